@@ -1,0 +1,46 @@
+package keyward
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ApplicationSpec declares an application: the thing that has keys and subscriptions.
+type ApplicationSpec struct {
+	DisplayName string   `json:"displayName,omitempty"`
+	Owner       string   `json:"owner,omitempty"`  // short for owners with one entry
+	Owners      []string `json:"owners,omitempty"` // user names, or group/NAME; they need not exist yet
+}
+
+// Kind implements Spec.
+func (*ApplicationSpec) Kind() Kind { return KindApplication }
+
+// References implements Spec: owners need not exist, so they are none.
+func (*ApplicationSpec) References() []Ref { return nil }
+
+// Validate implements Spec.
+func (s *ApplicationSpec) Validate() []FieldError {
+	var f faults
+	if s.Owner != "" && len(s.Owners) > 0 {
+		f.add("spec.owner", "give owner or owners, not both")
+	}
+	for i, o := range s.Owners {
+		f.name(fmt.Sprintf("spec.owners[%d]", i), strings.TrimPrefix(o, "group/"))
+	}
+	if s.Owner != "" {
+		f.name("spec.owner", strings.TrimPrefix(s.Owner, "group/"))
+	}
+	return f
+}
+
+// OwnedBy tells whether the user, or a group of theirs, owns the application.
+func (s *ApplicationSpec) OwnedBy(user string, groups []string) bool {
+	owns := func(owner string) bool {
+		if group, ok := strings.CutPrefix(owner, "group/"); ok {
+			return slices.Contains(groups, group)
+		}
+		return owner == user
+	}
+	return s.Owner != "" && owns(s.Owner) || slices.ContainsFunc(s.Owners, owns)
+}

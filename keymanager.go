@@ -1,0 +1,243 @@
+package keyward
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// KeyManagerType names a connector.
+type KeyManagerType string
+
+// The types that the contract knows. Which of them this build carries out is the connector list's to say.
+const (
+	TypeResident KeyManagerType = "resident"
+	TypeOIDC     KeyManagerType = "oidc"
+	TypeKeycloak KeyManagerType = "keycloak"
+	TypeExternal KeyManagerType = "external"
+)
+
+// Environment separates clients and tokens for real work from those for trying out.
+type Environment string
+
+// The two environments.
+const (
+	Production Environment = "production"
+	Sandbox    Environment = "sandbox"
+)
+
+// KeyManagerSpec declares an authorization server: where it is, whose keys count for which issuer, and how its tokens
+// are read.
+type KeyManagerSpec struct {
+	Type          KeyManagerType    `json:"type"`
+	DisplayName   string            `json:"displayName,omitempty"`
+	Enabled       *bool             `json:"enabled,omitempty"`      // default true
+	Environments  []Environment     `json:"environments,omitempty"` // default both
+	Discovery     string            `json:"discovery,omitempty"`    // metadata URL or issuer URL (OIDC Discovery 1.0, RFC 8414)
+	Issuer        string            `json:"issuer,omitempty"`       // exact `iss`
+	OtherIssuers  []OtherIssuer     `json:"otherIssuers,omitempty"`
+	Endpoints     Endpoints         `json:"endpoints,omitzero"`
+	Display       map[string]string `json:"display,omitempty"` // what developers are shown instead of an endpoint
+	Keys          KeySource         `json:"keys,omitzero"`
+	Connection    map[string]any    `json:"connection,omitempty"` // the type's own fields; secrets in it are Secret values
+	Introspection *Introspection    `json:"introspection,omitempty"`
+	Tokens        TokenRules        `json:"tokens,omitzero"`
+	Claims        ClaimRules        `json:"claims,omitzero"`
+	Clients       ClientRules       `json:"clients,omitzero"`
+	Permissions   *Permissions      `json:"permissions,omitempty"`
+	Global        bool              `json:"global,omitempty"`
+	SignIn        *SignIn           `json:"signIn,omitempty"`
+}
+
+// OtherIssuer is a further exact `iss` value with keys of its own; without keys, those of the main issuer count.
+type OtherIssuer struct {
+	Issuer string     `json:"issuer"`
+	Keys   KeySource  `json:"keys,omitzero"`
+	Until  *time.Time `json:"until,omitempty"` // from then on the issuer is unknown
+}
+
+// Endpoints are the server's addresses. What discovery gives can be left out; what is written wins.
+type Endpoints struct {
+	Token         string `json:"token,omitempty"`
+	Introspection string `json:"introspection,omitempty"` // RFC 7662
+	Revocation    string `json:"revocation,omitempty"`    // RFC 7009
+	Registration  string `json:"registration,omitempty"`  // RFC 7591
+	Authorization string `json:"authorization,omitempty"`
+	Userinfo      string `json:"userinfo,omitempty"`
+}
+
+// KeySource says where verification keys come from: exactly one of JWKS, PEM and JWKSInline.
+type KeySource struct {
+	JWKS       string          `json:"jwks,omitempty"`       // URL of a JWK set (RFC 7517, section 5)
+	Refresh    *Duration       `json:"refresh,omitempty"`    // how often the URL is read; default 5m
+	PEM        []string        `json:"pem,omitempty"`        // public keys or certificates; they have no kid
+	JWKSInline json.RawMessage `json:"jwksInline,omitempty"` // the set itself
+}
+
+// IsZero tells that no source is given.
+func (k KeySource) IsZero() bool {
+	return k.JWKS == "" && len(k.PEM) == 0 && len(k.JWKSInline) == 0 && k.Refresh == nil
+}
+
+// RefreshOrDefault is how often the JWKS URL is read.
+func (k KeySource) RefreshOrDefault() time.Duration {
+	if k.Refresh == nil {
+		return 5 * time.Minute
+	}
+	return k.Refresh.Std()
+}
+
+// Introspection holds the credentials with which gateways ask about opaque tokens (RFC 7662).
+type Introspection struct {
+	ClientID     string    `json:"clientId,omitempty"`
+	ClientSecret Secret    `json:"clientSecret,omitzero"`
+	Method       string    `json:"method,omitempty"` // basic (default) or post
+	Cache        *Duration `json:"cache,omitempty"`  // default 30s, never past the token's exp; 0s = none
+}
+
+// CacheOrDefault is how long an answer may be kept.
+func (i *Introspection) CacheOrDefault() time.Duration {
+	if i == nil || i.Cache == nil {
+		return 30 * time.Second
+	}
+	return i.Cache.Std()
+}
+
+// MethodOrDefault is how the gateway authenticates at the introspection endpoint.
+func (i *Introspection) MethodOrDefault() string {
+	if i == nil || i.Method == "" {
+		return "basic"
+	}
+	return i.Method
+}
+
+// TokenRules say which tokens of the server are believed.
+type TokenRules struct {
+	Use        string         `json:"use,omitempty"`        // direct
+	JWT        string         `json:"jwt,omitempty"`        // local
+	Algorithms []string       `json:"algorithms,omitempty"` // RFC 7518 names; empty = all that the key permits
+	Audiences  []string       `json:"audiences,omitempty"`  // any one in `aud` suffices; empty = any audience
+	Type       string         `json:"type,omitempty"`       // access (default) or any
+	ClockSkew  *Duration      `json:"clockSkew,omitempty"`  // default 30s
+	Require    map[string]any `json:"require,omitempty"`    // claims that must have this value
+	Match      []MatchRule    `json:"match,omitempty"`      // token handling options
+}
+
+// SkewOrDefault is the clock difference that is forgiven.
+func (t TokenRules) SkewOrDefault() time.Duration {
+	if t.ClockSkew == nil {
+		return 30 * time.Second
+	}
+	return t.ClockSkew.Std()
+}
+
+// TypeOrDefault is the token type rule.
+func (t TokenRules) TypeOrDefault() string {
+	if t.Type == "" {
+		return "access"
+	}
+	return t.Type
+}
+
+// MatchRule is one token handling option: exactly one of its fields is set. Prefix and Regex (anchored at both ends)
+// choose the key manager of an opaque token; Claims chooses among those that share an issuer.
+type MatchRule struct {
+	Prefix string         `json:"prefix,omitempty"`
+	Regex  string         `json:"regex,omitempty"`
+	Claims map[string]any `json:"claims,omitempty"`
+}
+
+// ClaimRules say where a token carries what.
+type ClaimRules struct {
+	ClientID StringList     `json:"clientId,omitempty"` // the first present counts; default is the type's
+	Scopes   StringList     `json:"scopes,omitempty"`   // the union counts; default is the type's
+	Grants   []Grant        `json:"grants,omitempty"`
+	Mapping  []ClaimMapping `json:"mapping,omitempty"` // into the backend JWT
+}
+
+// Grant turns a claim's value into scopes.
+type Grant struct {
+	Claim  string   `json:"claim"`
+	Equals any      `json:"equals"`
+	Scopes []string `json:"scopes"`
+}
+
+// ClaimMapping copies a claim into the backend JWT.
+type ClaimMapping struct {
+	From string `json:"from"` // claim name or JSON Pointer (RFC 6901)
+	To   string `json:"to"`
+}
+
+// ClientRules say what developers may do with clients of this server.
+type ClientRules struct {
+	Create      *bool          `json:"create,omitempty"` // default true
+	Map         *bool          `json:"map,omitempty"`    // default true
+	GrantTypes  []string       `json:"grantTypes,omitempty"`
+	Constraints map[string]any `json:"constraints,omitempty"`
+}
+
+// Permissions restrict who may make keys.
+type Permissions struct {
+	Allow []string `json:"allow,omitempty"`
+	Deny  []string `json:"deny,omitempty"`
+}
+
+// SignIn lets people sign in to the console through the server.
+type SignIn struct {
+	Enabled bool             `json:"enabled,omitempty"`
+	Roles   []map[string]any `json:"roles,omitempty"`
+}
+
+// StringList is a list of strings that may be written as one string.
+type StringList []string
+
+// UnmarshalJSON reads a string or a list of strings.
+func (l *StringList) UnmarshalJSON(b []byte) error {
+	var one string
+	if err := json.Unmarshal(b, &one); err == nil {
+		*l = StringList{one}
+		return nil
+	}
+	var many []string
+	if err := json.Unmarshal(b, &many); err != nil {
+		return fmt.Errorf("write a string or a list of strings")
+	}
+	*l = many
+	return nil
+}
+
+// Kind implements Spec.
+func (*KeyManagerSpec) Kind() Kind { return KindKeyManager }
+
+// References implements Spec: a key manager names no other object.
+func (*KeyManagerSpec) References() []Ref { return nil }
+
+// IsEnabled is false only when the spec says so.
+func (s *KeyManagerSpec) IsEnabled() bool { return s.Enabled == nil || *s.Enabled }
+
+// MayCreate tells whether clients may be created through this key manager.
+func (s *KeyManagerSpec) MayCreate() bool { return s.Clients.Create == nil || *s.Clients.Create }
+
+// MayMap tells whether existing clients may be mapped.
+func (s *KeyManagerSpec) MayMap() bool { return s.Clients.Map == nil || *s.Clients.Map }
+
+// EnvironmentsOrDefault are the environments that its clients and tokens may belong to.
+func (s *KeyManagerSpec) EnvironmentsOrDefault() []Environment {
+	if len(s.Environments) == 0 {
+		return []Environment{Production, Sandbox}
+	}
+	return s.Environments
+}
+
+// KeyManagerStatus is what discovery found out. It is kept beside the spec, so that the spec holds only what was
+// declared.
+type KeyManagerStatus struct {
+	Issuer       string         `json:"issuer,omitempty"`
+	Endpoints    Endpoints      `json:"endpoints,omitzero"`
+	JWKS         string         `json:"jwks,omitempty"`
+	GrantTypes   []string       `json:"grantTypes,omitempty"`
+	AuthMethods  []string       `json:"tokenEndpointAuthMethods,omitempty"`
+	DiscoveredAt *time.Time     `json:"discoveredAt,omitempty"`
+	Notes        []string       `json:"notes,omitempty"` // what a person should know: a slash that differs, no audience rule
+	Type         map[string]any `json:"type,omitempty"`  // facts of the type
+}

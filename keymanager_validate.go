@@ -1,0 +1,258 @@
+package keyward
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Algorithms lists the signature algorithms that a key manager may allow (RFC 7518, section 3.1; RFC 8037; RFC 9864).
+func Algorithms() []string {
+	return []string{
+		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519",
+	}
+}
+
+// Validate implements Spec. What a type requires beyond this is the connector's to say; whether keys can be parsed is
+// the token room's.
+func (s *KeyManagerSpec) Validate() []FieldError {
+	var f faults
+	s.validateType(&f)
+	for i, e := range s.Environments {
+		f.oneOf(fmt.Sprintf("spec.environments[%d]", i), string(e), string(Production), string(Sandbox))
+	}
+	f.webURL("spec.discovery", s.Discovery)
+	if strings.Contains(s.Issuer, "{tid}") {
+		f.unsupported("spec.issuer with {tid}")
+	}
+	f.endpoints(s.Endpoints)
+	for name, v := range s.Display {
+		path := "spec.display." + name
+		if f.oneOf(path, name, "token", "introspection", "revocation", "registration", "authorization", "userinfo") {
+			f.webURL(path, v)
+		}
+	}
+	s.Keys.validate(&f, "spec.keys")
+	s.validateIssuers(&f)
+	s.Introspection.validate(&f)
+	s.Tokens.validate(&f)
+	s.Claims.validate(&f)
+	s.validateLater(&f)
+	return f
+}
+
+func (s *KeyManagerSpec) validateType(f *faults) {
+	switch s.Type {
+	case "":
+		f.missing("spec.type", "the kind of authorization server, as in oidc or keycloak")
+	case TypeResident, TypeOIDC, TypeKeycloak, TypeExternal:
+	case "okta", "auth0", "entra", "wso2is", "asgardeo", "ping", "forgerock":
+		*f = append(*f, FieldError{Path: "spec.type", Code: CodeNotSupported, Message: fmt.Sprintf("this build has no type %s yet", s.Type)})
+	default:
+		f.add("spec.type", "%q is no type: use resident, oidc, keycloak or external", s.Type)
+	}
+}
+
+func (s *KeyManagerSpec) validateIssuers(f *faults) {
+	seen := map[string]bool{s.Issuer: s.Issuer != ""}
+	for i, o := range s.OtherIssuers {
+		path := fmt.Sprintf("spec.otherIssuers[%d]", i)
+		if o.Issuer == "" {
+			f.missing(path+".issuer", "the exact iss value")
+		} else if seen[o.Issuer] {
+			f.add(path+".issuer", "%q is listed twice", o.Issuer)
+		}
+		seen[o.Issuer] = true
+		o.Keys.validate(f, path+".keys")
+	}
+}
+
+// validateLater refuses what later builds carry out. A value that only says what happens anyway is accepted.
+func (s *KeyManagerSpec) validateLater(f *faults) {
+	if len(s.Clients.Constraints) > 0 {
+		f.unsupported("spec.clients.constraints")
+	}
+	if s.Permissions != nil && len(s.Permissions.Allow)+len(s.Permissions.Deny) > 0 {
+		f.unsupported("spec.permissions")
+	}
+	if s.Global {
+		f.unsupported("spec.global")
+	}
+	if s.SignIn != nil && (s.SignIn.Enabled || len(s.SignIn.Roles) > 0) {
+		f.unsupported("spec.signIn")
+	}
+}
+
+func (f *faults) endpoints(e Endpoints) {
+	f.webURL("spec.endpoints.token", e.Token)
+	f.webURL("spec.endpoints.introspection", e.Introspection)
+	f.webURL("spec.endpoints.revocation", e.Revocation)
+	f.webURL("spec.endpoints.registration", e.Registration)
+	f.webURL("spec.endpoints.authorization", e.Authorization)
+	f.webURL("spec.endpoints.userinfo", e.Userinfo)
+}
+
+// webURL accepts nothing or an absolute http or https URL without user information or fragment.
+func (f *faults) webURL(path, v string) {
+	if v == "" {
+		return
+	}
+	u, err := url.Parse(v)
+	switch {
+	case err != nil:
+		f.add(path, "%q is not a URL", v)
+	case u.Scheme != "http" && u.Scheme != "https":
+		f.add(path, "must start with http:// or https://")
+	case u.Hostname() == "":
+		f.add(path, "has no host")
+	case u.User != nil:
+		f.add(path, "must not carry a user name or password")
+	case u.Fragment != "" || strings.HasSuffix(v, "#"):
+		f.add(path, "must not have a fragment")
+	}
+}
+
+func (k KeySource) validate(f *faults, path string) {
+	sources := 0
+	for _, given := range []bool{k.JWKS != "", len(k.PEM) > 0, len(k.JWKSInline) > 0} {
+		if given {
+			sources++
+		}
+	}
+	if sources > 1 {
+		f.add(path, "give one of jwks, pem and jwksInline, not several")
+	}
+	f.webURL(path+".jwks", k.JWKS)
+	if k.Refresh != nil && k.Refresh.Std() < 1e9 {
+		f.add(path+".refresh", "must be 1s or longer")
+	}
+}
+
+func (i *Introspection) validate(f *faults) {
+	if i == nil {
+		return
+	}
+	switch i.Method {
+	case "", "basic", "post":
+	case "private_key_jwt", "tls", "bearer":
+		f.unsupported("spec.introspection.method " + i.Method)
+	default:
+		f.add("spec.introspection.method", "%q is none of basic, post", i.Method)
+	}
+	if i.Cache != nil && *i.Cache < 0 {
+		f.add("spec.introspection.cache", "must not be negative")
+	}
+	if i.ClientID == "" {
+		f.missing("spec.introspection.clientId", "who the gateway is at the introspection endpoint")
+	}
+	if i.ClientSecret.IsZero() {
+		f.missing("spec.introspection.clientSecret", "the gateway authenticates with it")
+	}
+}
+
+func (t TokenRules) validate(f *faults) {
+	switch t.Use {
+	case "", "direct":
+	case "exchange", "both":
+		f.unsupported("spec.tokens.use " + t.Use)
+	default:
+		f.add("spec.tokens.use", "%q is none of direct, exchange, both", t.Use)
+	}
+	switch t.JWT {
+	case "", "local":
+	case "introspect", "both":
+		f.unsupported("spec.tokens.jwt " + t.JWT)
+	default:
+		f.add("spec.tokens.jwt", "%q is none of local, introspect, both", t.JWT)
+	}
+	switch t.Type {
+	case "", "access", "any":
+	case "at+jwt":
+		f.unsupported("spec.tokens.type at+jwt")
+	default:
+		f.add("spec.tokens.type", "%q is none of access, at+jwt, any", t.Type)
+	}
+	for i, a := range t.Algorithms {
+		if !slices.Contains(Algorithms(), a) {
+			f.add(fmt.Sprintf("spec.tokens.algorithms[%d]", i), "%q is none of %s", a, strings.Join(Algorithms(), ", "))
+		}
+	}
+	if t.ClockSkew != nil && (*t.ClockSkew < 0 || t.ClockSkew.Std() > 10*60e9) {
+		f.add("spec.tokens.clockSkew", "must be between 0s and 10m")
+	}
+	f.scalars("spec.tokens.require", t.Require)
+	f.nonEmpty("spec.tokens.audiences", t.Audiences)
+	for i, m := range t.Match {
+		m.validate(f, fmt.Sprintf("spec.tokens.match[%d]", i))
+	}
+}
+
+func (m MatchRule) validate(f *faults, path string) {
+	given := 0
+	if m.Prefix != "" {
+		given++
+	}
+	if m.Regex != "" {
+		given++
+		f.regex(path+".regex", m.Regex)
+	}
+	if len(m.Claims) > 0 {
+		given++
+		f.scalars(path+".claims", m.Claims)
+	}
+	if given != 1 {
+		f.add(path, "give exactly one of prefix, regex and claims")
+	}
+}
+
+func (c ClaimRules) validate(f *faults) {
+	if len(c.Grants) > 0 {
+		f.unsupported("spec.claims.grants")
+	}
+	f.claims("spec.claims.clientId", c.ClientID)
+	f.claims("spec.claims.scopes", c.Scopes)
+	for i, m := range c.Mapping {
+		path := fmt.Sprintf("spec.claims.mapping[%d]", i)
+		f.claims(path+".from", []string{m.From})
+		switch {
+		case m.To == "":
+			f.missing(path+".to", "the claim's name in the backend JWT")
+		case slices.Contains(reservedClaims(), m.To):
+			f.add(path+".to", "%q is a claim of the backend JWT itself: choose another name", m.To)
+		}
+	}
+}
+
+// reservedClaims are the registered claims (RFC 7519, section 4.1; RFC 9068, section 2.2) and our own, which a mapping
+// may never overwrite.
+func reservedClaims() []string {
+	return []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "keyward"}
+}
+
+func (f *faults) claims(path string, claims []string) {
+	for i, c := range claims {
+		if c == "" || c == "/" {
+			f.add(fmt.Sprintf("%s[%d]", path, i), "name a claim, or a JSON Pointer such as /realm_access/roles")
+		}
+	}
+}
+
+func (f *faults) nonEmpty(path string, values []string) {
+	for i, v := range values {
+		if v == "" {
+			f.add(fmt.Sprintf("%s[%d]", path, i), "must not be empty")
+		}
+	}
+}
+
+// scalars accepts only values that have one spelling: strings, numbers and booleans.
+func (f *faults) scalars(path string, values map[string]any) {
+	for name, v := range values {
+		switch v.(type) {
+		case string, bool, float64:
+		default:
+			f.add(path+"."+name, "must be a string, a number or true or false")
+		}
+	}
+}

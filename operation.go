@@ -1,0 +1,102 @@
+package keyward
+
+import (
+	"fmt"
+	"strings"
+)
+
+func (s *APISpec) validateOperations(f *faults) {
+	switch {
+	case len(s.Operations) == 0 && s.OpenAPI == nil:
+		f.missing("spec.operations", "list at least one, or give openapi")
+	case len(s.Operations) > 0 && s.OpenAPI != nil:
+		f.add("spec.openapi", "give operations or openapi, not both")
+	case s.OpenAPI != nil && s.OpenAPI.Document == "":
+		f.missing("spec.openapi.document", "the OpenAPI document's text; the command line fills it from openapi.file")
+	}
+	ValidateOperations(s.Operations, func(i int, field, format string, args ...any) {
+		f.add(fmt.Sprintf("spec.operations[%d]%s", i, field), format, args...)
+	})
+}
+
+// ValidateOperations reports each fault of the list by index and field (".method", ".path", ".scopes", …). It serves
+// operations written by hand and those read from an OpenAPI document alike.
+func ValidateOperations(operations []Operation, report func(i int, field, format string, args ...any)) {
+	seen := map[string]int{}
+	for i, op := range operations {
+		if !validMethod(op.Method) {
+			report(i, ".method", "%q is not an HTTP method in capitals, nor *", op.Method)
+		}
+		if fault := templateFault(op.Path); fault != "" {
+			report(i, ".path", "%s", fault)
+		}
+		key := op.Method + " " + templateShape(op.Path)
+		if first, taken := seen[key]; taken {
+			report(i, ".path", "is the same operation as entry %d", first)
+		}
+		seen[key] = i
+		if op.Security != "" && op.Security != "none" {
+			report(i, ".security", "%q is not none", op.Security)
+		}
+		if op.Security == "none" && len(op.Scopes)+len(op.AllOf) > 0 {
+			report(i, ".scopes", "security none asks for no token, so it cannot ask for scopes")
+		}
+		for _, scope := range append(append([]string{}, op.Scopes...), op.AllOf...) {
+			if !validScope(scope) {
+				report(i, ".scopes", "%q is not a scope (RFC 6749, section 3.3)", scope)
+			}
+		}
+	}
+}
+
+func validMethod(m string) bool {
+	if m == "*" {
+		return true
+	}
+	return m != "" && m != "CONNECT" && !strings.ContainsFunc(m, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '-' })
+}
+
+// validScope holds scope-token of RFC 6749, section 3.3.
+func validScope(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
+}
+
+// templateFault says what is wrong with a path template, or gives "".
+func templateFault(path string) string {
+	if !strings.HasPrefix(path, "/") {
+		return "must start with /"
+	}
+	segments := strings.Split(path[1:], "/")
+	for i, s := range segments {
+		last := i == len(segments)-1
+		switch {
+		case s == "" && !last:
+			return "has an empty segment"
+		case s == "**" && !last:
+			return "** can stand only at the end"
+		case s == "**" || s == "":
+		case strings.HasPrefix(s, "{") && strings.HasSuffix(s, "}"):
+			if strings.ContainsAny(s[1:len(s)-1], "{}*") || len(s) < 3 {
+				return fmt.Sprintf("%q is not a parameter: write {name}", s)
+			}
+		case s == "." || s == "..":
+			return "has a dot segment"
+		case strings.ContainsAny(s, "{}*;\\?#%"):
+			return fmt.Sprintf("%q: a segment is plain text without %% ; \\ ? #, {name}, or ** at the end", s)
+		case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
+			return "has a control character"
+		}
+	}
+	return ""
+}
+
+// templateShape forgets parameter names: /a/{x} and /a/{y} are one path.
+func templateShape(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if strings.HasPrefix(s, "{") {
+			segments[i] = "{}"
+		}
+	}
+	return strings.Join(segments, "/")
+}

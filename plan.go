@@ -1,0 +1,42 @@
+package keyward
+
+import "fmt"
+
+// PlanSpec declares how often an application may call an API, counted per gateway.
+type PlanSpec struct {
+	Rate     []Rate `json:"rate,omitempty"`     // every limit holds; one may stand alone
+	Approval string `json:"approval,omitempty"` // auto (default)
+}
+
+// Rate is one limit: so many requests in each window.
+type Rate struct {
+	Requests int64    `json:"requests"`
+	Per      Duration `json:"per"`
+}
+
+// Kind implements Spec.
+func (*PlanSpec) Kind() Kind { return KindPlan }
+
+// References implements Spec.
+func (*PlanSpec) References() []Ref { return nil }
+
+// Validate implements Spec.
+func (s *PlanSpec) Validate() []FieldError {
+	var f faults
+	for i, r := range s.Rate {
+		if r.Requests < 1 {
+			f.add(fmt.Sprintf("spec.rate[%d].requests", i), "must be 1 or more")
+		}
+		if r.Per.Std() < 1e6 {
+			f.add(fmt.Sprintf("spec.rate[%d].per", i), "must be 1ms or longer")
+		}
+	}
+	switch s.Approval {
+	case "", "auto":
+	case "manual":
+		f.unsupported("spec.approval manual")
+	default:
+		f.add("spec.approval", "%q is none of auto, manual", s.Approval)
+	}
+	return f
+}

@@ -1,0 +1,124 @@
+package keyward
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The rows below are what a gateway holds of each noun: names already resolved to ids, vendors' defaults already
+// filled in, nothing that it does not need.
+
+// KeyManagerRow is a key manager's public part, resolved.
+type KeyManagerRow struct {
+	ID            string         `json:"id"`
+	Tenant        string         `json:"tenant"`
+	Name          string         `json:"name"`
+	Global        bool           `json:"global,omitempty"`
+	Enabled       bool           `json:"enabled"`
+	Environments  []Environment  `json:"environments"`
+	Issuers       []IssuerRow    `json:"issuers"` // the main one first
+	Algorithms    []string       `json:"algorithms,omitempty"`
+	Audiences     []string       `json:"audiences,omitempty"`
+	TokenType     string         `json:"tokenType"` // access or any
+	ClockSkew     Duration       `json:"clockSkew"`
+	Require       map[string]any `json:"require,omitempty"`
+	Match         []MatchRule    `json:"match,omitempty"`
+	ClientID      []string       `json:"clientId"` // claims; the first present counts
+	Scopes        []string       `json:"scopes"`   // claims; the union counts
+	Mapping       []ClaimMapping `json:"mapping,omitempty"`
+	Introspection string         `json:"introspection,omitempty"` // RFC 7662 endpoint; "" = opaque tokens cannot be asked about
+	Digest        string         `json:"digest"`                  // of the settings that affect a decision; part of every cache key
+}
+
+// IssuerRow is one exact `iss` value with the only keys that count for it.
+type IssuerRow struct {
+	Issuer  string          `json:"issuer"`
+	JWKS    string          `json:"jwks,omitempty"`
+	Refresh Duration        `json:"refresh,omitempty"`
+	PEM     []string        `json:"pem,omitempty"`
+	Inline  json.RawMessage `json:"inline,omitempty"`
+	Until   *time.Time      `json:"until,omitempty"`
+}
+
+// IntrospectionRow is the credential for a key manager's introspection endpoint. It reaches only groups that serve an
+// API which takes the key manager. Its ID is the key manager's.
+type IntrospectionRow struct {
+	ID       string   `json:"id"`
+	ClientID string   `json:"clientId"`
+	Secret   Sealed   `json:"secret"`
+	Method   string   `json:"method"`
+	Cache    Duration `json:"cache"`
+	Digest   string   `json:"digest"`
+}
+
+// Sealed is a value encrypted with a gateway group's key. It names the key, so that a gateway that lacks it can ask.
+type Sealed struct {
+	Key  string `json:"key"`  // id of the group key
+	Text string `json:"text"` // base64url of nonce and ciphertext
+}
+
+// PlanRow is a plan's limits.
+type PlanRow struct {
+	ID     string `json:"id"`
+	Tenant string `json:"tenant"`
+	Name   string `json:"name"`
+	Rate   []Rate `json:"rate"`
+}
+
+// APIRow is an API as a gateway serves it.
+type APIRow struct {
+	ID             string          `json:"id"`
+	Tenant         string          `json:"tenant"`
+	Name           string          `json:"name"`
+	Context        string          `json:"context"`
+	Version        string          `json:"version"`
+	Default        bool            `json:"default,omitempty"`
+	Upstream       Upstream        `json:"upstream"`
+	AllKeyManagers bool            `json:"allKeyManagers,omitempty"`
+	KeyManagers    []APIKeyManager `json:"keyManagers,omitempty"` // in the API's order
+	Audiences      []string        `json:"audiences,omitempty"`
+	KeepCredential bool            `json:"keepCredential,omitempty"`
+	Operations     []Operation     `json:"operations"`
+	Subscription   bool            `json:"subscription"` // whether one is required
+	BackendJWT     bool            `json:"backendJWT,omitempty"`
+	RawSubject     bool            `json:"rawSubject,omitempty"`
+}
+
+// APIKeyManager is a key manager that an API lists.
+type APIKeyManager struct {
+	ID        string            `json:"id"`
+	Audiences []string          `json:"audiences,omitempty"`
+	Scopes    map[string]string `json:"scopes,omitempty"`
+}
+
+// ApplicationRow is an application's name.
+type ApplicationRow struct {
+	ID     string `json:"id"`
+	Tenant string `json:"tenant"`
+	Name   string `json:"name"`
+}
+
+// SubscriptionRow lets an application call an API.
+type SubscriptionRow struct {
+	ID            string            `json:"id"`
+	ApplicationID string            `json:"applicationId"`
+	APIID         string            `json:"apiId"`
+	PlanID        string            `json:"planId,omitempty"`
+	State         SubscriptionState `json:"state"`
+}
+
+// ClientRow ties (key manager, client id) to an application. Identity is always this pair.
+type ClientRow struct {
+	ID            string      `json:"id"`
+	KeyManagerID  string      `json:"keyManagerId"`
+	ClientID      string      `json:"clientId"`
+	ApplicationID string      `json:"applicationId"`
+	Environment   Environment `json:"environment"`
+}
+
+// GatewayKeyRow is the public half of a gateway's backend JWT key. Every gateway of the group publishes all of them.
+type GatewayKeyRow struct {
+	ID      string          `json:"id"` // the key's RFC 7638 thumbprint, also its kid
+	Gateway string          `json:"gateway"`
+	JWK     json.RawMessage `json:"jwk"`
+}
