@@ -1,0 +1,155 @@
+package resident
+
+import (
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// A form is a handful of short parameters; an access token to be introspected is the longest.
+const maxForm = 64 << 10
+
+// guard holds, before the framework, what it leaves open: which method each endpoint takes, that nothing secret stands
+// in a query, that no parameter is given twice (RFC 6749, section 3.2), that a client authenticates in one way only
+// (section 2.3), that answers are never stored (section 5.1) and that a 401 says how to authenticate (section 5.2).
+func guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		switch r.URL.Path {
+		case pathToken, pathIntrospect, pathRevoke:
+			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Pragma", "no-cache")
+			if fault := checkForm(w, r); fault != nil {
+				fault.write(w)
+				return
+			}
+			next.ServeHTTP(&challengeWriter{ResponseWriter: w}, r)
+		case pathKeys, pathDiscovery:
+			if r.Method != http.MethodGet && r.Method != http.MethodHead {
+				(&oauthFault{status: http.StatusMethodNotAllowed, allow: "GET, HEAD"}).write(w)
+				return
+			}
+			w.Header().Set("Cache-Control", "public, max-age=60")
+			next.ServeHTTP(w, r)
+		default:
+			(&oauthFault{status: http.StatusNotFound}).write(w)
+		}
+	})
+}
+
+// oauthFault is a refusal in the form of RFC 6749, section 5.2.
+type oauthFault struct {
+	status      int
+	code        string
+	description string
+	allow       string
+}
+
+func badRequest(description string) *oauthFault {
+	return &oauthFault{status: http.StatusBadRequest, code: "invalid_request", description: description}
+}
+
+func notAuthenticated(description string) *oauthFault {
+	return &oauthFault{status: http.StatusUnauthorized, code: "invalid_client", description: description}
+}
+
+func (f *oauthFault) write(w http.ResponseWriter) {
+	if f.allow != "" {
+		w.Header().Set("Allow", f.allow)
+	}
+	if f.status == http.StatusUnauthorized {
+		challenge(w.Header())
+	}
+	if f.code == "" {
+		f.code, f.description = "invalid_request", http.StatusText(f.status)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(f.status)
+	// The caller may be gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": f.code, "error_description": f.description})
+}
+
+func challenge(h http.Header) { h.Set("WWW-Authenticate", `Basic realm="oauth2", charset="UTF-8"`) }
+
+func checkForm(w http.ResponseWriter, r *http.Request) *oauthFault {
+	if r.Method != http.MethodPost {
+		return &oauthFault{status: http.StatusMethodNotAllowed, allow: http.MethodPost}
+	}
+	if r.URL.RawQuery != "" {
+		return badRequest("parameters belong in the body, not in the address")
+	}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" {
+		return badRequest("send the parameters as application/x-www-form-urlencoded")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	if err != nil {
+		return badRequest("the body cannot be read, or is too long")
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return badRequest("the body is not a form")
+	}
+	for name, values := range form {
+		if len(values) > 1 {
+			return badRequest("the parameter " + printable(name) + " is given more than once")
+		}
+	}
+	r.Form, r.PostForm = form, form
+	return checkClient(r, form)
+}
+
+// checkClient lets only requests through that carry one client and one secret, whichever way.
+func checkClient(r *http.Request, form url.Values) *oauthFault {
+	headers := r.Header.Values("Authorization")
+	if form.Get("client_assertion") != "" || form.Get("client_assertion_type") != "" {
+		return notAuthenticated("client assertions are not supported: use client_secret_basic or client_secret_post")
+	}
+	if len(headers) == 0 {
+		if form.Get("client_id") == "" || form.Get("client_secret") == "" {
+			return notAuthenticated("authenticate with client id and secret")
+		}
+		return nil
+	}
+	id, secret, ok := r.BasicAuth()
+	if !ok || len(headers) > 1 {
+		return notAuthenticated("one Authorization header of the scheme Basic is expected")
+	}
+	id, idErr := url.QueryUnescape(id)
+	_, secretErr := url.QueryUnescape(secret)
+	if idErr != nil || secretErr != nil || id == "" || secret == "" {
+		return notAuthenticated("authenticate with client id and secret")
+	}
+	if form.Has("client_secret") {
+		return badRequest("client authentication must not use more than one method")
+	}
+	if form.Has("client_id") && form.Get("client_id") != id {
+		return badRequest("client_id in the body is not the authenticated client")
+	}
+	return nil
+}
+
+// printable keeps a caller's parameter name from carrying anything but itself into the answer.
+func printable(name string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, name)
+	return clean[:min(len(clean), 40)]
+}
+
+// challengeWriter adds the challenge that a 401 must carry.
+type challengeWriter struct{ http.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *challengeWriter) WriteHeader(status int) {
+	if status == http.StatusUnauthorized {
+		challenge(w.Header())
+	}
+	w.ResponseWriter.WriteHeader(status)
+}

@@ -1,0 +1,214 @@
+package resident
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/zitadel/oidc/v3/pkg/crypto"
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+)
+
+// protocol carries out the endpoints. The authority comes with each request, so that one of it serves every tenant.
+type protocol struct {
+	op.UnimplementedServer
+	now func() time.Time
+}
+
+type authorityKey struct{}
+
+func withAuthority(ctx context.Context, a Authority) context.Context {
+	return context.WithValue(op.ContextWithIssuer(ctx, a.Issuer), authorityKey{}, a)
+}
+
+// authority is only called below the door, which has set it.
+func authority(ctx context.Context) Authority {
+	a, _ := ctx.Value(authorityKey{}).(Authority)
+	return a
+}
+
+// Keys serves the JWK set.
+func (p *protocol) Keys(ctx context.Context, _ *op.Request[struct{}]) (*op.Response, error) {
+	ring, err := authority(ctx).Backend.Keys(ctx)
+	if err != nil {
+		return nil, failure(err)
+	}
+	return op.NewResponse(ring.JWKS(p.now())), nil
+}
+
+// Discovery serves the metadata.
+func (p *protocol) Discovery(ctx context.Context, _ *op.Request[struct{}]) (*op.Response, error) {
+	return op.NewResponse(metadataOf(authority(ctx).Issuer)), nil
+}
+
+// VerifyClient authenticates by client_secret_basic or client_secret_post (RFC 6749, section 2.3.1).
+func (p *protocol) VerifyClient(ctx context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
+	if r.Data.ClientSecret == "" || r.Data.ClientAssertion != "" {
+		return nil, failure(ErrUnknownClient)
+	}
+	client, err := authority(ctx).Backend.Authenticate(ctx, r.Data.ClientID, r.Data.ClientSecret)
+	if err != nil {
+		return nil, failure(err)
+	}
+	return protocolClient{client}, nil
+}
+
+// ClientCredentialsExchange gives a JWT access token (RFC 9068).
+func (p *protocol) ClientCredentialsExchange(
+	ctx context.Context, r *op.ClientRequest[oidc.ClientCredentialsRequest],
+) (*op.Response, error) {
+	client, err := authenticated(r.Client)
+	if err != nil {
+		return nil, failure(err)
+	}
+	asked := slices.DeleteFunc(slices.Clone([]string(r.Data.Scope)), func(s string) bool { return s == "" })
+	a := authority(ctx)
+	grant, err := a.Backend.Grant(ctx, client, asked)
+	if err != nil {
+		return nil, failure(err)
+	}
+	token, err := p.sign(ctx, a, client, grant)
+	if err != nil {
+		return nil, failure(err)
+	}
+	return op.NewResponse(&oidc.AccessTokenResponse{
+		AccessToken: token,
+		TokenType:   oidc.BearerToken,
+		ExpiresIn:   uint64(grant.Lifetime / time.Second),
+		Scope:       grant.Scopes,
+	}), nil
+}
+
+func (p *protocol) sign(ctx context.Context, a Authority, client *Client, grant *Grant) (string, error) {
+	ring, err := a.Backend.Keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	now := p.now()
+	key, err := ring.Signing(now)
+	if err != nil {
+		return "", err
+	}
+	signer, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(key.Private.Algorithm), Key: &key.Private},
+		(&jose.SignerOptions{}).WithType("at+jwt"),
+	)
+	if err != nil {
+		return "", fmt.Errorf("prepare the signing key: %w", err)
+	}
+	audience := grant.Audience
+	if len(audience) == 0 {
+		audience = []string{a.Issuer}
+	}
+	token, err := crypto.Sign(&oidc.AccessTokenClaims{
+		TokenClaims: oidc.TokenClaims{
+			Issuer:     a.Issuer,
+			Subject:    client.ID,
+			Audience:   audience,
+			Expiration: oidc.FromTime(now.Add(grant.Lifetime)),
+			IssuedAt:   oidc.FromTime(now),
+			ClientID:   client.ID,
+			JWTID:      rand.Text(),
+		},
+		Scopes: grant.Scopes,
+	}, signer)
+	if err != nil {
+		return "", fmt.Errorf("sign an access token: %w", err)
+	}
+	return token, nil
+}
+
+// Introspect answers a client about its own tokens (RFC 7662). Whatever is wrong with the token, the answer is only
+// that it is not active (section 2.2).
+func (p *protocol) Introspect(ctx context.Context, r *op.Request[op.IntrospectionRequest]) (*op.Response, error) {
+	client, err := p.VerifyClient(ctx, &op.Request[op.ClientCredentials]{Data: r.Data.ClientCredentials})
+	if err != nil {
+		return nil, err
+	}
+	inactive := op.NewResponse(map[string]bool{"active": false})
+	claims, good, err := p.verify(ctx, r.Data.Token)
+	if err != nil {
+		return nil, failure(err)
+	}
+	if !good || claims.ClientID != client.GetID() {
+		return inactive, nil
+	}
+	revoked, err := authority(ctx).Backend.Revoked(ctx, claims.JWTID)
+	if err != nil {
+		return nil, failure(err)
+	}
+	if revoked {
+		return inactive, nil
+	}
+	return op.NewResponse(&oidc.IntrospectionResponse{
+		Active:     true,
+		Scope:      claims.Scopes,
+		ClientID:   claims.ClientID,
+		TokenType:  oidc.BearerToken,
+		Expiration: claims.Expiration,
+		IssuedAt:   claims.IssuedAt,
+		Subject:    claims.Subject,
+		Audience:   claims.Audience,
+		Issuer:     claims.Issuer,
+		JWTID:      claims.JWTID,
+	}), nil
+}
+
+// Revocation takes a token back (RFC 7009). A token that is not good anyway is a success (section 2.2); one of another
+// client is refused (section 2.1).
+func (p *protocol) Revocation(
+	ctx context.Context, r *op.ClientRequest[oidc.RevocationRequest],
+) (*op.Response, error) {
+	claims, good, err := p.verify(ctx, r.Data.Token)
+	if err != nil {
+		return nil, failure(err)
+	}
+	if !good {
+		return op.NewResponse(nil), nil
+	}
+	if claims.ClientID != r.Client.GetID() {
+		return nil, oidc.ErrUnauthorizedClient().WithDescription("the token was issued to another client")
+	}
+	if err := authority(ctx).Backend.Revoke(ctx, claims.JWTID, claims.Expiration.AsTime()); err != nil {
+		return nil, failure(err)
+	}
+	return op.NewResponse(nil), nil
+}
+
+// verify reads a token of this issuer. An error is a fault of ours; a token that cannot be read is simply not good.
+func (p *protocol) verify(ctx context.Context, token string) (claims *oidc.AccessTokenClaims, good bool, err error) {
+	a := authority(ctx)
+	ring, err := a.Backend.Keys(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	verifier := op.NewAccessTokenVerifier(a.Issuer, ring.Published(p.now()),
+		op.WithSupportedAccessTokenSigningAlgorithms(string(SigningAlgorithm)))
+	claims, refused := op.VerifyAccessToken[*oidc.AccessTokenClaims](ctx, token, verifier)
+	if refused != nil {
+		return nil, false, nil
+	}
+	return claims, claims.JWTID != "" && p.now().Before(claims.Expiration.AsTime()), nil
+}
+
+// failure gives the answer of RFC 6749, section 5.2. It tells a caller nothing about why a client is unknown.
+func failure(err error) error {
+	switch {
+	case errors.Is(err, ErrUnknownClient):
+		return op.NewStatusError(oidc.ErrInvalidClient().WithDescription("%s", ErrUnknownClient), http.StatusUnauthorized)
+	case errors.Is(err, ErrGrantNotAllowed):
+		return oidc.ErrUnauthorizedClient().WithDescription("%s", ErrGrantNotAllowed)
+	case errors.Is(err, ErrNoScope):
+		return oidc.ErrInvalidScope().WithDescription("%s", ErrNoScope)
+	case errors.Is(err, ErrDisabled):
+		return op.NewStatusError(oidc.ErrAccessDenied().WithDescription("%s", ErrDisabled), http.StatusForbidden)
+	default:
+		return op.NewStatusError(oidc.ErrServerError().WithParent(err), http.StatusInternalServerError)
+	}
+}
