@@ -1,0 +1,71 @@
+package outbound
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// ErrTooLarge is in the chain of the error of a body that is longer than its reader allows.
+var ErrTooLarge = errors.New("the answer is too large")
+
+// maxRedirects is how many redirects a client follows.
+const maxRedirects = 5
+
+// Options adjust a client. The zero value is right for key sets and discovery.
+type Options struct {
+	Timeout time.Duration  // for a whole exchange, body included; default 10 s
+	RootCAs *x509.CertPool // default: the system's
+}
+
+// NewClient makes a client for addresses that people enter. Every connection, those of redirects too, is checked
+// against the rules after name resolution. Proxies from the environment are not used: behind a proxy the rules would
+// judge the proxy's address. A redirect from https to http is refused.
+func NewClient(r Rules, o Options) *http.Client {
+	if o.Timeout <= 0 {
+		o.Timeout = 10 * time.Second
+	}
+	return &http.Client{
+		Timeout:       o.Timeout,
+		CheckRedirect: checkRedirect,
+		Transport: &http.Transport{
+			DialContext:            r.DialContext,
+			ForceAttemptHTTP2:      true,
+			TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout:    5 * time.Second,
+			MaxIdleConnsPerHost:    16,
+			MaxIdleConns:           256,
+			IdleConnTimeout:        60 * time.Second,
+			MaxResponseHeaderBytes: 64 << 10,
+		},
+	}
+}
+
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return fmt.Errorf("stopped after %d redirects", maxRedirects)
+	}
+	if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
+		return fmt.Errorf("%w: a redirect from https to %s", ErrForbidden, req.URL.Scheme)
+	}
+	return nil
+}
+
+// ReadAll reads a whole body of at most limit bytes and closes it. A longer one gives ErrTooLarge.
+func ReadAll(resp *http.Response, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if closeErr := resp.Body.Close(); err == nil && closeErr != nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	if int64(len(body)) > limit {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+	}
+	return body, nil
+}
