@@ -1,0 +1,158 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"keyward.dev/keyward"
+)
+
+type applyCmd struct {
+	File   string `short:"f" required:"" placeholder:"FILE|DIR|-" help:"manifests: a file, a folder, or - for standard input"`
+	DryRun bool   `help:"say what would happen and change nothing"`
+	Set    string `placeholder:"NAME" help:"the set that the objects belong to"`
+	Prune  bool   `help:"delete objects of the set that the manifests no longer name"`
+}
+
+type diffCmd struct {
+	File  string `short:"f" required:"" placeholder:"FILE|DIR|-" help:"manifests: a file, a folder, or - for standard input"`
+	Set   string `placeholder:"NAME" help:"the set that the objects belong to"`
+	Prune bool   `help:"with what --prune would delete"`
+	outputFlag
+}
+
+// applyRequest is the body of POST /api/v1/apply.
+type applyRequest struct {
+	Objects []map[string]any `json:"objects"`
+	Set     string           `json:"set,omitempty"`
+	Prune   bool             `json:"prune,omitempty"`
+	DryRun  bool             `json:"dryRun,omitempty"`
+}
+
+// applyResult is what happened, or would happen, to one object.
+type applyResult struct {
+	Kind    keyward.Kind  `json:"kind"`
+	Tenant  string        `json:"tenant"`
+	Name    string        `json:"name"`
+	Action  string        `json:"action"`
+	Changes []fieldChange `json:"changes,omitempty"`
+}
+
+// fieldChange is one field's old and new value.
+type fieldChange struct {
+	Path string `json:"path"`
+	From any    `json:"from,omitempty"`
+	To   any    `json:"to,omitempty"`
+}
+
+func (r applyResult) ref() keyward.Ref {
+	return keyward.Ref{Kind: r.Kind, Tenant: r.Tenant, Name: r.Name}
+}
+
+// apply sends the manifests of path and gives one result per object.
+func (s *session) apply(path, set string, prune, dryRun bool) ([]applyResult, error) {
+	if prune && set == "" {
+		return nil, usageError{fmt.Errorf("--prune needs --set: only objects of a set are ever deleted")}
+	}
+	sources, err := s.loadManifests(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	req := applyRequest{Set: set, Prune: prune, DryRun: dryRun}
+	for _, src := range sources {
+		req.Objects = append(req.Objects, src.value)
+	}
+	var answer struct {
+		Results []applyResult `json:"results"`
+	}
+	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"apply"}), req, &answer); err != nil {
+		return nil, locate(err, sources)
+	}
+	return answer.Results, nil
+}
+
+// Run makes the control plane match the manifests.
+func (cmd *applyCmd) Run(s *session) error {
+	results, err := s.apply(cmd.File, cmd.Set, cmd.Prune, cmd.DryRun)
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		if _, err := fmt.Fprintf(s.out, "%s %s\n", r.ref(), r.Action); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Run shows what apply would change, field by field.
+func (cmd *diffCmd) Run(s *session) error {
+	results, err := s.apply(cmd.File, cmd.Set, cmd.Prune, true)
+	if err != nil {
+		return err
+	}
+	if cmd.Output != "table" {
+		return cmd.print(s.out, results, nil)
+	}
+	for _, r := range results {
+		if r.Action == "unchanged" {
+			continue
+		}
+		_, _ = fmt.Fprintf(s.out, "%s %s\n", r.ref(), r.Action)
+		for _, c := range r.Changes {
+			printChange(s, c)
+		}
+	}
+	return nil
+}
+
+func printChange(s *session, c fieldChange) {
+	if c.From != nil {
+		_, _ = fmt.Fprintf(s.out, "  - %s: %s\n", c.Path, compact(c.From))
+	}
+	if c.To != nil {
+		_, _ = fmt.Fprintf(s.out, "  + %s: %s\n", c.Path, compact(c.To))
+	}
+}
+
+func compact(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
+}
+
+type exportCmd struct {
+	Set string `placeholder:"NAME" help:"only the objects of this set"`
+}
+
+// Run prints everything but generated clients as a stream of YAML documents.
+func (cmd *exportCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Objects []json.RawMessage `json:"objects"`
+	}
+	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"export"}, "set", cmd.Set), nil, &answer); err != nil {
+		return err
+	}
+	docs := make([]string, len(answer.Objects))
+	for i, o := range answer.Objects {
+		text, err := yamlText(o)
+		if err != nil {
+			return err
+		}
+		docs[i] = string(text)
+	}
+	_, err = fmt.Fprint(s.out, strings.Join(docs, "---\n"))
+	return err
+}

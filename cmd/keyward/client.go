@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/config"
+)
+
+// client talks to the control plane's REST API.
+type client struct {
+	base, token, tenant string
+	http                *http.Client
+}
+
+// client finds the server and the API token: KEYWARD_TOKEN, and only where it is not set the file that the server
+// wrote into its data folder.
+func (s *session) client() (*client, error) {
+	v, _, err := config.Load(s.cli.Config, s.environ, s.cli.Values)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{base: strings.TrimRight(v.Server, "/"), token: v.Token, tenant: s.cli.Tenant, http: &http.Client{Timeout: 2 * time.Minute}}
+	if c.base == "" {
+		c.base = defaultServer(v)
+	}
+	if c.token == "" {
+		data := v.Data
+		if data == "" {
+			data = "./keyward-data"
+		}
+		file := filepath.Join(data, "admin.token")
+		text, err := os.ReadFile(file) //nolint:gosec // the operator names the folder
+		if err != nil {
+			return nil, fmt.Errorf("no API token: set KEYWARD_TOKEN, or run where %s can be read (%w)", file, err)
+		}
+		c.token = strings.TrimSpace(string(text))
+	}
+	return c, nil
+}
+
+// defaultServer is where serve listens by the same settings.
+func defaultServer(v config.Values) string {
+	scheme, address := "http", v.ControlAddress
+	if v.ControlTLSCert != "" {
+		scheme = "https"
+	}
+	if address == "" {
+		address = "127.0.0.1:8480"
+	}
+	return scheme + "://" + address
+}
+
+// path joins a REST path from segments and adds the tenant and further query values (name, value, …).
+func (c *client) path(segments []string, query ...string) string {
+	var b strings.Builder
+	b.WriteString("/api/v1")
+	for _, s := range segments {
+		b.WriteString("/" + url.PathEscape(s))
+	}
+	q := url.Values{}
+	if c.tenant != "" {
+		q.Set("tenant", c.tenant)
+	}
+	for i := 0; i+1 < len(query); i += 2 {
+		if query[i+1] != "" {
+			q.Set(query[i], query[i+1])
+		}
+	}
+	return b.String() + "?" + q.Encode()
+}
+
+// call sends body as JSON (none when nil) and decodes the answer into out (ignored when nil). A refusal is a
+// *keyward.Error with the server's code and words.
+func (c *client) call(ctx context.Context, method, path string, body, out any) error {
+	var reader io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("encode the request: %w", err)
+		}
+		reader = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
+	if err != nil {
+		return fmt.Errorf("the server's address %q: %w", c.base, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		var urlErr *url.Error
+		if errors.As(err, &urlErr) {
+			err = urlErr.Err
+		}
+		return fmt.Errorf("the control plane at %s does not answer (set KEYWARD_SERVER): %w", c.base, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 256<<20))
+	if err != nil {
+		return fmt.Errorf("read the answer of %s: %w", c.base, err)
+	}
+	if resp.StatusCode >= 300 {
+		return refusal(resp, answer)
+	}
+	if out == nil || len(answer) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("the answer of %s is not what this build understands: %w", c.base, err)
+	}
+	return nil
+}
+
+// refusal turns a problem document (RFC 9457) into the error it came from.
+func refusal(resp *http.Response, body []byte) error {
+	var problem struct {
+		Title, Detail string
+		Code          keyward.Code
+		Errors        []keyward.FieldError
+		Users         []keyward.Ref
+	}
+	if err := json.Unmarshal(body, &problem); err != nil || problem.Code == "" {
+		return fmt.Errorf("the server answered %s without saying why", resp.Status)
+	}
+	message := problem.Detail
+	if message == "" {
+		message = problem.Title
+	}
+	return &keyward.Error{Code: problem.Code, Message: message, Fields: problem.Errors, Users: problem.Users}
+}
+
+// page is the form of every listing.
+type page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+// list reads every page of a listing.
+func list[T any](ctx context.Context, c *client, segments []string, query ...string) ([]T, error) {
+	all := []T{}
+	cursor := ""
+	for {
+		var p page[T]
+		path := c.path(segments, append([]string{"cursor", cursor, "limit", "500"}, query...)...)
+		if err := c.call(ctx, http.MethodGet, path, nil, &p); err != nil {
+			return nil, err
+		}
+		all = append(all, p.Items...)
+		if p.Next == "" {
+			return all, nil
+		}
+		cursor = p.Next
+	}
+}

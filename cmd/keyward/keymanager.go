@@ -1,0 +1,77 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+)
+
+type keymanagerCmd struct {
+	Types keymanagerTypesCmd `cmd:"" help:"The types, with the fields of admins and of developers."`
+	Check keymanagerCheckCmd `cmd:"" help:"Live checks (not in this build yet)."`
+}
+
+type keymanagerTypesCmd struct{ outputFlag }
+
+// keyManagerType is a connector as people choose it.
+type keyManagerType struct {
+	Name            string      `json:"name"`
+	Title           string      `json:"title,omitempty"`
+	Help            string      `json:"help,omitempty"`
+	AdminFields     []typeField `json:"adminFields"`
+	DeveloperFields []typeField `json:"developerFields"`
+}
+
+type typeField struct {
+	Name     string   `json:"name"`
+	Title    string   `json:"title,omitempty"`
+	Help     string   `json:"help,omitempty"`
+	Type     string   `json:"type,omitempty"`
+	Required bool     `json:"required,omitempty"`
+	Secret   bool     `json:"secret,omitempty"`
+	Enum     []string `json:"enum,omitempty"`
+}
+
+// Run lists the types and their fields.
+func (cmd *keymanagerTypesCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	var answer page[keyManagerType]
+	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"key-manager-types"}), nil, &answer); err != nil {
+		return err
+	}
+	rows := [][]string{{"TYPE", "WHOSE", "FIELD", "ABOUT"}}
+	for _, t := range answer.Items {
+		rows = append(rows, []string{t.Name, "", "", t.Title})
+		for _, f := range t.AdminFields {
+			rows = append(rows, []string{"", "admin", f.Name, f.about()})
+		}
+		for _, f := range t.DeveloperFields {
+			rows = append(rows, []string{"", "developer", f.Name, f.about()})
+		}
+	}
+	return cmd.print(s.out, answer.Items, rows)
+}
+
+func (f typeField) about() string {
+	parts := []string{}
+	if f.Required {
+		parts = append(parts, "required")
+	}
+	if f.Secret {
+		parts = append(parts, "secret")
+	}
+	if len(f.Enum) > 0 {
+		parts = append(parts, strings.Join(f.Enum, "|"))
+	}
+	return strings.Join(append(parts, f.Help), "; ")
+}
+
+type keymanagerCheckCmd struct {
+	Name string `arg:"" optional:""`
+	File string `short:"f" placeholder:"FILE"`
+}
+
+// Run refuses: live checks are not in this build.
+func (*keymanagerCheckCmd) Run(*session) error { return notSupported("keymanager check") }

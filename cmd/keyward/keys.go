@@ -1,0 +1,242 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+
+	"keyward.dev/keyward"
+)
+
+type keysCmd struct {
+	Generate keysGenerateCmd `cmd:"" help:"Create a client in the key manager and show its secret once."`
+	Map      keysMapCmd      `cmd:"" help:"Say that a client which exists in the key manager is the application's."`
+	Rotate   keysRotateCmd   `cmd:"" help:"Replace a generated client's secret; its id stays."`
+	List     keysListCmd     `cmd:"" help:"The application's clients in every key manager."`
+	Reveal   keysRevealCmd   `cmd:"" help:"Fetch a secret once more whose answer was lost, within 10 minutes."`
+	Dismiss  keysDismissCmd  `cmd:"" help:"Forget a registration that failed with its outcome unknown."`
+	Delete   keysDeleteCmd   `cmd:"" help:"Delete a generated client, or unmap a mapped one."`
+	Token    keysTokenCmd    `cmd:"" help:"Get a token for trying out (not in this build yet)."`
+	Revoke   keysTokenCmd    `cmd:"" help:"Revoke a client's tokens (not in this build yet)."`
+}
+
+// place is where a client belongs.
+type place struct {
+	Application string `required:"" placeholder:"A" help:"the application"`
+	KeyManager  string `required:"" placeholder:"K" help:"the key manager"`
+	Environment string `enum:"production,sandbox" default:"production" help:"production or sandbox"`
+}
+
+// keysRequest is the body of every call about one place; each call reads the fields that concern it.
+type keysRequest struct {
+	KeyManager   string         `json:"keyManager"`
+	Environment  string         `json:"environment"`
+	Grants       []string       `json:"grants,omitempty"`
+	Callbacks    []string       `json:"callbacks,omitempty"`
+	Scopes       []string       `json:"scopes,omitempty"`
+	Fields       map[string]any `json:"fields,omitempty"`
+	ClientID     string         `json:"clientId,omitempty"`
+	ClientSecret string         `json:"clientSecret,omitempty"`
+}
+
+// keysAnswer is what a developer needs to use a client.
+type keysAnswer struct {
+	ClientID      string `json:"clientId"`
+	ClientSecret  string `json:"clientSecret,omitempty"`
+	TokenEndpoint string `json:"tokenEndpoint,omitempty"`
+}
+
+func (p place) request() keysRequest {
+	return keysRequest{KeyManager: p.KeyManager, Environment: p.Environment}
+}
+
+// send posts to /applications/A/keys, or to a verb below it.
+func (p place) send(s *session, verb string, body keysRequest, out any) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	segments := []string{"applications", p.Application, "keys"}
+	if verb != "" {
+		segments = append(segments, verb)
+	}
+	return c.call(s.ctx, http.MethodPost, c.path(segments), body, out)
+}
+
+func (o outputFlag) printKeys(s *session, k keysAnswer) error {
+	rows := [][]string{{"Client id:", k.ClientID}}
+	if k.ClientSecret != "" {
+		rows = append(rows, []string{"Client secret:", k.ClientSecret})
+	}
+	if k.TokenEndpoint != "" {
+		rows = append(rows, []string{"Token endpoint:", k.TokenEndpoint})
+	}
+	if err := o.print(s.out, k, rows); err != nil {
+		return err
+	}
+	if o.Output == "table" && k.ClientSecret != "" {
+		_, err := fmt.Fprintln(s.out, "The secret is shown this once.")
+		return err
+	}
+	return nil
+}
+
+type keysGenerateCmd struct {
+	place
+	Grant    []string          `sep:"none" placeholder:"GRANT" help:"grant type (repeatable; client_credentials)"`
+	Callback []string          `sep:"none" placeholder:"URL" help:"redirect URI (repeatable)"`
+	Scope    []string          `sep:"none" placeholder:"SCOPE" help:"scope (repeatable)"`
+	Set      map[string]string `placeholder:"FIELD=VALUE" mapsep:"none" help:"a field of the type (repeatable)"`
+	outputFlag
+}
+
+// Run creates a client.
+func (cmd *keysGenerateCmd) Run(s *session) error {
+	req := cmd.request()
+	req.Grants, req.Callbacks = cmd.Grant, cmd.Callback
+	for _, scopes := range cmd.Scope {
+		req.Scopes = append(req.Scopes, strings.Fields(scopes)...)
+	}
+	for field, value := range cmd.Set {
+		if req.Fields == nil {
+			req.Fields = map[string]any{}
+		}
+		req.Fields[field] = value
+	}
+	var answer keysAnswer
+	if err := cmd.send(s, "", req, &answer); err != nil {
+		return err
+	}
+	return cmd.printKeys(s, answer)
+}
+
+type keysMapCmd struct {
+	place
+	ClientID         string `required:"" placeholder:"ID" help:"the client's id in the key manager"`
+	ClientSecretFile string `placeholder:"F" help:"file with its secret, which proves it once and is not kept (- for standard input)"`
+	outputFlag
+}
+
+// Run maps an existing client.
+func (cmd *keysMapCmd) Run(s *session) error {
+	req := cmd.request()
+	req.ClientID = cmd.ClientID
+	if cmd.ClientSecretFile != "" {
+		name := cmd.ClientSecretFile
+		if name == "-" {
+			name = "/dev/stdin"
+		}
+		text, err := os.ReadFile(name) //nolint:gosec // the caller names the file
+		if err != nil {
+			return fmt.Errorf("read the client's secret: %w", err)
+		}
+		req.ClientSecret = strings.TrimRight(string(text), "\r\n")
+	}
+	var answer keysAnswer
+	if err := cmd.send(s, "map", req, &answer); err != nil {
+		return err
+	}
+	return cmd.printKeys(s, answer)
+}
+
+type keysRotateCmd struct {
+	place
+	outputFlag
+}
+
+// Run replaces the secret.
+func (cmd *keysRotateCmd) Run(s *session) error {
+	var answer keysAnswer
+	if err := cmd.send(s, "rotate", cmd.request(), &answer); err != nil {
+		return err
+	}
+	return cmd.printKeys(s, answer)
+}
+
+type keysRevealCmd struct {
+	place
+	outputFlag
+}
+
+// Run fetches a lost secret once more.
+func (cmd *keysRevealCmd) Run(s *session) error {
+	var answer keysAnswer
+	if err := cmd.send(s, "reveal", cmd.request(), &answer); err != nil {
+		return err
+	}
+	return cmd.printKeys(s, answer)
+}
+
+type keysDismissCmd struct{ place }
+
+// Run forgets a failed registration.
+func (cmd *keysDismissCmd) Run(s *session) error {
+	if err := cmd.send(s, "dismiss", cmd.request(), nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) dismissed\n", cmd.Application, cmd.KeyManager, cmd.Environment)
+	return err
+}
+
+type keysDeleteCmd struct{ place }
+
+// Run deletes or unmaps a client.
+func (cmd *keysDeleteCmd) Run(s *session) error {
+	if err := cmd.send(s, "delete", cmd.request(), nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) deleted\n", cmd.Application, cmd.KeyManager, cmd.Environment)
+	return err
+}
+
+type keysListCmd struct {
+	Application string `required:"" placeholder:"A" help:"the application"`
+	KeyManager  string `placeholder:"K" help:"only in this key manager"`
+	Environment string `enum:"production,sandbox," default:"" help:"only in this environment"`
+	outputFlag
+}
+
+// listedKey is one client in a listing.
+type listedKey struct {
+	KeyManager  string                     `json:"keyManager"`
+	Environment keyward.Environment        `json:"environment"`
+	ClientID    string                     `json:"clientId,omitempty"`
+	Status      *keyward.OAuthClientStatus `json:"status,omitempty"`
+	keysDetail
+}
+
+// keysDetail is what the server adds for people.
+type keysDetail struct {
+	Name          string `json:"name,omitempty"`
+	TokenEndpoint string `json:"tokenEndpoint,omitempty"`
+}
+
+// Run lists the application's clients.
+func (cmd *keysListCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	keys, err := list[listedKey](s.ctx, c, []string{"applications", cmd.Application, "keys"},
+		"keyManager", cmd.KeyManager, "environment", cmd.Environment)
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"KEY MANAGER", "ENVIRONMENT", "CLIENT ID", "MODE", "STATE", "REASON"}}
+	for _, k := range keys {
+		row := []string{k.KeyManager, string(k.Environment), k.ClientID}
+		if k.Status != nil {
+			row = append(row, string(k.Status.Mode), string(k.Status.State), k.Status.Reason)
+		}
+		rows = append(rows, row)
+	}
+	return cmd.print(s.out, keys, rows)
+}
+
+type keysTokenCmd struct {
+	place
+}
+
+// Run refuses: tokens for trying out are not in this build.
+func (*keysTokenCmd) Run(*session) error { return notSupported("keys token and keys revoke") }

@@ -1,0 +1,136 @@
+// Command keyward is the whole product: the server in its three roles, and the commands that talk to it. It owns
+// arguments, exit codes and what is printed; everything else is the rooms' under internal.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/config"
+)
+
+// Exit codes of every command.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRefused = 3
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// cli is the command line. The settings are flags of every command; one that a command does not use is ignored.
+type cli struct {
+	Config string `help:"settings file (YAML)" placeholder:"FILE" env:"KEYWARD_CONFIG"`
+	Tenant string `help:"tenant to work in" default:"default" placeholder:"T"`
+	config.Values
+
+	Serve      serveCmd      `cmd:"" help:"Run the control plane, a gateway, or both in one process."`
+	Demo       demoCmd       `cmd:"" help:"Run everything on a throw-away folder and print calls to try."`
+	Apply      applyCmd      `cmd:"" help:"Make the control plane match manifests, all or nothing."`
+	Diff       diffCmd       `cmd:"" help:"Show what apply would change."`
+	Export     exportCmd     `cmd:"" help:"Print everything as manifests that apply takes back."`
+	Get        getCmd        `cmd:"" help:"Show one object or all of a kind."`
+	Delete     deleteCmd     `cmd:"" help:"Delete an object that nothing uses."`
+	Hold       holdCmd       `cmd:"" help:"Switch an object off everywhere (not in this build yet)."`
+	Unhold     unholdCmd     `cmd:"" help:"Lift a hold (not in this build yet)."`
+	Keys       keysCmd       `cmd:"" help:"OAuth clients of applications in key managers."`
+	Explain    explainCmd    `cmd:"" help:"Show how the gateway decides on a request, step by step."`
+	Keymanager keymanagerCmd `cmd:"" help:"Key manager types and checks."`
+	Gateway    gatewayCmd    `cmd:"" help:"Gateways: credentials, revisions, withdrawal."`
+	Tokens     tokenCmd      `cmd:"" name:"token" help:"API tokens of the management plane."`
+	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`
+}
+
+// session is what a command runs with.
+type session struct {
+	ctx      context.Context //nolint:containedctx // lives exactly as long as one command
+	cli      *cli
+	environ  []string
+	stdin    io.Reader
+	out, err io.Writer
+}
+
+// usageError is a wrong command line that only the command itself can see.
+type usageError struct{ error }
+
+func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c, kong.Name("keyward"), kong.UsageOnError(), kong.Writers(stdout, stderr),
+		kong.Description("An API gateway and control plane for companies with more than one authorization server."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Exit(func(code int) { exited = code; panic(exitPanic{}) }))
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "keyward:", err)
+		return exitFailed
+	}
+	defer func() { // kong leaves through Exit after --help
+		if p := recover(); p != nil {
+			if _, ok := p.(exitPanic); !ok {
+				panic(p)
+			}
+			code = exited
+		}
+	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	kctx, err := parser.Parse(args)
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "keyward:", err)
+		return exitUsage
+	}
+	s := &session{ctx: ctx, cli: &c, environ: environ, stdin: stdin, out: stdout, err: stderr}
+	return s.report(kctx.Run(s))
+}
+
+// exitPanic carries kong's wish to exit up to run.
+type exitPanic struct{}
+
+// report prints a failure and gives its exit code.
+func (s *session) report(err error) int {
+	var usage usageError
+	var refused *keyward.Error
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage):
+		_, _ = fmt.Fprintln(s.err, "keyward:", err)
+		return exitUsage
+	case errors.As(err, &refused):
+		s.printRefusal(refused)
+		return exitRefused
+	default:
+		_, _ = fmt.Fprintln(s.err, "keyward:", err)
+		return exitFailed
+	}
+}
+
+func (s *session) printRefusal(e *keyward.Error) {
+	_, _ = fmt.Fprintf(s.err, "keyward: %s: %s\n", e.Code, e.Message)
+	for _, f := range e.Fields {
+		_, _ = fmt.Fprintf(s.err, "  %s: %s\n", f.Path, f.Message)
+	}
+	for _, u := range e.Users {
+		_, _ = fmt.Fprintf(s.err, "  used by %s\n", u)
+	}
+}
+
+// notSupported refuses a command of the contract that this build does not carry out yet.
+func notSupported(name string) error {
+	return keyward.Errorf(keyward.CodeNotSupported, "this build does not carry out %q yet", name)
+}

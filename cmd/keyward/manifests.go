@@ -1,0 +1,308 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"keyward.dev/keyward"
+)
+
+// source is one manifest as it was found: its value, and the tree that knows the line of every field.
+type source struct {
+	file  string
+	body  ast.Node
+	value map[string]any
+}
+
+// loadManifests reads a file, a folder (every .yaml, .yml and .json below it, by name) or - for standard input, and
+// resolves {env: …}, {file: …} and openapi.file on this machine. All faults are reported at once.
+func (s *session) loadManifests(path string) ([]source, error) {
+	files, err := manifestFiles(path)
+	if err != nil {
+		return nil, err
+	}
+	env := map[string]string{}
+	for _, line := range s.environ {
+		name, value, _ := strings.Cut(line, "=")
+		env[name] = value
+	}
+	var sources []source
+	var faults []error
+	for _, file := range files {
+		found, err := s.readManifests(file)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		for _, src := range found {
+			r := resolver{env: env, dir: filepath.Dir(file), src: src}
+			src.value, _ = r.resolve(src.value, "").(map[string]any)
+			faults = append(faults, r.faults...)
+			sources = append(sources, src)
+		}
+	}
+	if len(sources) == 0 && len(faults) == 0 {
+		return nil, fmt.Errorf("%s holds no manifest", path)
+	}
+	return sources, errors.Join(faults...)
+}
+
+func manifestFiles(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if path == "-" {
+		return []string{"-"}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read manifests: %w", err)
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	var files []string
+	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(d.Name(), ".") && p != path {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !d.IsDir() && slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(p))) {
+			files = append(files, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read manifests: %w", err)
+	}
+	return files, nil
+}
+
+func (s *session) readManifests(file string) ([]source, error) {
+	var text []byte
+	var err error
+	name := file
+	if file == "-" {
+		name = "standard input"
+		text, err = io.ReadAll(s.stdin)
+	} else {
+		text, err = os.ReadFile(file) //nolint:gosec // the caller names the file
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	tree, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, yamlFault(name, err)
+	}
+	var sources []source
+	for _, doc := range tree.Docs {
+		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
+			continue
+		}
+		var value map[string]any
+		if err := yaml.NodeToValue(doc.Body, &value); err != nil {
+			return nil, yamlFault(name, err)
+		}
+		sources = append(sources, source{file: name, body: doc.Body, value: value})
+	}
+	return sources, nil
+}
+
+// yamlFault puts file, line and column in front of the library's message.
+func yamlFault(file string, err error) error {
+	var syntax yaml.Error
+	if errors.As(err, &syntax) && syntax.GetToken() != nil {
+		at := syntax.GetToken().Position
+		return fmt.Errorf("%s:%d:%d: %s", file, at.Line, at.Column, syntax.GetMessage())
+	}
+	return fmt.Errorf("%s: %w", file, err)
+}
+
+// resolver replaces references by values in the places that take secrets or key texts. Elsewhere a mapping with a
+// member called env or file is what it says.
+type resolver struct {
+	env    map[string]string
+	dir    string
+	src    source
+	faults []error
+}
+
+func (r *resolver) resolve(v any, path string) any {
+	switch n := v.(type) {
+	case map[string]any:
+		if path == "spec.openapi" {
+			return r.openAPI(n)
+		}
+		if len(n) == 1 && takesReference(path) {
+			if name, ok := n["env"].(string); ok {
+				return r.fromEnvironment(name, path)
+			}
+			if name, ok := n["file"].(string); ok {
+				return r.fromFile(name, path)
+			}
+		}
+		for key, item := range n {
+			n[key] = r.resolve(item, strings.TrimPrefix(path+"."+key, "."))
+		}
+	case []any:
+		for i, item := range n {
+			n[i] = r.resolve(item, fmt.Sprintf("%s[%d]", path, i))
+		}
+	}
+	return v
+}
+
+// takesReference tells whether the field is a secret or the text of a key.
+func takesReference(path string) bool {
+	return path == "spec.password" || strings.HasPrefix(path, "spec.connection.") ||
+		strings.HasPrefix(path, "spec.introspection.") ||
+		strings.Contains(path, "keys.pem[") || strings.HasSuffix(path, "keys.jwksInline")
+}
+
+func (r *resolver) fromEnvironment(name, path string) any {
+	value := r.env[name]
+	if value == "" {
+		r.fault(path, "the environment variable %s is not set", name)
+	}
+	return value
+}
+
+func (r *resolver) fromFile(name, path string) any {
+	text, ok := r.read(name, path)
+	if !ok {
+		return ""
+	}
+	trimmed := strings.TrimRight(string(text), "\r\n")
+	if strings.HasSuffix(path, "jwksInline") {
+		var set any
+		if err := json.Unmarshal(text, &set); err != nil {
+			r.fault(path, "%s is not JSON: %v", name, err)
+		}
+		return set
+	}
+	if trimmed == "" {
+		r.fault(path, "%s is empty", name)
+	}
+	return trimmed
+}
+
+func (r *resolver) openAPI(n map[string]any) any {
+	name, ok := n["file"].(string)
+	if !ok || len(n) != 1 {
+		return n
+	}
+	text, _ := r.read(name, "spec.openapi.file")
+	return map[string]any{"document": string(text)}
+}
+
+// read takes a file named relative to its manifest.
+func (r *resolver) read(name, path string) ([]byte, bool) {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(r.dir, name)
+	}
+	text, err := os.ReadFile(name) //nolint:gosec // the manifest's author runs this command
+	if err != nil {
+		r.fault(path, "%v", err)
+		return nil, false
+	}
+	return text, true
+}
+
+func (r *resolver) fault(path, format string, args ...any) {
+	r.faults = append(r.faults, fmt.Errorf("%s: %s: %s", r.src.at(path), path, fmt.Sprintf(format, args...)))
+}
+
+// at gives file:line:column of a field, or of the nearest thing around it when the field is not written.
+func (src source) at(path string) string {
+	node := src.body
+	position := start(node)
+	for _, step := range pathSteps(path) {
+		next, at := child(node, step)
+		if next == nil {
+			break
+		}
+		node, position = next, at
+	}
+	return fmt.Sprintf("%s:%s", src.file, position)
+}
+
+// pathSteps splits spec.operations[2].path into spec, operations, 2, path.
+func pathSteps(path string) []string {
+	return regexp.MustCompile(`[^.\[\]]+`).FindAllString(path, -1)
+}
+
+// child finds a member by name, or an entry by index, with the position people look for: the member's name.
+func child(node ast.Node, step string) (ast.Node, string) {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		for _, entry := range n.Values {
+			if entry.Key.GetToken().Value == step {
+				return entry.Value, start(entry.Key)
+			}
+		}
+	case *ast.MappingValueNode:
+		if n.Key.GetToken().Value == step {
+			return n.Value, start(n.Key)
+		}
+	case *ast.SequenceNode:
+		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Values) {
+			return n.Values[i], start(n.Values[i])
+		}
+	case *ast.AnchorNode:
+		return child(n.Value, step)
+	case *ast.TagNode:
+		return child(n.Value, step)
+	}
+	return nil, ""
+}
+
+// start is the first line and column of a node: a mapping begins at its first key, not at its colon.
+func start(node ast.Node) string {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		if len(n.Values) > 0 && !n.IsFlowStyle {
+			return start(n.Values[0])
+		}
+	case *ast.MappingValueNode:
+		return start(n.Key)
+	}
+	at := node.GetToken().Position
+	return fmt.Sprintf("%d:%d", at.Line, at.Column)
+}
+
+// locate rewrites the server's faults, which name objects[N].path, as lines of the caller's files.
+func locate(err error, sources []source) error {
+	var refused *keyward.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	numbered := regexp.MustCompile(`^objects\[(\d+)\]\.?(.*)$`)
+	for i, f := range refused.Fields {
+		m := numbered.FindStringSubmatch(f.Path)
+		if m == nil {
+			continue
+		}
+		n, err := strconv.Atoi(m[1])
+		if err != nil || n >= len(sources) {
+			continue
+		}
+		refused.Fields[i].Path = strings.TrimSuffix(sources[n].at(m[2])+": "+m[2], ": ")
+	}
+	return refused
+}

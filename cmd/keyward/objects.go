@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"keyward.dev/keyward"
+)
+
+type getCmd struct {
+	Kind string `arg:"" help:"KeyManager, API, Plan, Application, Subscription, OAuthClient, Tenant or User"`
+	Name string `arg:"" optional:"" help:"one object; all of the kind without it"`
+	Out  string `short:"o" name:"output" enum:"table,json,yaml," default:"" placeholder:"FORMAT" help:"table, json or yaml (yaml for one object)"`
+}
+
+// Run shows one object or all of a kind.
+func (cmd *getCmd) Run(s *session) error {
+	kind, err := parseKind(cmd.Kind)
+	if err != nil {
+		return err
+	}
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	out := outputFlag{Output: cmd.Out}
+	if cmd.Name != "" {
+		var one json.RawMessage
+		if err := c.call(s.ctx, http.MethodGet, c.path([]string{kind.Plural(), cmd.Name}), nil, &one); err != nil {
+			return err
+		}
+		if out.Output == "" {
+			out.Output = "yaml"
+		}
+		return out.print(s.out, one, objectRows([]json.RawMessage{one}))
+	}
+	all, err := list[json.RawMessage](s.ctx, c, []string{kind.Plural()})
+	if err != nil {
+		return err
+	}
+	return out.print(s.out, all, objectRows(all))
+}
+
+func parseKind(s string) (keyward.Kind, error) {
+	kind, ok := keyward.ParseKind(s)
+	if !ok {
+		return "", usageError{fmt.Errorf("%q is no kind: use one of %v", s, keyward.Kinds())}
+	}
+	return kind, nil
+}
+
+// objectRows is the table of a listing: names first, then the few fields of the kind that tell objects apart.
+func objectRows(objects []json.RawMessage) [][]string {
+	rows := [][]string{{"NAME", "TENANT", "ABOUT"}}
+	for _, raw := range objects {
+		var m keyward.Manifest
+		if err := json.Unmarshal(raw, &m); err != nil {
+			continue
+		}
+		tenant := m.Metadata.Tenant
+		if tenant == "" {
+			tenant = keyward.DefaultTenant
+		}
+		rows = append(rows, []string{m.Metadata.Name, tenant, about(m)})
+	}
+	return rows
+}
+
+func about(m keyward.Manifest) string {
+	spec, ok := m.Kind.NewSpec()
+	if !ok || json.Unmarshal(m.Spec, spec) != nil {
+		return ""
+	}
+	switch s := spec.(type) {
+	case *keyward.KeyManagerSpec:
+		state := "enabled"
+		if !s.IsEnabled() {
+			state = "disabled"
+		}
+		return fmt.Sprintf("%s, %s, %s", s.Type, state, issuerOf(s, m.Status))
+	case *keyward.APISpec:
+		return fmt.Sprintf("%s/%s", s.Context, s.Version)
+	case *keyward.SubscriptionSpec:
+		return fmt.Sprintf("%s calls %s, %s", s.Application, s.API, s.StateOrDefault())
+	case *keyward.OAuthClientSpec:
+		return fmt.Sprintf("%s of %s in %s, %s", s.ClientID, s.Application, s.KeyManager, s.EnvironmentOrDefault())
+	case *keyward.UserSpec:
+		return fmt.Sprint(s.Roles)
+	case *keyward.PlanSpec:
+		return rates(s)
+	case *keyward.TenantSpec:
+		return s.DisplayName
+	default:
+		return ""
+	}
+}
+
+func rates(s *keyward.PlanSpec) string {
+	text := ""
+	for i, r := range s.Rate {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprintf("%d per %s", r.Requests, r.Per)
+	}
+	return text
+}
+
+func issuerOf(s *keyward.KeyManagerSpec, status json.RawMessage) string {
+	if s.Issuer != "" {
+		return s.Issuer
+	}
+	var found keyward.KeyManagerStatus
+	if json.Unmarshal(status, &found) == nil {
+		return found.Issuer
+	}
+	return ""
+}
+
+type deleteCmd struct {
+	Kind string `arg:"" help:"KeyManager, API, Plan, Application, Subscription, OAuthClient, Tenant or User"`
+	Name string `arg:""`
+}
+
+// Run deletes an object; the server refuses while something uses it.
+func (cmd *deleteCmd) Run(s *session) error {
+	kind, err := parseKind(cmd.Kind)
+	if err != nil {
+		return err
+	}
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	if err := c.call(s.ctx, http.MethodDelete, c.path([]string{kind.Plural(), cmd.Name}), nil, nil); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%s deleted\n", keyward.Ref{Kind: kind, Tenant: s.cli.Tenant, Name: cmd.Name})
+	return err
+}
+
+type holdCmd struct {
+	Kind   string `arg:""`
+	Name   string `arg:""`
+	Reason string `required:"" placeholder:"TEXT"`
+	Until  string `placeholder:"TIME"`
+}
+
+// Run refuses: holds are not in this build.
+func (*holdCmd) Run(*session) error { return notSupported("hold") }
+
+type unholdCmd struct {
+	Kind string `arg:""`
+	Name string `arg:""`
+}
+
+// Run refuses: holds are not in this build.
+func (*unholdCmd) Run(*session) error { return notSupported("unhold") }

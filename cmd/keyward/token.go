@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"keyward.dev/keyward"
+)
+
+type tokenCmd struct {
+	Create tokenCreateCmd `cmd:"" help:"Make an API token; it is printed alone, once."`
+	List   tokenListCmd   `cmd:"" help:"The API tokens, without their values."`
+	Revoke tokenRevokeCmd `cmd:"" help:"Make an API token worthless."`
+}
+
+type tokenCreateCmd struct {
+	User string `required:"" placeholder:"U" help:"whose token it is"`
+}
+
+// Run makes an API token.
+func (cmd *tokenCreateCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	var answer struct{ Token string }
+	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"tokens"}), map[string]string{"user": cmd.User}, &answer); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.out, answer.Token)
+	return err
+}
+
+type tokenListCmd struct{ outputFlag }
+
+// Run lists the API tokens.
+func (cmd *tokenListCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	tokens, err := list[keyward.APIToken](s.ctx, c, []string{"tokens"})
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"ID", "USER", "CREATED", "LAST USED", "STATE"}}
+	for _, t := range tokens {
+		state := "valid"
+		if t.RevokedAt != nil {
+			state = "revoked"
+		}
+		rows = append(rows, []string{t.ID, t.User, t.CreatedAt.Format(time.RFC3339), ago(t.LastUsed), state})
+	}
+	return cmd.print(s.out, tokens, rows)
+}
+
+type tokenRevokeCmd struct {
+	ID string `arg:""`
+}
+
+// Run revokes an API token.
+func (cmd *tokenRevokeCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	if err := c.call(s.ctx, http.MethodDelete, c.path([]string{"tokens", cmd.ID}), nil, nil); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "token %s revoked\n", cmd.ID)
+	return err
+}

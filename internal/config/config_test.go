@@ -1,0 +1,150 @@
+package config
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "keyward.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestNamesFollowOneRule(t *testing.T) {
+	for _, f := range fields() {
+		words := strings.ToLower(strings.TrimPrefix(f.env, "KEYWARD_"))
+		if want := strings.ReplaceAll(words, "_", "-"); f.flag != want {
+			t.Errorf("%s has the flag --%s, want --%s", f.env, f.flag, want)
+		}
+		if got := strings.ToLower(f.key); got != strings.ReplaceAll(words, "_", "") {
+			t.Errorf("%s is %s in the file", f.env, f.key)
+		}
+	}
+}
+
+func TestLaterSourcesWin(t *testing.T) {
+	path := writeFile(t, "data: /file\ncontrolAddress: 127.0.0.1:1\nopsAddress: 127.0.0.1:2\ntrustedPeers: [10.0.0.0/8, 192.0.2.1]\n")
+	env := []string{"KEYWARD_CONTROL_ADDRESS=127.0.0.1:3", "KEYWARD_DATA=/env", "KEYWARD_OPS_ADDRESS=", "HOME=/root"}
+	v, warnings, err := Load(path, env, Values{Data: "/flag"})
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(warnings, err)
+	}
+	s, err := Parse(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Data != "/flag" || s.ControlAddress != "127.0.0.1:3" || s.OpsAddress != "127.0.0.1:2" {
+		t.Errorf("data %s, control %s, ops %s", s.Data, s.ControlAddress, s.OpsAddress)
+	}
+	want := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}
+	if len(s.TrustedPeers) != 2 || s.TrustedPeers[0] != want[0] || s.TrustedPeers[1] != want[1] {
+		t.Errorf("trusted peers %v", s.TrustedPeers)
+	}
+}
+
+func TestUnknownKeysNameLineAndColumn(t *testing.T) {
+	path := writeFile(t, "# a comment\ndata: x\n  \nControl_Address: y\nnonsense: 1\ndata: z\nnats: {a: b}\n")
+	_, _, err := Load(path, nil, Values{})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{`:6:1: "data" is given twice`, `:7:1: "nats" must be a value`, `:4:1: "Control_Address" is no setting: did you mean controlAddress?`, `:5:1: "nonsense"`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nlacks %s", err, want)
+		}
+	}
+	if _, _, err := Load(writeFile(t, "adminToken: hush\n\t- :"), nil, Values{}); err == nil || strings.Contains(err.Error(), "hush") {
+		t.Errorf("broken YAML: %v", err)
+	}
+	if _, _, err := Load(writeFile(t, "data: x\n"), nil, Values{}); err != nil {
+		t.Errorf("the control: %v", err)
+	}
+	if _, _, err := Load(filepath.Join(t.TempDir(), "absent.yaml"), nil, Values{}); err == nil {
+		t.Error("a missing file was accepted")
+	}
+}
+
+func TestUnknownVariablesAreWarnings(t *testing.T) {
+	_, warnings, err := Load("", []string{"KEYWARD_DATTA=x", "KEYWARD_EMPTY=", "OTHER=1"}, Values{})
+	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], "KEYWARD_DATTA") {
+		t.Error(warnings, err)
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	_, err := Parse(Values{
+		ControlAddress: "0.0.0.0:8480", OpsAddress: "nowhere", Database: "mysql://u:hush@h/db", AdminToken: "short",
+		NATSAddress: "0.0.0.0:1", GatewayTLSCert: "/absent", ExtauthzAddress: ":1", PublicURL: "ftp://x", TrustedPeers: "all",
+		LogLevel: "loud", Insecure: "maybe",
+	})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, name := range []string{
+		"KEYWARD_CONTROL_ADDRESS", "KEYWARD_OPS_ADDRESS", "KEYWARD_DATABASE", "KEYWARD_ADMIN_TOKEN", "KEYWARD_NATS_ADDRESS",
+		"KEYWARD_GATEWAY_TLS_CERT", "KEYWARD_EXTAUTHZ_ADDRESS: not_supported", "KEYWARD_PUBLIC_URL", "KEYWARD_TRUSTED_PEERS",
+		"KEYWARD_LOG_LEVEL", "KEYWARD_INSECURE",
+	} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("no word of %s in\n%v", name, err)
+		}
+	}
+	if strings.Contains(err.Error(), "hush") {
+		t.Error("a password stands in the fault")
+	}
+}
+
+func TestWhatARoleDoesNotUseIsIgnored(t *testing.T) {
+	s, err := Parse(Values{
+		Role: "gateway", ControlURL: "http://127.0.0.1:8480/", GatewayToken: "kwg_x", MaxStale: "5m",
+		Database: "nonsense", ControlAddress: "0.0.0.0:1", AdminToken: "short", NATSAddress: "zzz",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.ControlURL != "http://127.0.0.1:8480" || s.MaxStale != 5*time.Minute {
+		t.Errorf("control %q, stale %v", s.ControlURL, s.MaxStale)
+	}
+	if _, err := Parse(Values{Role: "gateway"}); err == nil || !strings.Contains(err.Error(), "KEYWARD_CONTROL_URL") ||
+		!strings.Contains(err.Error(), "KEYWARD_GATEWAY_TOKEN") {
+		t.Errorf("a gateway without control plane: %v", err)
+	}
+	if _, err := Parse(Values{Role: "control", GatewayAddress: "zzz", ControlURL: "zzz"}); err != nil {
+		t.Errorf("control judged the gateway's settings: %v", err)
+	}
+}
+
+func TestListenersBeyondLoopback(t *testing.T) {
+	if _, err := Parse(Values{ControlAddress: "0.0.0.0:8480"}); err == nil {
+		t.Error("a control listener without TLS was accepted")
+	}
+	s, err := Parse(Values{ControlAddress: "0.0.0.0:8480", GatewayAddress: ":8400", OpsAddress: "[::]:8490", Insecure: "true"})
+	if err != nil || len(s.Warnings) != 2 {
+		t.Errorf("insecure by choice: %v %v", s.Warnings, err)
+	}
+	for _, address := range []string{"127.0.0.1:1", "localhost:1", "[::1]:1", "127.8.8.8:1"} {
+		if _, err := Parse(Values{ControlAddress: address}); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+func TestPostgreSQLNeedsASealKey(t *testing.T) {
+	v := Values{Database: "postgres://app@127.0.0.1/db"}
+	if _, err := Parse(v); err == nil || !strings.Contains(err.Error(), "KEYWARD_SEAL_KEY") {
+		t.Errorf("without a key: %v", err)
+	}
+	v.SealKeyFile = writeFile(t, "a2V5\n")
+	s, err := Parse(v)
+	if err != nil || s.SealKey.Reveal() != "a2V5" {
+		t.Errorf("with a key file: %v", err)
+	}
+}

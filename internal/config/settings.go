@@ -1,0 +1,323 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+)
+
+// Role is what a serving process is.
+type Role string
+
+// The roles of keyward serve.
+const (
+	RoleAll     Role = ""
+	RoleControl Role = "control"
+	RoleGateway Role = "gateway"
+)
+
+// HasControl tells whether the role serves the control plane.
+func (r Role) HasControl() bool { return r != RoleGateway }
+
+// HasGateway tells whether the role serves traffic.
+func (r Role) HasGateway() bool { return r != RoleControl }
+
+// TLSFiles names a listener's certificate and key; both or none.
+type TLSFiles struct{ Cert, Key string }
+
+// IsZero tells that the listener has no TLS.
+func (t TLSFiles) IsZero() bool { return t == TLSFiles{} }
+
+// Settings are the parsed settings of keyward serve. What the role does not use is left at zero.
+type Settings struct {
+	Role           Role
+	Data           string
+	ControlAddress string
+	GatewayAddress string
+	OpsAddress     string
+	PublicURL      string // without trailing slash; empty = http(s):// and the bound control address
+	GatewayURL     string // likewise
+	TrustedPeers   []netip.Prefix
+	Database       keyward.Secret // its URL may carry a password
+	NATS           keyward.Secret
+	NATSGateway    keyward.Secret
+	NATSAddress    string
+	NATSListen     bool // the embedded hub listens
+	NATSAdvertise  string
+	ControlURL     string
+	GatewayToken   keyward.Secret
+	ControlCA      []byte        // PEM
+	MaxStale       time.Duration // 0 = unlimited
+	SealKey        keyward.Secret
+	AdminToken     keyward.Secret
+	OutboundDeny   []string
+	OutboundAllow  []string
+	ControlTLS     TLSFiles
+	GatewayTLS     TLSFiles
+	OpsTLS         TLSFiles
+	NATSTLS        TLSFiles
+	LogLevel       slog.Level
+	Warnings       []string // for the log at start
+}
+
+// reader parses values and collects faults by the setting's environment name.
+type reader struct {
+	faults   []error
+	warnings []string
+}
+
+func (r *reader) fault(name, format string, args ...any) {
+	r.faults = append(r.faults, fmt.Errorf("%s: "+format, append([]any{name}, args...)...))
+}
+
+// Parse reads the values that keyward serve uses in its role and reports every fault at once. A setting that the role
+// does not use is ignored.
+func Parse(v Values) (*Settings, error) {
+	r := &reader{}
+	s := &Settings{Role: Role(v.Role), Data: or(v.Data, "./keyward-data")}
+	switch s.Role {
+	case RoleAll, RoleControl, RoleGateway:
+	case "all":
+		s.Role = RoleAll
+	default:
+		r.fault("KEYWARD_ROLE", "%q is none of control, gateway; leave it out for both", v.Role)
+	}
+	if v.LogLevel != "" && s.LogLevel.UnmarshalText([]byte(v.LogLevel)) != nil {
+		r.fault("KEYWARD_LOG_LEVEL", "%q is none of debug, info, warn, error", v.LogLevel)
+	}
+	insecure := r.truth("KEYWARD_INSECURE", v.Insecure)
+	s.OpsAddress = r.address("KEYWARD_OPS_ADDRESS", or(v.OpsAddress, "127.0.0.1:8490"))
+	s.OpsTLS = r.tls("OPS", v.OpsTLSCert, v.OpsTLSKey)
+	s.OutboundDeny, s.OutboundAllow = list(v.OutboundDeny), list(v.OutboundAllow)
+	if s.Role.HasControl() {
+		r.control(s, v, insecure)
+	}
+	if s.Role.HasGateway() {
+		r.gateway(s, v)
+	}
+	if s.OpsTLS.IsZero() && !loopback(s.OpsAddress) {
+		r.warnings = append(r.warnings, "the ops listener is reachable from other machines without TLS")
+	}
+	s.Warnings = r.warnings
+	return s, errors.Join(r.faults...)
+}
+
+func (r *reader) control(s *Settings, v Values, insecure bool) {
+	s.ControlAddress = r.address("KEYWARD_CONTROL_ADDRESS", or(v.ControlAddress, "127.0.0.1:8480"))
+	s.ControlTLS = r.tls("CONTROL", v.ControlTLSCert, v.ControlTLSKey)
+	if s.ControlTLS.IsZero() && !loopback(s.ControlAddress) && !insecure {
+		r.fault("KEYWARD_CONTROL_ADDRESS", "%s is not on loopback and has no TLS: set KEYWARD_CONTROL_TLS_CERT and _KEY, or KEYWARD_INSECURE=true", s.ControlAddress)
+	}
+	s.PublicURL = r.url("KEYWARD_PUBLIC_URL", v.PublicURL)
+	s.Database = r.secretURL("KEYWARD_DATABASE", v.Database, "postgres", "postgresql")
+	s.SealKey = r.sealKey(v)
+	if !s.Database.IsZero() && s.SealKey.IsZero() && v.SealKeyFile == "" {
+		r.fault("KEYWARD_SEAL_KEY", "is required with PostgreSQL: every control plane must have the same key")
+	}
+	if v.AdminToken != "" && (len(v.AdminToken) < 32 || strings.ContainsFunc(v.AdminToken, func(c rune) bool { return c <= ' ' || c > '~' })) {
+		r.fault("KEYWARD_ADMIN_TOKEN", "must have 32 or more printable characters without spaces")
+	}
+	s.AdminToken = keyward.NewSecret(v.AdminToken)
+	s.NATS = r.secretURL("KEYWARD_NATS", v.NATS, "nats", "tls")
+	s.NATSGateway = r.secretURL("KEYWARD_NATS_GATEWAY", v.NATSGateway, "nats", "tls")
+	if !s.NATS.IsZero() {
+		return
+	}
+	s.NATSListen = s.Role == RoleControl || v.NATSAddress != ""
+	if s.NATSListen {
+		s.NATSAddress = r.address("KEYWARD_NATS_ADDRESS", or(v.NATSAddress, "127.0.0.1:8470"))
+		s.NATSAdvertise = v.NATSAdvertise
+		s.NATSTLS = r.tls("NATS", v.NATSTLSCert, v.NATSTLSKey)
+		if s.NATSTLS.IsZero() && !loopback(s.NATSAddress) && !insecure {
+			r.fault("KEYWARD_NATS_ADDRESS", "%s is not on loopback and has no TLS: set KEYWARD_NATS_TLS_CERT and _KEY, or KEYWARD_INSECURE=true", s.NATSAddress)
+		}
+	}
+}
+
+func (r *reader) gateway(s *Settings, v Values) {
+	s.GatewayAddress = r.address("KEYWARD_GATEWAY_ADDRESS", or(v.GatewayAddress, "127.0.0.1:8400"))
+	s.GatewayTLS = r.tls("GATEWAY", v.GatewayTLSCert, v.GatewayTLSKey)
+	if s.GatewayTLS.IsZero() && !loopback(s.GatewayAddress) {
+		r.warnings = append(r.warnings, "the gateway listener is reachable from other machines without TLS")
+	}
+	s.GatewayURL = r.url("KEYWARD_GATEWAY_URL", v.GatewayURL)
+	for _, p := range list(v.TrustedPeers) {
+		if prefix, ok := parsePrefix(p); ok {
+			s.TrustedPeers = append(s.TrustedPeers, prefix)
+		} else {
+			r.fault("KEYWARD_TRUSTED_PEERS", "%q is neither a network such as 10.0.0.0/8 nor an address", p)
+		}
+	}
+	r.later("KEYWARD_EXTAUTHZ_ADDRESS", v.ExtauthzAddress)
+	r.later("KEYWARD_FORWARDAUTH_ADDRESS", v.ForwardauthAddress)
+	if s.Role != RoleGateway {
+		return
+	}
+	s.MaxStale = r.duration("KEYWARD_MAX_STALE", v.MaxStale)
+	if s.ControlURL = r.url("KEYWARD_CONTROL_URL", v.ControlURL); v.ControlURL == "" {
+		r.fault("KEYWARD_CONTROL_URL", "is required in the gateway role: where the control plane is")
+	}
+	if s.GatewayToken = keyward.NewSecret(v.GatewayToken); v.GatewayToken == "" {
+		r.fault("KEYWARD_GATEWAY_TOKEN", "is required in the gateway role: make one with keyward gateway token NAME")
+	}
+	if v.ControlCA != "" {
+		pem, err := os.ReadFile(v.ControlCA)
+		if err != nil {
+			r.fault("KEYWARD_CONTROL_CA", "%v", err)
+		}
+		s.ControlCA = pem
+	}
+}
+
+// later refuses a setting of the contract that this build does not carry out yet.
+func (r *reader) later(name, v string) {
+	if v != "" {
+		r.fault(name, "not_supported: this build does not carry it out yet")
+	}
+}
+
+func (r *reader) sealKey(v Values) keyward.Secret {
+	if v.SealKey != "" && v.SealKeyFile != "" {
+		r.fault("KEYWARD_SEAL_KEY_FILE", "give KEYWARD_SEAL_KEY or KEYWARD_SEAL_KEY_FILE, not both")
+	}
+	if v.SealKeyFile == "" || v.SealKey != "" {
+		return keyward.NewSecret(v.SealKey)
+	}
+	text, err := os.ReadFile(v.SealKeyFile)
+	if err != nil {
+		r.fault("KEYWARD_SEAL_KEY_FILE", "%v", err)
+		return keyward.Secret{}
+	}
+	if strings.TrimSpace(string(text)) == "" {
+		r.fault("KEYWARD_SEAL_KEY_FILE", "%s is empty", v.SealKeyFile)
+	}
+	return keyward.NewSecret(strings.TrimSpace(string(text)))
+}
+
+func (r *reader) address(name, v string) string {
+	host, port, err := net.SplitHostPort(v)
+	if err != nil {
+		r.fault(name, "%q is not HOST:PORT", v)
+		return v
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		r.fault(name, "%q has no port between 0 and 65535", v)
+	}
+	if strings.ContainsAny(host, " /") {
+		r.fault(name, "%q has no valid host", v)
+	}
+	return v
+}
+
+func (r *reader) url(name, v string) string {
+	if v == "" {
+		return ""
+	}
+	u, err := url.Parse(v)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		r.fault(name, "%q is not an http or https URL without user, query and fragment", v)
+		return ""
+	}
+	return strings.TrimRight(v, "/")
+}
+
+// secretURL never repeats the value in its fault: it may hold a password.
+func (r *reader) secretURL(name, v string, schemes ...string) keyward.Secret {
+	if v == "" {
+		return keyward.Secret{}
+	}
+	scheme, rest, found := strings.Cut(v, "://")
+	for _, s := range schemes {
+		if found && scheme == s && rest != "" {
+			return keyward.NewSecret(v)
+		}
+	}
+	r.fault(name, "must start with %s://", schemes[0])
+	return keyward.Secret{}
+}
+
+func (r *reader) tls(listener, cert, key string) TLSFiles {
+	name := "KEYWARD_" + listener + "_TLS_"
+	if (cert == "") != (key == "") {
+		r.fault(name+"CERT", "give both %sCERT and %sKEY", name, name)
+		return TLSFiles{}
+	}
+	r.exists(name+"CERT", cert)
+	r.exists(name+"KEY", key)
+	return TLSFiles{Cert: cert, Key: key}
+}
+
+func (r *reader) exists(name, path string) {
+	if path == "" {
+		return
+	}
+	if _, err := os.Stat(path); err != nil {
+		r.fault(name, "%v", err)
+	}
+}
+
+func (r *reader) truth(name, v string) bool {
+	if v == "" {
+		return false
+	}
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		r.fault(name, "%q is neither true nor false", v)
+	}
+	return b
+}
+
+func (r *reader) duration(name, v string) time.Duration {
+	if v == "" || v == "unlimited" {
+		return 0
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil || d <= 0 {
+		r.fault(name, "%q is not a time such as 30s, 5m or 24h", v)
+		return 0
+	}
+	return d
+}
+
+func or(v, fallback string) string {
+	if v == "" {
+		return fallback
+	}
+	return v
+}
+
+func list(v string) []string {
+	return strings.FieldsFunc(v, func(c rune) bool { return c == ',' || c == ' ' })
+}
+
+func parsePrefix(v string) (netip.Prefix, bool) {
+	if p, err := netip.ParsePrefix(v); err == nil {
+		return p.Masked(), true
+	}
+	if a, err := netip.ParseAddr(v); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), true
+	}
+	return netip.Prefix{}, false
+}
+
+// loopback judges HOST:PORT by what it would bind; an empty host binds everything.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return true // already a fault of its own
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
