@@ -1,0 +1,97 @@
+package keycloak
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+)
+
+// RotateKeys publishes a new RSA key, with which the realm signs from then on. The old one stays published.
+func (r *Realm) RotateKeys(ctx context.Context, name string) error {
+	return r.addKey(ctx, name, "rsa-generated", map[string][]string{"priority": {"200"}, "keySize": {"2048"}})
+}
+
+// UseAlgorithm gives the realm a key for the algorithm (PS256, ES384, EdDSA, …) and signs access tokens with it.
+func (r *Realm) UseAlgorithm(ctx context.Context, algorithm string) error {
+	provider, config := "rsa-generated", map[string][]string{"priority": {"300"}, "algorithm": {algorithm}}
+	switch algorithm {
+	case "ES256", "ES384", "ES512":
+		curves := map[string]string{"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
+		provider, config = "ecdsa-generated", map[string][]string{
+			"priority": {"300"}, "ecdsaEllipticCurveKey": {curves[algorithm]},
+		}
+	case "EdDSA":
+		provider, config = "eddsa-generated", map[string][]string{"priority": {"300"}, "eddsaEllipticCurveKey": {"Ed25519"}}
+	}
+	if err := r.addKey(ctx, "key-"+algorithm, provider, config); err != nil {
+		return err
+	}
+	return r.admin(ctx, http.MethodPut, "", map[string]any{"realm": r.Name, "defaultSignatureAlgorithm": algorithm}, nil)
+}
+
+func (r *Realm) addKey(ctx context.Context, name, provider string, config map[string][]string) error {
+	var realm struct{ ID string }
+	if err := r.admin(ctx, http.MethodGet, "", nil, &realm); err != nil {
+		return err
+	}
+	config["active"] = []string{"true"}
+	config["enabled"] = []string{"true"}
+	return r.admin(ctx, http.MethodPost, "/components", map[string]any{
+		"name": name, "providerId": provider, "providerType": "org.keycloak.keys.KeyProvider",
+		"parentId": realm.ID, "config": config,
+	}, nil)
+}
+
+// SetEnabled turns the realm on or off. Its metadata and keys stay readable when it is off.
+func (r *Realm) SetEnabled(ctx context.Context, on bool) error {
+	return r.admin(ctx, http.MethodPut, "", map[string]any{"realm": r.Name, "enabled": on}, nil)
+}
+
+// AddClient makes a confidential client with a service account, as an administrator of the realm would by hand. It has
+// the realm's default scopes and may ask for its optional ones.
+func (r *Realm) AddClient(ctx context.Context, id, secret string) error {
+	return r.admin(ctx, http.MethodPost, "/clients", map[string]any{
+		"clientId": id, "secret": secret, "publicClient": false, "serviceAccountsEnabled": true,
+		"standardFlowEnabled": false,
+	}, nil)
+}
+
+// SetClaim puts a claim of this fixed value into every access token of the client.
+func (r *Realm) SetClaim(ctx context.Context, client, claim, value, jsonType string) error {
+	id, err := r.clientID(ctx, client)
+	if err != nil {
+		return err
+	}
+	return r.admin(ctx, http.MethodPost, "/clients/"+id+"/protocol-mappers/models", map[string]any{
+		"name": "fixed " + claim, "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper",
+		"config": map[string]string{
+			"claim.name": claim, "claim.value": value, "jsonType.label": jsonType, "access.token.claim": "true",
+			"introspection.token.claim": "true",
+		},
+	}, nil)
+}
+
+// DeleteClient removes a client, as an administrator of the realm would by hand.
+func (r *Realm) DeleteClient(ctx context.Context, client string) error {
+	id, err := r.clientID(ctx, client)
+	if err != nil {
+		return err
+	}
+	return r.admin(ctx, http.MethodDelete, "/clients/"+id, nil, nil)
+}
+
+// Client is a client of the realm as its administrator sees it.
+type Client struct {
+	ID       string `json:"id"`
+	ClientID string `json:"clientId"`
+	Name     string `json:"name"`
+}
+
+// Clients lists the realm's clients.
+func (r *Realm) Clients(ctx context.Context) ([]Client, error) {
+	var all []Client
+	if err := r.admin(ctx, http.MethodGet, "/clients?max=1000", nil, &all); err != nil {
+		return nil, fmt.Errorf("list the clients of realm %s: %w", r.Name, err)
+	}
+	return all, nil
+}

@@ -1,0 +1,80 @@
+// Package keycloak owns starting a real Keycloak for tests, with realms that a gateway can use, and the administrator's
+// acts on them. It does not own what the tests expect of it.
+package keycloak
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"keyward.dev/keyward/internal/testbed"
+)
+
+const (
+	version  = "26.7.3"
+	admin    = "admin"
+	password = "admin-password-for-tests"
+)
+
+// Server is a running Keycloak with an empty database in memory.
+type Server struct {
+	*testbed.Child
+	URL string // http://127.0.0.1:PORT
+
+	mu      sync.Mutex
+	token   string    // of the administrator
+	expires time.Time // when to get another
+}
+
+// Start runs a Keycloak from the cache folder and waits until it answers, which takes about ten seconds. Stop it with
+// Kill: several tests share one.
+func Start(ctx context.Context) (*Server, error) {
+	home, err := testbed.Cached("keycloak-"+version, ".built")
+	if err != nil {
+		return nil, err
+	}
+	home = filepath.Dir(home)
+	jdk, err := testbed.Cached("jdk")
+	if err != nil {
+		return nil, err
+	}
+	port, err := testbed.Port()
+	if err != nil {
+		return nil, err
+	}
+	management, err := testbed.Port()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{URL: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	cmd := exec.Command(filepath.Join(home, "bin", "kc.sh"), "start", "--optimized", //nolint:noctx // ended by Kill
+		"--http-enabled=true", "--http-host=127.0.0.1", fmt.Sprintf("--http-port=%d", port),
+		fmt.Sprintf("--http-management-port=%d", management), "--hostname="+s.URL)
+	cmd.Env = append(environment(), "JAVA_HOME="+jdk, "KC_BOOTSTRAP_ADMIN_USERNAME="+admin,
+		"KC_BOOTSTRAP_ADMIN_PASSWORD="+password,
+		"JAVA_OPTS_KC_HEAP=-Xms128m -Xmx640m -XX:+UseSerialGC -XX:TieredStopAtLevel=1")
+	if s.Child, err = testbed.Start("keycloak", cmd); err != nil {
+		return nil, err
+	}
+	if err := s.WaitOK(ctx, s.URL+"/realms/master", testbed.StartupLimit); err != nil {
+		s.Kill()
+		return nil, err
+	}
+	return s, nil
+}
+
+// environment is the process's own, without settings of another Keycloak or Java.
+func environment() []string {
+	var kept []string
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "KC_") && !strings.HasPrefix(e, "KEYCLOAK_") && !strings.HasPrefix(e, "JAVA_") {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,99 @@
+// Package testbed owns what tests need to start real programs beside them: where set-up put those programs, free
+// ports, and children that die with the test. It does not own the programs' own settings, which have a room each
+// below it, and nothing outside tests imports it.
+package testbed
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+)
+
+// TB is the part of testing.TB that the rooms below use, so that a TestMain can bring its own.
+type TB interface {
+	Helper()
+	Cleanup(f func())
+	Fatalf(format string, args ...any)
+	Logf(format string, args ...any)
+	Failed() bool
+}
+
+// ErrNotSetUp says that something the tests need is missing from the machine.
+var ErrNotSetUp = errors.New("run `make setup`")
+
+// CacheDir is where scripts/setup keeps what it downloaded: $XDG_CACHE_HOME/keyward, or ~/.cache/keyward, also when
+// HOME is not set.
+func CacheDir() (string, error) {
+	base := os.Getenv("XDG_CACHE_HOME")
+	if base == "" {
+		home := os.Getenv("HOME")
+		if home == "" {
+			u, err := user.Current()
+			if err != nil {
+				return "", fmt.Errorf("find the home folder: %w", err)
+			}
+			home = u.HomeDir
+		}
+		base = filepath.Join(home, ".cache")
+	}
+	return filepath.Join(base, "keyward"), nil
+}
+
+// Cached gives the path of something that scripts/setup put into the cache folder. The error wraps ErrNotSetUp when
+// it is not there.
+func Cached(elem ...string) (string, error) {
+	dir, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(append([]string{dir}, elem...)...)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%s is not there: %w", path, ErrNotSetUp)
+	}
+	return path, nil
+}
+
+// Tool finds an installed program by name, in the folders of a superuser too. The error wraps ErrNotSetUp when there
+// is none.
+func Tool(name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin", "/sbin"} {
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("there is no program %s: %w", name, ErrNotSetUp)
+}
+
+// Port gives a loopback TCP port that was free a moment ago.
+func Port() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	addr, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, fmt.Errorf("find a free port: unexpected address %s", l.Addr())
+	}
+	if err := l.Close(); err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	return addr.Port, nil
+}
+
+// Address gives a loopback address host:port that was free a moment ago.
+func Address(t TB) string {
+	t.Helper()
+	p, err := Port()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", p)
+}
