@@ -1,0 +1,113 @@
+package manifest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keyward.dev/keyward"
+)
+
+const orders = `openapi: 3.1.0
+info: {title: Orders, version: "1"}
+security:
+  - oauth: [orders:read]
+paths:
+  /items:
+    get: {responses: {"200": {description: ok}}}
+    post:
+      security: [{oauth: [orders:write]}, {oidc: [orders:admin]}]
+      responses: {"200": {description: ok}}
+  /items/{id}:
+    delete:
+      security: [{oauth: [orders:write, orders:delete]}]
+      responses: {"204": {description: gone}}
+  /ping:
+    get: {security: [], responses: {"200": {description: ok}}}
+  /maybe:
+    get: {security: [{}, {oauth: [x]}], responses: {"200": {description: ok}}}
+  /both:
+    get: {security: [{oauth: [a, b]}, {oauth: [a, c]}], responses: {"200": {description: ok}}}
+  /key:
+    get: {security: [{key: []}, {oauth: [a]}], responses: {"200": {description: ok}}}
+  /only-key:
+    get: {security: [{key: []}], responses: {"200": {description: ok}}}
+components:
+  schemas:
+    Tree: {type: object, properties: {child: {$ref: "#/components/schemas/Tree"}, far: {$ref: "other.yaml#/X"}}}
+  securitySchemes:
+    key: {type: apiKey, in: header, name: X-Key}
+    oidc: {type: openIdConnect, openIdConnectUrl: "https://example.com/x"}
+    oauth:
+      type: oauth2
+      flows: {clientCredentials: {tokenUrl: "https://example.com/t", scopes: {"orders:read": r}}}
+`
+
+func TestOperationsComeFromTheDocument(t *testing.T) {
+	want := []keyward.Operation{
+		{Method: "GET", Path: "/items", Scopes: []string{"orders:read"}},
+		{Method: "POST", Path: "/items", Scopes: []string{"orders:admin", "orders:write"}},
+		{Method: "DELETE", Path: "/items/{id}", AllOf: []string{"orders:delete", "orders:write"}},
+		{Method: "GET", Path: "/ping", Security: "none"},
+		{Method: "GET", Path: "/maybe", Security: "none"},
+		{Method: "GET", Path: "/both", Scopes: []string{"b", "c"}, AllOf: []string{"a"}},
+		{Method: "GET", Path: "/key", Scopes: []string{"a"}},
+		{Method: "GET", Path: "/only-key"},
+	}
+	for _, version := range []string{"3.1.0", "3.0.3"} {
+		got, faults := Operations(strings.Replace(orders, "3.1.0", version, 1))
+		if len(faults) > 0 {
+			t.Fatalf("%s: %v", version, faults)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", version, diff)
+		}
+	}
+}
+
+func TestNoSecurityAnywhereStillAsksForAToken(t *testing.T) {
+	got, faults := Operations("openapi: 3.0.0\ninfo: {title: a, version: b}\npaths: {/a: {get: {responses: {}}}}\n")
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	if diff := cmp.Diff([]keyward.Operation{{Method: "GET", Path: "/a"}}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEmptyRootSecurityMeansNone(t *testing.T) {
+	got, faults := Operations("openapi: 3.0.0\ninfo: {title: a, version: b}\nsecurity: []\n" +
+		"paths: {/a: {get: {responses: {}}}}\n")
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	if diff := cmp.Diff([]keyward.Operation{{Method: "GET", Path: "/a", Security: "none"}}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDocumentFaultsNameTheirPlace(t *testing.T) {
+	head := "openapi: 3.0.0\ninfo: {title: a, version: b}\n"
+	tests := map[string]struct{ document, want string }{
+		"not yaml":           {"{{{", "cannot be read as an OpenAPI document"},
+		"swagger":            {"swagger: '2.0'\ninfo: {title: a, version: b}\npaths: {}\n", "use 3.0 or 3.1"},
+		"no operation":       {head + "paths: {}\n", "has no operations"},
+		"unknown scheme":     {head + "paths:\n  /a:\n    get:\n      security: [{nope: []}]\n      responses: {}\n", "line 5, column 5: security scheme \"nope\""},
+		"partial parameter":  {head + "paths:\n  /report.{format}:\n    get:\n      responses: {}\n", "line 5, column 5: path of GET /report.{format}"},
+		"reference to files": {head + "paths:\n  /a:\n    $ref: other.yaml\n", "other.yaml"},
+		"mixed alternatives": {head + "paths:\n  /a:\n    get:\n      security: [{o: [a, b]}, {o: [c, d]}]\n      responses: {}\n" +
+			"components: {securitySchemes: {o: {type: oauth2, flows: {}}}}\n", "line 5, column 5: GET /a mixes"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			operations, faults := Operations(test.document)
+			if len(faults) == 0 {
+				t.Fatalf("no fault, operations %v", operations)
+			}
+			if faults[0].Path != documentPath || !strings.Contains(faults[0].Message, test.want) {
+				t.Errorf("got %v, want %q", faults, test.want)
+			}
+		})
+	}
+}
