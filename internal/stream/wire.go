@@ -1,0 +1,98 @@
+package stream
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"keyward.dev/keyward"
+)
+
+// EnrolRequest presents a gateway to the control plane.
+type EnrolRequest struct {
+	JWK   json.RawMessage `json:"jwk"`             // public half of the gateway's backend JWT key (ES256, RFC 7517)
+	Build string          `json:"build,omitempty"` // version and commit
+	Nonce string          `json:"nonce"`
+}
+
+// EnrolReply says who the gateway is and where its events are.
+type EnrolReply struct {
+	Name      string    `json:"name"`
+	PublicKey string    `json:"publicKey"` // the control plane's signing key, base64url; must match the credential
+	Statement *Message  `json:"statement"` // signed: gateway, group, the asker's nonce
+	Hub       HubAccess `json:"hub"`
+}
+
+// HubAccess tells a gateway how to follow its group. Without URLs there is no hub for it, and it asks the internal API.
+type HubAccess struct {
+	URLs     []string `json:"urls,omitempty"`
+	User     string   `json:"user,omitempty"`
+	Password string   `json:"password,omitempty"` // empty with a user: the gateway's own credential
+}
+
+// PullRequest asks for everything after a position. Without a position a snapshot is asked for.
+type PullRequest struct {
+	Position *keyward.Position `json:"position,omitempty"`
+	Nonce    string            `json:"nonce"`
+}
+
+// GroupKeyRequest asks for a group key by id.
+type GroupKeyRequest struct {
+	Key string `json:"key"`
+}
+
+// GroupKeyReply is a group key, sealed for the asking credential.
+type GroupKeyReply struct {
+	Key     string `json:"key"`
+	Wrapped string `json:"wrapped"`
+}
+
+// Report is what a gateway says of itself.
+type Report struct {
+	Position    keyward.Position `json:"position"`
+	KeyRevision uint64           `json:"keyRevision,omitempty"` // at which its own backend JWT key entered its view
+	Lag         uint64           `json:"lag"`
+	Stale       bool             `json:"stale,omitempty"`
+	Build       string           `json:"build,omitempty"`
+}
+
+// ReportReply answers a report.
+type ReportReply struct {
+	Head         keyward.Position `json:"head"`
+	KeyPublished bool             `json:"keyPublished"` // every gateway of the group heard from lately has KeyRevision
+}
+
+// WithdrawnError is returned when the control plane says that the credential is withdrawn. Only a statement that
+// verifies stops a gateway.
+type WithdrawnError struct {
+	PublicKey string   `json:"publicKey"`
+	Statement *Message `json:"statement"`
+}
+
+// Error implements error.
+func (e *WithdrawnError) Error() string {
+	return "the control plane says that this gateway's credential is withdrawn"
+}
+
+// ErrRefused is wrapped when the control plane answers 401 or 403 without a signed statement: somebody in between may
+// have said so, so it stops no gateway that already serves.
+var ErrRefused = errors.New("the control plane refused this gateway's credential")
+
+// EncodePublicKey gives the text form of a signing key's public half.
+func EncodePublicKey(public []byte) string { return base64.RawURLEncoding.EncodeToString(public) }
+
+// DecodePublicKey reads what EncodePublicKey wrote.
+func DecodePublicKey(text string) ([]byte, error) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("read the control plane's public key: %w", err)
+	}
+	return b, nil
+}
+
+// WrapPurpose is the purpose under which the key that wraps a group key is derived from a gateway's credential.
+const WrapPurpose = "group key"
+
+// WrapContext binds a wrapped group key to its group and id.
+func WrapContext(group, key string) []byte { return fmt.Appendf(nil, "group key %q of %q", key, group) }
