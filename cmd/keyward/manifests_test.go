@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+)
+
+const twoManifests = `# two objects
+apiVersion: keyward.dev/v1
+kind: KeyManager
+metadata: {name: corp}
+spec:
+  type: oidc
+  introspection:
+    clientId: gw
+    clientSecret: {env: CORP_SECRET}
+  tokens:
+    require: {env: prod}
+---
+apiVersion: keyward.dev/v1
+kind: API
+metadata:
+  name: orders-v1
+spec:
+  context: /orders
+  openapi: {file: orders.yaml}
+  operations:
+    - {method: GET, path: /items}
+    - method: POST
+      path: items
+`
+
+func load(t *testing.T, text string, environ ...string) ([]source, error) {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "all.yaml")
+	for name, content := range map[string]string{"all.yaml": text, "orders.yaml": "openapi: 3.1.0\n", ".hidden.yaml": "nonsense"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &session{environ: environ}
+	return s.loadManifests(file)
+}
+
+func TestReferencesAreResolvedWhereSecretsStand(t *testing.T) {
+	sources, err := load(t, twoManifests, "CORP_SECRET=hush")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := sources[0].value["spec"].(map[string]any)
+	if got := spec["introspection"].(map[string]any)["clientSecret"]; got != "hush" {
+		t.Errorf("the secret is %v", got)
+	}
+	if got := spec["tokens"].(map[string]any)["require"].(map[string]any)["env"]; got != "prod" {
+		t.Errorf("a claim called env became %v", got)
+	}
+	api := sources[1].value["spec"].(map[string]any)
+	if got := api["openapi"].(map[string]any)["document"]; got != "openapi: 3.1.0\n" {
+		t.Errorf("the document is %q", got)
+	}
+}
+
+func TestAMissingVariableNamesItsLine(t *testing.T) {
+	_, err := load(t, twoManifests)
+	if err == nil || !strings.Contains(err.Error(), "all.yaml:9:5: spec.introspection.clientSecret: the environment variable CORP_SECRET is not set") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestFaultsNameFileLineAndField(t *testing.T) {
+	sources, err := load(t, twoManifests, "CORP_SECRET=hush")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"spec.operations[1].path":   ":23:7",
+		"spec.operations[0].method": ":21:8",
+		"spec.upstream":             ":17:1", // not written: the mapping it belongs into
+		"metadata.name":             ":16:3",
+		"":                          ":13:1",
+	} {
+		if got := sources[1].at(path); !strings.HasSuffix(got, "all.yaml"+want) {
+			t.Errorf("%q is at %s, want %s", path, got, want)
+		}
+	}
+	err = locate(&keyward.Error{Code: keyward.CodeInvalidInput, Message: "no", Fields: []keyward.FieldError{
+		{Path: "objects[1].spec.operations[1].path", Message: "must start with /"},
+	}}, sources)
+	if want := "all.yaml:23:7: spec.operations[1].path: must start with /"; !strings.Contains(err.Error(), want) {
+		t.Errorf("%v lacks %s", err, want)
+	}
+}
+
+func TestBrokenYAMLNamesItsLine(t *testing.T) {
+	_, err := load(t, "kind: API\n  metadata: {\n")
+	if err == nil || !strings.Contains(err.Error(), "all.yaml:1:") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAFolderIsReadWhole(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"b.yaml": "kind: B", "a.yml": "kind: A\n---\n", "sub/c.json": `{"kind":"C"}`, "d.txt": "no", ".e.yaml": "no"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sources, err := (&session{}).loadManifests(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := ""
+	for _, src := range sources {
+		kinds += src.value["kind"].(string)
+	}
+	if kinds != "ABC" {
+		t.Errorf("read %s", kinds)
+	}
+}
+
+func TestExportedTextReadsBack(t *testing.T) {
+	var out bytes.Buffer
+	in := map[string]any{"a": "12", "b": []any{"x: y", "- z", true}, "c": "two\nlines\n", "d": map[string]any{}, "e": 1.5, "f": "null", "g": "0x1F", "h": "2027-01-31T00:00:00Z", "i": " padded ", "j": "#no", "k": "Ω{}"}
+	if err := printYAML(&out, in); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "x.yaml")
+	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sources, err := (&session{}).loadManifests(file)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	for key, want := range in {
+		if a, b := compact(want), compact(sources[0].value[key]); a != b {
+			t.Errorf("%s: %s came back as %s\n%s", key, a, b, out.String())
+		}
+	}
+}
