@@ -1,0 +1,162 @@
+// Package vendorproxy owns a door in front of an authorization server at which a test can hold a request before it
+// gets there, or its answer before it comes back. It does not own the server behind it.
+package vendorproxy
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+
+	"keyward.dev/keyward/internal/testbed"
+)
+
+// Side is where a message is held.
+type Side int
+
+// A request is held before the server has seen it; an answer after the server has done what was asked.
+const (
+	Request Side = iota
+	Answer
+)
+
+// Proxy forwards every request to one server.
+type Proxy struct {
+	URL    string
+	target string
+	client *http.Client
+
+	mu    sync.Mutex
+	holds []*Hold
+}
+
+// Hold is one message that is to be stopped on its way.
+type Hold struct {
+	Reached chan struct{} // closed when the message is held
+
+	method, part string
+	side         Side
+	release      chan struct{}
+	once         sync.Once
+	drop         bool
+}
+
+// Start runs a proxy before the server at target, an address without a path. It is stopped with the test.
+func Start(t testbed.TB, target string) *Proxy {
+	t.Helper()
+	p := &Proxy{target: target, client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}}
+	server := httptest.NewServer(p)
+	p.URL = server.URL
+	t.Cleanup(func() {
+		p.releaseAll()
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return p
+}
+
+// HoldNext stops the next message of a request with this method whose path contains part.
+func (p *Proxy) HoldNext(method, part string, side Side) *Hold {
+	h := &Hold{Reached: make(chan struct{}), release: make(chan struct{}), method: method, part: part, side: side}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.holds = append(p.holds, h)
+	return h
+}
+
+// Release lets the message go on.
+func (h *Hold) Release() { h.once.Do(func() { close(h.release) }) }
+
+// Drop loses the message: its sender sees a broken connection.
+func (h *Hold) Drop() {
+	h.once.Do(func() {
+		h.drop = true
+		close(h.release)
+	})
+}
+
+func (p *Proxy) releaseAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, h := range p.holds {
+		h.Drop()
+	}
+}
+
+// take finds the hold that is meant for the request, once.
+func (p *Proxy) take(r *http.Request, side Side) *Hold {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, h := range p.holds {
+		if h.side != side || h.method != r.Method || !strings.Contains(r.URL.Path, h.part) {
+			continue
+		}
+		select {
+		case <-h.Reached:
+			continue
+		default:
+			close(h.Reached)
+			return h
+		}
+	}
+	return nil
+}
+
+func (p *Proxy) pass(r *http.Request, side Side) {
+	h := p.take(r, side)
+	if h == nil {
+		return
+	}
+	<-h.release
+	if h.drop {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, 8<<20))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	p.pass(r, Request)
+	answer, content, err := p.forward(r, body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	p.pass(r, Answer)
+	for name, values := range answer.Header {
+		if name != "Content-Length" && name != "Connection" {
+			w.Header()[name] = values
+		}
+	}
+	w.WriteHeader(answer.StatusCode)
+	_, _ = w.Write(content)
+}
+
+func (p *Proxy) forward(r *http.Request, body []byte) (*http.Response, []byte, error) {
+	// The answer is fetched to its end even when the asker is gone: the server has done what was asked by then.
+	req, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, p.target+r.URL.RequestURI(), bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, fmt.Errorf("forward: %w", err)
+	}
+	req.Header = r.Header.Clone()
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return nil, nil, fmt.Errorf("forward: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	content, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
+	if err != nil {
+		return nil, nil, fmt.Errorf("forward: %w", err)
+	}
+	return resp, content, nil
+}
