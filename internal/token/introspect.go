@@ -1,0 +1,300 @@
+package token
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/sony/gobreaker/v2"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/outbound"
+)
+
+const (
+	askTimeout  = 5 * time.Second // one question, the second try included
+	askLimit    = 256 << 10       // bytes of an answer
+	askAtOnce   = 64              // questions to one key manager
+	askWait     = time.Second     // for one of those places
+	answerBytes = 64 << 20        // what the cache holds, about
+)
+
+// Question asks a key manager's introspection endpoint (RFC 7662) about one token.
+type Question struct {
+	KeyManagerID string
+	Digest       string // of all settings of the key manager and its credential that can change the answer
+	Endpoint     string
+	ClientID     string
+	Secret       keyward.Secret
+	Method       string        // basic or post
+	Cache        time.Duration // how long the answer may be kept, never past the token's exp; 0 = not at all
+	Token        string
+}
+
+// Answer is what the endpoint said. Answers are shared: nobody changes them.
+type Answer struct {
+	Active bool
+	Claims Object    // the whole answer
+	At     time.Time // when it was given
+	Cached bool      // it was not asked for this call
+}
+
+// Introspector asks about opaque tokens. Its methods are safe for concurrent use.
+type Introspector struct {
+	client  *http.Client
+	now     func() time.Time
+	metrics *metrics
+	answers *otter.Cache[answerKey, kept]
+
+	mu    sync.Mutex
+	lanes map[laneKey]*lane
+}
+
+// answerKey separates answers by key manager, settings and the whole token.
+type answerKey struct {
+	keyManager, digest string
+	token              [sha256.Size]byte
+}
+
+type kept struct {
+	answer *Answer
+	until  time.Time
+}
+
+type laneKey struct{ keyManager, endpoint string }
+
+// lane is what one key manager's questions have to themselves, so that a slow or broken one holds up no other.
+type lane struct {
+	places  chan struct{}
+	breaker *gobreaker.CircuitBreaker[*Answer]
+	mu      sync.Mutex
+	flights map[answerKey]*question
+}
+
+// question is one exchange that any number of calls wait for.
+type question struct {
+	done   chan struct{}
+	answer *Answer // both are read after done is closed
+	err    error
+}
+
+// NewIntrospector makes an introspector. The client must apply the operator's outbound rules; redirects are not followed
+// whatever it says.
+func NewIntrospector(client *http.Client, o Options) (*Introspector, error) {
+	o = o.withDefaults()
+	answers, err := otter.New(&otter.Options[answerKey, kept]{
+		MaximumWeight: answerBytes,
+		Weigher: func(_ answerKey, k kept) uint32 {
+			return uint32(512 + 4*len(k.answer.Claims.doc.source)) //nolint:gosec // at most askLimit
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the introspection cache: %w", err)
+	}
+	own := *client
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	own.Timeout = askTimeout
+	return &Introspector{
+		client: &own, now: o.Now, metrics: newMetrics(o.Registerer), answers: answers, lanes: map[laneKey]*lane{},
+	}, nil
+}
+
+// Introspect gives the endpoint's answer, from the cache when it may. Calls about one token wait for one exchange. Its
+// error is an *Unavailable with key_manager_unavailable in its chain.
+func (i *Introspector) Introspect(ctx context.Context, q Question) (*Answer, error) {
+	key := answerKey{keyManager: q.KeyManagerID, digest: q.Digest, token: sha256.Sum256([]byte(q.Token))}
+	if k, found := i.answers.GetIfPresent(key); found && q.Cache > 0 {
+		if now := i.now(); now.Before(k.until) && now.Before(k.answer.At.Add(q.Cache)) {
+			i.metrics.answers.WithLabelValues("hit").Inc()
+			answer := *k.answer
+			answer.Cached = true
+			return &answer, nil
+		}
+	}
+	i.metrics.answers.WithLabelValues("miss").Inc()
+	asked := i.ask(ctx, i.lane(q), key, q)
+	select {
+	case <-asked.done:
+		return asked.answer, asked.err
+	case <-ctx.Done():
+		return nil, unavailable(time.Second, fmt.Errorf("the caller went away: %w", ctx.Err()))
+	}
+}
+
+func (i *Introspector) lane(q Question) *lane {
+	key := laneKey{q.KeyManagerID, q.Endpoint}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if l, found := i.lanes[key]; found {
+		return l
+	}
+	if len(i.lanes) >= 4096 { // key managers come and go; a lane that is forgotten is made anew
+		clear(i.lanes)
+	}
+	l := &lane{
+		places:  make(chan struct{}, askAtOnce),
+		flights: map[answerKey]*question{},
+		breaker: gobreaker.NewCircuitBreaker[*Answer](gobreaker.Settings{
+			MaxRequests: 4,
+			Timeout:     time.Second,
+			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 8 },
+		}),
+	}
+	i.lanes[key] = l
+	return l
+}
+
+// ask joins or starts the exchange about one token. It outlives the call that started it: others may have joined.
+func (i *Introspector) ask(ctx context.Context, l *lane, key answerKey, q Question) *question {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if asked, found := l.flights[key]; found {
+		return asked
+	}
+	asked := &question{done: make(chan struct{})}
+	l.flights[key] = asked
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		asked.answer, asked.err = i.exchange(ctx, l, q)
+		if asked.err == nil {
+			i.keep(key, q, asked.answer)
+		}
+		l.mu.Lock()
+		delete(l.flights, key)
+		l.mu.Unlock()
+		close(asked.done)
+	}()
+	return asked
+}
+
+// keep stores an answer until its time or the token's is over.
+func (i *Introspector) keep(key answerKey, q Question, a *Answer) {
+	until := a.At.Add(q.Cache)
+	if v, found := a.Claims.Get("exp"); found && a.Active {
+		exp, ok := v.Int()
+		if !ok {
+			return
+		}
+		if end := time.Unix(exp, 0); end.Before(until) {
+			until = end
+		}
+	}
+	if until.After(a.At) {
+		i.answers.Set(key, kept{answer: a, until: until})
+	}
+}
+
+// exchange asks within the lane's limits.
+func (i *Introspector) exchange(ctx context.Context, l *lane, q Question) (*Answer, error) {
+	timer := time.NewTimer(askWait)
+	defer timer.Stop()
+	select {
+	case l.places <- struct{}{}:
+		defer func() { <-l.places }()
+	case <-timer.C:
+		i.metrics.introspections.WithLabelValues("rejected").Inc()
+		return nil, unavailable(time.Second, errors.New("too many questions wait for the introspection endpoint"))
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	answer, err := l.breaker.Execute(func() (*Answer, error) { return i.twice(ctx, q) })
+	switch {
+	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
+		i.metrics.introspections.WithLabelValues("rejected").Inc()
+		return nil, unavailable(time.Second, err)
+	case err != nil:
+		i.metrics.introspections.WithLabelValues("failed").Inc()
+		return nil, unavailable(time.Second, err)
+	case answer.Active:
+		i.metrics.introspections.WithLabelValues("active").Inc()
+	default:
+		i.metrics.introspections.WithLabelValues("inactive").Inc()
+	}
+	return answer, nil
+}
+
+// errFinal marks a failure that a second try cannot mend: the server understood and refused.
+var errFinal = errors.New("the server refused")
+
+// twice tries once more when the server could not answer.
+func (i *Introspector) twice(ctx context.Context, q Question) (*Answer, error) {
+	answer, err := i.once(ctx, q)
+	if err == nil || errors.Is(err, errFinal) || errors.Is(err, outbound.ErrForbidden) || ctx.Err() != nil {
+		return answer, err
+	}
+	timer := time.NewTimer(jitter(100 * time.Millisecond))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return nil, err
+	case <-timer.C:
+		return i.once(ctx, q)
+	}
+}
+
+// once sends the question. The token is in the body alone, and no error repeats anything of the answer.
+func (i *Introspector) once(ctx context.Context, q Question) (*Answer, error) {
+	req, err := newQuestion(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := i.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask the introspection endpoint: %w", err)
+	}
+	body, err := outbound.ReadAll(resp, askLimit)
+	if err != nil {
+		return nil, fmt.Errorf("ask the introspection endpoint: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		err := fmt.Errorf("the introspection endpoint answered %d", resp.StatusCode)
+		if resp.StatusCode < http.StatusInternalServerError {
+			err = fmt.Errorf("%w: %w", errFinal, err)
+		}
+		return nil, err
+	}
+	if !mayBeJSON(resp.Header.Get("Content-Type")) {
+		return nil, fmt.Errorf("%w: the introspection endpoint's answer is not JSON", errFinal)
+	}
+	claims, err := ParseObject(string(body))
+	if err != nil {
+		return nil, fmt.Errorf("%w: read the introspection endpoint's answer: %w", errFinal, err)
+	}
+	active, _ := claims.Get("active")
+	value, ok := active.Bool()
+	if !ok {
+		return nil, fmt.Errorf("%w: the introspection endpoint's answer has no boolean named active", errFinal)
+	}
+	return &Answer{Active: value, Claims: claims, At: i.now()}, nil
+}
+
+func newQuestion(ctx context.Context, q Question) (*http.Request, error) {
+	form := url.Values{"token": {q.Token}, "token_type_hint": {"access_token"}}
+	if q.Method == "post" {
+		form.Set("client_id", q.ClientID)
+		form.Set("client_secret", q.Secret.Reveal())
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, q.Endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, fmt.Errorf("%w: ask the introspection endpoint: %w", errFinal, err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	// Asking twice does no harm: the transport may repeat it on a connection that the server just closed. An empty value
+	// says so without being sent.
+	req.Header["Idempotency-Key"] = []string{}
+	if q.Method != "post" {
+		// RFC 6749, section 2.3.1: both parts are form-encoded before they are joined.
+		pair := url.QueryEscape(q.ClientID) + ":" + url.QueryEscape(q.Secret.Reveal())
+		req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
+	}
+	return req, nil
+}

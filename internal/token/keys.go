@@ -1,0 +1,298 @@
+package token
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+
+	"keyward.dev/keyward"
+)
+
+// maxKeys is how many keys of one set are looked at.
+const maxKeys = 100
+
+// errNoKeys is the fault of a source that has not one key that could verify a token.
+var errNoKeys = errors.New("there is no key in it that can verify a token")
+
+// ParseKeys reads the keys that stand in the row itself: PEM or an inline set. A row whose keys are fetched gives none
+// and no error. Keys that cannot be used are left out one by one, each with a note for people; that none is left is an
+// error.
+func ParseKeys(row keyward.IssuerRow) (keys []*Key, notes []string, err error) {
+	switch {
+	case len(row.PEM) > 0:
+		return ParsePEM(row.PEM)
+	case len(row.Inline) > 0:
+		return ParseJWKS(row.Inline)
+	}
+	return nil, nil, nil
+}
+
+// ParsePEM reads public keys and certificates, one block or several an entry.
+func ParsePEM(entries []string) (keys []*Key, notes []string, err error) {
+	for i, entry := range entries {
+		rest := []byte(entry)
+		for n := 0; ; n++ {
+			var block *pem.Block
+			if block, rest = pem.Decode(rest); block == nil {
+				if n == 0 {
+					notes = append(notes, fmt.Sprintf("entry %d is not PEM", i))
+				}
+				break
+			}
+			if len(keys) == maxKeys {
+				return keys, append(notes, fmt.Sprintf("only the first %d keys are used", maxKeys)), nil
+			}
+			key, keyErr := parsePEMBlock(block)
+			if keyErr != nil {
+				notes = append(notes, fmt.Sprintf("the key in entry %d is ignored: %v", i, keyErr))
+				continue
+			}
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, notes, errNoKeys
+	}
+	return keys, notes, nil
+}
+
+func parsePEMBlock(block *pem.Block) (*Key, error) {
+	var public any
+	var err error
+	switch block.Type {
+	case "PUBLIC KEY":
+		public, err = x509.ParsePKIXPublicKey(block.Bytes)
+	case "RSA PUBLIC KEY":
+		public, err = x509.ParsePKCS1PublicKey(block.Bytes)
+	case "CERTIFICATE":
+		var certificate *x509.Certificate
+		if certificate, err = x509.ParseCertificate(block.Bytes); err == nil {
+			public = certificate.PublicKey
+		}
+	default:
+		return nil, fmt.Errorf("it is neither a public key nor a certificate")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be read: %w", err)
+	}
+	key, err := newKey(public)
+	if err != nil {
+		return nil, err
+	}
+	key.AnyKid = true
+	return key, nil
+}
+
+// ParseJWKS reads a JWK set (RFC 7517, section 5). Keys that cannot be used (another use, symmetric, too weak, off their
+// curve, malformed, published with their private half) are left out one by one, each with a note; that none is left is an
+// error. Private members are never kept. At most 100 keys are looked at.
+func ParseJWKS(text []byte) (keys []*Key, notes []string, err error) {
+	doc, err := parseDocument(string(text), true)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the JWK set: %w", err)
+	}
+	if doc.nodes[0].kind != ObjectKind || doc.nodes[0].ambiguous {
+		return nil, nil, fmt.Errorf("read the JWK set: %w", errNotObject)
+	}
+	list, found := Object{doc: doc}.Get("keys")
+	if !found || list.Kind() != Array {
+		return nil, nil, fmt.Errorf("read the JWK set: it has no array named keys")
+	}
+	seen := 0
+	for item := range list.Items() {
+		if seen == maxKeys {
+			notes = append(notes, fmt.Sprintf("only the first %d keys are looked at", maxKeys))
+			break
+		}
+		key, keyErr := parseJWK(item)
+		if keyErr != nil {
+			notes = append(notes, fmt.Sprintf("key %d is ignored: %v", seen, keyErr))
+		} else {
+			keys = append(keys, key)
+		}
+		seen++
+	}
+	if len(keys) == 0 {
+		return nil, notes, errNoKeys
+	}
+	return keys, notes, nil
+}
+
+// parseJWK reads one key of a set (RFC 7517, section 4; RFC 7518, section 6; RFC 8037).
+func parseJWK(v Value) (*Key, error) {
+	o, ok := v.Object()
+	if !ok {
+		return nil, errNotObject
+	}
+	for _, n := range v.doc.nodes[v.at:v.doc.nodes[v.at].next] {
+		if n.ambiguous {
+			return nil, errDuplicate
+		}
+	}
+	use, err := readUse(o)
+	if err != nil {
+		return nil, err
+	}
+	if _, private := o.Get("d"); private {
+		return nil, fmt.Errorf("its private half is published with it")
+	}
+	public, err := parsePublic(o)
+	if err != nil {
+		return nil, err
+	}
+	key, err := newKey(public)
+	if err != nil {
+		return nil, err
+	}
+	key.Use = use
+	if key.Kid, err = optional(o, "kid"); err != nil {
+		return nil, err
+	}
+	alg, err := optional(o, "alg")
+	if err != nil {
+		return nil, err
+	}
+	if alg != "" && !key.permits(alg) {
+		return nil, fmt.Errorf("its alg does not fit its type or is no signature algorithm that is supported")
+	}
+	key.Alg = alg
+	return key, nil
+}
+
+// readUse wants a key that is there to verify: use absent or sig, key_ops absent or with verify.
+func readUse(o Object) (string, error) {
+	use, err := optional(o, "use")
+	if err != nil {
+		return "", err
+	}
+	if use != "" && use != "sig" {
+		return "", fmt.Errorf("its use is not sig")
+	}
+	if ops, found := o.Get("key_ops"); found {
+		list, ok := ops.Strings()
+		if !ok || !slices.Contains(list, "verify") {
+			return "", fmt.Errorf("its key_ops do not have verify")
+		}
+	}
+	return use, nil
+}
+
+func optional(o Object, name string) (string, error) {
+	v, found := o.Get(name)
+	if !found {
+		return "", nil
+	}
+	s, ok := v.Str()
+	if !ok {
+		return "", fmt.Errorf("its %s is not a string", name)
+	}
+	return s, nil
+}
+
+func parsePublic(o Object) (any, error) {
+	kty, err := optional(o, "kty")
+	if err != nil {
+		return nil, err
+	}
+	switch kty {
+	case "RSA":
+		return parseRSA(o)
+	case "EC":
+		return parseEC(o)
+	case "OKP":
+		if crv, _ := optional(o, "crv"); crv != "Ed25519" {
+			return nil, fmt.Errorf("its curve is not Ed25519")
+		}
+		x, err := field(o, "x")
+		if err != nil {
+			return nil, err
+		}
+		return ed25519.PublicKey(x), nil
+	case "oct":
+		return nil, fmt.Errorf("it is a symmetric key")
+	}
+	return nil, fmt.Errorf("its kty is none of RSA, EC, OKP")
+}
+
+func parseRSA(o Object) (any, error) {
+	n, err := field(o, "n")
+	if err != nil {
+		return nil, err
+	}
+	e, err := field(o, "e")
+	if err != nil {
+		return nil, err
+	}
+	if len(n) > maxRSABits/8+1 {
+		return nil, fmt.Errorf("its modulus is too long: RSA keys have at most %d bits", maxRSABits)
+	}
+	exponent := new(big.Int).SetBytes(e)
+	if !exponent.IsInt64() || exponent.Int64() > math.MaxInt32 {
+		return nil, fmt.Errorf("its exponent is too large")
+	}
+	return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}, nil
+}
+
+func parseEC(o Object) (any, error) {
+	crv, err := optional(o, "crv")
+	if err != nil {
+		return nil, err
+	}
+	var curve elliptic.Curve
+	switch crv {
+	case "P-256":
+		curve = elliptic.P256()
+	case "P-384":
+		curve = elliptic.P384()
+	case "P-521":
+		curve = elliptic.P521()
+	default:
+		return nil, fmt.Errorf("its curve is none of P-256, P-384, P-521")
+	}
+	point := []byte{4} // uncompressed, SEC 1, section 2.3.3
+	for _, name := range []string{"x", "y"} {
+		coordinate, err := field(o, name)
+		if err != nil {
+			return nil, err
+		}
+		if len(coordinate) != (curve.Params().BitSize+7)/8 {
+			return nil, fmt.Errorf("its %s has not the length of its curve", name)
+		}
+		point = append(point, coordinate...)
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(curve, point)
+	if err != nil {
+		return nil, fmt.Errorf("its point is not on its curve")
+	}
+	return key, nil
+}
+
+// field reads a base64url member.
+func field(o Object, name string) ([]byte, error) {
+	s, err := optional(o, name)
+	if err != nil {
+		return nil, err
+	}
+	if s == "" {
+		return nil, fmt.Errorf("its %s is missing", name)
+	}
+	for i := range len(s) {
+		if sextet(s[i]) < 0 {
+			return nil, fmt.Errorf("its %s is not base64url", name)
+		}
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return nil, fmt.Errorf("its %s is not base64url without padding", name)
+	}
+	return b, nil
+}
