@@ -62,6 +62,17 @@ func (r KeyRing) Signing(now time.Time) (Key, error) {
 	return found, nil
 }
 
+// newest is the key that takes over last. The ring must not be empty.
+func (r KeyRing) newest() *Key {
+	newest := &r[0]
+	for i := range r {
+		if r[i].ActiveFrom.After(newest.ActiveFrom) {
+			newest = &r[i]
+		}
+	}
+	return newest
+}
+
 // Published gives the keys that may verify a token at a moment, the next one included, oldest first.
 func (r KeyRing) Published(now time.Time) KeyRing {
 	published := slices.DeleteFunc(slices.Clone(r), func(k Key) bool { return k.retired(now) })

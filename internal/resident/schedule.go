@@ -47,11 +47,8 @@ func (s Schedule) advance(ring KeyRing, now time.Time, rotate bool) (KeyRing, bo
 		return KeyRing{first}, true, err
 	}
 	changed := false
-	slices.SortFunc(ring, func(a, b Key) int { return a.ActiveFrom.Compare(b.ActiveFrom) })
-	last := &ring[len(ring)-1]
-	waiting := last.ActiveFrom.After(now)
-	due := !now.Before(last.ActiveFrom.Add(s.RotateEvery - s.PublishAhead))
-	if !waiting && (rotate || due) {
+	last := ring.newest()
+	if s.successorDue(*last, now) || rotate && !last.ActiveFrom.After(now) {
 		next, err := GenerateKey(now, now.Add(s.PublishAhead))
 		if err != nil {
 			return nil, false, err
@@ -61,4 +58,15 @@ func (s Schedule) advance(ring KeyRing, now time.Time, rotate bool) (KeyRing, bo
 	}
 	kept := slices.DeleteFunc(ring, func(k Key) bool { return k.retired(now) })
 	return kept, changed || len(kept) != len(ring), nil
+}
+
+// due tells whether advance would change anything.
+func (s Schedule) due(ring KeyRing, now time.Time) bool {
+	return len(ring) == 0 || s.successorDue(*ring.newest(), now) ||
+		slices.ContainsFunc(ring, func(k Key) bool { return k.retired(now) })
+}
+
+// successorDue is never true while the newest key still waits for its time: PublishAhead is no longer than RotateEvery.
+func (s Schedule) successorDue(newest Key, now time.Time) bool {
+	return !newest.ActiveFrom.After(now) && !now.Before(newest.ActiveFrom.Add(s.RotateEvery-s.PublishAhead))
 }

@@ -1,0 +1,162 @@
+package resident
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store"
+)
+
+// SecretPath is where a generated client's secret is kept among the secrets of its object.
+const SecretPath = "clientSecret"
+
+// tenantBackend answers for one tenant out of the store. It remembers nothing: what was changed a moment ago counts.
+type tenantBackend struct {
+	resident *Resident
+	tenant   string
+}
+
+// Authenticate implements Backend.
+func (b *tenantBackend) Authenticate(ctx context.Context, clientID, secret string) (*Client, error) {
+	var known string
+	err := b.resident.store.Read(ctx, func(tx *store.Tx) error {
+		_, object, err := b.client(tx, clientID)
+		if err != nil {
+			return err
+		}
+		secrets, err := tx.Secrets(object)
+		known = secrets[SecretPath]
+		return err
+	})
+	unknown := errors.Is(err, ErrUnknownClient)
+	if err != nil && !unknown {
+		return nil, err
+	}
+	// The comparison is made for unknown clients too, and over digests, so that neither the answer's time nor a
+	// secret's length tells which of the two was wrong.
+	if match := sameSecret(known, secret); unknown || known == "" || !match {
+		return nil, ErrUnknownClient
+	}
+	return &Client{ID: clientID}, nil
+}
+
+func sameSecret(known, given string) bool {
+	a, b := sha256.Sum256([]byte(known)), sha256.Sum256([]byte(given))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+// client gives the key manager and a client of it that is in use.
+func (b *tenantBackend) client(tx *store.Tx, clientID string) (*keyManager, *keyward.Object, error) {
+	km, err := enabledKeyManager(tx, b.tenant)
+	if err != nil {
+		return nil, nil, err
+	}
+	object, err := tx.ClientByVendorID(km.object.ID, clientID)
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		return nil, nil, ErrUnknownClient
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("look up a client: %w", err)
+	}
+	status, err := clientStatus(object)
+	if err != nil {
+		return nil, nil, err
+	}
+	if status.State != keyward.ClientActive {
+		return nil, nil, ErrUnknownClient
+	}
+	return km, object, nil
+}
+
+func clientStatus(o *keyward.Object) (keyward.OAuthClientStatus, error) {
+	var status keyward.OAuthClientStatus
+	if len(o.Status) == 0 {
+		return status, nil
+	}
+	if err := json.Unmarshal(o.Status, &status); err != nil {
+		return status, fmt.Errorf("read the status of %s: %w", o.Ref(), err)
+	}
+	return status, nil
+}
+
+// Grant implements Backend.
+func (b *tenantBackend) Grant(ctx context.Context, client *Client, asked []string) (*Grant, error) {
+	grant := &Grant{Lifetime: b.resident.schedule.TokenLifetime}
+	err := b.resident.store.Read(ctx, func(tx *store.Tx) error {
+		km, object, err := b.client(tx, client.ID)
+		if err != nil {
+			return err
+		}
+		status, err := clientStatus(object)
+		if err != nil {
+			return err
+		}
+		spec, ok := object.Spec.(*keyward.OAuthClientSpec)
+		if !ok {
+			return fmt.Errorf("%s has a spec of another kind", object.Ref())
+		}
+		if len(status.Grants) > 0 && !slices.Contains(status.Grants, "client_credentials") ||
+			!slices.Contains(km.spec.EnvironmentsOrDefault(), spec.EnvironmentOrDefault()) {
+			return ErrGrantNotAllowed
+		}
+		reach, err := b.resident.reachOf(tx, b.tenant, spec)
+		if err != nil {
+			return err
+		}
+		grant.Audience = audienceOf(km.spec, reach)
+		grant.Scopes, err = chooseScopes(reach.scopes, status.Scopes, asked)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return grant, nil
+}
+
+// Keys implements Backend.
+func (b *tenantBackend) Keys(ctx context.Context) (KeyRing, error) {
+	return b.resident.ring(ctx, b.tenant)
+}
+
+// Revoke implements Backend. Only revoked tokens are kept: a token that was never seen is good while it verifies.
+func (b *tenantBackend) Revoke(ctx context.Context, id string, expires time.Time) error {
+	now := b.resident.now()
+	err := b.resident.store.Write(ctx, actor, func(tx *store.Tx) error {
+		_, err := tx.ResidentToken(b.tenant, id)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			err = tx.PutResidentToken(store.ResidentToken{ID: id, Tenant: b.tenant, IssuedAt: now, ExpiresAt: expires})
+		}
+		if err != nil {
+			return err
+		}
+		return tx.RevokeResidentToken(b.tenant, id, now)
+	})
+	if err != nil {
+		return fmt.Errorf("keep a revocation: %w", err)
+	}
+	return nil
+}
+
+// Revoked implements Backend.
+func (b *tenantBackend) Revoked(ctx context.Context, id string) (bool, error) {
+	revoked := false
+	err := b.resident.store.Read(ctx, func(tx *store.Tx) error {
+		token, err := tx.ResidentToken(b.tenant, id)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			return nil
+		}
+		revoked = err == nil && token.RevokedAt != nil
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("look up a revocation: %w", err)
+	}
+	return revoked, nil
+}

@@ -1,0 +1,202 @@
+package resident
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store"
+)
+
+// actor is who the audit trail names for what happens by itself.
+const actor = "system/resident"
+
+// Options say where the authorization servers are found and how long their keys live.
+type Options struct {
+	PublicURL string // how others reach the control plane; never taken from a request
+	Schedule  Schedule
+	Check     time.Duration // how often Run looks at keys and expired tokens; default 1 minute
+	Now       func() time.Time
+	Log       *slog.Logger // nil = silent
+}
+
+// Resident is the authorization servers of all tenants.
+type Resident struct {
+	store    *store.Store
+	base     string // the public URL without a slash at its end
+	prefix   string // its path
+	schedule Schedule
+	check    time.Duration
+	now      func() time.Time
+	log      *slog.Logger
+	server   *Server
+	parsed   *memo[string, jose.JSONWebKey] // by kid, which is the key's thumbprint
+	imported *memo[operationsKey, []keyward.Operation]
+}
+
+// New prepares the authorization servers. It refuses a public URL that cannot be an issuer (RFC 8414, section 2).
+func New(s *store.Store, o Options) (*Resident, error) {
+	base := strings.TrimSuffix(o.PublicURL, "/")
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("the public URL %q cannot be an issuer: it must be http or https, with a host, "+
+			"without query and fragment", o.PublicURL)
+	}
+	schedule := o.Schedule.withDefaults()
+	if err := schedule.validate(); err != nil {
+		return nil, err
+	}
+	if o.Check <= 0 {
+		o.Check = time.Minute
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Resident{
+		store: s, base: base, prefix: u.Path, schedule: schedule, check: o.Check, now: o.Now, log: o.Log,
+		server: NewServer(o.Now), parsed: newMemo[string, jose.JSONWebKey](1024),
+		imported: newMemo[operationsKey, []keyward.Operation](256),
+	}, nil
+}
+
+// Issuer is the exact `iss` of a tenant's tokens.
+func (r *Resident) Issuer(tenant string) string {
+	if tenant == "" || tenant == keyward.DefaultTenant {
+		return r.base
+	}
+	return r.base + "/t/" + tenant
+}
+
+// Patterns are the paths of Handler, as patterns of http.ServeMux.
+func (r *Resident) Patterns() []string {
+	patterns := []string{
+		"/oauth2/", pathDiscovery, pathDiscovery + "/", pathMetadata, pathMetadata + "/",
+		"/t/{tenant}/oauth2/", "/t/{tenant}" + pathDiscovery, "/t/{tenant}" + pathMetadata,
+	}
+	if r.prefix == "" {
+		return patterns
+	}
+	for _, p := range patterns[:len(patterns):len(patterns)] {
+		patterns = append(patterns, r.prefix+p)
+	}
+	return patterns
+}
+
+// Handler serves every tenant's endpoints, metadata and keys. An unknown tenant is 404.
+func (r *Resident) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		tenant, path, ok := r.place(req.URL.Path)
+		if ok && req.URL.RawPath == "" {
+			known, err := r.knows(req.Context(), tenant)
+			if err != nil {
+				r.log.ErrorContext(req.Context(), "the authorization server cannot read the store", "error", err)
+				(&oauthFault{status: http.StatusInternalServerError, code: "server_error"}).write(w)
+				return
+			}
+			if known {
+				r.server.Serve(w, withPath(req, path), r.authority(tenant))
+				return
+			}
+		}
+		(&oauthFault{status: http.StatusNotFound}).write(w)
+	})
+}
+
+func (r *Resident) authority(tenant string) Authority {
+	return Authority{Issuer: r.Issuer(tenant), Backend: &tenantBackend{resident: r, tenant: tenant}}
+}
+
+// place splits a path into the tenant and the path below its issuer. Metadata is found in three places: below the
+// issuer, and with the well-known part before the issuer's path (RFC 8414, section 3.1), for either name. The public
+// URL's own path counts whether or not a proxy has taken it off.
+func (r *Resident) place(path string) (tenant, rest string, ok bool) {
+	for _, wellKnown := range []string{pathDiscovery, pathMetadata} {
+		after, found := strings.CutPrefix(path, wellKnown)
+		if !found || after != "" && after[0] != '/' {
+			continue
+		}
+		tenant, below, ok := splitTenant(r.cutPrefix(after))
+		return tenant, pathDiscovery, ok && below == ""
+	}
+	tenant, rest, ok = splitTenant(r.cutPrefix(path))
+	if rest == pathMetadata {
+		rest = pathDiscovery
+	}
+	return tenant, rest, ok
+}
+
+func (r *Resident) cutPrefix(path string) string {
+	if rest, found := strings.CutPrefix(path, r.prefix); found && (rest == "" || rest[0] == '/') {
+		return rest
+	}
+	return path
+}
+
+// splitTenant takes /t/TENANT off. The tenant default has no such form: an issuer has one spelling.
+func splitTenant(path string) (tenant, rest string, ok bool) {
+	after, found := strings.CutPrefix(path, "/t/")
+	if !found {
+		return keyward.DefaultTenant, path, true
+	}
+	tenant, rest, _ = strings.Cut(after, "/")
+	if rest != "" {
+		rest = "/" + rest
+	}
+	return tenant, rest, tenant != keyward.DefaultTenant && keyward.ValidName(tenant)
+}
+
+// knows tells whether the tenant has its authorization server.
+func (r *Resident) knows(ctx context.Context, tenant string) (bool, error) {
+	known := false
+	err := r.store.Read(ctx, func(tx *store.Tx) error {
+		_, err := keyManagerOf(tx, tenant)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			return nil
+		}
+		known = err == nil
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("look up the tenant: %w", err)
+	}
+	return known, nil
+}
+
+// keyManager is a tenant's resident key manager.
+type keyManager struct {
+	object *keyward.Object
+	spec   *keyward.KeyManagerSpec
+}
+
+func keyManagerOf(tx *store.Tx, tenant string) (*keyManager, error) {
+	object, err := tx.Get(keyward.KindKeyManager, tenant, keyward.ResidentName)
+	if err != nil {
+		return nil, err
+	}
+	spec, ok := object.Spec.(*keyward.KeyManagerSpec)
+	if !ok {
+		return nil, fmt.Errorf("%s has a spec of another kind", object.Ref())
+	}
+	return &keyManager{object: object, spec: spec}, nil
+}
+
+func enabledKeyManager(tx *store.Tx, tenant string) (*keyManager, error) {
+	km, err := keyManagerOf(tx, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("look up the resident key manager: %w", err)
+	}
+	if !km.spec.IsEnabled() {
+		return nil, ErrDisabled
+	}
+	return km, nil
+}
