@@ -1,0 +1,225 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/outbound"
+)
+
+const wellKnown = "/.well-known/"
+
+// Discovers tells whether the server's metadata is read when the key manager is registered: where discovery is
+// declared, and for a Keycloak realm whose keys are not.
+func Discovers(spec *keyward.KeyManagerSpec) bool {
+	if spec.Type == keyward.TypeResident {
+		return false
+	}
+	return spec.Discovery != "" || spec.Type == keyward.TypeKeycloak && spec.Issuer != "" && !hasKeys(spec.Keys)
+}
+
+// Discover reads the server's metadata (OpenID Connect Discovery 1.0, section 4; RFC 8414, section 3). Where an issuer
+// URL is given, the metadata must name exactly this issuer. Faults come back as a keyward.Error that names
+// spec.discovery. Lists of algorithms are not read: they speak of ID tokens.
+func Discover(ctx context.Context, spec *keyward.KeyManagerSpec, client *http.Client) (keyward.KeyManagerStatus, error) {
+	at := spec.Discovery
+	if at == "" {
+		at = spec.Issuer
+	}
+	if at == "" {
+		return keyward.KeyManagerStatus{}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	doc, err := fetchMetadata(ctx, at, client)
+	if err != nil {
+		return keyward.KeyManagerStatus{}, err
+	}
+	return readMetadata(spec, at, doc)
+}
+
+// metadata is a server's metadata document.
+type metadata map[string]json.RawMessage
+
+// fetchMetadata reads a metadata URL, or tries the places where an issuer's metadata can be.
+func fetchMetadata(ctx context.Context, at string, client *http.Client) (metadata, error) {
+	if strings.Contains(at, wellKnown) {
+		return fetchDocument(ctx, at, client)
+	}
+	var mismatch, last error
+	for _, place := range metadataPlaces(at) {
+		doc, err := fetchDocument(ctx, place, client)
+		if err != nil {
+			if last == nil || keyward.CodeOf(last) == keyward.CodeInvalidInput {
+				last = err
+			}
+			if unreachable(err) {
+				return nil, err
+			}
+			continue
+		}
+		if issuer := member(doc, "issuer"); issuer != at {
+			mismatch = discoveryError(keyward.CodeInvalidInput, nil, "%s", issuerMismatch(at, issuer))
+			continue
+		}
+		return doc, nil
+	}
+	if mismatch != nil {
+		return nil, mismatch
+	}
+	return nil, last
+}
+
+// metadataPlaces lists the addresses of an issuer's metadata: appended (OpenID Connect Discovery 1.0, section 4), then
+// with the well-known part inserted before the path (RFC 8414, section 3.1), for both documents.
+func metadataPlaces(issuer string) []string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return nil
+	}
+	origin := u.Scheme + "://" + u.Host
+	path := strings.TrimSuffix(u.EscapedPath(), "/")
+	places := []string{origin + path + wellKnown + "openid-configuration"}
+	places = append(places, origin+wellKnown+"oauth-authorization-server"+path)
+	if path != "" {
+		places = append(places, origin+wellKnown+"openid-configuration"+path,
+			origin+path+wellKnown+"oauth-authorization-server")
+	}
+	return places
+}
+
+func issuerMismatch(asked, got string) string {
+	switch {
+	case got == "":
+		return "the server's metadata names no issuer"
+	case got == asked+"/":
+		return fmt.Sprintf("the server calls itself %s, with a slash at the end that %s lacks: an issuer counts character "+
+			"by character, so write it with the slash", got, asked)
+	case got+"/" == asked:
+		return fmt.Sprintf("the server calls itself %s, without the slash at the end of %s: an issuer counts character by "+
+			"character, so write it without the slash", got, asked)
+	default:
+		return fmt.Sprintf("the server calls itself %s, not %s; if that is meant, give the metadata's own URL", got, asked)
+	}
+}
+
+func fetchDocument(ctx context.Context, at string, client *http.Client) (metadata, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return nil, discoveryError(keyward.CodeInvalidInput, err, "is not a URL that can be asked")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", userAgent)
+	if client == nil {
+		client = http.DefaultClient
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, discoveryError(keyward.CodeKeyManagerFailed, errUnreachable{withoutURL(err)}, "%s cannot be reached: %s", at,
+			words(withoutURL(err).Error()))
+	}
+	body, err := outbound.ReadAll(resp, maxAnswer)
+	if err != nil {
+		return nil, discoveryError(keyward.CodeKeyManagerFailed, err, "the answer of %s broke off or is too long", at)
+	}
+	if resp.StatusCode != http.StatusOK {
+		code := keyward.CodeInvalidInput
+		if resp.StatusCode >= 500 {
+			code = keyward.CodeKeyManagerFailed
+		}
+		return nil, discoveryError(code, nil, "%s answered %d", at, resp.StatusCode)
+	}
+	var doc metadata
+	if err := json.Unmarshal(body, &doc); err != nil || doc == nil {
+		return nil, discoveryError(keyward.CodeInvalidInput, nil, "%s did not answer with a JSON object", at)
+	}
+	return doc, nil
+}
+
+// errUnreachable marks that nobody answered, so that the other places of the same host need not be tried.
+type errUnreachable struct{ error }
+
+func (e errUnreachable) Unwrap() error { return e.error }
+
+func unreachable(err error) bool {
+	e, ok := err.(*keyward.Error) //nolint:errorlint // made just above, never wrapped
+	if !ok {
+		return false
+	}
+	_, ok = e.Err.(errUnreachable) //nolint:errorlint // made just above, never wrapped
+	return ok
+}
+
+func discoveryError(code keyward.Code, cause error, format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	return &keyward.Error{
+		Code: code, Message: "the server's metadata could not be read: " + text, Err: cause,
+		Fields: []keyward.FieldError{{Path: "spec.discovery", Code: code, Message: text}},
+	}
+}
+
+// readMetadata takes over what is usable. A member of another type than expected, or null, counts as absent.
+func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keyward.KeyManagerStatus, error) {
+	now := time.Now().UTC().Truncate(time.Second)
+	status := keyward.KeyManagerStatus{
+		Issuer:       member(doc, "issuer"),
+		GrantTypes:   listOf(doc, "grant_types_supported"),
+		AuthMethods:  listOf(doc, "token_endpoint_auth_methods_supported"),
+		DiscoveredAt: &now,
+	}
+	if status.Issuer == "" {
+		return status, discoveryError(keyward.CodeInvalidInput, nil, "%s names no issuer", at)
+	}
+	if strings.ContainsAny(status.Issuer, "{}") {
+		return status, discoveryError(keyward.CodeNotSupported, nil,
+			"the issuer %s is a template for several tenants, which this build does not carry out yet", status.Issuer)
+	}
+	note := func(format string, args ...any) { status.Notes = append(status.Notes, fmt.Sprintf(format, args...)) }
+	address := func(name string) string {
+		v := member(doc, name)
+		if v == "" {
+			return ""
+		}
+		if fault := urlFault(v); fault != "" {
+			note("%s in the metadata is not used: it %s", name, fault)
+			return ""
+		}
+		if strings.HasPrefix(at, "https://") && !strings.HasPrefix(v, "https://") {
+			note("%s in the metadata is not used: it leaves https", name)
+			return ""
+		}
+		return v
+	}
+	status.JWKS = address("jwks_uri")
+	status.Endpoints = keyward.Endpoints{
+		Token:         address("token_endpoint"),
+		Introspection: address("introspection_endpoint"),
+		Revocation:    address("revocation_endpoint"),
+		Registration:  address("registration_endpoint"),
+		Authorization: address("authorization_endpoint"),
+		Userinfo:      address("userinfo_endpoint"),
+	}
+	if spec.Issuer != "" && spec.Issuer != status.Issuer {
+		note("the metadata's issuer is %s; the declared %s counts", status.Issuer, spec.Issuer)
+	}
+	if strings.Contains(at, wellKnown) && !placesOf(status.Issuer, at) {
+		note("the metadata at %s belongs to the issuer %s, whose own metadata would be elsewhere", at, status.Issuer)
+	}
+	return status, nil
+}
+
+// placesOf tells whether the address is one where the issuer's metadata belongs.
+func placesOf(issuer, at string) bool {
+	for _, place := range metadataPlaces(issuer) {
+		if place == at {
+			return true
+		}
+	}
+	return false
+}

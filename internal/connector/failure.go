@@ -1,0 +1,74 @@
+package connector
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+// Failure is a call to an authorization server that did not succeed. Its text is fit for people: it carries the
+// server's own words and no secret.
+type Failure struct {
+	Op          string // what was tried, in plain words: register a client
+	Status      int    // HTTP status of the answer; 0 when none came
+	Code        string // the server's error code (RFC 6749, section 5.2; RFC 7591, section 3.2.2)
+	Description string // the server's words, shortened
+	Sent        bool   // the request may have reached the server
+	Err         error  // the cause when no usable answer came; for the log
+}
+
+// Error implements error.
+func (f *Failure) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: ", f.Op)
+	switch {
+	case f.Status == 0 && f.Sent:
+		b.WriteString("the server took the request and gave no answer")
+	case f.Status == 0:
+		b.WriteString("the server cannot be reached")
+	default:
+		fmt.Fprintf(&b, "the server answered %d", f.Status)
+	}
+	if f.Code != "" {
+		b.WriteString(" " + f.Code)
+	}
+	if f.Description != "" {
+		b.WriteString(": " + f.Description)
+	}
+	return b.String()
+}
+
+// Unwrap gives the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Uncertain tells whether the request may have taken effect although it failed: no answer, an answer that cannot be
+// read, or one of a broken server or a proxy before it. A plain refusal changes nothing at the server.
+func (f *Failure) Uncertain() bool {
+	switch f.Status {
+	case 0:
+		return f.Sent
+	case 500, 502, 504:
+		return true
+	default:
+		return f.Status < 400
+	}
+}
+
+const maxWords = 300 // characters of a server's text that are kept
+
+// words makes a server's text safe to show: one line, shortened, with every secret that was in the request blanked.
+func words(s string, secrets ...string) string {
+	for _, secret := range secrets {
+		if secret == "" {
+			continue
+		}
+		s = strings.ReplaceAll(s, secret, "***")
+		s = strings.ReplaceAll(s, url.QueryEscape(secret), "***")
+	}
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+	if r := []rune(s); len(r) > maxWords {
+		s = string(r[:maxWords]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,209 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"keyward.dev/keyward"
+)
+
+// oidc registers clients through RFC 7591 and manages them through RFC 7592. No list can be asked for there, so it is
+// no Finder; and no request of RFC 7592 makes a new secret that every server honours, so it is no Rotator.
+type oidc struct {
+	prover
+	registration string // endpoint; "" = the server has none
+	token        string // initial access token; "" = open registration
+	authMethods  []string
+	keepScopes   bool // the server's own scopes stay only when none is asked for (Keycloak)
+}
+
+func openOIDC(s Server, c *caller) (Connector, error) { return newOIDC(s, c), nil }
+
+func newOIDC(s Server, c *caller) *oidc {
+	return &oidc{
+		prover:       newProver(s, c),
+		registration: s.Endpoint(func(e keyward.Endpoints) string { return e.Registration }),
+		token:        s.secret("initialAccessToken"),
+		authMethods:  s.Status.AuthMethods,
+	}
+}
+
+// Register implements Connector.
+func (o *oidc) Register(ctx context.Context, r Registration) (Registered, error) {
+	if o.registration == "" {
+		return Registered{}, keyward.Errorf(keyward.CodeCreationDisabled,
+			"the server offers no registration endpoint: set spec.endpoints.registration, or map a client that exists")
+	}
+	k := call{
+		op: "register the client", method: http.MethodPost, url: o.registration, bearer: o.token, json: o.metadata(r),
+	}
+	a, err := o.caller.do(ctx, k)
+	if err == nil && refusesResponseTypes(a) {
+		// Some servers refuse an empty list even for clients that never use the authorization endpoint (glewlwyd). A refusal
+		// has made nothing, so it can be asked again.
+		metadata := o.metadata(r)
+		metadata["response_types"] = []string{"token"}
+		k.json = metadata
+		a, err = o.caller.do(ctx, k)
+	}
+	if err != nil {
+		return Registered{}, err
+	}
+	if a.status != http.StatusCreated && a.status != http.StatusOK {
+		return Registered{}, k.failure(a)
+	}
+	return o.registered(ctx, r, k, a)
+}
+
+// metadata is the client as RFC 7591, section 2 writes it.
+func (o *oidc) metadata(r Registration) map[string]any {
+	m := map[string]any{
+		"client_name":                r.Name,
+		"grant_types":                r.Grants,
+		"response_types":             responseTypes(r.Grants),
+		"redirect_uris":              append([]string{}, r.Callbacks...),
+		"token_endpoint_auth_method": o.authMethod(),
+	}
+	if len(r.Scopes) > 0 && !o.keepScopes {
+		m["scope"] = strings.Join(r.Scopes, " ")
+	}
+	for name, value := range r.Fields {
+		m[name] = value
+	}
+	return m
+}
+
+// authMethod is the first of the two methods with a shared secret that the server offers.
+func (o *oidc) authMethod() string {
+	if !slices.Contains(o.authMethods, "client_secret_basic") && slices.Contains(o.authMethods, "client_secret_post") {
+		return "client_secret_post"
+	}
+	return "client_secret_basic"
+}
+
+func responseTypes(grants []string) []string {
+	types := []string{}
+	if slices.Contains(grants, "authorization_code") {
+		types = append(types, "code")
+	}
+	if slices.Contains(grants, "implicit") {
+		types = append(types, "token")
+	}
+	return types
+}
+
+func refusesResponseTypes(a *answer) bool {
+	return a.status == http.StatusBadRequest && strings.Contains(string(a.body), "response_type")
+}
+
+// registered reads the answer. An answer that cannot be used is a failure of unknown outcome, unless the client can be
+// taken back.
+func (o *oidc) registered(ctx context.Context, r Registration, k call, a *answer) (Registered, error) {
+	members, ok := a.object()
+	id := member(members, "client_id")
+	if !ok || id == "" {
+		return Registered{}, k.failure(a)
+	}
+	out := Registered{ClientID: id, ClientSecret: member(members, "client_secret"), Handle: Handle{
+		ClientID:    id,
+		URI:         o.managementURI(member(members, "registration_client_uri")),
+		AccessToken: member(members, "registration_access_token"),
+	}}
+	if out.ClientSecret == "" {
+		return Registered{}, o.takeBack(ctx, out, "the server gave the client no secret")
+	}
+	if o.keepScopes {
+		if lacking := without(r.Scopes, scopesOf(members)); len(lacking) > 0 && scopesOf(members) != nil {
+			return Registered{}, o.takeBack(ctx, out, fmt.Sprintf("the realm offers new clients no scope %s: add it to the realm's "+
+				"optional client scopes", strings.Join(lacking, ", ")))
+		}
+	}
+	return out, nil
+}
+
+// takeBack deletes a client that was made and cannot be used.
+func (o *oidc) takeBack(ctx context.Context, r Registered, why string) error {
+	if err := o.Delete(ctx, r.Handle); err != nil {
+		return &Failure{Op: "register the client", Status: http.StatusCreated, Sent: true, Err: err,
+			Description: fmt.Sprintf("%s, and client %s could not be deleted again", why, r.ClientID)}
+	}
+	return &Failure{Op: "register the client", Status: http.StatusBadRequest, Sent: true, Description: why}
+}
+
+func scopesOf(members map[string]json.RawMessage) []string {
+	var scopes []string
+	for _, s := range listOf(members, "scope") {
+		scopes = append(scopes, strings.Fields(s)...)
+	}
+	return scopes
+}
+
+func without(list, present []string) []string {
+	var lacking []string
+	for _, s := range list {
+		if !slices.Contains(present, s) {
+			lacking = append(lacking, s)
+		}
+	}
+	return lacking
+}
+
+// managementURI accepts the registration_client_uri of an answer (RFC 7592, section 3), which may be relative, only at
+// the registration endpoint's own origin: the registration access token is sent there.
+func (o *oidc) managementURI(uri string) string {
+	if uri == "" {
+		return ""
+	}
+	base, err := url.Parse(o.registration)
+	if err != nil {
+		return ""
+	}
+	ref, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	full := base.ResolveReference(ref).String()
+	if !sameOrigin(full, o.registration) || urlFault(full) != "" {
+		return ""
+	}
+	return full
+}
+
+// Delete implements Connector (RFC 7592, section 2.3). A registration access token that is refused with 401 belongs to a
+// client that is gone (section 2.1 asks servers to revoke it with the client).
+func (o *oidc) Delete(ctx context.Context, h Handle) error {
+	if h.AccessToken == "" {
+		return ErrUnsupported
+	}
+	uri := h.URI
+	guessed := uri == ""
+	if guessed {
+		if o.registration == "" {
+			return ErrUnsupported
+		}
+		uri = strings.TrimSuffix(o.registration, "/") + "/" + url.PathEscape(h.ClientID)
+	}
+	k := call{op: "delete the client", method: http.MethodDelete, url: uri, bearer: h.AccessToken}
+	a, err := o.caller.do(ctx, k)
+	if err != nil {
+		return err
+	}
+	switch a.status {
+	case http.StatusOK, http.StatusNoContent, http.StatusAccepted:
+		return nil
+	case http.StatusNotFound, http.StatusUnauthorized, http.StatusGone:
+		if guessed {
+			return ErrUnsupported // nobody said that this is the client's address
+		}
+		return nil
+	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return ErrUnsupported
+	default:
+		return k.failure(a)
+	}
+}

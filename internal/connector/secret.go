@@ -1,0 +1,82 @@
+package connector
+
+import (
+	"fmt"
+	"strings"
+
+	"keyward.dev/keyward"
+)
+
+// SecretPaths lists the paths of the spec's secret fields that were given, as a value or as the marker for a stored
+// one: connection.initialAccessToken, introspection.clientSecret.
+func SecretPaths(spec *keyward.KeyManagerSpec) []string {
+	var paths []string
+	if t, ok := TypeOf(spec.Type); ok {
+		for _, f := range t.Connection() {
+			if v, given := spec.Connection[f.Name]; given && f.Secret && v != nil {
+				paths = append(paths, "connection."+f.Name)
+			}
+		}
+	}
+	if spec.Introspection != nil && !spec.Introspection.ClientSecret.IsZero() {
+		paths = append(paths, "introspection.clientSecret")
+	}
+	return paths
+}
+
+// TakeSecrets moves the values of secret fields out of the spec, by path, and leaves the marker for a stored secret in
+// their place. Paths that held the marker already are listed in kept: what is stored for them stays.
+func TakeSecrets(spec *keyward.KeyManagerSpec) (values map[string]string, kept []string, faults []keyward.FieldError) {
+	values = map[string]string{}
+	for _, path := range SecretPaths(spec) {
+		if path == "introspection.clientSecret" {
+			if v := spec.Introspection.ClientSecret; v.IsStored() {
+				kept = append(kept, path)
+			} else {
+				values[path] = v.Reveal()
+				spec.Introspection.ClientSecret = keyward.StoredSecret()
+			}
+			continue
+		}
+		name := strings.TrimPrefix(path, "connection.")
+		value, stored, fault := readSecret(spec.Connection[name])
+		switch {
+		case fault != "":
+			faults = append(faults, fieldError("spec."+path, "%s", fault))
+		case stored:
+			kept = append(kept, path)
+			spec.Connection[name] = keyward.StoredSecret()
+		default:
+			values[path] = value
+			spec.Connection[name] = keyward.StoredSecret()
+		}
+	}
+	return values, kept, faults
+}
+
+// readSecret reads a secret field as JSON or a program left it in a map: a text, a keyward.Secret, or the marker.
+func readSecret(v any) (value string, stored bool, fault string) {
+	switch s := v.(type) {
+	case string:
+		if s == "" {
+			return "", false, "cannot be empty: leave the field out"
+		}
+		return s, false, ""
+	case keyward.Secret:
+		return s.Reveal(), s.IsStored(), ""
+	case map[string]any:
+		if len(s) == 1 && s["stored"] == true {
+			return "", true, ""
+		}
+		for ref := range s {
+			if ref == "env" || ref == "file" {
+				return "", false, fmt.Sprintf("{%s: …} is resolved by the command line, on the machine where it runs: send the value", ref)
+			}
+		}
+	}
+	return "", false, "is a string, or {stored: true} to keep the stored one"
+}
+
+func fieldError(path, format string, args ...any) keyward.FieldError {
+	return keyward.FieldError{Path: path, Code: keyward.CodeInvalidInput, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,205 @@
+package connector
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"keyward.dev/keyward"
+)
+
+// Validate judges what KeyManagerSpec.Validate leaves to the type: the connection's fields, and what the type needs.
+// Secrets are the stored and new secret values by path (connection.initialAccessToken); a secret field may also still
+// hold its value or the stored marker. Where nothing is discovered, what only discovery could have given is named as
+// missing too; where it is, Resolve does that afterwards.
+func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
+	t, ok := TypeOf(spec.Type)
+	if !ok {
+		return nil // the spec's own validation has said so
+	}
+	faults := validateConnection(t, spec, secrets)
+	faults = append(faults, validateKeySources(spec)...)
+	if t.Name == keyward.TypeResident {
+		return append(faults, validateResident(spec)...)
+	}
+	faults = append(faults, validateSecretPairs(spec, secrets)...)
+	if !Discovers(spec) {
+		faults = append(faults, missing(t, spec, keyward.KeyManagerStatus{})...)
+	}
+	return faults
+}
+
+func validateConnection(t Type, spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
+	var faults []keyward.FieldError
+	fields := t.Connection()
+	plain := map[string]any{}
+	for name, v := range spec.Connection {
+		i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == name })
+		if i < 0 || !fields[i].Secret || v == nil {
+			plain[name] = v
+			continue
+		}
+		value, stored, fault := readSecret(v)
+		switch {
+		case fault != "":
+			faults = append(faults, fieldError("spec.connection."+name, "%s", fault))
+		case stored && secrets["connection."+name] == "":
+			faults = append(faults, fieldError("spec.connection."+name, "nothing is stored for it: give the value"))
+		case !stored && strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+			faults = append(faults, fieldError("spec.connection."+name, "has a control character, such as a line break at its end"))
+		}
+		plain[name] = "given"
+	}
+	_, more := CheckFields(fields, plain, "spec.connection")
+	return append(faults, more...)
+}
+
+// validateSecretPairs wants an id and its secret together.
+func validateSecretPairs(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
+	var faults []keyward.FieldError
+	if spec.Type == keyward.TypeKeycloak {
+		id, _ := spec.Connection["clientId"].(string)
+		secret := spec.Connection["clientSecret"] != nil
+		switch {
+		case id != "" && !secret:
+			faults = append(faults, fieldError("spec.connection.clientSecret", "is required with clientId"))
+		case id == "" && secret:
+			faults = append(faults, fieldError("spec.connection.clientId", "is required with clientSecret"))
+		case id == "" && spec.Connection["adminUrl"] != nil:
+			faults = append(faults, fieldError("spec.connection.clientId", "is required with adminUrl"))
+		}
+	}
+	if i := spec.Introspection; i != nil && i.ClientSecret.IsStored() && secrets["introspection.clientSecret"] == "" {
+		faults = append(faults, fieldError("spec.introspection.clientSecret", "nothing is stored for it: give the value"))
+	}
+	return faults
+}
+
+// validateResident refuses what Keyward decides itself for the built-in server.
+func validateResident(spec *keyward.KeyManagerSpec) []keyward.FieldError {
+	var faults []keyward.FieldError
+	for path, given := range map[string]bool{
+		"spec.discovery":     spec.Discovery != "",
+		"spec.issuer":        spec.Issuer != "",
+		"spec.otherIssuers":  len(spec.OtherIssuers) > 0,
+		"spec.endpoints":     spec.Endpoints != (keyward.Endpoints{}),
+		"spec.keys":          !spec.Keys.IsZero(),
+		"spec.introspection": spec.Introspection != nil,
+	} {
+		if given {
+			faults = append(faults, fieldError(path, "is Keyward's to decide for the resident key manager"))
+		}
+	}
+	slices.SortFunc(faults, func(a, b keyward.FieldError) int { return strings.Compare(a.Path, b.Path) })
+	return faults
+}
+
+// missing names what nobody gave: neither the spec nor discovery.
+func missing(t Type, spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) []keyward.FieldError {
+	var faults []keyward.FieldError
+	hint := "; or give spec.discovery, from which it is read"
+	if Discovers(spec) {
+		hint = ": discovery does not give it"
+	}
+	if spec.Issuer == "" && status.Issuer == "" {
+		faults = append(faults, fieldError("spec.issuer", "is required, the exact iss value of its tokens%s", hint))
+	}
+	if !hasKeys(spec.Keys) && status.JWKS == "" && !opaqueOnly(spec, status) {
+		faults = append(faults, fieldError("spec.keys", "is required, one of jwks, pem and jwksInline%s", hint))
+	}
+	if spec.Introspection != nil && spec.Endpoints.Introspection == "" && status.Endpoints.Introspection == "" {
+		faults = append(faults, fieldError("spec.endpoints.introspection", "is required with spec.introspection%s", hint))
+	}
+	return faults
+}
+
+// opaqueOnly tells that a discovered server publishes no keys and its tokens are asked about: an OAuth 2.0 server
+// (RFC 8414, section 2) need not have any.
+func opaqueOnly(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) bool {
+	return status.Issuer != "" && spec.Introspection != nil && slices.ContainsFunc(spec.Tokens.Match,
+		func(m keyward.MatchRule) bool { return m.Prefix != "" || m.Regex != "" })
+}
+
+func hasKeys(k keyward.KeySource) bool {
+	return k.JWKS != "" || len(k.PEM) > 0 || len(k.JWKSInline) > 0
+}
+
+// validateKeySources reads the keys that stand in the spec itself.
+func validateKeySources(spec *keyward.KeyManagerSpec) []keyward.FieldError {
+	faults := keySourceFaults("spec.keys", spec.Keys)
+	for i, other := range spec.OtherIssuers {
+		faults = append(faults, keySourceFaults(fmt.Sprintf("spec.otherIssuers[%d].keys", i), other.Keys)...)
+	}
+	return faults
+}
+
+func keySourceFaults(path string, k keyward.KeySource) []keyward.FieldError {
+	var faults []keyward.FieldError
+	for i, text := range k.PEM {
+		at := fmt.Sprintf("%s.pem[%d]", path, i)
+		if strings.Contains(text, "PRIVATE KEY-----") {
+			faults = append(faults, fieldError(at, "holds a private key: give only the public one, and treat this one as leaked"))
+			continue
+		}
+		if fault := parsableKeys(keyward.IssuerRow{PEM: []string{text}}); fault != "" {
+			faults = append(faults, fieldError(at, "%s", fault))
+		}
+	}
+	if len(k.JWKSInline) > 0 {
+		at := path + ".jwksInline"
+		if hasPrivateMembers(k.JWKSInline) {
+			return append(faults, fieldError(at, "holds private or symmetric key material: give only public keys, and treat these as leaked"))
+		}
+		if fault := parsableKeys(keyward.IssuerRow{Inline: k.JWKSInline}); fault != "" {
+			faults = append(faults, fieldError(at, "%s", fault))
+		}
+	}
+	return faults
+}
+
+// hasPrivateMembers looks for the private members of RFC 7518, section 6.
+func hasPrivateMembers(set json.RawMessage) bool {
+	var jwks struct {
+		Keys []map[string]json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal(set, &jwks) != nil {
+		return false
+	}
+	for _, key := range jwks.Keys {
+		for _, member := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
+			if _, found := key[member]; found {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// OwnClient tells whether a client id is one of the key manager's own: those of its connection and introspection, and
+// what the server's kind brings along. Such a client can never be mapped to an application. Case does not count,
+// because for some servers it does not.
+func OwnClient(spec *keyward.KeyManagerSpec, clientID string) bool {
+	own := []string{}
+	if id, ok := spec.Connection["clientId"].(string); ok {
+		own = append(own, id)
+	}
+	if spec.Introspection != nil {
+		own = append(own, spec.Introspection.ClientID)
+	}
+	if t, ok := TypeOf(spec.Type); ok {
+		own = append(own, t.OwnClients...)
+	}
+	return slices.ContainsFunc(own, func(id string) bool { return id != "" && strings.EqualFold(id, clientID) })
+}
+
+// sameOrigin tells whether two URLs have the same scheme and host.
+func sameOrigin(a, b string) bool {
+	u, err := url.Parse(a)
+	if err != nil {
+		return false
+	}
+	v, err := url.Parse(b)
+	return err == nil && u.Scheme == v.Scheme && u.Host == v.Host
+}
