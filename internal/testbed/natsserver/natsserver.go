@@ -21,8 +21,10 @@ type Server struct {
 
 // Credentials of the two users: the control plane publishes, gateways only subscribe.
 const (
-	ControlUser, ControlPassword = "control", "control-password"
-	GatewayUser, GatewayPassword = "gateway", "gateway-password"
+	ControlUser     = "control"
+	ControlPassword = "control-password"
+	GatewayUser     = "gateway"
+	GatewayPassword = "gateway-password"
 )
 
 // Start runs a server and waits until it answers. It is stopped with the test.

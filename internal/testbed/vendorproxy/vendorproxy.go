@@ -127,36 +127,44 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.pass(r, Request)
-	answer, content, err := p.forward(r, body)
+	answer, err := p.forward(r, body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
 	p.pass(r, Answer)
-	for name, values := range answer.Header {
+	for name, values := range answer.header {
 		if name != "Content-Length" && name != "Connection" {
 			w.Header()[name] = values
 		}
 	}
-	w.WriteHeader(answer.StatusCode)
-	_, _ = w.Write(content)
+	w.WriteHeader(answer.status)
+	_, _ = w.Write(answer.body)
 }
 
-func (p *Proxy) forward(r *http.Request, body []byte) (*http.Response, []byte, error) {
+// answered is an answer that has arrived whole.
+type answered struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (p *Proxy) forward(r *http.Request, body []byte) (*answered, error) {
 	// The answer is fetched to its end even when the asker is gone: the server has done what was asked by then.
-	req, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, p.target+r.URL.RequestURI(), bytes.NewReader(body))
+	ctx := context.WithoutCancel(r.Context())
+	req, err := http.NewRequestWithContext(ctx, r.Method, p.target+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, fmt.Errorf("forward: %w", err)
+		return nil, fmt.Errorf("forward: %w", err)
 	}
 	req.Header = r.Header.Clone()
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return nil, nil, fmt.Errorf("forward: %w", err)
+		return nil, fmt.Errorf("forward: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	content, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
 	if err != nil {
-		return nil, nil, fmt.Errorf("forward: %w", err)
+		return nil, fmt.Errorf("forward: %w", err)
 	}
-	return resp, content, nil
+	return &answered{status: resp.StatusCode, header: resp.Header, body: content}, nil
 }

@@ -1,0 +1,57 @@
+# The ways into this tree. `make help` lists them.
+
+# A machine's own Go settings must not change what is built or tested, and Go needs a home for its caches.
+export GOFLAGS :=
+export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d: -f6)
+export PATH := $(PATH):/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin
+
+SHELL := bash
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/keyward
+LINT := $(CACHE)/bin/golangci-lint-2.15.0
+# Without a repository around it, Go cannot stamp the commit into the binary.
+BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=$(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
+PHASE := @scripts/phase
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo setup format vet lint unit e2e test bench clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1  - \2/p' Makefile
+
+build: ## build the one binary, bin/keyward
+	@$(BUILD) -ldflags '-s -w' -o bin/keyward ./cmd/keyward
+
+demo: build ## build it and run the demo: two authorization servers, two APIs, commands to paste
+	@exec bin/keyward demo
+
+setup: ## install what the tests need, big downloads into the cache folder
+	@scripts/setup
+
+format: ## every Go file as gofmt writes it
+	$(PHASE) gofmt scripts/gofmt-check
+
+vet: ## go vet
+	$(PHASE) "go vet" go vet ./...
+
+lint: setup ## golangci-lint, with the settings in .golangci.yml
+	$(PHASE) golangci-lint $(LINT) run ./...
+
+unit: setup ## every room's own tests, with the race detector
+	$(PHASE) "tests of the rooms" scripts/unit
+
+e2e: setup ## the built binary against real servers
+	$(PHASE) "end-to-end tests" go test -race -timeout 25m ./test
+
+test: ## everything: set-up, format, vet, lint, tests of the rooms, end-to-end tests
+	$(PHASE) set-up scripts/setup
+	$(PHASE) gofmt scripts/gofmt-check
+	$(PHASE) "go vet" go vet ./...
+	$(PHASE) golangci-lint $(LINT) run ./...
+	$(PHASE) "tests of the rooms" scripts/unit
+	$(PHASE) "end-to-end tests" go test -race -timeout 25m ./test
+
+bench: ## what a decision costs
+	@go test -run '^$$' -bench . -benchmem ./internal/enforce ./internal/token
+
+clean: ## remove what was built here; the cache folder stays
+	@rm -rf bin coverage
