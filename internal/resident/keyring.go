@@ -59,7 +59,7 @@ func (r *Resident) advance(tx *store.Tx, tenant string, rotate bool) (KeyRing, e
 	if err != nil {
 		return nil, err
 	}
-	after, changed, err := r.schedule.advance(before, r.now(), rotate)
+	after, changed, err := r.schedule.advance(before, r.now(), rotate, GenerateKey)
 	if err != nil || !changed {
 		return before, err
 	}

@@ -37,19 +37,22 @@ func (s Schedule) validate() error {
 	return nil
 }
 
+// keyMaker is GenerateKey, or what a test has in its place when it needs thousands.
+type keyMaker func(now, activeFrom time.Time) (Key, error)
+
 // advance moves a key ring to a moment: the first key is made and used at once, a successor is made PublishAhead
 // before it is needed (or now, when asked to rotate), the key before it leaves when its last token has expired.
 // It gives the new ring and whether it differs from the old one.
-func (s Schedule) advance(ring KeyRing, now time.Time, rotate bool) (KeyRing, bool, error) {
+func (s Schedule) advance(ring KeyRing, now time.Time, rotate bool, generate keyMaker) (KeyRing, bool, error) {
 	ring = slices.Clone(ring)
 	if len(ring) == 0 {
-		first, err := GenerateKey(now, now)
+		first, err := generate(now, now)
 		return KeyRing{first}, true, err
 	}
 	changed := false
 	last := ring.newest()
 	if s.successorDue(*last, now) || rotate && !last.ActiveFrom.After(now) {
-		next, err := GenerateKey(now, now.Add(s.PublishAhead))
+		next, err := generate(now, now.Add(s.PublishAhead))
 		if err != nil {
 			return nil, false, err
 		}
