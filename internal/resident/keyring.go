@@ -89,18 +89,8 @@ func (r *Resident) advance(tx *store.Tx, tenant string, rotate bool) (KeyRing, e
 	return after, nil
 }
 
-// Status is what is known of a tenant's authorization server without asking anybody: issuer, endpoints, and the public
-// keys, the next one included, as connector.Resolve expects them. It belongs beside the spec of the tenant's resident
-// key manager whenever that is written. In a transaction that writes it also makes the first key when there is none
-// yet; call it in no other.
-func (r *Resident) Status(tx *store.Tx, tenant string) (keyward.KeyManagerStatus, error) {
-	ring, err := r.advance(tx, tenant, false)
-	if err != nil {
-		return keyward.KeyManagerStatus{}, err
-	}
-	return r.statusWith(tenant, ring)
-}
-
+// statusWith is what is known of a tenant's authorization server without asking anybody: issuer, endpoints, and the
+// public keys, the next one included, where connector.Resolve expects them.
 func (r *Resident) statusWith(tenant string, ring KeyRing) (keyward.KeyManagerStatus, error) {
 	keys, err := ring.PublicJSON(r.now())
 	if err != nil {

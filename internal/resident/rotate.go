@@ -114,11 +114,15 @@ func (r *Resident) due(tx *store.Tx, tenant string) (bool, error) {
 	if r.schedule.due(ring, r.now()) {
 		return true, nil
 	}
-	status, err := r.statusWith(tenant, ring)
+	known, err := r.statusWith(tenant, ring)
 	if err != nil {
 		return false, err
 	}
-	_, same, err := encodeStatus(status, km.object.Status)
+	status, err := json.Marshal(known)
+	if err != nil {
+		return false, fmt.Errorf("encode the status: %w", err)
+	}
+	same, err := sameJSON(status, km.object.Status)
 	return !same, err
 }
 
@@ -133,7 +137,7 @@ func (r *Resident) renew(ctx context.Context, tenant string, rotate bool) error 
 				return err
 			}
 		}
-		return r.rewrite(tx, km)
+		return r.rewrite(tx, km.object)
 	})
 	if err != nil {
 		return fmt.Errorf("renew the keys of tenant %s: %w", tenant, err)
@@ -143,40 +147,57 @@ func (r *Resident) renew(ctx context.Context, tenant string, rotate bool) error 
 
 // rewrite puts what is true now into the key manager's status and row, if it is not there already: a change like any
 // other in the feed, so that no gateway has to fetch a key.
-func (r *Resident) rewrite(tx *store.Tx, km *keyManager) error {
-	status, err := r.Status(tx, km.object.Tenant)
+func (r *Resident) rewrite(tx *store.Tx, object *keyward.Object) error {
+	status, row, err := r.Resolve(tx, object)
 	if err != nil {
 		return err
 	}
-	encoded, same, err := encodeStatus(status, km.object.Status)
+	same, err := sameJSON(status, object.Status)
 	if err != nil || same {
 		return err
 	}
-	row, introspection, faults := connector.Resolve(km.object, km.spec, status)
-	if len(faults) > 0 {
-		return fmt.Errorf("resolve %s: %w", km.object.Ref(), keyward.Invalid(faults))
-	}
-	encodedRow, err := json.Marshal(row)
-	if err != nil {
-		return fmt.Errorf("encode the row of %s: %w", km.object.Ref(), err)
-	}
-	km.object.Status = encoded
-	return tx.Put(km.object, store.Extra{Row: encodedRow, Introspection: introspection})
+	object.Status = status
+	return tx.Put(object, store.Extra{Row: row})
 }
 
-// encodeStatus writes the status and tells whether what is stored says the same. They are compared by value: a
-// database may change the spelling.
-func encodeStatus(status keyward.KeyManagerStatus, stored json.RawMessage) (json.RawMessage, bool, error) {
-	encoded, err := json.Marshal(status)
-	if err != nil {
-		return nil, false, fmt.Errorf("encode the status: %w", err)
+// Resolve gives what belongs beside the spec of a tenant's resident key manager whenever it is written: its status
+// and what gateways hold of it, with the issuer and the public keys of this moment. It makes the tenant's first key
+// where there is none, so the transaction must be one that writes, and the tenant must be stored already. Field errors
+// name what the spec makes impossible.
+func (r *Resident) Resolve(tx *store.Tx, object *keyward.Object) (status, row json.RawMessage, err error) {
+	spec, ok := object.Spec.(*keyward.KeyManagerSpec)
+	if !ok {
+		return nil, nil, fmt.Errorf("%s has a spec of another kind", object.Ref())
 	}
+	ring, err := r.advance(tx, object.Tenant, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	known, err := r.statusWith(object.Tenant, ring)
+	if err != nil {
+		return nil, nil, err
+	}
+	resolved, _, faults := connector.Resolve(object, spec, known)
+	if len(faults) > 0 {
+		return nil, nil, fmt.Errorf("resolve %s: %w", object.Ref(), keyward.Invalid(faults))
+	}
+	if status, err = json.Marshal(known); err != nil {
+		return nil, nil, fmt.Errorf("encode the status of %s: %w", object.Ref(), err)
+	}
+	if row, err = json.Marshal(resolved); err != nil {
+		return nil, nil, fmt.Errorf("encode the row of %s: %w", object.Ref(), err)
+	}
+	return status, row, nil
+}
+
+// sameJSON compares two documents by value: a database may change the spelling. What is stored may be nothing at all.
+func sameJSON(made, stored json.RawMessage) (bool, error) {
 	var now, before any
-	if err := json.Unmarshal(encoded, &now); err != nil {
-		return nil, false, fmt.Errorf("read the status back: %w", err)
+	if err := json.Unmarshal(made, &now); err != nil {
+		return false, fmt.Errorf("read the status back: %w", err)
 	}
 	if json.Unmarshal(stored, &before) != nil {
-		return encoded, false, nil
+		return false, nil
 	}
-	return encoded, reflect.DeepEqual(now, before), nil
+	return reflect.DeepEqual(now, before), nil
 }
