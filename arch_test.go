@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -135,20 +134,21 @@ func TestArchitecture(t *testing.T) {
 
 func readHouse(t *testing.T) *house {
 	h := &house{t: t, fset: token.NewFileSet(), packages: map[string][]source{}, used: map[string]bool{}}
-	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+	tree := os.DirFS(".")
+	err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case d.IsDir():
-			_, nested := os.Stat(filepath.Join(name, "go.mod"))
+			_, nested := fs.Stat(tree, path.Join(name, "go.mod"))
 			if name != "." && (nested == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "node_modules") {
-				return filepath.SkipDir
+				return fs.SkipDir
 			}
 			return nil
 		case !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil
 		}
-		text, err := os.ReadFile(name)
+		text, err := fs.ReadFile(tree, name)
 		if err != nil {
 			return err
 		}
@@ -156,10 +156,9 @@ func readHouse(t *testing.T) *house {
 		if err != nil {
 			return err
 		}
-		slashed := filepath.ToSlash(name)
-		folder := path.Dir(slashed)
+		folder := path.Dir(name)
 		h.packages[folder] = append(h.packages[folder], source{
-			path: slashed, room: roomOf(folder), file: file, lines: strings.Count(string(text), "\n"),
+			path: name, room: roomOf(folder), file: file, lines: strings.Count(string(text), "\n"),
 		})
 		return nil
 	})

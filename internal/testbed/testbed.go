@@ -74,8 +74,8 @@ func Tool(name string) (string, error) {
 }
 
 // Port gives a loopback TCP port that was free a moment ago.
-func Port() (int, error) {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+func Port(ctx context.Context) (int, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
@@ -92,7 +92,7 @@ func Port() (int, error) {
 // Address gives a loopback address host:port that was free a moment ago.
 func Address(t TB) string {
 	t.Helper()
-	p, err := Port()
+	p, err := Port(context.Background())
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

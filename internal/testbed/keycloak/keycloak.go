@@ -43,11 +43,11 @@ func Start(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := testbed.Port()
+	port, err := testbed.Port(ctx)
 	if err != nil {
 		return nil, err
 	}
-	management, err := testbed.Port()
+	management, err := testbed.Port(ctx)
 	if err != nil {
 		return nil, err
 	}

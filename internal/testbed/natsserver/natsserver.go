@@ -32,7 +32,7 @@ func Start(t testbed.TB, dir string) *Server {
 	t.Helper()
 	s := &Server{dir: dir}
 	for _, p := range []*int{&s.port, &s.monitor} {
-		port, err := testbed.Port()
+		port, err := testbed.Port(context.Background())
 		if err != nil {
 			t.Fatalf("%v", err)
 		}
