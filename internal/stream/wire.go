@@ -96,3 +96,22 @@ const WrapPurpose = "group key"
 
 // WrapContext binds a wrapped group key to its group and id.
 func WrapContext(group, key string) []byte { return fmt.Appendf(nil, "group key %q of %q", key, group) }
+
+// The internal API's paths, below the control plane's listener. Every call is a POST with the gateway's credential as
+// bearer token; pull answers with one message a line.
+const (
+	PathPrefix   = "/internal/v1/"
+	PathEnrol    = PathPrefix + "enrol"
+	PathPull     = PathPrefix + "pull"
+	PathGroupKey = PathPrefix + "group-key"
+	PathReport   = PathPrefix + "report"
+)
+
+// Problem is the internal API's refusal, an RFC 9457 problem document.
+type Problem struct {
+	Status     int             `json:"status"`
+	Title      string          `json:"title"`
+	Code       keyward.Code    `json:"code"`
+	Detail     string          `json:"detail,omitempty"`
+	Withdrawal *WithdrawnError `json:"withdrawal,omitempty"` // 403 only: signed, so it counts
+}

@@ -1,0 +1,220 @@
+package registry
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/stream"
+)
+
+// load reads the folder. What is missing, altered or somebody else's is left out and made again.
+func (r *Registry) load() error {
+	id, err := r.loadIdentity()
+	if err != nil {
+		return err
+	}
+	var w stream.WithdrawnError
+	if r.disk.read(fileWithdrawal, &w) && checkWithdrawal(r.o.Token, &w) == nil {
+		r.withdrawn.Store(true)
+		close(r.gone)
+	}
+	l, err := newLink(r.o.Token, id.PublicKey, id.Enrolment, "")
+	if err != nil {
+		return r.disk.openLog(0) // never enrolled, or not by this control plane
+	}
+	l.name = id.Name
+	r.link.Store(l)
+	r.keys.load(r.disk, r.o.Token, l.group)
+	if r.loadSnapshot(l) {
+		err = r.loadLog(l)
+	} else {
+		err = r.disk.openLog(0)
+	}
+	if err != nil {
+		return err
+	}
+	var p savedPulse
+	if r.disk.read(fileHeartbeat, &p) && p.Message != nil && p.Message.Type == stream.TypeHeartbeat {
+		if _, err := l.verified(p.Message); err == nil && p.Message.Time.After(r.pulse.at) {
+			r.pulse = pulse{message: p.Message, at: p.Message.Time, received: p.Received}
+		}
+	}
+	r.status.keyPublished = id.KeyPublished && r.view.Load() != nil && r.View().HasGatewayKey(r.key.ID)
+	return nil
+}
+
+func (r *Registry) loadIdentity() (identity, error) {
+	var id identity
+	if r.disk.read(fileIdentity, &id) && id.Gateway == r.o.Token.ID() {
+		if key, err := openSigningKey(id.Key, r.disk.key); err == nil {
+			r.key = key
+			return id, nil
+		}
+		id.KeyPublished = false // the key is lost, and what was signed for this gateway is still good
+	} else if err := r.disk.wipe(); err != nil {
+		return identity{}, err
+	} else {
+		id = identity{Gateway: r.o.Token.ID()}
+	}
+	key, err := newSigningKey()
+	if err != nil {
+		return identity{}, err
+	}
+	r.key = key
+	if id.Key, err = key.seal(r.disk.key); err != nil {
+		return identity{}, err
+	}
+	return id, r.disk.write(fileIdentity, id)
+}
+
+// changeIdentity rewrites what is kept of this gateway's identity.
+func (r *Registry) changeIdentity(change func(*identity)) error {
+	r.disk.mu.Lock()
+	defer r.disk.mu.Unlock()
+	var id identity
+	if !r.disk.read(fileIdentity, &id) || id.Gateway != r.o.Token.ID() {
+		id = identity{Gateway: r.o.Token.ID()}
+	}
+	var err error
+	if id.Key, err = r.key.seal(r.disk.key); err != nil {
+		return err
+	}
+	change(&id)
+	return r.disk.write(fileIdentity, id)
+}
+
+// loadSnapshot puts the snapshot on disk into force, when all of it is the control plane's.
+func (r *Registry) loadSnapshot(l *link) bool {
+	var rows rowsReader
+	var end *stream.Message
+	size, err := r.disk.readLines(fileSnapshot, func(m *stream.Message) error {
+		if end != nil {
+			return fmt.Errorf("%w: the snapshot goes on after its end", stream.ErrForged)
+		}
+		if m.Type == stream.TypeRows {
+			return rows.add(m)
+		}
+		if _, err := l.verified(m); err != nil {
+			return err
+		}
+		end = m
+		return rows.end(m)
+	})
+	if err != nil {
+		r.o.Log.Warn("the snapshot on disk is not used", "err", err)
+		return false
+	}
+	if end == nil {
+		return false
+	}
+	view, err := EmptyView().Apply(rows.changes)
+	if err != nil {
+		r.o.Log.Warn("the snapshot on disk is not used", "err", err)
+		return false
+	}
+	r.disk.snapSize = size
+	r.pulse = pulse{at: end.Time, received: r.fileTime(fileSnapshot)}
+	r.rebase(view, rows.changes, end)
+	return true
+}
+
+// fileTime is when the file was written; it can only make a gateway look older than it is.
+func (r *Registry) fileTime(name string) (at time.Time) {
+	if info, err := os.Stat(r.disk.path(name)); err == nil {
+		at = info.ModTime()
+	}
+	return at
+}
+
+// loadLog follows the messages that were appended after the snapshot, and cuts off what is not good.
+func (r *Registry) loadLog(l *link) error {
+	good, err := r.disk.readLines(fileLog, func(m *stream.Message) error {
+		changes, err := l.verified(m)
+		if err != nil {
+			return err
+		}
+		_, err = r.follow(m, changes)
+		return err
+	})
+	if err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return err
+		}
+		r.o.Log.Warn("the log on disk is cut at its first bad entry", "err", err)
+	}
+	return r.disk.openLog(good)
+}
+
+func decodeRow(record []byte) (keyward.Change, error) {
+	var c keyward.Change
+	if err := json.Unmarshal(record, &c); err != nil {
+		return c, fmt.Errorf("%w: a row cannot be read: %w", stream.ErrForged, err)
+	}
+	return c, nil
+}
+
+// SigningKey is the ES256 key with which one gateway signs backend JWTs. No other gateway and no control plane has its
+// private half.
+type SigningKey struct {
+	ID      string            // RFC 7638 thumbprint, the kid
+	Private *ecdsa.PrivateKey // P-256
+	JWK     json.RawMessage   // the public half (RFC 7517)
+}
+
+func newSigningKey() (*SigningKey, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make this gateway's signing key: %w", err)
+	}
+	return signingKeyOf(private)
+}
+
+func signingKeyOf(private *ecdsa.PrivateKey) (*SigningKey, error) {
+	jwk := jose.JSONWebKey{Key: private.Public(), Algorithm: string(jose.ES256), Use: "sig"}
+	thumbprint, err := jwk.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("name this gateway's signing key: %w", err)
+	}
+	jwk.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
+	public, err := jwk.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("encode this gateway's public key: %w", err)
+	}
+	return &SigningKey{ID: jwk.KeyID, Private: private, JWK: public}, nil
+}
+
+// signingKeyContext binds the sealed private key to its place on disk.
+func signingKeyContext() []byte { return []byte("gateway signing key") }
+
+func (k *SigningKey) seal(with seal.Key) (string, error) {
+	private, err := k.Private.Bytes()
+	if err != nil {
+		return "", fmt.Errorf("encode this gateway's signing key: %w", err)
+	}
+	return with.Seal(private, signingKeyContext()), nil
+}
+
+func openSigningKey(text string, with seal.Key) (*SigningKey, error) {
+	raw, err := with.Open(text, signingKeyContext())
+	if err != nil {
+		return nil, fmt.Errorf("open this gateway's signing key: %w", err)
+	}
+	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), raw)
+	if err != nil {
+		return nil, fmt.Errorf("read this gateway's signing key: %w", err)
+	}
+	return signingKeyOf(private)
+}

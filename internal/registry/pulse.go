@@ -1,0 +1,98 @@
+package registry
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keyward.dev/keyward/internal/stream"
+)
+
+// pulse is the last sign of life of the control plane that counted.
+type pulse struct {
+	message  *stream.Message // nil when it came with a snapshot
+	at       time.Time       // by the control plane's clock
+	received time.Time       // by this gateway's clock
+	live     bool            // heard by this process
+	saved    time.Time       // when it was last put on disk
+}
+
+// heard takes a verified heartbeat or snapshot end. One from the hub counts only when it is later than the last, so
+// that recordings keep nobody alive; an answer that carries this gateway's own nonce is fresh whatever its clock says,
+// and so sets a control plane's clock right that was wrong.
+func (r *Registry) heard(m *stream.Message, answered bool) bool {
+	r.mu.Lock()
+	if !answered && !m.Time.After(r.pulse.at) {
+		r.mu.Unlock()
+		return false
+	}
+	r.pulse = pulse{message: m, at: m.Time, received: r.o.Now(), live: true, saved: r.pulse.saved}
+	r.status.head = m.To.Revision
+	r.mu.Unlock()
+	r.m.lag.Set(float64(m.To.Revision - min(r.View().Position().Revision, m.To.Revision)))
+	if err := r.rememberPulse(false); err != nil {
+		r.o.Log.Error("the heartbeat cannot be kept on disk", "err", err)
+	}
+	return true
+}
+
+// age is how long the control plane has been silent. Both clocks count, and the greater age wins: a hub that delays
+// the stream shows in the control plane's time, a control plane whose clock is ahead in this gateway's.
+func (r *Registry) age() time.Duration {
+	r.mu.Lock()
+	p := r.pulse
+	r.mu.Unlock()
+	now := r.o.Now()
+	return max(0, now.Sub(p.at), now.Sub(p.received))
+}
+
+// rememberPulse keeps the heartbeat on disk, every few seconds or when forced. A restart then resets nothing; what is
+// on disk may only be older than the truth.
+func (r *Registry) rememberPulse(force bool) error {
+	every := 5 * time.Second
+	if r.o.MaxStale > 0 {
+		every = max(250*time.Millisecond, min(every, r.o.MaxStale/4))
+	}
+	now := r.o.Now()
+	r.mu.Lock()
+	p := r.pulse
+	due := p.live && p.message != nil && p.message.Type == stream.TypeHeartbeat && (force || now.Sub(p.saved) >= every)
+	if due {
+		r.pulse.saved = now
+	}
+	r.mu.Unlock()
+	if !due {
+		return nil
+	}
+	return r.disk.write(fileHeartbeat, savedPulse{Message: p.message, Received: p.received})
+}
+
+type metrics struct {
+	revision prometheus.Gauge
+	lag      prometheus.Gauge
+	pulls    *prometheus.CounterVec
+	refused  *prometheus.CounterVec
+}
+
+func newMetrics(reg prometheus.Registerer, age func() float64) *metrics {
+	m := &metrics{
+		revision: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keyward_gateway_revision", Help: "Revision of the group's log that is in force on this gateway.",
+		}),
+		lag: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keyward_gateway_lag_revisions", Help: "How many revisions the newest one heard of is ahead.",
+		}),
+		pulls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keyward_gateway_pulls_total", Help: "Questions to the internal API by how they ended.",
+		}, []string{"result"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keyward_gateway_messages_refused_total", Help: "Messages of the hub that changed nothing, by reason.",
+		}, []string{"reason"}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.revision, m.lag, m.pulls, m.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "keyward_gateway_heartbeat_age_seconds", Help: "Time since the last heartbeat that counted.",
+		}, age))
+	}
+	return m
+}
