@@ -30,7 +30,6 @@ type Decision struct {
 	Plan         string // name; empty when none applies
 	Environment  keyward.Environment
 	Operation    *keyward.Operation // as declared; must not be changed
-	Fingerprint  string             // of the token, safe to log; empty when none was looked at
 
 	// Upstream is the backend's base URL for the environment. The backend gets its path, then Path, then Query.
 	Upstream string
@@ -39,7 +38,18 @@ type Decision struct {
 
 	KeepCredential bool      // whether the caller's Authorization goes on to the backend
 	BackendJWT     string    // for X-JWT-Assertion; empty = no such field
-	Expires        time.Time // when the token ends; zero when unknown. Streams do not outlive their key manager, see there
+	Expires        time.Time // when the token ends; zero when unknown
+
+	token [32]byte // its SHA-256
+	seen  bool
+}
+
+// Fingerprint names the token and is safe to log; empty when none was looked at.
+func (d *Decision) Fingerprint() string {
+	if !d.seen {
+		return ""
+	}
+	return fingerprint(d.token)
 }
 
 // Refusal says why a call does not pass. Nothing in it is secret.
@@ -58,8 +68,18 @@ type Refusal struct {
 	API         string
 	KeyManager  string
 	Application string
-	Fingerprint string
-	Challenge   bool // whether a credential was looked at: WWW-Authenticate belongs to the answer
+	Challenge   bool // WWW-Authenticate belongs to the answer: the call was refused for its credential
+
+	token [32]byte // its SHA-256
+	seen  bool
+}
+
+// Fingerprint names the token and is safe to log; empty when none was looked at.
+func (r *Refusal) Fingerprint() string {
+	if !r.seen {
+		return ""
+	}
+	return fingerprint(r.token)
 }
 
 // RateLimit has the values of the RateLimit and RateLimit-Policy fields (draft-ietf-httpapi-ratelimit-headers); empty

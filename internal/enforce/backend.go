@@ -1,0 +1,117 @@
+package enforce
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+)
+
+// backendLife is the longest life of a backend JWT.
+const backendLife = 5 * time.Minute
+
+// mint gives the backend JWT for a granted call, or "" where the API wants none.
+func (e *Engine) mint(g *granted, now time.Time, t *trace) (string, *Refusal) {
+	if !g.api.BackendJWT {
+		t.expect(stepBackendJWT, "none: API ", g.api.Name, " wants no backend JWT")
+		t.pass("none")
+		return "", nil
+	}
+	t.expect(stepBackendJWT, "a signed statement for the backend")
+	if e.minter == nil {
+		if t.live() {
+			t.pass("made by each gateway with its own key")
+			return "", nil
+		}
+		return "", refuse(keyward.CodeGatewayStale)
+	}
+	key := backendKey{
+		facts: g.facts, km: g.km, api: g.api, app: g.app, plan: g.plan, environment: g.environment, keyID: e.minter.KeyID(),
+	}
+	if kept, found := e.caches.backends.GetIfPresent(key); found && now.Before(kept.until) {
+		e.metrics.backendHits.Inc()
+		t.pass("made before, for the same caller")
+		return kept.text, nil
+	}
+	e.metrics.backendMisses.Inc()
+	made, err := e.sign(g, now)
+	if err != nil {
+		t.fail("the gateway could not sign: "+err.Error(), "see the gateway's log")
+		return "", refuse(keyward.CodeGatewayStale)
+	}
+	e.caches.backends.Set(key, made)
+	t.pass("made, for subject ", g.subject())
+	return made.text, nil
+}
+
+// subject is the caller's sub in the backend's eyes: unique across key managers, unless the API has one only and wants
+// the bare form.
+func (g *granted) subject() string {
+	if g.api.RawSubject && !g.api.AllKeyManagers && len(g.api.KeyManagers) == 1 {
+		return g.facts.subject
+	}
+	return g.km.Name + "|" + g.facts.subject
+}
+
+func (e *Engine) sign(g *granted, now time.Time) (backendJWT, error) {
+	issued := now.Unix()
+	expires := now.Add(backendLife).Unix()
+	if g.facts.expires.state == present {
+		expires = min(expires, g.facts.expires.seconds)
+	}
+	claims := map[string]any{}
+	for _, m := range g.km.Mapping {
+		if v, found := g.facts.claims.Get(m.From); found {
+			claims[m.To] = json.RawMessage(v.Raw())
+		}
+	}
+	// Ours come last: no mapping writes over them.
+	claims["iss"] = e.o.Issuer
+	claims["sub"] = g.subject()
+	claims["aud"] = g.api.Name
+	claims["iat"] = issued
+	claims["exp"] = expires
+	claims["jti"] = rand.Text()
+	claims["client_id"] = g.facts.clientID
+	claims["scope"] = strings.Join(g.scopes(), " ")
+	claims["keyward"] = g.context()
+	delete(claims, "nbf")
+	text, err := json.Marshal(claims)
+	if err != nil {
+		return backendJWT{}, fmt.Errorf("write the claims of a backend JWT: %w", err)
+	}
+	signed, err := e.minter.Mint(text)
+	if err != nil {
+		return backendJWT{}, fmt.Errorf("sign a backend JWT: %w", err)
+	}
+	// Used again for four fifths of its life, so that what a backend gets always has some time left.
+	life := time.Duration(expires-issued) * time.Second
+	return backendJWT{text: signed, until: now.Add(life - life/5)}, nil
+}
+
+// callContext is the claim keyward of a backend JWT: names, as people know them.
+type callContext struct {
+	Tenant      string              `json:"tenant"`
+	KeyManager  string              `json:"key_manager"`
+	Application string              `json:"application,omitempty"`
+	Environment keyward.Environment `json:"environment"`
+	API         string              `json:"api"`
+	Version     string              `json:"version"`
+	Plan        string              `json:"plan,omitempty"`
+}
+
+func (g *granted) context() callContext {
+	c := callContext{
+		Tenant: g.api.Tenant, KeyManager: g.km.Name, Environment: g.environment, API: g.api.Name, Version: g.api.Version,
+	}
+	if g.app != nil {
+		c.Application = g.app.Name
+	}
+	if g.plan != nil {
+		c.Plan = g.plan.Name
+	}
+	return c
+}

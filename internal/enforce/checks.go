@@ -1,0 +1,234 @@
+package enforce
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+)
+
+// checkTime holds the token's dates against the clock, with the key manager's skew. A JWT must have an end; what an
+// introspection answer has is checked.
+func (e *Engine) checkTime(v *validated, now time.Time, t *trace) *Refusal {
+	t.expect(stepTime, "exp in the future, nbf and iat not, give or take ", skewText(v, t))
+	skew := v.km.ClockSkew.Std()
+	earliest, latest := now.Add(-skew).Unix(), now.Add(skew).Unix()
+	f, opaque := v.facts, v.issuer == nil
+	switch {
+	case f.expires.state == malformed || f.notBefore.state == malformed || f.issuedAt.state == malformed && !opaque:
+		t.fail("exp, nbf or iat is not a whole number of seconds", "get the token from a server that follows RFC 7519, section 2")
+		return refuse(keyward.CodeInvalidToken)
+	case f.expires.state == absent && !opaque:
+		t.fail("no exp", "let the server put exp into its tokens")
+		return refuse(keyward.CodeInvalidToken)
+	case f.expires.state == present && f.expires.seconds <= earliest:
+		t.fail(whenText(t, "exp", f.expires.seconds, now), "get a fresh token")
+		return refuse(keyward.CodeTokenExpired)
+	case f.notBefore.state == present && f.notBefore.seconds > latest:
+		t.fail(whenText(t, "nbf", f.notBefore.seconds, now), "wait, or compare the clocks of the server and this gateway")
+		return refuse(keyward.CodeTokenNotYetValid)
+	case f.issuedAt.state == present && f.issuedAt.seconds > latest && !opaque:
+		t.fail(whenText(t, "iat", f.issuedAt.seconds, now), "compare the clocks of the server and this gateway")
+		return refuse(keyward.CodeTokenNotYetValid)
+	}
+	if t.live() {
+		t.pass(endText(f, now))
+	}
+	return nil
+}
+
+func skewText(v *validated, t *trace) string {
+	if !t.live() {
+		return ""
+	}
+	return v.km.ClockSkew.String()
+}
+
+func endText(f *facts, now time.Time) string {
+	if f.expires.state == absent {
+		return "no exp in the answer"
+	}
+	return "exp in " + strconv.FormatInt(f.expires.seconds-now.Unix(), 10) + "s"
+}
+
+func whenText(t *trace, claim string, at int64, now time.Time) string {
+	if !t.live() {
+		return ""
+	}
+	if distance := at - now.Unix(); distance > 0 {
+		return claim + " in " + strconv.FormatInt(distance, 10) + "s"
+	}
+	return claim + " " + strconv.FormatInt(now.Unix()-at, 10) + "s ago"
+}
+
+// checkAudience holds aud against the key manager's list and the API's: each that has entries must be met.
+func (e *Engine) checkAudience(v *validated, t *trace) *Refusal {
+	wanted := v.api.Audiences
+	if len(v.use.Audiences) > 0 {
+		wanted = v.use.Audiences
+	}
+	t.expect(stepAudience, audienceText(v.km.Audiences, wanted, t))
+	f := v.facts
+	free := len(v.km.Audiences) == 0 && len(wanted) == 0
+	switch {
+	case free && f.audienceState == malformed:
+		t.fail("an aud that is neither a string nor an array of strings", "get the token from a server that follows RFC 7519")
+		return refuse(keyward.CodeInvalidToken)
+	case free, f.audienceState == absent && v.issuer == nil:
+		t.pass("nothing to compare")
+		return nil
+	case !meets(v.km.Audiences, f.audience), !meets(wanted, f.audience):
+		if t.live() {
+			t.fail(seenAudience(f), "ask the server for a token with one of these audiences, or add the token's to tokens.audiences "+
+				"of key manager "+v.km.Name+" or to the audiences of API "+v.api.Name)
+		}
+		return refuse(keyward.CodeAudienceMismatch)
+	}
+	if t.live() {
+		t.pass(seenAudience(f))
+	}
+	return nil
+}
+
+func meets(wanted, audience []string) bool {
+	return len(wanted) == 0 || slices.ContainsFunc(wanted, func(w string) bool { return slices.Contains(audience, w) })
+}
+
+func audienceText(ofKeyManager, ofAPI []string, t *trace) string {
+	switch {
+	case !t.live():
+		return ""
+	case len(ofKeyManager) > 0 && len(ofAPI) > 0:
+		return "one of " + strings.Join(ofKeyManager, ", ") + " (key manager) and one of " + strings.Join(ofAPI, ", ") + " (API)"
+	case len(ofKeyManager) > 0:
+		return "one of " + strings.Join(ofKeyManager, ", ")
+	case len(ofAPI) > 0:
+		return "one of " + strings.Join(ofAPI, ", ")
+	default:
+		return "any: neither the key manager nor the API lists audiences"
+	}
+}
+
+func seenAudience(f *facts) string {
+	switch f.audienceState {
+	case absent:
+		return "no aud"
+	case malformed:
+		return "an aud that is neither a string nor an array of strings"
+	default:
+		return "aud " + quote(strings.Join(f.audience, ", "))
+	}
+}
+
+// checkRevocation is where withdrawn tokens end. An opaque token's server has just said that it is active; of JWTs
+// this build knows no revocations.
+func (e *Engine) checkRevocation(_ *validated, t *trace) {
+	t.expect(stepRevocation, "nothing known that revokes the token")
+	t.pass("nothing known")
+}
+
+// checkSender refuses tokens that only their holder may use: this build cannot have the possession proved (RFC 8705,
+// RFC 9449), and a bound token must not pass as a bearer token.
+func (e *Engine) checkSender(v *validated, t *trace) *Refusal {
+	t.expect(stepSender, "a bearer token, bound to no key or certificate")
+	if v.facts.bound {
+		t.fail("a token that is bound to a key or certificate (cnf)",
+			"let the server issue plain bearer tokens to this client: this build cannot check the proof")
+		return refuse(keyward.CodeSenderConstraintFailed)
+	}
+	t.pass("no cnf")
+	return nil
+}
+
+// checkScope holds the token's scopes, under the names that the API gives them, against the operation's.
+func (e *Engine) checkScope(g *granted, t *trace) *Refusal {
+	op := g.op
+	t.expect(stepScope, scopeText(op, t))
+	missing := slices.ContainsFunc(op.AllOf, func(s string) bool { return !g.hasScope(s) })
+	if len(op.Scopes) > 0 && !slices.ContainsFunc(op.Scopes, g.hasScope) {
+		missing = true
+	}
+	if !missing {
+		if t.live() {
+			t.pass("scopes ", strings.Join(g.scopes(), " "))
+		}
+		return nil
+	}
+	ref := refuse(keyward.CodeInsufficientScope)
+	ref.Scopes = slices.Concat(op.AllOf, op.Scopes)
+	if t.live() {
+		t.fail(seenScopes(g.scopes()), "ask "+g.km.Name+" for scope "+strings.Join(g.inToken(ref.Scopes), " or ")+
+			" when getting the token; the claims read are "+strings.Join(g.km.Scopes, ", "))
+	}
+	return ref
+}
+
+func seenScopes(scopes []string) string {
+	if len(scopes) == 0 {
+		return "no scopes"
+	}
+	return "scopes " + quote(strings.Join(scopes, " "))
+}
+
+func scopeText(op *keyward.Operation, t *trace) string {
+	var parts []string
+	switch {
+	case !t.live():
+		return ""
+	case len(op.Scopes)+len(op.AllOf) == 0:
+		return "no scope"
+	}
+	if len(op.Scopes) > 0 {
+		parts = append(parts, "one of "+strings.Join(op.Scopes, ", "))
+	}
+	if len(op.AllOf) > 0 {
+		parts = append(parts, "all of "+strings.Join(op.AllOf, ", "))
+	}
+	return strings.Join(parts, " and ")
+}
+
+// hasScope tells whether the token has the operation's scope, by its name in the token.
+func (g *granted) hasScope(want string) bool {
+	for _, s := range g.facts.scopes {
+		if g.renamed(s) == want {
+			return true
+		}
+	}
+	return false
+}
+
+// renamed gives the API's name for a scope of the token.
+func (g *granted) renamed(scope string) string {
+	if name, ok := g.use.Scopes[scope]; ok {
+		return name
+	}
+	return scope
+}
+
+// scopes are those of the token under the API's names.
+func (g *granted) scopes() []string {
+	list := make([]string, 0, len(g.facts.scopes))
+	for _, s := range g.facts.scopes {
+		if name := g.renamed(s); !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// inToken gives the names that the scopes have in the key manager's tokens.
+func (g *granted) inToken(scopes []string) []string {
+	names := make([]string, 0, len(scopes))
+	for _, want := range scopes {
+		name := want
+		for inToken, inAPI := range g.use.Scopes {
+			if inAPI == want {
+				name = inToken
+			}
+		}
+		names = append(names, name)
+	}
+	return names
+}

@@ -1,0 +1,119 @@
+package enforce
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/registry"
+	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/token"
+)
+
+// Options of an Engine.
+type Options struct {
+	// Issuer is the gateway's public URL: the iss of backend JWTs.
+	Issuer string
+	// OpenSealed opens a sealed field of a row, as registry.Registry does. Without it, no opaque token can be judged.
+	OpenSealed func(ctx context.Context, sealed keyward.Sealed, context []byte) (string, error)
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// Registerer takes the engine's metrics; nil keeps them to itself.
+	Registerer prometheus.Registerer
+	// CacheBytes bounds, about, what verified tokens and backend JWTs take; 64 MiB when zero.
+	CacheBytes int
+}
+
+// Engine decides. Its methods are safe for concurrent use; it holds caches of facts and the counters of plans, and
+// nothing that a view says.
+type Engine struct {
+	keySets      *token.KeySets
+	introspector *token.Introspector
+	minter       *token.Minter
+	o            Options
+	caches       *caches
+	limits       *limits
+	metrics      *metrics
+
+	// followed are the key sets of the view that Follow saw last, so that no request has to look them up.
+	followed atomic.Pointer[map[*keyward.IssuerRow]*token.KeySet]
+}
+
+// NewEngine makes an engine. minter may be nil where decisions are only explained: APIs that want a backend JWT are
+// then refused by Decide.
+func NewEngine(
+	keySets *token.KeySets, introspector *token.Introspector, minter *token.Minter, o Options,
+) (*Engine, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 64 << 20
+	}
+	c, err := newCaches(o.CacheBytes)
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{
+		keySets: keySets, introspector: introspector, minter: minter, o: o,
+		caches: c, limits: newLimits(), metrics: newMetrics(o.Registerer),
+	}, nil
+}
+
+func (e *Engine) now() time.Time { return e.o.Now() }
+
+// Follow must be told of every new view: it makes the live key sets exactly those of the view's enabled key managers,
+// so that new ones are fetched before the first token comes (token.KeySets.Run does that) and those of removed and
+// disabled ones are forgotten.
+func (e *Engine) Follow(v *registry.View) {
+	e.keySets.Retain(enabledIssuers(v))
+	sets := map[*keyward.IssuerRow]*token.KeySet{}
+	for _, km := range v.KeyManagers() {
+		if !km.Usable() {
+			continue
+		}
+		for i := range km.Issuers {
+			sets[&km.Issuers[i]] = e.keySets.For(km.ID, km.Issuers[i])
+		}
+	}
+	e.followed.Store(&sets)
+}
+
+func enabledIssuers(v *registry.View) iter.Seq2[string, keyward.IssuerRow] {
+	return func(yield func(string, keyward.IssuerRow) bool) {
+		for _, km := range v.KeyManagers() {
+			if !km.Usable() {
+				continue
+			}
+			for i := range km.Issuers {
+				if !yield(km.ID, km.Issuers[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// keySet gives the keys of one issuer of one key manager.
+func (e *Engine) keySet(km *registry.KeyManager, issuer *keyward.IssuerRow) *token.KeySet {
+	if sets := e.followed.Load(); sets != nil {
+		if set := (*sets)[issuer]; set != nil {
+			return set
+		}
+	}
+	return e.keySets.For(km.ID, *issuer)
+}
+
+// open opens the introspection secret of a row.
+func (e *Engine) open(ctx context.Context, row *keyward.IntrospectionRow) (keyward.Secret, error) {
+	if e.o.OpenSealed == nil {
+		return keyward.Secret{}, errors.New("open the introspection secret: nothing to open it with")
+	}
+	secret, err := e.o.OpenSealed(ctx, row.Secret, seal.RowContext(keyward.RowIntrospection, row.ID, "secret"))
+	return keyward.NewSecret(secret), err
+}

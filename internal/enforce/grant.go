@@ -1,0 +1,130 @@
+package enforce
+
+import (
+	"keyward.dev/keyward"
+)
+
+// identified is a validated token whose client and environment are known.
+type identified struct {
+	validated
+	app         *keyward.ApplicationRow // nil: a client that no application has, where none is needed
+	environment keyward.Environment
+}
+
+// granted is a call that a subscription allows, or that needs none.
+type granted struct {
+	identified
+	plan     *keyward.PlanRow // nil: no limit
+	upstream string
+}
+
+// identify finds whose client the token was issued to, by the pair (key manager, client id).
+func (e *Engine) identify(v *validated, t *trace) (identified, *Refusal) {
+	t.expect(stepApplication, "a client id that an application has in key manager ", v.km.Name)
+	if fault := v.facts.identityFault(); fault != "" {
+		t.fail(fault, "check claims.clientId of key manager "+v.km.Name)
+		return identified{}, refuse(keyward.CodeInvalidToken)
+	}
+	i := identified{validated: *v, environment: keyward.Production}
+	client := v.view.Client(v.km.ID, v.facts.clientID)
+	if client != nil {
+		i.app = v.view.Application(client.ApplicationID)
+		if i.app != nil && i.app.Tenant == v.api.Tenant {
+			i.environment = client.Environment
+		} else {
+			client, i.app = nil, nil
+		}
+	}
+	if client == nil && v.api.Subscription {
+		t.fail("client id "+quote(v.facts.clientID)+" (claim "+v.facts.clientClaim+"), which no application has in this key manager",
+			"map the client to an application: keyward keys map --application A --key-manager "+v.km.Name)
+		return identified{}, refuse(keyward.CodeNoSubscription)
+	}
+	if !v.km.In(i.environment) {
+		t.fail("environment "+string(i.environment)+", which key manager "+v.km.Name+" does not have",
+			"add it to spec.environments of key manager "+v.km.Name+", or use a client of another environment")
+		return identified{}, refuse(keyward.CodeEnvironmentMismatch)
+	}
+	if t.live() {
+		t.pass(i.describe())
+	}
+	return i, nil
+}
+
+func (i *identified) describe() string {
+	if i.app == nil {
+		return "client id " + quote(i.facts.clientID) + ", which no application has: the API needs none"
+	}
+	return "application " + i.app.Name + ", environment " + string(i.environment) + ", by client id " + quote(i.facts.clientID)
+}
+
+// subscribe finds the application's subscription and the backend of its environment.
+func (e *Engine) subscribe(i *identified, t *trace) (granted, *Refusal) {
+	t.expect(stepSubscription, "an active subscription to API ", i.api.Name, ", and an upstream for ", string(i.environment))
+	g := granted{identified: *i}
+	var sub *keyward.SubscriptionRow
+	if i.app != nil {
+		sub = i.view.Subscription(i.app.ID, i.api.ID)
+	}
+	if sub == nil && i.api.Subscription {
+		t.fail("application "+i.app.Name+" is not subscribed to API "+i.api.Name,
+			"subscribe it: keyward apply a Subscription of application "+i.app.Name+" to API "+i.api.Name)
+		return g, refuse(keyward.CodeNoSubscription)
+	}
+	if sub != nil {
+		if code := stateFault(sub.State, i.environment); code != "" {
+			t.fail("a subscription that is "+string(sub.State), "set its state to active")
+			return g, refuse(code)
+		}
+		if sub.PlanID != "" {
+			if g.plan = i.view.Plan(sub.PlanID); g.plan == nil {
+				t.fail("a subscription whose plan this gateway does not have", "wait until the gateway is up to date, or update it")
+				return g, refuse(keyward.CodeGatewayStale)
+			}
+		}
+	}
+	if g.upstream = upstreamOf(&i.api.APIRow, i.environment); g.upstream == "" {
+		t.fail("API "+i.api.Name+" has no upstream for "+string(i.environment),
+			"set spec.upstream."+string(i.environment)+" of API "+i.api.Name+", or use a client of the other environment")
+		return g, refuse(keyward.CodeEnvironmentMismatch)
+	}
+	if t.live() {
+		t.pass(g.describeSubscription(sub))
+	}
+	return g, nil
+}
+
+func (g *granted) describeSubscription(sub *keyward.SubscriptionRow) string {
+	switch {
+	case sub == nil:
+		return "none, and API " + g.api.Name + " needs none"
+	case g.plan == nil:
+		return string(sub.State) + ", without a plan"
+	default:
+		return string(sub.State) + ", plan " + g.plan.Name
+	}
+}
+
+func stateFault(state keyward.SubscriptionState, e keyward.Environment) keyward.Code {
+	switch {
+	case state == keyward.SubscriptionActive:
+		return ""
+	case state == keyward.SubscriptionProductionBlocked && e != keyward.Production:
+		return ""
+	case state == keyward.SubscriptionBlocked || state == keyward.SubscriptionProductionBlocked:
+		return keyward.CodeSubscriptionBlocked
+	default:
+		return keyward.CodeSubscriptionInactive
+	}
+}
+
+func upstreamOf(api *keyward.APIRow, e keyward.Environment) string {
+	switch e {
+	case keyward.Production:
+		return api.Upstream.Production
+	case keyward.Sandbox:
+		return api.Upstream.Sandbox
+	default:
+		return ""
+	}
+}
