@@ -1,0 +1,179 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"keyward.dev/keyward"
+)
+
+// Who a call is made as: the shell variable that holds the token.
+const (
+	asResident = "RESIDENT"
+	asPartner  = "PARTNER"
+)
+
+// step is one call of the show with the end it must have.
+type step struct {
+	title  string
+	as     string
+	method string
+	path   string
+	status int
+	code   keyward.Code // of the problem document; empty for a success
+}
+
+func steps() []step {
+	return []step{
+		{"The resident authorization server's token passes", asResident, "GET", "/orders/v1/items", http.StatusOK, ""},
+		{"The partner's token passes too", asPartner, "GET", "/orders/v1/items", http.StatusOK, ""},
+		{
+			"The API Invoices does not allow the partner", asPartner, "GET", "/invoices/v1/latest",
+			http.StatusUnauthorized, keyward.CodeKeyManagerNotAllowed,
+		},
+		{
+			"The token has " + scopeRead + ", the operation asks for " + scopeWrite, asResident, "POST", "/orders/v1/items",
+			http.StatusForbidden, keyward.CodeInsufficientScope,
+		},
+		{
+			"The application has no subscription to the API Reports", asResident, "GET", "/reports/v1/daily",
+			http.StatusForbidden, keyward.CodeNoSubscription,
+		},
+	}
+}
+
+// keys is a client as REST shows it.
+type keys struct {
+	ClientID      string `json:"clientId"`
+	ClientSecret  string `json:"clientSecret"`
+	TokenEndpoint string `json:"tokenEndpoint"`
+}
+
+// show is one demo under way.
+type show struct {
+	options  Options
+	upstream string
+	partner  *partner
+	client   *http.Client
+}
+
+func newShow(o Options, upstreamURL, partnerURL string) (*show, error) {
+	p, err := newPartner(partnerURL)
+	if err != nil {
+		return nil, err
+	}
+	return &show{options: o, upstream: upstreamURL, partner: p, client: newClient()}, nil
+}
+
+// run declares, tries, prints, and waits for the end.
+func (s *show) run(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, s.options.Patience)
+	defer cancel()
+	credentials, err := s.declare(limited)
+	if err == nil {
+		err = s.rehearse(limited, credentials)
+	}
+	if ctx.Err() != nil {
+		return nil // stopped by whoever started it, before there was anything to show
+	}
+	if err != nil {
+		return fmt.Errorf("prepare the demo: %w", err)
+	}
+	if _, err := io.WriteString(s.options.Out, s.text(credentials)); err != nil {
+		return fmt.Errorf("print the demo: %w", err)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// declare applies the manifests and makes the application's keys. It gives its clients by shell variable.
+func (s *show) declare(ctx context.Context) (map[string]keys, error) {
+	objects, err := manifests(s.upstream, s.partner)
+	if err != nil {
+		return nil, err
+	}
+	apply := map[string]any{"objects": objects, "set": manifestSet}
+	// The first try may come before the control plane listens.
+	if err := s.until(ctx, func() error { return s.rest(ctx, "/api/v1/apply", apply, nil) }); err != nil {
+		return nil, fmt.Errorf("apply the manifests: %w", err)
+	}
+	var generated keys
+	place := map[string]any{
+		"keyManager": keyward.ResidentName, "environment": keyward.Production, "grants": []string{"client_credentials"},
+	}
+	if err := s.rest(ctx, "/api/v1/applications/"+application+"/keys", place, &generated); err != nil {
+		return nil, fmt.Errorf("generate keys: %w", err)
+	}
+	if generated.ClientID == "" || generated.ClientSecret == "" || generated.TokenEndpoint == "" {
+		return nil, errors.New("generate keys: the answer lacks client id, secret or token endpoint")
+	}
+	return map[string]keys{
+		asResident: generated,
+		asPartner: {
+			ClientID: s.partner.client.ID, ClientSecret: s.partner.client.Secret,
+			TokenEndpoint: s.partner.issuer + "/oauth2/token",
+		},
+	}, nil
+}
+
+// rehearse sends every call through the gateway until each has ended as it will be announced.
+func (s *show) rehearse(ctx context.Context, credentials map[string]keys) error {
+	for _, st := range steps() {
+		err := s.until(ctx, func() error {
+			token, err := s.token(ctx, credentials[st.as])
+			if err != nil {
+				return err
+			}
+			return s.try(ctx, st, token)
+		})
+		if err != nil {
+			return fmt.Errorf("%s %s with the token %s: %w", st.method, st.path, st.as, err)
+		}
+	}
+	return nil
+}
+
+func (s *show) try(ctx context.Context, st step, token string) error {
+	req, err := http.NewRequestWithContext(ctx, st.method, s.options.GatewayURL+st.path, nil)
+	if err != nil {
+		return fmt.Errorf("prepare the call: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	status, body, err := s.send(req)
+	if err != nil {
+		return err
+	}
+	var problem struct {
+		Code keyward.Code `json:"code"`
+	}
+	if status != http.StatusOK && json.Unmarshal(body, &problem) != nil {
+		return fmt.Errorf("the gateway answered %d without a problem document", status)
+	}
+	if status != st.status || problem.Code != st.code {
+		return fmt.Errorf("the gateway answered %d %s instead of %d %s", status, problem.Code, st.status, st.code)
+	}
+	return nil
+}
+
+// until tries again every moment until it works or time is up; then the last failure is the answer.
+func (s *show) until(ctx context.Context, try func() error) error {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := try()
+		var final *refused
+		if err == nil || errors.As(err, &final) && final.status < http.StatusInternalServerError {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-ticker.C:
+		}
+	}
+}
