@@ -1,0 +1,315 @@
+package control
+
+import (
+	"fmt"
+	"slices"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/store"
+)
+
+// reference is another object that a spec names, and where.
+type reference struct {
+	path string
+	ref  keyward.Ref
+}
+
+// references lists what a spec names, with the path of each name.
+func references(spec keyward.Spec, tenant string) []reference {
+	var out []reference
+	add := func(path string, kind keyward.Kind, name string) {
+		if keyward.ValidName(name) {
+			out = append(out, reference{path, keyward.Ref{Kind: kind, Tenant: tenant, Name: name}})
+		}
+	}
+	switch s := spec.(type) {
+	case *keyward.APISpec:
+		for i, use := range s.KeyManagers.List {
+			add(fmt.Sprintf("spec.keyManagers[%d].name", i), keyward.KindKeyManager, use.Name)
+		}
+		for i, plan := range s.Plans {
+			add(fmt.Sprintf("spec.plans[%d]", i), keyward.KindPlan, plan)
+		}
+	case *keyward.SubscriptionSpec:
+		add("spec.application", keyward.KindApplication, s.Application)
+		add("spec.api", keyward.KindAPI, s.API)
+		add("spec.plan", keyward.KindPlan, s.Plan)
+	case *keyward.OAuthClientSpec:
+		add("spec.application", keyward.KindApplication, s.Application)
+		add("spec.keyManager", keyward.KindKeyManager, s.KeyManager)
+	}
+	return out
+}
+
+func (w *world) checkReferences(ch *change) error {
+	for _, r := range references(ch.spec, ch.ref.Tenant) {
+		spec, _, err := w.spec(r.ref)
+		if err != nil {
+			return err
+		}
+		if spec == nil {
+			w.add(ch, keyward.CodeInvalidInput, r.path, "there is no %s", r.ref)
+		}
+	}
+	return nil
+}
+
+// checkPermission holds what a role may do only with some objects.
+func (w *world) checkPermission(ch *change) error {
+	p := w.b.principal
+	a := accessTo(p, ch.ref.Kind, ch.ref.Tenant)
+	switch {
+	case a&writeAll != 0:
+		return nil
+	case a&writeOwn != 0:
+		owns, err := w.ownsBeforeAndAfter(ch)
+		if err != nil || !owns {
+			return orForbidden(err, p, ch.ref)
+		}
+		return w.checkOwnSubscription(ch)
+	case a&writeState != 0:
+		if !onlyStateChanges(ch) {
+			return forbiddenWrite(p, ch.ref)
+		}
+		return nil
+	default:
+		return forbiddenWrite(p, ch.ref)
+	}
+}
+
+func orForbidden(err error, p keyward.Principal, ref keyward.Ref) error {
+	if err != nil {
+		return err
+	}
+	return forbiddenWrite(p, ref)
+}
+
+// ownsBeforeAndAfter tells whether the object is, and stays, one of the principal's own applications or belongs to one.
+func (w *world) ownsBeforeAndAfter(ch *change) (bool, error) {
+	specs := []keyward.Spec{ch.spec}
+	if ch.existing != nil {
+		specs = append(specs, ch.existing.Spec)
+	}
+	for _, spec := range specs {
+		owns, err := w.owns(spec, ch.ref.Tenant)
+		if err != nil || !owns {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (w *world) owns(spec keyward.Spec, tenant string) (bool, error) {
+	p := w.b.principal
+	var app string
+	switch s := spec.(type) {
+	case *keyward.ApplicationSpec:
+		return s.OwnedBy(p.User, p.Groups), nil
+	case *keyward.SubscriptionSpec:
+		app = s.Application
+	case *keyward.OAuthClientSpec:
+		app = s.Application
+	default:
+		return false, nil
+	}
+	// The stored owners count: a batch cannot make itself the owner of what others have.
+	o, err := w.get(keyward.Ref{Kind: keyward.KindApplication, Tenant: tenant, Name: app})
+	if err != nil {
+		return false, err
+	}
+	if o != nil {
+		s, ok := o.Spec.(*keyward.ApplicationSpec)
+		return ok && s.OwnedBy(p.User, p.Groups), nil
+	}
+	after, _, err := w.spec(keyward.Ref{Kind: keyward.KindApplication, Tenant: tenant, Name: app})
+	s, ok := after.(*keyward.ApplicationSpec)
+	return ok && s.OwnedBy(p.User, p.Groups), err
+}
+
+// checkOwnSubscription keeps a developer from lifting a block: the state is for those who run the API.
+func (w *world) checkOwnSubscription(ch *change) error {
+	spec, ok := ch.spec.(*keyward.SubscriptionSpec)
+	if !ok {
+		return nil
+	}
+	want := keyward.SubscriptionActive
+	if ch.existing != nil {
+		if before, ok := ch.existing.Spec.(*keyward.SubscriptionSpec); ok {
+			want = before.StateOrDefault()
+			if want != keyward.SubscriptionActive && !sameSpec(before, spec) {
+				return forbiddenWrite(w.b.principal, ch.ref)
+			}
+		}
+	}
+	if spec.StateOrDefault() != want {
+		w.add(ch, keyward.CodeForbidden, "spec.state", "is for publishers and administrators to change")
+	}
+	return nil
+}
+
+// onlyStateChanges tells whether a subscription that exists differs in nothing but its state.
+func onlyStateChanges(ch *change) bool {
+	after, ok := ch.spec.(*keyward.SubscriptionSpec)
+	if !ok || ch.existing == nil {
+		return false
+	}
+	before, ok := ch.existing.Spec.(*keyward.SubscriptionSpec)
+	if !ok {
+		return false
+	}
+	copied := *before
+	copied.State = after.State
+	return sameSpec(&copied, after)
+}
+
+func (w *world) checkSubscription(ch *change, s *keyward.SubscriptionSpec) error {
+	apiRef := keyward.Ref{Kind: keyward.KindAPI, Tenant: ch.ref.Tenant, Name: s.API}
+	spec, sound, err := w.spec(apiRef)
+	if err != nil {
+		return err
+	}
+	if api, ok := spec.(*keyward.APISpec); ok && sound {
+		switch {
+		case s.Plan == "" && len(api.Plans) > 0:
+			w.add(ch, keyward.CodeInvalidInput, "spec.plan", "is required: %s offers the plans %v", s.API, api.Plans)
+		case s.Plan != "" && !slices.Contains(api.Plans, s.Plan):
+			w.add(ch, keyward.CodeInvalidInput, "spec.plan", "%s is none of the plans of %s: %v", s.Plan, s.API, api.Plans)
+		}
+	}
+	stored, err := w.list(keyward.KindSubscription,
+		store.Filter{Tenant: ch.ref.Tenant, Application: s.Application}, "application "+s.Application)
+	if err != nil {
+		return err
+	}
+	others := w.after(keyward.KindSubscription, ch.ref.Tenant, stored)
+	for _, o := range others {
+		other, ok := o.spec.(*keyward.SubscriptionSpec)
+		if ok && o.ref != ch.ref && other.Application == s.Application && other.API == s.API {
+			w.add(ch, keyward.CodeConflict, "spec.api", "%s subscribes %s to %s already", o.ref, s.Application, s.API)
+		}
+	}
+	return nil
+}
+
+// after replaces what the batch touches in a listing, and adds what it makes.
+func (w *world) after(kind keyward.Kind, tenant string, stored []*keyward.Object) []candidate {
+	var out []candidate
+	for _, o := range stored {
+		if w.byRef[o.Ref()] == nil && w.gone[o.Ref()] == nil {
+			out = append(out, candidate{ref: o.Ref(), spec: o.Spec, status: o.Status})
+		}
+	}
+	for _, ch := range w.changes {
+		if ch.ref.Kind == kind && ch.ref.Tenant == tenant && ch.sound {
+			out = append(out, candidate{ref: ch.ref, spec: ch.spec, status: ch.status, change: ch})
+		}
+	}
+	return out
+}
+
+func (w *world) checkClient(ch *change, s *keyward.OAuthClientSpec) error {
+	if ch.existing != nil {
+		if status, err := clientStatus(ch.existing); err != nil || status.Mode == keyward.ClientGenerated {
+			w.add(ch, keyward.CodeConflict, "metadata.name", "%s was generated: it is managed through keys", ch.ref)
+			return err
+		}
+	}
+	kmRef := keyward.Ref{Kind: keyward.KindKeyManager, Tenant: ch.ref.Tenant, Name: s.KeyManager}
+	spec, _, err := w.spec(kmRef)
+	if err != nil {
+		return err
+	}
+	if km, ok := spec.(*keyward.KeyManagerSpec); ok {
+		w.checkMapping(ch, s, km)
+	}
+	stored, err := w.list(keyward.KindOAuthClient, store.Filter{Tenant: ch.ref.Tenant, Application: s.Application},
+		"application "+s.Application)
+	if err != nil {
+		return err
+	}
+	for _, o := range w.after(keyward.KindOAuthClient, ch.ref.Tenant, stored) {
+		other, ok := o.spec.(*keyward.OAuthClientSpec)
+		if !ok || o.ref == ch.ref || other.KeyManager != s.KeyManager || other.Application != s.Application {
+			continue
+		}
+		if other.EnvironmentOrDefault() == s.EnvironmentOrDefault() {
+			w.add(ch, keyward.CodeKeysExist, "spec.environment", "%s is the %s client of %s in %s already",
+				o.ref, s.EnvironmentOrDefault(), s.Application, s.KeyManager)
+		}
+	}
+	return nil
+}
+
+// checkMapping holds what the key manager says about clients that exist in it.
+func (w *world) checkMapping(ch *change, s *keyward.OAuthClientSpec, km *keyward.KeyManagerSpec) {
+	if connector.OwnClient(km, s.ClientID) {
+		w.add(ch, keyward.CodeInvalidInput, "spec.clientId",
+			"%q is a client of the key manager's own: it can never belong to an application", s.ClientID)
+	}
+	if env := s.EnvironmentOrDefault(); !slices.Contains(km.EnvironmentsOrDefault(), env) {
+		w.add(ch, keyward.CodeInvalidInput, "spec.environment", "%s has no environment %s", s.KeyManager, env)
+	}
+	if km.MayMap() {
+		return
+	}
+	before, ok := keyward.Spec(nil), false
+	if ch.existing != nil {
+		before = ch.existing.Spec
+	}
+	was, ok := before.(*keyward.OAuthClientSpec)
+	if !ok || was.ClientID != s.ClientID || was.KeyManager != s.KeyManager {
+		w.add(ch, keyward.CodeMappingDisabled, "spec.keyManager", "clients of %s cannot be mapped: clients.map is false", s.KeyManager)
+	}
+}
+
+// checkUser asks for the comparison with the stored hash, and uses it.
+func (w *world) checkUser(ch *change) error {
+	password, given := ch.values[passwordPath]
+	if !given {
+		return nil
+	}
+	work, done := w.g.passwords[ch.ref]
+	if !w.writing {
+		w.g.passwords[ch.ref] = &passwordWork{password: password, stored: ch.stored[passwordPath]}
+		return nil
+	}
+	if !done || work.stored != ch.stored[passwordPath] {
+		return errMoved
+	}
+	ch.secrets[passwordPath] = work.hash
+	return nil
+}
+
+// checkPrunePermission holds for what prune deletes what would hold for deleting it by name.
+func (w *world) checkPrunePermission() error {
+	for ref, o := range w.gone {
+		if err := w.mayDelete(o); err != nil {
+			return err
+		}
+		if ref.Kind == keyward.KindTenant && !w.b.principal.IsOperator() {
+			return forbiddenWrite(w.b.principal, ref)
+		}
+	}
+	return nil
+}
+
+// mayDelete tells whether the principal may delete the object.
+func (w *world) mayDelete(o *keyward.Object) error {
+	p := w.b.principal
+	a := accessTo(p, o.Kind, o.Tenant)
+	if a&writeAll != 0 {
+		return nil
+	}
+	if a&writeOwn == 0 {
+		return forbiddenWrite(p, o.Ref())
+	}
+	owns, err := w.owns(o.Spec, o.Tenant)
+	if err != nil || !owns {
+		return orForbidden(err, p, o.Ref())
+	}
+	if s, ok := o.Spec.(*keyward.SubscriptionSpec); ok && s.StateOrDefault() != keyward.SubscriptionActive {
+		return keyward.Errorf(keyward.CodeForbidden, "%s is %s: only publishers and administrators change that", o.Ref(), s.State)
+	}
+	return nil
+}

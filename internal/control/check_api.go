@@ -1,0 +1,92 @@
+package control
+
+import (
+	"slices"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/store"
+)
+
+// checkAPI holds the rules of one API that need more than its spec.
+func (w *world) checkAPI(ch *change, s *keyward.APISpec) error {
+	if s.OpenAPI != nil {
+		if _, faults := manifest.Operations(s.OpenAPI.Document); len(faults) > 0 {
+			for _, f := range faults {
+				f.Path = ch.prefix + f.Path
+				w.faults = append(w.faults, f)
+			}
+		}
+	}
+	return w.checkPlans(ch, s)
+}
+
+// checkPlans keeps every subscription of the API under one of its plans.
+func (w *world) checkPlans(ch *change, s *keyward.APISpec) error {
+	before, err := specOf[*keyward.APISpec](ch.existing)
+	if err != nil || before == nil || slices.Equal(before.Plans, s.Plans) {
+		return err
+	}
+	stored, err := w.list(keyward.KindSubscription, store.Filter{Tenant: ch.ref.Tenant, API: ch.ref.Name}, "api "+ch.ref.Name)
+	if err != nil {
+		return err
+	}
+	for _, o := range w.after(keyward.KindSubscription, ch.ref.Tenant, stored) {
+		sub, ok := o.spec.(*keyward.SubscriptionSpec)
+		if !ok || sub.API != ch.ref.Name || o.change != nil { // what the batch writes is checked as a subscription
+			continue
+		}
+		switch {
+		case sub.Plan != "" && !slices.Contains(s.Plans, sub.Plan):
+			w.add(ch, keyward.CodeInUse, "spec.plans", "%s has the plan %s", o.ref, sub.Plan)
+		case sub.Plan == "" && len(s.Plans) > 0:
+			w.add(ch, keyward.CodeInUse, "spec.plans", "%s has no plan yet: give it one in the same apply", o.ref)
+		}
+	}
+	return nil
+}
+
+// checkPlaces holds that no two APIs of a tenant are found at one address: context and version, one default per
+// context, and no context that is another API's context and version.
+func (w *world) checkPlaces() error {
+	for _, tenant := range w.tenantsOf(keyward.KindAPI) {
+		all, err := w.all(keyward.KindAPI, tenant)
+		if err != nil {
+			return err
+		}
+		taken := map[string]candidate{}
+		for _, touched := range []bool{false, true} { // what is there keeps its place
+			for _, o := range all {
+				if (o.change != nil) == touched {
+					w.take(taken, o)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (w *world) take(taken map[string]candidate, o candidate) {
+	s, ok := o.spec.(*keyward.APISpec)
+	if !ok {
+		return
+	}
+	for _, place := range []struct {
+		at, field string
+		claimed   bool
+	}{
+		{s.Context + "/" + s.Version, "spec.version", true},
+		{s.Context, "spec.default", s.Default},
+	} {
+		if !place.claimed {
+			continue
+		}
+		other, exists := taken[place.at]
+		if exists && o.change != nil {
+			w.add(o.change, keyward.CodeConflict, place.field, "%s is found at %s already", other.ref, place.at)
+		}
+		if !exists {
+			taken[place.at] = o
+		}
+	}
+}

@@ -1,0 +1,305 @@
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/store"
+)
+
+// checkKeyManager holds the rules of one key manager. Where its server's metadata must be read, that is asked for
+// while looking, and the answer is used while writing.
+func (w *world) checkKeyManager(ch *change, s *keyward.KeyManagerSpec) error {
+	if resident := ch.ref.Name == keyward.ResidentName; resident != (s.Type == keyward.TypeResident) {
+		w.add(ch, keyward.CodeInvalidInput, "spec.type",
+			"the key manager %s, and no other, is of type %s", keyward.ResidentName, keyward.TypeResident)
+		return nil
+	}
+	before, err := specOf[*keyward.KeyManagerSpec](ch.existing)
+	if err != nil {
+		return err
+	}
+	if before != nil && before.Type != s.Type {
+		w.add(ch, keyward.CodeInvalidInput, "spec.type", "cannot change from %s: make another key manager", before.Type)
+		return nil
+	}
+	faults := connector.Validate(s, ch.secrets)
+	for _, f := range faults {
+		f.Path = ch.prefix + f.Path
+		if !slices.Contains(w.faults, f) {
+			w.faults = append(w.faults, f)
+		}
+	}
+	if err := w.checkEnvironments(ch, before, s); err != nil {
+		return err
+	}
+	if s.Type == keyward.TypeResident && ch.existing != nil {
+		ch.status = ch.existing.Status
+	}
+	if len(faults) > 0 || s.Type == keyward.TypeResident {
+		return nil
+	}
+	status, known, err := w.discovered(ch, before, s)
+	if err != nil || !known {
+		return err
+	}
+	if ch.status, err = json.Marshal(status); err != nil {
+		return fmt.Errorf("encode the status of %s: %w", ch.ref, err)
+	}
+	_, _, unresolved := connector.Resolve(&keyward.Object{Tenant: ch.ref.Tenant, Name: ch.ref.Name}, s, status)
+	for _, f := range unresolved {
+		f.Path = ch.prefix + f.Path
+		w.faults = append(w.faults, f)
+	}
+	return w.checkKeptSecrets(ch, before, s, status)
+}
+
+// discovered gives the status that goes with the spec: what is stored while nothing that discovery depends on changed,
+// else what the server says. known is false while that has not been asked.
+func (w *world) discovered(ch *change, before, s *keyward.KeyManagerSpec) (keyward.KeyManagerStatus, bool, error) {
+	if !connector.Discovers(s) {
+		return keyward.KeyManagerStatus{}, true, nil
+	}
+	if !connector.NeedsDiscovery(before, s) {
+		status, err := keyManagerStatus(ch.existing.Status)
+		return status, true, err
+	}
+	if !w.writing {
+		w.g.discoveries[ch.ref] = &discovery{prefix: ch.prefix, spec: s}
+		return keyward.KeyManagerStatus{}, false, nil
+	}
+	d, done := w.g.discoveries[ch.ref]
+	if !done {
+		return keyward.KeyManagerStatus{}, false, errMoved
+	}
+	return d.status, true, nil
+}
+
+func keyManagerStatus(raw json.RawMessage) (keyward.KeyManagerStatus, error) {
+	var status keyward.KeyManagerStatus
+	if len(raw) == 0 {
+		return status, nil
+	}
+	if err := json.Unmarshal(raw, &status); err != nil {
+		return status, fmt.Errorf("decode a key manager's status: %w", err)
+	}
+	return status, nil
+}
+
+func clientStatus(o *keyward.Object) (keyward.OAuthClientStatus, error) {
+	var status keyward.OAuthClientStatus
+	if len(o.Status) == 0 {
+		return status, nil
+	}
+	if err := json.Unmarshal(o.Status, &status); err != nil {
+		return status, fmt.Errorf("decode the status of %s: %w", o.Ref(), err)
+	}
+	return status, nil
+}
+
+// specOf gives the typed spec of a stored object; nil for no object.
+func specOf[T keyward.Spec](o *keyward.Object) (T, error) {
+	var none T
+	if o == nil {
+		return none, nil
+	}
+	s, ok := o.Spec.(T)
+	if !ok {
+		return none, fmt.Errorf("%s has a spec of another kind", o.Ref())
+	}
+	return s, nil
+}
+
+// checkKeptSecrets refuses to send a stored secret to an address that it was not given for: whoever may change the
+// address but does not know the secret could read it there.
+func (w *world) checkKeptSecrets(ch *change, before, s *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) error {
+	if before == nil || len(ch.kept) == 0 {
+		return nil
+	}
+	old, err := keyManagerStatus(ch.existing.Status)
+	if err != nil {
+		return err
+	}
+	for _, path := range ch.kept {
+		var same bool
+		if path == "introspection.clientSecret" {
+			same = firstOf(before.Endpoints.Introspection, old.Endpoints.Introspection) ==
+				firstOf(s.Endpoints.Introspection, status.Endpoints.Introspection)
+		} else {
+			same = sameConnection(before, s) && merged(before.Endpoints, old.Endpoints) == merged(s.Endpoints, status.Endpoints)
+		}
+		if !same {
+			w.add(ch, keyward.CodeInvalidInput, "spec."+path,
+				"the address it is sent to changes: give the value again, a stored secret stays with its address")
+		}
+	}
+	return nil
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// merged gives the endpoints in force.
+func merged(declared, found keyward.Endpoints) keyward.Endpoints {
+	return keyward.Endpoints{
+		Token:         firstOf(declared.Token, found.Token),
+		Introspection: "", // nobody sends a connection's secret there
+		Revocation:    firstOf(declared.Revocation, found.Revocation),
+		Registration:  firstOf(declared.Registration, found.Registration),
+		Authorization: "",
+		Userinfo:      "",
+	}
+}
+
+// sameConnection tells whether everything that decides where a connection's secrets go is as before: the server, and
+// every field of the connection that is an address.
+func sameConnection(a, b *keyward.KeyManagerSpec) bool {
+	return a.Discovery == b.Discovery && a.Issuer == b.Issuer && maps.Equal(addresses(a), addresses(b))
+}
+
+func addresses(s *keyward.KeyManagerSpec) map[string]string {
+	out := map[string]string{}
+	for name, v := range s.Connection {
+		if text, ok := v.(string); ok && strings.Contains(text, "://") {
+			out[name] = text
+		}
+	}
+	return out
+}
+
+// checkEnvironments refuses to take an environment away that clients belong to.
+func (w *world) checkEnvironments(ch *change, before, s *keyward.KeyManagerSpec) error {
+	if before == nil {
+		return nil
+	}
+	now := s.EnvironmentsOrDefault()
+	if !slices.ContainsFunc(before.EnvironmentsOrDefault(), func(e keyward.Environment) bool { return !slices.Contains(now, e) }) {
+		return nil
+	}
+	stored, err := w.list(keyward.KindOAuthClient, store.Filter{Tenant: ch.ref.Tenant, KeyManager: ch.ref.Name},
+		"key manager "+ch.ref.Name)
+	if err != nil {
+		return err
+	}
+	for _, o := range w.after(keyward.KindOAuthClient, ch.ref.Tenant, stored) {
+		client, ok := o.spec.(*keyward.OAuthClientSpec)
+		if ok && client.KeyManager == ch.ref.Name && !slices.Contains(now, client.EnvironmentOrDefault()) {
+			w.add(ch, keyward.CodeInUse, "spec.environments", "%s belongs to %s", o.ref, client.EnvironmentOrDefault())
+		}
+	}
+	return nil
+}
+
+// checkIssuers holds that an issuer is one key manager's, unless each that has it tells its tokens apart by claims.
+func (w *world) checkIssuers() error {
+	for _, tenant := range w.tenantsOf(keyward.KindKeyManager) {
+		all, err := w.all(keyward.KindKeyManager, tenant)
+		if err != nil {
+			return err
+		}
+		byIssuer := map[string][]candidate{}
+		for _, o := range all {
+			for _, issuer := range issuersOf(o) {
+				byIssuer[issuer] = append(byIssuer[issuer], o)
+			}
+		}
+		for _, issuer := range slices.Sorted(maps.Keys(byIssuer)) {
+			w.checkShared(issuer, byIssuer[issuer])
+		}
+	}
+	return nil
+}
+
+// tenantsOf lists the tenants in which the batch touches objects of a kind.
+func (w *world) tenantsOf(kind keyward.Kind) []string {
+	found := map[string]bool{}
+	for _, ch := range w.changes {
+		if ch.ref.Kind == kind && ch.sound {
+			found[ch.ref.Tenant] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+func issuersOf(o candidate) []string {
+	s, ok := o.spec.(*keyward.KeyManagerSpec)
+	if !ok {
+		return nil
+	}
+	var out []string
+	status, err := keyManagerStatus(o.status)
+	if issuer := firstOf(s.Issuer, status.Issuer); err == nil && issuer != "" {
+		out = append(out, issuer)
+	}
+	for _, other := range s.OtherIssuers {
+		if !slices.Contains(out, other.Issuer) {
+			out = append(out, other.Issuer)
+		}
+	}
+	return out
+}
+
+func (w *world) checkShared(issuer string, sharing []candidate) {
+	for i, a := range sharing {
+		for _, b := range sharing[i+1:] {
+			if a.change == nil && b.change == nil || toldApart(a.spec, b.spec) {
+				continue
+			}
+			ch, other := a.change, b
+			if b.change != nil {
+				ch, other = b.change, a
+			}
+			w.add(ch, keyward.CodeConflict, "spec.issuer", "%s has the issuer %s already: several may share one only where "+
+				"tokens.match.claims of each tells them apart", other.ref, issuer)
+		}
+	}
+}
+
+// toldApart tells whether no token can fit both: each pair of claims rules disagrees about the value of some claim.
+func toldApart(a, b keyward.Spec) bool {
+	mine, others := claimRules(a), claimRules(b)
+	if len(mine) == 0 || len(others) == 0 {
+		return false
+	}
+	for _, x := range mine {
+		for _, y := range others {
+			if !disagree(x, y) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func claimRules(spec keyward.Spec) []map[string]any {
+	s, ok := spec.(*keyward.KeyManagerSpec)
+	if !ok {
+		return nil
+	}
+	var out []map[string]any
+	for _, m := range s.Tokens.Match {
+		if len(m.Claims) > 0 {
+			out = append(out, m.Claims)
+		}
+	}
+	return out
+}
+
+func disagree(x, y map[string]any) bool {
+	for claim, v := range x {
+		if other, both := y[claim]; both && !reflect.DeepEqual(v, other) {
+			return true
+		}
+	}
+	return false
+}

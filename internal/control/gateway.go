@@ -1,0 +1,124 @@
+package control
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/stream"
+)
+
+// CreateGateway makes the credential of one gateway. It carries the fingerprint of the only signing key that the
+// gateway will believe, and is shown this once.
+func (c *Control) CreateGateway(ctx context.Context, p keyward.Principal, name, group string) (keyward.Gateway, string, error) {
+	if err := Require(p, RightGateways, keyward.DefaultTenant); err != nil {
+		return keyward.Gateway{}, "", err
+	}
+	var faults []keyward.FieldError
+	if !keyward.ValidName(name) {
+		faults = append(faults, invalid("name", "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63", name))
+	}
+	if group == "" {
+		group = keyward.DefaultGroup
+	}
+	if group != keyward.DefaultGroup {
+		faults = append(faults, coded(keyward.CodeNotSupported, "group", "this build does not carry out gateway groups other than default yet"))
+	}
+	if err := refused(faults); err != nil {
+		return keyward.Gateway{}, "", err
+	}
+	var g keyward.Gateway
+	var token stream.Token
+	err := c.store.Write(ctx, actor(p), func(tx *store.Tx) error {
+		signing, err := tx.SigningKey()
+		if err != nil {
+			return err
+		}
+		public, ok := signing.Public().(ed25519.PublicKey)
+		if !ok {
+			return fmt.Errorf("the signing key is of another kind")
+		}
+		token = stream.NewToken(stream.FingerprintOf(public))
+		g = keyward.Gateway{ID: token.ID(), Name: name, Group: group}
+		return tx.CreateGateway(&g, token.Hash())
+	})
+	if err != nil {
+		return keyward.Gateway{}, "", err
+	}
+	return g, token.Reveal(), nil
+}
+
+// Gateways lists the gateways with the revision each reported and how far it is behind.
+func (c *Control) Gateways(ctx context.Context, p keyward.Principal) ([]keyward.Gateway, error) {
+	if err := Require(p, RightReadGateways, keyward.DefaultTenant); err != nil {
+		return nil, err
+	}
+	var out []keyward.Gateway
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		out, err = tx.Gateways()
+		return err
+	})
+	return out, err
+}
+
+// RevokeGateway withdraws a gateway: its key leaves every JWKS, the group gets a new key, and it is told to stop. Doing
+// so twice changes nothing.
+func (c *Control) RevokeGateway(ctx context.Context, p keyward.Principal, name string) error {
+	if err := Require(p, RightGateways, keyward.DefaultTenant); err != nil {
+		return err
+	}
+	return c.store.Write(ctx, actor(p), func(tx *store.Tx) error {
+		g, err := tx.GatewayByName(name)
+		if err != nil {
+			return err
+		}
+		return tx.RevokeGateway(g.ID, c.now())
+	})
+}
+
+// AuditFilter chooses audit entries of a tenant, newest first.
+type AuditFilter struct {
+	Actor, Kind, Name string
+	Before            int64 // entries with a smaller id only: the cursor
+	Limit             int
+}
+
+// Audit lists who did what in a tenant.
+func (c *Control) Audit(ctx context.Context, p keyward.Principal, tenant string, f AuditFilter) ([]keyward.AuditEntry, error) {
+	if err := Require(p, RightAudit, tenant); err != nil {
+		return nil, err
+	}
+	var out []keyward.AuditEntry
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		out, err = tx.AuditEntries(store.AuditFilter{
+			Tenant: tenant, Actor: f.Actor, Kind: f.Kind, Name: f.Name, Before: f.Before, Limit: f.Limit,
+		})
+		return err
+	})
+	return out, err
+}
+
+// OwnsApplication tells whether an application of the tenant is the principal's own.
+func (c *Control) OwnsApplication(ctx context.Context, p keyward.Principal, tenant, name string) (bool, error) {
+	if p.Tenant != tenant || name == "" {
+		return false, nil
+	}
+	owns := false
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		o, err := tx.Get(keyward.KindApplication, tenant, name)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s, err := specOf[*keyward.ApplicationSpec](o)
+		owns = err == nil && s.OwnedBy(p.User, p.Groups)
+		return err
+	})
+	return owns, err
+}

@@ -1,0 +1,264 @@
+package control
+
+import (
+	"context"
+	"fmt"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/store"
+)
+
+// PutRequest writes one object.
+type PutRequest struct {
+	Kind    keyward.Kind
+	Tenant  string
+	Name    string // empty: the manifest's
+	Body    []byte // the manifest as JSON; kind, apiVersion and names may be left out where they are said here
+	Create  bool   // refuse when the object exists
+	IfMatch string // the ETag that the stored object must have; empty = any
+}
+
+// Put creates the object or replaces it as a whole, and tells whether it was created.
+func (c *Control) Put(ctx context.Context, p keyward.Principal, r PutRequest) (o *keyward.Object, created bool, err error) {
+	if !accessTo(p, r.Kind, r.tenantOfKind()).writes() {
+		return nil, false, forbiddenWrite(p, keyward.Ref{Kind: r.Kind, Tenant: r.Tenant, Name: r.Name})
+	}
+	d, faults := manifest.DecodeAs(r.Body, r.Kind)
+	m := &d.Manifest.Metadata
+	if r.Name != "" {
+		if m.Name != "" && m.Name != r.Name {
+			faults = append(faults, invalid("metadata.name", "is %q in the manifest and %q in the address", m.Name, r.Name))
+		}
+		m.Name = r.Name
+	}
+	if !keyward.ValidName(m.Name) && (r.Name != "" || m.Name == "") {
+		faults = append(faults, invalid("metadata.name", "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63", m.Name))
+	}
+	if r.Kind != keyward.KindTenant && m.Tenant != "" && m.Tenant != r.Tenant {
+		faults = append(faults, invalid("metadata.tenant", "is %q in the manifest and %q in the address", m.Tenant, r.Tenant))
+		m.Tenant = r.Tenant
+	}
+	d.Manifest.Kind = r.Kind
+	it, more := newItem(d, "", r.Tenant, len(faults) == 0)
+	faults = append(faults, more...)
+	it.sound = it.sound && len(more) == 0
+	b := &batch{principal: p, items: []*item{it}, create: r.Create, ifMatch: r.IfMatch}
+	changes, err := c.run(ctx, b, faults)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(changes) != 1 {
+		return nil, false, fmt.Errorf("writing one object changed %d", len(changes))
+	}
+	ch := changes[0]
+	if ch.action == Unchanged {
+		return ch.existing, false, nil
+	}
+	return ch.object, ch.action == Created, nil
+}
+
+func (r PutRequest) tenantOfKind() string {
+	if r.Kind == keyward.KindTenant {
+		return keyward.DefaultTenant
+	}
+	return r.Tenant
+}
+
+// Delete deletes an object, unless others use it: then the error lists them.
+func (c *Control) Delete(ctx context.Context, p keyward.Principal, ref keyward.Ref, ifMatch string) error {
+	ref = place(ref)
+	if !accessTo(p, ref.Kind, ref.Tenant).writes() {
+		return forbiddenWrite(p, ref)
+	}
+	return c.store.Write(ctx, actor(p), func(tx *store.Tx) error {
+		w := newWorld(c, tx, &batch{principal: p}, newGathered())
+		o, err := w.get(ref)
+		if err != nil {
+			return err
+		}
+		if o == nil {
+			return notFound(ref)
+		}
+		if err := w.mayDelete(o); err != nil {
+			return err
+		}
+		if ifMatch != "" && ifMatch != "*" && ifMatch != ETag(o) {
+			return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", ref)
+		}
+		if err := deletable(o); err != nil {
+			return err
+		}
+		users, err := w.users(o)
+		if err != nil {
+			return err
+		}
+		if len(users) > 0 {
+			return &keyward.Error{Code: keyward.CodeInUse, Message: fmt.Sprintf("%s is used by others", ref), Users: users}
+		}
+		return w.remove(o)
+	})
+}
+
+// deletable refuses what other ways lead to.
+func deletable(o *keyward.Object) error {
+	if builtIn(o.Ref()) {
+		if o.Kind == keyward.KindKeyManager {
+			return keyward.Errorf(keyward.CodeConflict, "%s is every tenant's own: disable it instead", o.Ref())
+		}
+		return keyward.Errorf(keyward.CodeConflict, "%s cannot be deleted", o.Ref())
+	}
+	if o.Kind != keyward.KindOAuthClient {
+		return nil
+	}
+	status, err := clientStatus(o)
+	if err != nil {
+		return err
+	}
+	if status.Mode == keyward.ClientGenerated {
+		return keyward.Errorf(keyward.CodeConflict, "%s was generated: delete it through keys, which deletes it at the key manager too", o.Ref())
+	}
+	return nil
+}
+
+func notFound(ref keyward.Ref) error {
+	return keyward.Errorf(keyward.CodeNotFound, "there is no %s", ref)
+}
+
+// place puts tenants where they are kept.
+func place(ref keyward.Ref) keyward.Ref {
+	if ref.Kind == keyward.KindTenant {
+		ref.Tenant = keyward.DefaultTenant
+	}
+	return ref
+}
+
+// Get gives an object as the principal may see it.
+func (c *Control) Get(ctx context.Context, p keyward.Principal, ref keyward.Ref) (*keyward.Object, error) {
+	ref = place(ref)
+	self := ref.Kind == keyward.KindUser && ref.Tenant == p.Tenant && ref.Name == p.User
+	if !self && !accessTo(p, ref.Kind, ref.Tenant).reads() && !(ref.Kind == keyward.KindTenant && ref.Name == p.Tenant) {
+		return nil, forbiddenRead(p, ref.Kind, ref.Tenant)
+	}
+	var seen *keyward.Object
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		w := newWorld(c, tx, &batch{principal: p}, newGathered())
+		o, err := w.get(ref)
+		if err != nil {
+			return err
+		}
+		if o == nil {
+			return notFound(ref)
+		}
+		if self {
+			seen = o
+			return nil
+		}
+		seen, err = w.visible(o)
+		if err == nil && seen == nil {
+			err = forbiddenRead(p, ref.Kind, ref.Tenant)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return seen, nil
+}
+
+// Page chooses a part of a listing.
+type Page struct {
+	After  string // the cursor that the page before gave
+	Limit  int    // 1 to MaxPage; 0 = DefaultPage
+	Set    string
+	Search string
+}
+
+// Sizes of pages.
+const (
+	DefaultPage = 100
+	MaxPage     = 500
+)
+
+// List gives a page of the objects of a kind that the principal may see, by name, and the cursor of the next page.
+func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Kind, tenant string, page Page) (
+	[]*keyward.Object, string, error,
+) {
+	if kind == keyward.KindTenant {
+		tenant = keyward.DefaultTenant
+	}
+	a := accessTo(p, kind, tenant)
+	if !a.reads() {
+		return nil, "", forbiddenRead(p, kind, tenant)
+	}
+	filter := store.Filter{Tenant: tenant, After: page.After, Limit: page.Limit, Set: page.Set, Search: page.Search}
+	if filter.Limit == 0 {
+		filter.Limit = DefaultPage
+	}
+	if a&(readAll|readPublic) == 0 && kind != keyward.KindTenant {
+		filter.Owners = owners(p)
+	}
+	var out []*keyward.Object
+	var next string
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		w := newWorld(c, tx, &batch{principal: p}, newGathered())
+		if err := tenantExists(tx, tenant); err != nil {
+			return err
+		}
+		objects, after, err := tx.List(kind, filter)
+		if err != nil {
+			return err
+		}
+		out, next = nil, after
+		for _, o := range objects {
+			seen, err := w.visible(o)
+			if err != nil {
+				return err
+			}
+			if seen != nil {
+				out = append(out, seen)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return out, next, nil
+}
+
+// visible gives the object as the principal may see it; nil for one that is not theirs.
+func (w *world) visible(o *keyward.Object) (*keyward.Object, error) {
+	p := w.b.principal
+	a := accessTo(p, o.Kind, o.Tenant)
+	switch {
+	case a&readAll != 0, o.Kind == keyward.KindTenant && o.Name == p.Tenant:
+		return o, nil
+	case a&readOwn != 0 && o.Kind != keyward.KindTenant:
+		owns, err := w.owns(o.Spec, o.Tenant)
+		if err != nil {
+			return nil, err
+		}
+		if owns {
+			return o, nil
+		}
+	}
+	if a&readPublic == 0 {
+		return nil, nil
+	}
+	return public(o), nil
+}
+
+// public leaves out what is not everybody's business: how a key manager is managed, whose an application is.
+func public(o *keyward.Object) *keyward.Object {
+	seen := *o
+	switch s := o.Spec.(type) {
+	case *keyward.KeyManagerSpec:
+		shown := *s
+		shown.Connection, shown.Introspection, shown.Permissions = nil, nil, nil
+		seen.Spec = &shown
+	case *keyward.ApplicationSpec:
+		seen.Spec = &keyward.ApplicationSpec{DisplayName: s.DisplayName}
+	}
+	return &seen
+}

@@ -1,0 +1,215 @@
+package control
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store"
+)
+
+// TokenPrefix begins every API token that Keyward makes, so that a leaked one is recognised.
+const TokenPrefix = "kwt_"
+
+// bootstrapID begins the id of the token that the settings give the first administrator.
+const bootstrapID = "bootstrap-"
+
+// firstAdmin is the user whose token the settings give.
+const firstAdmin = "admin"
+
+// usedEvery bounds how often the last use of a token is written.
+const usedEvery = time.Minute
+
+// Bootstrap makes what the first start needs: the resident key manager of every tenant, and the user admin of the
+// tenant default with the given API token. Another token than at the last start replaces that one.
+func (c *Control) Bootstrap(ctx context.Context, adminToken string) error {
+	err := c.store.Write(ctx, "system/control", func(tx *store.Tx) error {
+		tenants, _, err := tx.List(keyward.KindTenant, store.Filter{})
+		if err != nil {
+			return err
+		}
+		for _, t := range tenants {
+			_, err := tx.Get(keyward.KindKeyManager, t.Name, keyward.ResidentName)
+			if keyward.CodeOf(err) == keyward.CodeNotFound {
+				err = c.makeResident(tx, t.Name)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := ensureAdmin(tx); err != nil {
+			return err
+		}
+		return ensureToken(tx, adminToken)
+	})
+	if err != nil {
+		return fmt.Errorf("prepare the first start: %w", err)
+	}
+	return nil
+}
+
+func ensureAdmin(tx *store.Tx) error {
+	o, err := tx.Get(keyward.KindUser, keyward.DefaultTenant, firstAdmin)
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		return tx.Put(&keyward.Object{
+			ID: store.NewID(), Kind: keyward.KindUser, Tenant: keyward.DefaultTenant, Name: firstAdmin,
+			Spec: &keyward.UserSpec{Roles: []keyward.Role{keyward.RoleAdmin}},
+		}, store.Extra{Secrets: map[string]string{}})
+	}
+	if err != nil {
+		return err
+	}
+	s, err := specOf[*keyward.UserSpec](o)
+	if err != nil || slices.Contains(s.Roles, keyward.RoleAdmin) {
+		return err
+	}
+	s.Roles = append(s.Roles, keyward.RoleAdmin)
+	return tx.Put(o, store.Extra{})
+}
+
+func ensureToken(tx *store.Tx, token string) error {
+	hash := hashToken(token)
+	current, err := tx.APITokenByHash(hash)
+	if err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
+		return err
+	}
+	tokens, listErr := tx.APITokens(keyward.DefaultTenant)
+	if listErr != nil {
+		return listErr
+	}
+	for _, t := range tokens {
+		former := strings.HasPrefix(t.ID, bootstrapID) && t.RevokedAt == nil && (err != nil || t.ID != current.ID)
+		if !former {
+			continue
+		}
+		if err := tx.RevokeAPIToken(keyward.DefaultTenant, t.ID); err != nil {
+			return err
+		}
+	}
+	if err == nil && current.RevokedAt == nil {
+		return nil
+	}
+	return tx.CreateAPIToken(&keyward.APIToken{
+		ID: bootstrapID + store.NewID(), Tenant: keyward.DefaultTenant, User: firstAdmin,
+	}, hash)
+}
+
+func hashToken(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// Authenticate tells who an API token stands for, with the roles that the user has now. Anything that is no valid API
+// token is unauthenticated.
+func (c *Control) Authenticate(ctx context.Context, token string) (keyward.Principal, error) {
+	var p keyward.Principal
+	var used *keyward.APIToken
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		t, err := tx.APITokenByHash(hashToken(token))
+		if err != nil {
+			return err
+		}
+		if t.RevokedAt != nil {
+			return keyward.Errorf(keyward.CodeNotFound, "the token was revoked")
+		}
+		o, err := tx.Get(keyward.KindUser, t.Tenant, t.User)
+		if err != nil {
+			return err
+		}
+		s, err := specOf[*keyward.UserSpec](o)
+		if err != nil {
+			return err
+		}
+		used = t
+		p = keyward.Principal{User: o.Name, Tenant: o.Tenant, Roles: s.Roles, Groups: s.Groups}
+		return nil
+	})
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		return p, keyward.Errorf(keyward.CodeUnauthenticated, "this is no valid API token")
+	}
+	if err != nil {
+		return p, fmt.Errorf("look up an API token: %w", err)
+	}
+	c.noteUse(ctx, used)
+	return p, nil
+}
+
+// noteUse writes when a token was used, now and then. That it cannot be written stops nobody.
+func (c *Control) noteUse(ctx context.Context, t *keyward.APIToken) {
+	now := c.now()
+	if t.LastUsed != nil && now.Sub(*t.LastUsed) < usedEvery {
+		return
+	}
+	err := c.store.Write(ctx, "system/control", func(tx *store.Tx) error { return tx.TouchAPIToken(t.ID, now) })
+	if err != nil {
+		c.log.WarnContext(ctx, "the last use of an API token was not noted", "token", t.ID, "error", err)
+	}
+}
+
+// CreateToken makes an API token for a user: an administrator for anybody of the tenant, everybody for themselves. The
+// value is shown this once.
+func (c *Control) CreateToken(ctx context.Context, p keyward.Principal, tenant, user string) (keyward.APIToken, string, error) {
+	self := p.Tenant == tenant && p.User == user
+	if !self {
+		if err := Require(p, RightTokens, tenant); err != nil {
+			return keyward.APIToken{}, "", err
+		}
+	}
+	random := make([]byte, 32)
+	if _, err := rand.Read(random); err != nil {
+		return keyward.APIToken{}, "", fmt.Errorf("make a token: %w", err)
+	}
+	value := TokenPrefix + base64.RawURLEncoding.EncodeToString(random)
+	var t keyward.APIToken
+	err := c.store.Write(ctx, actor(p), func(tx *store.Tx) error {
+		if _, err := tx.Get(keyward.KindUser, tenant, user); err != nil {
+			if keyward.CodeOf(err) == keyward.CodeNotFound {
+				return refused([]keyward.FieldError{invalid("user", "there is no user %s in tenant %s", user, tenant)})
+			}
+			return err
+		}
+		t = keyward.APIToken{ID: store.NewID(), Tenant: tenant, User: user}
+		return tx.CreateAPIToken(&t, hashToken(value))
+	})
+	if err != nil {
+		return keyward.APIToken{}, "", err
+	}
+	return t, value, nil
+}
+
+// Tokens lists the API tokens of a tenant, without their values.
+func (c *Control) Tokens(ctx context.Context, p keyward.Principal, tenant string) ([]keyward.APIToken, error) {
+	if err := Require(p, RightReadTokens, tenant); err != nil {
+		return nil, err
+	}
+	var tokens []keyward.APIToken
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		tokens, err = tx.APITokens(tenant)
+		return err
+	})
+	return tokens, err
+}
+
+// RevokeToken makes an API token worthless at once. Everybody may revoke their own.
+func (c *Control) RevokeToken(ctx context.Context, p keyward.Principal, tenant, id string) error {
+	return c.store.Write(ctx, actor(p), func(tx *store.Tx) error {
+		if !May(p, RightTokens, tenant) {
+			tokens, err := tx.APITokens(tenant)
+			if err != nil {
+				return err
+			}
+			own := slices.ContainsFunc(tokens, func(t keyward.APIToken) bool { return t.ID == id && t.User == p.User })
+			if p.Tenant != tenant || !own {
+				return Require(p, RightTokens, tenant)
+			}
+		}
+		return tx.RevokeAPIToken(tenant, id)
+	})
+}
