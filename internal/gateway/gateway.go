@@ -1,0 +1,134 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/enforce"
+	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/registry"
+)
+
+// Deps are what a gateway needs of other rooms. View, Serving and Watch are a registry.Registry's methods.
+type Deps struct {
+	View    func() *registry.View                      // what is in force now
+	Serving func() error                               // why nothing may be served, nil when it may
+	Watch   func() (wake <-chan struct{}, stop func()) // tells of new views
+	Engine  *enforce.Engine
+	Rules   outbound.Rules // for backends
+}
+
+// Options of a Gateway. The zero value works.
+type Options struct {
+	TrustedPeers    []netip.Prefix // networks whose Forwarded and X-Forwarded-* fields are believed
+	ResponseTimeout time.Duration  // until a backend's answer begins; default 60 s
+	Transport       http.RoundTripper
+	Now             func() time.Time
+	Log             *slog.Logger
+	Registerer      prometheus.Registerer
+}
+
+// Gateway is the door. Run must run beside it for streams to be cut.
+type Gateway struct {
+	deps      Deps
+	trusted   []netip.Prefix
+	transport http.RoundTripper
+	buffers   bufferPool
+	streams   streams
+	now       func() time.Time
+	log       *slog.Logger
+	metrics   *metrics
+}
+
+// New makes a gateway.
+func New(deps Deps, o Options) (*Gateway, error) {
+	if deps.View == nil || deps.Serving == nil || deps.Watch == nil || deps.Engine == nil {
+		return nil, errors.New("a gateway needs a view, its watch and an engine")
+	}
+	if o.ResponseTimeout <= 0 {
+		o.ResponseTimeout = 60 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Transport == nil {
+		o.Transport = newTransport(deps.Rules, o.ResponseTimeout)
+	}
+	return &Gateway{
+		deps: deps, trusted: o.TrustedPeers, transport: o.Transport, now: o.Now, log: o.Log,
+		metrics: newMetrics(o.Registerer), streams: streams{live: map[*stream]struct{}{}},
+	}, nil
+}
+
+// Handler serves everything below /: the APIs and /.well-known/jwks.json.
+func (g *Gateway) Handler() http.Handler { return http.HandlerFunc(g.serve) }
+
+// Run cuts what is under way when its key manager is gone, disabled or takes the token no more, and everything when
+// nothing may be served any longer. It ends with ctx and cuts all.
+func (g *Gateway) Run(ctx context.Context) error {
+	defer g.streams.cutAll()
+	wake, stop := g.deps.Watch()
+	defer stop()
+	tick := time.NewTicker(500 * time.Millisecond) // withdrawal and age make no new view
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wake:
+			g.recheck(ctx)
+		case <-tick.C:
+			if g.deps.Serving() != nil {
+				g.streams.cutAll()
+			}
+		}
+	}
+}
+
+// serve answers one request.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{gateway: g, w: w, r: r, start: g.now()}
+	defer x.finish()
+	if err := g.deps.Serving(); err != nil {
+		x.refuse(&enforce.Refusal{ID: newID(), Code: keyward.CodeGatewayStale, Detail: sentence(err), RetryAfter: 1})
+		return
+	}
+	if path, _, _ := strings.Cut(r.RequestURI, "?"); path == "/.well-known/jwks.json" {
+		x.jwks()
+		return
+	}
+	x.request = enforce.Request{Method: r.Method, Target: r.RequestURI, Authorization: r.Header["Authorization"]}
+	x.view = g.deps.View()
+	decision, refusal := g.deps.Engine.Decide(r.Context(), x.view, x.request)
+	g.metrics.latency.Observe(g.now().Sub(x.start).Seconds())
+	if refusal != nil {
+		x.refuse(refusal)
+		return
+	}
+	x.decision = decision
+	x.pass()
+}
+
+// newID names an answer that no decision was made for. Nobody can guess it.
+func newID() string { return rand.Text() }
+
+// sentence gives the text that a person may read, and hides any other.
+func sentence(err error) string {
+	var known *keyward.Error
+	if errors.As(err, &known) {
+		return known.Message
+	}
+	return "this gateway cannot serve the call at the moment"
+}

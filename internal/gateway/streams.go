@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/enforce"
+	"keyward.dev/keyward/internal/registry"
+)
+
+// streams are the exchanges with a token that are under way.
+type streams struct {
+	mu   sync.Mutex
+	live map[*stream]struct{}
+}
+
+// stream is one of them, with the ground that its decision stands on.
+type stream struct {
+	request  enforce.Request
+	decision *enforce.Decision
+	ground   ground
+	cut      func()
+}
+
+// ground is what of a view a decision used. The parts of two views are identical when nothing changed them.
+type ground struct {
+	keyManager   *registry.KeyManager
+	api          *registry.API
+	client       *keyward.ClientRow
+	subscription *keyward.SubscriptionRow
+}
+
+func groundOf(v *registry.View, d *enforce.Decision) ground {
+	g := ground{keyManager: v.KeyManager(d.KeyManagerID), api: v.API(d.APIID)}
+	if d.ClientID == "" {
+		return g
+	}
+	if g.client = v.Client(d.KeyManagerID, d.ClientID); g.client != nil {
+		g.subscription = v.Subscription(g.client.ApplicationID, d.APIID)
+	}
+	return g
+}
+
+// follow holds an exchange among those that may be cut, until the function that it gives is called.
+func (g *Gateway) follow(x *exchange, cut func()) (end func()) {
+	s := &stream{request: x.request, decision: x.decision, ground: groundOf(x.view, x.decision), cut: cut}
+	g.streams.mu.Lock()
+	g.streams.live[s] = struct{}{}
+	g.streams.mu.Unlock()
+	g.metrics.streams.Inc()
+	if groundOf(g.deps.View(), x.decision) != s.ground { // it changed between decision and here
+		if !g.mayGoOn(x.r.Context(), g.deps.View(), s) {
+			g.drop(s)
+		}
+	}
+	return func() {
+		g.streams.mu.Lock()
+		delete(g.streams.live, s)
+		g.streams.mu.Unlock()
+		g.metrics.streams.Dec()
+	}
+}
+
+func (s *streams) all() []*stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*stream, 0, len(s.live))
+	for one := range s.live {
+		list = append(list, one)
+	}
+	return list
+}
+
+func (s *streams) cutAll() {
+	for _, one := range s.all() {
+		one.cut()
+	}
+}
+
+func (g *Gateway) drop(s *stream) {
+	g.metrics.cut.Inc()
+	g.log.Info("an exchange under way was cut", "decision", s.decision.ID, "key_manager", s.decision.KeyManager,
+		"api", s.decision.API)
+	s.cut()
+}
+
+// recheck judges what is under way by the view in force now. Those whose key manager is gone are cut first: the others
+// may need a key or an introspection, which takes time.
+func (g *Gateway) recheck(ctx context.Context) {
+	view := g.deps.View()
+	serving := g.deps.Serving() == nil
+	var doubtful []*stream
+	for _, s := range g.streams.all() {
+		now := groundOf(view, s.decision)
+		switch {
+		case !serving, now.keyManager == nil, !now.keyManager.Usable():
+			g.drop(s)
+		case now != s.ground:
+			doubtful = append(doubtful, s)
+		}
+	}
+	if len(doubtful) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var workers errgroup.Group
+	workers.SetLimit(8)
+	for _, s := range doubtful {
+		workers.Go(func() error {
+			if !g.mayGoOn(ctx, view, s) {
+				g.drop(s)
+			}
+			return nil
+		})
+	}
+	_ = workers.Wait() // the workers return no errors
+}
+
+// mayGoOn decides the stream's request again, without taking anything from its plan. That its token ran out meanwhile,
+// that its plan did, or that its key manager is out of reach ends no stream: each was in order when it began.
+func (g *Gateway) mayGoOn(ctx context.Context, v *registry.View, s *stream) bool {
+	if km := v.KeyManager(s.decision.KeyManagerID); km == nil || !km.Usable() {
+		return false
+	}
+	switch g.deps.Engine.Explain(ctx, v, s.request).Code {
+	case "", keyward.CodeTokenExpired, keyward.CodePlanExhausted, keyward.CodeKeyManagerUnavailable:
+		return true
+	}
+	return false
+}
