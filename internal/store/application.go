@@ -1,0 +1,40 @@
+package store
+
+import keyward "keyward.dev/keyward"
+
+func applicationNoun() noun {
+	return noun{
+		kind: keyward.KindApplication, table: "applications", owner: "x.id",
+		fill: func(p *put) ([]any, error) {
+			p.search = p.o.Spec.(*keyward.ApplicationSpec).DisplayName
+			return nil, p.encode(keyward.ApplicationRow{ID: p.o.ID, Tenant: p.o.Tenant, Name: p.o.Name})
+		},
+		link: linkApplication,
+		drop: func(tx *Tx, o *keyward.Object) error {
+			tx.marks.row(keyward.RowApplication, o.ID)
+			return nil
+		},
+	}
+}
+
+func linkApplication(p *put) error {
+	tx, o, spec := p.tx, p.o, p.o.Spec.(*keyward.ApplicationSpec)
+	tx.marks.row(keyward.RowApplication, o.ID)
+	if p.old != nil {
+		if _, err := tx.exec(`DELETE FROM application_owners WHERE application_id = $1`, o.ID); err != nil {
+			return err
+		}
+	}
+	seen := map[string]bool{"": true}
+	for _, owner := range append([]string{spec.Owner}, spec.Owners...) {
+		if seen[owner] {
+			continue
+		}
+		seen[owner] = true
+		if _, err := tx.exec(`INSERT INTO application_owners (application_id, owner) VALUES ($1, $2)`,
+			o.ID, clean(owner)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"strings"
+
+	keyward "keyward.dev/keyward"
+)
+
+// Audit adds an entry; a zero At is now, an empty Actor is the transaction's. Put, Delete and the writes of tokens and
+// gateways add their own (created, updated, deleted, token.created, gateway.revoked, …).
+func (tx *Tx) Audit(e keyward.AuditEntry) error {
+	if e.At.IsZero() {
+		e.At = tx.now
+	}
+	if e.Actor == "" {
+		e.Actor = tx.actor
+	}
+	if e.Tenant == "" {
+		e.Tenant = keyward.DefaultTenant
+	}
+	_, err := tx.exec(`INSERT INTO audit (at, tenant, actor, action, kind, name, detail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		micros(e.At), clean(e.Tenant), clean(e.Actor), clean(e.Action), clean(e.Kind), clean(e.Name), clean(e.Detail))
+	return err
+}
+
+// AuditFilter chooses audit entries. Zero fields choose nothing out.
+type AuditFilter struct {
+	Tenant, Actor, Kind, Name string
+	Before                    int64 // entries with a smaller ID only: the cursor
+	Limit                     int   // 0 = 100
+}
+
+// AuditEntries lists entries, newest first.
+func (tx *Tx) AuditEntries(f AuditFilter) ([]keyward.AuditEntry, error) {
+	var v values
+	where := []string{"1 = 1"}
+	for _, c := range []struct{ column, value string }{
+		{"tenant", f.Tenant}, {"actor", f.Actor}, {"kind", f.Kind}, {"name", f.Name},
+	} {
+		if c.value != "" {
+			where = append(where, c.column+" = "+v.add(clean(c.value)))
+		}
+	}
+	if f.Before > 0 {
+		where = append(where, "id < "+v.add(f.Before))
+	}
+	if f.Limit <= 0 {
+		f.Limit = 100
+	}
+	var list []keyward.AuditEntry
+	err := tx.rows(`SELECT id, at, tenant, actor, action, kind, name, detail FROM audit WHERE `+
+		strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT `+v.add(f.Limit), v, func(r scanner) error {
+		var e keyward.AuditEntry
+		var at int64
+		err := r.Scan(&e.ID, &at, &e.Tenant, &e.Actor, &e.Action, &e.Kind, &e.Name, &e.Detail)
+		e.At = fromMicros(at)
+		list = append(list, e)
+		return err
+	})
+	return list, err
+}

@@ -1,0 +1,154 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	keyward "keyward.dev/keyward"
+)
+
+func clientNoun() noun {
+	return noun{
+		kind: keyward.KindOAuthClient, table: "oauth_clients",
+		own:  []string{"application_id", "key_manager_id", "environment", "client_id", "state"},
+		fill: fillClient,
+		link: func(p *put) error {
+			p.tx.marks.row(keyward.RowClient, p.o.ID)
+			return nil
+		},
+		drop: func(tx *Tx, o *keyward.Object) error {
+			tx.marks.row(keyward.RowClient, o.ID)
+			return nil
+		},
+		by: map[keyward.Kind]string{
+			keyward.KindApplication: "x.application_id = %s",
+			keyward.KindKeyManager:  "x.key_manager_id = %s",
+		},
+		owner: "x.application_id",
+	}
+}
+
+func fillClient(p *put) ([]any, error) {
+	o, spec := p.o, p.o.Spec.(*keyward.OAuthClientSpec)
+	p.search = spec.Application + " " + spec.KeyManager + " " + spec.ClientID
+	var status keyward.OAuthClientStatus
+	if len(o.Status) > 0 {
+		if err := json.Unmarshal(o.Status, &status); err != nil {
+			return nil, fmt.Errorf("read the status of %s: %w", o.Ref(), err)
+		}
+	}
+	if status.State == "" {
+		status.State = keyward.ClientActive
+	}
+	application, err := p.refer(keyward.KindApplication, spec.Application, "spec.application")
+	if err != nil {
+		return nil, err
+	}
+	manager, err := p.refer(keyward.KindKeyManager, spec.KeyManager, "spec.keyManager")
+	if err != nil {
+		return nil, err
+	}
+	p.indexed("spec.clientId", spec.ClientID)
+	if p.row != "" && spec.ClientID == "" {
+		p.invalid("spec.clientId", "is required for an active client")
+	}
+	if len(p.faults) > 0 {
+		return nil, nil
+	}
+	environment := spec.EnvironmentOrDefault()
+	if err := p.clientFree(application, manager, status.State); err != nil {
+		return nil, err
+	}
+	if p.row != "" {
+		if err := p.encode(keyward.ClientRow{
+			ID: o.ID, KeyManagerID: manager, ClientID: spec.ClientID, ApplicationID: application, Environment: environment,
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return []any{application, manager, string(environment), spec.ClientID, string(status.State)}, nil
+}
+
+// clientFree refuses a client id that the key manager's clients have already, and a place (application, key manager,
+// environment) that is taken. A failed client holds no place.
+func (p *put) clientFree(application, manager string, state keyward.ClientState) error {
+	o, spec := p.o, p.o.Spec.(*keyward.OAuthClientSpec)
+	var other string
+	if spec.ClientID != "" {
+		found, err := p.tx.one(`SELECT name FROM oauth_clients WHERE key_manager_id = $1 AND client_id = $2 AND id <> $3`,
+			[]any{manager, spec.ClientID, o.ID}, &other)
+		if err != nil {
+			return err
+		}
+		if found {
+			return conflict("spec.clientId", "this client of the key manager is mapped already, by %s",
+				keyward.Ref{Kind: o.Kind, Tenant: o.Tenant, Name: other})
+		}
+	}
+	if state == keyward.ClientFailed {
+		return nil
+	}
+	found, err := p.tx.one(`SELECT name FROM oauth_clients WHERE application_id = $1 AND key_manager_id = $2
+		AND environment = $3 AND state <> 'failed' AND id <> $4`,
+		[]any{application, manager, string(spec.EnvironmentOrDefault()), o.ID}, &other)
+	if err != nil || !found {
+		return err
+	}
+	message := fmt.Sprintf("the application has %s keys in this key manager already: %s", spec.EnvironmentOrDefault(),
+		keyward.Ref{Kind: o.Kind, Tenant: o.Tenant, Name: other})
+	return &keyward.Error{
+		Code: keyward.CodeKeysExist, Message: message,
+		Fields: []keyward.FieldError{{Path: "spec.environment", Code: keyward.CodeKeysExist, Message: message}},
+	}
+}
+
+// ClientByVendorID gives the OAuth client with that client id in the key manager, or a not_found error.
+func (tx *Tx) ClientByVendorID(keyManagerID, clientID string) (*keyward.Object, error) {
+	if clientID == "" || clientID != clean(clientID) {
+		return nil, notFound("OAuthClient of that client id")
+	}
+	return tx.object(clientNoun(), "OAuthClient of that client id", `x.key_manager_id = $1 AND x.client_id = $2`,
+		clean(keyManagerID), clientID)
+}
+
+// PendingClients lists OAuth clients of every tenant that are pending or being deleted, unchanged since before
+// olderThan.
+func (tx *Tx) PendingClients(olderThan time.Time) ([]*keyward.Object, error) {
+	return tx.objects(clientNoun(), `x.state IN ('pending', 'deleting') AND x.updated_at < $1 ORDER BY x.updated_at, x.id`,
+		micros(olderThan))
+}
+
+// PutReveal keeps a client's secret, sealed, for one more look by requester until expires.
+func (tx *Tx) PutReveal(clientObjectID, requester, secret string, expires time.Time) error {
+	sealed := tx.store.key.Seal([]byte(secret), secretContext(clientObjectID, "reveal"))
+	_, err := tx.exec(`INSERT INTO reveals (client_id, requester, sealed, expires_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (client_id) DO UPDATE
+		SET requester = excluded.requester, sealed = excluded.sealed, expires_at = excluded.expires_at`,
+		clientObjectID, clean(requester), sealed, micros(expires))
+	return err
+}
+
+// TakeReveal gives the secret once: to its requester, before it expires. Else a not_found error.
+func (tx *Tx) TakeReveal(clientObjectID, requester string, now time.Time) (string, error) {
+	var sealed string
+	found, err := tx.one(`DELETE FROM reveals WHERE client_id = $1 AND requester = $2 AND expires_at > $3 RETURNING sealed`,
+		[]any{clean(clientObjectID), clean(requester), micros(now)}, &sealed)
+	if err != nil {
+		return "", err
+	}
+	if !found {
+		return "", notFound("secret waiting to be fetched")
+	}
+	plain, err := tx.store.key.Open(sealed, secretContext(clientObjectID, "reveal"))
+	if err != nil {
+		return "", fmt.Errorf("open the secret of client %s: %w", clientObjectID, err)
+	}
+	return string(plain), nil
+}
+
+// DropExpiredReveals forgets secrets that nobody fetched before now.
+func (tx *Tx) DropExpiredReveals(now time.Time) error {
+	_, err := tx.exec(`DELETE FROM reveals WHERE expires_at <= $1`, micros(now))
+	return err
+}

@@ -1,0 +1,168 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+
+	keyward "keyward.dev/keyward"
+)
+
+func keyManagerNoun() noun {
+	return noun{
+		kind: keyward.KindKeyManager, table: "key_managers", own: []string{"introspection"},
+		fill: fillKeyManager, link: linkKeyManager,
+		drop: func(tx *Tx, o *keyward.Object) error {
+			tx.marks.row(keyward.RowKeyManager, o.ID)
+			tx.marks.row(keyward.RowIntrospection, o.ID)
+			return nil
+		},
+	}
+}
+
+// introspectionSecret is the path of the one secret of a key manager that gateways need.
+const introspectionSecret = "introspection.clientSecret"
+
+func fillKeyManager(p *put) ([]any, error) {
+	o, spec := p.o, p.o.Spec.(*keyward.KeyManagerSpec)
+	p.search = spec.DisplayName + " " + string(spec.Type) + " " + spec.Issuer
+	introspection, err := p.introspection()
+	if err != nil {
+		return nil, err
+	}
+	if p.row != "" {
+		var row keyward.KeyManagerRow
+		if err := json.Unmarshal([]byte(p.row), &row); err != nil {
+			return nil, fmt.Errorf("read the gateways' row of %s: %w", o.Ref(), err)
+		}
+		row.ID, row.Tenant, row.Name, row.Global = o.ID, o.Tenant, o.Name, spec.Global
+		if err := p.encode(row); err != nil {
+			return nil, err
+		}
+	}
+	issuers, err := p.issuers()
+	if err != nil {
+		return nil, err
+	}
+	return []any{introspection}, p.issuersFree(issuers)
+}
+
+// introspection gives the row without its secret, which is sealed apart and joined when the group's row is made.
+func (p *put) introspection() (string, error) {
+	if p.extra.Row == nil && p.old != nil {
+		var kept string
+		_, err := p.tx.one(`SELECT introspection FROM key_managers WHERE id = $1`, []any{p.o.ID}, &kept)
+		return kept, err
+	}
+	if p.extra.Introspection == nil || p.row == "" {
+		return "", nil
+	}
+	row := *p.extra.Introspection
+	row.ID, row.Secret = p.o.ID, keyward.Sealed{}
+	text, err := json.Marshal(row)
+	if err != nil {
+		return "", fmt.Errorf("encode the introspection row of %s: %w", p.o.Ref(), err)
+	}
+	return string(text), nil
+}
+
+// claimed is an issuer that a key manager takes tokens of, and the field that says so.
+type claimed struct{ issuer, path string }
+
+// issuers lists those that the spec names, the one that discovery found where the spec names none, and those that the
+// connector added to the gateways' row.
+func (p *put) issuers() ([]claimed, error) {
+	spec := p.o.Spec.(*keyward.KeyManagerSpec)
+	var status keyward.KeyManagerStatus
+	if len(p.o.Status) > 0 {
+		if err := json.Unmarshal(p.o.Status, &status); err != nil {
+			return nil, fmt.Errorf("read the status of %s: %w", p.o.Ref(), err)
+		}
+	}
+	var row keyward.KeyManagerRow
+	if p.row != "" {
+		if err := json.Unmarshal([]byte(p.row), &row); err != nil {
+			return nil, fmt.Errorf("read the gateways' row of %s: %w", p.o.Ref(), err)
+		}
+	}
+	main := spec.Issuer
+	if main == "" {
+		main = status.Issuer
+	}
+	all := []claimed{{main, "spec.issuer"}}
+	for i, other := range spec.OtherIssuers {
+		all = append(all, claimed{other.Issuer, fmt.Sprintf("spec.otherIssuers[%d].issuer", i)})
+	}
+	for _, r := range row.Issuers {
+		all = append(all, claimed{r.Issuer, "spec.issuer"})
+	}
+	seen := map[string]bool{"": true}
+	var list []claimed
+	for _, c := range all {
+		if !seen[c.issuer] {
+			seen[c.issuer] = true
+			list = append(list, c)
+		}
+	}
+	return list, nil
+}
+
+func (p *put) toldApart() bool {
+	for _, rule := range p.o.Spec.(*keyward.KeyManagerSpec).Tokens.Match {
+		if len(rule.Claims) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// issuersFree refuses an issuer that another key manager of the tenant has, unless the claim rules of both tell their
+// tokens apart. The lock on the tenant's row keeps two key managers from taking one issuer at the same time.
+func (p *put) issuersFree(issuers []claimed) error {
+	if len(issuers) == 0 {
+		return nil
+	}
+	tx, o := p.tx, p.o
+	if _, err := tx.exec(`UPDATE tenants SET updated_at = updated_at WHERE name = $1`, o.Tenant); err != nil {
+		return err
+	}
+	apart := p.toldApart()
+	for _, c := range issuers {
+		p.indexed(c.path, c.issuer)
+		var other string
+		found, err := tx.one(`SELECT k.name FROM issuers i JOIN key_managers k ON k.id = i.key_manager_id
+			WHERE i.tenant = $1 AND i.issuer = $2 AND i.key_manager_id <> $3 AND NOT (i.told_apart AND $4)
+			ORDER BY k.name LIMIT 1`, []any{o.Tenant, clean(c.issuer), o.ID, apart}, &other)
+		if err != nil {
+			return err
+		}
+		if found {
+			return conflict(c.path, "the issuer %s belongs to %s: several key managers may share one only if "+
+				"tokens.match.claims of each tells their tokens apart",
+				c.issuer, keyward.Ref{Kind: keyward.KindKeyManager, Tenant: o.Tenant, Name: other})
+		}
+	}
+	return nil
+}
+
+func linkKeyManager(p *put) error {
+	tx, o := p.tx, p.o
+	tx.marks.row(keyward.RowKeyManager, o.ID)
+	tx.marks.row(keyward.RowIntrospection, o.ID)
+	issuers, err := p.issuers()
+	if err != nil {
+		return err
+	}
+	if p.old != nil {
+		if _, err := tx.exec(`DELETE FROM issuers WHERE key_manager_id = $1`, o.ID); err != nil {
+			return err
+		}
+	}
+	apart := p.toldApart()
+	for _, c := range issuers {
+		if _, err := tx.exec(`INSERT INTO issuers (key_manager_id, tenant, issuer, told_apart) VALUES ($1, $2, $3, $4)`,
+			o.ID, o.Tenant, c.issuer, apart); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package store
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	keyward "keyward.dev/keyward"
+)
+
+// Filter chooses objects. Zero fields choose nothing out. The names in it are of objects of Tenant, which must then be
+// set; a name of nothing chooses nothing, and one that the kind has no relation to is an invalid_input error.
+type Filter struct {
+	Tenant      string   // empty = every tenant
+	Set         string   // the manifest set
+	Application string   // subscriptions and OAuth clients of it
+	KeyManager  string   // OAuth clients of it, APIs that list it
+	API         string   // subscriptions to it
+	Plan        string   // subscriptions under it, APIs that offer it
+	Owners      []string // user and group/NAME: applications that any of them owns, their subscriptions and clients
+	Search      string   // part of name, title or what else people look for; case does not count
+	After       string   // the cursor that the page before gave
+	Limit       int      // at most so many; 0 = all
+}
+
+// objectColumns are read by scanObject.
+const objectColumns = `x.id, x.tenant, x.name, x.set_name, x.version, x.spec, x.status, x.created_at, x.updated_at`
+
+func scanObject(kind keyward.Kind, r scanner) (*keyward.Object, error) {
+	o := &keyward.Object{Kind: kind}
+	var spec, status string
+	var created, updated int64
+	if err := r.Scan(&o.ID, &o.Tenant, &o.Name, &o.Set, &o.Version, &spec, &status, &created, &updated); err != nil {
+		return nil, err
+	}
+	o.CreatedAt, o.UpdatedAt = fromMicros(created), fromMicros(updated)
+	if status != "" {
+		o.Status = json.RawMessage(status)
+	}
+	var known bool
+	if o.Spec, known = kind.NewSpec(); !known {
+		return nil, fmt.Errorf("there is no kind %q", kind)
+	}
+	if err := json.Unmarshal([]byte(spec), o.Spec); err != nil {
+		return nil, fmt.Errorf("read the stored spec of %s: %w", o.Ref(), err)
+	}
+	return o, nil
+}
+
+// objects reads all that the condition chooses, with what follows it (an order, a limit).
+func (tx *Tx) objects(n noun, where string, args ...any) ([]*keyward.Object, error) {
+	var list []*keyward.Object
+	err := tx.rows(`SELECT `+objectColumns+` FROM `+n.table+` x WHERE `+where, args, func(r scanner) error {
+		o, err := scanObject(n.kind, r)
+		list = append(list, o)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if tx.seen != nil {
+		for _, o := range list {
+			tx.seen[o.ID] = o.Version
+		}
+	}
+	return list, nil
+}
+
+func (tx *Tx) object(n noun, what, where string, args ...any) (*keyward.Object, error) {
+	list, err := tx.objects(n, where, args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, notFound(what)
+	}
+	return list[0], nil
+}
+
+// Get gives the object, or a not_found error. An empty tenant is the default one; tenants themselves belong to it.
+func (tx *Tx) Get(kind keyward.Kind, tenant, name string) (*keyward.Object, error) {
+	n, err := nounOf(kind)
+	if err != nil {
+		return nil, err
+	}
+	if tenant == "" || kind == keyward.KindTenant {
+		tenant = keyward.DefaultTenant
+	}
+	what := keyward.Ref{Kind: kind, Tenant: tenant, Name: name}.String()
+	if !keyward.ValidName(tenant) || !keyward.ValidName(name) {
+		return nil, notFound(string(kind) + " of that name")
+	}
+	return tx.object(n, what, `x.tenant = $1 AND x.name = $2`, tenant, name)
+}
+
+// GetByID gives the object, or a not_found error.
+func (tx *Tx) GetByID(kind keyward.Kind, id string) (*keyward.Object, error) {
+	n, err := nounOf(kind)
+	if err != nil {
+		return nil, err
+	}
+	return tx.object(n, string(kind)+" of that id", `x.id = $1`, clean(id))
+}
+
+// List gives one page of objects in order of tenant and name, and the cursor of the next page, empty on the last one.
+func (tx *Tx) List(kind keyward.Kind, f Filter) (objects []*keyward.Object, next string, err error) {
+	n, err := nounOf(kind)
+	if err != nil {
+		return nil, "", err
+	}
+	var v values
+	where, some, err := tx.conditions(n, f, &v)
+	if err != nil || !some {
+		return nil, "", err
+	}
+	query := strings.Join(append(where, "1 = 1"), " AND ") + " ORDER BY x.tenant, x.name"
+	if f.Limit > 0 {
+		query += " LIMIT " + v.add(f.Limit+1)
+	}
+	if objects, err = tx.objects(n, query, v...); err != nil {
+		return nil, "", err
+	}
+	if f.Limit > 0 && len(objects) > f.Limit {
+		objects = objects[:f.Limit]
+		next = cursor(objects[f.Limit-1])
+	}
+	return objects, next, nil
+}
+
+// conditions turns a filter into SQL; some is false when it can choose nothing.
+func (tx *Tx) conditions(n noun, f Filter, v *values) (where []string, some bool, err error) {
+	if f.Tenant != "" {
+		where = append(where, "x.tenant = "+v.add(clean(f.Tenant)))
+	}
+	if f.Set != "" {
+		where = append(where, "x.set_name = "+v.add(clean(f.Set)))
+	}
+	for _, relation := range []struct {
+		kind keyward.Kind
+		name string
+	}{
+		{keyward.KindApplication, f.Application}, {keyward.KindKeyManager, f.KeyManager}, {keyward.KindAPI, f.API},
+		{keyward.KindPlan, f.Plan},
+	} {
+		if relation.name == "" {
+			continue
+		}
+		form, ok := n.by[relation.kind]
+		if !ok || f.Tenant == "" {
+			return nil, false, invalid("filter", "%s objects cannot be chosen by %s", n.kind, relation.kind)
+		}
+		o, err := tx.Get(relation.kind, f.Tenant, relation.name)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			return nil, false, nil
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		where = append(where, fmt.Sprintf(form, v.add(o.ID)))
+	}
+	if len(f.Owners) > 0 {
+		if n.owner == "" {
+			return nil, false, invalid("filter", "%s objects have no owner", n.kind)
+		}
+		owners := make([]string, len(f.Owners))
+		for i, o := range f.Owners {
+			owners[i] = clean(o)
+		}
+		where = append(where, `EXISTS (SELECT 1 FROM application_owners w WHERE w.application_id = `+n.owner+
+			` AND w.owner IN `+v.in(owners)+`)`)
+	}
+	if f.Search != "" {
+		plain := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(clean(f.Search)))
+		where = append(where, `x.search LIKE `+v.add("%"+plain+"%")+` ESCAPE '\'`)
+	}
+	if f.After != "" {
+		tenant, name, ok := parseCursor(f.After)
+		if !ok {
+			return nil, false, invalid("cursor", "is not one that a list gave")
+		}
+		where = append(where, "(x.tenant, x.name) > ("+v.add(tenant)+", "+v.add(name)+")")
+	}
+	return where, true, nil
+}
+
+func cursor(o *keyward.Object) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(o.Tenant + "/" + o.Name))
+}
+
+func parseCursor(s string) (tenant, name string, ok bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return "", "", false
+	}
+	tenant, name, ok = strings.Cut(string(raw), "/")
+	return tenant, name, ok && keyward.ValidName(tenant) && keyward.ValidName(name)
+}
+
+// maxUsers bounds the list of users that a refused delete shows.
+const maxUsers = 100
+
+// Users lists who refers to the object, at most 100.
+func (tx *Tx) Users(ref keyward.Ref) ([]keyward.Ref, error) {
+	o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
+	if err != nil {
+		return nil, err
+	}
+	return tx.usersOf(o.Kind, o.ID, o.Name)
+}
+
+// usersOf looks through the kinds that can refer to this one. A tenant is referred to by its name.
+func (tx *Tx) usersOf(kind keyward.Kind, id, name string) ([]keyward.Ref, error) {
+	var users []keyward.Ref
+	for _, n := range nouns() {
+		form, refers := n.by[kind]
+		value := id
+		if kind == keyward.KindTenant && n.kind != keyward.KindTenant {
+			form, refers, value = "x.tenant = %s", true, name
+		}
+		if !refers || len(users) >= maxUsers {
+			continue
+		}
+		var v values
+		where := fmt.Sprintf(form, v.add(value))
+		err := tx.rows(`SELECT x.tenant, x.name FROM `+n.table+` x WHERE `+where+
+			` ORDER BY x.tenant, x.name LIMIT `+v.add(maxUsers-len(users)), v, func(r scanner) error {
+			ref := keyward.Ref{Kind: n.kind}
+			err := r.Scan(&ref.Tenant, &ref.Name)
+			users = append(users, ref)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return users, nil
+}

@@ -1,0 +1,21 @@
+package store
+
+import keyward "keyward.dev/keyward"
+
+func planNoun() noun {
+	return noun{
+		kind: keyward.KindPlan, table: "plans",
+		fill: func(p *put) ([]any, error) {
+			spec := p.o.Spec.(*keyward.PlanSpec)
+			return nil, p.encode(keyward.PlanRow{ID: p.o.ID, Tenant: p.o.Tenant, Name: p.o.Name, Rate: spec.Rate})
+		},
+		link: func(p *put) error {
+			p.tx.marks.row(keyward.RowPlan, p.o.ID)
+			return nil
+		},
+		drop: func(tx *Tx, o *keyward.Object) error {
+			tx.marks.row(keyward.RowPlan, o.ID)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ResidentKey is a signing key of the resident authorization server.
+type ResidentKey struct {
+	Tenant     string
+	Kid        string
+	Alg        string
+	PrivateJWK []byte // sealed at rest
+	CreatedAt  time.Time
+	ActiveFrom time.Time // signs from then on
+	RetireAt   time.Time // no longer published from then on; zero = open
+}
+
+func residentKeyContext(tenant, kid string) []byte {
+	return []byte("keyward resident key\x00" + tenant + "\x00" + kid)
+}
+
+// ResidentKeys lists a tenant's keys, oldest first.
+func (tx *Tx) ResidentKeys(tenant string) ([]ResidentKey, error) {
+	var keys []ResidentKey
+	err := tx.rows(`SELECT tenant, kid, alg, sealed, created_at, active_from, retire_at FROM resident_keys
+		WHERE tenant = $1 ORDER BY created_at, kid`, []any{clean(tenant)}, func(r scanner) error {
+		var k ResidentKey
+		var sealed string
+		var created, active int64
+		var retire *int64
+		if err := r.Scan(&k.Tenant, &k.Kid, &k.Alg, &sealed, &created, &active, &retire); err != nil {
+			return err
+		}
+		k.CreatedAt, k.ActiveFrom = fromMicros(created), fromMicros(active)
+		if retire != nil {
+			k.RetireAt = fromMicros(*retire)
+		}
+		var err error
+		if k.PrivateJWK, err = tx.store.key.Open(sealed, residentKeyContext(k.Tenant, k.Kid)); err != nil {
+			return fmt.Errorf("open the resident key %s: %w", k.Kid, err)
+		}
+		keys = append(keys, k)
+		return nil
+	})
+	return keys, err
+}
+
+// PutResidentKey inserts the key or updates the one of its tenant and kid.
+func (tx *Tx) PutResidentKey(k ResidentKey) error {
+	_, err := tx.exec(`INSERT INTO resident_keys (tenant, kid, alg, sealed, created_at, active_from, retire_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, kid) DO UPDATE SET alg = excluded.alg,
+		sealed = excluded.sealed, active_from = excluded.active_from, retire_at = excluded.retire_at`,
+		k.Tenant, k.Kid, k.Alg, tx.store.key.Seal(k.PrivateJWK, residentKeyContext(k.Tenant, k.Kid)),
+		micros(k.CreatedAt), micros(k.ActiveFrom), microsOrNull(&k.RetireAt))
+	return err
+}
+
+// DropResidentKey deletes a key.
+func (tx *Tx) DropResidentKey(tenant, kid string) error {
+	_, err := tx.exec(`DELETE FROM resident_keys WHERE tenant = $1 AND kid = $2`, tenant, kid)
+	return err
+}
+
+// ResidentToken is an access token that the resident authorization server gave out. The token itself is not stored.
+type ResidentToken struct {
+	ID        string // the jti
+	Tenant    string
+	ClientID  string
+	Subject   string
+	Scopes    []string
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+	RevokedAt *time.Time
+}
+
+// PutResidentToken stores a new token.
+func (tx *Tx) PutResidentToken(t ResidentToken) error {
+	_, err := tx.exec(`INSERT INTO resident_tokens (tenant, id, client_id, subject, scopes, issued_at, expires_at, revoked_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, t.Tenant, t.ID, clean(t.ClientID), clean(t.Subject),
+		clean(strings.Join(t.Scopes, " ")), micros(t.IssuedAt), micros(t.ExpiresAt), microsOrNull(t.RevokedAt))
+	return err
+}
+
+// ResidentToken gives the token of the tenant, revoked or not, or a not_found error.
+func (tx *Tx) ResidentToken(tenant, id string) (*ResidentToken, error) {
+	var t ResidentToken
+	var scopes string
+	var issued, expires int64
+	var revoked *int64
+	found, err := tx.one(`SELECT tenant, id, client_id, subject, scopes, issued_at, expires_at, revoked_at
+		FROM resident_tokens WHERE tenant = $1 AND id = $2`, []any{clean(tenant), clean(id)},
+		&t.Tenant, &t.ID, &t.ClientID, &t.Subject, &scopes, &issued, &expires, &revoked)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, notFound("token of that id")
+	}
+	t.Scopes = strings.Fields(scopes)
+	t.IssuedAt, t.ExpiresAt, t.RevokedAt = fromMicros(issued), fromMicros(expires), timeOrNil(revoked)
+	return &t, nil
+}
+
+// RevokeResidentToken marks the token; one that is not there is no error (RFC 7009, section 2.2).
+func (tx *Tx) RevokeResidentToken(tenant, id string, at time.Time) error {
+	_, err := tx.exec(`UPDATE resident_tokens SET revoked_at = $1 WHERE tenant = $2 AND id = $3 AND revoked_at IS NULL`,
+		micros(at), clean(tenant), clean(id))
+	return err
+}
+
+// DropExpiredResidentTokens forgets tokens that expired before now, and tells how many.
+func (tx *Tx) DropExpiredResidentTokens(now time.Time) (int, error) {
+	n, err := tx.exec(`DELETE FROM resident_tokens WHERE expires_at <= $1`, micros(now))
+	return int(n), err
+}

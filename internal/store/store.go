@@ -1,0 +1,225 @@
+// Package store owns the database: objects with their references and uniqueness, sealed secrets, the audit trail, and
+// the log of each gateway group, all changed in one transaction. It does not own permissions, what a vendor's answer
+// means, or how the log reaches a gateway.
+//
+// Every write follows one line: object rows, audit entries, then the lock on the groups' counters, then the feed rows
+// that follow from what was touched, then the commit.
+package store
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"database/sql"
+	"encoding/base32"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/seal"
+)
+
+// Options say where the database is and which key seals the secrets in it.
+type Options struct {
+	URL     string       // postgres://… ; empty = SQLite in DataDir
+	DataDir string       // for SQLite only
+	Key     seal.Key     // seals secrets at rest; a database made with another key is refused
+	Log     *slog.Logger // nil = silent
+}
+
+// Store is an open database.
+type Store struct {
+	dialect dialect
+	write   *sql.DB
+	read    *sql.DB
+	guard   *sql.DB // holds the data folder's lock; nil on PostgreSQL
+	key     seal.Key
+	digest  seal.Key // keys the digests of feed rows, which cover secrets
+	log     *slog.Logger
+
+	mu       sync.Mutex
+	watchers map[chan struct{}]struct{}
+}
+
+// Names in the keyring, and what the canary says.
+const (
+	canaryName  = "canary"
+	canaryText  = "the seal key fits"
+	signingName = "signing key"
+)
+
+// Open opens or creates the database, brings its schema up to date, verifies the seal key, and makes what every
+// installation has: the tenant default, the group default with its first key, and the signing key. It refuses a
+// database that a newer Keyward wrote, one that was made with another seal key, and a SQLite file that another
+// process has open as its own.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Key.IsZero() {
+		return nil, errors.New("open the database: no seal key was given")
+	}
+	s := &Store{key: o.Key, digest: o.Key.Derive("feed digest"), log: o.Log, watchers: map[chan struct{}]struct{}{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	switch {
+	case o.URL == "":
+		err = s.openSQLite(ctx, o.DataDir)
+	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
+		err = s.openPostgres(ctx, o.URL)
+	default:
+		err = errors.New("the database is a postgres://… URL, or none for SQLite in the data folder")
+	}
+	if err == nil {
+		err = s.prepare(ctx)
+	}
+	if err != nil {
+		_ = s.Close() // what failed first is what must be told
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return s, nil
+}
+
+// prepare verifies the key before it migrates, so that a wrong key changes nothing.
+func (s *Store) prepare(ctx context.Context) error {
+	fresh, migrate, err := s.schema(ctx)
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		if err := s.verifyKey(ctx); err != nil {
+			return err
+		}
+	}
+	if err := migrate(ctx); err != nil {
+		return err
+	}
+	if err := s.Write(ctx, "system/store", (*Tx).furnish); err != nil {
+		return fmt.Errorf("make the first rows: %w", err)
+	}
+	return s.verifyKey(ctx)
+}
+
+// verifyKey opens the canary. A schema without one was left by a first start that was cut short.
+func (s *Store) verifyKey(ctx context.Context) error {
+	return s.Read(ctx, func(tx *Tx) error {
+		_, found, err := tx.keyring(canaryName)
+		if errors.Is(err, seal.ErrOpen) {
+			return errors.New("the seal key is not the one this database was made with: give the one that was used " +
+				"before (KEYWARD_SEAL_KEY or KEYWARD_SEAL_KEY_FILE)")
+		}
+		if err == nil && !found {
+			s.log.DebugContext(ctx, "the database has no canary yet")
+		}
+		return err
+	})
+}
+
+// furnish makes the rows that every installation has, those that are missing.
+func (tx *Tx) furnish() error {
+	_, found, err := tx.keyring(canaryName)
+	if err != nil || found {
+		return err
+	}
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return fmt.Errorf("make the signing key: %w", err)
+	}
+	for name, value := range map[string][]byte{canaryName: []byte(canaryText), signingName: private.Seed()} {
+		if err := tx.putKeyring(name, value); err != nil {
+			return err
+		}
+	}
+	var none keyward.Chain
+	if _, err := tx.exec(`INSERT INTO gateway_groups (name, revision, chain, trimmed_revision, trimmed_chain)
+		VALUES ($1, 0, $2, 0, $2)`, keyward.DefaultGroup, none[:]); err != nil {
+		return err
+	}
+	if err := tx.newGroupKey(keyward.DefaultGroup); err != nil {
+		return err
+	}
+	return tx.Put(&keyward.Object{
+		Kind: keyward.KindTenant, Tenant: keyward.DefaultTenant, Name: keyward.DefaultTenant, Spec: &keyward.TenantSpec{},
+	}, Extra{})
+}
+
+// keyring opens a sealed value of the installation itself.
+func (tx *Tx) keyring(name string) (value []byte, found bool, err error) {
+	var sealed string
+	if found, err = tx.one(`SELECT sealed FROM keyring WHERE name = $1`, []any{name}, &sealed); err != nil || !found {
+		return nil, false, err
+	}
+	value, err = tx.store.key.Open(sealed, []byte("keyward keyring\x00"+name))
+	if err != nil {
+		return nil, false, fmt.Errorf("open %s in the keyring: %w", name, err)
+	}
+	return value, true, nil
+}
+
+func (tx *Tx) putKeyring(name string, value []byte) error {
+	_, err := tx.exec(`INSERT INTO keyring (name, sealed) VALUES ($1, $2)`,
+		name, tx.store.key.Seal(value, []byte("keyward keyring\x00"+name)))
+	return err
+}
+
+// Close closes the database. Transactions under way fail.
+func (s *Store) Close() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.read, s.write, s.guard} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close the database: %w", err)
+	}
+	return nil
+}
+
+// Ping tells whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.read.PingContext(ctx); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	return nil
+}
+
+// Watch gives a channel that gets a value after commits of this process (several commits may give one value), and a
+// function that ends the watch. Commits of another process are not seen: who must see those also polls Head.
+func (s *Store) Watch() (wake <-chan struct{}, stop func()) {
+	c := make(chan struct{}, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchers[c] = struct{}{}
+	return c, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.watchers, c)
+	}
+}
+
+// committed wakes the watchers. One that has not yet looked at the last wake-up will see this commit too.
+func (s *Store) committed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.watchers {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// NewID makes an identity that is never used again: 26 characters of 0-9 a-v, roughly in order of time.
+func NewID() string {
+	var raw [16]byte
+	_, _ = rand.Read(raw[6:]) // crypto/rand.Read never fails: it ends the program instead
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(time.Now().UnixMilli()))
+	copy(raw[:6], ms[2:])
+	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:]))
+}

@@ -1,0 +1,66 @@
+package store
+
+import keyward "keyward.dev/keyward"
+
+func subscriptionNoun() noun {
+	return noun{
+		kind: keyward.KindSubscription, table: "subscriptions", own: []string{"application_id", "api_id", "plan_id"},
+		fill: fillSubscription,
+		link: func(p *put) error { return p.tx.markSubscription(p.o.ID) },
+		drop: func(tx *Tx, o *keyward.Object) error { return tx.markSubscription(o.ID) },
+		by: map[keyward.Kind]string{
+			keyward.KindApplication: "x.application_id = %s",
+			keyward.KindAPI:         "x.api_id = %s",
+			keyward.KindPlan:        "x.plan_id = %s",
+		},
+		owner: "x.application_id",
+	}
+}
+
+func fillSubscription(p *put) ([]any, error) {
+	o, spec := p.o, p.o.Spec.(*keyward.SubscriptionSpec)
+	p.search = spec.Application + " " + spec.API + " " + spec.Plan
+	if p.old != nil {
+		if err := p.tx.markSubscription(o.ID); err != nil { // the application that it may leave
+			return nil, err
+		}
+	}
+	application, err := p.refer(keyward.KindApplication, spec.Application, "spec.application")
+	if err != nil {
+		return nil, err
+	}
+	api, err := p.refer(keyward.KindAPI, spec.API, "spec.api")
+	if err != nil {
+		return nil, err
+	}
+	var plan *string
+	row := keyward.SubscriptionRow{ID: o.ID, ApplicationID: application, APIID: api, State: spec.StateOrDefault()}
+	if spec.Plan != "" {
+		if row.PlanID, err = p.refer(keyward.KindPlan, spec.Plan, "spec.plan"); err != nil {
+			return nil, err
+		}
+		plan = &row.PlanID
+	}
+	var other string
+	found, err := p.tx.one(`SELECT name FROM subscriptions WHERE application_id = $1 AND api_id = $2 AND id <> $3`,
+		[]any{application, api, o.ID}, &other)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		return nil, conflict("spec.api", "the application has a subscription to it already: %s",
+			keyward.Ref{Kind: o.Kind, Tenant: o.Tenant, Name: other})
+	}
+	return []any{application, api, plan}, p.encode(row)
+}
+
+// markSubscription marks the stored subscription, and the application whose reach depends on it.
+func (tx *Tx) markSubscription(id string) error {
+	tx.marks.row(keyward.RowSubscription, id)
+	var application string
+	found, err := tx.one(`SELECT application_id FROM subscriptions WHERE id = $1`, []any{id}, &application)
+	if found {
+		tx.marks.applications[application] = struct{}{}
+	}
+	return err
+}
