@@ -10,7 +10,9 @@ import (
 func refuse(code keyward.Code) *Refusal { return &Refusal{Code: code, Detail: detailOf(code)} }
 
 // refuseWith makes a refusal with a sentence of its own, which must not carry anything of the token or of a server.
-func refuseWith(code keyward.Code, detail string) *Refusal { return &Refusal{Code: code, Detail: detail} }
+func refuseWith(code keyward.Code, detail string) *Refusal {
+	return &Refusal{Code: code, Detail: detail}
+}
 
 // refuseFor turns the error of a verifier into a refusal. Its text is for explain and for logs; callers get the safe
 // sentence of its code. An error without a code of the gateway means that the token could not be judged.

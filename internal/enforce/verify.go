@@ -142,7 +142,7 @@ func (e *Engine) introspect(ctx context.Context, a *allowed, t *trace) (*verifie
 		v = &verified{
 			facts: readFacts(answer.Claims, a.km, true), keyManagerID: a.km.ID, settings: a.km.Settings,
 		}
-		v.size = sizeOf(a.raw)
+		v.size = sizeOf(token.Value(answer.Claims).Raw())
 		e.caches.keepVerified(a.api.Tenant, a.sum, v)
 	}
 	if iss, found := answer.Claims.Get("iss"); found && iss.Kind() != token.Null {
