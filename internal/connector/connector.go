@@ -69,7 +69,6 @@ type Registered struct {
 // Handle is what a later change of the client needs. It is stored sealed, because AccessToken is a credential.
 type Handle struct {
 	ClientID    string `json:"clientId"`
-	InternalID  string `json:"internalId,omitempty"`  // the server's own id, where it differs (Keycloak)
 	URI         string `json:"uri,omitempty"`         // RFC 7592: registration_client_uri
 	AccessToken string `json:"accessToken,omitempty"` // RFC 7592: registration_access_token
 }

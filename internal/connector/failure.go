@@ -15,6 +15,7 @@ type Failure struct {
 	Code        string // the server's error code (RFC 6749, section 5.2; RFC 7591, section 3.2.2)
 	Description string // the server's words, shortened
 	Sent        bool   // the request may have reached the server
+	Harmless    bool   // the request could not have made anything, however it ended
 	Err         error  // the cause when no usable answer came; for the log
 }
 
@@ -45,6 +46,9 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Uncertain tells whether the request may have taken effect although it failed: no answer, an answer that cannot be
 // read, or one of a broken server or a proxy before it. A plain refusal changes nothing at the server.
 func (f *Failure) Uncertain() bool {
+	if f.Harmless {
+		return false
+	}
 	switch f.Status {
 	case 0:
 		return f.Sent

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -35,7 +36,7 @@ func openKeycloak(s Server, c *caller, tokens *tokenCache) (Connector, error) {
 		admin = base + "/admin/realms/" + realm
 	}
 	return &keycloak{
-		prover: newProver(s, c), dcr: dcr, admin: strings.TrimSuffix(admin, "/"), tokens: tokens,
+		prover: dcr.prover, admin: strings.TrimSuffix(admin, "/"), tokens: tokens,
 		account: account{endpoint: dcr.prover.token, clientID: s.text("clientId"), secret: s.secret("clientSecret")},
 	}, nil
 }
@@ -44,7 +45,6 @@ func openKeycloak(s Server, c *caller, tokens *tokenCache) (Connector, error) {
 // id. The client id is chosen by us, so an interrupted registration can be found.
 type keycloak struct {
 	prover
-	dcr     *oidc // for clients made before there was a service account
 	admin   string
 	tokens  *tokenCache
 	account account
@@ -94,16 +94,15 @@ func (k *keycloak) Register(ctx context.Context, r Registration) (Registered, er
 			Description: "the client was made, and its secret cannot be read: the service account lacks a role"}
 	}
 	if err != nil {
-		return Registered{}, k.takeBack(ctx, r.Name, a.header.Get("Location"), err)
+		return Registered{}, k.takeBack(ctx, r.Name, err)
 	}
 	return *made, nil
 }
 
 // takeBack deletes a client that was made and whose secret could not be read.
-func (k *keycloak) takeBack(ctx context.Context, name, location string, cause error) error {
-	h := Handle{ClientID: name, InternalID: location[strings.LastIndex(location, "/")+1:]}
+func (k *keycloak) takeBack(ctx context.Context, name string, cause error) error {
 	failure := &Failure{Op: "create the client", Status: http.StatusBadRequest, Sent: true, Err: cause, Description: cause.Error()}
-	if err := k.Delete(ctx, h); err != nil {
+	if err := k.Delete(ctx, Handle{ClientID: name}); err != nil {
 		failure.Status = http.StatusCreated
 		failure.Description += "; and it could not be deleted again"
 	}
@@ -185,11 +184,10 @@ func (k *keycloak) scopeNames(ctx context.Context, path string) ([]string, error
 
 // nothingMade marks the failure of a request that only read: however it ended, no client exists because of it.
 func nothingMade(err error) error {
-	f, ok := err.(*Failure) //nolint:errorlint // made in this room, never wrapped
-	if !ok || !f.Uncertain() {
-		return err
+	if f, ok := errors.AsType[*Failure](err); ok {
+		f.Harmless = true
 	}
-	return &Failure{Op: f.Op, Description: f.Error(), Err: f}
+	return err
 }
 
 // Find implements Finder. The name is the client id.
@@ -203,7 +201,7 @@ func (k *keycloak) Find(ctx context.Context, name string) (*Registered, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Registered{ClientID: name, ClientSecret: secret, Handle: Handle{ClientID: name, InternalID: id}}, nil
+	return &Registered{ClientID: name, ClientSecret: secret, Handle: Handle{ClientID: name}}, nil
 }
 
 // internalID searches by client id; the answer is compared exactly, because a search may be lenient.

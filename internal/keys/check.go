@@ -1,0 +1,165 @@
+package keys
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+)
+
+// checked is an Ask that was accepted, in the forms in which it is sent and stored.
+type checked struct {
+	ask    Ask
+	fields map[string]any // developer fields without secret ones
+}
+
+// checkGenerate judges a request by the key manager's rules. Faults of the request come all at once.
+func (s *scene) checkGenerate(ask Ask) (checked, error) {
+	spec := s.kmSpec
+	kind, ok := connector.TypeOf(spec.Type)
+	switch {
+	case !ok:
+		return checked{}, keyward.Errorf(keyward.CodeNotSupported, "this build has no type %s", spec.Type)
+	case !spec.IsEnabled():
+		return checked{}, disabled(s.km)
+	case !kind.Creates:
+		return checked{}, keyward.Errorf(keyward.CodeCreationDisabled,
+			"a key manager of type %s creates no clients: map one that exists", spec.Type)
+	case !spec.MayCreate():
+		return checked{}, keyward.Errorf(keyward.CodeCreationDisabled, "%s lets nobody create clients", s.km.Ref())
+	}
+	if len(ask.Grants) == 0 {
+		ask.Grants = []string{"client_credentials"}
+	}
+	faults := s.environmentFaults()
+	faults = append(faults, s.grantFaults(ask.Grants)...)
+	faults = append(faults, callbackFaults(ask.Callbacks)...)
+	for i, scope := range ask.Scopes {
+		if !validScope(scope) {
+			faults = append(faults, fault(fmt.Sprintf("scopes[%d]", i), "%q is not a scope (RFC 6749, section 3.3)", scope))
+		}
+	}
+	fields, more := connector.CheckFields(kind.DeveloperFields, ask.Fields, "fields")
+	faults = append(faults, more...)
+	needed := redirectGrants(ask.Grants)
+	if len(needed) > 0 && len(ask.Callbacks) == 0 {
+		missing := keyward.FieldError{
+			Path: "callbacks", Code: keyward.CodeCallbackRequired,
+			Message: fmt.Sprintf("is required with the grant %s: where the server sends people back to", strings.Join(needed, ", ")),
+		}
+		if len(faults) == 0 {
+			return checked{}, &keyward.Error{
+				Code: keyward.CodeCallbackRequired, Message: "a grant that redirects needs a callback", Fields: []keyward.FieldError{missing},
+			}
+		}
+		faults = append(faults, missing)
+	}
+	if len(faults) > 0 {
+		return checked{}, keyward.Invalid(faults)
+	}
+	ask.Fields = fields
+	return checked{ask: ask, fields: withoutSecrets(kind.DeveloperFields, fields)}, nil
+}
+
+func disabled(km *keyward.Object) error {
+	return keyward.Errorf(keyward.CodeKeyManagerDisabled, "%s is disabled", km.Ref())
+}
+
+func (s *scene) environmentFaults() []keyward.FieldError {
+	if allowed := s.kmSpec.EnvironmentsOrDefault(); !slices.Contains(allowed, s.place.Environment) {
+		return []keyward.FieldError{fault("environment", "%s takes no clients for %s", s.km.Ref(), s.place.Environment)}
+	}
+	return nil
+}
+
+// grantFaults holds the list against the declared one, or else against what the server says it offers. A server that
+// says nothing decides itself.
+func (s *scene) grantFaults(grants []string) []keyward.FieldError {
+	offered := s.kmSpec.Clients.GrantTypes
+	if len(offered) == 0 {
+		offered = s.server.Status.GrantTypes
+	}
+	var faults []keyward.FieldError
+	for i, grant := range grants {
+		path := fmt.Sprintf("grants[%d]", i)
+		switch {
+		case grant == "":
+			faults = append(faults, fault(path, "must not be empty"))
+		case slices.Contains(grants[:i], grant):
+			faults = append(faults, fault(path, "%s is listed twice", grant))
+		case len(offered) > 0 && !slices.Contains(offered, grant):
+			faults = append(faults, fault(path, "%s is not offered; %s offers %s", grant, s.km.Ref(), strings.Join(offered, ", ")))
+		}
+	}
+	return faults
+}
+
+// redirectGrants are those that end at a callback (RFC 6749, sections 4.1 and 4.2).
+func redirectGrants(grants []string) []string {
+	var needed []string
+	for _, g := range grants {
+		if g == "authorization_code" || g == "implicit" {
+			needed = append(needed, g)
+		}
+	}
+	return needed
+}
+
+// callbackFaults wants absolute URIs without a fragment (RFC 6749, section 3.1.2); apps may have schemes of their own.
+func callbackFaults(callbacks []string) []keyward.FieldError {
+	var faults []keyward.FieldError
+	for i, c := range callbacks {
+		u, err := url.Parse(c)
+		switch {
+		case err != nil || !u.IsAbs() || u.Opaque == "" && u.Host == "" && u.Path == "":
+			faults = append(faults, fault(fmt.Sprintf("callbacks[%d]", i), "%q is not an absolute URI", c))
+		case strings.Contains(c, "#"):
+			faults = append(faults, fault(fmt.Sprintf("callbacks[%d]", i), "must not have a fragment"))
+		}
+	}
+	return faults
+}
+
+func validScope(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
+}
+
+func withoutSecrets(fields []connector.Field, values map[string]any) map[string]any {
+	plain := map[string]any{}
+	for _, f := range fields {
+		if v, given := values[f.Name]; given && !f.Secret {
+			plain[f.Name] = v
+		}
+	}
+	return plain
+}
+
+// CheckMapping judges whether a client of a key manager may be mapped, whoever asks and however: mapping_disabled,
+// key_manager_disabled, or invalid_input for the key manager's own clients and a foreign environment. Paths start with
+// prefix, as in spec.
+func CheckMapping(km *keyward.Object, kmSpec *keyward.KeyManagerSpec, client *keyward.OAuthClientSpec, prefix string) error {
+	switch {
+	case !kmSpec.IsEnabled():
+		return disabled(km)
+	case !kmSpec.MayMap():
+		return keyward.Errorf(keyward.CodeMappingDisabled, "%s lets nobody map clients", km.Ref())
+	}
+	var faults []keyward.FieldError
+	if connector.OwnClient(kmSpec, client.ClientID) {
+		faults = append(faults, fault(prefix+"clientId", "%q is a client of the key manager itself", client.ClientID))
+	}
+	if client.ClientID == "" || len(client.ClientID) > maxClientID || strings.ContainsFunc(client.ClientID, unprintable) {
+		faults = append(faults, fault(prefix+"clientId", "must have 1 to %d printable characters", maxClientID))
+	}
+	if !slices.Contains(kmSpec.EnvironmentsOrDefault(), client.EnvironmentOrDefault()) {
+		faults = append(faults, fault(prefix+"environment", "%s takes no clients for %s", km.Ref(), client.EnvironmentOrDefault()))
+	}
+	return keyward.Invalid(faults)
+}
+
+const maxClientID = 512 // bytes
+
+func unprintable(r rune) bool { return r < ' ' || r == 0x7f }

@@ -1,0 +1,151 @@
+// Package keys owns the life of an application's OAuth clients: generated at a key manager, mapped, rotated, revealed
+// once more, deleted, and settled after an interruption. It does not own how a server is talked to, nor what is stored
+// beside the clients.
+//
+// A generated client goes through these states; every arrow is one transaction, and no transaction waits for a server:
+//
+//	          register, then                 ask the server, then
+//	pending ----------------> active ------------------------------> (gone)
+//	   |                        |       deleting ^
+//	   | refused, or            +----------------+
+//	   v outcome unknown
+//	failed    (orphan: the server may hold a client that nobody uses)
+//
+// A failed client takes no place: the next try stands beside it under a name of its own.
+package keys
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/store"
+)
+
+// Options adjust Keys.
+type Options struct {
+	Log *slog.Logger
+	// Sole says that no other process works on this database, so that a pending client which this process does not know
+	// is one that was interrupted.
+	Sole bool
+	Now  func() time.Time // default time.Now
+}
+
+// Keys carries out what people ask about clients. Its methods may be called at once.
+type Keys struct {
+	store   *store.Store
+	openers *connector.Openers
+	log     *slog.Logger
+	sole    bool
+	now     func() time.Time
+	holder  string
+
+	mu      sync.Mutex
+	working map[string]bool // ids of clients that this process is asking a server about
+}
+
+const (
+	vendorLimit  = 45 * time.Second // all calls to a server for one request
+	pendingAge   = 60 * time.Second // after it, another process's attempt has ended or never will
+	quietAge     = 30 * time.Second // after it, a server has settled what it was asked for
+	revealPeriod = 10 * time.Minute
+	sweepPeriod  = 5 * time.Second
+	actor        = "system/keys"
+)
+
+// Names under which a generated client's secrets are stored.
+const (
+	secretPath = "clientSecret" // the built-in authorization server reads it there
+	handlePath = "handle"
+)
+
+// New makes Keys over the store; openers reach the servers.
+func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
+	if s == nil || openers == nil {
+		return nil, errors.New("keys need a store and connectors")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Keys{
+		store: s, openers: openers, log: o.Log, sole: o.Sole, now: o.Now, holder: store.NewID(), working: map[string]bool{},
+	}, nil
+}
+
+// Place is where a client belongs. An application has at most one usable client in each.
+type Place struct {
+	Tenant      string
+	Application string
+	KeyManager  string
+	Environment keyward.Environment // empty = production
+}
+
+// Ask is what a generated client should be able to do.
+type Ask struct {
+	Grants    []string // empty = client_credentials
+	Callbacks []string
+	Scopes    []string
+	Fields    map[string]any // the key manager type's developer fields
+}
+
+// Result is what a developer needs to use a client.
+type Result struct {
+	Name          string              `json:"name"`
+	Application   string              `json:"application"`
+	KeyManager    string              `json:"keyManager"`
+	Environment   keyward.Environment `json:"environment"`
+	ClientID      string              `json:"clientId"`
+	ClientSecret  string              `json:"clientSecret,omitempty"`
+	TokenEndpoint string              `json:"tokenEndpoint,omitempty"`
+}
+
+// LogValue keeps the secret out of logs.
+func (r Result) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// String names the client without its secret.
+func (r Result) String() string { return "client " + r.ClientID + " of " + r.KeyManager }
+
+// GoString hides the secret from %#v.
+func (r Result) GoString() string { return r.String() }
+
+// Listed is one client in a listing.
+type Listed struct {
+	Name          string                     `json:"name"`
+	Application   string                     `json:"application"`
+	KeyManager    string                     `json:"keyManager"`
+	Environment   keyward.Environment        `json:"environment"`
+	ClientID      string                     `json:"clientId,omitempty"`
+	TokenEndpoint string                     `json:"tokenEndpoint,omitempty"`
+	Status        *keyward.OAuthClientStatus `json:"status"`
+}
+
+// begin marks a client as worked on by this process, and gives the function that ends it.
+func (k *Keys) begin(id string) func() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.working[id] = true
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		delete(k.working, id)
+	}
+}
+
+func (k *Keys) isWorking(id string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.working[id]
+}
+
+// detached gives a context that outlives the caller's patience: a call that changes a server is finished even when
+// nobody waits for its answer any more.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), vendorLimit)
+}

@@ -1,0 +1,145 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/store"
+)
+
+// Map says that a client which exists in the key manager is the application's. An administrator of the tenant may map
+// any id; others prove the client with its secret, which is used for one token and never stored. Refusals that a person
+// is told: forbidden, not_found, key_manager_disabled, mapping_disabled, keys_exist, conflict (another application has
+// the client), invalid_input, key_manager_failed with the server's own words.
+func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, clientID, secret string) (*Result, error) {
+	place, faults := place.complete()
+	if clientID == "" {
+		faults = append(faults, fault("clientId", "is required"))
+	}
+	if len(faults) > 0 {
+		return nil, keyward.Invalid(faults)
+	}
+	if err := k.settlePlace(ctx, p, place); err != nil {
+		return nil, err
+	}
+	spec := &keyward.OAuthClientSpec{
+		Application: place.Application, KeyManager: place.KeyManager, Environment: place.Environment, ClientID: clientID,
+	}
+	var s *scene
+	err := k.store.Read(ctx, func(tx *store.Tx) (err error) {
+		s, err = k.lookToMap(tx, p, place, spec)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := k.prove(ctx, p, s, clientID, secret); err != nil {
+		return nil, err
+	}
+	var name string
+	err = k.store.Write(ctx, requester(p, place.Tenant), func(tx *store.Tx) error {
+		again, err := k.lookToMap(tx, p, place, spec)
+		if err != nil {
+			return err
+		}
+		if again.km.ID != s.km.ID {
+			return keyward.Errorf(keyward.CodeConflict, "%s was replaced meanwhile: try again", s.km.Ref())
+		}
+		name, err = k.putMapped(tx, p, again, *spec)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.result(clientID, "", name), nil
+}
+
+// lookToMap reads the place and refuses what cannot be mapped there.
+func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *keyward.OAuthClientSpec) (*scene, error) {
+	s, err := k.look(tx, p, place)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckMapping(s.km, s.kmSpec, spec, ""); err != nil {
+		return nil, err
+	}
+	if taken := s.taking(); taken != nil {
+		return nil, s.taken(taken)
+	}
+	_, err = tx.ClientByVendorID(s.km.ID, spec.ClientID)
+	if err == nil {
+		// Whose it is would tell a developer about other people's applications.
+		return nil, &keyward.Error{
+			Code: keyward.CodeConflict, Message: fmt.Sprintf("client %s of %s belongs to an application already", spec.ClientID, s.km.Ref()),
+			Fields: []keyward.FieldError{{Path: "clientId", Code: keyward.CodeConflict, Message: "belongs to an application already"}},
+		}
+	}
+	if keyward.CodeOf(err) != keyward.CodeNotFound {
+		return nil, err
+	}
+	return s, nil
+}
+
+// prove asks the server about a secret. Without one, only an administrator's word counts.
+func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene, clientID, secret string) error {
+	if secret == "" {
+		if isAdmin(p, s.place.Tenant) {
+			return nil
+		}
+		return &keyward.Error{
+			Code: keyward.CodeForbidden, Message: "give the client's secret, which proves that it is yours, or ask an administrator to map it",
+			Fields: []keyward.FieldError{{Path: "clientSecret", Code: keyward.CodeForbidden, Message: "is required of everybody but administrators"}},
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
+	defer cancel()
+	conn, err := k.openers.Open(s.server)
+	if err != nil {
+		return vendorError(s.place.KeyManager, err)
+	}
+	err = connector.ErrUnsupported
+	if prover, ok := conn.(connector.Prover); ok {
+		err = prover.Prove(ctx, clientID, secret)
+	}
+	if errors.Is(err, connector.ErrUnsupported) {
+		if isAdmin(p, s.place.Tenant) {
+			return nil
+		}
+		return keyward.Errorf(keyward.CodeForbidden,
+			"%s has no token endpoint at which the secret could be tried: ask an administrator to map the client", s.km.Ref())
+	}
+	if err != nil {
+		return vendorError(s.place.KeyManager, err)
+	}
+	return nil
+}
+
+func (k *Keys) putMapped(tx *store.Tx, p keyward.Principal, s *scene, spec keyward.OAuthClientSpec) (string, error) {
+	if err := dropFailed(tx, s.clients); err != nil {
+		return "", err
+	}
+	id := store.NewID()
+	name, err := freeName(tx, s.place, id)
+	if err != nil {
+		return "", err
+	}
+	now := k.now()
+	c := &client{
+		object: &keyward.Object{ID: id, Kind: keyward.KindOAuthClient, Tenant: s.place.Tenant, Name: name},
+		spec:   &spec,
+		status: keyward.OAuthClientStatus{
+			Mode: keyward.ClientMapped, State: keyward.ClientActive, Requester: requester(p, s.place.Tenant), ChangedAt: &now,
+		},
+	}
+	row, err := c.gatewayRow()
+	if err != nil {
+		return "", err
+	}
+	if err := c.put(tx, store.Extra{Row: row}); err != nil {
+		return "", err
+	}
+	return name, k.audit(tx, c.object, "key.mapped", "client "+spec.ClientID)
+}
