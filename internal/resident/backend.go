@@ -138,7 +138,8 @@ func (b *tenantBackend) Revoke(ctx context.Context, id string, expires time.Time
 		}
 		return tx.RevokeResidentToken(b.tenant, id, now)
 	})
-	if err != nil {
+	// A conflict means that the same token was revoked at the same moment, and that is stored.
+	if err != nil && keyward.CodeOf(err) != keyward.CodeConflict {
 		return fmt.Errorf("keep a revocation: %w", err)
 	}
 	return nil

@@ -1,0 +1,445 @@
+package resident
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+	"go.uber.org/goleak"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is a real store with the authorization servers of tenants default and acme on a real listener.
+type world struct {
+	t        *testing.T
+	store    *store.Store
+	resident *Resident
+	url      string
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+func newWorld(t *testing.T, path string) *world {
+	t.Helper()
+	w := &world{t: t, now: time.Now()}
+	var err error
+	w.store, err = store.Open(t.Context(), store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var handler http.Handler
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
+	t.Cleanup(server.Close)
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	w.url = server.URL + path
+	w.resident, err = New(w.store, Options{PublicURL: w.url + "/", Now: w.clock, Schedule: Schedule{
+		TokenLifetime: time.Hour, RotateEvery: 10 * time.Hour, PublishAhead: 2 * time.Hour, Margin: time.Minute,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler = w.resident.Handler()
+	w.put("", keyward.KindTenant, "acme", &keyward.TenantSpec{}, store.Extra{})
+	for _, tenant := range []string{keyward.DefaultTenant, "acme"} {
+		w.write(func(tx *store.Tx) error {
+			o := &keyward.Object{
+				Kind: keyward.KindKeyManager, Tenant: tenant, Name: keyward.ResidentName,
+				Spec: &keyward.KeyManagerSpec{Type: keyward.TypeResident},
+			}
+			status, row, err := w.resident.Resolve(tx, o)
+			if err != nil {
+				return err
+			}
+			o.Status = status
+			return tx.Put(o, store.Extra{Row: row})
+		})
+	}
+	return w
+}
+
+func (w *world) write(fn func(tx *store.Tx) error) {
+	w.t.Helper()
+	if err := w.store.Write(w.t.Context(), "test", fn); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) put(tenant string, kind keyward.Kind, name string, spec keyward.Spec, extra store.Extra, status ...any) {
+	w.t.Helper()
+	w.write(func(tx *store.Tx) error {
+		o := &keyward.Object{Kind: kind, Tenant: tenant, Name: name, Spec: spec}
+		if len(status) > 0 {
+			b, err := json.Marshal(status[0])
+			if err != nil {
+				return err
+			}
+			o.Status = b
+		}
+		return tx.Put(o, extra)
+	})
+}
+
+// change edits a stored object's spec in place.
+func change[S keyward.Spec](w *world, tenant string, kind keyward.Kind, name string, edit func(S)) {
+	w.t.Helper()
+	w.write(func(tx *store.Tx) error {
+		o, err := tx.Get(kind, tenant, name)
+		if err != nil {
+			return err
+		}
+		edit(o.Spec.(S))
+		return tx.Put(o, store.Extra{})
+	})
+}
+
+// api stores an API with one operation per scope that takes all key managers.
+func (w *world) api(tenant, name string, scopes ...string) {
+	w.t.Helper()
+	spec := &keyward.APISpec{
+		Context: "/" + name, Version: "v1", Upstream: keyward.Upstream{Production: "http://127.0.0.1:1"},
+		KeyManagers: keyward.KeyManagerSet{All: true},
+	}
+	for i, scope := range scopes {
+		spec.Operations = append(spec.Operations, keyward.Operation{Method: "GET", Path: "/" + string(rune('a'+i)), Scopes: []string{scope}})
+	}
+	w.put(tenant, keyward.KindAPI, name, spec, store.Extra{})
+}
+
+func (w *world) subscribe(tenant, application, api string) {
+	w.t.Helper()
+	w.put(tenant, keyward.KindSubscription, application+"-"+api,
+		&keyward.SubscriptionSpec{Application: application, API: api}, store.Extra{})
+}
+
+// register makes a client as the keys room does: through the connector, then the object with its secret.
+func (w *world) register(tenant, application string, status keyward.OAuthClientStatus) connector.Registered {
+	w.t.Helper()
+	c, err := w.resident.Open(connector.Server{Tenant: tenant})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	made, err := c.Register(w.t.Context(), connector.Registration{Name: application})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	status.Mode = keyward.ClientGenerated
+	if status.State == "" {
+		status.State = keyward.ClientActive
+	}
+	w.put(tenant, keyward.KindOAuthClient, application+"-resident", &keyward.OAuthClientSpec{
+		Application: application, KeyManager: keyward.ResidentName, ClientID: made.ClientID,
+	}, store.Extra{Secrets: map[string]string{SecretPath: made.ClientSecret}}, status)
+	return made
+}
+
+func (w *world) application(tenant, name string) {
+	w.t.Helper()
+	w.put(tenant, keyward.KindApplication, name, &keyward.ApplicationSpec{}, store.Extra{})
+}
+
+// shop is an application with a client and a subscription to an API with the scopes a:read and a:write; there is also
+// an API without its subscription.
+func (w *world) shop(tenant string) connector.Registered {
+	w.t.Helper()
+	w.api(tenant, "orders", "a:read", "a:write")
+	w.api(tenant, "secret", "b:read")
+	w.application(tenant, "shop")
+	w.subscribe(tenant, "shop", "orders")
+	return w.register(tenant, "shop", keyward.OAuthClientStatus{})
+}
+
+func (w *world) ask(issuer string, c connector.Registered, extra ...string) answer {
+	w.t.Helper()
+	return send(w.t, http.MethodPost, issuer+pathToken, credentials(extra...), basic(c.ClientID, c.ClientSecret))
+}
+
+func expect(t *testing.T, what string, got answer, status int, code string) {
+	t.Helper()
+	if said, _ := got.body["error"].(string); got.status != status || said != code {
+		t.Errorf("%s: %d %s", what, got.status, got.text)
+	}
+}
+
+func (w *world) issuedFor(raw any) string {
+	w.t.Helper()
+	token, err := jwt.ParseSigned(raw.(string), []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return token.Headers[0].KeyID
+}
+
+func TestScopesAreThoseOfSubscribedAPIs(t *testing.T) {
+	w := newWorld(t, "")
+	shop := w.shop(keyward.DefaultTenant)
+	if got := w.ask(w.url, shop); got.status != 200 || got.body["scope"] != "a:read a:write" || got.body["expires_in"] != 3600.0 {
+		t.Errorf("nothing asked for: %d %s", got.status, got.text)
+	}
+	if got := w.ask(w.url, shop, "scope", "a:read"); got.body["scope"] != "a:read" {
+		t.Errorf("one asked for: %d %s", got.status, got.text)
+	}
+	if got := w.ask(w.url, shop, "scope", "b:read a:write never"); got.body["scope"] != "a:write" {
+		t.Errorf("one beside others: %d %s", got.status, got.text)
+	}
+	expect(t, "an unsubscribed scope", w.ask(w.url, shop, "scope", "b:read"), 400, "invalid_scope")
+
+	w.subscribe(keyward.DefaultTenant, "shop", "secret")
+	if got := w.ask(w.url, shop, "scope", "b:read"); got.body["scope"] != "b:read" {
+		t.Errorf("after subscribing: %d %s", got.status, got.text)
+	}
+	change(w, keyward.DefaultTenant, keyward.KindSubscription, "shop-secret", func(s *keyward.SubscriptionSpec) {
+		s.State = keyward.SubscriptionBlocked
+	})
+	expect(t, "a blocked subscription", w.ask(w.url, shop, "scope", "b:read"), 400, "invalid_scope")
+	change(w, keyward.DefaultTenant, keyward.KindAPI, "orders", func(s *keyward.APISpec) {
+		s.KeyManagers = keyward.KeyManagerSet{List: []keyward.KeyManagerUse{{
+			Name: keyward.ResidentName, Audiences: []string{"urn:orders"}, Scopes: map[string]string{"read": "a:read", "x": "y"},
+		}}}
+	})
+	got := w.ask(w.url, shop)
+	if got.body["scope"] != "a:read a:write read" {
+		t.Errorf("with scope names of its own: %d %s", got.status, got.text)
+	}
+	var claims jwt.Claims
+	token, err := jwt.ParseSigned(got.body["access_token"].(string), []jose.SignatureAlgorithm{jose.RS256})
+	if err == nil {
+		err = token.UnsafeClaimsWithoutVerification(&claims)
+	}
+	if err != nil || !slices.Equal(claims.Audience, []string{"urn:orders"}) {
+		t.Errorf("the audience is %v (%v)", claims.Audience, err)
+	}
+}
+
+func TestScopesOfAnImportedAPI(t *testing.T) {
+	w := newWorld(t, "")
+	shop := w.shop(keyward.DefaultTenant)
+	change(w, keyward.DefaultTenant, keyward.KindAPI, "orders", func(s *keyward.APISpec) {
+		s.Operations, s.OpenAPI = nil, &keyward.OpenAPI{Document: `
+openapi: 3.1.0
+info: {title: Orders, version: "1"}
+components: {securitySchemes: {o: {type: oauth2, flows: {clientCredentials: {tokenUrl: "https://as.example/t", scopes: {from:document: x}}}}}}
+paths: {/x: {get: {security: [{o: ["from:document"]}], responses: {"200": {description: ok}}}}}
+`}
+	})
+	if got := w.ask(w.url, shop); got.body["scope"] != "from:document" {
+		t.Errorf("%d %s", got.status, got.text)
+	}
+}
+
+func TestCeilingOfRegisteredScopesAndGrants(t *testing.T) {
+	w := newWorld(t, "")
+	w.api(keyward.DefaultTenant, "orders", "a:read", "a:write")
+	w.application(keyward.DefaultTenant, "narrow")
+	w.subscribe(keyward.DefaultTenant, "narrow", "orders")
+	narrow := w.register(keyward.DefaultTenant, "narrow", keyward.OAuthClientStatus{
+		Scopes: []string{"a:read", "b:read"}, Grants: []string{"client_credentials"},
+	})
+	if got := w.ask(w.url, narrow); got.body["scope"] != "a:read" {
+		t.Errorf("nothing asked for: %d %s", got.status, got.text)
+	}
+	expect(t, "above the ceiling", w.ask(w.url, narrow, "scope", "a:write"), 400, "invalid_scope")
+	w.application(keyward.DefaultTenant, "browser")
+	browser := w.register(keyward.DefaultTenant, "browser", keyward.OAuthClientStatus{Grants: []string{"authorization_code"}})
+	expect(t, "another grant", w.ask(w.url, browser), 400, "unauthorized_client")
+}
+
+func TestClientsThatAreNotInUse(t *testing.T) {
+	w := newWorld(t, "")
+	shop := w.shop(keyward.DefaultTenant)
+	if got := w.ask(w.url, shop); got.status != 200 {
+		t.Fatalf("positive control: %d %s", got.status, got.text)
+	}
+	expect(t, "wrong secret", w.ask(w.url, connector.Registered{ClientID: shop.ClientID, ClientSecret: shop.ClientSecret + "x"}), 401, "invalid_client")
+	expect(t, "wrong id", w.ask(w.url, connector.Registered{ClientID: shop.ClientID + "x", ClientSecret: shop.ClientSecret}), 401, "invalid_client")
+	for _, state := range []keyward.ClientState{keyward.ClientPending, keyward.ClientFailed, keyward.ClientDeleting} {
+		name := "client-" + string(state)
+		w.application(keyward.DefaultTenant, name)
+		made := w.register(keyward.DefaultTenant, name, keyward.OAuthClientStatus{State: state})
+		expect(t, string(state), w.ask(w.url, made), 401, "invalid_client")
+	}
+	w.application(keyward.DefaultTenant, "mapped")
+	w.put(keyward.DefaultTenant, keyward.KindOAuthClient, "mapped", &keyward.OAuthClientSpec{
+		Application: "mapped", KeyManager: keyward.ResidentName, ClientID: "by-hand",
+	}, store.Extra{}, keyward.OAuthClientStatus{Mode: keyward.ClientMapped, State: keyward.ClientActive})
+	expect(t, "a client without a secret", w.ask(w.url, connector.Registered{ClientID: "by-hand", ClientSecret: ""}), 401, "invalid_client")
+	expect(t, "a guess for it", w.ask(w.url, connector.Registered{ClientID: "by-hand", ClientSecret: "guess"}), 401, "invalid_client")
+
+	w.write(func(tx *store.Tx) error {
+		o, err := tx.ClientByVendorID(keyManagerID(t, tx), shop.ClientID)
+		if err != nil {
+			return err
+		}
+		return tx.Delete(o)
+	})
+	expect(t, "deleted", w.ask(w.url, shop), 401, "invalid_client")
+}
+
+func keyManagerID(t *testing.T, tx *store.Tx) string {
+	t.Helper()
+	km, err := keyManagerOf(tx, keyward.DefaultTenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return km.object.ID
+}
+
+func TestDisabledKeyManagerRefusesClearly(t *testing.T) {
+	w := newWorld(t, "")
+	shop := w.shop(keyward.DefaultTenant)
+	enabled := func(on bool) {
+		change(w, keyward.DefaultTenant, keyward.KindKeyManager, keyward.ResidentName, func(s *keyward.KeyManagerSpec) { s.Enabled = &on })
+	}
+	enabled(false)
+	got := w.ask(w.url, shop)
+	expect(t, "disabled", got, 403, "access_denied")
+	if text, _ := got.body["error_description"].(string); !strings.Contains(text, "disabled") {
+		t.Errorf("the refusal does not say why: %s", got.text)
+	}
+	enabled(true)
+	if got := w.ask(w.url, shop); got.status != 200 {
+		t.Errorf("enabled again: %d %s", got.status, got.text)
+	}
+	change(w, keyward.DefaultTenant, keyward.KindKeyManager, keyward.ResidentName, func(s *keyward.KeyManagerSpec) {
+		s.Environments = []keyward.Environment{keyward.Sandbox}
+	})
+	expect(t, "for the other environment only", w.ask(w.url, shop), 400, "unauthorized_client")
+}
+
+func TestTenantsAreApart(t *testing.T) {
+	w := newWorld(t, "")
+	ours, theirs := w.shop(keyward.DefaultTenant), w.shop("acme")
+	acme := w.url + "/t/acme"
+	if got := w.ask(acme, theirs); got.status != 200 {
+		t.Fatalf("positive control: %d %s", got.status, got.text)
+	}
+	expect(t, "our client there", w.ask(acme, ours), 401, "invalid_client")
+	expect(t, "their client here", w.ask(w.url, theirs), 401, "invalid_client")
+	token, _ := w.ask(acme, theirs).body["access_token"].(string)
+	look := func(issuer string, c connector.Registered) any {
+		return send(t, http.MethodPost, issuer+pathIntrospect, map[string][]string{"token": {token}},
+			basic(c.ClientID, c.ClientSecret)).body["active"]
+	}
+	if look(acme, theirs) != true || look(w.url, ours) != false {
+		t.Error("a token is known to the wrong tenant, or unknown to its own")
+	}
+	if a, b := send(t, http.MethodGet, w.url+pathKeys, nil).text, send(t, http.MethodGet, acme+pathKeys, nil).text; a == b {
+		t.Error("two tenants share their keys")
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	for _, prefix := range []string{"", "/kw"} {
+		w := newWorld(t, prefix)
+		root := strings.TrimSuffix(w.url, prefix)
+		for path, issuer := range map[string]string{
+			prefix + pathDiscovery:               w.url,
+			pathMetadata + prefix:                w.url,
+			pathDiscovery + prefix:               w.url,
+			prefix + "/t/acme" + pathDiscovery:   w.url + "/t/acme",
+			prefix + "/t/acme" + pathMetadata:    w.url + "/t/acme",
+			pathMetadata + prefix + "/t/acme":    w.url + "/t/acme",
+			"/t/acme" + pathDiscovery:            w.url + "/t/acme", // a proxy took the prefix off
+			prefix + "/t/nobody" + pathDiscovery: "",
+			pathMetadata + prefix + "/t/nobody":  "",
+			prefix + "/t/default" + pathKeys:     "",
+			prefix + "/t/acme/t/acme" + pathKeys: "",
+			prefix + "/t/ACME" + pathKeys:        "",
+			prefix + "/t//" + pathKeys:           "",
+			prefix + "/t/acme%2f" + pathKeys:     "",
+			pathMetadata + "x":                   "",
+			prefix + "/t/acme":                   "",
+			prefix + "/":                         "",
+		} {
+			got := send(t, http.MethodGet, root+path, nil, func(r *http.Request) { r.Host = "attacker.example" })
+			if said, _ := got.body["issuer"].(string); said != issuer || issuer == "" && got.status != 404 {
+				t.Errorf("%s: %d %s", path, got.status, got.text)
+			}
+		}
+	}
+}
+
+func TestPatternsCoverEveryAddress(t *testing.T) {
+	w := newWorld(t, "/kw")
+	mux := http.NewServeMux()
+	for _, pattern := range w.resident.Patterns() {
+		mux.Handle(pattern, w.resident.Handler())
+	}
+	for _, path := range []string{"/kw" + pathToken, pathDiscovery, "/kw/t/acme" + pathKeys, pathMetadata + "/kw/t/acme", "/t/acme" + pathMetadata} {
+		if _, pattern := mux.Handler(httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)); pattern == "" {
+			t.Errorf("%s has no pattern", path)
+		}
+	}
+	if _, pattern := mux.Handler(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/apis", nil)); pattern != "" {
+		t.Errorf("the patterns take %s", pattern)
+	}
+}
+
+func TestIssuerMustBeAnIssuer(t *testing.T) {
+	for _, bad := range []string{"", "127.0.0.1:80", "ftp://x.example", "http://", "http://x.example?q=1", "http://x.example#f"} {
+		if _, err := New(nil, Options{PublicURL: bad}); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
+
+func TestRotateGivesNewSecretThatWorks(t *testing.T) {
+	w := newWorld(t, "")
+	shop := w.shop(keyward.DefaultTenant)
+	opened, err := w.resident.Open(connector.Server{Tenant: keyward.DefaultTenant})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := opened.(connector.Rotator).Rotate(t.Context(), shop.Handle)
+	if err != nil || secret == shop.ClientSecret {
+		t.Fatalf("rotate: %v", err)
+	}
+	w.write(func(tx *store.Tx) error {
+		o, err := tx.ClientByVendorID(keyManagerID(t, tx), shop.ClientID)
+		if err != nil {
+			return err
+		}
+		return tx.Put(o, store.Extra{Secrets: map[string]string{SecretPath: secret}})
+	})
+	prover := opened.(connector.Prover)
+	if err := prover.Prove(t.Context(), shop.ClientID, secret); err != nil {
+		t.Errorf("the new secret: %v", err)
+	}
+	if err := prover.Prove(t.Context(), shop.ClientID, shop.ClientSecret); err == nil {
+		t.Error("the old secret still works")
+	}
+	if found, err := opened.(connector.Finder).Find(context.Background(), "anything"); found != nil || err != nil {
+		t.Errorf("find gave %v, %v", found, err)
+	}
+}
