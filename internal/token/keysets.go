@@ -61,6 +61,7 @@ type KeySets struct {
 // setID is what a set belongs to. A source inside the row is named by its SHA-256.
 type setID struct {
 	keyManager, issuer, url string
+	pem                     bool
 	inline                  [sha256.Size]byte
 }
 
@@ -76,9 +77,9 @@ func identify(kmID string, row keyward.IssuerRow) setID {
 	id := setID{keyManager: kmID, issuer: row.Issuer}
 	switch {
 	case len(row.PEM) > 0:
-		id.inline = sha256.Sum256([]byte("pem\x00" + strings.Join(row.PEM, "\x00")))
+		id.pem, id.inline = true, sha256.Sum256([]byte(strings.Join(row.PEM, "\x00")))
 	case len(row.Inline) > 0:
-		id.inline = sha256.Sum256(append([]byte("jwks\x00"), row.Inline...))
+		id.inline = sha256.Sum256(row.Inline)
 	default:
 		id.url = row.JWKS
 	}
