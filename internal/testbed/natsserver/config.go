@@ -13,7 +13,7 @@ http: "127.0.0.1:%d"
 authorization {
   users = [
     {user: %q, password: %q}
-    {user: %q, password: %q, permissions: {publish: {deny: ">"}, subscribe: "keyward.>"}}
+    {user: %q, password: %q, permissions: {publish: {deny: ">"}, subscribe: "keyward.v1.default"}}
   ]
 }
 `, s.port, s.monitor, ControlUser, ControlPassword, GatewayUser, GatewayPassword)
