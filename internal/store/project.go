@@ -303,7 +303,7 @@ func (tx *Tx) append(group string, deltas []delta) error {
 				return fmt.Errorf("encode the record of %s %s: %w", d.kind, d.id, err)
 			}
 			head.Chain = head.Chain.Next(record)
-			logRows = append(logRows, log.tuple(group, head.Revision, record, head.Chain[:], last))
+			logRows = append(logRows, log.tuple(group, head.Revision, record, bytes.Clone(head.Chain[:]), last))
 			if d.row == nil {
 				gone[d.kind] = append(gone[d.kind], d.id)
 				continue

@@ -65,7 +65,17 @@ func each(t *testing.T, test func(t *testing.T, s *Store)) {
 	}
 }
 
-func open(t testing.TB, o Options) *Store {
+// tester is what *testing.T and *rapid.T have in common.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Cleanup(func())
+	Error(...any)
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
+func open(t tester, o Options) *Store {
 	t.Helper()
 	s, err := Open(context.Background(), o)
 	if err != nil {
@@ -79,14 +89,14 @@ func open(t testing.TB, o Options) *Store {
 	return s
 }
 
-func write(t testing.TB, s *Store, fn func(*Tx) error) {
+func write(t tester, s *Store, fn func(*Tx) error) {
 	t.Helper()
 	if err := s.Write(t.Context(), "alice", fn); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func read(t testing.TB, s *Store, fn func(*Tx) error) {
+func read(t tester, s *Store, fn func(*Tx) error) {
 	t.Helper()
 	if err := s.Read(t.Context(), fn); err != nil {
 		t.Fatal(err)
@@ -141,7 +151,7 @@ func plan(name string) *keyward.Object {
 }
 
 // store writes objects one after the other, in one transaction, each with a row.
-func store(t testing.TB, s *Store, objects ...*keyward.Object) {
+func store(t tester, s *Store, objects ...*keyward.Object) {
 	t.Helper()
 	write(t, s, func(tx *Tx) error {
 		for _, o := range objects {
@@ -154,7 +164,7 @@ func store(t testing.TB, s *Store, objects ...*keyward.Object) {
 }
 
 // refused expects a keyward.Error of the code, naming the field when one is given.
-func refused(t testing.TB, err error, code keyward.Code, field string) {
+func refused(t tester, err error, code keyward.Code, field string) {
 	t.Helper()
 	var e *keyward.Error
 	if !errors.As(err, &e) || e.Code != code {
@@ -171,12 +181,12 @@ func refused(t testing.TB, err error, code keyward.Code, field string) {
 	t.Fatalf("got fields %v, want %s", e.Fields, field)
 }
 
-func tryPut(t testing.TB, s *Store, o *keyward.Object) error {
+func tryPut(t tester, s *Store, o *keyward.Object) error {
 	t.Helper()
 	return s.Write(t.Context(), "alice", func(tx *Tx) error { return tx.Put(o, Extra{Row: enabled()}) })
 }
 
-func tryDelete(t testing.TB, s *Store, o *keyward.Object) error {
+func tryDelete(t tester, s *Store, o *keyward.Object) error {
 	t.Helper()
 	return s.Write(t.Context(), "alice", func(tx *Tx) error { return tx.Delete(o) })
 }
