@@ -1,0 +1,63 @@
+// Package e2e owns the end-to-end suite: the built binary, real authorization servers, databases and hubs, and nothing
+// but the public contract in between. It does not own the parts it starts: those are the testbed's.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"keyward.dev/keyward/internal/testbed/keycloak"
+	"keyward.dev/keyward/internal/testbed/program"
+)
+
+// binary is built once; the Keycloak that the tests share is started by the first that asks, each with a realm of its
+// own in it.
+var (
+	binary         *program.Binary
+	sharedKeycloak struct {
+		once   sync.Once
+		server *keycloak.Server
+		err    error
+	}
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "keyward-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if binary, err = program.Build(context.Background(), dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() {
+		if sharedKeycloak.server != nil {
+			sharedKeycloak.server.Kill()
+		}
+	}()
+	return m.Run()
+}
+
+// realm gives a realm of the test's own.
+func realm(t *testing.T, name string) *keycloak.Realm {
+	t.Helper()
+	sharedKeycloak.once.Do(func() {
+		// The server outlives the test that starts it, so its start must not hang on that test's context.
+		sharedKeycloak.server, sharedKeycloak.err = keycloak.Start(context.Background())
+	})
+	if sharedKeycloak.err != nil {
+		t.Fatal(sharedKeycloak.err)
+	}
+	r, err := sharedKeycloak.server.NewRealm(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
