@@ -18,7 +18,9 @@ const maxAnswer = 1 << 20
 
 // newClient talks to loopback only, so it knows no proxy.
 func newClient() *http.Client {
-	return &http.Client{Transport: &http.Transport{Proxy: nil, IdleConnTimeout: 10 * time.Second}, Timeout: 10 * time.Second}
+	return &http.Client{
+		Transport: &http.Transport{Proxy: nil, IdleConnTimeout: 10 * time.Second}, Timeout: 10 * time.Second,
+	}
 }
 
 func randomText() string {

@@ -59,7 +59,9 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/api/v1/apply":
 		s.apply(w, r)
 	case r.URL.Path == "/api/v1/applications/shop/keys":
-		_ = json.NewEncoder(w).Encode(keys{s.backend.ID, s.backend.Secret, s.issuer + "/oauth2/token"})
+		_ = json.NewEncoder(w).Encode(map[string]string{
+			"clientId": s.backend.ID, "clientSecret": s.backend.Secret, "tokenEndpoint": s.issuer + "/oauth2/token",
+		})
 	case strings.HasPrefix(r.URL.Path, "/oauth2/"):
 		s.tokens.ServeHTTP(w, r)
 	default:
@@ -249,12 +251,12 @@ func TestFreePortIsTakenWhenTheDefaultIsInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer first.Close()
+	defer func() { _ = first.Close() }()
 	second, err := ListenNear(t.Context(), first.Addr().String())
 	if err != nil {
 		t.Fatalf("the port in use was the end: %v", err)
 	}
-	defer second.Close()
+	defer func() { _ = second.Close() }()
 	if first.Addr().String() == second.Addr().String() {
 		t.Error("both listen at the same address")
 	}
@@ -265,7 +267,9 @@ func TestFreePortIsTakenWhenTheDefaultIsInUse(t *testing.T) {
 
 func TestPartnerIsAnAuthorizationServer(t *testing.T) {
 	var handler http.Handler
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r)
+	}))
 	defer server.Close()
 	p, err := newPartner(server.URL)
 	if err != nil {
@@ -281,7 +285,8 @@ func TestPartnerIsAnAuthorizationServer(t *testing.T) {
 	if err != nil || token.AccessToken == "" {
 		t.Fatalf("no token: %v", err)
 	}
-	wrong, err := rp.NewRelyingPartyOIDC(t.Context(), p.issuer, p.client.ID, "wrong", "", nil, rp.WithHTTPClient(server.Client()))
+	wrong, err := rp.NewRelyingPartyOIDC(t.Context(), p.issuer, p.client.ID, "wrong", "", nil,
+		rp.WithHTTPClient(server.Client()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +316,8 @@ func TestUpstreamShowsWhatItGot(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got.Method != "POST" || got.Path != "/base/a%20b" || got.Query != "x=1" || got.Body != "hello" || compact.String() != c.want {
+		if got.Method != "POST" || got.Path != "/base/a%20b" || got.Query != "x=1" || got.Body != "hello" ||
+			compact.String() != c.want {
 			t.Errorf("%s: %s", name, rec.Body)
 		}
 	}

@@ -51,7 +51,8 @@ func outcome(st step) string {
 
 // tokenCommand fetches a token and takes it out of the answer with what every machine has.
 func tokenCommand(k keys) string {
-	return fmt.Sprintf(`$(curl %s -u %s -d grant_type=client_credentials -d scope=%s %s | sed 's/.*"access_token":"\([^"]*\)".*/\1/')`,
+	const pick = `sed 's/.*"access_token":"\([^"]*\)".*/\1/'`
+	return fmt.Sprintf(`$(curl %s -u %s -d grant_type=client_credentials -d scope=%s %s | `+pick+`)`,
 		careful, quote(k.ClientID+":"+k.ClientSecret), scopeRead, quote(k.TokenEndpoint))
 }
 

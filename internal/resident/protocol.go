@@ -80,7 +80,7 @@ func (p *protocol) ClientCredentialsExchange(
 	return op.NewResponse(&oidc.AccessTokenResponse{
 		AccessToken: token,
 		TokenType:   oidc.BearerToken,
-		ExpiresIn:   uint64(grant.Lifetime / time.Second),
+		ExpiresIn:   uint64(grant.Lifetime.Seconds()),
 		Scope:       grant.Scopes,
 	}), nil
 }

@@ -32,7 +32,9 @@ func memoryServer(t *testing.T, now func() time.Time) string {
 		t.Fatal(err)
 	}
 	var handler http.Handler
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	handler = NewServer(now).Alone(Authority{Issuer: server.URL, Backend: backend})
 	return server.URL
@@ -62,7 +64,7 @@ func send(t *testing.T, method, address string, form url.Values, change ...func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -200,6 +202,7 @@ func TestTokenEndpointRefusals(t *testing.T) {
 		return func(r *http.Request) { r.Header.Set("Authorization", v) }
 	}
 	plain := func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }
+	as := func(change ...func(*http.Request)) []func(*http.Request) { return change }
 	cases := []struct {
 		name   string
 		form   url.Values
@@ -207,33 +210,56 @@ func TestTokenEndpointRefusals(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"positive control: basic", credentials(), []func(*http.Request){alice}, 200, ""},
+		{"positive control: basic", credentials(), as(alice), 200, ""},
 		{"positive control: post", credentials("client_id", "alice", "client_secret", "alice-secret"), nil, 200, ""},
-		{"positive control: one scope", credentials("scope", "read"), []func(*http.Request){alice}, 200, ""},
-		{"positive control: an unknown scope beside a known one", credentials("scope", "read never"), []func(*http.Request){alice}, 200, ""},
-		{"wrong secret", credentials(), []func(*http.Request){basic("alice", "bob-secret")}, 401, "invalid_client"},
+		{"positive control: one scope", credentials("scope", "read"), as(alice), 200, ""},
+		{
+			"positive control: an unknown scope beside a known one", credentials("scope", "read never"),
+			as(alice), 200, "",
+		},
+		{"wrong secret", credentials(), as(basic("alice", "bob-secret")), 401, "invalid_client"},
 		{"wrong secret by post", credentials("client_id", "alice", "client_secret", "x"), nil, 401, "invalid_client"},
-		{"unknown client", credentials(), []func(*http.Request){basic("carol", "alice-secret")}, 401, "invalid_client"},
+		{"unknown client", credentials(), as(basic("carol", "alice-secret")), 401, "invalid_client"},
 		{"no secret", credentials("client_id", "alice"), nil, 401, "invalid_client"},
-		{"empty secret", credentials(), []func(*http.Request){basic("alice", "")}, 401, "invalid_client"},
+		{"empty secret", credentials(), as(basic("alice", "")), 401, "invalid_client"},
 		{"nobody", credentials(), nil, 401, "invalid_client"},
-		{"bearer", credentials(), []func(*http.Request){header("Bearer alice-secret")}, 401, "invalid_client"},
-		{"broken basic", credentials(), []func(*http.Request){header("Basic !!!")}, 401, "invalid_client"},
-		{"broken escape", credentials(), []func(*http.Request){
-			header("Basic " + base64.StdEncoding.EncodeToString([]byte("al%zz:alice-secret"))),
-		}, 401, "invalid_client"},
-		{"two headers", credentials(), []func(*http.Request){alice, twice}, 401, "invalid_client"},
-		{"two methods", credentials("client_id", "alice", "client_secret", "alice-secret"), []func(*http.Request){alice}, 400, "invalid_request"},
-		{"another client in the body", credentials("client_id", "bob"), []func(*http.Request){alice}, 400, "invalid_request"},
-		{"assertion", credentials("client_assertion", "x", "client_assertion_type", string(oidc.ClientAssertionTypeJWTAssertion)), nil, 401, "invalid_client"},
-		{"no grant", url.Values{}, []func(*http.Request){alice}, 400, "invalid_request"},
-		{"unknown grant", url.Values{"grant_type": {"password"}}, []func(*http.Request){alice}, 400, "unsupported_grant_type"},
-		{"code grant", url.Values{"grant_type": {"authorization_code"}, "code": {"x"}}, []func(*http.Request){alice}, 400, "unauthorized_client"},
-		{"assertion grant", url.Values{"grant_type": {string(oidc.GrantTypeBearer)}, "assertion": {"x"}}, []func(*http.Request){alice}, 400, "unsupported_grant_type"},
-		{"twice the same parameter", credentials("scope", "read", "scope", "write"), []func(*http.Request){alice}, 400, "invalid_request"},
-		{"only unknown scopes", credentials("scope", "never"), []func(*http.Request){alice}, 400, "invalid_scope"},
-		{"a scope of another client", credentials("scope", "write"), []func(*http.Request){basic("bob", "bob-secret")}, 400, "invalid_scope"},
-		{"JSON", credentials(), []func(*http.Request){alice, plain}, 400, "invalid_request"},
+		{"bearer", credentials(), as(header("Bearer alice-secret")), 401, "invalid_client"},
+		{"broken basic", credentials(), as(header("Basic !!!")), 401, "invalid_client"},
+		{
+			"broken escape", credentials(),
+			as(header("Basic " + base64.StdEncoding.EncodeToString([]byte("al%zz:alice-secret")))), 401, "invalid_client",
+		},
+		{"two headers", credentials(), as(alice, twice), 401, "invalid_client"},
+		{
+			"two methods", credentials("client_id", "alice", "client_secret", "alice-secret"),
+			as(alice), 400, "invalid_request",
+		},
+		{"another client in the body", credentials("client_id", "bob"), as(alice), 400, "invalid_request"},
+		{
+			"assertion", credentials(
+				"client_assertion", "x", "client_assertion_type", string(oidc.ClientAssertionTypeJWTAssertion)),
+			nil, 401, "invalid_client",
+		},
+		{"no grant", url.Values{}, as(alice), 400, "invalid_request"},
+		{"unknown grant", url.Values{"grant_type": {"password"}}, as(alice), 400, "unsupported_grant_type"},
+		{
+			"code grant", url.Values{"grant_type": {"authorization_code"}, "code": {"x"}},
+			as(alice), 400, "unauthorized_client",
+		},
+		{
+			"assertion grant", url.Values{"grant_type": {string(oidc.GrantTypeBearer)}, "assertion": {"x"}},
+			as(alice), 400, "unsupported_grant_type",
+		},
+		{
+			"twice the same parameter", credentials("scope", "read", "scope", "write"),
+			as(alice), 400, "invalid_request",
+		},
+		{"only unknown scopes", credentials("scope", "never"), as(alice), 400, "invalid_scope"},
+		{
+			"a scope of another client", credentials("scope", "write"),
+			as(basic("bob", "bob-secret")), 400, "invalid_scope",
+		},
+		{"JSON", credentials(), as(alice, plain), 400, "invalid_request"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -287,12 +313,14 @@ func TestIntrospectionAndRevocation(t *testing.T) {
 	revoke := func(token string, who func(*http.Request)) answer {
 		return send(t, http.MethodPost, issuer+pathRevoke, url.Values{"token": {token}}, who)
 	}
-	if got := introspect(token, alice); got.status != 200 || got.body["active"] != true || got.body["client_id"] != "alice" {
+	if got := introspect(token, alice); got.status != 200 || got.body["active"] != true ||
+		got.body["client_id"] != "alice" {
 		t.Fatalf("own token: %d %s", got.status, got.text)
 	}
 	other := takeToken(t, memoryServer(t, time.Now), "alice", "alice-secret")
 	parts := strings.Split(token, ".")
-	forged := parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"`+issuer+`","client_id":"alice","jti":"x","exp":9999999999}`)) + "." + parts[2]
+	claims := `{"iss":"` + issuer + `","client_id":"alice","jti":"x","exp":9999999999}`
+	forged := parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + "." + parts[2]
 	for name, c := range map[string]answer{
 		"of another client": introspect(token, bob),
 		"of another issuer": introspect(other, alice),

@@ -2,14 +2,11 @@ package resident
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -17,173 +14,10 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
-	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// world is a real store with the authorization servers of tenants default and acme on a real listener.
-type world struct {
-	t        *testing.T
-	store    *store.Store
-	resident *Resident
-	url      string
-
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) pass(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
-}
-
-func newWorld(t *testing.T, path string) *world {
-	t.Helper()
-	w := &world{t: t, now: time.Now()}
-	var err error
-	w.store, err = store.Open(t.Context(), store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	var handler http.Handler
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { handler.ServeHTTP(rw, r) }))
-	t.Cleanup(server.Close)
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	w.url = server.URL + path
-	w.resident, err = New(w.store, Options{PublicURL: w.url + "/", Now: w.clock, Schedule: Schedule{
-		TokenLifetime: time.Hour, RotateEvery: 10 * time.Hour, PublishAhead: 2 * time.Hour, Margin: time.Minute,
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	handler = w.resident.Handler()
-	w.put("", keyward.KindTenant, "acme", &keyward.TenantSpec{}, store.Extra{})
-	for _, tenant := range []string{keyward.DefaultTenant, "acme"} {
-		w.write(func(tx *store.Tx) error {
-			o := &keyward.Object{
-				Kind: keyward.KindKeyManager, Tenant: tenant, Name: keyward.ResidentName,
-				Spec: &keyward.KeyManagerSpec{Type: keyward.TypeResident},
-			}
-			status, row, err := w.resident.Resolve(tx, o)
-			if err != nil {
-				return err
-			}
-			o.Status = status
-			return tx.Put(o, store.Extra{Row: row})
-		})
-	}
-	return w
-}
-
-func (w *world) write(fn func(tx *store.Tx) error) {
-	w.t.Helper()
-	if err := w.store.Write(w.t.Context(), "test", fn); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *world) put(tenant string, kind keyward.Kind, name string, spec keyward.Spec, extra store.Extra, status ...any) {
-	w.t.Helper()
-	w.write(func(tx *store.Tx) error {
-		o := &keyward.Object{Kind: kind, Tenant: tenant, Name: name, Spec: spec}
-		if len(status) > 0 {
-			b, err := json.Marshal(status[0])
-			if err != nil {
-				return err
-			}
-			o.Status = b
-		}
-		return tx.Put(o, extra)
-	})
-}
-
-// change edits a stored object's spec in place.
-func change[S keyward.Spec](w *world, tenant string, kind keyward.Kind, name string, edit func(S)) {
-	w.t.Helper()
-	w.write(func(tx *store.Tx) error {
-		o, err := tx.Get(kind, tenant, name)
-		if err != nil {
-			return err
-		}
-		edit(o.Spec.(S))
-		return tx.Put(o, store.Extra{})
-	})
-}
-
-// api stores an API with one operation per scope that takes all key managers.
-func (w *world) api(tenant, name string, scopes ...string) {
-	w.t.Helper()
-	spec := &keyward.APISpec{
-		Context: "/" + name, Version: "v1", Upstream: keyward.Upstream{Production: "http://127.0.0.1:1"},
-		KeyManagers: keyward.KeyManagerSet{All: true},
-	}
-	for i, scope := range scopes {
-		spec.Operations = append(spec.Operations, keyward.Operation{Method: "GET", Path: "/" + string(rune('a'+i)), Scopes: []string{scope}})
-	}
-	w.put(tenant, keyward.KindAPI, name, spec, store.Extra{})
-}
-
-func (w *world) subscribe(tenant, application, api string) {
-	w.t.Helper()
-	w.put(tenant, keyward.KindSubscription, application+"-"+api,
-		&keyward.SubscriptionSpec{Application: application, API: api}, store.Extra{})
-}
-
-// register makes a client as the keys room does: through the connector, then the object with its secret.
-func (w *world) register(tenant, application string, status keyward.OAuthClientStatus) connector.Registered {
-	w.t.Helper()
-	c, err := w.resident.Open(connector.Server{Tenant: tenant})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	made, err := c.Register(w.t.Context(), connector.Registration{Name: application})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	status.Mode = keyward.ClientGenerated
-	if status.State == "" {
-		status.State = keyward.ClientActive
-	}
-	w.put(tenant, keyward.KindOAuthClient, application+"-resident", &keyward.OAuthClientSpec{
-		Application: application, KeyManager: keyward.ResidentName, ClientID: made.ClientID,
-	}, store.Extra{Secrets: map[string]string{SecretPath: made.ClientSecret}}, status)
-	return made
-}
-
-func (w *world) application(tenant, name string) {
-	w.t.Helper()
-	w.put(tenant, keyward.KindApplication, name, &keyward.ApplicationSpec{}, store.Extra{})
-}
-
-// shop is an application with a client and a subscription to an API with the scopes a:read and a:write; there is also
-// an API without its subscription.
-func (w *world) shop(tenant string) connector.Registered {
-	w.t.Helper()
-	w.api(tenant, "orders", "a:read", "a:write")
-	w.api(tenant, "secret", "b:read")
-	w.application(tenant, "shop")
-	w.subscribe(tenant, "shop", "orders")
-	return w.register(tenant, "shop", keyward.OAuthClientStatus{})
-}
-
-func (w *world) ask(issuer string, c connector.Registered, extra ...string) answer {
-	w.t.Helper()
-	return send(w.t, http.MethodPost, issuer+pathToken, credentials(extra...), basic(c.ClientID, c.ClientSecret))
-}
 
 func expect(t *testing.T, what string, got answer, status int, code string) {
 	t.Helper()
@@ -192,19 +26,25 @@ func expect(t *testing.T, what string, got answer, status int, code string) {
 	}
 }
 
-func (w *world) issuedFor(raw any) string {
-	w.t.Helper()
-	token, err := jwt.ParseSigned(raw.(string), []jose.SignatureAlgorithm{jose.RS256})
-	if err != nil {
-		w.t.Fatal(err)
+// issued reads a token out of an answer without judging it.
+func issued(t *testing.T, a answer) (kid string, claims jwt.Claims) {
+	t.Helper()
+	raw, _ := a.body["access_token"].(string)
+	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256})
+	if err == nil {
+		err = token.UnsafeClaimsWithoutVerification(&claims)
 	}
-	return token.Headers[0].KeyID
+	if err != nil {
+		t.Fatalf("no token: %v: %d %s", err, a.status, a.text)
+	}
+	return token.Headers[0].KeyID, claims
 }
 
 func TestScopesAreThoseOfSubscribedAPIs(t *testing.T) {
 	w := newWorld(t, "")
 	shop := w.shop(keyward.DefaultTenant)
-	if got := w.ask(w.url, shop); got.status != 200 || got.body["scope"] != "a:read a:write" || got.body["expires_in"] != 3600.0 {
+	if got := w.ask(w.url, shop); got.status != 200 || got.body["scope"] != "a:read a:write" ||
+		got.body["expires_in"] != 3600.0 {
 		t.Errorf("nothing asked for: %d %s", got.status, got.text)
 	}
 	if got := w.ask(w.url, shop, "scope", "a:read"); got.body["scope"] != "a:read" {
@@ -232,13 +72,8 @@ func TestScopesAreThoseOfSubscribedAPIs(t *testing.T) {
 	if got.body["scope"] != "a:read a:write read" {
 		t.Errorf("with scope names of its own: %d %s", got.status, got.text)
 	}
-	var claims jwt.Claims
-	token, err := jwt.ParseSigned(got.body["access_token"].(string), []jose.SignatureAlgorithm{jose.RS256})
-	if err == nil {
-		err = token.UnsafeClaimsWithoutVerification(&claims)
-	}
-	if err != nil || !slices.Equal(claims.Audience, []string{"urn:orders"}) {
-		t.Errorf("the audience is %v (%v)", claims.Audience, err)
+	if _, claims := issued(t, got); !slices.Equal(claims.Audience, []string{"urn:orders"}) {
+		t.Errorf("the audience is %v", claims.Audience)
 	}
 }
 
@@ -249,7 +84,9 @@ func TestScopesOfAnImportedAPI(t *testing.T) {
 		s.Operations, s.OpenAPI = nil, &keyward.OpenAPI{Document: `
 openapi: 3.1.0
 info: {title: Orders, version: "1"}
-components: {securitySchemes: {o: {type: oauth2, flows: {clientCredentials: {tokenUrl: "https://as.example/t", scopes: {from:document: x}}}}}}
+components:
+  securitySchemes:
+    o: {type: oauth2, flows: {clientCredentials: {tokenUrl: "https://as.example/t", scopes: {from:document: x}}}}
 paths: {/x: {get: {security: [{o: ["from:document"]}], responses: {"200": {description: ok}}}}}
 `}
 	})
@@ -271,7 +108,9 @@ func TestCeilingOfRegisteredScopesAndGrants(t *testing.T) {
 	}
 	expect(t, "above the ceiling", w.ask(w.url, narrow, "scope", "a:write"), 400, "invalid_scope")
 	w.application(keyward.DefaultTenant, "browser")
-	browser := w.register(keyward.DefaultTenant, "browser", keyward.OAuthClientStatus{Grants: []string{"authorization_code"}})
+	browser := w.register(keyward.DefaultTenant, "browser", keyward.OAuthClientStatus{
+		Grants: []string{"authorization_code"},
+	})
 	expect(t, "another grant", w.ask(w.url, browser), 400, "unauthorized_client")
 }
 
@@ -281,8 +120,11 @@ func TestClientsThatAreNotInUse(t *testing.T) {
 	if got := w.ask(w.url, shop); got.status != 200 {
 		t.Fatalf("positive control: %d %s", got.status, got.text)
 	}
-	expect(t, "wrong secret", w.ask(w.url, connector.Registered{ClientID: shop.ClientID, ClientSecret: shop.ClientSecret + "x"}), 401, "invalid_client")
-	expect(t, "wrong id", w.ask(w.url, connector.Registered{ClientID: shop.ClientID + "x", ClientSecret: shop.ClientSecret}), 401, "invalid_client")
+	who := func(id, secret string) connector.Registered {
+		return connector.Registered{ClientID: id, ClientSecret: secret}
+	}
+	expect(t, "wrong secret", w.ask(w.url, who(shop.ClientID, shop.ClientSecret+"x")), 401, "invalid_client")
+	expect(t, "wrong id", w.ask(w.url, who(shop.ClientID+"x", shop.ClientSecret)), 401, "invalid_client")
 	for _, state := range []keyward.ClientState{keyward.ClientPending, keyward.ClientFailed, keyward.ClientDeleting} {
 		name := "client-" + string(state)
 		w.application(keyward.DefaultTenant, name)
@@ -293,8 +135,8 @@ func TestClientsThatAreNotInUse(t *testing.T) {
 	w.put(keyward.DefaultTenant, keyward.KindOAuthClient, "mapped", &keyward.OAuthClientSpec{
 		Application: "mapped", KeyManager: keyward.ResidentName, ClientID: "by-hand",
 	}, store.Extra{}, keyward.OAuthClientStatus{Mode: keyward.ClientMapped, State: keyward.ClientActive})
-	expect(t, "a client without a secret", w.ask(w.url, connector.Registered{ClientID: "by-hand", ClientSecret: ""}), 401, "invalid_client")
-	expect(t, "a guess for it", w.ask(w.url, connector.Registered{ClientID: "by-hand", ClientSecret: "guess"}), 401, "invalid_client")
+	expect(t, "a client without a secret", w.ask(w.url, who("by-hand", "")), 401, "invalid_client")
+	expect(t, "a guess for it", w.ask(w.url, who("by-hand", "guess")), 401, "invalid_client")
 
 	w.write(func(tx *store.Tx) error {
 		o, err := tx.ClientByVendorID(keyManagerID(t, tx), shop.ClientID)
@@ -319,7 +161,9 @@ func TestDisabledKeyManagerRefusesClearly(t *testing.T) {
 	w := newWorld(t, "")
 	shop := w.shop(keyward.DefaultTenant)
 	enabled := func(on bool) {
-		change(w, keyward.DefaultTenant, keyward.KindKeyManager, keyward.ResidentName, func(s *keyward.KeyManagerSpec) { s.Enabled = &on })
+		change(w, keyward.DefaultTenant, keyward.KindKeyManager, keyward.ResidentName, func(s *keyward.KeyManagerSpec) {
+			s.Enabled = &on
+		})
 	}
 	enabled(false)
 	got := w.ask(w.url, shop)
@@ -354,7 +198,8 @@ func TestTenantsAreApart(t *testing.T) {
 	if look(acme, theirs) != true || look(w.url, ours) != false {
 		t.Error("a token is known to the wrong tenant, or unknown to its own")
 	}
-	if a, b := send(t, http.MethodGet, w.url+pathKeys, nil).text, send(t, http.MethodGet, acme+pathKeys, nil).text; a == b {
+	keys := func(issuer string) string { return send(t, http.MethodGet, issuer+pathKeys, nil).text }
+	if keys(w.url) == keys(acme) {
 		t.Error("two tenants share their keys")
 	}
 }
@@ -396,18 +241,23 @@ func TestPatternsCoverEveryAddress(t *testing.T) {
 	for _, pattern := range w.resident.Patterns() {
 		mux.Handle(pattern, w.resident.Handler())
 	}
-	for _, path := range []string{"/kw" + pathToken, pathDiscovery, "/kw/t/acme" + pathKeys, pathMetadata + "/kw/t/acme", "/t/acme" + pathMetadata} {
+	for _, path := range []string{
+		"/kw" + pathToken, pathDiscovery, "/kw/t/acme" + pathKeys, pathMetadata + "/kw/t/acme", "/t/acme" + pathMetadata,
+	} {
 		if _, pattern := mux.Handler(httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)); pattern == "" {
 			t.Errorf("%s has no pattern", path)
 		}
 	}
-	if _, pattern := mux.Handler(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/apis", nil)); pattern != "" {
-		t.Errorf("the patterns take %s", pattern)
+	other := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/apis", nil)
+	if _, pattern := mux.Handler(other); pattern != "" {
+		t.Errorf("the patterns take %s", other.URL)
 	}
 }
 
 func TestIssuerMustBeAnIssuer(t *testing.T) {
-	for _, bad := range []string{"", "127.0.0.1:80", "ftp://x.example", "http://", "http://x.example?q=1", "http://x.example#f"} {
+	for _, bad := range []string{
+		"", "127.0.0.1:80", "ftp://x.example", "http://", "http://x.example?q=1", "http://x.example#f",
+	} {
 		if _, err := New(nil, Options{PublicURL: bad}); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
@@ -421,7 +271,10 @@ func TestRotateGivesNewSecretThatWorks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := opened.(connector.Rotator).Rotate(t.Context(), shop.Handle)
+	rotator, _ := opened.(connector.Rotator)
+	prover, _ := opened.(connector.Prover)
+	finder, _ := opened.(connector.Finder)
+	secret, err := rotator.Rotate(t.Context(), shop.Handle)
 	if err != nil || secret == shop.ClientSecret {
 		t.Fatalf("rotate: %v", err)
 	}
@@ -432,14 +285,13 @@ func TestRotateGivesNewSecretThatWorks(t *testing.T) {
 		}
 		return tx.Put(o, store.Extra{Secrets: map[string]string{SecretPath: secret}})
 	})
-	prover := opened.(connector.Prover)
 	if err := prover.Prove(t.Context(), shop.ClientID, secret); err != nil {
 		t.Errorf("the new secret: %v", err)
 	}
 	if err := prover.Prove(t.Context(), shop.ClientID, shop.ClientSecret); err == nil {
 		t.Error("the old secret still works")
 	}
-	if found, err := opened.(connector.Finder).Find(context.Background(), "anything"); found != nil || err != nil {
+	if found, err := finder.Find(context.Background(), "anything"); found != nil || err != nil {
 		t.Errorf("find gave %v, %v", found, err)
 	}
 }

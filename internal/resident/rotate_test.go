@@ -108,7 +108,11 @@ func (w *world) head() uint64 {
 func TestRotationIsAChangeOfTheKeyManager(t *testing.T) {
 	w := newWorld(t, "")
 	shop := w.shop(keyward.DefaultTenant)
-	signer := func() string { t.Helper(); return w.issuedFor(w.ask(w.url, shop).body["access_token"]) }
+	signer := func() string {
+		t.Helper()
+		kid, _ := issued(t, w.ask(w.url, shop))
+		return kid
+	}
 	first := signer()
 	old, _ := w.ask(w.url, shop).body["access_token"].(string)
 	if keys := w.published(); len(keys) != 1 || !keys[first] {
@@ -145,7 +149,8 @@ func TestRotationIsAChangeOfTheKeyManager(t *testing.T) {
 	if keys := w.published(); len(keys) != 1 || !keys[second] {
 		t.Errorf("in the end %v is published", keys)
 	}
-	got := send(t, http.MethodPost, w.url+pathIntrospect, map[string][]string{"token": {old}}, basic(shop.ClientID, shop.ClientSecret))
+	form := map[string][]string{"token": {old}}
+	got := send(t, http.MethodPost, w.url+pathIntrospect, form, basic(shop.ClientID, shop.ClientSecret))
 	if got.body["active"] != false {
 		t.Errorf("a token of the first key: %s", got.text)
 	}
