@@ -92,6 +92,7 @@ func (s *Store) lockFolder(ctx context.Context, dir string) error {
 		}
 		return fmt.Errorf("lock the data folder: %w", err)
 	}
+	s.locked = conn
 	return nil
 }
 

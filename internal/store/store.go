@@ -37,7 +37,8 @@ type Store struct {
 	dialect dialect
 	write   *sql.DB
 	read    *sql.DB
-	guard   *sql.DB // holds the data folder's lock; nil on PostgreSQL
+	guard   *sql.DB   // holds the data folder's lock; nil on PostgreSQL
+	locked  *sql.Conn // the one connection of guard, which Close must give back for it to be closed
 	key     seal.Key
 	digest  seal.Key // keys the digests of feed rows, which cover secrets
 	log     *slog.Logger
@@ -169,6 +170,9 @@ func (tx *Tx) putKeyring(name string, value []byte) error {
 // Close closes the database. Transactions under way fail.
 func (s *Store) Close() error {
 	var errs []error
+	if s.locked != nil {
+		errs = append(errs, s.locked.Close())
+	}
 	for _, db := range []*sql.DB{s.read, s.write, s.guard} {
 		if db != nil {
 			errs = append(errs, db.Close())
