@@ -1,13 +1,18 @@
 package control
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/store"
 )
+
+// maxClientID bounds a client id, in bytes.
+const maxClientID = 512
 
 // reference is another object that a spec names, and where.
 type reference struct {
@@ -230,7 +235,7 @@ func (w *world) checkClient(ch *change, s *keyward.OAuthClientSpec) error {
 	}
 	for _, o := range w.after(keyward.KindOAuthClient, ch.ref.Tenant, stored) {
 		other, ok := o.spec.(*keyward.OAuthClientSpec)
-		if !ok || o.ref == ch.ref || other.KeyManager != s.KeyManager || other.Application != s.Application {
+		if !ok || o.ref == ch.ref || other.KeyManager != s.KeyManager || other.Application != s.Application || failed(o.status) {
 			continue
 		}
 		if other.EnvironmentOrDefault() == s.EnvironmentOrDefault() {
@@ -241,8 +246,17 @@ func (w *world) checkClient(ch *change, s *keyward.OAuthClientSpec) error {
 	return nil
 }
 
+// failed tells that a client came to nothing, and so takes no place.
+func failed(raw json.RawMessage) bool {
+	var status keyward.OAuthClientStatus
+	return len(raw) > 0 && json.Unmarshal(raw, &status) == nil && status.State == keyward.ClientFailed
+}
+
 // checkMapping holds what the key manager says about clients that exist in it.
 func (w *world) checkMapping(ch *change, s *keyward.OAuthClientSpec, km *keyward.KeyManagerSpec) {
+	if len(s.ClientID) > maxClientID || strings.ContainsFunc(s.ClientID, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		w.add(ch, keyward.CodeInvalidInput, "spec.clientId", "must have at most %d printable characters", maxClientID)
+	}
 	if connector.OwnClient(km, s.ClientID) {
 		w.add(ch, keyward.CodeInvalidInput, "spec.clientId",
 			"%q is a client of the key manager's own: it can never belong to an application", s.ClientID)

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"keyward.dev/keyward"
@@ -12,7 +13,7 @@ import (
 // PutRequest writes one object.
 type PutRequest struct {
 	Kind    keyward.Kind
-	Tenant  string
+	Tenant  string // empty: the manifest's, else the default one
 	Name    string // empty: the manifest's
 	Body    []byte // the manifest as JSON; kind, apiVersion and names may be left out where they are said here
 	Create  bool   // refuse when the object exists
@@ -21,11 +22,17 @@ type PutRequest struct {
 
 // Put creates the object or replaces it as a whole, and tells whether it was created.
 func (c *Control) Put(ctx context.Context, p keyward.Principal, r PutRequest) (o *keyward.Object, created bool, err error) {
-	if !accessTo(p, r.Kind, r.tenantOfKind()).writes() {
-		return nil, false, forbiddenWrite(p, keyward.Ref{Kind: r.Kind, Tenant: r.Tenant, Name: r.Name})
-	}
 	d, faults := manifest.DecodeAs(r.Body, r.Kind)
 	m := &d.Manifest.Metadata
+	if r.Tenant == "" && keyward.ValidName(m.Tenant) {
+		r.Tenant = m.Tenant
+	}
+	if r.Tenant == "" {
+		r.Tenant = keyward.DefaultTenant
+	}
+	if ref := place(keyward.Ref{Kind: r.Kind, Tenant: r.Tenant, Name: r.Name}); !accessTo(p, ref.Kind, ref.Tenant).writes() {
+		return nil, false, forbiddenWrite(p, ref)
+	}
 	if r.Name != "" {
 		if m.Name != "" && m.Name != r.Name {
 			faults = append(faults, invalid("metadata.name", "is %q in the manifest and %q in the address", m.Name, r.Name))
@@ -56,13 +63,6 @@ func (c *Control) Put(ctx context.Context, p keyward.Principal, r PutRequest) (o
 		return ch.existing, false, nil
 	}
 	return ch.object, ch.action == Created, nil
-}
-
-func (r PutRequest) tenantOfKind() string {
-	if r.Kind == keyward.KindTenant {
-		return keyward.DefaultTenant
-	}
-	return r.Tenant
 }
 
 // Delete deletes an object, unless others use it: then the error lists them.
@@ -100,6 +100,9 @@ func (c *Control) Delete(ctx context.Context, p keyward.Principal, ref keyward.R
 	})
 }
 
+// ErrGenerated is the cause of refusing to delete a generated client: only the keys room can.
+var ErrGenerated = errors.New("the client was generated")
+
 // deletable refuses what other ways lead to.
 func deletable(o *keyward.Object) error {
 	if builtIn(o.Ref()) {
@@ -116,7 +119,11 @@ func deletable(o *keyward.Object) error {
 		return err
 	}
 	if status.Mode == keyward.ClientGenerated {
-		return keyward.Errorf(keyward.CodeConflict, "%s was generated: delete it through keys, which deletes it at the key manager too", o.Ref())
+		return &keyward.Error{
+			Code:    keyward.CodeConflict,
+			Message: fmt.Sprintf("%s was generated: delete it through keys, which deletes it at the key manager too", o.Ref()),
+			Err:     ErrGenerated,
+		}
 	}
 	return nil
 }

@@ -1,0 +1,200 @@
+package control_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
+)
+
+func TestApplyResolvesReferencesWhateverTheOrder(t *testing.T) {
+	h := newHouse(t)
+	got := h.mustApply(usual()...)
+	for object, action := range got {
+		if action != control.Created {
+			t.Errorf("%s was %s", object, action)
+		}
+	}
+	if len(got) != 7 {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestApplyAgainChangesNothingAndAsksNobody(t *testing.T) {
+	h := newHouse(t)
+	h.mustApply(usual()...)
+	asked := h.asked.Load()
+	h.down.Store(true)
+	for object, action := range h.mustApply(usual()...) {
+		if action != control.Unchanged {
+			t.Errorf("%s was %s", object, action)
+		}
+	}
+	disabled := strings.Replace(corpSpec, `"type"`, `"enabled":false,"type"`, 1)
+	if got := h.mustApply(manifestOf(keyward.KindKeyManager, "corp", disabled))["KeyManager corp"]; got != control.Updated {
+		t.Errorf("disabling a key manager whose server is down: %s", got)
+	}
+	if h.asked.Load() != asked {
+		t.Error("the server was asked although nothing that discovery depends on changed")
+	}
+	other := strings.Replace(corpSpec, "SERVER/corp", "SERVER/other", 1)
+	h.refused(operator, control.ApplyRequest{Objects: h.objects(manifestOf(keyward.KindKeyManager, "corp", other))}, keyward.CodeInvalidInput)
+	if h.asked.Load() == asked {
+		t.Error("the positive control failed: another discovery address was not read")
+	}
+}
+
+func TestExportIsTakenBackUnchanged(t *testing.T) {
+	h := newHouse(t)
+	h.mustApply(usual()...)
+	h.mustApply(manifestOf(keyward.KindKeyManager, "resident", `{"type":"resident","displayName":"Ours"}`),
+		manifestOf(keyward.KindTenant, "acme", `{"displayName":"Acme"}`))
+	exported, err := h.control.Export(context.Background(), operator, keyward.DefaultTenant, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var objects []json.RawMessage
+	for _, m := range exported {
+		text, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "hush") || strings.Contains(string(text), "argon2") {
+			t.Errorf("a secret is in %s", text)
+		}
+		objects = append(objects, text)
+	}
+	got, err := h.apply(operator, control.ApplyRequest{Objects: objects})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for object, action := range got {
+		if action != control.Unchanged {
+			t.Errorf("%s was %s", object, action)
+		}
+	}
+	for _, want := range []string{"KeyManager resident", "Tenant acme", "User admin", "OAuthClient mobile-corp"} {
+		if got[want] == "" {
+			t.Errorf("%s is not exported: %v", want, got)
+		}
+	}
+	if _, found := got["Tenant default"]; found {
+		t.Error("what is built in and unchanged is exported")
+	}
+	// Into an empty house the markers mean nothing.
+	e := newHouse(t).refused(operator, control.ApplyRequest{Objects: objects}, keyward.CodeInvalidInput)
+	if p := paths(e); !strings.Contains(p, "spec.introspection.clientSecret") || !strings.Contains(p, "spec.password") {
+		t.Errorf("got faults at %s", p)
+	}
+}
+
+func TestApplyReportsEveryFaultOfEveryManifestAndChangesNothing(t *testing.T) {
+	h := newHouse(t)
+	e := h.refused(operator, control.ApplyRequest{Objects: h.objects(
+		manifestOf(keyward.KindPlan, "gold", `{"rate":[{"requests":0,"per":"1s"}]}`),
+		manifestOf(keyward.KindApplication, "mobile", `{"ownr":"alice"}`),
+		manifestOf(keyward.KindSubscription, "s", `{"application":"nobody","api":"nothing"}`),
+		manifestOf(keyward.KindPlan, "gold", `{}`),
+		manifestOf(keyward.KindKeyManager, "ext", `{"type":"external"}`),
+		manifestOf(keyward.KindApplication, "fine", `{}`),
+	)}, keyward.CodeInvalidInput)
+	got := paths(e)
+	for _, want := range []string{
+		"objects[0].spec.rate[0].requests", "objects[1].spec.ownr", "objects[2].spec.application", "objects[2].spec.api",
+		"objects[3].metadata.name", "objects[4].spec.issuer", "objects[4].spec.keys",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no fault at %s in %s", want, got)
+		}
+	}
+	if _, err := h.control.Get(context.Background(), operator, keyward.Ref{Kind: keyward.KindApplication, Tenant: "default", Name: "fine"}); keyward.CodeOf(err) != keyward.CodeNotFound {
+		t.Errorf("an object of a refused apply is there: %v", err)
+	}
+}
+
+func TestSetsAndPrune(t *testing.T) {
+	h := newHouse(t)
+	apply := func(set string, prune bool, texts ...string) map[string]control.Action {
+		t.Helper()
+		got, err := h.apply(operator, control.ApplyRequest{Objects: h.objects(texts...), Set: set, Prune: prune})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	apply("shop", false, usual()...)
+	gold := manifestOf(keyward.KindPlan, "gold", `{"rate":[{"requests":10,"per":"1s"}]}`)
+	h.refused(operator, control.ApplyRequest{Objects: h.objects(gold), Set: "other"}, keyward.CodeOtherSet)
+	if got := apply("", false, gold); got["Plan gold"] != control.Unchanged {
+		t.Errorf("an apply without a set: %v", got)
+	}
+	// Something outside the set uses the API: the whole apply is refused with the list.
+	apply("", false, manifestOf(keyward.KindApplication, "web", `{}`),
+		manifestOf(keyward.KindSubscription, "web-orders", `{"application":"web","api":"orders-v1","plan":"gold"}`))
+	e := h.refused(operator, control.ApplyRequest{Set: "shop", Prune: true}, keyward.CodeInUse)
+	user := keyward.Ref{Kind: keyward.KindSubscription, Tenant: "default", Name: "web-orders"}
+	if !slices.Contains(e.Users, user) {
+		t.Errorf("users %v lack %v", e.Users, user)
+	}
+	if err := h.control.Delete(context.Background(), operator, user, ""); err != nil {
+		t.Fatal(err)
+	}
+	got := apply("shop", true, manifestOf(keyward.KindUser, "alice", `{"email":"alice@example.com","password":"long enough","roles":["developer"]}`))
+	if got["API orders-v1"] != control.Deleted || got["KeyManager corp"] != control.Deleted || got["User alice"] != control.Unchanged {
+		t.Errorf("got %v", got)
+	}
+	if _, touched := got["KeyManager resident"]; touched {
+		t.Error("prune touched the resident key manager")
+	}
+}
+
+func TestPruneMakesRoomForASuccessor(t *testing.T) {
+	h := newHouse(t)
+	texts := usual()
+	if _, err := h.apply(operator, control.ApplyRequest{Objects: h.objects(texts...), Set: "shop"}); err != nil {
+		t.Fatal(err)
+	}
+	texts[1] = manifestOf(keyward.KindSubscription, "renamed", `{"application":"mobile","api":"orders-v1","plan":"gold"}`)
+	got, err := h.apply(operator, control.ApplyRequest{Objects: h.objects(texts...), Set: "shop", Prune: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got["Subscription renamed"] != control.Created || got["Subscription mobile-orders"] != control.Deleted {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestDryRunSaysWhatWouldHappen(t *testing.T) {
+	h := newHouse(t)
+	h.mustApply(manifestOf(keyward.KindPlan, "gold", `{"rate":[{"requests":10,"per":"60s"}]}`))
+	results, err := h.control.Apply(context.Background(), operator, control.ApplyRequest{
+		Tenant: "default", DryRun: true,
+		Objects: h.objects(manifestOf(keyward.KindPlan, "gold", `{"rate":[{"requests":20,"per":"1m"}]}`)),
+	})
+	if err != nil || len(results) != 1 || results[0].Action != control.Updated {
+		t.Fatalf("got %v, %v", results, err)
+	}
+	if len(results[0].Changes) != 1 || results[0].Changes[0].Path != "spec.rate[0].requests" {
+		t.Errorf("changes %v", results[0].Changes)
+	}
+	if got := h.mustApply(manifestOf(keyward.KindPlan, "gold", `{"rate":[{"requests":10,"per":"1m"}]}`)); got["Plan gold"] != control.Unchanged {
+		t.Errorf("the dry run changed something: %v", got)
+	}
+}
+
+func TestTheDefaultVersionMovesInOneApply(t *testing.T) {
+	h := newHouse(t)
+	api := func(version, isDefault string) string {
+		return manifestOf(keyward.KindAPI, "orders-"+version, `{"context":"/orders","version":"`+version+`","default":`+isDefault+
+			`,"upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":"all","operations":[{"method":"GET","path":"/a"}]}`)
+	}
+	h.mustApply(api("v1", "true"), api("v2", "false"))
+	h.refused(operator, control.ApplyRequest{Objects: h.objects(api("v2", "true"))}, keyward.CodeConflict)
+	if got := h.mustApply(api("v2", "true"), api("v1", "false")); got["API orders-v2"] != control.Updated {
+		t.Errorf("got %v", got)
+	}
+}

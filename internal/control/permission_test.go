@@ -1,0 +1,199 @@
+package control_test
+
+import (
+	"context"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
+)
+
+func TestRolesWriteWhatIsTheirs(t *testing.T) {
+	dev, pub, aud := as("alice", keyward.RoleDeveloper), as("pat", keyward.RolePublisher), as("ann", keyward.RoleAuditor)
+	blocked := manifestOf(keyward.KindSubscription, "mobile-orders", `{"application":"mobile","api":"orders-v1","plan":"gold","state":"blocked"}`)
+	active := manifestOf(keyward.KindSubscription, "mobile-orders", `{"application":"mobile","api":"orders-v1","plan":"gold"}`)
+	tests := []struct {
+		name  string
+		p     keyward.Principal
+		text  string
+		allow bool
+		first string
+	}{
+		{"developer, own application", dev, manifestOf(keyward.KindApplication, "mobile", `{"owner":"alice","displayName":"M"}`), true, ""},
+		{"developer, new own application", dev, manifestOf(keyward.KindApplication, "new", `{"owners":["alice","bob"]}`), true, ""},
+		{"developer, for somebody else", dev, manifestOf(keyward.KindApplication, "new", `{"owner":"bob"}`), false, ""},
+		{"developer, taking over", dev, manifestOf(keyward.KindApplication, "other", `{"owner":"alice"}`), false, manifestOf(keyward.KindApplication, "other", `{"owner":"bob"}`)},
+		{"developer, own subscription", dev, manifestOf(keyward.KindSubscription, "mobile-2", `{"application":"mobile","api":"two"}`), true,
+			manifestOf(keyward.KindAPI, "two", `{"context":"/two","version":"v1","upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":"all","operations":[{"method":"GET","path":"/a"}]}`)},
+		{"developer, another's subscription", dev, manifestOf(keyward.KindSubscription, "s", `{"application":"other","api":"orders-v1","plan":"gold"}`), false, manifestOf(keyward.KindApplication, "other", `{"owner":"bob"}`)},
+		{"developer, lifting a block", dev, active, false, blocked},
+		{"developer, client manifest", dev, manifestOf(keyward.KindOAuthClient, "c", `{"application":"mobile","keyManager":"resident","clientId":"x"}`), false, ""},
+		{"developer, plan", dev, manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
+		{"publisher, plan", pub, manifestOf(keyward.KindPlan, "p", `{}`), true, ""},
+		{"publisher, API", pub, manifestOf(keyward.KindAPI, "orders-v1", ordersSpec), true, ""},
+		{"publisher, state", pub, blocked, true, ""},
+		{"publisher, more than state", pub, manifestOf(keyward.KindSubscription, "mobile-orders", `{"application":"mobile","api":"orders-v1","plan":"p2","state":"blocked"}`), false, ""},
+		{"publisher, key manager", pub, manifestOf(keyward.KindKeyManager, "corp", corpSpec), false, ""},
+		{"publisher, application", pub, manifestOf(keyward.KindApplication, "mobile", `{}`), false, ""},
+		{"publisher, user", pub, manifestOf(keyward.KindUser, "pat", `{"roles":["admin"]}`), false, ""},
+		{"auditor, plan", aud, manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
+		{"nobody in particular", as("eve"), manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			h.mustApply(usual()...)
+			if test.first != "" {
+				h.mustApply(test.first)
+			}
+			r := control.ApplyRequest{Objects: h.objects(test.text)}
+			if !test.allow {
+				_, err := h.apply(test.p, r)
+				if code := keyward.CodeOf(err); code != keyward.CodeForbidden && code != keyward.CodeInvalidInput {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if _, err := h.apply(test.p, r); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestRolesReadWhatIsTheirs(t *testing.T) {
+	ctx := context.Background()
+	h := newHouse(t)
+	h.mustApply(append(usual(), manifestOf(keyward.KindApplication, "other", `{"owner":"bob"}`),
+		manifestOf(keyward.KindSubscription, "other-orders", `{"application":"other","api":"orders-v1","plan":"gold"}`))...)
+	get := func(p keyward.Principal, kind keyward.Kind, name string) (*keyward.Object, keyward.Code) {
+		o, err := h.control.Get(ctx, p, keyward.Ref{Kind: kind, Tenant: "default", Name: name})
+		return o, keyward.CodeOf(err)
+	}
+	dev, pub, aud := as("alice", keyward.RoleDeveloper), as("pat", keyward.RolePublisher), as("ann", keyward.RoleAuditor)
+	for _, p := range []keyward.Principal{dev, pub} {
+		o, code := get(p, keyward.KindKeyManager, "corp")
+		if code != "" {
+			t.Fatalf("%s: %s", p.User, code)
+		}
+		if s, ok := o.Spec.(*keyward.KeyManagerSpec); !ok || s.Connection != nil || s.Introspection != nil {
+			t.Errorf("%s sees how a key manager is managed", p.User)
+		}
+	}
+	if o, code := get(aud, keyward.KindKeyManager, "corp"); code != "" || o.Spec.(*keyward.KeyManagerSpec).Introspection == nil {
+		t.Errorf("the auditor sees less than all: %s", code)
+	}
+	if _, code := get(dev, keyward.KindApplication, "other"); code != keyward.CodeForbidden {
+		t.Errorf("a developer reads another's application: %q", code)
+	}
+	if o, code := get(pub, keyward.KindApplication, "other"); code != "" || o.Spec.(*keyward.ApplicationSpec).Owner != "" {
+		t.Errorf("a publisher reads an application's owner: %q", code)
+	}
+	if _, code := get(dev, keyward.KindUser, "alice"); code != "" {
+		t.Errorf("a user cannot read itself: %s", code)
+	}
+	if _, code := get(dev, keyward.KindUser, "admin"); code != keyward.CodeForbidden {
+		t.Errorf("a developer reads another user: %q", code)
+	}
+	if _, code := get(keyward.Principal{User: "x", Tenant: "acme", Roles: []keyward.Role{keyward.RoleAdmin}}, keyward.KindAPI, "orders-v1"); code != keyward.CodeForbidden {
+		t.Errorf("another tenant's administrator reads: %q", code)
+	}
+	subs, _, err := h.control.List(ctx, dev, keyward.KindSubscription, "default", control.Page{})
+	if err != nil || len(subs) != 1 || subs[0].Name != "mobile-orders" {
+		t.Errorf("a developer lists %v, %v", subs, err)
+	}
+	all, next, err := h.control.List(ctx, aud, keyward.KindSubscription, "default", control.Page{Limit: 1})
+	if err != nil || len(all) != 1 || next == "" {
+		t.Errorf("a page of one: %v %q %v", all, next, err)
+	}
+	if err := h.control.Delete(ctx, dev, keyward.Ref{Kind: keyward.KindSubscription, Tenant: "default", Name: "other-orders"}, ""); keyward.CodeOf(err) != keyward.CodeForbidden {
+		t.Errorf("a developer deletes another's subscription: %v", err)
+	}
+	if err := h.control.Delete(ctx, dev, keyward.Ref{Kind: keyward.KindSubscription, Tenant: "default", Name: "mobile-orders"}, ""); err != nil {
+		t.Errorf("a developer deletes their own subscription: %v", err)
+	}
+}
+
+func TestAPITokens(t *testing.T) {
+	ctx := context.Background()
+	h := newHouse(t)
+	h.mustApply(usual()...)
+	p, err := h.control.Authenticate(ctx, adminToken)
+	if err != nil || !p.IsOperator() {
+		t.Fatalf("the first administrator's token: %+v, %v", p, err)
+	}
+	token, value, err := h.control.CreateToken(ctx, p, "default", "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice, err := h.control.Authenticate(ctx, value)
+	if err != nil || alice.User != "alice" || !alice.Has(keyward.RoleDeveloper) {
+		t.Fatalf("got %+v, %v", alice, err)
+	}
+	h.mustApply(manifestOf(keyward.KindUser, "alice", `{"roles":["auditor"]}`))
+	if alice, err = h.control.Authenticate(ctx, value); err != nil || alice.Has(keyward.RoleDeveloper) {
+		t.Errorf("roles are not read fresh: %+v, %v", alice, err)
+	}
+	if _, _, err := h.control.CreateToken(ctx, alice, "default", "admin"); keyward.CodeOf(err) != keyward.CodeForbidden {
+		t.Errorf("a user makes a token of an administrator: %v", err)
+	}
+	if err := h.control.RevokeToken(ctx, p, "default", token.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.control.Authenticate(ctx, value); keyward.CodeOf(err) != keyward.CodeUnauthenticated {
+		t.Errorf("a revoked token: %v", err)
+	}
+	const other = "another-admin-token-of-32-characters"
+	for _, round := range [][2]string{{other, adminToken}, {adminToken, other}, {adminToken, other}} {
+		if err := h.control.Bootstrap(ctx, round[0]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.control.Authenticate(ctx, round[0]); err != nil {
+			t.Errorf("the token in force is refused: %v", err)
+		}
+		if _, err := h.control.Authenticate(ctx, round[1]); keyward.CodeOf(err) != keyward.CodeUnauthenticated {
+			t.Errorf("the former token: %v", err)
+		}
+	}
+	// A user who comes back under the same name does not get their former tokens back.
+	_, value, err = h.control.CreateToken(ctx, p, "default", "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := keyward.Ref{Kind: keyward.KindUser, Tenant: "default", Name: "alice"}
+	if err := h.control.Delete(ctx, p, ref, ""); err != nil {
+		t.Fatal(err)
+	}
+	h.mustApply(manifestOf(keyward.KindUser, "alice", `{"roles":["admin"]}`))
+	if _, err := h.control.Authenticate(ctx, value); keyward.CodeOf(err) != keyward.CodeUnauthenticated {
+		t.Errorf("a deleted user's token opens a new user's door: %v", err)
+	}
+}
+
+func TestGateways(t *testing.T) {
+	ctx := context.Background()
+	h := newHouse(t)
+	g, value, err := h.control.CreateGateway(ctx, operator, "edge", "")
+	if err != nil || len(value) < 80 || g.Group != "default" {
+		t.Fatalf("got %+v, %v", g, err)
+	}
+	if _, _, err := h.control.CreateGateway(ctx, operator, "edge-2", "eu"); keyward.CodeOf(err) != keyward.CodeNotSupported {
+		t.Errorf("another group: %v", err)
+	}
+	acme := keyward.Principal{User: "x", Tenant: "acme", Roles: []keyward.Role{keyward.RoleAdmin}}
+	if _, _, err := h.control.CreateGateway(ctx, acme, "mine", ""); keyward.CodeOf(err) != keyward.CodeForbidden {
+		t.Errorf("another tenant's administrator makes a gateway: %v", err)
+	}
+	if err := h.control.RevokeGateway(ctx, operator, "edge"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := h.control.Gateways(ctx, operator)
+	if err != nil || len(all) != 1 || all[0].RevokedAt == nil {
+		t.Errorf("got %+v, %v", all, err)
+	}
+	entries, err := h.control.Audit(ctx, operator, "default", control.AuditFilter{})
+	if err != nil || len(entries) == 0 {
+		t.Errorf("audit: %v, %v", entries, err)
+	}
+}

@@ -1,0 +1,109 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/control"
+)
+
+// ApplyBody asks for the control plane to match manifests.
+type ApplyBody struct {
+	Objects []json.RawMessage `json:"objects" doc:"Manifests; one that names no tenant belongs to the address's"`
+	Set     string            `json:"set,omitempty" doc:"The set that the objects belong to"`
+	Prune   bool              `json:"prune,omitempty" doc:"Delete objects of the set that no manifest names"`
+	DryRun  bool              `json:"dryRun,omitempty" doc:"Say what would happen and change nothing"`
+}
+
+// ApplyAnswer tells what happened to each object.
+type ApplyAnswer struct {
+	Results []control.Result `json:"results"`
+}
+
+// ExportAnswer holds manifests that apply takes back unchanged.
+type ExportAnswer struct {
+	Objects []keyward.Manifest `json:"objects"`
+}
+
+type exportInput struct {
+	TenantQuery
+	Set string `query:"set" doc:"Only objects of this manifest set"`
+}
+
+type auditInput struct {
+	TenantQuery
+	PageQuery
+	Actor string `query:"actor" doc:"Only what this user did"`
+	Kind  string `query:"kind" doc:"Only about objects of this kind"`
+	Name  string `query:"name" doc:"Only about objects of this name"`
+}
+
+func (s *Server) applyRoutes() {
+	route(s, huma.Operation{
+		OperationID: "apply", Method: http.MethodPost, Path: "/api/v1/apply", Tags: []string{"manifests"},
+		Summary: "Make the control plane match manifests, all or nothing", MaxBodyBytes: maxApplyBody,
+	}, func(ctx context.Context, p keyward.Principal, in *createInput) (*answerOf[ApplyAnswer], error) {
+		body, err := decode[ApplyBody](in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		results, err := s.deps.Control.Apply(ctx, p, control.ApplyRequest{
+			Tenant: in.tenant(), Objects: body.Objects, Set: body.Set, Prune: body.Prune, DryRun: body.DryRun,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return &answerOf[ApplyAnswer]{Body: ApplyAnswer{Results: results}}, nil
+	})
+	s.describeBody(http.MethodPost, "/api/v1/apply", s.schemaOf(reflect.TypeFor[ApplyBody]()))
+	route(s, huma.Operation{
+		OperationID: "export", Method: http.MethodGet, Path: "/api/v1/export", Tags: []string{"manifests"},
+		Summary: "Everything but generated clients, as manifests that apply takes back unchanged",
+	}, func(ctx context.Context, p keyward.Principal, in *exportInput) (*answerOf[ExportAnswer], error) {
+		objects, err := s.deps.Control.Export(ctx, p, in.tenant(), in.Set)
+		if err != nil {
+			return nil, err
+		}
+		return &answerOf[ExportAnswer]{Body: ExportAnswer{Objects: objects}}, nil
+	})
+	route(s, huma.Operation{
+		OperationID: "list-key-manager-types", Method: http.MethodGet, Path: "/api/v1/key-manager-types",
+		Tags: []string{keyward.KindKeyManager.Plural()}, Summary: "The types of key managers with the fields of admins and of developers",
+	}, func(context.Context, keyward.Principal, *TenantQuery) (*answerOf[Listing[connector.Type]], error) {
+		return listed(connector.Types()), nil
+	})
+	s.auditRoute()
+}
+
+func (s *Server) auditRoute() {
+	route(s, huma.Operation{
+		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/v1/audit", Tags: []string{"audit"},
+		Summary: "Who did what in the tenant, newest first",
+	}, func(ctx context.Context, p keyward.Principal, in *auditInput) (*answerOf[Listing[keyward.AuditEntry]], error) {
+		limit, err := in.limit()
+		if err != nil {
+			return nil, err
+		}
+		before, err := entryCursor(in.Cursor)
+		if err != nil {
+			return nil, err
+		}
+		entries, err := s.deps.Control.Audit(ctx, p, in.tenant(), control.AuditFilter{
+			Actor: in.Actor, Kind: in.Kind, Name: in.Name, Before: before, Limit: limit,
+		})
+		if err != nil {
+			return nil, err
+		}
+		out := listed(entries)
+		if len(entries) == limit {
+			out.Body.Next = entryNext(entries[len(entries)-1])
+		}
+		return out, nil
+	})
+}

@@ -1,0 +1,142 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
+)
+
+// Explainer decides about a request with the gateway's own code, and tells each step.
+type Explainer interface {
+	// Explain never counts a call against a plan. An error means that no decision could be made at all.
+	Explain(ctx context.Context, q Question) (*Explanation, error)
+}
+
+// Question is a request to a gateway, as it would arrive.
+type Question struct {
+	Method        string
+	Target        string // the raw request target, tenant prefix included
+	Authorization []string
+}
+
+// Explanation is a decision with its steps in order.
+type Explanation struct {
+	Status      int          `json:"status" doc:"What the caller gets"`
+	Code        keyward.Code `json:"code" doc:"Empty when the call passes"`
+	Detail      string       `json:"detail,omitempty"`
+	Decision    string       `json:"decision,omitempty"`
+	Tenant      string       `json:"tenant,omitempty"`
+	API         string       `json:"api,omitempty"`
+	KeyManager  string       `json:"keyManager,omitempty"`
+	Application string       `json:"application,omitempty"`
+	Fingerprint string       `json:"fingerprint,omitempty" doc:"All that is shown of the token"`
+	Steps       []Step       `json:"steps"`
+}
+
+// Step is one step of a decision.
+type Step struct {
+	Step     string `json:"step"`
+	Result   string `json:"result" doc:"pass, fail or not reached"`
+	Expected string `json:"expected"`
+	Seen     string `json:"seen"`
+	Fix      string `json:"fix" doc:"What to change, for a failed step"`
+}
+
+// ExplainBody asks for an explanation.
+type ExplainBody struct {
+	Method   string `json:"method,omitempty" doc:"Default GET"`
+	Path     string `json:"path" doc:"As in /orders/v1/items, with the query if any"`
+	Token    string `json:"token,omitempty" doc:"The access token; none without it"`
+	Decision string `json:"decision,omitempty" doc:"A past decision; not in this build yet"`
+}
+
+func (s *Server) explainRoutes() {
+	route(s, huma.Operation{
+		OperationID: "explain", Method: http.MethodPost, Path: "/api/v1/explain", Tags: []string{"explain"},
+		Summary: "The gateway's decision about a request, step by step",
+	}, func(ctx context.Context, p keyward.Principal, in *createInput) (*answerOf[Explanation], error) {
+		body, err := decode[ExplainBody](in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		q, err := body.question(in.tenant())
+		if err != nil {
+			return nil, err
+		}
+		tenant := tenantOf(q.Target)
+		all := control.May(p, control.RightExplain, tenant)
+		if !all && (p.Tenant != tenant || !p.Has(keyward.RoleDeveloper)) {
+			return nil, control.Require(p, control.RightExplain, tenant)
+		}
+		e, err := s.deps.Explainer.Explain(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		if !all && body.Token != "" {
+			if err := s.concerns(ctx, p, tenant, e.Application); err != nil {
+				return nil, err
+			}
+		}
+		if e.Steps == nil {
+			e.Steps = []Step{}
+		}
+		return &answerOf[Explanation]{Body: *e}, nil
+	})
+	s.describeBody(http.MethodPost, "/api/v1/explain", s.schemaOf(reflect.TypeFor[ExplainBody]()))
+}
+
+// concerns refuses developers what is not about an application of their own.
+func (s *Server) concerns(ctx context.Context, p keyward.Principal, tenant, application string) error {
+	owns, err := s.deps.Control.OwnsApplication(ctx, p, tenant, application)
+	if err != nil {
+		return err
+	}
+	if !owns {
+		return keyward.Errorf(keyward.CodeForbidden, "developers explain only what concerns their own applications, "+
+			"and this token is not known to be of one")
+	}
+	return nil
+}
+
+func (b ExplainBody) question(tenant string) (Question, error) {
+	var faults []keyward.FieldError
+	if b.Decision != "" {
+		faults = append(faults, keyward.FieldError{
+			Path: "decision", Code: keyward.CodeNotSupported, Message: "this build does not explain past decisions yet",
+		})
+	} else if !strings.HasPrefix(b.Path, "/") {
+		faults = append(faults, keyward.FieldError{
+			Path: "path", Code: keyward.CodeInvalidInput, Message: "must start with /, as in /orders/v1/items",
+		})
+	}
+	if err := keyward.Invalid(faults); err != nil {
+		return Question{}, err
+	}
+	q := Question{Method: b.Method, Target: b.Path}
+	if q.Method == "" {
+		q.Method = http.MethodGet
+	}
+	if tenant != keyward.DefaultTenant && !strings.HasPrefix(q.Target, "/t/") {
+		q.Target = "/t/" + tenant + q.Target
+	}
+	if b.Token != "" {
+		q.Authorization = []string{"Bearer " + b.Token}
+	}
+	return q, nil
+}
+
+// tenantOf reads the tenant from the address as gateways do.
+func tenantOf(target string) string {
+	rest, ok := strings.CutPrefix(target, "/t/")
+	if !ok {
+		return keyward.DefaultTenant
+	}
+	tenant, _, _ := strings.Cut(rest, "/")
+	return tenant
+}

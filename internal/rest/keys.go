@@ -1,0 +1,163 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys"
+)
+
+// PlaceBody names the place of a client: key manager and environment, beside the application in the address.
+type PlaceBody struct {
+	KeyManager  string              `json:"keyManager"`
+	Environment keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
+}
+
+// GenerateBody asks for a client to be created in the key manager.
+type GenerateBody struct {
+	KeyManager  string              `json:"keyManager"`
+	Environment keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
+	Grants      []string            `json:"grants,omitempty" doc:"Default client_credentials"`
+	Callbacks   []string            `json:"callbacks,omitempty" doc:"Redirect URIs, for grants that redirect"`
+	Scopes      []string            `json:"scopes,omitempty"`
+	Fields      map[string]any      `json:"fields,omitempty" doc:"The type's developer fields"`
+}
+
+// MapBody says which existing client belongs to the application.
+type MapBody struct {
+	KeyManager   string              `json:"keyManager"`
+	Environment  keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
+	ClientID     string              `json:"clientId"`
+	ClientSecret string              `json:"clientSecret,omitempty" doc:"Proves the client once and is not kept"`
+}
+
+type keysInput struct {
+	TenantQuery
+	BodyInput
+	Name string `path:"name" doc:"The application"`
+}
+
+type keysListInput struct {
+	TenantQuery
+	Name        string `path:"name" doc:"The application"`
+	KeyManager  string `query:"keyManager" doc:"Only in this key manager"`
+	Environment string `query:"environment" doc:"Only in this environment"`
+}
+
+func (in *keysInput) place(keyManager string, env keyward.Environment) keys.Place {
+	return keys.Place{Tenant: in.tenant(), Application: in.Name, KeyManager: keyManager, Environment: env}
+}
+
+const keysPath = "/api/v1/applications/{name}/keys"
+
+func (s *Server) keysRoutes() {
+	k := s.deps.Keys
+	route(s, huma.Operation{
+		OperationID: "list-keys", Method: http.MethodGet, Path: keysPath, Tags: []string{"keys"},
+		Summary: "The application's clients in every key manager, without secrets",
+	}, func(ctx context.Context, p keyward.Principal, in *keysListInput) (*answerOf[Listing[keys.Listed]], error) {
+		all, err := k.List(ctx, p, in.tenant(), in.Name)
+		if err != nil {
+			return nil, err
+		}
+		chosen := []keys.Listed{}
+		for _, c := range all {
+			if (in.KeyManager == "" || c.KeyManager == in.KeyManager) &&
+				(in.Environment == "" || string(c.Environment) == in.Environment) {
+				chosen = append(chosen, c)
+			}
+		}
+		return listed(chosen), nil
+	})
+	keysRoute(s, verb{"generate-keys", "", "Create a client in the key manager; its secret is shown this once", http.StatusCreated},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b GenerateBody) (*keys.Result, error) {
+			return k.Generate(ctx, p, in.place(b.KeyManager, b.Environment),
+				keys.Ask{Grants: b.Grants, Callbacks: b.Callbacks, Scopes: b.Scopes, Fields: b.Fields})
+		})
+	keysRoute(s, verb{"map-keys", "/map", "Say that a client which exists in the key manager is the application's", http.StatusCreated},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b MapBody) (*keys.Result, error) {
+			return k.Map(ctx, p, in.place(b.KeyManager, b.Environment), b.ClientID, b.ClientSecret)
+		})
+	keysRoute(s, verb{"rotate-keys", "/rotate", "Replace a generated client's secret; its id stays", http.StatusOK},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
+			return k.Rotate(ctx, p, in.place(b.KeyManager, b.Environment))
+		})
+	keysRoute(s, verb{"reveal-keys", "/reveal", "Fetch a secret once more whose answer was lost, within 10 minutes", http.StatusOK},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
+			return k.Reveal(ctx, p, in.place(b.KeyManager, b.Environment))
+		})
+	quietRoute(s, verb{"delete-keys", "/delete", "Delete a generated client, or unmap a mapped one", http.StatusNoContent},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) error {
+			return k.Delete(ctx, p, in.place(b.KeyManager, b.Environment))
+		})
+	quietRoute(s, verb{"dismiss-keys", "/dismiss", "Forget registrations that failed with their outcome unknown", http.StatusNoContent},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) error {
+			return k.Dismiss(ctx, p, in.place(b.KeyManager, b.Environment))
+		})
+}
+
+// verb is one thing to do with keys.
+type verb struct {
+	id, path, summary string
+	status            int
+}
+
+func (v verb) operation() huma.Operation {
+	return huma.Operation{
+		OperationID: v.id, Method: http.MethodPost, Path: keysPath + v.path, Tags: []string{"keys"},
+		Summary: v.summary, DefaultStatus: v.status,
+	}
+}
+
+func keysRoute[B any](s *Server, v verb, h func(context.Context, keyward.Principal, *keysInput, B) (*keys.Result, error)) {
+	route(s, v.operation(), func(ctx context.Context, p keyward.Principal, in *keysInput) (*answerOf[keys.Result], error) {
+		body, err := decode[B](in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		result, err := h(ctx, p, in, body)
+		if err != nil {
+			return nil, err
+		}
+		return &answerOf[keys.Result]{Body: *result}, nil
+	})
+	s.describeBody(http.MethodPost, keysPath+v.path, s.schemaOf(reflect.TypeFor[B]()))
+}
+
+func quietRoute[B any](s *Server, v verb, h func(context.Context, keyward.Principal, *keysInput, B) error) {
+	route(s, v.operation(), func(ctx context.Context, p keyward.Principal, in *keysInput) (*nothing, error) {
+		body, err := decode[B](in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		return &nothing{}, h(ctx, p, in, body)
+	})
+	s.describeBody(http.MethodPost, keysPath+v.path, s.schemaOf(reflect.TypeFor[B]()))
+}
+
+// laterRoutes answer for commands of the contract that this build does not carry out yet. They are in no document.
+func (s *Server) laterRoutes() {
+	for path, name := range map[string]string{
+		"/api/v1/key-managers/{name}/hold":    "hold",
+		"/api/v1/key-managers/{name}/unhold":  "unhold",
+		"/api/v1/applications/{name}/hold":    "hold",
+		"/api/v1/applications/{name}/unhold":  "unhold",
+		"/api/v1/subscriptions/{name}/hold":   "hold",
+		"/api/v1/subscriptions/{name}/unhold": "unhold",
+		"/api/v1/oauth-clients/{name}/hold":   "hold",
+		"/api/v1/oauth-clients/{name}/unhold": "unhold",
+		keysPath + "/token":                   "keys token",
+		keysPath + "/revoke":                  "keys revoke",
+		"/api/v1/key-managers/{name}/check":   "keymanager check",
+		"/api/v1/key-manager-check":           "keymanager check",
+	} {
+		route(s, huma.Operation{Method: http.MethodPost, Path: path, Hidden: true},
+			func(context.Context, keyward.Principal, *struct{}) (*nothing, error) {
+				return nil, keyward.Errorf(keyward.CodeNotSupported, "this build does not carry out %s yet", name)
+			})
+	}
+}

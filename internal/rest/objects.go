@@ -1,0 +1,167 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
+)
+
+type listInput struct {
+	TenantQuery
+	PageQuery
+	Set    string `query:"set" doc:"Only objects of this manifest set"`
+	Search string `query:"search" doc:"Only objects with this text in what people look for"`
+}
+
+type nameInput struct {
+	TenantQuery
+	Name string `path:"name"`
+}
+
+type createInput struct {
+	TenantQuery
+	BodyInput
+}
+
+type putInput struct {
+	TenantQuery
+	BodyInput
+	Name        string `path:"name"`
+	IfMatch     string `header:"If-Match" doc:"ETag that the stored object must have"`
+	IfNoneMatch string `header:"If-None-Match" doc:"* to create only"`
+}
+
+type deleteInput struct {
+	TenantQuery
+	Name    string `path:"name"`
+	IfMatch string `header:"If-Match" doc:"ETag that the stored object must have"`
+}
+
+type objectOutput struct {
+	Status   int
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Body     any
+}
+
+type objectsOutput struct {
+	Body any
+}
+
+// objectRoutes registers create, read, list, replace and delete of every kind.
+func (s *Server) objectRoutes() {
+	for _, kind := range keyward.Kinds() {
+		s.readRoutes(kind)
+		s.writeRoutes(kind)
+	}
+}
+
+func (s *Server) readRoutes(kind keyward.Kind) {
+	plural := kind.Plural()
+	route(s, huma.Operation{
+		OperationID: "list-" + plural, Method: http.MethodGet, Path: "/api/v1/" + plural, Tags: []string{plural},
+		Summary:   "List objects of kind " + string(kind),
+		Responses: answers(http.StatusOK, ref(string(kind)+"Listing")),
+	}, func(ctx context.Context, p keyward.Principal, in *listInput) (*objectsOutput, error) {
+		limit, err := in.limit()
+		if err != nil {
+			return nil, err
+		}
+		objects, next, err := s.deps.Control.List(ctx, p, kind, in.tenant(), control.Page{
+			After: in.Cursor, Limit: limit, Set: in.Set, Search: in.Search,
+		})
+		if err != nil {
+			return nil, err
+		}
+		items := make([]keyward.Manifest, 0, len(objects))
+		for _, o := range objects {
+			m, err := o.Manifest()
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, m)
+		}
+		return &objectsOutput{Body: Listing[keyward.Manifest]{Items: items, Next: next}}, nil
+	})
+	route(s, huma.Operation{
+		OperationID: "get-" + strings.TrimSuffix(plural, "s"), Method: http.MethodGet, Path: "/api/v1/" + plural + "/{name}",
+		Tags: []string{plural}, Summary: "Read one object of kind " + string(kind),
+		Responses: answers(http.StatusOK, ref(string(kind))),
+	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*objectOutput, error) {
+		o, err := s.deps.Control.Get(ctx, p, keyward.Ref{Kind: kind, Tenant: in.tenant(), Name: in.Name})
+		if err != nil {
+			return nil, err
+		}
+		return shown(o, http.StatusOK)
+	})
+}
+
+// shown is an object on the wire.
+func shown(o *keyward.Object, status int) (*objectOutput, error) {
+	m, err := o.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	out := &objectOutput{Status: status, ETag: control.ETag(o), Body: m}
+	if status == http.StatusCreated {
+		out.Location = "/api/v1/" + o.Kind.Plural() + "/" + o.Name
+		if o.Tenant != keyward.DefaultTenant {
+			out.Location += "?tenant=" + url.QueryEscape(o.Tenant)
+		}
+	}
+	return out, nil
+}
+
+func (s *Server) writeRoutes(kind keyward.Kind) {
+	plural := kind.Plural()
+	one := strings.TrimSuffix(plural, "s")
+	collection, member := "/api/v1/"+plural, "/api/v1/"+plural+"/{name}"
+	route(s, huma.Operation{
+		OperationID: "create-" + one, Method: http.MethodPost, Path: collection, Tags: []string{plural},
+		Summary: "Create an object of kind " + string(kind), DefaultStatus: http.StatusCreated,
+		Responses: answers(http.StatusCreated, ref(string(kind))),
+	}, func(ctx context.Context, p keyward.Principal, in *createInput) (*objectOutput, error) {
+		o, _, err := s.deps.Control.Put(ctx, p, control.PutRequest{Kind: kind, Tenant: in.Tenant, Body: in.RawBody, Create: true})
+		if err != nil {
+			return nil, err
+		}
+		return shown(o, http.StatusCreated)
+	})
+	s.describeBody(http.MethodPost, collection, ref(string(kind)))
+	responses := answers(http.StatusOK, ref(string(kind)))
+	responses["201"] = answers(http.StatusCreated, ref(string(kind)))["201"]
+	route(s, huma.Operation{
+		OperationID: "put-" + one, Method: http.MethodPut, Path: member, Tags: []string{plural},
+		Summary:   "Create or replace an object of kind " + string(kind),
+		Responses: responses,
+	}, func(ctx context.Context, p keyward.Principal, in *putInput) (*objectOutput, error) {
+		o, created, err := s.deps.Control.Put(ctx, p, control.PutRequest{
+			Kind: kind, Tenant: in.Tenant, Name: in.Name, Body: in.RawBody, IfMatch: in.IfMatch, Create: in.IfNoneMatch == "*",
+		})
+		if err != nil {
+			return nil, err
+		}
+		if created {
+			return shown(o, http.StatusCreated)
+		}
+		return shown(o, http.StatusOK)
+	})
+	s.describeBody(http.MethodPut, member, ref(string(kind)))
+	route(s, huma.Operation{
+		OperationID: "delete-" + one, Method: http.MethodDelete, Path: member, Tags: []string{plural},
+		Summary: "Delete an object of kind " + string(kind) + " that nobody uses",
+	}, func(ctx context.Context, p keyward.Principal, in *deleteInput) (*nothing, error) {
+		err := s.deps.Control.Delete(ctx, p, keyward.Ref{Kind: kind, Tenant: in.tenant(), Name: in.Name}, in.IfMatch)
+		if errors.Is(err, control.ErrGenerated) {
+			err = s.deps.Keys.DeleteByName(ctx, p, in.tenant(), in.Name)
+		}
+		return &nothing{}, err
+	})
+}

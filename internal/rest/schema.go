@@ -1,0 +1,126 @@
+package rest
+
+import (
+	"encoding/json"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keyward.dev/keyward"
+)
+
+const schemaPrefix = "#/components/schemas/"
+
+// The schemas of types that read themselves.
+type (
+	secretSchema      struct{}
+	durationSchema    struct{}
+	keyManagersSchema struct{}
+	stringListSchema  struct{}
+	anySchema         struct{}
+)
+
+// Schema implements huma.SchemaProvider.
+func (secretSchema) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Description: "A secret: written as a string, read back as {stored: true}, which sent again keeps what is stored",
+		OneOf: []*huma.Schema{
+			{Type: "string"},
+			{Type: "object", Properties: map[string]*huma.Schema{"stored": {Type: "boolean", Enum: []any{true}}}, Required: []string{"stored"}},
+		},
+	}
+}
+
+// Schema implements huma.SchemaProvider.
+func (durationSchema) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: "string", Description: "A duration with its unit", Examples: []any{"30s", "5m", "24h"}}
+}
+
+// Schema implements huma.SchemaProvider.
+func (keyManagersSchema) Schema(r huma.Registry) *huma.Schema {
+	use := r.Schema(reflect.TypeFor[keyward.KeyManagerUse](), true, "")
+	return &huma.Schema{
+		Description: "The word all, or a list of key managers: names, or objects that ask more of their tokens",
+		OneOf: []*huma.Schema{
+			{Type: "string", Enum: []any{"all"}},
+			{Type: "array", Items: &huma.Schema{OneOf: []*huma.Schema{{Type: "string"}, use}}},
+		},
+	}
+}
+
+// Schema implements huma.SchemaProvider.
+func (stringListSchema) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{{Type: "string"}, {Type: "array", Items: &huma.Schema{Type: "string"}}}}
+}
+
+// Schema implements huma.SchemaProvider.
+func (anySchema) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
+
+// schemas gives the registry with our own types explained, a manifest schema per kind, and the problem document.
+func schemas() huma.Registry {
+	r := huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer)
+	for from, to := range map[reflect.Type]reflect.Type{
+		reflect.TypeFor[keyward.Secret]():        reflect.TypeFor[secretSchema](),
+		reflect.TypeFor[keyward.Duration]():      reflect.TypeFor[durationSchema](),
+		reflect.TypeFor[keyward.KeyManagerSet](): reflect.TypeFor[keyManagersSchema](),
+		reflect.TypeFor[keyward.StringList]():    reflect.TypeFor[stringListSchema](),
+		reflect.TypeFor[json.RawMessage]():       reflect.TypeFor[anySchema](),
+	} {
+		r.RegisterTypeAlias(from, to)
+	}
+	r.Schema(reflect.TypeFor[Problem](), true, "")
+	for _, kind := range keyward.Kinds() {
+		spec, _ := kind.NewSpec()
+		r.Map()[string(kind)] = manifestSchema(kind, r.Schema(reflect.TypeOf(spec), true, ""), statusSchema(r, kind))
+		r.Map()[string(kind)+"Listing"] = listingSchema(ref(string(kind)))
+	}
+	return r
+}
+
+func ref(name string) *huma.Schema { return &huma.Schema{Ref: schemaPrefix + name} }
+
+func manifestSchema(kind keyward.Kind, spec, status *huma.Schema) *huma.Schema {
+	text := func(description string) *huma.Schema { return &huma.Schema{Type: "string", Description: description} }
+	return &huma.Schema{
+		Type: "object",
+		Properties: map[string]*huma.Schema{
+			"apiVersion": {Type: "string", Enum: []any{keyward.APIVersion}},
+			"kind":       {Type: "string", Enum: []any{string(kind)}},
+			"metadata": {Type: "object", AdditionalProperties: false, Properties: map[string]*huma.Schema{
+				"name": text("A DNS label, unique in its tenant"), "tenant": text("Left out for the default tenant"),
+			}},
+			"spec":   spec,
+			"status": status,
+		},
+		Required:             []string{"spec"},
+		AdditionalProperties: false,
+	}
+}
+
+// statusSchema describes the read-only part of a kind.
+func statusSchema(r huma.Registry, kind keyward.Kind) *huma.Schema {
+	switch kind {
+	case keyward.KindKeyManager:
+		return r.Schema(reflect.TypeFor[keyward.KeyManagerStatus](), true, "")
+	case keyward.KindOAuthClient:
+		return r.Schema(reflect.TypeFor[keyward.OAuthClientStatus](), true, "")
+	default:
+		return &huma.Schema{Type: "object", ReadOnly: true}
+	}
+}
+
+func listingSchema(item *huma.Schema) *huma.Schema {
+	return &huma.Schema{
+		Type: "object",
+		Properties: map[string]*huma.Schema{
+			"items": {Type: "array", Items: item},
+			"next":  {Type: "string", Description: "Cursor of the next page; absent on the last one"},
+		},
+		Required: []string{"items"},
+	}
+}
+
+// schemaOf gives the schema of a Go type by reference.
+func (s *Server) schemaOf(t reflect.Type) *huma.Schema {
+	return s.api.OpenAPI().Components.Schemas.Schema(t, true, "")
+}

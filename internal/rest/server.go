@@ -1,0 +1,156 @@
+// Package rest owns the HTTP door of the management plane: addresses, authentication by API token, the OpenAPI
+// document and its page, and how use cases' answers and errors look on the wire. It does not own any rule about
+// objects or who may do what: those are control's and keys'.
+package rest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/keys"
+)
+
+// Limits of request bodies, in bytes. An apply carries many manifests at once, with OpenAPI documents in them.
+const (
+	maxBody      = 4 << 20
+	maxApplyBody = 32 << 20
+	bodyTimeout  = 30 * time.Second
+)
+
+// Deps are what the door opens to.
+type Deps struct {
+	Control   *control.Control
+	Keys      *keys.Keys
+	Explainer Explainer
+}
+
+// Options describe this process.
+type Options struct {
+	Version string       // of the program, for the OpenAPI document
+	Log     *slog.Logger // nil = silent
+}
+
+// Server is the REST API with its document.
+type Server struct {
+	deps Deps
+	log  *slog.Logger
+	mux  *http.ServeMux
+	api  huma.API
+}
+
+// New registers every route. It returns an error when the OpenAPI document cannot be written.
+func New(d Deps, o Options) (*Server, error) {
+	if d.Control == nil || d.Keys == nil || d.Explainer == nil {
+		return nil, errors.New("the REST API needs control, keys and an explainer")
+	}
+	s := &Server{deps: d, log: o.Log, mux: http.NewServeMux()}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.api = humago.New(s.mux, configuration(o.Version))
+	s.api.UseMiddleware(s.authenticate)
+	s.objectRoutes()
+	s.applyRoutes()
+	s.tokenRoutes()
+	s.gatewayRoutes()
+	s.keysRoutes()
+	s.explainRoutes()
+	s.laterRoutes()
+	if err := s.documentRoutes(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func configuration(version string) huma.Config {
+	json := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: huma.DefaultJSONFormat.Unmarshal}
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Keyward", Version: version,
+				Description: "The management plane. Bodies are manifests as JSON; errors are problem documents (RFC 9457) " +
+					"with a stable code.",
+			},
+			Components: &huma.Components{
+				Schemas: schemas(),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					apiToken: {Type: "http", Scheme: "bearer", Description: "An API token, as made by keyward token create."},
+				},
+			},
+		},
+		Formats:       map[string]huma.Format{"application/json": json, "json": json},
+		DefaultFormat: "application/json",
+		Transformers:  []huma.Transformer{plainProblem},
+	}
+}
+
+// apiToken names the security scheme of every operation.
+const apiToken = "apiToken"
+
+// Handler serves /api/v1, /openapi.json, /docs and, while there is no console, /.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			h.Set("Cache-Control", "no-store")
+		}
+		s.mux.ServeHTTP(w, r)
+	})
+}
+
+type principalKey struct{}
+
+// authenticate lets only valid API tokens through, before any body is read.
+func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
+	token, ok := bearer(ctx)
+	if !ok {
+		s.refuse(ctx, keyward.Errorf(keyward.CodeUnauthenticated, "send an API token: Authorization: Bearer …"))
+		return
+	}
+	p, err := s.deps.Control.Authenticate(ctx.Context(), token)
+	if err != nil {
+		s.refuse(ctx, err)
+		return
+	}
+	next(huma.WithValue(ctx, principalKey{}, p))
+}
+
+// bearer gives the token of the one Authorization field (RFC 6750, section 2.1).
+func bearer(ctx huma.Context) (string, bool) {
+	r, _ := humago.Unwrap(ctx)
+	fields := r.Header.Values("Authorization")
+	if len(fields) != 1 {
+		return "", false
+	}
+	scheme, token, ok := strings.Cut(fields[0], " ")
+	token = strings.TrimSpace(token)
+	return token, ok && strings.EqualFold(scheme, "Bearer") && token != ""
+}
+
+func principal(ctx context.Context) keyward.Principal {
+	p, _ := ctx.Value(principalKey{}).(keyward.Principal)
+	return p
+}
+
+// refuse answers before a handler is reached.
+func (s *Server) refuse(ctx huma.Context, err error) {
+	p := s.problem(ctx.Context(), err)
+	for name, values := range p.GetHeaders() {
+		ctx.SetHeader(name, values[0])
+	}
+	ctx.SetHeader("Content-Type", problemType)
+	ctx.SetStatus(p.Status)
+	_ = huma.DefaultJSONFormat.Marshal(ctx.BodyWriter(), p) // the client went away: nobody is left to tell
+}
