@@ -45,7 +45,7 @@ func (f *folder) close() { _ = f.lock.Close() }
 func (f *folder) sealKey(s *config.Settings) (seal.Key, error) {
 	text := s.SealKey.Reveal()
 	if text == "" {
-		made, err := f.secretFile("seal.key", func() (string, error) { return seal.NewKey().String(), nil })
+		made, err := f.secretFile("seal.key", func() (string, error) { return seal.NewKey().Reveal(), nil })
 		if err != nil {
 			return seal.Key{}, fmt.Errorf("the seal key: %w", err)
 		}

@@ -8,11 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"sync"
 	"time"
 
 	"keyward.dev/keyward/internal/config"
+	"keyward.dev/keyward/internal/stream"
 )
 
 // door is one bound listener with the server behind it. Binding comes first, so that a taken port is told before
@@ -25,23 +24,29 @@ type door struct {
 }
 
 // openDoor binds the address, with TLS when files are given.
-func openDoor(ctx context.Context, name, address string, files config.TLSFiles, log *slog.Logger) (*door, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+func (p *process) openDoor(ctx context.Context, name, address string, files config.TLSFiles) (*door, error) {
+	listen := p.o.Listen
+	if listen == nil {
+		listen = func(ctx context.Context, address string) (net.Listener, error) {
+			return (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		}
+	}
+	listener, err := listen(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("the %s listener: %w", name, err)
 	}
-	d := &door{name: name, listener: listener, tls: !files.IsZero(), log: log}
+	d := &door{name: name, listener: listener, tls: !files.IsZero(), log: p.log}
 	if !d.tls {
 		return d, nil
 	}
-	pair := &keyPair{files: files}
-	if _, err := pair.certificate(nil); err != nil {
+	certificate, err := stream.NewCertificate(files.Cert, files.Key)
+	if err != nil {
 		_ = listener.Close()
-		return nil, fmt.Errorf("the %s listener's certificate: %w", name, err)
+		return nil, fmt.Errorf("the %s listener: %w", name, err)
 	}
-	d.listener = tls.NewListener(listener, &tls.Config{
-		MinVersion: tls.VersionTLS12, GetCertificate: pair.certificate, NextProtos: []string{"h2", "http/1.1"},
-	})
+	c := certificate.Config()
+	c.NextProtos = []string{"h2", "http/1.1"}
+	d.listener = tls.NewListener(listener, c)
 	return d, nil
 }
 
@@ -88,42 +93,4 @@ func managementServer(h http.Handler) *http.Server {
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 	}
-}
-
-// keyPair reads a certificate and its key again when either file changes. A pair that cannot be read leaves the last
-// good one in place.
-type keyPair struct {
-	files config.TLSFiles
-
-	mu      sync.Mutex
-	loaded  *tls.Certificate
-	stamp   [2]time.Time
-	checked time.Time
-}
-
-func (p *keyPair) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.loaded != nil && time.Since(p.checked) < time.Second {
-		return p.loaded, nil
-	}
-	p.checked = time.Now()
-	var stamp [2]time.Time
-	for i, name := range []string{p.files.Cert, p.files.Key} {
-		if info, err := os.Stat(name); err == nil {
-			stamp[i] = info.ModTime()
-		}
-	}
-	if p.loaded != nil && stamp == p.stamp {
-		return p.loaded, nil
-	}
-	pair, err := tls.LoadX509KeyPair(p.files.Cert, p.files.Key)
-	if err != nil {
-		if p.loaded != nil {
-			return p.loaded, nil
-		}
-		return nil, fmt.Errorf("read the key pair: %w", err)
-	}
-	p.loaded, p.stamp = &pair, stamp
-	return p.loaded, nil
 }

@@ -1,0 +1,143 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/feed"
+	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/resident"
+	"keyward.dev/keyward/internal/rest"
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/stream"
+	"keyward.dev/keyward/internal/syncapi"
+)
+
+// controlPlane is what the rest of the process needs of a running control plane.
+type controlPlane struct {
+	store *store.Store
+	feed  *feed.Feed
+}
+
+// startControl opens the database and the hub, and serves the control listener.
+func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
+	s := p.settings
+	st, err := p.openStore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	controlDoor, err := p.openDoor(ctx, "control", s.ControlAddress, s.ControlTLS)
+	if err != nil {
+		return nil, err
+	}
+	p.at.Control = controlDoor.url()
+	publicURL := s.PublicURL
+	if publicURL == "" {
+		publicURL = p.at.Control
+	}
+	hub, err := p.openHub(st)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := feed.New(ctx, st, hub, feed.Options{Log: p.log, Registerer: p.metrics})
+	if err != nil {
+		return nil, err
+	}
+	authority, err := resident.New(st, resident.Options{PublicURL: publicURL, Log: p.log})
+	if err != nil {
+		return nil, err
+	}
+	client := outbound.NewClient(p.rules, outbound.Options{Timeout: 15 * time.Second})
+	useCases := control.New(st, client, authority, control.Options{Log: p.log})
+	clients, err := keys.New(st, connector.New(client, authority.Open), keys.Options{Log: p.log, Sole: s.Database.IsZero()})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.bootstrap(ctx, useCases); err != nil {
+		return nil, err
+	}
+	explainer, err := p.newExplainer(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	door, err := rest.New(rest.Deps{Control: useCases, Keys: clients, Explainer: explainer}, rest.Options{Version: p.o.Version, Log: p.log})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", door.Handler())
+	mux.Handle(stream.PathPrefix, syncapi.New(changes, p.log).Handler())
+	for _, pattern := range authority.Patterns() {
+		mux.Handle(pattern, authority.Handler())
+	}
+	for _, part := range []func(context.Context) error{changes.Run, authority.Run, clients.Run} {
+		p.run(ctx, part)
+	}
+	p.run(ctx, func(ctx context.Context) error { return controlDoor.serve(ctx, managementServer(mux)) })
+	p.checks = append(p.checks,
+		check{"database", func(ctx context.Context) (string, error) { return "", st.Ping(ctx) }},
+		check{"hub", func(context.Context) (string, error) { return hubNote(hub), nil }},
+	)
+	return &controlPlane{store: st, feed: changes}, nil
+}
+
+// hubNote tells of a hub that is away: the control plane works without it, gateways then ask by themselves.
+func hubNote(hub *stream.Hub) string {
+	if hub.Connected() {
+		return ""
+	}
+	return "the event hub is out of reach; gateways ask for changes"
+}
+
+func (p *process) openStore(ctx context.Context) (*store.Store, error) {
+	key, err := p.folder.sealKey(p.settings)
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(ctx, store.Options{
+		URL: p.settings.Database.Reveal(), DataDir: p.settings.Data, Key: key, Log: p.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.later(func() { _ = st.Close() })
+	return st, nil
+}
+
+func (p *process) openHub(st *store.Store) (*stream.Hub, error) {
+	s := p.settings
+	o := stream.HubOptions{
+		URL: s.NATS.Reveal(), GatewayURL: s.NATSGateway.Reveal(), Authenticate: feed.Login(st), Log: p.log,
+	}
+	if s.NATSListen {
+		o.Listen, o.Advertise = s.NATSAddress, s.NATSAdvertise
+		if !s.NATSTLS.IsZero() {
+			certificate, err := stream.NewCertificate(s.NATSTLS.Cert, s.NATSTLS.Key)
+			if err != nil {
+				return nil, fmt.Errorf("the event hub: %w", err)
+			}
+			o.TLS = certificate.Config()
+		}
+	}
+	hub, err := stream.OpenHub(o)
+	if err != nil {
+		return nil, err
+	}
+	p.later(hub.Close)
+	return hub, nil
+}
+
+// bootstrap makes the first administrator and tells where the token is.
+func (p *process) bootstrap(ctx context.Context, c *control.Control) error {
+	token, err := p.folder.adminToken(p.settings)
+	if err != nil {
+		return err
+	}
+	p.at.AdminToken = token.Reveal()
+	return c.Bootstrap(ctx, token.Reveal())
+}

@@ -1,0 +1,115 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"keyward.dev/keyward/internal/enforce"
+	"keyward.dev/keyward/internal/gateway"
+	"keyward.dev/keyward/internal/registry"
+	"keyward.dev/keyward/internal/stream"
+	"keyward.dev/keyward/internal/token"
+)
+
+// localGateway is the name of the gateway inside keyward serve.
+const localGateway = "local"
+
+// startGateway serves the gateway listener, fed by the control plane in this process or by the one that the settings
+// name.
+func (p *process) startGateway(ctx context.Context, d *door, c *controlPlane) error {
+	source, credential, err := p.source(ctx, c)
+	if err != nil {
+		return err
+	}
+	known, err := registry.New(source, registry.Options{
+		Token: credential, Dir: filepath.Join(p.settings.Data, "gateway"), MaxStale: p.settings.MaxStale,
+		Build: p.o.Version, Log: p.log, Registerer: p.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	keySets, introspector, err := p.newVerifiers(token.Options{Log: p.log, Registerer: p.metrics})
+	if err != nil {
+		return err
+	}
+	minter, err := token.NewMinter(known.SigningKey().Private)
+	if err != nil {
+		return err
+	}
+	issuer := p.settings.GatewayURL
+	if issuer == "" {
+		issuer = p.at.Gateway
+	}
+	engine, err := enforce.NewEngine(keySets, introspector, minter, enforce.Options{
+		Issuer: issuer, OpenSealed: known.OpenSealed, Registerer: p.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	proxy, err := gateway.New(
+		gateway.Deps{View: known.View, Serving: known.Serving, Watch: known.Watch, Engine: engine, Rules: p.rules},
+		gateway.Options{TrustedPeers: p.settings.TrustedPeers, Log: p.log, Registerer: p.metrics},
+	)
+	if err != nil {
+		return err
+	}
+	for _, part := range []func(context.Context) error{
+		known.Run, keySets.Run, proxy.Run,
+		func(ctx context.Context) error { return follow(ctx, known, engine) },
+	} {
+		p.run(ctx, part)
+	}
+	d.listener = proxy.Listener(d.listener)
+	p.run(ctx, func(ctx context.Context) error { return d.serve(ctx, proxy.NewServer()) })
+	p.checks = append(p.checks, check{"gateway", func(context.Context) (string, error) { return staleNote(known), known.Ready() }})
+	return nil
+}
+
+// source gives where the gateway's changes come from, and its credential.
+func (p *process) source(ctx context.Context, c *controlPlane) (registry.Source, stream.Token, error) {
+	if c == nil {
+		credential, err := stream.ParseToken(p.settings.GatewayToken.Reveal())
+		if err != nil {
+			return nil, stream.Token{}, fmt.Errorf("KEYWARD_GATEWAY_TOKEN: %w", err)
+		}
+		remote, err := registry.NewRemote(p.settings.ControlURL, credential, registry.RemoteOptions{CA: p.settings.ControlCA, Log: p.log})
+		return remote, credential, err
+	}
+	stored, err := p.folder.secretFile("gateway.token", func() (string, error) { return "none", nil })
+	if err != nil {
+		return nil, stream.Token{}, err
+	}
+	credential, err := c.feed.LocalToken(ctx, localGateway, stored)
+	if err != nil {
+		return nil, stream.Token{}, err
+	}
+	if err := p.folder.write("gateway.token", credential.Reveal()+"\n"); err != nil {
+		return nil, stream.Token{}, err
+	}
+	return c.feed.Local(credential), credential, nil
+}
+
+// follow tells the engine of every new view, so that keys are there before the first token that needs them.
+func follow(ctx context.Context, known *registry.Registry, engine *enforce.Engine) error {
+	wake, stop := known.Watch()
+	defer stop()
+	for {
+		engine.Follow(known.View())
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wake:
+		}
+	}
+}
+
+// staleNote says how old the gateway's knowledge is when the control plane is away.
+func staleNote(known *registry.Registry) string {
+	stale, age := known.Stale()
+	if !stale {
+		return ""
+	}
+	return fmt.Sprintf("stale: the control plane was last heard from %s ago", age.Round(time.Second))
+}
