@@ -35,28 +35,36 @@ const passed = "ok"
 
 // finish counts and logs. Nothing of the credential is in either.
 func (x *exchange) finish() {
-	id, tenant, api, keyManager, application, code := "", "", "", "", "", passed
-	fingerprint := ""
-	if d := x.decision; d != nil {
-		id, tenant, api, keyManager, application = d.ID, d.Tenant, d.API, d.KeyManager, d.Application
-		fingerprint = d.Fingerprint
+	var who logged
+	switch d, f := x.decision, x.refusal; {
+	case d != nil:
+		who = logged{d.ID, d.Tenant, d.API, d.KeyManager, d.Application, d.Fingerprint}
+	case f != nil:
+		who = logged{f.ID, f.Tenant, f.API, f.KeyManager, f.Application, f.Fingerprint}
+	default:
+		return // the key set, which nothing was decided about
 	}
-	if f := x.refusal; f != nil {
-		id, code = f.ID, string(f.Code)
-		if x.decision == nil {
-			tenant, api, keyManager, application = f.Tenant, f.API, f.KeyManager, f.Application
-			fingerprint = f.Fingerprint
-		}
+	code := passed
+	if x.refusal != nil {
+		code = string(x.refusal.Code)
 	}
 	g := x.gateway
-	g.metrics.decisions.WithLabelValues(tenant, keyManager, api, code).Inc()
+	took := g.now().Sub(x.start)
+	g.metrics.requests.WithLabelValues(who.tenant, who.api, who.keyManager, code).Inc()
+	g.metrics.latency.Observe(took.Seconds())
 	if !g.log.Enabled(x.r.Context(), slog.LevelDebug) {
 		return
 	}
 	path, _, _ := strings.Cut(x.r.RequestURI, "?") // a query may hold a token
-	g.log.Debug("request", "decision", id, "method", x.r.Method, "path", path, "status", x.status, "code", code,
-		"tenant", tenant, "api", api, "key_manager", keyManager, "application", application, "token", fingerprint,
-		"duration", g.now().Sub(x.start))
+	g.log.Debug("request", "decision", who.id, "method", x.r.Method, "path", path, "status", x.status, "code", code,
+		"tenant", who.tenant, "api", who.api, "key_manager", who.keyManager, "application", who.application,
+		"token", who.fingerprint(), "duration", took)
+}
+
+// logged is what counters and logs may tell of a request.
+type logged struct {
+	id, tenant, api, keyManager, application string
+	fingerprint                              func() string
 }
 
 // problem is the body of a refusal (RFC 9457).

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/enforce"
@@ -75,12 +76,22 @@ func New(deps Deps, o Options) (*Gateway, error) {
 // Handler serves everything below /: the APIs and /.well-known/jwks.json.
 func (g *Gateway) Handler() http.Handler { return http.HandlerFunc(g.serve) }
 
-// Run cuts what is under way when its key manager is gone, disabled or takes the token no more, and everything when
-// nothing may be served any longer. It ends with ctx and cuts all.
+// Run tells the engine of every new view and cuts what is under way when its key manager is gone, disabled or takes the
+// token no more, and everything when nothing may be served any longer. It ends with ctx and cuts all.
 func (g *Gateway) Run(ctx context.Context) error {
 	defer g.streams.cutAll()
 	wake, stop := g.deps.Watch()
 	defer stop()
+	g.deps.Engine.Follow(g.deps.View())
+	doubts := make(chan struct{}, 1)
+	workers, ctx := errgroup.WithContext(ctx)
+	workers.Go(func() error { return g.watch(ctx, wake, doubts) })
+	workers.Go(func() error { return g.settleDoubts(ctx, doubts) })
+	return workers.Wait()
+}
+
+// watch does what must not wait: the keys of new key managers, the end of those that are gone.
+func (g *Gateway) watch(ctx context.Context, wake <-chan struct{}, doubts chan<- struct{}) error {
 	tick := time.NewTicker(500 * time.Millisecond) // withdrawal and age make no new view
 	defer tick.Stop()
 	for {
@@ -88,7 +99,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-wake:
-			g.recheck(ctx)
+			view := g.deps.View()
+			g.deps.Engine.Follow(view)
+			g.dropGone(view)
+			select {
+			case doubts <- struct{}{}:
+			default:
+			}
 		case <-tick.C:
 			if g.deps.Serving() != nil {
 				g.streams.cutAll()
@@ -112,7 +129,6 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	x.request = enforce.Request{Method: r.Method, Target: r.RequestURI, Authorization: r.Header["Authorization"]}
 	x.view = g.deps.View()
 	decision, refusal := g.deps.Engine.Decide(r.Context(), x.view, x.request)
-	g.metrics.latency.Observe(g.now().Sub(x.start).Seconds())
 	if refusal != nil {
 		x.refuse(refusal)
 		return

@@ -4,30 +4,30 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // metrics of this room. Labels are names that administrators chose and codes; nothing that a caller can invent.
 type metrics struct {
-	decisions *prometheus.CounterVec
-	latency   prometheus.Histogram
-	streams   prometheus.Gauge
-	cut       prometheus.Counter
+	requests *prometheus.CounterVec
+	latency  prometheus.Histogram
+	streams  prometheus.Gauge
+	cut      prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
-		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keyward_decisions_total", Help: "Answers by tenant, key manager, API and code.",
-		}, []string{"tenant", "key_manager", "api", "code"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keyward_requests_total", Help: "Answered requests by tenant, API, key manager and code, those of backends included.",
+		}, []string{"tenant", "api", "key_manager", "code"}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "keyward_decision_seconds", Help: "Time that decisions took.",
-			Buckets: []float64{5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 0.025, 0.1, 0.5, 1, 3, 5},
+			Name: "keyward_request_seconds", Help: "Time from a request's header to the end of its answer, the backend's share included.",
+			Buckets: []float64{1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60},
 		}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "keyward_exchanges_open", Help: "Requests with a token that are under way, streams included.",
+			Name: "keyward_exchanges_open", Help: "Requests under way to backends, streams included.",
 		}),
 		cut: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "keyward_exchanges_cut_total", Help: "Requests under way that were cut because their token lost its ground.",
+			Name: "keyward_exchanges_cut_total", Help: "Requests under way that were cut because their decision lost its ground.",
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.decisions, m.latency, m.streams, m.cut)
+		reg.MustRegister(m.requests, m.latency, m.streams, m.cut)
 	}
 	return m
 }

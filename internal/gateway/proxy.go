@@ -51,8 +51,8 @@ func (p *bufferPool) Get() []byte {
 // Put implements httputil.BufferPool.
 func (p *bufferPool) Put(b []byte) { p.pool.Put(&b) }
 
-// errCut is the cause of the end of an exchange whose token lost its ground.
-var errCut = errors.New("the token of this exchange is believed no more")
+// errCut is the cause of the end of an exchange whose decision lost its ground.
+var errCut = errors.New("what this exchange was let pass for is in force no more")
 
 // pass carries the request to its backend and the answer back.
 func (x *exchange) pass() {
@@ -64,9 +64,7 @@ func (x *exchange) pass() {
 	}
 	ctx, cancel := context.WithCancelCause(x.r.Context())
 	defer cancel(nil)
-	if d.KeyManagerID != "" {
-		defer g.follow(x, func() { cancel(errCut) })()
-	}
+	defer g.follow(x, func() { cancel(errCut) })()
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },

@@ -12,7 +12,7 @@ import (
 	"keyward.dev/keyward/internal/registry"
 )
 
-// streams are the exchanges with a token that are under way.
+// streams are the exchanges that are under way.
 type streams struct {
 	mu   sync.Mutex
 	live map[*stream]struct{}
@@ -52,8 +52,8 @@ func (g *Gateway) follow(x *exchange, cut func()) (end func()) {
 	g.streams.live[s] = struct{}{}
 	g.streams.mu.Unlock()
 	g.metrics.streams.Inc()
-	if groundOf(g.deps.View(), x.decision) != s.ground { // it changed between decision and here
-		if !g.mayGoOn(x.r.Context(), g.deps.View(), s) {
+	if now := g.deps.View(); now != x.view && groundOf(now, x.decision) != groundOf(x.view, x.decision) {
+		if !g.mayGoOn(x.r.Context(), now, s) { // it changed between decision and here
 			g.drop(s)
 		}
 	}
@@ -75,6 +75,19 @@ func (s *streams) all() []*stream {
 	return list
 }
 
+// stands notes on what ground a stream was last found in order, so that it is not judged twice.
+func (s *streams) stands(one *stream, on ground) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one.ground = on
+}
+
+func (s *streams) groundOf(one *stream) ground {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return one.ground
+}
+
 func (s *streams) cutAll() {
 	for _, one := range s.all() {
 		one.cut()
@@ -88,31 +101,51 @@ func (g *Gateway) drop(s *stream) {
 	s.cut()
 }
 
-// recheck judges what is under way by the view in force now. Those whose key manager is gone are cut first: the others
-// may need a key or an introspection, which takes time.
-func (g *Gateway) recheck(ctx context.Context) {
-	view := g.deps.View()
-	serving := g.deps.Serving() == nil
-	var doubtful []*stream
+// dropGone cuts what is under way and whose key manager is deleted, disabled or unusable in the view.
+func (g *Gateway) dropGone(v *registry.View) {
 	for _, s := range g.streams.all() {
-		now := groundOf(view, s.decision)
-		switch {
-		case !serving, now.keyManager == nil, !now.keyManager.Usable():
+		if !hasKeyManager(v, s) {
 			g.drop(s)
-		case now != s.ground:
-			doubtful = append(doubtful, s)
 		}
 	}
-	if len(doubtful) == 0 {
-		return
+}
+
+// hasKeyManager tells whether the view still has the key manager of the stream's token, if it has one.
+func hasKeyManager(v *registry.View, s *stream) bool {
+	if s.decision.KeyManagerID == "" {
+		return true
 	}
+	km := v.KeyManager(s.decision.KeyManagerID)
+	return km != nil && km.Usable()
+}
+
+// settleDoubts decides again about what stands on changed ground. A key or an introspection may be needed for that,
+// which takes time: nothing else waits for it.
+func (g *Gateway) settleDoubts(ctx context.Context, doubts <-chan struct{}) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-doubts:
+		}
+		g.settle(ctx, g.deps.View())
+	}
+}
+
+func (g *Gateway) settle(ctx context.Context, view *registry.View) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var workers errgroup.Group
 	workers.SetLimit(8)
-	for _, s := range doubtful {
+	for _, s := range g.streams.all() {
+		now := groundOf(view, s.decision)
+		if now == g.streams.groundOf(s) {
+			continue
+		}
 		workers.Go(func() error {
-			if !g.mayGoOn(ctx, view, s) {
+			if g.mayGoOn(ctx, view, s) {
+				g.streams.stands(s, now)
+			} else {
 				g.drop(s)
 			}
 			return nil
@@ -124,7 +157,7 @@ func (g *Gateway) recheck(ctx context.Context) {
 // mayGoOn decides the stream's request again, without taking anything from its plan. That its token ran out meanwhile,
 // that its plan did, or that its key manager is out of reach ends no stream: each was in order when it began.
 func (g *Gateway) mayGoOn(ctx context.Context, v *registry.View, s *stream) bool {
-	if km := v.KeyManager(s.decision.KeyManagerID); km == nil || !km.Usable() {
+	if !hasKeyManager(v, s) {
 		return false
 	}
 	switch g.deps.Engine.Explain(ctx, v, s.request).Code {
