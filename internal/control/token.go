@@ -92,8 +92,11 @@ func ensureToken(tx *store.Tx, token string) error {
 			return err
 		}
 	}
-	if err == nil && current.RevokedAt == nil {
-		return nil
+	if err == nil {
+		if current.User != firstAdmin || current.Tenant != keyward.DefaultTenant {
+			return keyward.Errorf(keyward.CodeConflict, "the administrator's token of the settings is one of user %s: choose another", current.User)
+		}
+		return tx.ReinstateAPIToken(keyward.DefaultTenant, current.ID)
 	}
 	return tx.CreateAPIToken(&keyward.APIToken{
 		ID: bootstrapID + store.NewID(), Tenant: keyward.DefaultTenant, User: firstAdmin,

@@ -117,3 +117,24 @@ func (tx *Tx) TouchAPIToken(id string, at time.Time) error {
 	_, err := tx.exec(`UPDATE api_tokens SET last_used = $1 WHERE id = $2`, micros(at), clean(id))
 	return err
 }
+
+// ReinstateAPIToken makes a revoked token valid again: the settings name the first administrator's token, and may name
+// a former one. A token that is not there gives a not_found error.
+func (tx *Tx) ReinstateAPIToken(tenant, id string) error {
+	list, err := tx.apiTokens(`u.tenant = $1 AND t.id = $2`, clean(tenant), clean(id))
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return notFound("API token of that id")
+	}
+	if list[0].RevokedAt == nil {
+		return nil
+	}
+	if _, err := tx.exec(`UPDATE api_tokens SET revoked_at = NULL WHERE id = $1`, id); err != nil {
+		return err
+	}
+	return tx.Audit(keyward.AuditEntry{
+		Tenant: tenant, Action: "token.reinstated", Kind: "APIToken", Name: id, Detail: "user " + list[0].User,
+	})
+}
