@@ -327,10 +327,11 @@ func stopped(t *testing.T, g *program.Node, token string) bool {
 	return resp.StatusCode != http.StatusOK
 }
 
-func jwks(t *testing.T, g *program.Node) (set jose.JSONWebKeySet) {
+func jwks(t *testing.T, g *program.Node) *jose.JSONWebKeySet {
 	t.Helper()
+	set := &jose.JSONWebKeySet{}
 	got := call(t, g.Gateway, http.MethodGet, "/.well-known/jwks.json", "")
-	if err := json.Unmarshal([]byte(got.body), &set); err != nil {
+	if err := json.Unmarshal([]byte(got.body), set); err != nil {
 		t.Fatalf("%v: %s", err, got.body)
 	}
 	return set
