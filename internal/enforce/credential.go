@@ -47,6 +47,9 @@ func (e *Engine) credential(r *routed, authorization []string, t *trace) (presen
 	case len(raw) > token.MaxSize:
 		t.fail("a token larger than 16 KiB", "ask the key manager for smaller tokens")
 		return p, refuse(keyward.CodeInvalidToken)
+	case !isToken68(raw):
+		t.fail("characters that no access token has", "send the token unchanged, without quotes, padding or line ends inside")
+		return p, refuse(keyward.CodeInvalidToken)
 	}
 	p.raw = raw
 	p.sum = sha256.Sum256([]byte(raw))
@@ -91,7 +94,7 @@ func bearer(fields []string, query string) (raw, fault string) {
 	switch {
 	case !spaced || raw == "":
 		return "", "the Bearer scheme has no token"
-	case !isToken68(raw):
+	case !isOneWord(raw):
 		return "", "what follows Bearer is not one token"
 	case queryToken(query):
 		return "", "it has a token in the Authorization field and another in the query"
@@ -120,6 +123,17 @@ func isToken(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// isOneWord tells that nothing in s separates, quotes or hides: what is not one word is no credential at all, what is
+// one may be a token, however broken.
+func isOneWord(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == ',' || c == '"' {
+			return false
+		}
+	}
+	return true
 }
 
 // isToken68 holds token68 of RFC 9110, section 11.2, which is b64token of RFC 6750, section 2.1.

@@ -246,7 +246,7 @@ func (w *world) want(what string, r Request, want keyward.Code) {
 		w.t.Errorf("%s: got %q, want %q", what, got, want)
 	}
 	x := w.engine.Explain(w.t.Context(), w.view, r)
-	if x.Code != want && want != keyward.CodePlanExhausted {
+	if x.Code != want && x.Code != keyward.CodePlanExhausted { // the decision may have been the last call of the plan
 		w.t.Errorf("%s: explained as %q, want %q", what, x.Code, want)
 	}
 	text, err := json.Marshal(x)
