@@ -53,7 +53,6 @@ type world struct {
 	wake    chan struct{}
 	answer  http.HandlerFunc
 	seen    *http.Request // the last request that the backend got, its body read
-	body    string
 }
 
 // lockedBuffer is a log that a test reads while others write.

@@ -435,11 +435,10 @@ func TestBackOffGrowsAndEnds(t *testing.T) {
 }
 
 func BenchmarkCandidates(b *testing.B) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
+	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		b.Fatal(err)
 	}
-	_ = public
 	sets := NewKeySets(http.DefaultClient, Options{})
 	row := keyward.IssuerRow{Issuer: "https://a", Inline: jwks(jwk(b, private, `"kid":"1"`))}
 	j := mustParse(b, simple(b, "EdDSA", "1", private))
