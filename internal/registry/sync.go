@@ -215,6 +215,10 @@ func (r *Registry) settle() {
 // its end. It tells whether the message held anything new, and returns errGap when it does not follow.
 func (r *Registry) follow(m *stream.Message, changes []keyward.Change) (fresh bool, err error) {
 	s := &r.sync
+	before := r.view.Load()
+	if before == nil {
+		return false, errGap // nothing begins without a snapshot, the one on disk neither
+	}
 	have, err := overlap(s.at, m)
 	if err != nil {
 		return false, err
@@ -231,7 +235,7 @@ func (r *Registry) follow(m *stream.Message, changes []keyward.Change) (fresh bo
 	}
 	if settled > 0 {
 		batch := append(s.pending, changes[have:settled]...)
-		view, err := r.View().Apply(batch)
+		view, err := before.Apply(batch)
 		if err != nil {
 			return false, err
 		}
