@@ -76,7 +76,8 @@ func fillAPI(p *put) ([]any, error) {
 	}
 	published := spec.State == "" || spec.State == "published" || spec.State == "deprecated"
 	return []any{
-		spec.Context, spec.Version, spec.Default, published && p.row != "", !spec.SubscriptionRequired(), spec.KeyManagers.All,
+		spec.Context, spec.Version, spec.Default, published && p.row != "", !spec.SubscriptionRequired(),
+		spec.KeyManagers.All,
 	}, nil
 }
 
@@ -150,7 +151,8 @@ func linkAPI(p *put) error {
 				continue
 			}
 			seen[id] = true
-			if _, err := tx.exec(`INSERT INTO `+link.table+` (api_id, `+link.column+`) VALUES ($1, $2)`, o.ID, id); err != nil {
+			insert := `INSERT INTO ` + link.table + ` (api_id, ` + link.column + `) VALUES ($1, $2)`
+			if _, err := tx.exec(insert, o.ID, id); err != nil {
 				return err
 			}
 		}
@@ -165,11 +167,13 @@ func linkAPI(p *put) error {
 // reachOf reads the API's reach as it is stored; that of an API that is not is zero.
 func (tx *Tx) reachOf(id string) (reach, error) {
 	var r reach
-	found, err := tx.one(`SELECT served, open, takes_all FROM apis WHERE id = $1`, []any{id}, &r.served, &r.open, &r.takesAll)
+	found, err := tx.one(`SELECT served, open, takes_all FROM apis WHERE id = $1`, []any{id},
+		&r.served, &r.open, &r.takesAll)
 	if err != nil || !found {
 		return r, err
 	}
-	if r.groups, err = tx.texts(`SELECT group_name FROM api_groups WHERE api_id = $1 ORDER BY group_name`, id); err != nil {
+	r.groups, err = tx.texts(`SELECT group_name FROM api_groups WHERE api_id = $1 ORDER BY group_name`, id)
+	if err != nil {
 		return r, err
 	}
 	r.keyManagers, err = tx.texts(

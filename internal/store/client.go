@@ -115,8 +115,13 @@ func (tx *Tx) ClientByVendorID(keyManagerID, clientID string) (*keyward.Object, 
 // PendingClients lists OAuth clients of every tenant that are pending or being deleted, unchanged since before
 // olderThan.
 func (tx *Tx) PendingClients(olderThan time.Time) ([]*keyward.Object, error) {
-	return tx.objects(clientNoun(), `x.state IN ('pending', 'deleting') AND x.updated_at < $1 ORDER BY x.updated_at, x.id`,
-		micros(olderThan))
+	return tx.objects(clientNoun(),
+		`x.state IN ('pending', 'deleting') AND x.updated_at < $1 ORDER BY x.updated_at, x.id`, micros(olderThan))
+}
+
+// OrphanClients lists failed OAuth clients of every tenant whose server may hold a client that nobody uses.
+func (tx *Tx) OrphanClients() ([]*keyward.Object, error) {
+	return tx.objects(clientNoun(), `x.state = 'failed' AND x.status LIKE '%"orphan":true%' ORDER BY x.updated_at, x.id`)
 }
 
 // PutReveal keeps a client's secret, sealed, for one more look by requester until expires.
@@ -132,7 +137,8 @@ func (tx *Tx) PutReveal(clientObjectID, requester, secret string, expires time.T
 // TakeReveal gives the secret once: to its requester, before it expires. Else a not_found error.
 func (tx *Tx) TakeReveal(clientObjectID, requester string, now time.Time) (string, error) {
 	var sealed string
-	found, err := tx.one(`DELETE FROM reveals WHERE client_id = $1 AND requester = $2 AND expires_at > $3 RETURNING sealed`,
+	found, err := tx.one(`DELETE FROM reveals WHERE client_id = $1 AND requester = $2 AND expires_at > $3
+		RETURNING sealed`,
 		[]any{clean(clientObjectID), clean(requester), micros(now)}, &sealed)
 	if err != nil {
 		return "", err

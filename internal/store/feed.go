@@ -82,7 +82,8 @@ func (tx *Tx) ChainAt(group string, revision uint64) (chain keyward.Chain, ok bo
 		return trimmed.Chain, true, nil
 	}
 	var raw []byte
-	found, err := tx.one(`SELECT chain FROM feed_log WHERE group_name = $1 AND revision = $2`, []any{group, revision}, &raw)
+	found, err := tx.one(`SELECT chain FROM feed_log WHERE group_name = $1 AND revision = $2`,
+		[]any{group, revision}, &raw)
 	if err != nil || !found {
 		return chain, false, err
 	}

@@ -48,7 +48,7 @@ func (tx *Tx) gateway(where string, args ...any) (*keyward.Gateway, error) {
 // name that a gateway has which is not revoked is a conflict; a group that is missing is an invalid_input error.
 func (tx *Tx) CreateGateway(g *keyward.Gateway, tokenHash []byte) error {
 	if !keyward.ValidName(g.Name) {
-		return invalid("name", "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63", g.Name)
+		return invalid("name", notAName, g.Name)
 	}
 	if g.Group == "" {
 		g.Group = keyward.DefaultGroup
@@ -70,10 +70,11 @@ func (tx *Tx) CreateGateway(g *keyward.Gateway, tokenHash []byte) error {
 		g.CreatedAt = tx.now
 	}
 	if _, err := tx.exec(`INSERT INTO gateways (id, name, group_name, token_hash, created_at, revision, stale, build)
-		VALUES ($1, $2, $3, $4, $5, 0, $6, '')`, g.ID, g.Name, g.Group, tokenHash, micros(g.CreatedAt), false); err != nil {
+		VALUES ($1, $2, $3, $4, $5, 0, $6, '')`,
+		g.ID, g.Name, g.Group, tokenHash, micros(g.CreatedAt), false); err != nil {
 		return err
 	}
-	return tx.Audit(keyward.AuditEntry{Action: "gateway.created", Kind: "Gateway", Name: g.Name, Detail: "group " + g.Group})
+	return tx.Audit(gatewayEntry(g, "gateway.created", "group "+g.Group))
 }
 
 // GatewayByTokenHash gives the gateway, revoked or not, or a not_found error.
@@ -83,7 +84,8 @@ func (tx *Tx) GatewayByTokenHash(tokenHash []byte) (*keyward.Gateway, error) {
 
 // GatewayByName gives the gateway of the name, the last revoked one when no other is left, or a not_found error.
 func (tx *Tx) GatewayByName(name string) (*keyward.Gateway, error) {
-	return tx.gateway(`w.name = $1 ORDER BY CASE WHEN w.revoked_at IS NULL THEN 0 ELSE 1 END, w.revoked_at DESC`, clean(name))
+	return tx.gateway(`w.name = $1
+		ORDER BY CASE WHEN w.revoked_at IS NULL THEN 0 ELSE 1 END, w.revoked_at DESC`, clean(name))
 }
 
 // Gateways lists all gateways by name, revoked ones included. Lag is how far the group's head is from the report.
@@ -106,7 +108,11 @@ func (tx *Tx) RevokeGateway(id string, at time.Time) error {
 	if err := tx.newGroupKey(g.Group); err != nil {
 		return err
 	}
-	return tx.Audit(keyward.AuditEntry{Action: "gateway.revoked", Kind: "Gateway", Name: g.Name, Detail: "group " + g.Group})
+	return tx.Audit(gatewayEntry(g, "gateway.revoked", "group "+g.Group))
+}
+
+func gatewayEntry(g *keyward.Gateway, action, detail string) keyward.AuditEntry {
+	return keyward.AuditEntry{Action: action, Kind: "Gateway", Name: g.Name, Detail: detail}
 }
 
 // PutGatewayKey publishes the public key with which a gateway signs backend JWTs; kid is its RFC 7638 thumbprint.
@@ -132,8 +138,8 @@ func (tx *Tx) PutGatewayKey(gatewayID, kid string, jwk json.RawMessage, now time
 		return conflict("jwk", "another gateway has this key")
 	}
 	tx.marks.gateways[g.ID] = struct{}{}
-	if _, err := tx.exec(`UPDATE gateway_keys SET expires_at = $1 WHERE gateway_id = $2 AND kid <> $3 AND expires_at IS NULL`,
-		micros(now.Add(keyOverlap)), g.ID, kid); err != nil {
+	if _, err := tx.exec(`UPDATE gateway_keys SET expires_at = $1
+		WHERE gateway_id = $2 AND kid <> $3 AND expires_at IS NULL`, micros(now.Add(keyOverlap)), g.ID, kid); err != nil {
 		return err
 	}
 	if found {
@@ -148,7 +154,7 @@ func (tx *Tx) PutGatewayKey(gatewayID, kid string, jwk json.RawMessage, now time
 		clean(kid), g.ID, string(row), micros(now)); err != nil {
 		return err
 	}
-	return tx.Audit(keyward.AuditEntry{Action: "gateway.key", Kind: "Gateway", Name: g.Name, Detail: "key " + kid})
+	return tx.Audit(gatewayEntry(g, "gateway.key", "key "+kid))
 }
 
 // DropExpiredGatewayKeys takes keys out that expired before now, and tells how many.

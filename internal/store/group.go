@@ -61,13 +61,14 @@ func (tx *Tx) SigningKey() (ed25519.PrivateKey, error) {
 // holder has it. A ttl of zero or less gives it back.
 func (s *Store) Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
 	if ttl <= 0 {
-		if _, err := s.write.ExecContext(ctx, `DELETE FROM leases WHERE name = $1 AND holder = $2`, name, holder); err != nil {
+		_, err := s.db.Write.ExecContext(ctx, `DELETE FROM leases WHERE name = $1 AND holder = $2`, name, holder)
+		if err != nil {
 			return false, fmt.Errorf("give back the lease %s: %w", name, err)
 		}
 		return false, nil
 	}
-	clock := s.dialect.clock
-	r, err := s.write.ExecContext(ctx, `INSERT INTO leases (name, holder, until) VALUES ($1, $2, `+clock+` + $3)
+	clock := s.db.Clock
+	r, err := s.db.Write.ExecContext(ctx, `INSERT INTO leases (name, holder, until) VALUES ($1, $2, `+clock+` + $3)
 		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
 		WHERE leases.holder = excluded.holder OR leases.until <= `+clock, name, holder, ttl.Microseconds())
 	if err != nil {

@@ -39,7 +39,8 @@ type noun struct {
 
 func nouns() []noun {
 	return []noun{
-		tenantNoun(), userNoun(), keyManagerNoun(), planNoun(), apiNoun(), applicationNoun(), subscriptionNoun(), clientNoun(),
+		tenantNoun(), userNoun(), keyManagerNoun(), planNoun(), apiNoun(), applicationNoun(),
+		subscriptionNoun(), clientNoun(),
 	}
 }
 
@@ -131,7 +132,7 @@ func entryOf(o *keyward.Object, action string) keyward.AuditEntry {
 func (p *put) begin(n noun) error {
 	o, tx := p.o, p.tx
 	if !keyward.ValidName(o.Name) {
-		return invalid("metadata.name", "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63", o.Name)
+		return invalid("metadata.name", notAName, o.Name)
 	}
 	if o.Version == 0 {
 		if o.ID == "" {
@@ -178,6 +179,9 @@ func (p *put) begin(n noun) error {
 	}
 	return nil
 }
+
+// notAName says what a name is, of one that is none.
+const notAName = "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63"
 
 // storedVersion reads what the object's next version replaces, and refuses when it is not the one that the caller saw.
 func (tx *Tx) storedVersion(n noun, o *keyward.Object) (*stored, error) {

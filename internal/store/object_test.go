@@ -234,7 +234,7 @@ func TestSecrets(t *testing.T) {
 		save(nil)
 		check(want)
 		var raw string
-		if err := s.read.QueryRowContext(t.Context(), `SELECT spec || status || sealed FROM key_managers`).Scan(&raw); err != nil {
+		if err := s.db.Read.QueryRowContext(t.Context(), `SELECT spec || status || sealed FROM key_managers`).Scan(&raw); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(raw, "iat-value") || strings.Contains(raw, "very secret") || !strings.Contains(raw, "initialAccessToken") {
@@ -253,7 +253,7 @@ func TestSecretIsBoundToItsPlace(t *testing.T) {
 			return errors.Join(tx.Put(one, Extra{Secrets: map[string]string{"a": "first"}}),
 				tx.Put(two, Extra{Secrets: map[string]string{"a": "second"}}))
 		})
-		if _, err := s.write.ExecContext(t.Context(), `UPDATE key_managers SET sealed =
+		if _, err := s.db.Write.ExecContext(t.Context(), `UPDATE key_managers SET sealed =
 			(SELECT sealed FROM key_managers WHERE id = $1) WHERE id = $2`, one.ID, two.ID); err != nil {
 			t.Fatal(err)
 		}

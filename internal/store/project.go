@@ -92,7 +92,9 @@ func (tx *Tx) expand() error {
 		{m.takers, `SELECT id FROM key_managers WHERE introspection <> '' AND tenant IN `, func(id string) {
 			m.row(keyward.RowIntrospection, id)
 		}},
-		{m.subscribed, `SELECT id FROM subscriptions WHERE api_id IN `, func(id string) { m.row(keyward.RowSubscription, id) }},
+		{m.subscribed, `SELECT id FROM subscriptions WHERE api_id IN `, func(id string) {
+			m.row(keyward.RowSubscription, id)
+		}},
 		{m.subscribed, `SELECT application_id FROM subscriptions WHERE api_id IN `, func(id string) {
 			m.applications[id] = struct{}{}
 		}},
@@ -100,7 +102,9 @@ func (tx *Tx) expand() error {
 		{m.applications, `SELECT id FROM oauth_clients WHERE application_id IN `, func(id string) {
 			m.row(keyward.RowClient, id)
 		}},
-		{m.gateways, `SELECT kid FROM gateway_keys WHERE gateway_id IN `, func(id string) { m.row(keyward.RowGatewayKey, id) }},
+		{m.gateways, `SELECT kid FROM gateway_keys WHERE gateway_id IN `, func(id string) {
+			m.row(keyward.RowGatewayKey, id)
+		}},
 	}
 	for _, step := range steps {
 		for chunk := range slices.Chunk(slices.Sorted(maps.Keys(step.from)), chunkSize) {
@@ -153,7 +157,8 @@ func memberQuery(kind keyward.RowKind) string {
 	case keyward.RowAPI:
 		return `SELECT a.id, a.gateway_row, '' FROM apis a WHERE` + servedHere + ` AND a.id IN `
 	case keyward.RowApplication:
-		return `SELECT x.id, x.gateway_row, '' FROM applications x WHERE ` + fmt.Sprintf(reachesHere, "x.id") + ` AND x.id IN `
+		return `SELECT x.id, x.gateway_row, '' FROM applications x WHERE ` + fmt.Sprintf(reachesHere, "x.id") +
+			` AND x.id IN `
 	case keyward.RowSubscription:
 		return `SELECT x.id, x.gateway_row, '' FROM subscriptions x JOIN apis a ON a.id = x.api_id WHERE` + servedHere +
 			` AND x.id IN `
@@ -318,14 +323,16 @@ func (tx *Tx) append(group string, deltas []delta) error {
 			return err
 		}
 	}
-	_, err = tx.exec(`UPDATE gateway_groups SET revision = $1, chain = $2 WHERE name = $3`, head.Revision, head.Chain[:], group)
+	_, err = tx.exec(`UPDATE gateway_groups SET revision = $1, chain = $2 WHERE name = $3`,
+		head.Revision, head.Chain[:], group)
 	return err
 }
 
 func (tx *Tx) hold(group string, gone map[keyward.RowKind][]string, heldRows []string, rows values) error {
 	for kind, ids := range gone {
 		v := values{group, string(kind)}
-		if _, err := tx.exec(`DELETE FROM feed_rows WHERE group_name = $1 AND kind = $2 AND id IN `+v.in(ids), v...); err != nil {
+		query := `DELETE FROM feed_rows WHERE group_name = $1 AND kind = $2 AND id IN ` + v.in(ids)
+		if _, err := tx.exec(query, v...); err != nil {
 			return err
 		}
 	}

@@ -77,7 +77,8 @@ type ResidentToken struct {
 
 // PutResidentToken stores a new token.
 func (tx *Tx) PutResidentToken(t ResidentToken) error {
-	_, err := tx.exec(`INSERT INTO resident_tokens (tenant, id, client_id, subject, scopes, issued_at, expires_at, revoked_at)
+	_, err := tx.exec(`INSERT INTO resident_tokens
+		(tenant, id, client_id, subject, scopes, issued_at, expires_at, revoked_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, t.Tenant, t.ID, clean(t.ClientID), clean(t.Subject),
 		clean(strings.Join(t.Scopes, " ")), micros(t.IssuedAt), micros(t.ExpiresAt), microsOrNull(t.RevokedAt))
 	return err

@@ -10,7 +10,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"database/sql"
 	"encoding/base32"
 	"encoding/binary"
 	"errors"
@@ -22,6 +21,7 @@ import (
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 // Options say where the database is and which key seals the secrets in it.
@@ -34,14 +34,10 @@ type Options struct {
 
 // Store is an open database.
 type Store struct {
-	dialect dialect
-	write   *sql.DB
-	read    *sql.DB
-	guard   *sql.DB   // holds the data folder's lock; nil on PostgreSQL
-	locked  *sql.Conn // the one connection of guard, which Close must give back for it to be closed
-	key     seal.Key
-	digest  seal.Key // keys the digests of feed rows, which cover secrets
-	log     *slog.Logger
+	db     *database.DB
+	key    seal.Key
+	digest seal.Key // keys the digests of feed rows, which cover secrets
+	log    *slog.Logger
 
 	mu       sync.Mutex
 	watchers map[chan struct{}]struct{}
@@ -67,14 +63,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	switch {
-	case o.URL == "":
-		err = s.openSQLite(ctx, o.DataDir)
-	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
-		err = s.openPostgres(ctx, o.URL)
-	default:
-		err = errors.New("the database is a postgres://… URL, or none for SQLite in the data folder")
-	}
+	s.db, err = database.Open(ctx, o.URL, o.DataDir)
 	if err == nil {
 		err = s.prepare(ctx)
 	}
@@ -87,7 +76,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 // prepare verifies the key before it migrates, so that a wrong key changes nothing.
 func (s *Store) prepare(ctx context.Context) error {
-	fresh, migrate, err := s.schema(ctx)
+	fresh, migrate, err := s.db.Schema(ctx)
 	if err != nil {
 		return err
 	}
@@ -169,16 +158,7 @@ func (tx *Tx) putKeyring(name string, value []byte) error {
 
 // Close closes the database. Transactions under way fail.
 func (s *Store) Close() error {
-	var errs []error
-	if s.locked != nil {
-		errs = append(errs, s.locked.Close())
-	}
-	for _, db := range []*sql.DB{s.read, s.write, s.guard} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close the database: %w", err)
 	}
 	return nil
@@ -186,7 +166,7 @@ func (s *Store) Close() error {
 
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.read.PingContext(ctx); err != nil {
+	if err := s.db.Read.PingContext(ctx); err != nil {
 		return fmt.Errorf("reach the database: %w", err)
 	}
 	return nil

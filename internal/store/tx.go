@@ -29,7 +29,7 @@ type Tx struct {
 
 // Read runs fn over one snapshot of the database. Do not keep the Tx, and do not wait for a network in fn.
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
-	t, err := s.read.BeginTx(ctx, s.dialect.reads)
+	t, err := s.db.Read.BeginTx(ctx, s.db.Reads)
 	if err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
@@ -76,7 +76,7 @@ func (s *Store) attempts(ctx context.Context, actor string, fn func(*Tx) error, 
 
 // attempt runs the transaction once. A fault of the database counts before whatever fn made of it.
 func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, keep bool) (err error) {
-	t, err := s.write.BeginTx(ctx, nil)
+	t, err := s.db.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin to write: %w", err)
 	}

@@ -11,52 +11,52 @@ CREATE TABLE keyring (
 CREATE TABLE leases (
     name   TEXT NOT NULL PRIMARY KEY,
     holder TEXT NOT NULL,
-    until  BIGINT NOT NULL
+    until  INTEGER NOT NULL
 );
 
 CREATE TABLE gateway_groups (
-    name             TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    revision         BIGINT NOT NULL,
-    chain            BYTEA NOT NULL,
-    trimmed_revision BIGINT NOT NULL,
-    trimmed_chain    BYTEA NOT NULL
+    name             TEXT NOT NULL PRIMARY KEY,
+    revision         INTEGER NOT NULL,
+    chain            BLOB NOT NULL,
+    trimmed_revision INTEGER NOT NULL,
+    trimmed_chain    BLOB NOT NULL
 );
 
 CREATE TABLE group_keys (
-    group_name TEXT COLLATE "C" NOT NULL REFERENCES gateway_groups (name),
-    number     BIGINT NOT NULL,
+    group_name TEXT NOT NULL REFERENCES gateway_groups (name),
+    number     INTEGER NOT NULL,
     sealed     TEXT NOT NULL,
-    created_at BIGINT NOT NULL,
+    created_at INTEGER NOT NULL,
     PRIMARY KEY (group_name, number)
 );
 
 -- What each group holds now: the log without what was overtaken. The digest is of the plain row, since sealing the
 -- same secret twice gives two texts.
 CREATE TABLE feed_rows (
-    group_name TEXT COLLATE "C" NOT NULL REFERENCES gateway_groups (name),
-    kind       TEXT COLLATE "C" NOT NULL,
-    id         TEXT COLLATE "C" NOT NULL,
-    digest     BYTEA NOT NULL,
-    revision   BIGINT NOT NULL,
-    record     BYTEA NOT NULL,
+    group_name TEXT NOT NULL REFERENCES gateway_groups (name),
+    kind       TEXT NOT NULL,
+    id         TEXT NOT NULL,
+    digest     BLOB NOT NULL,
+    revision   INTEGER NOT NULL,
+    record     BLOB NOT NULL,
     PRIMARY KEY (group_name, kind, id)
 );
 CREATE UNIQUE INDEX feed_rows_revision ON feed_rows (group_name, revision);
 
 -- The log, which is also the outbox: exact bytes of each change, and the chain after it.
 CREATE TABLE feed_log (
-    group_name TEXT COLLATE "C" NOT NULL REFERENCES gateway_groups (name),
-    revision   BIGINT NOT NULL,
-    record     BYTEA NOT NULL,
-    chain      BYTEA NOT NULL,
+    group_name TEXT NOT NULL REFERENCES gateway_groups (name),
+    revision   INTEGER NOT NULL,
+    record     BLOB NOT NULL,
+    chain      BLOB NOT NULL,
     ends       BOOLEAN NOT NULL,
     PRIMARY KEY (group_name, revision)
 );
 
 CREATE TABLE audit (
-    id     BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at     BIGINT NOT NULL,
-    tenant TEXT COLLATE "C" NOT NULL,
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    at     INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
     actor  TEXT NOT NULL,
     action TEXT NOT NULL,
     kind   TEXT NOT NULL,
@@ -66,63 +66,63 @@ CREATE TABLE audit (
 CREATE INDEX audit_tenant ON audit (tenant, id);
 
 CREATE TABLE tenants (
-    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    tenant      TEXT COLLATE "C" NOT NULL,
-    name        TEXT COLLATE "C" NOT NULL,
+    id          TEXT NOT NULL PRIMARY KEY,
+    tenant      TEXT NOT NULL,
+    name        TEXT NOT NULL,
     set_name    TEXT NOT NULL,
-    version     BIGINT NOT NULL,
+    version     INTEGER NOT NULL,
     spec        TEXT NOT NULL,
     status      TEXT NOT NULL,
     sealed      TEXT NOT NULL,
     gateway_row TEXT NOT NULL,
     search      TEXT NOT NULL,
-    created_at  BIGINT NOT NULL,
-    updated_at  BIGINT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
     CHECK (tenant = 'default')
 );
 CREATE UNIQUE INDEX tenants_name ON tenants (name);
 
 CREATE TABLE users (
-    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    tenant      TEXT COLLATE "C" NOT NULL,
-    name        TEXT COLLATE "C" NOT NULL,
+    id          TEXT NOT NULL PRIMARY KEY,
+    tenant      TEXT NOT NULL,
+    name        TEXT NOT NULL,
     set_name    TEXT NOT NULL,
-    version     BIGINT NOT NULL,
+    version     INTEGER NOT NULL,
     spec        TEXT NOT NULL,
     status      TEXT NOT NULL,
     sealed      TEXT NOT NULL,
     gateway_row TEXT NOT NULL,
     search      TEXT NOT NULL,
-    created_at  BIGINT NOT NULL,
-    updated_at  BIGINT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
     FOREIGN KEY (tenant) REFERENCES tenants (name)
 );
 CREATE UNIQUE INDEX users_name ON users (tenant, name);
 
 CREATE TABLE api_tokens (
-    id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    user_id    TEXT COLLATE "C" NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    hash       BYTEA NOT NULL,
-    created_at BIGINT NOT NULL,
-    last_used  BIGINT,
-    revoked_at BIGINT
+    id         TEXT NOT NULL PRIMARY KEY,
+    user_id    TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    hash       BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_used  INTEGER,
+    revoked_at INTEGER
 );
 CREATE UNIQUE INDEX api_tokens_hash ON api_tokens (hash);
 CREATE INDEX api_tokens_user ON api_tokens (user_id);
 
 CREATE TABLE key_managers (
-    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    tenant      TEXT COLLATE "C" NOT NULL,
-    name        TEXT COLLATE "C" NOT NULL,
+    id          TEXT NOT NULL PRIMARY KEY,
+    tenant      TEXT NOT NULL,
+    name        TEXT NOT NULL,
     set_name    TEXT NOT NULL,
-    version     BIGINT NOT NULL,
+    version     INTEGER NOT NULL,
     spec        TEXT NOT NULL,
     status      TEXT NOT NULL,
     sealed      TEXT NOT NULL,
     gateway_row TEXT NOT NULL,
     search      TEXT NOT NULL,
-    created_at  BIGINT NOT NULL,
-    updated_at  BIGINT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
     introspection TEXT NOT NULL,
     FOREIGN KEY (tenant) REFERENCES tenants (name)
 );
@@ -130,9 +130,9 @@ CREATE UNIQUE INDEX key_managers_name ON key_managers (tenant, name);
 
 -- told_apart: the key manager's own claim rules tell its tokens from those of others with the same issuer.
 CREATE TABLE issuers (
-    key_manager_id TEXT COLLATE "C" NOT NULL REFERENCES key_managers (id) ON DELETE CASCADE,
-    tenant         TEXT COLLATE "C" NOT NULL,
-    issuer         TEXT COLLATE "C" NOT NULL,
+    key_manager_id TEXT NOT NULL REFERENCES key_managers (id) ON DELETE CASCADE,
+    tenant         TEXT NOT NULL,
+    issuer         TEXT NOT NULL,
     told_apart     BOOLEAN NOT NULL,
     PRIMARY KEY (key_manager_id, issuer)
 );
@@ -140,38 +140,38 @@ CREATE INDEX issuers_issuer ON issuers (tenant, issuer);
 CREATE UNIQUE INDEX issuers_alone ON issuers (tenant, issuer) WHERE NOT told_apart;
 
 CREATE TABLE plans (
-    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    tenant      TEXT COLLATE "C" NOT NULL,
-    name        TEXT COLLATE "C" NOT NULL,
+    id          TEXT NOT NULL PRIMARY KEY,
+    tenant      TEXT NOT NULL,
+    name        TEXT NOT NULL,
     set_name    TEXT NOT NULL,
-    version     BIGINT NOT NULL,
+    version     INTEGER NOT NULL,
     spec        TEXT NOT NULL,
     status      TEXT NOT NULL,
     sealed      TEXT NOT NULL,
     gateway_row TEXT NOT NULL,
     search      TEXT NOT NULL,
-    created_at  BIGINT NOT NULL,
-    updated_at  BIGINT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
     FOREIGN KEY (tenant) REFERENCES tenants (name)
 );
 CREATE UNIQUE INDEX plans_name ON plans (tenant, name);
 
 -- served: published and complete, so that gateways of its groups hold it. open: no subscription is needed.
 CREATE TABLE apis (
-    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    tenant      TEXT COLLATE "C" NOT NULL,
-    name        TEXT COLLATE "C" NOT NULL,
+    id          TEXT NOT NULL PRIMARY KEY,
+    tenant      TEXT NOT NULL,
+    name        TEXT NOT NULL,
     set_name    TEXT NOT NULL,
-    version     BIGINT NOT NULL,
+    version     INTEGER NOT NULL,
     spec        TEXT NOT NULL,
     status      TEXT NOT NULL,
     sealed      TEXT NOT NULL,
     gateway_row TEXT NOT NULL,
     search      TEXT NOT NULL,
-    created_at  BIGINT NOT NULL,
-    updated_at  BIGINT NOT NULL,
-    context     TEXT COLLATE "C" NOT NULL,
-    api_version TEXT COLLATE "C" NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    context     TEXT NOT NULL,
+    api_version TEXT NOT NULL,
     is_default  BOOLEAN NOT NULL,
     served      BOOLEAN NOT NULL,
     open        BOOLEAN NOT NULL,
@@ -185,65 +185,65 @@ CREATE INDEX apis_open ON apis (tenant) WHERE open;
 CREATE INDEX apis_takes_all ON apis (tenant) WHERE takes_all;
 
 CREATE TABLE api_groups (
-    api_id     TEXT COLLATE "C" NOT NULL REFERENCES apis (id) ON DELETE CASCADE,
-    group_name TEXT COLLATE "C" NOT NULL REFERENCES gateway_groups (name),
+    api_id     TEXT NOT NULL REFERENCES apis (id) ON DELETE CASCADE,
+    group_name TEXT NOT NULL REFERENCES gateway_groups (name),
     PRIMARY KEY (api_id, group_name)
 );
 
 CREATE TABLE api_key_managers (
-    api_id         TEXT COLLATE "C" NOT NULL REFERENCES apis (id) ON DELETE CASCADE,
-    key_manager_id TEXT COLLATE "C" NOT NULL REFERENCES key_managers (id),
+    api_id         TEXT NOT NULL REFERENCES apis (id) ON DELETE CASCADE,
+    key_manager_id TEXT NOT NULL REFERENCES key_managers (id),
     PRIMARY KEY (api_id, key_manager_id)
 );
 CREATE INDEX api_key_managers_used ON api_key_managers (key_manager_id);
 
 CREATE TABLE api_plans (
-    api_id  TEXT COLLATE "C" NOT NULL REFERENCES apis (id) ON DELETE CASCADE,
-    plan_id TEXT COLLATE "C" NOT NULL REFERENCES plans (id),
+    api_id  TEXT NOT NULL REFERENCES apis (id) ON DELETE CASCADE,
+    plan_id TEXT NOT NULL REFERENCES plans (id),
     PRIMARY KEY (api_id, plan_id)
 );
 CREATE INDEX api_plans_used ON api_plans (plan_id);
 
 CREATE TABLE applications (
-    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    tenant      TEXT COLLATE "C" NOT NULL,
-    name        TEXT COLLATE "C" NOT NULL,
+    id          TEXT NOT NULL PRIMARY KEY,
+    tenant      TEXT NOT NULL,
+    name        TEXT NOT NULL,
     set_name    TEXT NOT NULL,
-    version     BIGINT NOT NULL,
+    version     INTEGER NOT NULL,
     spec        TEXT NOT NULL,
     status      TEXT NOT NULL,
     sealed      TEXT NOT NULL,
     gateway_row TEXT NOT NULL,
     search      TEXT NOT NULL,
-    created_at  BIGINT NOT NULL,
-    updated_at  BIGINT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
     FOREIGN KEY (tenant) REFERENCES tenants (name)
 );
 CREATE UNIQUE INDEX applications_name ON applications (tenant, name);
 
 CREATE TABLE application_owners (
-    application_id TEXT COLLATE "C" NOT NULL REFERENCES applications (id) ON DELETE CASCADE,
-    owner          TEXT COLLATE "C" NOT NULL,
+    application_id TEXT NOT NULL REFERENCES applications (id) ON DELETE CASCADE,
+    owner          TEXT NOT NULL,
     PRIMARY KEY (application_id, owner)
 );
 CREATE INDEX application_owners_owner ON application_owners (owner);
 
 CREATE TABLE subscriptions (
-    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    tenant      TEXT COLLATE "C" NOT NULL,
-    name        TEXT COLLATE "C" NOT NULL,
+    id          TEXT NOT NULL PRIMARY KEY,
+    tenant      TEXT NOT NULL,
+    name        TEXT NOT NULL,
     set_name    TEXT NOT NULL,
-    version     BIGINT NOT NULL,
+    version     INTEGER NOT NULL,
     spec        TEXT NOT NULL,
     status      TEXT NOT NULL,
     sealed      TEXT NOT NULL,
     gateway_row TEXT NOT NULL,
     search      TEXT NOT NULL,
-    created_at  BIGINT NOT NULL,
-    updated_at  BIGINT NOT NULL,
-    application_id TEXT COLLATE "C" NOT NULL REFERENCES applications (id),
-    api_id         TEXT COLLATE "C" NOT NULL REFERENCES apis (id),
-    plan_id        TEXT COLLATE "C" REFERENCES plans (id),
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    application_id TEXT NOT NULL REFERENCES applications (id),
+    api_id         TEXT NOT NULL REFERENCES apis (id),
+    plan_id        TEXT REFERENCES plans (id),
     FOREIGN KEY (tenant) REFERENCES tenants (name)
 );
 CREATE UNIQUE INDEX subscriptions_name ON subscriptions (tenant, name);
@@ -252,22 +252,22 @@ CREATE INDEX subscriptions_api ON subscriptions (api_id);
 CREATE INDEX subscriptions_plan ON subscriptions (plan_id);
 
 CREATE TABLE oauth_clients (
-    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    tenant      TEXT COLLATE "C" NOT NULL,
-    name        TEXT COLLATE "C" NOT NULL,
+    id          TEXT NOT NULL PRIMARY KEY,
+    tenant      TEXT NOT NULL,
+    name        TEXT NOT NULL,
     set_name    TEXT NOT NULL,
-    version     BIGINT NOT NULL,
+    version     INTEGER NOT NULL,
     spec        TEXT NOT NULL,
     status      TEXT NOT NULL,
     sealed      TEXT NOT NULL,
     gateway_row TEXT NOT NULL,
     search      TEXT NOT NULL,
-    created_at  BIGINT NOT NULL,
-    updated_at  BIGINT NOT NULL,
-    application_id TEXT COLLATE "C" NOT NULL REFERENCES applications (id),
-    key_manager_id TEXT COLLATE "C" NOT NULL REFERENCES key_managers (id),
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    application_id TEXT NOT NULL REFERENCES applications (id),
+    key_manager_id TEXT NOT NULL REFERENCES key_managers (id),
     environment    TEXT NOT NULL,
-    client_id      TEXT COLLATE "C" NOT NULL,
+    client_id      TEXT NOT NULL,
     state          TEXT NOT NULL,
     FOREIGN KEY (tenant) REFERENCES tenants (name)
 );
@@ -276,23 +276,24 @@ CREATE UNIQUE INDEX oauth_clients_client ON oauth_clients (key_manager_id, clien
 CREATE UNIQUE INDEX oauth_clients_place ON oauth_clients (application_id, key_manager_id, environment)
     WHERE state <> 'failed';
 CREATE INDEX oauth_clients_unsettled ON oauth_clients (updated_at) WHERE state IN ('pending', 'deleting');
+CREATE INDEX oauth_clients_failed ON oauth_clients (updated_at) WHERE state = 'failed';
 
 CREATE TABLE reveals (
-    client_id  TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES oauth_clients (id) ON DELETE CASCADE,
+    client_id  TEXT NOT NULL PRIMARY KEY REFERENCES oauth_clients (id) ON DELETE CASCADE,
     requester  TEXT NOT NULL,
     sealed     TEXT NOT NULL,
-    expires_at BIGINT NOT NULL
+    expires_at INTEGER NOT NULL
 );
 
 CREATE TABLE gateways (
-    id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    name       TEXT COLLATE "C" NOT NULL,
-    group_name TEXT COLLATE "C" NOT NULL REFERENCES gateway_groups (name),
-    token_hash BYTEA NOT NULL,
-    created_at BIGINT NOT NULL,
-    revoked_at BIGINT,
-    last_seen  BIGINT,
-    revision   BIGINT NOT NULL,
+    id         TEXT NOT NULL PRIMARY KEY,
+    name       TEXT NOT NULL,
+    group_name TEXT NOT NULL REFERENCES gateway_groups (name),
+    token_hash BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER,
+    last_seen  INTEGER,
+    revision   INTEGER NOT NULL,
     stale      BOOLEAN NOT NULL,
     build      TEXT NOT NULL
 );
@@ -300,34 +301,34 @@ CREATE UNIQUE INDEX gateways_token ON gateways (token_hash);
 CREATE UNIQUE INDEX gateways_name ON gateways (name) WHERE revoked_at IS NULL;
 
 CREATE TABLE gateway_keys (
-    kid         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    gateway_id  TEXT COLLATE "C" NOT NULL REFERENCES gateways (id),
+    kid         TEXT NOT NULL PRIMARY KEY,
+    gateway_id  TEXT NOT NULL REFERENCES gateways (id),
     gateway_row TEXT NOT NULL,
-    created_at  BIGINT NOT NULL,
-    expires_at  BIGINT
+    created_at  INTEGER NOT NULL,
+    expires_at  INTEGER
 );
 CREATE INDEX gateway_keys_gateway ON gateway_keys (gateway_id);
 
 CREATE TABLE resident_keys (
-    tenant      TEXT COLLATE "C" NOT NULL REFERENCES tenants (name) ON DELETE CASCADE,
-    kid         TEXT COLLATE "C" NOT NULL,
+    tenant      TEXT NOT NULL REFERENCES tenants (name) ON DELETE CASCADE,
+    kid         TEXT NOT NULL,
     alg         TEXT NOT NULL,
     sealed      TEXT NOT NULL,
-    created_at  BIGINT NOT NULL,
-    active_from BIGINT NOT NULL,
-    retire_at   BIGINT,
+    created_at  INTEGER NOT NULL,
+    active_from INTEGER NOT NULL,
+    retire_at   INTEGER,
     PRIMARY KEY (tenant, kid)
 );
 
 CREATE TABLE resident_tokens (
-    tenant     TEXT COLLATE "C" NOT NULL REFERENCES tenants (name) ON DELETE CASCADE,
-    id         TEXT COLLATE "C" NOT NULL,
-    client_id  TEXT COLLATE "C" NOT NULL,
+    tenant     TEXT NOT NULL REFERENCES tenants (name) ON DELETE CASCADE,
+    id         TEXT NOT NULL,
+    client_id  TEXT NOT NULL,
     subject    TEXT NOT NULL,
     scopes     TEXT NOT NULL,
-    issued_at  BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL,
-    revoked_at BIGINT,
+    issued_at  INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER,
     PRIMARY KEY (tenant, id)
 );
 CREATE INDEX resident_tokens_expiry ON resident_tokens (expires_at);

@@ -1,4 +1,6 @@
-package store
+// Package database owns how SQLite and PostgreSQL are opened, their schema, and what their errors mean. It does not own
+// any statement on the tables: those are the same for both, and the store's.
+package database
 
 import (
 	"context"
@@ -10,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,30 +25,59 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// dialect is what differs between the two databases beside the types of the schema.
-type dialect struct {
-	name  string
-	clock string         // the database's time in microseconds since 1970, as an SQL expression
-	reads *sql.TxOptions // one snapshot for the whole transaction
+// DB is an open database. The fields are what differs between the two, beside the types of the schema.
+type DB struct {
+	Write *sql.DB        // on SQLite one connection, whose transactions begin with the write lock
+	Read  *sql.DB        // on PostgreSQL the same as Write
+	Reads *sql.TxOptions // one snapshot for the whole transaction
+	Clock string         // the database's time in microseconds since 1970, as an SQL expression
+
+	dialect goose.Dialect
+	guard   *sql.DB   // on the lock file of the data folder; nil on PostgreSQL
+	locked  *sql.Conn // the one connection of guard, which Close must give back for it to be closed
+}
+
+// Open opens PostgreSQL at a postgres:// URL, or without one SQLite on a file in dir. Close it, after an error too.
+func Open(ctx context.Context, address, dir string) (*DB, error) {
+	db := &DB{}
+	switch {
+	case address == "":
+		return db, db.openSQLite(ctx, dir)
+	case strings.HasPrefix(address, "postgres://"), strings.HasPrefix(address, "postgresql://"):
+		return db, db.openPostgres(ctx, address)
+	}
+	return db, errors.New("the database is a postgres://… URL, or none for SQLite in the data folder")
+}
+
+// Close closes all connections. Transactions under way fail.
+func (db *DB) Close() error {
+	var errs []error
+	if db.locked != nil {
+		errs = append(errs, db.locked.Close())
+	}
+	for _, pool := range []*sql.DB{db.Read, db.Write, db.guard} {
+		if pool != nil {
+			errs = append(errs, pool.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Connections kept to PostgreSQL by one process. Writes queue on the groups' counters anyway.
 const postgresConns = 16
 
 // openSQLite opens one writing connection and several reading ones on the file in dir, and takes the folder's lock.
-func (s *Store) openSQLite(ctx context.Context, dir string) error {
-	s.dialect = dialect{
-		name:  "sqlite",
-		clock: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
-		reads: &sql.TxOptions{ReadOnly: true}, // in WAL mode a transaction reads the snapshot of its first statement
-	}
+func (db *DB) openSQLite(ctx context.Context, dir string) error {
+	db.dialect = goose.DialectSQLite3
+	db.Clock = `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`
+	db.Reads = &sql.TxOptions{ReadOnly: true} // in WAL mode a transaction reads the snapshot of its first statement
 	if dir == "" {
 		return errors.New("SQLite needs a data folder")
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	if err := s.lockFolder(ctx, dir); err != nil {
+	if err := db.lockFolder(ctx, dir); err != nil {
 		return err
 	}
 	path := filepath.Join(dir, "keyward.db")
@@ -53,46 +85,46 @@ func (s *Store) openSQLite(ctx context.Context, dir string) error {
 		return err
 	}
 	var err error
-	if s.write, err = sqliteDB(path, "_txlock=immediate"); err != nil {
+	if db.Write, err = sqliteDB(path, "_txlock=immediate"); err != nil {
 		return err
 	}
-	s.write.SetMaxOpenConns(1)
-	if err := s.write.PingContext(ctx); err != nil {
+	db.Write.SetMaxOpenConns(1)
+	if err := db.Write.PingContext(ctx); err != nil {
 		return fmt.Errorf("open %s: %w", filepath.Base(path), err)
 	}
-	if s.read, err = sqliteDB(path, "_pragma=query_only(1)"); err != nil {
+	if db.Read, err = sqliteDB(path, "_pragma=query_only(1)"); err != nil {
 		return err
 	}
-	s.read.SetMaxOpenConns(8)
-	s.read.SetMaxIdleConns(8)
+	db.Read.SetMaxOpenConns(8)
+	db.Read.SetMaxIdleConns(8)
 	return nil
 }
 
 // lockFolder holds an exclusive lock on a file beside the database for as long as the store is open, so that no second
 // control plane runs on it. The system lets go of it when the process dies, however that happens.
-func (s *Store) lockFolder(ctx context.Context, dir string) error {
+func (db *DB) lockFolder(ctx context.Context, dir string) error {
 	path := filepath.Join(dir, "keyward.lock")
 	if err := ensurePrivate(path); err != nil {
 		return err
 	}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: absolute(path)}).String()+"?_txlock=exclusive")
+	guard, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: absolute(path)}).String())
 	if err != nil {
 		return fmt.Errorf("lock the data folder: %w", err)
 	}
-	s.guard = db
-	db.SetMaxOpenConns(1)
-	conn, err := db.Conn(ctx)
+	db.guard = guard
+	guard.SetMaxOpenConns(1)
+	conn, err := guard.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("lock the data folder: %w", err)
 	}
 	if _, err := conn.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
 		_ = conn.Close()
-		if primaryCode(err) == sqliteBusy {
+		if primaryCode(err) == busy {
 			return errors.New("another keyward runs on this data folder: stop it, or give this one a folder of its own")
 		}
 		return fmt.Errorf("lock the data folder: %w", err)
 	}
-	s.locked = conn
+	db.locked = conn
 	return nil
 }
 
@@ -118,19 +150,17 @@ func absolute(path string) string {
 func sqliteDB(path, options string) (*sql.DB, error) {
 	dsn := (&url.URL{Scheme: "file", Path: absolute(path)}).String() +
 		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&" + options
-	db, err := sql.Open("sqlite", dsn)
+	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", filepath.Base(path), err)
 	}
-	return db, nil
+	return pool, nil
 }
 
-func (s *Store) openPostgres(ctx context.Context, address string) error {
-	s.dialect = dialect{
-		name:  "postgres",
-		clock: `CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)`,
-		reads: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-	}
+func (db *DB) openPostgres(ctx context.Context, address string) error {
+	db.dialect = goose.DialectPostgres
+	db.Clock = `CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)`
+	db.Reads = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		return errors.New("the database URL cannot be read: write postgres://user:password@host:port/name")
@@ -139,34 +169,33 @@ func (s *Store) openPostgres(ctx context.Context, address string) error {
 		config.ConnectTimeout = 10 * time.Second
 	}
 	config.RuntimeParams["application_name"] = "keyward"
-	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(postgresConns)
-	db.SetMaxIdleConns(postgresConns / 2)
-	db.SetConnMaxIdleTime(5 * time.Minute)
-	s.write, s.read = db, db
-	if err := db.PingContext(ctx); err != nil {
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxOpenConns(postgresConns)
+	pool.SetMaxIdleConns(postgresConns / 2)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	db.Write, db.Read = pool, pool
+	if err := pool.PingContext(ctx); err != nil {
 		return fmt.Errorf("reach PostgreSQL at %s: %w", config.Host, err)
 	}
 	return nil
 }
 
-// schema tells whether the database is new, and gives the step that brings it up to date.
-func (s *Store) schema(ctx context.Context) (fresh bool, migrate func(context.Context) error, err error) {
-	files, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
+// Schema tells whether the database is new, and gives the step that brings it up to date. A schema of a newer program
+// is an error.
+func (db *DB) Schema(ctx context.Context) (fresh bool, migrate func(context.Context) error, err error) {
+	files, err := fs.Sub(migrations, "migrations/"+strings.TrimSuffix(string(db.dialect), "3"))
 	if err != nil {
 		return false, nil, fmt.Errorf("read the schema: %w", err)
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
-	kind := goose.DialectSQLite3
-	if s.dialect.name == "postgres" {
-		kind = goose.DialectPostgres
+	if db.dialect == goose.DialectPostgres {
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {
 			return false, nil, fmt.Errorf("make the migration lock: %w", err)
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	provider, err := goose.NewProvider(kind, s.write, files, options...)
+	provider, err := goose.NewProvider(db.dialect, db.Write, files, options...)
 	if err != nil {
 		return false, nil, fmt.Errorf("read the schema: %w", err)
 	}
