@@ -1,5 +1,5 @@
 // Command keyward is the whole product: the server in its three roles, and the commands that talk to it. It owns
-// arguments, exit codes and what is printed; everything else is the rooms' under internal.
+// arguments, exit codes and what is printed, and no behaviour beyond that, which is the rooms' under internal.
 package main
 
 import (
