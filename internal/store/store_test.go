@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (int, error) {
+	if os.Getenv(victimKey) != "" {
+		return 1, victim()
+	}
 	var err error
 	if cluster, err = postgres.Start(context.Background()); err != nil {
 		return 1, err
