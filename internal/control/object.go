@@ -89,7 +89,7 @@ func (c *Control) Delete(ctx context.Context, p keyward.Principal, ref keyward.R
 		if err := deletable(o); err != nil {
 			return err
 		}
-		users, err := w.users(o)
+		users, err := w.lastUsers(o)
 		if err != nil {
 			return err
 		}
@@ -195,14 +195,14 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 		tenant = keyward.DefaultTenant
 	}
 	a := accessTo(p, kind, tenant)
-	if !a.reads() {
+	if !a.reads() || kind == keyward.KindTenant && a&readAll == 0 {
 		return nil, "", forbiddenRead(p, kind, tenant)
 	}
 	filter := store.Filter{Tenant: tenant, After: page.After, Limit: page.Limit, Set: page.Set, Search: page.Search}
 	if filter.Limit == 0 {
 		filter.Limit = DefaultPage
 	}
-	if a&(readAll|readPublic) == 0 && kind != keyward.KindTenant {
+	if a&(readAll|readPublic) == 0 {
 		filter.Owners = owners(p)
 	}
 	var out []*keyward.Object

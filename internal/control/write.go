@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/manifest"
 	"keyward.dev/keyward/internal/store"
 )
@@ -84,7 +85,7 @@ func compareText(a, b string) int {
 func (w *world) deleteUnused(doomed []*keyward.Object) ([]*keyward.Object, error) {
 	var used []*keyward.Object
 	for _, o := range doomed {
-		users, err := w.users(o)
+		users, err := w.lastUsers(o)
 		if err != nil {
 			return nil, err
 		}
@@ -97,6 +98,14 @@ func (w *world) deleteUnused(doomed []*keyward.Object) ([]*keyward.Object, error
 		}
 	}
 	return used, nil
+}
+
+// lastUsers is users for an object that is about to go: attempts at keys that failed and left nothing are forgotten.
+func (w *world) lastUsers(o *keyward.Object) ([]keyward.Ref, error) {
+	if err := keys.DropFailed(w.tx, o.Ref()); err != nil {
+		return nil, err
+	}
+	return w.users(o)
 }
 
 // users lists who uses an object. A tenant is used by everything in it but its resident key manager.

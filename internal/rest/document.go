@@ -134,17 +134,17 @@ func (s *Server) docsPage() ([]byte, error) {
 func docsOperationOf(path string, op *huma.Operation) docsOperation {
 	d := docsOperation{Method: op.Method, Path: path, ID: op.OperationID, Summary: op.Summary, Parameters: op.Parameters}
 	if op.RequestBody != nil {
-		d.Body = schemaName(op.RequestBody.Content)
+		d.Body = contentName(op.RequestBody.Content)
 	}
 	for _, status := range []string{"200", "201"} {
 		if r := op.Responses[status]; r != nil && d.Answer == "" {
-			d.Answer = schemaName(r.Content)
+			d.Answer = contentName(r.Content)
 		}
 	}
 	return d
 }
 
-func schemaName(content map[string]*huma.MediaType) string {
+func contentName(content map[string]*huma.MediaType) string {
 	if m := content["application/json"]; m != nil && m.Schema != nil {
 		return strings.TrimPrefix(m.Schema.Ref, schemaPrefix)
 	}

@@ -68,7 +68,7 @@ func (s *Server) readRoutes(kind keyward.Kind) {
 	route(s, huma.Operation{
 		OperationID: "list-" + plural, Method: http.MethodGet, Path: "/api/v1/" + plural, Tags: []string{plural},
 		Summary:   "List objects of kind " + string(kind),
-		Responses: answers(http.StatusOK, ref(string(kind)+"Listing")),
+		Responses: answers(http.StatusOK, ref("Listing"+string(kind))),
 	}, func(ctx context.Context, p keyward.Principal, in *listInput) (*objectsOutput, error) {
 		limit, err := in.limit()
 		if err != nil {

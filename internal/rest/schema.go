@@ -7,6 +7,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/keys"
 )
 
 const schemaPrefix = "#/components/schemas/"
@@ -58,7 +61,7 @@ func (anySchema) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
 
 // schemas gives the registry with our own types explained, a manifest schema per kind, and the problem document.
 func schemas() huma.Registry {
-	r := huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer)
+	r := huma.NewMapRegistry(schemaPrefix, schemaName)
 	for from, to := range map[reflect.Type]reflect.Type{
 		reflect.TypeFor[keyward.Secret]():        reflect.TypeFor[secretSchema](),
 		reflect.TypeFor[keyward.Duration]():      reflect.TypeFor[durationSchema](),
@@ -72,9 +75,34 @@ func schemas() huma.Registry {
 	for _, kind := range keyward.Kinds() {
 		spec, _ := kind.NewSpec()
 		r.Map()[string(kind)] = manifestSchema(kind, r.Schema(reflect.TypeOf(spec), true, ""), statusSchema(r, kind))
-		r.Map()[string(kind)+"Listing"] = listingSchema(ref(string(kind)))
+		r.Map()["Listing"+string(kind)] = listingSchema(ref(string(kind)))
 	}
 	return r
+}
+
+// schemaName names a schema after its type, and tells apart what rooms call alike.
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t {
+	case reflect.TypeFor[control.Result]():
+		return "ApplyResult"
+	case reflect.TypeFor[keys.Result]():
+		return "Keys"
+	case reflect.TypeFor[keys.Listed]():
+		return "ListedKeys"
+	case reflect.TypeFor[Listing[keys.Listed]]():
+		return "ListingKeys"
+	case reflect.TypeFor[connector.Type]():
+		return "ConnectorType"
+	case reflect.TypeFor[Listing[connector.Type]]():
+		return "ListingConnectorType"
+	case reflect.TypeFor[connector.Field]():
+		return "ConnectorField"
+	default:
+		return huma.DefaultSchemaNamer(t, hint)
+	}
 }
 
 func ref(name string) *huma.Schema { return &huma.Schema{Ref: schemaPrefix + name} }

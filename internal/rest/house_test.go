@@ -1,0 +1,167 @@
+package rest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/resident"
+	"keyward.dev/keyward/internal/rest"
+	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/store"
+)
+
+const adminToken = "an-admin-token-of-32-characters-or-more"
+
+// house is the REST API over a control plane on a database of its own.
+type house struct {
+	t       *testing.T
+	rest    *rest.Server
+	control *control.Control
+	store   *store.Store
+	server  *httptest.Server
+	tokens  map[string]string // by user
+	ids     map[string]string // of the tokens, by user
+}
+
+// explainer tells that every request with a token is of the application mobile.
+type explainer struct{}
+
+func (explainer) Explain(_ context.Context, q rest.Question) (*rest.Explanation, error) {
+	e := &rest.Explanation{Status: 401, Code: keyward.CodeMissingCredentials}
+	if len(q.Authorization) > 0 {
+		e = &rest.Explanation{Status: 200, Application: "mobile", Detail: q.Target}
+	}
+	return e, nil
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	ctx := context.Background()
+	st, err := store.Open(ctx, store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	res, err := resident.New(st, resident.Options{PublicURL: "http://127.0.0.1:8480"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{t: t, store: st, control: control.New(st, http.DefaultClient, res, control.Options{}), ids: map[string]string{},
+		tokens: map[string]string{"admin": adminToken}}
+	if err := h.control.Bootstrap(ctx, adminToken); err != nil {
+		t.Fatal(err)
+	}
+	k, err := keys.New(st, connector.New(http.DefaultClient, res.Open), keys.Options{Sole: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.rest, err = rest.New(rest.Deps{Control: h.control, Keys: k, Explainer: explainer{}}, rest.Options{Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.server = httptest.NewServer(h.rest.Handler())
+	t.Cleanup(h.server.Close)
+	return h
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a answer) into(t *testing.T, v any) {
+	t.Helper()
+	if err := json.Unmarshal(a.body, v); err != nil {
+		t.Fatalf("%v in %s", err, a.body)
+	}
+}
+
+func (a answer) code(t *testing.T) keyward.Code {
+	t.Helper()
+	var p rest.Problem
+	a.into(t, &p)
+	return p.Code
+}
+
+// call sends a request with the token of the user ("" = none) and headers as name, value, ….
+func (h *house) call(user, method, path, body string, headers ...string) answer {
+	h.t.Helper()
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	r, err := http.NewRequestWithContext(context.Background(), method, h.server.URL+path, reader)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if user != "" {
+		r.Header.Set("Authorization", "Bearer "+h.tokens[user])
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := h.server.Client().Do(r)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, bytes.TrimSpace(text)}
+}
+
+func (h *house) must(user, method, path, body string) answer {
+	h.t.Helper()
+	a := h.call(user, method, path, body)
+	if a.status >= 300 {
+		h.t.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
+	}
+	return a
+}
+
+func (h *house) apply(texts ...string) {
+	h.t.Helper()
+	h.must("admin", http.MethodPost, "/api/v1/apply", `{"objects":[`+strings.Join(texts, ",")+`]}`)
+}
+
+// users makes users of a tenant, each with an API token.
+func (h *house) users(roles map[string][]keyward.Role, tenant string) {
+	h.t.Helper()
+	var texts []string
+	for name, r := range roles {
+		text, err := json.Marshal(r)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		texts = append(texts, fmt.Sprintf(`{"apiVersion":"keyward.dev/v1","kind":"User","metadata":{"name":%q,"tenant":%q},"spec":{"roles":%s}}`,
+			name, tenant, text))
+	}
+	h.apply(texts...)
+	operator := keyward.Principal{User: "admin", Tenant: keyward.DefaultTenant, Roles: []keyward.Role{keyward.RoleAdmin}}
+	for name := range roles {
+		token, value, err := h.control.CreateToken(context.Background(), operator, tenant, name)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		h.tokens[name], h.ids[name] = value, token.ID
+	}
+}
+
+func manifestOf(kind keyward.Kind, name, spec string) string {
+	return fmt.Sprintf(`{"apiVersion":"keyward.dev/v1","kind":%q,"metadata":{"name":%q},"spec":%s}`, kind, name, spec)
+}

@@ -1,0 +1,190 @@
+package rest_test
+
+import (
+	"flag"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/rest"
+)
+
+func TestCreateReadReplaceDelete(t *testing.T) {
+	h := newHouse(t)
+	const body = `{"apiVersion":"keyward.dev/v1","kind":"Plan","metadata":{"name":"gold"},"spec":{"rate":[{"requests":10,"per":"60s"}]}}`
+	made := h.call("admin", http.MethodPost, "/api/v1/plans", body)
+	if made.status != http.StatusCreated || made.header.Get("ETag") == "" || made.header.Get("Location") != "/api/v1/plans/gold" {
+		t.Fatalf("create: %d %v %s", made.status, made.header, made.body)
+	}
+	if again := h.call("admin", http.MethodPost, "/api/v1/plans", body); again.status != http.StatusConflict || again.code(t) != keyward.CodeConflict {
+		t.Errorf("create twice: %d %s", again.status, again.body)
+	}
+	got := h.must("admin", http.MethodGet, "/api/v1/plans/gold", "")
+	var m keyward.Manifest
+	got.into(t, &m)
+	if m.Kind != keyward.KindPlan || string(m.Spec) != `{"rate":[{"requests":10,"per":"1m"}]}` {
+		t.Errorf("read: %s", got.body)
+	}
+	etag := got.header.Get("ETag")
+	put := h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"spec":{"rate":[{"requests":20,"per":"1m"}]}}`, "If-Match", etag)
+	if put.status != http.StatusOK || put.header.Get("ETag") == etag {
+		t.Errorf("replace: %d %v %s", put.status, put.header, put.body)
+	}
+	stale := h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"spec":{}}`, "If-Match", etag)
+	if stale.status != http.StatusPreconditionFailed || stale.code(t) != keyward.CodePreconditionFailed {
+		t.Errorf("replace an older version: %d %s", stale.status, stale.body)
+	}
+	if made := h.call("admin", http.MethodPut, "/api/v1/plans/new", `{"spec":{}}`); made.status != http.StatusCreated {
+		t.Errorf("create by PUT: %d %s", made.status, made.body)
+	}
+	if a := h.call("admin", http.MethodDelete, "/api/v1/plans/gold", "", "If-Match", etag); a.status != http.StatusPreconditionFailed {
+		t.Errorf("delete an older version: %d", a.status)
+	}
+	if a := h.call("admin", http.MethodDelete, "/api/v1/plans/gold", ""); a.status != http.StatusNoContent {
+		t.Errorf("delete: %d %s", a.status, a.body)
+	}
+	if a := h.call("admin", http.MethodGet, "/api/v1/plans/gold", ""); a.status != http.StatusNotFound || a.code(t) != keyward.CodeNotFound {
+		t.Errorf("read what is gone: %d %s", a.status, a.body)
+	}
+}
+
+func TestProblemsNameEveryField(t *testing.T) {
+	h := newHouse(t)
+	a := h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"kind":"Plan","spec":{"rates":[],"rate":[{"requests":0,"per":1}]},"spce":1}`)
+	if a.status != http.StatusBadRequest || a.header.Get("Content-Type") != "application/problem+json" {
+		t.Fatalf("%d %v", a.status, a.header)
+	}
+	var p rest.Problem
+	a.into(t, &p)
+	var paths []string
+	for _, f := range p.Errors {
+		paths = append(paths, f.Path)
+	}
+	if got := strings.Join(paths, " "); p.Code != keyward.CodeInvalidInput || got != "spce spec.rates spec.rate[0].per spec.rate[0].requests" {
+		t.Errorf("%s at %s: %s", p.Code, got, a.body)
+	}
+	later := h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"spec":{"approval":"manual"}}`)
+	if later.status != http.StatusBadRequest || later.code(t) != keyward.CodeNotSupported {
+		t.Errorf("not supported: %d %s", later.status, later.body)
+	}
+	for name, a := range map[string]answer{
+		"limit":  h.call("admin", http.MethodGet, "/api/v1/plans?limit=0", ""),
+		"cursor": h.call("admin", http.MethodGet, "/api/v1/audit?cursor=x", ""),
+		"body":   h.call("admin", http.MethodPut, "/api/v1/plans/gold", ""),
+		"name":   h.call("admin", http.MethodPut, "/api/v1/plans/Gold", `{"spec":{}}`),
+		"kind":   h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"kind":"API","spec":{}}`),
+	} {
+		if a.status != http.StatusBadRequest || a.code(t) != keyward.CodeInvalidInput {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	if a := h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"spec":{}}`+strings.Repeat(" ", 5<<20)); a.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a body too large: %d %s", a.status, a.body)
+	}
+	if a := h.call("admin", http.MethodGet, "/api/v1/nothing", ""); a.status != http.StatusNotFound || a.code(t) != keyward.CodeNotFound {
+		t.Errorf("no such address: %d %s", a.status, a.body)
+	}
+	h.apply(manifestOf(keyward.KindApplication, "a", `{}`),
+		manifestOf(keyward.KindAPI, "x", `{"context":"/x","version":"v1","upstream":{"production":"http://127.0.0.1:9"},"keyManagers":"all","operations":[{"method":"GET","path":"/"}]}`),
+		manifestOf(keyward.KindSubscription, "s", `{"application":"a","api":"x"}`))
+	used := h.call("admin", http.MethodDelete, "/api/v1/apis/x", "")
+	used.into(t, &p)
+	if used.status != http.StatusConflict || p.Code != keyward.CodeInUse || len(p.Users) != 1 || p.Users[0].Name != "s" {
+		t.Errorf("in use: %d %s", used.status, used.body)
+	}
+}
+
+func TestListingsArePaged(t *testing.T) {
+	h := newHouse(t)
+	h.apply(manifestOf(keyward.KindPlan, "a", `{}`), manifestOf(keyward.KindPlan, "b", `{}`), manifestOf(keyward.KindPlan, "c", `{}`))
+	var names []string
+	for cursor := ""; ; {
+		var page rest.Listing[keyward.Manifest]
+		h.must("admin", http.MethodGet, "/api/v1/plans?limit=2&cursor="+cursor, "").into(t, &page)
+		for _, m := range page.Items {
+			names = append(names, m.Metadata.Name)
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	if strings.Join(names, "") != "abc" {
+		t.Errorf("got %v", names)
+	}
+}
+
+func TestWithoutAValidTokenNothingOpens(t *testing.T) {
+	h := newHouse(t)
+	h.tokens["stranger"] = "kwt_nobody-knows-this-one"
+	for _, user := range []string{"", "stranger"} {
+		a := h.call(user, http.MethodGet, "/api/v1/plans", "")
+		if a.status != http.StatusUnauthorized || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") || a.code(t) != keyward.CodeUnauthenticated {
+			t.Errorf("%q: %d %v %s", user, a.status, a.header, a.body)
+		}
+	}
+	if a := h.call("", http.MethodGet, "/api/v1/plans", "", "Authorization", "Basic "+adminToken); a.status != http.StatusUnauthorized {
+		t.Errorf("another scheme: %d", a.status)
+	}
+}
+
+func TestLaterCommandsSayTheirName(t *testing.T) {
+	h := newHouse(t)
+	for path, name := range map[string]string{
+		"/api/v1/key-managers/resident/hold":   "hold",
+		"/api/v1/applications/a/keys/token":    "keys token",
+		"/api/v1/key-managers/resident/check":  "keymanager check",
+		"/api/v1/subscriptions/a/unhold":       "unhold",
+		"/api/v1/applications/a/keys/revoke":   "keys revoke",
+		"/api/v1/oauth-clients/a/hold?x=1":     "hold",
+		"/api/v1/key-manager-check?tenant=a":   "keymanager check",
+		"/api/v1/applications/a/unhold?tenant": "unhold",
+	} {
+		a := h.call("admin", http.MethodPost, path, `{}`)
+		if a.status != http.StatusBadRequest || a.code(t) != keyward.CodeNotSupported || !strings.Contains(string(a.body), name) {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+}
+
+func TestPagesLoadNothingFromElsewhere(t *testing.T) {
+	h := newHouse(t)
+	for _, path := range []string{"/", "/docs"} {
+		a := h.call("", http.MethodGet, path, "")
+		if a.status != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s: %d %v", path, a.status, a.header)
+		}
+		for _, bad := range []string{"<script", "src=", "@import", "<link"} {
+			if strings.Contains(string(a.body), bad) {
+				t.Errorf("%s has %s", path, bad)
+			}
+		}
+	}
+	if a := h.call("", http.MethodGet, "/docs", ""); !strings.Contains(string(a.body), "/api/v1/key-managers/{name}") {
+		t.Error("the page lists no operation")
+	}
+}
+
+var update = flag.Bool("update", false, "write docs/openapi.yaml")
+
+func TestTheDocumentIsTheOneInTheTree(t *testing.T) {
+	h := newHouse(t)
+	got, err := h.rest.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const path = "../../docs/openapi.yaml"
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil { //nolint:gosec // a document for everybody
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Error("docs/openapi.yaml is not what the server says: run go test ./internal/rest -update")
+	}
+}

@@ -1,0 +1,201 @@
+package rest_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store"
+)
+
+// visit is how one operation of the document is called.
+type visit struct {
+	path  string // with every parameter filled in
+	body  string
+	right string         // who may; admin when empty
+	wrong string         // who may not, in the same tenant; eve, who has no role, when empty
+	open  bool           // every user of every tenant may
+	setup func(h *house) // what must be there first
+}
+
+const (
+	walkAPI = `{"context":"/orders","version":"v1","upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":"all","operations":[{"method":"GET","path":"/a"}]}`
+	place   = `{"keyManager":"resident"}`
+)
+
+func generate(h *house) { h.must("alice", http.MethodPost, "/api/v1/applications/mobile/keys", place) }
+
+// failedAttempt leaves a client whose registration ended nobody knows how.
+func failedAttempt(h *house) {
+	h.t.Helper()
+	status, err := json.Marshal(keyward.OAuthClientStatus{
+		Mode: keyward.ClientGenerated, State: keyward.ClientFailed, VendorName: "keyward-x", Orphan: true, Requester: "alice",
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	err = h.store.Write(context.Background(), "test", func(tx *store.Tx) error {
+		return tx.Put(&keyward.Object{
+			Kind: keyward.KindOAuthClient, Tenant: "default", Name: "lost", Status: status,
+			Spec: &keyward.OAuthClientSpec{Application: "mobile", KeyManager: "resident", Environment: keyward.Production},
+		}, store.Extra{})
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// visits has a case for every operation of the document, by its id.
+func visits() map[string]visit {
+	all := map[string]visit{
+		"apply":                  {path: "/api/v1/apply", body: `{"objects":[` + manifestOf(keyward.KindPlan, "p", `{}`) + `]}`, wrong: "dora"},
+		"export":                 {path: "/api/v1/export", right: "ann", wrong: "dora"},
+		"explain":                {path: "/api/v1/explain", body: `{"path":"/orders/v1/a","token":"t"}`, right: "alice", wrong: "dora"},
+		"list-audit":             {path: "/api/v1/audit", right: "ann", wrong: "dora"},
+		"list-key-manager-types": {path: "/api/v1/key-manager-types", open: true},
+		"create-token":           {path: "/api/v1/tokens", body: `{"user":"alice"}`, wrong: "dora"},
+		"list-tokens":            {path: "/api/v1/tokens", right: "ann", wrong: "dora"},
+		"revoke-token":           {path: "/api/v1/tokens/TOKEN", wrong: "dora"},
+		"create-gateway":         {path: "/api/v1/gateways", body: `{"name":"edge"}`, wrong: "ann"},
+		"list-gateways":          {path: "/api/v1/gateways", wrong: "dora"},
+		"revoke-gateway": {path: "/api/v1/gateways/edge/revoke", wrong: "ann", setup: func(h *house) {
+			h.must("admin", http.MethodPost, "/api/v1/gateways", `{"name":"edge"}`)
+		}},
+	}
+	keys := "/api/v1/applications/mobile/keys"
+	for id, v := range map[string]visit{
+		"list-keys":     {path: keys},
+		"generate-keys": {path: keys, body: place},
+		"rotate-keys":   {path: keys + "/rotate", body: place, setup: generate},
+		"reveal-keys":   {path: keys + "/reveal", body: place, setup: generate},
+		"delete-keys":   {path: keys + "/delete", body: place, setup: generate},
+		"dismiss-keys":  {path: keys + "/dismiss", body: place, setup: failedAttempt},
+	} {
+		v.right, v.wrong = "alice", "dora"
+		all[id] = v
+	}
+	all["map-keys"] = visit{path: keys + "/map", body: `{"keyManager":"ext","clientId":"other"}`, wrong: "dora"}
+	for _, o := range []struct {
+		kind              keyward.Kind
+		name, spec, fresh string // an object that is there, and how to make another
+		reads, readsNot   string
+		writes, writesNot string
+		lists, listsNot   string
+		deletable         string
+	}{
+		{kind: keyward.KindTenant, name: "third", spec: `{"displayName":"T"}`, fresh: `{}`, readsNot: "eve", writesNot: "pat", listsNot: "dora", deletable: "third"},
+		{kind: keyward.KindUser, name: "alice", spec: `{"roles":["developer"]}`, fresh: `{}`, reads: "alice", readsNot: "dora", writesNot: "dora", lists: "ann", listsNot: "dora", deletable: "dora"},
+		{kind: keyward.KindKeyManager, name: "ext", spec: `{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://e.example/k"}}`,
+			fresh: `{"type":"external","issuer":"https://f.example","keys":{"jwks":"https://f.example/k"}}`, reads: "dora", writesNot: "pat", lists: "dora", deletable: "spare"},
+		{kind: keyward.KindPlan, name: "gold", spec: `{}`, fresh: `{}`, reads: "dora", writes: "pat", writesNot: "dora", lists: "dora", deletable: "gold"},
+		{kind: keyward.KindAPI, name: "orders-v1", spec: walkAPI, fresh: strings.Replace(walkAPI, "/orders", "/new", 1), reads: "dora", writes: "pat", writesNot: "dora", lists: "dora", deletable: "spare"},
+		{kind: keyward.KindApplication, name: "mobile", spec: `{"owner":"alice"}`, fresh: `{"owner":"alice"}`, reads: "alice", readsNot: "dora", writes: "alice", writesNot: "dora", lists: "pat", deletable: "bare"},
+		{kind: keyward.KindSubscription, name: "mobile-orders", spec: `{"application":"mobile","api":"orders-v1"}`, fresh: `{"application":"mobile","api":"spare"}`,
+			reads: "alice", readsNot: "dora", writes: "alice", writesNot: "dora", lists: "pat", deletable: "mobile-orders"},
+		{kind: keyward.KindOAuthClient, name: "mobile-ext", spec: `{"application":"mobile","keyManager":"ext","environment":"sandbox","clientId":"abc"}`,
+			fresh: `{"application":"bare","keyManager":"ext","clientId":"def"}`, reads: "alice", readsNot: "dora", writesNot: "alice", lists: "ann", listsNot: "pat", deletable: "mobile-ext"},
+	} {
+		plural := o.kind.Plural()
+		one := strings.TrimSuffix(plural, "s")
+		base := "/api/v1/" + plural
+		all["list-"+plural] = visit{path: base, right: o.lists, wrong: o.listsNot}
+		all["get-"+one] = visit{path: base + "/" + o.name, right: o.reads, wrong: o.readsNot}
+		all["create-"+one] = visit{path: base, body: manifestOf(o.kind, "fresh", o.fresh), right: o.writes, wrong: o.writesNot}
+		all["put-"+one] = visit{path: base + "/" + o.name, body: manifestOf(o.kind, o.name, o.spec), right: o.writes, wrong: o.writesNot}
+		all["delete-"+one] = visit{path: base + "/" + o.deletable, right: o.writes, wrong: o.writesNot}
+	}
+	return all
+}
+
+// furnish makes an object of every kind and a user of every role.
+func furnish(t *testing.T) *house {
+	h := newHouse(t)
+	h.apply(manifestOf(keyward.KindTenant, "acme", `{}`), manifestOf(keyward.KindTenant, "third", `{}`),
+		manifestOf(keyward.KindPlan, "gold", `{}`), manifestOf(keyward.KindAPI, "orders-v1", walkAPI),
+		manifestOf(keyward.KindAPI, "spare", strings.Replace(walkAPI, "/orders", "/spare", 1)),
+		manifestOf(keyward.KindKeyManager, "ext", `{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://e.example/k"}}`),
+		manifestOf(keyward.KindKeyManager, "spare", `{"type":"external","issuer":"https://s.example","keys":{"jwks":"https://s.example/k"}}`),
+		manifestOf(keyward.KindApplication, "mobile", `{"owner":"alice"}`), manifestOf(keyward.KindApplication, "bare", `{"owner":"alice"}`),
+		manifestOf(keyward.KindSubscription, "mobile-orders", `{"application":"mobile","api":"orders-v1"}`),
+		manifestOf(keyward.KindOAuthClient, "mobile-ext", `{"application":"mobile","keyManager":"ext","environment":"sandbox","clientId":"abc"}`))
+	h.users(map[string][]keyward.Role{
+		"alice": {keyward.RoleDeveloper}, "dora": {keyward.RoleDeveloper}, "pat": {keyward.RolePublisher},
+		"ann": {keyward.RoleAuditor}, "eve": {},
+	}, "default")
+	h.users(map[string][]keyward.Role{
+		"zoe": {keyward.RoleAdmin, keyward.RolePublisher, keyward.RoleDeveloper, keyward.RoleAuditor},
+	}, "acme")
+	return h
+}
+
+// TestEveryOperationIsForThoseWhoMay reads the document and calls each operation as nobody, as the wrong role, as
+// another tenant's administrator, and once as somebody who may, on an object that exists.
+func TestEveryOperationIsForThoseWhoMay(t *testing.T) {
+	var document struct {
+		Paths map[string]map[string]struct{ OperationID string }
+	}
+	shared := furnish(t)
+	shared.must("", http.MethodGet, "/openapi.json", "").into(t, &document)
+	cases := visits()
+	seen := 0
+	for path, operations := range document.Paths {
+		for method, op := range operations {
+			seen++
+			v, ok := cases[op.OperationID]
+			if !ok {
+				t.Errorf("%s %s (%s) has no case", method, path, op.OperationID)
+				continue
+			}
+			delete(cases, op.OperationID)
+			t.Run(op.OperationID, func(t *testing.T) {
+				t.Parallel()
+				walk(t, shared, v, strings.ToUpper(method))
+			})
+		}
+	}
+	if seen < 50 {
+		t.Errorf("the document has only %d operations", seen)
+	}
+	for id := range cases {
+		t.Errorf("the case %s has no operation", id)
+	}
+}
+
+// walk calls an operation as those who may not, in a house that nobody changes, and as somebody who may: in a house of
+// its own when that changes something.
+func walk(t *testing.T, shared *house, v visit, method string) {
+	if a := shared.call("", method, shared.fill(v.path), v.body); a.status != http.StatusUnauthorized || a.code(t) != keyward.CodeUnauthenticated {
+		t.Errorf("as nobody: %d %s", a.status, a.body)
+	}
+	wrong, right := v.wrong, v.right
+	if wrong == "" {
+		wrong = "eve"
+	}
+	if right == "" {
+		right = "admin"
+	}
+	if !v.open {
+		for _, user := range []string{wrong, "zoe"} {
+			a := shared.call(user, method, shared.fill(v.path), v.body)
+			if a.status != http.StatusForbidden || a.code(t) != keyward.CodeForbidden {
+				t.Errorf("as %s: %d %s", user, a.status, a.body)
+			}
+		}
+	}
+	h := shared
+	if method != http.MethodGet {
+		h = furnish(t)
+	}
+	if v.setup != nil {
+		v.setup(h)
+	}
+	if a := h.call(right, method, h.fill(v.path), v.body); a.status < 200 || a.status > 204 {
+		t.Errorf("as %s: %d %s", right, a.status, a.body)
+	}
+}
+
+// fill puts the id of alice's API token where an address asks for one.
+func (h *house) fill(path string) string { return strings.Replace(path, "TOKEN", h.ids["alice"], 1) }
