@@ -4,7 +4,7 @@
 // Environment: ISSUER_PATH ("" or "/tenant1"), ALG (RS256), TTL (seconds), INITIAL_ACCESS_TOKEN, ROTATE_RAT=1 (a new
 // registration access token with each update).
 import { createServer } from 'node:http';
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import Provider, { errors } from 'oidc-provider';
 
@@ -28,11 +28,16 @@ class Keyring {
 
   add() {
     const curve = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' }[this.alg];
+    // The pair comes as text and its private half is read from that: exporting a generated KeyObject deadlocks Node 20
+    // now and then, when the other half, which shares its lock, is collected meanwhile.
+    const form = {
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' },
+    };
     let pair;
-    if (curve) pair = generateKeyPairSync('ec', { namedCurve: curve });
-    else if (this.alg === 'EdDSA' || this.alg === 'Ed25519') pair = generateKeyPairSync('ed25519');
-    else pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const jwk = pair.privateKey.export({ format: 'jwk' });
+    if (curve) pair = generateKeyPairSync('ec', { namedCurve: curve, ...form });
+    else if (this.alg === 'EdDSA' || this.alg === 'Ed25519') pair = generateKeyPairSync('ed25519', form);
+    else pair = generateKeyPairSync('rsa', { modulusLength: 2048, ...form });
+    const jwk = createPrivateKey(pair.privateKey).export({ format: 'jwk' });
     this.published.push({ ...jwk, kid: randomUUID(), alg: this.alg, use: 'sig' });
   }
 
