@@ -75,6 +75,12 @@ func TestScopesAreThoseOfSubscribedAPIs(t *testing.T) {
 	if _, claims := issued(t, got); !slices.Equal(claims.Audience, []string{"urn:orders"}) {
 		t.Errorf("the audience is %v", claims.Audience)
 	}
+	change(w, keyward.DefaultTenant, keyward.KindKeyManager, keyward.ResidentName, func(s *keyward.KeyManagerSpec) {
+		s.Tokens.Audiences = []string{"urn:house"}
+	})
+	if _, claims := issued(t, w.ask(w.url, shop)); !slices.Equal(claims.Audience, []string{"urn:house", "urn:orders"}) {
+		t.Errorf("with the key manager's own rule the audience is %v", claims.Audience)
+	}
 }
 
 func TestScopesOfAnImportedAPI(t *testing.T) {
