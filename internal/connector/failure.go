@@ -55,7 +55,7 @@ func (f *Failure) Uncertain() bool {
 	case 500, 502, 504:
 		return true
 	default:
-		return f.Status < 400
+		return f.Status < 300
 	}
 }
 

@@ -1,0 +1,148 @@
+package connector_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+)
+
+// site serves fixed documents by path; $O in a document is the site's own origin.
+func site(t *testing.T, documents map[string]string) string {
+	t.Helper()
+	var origin string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		doc, ok := documents[r.URL.EscapedPath()]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, strings.ReplaceAll(doc, "$O", origin))
+	}))
+	t.Cleanup(srv.Close)
+	origin = srv.URL
+	return origin
+}
+
+func discover(t *testing.T, spec *keyward.KeyManagerSpec) (keyward.KeyManagerStatus, error) {
+	t.Helper()
+	return connector.Discover(t.Context(), spec, http.DefaultClient)
+}
+
+const whole = `{"issuer":"$O/tenant1","jwks_uri":"$O/jwks","token_endpoint":"$O/token","introspection_endpoint":"$O//introspect",
+	"grant_types_supported":["client_credentials"],"id_token_signing_alg_values_supported":["none"],
+	"registration_endpoint":null,"revocation_endpoint":7,"userinfo_endpoint":"ftp://x/y"}`
+
+func TestDiscoveryFindsMetadataOfAnIssuer(t *testing.T) {
+	for _, path := range []string{
+		"/tenant1/.well-known/openid-configuration",
+		"/.well-known/oauth-authorization-server/tenant1",
+		"/.well-known/openid-configuration/tenant1",
+		"/tenant1/.well-known/oauth-authorization-server",
+	} {
+		t.Run(path, func(t *testing.T) {
+			origin := site(t, map[string]string{path: whole})
+			for _, at := range []string{origin + "/tenant1", origin + path} {
+				status, err := discover(t, &keyward.KeyManagerSpec{Type: "oidc", Discovery: at})
+				if err != nil {
+					t.Fatalf("%s: %v", at, err)
+				}
+				if status.Issuer != origin+"/tenant1" || status.JWKS != origin+"/jwks" || status.Endpoints.Token != origin+"/token" ||
+					status.Endpoints.Introspection != origin+"//introspect" || status.DiscoveredAt == nil ||
+					!slices.Equal(status.GrantTypes, []string{"client_credentials"}) {
+					t.Errorf("%s: %+v", at, status)
+				}
+				if e := status.Endpoints; e.Registration != "" || e.Revocation != "" || e.Userinfo != "" {
+					t.Errorf("members that are no addresses were taken over: %+v", e)
+				}
+				if len(status.Notes) != 1 || !strings.Contains(status.Notes[0], "userinfo_endpoint") {
+					t.Errorf("notes: %q", status.Notes)
+				}
+			}
+		})
+	}
+}
+
+func TestDiscoveryWantsExactlyTheIssuer(t *testing.T) {
+	for _, c := range []struct{ issuer, asked, want string }{
+		{"$O", "", ""},
+		{"$O/", "/", ""},
+		{"$O/", "", "with the slash"},
+		{"$O", "/", "without the slash"},
+		{"https://evil.example", "", "not http"},
+		{"$O/{tenantid}", "", "not http"},
+	} {
+		t.Run(c.issuer+" "+c.asked, func(t *testing.T) {
+			origin := site(t, map[string]string{"/.well-known/openid-configuration": `{"issuer":"` + c.issuer + `","jwks_uri":"$O/j"}`})
+			status, err := discover(t, &keyward.KeyManagerSpec{Type: "oidc", Discovery: origin + c.asked})
+			if c.want == "" {
+				if err != nil || status.Issuer != origin+c.asked {
+					t.Errorf("status %+v, error %v", status, err)
+				}
+				return
+			}
+			if keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), c.want) ||
+				!strings.Contains(err.Error(), "spec.discovery") {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
+// A metadata URL may belong to another issuer, and what the spec declares wins; both are told.
+func TestDiscoveryNotesDifferences(t *testing.T) {
+	origin := site(t, map[string]string{"/.well-known/openid-configuration": `{"issuer":"https://public.example","jwks_uri":"$O/j"}`})
+	status, err := discover(t, &keyward.KeyManagerSpec{
+		Type: "oidc", Discovery: origin + "/.well-known/openid-configuration", Issuer: "https://declared.example",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(status.Notes) != 2 || !strings.Contains(status.Notes[0], "declared.example") || !strings.Contains(status.Notes[1], "public.example") {
+		t.Errorf("notes: %q", status.Notes)
+	}
+}
+
+func TestDiscoveryFaults(t *testing.T) {
+	origin := site(t, map[string]string{
+		"/list/.well-known/openid-configuration":     `[]`,
+		"/null/.well-known/openid-configuration":     `null`,
+		"/html/.well-known/openid-configuration":     `<html>`,
+		"/nobody/.well-known/openid-configuration":   `{"jwks_uri":"$O/j"}`,
+		"/template/.well-known/openid-configuration": `{"issuer":"$O/{tenantid}/v2.0"}`,
+		"/long/.well-known/openid-configuration":     `{"issuer":"` + strings.Repeat("x", 2<<20) + `"}`,
+	})
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = fmt.Fprint(w, "secret internals")
+	}))
+	t.Cleanup(broken.Close)
+	for at, want := range map[string]keyward.Code{
+		origin + "/missing": keyward.CodeInvalidInput,
+		origin + "/list":    keyward.CodeInvalidInput,
+		origin + "/null":    keyward.CodeInvalidInput,
+		origin + "/html":    keyward.CodeInvalidInput,
+		origin + "/nobody":  keyward.CodeInvalidInput,
+		origin + "/template/.well-known/openid-configuration": keyward.CodeNotSupported,
+		origin + "/long": keyward.CodeKeyManagerFailed,
+		closed.URL:       keyward.CodeKeyManagerFailed,
+		broken.URL:       keyward.CodeKeyManagerFailed,
+	} {
+		_, err := discover(t, &keyward.KeyManagerSpec{Type: "oidc", Discovery: at})
+		if keyward.CodeOf(err) != want || !strings.Contains(err.Error(), "spec.discovery") {
+			t.Errorf("%s: %v, want %s", at, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret internals") {
+			t.Errorf("%s: the server's body is in the error: %v", at, err)
+		}
+	}
+}

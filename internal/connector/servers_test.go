@@ -1,0 +1,307 @@
+package connector_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/testbed/keycloak"
+	"keyward.dev/keyward/internal/testbed/oidcprovider"
+)
+
+// TestMain ends the Keycloak that tests share.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.server != nil {
+		shared.server.Kill()
+	}
+	os.Exit(code)
+}
+
+var shared struct {
+	once   sync.Once
+	server *keycloak.Server
+	err    error
+}
+
+func realm(t *testing.T, name string) *keycloak.Realm {
+	t.Helper()
+	shared.once.Do(func() { shared.server, shared.err = keycloak.Start(context.Background()) })
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	r, err := shared.server.NewRealm(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// serverAt discovers a real server and gives it as its connector needs it.
+func serverAt(t *testing.T, spec *keyward.KeyManagerSpec, secrets map[string]string) connector.Server {
+	t.Helper()
+	if faults := connector.Validate(spec, secrets); len(faults) > 0 {
+		t.Fatalf("faults: %v", faults)
+	}
+	status, err := connector.Discover(t.Context(), spec, http.DefaultClient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, faults := connector.Resolve(&keyward.Object{ID: "km1"}, spec, status); len(faults) > 0 {
+		t.Fatalf("faults: %v", faults)
+	}
+	return connector.Server{ID: "km1", Tenant: "default", Name: "corp", Spec: spec, Status: status, Secrets: secrets}
+}
+
+func withInitialToken(token string) (map[string]any, map[string]string) {
+	return map[string]any{"initialAccessToken": keyward.StoredSecret()}, map[string]string{"connection.initialAccessToken": token}
+}
+
+// walk registers, proves and deletes a client at a real server.
+func walk(t *testing.T, c connector.Connector, r connector.Registration) {
+	t.Helper()
+	ctx := t.Context()
+	made, err := c.Register(ctx, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.ClientID == "" || made.ClientSecret == "" {
+		t.Fatal("the client lacks its id or secret")
+	}
+	prover := c.(connector.Prover)
+	if err := prover.Prove(ctx, made.ClientID, made.ClientSecret); err != nil {
+		t.Errorf("the right secret: %v", err)
+	}
+	err = prover.Prove(ctx, made.ClientID, "not-"+made.ClientSecret)
+	var f *connector.Failure
+	if !errors.As(err, &f) || f.Status == 0 || strings.Contains(err.Error(), made.ClientSecret) {
+		t.Errorf("a wrong secret: %v", err)
+	}
+	if err := c.Delete(ctx, made.Handle); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	if err := prover.Prove(ctx, made.ClientID, made.ClientSecret); err == nil {
+		t.Error("the client lives after it was deleted")
+	}
+	if err := c.Delete(ctx, made.Handle); err != nil {
+		t.Errorf("delete what is gone: %v", err)
+	}
+}
+
+func TestOIDCProvider(t *testing.T) {
+	for _, path := range []string{"", "/tenant1"} {
+		op := oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{IssuerPath: path})
+		connection, secrets := withInitialToken(oidcprovider.InitialAccessToken)
+		for _, at := range []string{op.Issuer, op.Discovery()} {
+			s := serverAt(t, &keyward.KeyManagerSpec{Type: "oidc", Discovery: at, Connection: connection}, secrets)
+			if s.Status.Issuer != op.Issuer || s.Status.Endpoints.Revocation == "" || len(s.Status.Notes) != 0 {
+				t.Errorf("status: %+v", s.Status)
+			}
+			walk(t, open(t, s), registration())
+		}
+	}
+}
+
+func TestOIDCProviderRegistration(t *testing.T) {
+	ctx := t.Context()
+	op := oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{})
+	connection, secrets := withInitialToken(oidcprovider.InitialAccessToken)
+	spec := &keyward.KeyManagerSpec{Type: "oidc", Discovery: op.Issuer, Connection: connection}
+	c := open(t, serverAt(t, spec, secrets))
+	made, err := c.Register(ctx, connector.Registration{
+		Name: "keyward-code", Grants: []string{"authorization_code", "refresh_token"}, Callbacks: []string{"https://app.example/cb"},
+		Fields: map[string]any{"token_endpoint_auth_method": "client_secret_post", "contacts": []string{"a@app.example"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients, err := op.Clients(ctx)
+	if err != nil || !slices.Contains(clients, oidcprovider.RegisteredClient{ID: made.ClientID, Name: "keyward-code"}) {
+		t.Errorf("clients %v, error %v", clients, err)
+	}
+	_, err = c.Register(ctx, connector.Registration{Name: "keyward-scope", Grants: []string{"client_credentials"}, Scopes: []string{"no:such"}})
+	var f *connector.Failure
+	if !errors.As(err, &f) || f.Code != "invalid_client_metadata" || f.Description == "" || f.Uncertain() {
+		t.Errorf("unknown scope: %v", err)
+	}
+	_, wrong := withInitialToken("wrong-token")
+	_, err = open(t, serverAt(t, spec, wrong)).Register(ctx, registration())
+	if !errors.As(err, &f) || f.Status != 401 || f.Code != "invalid_token" {
+		t.Errorf("wrong initial access token: %v", err)
+	}
+	if _, can := c.(connector.Rotator); can {
+		t.Error("plain registration claims to rotate")
+	}
+}
+
+func TestKeycloakWithInitialAccessToken(t *testing.T) {
+	ctx := t.Context()
+	r := realm(t, "connector-dcr")
+	connection, secrets := withInitialToken(r.InitialAccessToken)
+	// Without discovery declared, the issuer's own metadata is read.
+	s := serverAt(t, &keyward.KeyManagerSpec{Type: "keycloak", Issuer: r.Issuer, Connection: connection}, secrets)
+	c := open(t, s)
+	walk(t, c, registration())
+	if _, can := c.(connector.Rotator); can {
+		t.Error("the registration endpoint claims to rotate")
+	}
+	withScope := registration()
+	withScope.Scopes = keycloak.Scopes()[:1]
+	made, err := c.Register(ctx, withScope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !introspectedActive(t, s, tokenOf(t, s, made, withScope.Scopes[0])) {
+		t.Error("the client lost the realm's default scopes, and with them the audience of its tokens")
+	}
+	before, err := r.Clients(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	withScope.Scopes = []string{"no:such"}
+	_, err = c.Register(ctx, withScope)
+	var f *connector.Failure
+	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "no:such") {
+		t.Errorf("unknown scope: %v", err)
+	}
+	after, err := r.Clients(ctx)
+	if err != nil || len(after) != len(before) {
+		t.Errorf("a refused registration left a client: %d, then %d (%v)", len(before), len(after), err)
+	}
+}
+
+func TestKeycloakWithServiceAccount(t *testing.T) {
+	ctx := t.Context()
+	r := realm(t, "connector-admin")
+	spec := &keyward.KeyManagerSpec{
+		Type: "keycloak", Discovery: r.Issuer,
+		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
+	}
+	secrets := map[string]string{"connection.clientSecret": keycloak.ManagerSecret}
+	s := serverAt(t, spec, secrets)
+	c := open(t, s)
+	walk(t, c, registration())
+
+	r1 := registration()
+	r1.Name, r1.Scopes = "keyward-scoped", keycloak.Scopes()[:1]
+	made, err := c.Register(ctx, r1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.ClientID != "keyward-scoped" {
+		t.Errorf("client id %s", made.ClientID)
+	}
+	token, err := r.Token(ctx, made.ClientID, made.ClientSecret, keycloak.Scopes()[0])
+	if err != nil || !introspectedActive(t, s, token) {
+		t.Errorf("a token with the asked scope: %v", err)
+	}
+	if _, err := r.Token(ctx, made.ClientID, made.ClientSecret, keycloak.Scopes()[1]); err == nil {
+		t.Error("the client got a scope that was not asked for")
+	}
+	r2 := r1
+	r2.Name, r2.Scopes = "keyward-unknown", []string{"no:such"}
+	if _, err := c.Register(ctx, r2); keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), "no:such") {
+		t.Errorf("unknown scope: %v", err)
+	}
+	if _, err := c.Register(ctx, r1); err == nil {
+		t.Error("the same name was registered twice")
+	}
+	testFindAndRotate(t, r, c, made)
+
+	wrong := open(t, serverAt(t, spec, map[string]string{"connection.clientSecret": "wrong"}))
+	_, err = wrong.Register(ctx, registration())
+	var f *connector.Failure
+	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "service account") {
+		t.Errorf("wrong secret of the service account: %v", err)
+	}
+	if err := wrong.Delete(ctx, made.Handle); err == nil {
+		t.Error("a refused service account counts as a client that is gone")
+	}
+}
+
+func testFindAndRotate(t *testing.T, r *keycloak.Realm, c connector.Connector, made connector.Registered) {
+	t.Helper()
+	ctx := t.Context()
+	finder := c.(connector.Finder)
+	found, err := finder.Find(ctx, made.ClientID)
+	if err != nil || found == nil || found.ClientSecret != made.ClientSecret {
+		t.Errorf("find: %v, error %v", found, err)
+	}
+	for _, other := range []string{"keyward-scope", "keyward-scoped2", "KEYWARD-SCOPED", "%"} {
+		if found, err := finder.Find(ctx, other); err != nil || found != nil {
+			t.Errorf("find %s: %v, error %v", other, found, err)
+		}
+	}
+	secret, err := c.(connector.Rotator).Rotate(ctx, made.Handle)
+	if err != nil || secret == made.ClientSecret || secret == "" {
+		t.Fatalf("rotate: %v", err)
+	}
+	if _, err := r.Token(ctx, made.ClientID, secret, ""); err != nil {
+		t.Errorf("the new secret: %v", err)
+	}
+	if _, err := r.Token(ctx, made.ClientID, made.ClientSecret, ""); err == nil {
+		t.Error("the old secret lives")
+	}
+	if err := r.DeleteClient(ctx, made.ClientID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.(connector.Rotator).Rotate(ctx, made.Handle); err == nil || !strings.Contains(err.Error(), made.ClientID) {
+		t.Errorf("rotate a client that is gone: %v", err)
+	}
+	if err := c.Delete(ctx, made.Handle); err != nil {
+		t.Errorf("delete a client that is gone: %v", err)
+	}
+}
+
+// tokenOf gets a token as the client is registered to: with HTTP Basic, which Keycloak then insists on.
+func tokenOf(t *testing.T, s connector.Server, made connector.Registered, scope string) string {
+	t.Helper()
+	form := strings.NewReader(url.Values{"grant_type": {"client_credentials"}, "scope": {scope}}.Encode())
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Status.Endpoints.Token, form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(made.ClientID, made.ClientSecret)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer struct {
+		Token string `json:"access_token"`
+		Error string `json:"error_description"`
+	}
+	decode(t, resp, &answer)
+	if answer.Token == "" {
+		t.Fatalf("no token: %s", answer.Error)
+	}
+	return answer.Token
+}
+
+func introspectedActive(t *testing.T, s connector.Server, token string) bool {
+	t.Helper()
+	form := strings.NewReader("token=" + token)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Status.Endpoints.Introspection, form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(keycloak.IntrospectionClient, keycloak.IntrospectionSecret)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer struct{ Active bool }
+	decode(t, resp, &answer)
+	return answer.Active
+}
