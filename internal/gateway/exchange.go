@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -34,7 +35,7 @@ type exchange struct {
 const passed = "ok"
 
 // finish counts and logs. Nothing of the credential is in either.
-func (x *exchange) finish() {
+func (x *exchange) finish(ctx context.Context) {
 	var who logged
 	switch d, f := x.decision, x.refusal; {
 	case d != nil:
@@ -52,11 +53,11 @@ func (x *exchange) finish() {
 	took := g.now().Sub(x.start)
 	g.metrics.requests.WithLabelValues(who.tenant, who.api, who.keyManager, code).Inc()
 	g.metrics.latency.Observe(took.Seconds())
-	if !g.log.Enabled(x.r.Context(), slog.LevelDebug) {
+	if !g.log.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
 	path, _, _ := strings.Cut(x.r.RequestURI, "?") // a query may hold a token
-	g.log.Debug("request", "decision", who.id, "method", x.r.Method, "path", path, "status", x.status, "code", code,
+	g.log.DebugContext(ctx, "request", "decision", who.id, "method", x.r.Method, "path", path, "status", x.status, "code", code,
 		"tenant", who.tenant, "api", who.api, "key_manager", who.keyManager, "application", who.application,
 		"token", who.fingerprint(), "duration", took)
 }
@@ -119,7 +120,8 @@ func problemOf(status int, code keyward.Code, detail, id string) []byte {
 // the credential. Without a credential it names no error.
 func challenge(f *enforce.Refusal) string {
 	status := f.Status()
-	if status != http.StatusUnauthorized && (!f.Challenge || status != http.StatusBadRequest && status != http.StatusForbidden) {
+	may := status == http.StatusBadRequest || status == http.StatusForbidden
+	if status != http.StatusUnauthorized && (!may || !f.Challenge) {
 		return ""
 	}
 	b := []byte(`Bearer realm="keyward"`)

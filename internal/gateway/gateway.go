@@ -117,7 +117,7 @@ func (g *Gateway) watch(ctx context.Context, wake <-chan struct{}, doubts chan<-
 // serve answers one request.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{gateway: g, w: w, r: r, start: g.now()}
-	defer x.finish()
+	defer x.finish(r.Context())
 	if err := g.deps.Serving(); err != nil {
 		x.refuse(&enforce.Refusal{ID: newID(), Code: keyward.CodeGatewayStale, Detail: sentence(err), RetryAfter: 1})
 		return
@@ -134,7 +134,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.decision = decision
-	x.pass()
+	x.pass(r.Context())
 }
 
 // newID names an answer that no decision was made for. Nobody can guess it.

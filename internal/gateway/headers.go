@@ -29,9 +29,14 @@ func spelling(name string) string {
 
 // isPlainSpelling tells that the name has letters, digits and hyphens only.
 func isPlainSpelling(name string) bool {
-	return !strings.ContainsFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-')
-	})
+	for _, c := range []byte(name) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // isOurs tells whether only the gateway may send the field to a backend, or nobody may: the identity header, what

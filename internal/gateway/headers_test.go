@@ -119,7 +119,8 @@ func TestForwardedOfStrangersIsNotBelieved(t *testing.T) {
 		}
 	}
 	wantForwarding(t, w.got().Header, map[string]string{
-		"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": w.address, "X-Forwarded-Proto": "http", "X-Real-Ip": "127.0.0.1", "Forwarded": "",
+		"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": w.address, "X-Forwarded-Proto": "http",
+		"X-Real-Ip": "127.0.0.1", "Forwarded": "",
 	})
 }
 
@@ -191,7 +192,8 @@ func TestBackendCannotSpeakForTheGateway(t *testing.T) {
 
 func TestClaimsOfUnverifiedTokensGoNowhere(t *testing.T) {
 	w := newWorld(t)
-	resp := w.send("GET", "/orders/v1/open/x", http.Header{"Authorization": {"Bearer " + w.token(map[string]any{"iss": "https://evil"})}}, nil)
+	evil := http.Header{"Authorization": {"Bearer " + w.token(map[string]any{"iss": "https://evil"})}}
+	resp := w.send("GET", "/orders/v1/open/x", evil, nil)
 	if resp.StatusCode != 200 {
 		t.Fatal(resp.StatusCode)
 	}
@@ -200,6 +202,5 @@ func TestClaimsOfUnverifiedTokensGoNowhere(t *testing.T) {
 			t.Errorf("%s: %v", name, values)
 		}
 	}
-	wantProblem(t, w.send("GET", "/orders/v1/items", http.Header{"Authorization": {"Bearer " + w.token(map[string]any{"iss": "https://evil"})}}, nil),
-		401, keyward.CodeUnknownIssuer)
+	wantProblem(t, w.send("GET", "/orders/v1/items", evil, nil), 401, keyward.CodeUnknownIssuer)
 }

@@ -55,16 +55,16 @@ func (p *bufferPool) Put(b []byte) { p.pool.Put(&b) }
 var errCut = errors.New("what this exchange was let pass for is in force no more")
 
 // pass carries the request to its backend and the answer back.
-func (x *exchange) pass() {
+func (x *exchange) pass(ctx context.Context) {
 	g, d := x.gateway, x.decision
 	target, err := targetURL(d)
 	if err != nil {
 		x.fail(keyward.CodeUpstreamUnreachable, err)
 		return
 	}
-	ctx, cancel := context.WithCancelCause(x.r.Context())
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer g.follow(x, func() { cancel(errCut) })()
+	defer g.follow(ctx, x, func() { cancel(errCut) })()
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -130,7 +131,8 @@ func TestTrailersPass(t *testing.T) {
 	})
 	resp := w.raw("POST /orders/v1/items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + w.token(nil) + "\r\n" +
 		"Transfer-Encoding: chunked\r\nTrailer: X-Check, X-JWT-Assertion, X_JWT_Assertion, X-Forwarded-For\r\n\r\n" +
-		"4\r\nbody\r\n0\r\nX-Check: ok\r\nX-JWT-Assertion: forged\r\nX_JWT_Assertion: forged\r\nX-Forwarded-For: 6.6.6.6\r\nX-Late: 1\r\n\r\n")
+		"4\r\nbody\r\n0\r\nX-Check: ok\r\nX-JWT-Assertion: forged\r\nX_JWT_Assertion: forged\r\n" +
+		"X-Forwarded-For: 6.6.6.6\r\nX-Late: 1\r\n\r\n")
 	if body := readAll(t, resp.Body); resp.StatusCode != 200 || body != "body" {
 		t.Fatalf("%d %q", resp.StatusCode, body)
 	}
@@ -190,7 +192,7 @@ func TestSmugglingDoesNotReachTheBackend(t *testing.T) {
 		"vertical tab in name": "Transfer-Encoding\x0b: chunked\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			w.handle(func(rw http.ResponseWriter, r *http.Request) {
+			w.handle(func(_ http.ResponseWriter, r *http.Request) {
 				if strings.Contains(r.RequestURI, "admin") {
 					t.Errorf("the hidden request arrived")
 				}
@@ -234,7 +236,7 @@ func TestHTTP2InClearText(t *testing.T) {
 
 func TestHTTP2OverTLS(t *testing.T) {
 	w := newWorld(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,9 +249,19 @@ func TestHTTP2OverTLS(t *testing.T) {
 			Certificates: certificates.TLS.Certificates, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12,
 		}))
 	}()
-	transport := certificates.Client().Transport.(*http.Transport).Clone()
+	roots, ok := certificates.Client().Transport.(*http.Transport)
+	if !ok {
+		t.Fatal("no transport")
+	}
+	transport := roots.Clone()
 	transport.ForceAttemptHTTP2 = true
-	defer func() { transport.CloseIdleConnections(); _ = server.Close(); <-done }()
+	defer func() {
+		transport.CloseIdleConnections()
+		_ = server.Close()
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	}()
 	w.client, w.url = &http.Client{Transport: transport}, "https://"+l.Addr().String()
 	resp := w.send("GET", "/orders/v1/items", nil, nil)
 	if resp.ProtoMajor != 2 || readAll(t, resp.Body) != "hello" {

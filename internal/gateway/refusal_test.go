@@ -13,6 +13,8 @@ import (
 func TestRefusals(t *testing.T) {
 	w := newWorld(t)
 	bearer := func(raw string) http.Header { return http.Header{"Authorization": {"Bearer " + raw}} }
+	none, two := http.Header{"Authorization": nil}, http.Header{"Authorization": {"Bearer a", "Bearer b"}}
+	expired, foreign := w.token(map[string]any{"exp": 1000}), w.token(map[string]any{"iss": "https://x"})
 	tests := []struct {
 		name, method, path string
 		header             http.Header
@@ -20,11 +22,11 @@ func TestRefusals(t *testing.T) {
 		code               keyward.Code
 		challenge          string // part of WWW-Authenticate; "" = none
 	}{
-		{"no credential", "GET", "/orders/v1/items", http.Header{"Authorization": nil}, 401, keyward.CodeMissingCredentials, `Bearer realm="keyward"`},
+		{"no credential", "GET", "/orders/v1/items", none, 401, keyward.CodeMissingCredentials, `Bearer realm="keyward"`},
 		{"rubbish", "GET", "/orders/v1/items", bearer("rubbish"), 401, keyward.CodeInvalidToken, `error="invalid_token"`},
-		{"expired", "GET", "/orders/v1/items", bearer(w.token(map[string]any{"exp": 1000})), 401, keyward.CodeTokenExpired, `error="invalid_token"`},
-		{"unknown issuer", "GET", "/orders/v1/items", bearer(w.token(map[string]any{"iss": "https://x"})), 401, keyward.CodeUnknownIssuer, `error="invalid_token"`},
-		{"two credentials", "GET", "/orders/v1/items", http.Header{"Authorization": {"Bearer a", "Bearer b"}}, 400, keyward.CodeInvalidRequest, `error="invalid_request"`},
+		{"expired", "GET", "/orders/v1/items", bearer(expired), 401, keyward.CodeTokenExpired, `error="invalid_token"`},
+		{"unknown issuer", "GET", "/orders/v1/items", bearer(foreign), 401, keyward.CodeUnknownIssuer, `error="invalid_token"`},
+		{"two credentials", "GET", "/orders/v1/items", two, 400, keyward.CodeInvalidRequest, `error="invalid_request"`},
 		{"scope", "POST", "/orders/v1/admin", nil, 403, keyward.CodeInsufficientScope, `error="insufficient_scope"`},
 		{"no API", "GET", "/nowhere", nil, 404, keyward.CodeNoSuchAPI, ""},
 		{"no operation", "GET", "/orders/v1/none", nil, 404, keyward.CodeNoSuchOperation, ""},
@@ -65,7 +67,7 @@ func TestRefusals(t *testing.T) {
 
 func TestPlanExhaustedTellsWhenToComeBack(t *testing.T) {
 	w := newWorld(t)
-	w.put(keyward.RowPlan, "plan", keyward.PlanRow{Tenant: "default", Name: "gold", Rate: []keyward.Rate{{Requests: 1, Per: keyward.Duration(1e9 * 3600)}}})
+	w.limit(1)
 	if resp := w.send("GET", "/orders/v1/items", nil, nil); resp.StatusCode != 200 {
 		t.Fatalf("the first call: %d", resp.StatusCode)
 	}

@@ -46,14 +46,14 @@ func groundOf(v *registry.View, d *enforce.Decision) ground {
 }
 
 // follow holds an exchange among those that may be cut, until the function that it gives is called.
-func (g *Gateway) follow(x *exchange, cut func()) (end func()) {
+func (g *Gateway) follow(ctx context.Context, x *exchange, cut func()) (end func()) {
 	s := &stream{request: x.request, decision: x.decision, ground: groundOf(x.view, x.decision), cut: cut}
 	g.streams.mu.Lock()
 	g.streams.live[s] = struct{}{}
 	g.streams.mu.Unlock()
 	g.metrics.streams.Inc()
 	if now := g.deps.View(); now != x.view && groundOf(now, x.decision) != groundOf(x.view, x.decision) {
-		if !g.mayGoOn(x.r.Context(), now, s) { // it changed between decision and here
+		if !g.mayGoOn(ctx, now, s) { // it changed between decision and here
 			g.drop(s)
 		}
 	}

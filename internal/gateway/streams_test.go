@@ -45,9 +45,9 @@ type tunnel struct {
 	in *bufio.Reader
 }
 
-func (w *world) upgrade(path, protocol string) (*tunnel, *http.Response) {
+func (w *world) upgrade(protocol string) (*tunnel, reply) {
 	w.t.Helper()
-	c, err := net.Dial("tcp", w.address)
+	c, err := (&net.Dialer{}).DialContext(w.t.Context(), "tcp", w.address)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -55,17 +55,14 @@ func (w *world) upgrade(path, protocol string) (*tunnel, *http.Response) {
 	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		w.t.Fatal(err)
 	}
-	_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nConnection: Upgrade\r\nUpgrade: %s\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, w.token(nil), protocol)
+	_, err = fmt.Fprintf(c, "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+		"Connection: Upgrade\r\nUpgrade: %s\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+		w.token(nil), protocol)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	in := bufio.NewReader(c)
-	resp, err := http.ReadResponse(in, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return &tunnel{Conn: c, in: in}, resp
+	return &tunnel{Conn: c, in: in}, w.read(in)
 }
 
 func (u *tunnel) echo(t *testing.T, text string) {
@@ -81,7 +78,7 @@ func (u *tunnel) echo(t *testing.T, text string) {
 func TestWebSocketPasses(t *testing.T) {
 	w := newWorld(t)
 	w.handle(echoUpgrade(t))
-	u, resp := w.upgrade("/orders/v1/items", "websocket")
+	u, resp := w.upgrade("websocket")
 	if resp.StatusCode != 101 || resp.Header.Get("X-Keyward-Decision") == "" || resp.Header.Get("Upgrade") != "websocket" {
 		t.Fatalf("%d %v", resp.StatusCode, resp.Header)
 	}
@@ -108,7 +105,7 @@ func TestOtherProtocolsAreNotUpgradedTo(t *testing.T) {
 		_, _ = io.WriteString(rw, "plain")
 	})
 	for _, protocol := range []string{"h2c", "TLS/1.0", "websocket, h2c", "connect-udp"} {
-		_, resp := w.upgrade("/orders/v1/items", protocol)
+		_, resp := w.upgrade(protocol)
 		if got := <-upgraded; got != "" || resp.StatusCode != 200 {
 			t.Errorf("%s: the backend was asked for %q, status %d", protocol, got, resp.StatusCode)
 		}
@@ -169,7 +166,7 @@ func TestStreamsAreCut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.handle(echoUpgrade(t))
-			u, resp := w.upgrade("/orders/v1/items", "websocket")
+			u, resp := w.upgrade("websocket")
 			if resp.StatusCode != 101 {
 				t.Fatal(resp.StatusCode)
 			}
@@ -183,7 +180,7 @@ func TestStreamsAreCut(t *testing.T) {
 func TestStreamsOutliveOtherChanges(t *testing.T) {
 	w := newWorld(t)
 	w.handle(echoUpgrade(t))
-	u, _ := w.upgrade("/orders/v1/items", "websocket")
+	u, _ := w.upgrade("websocket")
 	u.echo(t, "before")
 	row := w.current().KeyManager("km-corp").KeyManagerRow
 	row.ClockSkew = keyward.Duration(time.Minute) // its own key manager, a harmless change

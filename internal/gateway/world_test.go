@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -123,7 +124,7 @@ func (w *world) engine() *enforce.Engine {
 // start serves on a real listener and runs the background part until the test ends.
 func (w *world) start() {
 	w.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(w.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -136,14 +137,19 @@ func (w *world) start() {
 	go func() { done <- server.Serve(w.gateway.Listener(l)) }()
 	go func() { done <- w.gateway.Run(ctx) }()
 	transport := &http.Transport{DisableCompression: true}
-	w.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	w.client = &http.Client{Transport: transport}
 	w.t.Cleanup(func() {
 		cancel()
 		transport.CloseIdleConnections()
 		_ = server.Close()
-		<-done
-		<-done
-		w.gateway.transport.(*http.Transport).CloseIdleConnections()
+		for range cap(done) {
+			if err := <-done; err != nil && !errors.Is(err, http.ErrServerClosed) {
+				w.t.Error(err)
+			}
+		}
+		if idle, ok := w.gateway.transport.(*http.Transport); ok {
+			idle.CloseIdleConnections()
+		}
 	})
 }
 
@@ -170,11 +176,23 @@ func (w *world) fill() {
 	w.put(keyward.RowAPI, "api-raw", orders)
 	orders.Name, orders.Context, orders.Upstream.Production = "gone", "/gone", "http://127.0.0.1:1"
 	w.put(keyward.RowAPI, "api-gone", orders)
-	w.put(keyward.RowPlan, "plan", keyward.PlanRow{Tenant: "default", Name: "gold", Rate: []keyward.Rate{{Requests: 500, Per: keyward.Duration(time.Hour)}}})
+	w.limit(500)
 	w.put(keyward.RowApplication, "app", keyward.ApplicationRow{Tenant: "default", Name: "mobile"})
-	w.put(keyward.RowClient, "c", keyward.ClientRow{KeyManagerID: "km-corp", ClientID: "abc", ApplicationID: "app", Environment: keyward.Production})
-	w.put(keyward.RowSubscription, "s", keyward.SubscriptionRow{ApplicationID: "app", APIID: "api-orders", PlanID: "plan", State: keyward.SubscriptionActive})
+	w.put(keyward.RowClient, "c", keyward.ClientRow{
+		KeyManagerID: "km-corp", ClientID: "abc", ApplicationID: "app", Environment: keyward.Production,
+	})
+	w.put(keyward.RowSubscription, "s", keyward.SubscriptionRow{
+		ApplicationID: "app", APIID: "api-orders", PlanID: "plan", State: keyward.SubscriptionActive,
+	})
 	w.put(keyward.RowGatewayKey, "gk", keyward.GatewayKeyRow{Gateway: "g1", JWK: json.RawMessage(`{"kty":"EC","kid":"gk"}`)})
+}
+
+// limit sets how many calls an hour the plan allows.
+func (w *world) limit(requests int64) {
+	w.t.Helper()
+	w.put(keyward.RowPlan, "plan", keyward.PlanRow{Tenant: "default", Name: "gold", Rate: []keyward.Rate{
+		{Requests: requests, Per: keyward.Duration(time.Hour)},
+	}})
 }
 
 func (w *world) put(kind keyward.RowKind, id string, row any) {
@@ -258,10 +276,23 @@ func (w *world) token(claims map[string]any) string {
 	return raw
 }
 
-// send calls the gateway with a good token unless another Authorization is given.
-func (w *world) send(method, path string, header http.Header, body io.Reader) *http.Response {
+// reply is an answer whose body is closed when the test ends.
+type reply struct{ *http.Response }
+
+func (w *world) read(in *bufio.Reader) reply {
 	w.t.Helper()
-	req, err := http.NewRequest(method, w.url+path, body)
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		w.t.Fatalf("no answer: %v", err)
+	}
+	w.t.Cleanup(func() { _ = resp.Body.Close() })
+	return reply{resp}
+}
+
+// send calls the gateway with a good token unless another Authorization is given.
+func (w *world) send(method, path string, header http.Header, body io.Reader) reply {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -276,7 +307,7 @@ func (w *world) send(method, path string, header http.Header, body io.Reader) *h
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = resp.Body.Close() })
-	return resp
+	return reply{resp}
 }
 
 func readAll(t *testing.T, r io.Reader) string {
@@ -289,9 +320,9 @@ func readAll(t *testing.T, r io.Reader) string {
 }
 
 // raw sends bytes as they are and reads one answer.
-func (w *world) raw(text string) *http.Response {
+func (w *world) raw(text string) reply {
 	w.t.Helper()
-	c, err := net.Dial("tcp", w.address)
+	c, err := (&net.Dialer{}).DialContext(w.t.Context(), "tcp", w.address)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -302,15 +333,11 @@ func (w *world) raw(text string) *http.Response {
 	if _, err := io.WriteString(c, text); err != nil {
 		w.t.Fatal(err)
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		w.t.Fatalf("no answer to %.80q: %v", text, err)
-	}
-	return resp
+	return w.read(bufio.NewReader(c))
 }
 
 // wantProblem holds a refusal against the contract.
-func wantProblem(t *testing.T, resp *http.Response, status int, code keyward.Code) map[string]any {
+func wantProblem(t *testing.T, resp reply, status int, code keyward.Code) {
 	t.Helper()
 	body := readAll(t, resp.Body)
 	var doc map[string]any
@@ -331,5 +358,4 @@ func wantProblem(t *testing.T, resp *http.Response, status int, code keyward.Cod
 	if strings.Contains(body, "127.0.0.1") {
 		t.Errorf("an address of the inside is in %s", body)
 	}
-	return doc
 }

@@ -78,6 +78,23 @@ func TestParseRulesReportsAllFaults(t *testing.T) {
 	}
 }
 
+func get(t *testing.T, client *http.Client, url string) (reply, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return reply{}, err
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	return reply{resp}, nil
+}
+
+// reply is an answer whose body is closed when the test ends.
+type reply struct{ *http.Response }
+
 func TestClientChecksAfterResolution(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "hello")
@@ -87,18 +104,18 @@ func TestClientChecksAfterResolution(t *testing.T) {
 
 	open := NewClient(Rules{}, Options{})
 	defer open.CloseIdleConnections()
-	resp, err := open.Get(srv.URL)
+	resp, err := get(t, open, srv.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if body, err := ReadAll(resp, 5); err != nil || string(body) != "hello" {
+	if body, err := ReadAll(resp.Response, 5); err != nil || string(body) != "hello" {
 		t.Fatalf("body %q, %v", body, err)
 	}
-	resp, err = open.Get(srv.URL)
+	resp, err = get(t, open, srv.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadAll(resp, 4); !errors.Is(err, ErrTooLarge) {
+	if _, err := ReadAll(resp.Response, 4); !errors.Is(err, ErrTooLarge) {
 		t.Fatalf("a longer body: %v", err)
 	}
 
@@ -108,7 +125,7 @@ func TestClientChecksAfterResolution(t *testing.T) {
 	}
 	closed := NewClient(rules, Options{})
 	for _, url := range []string{srv.URL, byName} {
-		if _, err := closed.Get(url); !errors.Is(err, ErrForbidden) { //nolint:bodyclose // there is none
+		if _, err := get(t, closed, url); !errors.Is(err, ErrForbidden) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
@@ -133,21 +150,25 @@ func TestClientChecksRedirects(t *testing.T) {
 	}))
 	defer secure.Close()
 
-	client := NewClient(Rules{}, Options{RootCAs: secure.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs})
+	roots, ok := secure.Client().Transport.(*http.Transport)
+	if !ok {
+		t.Fatal("no transport")
+	}
+	client := NewClient(Rules{}, Options{RootCAs: roots.TLSClientConfig.RootCAs})
 	defer client.CloseIdleConnections()
 	for _, url := range []string{plain.URL + "/metadata", secure.URL} {
-		if _, err := client.Get(url); !errors.Is(err, ErrForbidden) { //nolint:bodyclose // there is none
+		if _, err := get(t, client, url); !errors.Is(err, ErrForbidden) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
-	if _, err := client.Get(plain.URL + "/loop"); err == nil { //nolint:bodyclose // there is none
+	if _, err := get(t, client, plain.URL+"/loop"); err == nil {
 		t.Error("a redirect loop should end in an error")
 	}
-	resp, err := client.Get(plain.URL + "/once")
+	resp, err := get(t, client, plain.URL+"/once")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if body, err := ReadAll(resp, 100); err != nil || string(body) != "end" {
+	if body, err := ReadAll(resp.Response, 100); err != nil || string(body) != "end" {
 		t.Fatalf("one redirect: %q, %v", body, err)
 	}
 }

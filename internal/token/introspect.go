@@ -86,8 +86,8 @@ type question struct {
 	err    error
 }
 
-// NewIntrospector makes an introspector. The client must apply the operator's outbound rules; redirects are not followed
-// whatever it says.
+// NewIntrospector makes an introspector. The client must apply the operator's outbound rules; redirects are not
+// followed whatever it says.
 func NewIntrospector(client *http.Client, o Options) (*Introspector, error) {
 	o = o.withDefaults()
 	answers, err := otter.New(&otter.Options[answerKey, kept]{
@@ -246,7 +246,7 @@ func (i *Introspector) once(ctx context.Context, q Question) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := i.client.Do(req)
+	resp, err := i.client.Do(req) //nolint:bodyclose // outbound.ReadAll closes it
 	if err != nil {
 		return nil, fmt.Errorf("ask the introspection endpoint: %w", err)
 	}
@@ -288,8 +288,8 @@ func newQuestion(ctx context.Context, q Question) (*http.Request, error) {
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	// Asking twice does no harm: the transport may repeat it on a connection that the server just closed. An empty value
-	// says so without being sent.
+	// Asking twice does no harm: the transport may repeat it on a connection that the server just closed. An empty
+	// value says so without being sent.
 	req.Header["Idempotency-Key"] = []string{}
 	if q.Method != "post" {
 		// RFC 6749, section 2.3.1: both parts are form-encoded before they are joined.

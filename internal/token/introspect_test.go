@@ -159,12 +159,12 @@ func TestIntrospectCaches(t *testing.T) {
 		t.Error("until exp the answer is kept")
 	}
 	clock.advance(11 * time.Second)
-	if ask(short) != 1 || ask(short) != 1 {
+	if first, second := ask(short), ask(short); first != 1 || second != 1 {
 		t.Error("past exp no answer is kept")
 	}
 	server.handle(says(`{"active":true,"exp":"soon"}`))
 	odd := func(q *Question) { q.Token = "odd" }
-	if ask(odd) != 1 || ask(odd) != 1 {
+	if first, second := ask(odd), ask(odd); first != 1 || second != 1 {
 		t.Error("an answer whose exp cannot be read is not kept")
 	}
 }
@@ -189,14 +189,16 @@ func TestIntrospectFaults(t *testing.T) {
 		answer http.HandlerFunc
 		asks   int32
 	}{
-		"401":              {status(401), 1},
-		"400":              {status(400), 1},
-		"429":              {status(429), 1},
-		"201":              {status(201), 1},
-		"204":              {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, 1},
-		"500":              {status(500), 2},
-		"503":              {status(503), 2},
-		"redirect":         {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, 1},
+		"401": {status(401), 1},
+		"400": {status(400), 1},
+		"429": {status(429), 1},
+		"201": {status(201), 1},
+		"204": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, 1},
+		"500": {status(500), 2},
+		"503": {status(503), 2},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, 1},
 		"active a string":  {says(`{"active":"true"}`), 1},
 		"active a number":  {says(`{"active":1}`), 1},
 		"active null":      {says(`{"active":null}`), 1},

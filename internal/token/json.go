@@ -292,7 +292,8 @@ func (p *parser) distinct(at, members int) error {
 func (p *parser) distinctMany(at, members int) error {
 	seen := make(map[uint64]int, members)
 	for i := at + 1; i < len(p.nodes); i = int(p.nodes[i].next) {
-		// Two names with one 64-bit hash of a random seed are the same name but for an accident that refuses a document.
+		// Two names with one 64-bit hash of a random seed are the same name but for an accident that refuses a
+		// document.
 		if _, found := seen[p.nodes[i].hash]; found {
 			return p.duplicate(at)
 		}
@@ -335,7 +336,7 @@ func appendFolded(dst []byte, name string) []byte {
 			if r >= 'a' && r <= 'z' {
 				r -= 'a' - 'A'
 			}
-			dst = append(dst, byte(r))
+			dst = append(dst, byte(r)) //nolint:gosec // below utf8.RuneSelf
 			continue
 		}
 		least := r

@@ -103,7 +103,9 @@ func TestObjectGet(t *testing.T) {
 			t.Errorf("Get(%q) = %s, %v; want %s", name, v.Raw(), found, want)
 		}
 	}
-	for _, name := range []string{"ISS", "x", "/x", "/list/2", "/list/-", "/list/00", "/list/+1", "/list/-1", "/iss/x", "/list/0/x/y", "roles"} {
+	for _, name := range []string{
+		"ISS", "x", "/x", "/list/2", "/list/-", "/list/00", "/list/+1", "/list/-1", "/iss/x", "/list/0/x/y", "roles",
+	} {
 		if v, found := o.Get(name); found {
 			t.Errorf("Get(%q) should find nothing, found %s", name, v.Raw())
 		}

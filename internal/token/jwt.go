@@ -24,9 +24,9 @@ type JWT struct {
 	hasKeyID  bool
 }
 
-// LooksLikeJWT tells whether the credential must be treated as a JWT: it has three parts and the first one is, read with
-// every leniency, the beginning of a JSON object that names an algorithm. A JWT goes to no introspection endpoint, however
-// malformed it is; everything else is opaque.
+// LooksLikeJWT tells whether the credential must be treated as a JWT: it has three parts and the first one is, read
+// with every leniency, the beginning of a JSON object that names an algorithm. A JWT goes to no introspection
+// endpoint, however malformed it is; everything else is opaque.
 func LooksLikeJWT(raw string) bool {
 	if len(raw) > MaxSize {
 		return false
@@ -57,10 +57,10 @@ func lenientDecode(dst []byte, part string) []byte {
 		if v < 0 {
 			continue
 		}
-		bits, held = bits<<6|uint32(v), held+6
+		bits, held = bits<<6|uint32(v), held+6 //nolint:gosec // six bits
 		if held >= 8 {
 			held -= 8
-			dst = append(dst, byte(bits>>held))
+			dst = append(dst, byte(bits>>held)) //nolint:gosec // the low eight bits are meant
 		}
 	}
 	return dst
@@ -95,9 +95,9 @@ func mentionsAlg(text []byte) bool {
 	return false
 }
 
-// Parse reads a compact JWS strictly: base64url without padding and with zero trailing bits, valid UTF-8, one JSON object
-// in the header and one in the payload, no member twice (case-folded too) at any depth, nothing after them, at most 32
-// deep, no crit and no b64 (RFC 7515, section 4.1.11; RFC 7797), at most MaxSize bytes. Its only error is a
+// Parse reads a compact JWS strictly: base64url without padding and with zero trailing bits, valid UTF-8, one JSON
+// object in the header and one in the payload, no member twice (case-folded too) at any depth, nothing after them, at
+// most 32 deep, no crit and no b64 (RFC 7515, section 4.1.11; RFC 7797), at most MaxSize bytes. Its only error is a
 // *keyward.Error with invalid_token.
 func Parse(raw string) (*JWT, error) {
 	if len(raw) > MaxSize {

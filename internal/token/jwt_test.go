@@ -129,9 +129,9 @@ func TestLooksLikeJWT(t *testing.T) {
 
 func TestFingerprintHidesTheToken(t *testing.T) {
 	raw := simple(t, "ES256", "k", testKeys().p256)
-	print := Fingerprint(raw)
-	if strings.Contains(print, raw[:10]) || len(print) != len("sha256:")+16 || print == Fingerprint(raw+"A") {
-		t.Errorf("fingerprint %q", print)
+	shown := Fingerprint(raw)
+	if strings.Contains(shown, raw[:10]) || len(shown) != len("sha256:")+16 || shown == Fingerprint(raw+"A") {
+		t.Errorf("fingerprint %q", shown)
 	}
 }
 

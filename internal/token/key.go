@@ -12,7 +12,8 @@ import (
 	"slices"
 )
 
-// Sizes of RSA keys that are believed, in bits. Smaller ones can be broken, larger ones cost a caller nothing and us much.
+// Sizes of RSA keys that are believed, in bits. Smaller ones can be broken, larger ones cost a caller nothing and us
+// much.
 const (
 	minRSABits = 2048
 	maxRSABits = 8192
@@ -50,7 +51,7 @@ func newKey(public any) (*Key, error) {
 		if err != nil {
 			return nil, fmt.Errorf("its point is not on its curve")
 		}
-		k.order = public.Curve.Params().N.Bytes()
+		k.order = public.Params().N.Bytes()
 		half := (len(point) - 1) / 2
 		canonical = fmt.Sprintf(`{"crv":"%s","kty":"EC","x":"%s","y":"%s"}`,
 			name, encode(point[1:1+half]), encode(point[1+half:]))
@@ -156,7 +157,8 @@ func (k *Key) permits(algorithm string) bool {
 	return false
 }
 
-// sameAlgorithm knows that, with the one curve accepted here, EdDSA (RFC 8037) and Ed25519 (RFC 9864) are one algorithm.
+// sameAlgorithm knows that, with the one curve accepted here, EdDSA (RFC 8037) and Ed25519 (RFC 9864) are one
+// algorithm.
 func sameAlgorithm(a, b string) bool {
 	edwards := func(s string) bool { return s == "EdDSA" || s == "Ed25519" }
 	return a == b || edwards(a) && edwards(b)

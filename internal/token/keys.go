@@ -92,9 +92,9 @@ func parsePEMBlock(block *pem.Block) (*Key, error) {
 	return key, nil
 }
 
-// ParseJWKS reads a JWK set (RFC 7517, section 5). Keys that cannot be used (another use, symmetric, too weak, off their
-// curve, malformed, published with their private half) are left out one by one, each with a note; that none is left is an
-// error. Private members are never kept. At most 100 keys are looked at.
+// ParseJWKS reads a JWK set (RFC 7517, section 5). Keys that cannot be used (another use, symmetric, too weak, off
+// their curve, malformed, published with their private half) are left out one by one, each with a note; that none is
+// left is an error. Private members are never kept. At most 100 keys are looked at.
 func ParseJWKS(text []byte) (keys []*Key, notes []string, err error) {
 	doc, err := parseDocument(string(text), true)
 	if err != nil {

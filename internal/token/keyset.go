@@ -80,9 +80,9 @@ func (s *KeySet) Holds(thumbprint string) bool {
 }
 
 // Candidates gives the keys that the token may be verified with: those of its kid, or all of them when it names none,
-// that its algorithm fits. A set without keys is loaded first; an unknown kid starts, or joins, one refetch, within the
-// set's limit. It waits at most 3 seconds. Errors are invalid_token, and key_manager_unavailable in an *Unavailable when
-// there is no key at all.
+// that its algorithm fits. A set without keys is loaded first; an unknown kid starts, or joins, one refetch, within
+// the set's limit. It waits at most 3 seconds. Errors are invalid_token, and key_manager_unavailable in an
+// *Unavailable when there is no key at all.
 func (s *KeySet) Candidates(ctx context.Context, j *JWT) ([]*Key, error) {
 	l := s.usable()
 	if l == nil {
@@ -234,10 +234,12 @@ func (s *KeySet) land(f *flight, keys []*Key, err error) {
 // taken-over address does not.
 func (s *KeySet) warnOfReplacement(keys []*Key) {
 	old := s.current.Load()
-	if old == nil || slices.ContainsFunc(keys, func(k *Key) bool { _, kept := old.thumbprints[k.Thumbprint]; return kept }) {
+	kept := func(k *Key) bool { _, found := old.thumbprints[k.Thumbprint]; return found }
+	if old == nil || slices.ContainsFunc(keys, kept) {
 		return
 	}
-	s.sets.log.Warn("all keys of an issuer were replaced at once", "key_manager", s.id.keyManager, "issuer", s.id.issuer)
+	s.sets.log.Warn("all keys of an issuer were replaced at once",
+		"key_manager", s.id.keyManager, "issuer", s.id.issuer)
 }
 
 // Unavailable is the error of keys or answers that cannot be had now. In its chain is a *keyward.Error with

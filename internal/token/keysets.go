@@ -68,7 +68,9 @@ type setID struct {
 // NewKeySets makes an empty collection. The client must apply the operator's outbound rules.
 func NewKeySets(client *http.Client, o Options) *KeySets {
 	o = o.withDefaults()
-	s := &KeySets{client: client, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer), wake: make(chan struct{}, 1)}
+	s := &KeySets{
+		client: client, now: o.Now, log: o.Log, metrics: newMetrics(o.Registerer), wake: make(chan struct{}, 1),
+	}
 	s.live.Store(&map[setID]*KeySet{})
 	return s
 }
@@ -131,8 +133,8 @@ func (s *KeySets) add(id setID, row keyward.IssuerRow, refresh int64) *KeySet {
 	return set
 }
 
-// Retain makes the live sets exactly those of the issuers given, as (key manager id, issuer) pairs: new ones are fetched
-// at once by Run, others are forgotten with their keys. Call it after each change of the view.
+// Retain makes the live sets exactly those of the issuers given, as (key manager id, issuer) pairs: new ones are
+// fetched at once by Run, others are forgotten with their keys. Call it after each change of the view.
 func (s *KeySets) Retain(issuers iter.Seq2[string, keyward.IssuerRow]) {
 	wanted := map[setID]struct{}{}
 	for kmID, row := range issuers {
@@ -235,7 +237,7 @@ func (s *KeySets) get(ctx context.Context, url string) ([]*Key, []string, error)
 		return nil, nil, fmt.Errorf("read the key set: %w", err)
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	resp, err := s.client.Do(req)
+	resp, err := s.client.Do(req) //nolint:bodyclose // outbound.ReadAll closes it
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the key set: %w", err)
 	}
@@ -252,8 +254,8 @@ func (s *KeySets) get(ctx context.Context, url string) ([]*Key, []string, error)
 	return ParseJWKS(body)
 }
 
-// mayBeJSON accepts, beside JSON's own types, those that servers of plain files give to it: what the body is, the strict
-// parser says. Anything that names another format, such as an error page, is refused.
+// mayBeJSON accepts, beside JSON's own types, those that servers of plain files give to it: what the body is, the
+// strict parser says. Anything that names another format, such as an error page, is refused.
 func mayBeJSON(contentType string) bool {
 	if contentType == "" {
 		return true

@@ -105,7 +105,7 @@ func appendDER(dst, r, s []byte) []byte {
 	if content >= 0x80 {
 		dst = append(dst, 0x81)
 	}
-	dst = append(dst, byte(content))
+	dst = append(dst, byte(content)) //nolint:gosec // at most 2 * 69
 	return appendInteger(appendInteger(dst, r), s)
 }
 
@@ -124,7 +124,7 @@ func integerSize(b []byte) int {
 }
 
 func appendInteger(dst, b []byte) []byte {
-	dst = append(dst, 0x02, byte(integerSize(b)-2))
+	dst = append(dst, 0x02, byte(integerSize(b)-2)) //nolint:gosec // at most 67
 	if b[0]&0x80 != 0 {
 		dst = append(dst, 0)
 	}

@@ -104,7 +104,9 @@ func TestVerifyRefusesSymmetricAndNone(t *testing.T) {
 		[]byte(jwk(t, testKeys().rsa, "")), {},
 	}
 	key := mustKey(t, public)
-	for _, alg := range []string{"HS256", "HS384", "HS512", "hs256", "none", "None", "nOnE", "NONE", "rs256", "RS256 ", "RS1", "ES256K", "X"} {
+	for _, alg := range []string{
+		"HS256", "HS384", "HS512", "hs256", "none", "None", "nOnE", "NONE", "rs256", "RS256 ", "RS1", "ES256K", "X",
+	} {
 		for _, secret := range secrets {
 			message := encode([]byte(`{"alg":"`+alg+`"}`)) + "." + encode([]byte(`{}`))
 			mac := hmac.New(sha256.New, secret)
