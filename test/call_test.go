@@ -38,7 +38,6 @@ func (a *answer) want(status int, code string) string {
 }
 
 func read(resp *http.Response) (*answer, error) {
-	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err
@@ -72,6 +71,7 @@ func send(t *testing.T, req *http.Request) *answer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = resp.Body.Close() }()
 	a, err := read(resp)
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +108,7 @@ func rawBytes(t *testing.T, address, text string) *answer {
 	if err != nil {
 		t.Fatalf("the answer is not HTTP: %v: %.200q", err, raw)
 	}
+	defer func() { _ = resp.Body.Close() }()
 	a, err := read(resp)
 	if err != nil {
 		t.Fatalf("%v: %.300q", err, raw)
@@ -119,5 +120,6 @@ func rawBytes(t *testing.T, address, text string) *answer {
 func until(t *testing.T, address, method, target, token string, status int, code string) time.Duration {
 	t.Helper()
 	what := fmt.Sprintf("%s %s at %s", method, target, address)
-	return testbed.Eventually(t, what, func() string { return call(t, address, method, target, token).want(status, code) })
+	return testbed.Eventually(t, what,
+		func() string { return call(t, address, method, target, token).want(status, code) })
 }

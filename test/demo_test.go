@@ -37,7 +37,8 @@ func TestDemo(t *testing.T) {
 		if n := strings.Count(said, " 200 OK"); n < 2 {
 			t.Errorf("%s: %d calls passed, want one per issuer:\n%s", name, n, said)
 		}
-		for _, want := range []string{"401 Unauthorized", "403 Forbidden", "key_manager_not_allowed", "insufficient_scope", "no_subscription", "WWW-Authenticate"} {
+		for _, want := range []string{"401 Unauthorized", "403 Forbidden", "key_manager_not_allowed",
+			"insufficient_scope", "no_subscription", "WWW-Authenticate"} {
 			if !strings.Contains(strings.ToLower(said), strings.ToLower(want)) {
 				t.Errorf("%s: no %s in:\n%s", name, want, said)
 			}

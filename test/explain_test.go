@@ -36,7 +36,8 @@ func TestExplainSaysWhatTheGatewayDoes(t *testing.T) {
 	up := newUpstream(t)
 	a, b := issuer.Start(t, "a", "RS256"), issuer.Start(t, "b", "RS256")
 	n := serve(t)
-	apply(t, n, external("a", a, `, tokens: {audiences: ["urn:test"]}`), external("b", b, ""), orders(up.URL, "[a]", ""), mobile("a", "b"))
+	apply(t, n, external("a", a, `, tokens: {audiences: ["urn:test"]}`), external("b", b, ""),
+		orders(up.URL, "[a]", ""), mobile("a", "b"))
 	good := mint(t, a, issuer.Token{})
 	until(t, n.Gateway, http.MethodGet, items, good, 200, "")
 	steps := []string{
@@ -44,14 +45,15 @@ func TestExplainSaysWhatTheGatewayDoes(t *testing.T) {
 		"application", "subscription", "scope", "plan", "backend JWT",
 	}
 	for name, c := range map[string]struct{ path, token, fails string }{
-		"good":          {items, good, ""},
-		"no token":      {items, "", "credential"},
-		"expired":       {items, mint(t, a, issuer.Token{Claims: map[string]any{"exp": 1000}}), "time"},
-		"audience":      {items, mint(t, a, issuer.Token{Claims: map[string]any{"aud": "x"}}), "audience"},
-		"signature":     {items, good[:len(good)-8] + "AAAAAAAA", "signature"},
-		"scope":         {"/orders/v1/admin", good, "scope"},
-		"not allowed":   {items, mint(t, b, issuer.Token{}), "allowed for this API"},
-		"unknown":       {items, mint(t, b, issuer.Token{Claims: map[string]any{"iss": "https://nobody.example"}}), "key manager"},
+		"good":        {items, good, ""},
+		"no token":    {items, "", "credential"},
+		"expired":     {items, mint(t, a, issuer.Token{Claims: map[string]any{"exp": 1000}}), "time"},
+		"audience":    {items, mint(t, a, issuer.Token{Claims: map[string]any{"aud": "x"}}), "audience"},
+		"signature":   {items, good[:len(good)-8] + "AAAAAAAA", "signature"},
+		"scope":       {"/orders/v1/admin", good, "scope"},
+		"not allowed": {items, mint(t, b, issuer.Token{}), "allowed for this API"},
+		"unknown": {items, mint(t, b, issuer.Token{Claims: map[string]any{"iss": "https://nobody.example"}}),
+			"key manager"},
 		"client":        {items, mint(t, a, issuer.Token{Claims: map[string]any{"client_id": "xyz"}}), "application"},
 		"no API":        {"/nowhere", good, "route"},
 		"no operation":  {"/orders/v1/nothing", good, "route"},
@@ -60,9 +62,10 @@ func TestExplainSaysWhatTheGatewayDoes(t *testing.T) {
 		"encoded slash": {"/orders/v1/items%2f1", good, "route"},
 	} {
 		got := explain(t, n, c.path, c.token)
-		real := rawCall(t, n.Gateway, "GET "+c.path+" HTTP/1.1", bearer(c.token)...)
-		if got.Status != real.status || got.Code != real.problem.Code {
-			t.Errorf("%s: explain says %d %s, the gateway %d %s", name, got.Status, got.Code, real.status, real.problem.Code)
+		gateway := rawCall(t, n.Gateway, "GET "+c.path+" HTTP/1.1", bearer(c.token)...)
+		if got.Status != gateway.status || got.Code != gateway.problem.Code {
+			t.Errorf("%s: explain says %d %s, the gateway %d %s", name, got.Status, got.Code, gateway.status,
+				gateway.problem.Code)
 		}
 		var order []string
 		failed := ""
@@ -79,7 +82,8 @@ func TestExplainSaysWhatTheGatewayDoes(t *testing.T) {
 			}
 		}
 		// A client that nobody has may be told at either of the two steps that look for it.
-		if failed != c.fails && !(c.fails == "application" && failed == "subscription") {
+		either := c.fails == "application" && failed == "subscription"
+		if failed != c.fails && !either {
 			t.Errorf("%s: failed at %q, want %q", name, failed, c.fails)
 		}
 		if name == "good" && !slices.Equal(order, steps) {
@@ -101,10 +105,12 @@ func TestEnvironmentsAndStates(t *testing.T) {
 	i := issuer.Start(t, "a", "RS256")
 	n := serve(t)
 	api := orders(production.URL, "[a]", "")
-	both := manifest("API", "both", `context: /both, version: v1, upstream: {production: `+quoted(production.URL)+`, sandbox: `+quoted(sandbox.URL)+`},
+	both := manifest("API", "both",
+		`context: /both, version: v1, upstream: {production: `+quoted(production.URL)+`, sandbox: `+quoted(sandbox.URL)+`},
   keyManagers: [a], operations: [{method: GET, path: /x}]`)
 	apply(t, n, external("a", i, ""), api, both, mobile("a"),
-		manifest("OAuthClient", "mobile-sandbox", "application: mobile, keyManager: a, environment: sandbox, clientId: sand"),
+		manifest("OAuthClient", "mobile-sandbox",
+			"application: mobile, keyManager: a, environment: sandbox, clientId: sand"),
 		manifest("Subscription", "mobile-both", "application: mobile, api: both"))
 	live := mint(t, i, issuer.Token{})
 	sand := mint(t, i, issuer.Token{Claims: map[string]any{"client_id": "sand"}})
@@ -118,7 +124,8 @@ func TestEnvironmentsAndStates(t *testing.T) {
 	}
 	for state, want := range map[string][2]string{ // production's code, sandbox's code
 		"blocked": {"subscription_blocked", "subscription_blocked"}, "production-blocked": {"subscription_blocked", ""},
-		"on-hold": {"subscription_inactive", "subscription_inactive"}, "rejected": {"subscription_inactive", "subscription_inactive"},
+		"on-hold": {"subscription_inactive", "subscription_inactive"}, "rejected": {"subscription_inactive",
+			"subscription_inactive"},
 		"active": {"", ""},
 	} {
 		apply(t, n, manifest("Subscription", "mobile-both", "application: mobile, api: both, state: "+state))

@@ -115,7 +115,8 @@ func TestIdentityHeadersOfCallers(t *testing.T) {
 	n := serve(t)
 	open := fmt.Sprintf(`context: /open, version: v1, upstream: {production: %q}, keyManagers: [a], subscription: none,
   operations: [{method: "*", path: "/**"}]`, up.URL)
-	apply(t, n, external("a", i, ""), orders(up.URL, "[a]", ", backendJWT: {enabled: true}"), mobile("a"), manifest("API", "open-v1", open))
+	apply(t, n, external("a", i, ""), orders(up.URL, "[a]", ", backendJWT: {enabled: true}"), mobile("a"),
+		manifest("API", "open-v1", open))
 	token := mint(t, i, issuer.Token{})
 	until(t, n.Gateway, http.MethodGet, "/orders/v1/items", token, 200, "")
 	until(t, n.Gateway, http.MethodGet, "/open/v1/x", token, 200, "")
@@ -124,7 +125,8 @@ func TestIdentityHeadersOfCallers(t *testing.T) {
 		"X-JWT-Assertion", "x-jwt-assertion", "X-Jwt-Assertion", "X_JWT_Assertion", "x_jwt_assertion", "X-JWT_Assertion", "X_JWT-ASSERTION",
 	}
 	for _, route := range []struct{ line, token string }{
-		{"GET /orders/v1/items HTTP/1.1", token}, {"GET /orders/v1/ping HTTP/1.1", ""}, {"GET /orders/v1/ping HTTP/1.1", token},
+		{"GET /orders/v1/items HTTP/1.1", token}, {"GET /orders/v1/ping HTTP/1.1", ""}, {"GET /orders/v1/ping HTTP/1.1",
+			token},
 		{"GET /open/v1/x HTTP/1.1", token}, {"GET /orders/v1/open HTTP/1.1", token},
 	} {
 		for _, name := range spellings {
@@ -143,7 +145,8 @@ func TestIdentityHeadersOfCallers(t *testing.T) {
 			}
 		}
 	}
-	for _, nominated := range []string{"X-JWT-Assertion", "close, X-JWT-Assertion", "x-jwt-assertion, authorization", "X_JWT_Assertion"} {
+	for _, nominated := range []string{"X-JWT-Assertion", "close, X-JWT-Assertion", "x-jwt-assertion, authorization",
+		"X_JWT_Assertion"} {
 		text := "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nConnection: close\r\nConnection: " + nominated +
 			"\r\nAuthorization: Bearer " + token + "\r\n\r\n"
 		got := rawBytes(t, n.Gateway, text)

@@ -78,7 +78,8 @@ func rowB2(c *collector, a *arena) {
 		unsigned := issuer.Encode(head) + "." + issuer.Encode(body(c, a.rsa)) + "."
 		c.add(quoted(alg)+" without signature", unsigned)
 		c.add(quoted(alg)+" with a signature", unsigned+"AAAA")
-		c.mint(quoted(alg)+" truly signed", a.rsa, issuer.Token{RawHead: `{"alg":` + quotedJSON(alg) + `,"kid":"shared"}`})
+		c.mint(quoted(alg)+" truly signed", a.rsa,
+			issuer.Token{RawHead: `{"alg":` + quotedJSON(alg) + `,"kid":"shared"}`})
 	}
 	good := strings.Split(mint(c.t, a.rsa, issuer.Token{}), ".")
 	c.add("RS256 with an empty signature", good[0]+"."+good[1]+".")
@@ -105,7 +106,8 @@ func rowB3(c *collector, a *arena) {
 		c.t.Fatal(err)
 	}
 	n := key.Params().N
-	der, err := asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])})
+	der, err := asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(signature[:32]),
+		new(big.Int).SetBytes(signature[32:])})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -160,7 +162,8 @@ func rowB4(c *collector, a *arena) {
 		"unknown": []string{"x"}, "exp": []string{"exp"}, "b64": []string{"b64"}, "alg": []string{"alg"},
 		"empty list": []string{}, "string": "exp", "number": 1, "object": map[string]any{},
 	} {
-		c.mint("crit "+name, a.rsa, issuer.Token{Header: map[string]any{"crit": crit, "x": true, "exp": 1, "b64": true}})
+		c.mint("crit "+name, a.rsa, issuer.Token{Header: map[string]any{"crit": crit, "x": true, "exp": 1,
+			"b64": true}})
 	}
 	c.mint("crit null", a.rsa, issuer.Token{RawHead: `{"alg":"RS256","kid":"shared","crit":null}`})
 	c.mint("b64 false", a.rsa, issuer.Token{Header: map[string]any{"b64": false}})
@@ -172,7 +175,8 @@ func rowB5(c *collector, a *arena) {
 	other := strings.Split(mint(c.t, a.rsa, issuer.Token{Claims: map[string]any{"scope": "orders:admin"}}), ".")
 	c.add("claims of another token", parts[0]+"."+other[1]+"."+parts[2])
 	c.add("signature of another token", parts[0]+"."+parts[1]+"."+other[2])
-	c.add("scope altered", parts[0]+"."+issuer.Encode(strings.Replace(body(c, a.rsa), "orders:read", "orders:admin", 1))+"."+parts[2])
+	c.add("scope altered", parts[0]+"."+issuer.Encode(strings.Replace(body(c, a.rsa), "orders:read", "orders:admin",
+		1))+"."+parts[2])
 	c.add("header altered", issuer.Encode(`{"alg":"RS256","kid":"shared"}`)+"."+parts[1]+"."+parts[2])
 	c.add("signature cut", parts[0]+"."+parts[1]+"."+parts[2][:len(parts[2])-4])
 	c.add("signature longer", parts[0]+"."+parts[1]+"."+parts[2]+"AAAA")

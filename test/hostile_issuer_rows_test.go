@@ -117,7 +117,8 @@ func rowA9(c *collector, a *arena) {
 	c.mint("issuer is the trap, known kid", a.other, issuer.Token{Claims: map[string]any{
 		"iss": trap, "jwks_uri": trap + "/jwks", "jku": trap,
 	}}, "unknown_issuer")
-	for _, scheme := range []string{"file:///etc/passwd", "ftp://127.0.0.1/x", "http://169.254.169.254/latest/meta-data"} {
+	for _, scheme := range []string{"file:///etc/passwd", "ftp://127.0.0.1/x",
+		"http://169.254.169.254/latest/meta-data"} {
 		c.mint(scheme, a.rsa, issuer.Token{Claims: map[string]any{"iss": scheme}}, "unknown_issuer")
 	}
 	c.add("opaque with an address", strings.TrimPrefix(trap, "http://127.0.0.1:")+"/token")

@@ -35,7 +35,8 @@ func rowB8(c *collector, a *arena) {
 	c.add("four parts", good+"."+parts[2])
 	c.add("five parts, as a JWE", parts[0]+"."+parts[1]+"."+parts[2]+"."+parts[2]+"."+parts[2])
 	c.add("JWE header", issuer.Encode(`{"alg":"RSA-OAEP","enc":"A256GCM"}`)+".AAAA.AAAA.AAAA.AAAA")
-	c.add("JWE by password", issuer.Encode(`{"alg":"PBES2-HS256+A128KW","p2c":2000000000,"p2s":"AAAA","enc":"A128GCM"}`)+".AAAA.AAAA.AAAA.AAAA")
+	c.add("JWE by password",
+		issuer.Encode(`{"alg":"PBES2-HS256+A128KW","p2c":2000000000,"p2s":"AAAA","enc":"A128GCM"}`)+".AAAA.AAAA.AAAA.AAAA")
 	c.add("leading dot", "."+good)
 	c.add("trailing dot", good+".")
 	c.add("empty header", "."+parts[1]+"."+parts[2])
@@ -72,21 +73,25 @@ func rowB11(c *collector, a *arena) {
 	c.mint("header typ null", a.rsa, issuer.Token{RawHead: `{"alg":"RS256","kid":"shared","typ":null}`})
 	c.mint("bound to a key", a.rsa, issuer.Token{Claims: map[string]any{"cnf": map[string]any{"jkt": "x"}}},
 		"sender_constraint_failed")
-	c.mint("bound to a certificate", a.rsa, issuer.Token{Claims: map[string]any{"cnf": map[string]any{"x5t#S256": "x"}}},
+	c.mint("bound to a certificate", a.rsa,
+		issuer.Token{Claims: map[string]any{"cnf": map[string]any{"x5t#S256": "x"}}},
 		"sender_constraint_failed")
 }
 
 func rowB12(c *collector, a *arena) {
 	for name, aud := range map[string]any{
-		"missing": nil, "sister service": "urn:sister", "array without": []string{"urn:a", "urn:b"}, "empty array": []string{},
+		"missing": nil, "sister service": "urn:sister", "array without": []string{"urn:a",
+			"urn:b"}, "empty array": []string{},
 		"empty": "", "prefix": "urn:tes", "longer": "urn:test2", "other case": "URN:TEST", "slash": "urn:test/",
 		"space-separated": "urn:a urn:test", "number": 5, "object": map[string]any{"urn:test": true}, "boolean": true,
 		"array of arrays": []any{[]string{"urn:test"}}, "array with a number": []any{"urn:test", 5},
 		"comma-separated": "urn:a,urn:test",
 	} {
-		c.mint(name, a.strict, issuer.Token{Claims: map[string]any{"tid": "acme", "aud": aud}}, "audience_mismatch", "invalid_token")
+		c.mint(name, a.strict, issuer.Token{Claims: map[string]any{"tid": "acme", "aud": aud}}, "audience_mismatch",
+			"invalid_token")
 	}
-	claims := fmt.Sprintf(`{"iss":%q,"tid":"acme","client_id":"abc","scope":"orders:read","exp":%d,"aud":`, a.strict.Issuer, time.Now().Unix()+600)
+	claims := fmt.Sprintf(`{"iss":%q,"tid":"acme","client_id":"abc","scope":"orders:read","exp":%d,"aud":`,
+		a.strict.Issuer, time.Now().Unix()+600)
 	c.mint("null", a.strict, issuer.Token{RawBody: claims + `null}`}, "audience_mismatch", "invalid_token")
 	c.mint("twice", a.strict, issuer.Token{RawBody: claims + `"urn:a","aud":"urn:test"}`})
 	c.mint("in two cases", a.strict, issuer.Token{RawBody: claims + `"urn:a","Aud":"urn:test"}`})
@@ -104,7 +109,8 @@ func rowB13(c *collector, a *arena) {
 		c.mint("exp "+name, a.rsa, issuer.Token{Claims: map[string]any{"exp": exp}}, "token_expired", "invalid_token")
 	}
 	claims := func(more string) issuer.Token {
-		return issuer.Token{RawBody: fmt.Sprintf(`{"iss":%q,"client_id":"abc","scope":"orders:read",%s}`, a.rsa.Issuer, more)}
+		return issuer.Token{RawBody: fmt.Sprintf(`{"iss":%q,"client_id":"abc","scope":"orders:read",%s}`, a.rsa.Issuer,
+			more)}
 	}
 	for name, exp := range map[string]string{
 		"1e308": "1e308", "1e400": "1e400", "fraction": fmt.Sprintf("%d.5", now+600), "exponent": "4e9", "null": "null",
@@ -115,19 +121,22 @@ func rowB13(c *collector, a *arena) {
 		c.mint("exp "+name, a.rsa, claims(`"exp":`+exp), "invalid_token", "token_expired")
 	}
 	good := fmt.Sprintf(`"exp":%d,`, now+600)
-	for name, nbf := range map[string]string{"string": `"1"`, "fraction": "1.5", "negative": "-5", "null": "null", "1e308": "1e308", "array": "[1]"} {
+	for name, nbf := range map[string]string{"string": `"1"`, "fraction": "1.5", "negative": "-5", "null": "null",
+		"1e308": "1e308", "array": "[1]"} {
 		c.mint("nbf "+name, a.rsa, claims(good+`"nbf":`+nbf))
 		c.mint("iat "+name, a.rsa, claims(good+`"iat":`+nbf))
 	}
 	c.mint("nbf ahead", a.rsa, issuer.Token{Claims: map[string]any{"nbf": now + 300}}, "token_not_yet_valid")
 	c.mint("iat ahead", a.rsa, issuer.Token{Claims: map[string]any{"iat": now + 300}}, "token_not_yet_valid")
-	c.mint("exp before nbf", a.rsa, issuer.Token{Claims: map[string]any{"nbf": now + 500, "exp": now + 400}}, "token_not_yet_valid")
+	c.mint("exp before nbf", a.rsa, issuer.Token{Claims: map[string]any{"nbf": now + 500, "exp": now + 400}},
+		"token_not_yet_valid")
 	c.mint("exp twice", a.rsa, claims(fmt.Sprintf(`"exp":1,"exp":%d`, now+600)))
 	c.mint("exp in two cases", a.rsa, claims(fmt.Sprintf(`"exp":1,"EXP":%d`, now+600)), "invalid_token")
 }
 
 func rowB14(c *collector, a *arena) {
-	base := fmt.Sprintf(`"iss":%q,"client_id":"abc","scope":"orders:read","exp":%d`, a.rsa.Issuer, time.Now().Unix()+600)
+	base := fmt.Sprintf(`"iss":%q,"client_id":"abc","scope":"orders:read","exp":%d`, a.rsa.Issuer,
+		time.Now().Unix()+600)
 	for name, more := range map[string]string{
 		"sub twice": `"sub":"a","sub":"b"`, "sub in two cases": `"sub":"a","Sub":"b"`, "client_id twice": `"client_id":"abc"`,
 		"client_id in capitals": `"CLIENT_ID":"xyz"`, "scope twice": `"scope":"orders:admin"`, "scope in two cases": `"Scope":"orders:admin"`,
@@ -147,7 +156,8 @@ func rowB14(c *collector, a *arena) {
 }
 
 func rowJSON(c *collector, a *arena) {
-	members := fmt.Sprintf(`"iss":%q,"client_id":"abc","scope":"orders:read","exp":%d`, a.rsa.Issuer, time.Now().Unix()+600)
+	members := fmt.Sprintf(`"iss":%q,"client_id":"abc","scope":"orders:read","exp":%d`, a.rsa.Issuer,
+		time.Now().Unix()+600)
 	object := "{" + members + "}"
 	for name, text := range map[string]string{
 		"something after": object + "x", "two objects": object + object, "comma at the end": "{" + members + ",}",
@@ -157,7 +167,8 @@ func rowJSON(c *collector, a *arena) {
 		"lone surrogate": "{" + members + `,"x":"\ud800"}`, "single quotes": "{'iss':1," + members + "}",
 		"comment": "{/* x */" + members + "}", "control character": "{" + members + `,"x":"` + "\n" + `"}`,
 		"bad escape": "{" + members + `,"x":"\q"}`, "NaN": "{" + members + `,"x":NaN}`, "too deep": "{" + members + `,"x":` + repeat("[", 40) + repeat("]", 40) + "}",
-		"far too deep": "{" + members + `,"x":` + repeat("[", 3000) + repeat("]", 3000) + "}", "unquoted name": "{iss:1," + members + "}",
+		"far too deep": "{" + members + `,"x":` + repeat("[", 3000) + repeat("]",
+			3000) + "}", "unquoted name": "{iss:1," + members + "}",
 	} {
 		c.mint("claims: "+name, a.rsa, issuer.Token{RawBody: orBlank(text)})
 	}
@@ -187,7 +198,9 @@ func rowClientID(c *collector, a *arena) {
 		c.mint(name, a.rsa, issuer.Token{Claims: map[string]any{"client_id": id}})
 	}
 	exp, _ := json.Marshal(time.Now().Unix() + 600)
-	c.mint("null", a.rsa, issuer.Token{RawBody: fmt.Sprintf(`{"iss":%q,"client_id":null,"scope":"orders:read","exp":%s}`, a.rsa.Issuer, exp)})
+	c.mint("null", a.rsa,
+		issuer.Token{RawBody: fmt.Sprintf(`{"iss":%q,"client_id":null,"scope":"orders:read","exp":%s}`, a.rsa.Issuer,
+			exp)})
 }
 
 func rowRequire(c *collector, a *arena) {

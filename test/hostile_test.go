@@ -171,7 +171,8 @@ func TestHostileTokens(t *testing.T) {
 func (a *arena) good(t *testing.T) {
 	t.Helper()
 	for _, i := range []*issuer.Issuer{a.rsa, a.other, a.ec, a.ed, a.ps} {
-		if fault := call(t, a.node.Gateway, http.MethodGet, "/orders/v1/items", mint(t, i, issuer.Token{})).want(200, ""); fault != "" {
+		if fault := call(t, a.node.Gateway, http.MethodGet, "/orders/v1/items", mint(t, i, issuer.Token{})).want(200,
+			""); fault != "" {
 			t.Errorf("a good token of %s: %s", i.Key().Algorithm, fault)
 		}
 	}
@@ -195,27 +196,29 @@ func TestGoodTokens(t *testing.T) {
 		i *issuer.Issuer
 		t issuer.Token
 	}{
-		"no typ":                  {a.rsa, issuer.Token{Header: map[string]any{"typ": nil}}},
-		"typ JWT":                 {a.rsa, issuer.Token{Header: map[string]any{"typ": "JWT"}}},
-		"typ jwt":                 {a.rsa, issuer.Token{Header: map[string]any{"typ": "jwt"}}},
-		"typ AT+JWT":              {a.rsa, issuer.Token{Header: map[string]any{"typ": "AT+JWT"}}},
-		"typ application/at+jwt":  {a.rsa, issuer.Token{Header: map[string]any{"typ": "application/at+jwt"}}},
-		"azp and nonce":           {a.rsa, issuer.Token{Claims: map[string]any{"azp": "abc", "nonce": "n"}}},
-		"azp alone":               {a.rsa, issuer.Token{Claims: map[string]any{"client_id": nil, "azp": "abc"}}},
-		"claim typ Bearer":        {a.rsa, issuer.Token{Claims: map[string]any{"typ": "Bearer"}}},
-		"token_use access":        {a.rsa, issuer.Token{Claims: map[string]any{"token_use": "access"}}},
-		"scope as array":          {a.rsa, issuer.Token{Claims: map[string]any{"scope": []string{"x", "orders:read"}}}},
-		"scp":                     {a.rsa, issuer.Token{Claims: map[string]any{"scope": nil, "scp": "orders:read x"}}},
-		"union of scope and scp":  {a.rsa, issuer.Token{Claims: map[string]any{"scope": "x", "scp": []string{"orders:read"}}}},
+		"no typ":                 {a.rsa, issuer.Token{Header: map[string]any{"typ": nil}}},
+		"typ JWT":                {a.rsa, issuer.Token{Header: map[string]any{"typ": "JWT"}}},
+		"typ jwt":                {a.rsa, issuer.Token{Header: map[string]any{"typ": "jwt"}}},
+		"typ AT+JWT":             {a.rsa, issuer.Token{Header: map[string]any{"typ": "AT+JWT"}}},
+		"typ application/at+jwt": {a.rsa, issuer.Token{Header: map[string]any{"typ": "application/at+jwt"}}},
+		"azp and nonce":          {a.rsa, issuer.Token{Claims: map[string]any{"azp": "abc", "nonce": "n"}}},
+		"azp alone":              {a.rsa, issuer.Token{Claims: map[string]any{"client_id": nil, "azp": "abc"}}},
+		"claim typ Bearer":       {a.rsa, issuer.Token{Claims: map[string]any{"typ": "Bearer"}}},
+		"token_use access":       {a.rsa, issuer.Token{Claims: map[string]any{"token_use": "access"}}},
+		"scope as array":         {a.rsa, issuer.Token{Claims: map[string]any{"scope": []string{"x", "orders:read"}}}},
+		"scp":                    {a.rsa, issuer.Token{Claims: map[string]any{"scope": nil, "scp": "orders:read x"}}},
+		"union of scope and scp": {a.rsa,
+			issuer.Token{Claims: map[string]any{"scope": "x", "scp": []string{"orders:read"}}}},
 		"no iat":                  {a.rsa, issuer.Token{Claims: map[string]any{"iat": nil}}},
 		"nbf now":                 {a.rsa, issuer.Token{Claims: map[string]any{"nbf": now}}},
 		"nbf within the skew":     {a.rsa, issuer.Token{Claims: map[string]any{"nbf": now + 20}}},
 		"expired within the skew": {a.rsa, issuer.Token{Claims: map[string]any{"exp": now - 10}}},
 		"no sub":                  {a.rsa, issuer.Token{Claims: map[string]any{"sub": nil}}},
 		"required claim":          {a.strict, issuer.Token{Claims: with(nil)}},
-		"audience in an array":    {a.strict, issuer.Token{Claims: with(map[string]any{"aud": []string{"x", "urn:test"}})}},
-		"deep but not too deep":   {a.rsa, issuer.Token{Claims: map[string]any{"deep": nested(20)}}},
-		"unknown header member":   {a.rsa, issuer.Token{Header: map[string]any{"ctx": "x", "nonce": "y"}}},
+		"audience in an array": {a.strict,
+			issuer.Token{Claims: with(map[string]any{"aud": []string{"x", "urn:test"}})}},
+		"deep but not too deep": {a.rsa, issuer.Token{Claims: map[string]any{"deep": nested(20)}}},
+		"unknown header member": {a.rsa, issuer.Token{Header: map[string]any{"ctx": "x", "nonce": "y"}}},
 	}
 	for name, c := range tokens {
 		t.Run(name, func(t *testing.T) {

@@ -38,7 +38,8 @@ func TestSameKidNeverCrosses(t *testing.T) {
 				}
 				for _, token := range good {
 					wg.Go(func() {
-						if fault := call(t, n.Gateway, http.MethodGet, "/orders/v1/items", token).want(200, ""); fault != "" {
+						if fault := call(t, n.Gateway, http.MethodGet, "/orders/v1/items", token).want(200,
+							""); fault != "" {
 							t.Errorf("a good token: %s", fault)
 						}
 					})
@@ -58,7 +59,8 @@ func TestCredentialIsIgnoredWhereNoneIsAsked(t *testing.T) {
 	apply(t, n, external("a", i, ""), orders(up.URL, "[a]", ", backendJWT: {enabled: true}"), mobile("a"))
 	good := mint(t, i, issuer.Token{})
 	until(t, n.Gateway, http.MethodGet, "/orders/v1/items", good, 200, "")
-	for name, token := range map[string]string{"none": "", "good": good, "bad": good[:len(good)-8] + "AAAAAAAA", "word": "x"} {
+	for name, token := range map[string]string{"none": "", "good": good, "bad": good[:len(good)-8] + "AAAAAAAA",
+		"word": "x"} {
 		got := call(t, n.Gateway, http.MethodGet, "/orders/v1/ping", token)
 		if fault := got.want(200, ""); fault != "" {
 			t.Errorf("%s: %s", name, fault)
@@ -67,7 +69,8 @@ func TestCredentialIsIgnoredWhereNoneIsAsked(t *testing.T) {
 			t.Errorf("%s: an identity was made for a caller nobody looked at: %s", name, id)
 		}
 	}
-	if got := call(t, n.Gateway, http.MethodGet, "/orders/v1/items", good); got.echo.Header.Get("X-JWT-Assertion") == "" {
+	if got := call(t, n.Gateway, http.MethodGet, "/orders/v1/items",
+		good); got.echo.Header.Get("X-JWT-Assertion") == "" {
 		t.Error("no identity where one was checked")
 	}
 	if fault := call(t, n.Gateway, http.MethodGet, "/orders/v1/items", "x").want(401, "invalid_token"); fault != "" {
@@ -135,7 +138,8 @@ func TestTenantsDoNotMix(t *testing.T) {
 			t.Errorf("%s with the token of %s: %s", c.target, c.token, fault)
 		}
 	}
-	for _, target := range []string{"/t/nobody/orders/v1/items", "/t/default2/orders/v1/items", "/t", "/t/acme", "/t/ACME/orders/v1/items"} {
+	for _, target := range []string{"/t/nobody/orders/v1/items", "/t/default2/orders/v1/items", "/t", "/t/acme",
+		"/t/ACME/orders/v1/items"} {
 		if got := call(t, n.Gateway, http.MethodGet, target, tokens["ours"]); got.want(404, "no_such_api") != "" {
 			t.Errorf("%s: %s", target, got.want(404, "no_such_api"))
 		}

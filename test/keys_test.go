@@ -56,7 +56,8 @@ func keycloakVendor(t *testing.T, name string, admin bool) vendor {
 	t.Helper()
 	r := realm(t, name)
 	return vendor{
-		name: name, spec: keycloakSpec(r, r.Registration(), admin), scope: "orders:read", rotates: true, searches: admin,
+		name: name, spec: keycloakSpec(r, r.Registration(),
+			admin), scope: "orders:read", rotates: true, searches: admin,
 		clients: realmClients(r),
 		byHand: func(ctx context.Context) (string, string, error) {
 			return "by-hand", "by-hand-secret", r.AddClient(ctx, "by-hand", "by-hand-secret")
@@ -68,7 +69,8 @@ func providerVendor(t *testing.T, s *oidcprovider.Server) vendor {
 	t.Helper()
 	return vendor{
 		name: "op", scope: "orders:read", resource: oidcprovider.JWTResource,
-		spec: fmt.Sprintf("type: oidc, discovery: %q, connection: {initialAccessToken: %q}", s.Discovery(), oidcprovider.InitialAccessToken),
+		spec: fmt.Sprintf("type: oidc, discovery: %q, connection: {initialAccessToken: %q}", s.Discovery(),
+			oidcprovider.InitialAccessToken),
 		clients: func(ctx context.Context) ([]string, error) {
 			all, err := s.Clients(ctx)
 			ids := make([]string, len(all))
@@ -136,7 +138,8 @@ func TestKeysOnRealServers(t *testing.T) {
 
 func walkKeys(t *testing.T, n *program.Node, v vendor) {
 	t.Helper()
-	k := cliJSON[madeKeys](t, n, place("generate", v.name, "--grant", "client_credentials", "--scope", "orders:read")...)
+	k := cliJSON[madeKeys](t, n, place("generate", v.name, "--grant", "client_credentials", "--scope",
+		"orders:read")...)
 	if k.ClientID == "" || k.ClientSecret == "" || k.TokenEndpoint == "" {
 		t.Fatalf("generate said %+v", k)
 	}
@@ -147,7 +150,8 @@ func walkKeys(t *testing.T, n *program.Node, v vendor) {
 	if again.Code != 3 || !containsText(again.Stderr, "keys_exist") {
 		t.Errorf("the place is taken: %s", again)
 	}
-	if list := cli(t, n, "keys", "list", "--application", "mobile"); !containsText(list, k.ClientID) || containsText(list, k.ClientSecret) {
+	if list := cli(t, n, "keys", "list", "--application", "mobile"); !containsText(list,
+		k.ClientID) || containsText(list, k.ClientSecret) {
 		t.Errorf("keys list: %s", list)
 	}
 	rotate := n.CLI(t, "", append(place("rotate", v.name), "-o", "json")...)
@@ -250,7 +254,9 @@ func TestKeysAreRefusedClearly(t *testing.T) {
 	refused("callback_required", place("generate", "op", "--grant", "authorization_code")...)
 
 	// A failed vendor call leaves nothing in the way.
-	if err := s.SetFaults(t.Context(), oidcprovider.Fault{Path: "/reg", Status: 400, Body: `{"error":"invalid_client_metadata","error_description":"the policy says no"}`}); err != nil {
+	if err := s.SetFaults(t.Context(),
+		oidcprovider.Fault{Path: "/reg", Status: 400,
+			Body: `{"error":"invalid_client_metadata","error_description":"the policy says no"}`}); err != nil {
 		t.Fatal(err)
 	}
 	if r := n.CLI(t, "", generate...); r.Code != 3 || !containsText(r.Stderr, "the policy says no") {
@@ -270,7 +276,8 @@ func TestClientDeletedAtTheVendor(t *testing.T) {
 	r := realm(t, "gone")
 	up := newUpstream(t)
 	n := serve(t)
-	apply(t, n, manifest("KeyManager", "gone", keycloakSpec(r, r.Registration(), true)), orders(up.URL, "[gone]", ""), mobile())
+	apply(t, n, manifest("KeyManager", "gone", keycloakSpec(r, r.Registration(), true)), orders(up.URL, "[gone]", ""),
+		mobile())
 	k := cliJSON[madeKeys](t, n, place("generate", "gone", "--grant", "client_credentials")...)
 	if err := r.DeleteClient(t.Context(), k.ClientID); err != nil {
 		t.Fatal(err)
@@ -288,7 +295,8 @@ func TestKeycloakRotatesAndIsDisabled(t *testing.T) {
 	if err := r.AddClient(t.Context(), "abc", "abc-secret"); err != nil {
 		t.Fatal(err)
 	}
-	apply(t, n, manifest("KeyManager", "corp", "type: keycloak, discovery: "+quoted(r.Issuer)), orders(up.URL, "[corp]", ""), mobile("corp"))
+	apply(t, n, manifest("KeyManager", "corp", "type: keycloak, discovery: "+quoted(r.Issuer)),
+		orders(up.URL, "[corp]", ""), mobile("corp"))
 	get := func() string {
 		t.Helper()
 		token, err := r.Token(t.Context(), "abc", "abc-secret", "orders:read")
@@ -322,12 +330,14 @@ func TestKeycloakRotatesAndIsDisabled(t *testing.T) {
 	}
 	apply(t, n, manifest("KeyManager", "corp", "type: keycloak, enabled: false, discovery: "+quoted(r.Issuer)))
 	until(t, n.Gateway, http.MethodGet, items, old, 401, "unknown_issuer")
-	testbed.Eventually(t, "the others answer", func() string { return call(t, n.Gateway, http.MethodGet, "/orders/v1/ping", "").want(200, "") })
+	testbed.Eventually(t, "the others answer",
+		func() string { return call(t, n.Gateway, http.MethodGet, "/orders/v1/ping", "").want(200, "") })
 }
 
 // behindProxy makes clients through the realm's admin API, with a door in between.
 func behindProxy(r *keycloak.Realm, p *vendorproxy.Proxy) vendor {
-	connection := fmt.Sprintf("clientId: %s, clientSecret: %s, adminUrl: %q", keycloak.ManagerClient, keycloak.ManagerSecret,
+	connection := fmt.Sprintf("clientId: %s, clientSecret: %s, adminUrl: %q", keycloak.ManagerClient,
+		keycloak.ManagerSecret,
 		p.URL+"/admin/realms/"+r.Name)
 	return vendor{
 		name: "kc", scope: "orders:read", rotates: true, searches: true, clients: realmClients(r),

@@ -68,7 +68,8 @@ func TestKillBetweenTheStepsOfARegistration(t *testing.T) {
 	for _, searchable := range []bool{true, false} {
 		for _, side := range []vendorproxy.Side{vendorproxy.Request, vendorproxy.Answer} {
 			name := map[bool]string{true: "Keycloak", false: "oidc-provider"}[searchable] + " " +
-				map[vendorproxy.Side]string{vendorproxy.Request: "before the vendor", vendorproxy.Answer: "after the vendor"}[side]
+				map[vendorproxy.Side]string{vendorproxy.Request: "before the vendor",
+					vendorproxy.Answer: "after the vendor"}[side]
 			t.Run(name, func(t *testing.T) { killDuringRegistration(t, searchable, side) })
 		}
 	}

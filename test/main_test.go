@@ -33,7 +33,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if binary, err = program.Build(context.Background(), dir); err != nil {
+	// E2E_BINARY names a binary that was built otherwise, with the race detector for example.
+	if path := os.Getenv("E2E_BINARY"); path != "" {
+		binary = &program.Binary{Path: path}
+	} else if binary, err = program.Build(context.Background(), dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

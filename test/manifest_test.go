@@ -85,14 +85,16 @@ func mobile(keyManagers ...string) string {
 		manifest("Subscription", "mobile-orders", "application: mobile, api: orders-v1"),
 	}
 	for _, k := range keyManagers {
-		list = append(list, manifest("OAuthClient", "mobile-"+k, fmt.Sprintf("application: mobile, keyManager: %s, clientId: abc", k)))
+		list = append(list, manifest("OAuthClient", "mobile-"+k,
+			fmt.Sprintf("application: mobile, keyManager: %s, clientId: abc", k)))
 	}
 	return join(list...)
 }
 
 // external declares an issuer by its address and key set alone.
 func external(name string, i *issuer.Issuer, more string) string {
-	return manifest("KeyManager", name, fmt.Sprintf(`type: external, issuer: "%s", keys: {jwks: "%s/jwks"}%s`, i.Issuer, i.URL, more))
+	return manifest("KeyManager", name,
+		fmt.Sprintf(`type: external, issuer: "%s", keys: {jwks: "%s/jwks"}%s`, i.Issuer, i.URL, more))
 }
 
 // mint must succeed.

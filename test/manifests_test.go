@@ -16,7 +16,8 @@ import (
 func everything(up *upstream, i *issuer.Issuer) string {
 	return join(
 		manifest("Tenant", "acme", "displayName: Acme"),
-		manifest("User", "alice", "email: alice@example.com, password: a-long-password, roles: [developer], groups: [payments]"),
+		manifest("User", "alice",
+			"email: alice@example.com, password: a-long-password, roles: [developer], groups: [payments]"),
 		manifest("Plan", "gold", "rate: [{requests: 100, per: 1s}, {requests: 1000000, per: 24h}], approval: auto"),
 		manifest("KeyManager", "corp", fmt.Sprintf(`type: oidc, displayName: Corporate, discovery: %q, global: false,
   environments: [production, sandbox], signIn: {enabled: false}, permissions: {},
@@ -27,11 +28,13 @@ func everything(up *upstream, i *issuer.Issuer) string {
   claims: {clientId: [azp, client_id], scopes: scope, mapping: [{from: email, to: user_email}]},
   clients: {create: true, map: false, grantTypes: [client_credentials]}`,
 			i.URL+"/.well-known/openid-configuration", i.URL+"/jwks", i.URL+"/jwks")),
-		orders(up.URL, `[{name: corp, audiences: ["urn:test"], scopes: {Orders.Read: "orders:read"}}]`, `, plans: [gold], title: Orders,
+		orders(up.URL, `[{name: corp, audiences: ["urn:test"], scopes: {Orders.Read: "orders:read"}}]`,
+			`, plans: [gold], title: Orders,
   credential: keep, state: published, gateways: [default], visibility: []`),
 		manifest("Application", "mobile", "owners: [alice, group/payments]"),
 		manifest("Subscription", "mobile-orders", "application: mobile, api: orders-v1, plan: gold, scopes: []"),
-		manifest("OAuthClient", "mobile-corp", "application: mobile, keyManager: corp, environment: sandbox, clientId: abc"),
+		manifest("OAuthClient", "mobile-corp",
+			"application: mobile, keyManager: corp, environment: sandbox, clientId: abc"),
 		inTenant("acme", "Application", "mobile", "owner: bob"),
 	)
 }
@@ -41,7 +44,8 @@ func TestExportAppliesToNothing(t *testing.T) {
 	up, i := newUpstream(t), issuer.Start(t, "k", "RS256")
 	n := serve(t)
 	first := apply(t, n, everything(up, i))
-	for _, name := range []string{"acme", "alice", "gold", "corp", "orders-v1", "mobile", "mobile-orders", "mobile-corp"} {
+	for _, name := range []string{"acme", "alice", "gold", "corp", "orders-v1", "mobile", "mobile-orders",
+		"mobile-corp"} {
 		if !containsText(first.Stdout, name) {
 			t.Errorf("%s is not in what apply printed:\n%s", name, first.Stdout)
 		}
@@ -69,7 +73,8 @@ func TestExportAppliesToNothing(t *testing.T) {
 		t.Errorf("the export marks no secret:\n%s", exported)
 	}
 	diff := n.CLI(t, exported, "diff", "-f", "-")
-	if diff.Code != 0 || containsText(diff.Stdout, "created") || containsText(diff.Stdout, "updated") || containsText(diff.Stdout, "deleted") {
+	if diff.Code != 0 || containsText(diff.Stdout, "created") || containsText(diff.Stdout,
+		"updated") || containsText(diff.Stdout, "deleted") {
 		t.Errorf("diff of the export: %s", diff)
 	}
 	back := n.CLI(t, exported, "apply", "-f", "-")
@@ -132,7 +137,8 @@ func TestOneFaultChangesNothing(t *testing.T) {
 func TestSetsAndPrune(t *testing.T) {
 	up, i := newUpstream(t), issuer.Start(t, "k", "RS256")
 	n := serve(t)
-	team := join(external("a", i, ""), orders(up.URL, "[a]", ""), manifest("Plan", "gold", "rate: [{requests: 9, per: 1s}]"))
+	team := join(external("a", i, ""), orders(up.URL, "[a]", ""),
+		manifest("Plan", "gold", "rate: [{requests: 9, per: 1s}]"))
 	set := func(set, text string, more ...string) program.Result {
 		return n.CLI(t, text, append([]string{"apply", "-f", "-", "--set", set}, more...)...)
 	}
@@ -173,26 +179,29 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 	n := serve(t)
 	apply(t, n, external("a", i, ""), orders(up.URL, "[a]", ""), mobile("a"))
 	for part, text := range map[string]string{
-		"okta":            manifest("KeyManager", "x", "type: okta, discovery: "+quoted(i.URL)),
-		"exchange":        external("a", i, ", tokens: {use: exchange}"),
-		"introspect":      external("a", i, ", tokens: {jwt: introspect}"),
-		"at+jwt":          external("a", i, `, tokens: {type: "at+jwt"}`),
-		"grants":          external("a", i, ", claims: {grants: [{claim: /g, equals: x, scopes: [y]}]}"),
-		"constraints":     external("a", i, ", clients: {constraints: {x: {max: 1}}}"),
-		"permissions":     external("a", i, ", permissions: {allow: [x]}"),
-		"global":          external("a", i, ", global: true"),
-		"signIn":          external("a", i, ", signIn: {enabled: true}"),
-		"match":           manifest("OAuthClient", "any", "application: mobile, keyManager: a, match: {any: true}"),
-		"visibility":      orders(up.URL, "[a]", ", visibility: [partners]"),
-		"state":           orders(up.URL, "[a]", ", state: deprecated"),
-		"gateways":        orders(up.URL, "[a]", ", gateways: [edge]"),
-		"dialect":         orders(up.URL, "[a]", ", backendJWT: {enabled: true, dialect: wso2}"),
-		"approval":        manifest("Plan", "p", "approval: manual"),
-		"spec.scopes":     manifest("Subscription", "mobile-orders", "application: mobile, api: orders-v1, scopes: [x]"),
-		"private_key_jwt": manifest("KeyManager", "x", fmt.Sprintf("type: oidc, discovery: %q, introspection: {clientId: a, clientSecret: b, method: private_key_jwt}", i.URL)),
+		"okta":        manifest("KeyManager", "x", "type: okta, discovery: "+quoted(i.URL)),
+		"exchange":    external("a", i, ", tokens: {use: exchange}"),
+		"introspect":  external("a", i, ", tokens: {jwt: introspect}"),
+		"at+jwt":      external("a", i, `, tokens: {type: "at+jwt"}`),
+		"grants":      external("a", i, ", claims: {grants: [{claim: /g, equals: x, scopes: [y]}]}"),
+		"constraints": external("a", i, ", clients: {constraints: {x: {max: 1}}}"),
+		"permissions": external("a", i, ", permissions: {allow: [x]}"),
+		"global":      external("a", i, ", global: true"),
+		"signIn":      external("a", i, ", signIn: {enabled: true}"),
+		"match":       manifest("OAuthClient", "any", "application: mobile, keyManager: a, match: {any: true}"),
+		"visibility":  orders(up.URL, "[a]", ", visibility: [partners]"),
+		"state":       orders(up.URL, "[a]", ", state: deprecated"),
+		"gateways":    orders(up.URL, "[a]", ", gateways: [edge]"),
+		"dialect":     orders(up.URL, "[a]", ", backendJWT: {enabled: true, dialect: wso2}"),
+		"approval":    manifest("Plan", "p", "approval: manual"),
+		"spec.scopes": manifest("Subscription", "mobile-orders",
+			"application: mobile, api: orders-v1, scopes: [x]"),
+		"private_key_jwt": manifest("KeyManager", "x",
+			fmt.Sprintf("type: oidc, discovery: %q, introspection: {clientId: a, clientSecret: b, method: private_key_jwt}", i.URL)),
 	} {
 		r := n.CLI(t, text, "apply", "-f", "-")
-		if r.Code != 3 || !containsText(r.Stderr, "not_supported") && !containsText(r.Stderr, "does not carry out") || !containsText(r.Stderr, part) {
+		if r.Code != 3 || !containsText(r.Stderr, "not_supported") && !containsText(r.Stderr,
+			"does not carry out") || !containsText(r.Stderr, part) {
 			t.Errorf("%s: %s", part, r)
 		}
 	}
@@ -232,16 +241,19 @@ components:
     oauth: {type: oauth2, flows: {clientCredentials: {tokenUrl: "https://x.example/token", scopes: {"orders:read": read}}}}
 `)
 	write("all.yaml", join(
-		manifest("KeyManager", "a", fmt.Sprintf(`type: external, issuer: %q, keys: {jwks: %q}, endpoints: {introspection: %q},
+		manifest("KeyManager", "a",
+			fmt.Sprintf(`type: external, issuer: %q, keys: {jwks: %q}, endpoints: {introspection: %q},
   introspection: {clientId: gateway, clientSecret: {file: secret}}, tokens: {match: [{prefix: op_}]}`, i.Issuer, i.URL+"/jwks", i.URL+"/introspect")),
-		manifest("API", "orders-v1", fmt.Sprintf(`context: /orders, version: v1, upstream: {production: %q}, keyManagers: [a], openapi: {file: orders.yaml}`, up.URL)),
+		manifest("API", "orders-v1",
+			fmt.Sprintf(`context: /orders, version: v1, upstream: {production: %q}, keyManagers: [a], openapi: {file: orders.yaml}`, up.URL)),
 		mobile("a")))
 	if r := n.CLI(t, "", "apply", "-f", filepath.Join(dir, "all.yaml")); r.Code != 0 {
 		t.Fatalf("apply: %s", r)
 	}
 	i.SetOpaque("op_1", map[string]any{"active": true, "client_id": "abc", "scope": "orders:read"})
 	until(t, n.Gateway, http.MethodGet, items, "op_1", 200, "")
-	if fault := call(t, n.Gateway, http.MethodGet, "/orders/v1/nothing", "op_1").want(404, "no_such_operation"); fault != "" {
+	if fault := call(t, n.Gateway, http.MethodGet, "/orders/v1/nothing", "op_1").want(404,
+		"no_such_operation"); fault != "" {
 		t.Error(fault)
 	}
 	missing := manifest("User", "bob", "password: {env: NOBODY_SET_THIS}")
@@ -254,7 +266,8 @@ components:
 	}
 	for _, ref := range []string{`{"file":"/etc/passwd"}`, `{"env":"HOME"}`} {
 		body := `{"apiVersion":"keyward.dev/v1","kind":"User","metadata":{"name":"bob"},"spec":{"password":` + ref + `}}`
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+n.Control+"/api/v1/users/bob", strings.NewReader(body))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+n.Control+"/api/v1/users/bob",
+			strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,8 @@ import (
 )
 
 func introspecting(name string, i *issuer.Issuer, prefix, more string) string {
-	return external(name, i, fmt.Sprintf(`, endpoints: {introspection: %q}, introspection: {clientId: %s, clientSecret: %s%s},
+	return external(name, i,
+		fmt.Sprintf(`, endpoints: {introspection: %q}, introspection: {clientId: %s, clientSecret: %s%s},
   tokens: {match: [{prefix: %s}, {regex: "[0-9a-f]{8}-%s"}]}`, i.URL+"/introspect", issuer.IntrospectionClient, issuer.IntrospectionSecret, more, prefix, name))
 }
 
@@ -21,11 +22,13 @@ func TestOpaqueTokens(t *testing.T) {
 	up := newUpstream(t)
 	a, b, other := issuer.Start(t, "a", "RS256"), issuer.Start(t, "b", "RS256"), issuer.Start(t, "c", "RS256")
 	n := serve(t)
-	apply(t, n, introspecting("a", a, "a_", ""), introspecting("b", b, "b_", ", method: post, cache: 0s"), introspecting("other", other, "o_", ""),
+	apply(t, n, introspecting("a", a, "a_", ""), introspecting("b", b, "b_", ", method: post, cache: 0s"),
+		introspecting("other", other, "o_", ""),
 		external("plain", issuer.Start(t, "d", "RS256"), ""),
 		orders(up.URL, "[b, a, plain]", ""), mobile("a", "b", "other"))
 	good := func(more map[string]any) map[string]any {
-		answer := map[string]any{"active": true, "client_id": "abc", "scope": "orders:read", "exp": time.Now().Unix() + 600}
+		answer := map[string]any{"active": true, "client_id": "abc", "scope": "orders:read",
+			"exp": time.Now().Unix() + 600}
 		for k, v := range more {
 			answer[k] = v
 		}
@@ -88,8 +91,10 @@ func TestOpaqueTokens(t *testing.T) {
 
 	// Faults of the endpoint are its own: no guess, no retry on 4xx.
 	for name, fault := range map[string]issuer.Answer{
-		"500": {Status: 500}, "401": {Status: 401, Body: `{"error":"invalid_client"}`}, "not JSON": {Body: "<html>"}, "empty": {}, "an array": {Body: `[{"active":true}]`},
-		"400": {Status: 400, Body: `{"error":"unsupported_token_type"}`}, "204": {Status: 204}, "hang up": {HangUp: true}, "twice": {Body: `{"active":false,"active":true,"client_id":"abc","scope":"orders:read"}`},
+		"500": {Status: 500}, "401": {Status: 401,
+			Body: `{"error":"invalid_client"}`}, "not JSON": {Body: "<html>"}, "empty": {}, "an array": {Body: `[{"active":true}]`},
+		"400": {Status: 400,
+			Body: `{"error":"unsupported_token_type"}`}, "204": {Status: 204}, "hang up": {HangUp: true}, "twice": {Body: `{"active":false,"active":true,"client_id":"abc","scope":"orders:read"}`},
 		"redirect": {Status: 302, Location: other.URL + "/introspect"},
 	} {
 		a.Fix("/introspect", fault)
@@ -114,7 +119,8 @@ func TestIntrospectionCache(t *testing.T) {
 	up := newUpstream(t)
 	a, b := issuer.Start(t, "a", "RS256"), issuer.Start(t, "b", "RS256")
 	n := serve(t)
-	apply(t, n, introspecting("a", a, "a_", ""), introspecting("b", b, "b_", ", cache: 0s"), orders(up.URL, "[a, b]", ""), mobile("a", "b"))
+	apply(t, n, introspecting("a", a, "a_", ""), introspecting("b", b, "b_", ", cache: 0s"),
+		orders(up.URL, "[a, b]", ""), mobile("a", "b"))
 	answer := map[string]any{"active": true, "client_id": "abc", "scope": "orders:read"}
 	a.SetOpaque("a_1", answer)
 	b.SetOpaque("b_1", answer)
@@ -137,11 +143,13 @@ func TestIntrospectionCache(t *testing.T) {
 		t.Error(fault)
 	}
 	// Facts are cached, decisions are not: another operation's scope is asked of the cached answer.
-	if fault := call(t, n.Gateway, http.MethodGet, "/orders/v1/admin", "a_1").want(403, "insufficient_scope"); fault != "" {
+	if fault := call(t, n.Gateway, http.MethodGet, "/orders/v1/admin", "a_1").want(403,
+		"insufficient_scope"); fault != "" {
 		t.Error(fault)
 	}
 	apply(t, n, introspecting("a", a, "a_", "")+"", external("b", b, ", enabled: false"))
-	apply(t, n, manifest("KeyManager", "a", fmt.Sprintf("type: external, enabled: false, issuer: %q, keys: {jwks: %q}", a.Issuer, a.URL+"/jwks")))
+	apply(t, n, manifest("KeyManager", "a", fmt.Sprintf("type: external, enabled: false, issuer: %q, keys: {jwks: %q}",
+		a.Issuer, a.URL+"/jwks")))
 	until(t, n.Gateway, http.MethodGet, items, "a_1", 401, "invalid_token")
 }
 
@@ -155,9 +163,11 @@ func TestOpaqueTokensOfRealServers(t *testing.T) {
 	}
 	up := newUpstream(t)
 	n := serve(t)
-	apply(t, n, manifest("KeyManager", "op", fmt.Sprintf(`type: oidc, discovery: %q, introspection: {clientId: %s, clientSecret: %s},
+	apply(t, n, manifest("KeyManager", "op",
+		fmt.Sprintf(`type: oidc, discovery: %q, introspection: {clientId: %s, clientSecret: %s},
   tokens: {match: [{regex: "[A-Za-z0-9_-]{43}"}]}`, s.Issuer, oidcprovider.IntrospectionClient, oidcprovider.IntrospectionSecret)),
-		orders(up.URL, "[op]", ""), manifest("Application", "mobile", ""), manifest("Subscription", "mobile-orders", "application: mobile, api: orders-v1"),
+		orders(up.URL, "[op]", ""), manifest("Application", "mobile", ""), manifest("Subscription", "mobile-orders",
+			"application: mobile, api: orders-v1"),
 		manifest("OAuthClient", "mobile-op", fmt.Sprintf("application: mobile, keyManager: op, clientId: %s", id)))
 	for _, resource := range []string{oidcprovider.JWTResource, oidcprovider.OpaqueResource} {
 		token, err := s.Token(ctx, id, secret, resource, "orders:read")
@@ -171,8 +181,9 @@ func TestOpaqueTokensOfRealServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Keycloak's tokens are JWTs, so they are verified here and its endpoint is never asked.
-	apply(t, n, manifest("KeyManager", "kc", fmt.Sprintf(`type: keycloak, discovery: %q, introspection: {clientId: %s, clientSecret: %s}`,
-		r.Discovery(), keycloak.IntrospectionClient, keycloak.IntrospectionSecret)), orders(up.URL, "[op, kc]", ""), mobile("kc"))
+	apply(t, n, manifest("KeyManager", "kc",
+		fmt.Sprintf(`type: keycloak, discovery: %q, introspection: {clientId: %s, clientSecret: %s}`,
+			r.Discovery(), keycloak.IntrospectionClient, keycloak.IntrospectionSecret)), orders(up.URL, "[op, kc]", ""), mobile("kc"))
 	token, err := r.Token(ctx, "abc", "abc-secret", "orders:read")
 	if err != nil {
 		t.Fatal(err)

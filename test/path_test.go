@@ -45,7 +45,8 @@ func TestHostilePaths(t *testing.T) {
 		t.Run("good "+path, func(t *testing.T) {
 			got := rawCall(t, n.Gateway, "GET "+path+" HTTP/1.1", auth)
 			if got.status != http.StatusOK || got.echo.URI != want {
-				t.Errorf("status %d %s, backend asked for %q, want %q", got.status, got.problem.Code, got.echo.URI, want)
+				t.Errorf("status %d %s, backend asked for %q, want %q", got.status, got.problem.Code, got.echo.URI,
+					want)
 			}
 		})
 	}
@@ -78,7 +79,8 @@ func TestHostilePaths(t *testing.T) {
 	if fault := rawCall(t, n.Gateway, "DELETE /orders/v1/items HTTP/1.1").want(405, "no_such_operation"); fault != "" {
 		t.Error(fault)
 	}
-	if fault := rawCall(t, n.Gateway, "GET /nowhere HTTP/1.1", "Authorization: Bearer x").want(404, "no_such_api"); fault != "" {
+	if fault := rawCall(t, n.Gateway, "GET /nowhere HTTP/1.1", "Authorization: Bearer x").want(404,
+		"no_such_api"); fault != "" {
 		t.Error(fault)
 	}
 }

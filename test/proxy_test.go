@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"bufio"
-	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -11,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/net/http2"
 
 	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/issuer"
@@ -117,7 +113,8 @@ func TestLargeBodies(t *testing.T) {
 		_, _ = io.Copy(w, r.Body)
 	}})
 	text := repeat("0123456789abcdef", 1<<18) // 4 MiB
-	for name, body := range map[string]io.Reader{"length": strings.NewReader(text), "chunked": io.MultiReader(strings.NewReader(text))} {
+	for name, body := range map[string]io.Reader{"length": strings.NewReader(text),
+		"chunked": io.MultiReader(strings.NewReader(text))} {
 		resp, err := http.DefaultClient.Do(s.request(t, http.MethodPut, "/files/big", body))
 		if err != nil {
 			t.Fatal(err)
@@ -141,7 +138,8 @@ func websocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { _ = c.Close() }()
-	_, _ = fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\nX-Seen-Assertion: %t\r\n\r\n",
+	_, _ = fmt.Fprintf(rw,
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\nX-Seen-Assertion: %t\r\n\r\n",
 		r.Header.Get("X-JWT-Assertion") != "")
 	_ = rw.Flush()
 	for {
@@ -155,7 +153,7 @@ func websocket(w http.ResponseWriter, r *http.Request) {
 }
 
 // upgrade opens a WebSocket by hand.
-func (s *stage) upgrade(t *testing.T, token string) (net.Conn, *bufio.Reader, *http.Response) {
+func (s *stage) upgrade(t *testing.T, token string) (net.Conn, *bufio.Reader, int, http.Header) {
 	t.Helper()
 	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.node.Gateway)
 	if err != nil {
@@ -165,8 +163,9 @@ func (s *stage) upgrade(t *testing.T, token string) (net.Conn, *bufio.Reader, *h
 	if err := c.SetDeadline(time.Now().Add(callLimit)); err != nil {
 		t.Fatal(err)
 	}
-	_, err = fmt.Fprintf(c, "GET /orders/v1/files/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-JWT-Assertion: forged\r\nAuthorization: Bearer %s\r\n\r\n", token)
+	_, err = fmt.Fprintf(c,
+		"GET /orders/v1/files/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-JWT-Assertion: forged\r\nAuthorization: Bearer %s\r\n\r\n", token)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,18 +174,21 @@ func (s *stage) upgrade(t *testing.T, token string) (net.Conn, *bufio.Reader, *h
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, r, resp
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		_ = resp.Body.Close()
+	}
+	return c, r, resp.StatusCode, resp.Header
 }
 
 // TestWebSocket passes with a good token only, and is cut when its key manager is switched off (row A10).
 func TestWebSocket(t *testing.T) {
 	s := newStage(t, map[string]http.HandlerFunc{"/files/ws": websocket})
-	if _, _, resp := s.upgrade(t, "x"); resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("a bad token: %s", resp.Status)
+	if _, _, status, _ := s.upgrade(t, "x"); status != http.StatusUnauthorized {
+		t.Errorf("a bad token: %d", status)
 	}
-	c, r, resp := s.upgrade(t, s.token)
-	if resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("X-Seen-Assertion") != "true" {
-		t.Fatalf("%s, identity %q", resp.Status, resp.Header.Get("X-Seen-Assertion"))
+	c, r, status, header := s.upgrade(t, s.token)
+	if status != http.StatusSwitchingProtocols || header.Get("X-Seen-Assertion") != "true" {
+		t.Fatalf("%d, identity %q", status, header.Get("X-Seen-Assertion"))
 	}
 	for _, word := range []string{"one", "two"} {
 		if _, err := fmt.Fprintln(c, word); err != nil {
@@ -205,12 +207,9 @@ func TestWebSocket(t *testing.T) {
 // TestHTTP2WithoutTLS: a gateway listener takes h2c with prior knowledge, and the same paths are refused there.
 func TestHTTP2WithoutTLS(t *testing.T) {
 	s := newStage(t, nil)
-	client := &http.Client{Timeout: callLimit, Transport: &http2.Transport{
-		AllowHTTP: true,
-		DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, addr)
-		},
-	}}
+	protocols := &http.Protocols{}
+	protocols.SetUnencryptedHTTP2(true)
+	client := &http.Client{Timeout: callLimit, Transport: &http.Transport{Protocols: protocols}}
 	do := func(opaque string, forged bool) *answer {
 		t.Helper()
 		req := s.request(t, http.MethodGet, "/items", nil)
@@ -224,6 +223,7 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer func() { _ = resp.Body.Close() }()
 		a, err := read(resp)
 		if err != nil {
 			t.Fatal(err)
@@ -237,7 +237,8 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 	if strings.Contains(fmt.Sprint(got.echo.Header), "forged") {
 		t.Errorf("an identity header of the caller: %v", got.echo.Header)
 	}
-	for _, path := range []string{"/orders/v1/files/../admin", "/orders//v1/items", "/orders/v1/files/%2e%2e/admin", "/orders/v1/items%2f", "/orders/v1/items;x"} {
+	for _, path := range []string{"/orders/v1/files/../admin", "/orders//v1/items", "/orders/v1/files/%2e%2e/admin",
+		"/orders/v1/items%2f", "/orders/v1/items;x"} {
 		if got := do(path, false); got.status != http.StatusBadRequest {
 			t.Errorf("%s: status %d %s", path, got.status, got.problem.Code)
 		}
@@ -262,7 +263,8 @@ func TestHopByHopHeaders(t *testing.T) {
 	if fault := got.want(200, ""); fault != "" {
 		t.Fatal(fault)
 	}
-	for _, name := range []string{"X-Private", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection", "Authorization"} {
+	for _, name := range []string{"X-Private", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection",
+		"Authorization"} {
 		if v := got.echo.Header.Get(name); v != "" {
 			t.Errorf("%s: %s reached the backend", name, v)
 		}
@@ -283,20 +285,26 @@ func TestHopByHopHeaders(t *testing.T) {
 
 // TestBackendsThatFail: unreachable is 502, also when it dies in the middle; keep sends the credential on.
 func TestBackendsThatFail(t *testing.T) {
-	s := newStage(t, map[string]http.HandlerFunc{"/files/dies": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }})
-	if fault := call(t, s.node.Gateway, http.MethodGet, "/orders/v1/files/dies", s.token).want(502, "upstream_unreachable"); fault != "" {
+	s := newStage(t, map[string]http.HandlerFunc{"/files/dies": func(http.ResponseWriter,
+		*http.Request) {
+		panic(http.ErrAbortHandler)
+	}})
+	if fault := call(t, s.node.Gateway, http.MethodGet, "/orders/v1/files/dies", s.token).want(502,
+		"upstream_unreachable"); fault != "" {
 		t.Error(fault)
 	}
 	nowhere := "http://" + testbed.Address(t)
 	apply(t, s.node, orders(nowhere, "[a]", ""))
 	until(t, s.node.Gateway, http.MethodGet, items, s.token, 502, "upstream_unreachable")
 	got := call(t, s.node.Gateway, http.MethodGet, items, s.token)
-	if strings.Contains(got.body, strings.TrimPrefix(nowhere, "http://")) || got.header.Get("X-Keyward-Decision") == "" {
+	if strings.Contains(got.body,
+		strings.TrimPrefix(nowhere, "http://")) || got.header.Get("X-Keyward-Decision") == "" {
 		t.Errorf("answer %v %s", got.header, got.body)
 	}
 	apply(t, s.node, orders(s.up.URL, "[a]", ", credential: keep"))
 	until(t, s.node.Gateway, http.MethodGet, items, s.token, 200, "")
-	if got := call(t, s.node.Gateway, http.MethodGet, items, s.token); got.echo.Header.Get("Authorization") != "Bearer "+s.token {
+	if got := call(t, s.node.Gateway, http.MethodGet, items,
+		s.token); got.echo.Header.Get("Authorization") != "Bearer "+s.token {
 		t.Errorf("credential: keep sent %q", got.echo.Header.Get("Authorization"))
 	}
 }

@@ -123,7 +123,8 @@ func TestAdminToken(t *testing.T) {
 	if r := n.CLIAs(t, developer, "", "get", "key-managers"); r.Code != 0 {
 		t.Errorf("a developer reads key managers: %s", r)
 	}
-	if r := n.CLIAs(t, developer, manifest("Plan", "x", "rate: []"), "apply", "-f", "-"); r.Code != 3 || !containsText(r.Stderr, "forbidden") {
+	if r := n.CLIAs(t, developer, manifest("Plan", "x", "rate: []"), "apply", "-f",
+		"-"); r.Code != 3 || !containsText(r.Stderr, "forbidden") {
 		t.Errorf("a developer makes a plan: %s", r)
 	}
 	if r := n.CLIAs(t, developer, "", "gateway", "token", "x"); r.Code != 3 {
@@ -133,7 +134,8 @@ func TestAdminToken(t *testing.T) {
 
 // TestWrongUsage is exit 2, and version says what it must.
 func TestWrongUsage(t *testing.T) {
-	for _, args := range [][]string{{"nonsense"}, {"apply"}, {"get"}, {"serve", "--role", "cook"}, {"keys", "generate"}, {"get", "nonsense"}} {
+	for _, args := range [][]string{{"nonsense"}, {"apply"}, {"get"}, {"serve", "--role", "cook"}, {"keys", "generate"},
+		{"get", "nonsense"}} {
 		if r := runBinary(t, nil, args...); r.Code != 2 {
 			t.Errorf("%v: %s", args, r)
 		}
@@ -142,7 +144,8 @@ func TestWrongUsage(t *testing.T) {
 	if r.Code != 0 || !containsText(r.Stdout, "keyward") || !containsText(r.Stdout, "go1.") {
 		t.Errorf("version: %s", r)
 	}
-	if r := runBinary(t, map[string]string{"KEYWARD_SERVER": "http://" + testbed.Address(t), "KEYWARD_TOKEN": repeat("x", 40)}, "get", "tenants"); r.Code != 1 {
+	if r := runBinary(t, map[string]string{"KEYWARD_SERVER": "http://" + testbed.Address(t),
+		"KEYWARD_TOKEN": repeat("x", 40)}, "get", "tenants"); r.Code != 1 {
 		t.Errorf("no server: %s", r)
 	}
 }

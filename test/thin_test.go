@@ -32,10 +32,12 @@ func TestThinnestPath(t *testing.T) {
 	if a.echo.Header.Get("Authorization") != "" {
 		t.Error("the caller's token reached the backend")
 	}
-	if fault := call(t, n.Gateway, http.MethodGet, "/orders/v1/items", "").want(401, "missing_credentials"); fault != "" {
+	if fault := call(t, n.Gateway, http.MethodGet, "/orders/v1/items", "").want(401,
+		"missing_credentials"); fault != "" {
 		t.Error(fault)
 	}
-	if fault := call(t, n.Gateway, http.MethodPost, "/orders/v1/items", token).want(403, "insufficient_scope"); fault != "" {
+	if fault := call(t, n.Gateway, http.MethodPost, "/orders/v1/items", token).want(403,
+		"insufficient_scope"); fault != "" {
 		t.Error(fault)
 	}
 }
