@@ -35,7 +35,7 @@ func (c *Control) Apply(ctx context.Context, p keyward.Principal, r ApplyRequest
 	b := &batch{principal: p, set: r.Set, prune: r.Prune, dryRun: r.DryRun, tenants: []string{r.Tenant}}
 	var faults []keyward.FieldError
 	if r.Set != "" && !keyward.ValidName(r.Set) {
-		faults = append(faults, invalid("set", "%q is not a name: use lower-case letters, digits and inner hyphens", r.Set))
+		faults = append(faults, badName("set", r.Set))
 	}
 	if r.Prune && r.Set == "" {
 		faults = append(faults, invalid("prune", "needs a set: only objects of a set are ever deleted"))
@@ -54,8 +54,8 @@ func (c *Control) Apply(ctx context.Context, p keyward.Principal, r ApplyRequest
 			faults = append(faults, f)
 		}
 		b.items = append(b.items, it)
-		if !slices.Contains(b.tenants, it.ref.Tenant) && keyward.ValidName(it.ref.Tenant) && it.ref.Kind != keyward.KindTenant {
-			b.tenants = append(b.tenants, it.ref.Tenant)
+		if t := it.ref.Tenant; it.ref.Kind != keyward.KindTenant && keyward.ValidName(t) && !slices.Contains(b.tenants, t) {
+			b.tenants = append(b.tenants, t)
 		}
 	}
 	changes, err := c.run(ctx, b, faults)
@@ -86,7 +86,9 @@ func results(b *batch, changes []*change) []Result {
 		}
 	})
 	for _, ch := range changes {
-		out = append(out, Result{Kind: ch.ref.Kind, Tenant: ch.ref.Tenant, Name: ch.ref.Name, Action: ch.action, Changes: ch.diffs})
+		out = append(out, Result{
+			Kind: ch.ref.Kind, Tenant: ch.ref.Tenant, Name: ch.ref.Name, Action: ch.action, Changes: ch.diffs,
+		})
 	}
 	return out
 }

@@ -20,6 +20,8 @@ type item struct {
 	values map[string]string // new secret values by path
 	kept   []string          // paths whose stored value stays
 	sound  bool              // the manifest itself has no fault
+
+	operations []keyward.Operation // of an API, read from its OpenAPI document where it has one
 }
 
 // batch is what one call writes. Everything in it happens, or nothing.
@@ -45,7 +47,7 @@ const (
 	Deleted   Action = "deleted"
 )
 
-// newItem takes the secrets out of a decoded manifest. A manifest without a name gets no item.
+// newItem takes the secrets out of a decoded manifest and reads what an OpenAPI document in it says.
 func newItem(d manifest.Decoded, prefix, tenant string, sound bool) (*item, []keyward.FieldError) {
 	it := &item{prefix: prefix, spec: d.Spec, sound: sound}
 	it.ref = keyward.Ref{Kind: d.Manifest.Kind, Tenant: d.Manifest.Metadata.Tenant, Name: d.Manifest.Metadata.Name}
@@ -59,6 +61,13 @@ func newItem(d manifest.Decoded, prefix, tenant string, sound bool) (*item, []ke
 		it.ref.Tenant = keyward.DefaultTenant
 	}
 	switch spec := d.Spec.(type) {
+	case *keyward.APISpec:
+		it.operations = spec.Operations
+		if spec.OpenAPI != nil && spec.OpenAPI.Document != "" {
+			var faults []keyward.FieldError
+			it.operations, faults = manifest.Operations(spec.OpenAPI.Document)
+			return it, faults
+		}
 	case *keyward.KeyManagerSpec:
 		var faults []keyward.FieldError
 		it.values, it.kept, faults = connector.TakeSecrets(spec)
@@ -80,6 +89,11 @@ const passwordPath = "password"
 
 func invalid(path, format string, args ...any) keyward.FieldError {
 	return keyward.FieldError{Path: path, Code: keyward.CodeInvalidInput, Message: fmt.Sprintf(format, args...)}
+}
+
+// badName is the fault of a name that is no DNS label.
+func badName(path, name string) keyward.FieldError {
+	return invalid(path, "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63", name)
 }
 
 func coded(code keyward.Code, path, format string, args ...any) keyward.FieldError {

@@ -69,6 +69,11 @@ func (w *world) checkPermission(ch *change) error {
 		return nil
 	case a&writeOwn != 0:
 		owns, err := w.ownsBeforeAndAfter(ch)
+		if err == nil && !owns && ch.existing == nil && ch.ref.Kind == keyward.KindApplication {
+			return keyward.Errorf(keyward.CodeForbidden,
+				"user %s may make only applications of their own: name %s or one of their groups in spec.owners",
+				p.User, p.User)
+		}
 		if err != nil || !owns {
 			return orForbidden(err, p, ch.ref)
 		}
@@ -179,7 +184,8 @@ func (w *world) checkSubscription(ch *change, s *keyward.SubscriptionSpec) error
 		case s.Plan == "" && len(api.Plans) > 0:
 			w.add(ch, keyward.CodeInvalidInput, "spec.plan", "is required: %s offers the plans %v", s.API, api.Plans)
 		case s.Plan != "" && !slices.Contains(api.Plans, s.Plan):
-			w.add(ch, keyward.CodeInvalidInput, "spec.plan", "%s is none of the plans of %s: %v", s.Plan, s.API, api.Plans)
+			w.add(ch, keyward.CodeInvalidInput, "spec.plan", "%s is none of the plans of %s: %v",
+				s.Plan, s.API, api.Plans)
 		}
 	}
 	stored, err := w.list(keyward.KindSubscription,
@@ -235,7 +241,8 @@ func (w *world) checkClient(ch *change, s *keyward.OAuthClientSpec) error {
 	}
 	for _, o := range w.after(keyward.KindOAuthClient, ch.ref.Tenant, stored) {
 		other, ok := o.spec.(*keyward.OAuthClientSpec)
-		if !ok || o.ref == ch.ref || other.KeyManager != s.KeyManager || other.Application != s.Application || failed(o.status) {
+		if !ok || o.ref == ch.ref || other.KeyManager != s.KeyManager || other.Application != s.Application ||
+			failed(o.status) {
 			continue
 		}
 		if other.EnvironmentOrDefault() == s.EnvironmentOrDefault() {
@@ -254,7 +261,8 @@ func failed(raw json.RawMessage) bool {
 
 // checkMapping holds what the key manager says about clients that exist in it.
 func (w *world) checkMapping(ch *change, s *keyward.OAuthClientSpec, km *keyward.KeyManagerSpec) {
-	if len(s.ClientID) > maxClientID || strings.ContainsFunc(s.ClientID, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	unprintable := func(r rune) bool { return r < ' ' || r == 0x7f }
+	if len(s.ClientID) > maxClientID || strings.ContainsFunc(s.ClientID, unprintable) {
 		w.add(ch, keyward.CodeInvalidInput, "spec.clientId", "must have at most %d printable characters", maxClientID)
 	}
 	if connector.OwnClient(km, s.ClientID) {
@@ -273,7 +281,8 @@ func (w *world) checkMapping(ch *change, s *keyward.OAuthClientSpec, km *keyward
 	}
 	was, ok := before.(*keyward.OAuthClientSpec)
 	if !ok || was.ClientID != s.ClientID || was.KeyManager != s.KeyManager {
-		w.add(ch, keyward.CodeMappingDisabled, "spec.keyManager", "clients of %s cannot be mapped: clients.map is false", s.KeyManager)
+		w.add(ch, keyward.CodeMappingDisabled, "spec.keyManager",
+			"clients of %s cannot be mapped: clients.map is false", s.KeyManager)
 	}
 }
 
@@ -323,7 +332,8 @@ func (w *world) mayDelete(o *keyward.Object) error {
 		return orForbidden(err, p, o.Ref())
 	}
 	if s, ok := o.Spec.(*keyward.SubscriptionSpec); ok && s.StateOrDefault() != keyward.SubscriptionActive {
-		return keyward.Errorf(keyward.CodeForbidden, "%s is %s: only publishers and administrators change that", o.Ref(), s.State)
+		return keyward.Errorf(keyward.CodeForbidden,
+			"%s is %s: only publishers and administrators change that", o.Ref(), s.State)
 	}
 	return nil
 }

@@ -4,22 +4,8 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/manifest"
 	"keyward.dev/keyward/internal/store"
 )
-
-// checkAPI holds the rules of one API that need more than its spec.
-func (w *world) checkAPI(ch *change, s *keyward.APISpec) error {
-	if s.OpenAPI != nil {
-		if _, faults := manifest.Operations(s.OpenAPI.Document); len(faults) > 0 {
-			for _, f := range faults {
-				f.Path = ch.prefix + f.Path
-				w.faults = append(w.faults, f)
-			}
-		}
-	}
-	return w.checkPlans(ch, s)
-}
 
 // checkPlans keeps every subscription of the API under one of its plans.
 func (w *world) checkPlans(ch *change, s *keyward.APISpec) error {
@@ -27,7 +13,8 @@ func (w *world) checkPlans(ch *change, s *keyward.APISpec) error {
 	if err != nil || before == nil || slices.Equal(before.Plans, s.Plans) {
 		return err
 	}
-	stored, err := w.list(keyward.KindSubscription, store.Filter{Tenant: ch.ref.Tenant, API: ch.ref.Name}, "api "+ch.ref.Name)
+	stored, err := w.list(keyward.KindSubscription,
+		store.Filter{Tenant: ch.ref.Tenant, API: ch.ref.Name}, "api "+ch.ref.Name)
 	if err != nil {
 		return err
 	}

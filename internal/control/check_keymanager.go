@@ -132,7 +132,8 @@ func (w *world) checkKeptSecrets(ch *change, before, s *keyward.KeyManagerSpec, 
 			same = firstOf(before.Endpoints.Introspection, old.Endpoints.Introspection) ==
 				firstOf(s.Endpoints.Introspection, status.Endpoints.Introspection)
 		} else {
-			same = sameConnection(before, s) && merged(before.Endpoints, old.Endpoints) == merged(s.Endpoints, status.Endpoints)
+			same = sameConnection(before, s) &&
+				merged(before.Endpoints, old.Endpoints) == merged(s.Endpoints, status.Endpoints)
 		}
 		if !same {
 			w.add(ch, keyward.CodeInvalidInput, "spec."+path,
@@ -183,7 +184,8 @@ func (w *world) checkEnvironments(ch *change, before, s *keyward.KeyManagerSpec)
 		return nil
 	}
 	now := s.EnvironmentsOrDefault()
-	if !slices.ContainsFunc(before.EnvironmentsOrDefault(), func(e keyward.Environment) bool { return !slices.Contains(now, e) }) {
+	taken := func(e keyward.Environment) bool { return !slices.Contains(now, e) }
+	if !slices.ContainsFunc(before.EnvironmentsOrDefault(), taken) {
 		return nil
 	}
 	stored, err := w.list(keyward.KindOAuthClient, store.Filter{Tenant: ch.ref.Tenant, KeyManager: ch.ref.Name},
@@ -259,8 +261,8 @@ func (w *world) checkShared(issuer string, sharing []candidate) {
 			if b.change != nil {
 				ch, other = b.change, a
 			}
-			w.add(ch, keyward.CodeConflict, "spec.issuer", "%s has the issuer %s already: several may share one only where "+
-				"tokens.match.claims of each tells them apart", other.ref, issuer)
+			w.add(ch, keyward.CodeConflict, "spec.issuer", "%s has the issuer %s already: several may share one "+
+				"only where tokens.match.claims of each tells them apart", other.ref, issuer)
 		}
 	}
 }

@@ -12,19 +12,22 @@ import (
 
 // CreateGateway makes the credential of one gateway. It carries the fingerprint of the only signing key that the
 // gateway will believe, and is shown this once.
-func (c *Control) CreateGateway(ctx context.Context, p keyward.Principal, name, group string) (keyward.Gateway, string, error) {
+func (c *Control) CreateGateway(ctx context.Context, p keyward.Principal, name, group string) (
+	keyward.Gateway, string, error,
+) {
 	if err := Require(p, RightGateways, keyward.DefaultTenant); err != nil {
 		return keyward.Gateway{}, "", err
 	}
 	var faults []keyward.FieldError
 	if !keyward.ValidName(name) {
-		faults = append(faults, invalid("name", "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63", name))
+		faults = append(faults, badName("name", name))
 	}
 	if group == "" {
 		group = keyward.DefaultGroup
 	}
 	if group != keyward.DefaultGroup {
-		faults = append(faults, coded(keyward.CodeNotSupported, "group", "this build does not carry out gateway groups other than default yet"))
+		faults = append(faults, coded(keyward.CodeNotSupported, "group",
+			"this build does not carry out gateway groups other than default yet"))
 	}
 	if err := refused(faults); err != nil {
 		return keyward.Gateway{}, "", err
@@ -87,7 +90,9 @@ type AuditFilter struct {
 }
 
 // Audit lists who did what in a tenant.
-func (c *Control) Audit(ctx context.Context, p keyward.Principal, tenant string, f AuditFilter) ([]keyward.AuditEntry, error) {
+func (c *Control) Audit(ctx context.Context, p keyward.Principal, tenant string, f AuditFilter) (
+	[]keyward.AuditEntry, error,
+) {
 	if err := Require(p, RightAudit, tenant); err != nil {
 		return nil, err
 	}

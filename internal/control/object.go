@@ -21,7 +21,7 @@ type PutRequest struct {
 }
 
 // Put creates the object or replaces it as a whole, and tells whether it was created.
-func (c *Control) Put(ctx context.Context, p keyward.Principal, r PutRequest) (o *keyward.Object, created bool, err error) {
+func (c *Control) Put(ctx context.Context, p keyward.Principal, r PutRequest) (*keyward.Object, bool, error) {
 	d, faults := manifest.DecodeAs(r.Body, r.Kind)
 	m := &d.Manifest.Metadata
 	if r.Tenant == "" && keyward.ValidName(m.Tenant) {
@@ -30,20 +30,21 @@ func (c *Control) Put(ctx context.Context, p keyward.Principal, r PutRequest) (o
 	if r.Tenant == "" {
 		r.Tenant = keyward.DefaultTenant
 	}
-	if ref := place(keyward.Ref{Kind: r.Kind, Tenant: r.Tenant, Name: r.Name}); !accessTo(p, ref.Kind, ref.Tenant).writes() {
+	ref := place(keyward.Ref{Kind: r.Kind, Tenant: r.Tenant, Name: r.Name})
+	if !accessTo(p, ref.Kind, ref.Tenant).writes() {
 		return nil, false, forbiddenWrite(p, ref)
 	}
 	if r.Name != "" {
 		if m.Name != "" && m.Name != r.Name {
-			faults = append(faults, invalid("metadata.name", "is %q in the manifest and %q in the address", m.Name, r.Name))
+			faults = append(faults, twoNames("metadata.name", m.Name, r.Name))
 		}
 		m.Name = r.Name
 	}
 	if !keyward.ValidName(m.Name) && (r.Name != "" || m.Name == "") {
-		faults = append(faults, invalid("metadata.name", "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63", m.Name))
+		faults = append(faults, badName("metadata.name", m.Name))
 	}
 	if r.Kind != keyward.KindTenant && m.Tenant != "" && m.Tenant != r.Tenant {
-		faults = append(faults, invalid("metadata.tenant", "is %q in the manifest and %q in the address", m.Tenant, r.Tenant))
+		faults = append(faults, twoNames("metadata.tenant", m.Tenant, r.Tenant))
 		m.Tenant = r.Tenant
 	}
 	d.Manifest.Kind = r.Kind
@@ -63,6 +64,10 @@ func (c *Control) Put(ctx context.Context, p keyward.Principal, r PutRequest) (o
 		return ch.existing, false, nil
 	}
 	return ch.object, ch.action == Created, nil
+}
+
+func twoNames(path, inManifest, inAddress string) keyward.FieldError {
+	return invalid(path, "is %q in the manifest and %q in the address", inManifest, inAddress)
 }
 
 // Delete deletes an object, unless others use it: then the error lists them.
@@ -94,7 +99,9 @@ func (c *Control) Delete(ctx context.Context, p keyward.Principal, ref keyward.R
 			return err
 		}
 		if len(users) > 0 {
-			return &keyward.Error{Code: keyward.CodeInUse, Message: fmt.Sprintf("%s is used by others", ref), Users: users}
+			e := keyward.Errorf(keyward.CodeInUse, "%s is used by others", ref)
+			e.Users = users
+			return e
 		}
 		return w.remove(o)
 	})
@@ -144,7 +151,8 @@ func place(ref keyward.Ref) keyward.Ref {
 func (c *Control) Get(ctx context.Context, p keyward.Principal, ref keyward.Ref) (*keyward.Object, error) {
 	ref = place(ref)
 	self := ref.Kind == keyward.KindUser && ref.Tenant == p.Tenant && ref.Name == p.User
-	if !self && !accessTo(p, ref.Kind, ref.Tenant).reads() && !(ref.Kind == keyward.KindTenant && ref.Name == p.Tenant) {
+	home := ref.Kind == keyward.KindTenant && ref.Name == p.Tenant
+	if !self && !home && !accessTo(p, ref.Kind, ref.Tenant).reads() {
 		return nil, forbiddenRead(p, ref.Kind, ref.Tenant)
 	}
 	var seen *keyward.Object

@@ -22,14 +22,11 @@ const (
 // hashPassword gives the PHC string of a password with a new salt.
 func hashPassword(password string) string {
 	salt := make([]byte, argonSalt)
-	rand.Read(salt) //nolint:errcheck // crypto/rand.Read never fails since Go 1.24
-	return phc(salt, argonTime, argonMemory, argonThreads, argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, argonKey))
-}
-
-func phc(salt []byte, time, memory uint32, threads uint8, key []byte) string {
+	rand.Read(salt) // never fails: crypto/rand ends the program instead
+	key := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, argonKey)
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s",
-		argon2.Version, memory, time, threads, b64.EncodeToString(salt), b64.EncodeToString(key))
+		argon2.Version, argonMemory, argonTime, argonThreads, b64.EncodeToString(salt), b64.EncodeToString(key))
 }
 
 // passwordMatches tells whether the hash was made from the password. A hash in another form matches nothing.
@@ -40,7 +37,8 @@ func passwordMatches(hash, password string) bool {
 	}
 	var time, memory uint32
 	var threads uint8
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); err != nil || time == 0 || threads == 0 {
+	_, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads)
+	if err != nil || time == 0 || threads == 0 {
 		return false
 	}
 	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
@@ -51,6 +49,6 @@ func passwordMatches(hash, password string) bool {
 	if err != nil || len(want) == 0 {
 		return false
 	}
-	got := argon2.IDKey([]byte(password), salt, time, memory, threads, uint32(len(want)))
+	got := argon2.IDKey([]byte(password), salt, time, memory, threads, uint32(len(want))) //nolint:gosec // a few bytes
 	return subtle.ConstantTimeCompare(got, want) == 1
 }

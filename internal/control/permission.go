@@ -138,7 +138,8 @@ func (a access) reads() bool  { return a&(readOwn|readPublic|readAll) != 0 }
 func (a access) writes() bool { return a&(writeOwn|writeState|writeAll) != 0 }
 
 func forbiddenRead(p keyward.Principal, kind keyward.Kind, tenant string) error {
-	return keyward.Errorf(keyward.CodeForbidden, "user %s may not read objects of kind %s in tenant %s", p.User, kind, tenant)
+	return keyward.Errorf(keyward.CodeForbidden,
+		"user %s may not read objects of kind %s in tenant %s", p.User, kind, tenant)
 }
 
 func forbiddenWrite(p keyward.Principal, ref keyward.Ref) *keyward.Error {

@@ -6,7 +6,6 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
-	"keyward.dev/keyward/internal/manifest"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -40,7 +39,7 @@ func (w *world) apiRow(ch *change, s *keyward.APISpec) (json.RawMessage, error) 
 		AllKeyManagers: s.KeyManagers.All,
 		Audiences:      s.Audiences,
 		KeepCredential: s.Credential == "keep",
-		Operations:     s.Operations,
+		Operations:     ch.operations,
 		Subscription:   s.SubscriptionRequired(),
 		BackendJWT:     s.BackendJWT.Enabled,
 		RawSubject:     s.BackendJWT.Subject == "raw",
@@ -53,14 +52,9 @@ func (w *world) apiRow(ch *change, s *keyward.APISpec) (json.RawMessage, error) 
 		if km == nil {
 			return nil, fmt.Errorf("key manager %s was there a moment ago", use.Name)
 		}
-		row.KeyManagers = append(row.KeyManagers, keyward.APIKeyManager{ID: km.ID, Audiences: use.Audiences, Scopes: use.Scopes})
-	}
-	if s.OpenAPI != nil {
-		operations, faults := manifest.Operations(s.OpenAPI.Document)
-		if err := keyward.Invalid(faults); err != nil {
-			return nil, err
-		}
-		row.Operations = operations
+		row.KeyManagers = append(row.KeyManagers, keyward.APIKeyManager{
+			ID: km.ID, Audiences: use.Audiences, Scopes: use.Scopes,
+		})
 	}
 	return json.Marshal(row)
 }

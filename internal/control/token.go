@@ -94,7 +94,8 @@ func ensureToken(tx *store.Tx, token string) error {
 	}
 	if err == nil {
 		if current.User != firstAdmin || current.Tenant != keyward.DefaultTenant {
-			return keyward.Errorf(keyward.CodeConflict, "the administrator's token of the settings is one of user %s: choose another", current.User)
+			return keyward.Errorf(keyward.CodeConflict,
+				"the administrator's token of the settings is one of user %s: choose another", current.User)
 		}
 		return tx.ReinstateAPIToken(keyward.DefaultTenant, current.ID)
 	}
@@ -157,7 +158,9 @@ func (c *Control) noteUse(ctx context.Context, t *keyward.APIToken) {
 
 // CreateToken makes an API token for a user: an administrator for anybody of the tenant, everybody for themselves. The
 // value is shown this once.
-func (c *Control) CreateToken(ctx context.Context, p keyward.Principal, tenant, user string) (keyward.APIToken, string, error) {
+func (c *Control) CreateToken(ctx context.Context, p keyward.Principal, tenant, user string) (
+	keyward.APIToken, string, error,
+) {
 	self := p.Tenant == tenant && p.User == user
 	if !self {
 		if err := Require(p, RightTokens, tenant); err != nil {

@@ -246,7 +246,7 @@ func (w *world) checkOne(ch *change) error {
 	case *keyward.KeyManagerSpec:
 		return w.checkKeyManager(ch, spec)
 	case *keyward.APISpec:
-		return w.checkAPI(ch, spec)
+		return w.checkPlans(ch, spec)
 	case *keyward.SubscriptionSpec:
 		return w.checkSubscription(ch, spec)
 	case *keyward.OAuthClientSpec:
@@ -278,7 +278,7 @@ func (w *world) checkExisting(ch *change) error {
 	if w.b.create && ch.existing != nil {
 		w.add(ch, keyward.CodeConflict, "metadata.name", "%s exists already", ch.ref)
 	}
-	if m := w.b.ifMatch; m != "" && m != "*" && (ch.existing == nil || m != ETag(ch.existing)) || m == "*" && ch.existing == nil {
+	if m := w.b.ifMatch; m != "" && (ch.existing == nil || m != "*" && m != ETag(ch.existing)) {
 		return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", ch.ref)
 	}
 	if ch.existing == nil {

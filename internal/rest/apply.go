@@ -74,7 +74,8 @@ func (s *Server) applyRoutes() {
 	})
 	route(s, huma.Operation{
 		OperationID: "list-key-manager-types", Method: http.MethodGet, Path: "/api/v1/key-manager-types",
-		Tags: []string{keyward.KindKeyManager.Plural()}, Summary: "The types of key managers with the fields of admins and of developers",
+		Tags:    []string{keyward.KindKeyManager.Plural()},
+		Summary: "The types of key managers with the fields of admins and of developers",
 	}, func(context.Context, keyward.Principal, *TenantQuery) (*answerOf[Listing[connector.Type]], error) {
 		return listed(connector.Types()), nil
 	})

@@ -40,7 +40,7 @@ func (s *Server) documentRoutes() error {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(document) // the reader went away: nobody is left to tell
 	})
-	policy := fmt.Sprintf("default-src 'none'; style-src '%s'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", styleHash())
+	policy := "default-src 'none'; style-src '" + styleHash() + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	html := func(body []byte) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -51,7 +51,8 @@ func (s *Server) documentRoutes() error {
 	s.mux.HandleFunc("GET /docs", html(page))
 	s.mux.HandleFunc("GET /{$}", html(consolePage()))
 	s.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		p := s.problem(r.Context(), keyward.Errorf(keyward.CodeNotFound, "there is no %s %s; /docs lists what there is", r.Method, r.URL.Path))
+		p := s.problem(r.Context(), keyward.Errorf(keyward.CodeNotFound,
+			"there is no %s %s; /docs lists what there is", r.Method, r.URL.Path))
 		w.Header().Set("Content-Type", problemType)
 		w.WriteHeader(p.Status)
 		_ = huma.DefaultJSONFormat.Marshal(w, p)
@@ -59,10 +60,13 @@ func (s *Server) documentRoutes() error {
 	return nil
 }
 
-const style = `:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #8886}h3{font-size:1rem;margin:1.4rem 0 .2rem}
+const style = `:root{color-scheme:light dark}
+body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #8886}
+h3{font-size:1rem;margin:1.4rem 0 .2rem}
 code,pre{font:13px/1.45 ui-monospace,monospace}pre{overflow:auto;padding:.8rem;border:1px solid #8886;border-radius:6px}
-.m{display:inline-block;min-width:4.2rem;font-weight:700}table{border-collapse:collapse}td{padding:.1rem .9rem .1rem 0;vertical-align:top}p{margin:.2rem 0}`
+.m{display:inline-block;min-width:4.2rem;font-weight:700}table{border-collapse:collapse}
+td{padding:.1rem .9rem .1rem 0;vertical-align:top}p{margin:.2rem 0}`
 
 func styleHash() string {
 	sum := sha256.Sum256([]byte(style))
@@ -70,10 +74,13 @@ func styleHash() string {
 }
 
 func consolePage() []byte {
-	return []byte(`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Keyward</title><style>` + style + `</style></head>
-<body><h1>Keyward</h1><p>This build has no console. The console is built from the folder <code>web</code> of the source tree with
-<code>make web</code>, and <code>go build ./cmd/keyward</code> then takes it in; a source tree without that folder has no console yet.</p>
-<p>The command line and the REST API do everything: <a href="/docs">the API</a>, <a href="/openapi.json">its OpenAPI document</a>.</p></body></html>
+	return []byte(`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Keyward</title>
+<style>` + style + `</style></head><body><h1>Keyward</h1>
+<p>This build has no console. The console is built from the folder <code>web</code> of the source tree with
+<code>make web</code>, and <code>go build ./cmd/keyward</code> then takes it in; a source tree without that folder
+has no console yet.</p>
+<p>The command line and the REST API do everything: <a href="/docs">the API</a>,
+<a href="/openapi.json">its OpenAPI document</a>.</p></body></html>
 `)
 }
 
@@ -151,13 +158,17 @@ func contentName(content map[string]*huma.MediaType) string {
 	return ""
 }
 
-const docsTemplate = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{.Title}} API</title><style>{{.Style}}</style></head><body>
+const docsTemplate = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{.Title}} API</title>
+<style>{{.Style}}</style></head><body>
 <h1>{{.Title}} API {{.Version}}</h1>
-<p>Send an API token with every call: <code>Authorization: Bearer …</code>. <a href="/openapi.json">OpenAPI document</a></p>
+<p>Send an API token with every call: <code>Authorization: Bearer …</code>.
+<a href="/openapi.json">OpenAPI document</a></p>
 {{range .Groups}}<h2>{{.Name}}</h2>
 {{range .Operations}}<h3 id="{{.ID}}"><code><span class="m">{{.Method}}</span>{{.Path}}</code></h3><p>{{.Summary}}</p>
-{{if .Parameters}}<table>{{range .Parameters}}<tr><td><code>{{.Name}}</code></td><td>{{.In}}</td><td>{{.Description}}</td></tr>{{end}}</table>{{end}}
-{{if .Body}}<p>Body: <a href="#schema-{{.Body}}">{{.Body}}</a></p>{{end}}{{if .Answer}}<p>Answer: <a href="#schema-{{.Answer}}">{{.Answer}}</a></p>{{end}}
+{{if .Parameters}}<table>{{range .Parameters}}<tr><td><code>{{.Name}}</code></td><td>{{.In}}</td>
+<td>{{.Description}}</td></tr>{{end}}</table>{{end}}
+{{if .Body}}<p>Body: <a href="#schema-{{.Body}}">{{.Body}}</a></p>{{end}}
+{{if .Answer}}<p>Answer: <a href="#schema-{{.Answer}}">{{.Answer}}</a></p>{{end}}
 {{end}}{{end}}<h2>Schemas</h2>
 {{range .Schemas}}<h3 id="schema-{{.Name}}">{{.Name}}</h3><pre>{{.Text}}</pre>
 {{end}}</body></html>

@@ -73,12 +73,14 @@ func (s *Server) keysRoutes() {
 		}
 		return listed(chosen), nil
 	})
-	keysRoute(s, verb{"generate-keys", "", "Create a client in the key manager; its secret is shown this once", http.StatusCreated},
+	keysRoute(s,
+		verb{"generate-keys", "", "Create a client in the key manager; its secret is shown this once", http.StatusCreated},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b GenerateBody) (*keys.Result, error) {
 			return k.Generate(ctx, p, in.place(b.KeyManager, b.Environment),
 				keys.Ask{Grants: b.Grants, Callbacks: b.Callbacks, Scopes: b.Scopes, Fields: b.Fields})
 		})
-	keysRoute(s, verb{"map-keys", "/map", "Say that a client which exists in the key manager is the application's", http.StatusCreated},
+	keysRoute(s,
+		verb{"map-keys", "/map", "Say that a client which exists in the key manager is the application's", http.StatusCreated},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b MapBody) (*keys.Result, error) {
 			return k.Map(ctx, p, in.place(b.KeyManager, b.Environment), b.ClientID, b.ClientSecret)
 		})
@@ -86,7 +88,8 @@ func (s *Server) keysRoutes() {
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
 			return k.Rotate(ctx, p, in.place(b.KeyManager, b.Environment))
 		})
-	keysRoute(s, verb{"reveal-keys", "/reveal", "Fetch a secret once more whose answer was lost, within 10 minutes", http.StatusOK},
+	keysRoute(s,
+		verb{"reveal-keys", "/reveal", "Fetch a secret once more whose answer was lost, within 10 minutes", http.StatusOK},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
 			return k.Reveal(ctx, p, in.place(b.KeyManager, b.Environment))
 		})
@@ -94,7 +97,8 @@ func (s *Server) keysRoutes() {
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) error {
 			return k.Delete(ctx, p, in.place(b.KeyManager, b.Environment))
 		})
-	quietRoute(s, verb{"dismiss-keys", "/dismiss", "Forget registrations that failed with their outcome unknown", http.StatusNoContent},
+	quietRoute(s,
+		verb{"dismiss-keys", "/dismiss", "Forget registrations that failed with their outcome unknown", http.StatusNoContent},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) error {
 			return k.Dismiss(ctx, p, in.place(b.KeyManager, b.Environment))
 		})
@@ -113,8 +117,11 @@ func (v verb) operation() huma.Operation {
 	}
 }
 
-func keysRoute[B any](s *Server, v verb, h func(context.Context, keyward.Principal, *keysInput, B) (*keys.Result, error)) {
-	route(s, v.operation(), func(ctx context.Context, p keyward.Principal, in *keysInput) (*answerOf[keys.Result], error) {
+func keysRoute[B any](
+	s *Server, v verb, h func(context.Context, keyward.Principal, *keysInput, B) (*keys.Result, error),
+) {
+	type output = answerOf[keys.Result]
+	route(s, v.operation(), func(ctx context.Context, p keyward.Principal, in *keysInput) (*output, error) {
 		body, err := decode[B](in.RawBody)
 		if err != nil {
 			return nil, err
@@ -123,7 +130,7 @@ func keysRoute[B any](s *Server, v verb, h func(context.Context, keyward.Princip
 		if err != nil {
 			return nil, err
 		}
-		return &answerOf[keys.Result]{Body: *result}, nil
+		return &output{Body: *result}, nil
 	})
 	s.describeBody(http.MethodPost, keysPath+v.path, s.schemaOf(reflect.TypeFor[B]()))
 }

@@ -91,7 +91,8 @@ func (s *Server) readRoutes(kind keyward.Kind) {
 		return &objectsOutput{Body: Listing[keyward.Manifest]{Items: items, Next: next}}, nil
 	})
 	route(s, huma.Operation{
-		OperationID: "get-" + strings.TrimSuffix(plural, "s"), Method: http.MethodGet, Path: "/api/v1/" + plural + "/{name}",
+		OperationID: "get-" + strings.TrimSuffix(plural, "s"),
+		Method:      http.MethodGet, Path: "/api/v1/" + plural + "/{name}",
 		Tags: []string{plural}, Summary: "Read one object of kind " + string(kind),
 		Responses: answers(http.StatusOK, ref(string(kind))),
 	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*objectOutput, error) {
@@ -128,7 +129,9 @@ func (s *Server) writeRoutes(kind keyward.Kind) {
 		Summary: "Create an object of kind " + string(kind), DefaultStatus: http.StatusCreated,
 		Responses: answers(http.StatusCreated, ref(string(kind))),
 	}, func(ctx context.Context, p keyward.Principal, in *createInput) (*objectOutput, error) {
-		o, _, err := s.deps.Control.Put(ctx, p, control.PutRequest{Kind: kind, Tenant: in.Tenant, Body: in.RawBody, Create: true})
+		o, _, err := s.deps.Control.Put(ctx, p, control.PutRequest{
+			Kind: kind, Tenant: in.Tenant, Body: in.RawBody, Create: true,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -143,7 +146,8 @@ func (s *Server) writeRoutes(kind keyward.Kind) {
 		Responses: responses,
 	}, func(ctx context.Context, p keyward.Principal, in *putInput) (*objectOutput, error) {
 		o, created, err := s.deps.Control.Put(ctx, p, control.PutRequest{
-			Kind: kind, Tenant: in.Tenant, Name: in.Name, Body: in.RawBody, IfMatch: in.IfMatch, Create: in.IfNoneMatch == "*",
+			Kind: kind, Tenant: in.Tenant, Name: in.Name, Body: in.RawBody,
+			IfMatch: in.IfMatch, Create: in.IfNoneMatch == "*",
 		})
 		if err != nil {
 			return nil, err

@@ -77,7 +77,7 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 		if ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "a request of the management plane failed", "error", err)
 		}
-		e = &keyward.Error{Code: keyward.CodeInternal, Message: "something went wrong here; the log of the control plane says what"}
+		e = keyward.Errorf(keyward.CodeInternal, "something went wrong here; the log of the control plane says what")
 	}
 	code := status(e.Code)
 	return &Problem{

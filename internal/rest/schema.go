@@ -29,7 +29,10 @@ func (secretSchema) Schema(huma.Registry) *huma.Schema {
 		Description: "A secret: written as a string, read back as {stored: true}, which sent again keeps what is stored",
 		OneOf: []*huma.Schema{
 			{Type: "string"},
-			{Type: "object", Properties: map[string]*huma.Schema{"stored": {Type: "boolean", Enum: []any{true}}}, Required: []string{"stored"}},
+			{
+				Type: "object", Required: []string{"stored"},
+				Properties: map[string]*huma.Schema{"stored": {Type: "boolean", Enum: []any{true}}},
+			},
 		},
 	}
 }

@@ -1,0 +1,85 @@
+package rest_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/rest"
+)
+
+// TestWhatIsMissingIsRefusedByName sends every part of the contract that this build does not carry out, one at a time
+// in a manifest that is sound without it, and wants its name back. Values that only say what happens anyway are taken.
+func TestWhatIsMissingIsRefusedByName(t *testing.T) {
+	const external = `{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://e.example/k"}`
+	const api = `{"context":"/x","version":"v1","upstream":{"production":"http://127.0.0.1:9"},"keyManagers":"all",` +
+		`"operations":[{"method":"GET","path":"/a"}]`
+	bases := map[keyward.Kind]string{
+		keyward.KindKeyManager: external, keyward.KindAPI: api, keyward.KindPlan: `{"rate":[]`,
+		keyward.KindSubscription: `{"application":"a","api":"x"`,
+		keyward.KindOAuthClient:  `{"application":"a","keyManager":"resident"`,
+	}
+	later := map[keyward.Kind]map[string]string{
+		keyward.KindKeyManager: {
+			`"tokens":{"use":"exchange"}`: "spec.tokens.use", `"tokens":{"use":"both"}`: "spec.tokens.use",
+			`"tokens":{"jwt":"introspect"}`: "spec.tokens.jwt", `"tokens":{"jwt":"both"}`: "spec.tokens.jwt",
+			`"tokens":{"type":"at+jwt"}`:                                                     "spec.tokens.type",
+			`"claims":{"grants":[{"claim":"/g","equals":"x","scopes":["y"]}]}`:               "spec.claims.grants",
+			`"clients":{"constraints":{"access_token_lifetime":{"max":1}}}`:                  "spec.clients.constraints",
+			`"permissions":{"allow":["partners"]}`:                                           "spec.permissions",
+			`"permissions":{"deny":["partners"]}`:                                            "spec.permissions",
+			`"global":true`:                                                                  "spec.global",
+			`"signIn":{"enabled":true}`:                                                      "spec.signIn",
+			`"introspection":{"clientId":"a","clientSecret":"b","method":"private_key_jwt"}`: "spec.introspection.method",
+			`"introspection":{"clientId":"a","clientSecret":"b","method":"tls"}`:             "spec.introspection.method",
+			`"introspection":{"clientId":"a","clientSecret":"b","method":"bearer"}`:          "spec.introspection.method",
+		},
+		keyward.KindAPI: {
+			`"state":"draft"`: "spec.state", `"state":"deprecated"`: "spec.state", `"state":"retired"`: "spec.state",
+			`"visibility":["partners"]`: "spec.visibility", `"gateways":["eu"]`: "spec.gateways",
+			`"backendJWT":{"dialect":"wso2"}`: "spec.backendJWT.dialect",
+		},
+		keyward.KindPlan:         {`"approval":"manual"`: "spec.approval"},
+		keyward.KindSubscription: {`"scopes":["orders:read"]`: "spec.scopes"},
+		keyward.KindOAuthClient: {
+			`"match":{"any":true}`: "spec.match", `"match":{"claim":"sub","prefix":"svc-"}`: "spec.match",
+		},
+	}
+	idle := map[keyward.Kind][]string{
+		keyward.KindKeyManager: {
+			`"global":false,"signIn":{"enabled":false,"roles":[]},"permissions":{},"clients":{"constraints":{}},` +
+				`"claims":{"grants":[]},"tokens":{"use":"direct","jwt":"local","type":"access","match":[]},"otherIssuers":[]`,
+		},
+		keyward.KindAPI:          {`"state":"published","visibility":[],"gateways":["default"],"backendJWT":{}`},
+		keyward.KindPlan:         {`"approval":"auto"`},
+		keyward.KindSubscription: {`"scopes":[],"state":"active"`},
+	}
+	h := newHouse(t)
+	put := func(kind keyward.Kind, field string) answer {
+		return h.call("admin", http.MethodPut, "/api/v1/"+kind.Plural()+"/x", `{"spec":`+bases[kind]+`,`+field+`}}`)
+	}
+	h.apply(manifestOf(keyward.KindApplication, "a", `{}`))
+	for _, kind := range keyward.Kinds() {
+		for field, name := range later[kind] {
+			a := put(kind, field)
+			var p rest.Problem
+			a.into(t, &p)
+			if a.status != http.StatusBadRequest || p.Code != keyward.CodeNotSupported || len(p.Errors) != 1 ||
+				!strings.HasPrefix(p.Errors[0].Path, name) {
+				t.Errorf("%s with %s: %d %s", kind, field, a.status, a.body)
+			}
+		}
+		for _, field := range idle[kind] {
+			if a := put(kind, field); a.status != http.StatusCreated {
+				t.Errorf("%s with %s: %d %s", kind, field, a.status, a.body)
+			}
+		}
+	}
+	for _, kind := range []string{"okta", "auth0", "entra", "wso2is", "ping", "forgerock"} {
+		a := h.call("admin", http.MethodPut, "/api/v1/key-managers/y", `{"spec":{"type":"`+kind+`"}}`)
+		if a.code(t) != keyward.CodeNotSupported {
+			t.Errorf("type %s: %d %s", kind, a.status, a.body)
+		}
+	}
+}
