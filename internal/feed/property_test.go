@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -148,7 +149,8 @@ func (p *player) play(h history) (err error) {
 		}
 		return ""
 	}); complaint != "" {
-		return errors.New(complaint)
+		dump := make([]byte, 1<<20)
+		return fmt.Errorf("%s\n%s", complaint, dump[:runtime.Stack(dump, true)])
 	}
 	return p.againFromDisk()
 }

@@ -45,6 +45,7 @@ type control struct {
 	ctx   context.Context
 	stop  context.CancelFunc
 	done  chan error
+	relay context.CancelFunc // ends what the feed runs, and nothing else
 }
 
 func newWorld(dir string, key seal.Key) *world {
@@ -68,7 +69,9 @@ func (w *world) start() error {
 	}
 	c := &control{store: st, hub: hub, feed: f, done: make(chan error, 1)}
 	c.ctx, c.stop = context.WithCancel(context.Background())
-	go func() { c.done <- f.Run(c.ctx) }()
+	ctx, cancel := context.WithCancel(c.ctx)
+	c.relay = cancel
+	go func() { c.done <- f.Run(ctx) }()
 	w.turn(c)
 	return nil
 }
@@ -156,17 +159,25 @@ type flaky struct {
 	random  *rand.Rand
 	chaos   int // of 100: how often something goes wrong
 	held    [][]byte
+	deaf    bool                  // the internal API cannot be reached
+	refuse  error                 // what the internal API answers instead of an answer
 	tampers func(*stream.Message) // changes what comes from the hub
+	pulled  func(*stream.Message) // changes what the internal API answers
+	heard   [][]byte              // everything that came from the hub
+	deliver func([]byte)          // to the gateway, past everything
 }
 
 func newFlaky(w *world, token stream.Token, seed uint64) *flaky {
 	return &flaky{w: w, token: token, random: rand.New(rand.NewPCG(seed, 1))}
 }
 
-func (f *flaky) set(chaos int) {
+func (f *flaky) set(chaos int) { f.with(func() { f.chaos = chaos }) }
+
+// with changes how the source behaves.
+func (f *flaky) with(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.chaos = chaos
+	change()
 }
 
 func (f *flaky) unlucky() bool {
@@ -177,7 +188,13 @@ func (f *flaky) unlucky() bool {
 
 func (f *flaky) local() (*feed.Local, error) {
 	c := f.w.now()
-	if c == nil || f.unlucky() {
+	f.mu.Lock()
+	deaf, refuse := f.deaf, f.refuse
+	f.mu.Unlock()
+	if refuse != nil {
+		return nil, refuse
+	}
+	if c == nil || deaf || f.unlucky() {
 		return nil, errDown
 	}
 	return c.feed.Local(f.token), nil
@@ -224,6 +241,11 @@ func (f *flaky) Pull(ctx context.Context, q stream.PullRequest, yield func(*stre
 		if err != nil {
 			return err
 		}
+		f.mu.Lock()
+		if f.pulled != nil {
+			f.pulled(again)
+		}
+		f.mu.Unlock()
 		return yield(again)
 	})
 }
@@ -249,6 +271,7 @@ func (f *flaky) Follow(ctx context.Context, group string, hub stream.HubAccess, 
 // pass delivers a message: now, never, twice, or after the next one.
 func (f *flaky) pass(data []byte, deliver func([]byte)) {
 	f.mu.Lock()
+	f.heard, f.deliver = append(f.heard, data), deliver
 	out := append([][]byte{data}, f.held...)
 	f.held = nil
 	if f.random.IntN(100) < f.chaos {
@@ -265,6 +288,9 @@ func (f *flaky) pass(data []byte, deliver func([]byte)) {
 		for i := range out {
 			out[i] = tampered(out[i], f.tampers)
 		}
+	}
+	if len(f.heard) > 1000 {
+		f.heard = f.heard[1:]
 	}
 	f.mu.Unlock()
 	for _, b := range out {

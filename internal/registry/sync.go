@@ -49,6 +49,14 @@ func (s *syncState) want(d time.Duration) {
 	}
 }
 
+// calm drops the wish to ask when the newest heartbeat speaks of exactly where this gateway stands, unless there is
+// something else to ask for.
+func (s *syncState) calm() {
+	if s.at == s.goal && !s.enrolled.IsZero() && !s.wantSnapshot {
+		s.pullBy = time.Time{}
+	}
+}
+
 func (s *syncState) due() time.Time {
 	if s.pullBy.IsZero() || s.quietAt.Before(s.pullBy) {
 		return s.quietAt
@@ -147,7 +155,7 @@ func (r *Registry) heartbeat(m *stream.Message) {
 	s.goal = m.To
 	switch {
 	case s.goal == s.at:
-		s.pullBy = time.Time{}
+		s.calm()
 	case s.goal.Revision == s.at.Revision:
 		s.want(0) // another history: waiting mends nothing
 	default:
@@ -182,9 +190,7 @@ func (r *Registry) changes(m *stream.Message, changes []keyward.Change) {
 		r.refused("known", nil)
 	default:
 		r.keep(m)
-		if s.at == s.goal {
-			s.pullBy = time.Time{}
-		}
+		s.calm()
 	}
 }
 

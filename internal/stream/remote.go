@@ -70,6 +70,9 @@ func NewRemote(o RemoteOptions) (*Remote, error) {
 	}, nil
 }
 
+// Close lets idle connections go.
+func (r *Remote) Close() { r.client.CloseIdleConnections() }
+
 // Enrol implements registry.Source.
 func (r *Remote) Enrol(ctx context.Context, q EnrolRequest) (*EnrolReply, error) {
 	return ask[EnrolReply](ctx, r, PathEnrol, q)
