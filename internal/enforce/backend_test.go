@@ -19,13 +19,15 @@ func TestBackendJWT(t *testing.T) {
 	w.now = func() time.Time { return start }
 	w.changeCorp(func(r *keyward.KeyManagerRow) {
 		r.Mapping = []keyward.ClaimMapping{
-			{From: "email", To: "user_email"}, {From: "/org/id", To: "org"}, {From: "missing", To: "nothing"}, {From: "roles", To: "roles"},
+			{From: "email", To: "user_email"}, {From: "/org/id", To: "org"}, {From: "missing", To: "nothing"}, {From: "roles",
+				To: "roles"},
 			// A row that control would refuse: ours are never written over.
 			{From: "email", To: "sub"}, {From: "email", To: "keyward"}, {From: "email", To: "nbf"}, {From: "email", To: "iss"},
 		}
 	})
 	raw := w.claims(map[string]any{
-		"exp": start.Unix() + 3600, "scope": "orders:read extra", "email": "a@b", "org": map[string]any{"id": 7}, "roles": []string{"x", "y"},
+		"exp": start.Unix() +
+			3600, "scope": "orders:read extra", "email": "a@b", "org": map[string]any{"id": 7}, "roles": []string{"x", "y"},
 	})
 	d := w.decide(items(raw))
 	claims := readClaims(t, d.BackendJWT)
@@ -36,7 +38,8 @@ func TestBackendJWT(t *testing.T) {
 	delete(claims, "jti")
 	want := map[string]any{
 		"iss": "https://gateway.example", "sub": "corp|service-abc", "aud": "orders", "iat": float64(start.Unix()),
-		"exp": float64(start.Unix() + 300), "client_id": "abc", "scope": "orders:read extra", "user_email": "a@b", "org": float64(7),
+		"exp": float64(start.Unix() +
+			300), "client_id": "abc", "scope": "orders:read extra", "user_email": "a@b", "org": float64(7),
 		"roles": []any{"x", "y"},
 		"keyward": map[string]any{
 			"tenant": "default", "key_manager": "corp", "application": "mobile", "environment": "production", "api": "orders",

@@ -18,7 +18,8 @@ func (e *Engine) checkTime(v *validated, now time.Time, t *trace) *Refusal {
 	f, opaque := v.facts, v.issuer == nil
 	switch {
 	case f.expires.state == malformed || f.notBefore.state == malformed || f.issuedAt.state == malformed && !opaque:
-		t.fail("exp, nbf or iat is not a whole number of seconds", "get the token from a server that follows RFC 7519, section 2")
+		t.fail("exp, nbf or iat is not a whole number of seconds",
+			"get the token from a server that follows RFC 7519, section 2")
 		return refuse(keyward.CodeInvalidToken)
 	case f.expires.state == absent && !opaque:
 		t.fail("no exp", "let the server put exp into its tokens")
@@ -27,7 +28,8 @@ func (e *Engine) checkTime(v *validated, now time.Time, t *trace) *Refusal {
 		t.fail(whenText(t, "exp", f.expires.seconds, now), "get a fresh token")
 		return refuse(keyward.CodeTokenExpired)
 	case f.notBefore.state == present && f.notBefore.seconds > latest:
-		t.fail(whenText(t, "nbf", f.notBefore.seconds, now), "wait, or compare the clocks of the server and this gateway")
+		t.fail(whenText(t, "nbf", f.notBefore.seconds, now),
+			"wait, or compare the clocks of the server and this gateway")
 		return refuse(keyward.CodeTokenNotYetValid)
 	case f.issuedAt.state == present && f.issuedAt.seconds > latest && !opaque:
 		t.fail(whenText(t, "iat", f.issuedAt.seconds, now), "compare the clocks of the server and this gateway")
@@ -74,15 +76,17 @@ func (e *Engine) checkAudience(v *validated, t *trace) *Refusal {
 	free := len(v.km.Audiences) == 0 && len(wanted) == 0
 	switch {
 	case free && f.audienceState == malformed:
-		t.fail("an aud that is neither a string nor an array of strings", "get the token from a server that follows RFC 7519")
+		t.fail("an aud that is neither a string nor an array of strings",
+			"get the token from a server that follows RFC 7519")
 		return refuse(keyward.CodeInvalidToken)
 	case free, f.audienceState == absent && v.issuer == nil:
 		t.pass("nothing to compare")
 		return nil
 	case !meets(v.km.Audiences, f.audience), !meets(wanted, f.audience):
 		if t.live() {
-			t.fail(seenAudience(f), "ask the server for a token with one of these audiences, or add the token's to tokens.audiences "+
-				"of key manager "+v.km.Name+" or to the audiences of API "+v.api.Name)
+			t.fail(seenAudience(f),
+				"ask the server for a token with one of these audiences, or add the token's to tokens.audiences "+
+					"of key manager "+v.km.Name+" or to the audiences of API "+v.api.Name)
 		}
 		return refuse(keyward.CodeAudienceMismatch)
 	}
@@ -101,7 +105,8 @@ func audienceText(ofKeyManager, ofAPI []string, t *trace) string {
 	case !t.live():
 		return ""
 	case len(ofKeyManager) > 0 && len(ofAPI) > 0:
-		return "one of " + strings.Join(ofKeyManager, ", ") + " (key manager) and one of " + strings.Join(ofAPI, ", ") + " (API)"
+		return "one of " + strings.Join(ofKeyManager, ", ") + " (key manager) and one of " +
+			strings.Join(ofAPI, ", ") + " (API)"
 	case len(ofKeyManager) > 0:
 		return "one of " + strings.Join(ofKeyManager, ", ")
 	case len(ofAPI) > 0:

@@ -48,7 +48,8 @@ func (e *Engine) credential(r *routed, authorization []string, t *trace) (presen
 		t.fail("a token larger than 16 KiB", "ask the key manager for smaller tokens")
 		return p, refuse(keyward.CodeInvalidToken)
 	case !isToken68(raw):
-		t.fail("characters that no access token has", "send the token unchanged, without quotes, padding or line ends inside")
+		t.fail("characters that no access token has",
+			"send the token unchanged, without quotes, padding or line ends inside")
 		return p, refuse(keyward.CodeInvalidToken)
 	}
 	p.raw = raw

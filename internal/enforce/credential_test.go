@@ -57,7 +57,8 @@ func TestCredential(t *testing.T) {
 func TestSecurityNone(t *testing.T) {
 	w := newWorld(t)
 	for what, fields := range map[string][]string{
-		"none": nil, "good": {"Bearer " + w.claims(nil)}, "bad": {"Bearer x.y.z"}, "two": {"Bearer a", "Bearer b"}, "malformed": {"\x00"},
+		"none": nil, "good": {"Bearer " + w.claims(nil)}, "bad": {"Bearer x.y.z"}, "two": {"Bearer a",
+			"Bearer b"}, "malformed": {"\x00"},
 	} {
 		d := w.decide(Request{Method: "GET", Target: "/orders/v1/ping", Authorization: fields})
 		if d.BackendJWT != "" || d.KeyManager != "" || d.Application != "" || d.ClientID != "" || d.Fingerprint() != "" {

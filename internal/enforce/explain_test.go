@@ -31,7 +31,8 @@ func TestExplainSteps(t *testing.T) {
 	if diff := cmp.Diff(stepOrder(), names); diff != "" {
 		t.Errorf("the steps (-want +got):\n%s", diff)
 	}
-	if x.Status != 200 || x.Code != "" || x.KeyManager != "corp" || x.API != "orders" || x.Application != "mobile" || x.Decision == "" ||
+	if x.Status != 200 || x.Code != "" || x.KeyManager != "corp" || x.API != "orders" || x.Application != "mobile" ||
+		x.Decision == "" ||
 		x.Fingerprint != w.decide(items(raw)).Fingerprint() {
 		t.Errorf("the head: %+v", x)
 	}
@@ -47,7 +48,8 @@ func TestExplainSteps(t *testing.T) {
 		t.Errorf("the steps of an opaque token (-want +got):\n%s", diff)
 	}
 	none := w.engine.Explain(t.Context(), w.view, get("/orders/v1/ping", ""))
-	if none.Status != 200 || none.Steps[1].Result != "pass" || none.Steps[2].Result != "not reached" || len(none.Steps) != len(order) {
+	if none.Status != 200 || none.Steps[1].Result != "pass" || none.Steps[2].Result != "not reached" ||
+		len(none.Steps) != len(order) {
 		t.Errorf("security none: %+v", none)
 	}
 	text, err := json.Marshal(none.Steps[2])
@@ -74,30 +76,46 @@ func TestExplainFixes(t *testing.T) {
 	claim := func(name string, v any) Request { return items(w.claims(map[string]any{name: v})) }
 	for _, c := range []want{
 		{"another place", get("/order/v1/items", ""), 404, keyward.CodeNoSuchAPI, stepRoute, []string{"keyward get apis"}},
-		{"another case", get("/Orders/v1/items", ""), 404, keyward.CodeNoSuchAPI, stepRoute, []string{"/orders/v1", "upper and lower case"}},
-		{"a slash too many", get("/orders/v1/items/", ""), 404, keyward.CodeNoSuchOperation, stepRoute, []string{"trailing slash"}},
-		{"another method", Request{Method: "DELETE", Target: "/orders/v1/items"}, 405, keyward.CodeNoSuchOperation, stepRoute, []string{"GET, POST, PUT"}},
+		{"another case", get("/Orders/v1/items", ""), 404, keyward.CodeNoSuchAPI, stepRoute, []string{"/orders/v1",
+			"upper and lower case"}},
+		{"a slash too many", get("/orders/v1/items/", ""), 404, keyward.CodeNoSuchOperation, stepRoute,
+			[]string{"trailing slash"}},
+		{"another method", Request{Method: "DELETE", Target: "/orders/v1/items"}, 405, keyward.CodeNoSuchOperation, stepRoute,
+			[]string{"GET, POST, PUT"}},
 		{"dots", get("/orders/../x", ""), 400, keyward.CodeInvalidRequest, stepRoute, []string{"dot segment"}},
 		{"nothing", items(""), 401, keyward.CodeMissingCredentials, stepCredential, []string{"Authorization: Bearer"}},
-		{"in the query", get("/orders/v1/items?access_token=x", ""), 401, keyward.CodeMissingCredentials, stepCredential, []string{"in the query"}},
-		{"a slash in the issuer", iss(w.corp.Issuer + "/"), 401, keyward.CodeUnknownIssuer, stepKeyManager, []string{"differs only by a trailing slash from the issuer of key manager corp"}},
-		{"https", iss(strings.Replace(w.corp.Issuer, "http", "https", 1)), 401, keyward.CodeUnknownIssuer, stepKeyManager, []string{"scheme", "corp"}},
-		{"localhost", iss(strings.Replace(w.corp.Issuer, "127.0.0.1", "localhost", 1)), 401, keyward.CodeUnknownIssuer, stepKeyManager, []string{"host name", "localhost"}},
-		{"an unknown issuer", iss("https://x.example"), 401, keyward.CodeUnknownIssuer, stepKeyManager, []string{"https://x.example", "register a key manager"}},
+		{"in the query", get("/orders/v1/items?access_token=x", ""), 401, keyward.CodeMissingCredentials, stepCredential,
+			[]string{"in the query"}},
+		{"a slash in the issuer", iss(w.corp.Issuer + "/"), 401, keyward.CodeUnknownIssuer, stepKeyManager,
+			[]string{"differs only by a trailing slash from the issuer of key manager corp"}},
+		{"https", iss(strings.Replace(w.corp.Issuer, "http", "https", 1)), 401, keyward.CodeUnknownIssuer, stepKeyManager,
+			[]string{"scheme", "corp"}},
+		{"localhost", iss(strings.Replace(w.corp.Issuer, "127.0.0.1", "localhost", 1)), 401, keyward.CodeUnknownIssuer,
+			stepKeyManager, []string{"host name", "localhost"}},
+		{"an unknown issuer", iss("https://x.example"), 401, keyward.CodeUnknownIssuer, stepKeyManager,
+			[]string{"https://x.example", "register a key manager"}},
 		{"an opaque token", items("unknown"), 401, keyward.CodeInvalidToken, stepKeyManager, []string{"match"}},
-		{"not allowed", items(w.mint(issuer.Token{}, w.partner)), 401, keyward.CodeKeyManagerNotAllowed, stepAllowed, []string{"add partner to spec.keyManagers of API orders"}},
+		{"not allowed", items(w.mint(issuer.Token{}, w.partner)), 401, keyward.CodeKeyManagerNotAllowed, stepAllowed,
+			[]string{"add partner to spec.keyManagers of API orders"}},
 		{"not allowed, opaque", items("123456"), 401, keyward.CodeKeyManagerNotAllowed, stepAllowed, []string{"partner"}},
-		{"an unknown kid", items(w.mint(issuer.Token{Header: map[string]any{"kid": "gone"}})), 401, keyward.CodeInvalidToken, stepSignature, []string{`"gone"`}},
-		{"forged", items(w.mint(issuer.Token{Key: newKey(t, "k1", "ES256")})), 401, keyward.CodeInvalidToken, stepSignature, []string{"corp"}},
-		{"an ID token", claim("at_hash", "x"), 401, keyward.CodeInvalidToken, stepSignature, []string{"ID token", "tokens.type: any"}},
+		{"an unknown kid", items(w.mint(issuer.Token{Header: map[string]any{"kid": "gone"}})), 401, keyward.CodeInvalidToken,
+			stepSignature, []string{`"gone"`}},
+		{"forged", items(w.mint(issuer.Token{Key: newKey(t, "k1", "ES256")})), 401, keyward.CodeInvalidToken, stepSignature,
+			[]string{"corp"}},
+		{"an ID token", claim("at_hash", "x"), 401, keyward.CodeInvalidToken, stepSignature, []string{"ID token",
+			"tokens.type: any"}},
 		{"inactive", items("corp_gone"), 401, keyward.CodeTokenInactive, stepIntrospection, []string{"active: false"}},
 		{"expired", claim("exp", time.Now().Unix()-300), 401, keyward.CodeTokenExpired, stepTime, []string{"ago", "fresh token"}},
 		{"no exp", claim("exp", nil), 401, keyward.CodeInvalidToken, stepTime, []string{"no exp"}},
-		{"another audience", claim("aud", "urn:x"), 401, keyward.CodeAudienceMismatch, stepAudience, []string{"urn:test", "urn:x", "tokens.audiences of key manager corp"}},
+		{"another audience", claim("aud", "urn:x"), 401, keyward.CodeAudienceMismatch, stepAudience, []string{"urn:test", "urn:x",
+			"tokens.audiences of key manager corp"}},
 		{"bound", claim("cnf", map[string]any{}), 401, keyward.CodeSenderConstraintFailed, stepSender, []string{"cnf"}},
-		{"an unknown client", claim("client_id", "x y"), 403, keyward.CodeNoSubscription, stepApplication, []string{`"x y"`, "keyward keys map", "--key-manager corp"}},
-		{"not subscribed", claim("client_id", "lone"), 403, keyward.CodeNoSubscription, stepSubscription, []string{"application rival", "API orders"}},
-		{"a scope", claim("scope", "x"), 403, keyward.CodeInsufficientScope, stepScope, []string{"orders:read", `"x"`, "ask corp for scope orders:read"}},
+		{"an unknown client", claim("client_id", "x y"), 403, keyward.CodeNoSubscription, stepApplication, []string{`"x y"`,
+			"keyward keys map", "--key-manager corp"}},
+		{"not subscribed", claim("client_id", "lone"), 403, keyward.CodeNoSubscription, stepSubscription,
+			[]string{"application rival", "API orders"}},
+		{"a scope", claim("scope", "x"), 403, keyward.CodeInsufficientScope, stepScope, []string{"orders:read", `"x"`,
+			"ask corp for scope orders:read"}},
 	} {
 		x := w.engine.Explain(t.Context(), w.view, c.r)
 		if x.Status != c.status || x.Code != c.code {
@@ -148,7 +166,8 @@ func TestDecideWhileTheViewChanges(t *testing.T) {
 				}
 				v := now.Load()
 				_, ref := w.engine.Decide(t.Context(), v, items(raw))
-				if v == on && ref != nil && ref.Code != keyward.CodePlanExhausted || v == off && (ref == nil || ref.Code != keyward.CodeUnknownIssuer) {
+				if v == on && ref != nil && ref.Code != keyward.CodePlanExhausted || v == off && (ref == nil ||
+					ref.Code != keyward.CodeUnknownIssuer) {
 					t.Errorf("on: %t, got %+v", v == on, ref)
 					return
 				}

@@ -57,7 +57,8 @@ func TestAlgorithmConfusion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secrets := map[string][]byte{"PEM": []byte(pemText), "trimmed PEM": []byte(strings.TrimSpace(pemText)), "DER": der, "JWK": []byte(jwk), "nothing": nil}
+	secrets := map[string][]byte{"PEM": []byte(pemText), "trimmed PEM": []byte(strings.TrimSpace(pemText)), "DER": der,
+		"JWK": []byte(jwk), "nothing": nil}
 	for what, secret := range secrets {
 		for _, algorithm := range []string{"HS256", "RS256", "hs256"} {
 			raw := issuer.HMAC(secret, `{"alg":"`+algorithm+`","kid":"k"}`, body(w, ""))
@@ -89,8 +90,10 @@ func TestPsychicSignatures(t *testing.T) {
 	}
 	for what, s := range map[string][]byte{
 		"zero": make([]byte, 64), "short": signature[:63], "long": append([]byte{0}, signature...), "half": signature[:32],
-		"r zero": append(make([]byte, 32), signature[32:]...), "s zero": append(append([]byte{}, signature[:32]...), make([]byte, 32)...),
-		"all ones": []byte(strings.Repeat("\xff", 64)), "DER": append([]byte{0x30, 0x44, 2, 32}, signature...), "doubled": append(signature, signature...),
+		"r zero": append(make([]byte, 32), signature[32:]...), "s zero": append(append([]byte{}, signature[:32]...), make([]byte,
+			32)...),
+		"all ones": []byte(strings.Repeat("\xff", 64)), "DER": append([]byte{0x30, 0x44, 2, 32},
+			signature...), "doubled": append(signature, signature...),
 	} {
 		w.want(what, items(input+issuer.Encode(string(s))), keyward.CodeInvalidToken)
 	}
@@ -110,7 +113,8 @@ func TestHostileHeaders(t *testing.T) {
 	}
 	for what, members := range map[string]string{
 		"jwk": `"kid":"k1","jwk":` + jwk, "jwk alone": `"jwk":` + jwk, "jku": `"kid":"k1","jku":"` + evil.URL + `/jwks"`,
-		"x5u": `"kid":"k1","x5u":"` + evil.URL + `/cert"`, "x5c": `"kid":"k1","x5c":["MIIB"]`, "its own kid and jku": `"kid":"evil","jku":"` + evil.URL + `/jwks"`,
+		"x5u": `"kid":"k1","x5u":"` + evil.URL +
+			`/cert"`, "x5c": `"kid":"k1","x5c":["MIIB"]`, "its own kid and jku": `"kid":"evil","jku":"` + evil.URL + `/jwks"`,
 	} {
 		w.want(what, items(stolen(members)), keyward.CodeInvalidToken)
 	}
@@ -119,9 +123,11 @@ func TestHostileHeaders(t *testing.T) {
 	}
 	for what, head := range map[string]map[string]any{
 		"crit": {"crit": []string{"exp"}}, "crit unknown": {"crit": []string{"x"}, "x": 1}, "crit empty": {"crit": []string{}},
-		"b64": {"b64": false, "crit": []string{"b64"}}, "b64 alone": {"b64": false}, "b64 true": {"b64": true, "crit": []string{"b64"}},
+		"b64": {"b64": false, "crit": []string{"b64"}}, "b64 alone": {"b64": false}, "b64 true": {"b64": true,
+			"crit": []string{"b64"}},
 		"kid a path": {"kid": "../../etc/passwd"}, "kid a quote": {"kid": "k1' OR '1'='1"}, "kid NUL": {"kid": "k1\x00"}, "kid CRLF": {"kid": "k1\r\nX: y"},
-		"kid 64 KiB": {"kid": strings.Repeat("k", 64<<10)}, "kid a number": {"kid": 1}, "kid an array": {"kid": []string{"k1"}}, "kid empty": {"kid": ""},
+		"kid 64 KiB": {"kid": strings.Repeat("k",
+			64<<10)}, "kid a number": {"kid": 1}, "kid an array": {"kid": []string{"k1"}}, "kid empty": {"kid": ""},
 		"kid in another case": {"kid": "K1"}, "kid with a space": {"kid": "k1 "},
 	} {
 		w.want(what, items(w.mint(issuer.Token{Header: head})), keyward.CodeInvalidToken)
@@ -137,23 +143,32 @@ func TestMalformedTokens(t *testing.T) {
 	w.want("the control", items(good), "")
 	parts := strings.Split(good, ".")
 	for what, raw := range map[string]string{
-		"no signature": parts[0] + "." + parts[1] + ".", "padding": parts[0] + "=." + parts[1] + "." + parts[2], "padding at the end": good + "=", "the standard alphabet": parts[0] + "." + strings.Replace(parts[1], parts[1][4:6], "+/", 1) + "." + parts[2],
-		"four parts": good + ".x", "five parts": good + ".x.y", "two parts": parts[0] + "." + parts[1], "an empty payload": parts[0] + ".." + parts[2],
-		"trailing bits": trailingBits(good), "dots": strings.Repeat(".", 16000), "parts swapped": parts[1] + "." + parts[0] + "." + parts[2],
+		"no signature": parts[0] + "." + parts[1] + ".", "padding": parts[0] + "=." + parts[1] +
+			"." + parts[2], "padding at the end": good + "=", "the standard alphabet": parts[0] + "." + strings.Replace(parts[1],
+			parts[1][4:6], "+/", 1) + "." + parts[2],
+		"four parts": good + ".x", "five parts": good + ".x.y", "two parts": parts[0] + "." +
+			parts[1], "an empty payload": parts[0] + ".." + parts[2],
+		"trailing bits": trailingBits(good), "dots": strings.Repeat(".", 16000), "parts swapped": parts[1] +
+			"." + parts[0] + "." + parts[2],
 	} {
 		w.want(what, items(raw), keyward.CodeInvalidToken)
 	}
 	for what, text := range map[string]string{
-		"a member twice": body(w, `,"sub":"t"`), "a folded member": body(w, `,"Sub":"t"`), "a member twice below": body(w, `,"a":{"b":1,"b":2}`),
+		"a member twice": body(w, `,"sub":"t"`), "a folded member": body(w, `,"Sub":"t"`), "a member twice below": body(w,
+			`,"a":{"b":1,"b":2}`),
 		"a Kelvin sign": body(w, `,"k":1,"`+"\u212a"+`":2`), "an escaped duplicate": body(w, `,"\u0073ub":"t"`),
-		"something after": body(w, "") + "{}", "white space and something": body(w, "") + " x", "an array": `[` + body(w, "") + `]`, "a string": `"x"`, "empty": " ",
-		"not UTF-8": body(w, `,"a":"`+"\xff"+`"`), "deep": body(w, `,"a":`+strings.Repeat("[", 40)+strings.Repeat("]", 40)), "a comment": body(w, `/**/`),
-		"a trailing comma": body(w, `,`), "single quotes": `{'iss':'x'}`, "a control character": body(w, `,"a":"`+"\x01"+`"`), "NaN": body(w, `,"a":NaN`),
+		"something after": body(w, "") + "{}", "white space and something": body(w, "") + " x", "an array": `[` + body(w,
+			"") + `]`, "a string": `"x"`, "empty": " ",
+		"not UTF-8": body(w, `,"a":"`+"\xff"+`"`), "deep": body(w, `,"a":`+strings.Repeat("[", 40)+strings.Repeat("]",
+			40)), "a comment": body(w, `/**/`),
+		"a trailing comma": body(w, `,`), "single quotes": `{'iss':'x'}`, "a control character": body(w,
+			`,"a":"`+"\x01"+`"`), "NaN": body(w, `,"a":NaN`),
 		"a byte order mark": "\ufeff" + body(w, ""),
 	} {
 		w.want(what, items(w.mint(issuer.Token{RawBody: text})), keyward.CodeInvalidToken)
 	}
-	w.want("deep, but not too deep", items(w.mint(issuer.Token{RawBody: body(w, `,"a":`+strings.Repeat("[", 20)+strings.Repeat("]", 20))})), "")
+	w.want("deep, but not too deep", items(w.mint(issuer.Token{RawBody: body(w, `,"a":`+strings.Repeat("[",
+		20)+strings.Repeat("]", 20))})), "")
 	for at := 0; at < len(good); at += 7 {
 		changed := []byte(good)
 		if changed[at] == '.' {
@@ -180,18 +195,21 @@ func TestTokenTypes(t *testing.T) {
 	for _, typ := range []any{nil, "JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "Application/JWT"} {
 		w.want(fmt.Sprint("typ ", typ), items(w.mint(issuer.Token{Header: map[string]any{"typ": typ}})), "")
 	}
-	for _, typ := range []any{"", "id+jwt", "logout+jwt", "dpop+jwt", "JOSE", "secevent+jwt", "application/", "text/jwt", 7, []string{"JWT"}, "JWT "} {
+	for _, typ := range []any{"", "id+jwt", "logout+jwt", "dpop+jwt", "JOSE", "secevent+jwt", "application/", "text/jwt", 7,
+		[]string{"JWT"}, "JWT "} {
 		w.want(fmt.Sprint("typ ", typ), items(w.mint(issuer.Token{Header: map[string]any{"typ": typ}})), keyward.CodeInvalidToken)
 	}
 	for claim, values := range map[string][]any{
-		"at_hash": {"x", 1}, "c_hash": {"x"}, "s_hash": {"x"}, "events": {map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}},
+		"at_hash": {"x",
+			1}, "c_hash": {"x"}, "s_hash": {"x"}, "events": {map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}},
 		"typ": {"ID", "Refresh", "Offline", "Logout", "refresh"}, "token_use": {"id", "refresh", "ID"},
 	} {
 		for _, v := range values {
 			w.want(fmt.Sprint("claim ", claim, " ", v), items(w.claims(map[string]any{claim: v})), keyward.CodeInvalidToken)
 		}
 	}
-	w.want("azp, nonce, typ Bearer", items(w.claims(map[string]any{"azp": "abc", "nonce": "n", "typ": "Bearer", "token_use": "access"})), "")
+	w.want("azp, nonce, typ Bearer", items(w.claims(map[string]any{"azp": "abc", "nonce": "n", "typ": "Bearer",
+		"token_use": "access"})), "")
 	idToken := w.mint(issuer.Token{Header: map[string]any{"typ": "id+jwt"}, Claims: map[string]any{"at_hash": "x", "typ": "ID"}})
 	w.want("an ID token", items(idToken), keyward.CodeInvalidToken)
 	w.changeCorp(func(r *keyward.KeyManagerRow) { r.TokenType = "any" })
@@ -199,7 +217,8 @@ func TestTokenTypes(t *testing.T) {
 	w.changeCorp(func(r *keyward.KeyManagerRow) { r.Require = map[string]any{"typ": "Bearer", "/a/n": 7.0} })
 	w.want("require", items(idToken), keyward.CodeInvalidToken)
 	w.want("require, one of two", items(w.claims(map[string]any{"typ": "Bearer"})), keyward.CodeInvalidToken)
-	w.want("require, another type", items(w.claims(map[string]any{"typ": "Bearer", "a": map[string]any{"n": "7"}})), keyward.CodeInvalidToken)
+	w.want("require, another type", items(w.claims(map[string]any{"typ": "Bearer", "a": map[string]any{"n": "7"}})),
+		keyward.CodeInvalidToken)
 	w.want("require, met", items(w.claims(map[string]any{"typ": "Bearer", "a": map[string]any{"n": 7}})), "")
 }
 
@@ -254,7 +273,8 @@ func TestDates(t *testing.T) {
 		w.want(fmt.Sprint(c.claim, " ", c.value), items(w.claims(map[string]any{c.claim: c.value})), c.want)
 	}
 	for _, claim := range []string{"exp", "nbf", "iat"} {
-		for _, v := range []string{`"99999999999"`, "99999999999.5", "9.9e10", "1e308", "-1", "-0", "9223372036854775808", "null", "true", "[]", "{}", `""`} {
+		for _, v := range []string{`"99999999999"`, "99999999999.5", "9.9e10", "1e308", "-1", "-0", "9223372036854775808", "null",
+			"true", "[]", "{}", `""`} {
 			claims := strings.Replace(body(w, ""), `"exp":`, `"x":`, 1)
 			if claim != "exp" {
 				claims = body(w, "")

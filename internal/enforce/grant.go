@@ -55,12 +55,14 @@ func (i *identified) describe() string {
 	if i.app == nil {
 		return "client id " + quote(i.facts.clientID) + ", which no application has: the API needs none"
 	}
-	return "application " + i.app.Name + ", environment " + string(i.environment) + ", by client id " + quote(i.facts.clientID)
+	return "application " + i.app.Name + ", environment " + string(i.environment) + ", by client id " +
+		quote(i.facts.clientID)
 }
 
 // subscribe finds the application's subscription and the backend of its environment.
 func (e *Engine) subscribe(i *identified, t *trace) (granted, *Refusal) {
-	t.expect(stepSubscription, "an active subscription to API ", i.api.Name, ", and an upstream for ", string(i.environment))
+	t.expect(stepSubscription, "an active subscription to API ", i.api.Name, ", and an upstream for ",
+		string(i.environment))
 	g := granted{identified: *i}
 	var sub *keyward.SubscriptionRow
 	if i.app != nil {
@@ -78,7 +80,8 @@ func (e *Engine) subscribe(i *identified, t *trace) (granted, *Refusal) {
 		}
 		if sub.PlanID != "" {
 			if g.plan = i.view.Plan(sub.PlanID); g.plan == nil {
-				t.fail("a subscription whose plan this gateway does not have", "wait until the gateway is up to date, or update it")
+				t.fail("a subscription whose plan this gateway does not have",
+					"wait until the gateway is up to date, or update it")
 				return g, refuse(keyward.CodeGatewayStale)
 			}
 		}

@@ -28,14 +28,16 @@ func TestClientID(t *testing.T) {
 	} {
 		w.want(what, client(map[string]any{"client_id": v, "azp": "by-azp"}), keyward.CodeInvalidToken)
 	}
-	w.want("null", items(w.mint(issuer.Token{RawBody: strings.Replace(body(w, ""), `"client_id":"abc"`, `"client_id":null,"azp":"by-azp"`, 1)})), keyward.CodeInvalidToken)
+	w.want("null", items(w.mint(issuer.Token{RawBody: strings.Replace(body(w, ""), `"client_id":"abc"`,
+		`"client_id":null,"azp":"by-azp"`, 1)})), keyward.CodeInvalidToken)
 	w.want("none", client(map[string]any{"client_id": nil}), keyward.CodeInvalidToken)
 	w.want("a sub that is no string", client(map[string]any{"sub": 5}), keyward.CodeInvalidToken)
 	w.want("no sub", client(map[string]any{"sub": nil}), "")
 	w.changeCorp(func(r *keyward.KeyManagerRow) { r.ClientID = []string{"/ext/app~1id", "azp"} })
 	w.want("by pointer", client(map[string]any{"ext": map[string]any{"app/id": "abc"}}), "")
 	w.want("a pointer to nothing, then azp", client(map[string]any{"ext": "x", "azp": "by-azp"}), "")
-	w.want("a pointer to a number", client(map[string]any{"ext": map[string]any{"app/id": 1}, "azp": "by-azp"}), keyward.CodeInvalidToken)
+	w.want("a pointer to a number", client(map[string]any{"ext": map[string]any{"app/id": 1}, "azp": "by-azp"}),
+		keyward.CodeInvalidToken)
 	w.remove(keyward.RowApplication, "app-mobile")
 	w.want("a client without its application", client(map[string]any{"azp": "by-azp"}), keyward.CodeNoSubscription)
 }
@@ -84,7 +86,8 @@ func TestEnvironments(t *testing.T) {
 	w.want("a key manager without sandbox", items(sandbox), keyward.CodeEnvironmentMismatch)
 	w.want("an unknown client is production", open(w.claims(map[string]any{"client_id": "nobody"})), "")
 	w.changeCorp(func(r *keyward.KeyManagerRow) { r.Environments = []keyward.Environment{keyward.Sandbox} })
-	w.want("an unknown client at a sandbox key manager", open(w.claims(map[string]any{"client_id": "nobody"})), keyward.CodeEnvironmentMismatch)
+	w.want("an unknown client at a sandbox key manager", open(w.claims(map[string]any{"client_id": "nobody"})),
+		keyward.CodeEnvironmentMismatch)
 }
 
 func TestSubscriptionNone(t *testing.T) {
@@ -117,12 +120,14 @@ func TestScopes(t *testing.T) {
 	w.want("one of all", call("PUT", scope("orders:read")), keyward.CodeInsufficientScope)
 	w.want("another", call("POST", scope("orders:read")), keyward.CodeInsufficientScope)
 	for what, v := range map[string]any{
-		"none": nil, "empty": "", "a number": 5, "mixed": []any{"orders:read", 5}, "a longer one": "orders:read2", "another case": "Orders:Read",
+		"none": nil, "empty": "", "a number": 5, "mixed": []any{"orders:read",
+			5}, "a longer one": "orders:read2", "another case": "Orders:Read",
 		"commas": "orders:read,x", "a tab": "x\torders:read", "in one element": []string{"x orders:read"},
 	} {
 		w.want(what, call("GET", scope(v)), keyward.CodeInsufficientScope)
 	}
-	if ref := w.refuse(call("PUT", scope("x"))); ref.Status() != 403 || !ref.Challenge || !cmp.Equal(ref.Scopes, []string{"orders:read", "orders:write"}) {
+	if ref := w.refuse(call("PUT", scope("x"))); ref.Status() != 403 || !ref.Challenge || !cmp.Equal(ref.Scopes,
+		[]string{"orders:read", "orders:write"}) {
 		t.Errorf("the challenge: %+v", ref)
 	}
 	w.want("an operation without scopes", get("/orders/v1/any", w.claims(scope(nil))), "")
@@ -244,15 +249,18 @@ func TestOrder(t *testing.T) {
 		return c
 	}
 	w.want("all right", items(w.claims(nil)), "")
-	w.want("path before credential", Request{Method: "GET", Target: "/orders/../x", Authorization: []string{"a", "b"}}, keyward.CodeInvalidRequest)
-	w.want("issuer before signature", items(w.mint(issuer.Token{Key: foreign, Claims: map[string]any{"iss": "https://x"}})), keyward.CodeUnknownIssuer)
+	w.want("path before credential", Request{Method: "GET", Target: "/orders/../x", Authorization: []string{"a", "b"}},
+		keyward.CodeInvalidRequest)
+	w.want("issuer before signature", items(w.mint(issuer.Token{Key: foreign, Claims: map[string]any{"iss": "https://x"}})),
+		keyward.CodeUnknownIssuer)
 	w.want("signature before time", items(w.mint(issuer.Token{Key: foreign, Claims: with()})), keyward.CodeInvalidToken)
 	w.want("time before audience", items(w.claims(with())), keyward.CodeTokenExpired)
 	w.want("audience before sender", items(w.claims(with("exp"))), keyward.CodeAudienceMismatch)
 	w.want("sender before application", items(w.claims(with("exp", "aud"))), keyward.CodeSenderConstraintFailed)
 	w.want("application before scope", items(w.claims(with("exp", "aud", "cnf"))), keyward.CodeNoSubscription)
 	w.want("scope", items(w.claims(with("exp", "aud", "cnf", "client_id"))), keyward.CodeInsufficientScope)
-	w.put(keyward.RowPlan, "plan-gold", keyward.PlanRow{Name: "gold", Rate: []keyward.Rate{{Requests: 1, Per: keyward.Duration(time.Hour)}}})
+	w.put(keyward.RowPlan, "plan-gold", keyward.PlanRow{Name: "gold", Rate: []keyward.Rate{{Requests: 1,
+		Per: keyward.Duration(time.Hour)}}})
 	w.changeSubscription(func(s *keyward.SubscriptionRow) { s.State = keyward.SubscriptionBlocked })
 	w.want("subscription before scope", items(w.claims(with("exp", "aud", "cnf", "client_id"))), keyward.CodeSubscriptionBlocked)
 	w.changeSubscription(func(s *keyward.SubscriptionRow) { s.State = keyward.SubscriptionActive })

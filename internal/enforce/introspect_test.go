@@ -83,7 +83,8 @@ func TestOpaqueChoice(t *testing.T) {
 	broken := w.claims(nil)
 	w.partner.Forget()
 	w.want("a broken JWT goes nowhere", open(broken[:len(broken)-3]+"=="), keyward.CodeInvalidToken)
-	w.want("a JWT of an unknown issuer goes nowhere", open(w.claims(map[string]any{"iss": "https://x"})), keyward.CodeUnknownIssuer)
+	w.want("a JWT of an unknown issuer goes nowhere", open(w.claims(map[string]any{"iss": "https://x"})),
+		keyward.CodeUnknownIssuer)
 	if asked(w.partner) != 0 {
 		t.Error("a JWT was sent to an introspection endpoint")
 	}
@@ -119,7 +120,8 @@ func TestIntrospectionAnswers(t *testing.T) {
 		want keyward.Code
 	}{
 		{"nothing but what must be", nil, ""},
-		{"all there", map[string]any{"iss": w.corp.Issuer, "aud": []string{"urn:test"}, "exp": now + 60, "nbf": now - 60, "iat": now - 60}, ""},
+		{"all there", map[string]any{"iss": w.corp.Issuer, "aud": []string{"urn:test"}, "exp": now + 60, "nbf": now - 60,
+			"iat": now - 60}, ""},
 		{"nulls", map[string]any{"iss": nil, "aud": nil, "exp": nil, "nbf": nil, "iat": nil, "sub": nil}, ""},
 		{"inactive", map[string]any{"active": false}, keyward.CodeTokenInactive},
 		{"another issuer", map[string]any{"iss": "https://x"}, keyward.CodeInvalidToken},
@@ -174,9 +176,11 @@ func TestIntrospectionOutOfReach(t *testing.T) {
 	w := opaqueWorld(t)
 	w.corp.SetOpaque("corp_1", answer(nil))
 	for what, broken := range map[string]issuer.Answer{
-		"400": {Status: 400, Body: `{"error":"unsupported_token_type"}`}, "401": {Status: 401, Body: `{"active":true}`}, "HTML": {Type: "text/html", Body: "<html>"},
+		"400": {Status: 400, Body: `{"error":"unsupported_token_type"}`}, "401": {Status: 401,
+			Body: `{"active":true}`}, "HTML": {Type: "text/html", Body: "<html>"},
 		"no active": {Body: `{"client_id":"abc"}`}, "active a string": {Body: `{"active":"true"}`}, "active twice": {Body: `{"active":true,"Active":false}`},
-		"truncated": {Body: `{"active":tr`}, "201": {Status: 201, Body: `{"active":true}`}, "a redirect": {Status: 302, Location: w.partner.URL},
+		"truncated": {Body: `{"active":tr`}, "201": {Status: 201, Body: `{"active":true}`}, "a redirect": {Status: 302,
+			Location: w.partner.URL},
 	} {
 		w.corp.Fix("/introspect", broken)
 		ref := w.refuse(items("corp_" + strings.ReplaceAll(what, " ", "-")))

@@ -34,7 +34,8 @@ func (e *Engine) chooseKeyManager(p *presented, now time.Time, t *trace) (issued
 	if !found {
 		return e.chooseByClaims(p, t)
 	}
-	t.expect(stepKeyManager, "one enabled key manager of tenant ", p.api.Tenant, " whose issuer is exactly the token's iss")
+	t.expect(stepKeyManager, "one enabled key manager of tenant ", p.api.Tenant,
+		" whose issuer is exactly the token's iss")
 	issuer, ok := iss.Str()
 	if !ok {
 		t.fail("an iss that is no string", "get the token from a server that follows RFC 7519, section 4.1.1")
@@ -191,7 +192,8 @@ func explainIssuer(
 		return "iss " + shown + ", and several key managers whose match.claims fits the token",
 			"make match.claims of the key managers with this issuer so different that only one fits"
 	case fits == 1:
-		return "iss " + shown + " of key manager " + km.Name + ", which is " + whyNot(km), "enable key manager " + km.Name
+		return "iss " + shown + " of key manager " + km.Name + ", which is " + whyNot(km),
+			"enable key manager " + km.Name
 	case len(candidates) > 0:
 		return "iss " + shown + " of key manager " + candidates[0].Name +
 				", which does not take this token: its match.claims does not fit, or the issuer's until has passed",
@@ -200,7 +202,8 @@ func explainIssuer(
 	for _, other := range v.OfTenant(tenant) {
 		for i := range other.Issuers {
 			if how := difference(issuer, other.Issuers[i].Issuer); how != "" {
-				return "iss " + shown + ", which differs only by " + how + " from the issuer of key manager " + other.Name,
+				return "iss " + shown + ", which differs only by " + how + " from the issuer of key manager " +
+						other.Name,
 					"write the issuer of key manager " + other.Name + " exactly as its tokens have it: " + shown
 			}
 		}

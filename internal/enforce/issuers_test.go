@@ -97,9 +97,11 @@ func TestKeysAreBoundToTheirIssuer(t *testing.T) {
 	w.want("partner's unique kid at partner", open(w.mint(issuer.Token{Key: other}, w.partner)), "")
 	w.want("partner's unique kid at corp", open(w.mint(issuer.Token{Key: other})), keyward.CodeInvalidToken)
 	w.want("kid k1, signed by the published k2", open(w.mint(issuer.Token{Key: second.As("k1", "")})), keyward.CodeInvalidToken)
-	w.want("an unknown kid, signed by a published key", open(w.mint(issuer.Token{Key: second.As("k3", "")})), keyward.CodeInvalidToken)
+	w.want("an unknown kid, signed by a published key", open(w.mint(issuer.Token{Key: second.As("k3", "")})),
+		keyward.CodeInvalidToken)
 	w.want("without a kid", open(w.mint(issuer.Token{Header: map[string]any{"kid": nil}})), "")
-	w.want("without a kid, by partner's key", open(w.mint(issuer.Token{Key: other, Header: map[string]any{"kid": nil}})), keyward.CodeInvalidToken)
+	w.want("without a kid, by partner's key", open(w.mint(issuer.Token{Key: other, Header: map[string]any{"kid": nil}})),
+		keyward.CodeInvalidToken)
 }
 
 // A4, A5: the issuer is compared as a whole and is one string.
@@ -109,9 +111,12 @@ func TestIssuerIsExact(t *testing.T) {
 	host := strings.TrimPrefix(iss, "http://")
 	w.want("the control", items(w.claims(nil)), "")
 	for what, wrong := range map[string]any{
-		"a trailing slash": iss + "/", "a prefix": iss[:len(iss)-1], "a suffix": iss + "x", "a substring": iss[1:], "upper case": strings.ToUpper(iss),
-		"white space": iss + " ", "a look-alike": strings.Replace(iss, "1", "\uff11", 1), "user information": "http://user@" + host,
-		"another scheme": "https://" + host, "a fragment": iss + "#", "empty": "", "NUL": iss + "\x00", "two in one": iss + "," + w.partner.Issuer,
+		"a trailing slash": iss + "/", "a prefix": iss[:len(iss)-1], "a suffix": iss +
+			"x", "a substring": iss[1:], "upper case": strings.ToUpper(iss),
+		"white space": iss + " ", "a look-alike": strings.Replace(iss, "1", "\uff11", 1), "user information": "http://user@" +
+			host,
+		"another scheme": "https://" + host, "a fragment": iss + "#", "empty": "", "NUL": iss + "\x00", "two in one": iss +
+			"," + w.partner.Issuer,
 		"an unknown one": "https://evil.example",
 	} {
 		w.want(what, items(w.claims(map[string]any{"iss": wrong})), keyward.CodeUnknownIssuer)
@@ -138,7 +143,8 @@ func TestMatchClaims(t *testing.T) {
 	w := newWorld(t)
 	match := func(id string, name string, tid string) {
 		row := w.keyManager(name, w.corp)
-		row.Match = []keyward.MatchRule{{Prefix: "opaque-only"}, {Claims: map[string]any{"tid": tid, "ok": true}}, {Claims: map[string]any{"/org/id": tid}}}
+		row.Match = []keyward.MatchRule{{Prefix: "opaque-only"}, {Claims: map[string]any{"tid": tid, "ok": true}},
+			{Claims: map[string]any{"/org/id": tid}}}
 		w.put(keyward.RowKeyManager, id, row)
 	}
 	match("km-corp", "corp", "one")
@@ -160,7 +166,8 @@ func TestMatchClaims(t *testing.T) {
 	w.want("no claims", items(w.claims(nil)), keyward.CodeUnknownIssuer)
 	w.want("one of two claims", items(w.claims(map[string]any{"tid": "one"})), keyward.CodeUnknownIssuer)
 	w.want("a string for true", items(w.claims(map[string]any{"tid": "one", "ok": "true"})), keyward.CodeUnknownIssuer)
-	w.want("both fit", items(w.claims(map[string]any{"tid": "one", "ok": true, "org": map[string]any{"id": "two"}})), keyward.CodeUnknownIssuer)
+	w.want("both fit", items(w.claims(map[string]any{"tid": "one", "ok": true, "org": map[string]any{"id": "two"}})),
+		keyward.CodeUnknownIssuer)
 	w.want("no iss, one fits", items(w.claims(map[string]any{"iss": nil, "tid": "one", "ok": true})), "")
 	w.want("no iss, none fits", items(w.claims(map[string]any{"iss": nil})), keyward.CodeUnknownIssuer)
 	forged := w.mint(issuer.Token{Claims: map[string]any{"iss": nil, "tid": "one", "ok": true}}, w.partner)
@@ -168,7 +175,8 @@ func TestMatchClaims(t *testing.T) {
 
 	w.changeCorp(func(r *keyward.KeyManagerRow) { r.Enabled = false })
 	w.want("the one that fits is disabled", items(w.claims(map[string]any{"tid": "one", "ok": true})), keyward.CodeUnknownIssuer)
-	w.want("no iss, the one that fits is disabled", items(w.claims(map[string]any{"iss": nil, "tid": "one", "ok": true})), keyward.CodeUnknownIssuer)
+	w.want("no iss, the one that fits is disabled", items(w.claims(map[string]any{"iss": nil, "tid": "one", "ok": true})),
+		keyward.CodeUnknownIssuer)
 
 	// Also where the issuer is unique, claims rules must fit.
 	w.remove(keyward.RowKeyManager, "km-two")
@@ -200,7 +208,8 @@ func TestKeyManagerNotAllowed(t *testing.T) {
 func TestSameClientIDTwoKeyManagers(t *testing.T) {
 	w := newWorld(t)
 	w.changeOrders(func(a *keyward.APIRow) { a.KeyManagers, a.AllKeyManagers = nil, true })
-	w.put(keyward.RowPlan, "plan-gold", keyward.PlanRow{Name: "gold", Rate: []keyward.Rate{{Requests: 1, Per: keyward.Duration(time.Hour)}}})
+	w.put(keyward.RowPlan, "plan-gold", keyward.PlanRow{Name: "gold", Rate: []keyward.Rate{{Requests: 1,
+		Per: keyward.Duration(time.Hour)}}})
 	theirs := w.mint(issuer.Token{}, w.partner)
 	w.want("partner's abc", items(theirs), keyward.CodeNoSubscription)
 	w.want("corp's abc", items(w.claims(nil)), "")
@@ -212,7 +221,8 @@ func TestSameClientIDTwoKeyManagers(t *testing.T) {
 		t.Errorf("corp's abc a second time: %+v", ref)
 	}
 	one, two := w.decide(open(w.claims(nil))), w.decide(open(theirs))
-	if a, b := readClaims(t, one.BackendJWT)["sub"], readClaims(t, two.BackendJWT)["sub"]; a != "corp|service-abc" || b != "partner|service-abc" {
+	if a, b := readClaims(t, one.BackendJWT)["sub"], readClaims(t, two.BackendJWT)["sub"]; a != "corp|service-abc" ||
+		b != "partner|service-abc" {
 		t.Errorf("the backend cannot tell %v and %v apart", a, b)
 	}
 }
@@ -240,7 +250,8 @@ func TestTenantsAreApart(t *testing.T) {
 	w.want("a client of an application of another tenant", theirs, keyward.CodeNoSubscription)
 	w.put(keyward.RowApplication, "app-acme", keyward.ApplicationRow{Tenant: "acme", Name: "mobile"})
 	w.put(keyward.RowClient, "c-acme", clientRow("km-acme", "abc", "app-acme", keyward.Production))
-	w.put(keyward.RowSubscription, "s-acme", keyward.SubscriptionRow{ApplicationID: "app-acme", APIID: "api-acme", State: keyward.SubscriptionActive})
+	w.put(keyward.RowSubscription, "s-acme", keyward.SubscriptionRow{ApplicationID: "app-acme", APIID: "api-acme",
+		State: keyward.SubscriptionActive})
 	w.want("the control: all of acme", theirs, "")
 	if d := w.decide(theirs); d.Tenant != "acme" || d.KeyManagerID != "km-acme" {
 		t.Errorf("decided as %+v", d)
@@ -266,14 +277,16 @@ func TestHostileTokensCostNoCalls(t *testing.T) {
 	}
 	for n := range 10_000 {
 		head := map[string]any{
-			"jku": evil.URL + "/jwks", "x5u": evil.URL + "/cert", "x5c": []string{"MIIB"}, "jwk": jwk, "kid": evil.URL + fmt.Sprint("/", n),
+			"jku": evil.URL + "/jwks", "x5u": evil.URL + "/cert", "x5c": []string{"MIIB"}, "jwk": jwk, "kid": evil.URL +
+				fmt.Sprint("/", n),
 		}
 		var raw string
 		switch n % 5 {
 		case 0: // an issuer that can be asked, with everything that could lead there
 			raw = w.mint(issuer.Token{Header: head}, evil)
 		case 1:
-			raw = w.mint(issuer.Token{Header: head, Claims: map[string]any{"iss": evil.URL + "/.well-known/openid-configuration"}}, evil)
+			raw = w.mint(issuer.Token{Header: head, Claims: map[string]any{"iss": evil.URL +
+				"/.well-known/openid-configuration"}}, evil)
 		case 2:
 			raw = w.mint(issuer.Token{Claims: map[string]any{"iss": nil}}, evil)
 		case 3: // opaque, fitting nobody
@@ -351,7 +364,8 @@ func TestOtherIssuersHaveTheirOwnKeys(t *testing.T) {
 	w.want("the main issuer", items(w.claims(nil)), "")
 	w.want("the other issuer by its key", items(w.mint(issuer.Token{Claims: old}, w.partner)), "")
 	w.want("the other issuer by the main one's key", items(w.claims(old)), keyward.CodeInvalidToken)
-	w.want("the main issuer by the other's key", items(w.mint(issuer.Token{Claims: map[string]any{"iss": w.corp.Issuer}}, w.partner)), keyward.CodeInvalidToken)
+	w.want("the main issuer by the other's key", items(w.mint(issuer.Token{Claims: map[string]any{"iss": w.corp.Issuer}},
+		w.partner)), keyward.CodeInvalidToken)
 }
 
 func TestKeysOutOfReach(t *testing.T) {
@@ -368,5 +382,6 @@ func TestKeysOutOfReach(t *testing.T) {
 	w.want("with keys", items(good), "")
 	w.corp.Fix("/jwks", issuer.Answer{Status: 503})
 	w.want("the cached keys go on", items(w.claims(nil)), "")
-	w.want("an unknown kid while the server is down", items(w.mint(issuer.Token{Key: newKey(t, "k7", "ES256")})), keyward.CodeInvalidToken)
+	w.want("an unknown kid while the server is down", items(w.mint(issuer.Token{Key: newKey(t, "k7", "ES256")})),
+		keyward.CodeInvalidToken)
 }

@@ -159,7 +159,8 @@ func (e *Engine) checkPlan(g *granted, now time.Time, t *trace) *Refusal {
 	ref.RetryAfter = seconds(s.wait)
 	ref.RateLimit = rateLimit(s, g.plan)
 	if t.live() {
-		t.fail(leftText(s, g.plan), fmt.Sprintf("wait %d seconds, or subscribe with a larger plan than %s", ref.RetryAfter, g.plan.Name))
+		t.fail(leftText(s, g.plan), fmt.Sprintf("wait %d seconds, or subscribe with a larger plan than %s",
+			ref.RetryAfter, g.plan.Name))
 	}
 	return ref
 }

@@ -134,7 +134,8 @@ func (e *Engine) introspect(ctx context.Context, a *allowed, t *trace) (*verifie
 		return nil, unavailable(err)
 	}
 	if !answer.Active {
-		t.fail("active: false", "get a fresh token; where it is fresh, the gateway's client may lack the right to ask about it")
+		t.fail("active: false",
+			"get a fresh token; where it is fresh, the gateway's client may lack the right to ask about it")
 		return nil, refuse(keyward.CodeTokenInactive)
 	}
 	v := e.caches.answered(a.api.Tenant, a.sum, answer.Claims)
@@ -147,7 +148,8 @@ func (e *Engine) introspect(ctx context.Context, a *allowed, t *trace) (*verifie
 	}
 	if iss, found := answer.Claims.Get("iss"); found && iss.Kind() != token.Null {
 		if s, ok := iss.Str(); !ok || a.km.Issuer(s, e.now()) < 0 {
-			t.fail("an answer for another issuer: iss "+quote(s), "check issuer and endpoints.introspection of key manager "+a.km.Name)
+			t.fail("an answer for another issuer: iss "+quote(s),
+				"check issuer and endpoints.introspection of key manager "+a.km.Name)
 			return nil, refuse(keyward.CodeInvalidToken)
 		}
 	}
@@ -167,8 +169,8 @@ func (e *Engine) question(ctx context.Context, a *allowed, t *trace) (token.Ques
 	}
 	secret, err := e.open(ctx, row)
 	if err != nil {
-		t.fail("the introspection secret cannot be opened by this gateway", "the gateway asks the control plane for the group's key: "+
-			"check that it reaches it")
+		t.fail("the introspection secret cannot be opened by this gateway",
+			"the gateway asks the control plane for the group's key: check that it reaches it")
 		return token.Question{}, unavailable(&token.Unavailable{RetryAfter: time.Second, Err: &keyward.Error{
 			Code: keyward.CodeKeyManagerUnavailable, Message: "the introspection secret cannot be opened", Err: err,
 		}})

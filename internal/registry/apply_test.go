@@ -101,7 +101,8 @@ func anyChange(t *rapid.T) keyward.Change {
 	}
 	row := map[keyward.RowKind]any{
 		keyward.RowKeyManager: keyward.KeyManagerRow{
-			ID: id, Tenant: tenant, Name: fmt.Sprintf("name%d", n("name", 3)), Global: n("global", 4) == 0, Enabled: n("enabled", 1) == 0,
+			ID: id, Tenant: tenant, Name: fmt.Sprintf("name%d", n("name", 3)), Global: n("global", 4) == 0,
+			Enabled: n("enabled", 1) == 0,
 			Issuers: []keyward.IssuerRow{{Issuer: fmt.Sprintf("https://issuer%d", n("issuer", 3))}, {Issuer: "https://issuer0"}},
 			Match:   []keyward.MatchRule{{Claims: map[string]any{"tid": id}}}[:n("claims", 1)],
 		},

@@ -68,7 +68,10 @@ func (k *KeyManager) Usable() bool { return k.Enabled && k.Unusable == "" }
 func (k *KeyManager) TakesOpaque(token string) bool {
 	for i := range k.opaque {
 		rule := &k.opaque[i]
-		if rule.regex != nil && rule.regex.MatchString(token) || rule.regex == nil && strings.HasPrefix(token, rule.prefix) {
+		if rule.regex == nil && strings.HasPrefix(token, rule.prefix) {
+			return true
+		}
+		if rule.regex != nil && rule.regex.MatchString(token) {
 			return true
 		}
 	}

@@ -27,7 +27,7 @@ func TestOperation(t *testing.T) {
 	for _, c := range []struct{ method, rest, want string }{
 		{"GET", "/items", "GET /items"},
 		{"POST", "/items", "POST /items"},
-		{"GET", "/items/", ""},       // a trailing slash is another path
+		{"GET", "/items/", ""},        // a trailing slash is another path
 		{"GET", "/Items", "GET /{x}"}, // case counts
 		{"GET", "/items/7", "GET /items/{id}"},
 		{"GET", "/items/special", "GET /items/special"},
@@ -132,10 +132,12 @@ func TestRoute(t *testing.T) {
 func TestKeyManagersStayInTheirTenant(t *testing.T) {
 	km := func(id, tenant, name string, global bool) keyward.Change {
 		return rowPut(t, keyward.RowKeyManager, id, keyward.KeyManagerRow{
-			ID: id, Tenant: tenant, Name: name, Global: global, Enabled: true, Issuers: []keyward.IssuerRow{{Issuer: "https://" + id}},
+			ID: id, Tenant: tenant, Name: name, Global: global, Enabled: true,
+			Issuers: []keyward.IssuerRow{{Issuer: "https://" + id}},
 		})
 	}
-	v := applied(t, EmptyView(), km("a", "acme", "b-corp", false), km("b", "umbrella", "corp", false), km("g", "default", "a-all", true))
+	v := applied(t, EmptyView(),
+		km("a", "acme", "b-corp", false), km("b", "umbrella", "corp", false), km("g", "default", "a-all", true))
 	for _, c := range []struct {
 		tenant, issuer string
 		want           int

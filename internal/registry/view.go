@@ -170,7 +170,8 @@ func (v *View) Rows() ([]keyward.Change, error) {
 		if v.holds(name) {
 			continue
 		}
-		c.changes = append(c.changes, keyward.Change{Kind: name.kind, ID: name.id, Needs: []string{u.Reason}, Row: u.row})
+		c.changes = append(c.changes, keyward.Change{Kind: name.kind, ID: name.id, Needs: []string{u.Reason},
+			Row: u.row})
 	}
 	slices.SortFunc(c.changes, func(a, b keyward.Change) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
