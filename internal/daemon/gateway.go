@@ -74,7 +74,9 @@ func (p *process) source(ctx context.Context, c *controlPlane) (registry.Source,
 		if err != nil {
 			return nil, stream.Token{}, fmt.Errorf("KEYWARD_GATEWAY_TOKEN: %w", err)
 		}
-		remote, err := registry.NewRemote(p.settings.ControlURL, credential, registry.RemoteOptions{CA: p.settings.ControlCA, Log: p.log})
+		remote, err := stream.NewRemote(stream.RemoteOptions{
+			URL: p.settings.ControlURL, Token: credential, CA: p.settings.ControlCA, Log: p.log,
+		})
 		return remote, credential, err
 	}
 	stored, err := p.folder.secretFile("gateway.token", func() (string, error) { return "none", nil })
