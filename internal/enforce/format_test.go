@@ -125,7 +125,8 @@ func TestHostileHeaders(t *testing.T) {
 		"crit": {"crit": []string{"exp"}}, "crit unknown": {"crit": []string{"x"}, "x": 1}, "crit empty": {"crit": []string{}},
 		"b64": {"b64": false, "crit": []string{"b64"}}, "b64 alone": {"b64": false}, "b64 true": {"b64": true,
 			"crit": []string{"b64"}},
-		"kid a path": {"kid": "../../etc/passwd"}, "kid a quote": {"kid": "k1' OR '1'='1"}, "kid NUL": {"kid": "k1\x00"}, "kid CRLF": {"kid": "k1\r\nX: y"},
+		"kid a path": {"kid": "../../etc/passwd"}, "kid a quote": {"kid": "k1' OR '1'='1"},
+		"kid NUL": {"kid": "k1\x00"}, "kid CRLF": {"kid": "k1\r\nX: y"},
 		"kid 64 KiB": {"kid": strings.Repeat("k",
 			64<<10)}, "kid a number": {"kid": 1}, "kid an array": {"kid": []string{"k1"}}, "kid empty": {"kid": ""},
 		"kid in another case": {"kid": "K1"}, "kid with a space": {"kid": "k1 "},
@@ -201,8 +202,9 @@ func TestTokenTypes(t *testing.T) {
 	}
 	for claim, values := range map[string][]any{
 		"at_hash": {"x",
-			1}, "c_hash": {"x"}, "s_hash": {"x"}, "events": {map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}},
-		"typ": {"ID", "Refresh", "Offline", "Logout", "refresh"}, "token_use": {"id", "refresh", "ID"},
+			1}, "c_hash": {"x"}, "s_hash": {"x"},
+		"events": {map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}},
+		"typ":    {"ID", "Refresh", "Offline", "Logout", "refresh"}, "token_use": {"id", "refresh", "ID"},
 	} {
 		for _, v := range values {
 			w.want(fmt.Sprint("claim ", claim, " ", v), items(w.claims(map[string]any{claim: v})), keyward.CodeInvalidToken)
@@ -234,8 +236,10 @@ func TestAudiences(t *testing.T) {
 		w.want(what, aud(v), "")
 	}
 	for what, v := range map[string]any{
-		"missing": nil, "another": "urn:sister", "an empty array": []string{}, "an array without it": []string{"a"}, "a number": 5, "an object": map[string]any{"urn:test": 1},
-		"a longer one": "urn:test2", "a part": "urn:tes", "another case": "URN:TEST", "several in one": "urn:test urn:more", "empty": "", "mixed": []any{"urn:test", 5},
+		"missing": nil, "another": "urn:sister", "an empty array": []string{},
+		"an array without it": []string{"a"}, "a number": 5, "an object": map[string]any{"urn:test": 1},
+		"a longer one": "urn:test2", "a part": "urn:tes", "another case": "URN:TEST",
+		"several in one": "urn:test urn:more", "empty": "", "mixed": []any{"urn:test", 5},
 	} {
 		w.want(what, aud(v), keyward.CodeAudienceMismatch)
 	}

@@ -178,8 +178,9 @@ func TestIntrospectionOutOfReach(t *testing.T) {
 	for what, broken := range map[string]issuer.Answer{
 		"400": {Status: 400, Body: `{"error":"unsupported_token_type"}`}, "401": {Status: 401,
 			Body: `{"active":true}`}, "HTML": {Type: "text/html", Body: "<html>"},
-		"no active": {Body: `{"client_id":"abc"}`}, "active a string": {Body: `{"active":"true"}`}, "active twice": {Body: `{"active":true,"Active":false}`},
-		"truncated": {Body: `{"active":tr`}, "201": {Status: 201, Body: `{"active":true}`}, "a redirect": {Status: 302,
+		"no active": {Body: `{"client_id":"abc"}`}, "active a string": {Body: `{"active":"true"}`},
+		"active twice": {Body: `{"active":true,"Active":false}`},
+		"truncated":    {Body: `{"active":tr`}, "201": {Status: 201, Body: `{"active":true}`}, "a redirect": {Status: 302,
 			Location: w.partner.URL},
 	} {
 		w.corp.Fix("/introspect", broken)

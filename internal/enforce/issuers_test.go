@@ -57,15 +57,13 @@ func TestSameKidTwoIssuers(t *testing.T) {
 		var wrong atomic.Int32
 		var together sync.WaitGroup
 		for n := range 40 {
-			from, claimed, want := w.corp, w.corp, keyward.Code("")
+			from, other, want := w.corp, w.partner, keyward.Code("")
 			if n%2 == 1 {
-				from = w.partner
+				from, other = other, from
 			}
-			if claimed = from; n%4 >= 2 {
-				claimed, want = w.corp, keyward.CodeInvalidToken
-				if from == w.corp {
-					claimed = w.partner
-				}
+			claimed := from
+			if n%4 >= 2 {
+				claimed, want = other, keyward.CodeInvalidToken
 			}
 			raw := w.mint(issuer.Token{Claims: map[string]any{"iss": claimed.Issuer}}, from)
 			together.Go(func() {

@@ -80,7 +80,7 @@ func (e *Engine) verify(ctx context.Context, a *allowed, t *trace) (*verified, *
 // sizeOf estimates what keeping a token's claims costs.
 func sizeOf(raw string) uint32 {
 	const fixed, perByte = 1024, 6
-	return uint32(min(fixed+perByte*len(raw), math.MaxUint32)) //nolint:gosec // bounded in the line itself
+	return uint32(min(fixed+perByte*len(raw), math.MaxUint32))
 }
 
 func (e *Engine) explainKeys(a *allowed, jwt *token.JWT, err error, t *trace) {

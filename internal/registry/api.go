@@ -19,8 +19,8 @@ type API struct {
 
 func compileAPI(row keyward.APIRow) *API {
 	a := &API{APIRow: row, operations: &pathNode{}, uses: make(map[string]*keyward.APIKeyManager, len(row.KeyManagers))}
-	for i := range a.APIRow.Operations {
-		a.operations.add(&a.APIRow.Operations[i])
+	for i := range a.Operations {
+		a.operations.add(&a.Operations[i])
 	}
 	for i := range a.KeyManagers {
 		a.uses[a.KeyManagers[i].ID] = &a.KeyManagers[i]

@@ -141,11 +141,10 @@ func TestApplySameViewWhateverTheBatching(t *testing.T) {
 			t.Fatalf("all at once and one by one differ (-all +one):\n%s", diff)
 		}
 
-		cut, before := EmptyView(), EmptyView()
-		var known map[string]any
+		cut := EmptyView()
 		for rest := changes; len(rest) > 0; {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "batch")
-			before, known = cut, knowledge(t, cut)
+			before, known := cut, knowledge(t, cut)
 			cut, rest = applied(t, cut, rest[:n]...), rest[n:]
 			if diff := cmp.Diff(known, knowledge(t, before)); diff != "" {
 				t.Fatalf("an older view changed:\n%s", diff)
