@@ -42,7 +42,8 @@ func TestApplyAgainChangesNothingAndAsksNobody(t *testing.T) {
 		t.Error("the server was asked although nothing that discovery depends on changed")
 	}
 	other := strings.Replace(corpSpec, "SERVER/corp", "SERVER/other", 1)
-	h.refused(operator, control.ApplyRequest{Objects: h.objects(manifestOf(keyward.KindKeyManager, "corp", other))}, keyward.CodeInvalidInput)
+	h.refused(operator, control.ApplyRequest{Objects: h.objects(manifestOf(keyward.KindKeyManager, "corp", other))},
+		keyward.CodeInvalidInput)
 	if h.asked.Load() == asked {
 		t.Error("the positive control failed: another discovery address was not read")
 	}
@@ -87,7 +88,7 @@ func TestExportIsTakenBackUnchanged(t *testing.T) {
 	}
 	// Into an empty house the markers mean nothing.
 	e := newHouse(t).refused(operator, control.ApplyRequest{Objects: objects}, keyward.CodeInvalidInput)
-	if p := paths(e); !strings.Contains(p, "spec.introspection.clientSecret") || !strings.Contains(p, "spec.password") {
+	if p := e.paths; !strings.Contains(p, "spec.introspection.clientSecret") || !strings.Contains(p, "spec.password") {
 		t.Errorf("got faults at %s", p)
 	}
 }
@@ -102,7 +103,7 @@ func TestApplyReportsEveryFaultOfEveryManifestAndChangesNothing(t *testing.T) {
 		manifestOf(keyward.KindKeyManager, "ext", `{"type":"external"}`),
 		manifestOf(keyward.KindApplication, "fine", `{}`),
 	)}, keyward.CodeInvalidInput)
-	got := paths(e)
+	got := e.paths
 	for _, want := range []string{
 		"objects[0].spec.rate[0].requests", "objects[1].spec.ownr", "objects[2].spec.application", "objects[2].spec.api",
 		"objects[3].metadata.name", "objects[4].spec.issuer", "objects[4].spec.keys",
@@ -111,7 +112,9 @@ func TestApplyReportsEveryFaultOfEveryManifestAndChangesNothing(t *testing.T) {
 			t.Errorf("no fault at %s in %s", want, got)
 		}
 	}
-	if _, err := h.control.Get(context.Background(), operator, keyward.Ref{Kind: keyward.KindApplication, Tenant: "default", Name: "fine"}); keyward.CodeOf(err) != keyward.CodeNotFound {
+	if _, err := h.control.Get(context.Background(), operator,
+		keyward.Ref{Kind: keyward.KindApplication, Tenant: "default",
+			Name: "fine"}); keyward.CodeOf(err) != keyward.CodeNotFound {
 		t.Errorf("an object of a refused apply is there: %v", err)
 	}
 }
@@ -137,14 +140,16 @@ func TestSetsAndPrune(t *testing.T) {
 		manifestOf(keyward.KindSubscription, "web-orders", `{"application":"web","api":"orders-v1","plan":"gold"}`))
 	e := h.refused(operator, control.ApplyRequest{Set: "shop", Prune: true}, keyward.CodeInUse)
 	user := keyward.Ref{Kind: keyward.KindSubscription, Tenant: "default", Name: "web-orders"}
-	if !slices.Contains(e.Users, user) {
-		t.Errorf("users %v lack %v", e.Users, user)
+	if !slices.Contains(e.users, user) {
+		t.Errorf("users %v lack %v", e.users, user)
 	}
 	if err := h.control.Delete(context.Background(), operator, user, ""); err != nil {
 		t.Fatal(err)
 	}
-	got := apply("shop", true, manifestOf(keyward.KindUser, "alice", `{"email":"alice@example.com","password":"long enough","roles":["developer"]}`))
-	if got["API orders-v1"] != control.Deleted || got["KeyManager corp"] != control.Deleted || got["User alice"] != control.Unchanged {
+	got := apply("shop", true, manifestOf(keyward.KindUser, "alice",
+		`{"email":"alice@example.com","password":"long enough","roles":["developer"]}`))
+	if got["API orders-v1"] != control.Deleted || got["KeyManager corp"] != control.Deleted ||
+		got["User alice"] != control.Unchanged {
 		t.Errorf("got %v", got)
 	}
 	if _, touched := got["KeyManager resident"]; touched {
@@ -181,7 +186,8 @@ func TestDryRunSaysWhatWouldHappen(t *testing.T) {
 	if len(results[0].Changes) != 1 || results[0].Changes[0].Path != "spec.rate[0].requests" {
 		t.Errorf("changes %v", results[0].Changes)
 	}
-	if got := h.mustApply(manifestOf(keyward.KindPlan, "gold", `{"rate":[{"requests":10,"per":"1m"}]}`)); got["Plan gold"] != control.Unchanged {
+	if got := h.mustApply(manifestOf(keyward.KindPlan, "gold",
+		`{"rate":[{"requests":10,"per":"1m"}]}`)); got["Plan gold"] != control.Unchanged {
 		t.Errorf("the dry run changed something: %v", got)
 	}
 }
@@ -189,8 +195,10 @@ func TestDryRunSaysWhatWouldHappen(t *testing.T) {
 func TestTheDefaultVersionMovesInOneApply(t *testing.T) {
 	h := newHouse(t)
 	api := func(version, isDefault string) string {
-		return manifestOf(keyward.KindAPI, "orders-"+version, `{"context":"/orders","version":"`+version+`","default":`+isDefault+
-			`,"upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":"all","operations":[{"method":"GET","path":"/a"}]}`)
+		return manifestOf(keyward.KindAPI, "orders-"+version,
+			`{"context":"/orders","version":"`+version+`","default":`+isDefault+
+				`,"upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":"all","operations":[{"method":"GET",`+
+				`"path":"/a"}]}`)
 	}
 	h.mustApply(api("v1", "true"), api("v2", "false"))
 	h.refused(operator, control.ApplyRequest{Objects: h.objects(api("v2", "true"))}, keyward.CodeConflict)

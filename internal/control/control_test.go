@@ -114,22 +114,24 @@ func (h *house) mustApply(texts ...string) map[string]control.Action {
 	return got
 }
 
-func (h *house) refused(p keyward.Principal, r control.ApplyRequest, code keyward.Code) *keyward.Error {
+// refusal is what a person is told of one.
+type refusal struct {
+	paths string // of the faulty fields, joined
+	users []keyward.Ref
+}
+
+func (h *house) refused(p keyward.Principal, r control.ApplyRequest, code keyward.Code) refusal {
 	h.t.Helper()
 	_, err := h.apply(p, r)
 	var e *keyward.Error
 	if !errors.As(err, &e) || e.Code != code {
 		h.t.Fatalf("got %v, want %s", err, code)
 	}
-	return e
-}
-
-func paths(e *keyward.Error) string {
 	var out []string
 	for _, f := range e.Fields {
 		out = append(out, f.Path)
 	}
-	return strings.Join(out, " ")
+	return refusal{strings.Join(out, " "), e.Users}
 }
 
 func manifestOf(kind keyward.Kind, name, spec string) string {

@@ -45,7 +45,8 @@ func TestDecodeReportsEveryFaultByItsPath(t *testing.T) {
 			"spec":{"displayName":"a","displayName":"b"}}`, []string{"kind", "spec.displayName"}},
 		"repeated in a free form": {`{"apiVersion":"keyward.dev/v1","kind":"KeyManager","metadata":{"name":"a"},
 			"spec":{"type":"oidc","connection":{"a":{"b":1,"b":2}}}}`, []string{"spec.connection.a.b"}},
-		"case":         {`{"apiVersion":"keyward.dev/v1","kind":"Tenant","metadata":{"name":"a"},"spec":{"displayname":"a"}}`, []string{"spec.displayname"}},
+		"case": {`{"apiVersion":"keyward.dev/v1","kind":"Tenant","metadata":{"name":"a"},` +
+			`"spec":{"displayname":"a"}}`, []string{"spec.displayname"}},
 		"unknown kind": {`{"apiVersion":"keyward.dev/v1","kind":"Api","metadata":{"name":"a"},"spec":{}}`, []string{"kind"}},
 		"types": {`{"apiVersion":"keyward.dev/v1","kind":"Plan","metadata":{"name":"a"},
 			"spec":{"rate":[{"requests":1.5,"per":60},{"requests":"1","per":"1s"},null]}}`,
@@ -57,7 +58,8 @@ func TestDecodeReportsEveryFaultByItsPath(t *testing.T) {
 		"not an object":  {`[]`, []string{""}},
 		"not JSON":       {`{"a":}`, []string{""}},
 		"spec is a list": {`{"apiVersion":"keyward.dev/v1","kind":"Plan","metadata":{"name":"a"},"spec":[]}`, []string{"spec"}},
-		"spec left out":  {`{"apiVersion":"keyward.dev/v1","kind":"OAuthClient","metadata":{"name":"a"}}`, []string{"spec.application", "spec.clientId", "spec.keyManager"}},
+		"spec left out": {`{"apiVersion":"keyward.dev/v1","kind":"OAuthClient","metadata":{"name":"a"}}`,
+			[]string{"spec.application", "spec.clientId", "spec.keyManager"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -90,11 +90,13 @@ func TestEmptyRootSecurityMeansNone(t *testing.T) {
 func TestDocumentFaultsNameTheirPlace(t *testing.T) {
 	head := "openapi: 3.0.0\ninfo: {title: a, version: b}\n"
 	tests := map[string]struct{ document, want string }{
-		"not yaml":           {"{{{", "cannot be read as an OpenAPI document"},
-		"swagger":            {"swagger: '2.0'\ninfo: {title: a, version: b}\npaths: {}\n", "use 3.0 or 3.1"},
-		"no operation":       {head + "paths: {}\n", "has no operations"},
-		"unknown scheme":     {head + "paths:\n  /a:\n    get:\n      security: [{nope: []}]\n      responses: {}\n", "line 5, column 5: security scheme \"nope\""},
-		"partial parameter":  {head + "paths:\n  /report.{format}:\n    get:\n      responses: {}\n", "line 5, column 5: path of GET /report.{format}"},
+		"not yaml":     {"{{{", "cannot be read as an OpenAPI document"},
+		"swagger":      {"swagger: '2.0'\ninfo: {title: a, version: b}\npaths: {}\n", "use 3.0 or 3.1"},
+		"no operation": {head + "paths: {}\n", "has no operations"},
+		"unknown scheme": {head + "paths:\n  /a:\n    get:\n      security: [{nope: []}]\n      responses: {}\n",
+			"line 5, column 5: security scheme \"nope\""},
+		"partial parameter": {head + "paths:\n  /report.{format}:\n    get:\n      responses: {}\n",
+			"line 5, column 5: path of GET /report.{format}"},
 		"reference to files": {head + "paths:\n  /a:\n    $ref: other.yaml\n", "other.yaml"},
 		"mixed alternatives": {head + "paths:\n  /a:\n    get:\n      security: [{o: [a, b]}, {o: [c, d]}]\n      responses: {}\n" +
 			"components: {securitySchemes: {o: {type: oauth2, flows: {}}}}\n", "line 5, column 5: GET /a mixes"},

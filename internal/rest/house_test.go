@@ -148,7 +148,8 @@ func (h *house) users(roles map[string][]keyward.Role, tenant string) {
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		texts = append(texts, fmt.Sprintf(`{"apiVersion":"keyward.dev/v1","kind":"User","metadata":{"name":%q,"tenant":%q},"spec":{"roles":%s}}`,
+		texts = append(texts, fmt.Sprintf(`{"apiVersion":"keyward.dev/v1","kind":"User","metadata":{"name":%q,`+
+			`"tenant":%q},"spec":{"roles":%s}}`,
 			name, tenant, text))
 	}
 	h.apply(texts...)

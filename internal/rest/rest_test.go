@@ -13,12 +13,15 @@ import (
 
 func TestCreateReadReplaceDelete(t *testing.T) {
 	h := newHouse(t)
-	const body = `{"apiVersion":"keyward.dev/v1","kind":"Plan","metadata":{"name":"gold"},"spec":{"rate":[{"requests":10,"per":"60s"}]}}`
+	const body = `{"apiVersion":"keyward.dev/v1","kind":"Plan","metadata":{"name":"gold"},"spec":{"rate":[{"requests":10,` +
+		`"per":"60s"}]}}`
 	made := h.call("admin", http.MethodPost, "/api/v1/plans", body)
-	if made.status != http.StatusCreated || made.header.Get("ETag") == "" || made.header.Get("Location") != "/api/v1/plans/gold" {
+	if made.status != http.StatusCreated || made.header.Get("ETag") == "" ||
+		made.header.Get("Location") != "/api/v1/plans/gold" {
 		t.Fatalf("create: %d %v %s", made.status, made.header, made.body)
 	}
-	if again := h.call("admin", http.MethodPost, "/api/v1/plans", body); again.status != http.StatusConflict || again.code(t) != keyward.CodeConflict {
+	if again := h.call("admin", http.MethodPost, "/api/v1/plans", body); again.status != http.StatusConflict ||
+		again.code(t) != keyward.CodeConflict {
 		t.Errorf("create twice: %d %s", again.status, again.body)
 	}
 	got := h.must("admin", http.MethodGet, "/api/v1/plans/gold", "")
@@ -28,7 +31,8 @@ func TestCreateReadReplaceDelete(t *testing.T) {
 		t.Errorf("read: %s", got.body)
 	}
 	etag := got.header.Get("ETag")
-	put := h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"spec":{"rate":[{"requests":20,"per":"1m"}]}}`, "If-Match", etag)
+	put := h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"spec":{"rate":[{"requests":20,"per":"1m"}]}}`,
+		"If-Match", etag)
 	if put.status != http.StatusOK || put.header.Get("ETag") == etag {
 		t.Errorf("replace: %d %v %s", put.status, put.header, put.body)
 	}
@@ -39,20 +43,23 @@ func TestCreateReadReplaceDelete(t *testing.T) {
 	if made := h.call("admin", http.MethodPut, "/api/v1/plans/new", `{"spec":{}}`); made.status != http.StatusCreated {
 		t.Errorf("create by PUT: %d %s", made.status, made.body)
 	}
-	if a := h.call("admin", http.MethodDelete, "/api/v1/plans/gold", "", "If-Match", etag); a.status != http.StatusPreconditionFailed {
+	if a := h.call("admin", http.MethodDelete, "/api/v1/plans/gold", "", "If-Match",
+		etag); a.status != http.StatusPreconditionFailed {
 		t.Errorf("delete an older version: %d", a.status)
 	}
 	if a := h.call("admin", http.MethodDelete, "/api/v1/plans/gold", ""); a.status != http.StatusNoContent {
 		t.Errorf("delete: %d %s", a.status, a.body)
 	}
-	if a := h.call("admin", http.MethodGet, "/api/v1/plans/gold", ""); a.status != http.StatusNotFound || a.code(t) != keyward.CodeNotFound {
+	if a := h.call("admin", http.MethodGet, "/api/v1/plans/gold", ""); a.status != http.StatusNotFound ||
+		a.code(t) != keyward.CodeNotFound {
 		t.Errorf("read what is gone: %d %s", a.status, a.body)
 	}
 }
 
 func TestProblemsNameEveryField(t *testing.T) {
 	h := newHouse(t)
-	a := h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"kind":"Plan","spec":{"rates":[],"rate":[{"requests":0,"per":1}]},"spce":1}`)
+	a := h.call("admin", http.MethodPut, "/api/v1/plans/gold",
+		`{"kind":"Plan","spec":{"rates":[],"rate":[{"requests":0,"per":1}]},"spce":1}`)
 	if a.status != http.StatusBadRequest || a.header.Get("Content-Type") != "application/problem+json" {
 		t.Fatalf("%d %v", a.status, a.header)
 	}
@@ -62,7 +69,8 @@ func TestProblemsNameEveryField(t *testing.T) {
 	for _, f := range p.Errors {
 		paths = append(paths, f.Path)
 	}
-	if got := strings.Join(paths, " "); p.Code != keyward.CodeInvalidInput || got != "spce spec.rates spec.rate[0].per spec.rate[0].requests" {
+	if got := strings.Join(paths, " "); p.Code != keyward.CodeInvalidInput ||
+		got != "spce spec.rates spec.rate[0].per spec.rate[0].requests" {
 		t.Errorf("%s at %s: %s", p.Code, got, a.body)
 	}
 	later := h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"spec":{"approval":"manual"}}`)
@@ -80,14 +88,17 @@ func TestProblemsNameEveryField(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
-	if a := h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"spec":{}}`+strings.Repeat(" ", 5<<20)); a.status != http.StatusRequestEntityTooLarge {
+	if a := h.call("admin", http.MethodPut, "/api/v1/plans/gold",
+		`{"spec":{}}`+strings.Repeat(" ", 5<<20)); a.status != http.StatusRequestEntityTooLarge {
 		t.Errorf("a body too large: %d %s", a.status, a.body)
 	}
-	if a := h.call("admin", http.MethodGet, "/api/v1/nothing", ""); a.status != http.StatusNotFound || a.code(t) != keyward.CodeNotFound {
+	if a := h.call("admin", http.MethodGet, "/api/v1/nothing", ""); a.status != http.StatusNotFound ||
+		a.code(t) != keyward.CodeNotFound {
 		t.Errorf("no such address: %d %s", a.status, a.body)
 	}
 	h.apply(manifestOf(keyward.KindApplication, "a", `{}`),
-		manifestOf(keyward.KindAPI, "x", `{"context":"/x","version":"v1","upstream":{"production":"http://127.0.0.1:9"},"keyManagers":"all","operations":[{"method":"GET","path":"/"}]}`),
+		manifestOf(keyward.KindAPI, "x", `{"context":"/x","version":"v1","upstream":{"production":"http://127.0.0.1:9"},`+
+			`"keyManagers":"all","operations":[{"method":"GET","path":"/"}]}`),
 		manifestOf(keyward.KindSubscription, "s", `{"application":"a","api":"x"}`))
 	used := h.call("admin", http.MethodDelete, "/api/v1/apis/x", "")
 	used.into(t, &p)
@@ -98,7 +109,8 @@ func TestProblemsNameEveryField(t *testing.T) {
 
 func TestListingsArePaged(t *testing.T) {
 	h := newHouse(t)
-	h.apply(manifestOf(keyward.KindPlan, "a", `{}`), manifestOf(keyward.KindPlan, "b", `{}`), manifestOf(keyward.KindPlan, "c", `{}`))
+	h.apply(manifestOf(keyward.KindPlan, "a", `{}`), manifestOf(keyward.KindPlan, "b", `{}`),
+		manifestOf(keyward.KindPlan, "c", `{}`))
 	var names []string
 	for cursor := ""; ; {
 		var page rest.Listing[keyward.Manifest]
@@ -120,11 +132,13 @@ func TestWithoutAValidTokenNothingOpens(t *testing.T) {
 	h.tokens["stranger"] = "kwt_nobody-knows-this-one"
 	for _, user := range []string{"", "stranger"} {
 		a := h.call(user, http.MethodGet, "/api/v1/plans", "")
-		if a.status != http.StatusUnauthorized || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") || a.code(t) != keyward.CodeUnauthenticated {
+		if a.status != http.StatusUnauthorized || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") ||
+			a.code(t) != keyward.CodeUnauthenticated {
 			t.Errorf("%q: %d %v %s", user, a.status, a.header, a.body)
 		}
 	}
-	if a := h.call("", http.MethodGet, "/api/v1/plans", "", "Authorization", "Basic "+adminToken); a.status != http.StatusUnauthorized {
+	if a := h.call("", http.MethodGet, "/api/v1/plans", "", "Authorization",
+		"Basic "+adminToken); a.status != http.StatusUnauthorized {
 		t.Errorf("another scheme: %d", a.status)
 	}
 }
@@ -142,7 +156,8 @@ func TestLaterCommandsSayTheirName(t *testing.T) {
 		"/api/v1/applications/a/unhold?tenant": "unhold",
 	} {
 		a := h.call("admin", http.MethodPost, path, `{}`)
-		if a.status != http.StatusBadRequest || a.code(t) != keyward.CodeNotSupported || !strings.Contains(string(a.body), name) {
+		if a.status != http.StatusBadRequest || a.code(t) != keyward.CodeNotSupported ||
+			!strings.Contains(string(a.body), name) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}

@@ -22,8 +22,9 @@ type visit struct {
 }
 
 const (
-	walkAPI = `{"context":"/orders","version":"v1","upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":"all","operations":[{"method":"GET","path":"/a"}]}`
-	place   = `{"keyManager":"resident"}`
+	walkAPI = `{"context":"/orders","version":"v1","upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":"all",` +
+		`"operations":[{"method":"GET","path":"/a"}]}`
+	place = `{"keyManager":"resident"}`
 )
 
 func generate(h *house) { h.must("alice", http.MethodPost, "/api/v1/applications/mobile/keys", place) }
@@ -51,9 +52,11 @@ func failedAttempt(h *house) {
 // visits has a case for every operation of the document, by its id.
 func visits() map[string]visit {
 	all := map[string]visit{
-		"apply":                  {path: "/api/v1/apply", body: `{"objects":[` + manifestOf(keyward.KindPlan, "p", `{}`) + `]}`, wrong: "dora"},
-		"export":                 {path: "/api/v1/export", right: "ann", wrong: "dora"},
-		"explain":                {path: "/api/v1/explain", body: `{"path":"/orders/v1/a","token":"t"}`, right: "alice", wrong: "dora"},
+		"apply": {path: "/api/v1/apply",
+			body: `{"objects":[` + manifestOf(keyward.KindPlan, "p", `{}`) + `]}`, wrong: "dora"},
+		"export": {path: "/api/v1/export", right: "ann", wrong: "dora"},
+		"explain": {path: "/api/v1/explain", body: `{"path":"/orders/v1/a","token":"t"}`, right: "alice",
+			wrong: "dora"},
 		"list-audit":             {path: "/api/v1/audit", right: "ann", wrong: "dora"},
 		"list-key-manager-types": {path: "/api/v1/key-manager-types", open: true},
 		"create-token":           {path: "/api/v1/tokens", body: `{"user":"alice"}`, wrong: "dora"},
@@ -86,17 +89,28 @@ func visits() map[string]visit {
 		lists, listsNot   string
 		deletable         string
 	}{
-		{kind: keyward.KindTenant, name: "third", spec: `{"displayName":"T"}`, fresh: `{}`, readsNot: "eve", writesNot: "pat", listsNot: "dora", deletable: "third"},
-		{kind: keyward.KindUser, name: "alice", spec: `{"roles":["developer"]}`, fresh: `{}`, reads: "alice", readsNot: "dora", writesNot: "dora", lists: "ann", listsNot: "dora", deletable: "dora"},
-		{kind: keyward.KindKeyManager, name: "ext", spec: `{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://e.example/k"}}`,
-			fresh: `{"type":"external","issuer":"https://f.example","keys":{"jwks":"https://f.example/k"}}`, reads: "dora", writesNot: "pat", lists: "dora", deletable: "spare"},
-		{kind: keyward.KindPlan, name: "gold", spec: `{}`, fresh: `{}`, reads: "dora", writes: "pat", writesNot: "dora", lists: "dora", deletable: "gold"},
-		{kind: keyward.KindAPI, name: "orders-v1", spec: walkAPI, fresh: strings.Replace(walkAPI, "/orders", "/new", 1), reads: "dora", writes: "pat", writesNot: "dora", lists: "dora", deletable: "spare"},
-		{kind: keyward.KindApplication, name: "mobile", spec: `{"owner":"alice"}`, fresh: `{"owner":"alice"}`, reads: "alice", readsNot: "dora", writes: "alice", writesNot: "dora", lists: "pat", deletable: "bare"},
-		{kind: keyward.KindSubscription, name: "mobile-orders", spec: `{"application":"mobile","api":"orders-v1"}`, fresh: `{"application":"mobile","api":"spare"}`,
+		{kind: keyward.KindTenant, name: "third", spec: `{"displayName":"T"}`, fresh: `{}`, readsNot: "eve",
+			writesNot: "pat", listsNot: "dora", deletable: "third"},
+		{kind: keyward.KindUser, name: "alice", spec: `{"roles":["developer"]}`, fresh: `{}`, reads: "alice",
+			readsNot: "dora", writesNot: "dora", lists: "ann", listsNot: "dora", deletable: "dora"},
+		{kind: keyward.KindKeyManager, name: "ext",
+			spec: `{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://e.example/k"}}`,
+			fresh: `{"type":"external","issuer":"https://f.example",` +
+				`"keys":{"jwks":"https://f.example/k"}}`, reads: "dora", writesNot: "pat", lists: "dora", deletable: "spare"},
+		{kind: keyward.KindPlan, name: "gold", spec: `{}`, fresh: `{}`, reads: "dora", writes: "pat", writesNot: "dora",
+			lists: "dora", deletable: "gold"},
+		{kind: keyward.KindAPI, name: "orders-v1", spec: walkAPI, fresh: strings.Replace(walkAPI, "/orders", "/new", 1),
+			reads: "dora", writes: "pat", writesNot: "dora", lists: "dora", deletable: "spare"},
+		{kind: keyward.KindApplication, name: "mobile", spec: `{"owner":"alice"}`, fresh: `{"owner":"alice"}`,
+			reads: "alice", readsNot: "dora", writes: "alice", writesNot: "dora", lists: "pat", deletable: "bare"},
+		{kind: keyward.KindSubscription, name: "mobile-orders", spec: `{"application":"mobile","api":"orders-v1"}`,
+			fresh: `{"application":"mobile","api":"spare"}`,
 			reads: "alice", readsNot: "dora", writes: "alice", writesNot: "dora", lists: "pat", deletable: "mobile-orders"},
-		{kind: keyward.KindOAuthClient, name: "mobile-ext", spec: `{"application":"mobile","keyManager":"ext","environment":"sandbox","clientId":"abc"}`,
-			fresh: `{"application":"bare","keyManager":"ext","clientId":"def"}`, reads: "alice", readsNot: "dora", writesNot: "alice", lists: "ann", listsNot: "pat", deletable: "mobile-ext"},
+		{kind: keyward.KindOAuthClient, name: "mobile-ext",
+			spec: `{"application":"mobile","keyManager":"ext","environment":"sandbox","clientId":"abc"}`,
+			fresh: `{"application":"bare","keyManager":"ext",` +
+				`"clientId":"def"}`, reads: "alice", readsNot: "dora", writesNot: "alice", lists: "ann",
+			listsNot: "pat", deletable: "mobile-ext"},
 	} {
 		plural := o.kind.Plural()
 		one := strings.TrimSuffix(plural, "s")
@@ -104,7 +118,8 @@ func visits() map[string]visit {
 		all["list-"+plural] = visit{path: base, right: o.lists, wrong: o.listsNot}
 		all["get-"+one] = visit{path: base + "/" + o.name, right: o.reads, wrong: o.readsNot}
 		all["create-"+one] = visit{path: base, body: manifestOf(o.kind, "fresh", o.fresh), right: o.writes, wrong: o.writesNot}
-		all["put-"+one] = visit{path: base + "/" + o.name, body: manifestOf(o.kind, o.name, o.spec), right: o.writes, wrong: o.writesNot}
+		all["put-"+one] = visit{path: base + "/" + o.name, body: manifestOf(o.kind, o.name, o.spec), right: o.writes,
+			wrong: o.writesNot}
 		all["delete-"+one] = visit{path: base + "/" + o.deletable, right: o.writes, wrong: o.writesNot}
 	}
 	return all
@@ -116,11 +131,15 @@ func furnish(t *testing.T) *house {
 	h.apply(manifestOf(keyward.KindTenant, "acme", `{}`), manifestOf(keyward.KindTenant, "third", `{}`),
 		manifestOf(keyward.KindPlan, "gold", `{}`), manifestOf(keyward.KindAPI, "orders-v1", walkAPI),
 		manifestOf(keyward.KindAPI, "spare", strings.Replace(walkAPI, "/orders", "/spare", 1)),
-		manifestOf(keyward.KindKeyManager, "ext", `{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://e.example/k"}}`),
-		manifestOf(keyward.KindKeyManager, "spare", `{"type":"external","issuer":"https://s.example","keys":{"jwks":"https://s.example/k"}}`),
-		manifestOf(keyward.KindApplication, "mobile", `{"owner":"alice"}`), manifestOf(keyward.KindApplication, "bare", `{"owner":"alice"}`),
+		manifestOf(keyward.KindKeyManager, "ext",
+			`{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://e.example/k"}}`),
+		manifestOf(keyward.KindKeyManager, "spare",
+			`{"type":"external","issuer":"https://s.example","keys":{"jwks":"https://s.example/k"}}`),
+		manifestOf(keyward.KindApplication, "mobile", `{"owner":"alice"}`), manifestOf(keyward.KindApplication, "bare",
+			`{"owner":"alice"}`),
 		manifestOf(keyward.KindSubscription, "mobile-orders", `{"application":"mobile","api":"orders-v1"}`),
-		manifestOf(keyward.KindOAuthClient, "mobile-ext", `{"application":"mobile","keyManager":"ext","environment":"sandbox","clientId":"abc"}`))
+		manifestOf(keyward.KindOAuthClient, "mobile-ext",
+			`{"application":"mobile","keyManager":"ext","environment":"sandbox","clientId":"abc"}`))
 	h.users(map[string][]keyward.Role{
 		"alice": {keyward.RoleDeveloper}, "dora": {keyward.RoleDeveloper}, "pat": {keyward.RolePublisher},
 		"ann": {keyward.RoleAuditor}, "eve": {},
@@ -167,7 +186,8 @@ func TestEveryOperationIsForThoseWhoMay(t *testing.T) {
 // walk calls an operation as those who may not, in a house that nobody changes, and as somebody who may: in a house of
 // its own when that changes something.
 func walk(t *testing.T, shared *house, v visit, method string) {
-	if a := shared.call("", method, shared.fill(v.path), v.body); a.status != http.StatusUnauthorized || a.code(t) != keyward.CodeUnauthenticated {
+	if a := shared.call("", method, shared.fill(v.path), v.body); a.status != http.StatusUnauthorized ||
+		a.code(t) != keyward.CodeUnauthenticated {
 		t.Errorf("as nobody: %d %s", a.status, a.body)
 	}
 	wrong, right := v.wrong, v.right
