@@ -76,7 +76,8 @@ func (p *put) clientFree(application, manager string, state keyward.ClientState)
 	o, spec := p.o, p.o.Spec.(*keyward.OAuthClientSpec)
 	var other string
 	if spec.ClientID != "" {
-		found, err := p.tx.one(`SELECT name FROM oauth_clients WHERE key_manager_id = $1 AND client_id = $2 AND id <> $3`,
+		found, err := p.tx.one(`SELECT name FROM oauth_clients WHERE key_manager_id = $1 AND client_id = $2
+			AND client_id <> '' AND id <> $3`,
 			[]any{manager, spec.ClientID, o.ID}, &other)
 		if err != nil {
 			return err
@@ -108,8 +109,9 @@ func (tx *Tx) ClientByVendorID(keyManagerID, clientID string) (*keyward.Object, 
 	if clientID == "" || clientID != clean(clientID) {
 		return nil, notFound("OAuthClient of that client id")
 	}
-	return tx.object(clientNoun(), "OAuthClient of that client id", `x.key_manager_id = $1 AND x.client_id = $2`,
-		clean(keyManagerID), clientID)
+	// The last condition says what the index says, so that it is used.
+	return tx.object(clientNoun(), "OAuthClient of that client id",
+		`x.key_manager_id = $1 AND x.client_id = $2 AND x.client_id <> ''`, clean(keyManagerID), clientID)
 }
 
 // PendingClients lists OAuth clients of every tenant that are pending or being deleted, unchanged since before

@@ -48,47 +48,41 @@ func TestOneWinner(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		store(t, s, keyManager("corp", "https://corp"), application("mobile"), application("web"), api("orders", "/orders"))
 		for round := range 10 {
-			for name, make := range map[string]func(i int) *keyward.Object{
-				"metadata.name": func(int) *keyward.Object { return application(fmt.Sprintf("app%d", round)) },
-				"spec.issuer": func(i int) *keyward.Object {
-					return keyManager(fmt.Sprintf("k%d-%d", round, i), fmt.Sprint("https://", round))
-				},
-				"spec.version": func(i int) *keyward.Object { return api(fmt.Sprintf("a%d-%d", round, i), fmt.Sprint("/ctx", round)) },
+			manager := fmt.Sprintf("k%d-won", round)
+			store(t, s, keyManager(manager, fmt.Sprint("https://won/", round)))
+			// name gives each contender, and each round, an object of its own.
+			name := func(i int) string { return fmt.Sprintf("o%d-%d", round, i) }
+			for field, make := range map[string]func(i int) *keyward.Object{
+				"metadata.name": func(int) *keyward.Object { return application(name(0)) },
+				"spec.issuer":   func(i int) *keyward.Object { return keyManager(name(i), fmt.Sprint("https://", round)) },
+				"spec.version":  func(i int) *keyward.Object { return api(name(i), fmt.Sprint("/ctx", round)) },
 				"spec.clientId": func(i int) *keyward.Object {
-					return client(fmt.Sprintf("c%d-%d", round, i), []string{"mobile", "web"}[i], fmt.Sprintf("k%d-won", round), "x")
+					return client(name(i), []string{"mobile", "web"}[i], manager, "x")
 				},
 				"spec.environment": func(i int) *keyward.Object {
-					return client(fmt.Sprintf("d%d-%d", round, i), "mobile", fmt.Sprintf("k%d-won", round), fmt.Sprint("y", i))
+					return client(name(i), "mobile", manager, fmt.Sprint("y", i))
 				},
 			} {
-				if name == "spec.clientId" || name == "spec.environment" {
-					manager := keyManager(fmt.Sprintf("k%d-won", round), fmt.Sprint("https://won/", round))
-					if err := tryPut(t, s, manager); err != nil && keyward.CodeOf(err) != keyward.CodeConflict {
-						t.Fatal(err)
-					}
-					clear(t, s, round)
-				}
+				clearClients(t, s, manager)
 				errs := together(func() error { return tryPut(t, s, make(0)) }, func() error { return tryPut(t, s, make(1)) })
 				if (errs[0] == nil) == (errs[1] == nil) {
-					t.Fatalf("%s: %v", name, errs)
+					t.Fatalf("%s: %v", field, errs)
 				}
 				code := keyward.CodeConflict
-				if name == "spec.environment" {
+				if field == "spec.environment" {
 					code = keyward.CodeKeysExist
 				}
-				refused(t, firstOf(errs...), code, name)
+				refused(t, firstOf(errs...), code, field)
 			}
 		}
 	})
 }
 
-// clear deletes the clients of the round's key manager.
-func clear(t *testing.T, s *Store, round int) {
+// clearClients deletes the clients of the key manager.
+func clearClients(t *testing.T, s *Store, manager string) {
 	t.Helper()
 	write(t, s, func(tx *Tx) error {
-		list, _, err := tx.List(keyward.KindOAuthClient, Filter{
-			Tenant: keyward.DefaultTenant, KeyManager: fmt.Sprintf("k%d-won", round),
-		})
+		list, _, err := tx.List(keyward.KindOAuthClient, Filter{Tenant: keyward.DefaultTenant, KeyManager: manager})
 		for _, o := range list {
 			err = firstOf(err, tx.Delete(o))
 		}
@@ -103,7 +97,8 @@ func TestUseAgainstDelete(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		store(t, s, keyManager("corp", "https://corp"))
 		for round := range 20 {
-			app, orders := application(fmt.Sprint("app", round)), api(fmt.Sprint("api", round), fmt.Sprint("/ctx", round), "corp")
+			app := application(fmt.Sprint("app", round))
+			orders := api(fmt.Sprint("api", round), fmt.Sprint("/ctx", round), "corp")
 			store(t, s, app, orders)
 			sub := subscription(fmt.Sprint("sub", round), app.Name, orders.Name)
 			errs := together(

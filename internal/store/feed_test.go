@@ -131,7 +131,8 @@ func (e *everything) project(group string) rowMap {
 		}
 	}
 	for _, o := range e.objects[keyward.KindPlan] {
-		add(keyward.RowPlan, o.ID, keyward.PlanRow{ID: o.ID, Tenant: o.Tenant, Name: o.Name, Rate: o.Spec.(*keyward.PlanSpec).Rate})
+		rate := o.Spec.(*keyward.PlanSpec).Rate
+		add(keyward.RowPlan, o.ID, keyward.PlanRow{ID: o.ID, Tenant: o.Tenant, Name: o.Name, Rate: rate})
 	}
 	e.projectApplications(group, served, openTenant, add)
 	for _, row := range e.keys {
@@ -256,7 +257,8 @@ func (f *follower) catchUp(tx *Tx, oneTransaction bool) error {
 			if err := json.Unmarshal(r.Bytes, &c); err != nil {
 				return err
 			}
-			if r.Revision != f.at.Revision+1 || c.Revision != r.Revision || r.Chain != f.at.Chain.Next(r.Bytes) || c.Last != r.Last {
+			if r.Revision != f.at.Revision+1 || r.Chain != f.at.Chain.Next(r.Bytes) ||
+				c.Revision != r.Revision || c.Last != r.Last {
 				return fmt.Errorf("record %s at %v does not follow %v", r.Bytes, r.Position, f.at)
 			}
 			f.at, last = r.Position, r.Last

@@ -179,7 +179,14 @@ func (tx *Tx) conditions(n noun, f Filter, v *values) (where []string, some bool
 		if !ok {
 			return nil, false, invalid("cursor", "is not one that a list gave")
 		}
-		where = append(where, "(x.tenant, x.name) > ("+v.add(tenant)+", "+v.add(name)+")")
+		switch {
+		case f.Tenant == "":
+			where = append(where, "(x.tenant, x.name) > ("+v.add(tenant)+", "+v.add(name)+")")
+		case f.Tenant == tenant:
+			where = append(where, "x.name > "+v.add(name))
+		default:
+			return nil, false, invalid("cursor", "belongs to another tenant's list")
+		}
 	}
 	return where, true, nil
 }

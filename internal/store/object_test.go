@@ -85,7 +85,9 @@ func TestUnique(t *testing.T) {
 		}
 		store(t, s, withDefault("orders-v2", "v2"))
 		inherits := keyManager("third", "https://third")
-		inherits.Spec.(*keyward.KeyManagerSpec).OtherIssuers = []keyward.OtherIssuer{{Issuer: "https://old"}, {Issuer: "https://corp"}}
+		inherits.Spec.(*keyward.KeyManagerSpec).OtherIssuers = []keyward.OtherIssuer{
+			{Issuer: "https://old"}, {Issuer: "https://corp"},
+		}
 		discovered := keyManager("fourth", "")
 		discovered.Status = []byte(`{"issuer":"https://corp"}`)
 		for _, c := range []struct {
@@ -234,10 +236,12 @@ func TestSecrets(t *testing.T) {
 		save(nil)
 		check(want)
 		var raw string
-		if err := s.db.Read.QueryRowContext(t.Context(), `SELECT spec || status || sealed FROM key_managers`).Scan(&raw); err != nil {
+		query := `SELECT spec || status || sealed FROM key_managers`
+		if err := s.db.Read.QueryRowContext(t.Context(), query).Scan(&raw); err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(raw, "iat-value") || strings.Contains(raw, "very secret") || !strings.Contains(raw, "initialAccessToken") {
+		if strings.Contains(raw, "iat-value") || strings.Contains(raw, "very secret") ||
+			!strings.Contains(raw, "initialAccessToken") {
 			t.Errorf("stored: %s", raw)
 		}
 		save(map[string]string{})
@@ -339,8 +343,8 @@ func TestListPages(t *testing.T) {
 func TestListByRelation(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		store(t, s, keyManager("corp", "https://corp"), keyManager("other", "https://other"), api("orders", "/orders", "corp"),
-			api("stock", "/stock"), application("mobile", "alice"), application("web", "bob"),
+		store(t, s, keyManager("corp", "https://corp"), keyManager("other", "https://other"),
+			api("orders", "/orders", "corp"), api("stock", "/stock"), application("mobile", "alice"), application("web", "bob"),
 			subscription("mobile-orders", "mobile", "orders"), subscription("web-stock", "web", "stock"),
 			client("mobile-corp", "mobile", "corp", "a"), client("web-other", "web", "other", "b"))
 		for _, c := range []struct {

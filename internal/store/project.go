@@ -292,7 +292,7 @@ func (tx *Tx) append(group string, deltas []delta) error {
 	if err != nil {
 		return err
 	}
-	const batch = 200 // rows in one statement
+	const batch = 50 // rows in one statement: SQLite's time to prepare one grows with the square of its arguments
 	end := head.Revision + uint64(len(deltas))
 	for part := range slices.Chunk(deltas, batch) {
 		var log, rows values

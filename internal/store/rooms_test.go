@@ -32,7 +32,8 @@ func TestAudit(t *testing.T) {
 		}
 		write(t, s, func(tx *Tx) error {
 			return tx.Audit(keyward.AuditEntry{
-				Tenant: "acme", Actor: "system/keys", Action: "key.generated", Kind: "OAuthClient", Name: "x", Detail: "odd\x00\xff",
+				Tenant: "acme", Actor: "system/keys", Action: "key.generated", Kind: "OAuthClient", Name: "x",
+				Detail: "odd\x00\xff",
 			})
 		})
 		list := func(f AuditFilter) (got []string) {
@@ -157,7 +158,8 @@ func TestGateways(t *testing.T) {
 				return tx.PutGatewayKey(g.ID, kid, json.RawMessage(`{"kty":"EC"}`), at)
 			})
 		}
-		if err := firstOf(key(one, "a", start), key(two, "b", start), key(one, "a", start), key(one, "c", start)); err != nil {
+		err := firstOf(key(one, "a", start), key(two, "b", start), key(one, "a", start), key(one, "c", start))
+		if err != nil {
 			t.Fatal(err)
 		}
 		refused(t, key(two, "a", start), keyward.CodeConflict, "jwk")
@@ -449,20 +451,12 @@ func TestManyApplications(t *testing.T) {
 	const many, page = 50_000, 5_000
 	each(t, func(t *testing.T, s *Store) {
 		write(t, s, func(tx *Tx) error {
-			for i := 0; i < many; i += 500 {
-				var v values
-				var rows []string
-				for j := i; j < i+500; j++ {
-					name := fmt.Sprintf("app-%05d", j)
-					row := fmt.Sprintf(`{"id":"id-%05d","tenant":"default","name":"%s"}`, j, name)
-					rows = append(rows, v.tuple(fmt.Sprintf("id-%05d", j), "default", name, "", 1, "{}", "", "", row, name, 0, 0))
-				}
-				if _, err := tx.exec(`INSERT INTO applications (id, tenant, name, set_name, version, spec, status, sealed,
-					gateway_row, search, created_at, updated_at) VALUES `+strings.Join(rows, ", "), v...); err != nil {
-					return err
-				}
-			}
-			return nil
+			_, err := tx.exec(`INSERT INTO applications (id, tenant, name, set_name, version, spec, status, sealed,
+				gateway_row, search, created_at, updated_at)
+				WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+				SELECT 'id' || i, 'default', 'app-' || i, '', 1, '{}', '', '', '{"id":"id' || i || '"}', 'app-' || i, 0, 0
+				FROM n`, many)
+			return err
 		})
 		open := api("open", "/open")
 		open.Spec.(*keyward.APISpec).Subscription = "none"

@@ -224,7 +224,7 @@ func clean(text string) string {
 }
 
 // chunkSize bounds the ids in one statement.
-const chunkSize = 512
+const chunkSize = 256
 
 // in adds ids for IN. The last one is repeated up to the next of a few lengths, so that a connection keeps few
 // statements.

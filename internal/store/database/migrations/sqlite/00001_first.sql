@@ -248,8 +248,9 @@ CREATE TABLE subscriptions (
 );
 CREATE UNIQUE INDEX subscriptions_name ON subscriptions (tenant, name);
 CREATE UNIQUE INDEX subscriptions_pair ON subscriptions (application_id, api_id);
-CREATE INDEX subscriptions_api ON subscriptions (api_id);
-CREATE INDEX subscriptions_plan ON subscriptions (plan_id);
+CREATE INDEX subscriptions_application ON subscriptions (application_id, tenant, name);
+CREATE INDEX subscriptions_api ON subscriptions (api_id, tenant, name);
+CREATE INDEX subscriptions_plan ON subscriptions (plan_id, tenant, name);
 
 CREATE TABLE oauth_clients (
     id          TEXT NOT NULL PRIMARY KEY,
@@ -272,6 +273,8 @@ CREATE TABLE oauth_clients (
     FOREIGN KEY (tenant) REFERENCES tenants (name)
 );
 CREATE UNIQUE INDEX oauth_clients_name ON oauth_clients (tenant, name);
+CREATE INDEX oauth_clients_application ON oauth_clients (application_id, tenant, name);
+CREATE INDEX oauth_clients_key_manager ON oauth_clients (key_manager_id, tenant, name);
 CREATE UNIQUE INDEX oauth_clients_client ON oauth_clients (key_manager_id, client_id) WHERE client_id <> '';
 CREATE UNIQUE INDEX oauth_clients_place ON oauth_clients (application_id, key_manager_id, environment)
     WHERE state <> 'failed';
