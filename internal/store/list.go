@@ -175,20 +175,25 @@ func (tx *Tx) conditions(n noun, f Filter, v *values) (where []string, some bool
 		where = append(where, `x.search LIKE `+v.add("%"+plain+"%")+` ESCAPE '\'`)
 	}
 	if f.After != "" {
-		tenant, name, ok := parseCursor(f.After)
-		if !ok {
-			return nil, false, invalid("cursor", "is not one that a list gave")
+		after, err := following(f, v)
+		if err != nil {
+			return nil, false, err
 		}
-		switch {
-		case f.Tenant == "":
-			where = append(where, "(x.tenant, x.name) > ("+v.add(tenant)+", "+v.add(name)+")")
-		case f.Tenant == tenant:
-			where = append(where, "x.name > "+v.add(name))
-		default:
-			return nil, false, invalid("cursor", "belongs to another tenant's list")
-		}
+		where = append(where, after)
 	}
 	return where, true, nil
+}
+
+// following is the condition for what comes after the filter's cursor, in a form for which the order's index is used.
+func following(f Filter, v *values) (string, error) {
+	tenant, name, ok := parseCursor(f.After)
+	switch {
+	case !ok || f.Tenant != "" && f.Tenant != tenant:
+		return "", invalid("cursor", "is not one that this list gave")
+	case f.Tenant == "":
+		return "(x.tenant, x.name) > (" + v.add(tenant) + ", " + v.add(name) + ")", nil
+	}
+	return "x.name > " + v.add(name), nil
 }
 
 func cursor(o *keyward.Object) string {

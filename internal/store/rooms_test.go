@@ -444,22 +444,27 @@ func TestSigningKey(t *testing.T) {
 	})
 }
 
-// TestManyApplications: pages of a large tenant are found through an index, from the first to the last, and a change
-// that brings all of its applications to the gateways is one transaction.
+// TestManyApplications: the pages of a large tenant, from the first to the last; and a change that brings thousands of
+// applications to the gateways at once, in one transaction.
 func TestManyApplications(t *testing.T) {
 	t.Parallel()
-	const many, page = 50_000, 5_000
+	const many, some, page = 50_000, 3_000, 5_000
 	each(t, func(t *testing.T, s *Store) {
+		store(t, s, tenant("acme"))
 		write(t, s, func(tx *Tx) error {
-			_, err := tx.exec(`INSERT INTO applications (id, tenant, name, set_name, version, spec, status, sealed,
-				gateway_row, search, created_at, updated_at)
-				WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
-				SELECT 'id' || i, 'default', 'app-' || i, '', 1, '{}', '', '', '{"id":"id' || i || '"}', 'app-' || i, 0, 0
-				FROM n`, many)
-			return err
+			for in, count := range map[string]int{"default": many, "acme": some} {
+				if _, err := tx.exec(`INSERT INTO applications (id, tenant, name, set_name, version, spec, status, sealed,
+					gateway_row, search, created_at, updated_at)
+					WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+					SELECT $2 || i, $3, 'app-' || i, '', 1, '{}', '', '', '{"name":"app-' || i || '"}', 'app-' || i, 0, 0
+					FROM n`, count, in, in); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		open := api("open", "/open")
-		open.Spec.(*keyward.APISpec).Subscription = "none"
+		open.Tenant, open.Spec.(*keyward.APISpec).Subscription = "acme", "none"
 		store(t, s, open)
 		read(t, s, func(tx *Tx) error {
 			seen := 0
@@ -475,7 +480,7 @@ func TestManyApplications(t *testing.T) {
 			}
 			held := 0
 			err := tx.Snapshot("default", func([]byte) error { held++; return nil })
-			if seen != many || held != many+1 {
+			if seen != many || held != some+1 {
 				t.Errorf("listed %d, held %d", seen, held)
 			}
 			return err
