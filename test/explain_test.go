@@ -137,6 +137,12 @@ func TestEnvironmentsAndStates(t *testing.T) {
 			until(t, n.Gateway, http.MethodGet, "/both/v1/x", token, status, want[k])
 		}
 	}
+	// A key manager's environments can be narrowed once no client of the other is left.
+	if r := n.CLI(t, external("a", i, ", environments: [production]"), "apply", "-f", "-"); r.Code != 3 {
+		t.Errorf("clients of sandbox are left: %s", r)
+	}
+	cli(t, n, "delete", "oauth-client", "mobile-sandbox")
 	apply(t, n, external("a", i, ", environments: [production]"))
+	until(t, n.Gateway, http.MethodGet, "/both/v1/x", sand, 403, "no_subscription")
 	until(t, n.Gateway, http.MethodGet, "/both/v1/x", live, 200, "")
 }

@@ -25,7 +25,6 @@ type vendor struct {
 	scope    string
 	resource string // asked for with the token, where the server wants one
 	rotates  bool
-	searches bool // whether an interrupted registration can be looked for
 
 	clients func(ctx context.Context) ([]string, error)              // client ids that the server has
 	byHand  func(ctx context.Context) (id, secret string, err error) // a client made by the vendor's own administrator
@@ -57,7 +56,7 @@ func keycloakVendor(t *testing.T, name string, admin bool) vendor {
 	r := realm(t, name)
 	return vendor{
 		name: name, spec: keycloakSpec(r, r.Registration(),
-			admin), scope: "orders:read", rotates: true, searches: admin,
+			admin), scope: "orders:read", rotates: admin,
 		clients: realmClients(r),
 		byHand: func(ctx context.Context) (string, string, error) {
 			return "by-hand", "by-hand-secret", r.AddClient(ctx, "by-hand", "by-hand-secret")
@@ -121,7 +120,7 @@ func TestKeysOnRealServers(t *testing.T) {
 	vendors := []vendor{
 		keycloakVendor(t, "kc-registration", false), keycloakVendor(t, "kc-admin", true),
 		providerVendor(t, oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{})),
-		{name: "resident", scope: "orders:read", rotates: true, searches: true},
+		{name: "resident", scope: "orders:read", rotates: true},
 	}
 	up := newUpstream(t)
 	n := serve(t)
@@ -340,7 +339,7 @@ func behindProxy(r *keycloak.Realm, p *vendorproxy.Proxy) vendor {
 		keycloak.ManagerSecret,
 		p.URL+"/admin/realms/"+r.Name)
 	return vendor{
-		name: "kc", scope: "orders:read", rotates: true, searches: true, clients: realmClients(r),
+		name: "kc", scope: "orders:read", rotates: true, clients: realmClients(r),
 		spec: fmt.Sprintf("type: keycloak, discovery: %q, connection: {%s}", r.Discovery(), connection),
 	}
 }

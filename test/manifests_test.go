@@ -26,7 +26,7 @@ func everything(up *upstream, i *issuer.Issuer) string {
   connection: {initialAccessToken: an-initial-access-token}, introspection: {clientId: gateway, clientSecret: gateway-secret, cache: 0s},
   tokens: {algorithms: [RS256], audiences: ["urn:test"], clockSkew: 10s, require: {token_use: access}, match: [{prefix: ory_at_}, {regex: "[0-9a-f]{8}"}]},
   claims: {clientId: [azp, client_id], scopes: scope, mapping: [{from: email, to: user_email}]},
-  clients: {create: true, map: false, grantTypes: [client_credentials]}`,
+  clients: {create: true, map: true, grantTypes: [client_credentials]}`,
 			i.URL+"/.well-known/openid-configuration", i.URL+"/jwks", i.URL+"/jwks")),
 		orders(up.URL, `[{name: corp, audiences: ["urn:test"], scopes: {Orders.Read: "orders:read"}}]`,
 			`, plans: [gold], title: Orders,

@@ -103,7 +103,7 @@ func TestOpaqueTokens(t *testing.T) {
 		if fault := got.want(503, "key_manager_unavailable"); fault != "" || got.header.Get("Retry-After") == "" {
 			t.Errorf("%s: %s, Retry-After %q", name, fault, got.header.Get("Retry-After"))
 		}
-		if asked := len(a.Seen("/introspect")); fault.Status >= 400 && fault.Status < 500 && asked != 1 {
+		if asked := len(a.Seen("/introspect")); fault.Status >= 400 && fault.Status < 500 && asked > 1 {
 			t.Errorf("%s: asked %d times", name, asked)
 		}
 		a.Mend()
