@@ -124,7 +124,7 @@ func TestKeyNeverPrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{key.Reveal(), fmt.Sprint(raw), fmt.Sprintf("%#v", raw[:4])} {
+	for _, secret := range []string{key.Reveal(), fmt.Sprintf("%v", raw), fmt.Sprintf("%#v", raw[:4])} {
 		if strings.Contains(printed, secret) {
 			t.Errorf("printed: %s", printed)
 		}

@@ -35,7 +35,7 @@ type reach struct {
 }
 
 func fillAPI(p *put) ([]any, error) {
-	o, spec := p.o, p.o.Spec.(*keyward.APISpec)
+	o, spec := p.o, specOf[*keyward.APISpec](p.o)
 	p.search = spec.Title + " " + spec.Context + " " + spec.Version
 	p.indexed("spec.context", spec.Context)
 	p.indexed("spec.version", spec.Version)
@@ -83,7 +83,7 @@ func fillAPI(p *put) ([]any, error) {
 
 // placeFree refuses a context and version that another API of the tenant has, and a second default of a context.
 func (p *put) placeFree() error {
-	o, spec := p.o, p.o.Spec.(*keyward.APISpec)
+	o, spec := p.o, specOf[*keyward.APISpec](p.o)
 	var other string
 	found, err := p.tx.one(`SELECT name FROM apis WHERE tenant = $1 AND context = $2 AND api_version = $3 AND id <> $4`,
 		[]any{o.Tenant, spec.Context, spec.Version, o.ID}, &other)
@@ -111,7 +111,7 @@ func (p *put) encodeAPI() error {
 	if p.row == "" {
 		return nil
 	}
-	o, spec := p.o, p.o.Spec.(*keyward.APISpec)
+	o, spec := p.o, specOf[*keyward.APISpec](p.o)
 	var row keyward.APIRow
 	if err := json.Unmarshal([]byte(p.row), &row); err != nil {
 		return fmt.Errorf("read the gateways' row of %s: %w", o.Ref(), err)
@@ -131,7 +131,7 @@ func (p *put) encodeAPI() error {
 // linkAPI rewrites the rows that tie the API to others, and marks what enters or leaves a group with it. The API's own
 // row was just written, so no other transaction changes them at the same time.
 func linkAPI(p *put) error {
-	tx, o, spec := p.tx, p.o, p.o.Spec.(*keyward.APISpec)
+	tx, o, spec := p.tx, p.o, specOf[*keyward.APISpec](p.o)
 	for _, link := range []struct {
 		table, column string
 		ids           []string

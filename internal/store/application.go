@@ -6,7 +6,7 @@ func applicationNoun() noun {
 	return noun{
 		kind: keyward.KindApplication, table: "applications", owner: "x.id",
 		fill: func(p *put) ([]any, error) {
-			p.search = p.o.Spec.(*keyward.ApplicationSpec).DisplayName
+			p.search = specOf[*keyward.ApplicationSpec](p.o).DisplayName
 			return nil, p.encode(keyward.ApplicationRow{ID: p.o.ID, Tenant: p.o.Tenant, Name: p.o.Name})
 		},
 		link: linkApplication,
@@ -18,7 +18,7 @@ func applicationNoun() noun {
 }
 
 func linkApplication(p *put) error {
-	tx, o, spec := p.tx, p.o, p.o.Spec.(*keyward.ApplicationSpec)
+	tx, o, spec := p.tx, p.o, specOf[*keyward.ApplicationSpec](p.o)
 	tx.marks.row(keyward.RowApplication, o.ID)
 	if p.old != nil {
 		if _, err := tx.exec(`DELETE FROM application_owners WHERE application_id = $1`, o.ID); err != nil {

@@ -30,7 +30,7 @@ func clientNoun() noun {
 }
 
 func fillClient(p *put) ([]any, error) {
-	o, spec := p.o, p.o.Spec.(*keyward.OAuthClientSpec)
+	o, spec := p.o, specOf[*keyward.OAuthClientSpec](p.o)
 	p.search = spec.Application + " " + spec.KeyManager + " " + spec.ClientID
 	var status keyward.OAuthClientStatus
 	if len(o.Status) > 0 {
@@ -73,7 +73,7 @@ func fillClient(p *put) ([]any, error) {
 // clientFree refuses a client id that the key manager's clients have already, and a place (application, key manager,
 // environment) that is taken. A failed client holds no place.
 func (p *put) clientFree(application, manager string, state keyward.ClientState) error {
-	o, spec := p.o, p.o.Spec.(*keyward.OAuthClientSpec)
+	o, spec := p.o, specOf[*keyward.OAuthClientSpec](p.o)
 	var other string
 	if spec.ClientID != "" {
 		found, err := p.tx.one(`SELECT name FROM oauth_clients WHERE key_manager_id = $1 AND client_id = $2

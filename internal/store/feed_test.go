@@ -102,7 +102,7 @@ func (e *everything) project(group string) rowMap {
 	openTenant := map[string]bool{}
 	taken := map[string]bool{} // key managers
 	for _, o := range e.objects[keyward.KindAPI] {
-		spec := o.Spec.(*keyward.APISpec)
+		spec := specOf[*keyward.APISpec](o)
 		published := spec.State == "" || spec.State == "published" || spec.State == "deprecated"
 		if !published || e.rows[o.ID] == "" || !slices.Contains(spec.GatewaysOrDefault(), group) {
 			continue
@@ -131,10 +131,10 @@ func (e *everything) project(group string) rowMap {
 		}
 	}
 	for _, o := range e.objects[keyward.KindPlan] {
-		rate := o.Spec.(*keyward.PlanSpec).Rate
+		rate := specOf[*keyward.PlanSpec](o).Rate
 		add(keyward.RowPlan, o.ID, keyward.PlanRow{ID: o.ID, Tenant: o.Tenant, Name: o.Name, Rate: rate})
 	}
-	e.projectApplications(group, served, openTenant, add)
+	e.projectApplications(served, openTenant, add)
 	for _, row := range e.keys {
 		if e.groupOf[row.ID] == group {
 			add(keyward.RowGatewayKey, row.ID, row)
@@ -144,11 +144,11 @@ func (e *everything) project(group string) rowMap {
 }
 
 func (e *everything) projectApplications(
-	group string, served, openTenant map[string]bool, add func(kind keyward.RowKind, id string, row any),
+	served, openTenant map[string]bool, add func(kind keyward.RowKind, id string, row any),
 ) {
 	subscribed := map[string]bool{}
 	for _, o := range e.objects[keyward.KindSubscription] {
-		spec := o.Spec.(*keyward.SubscriptionSpec)
+		spec := specOf[*keyward.SubscriptionSpec](o)
 		api := e.named(keyward.KindAPI, o.Tenant, spec.API)
 		if !served[api.ID] {
 			continue
@@ -167,7 +167,7 @@ func (e *everything) projectApplications(
 		}
 	}
 	for _, o := range e.objects[keyward.KindOAuthClient] {
-		spec := o.Spec.(*keyward.OAuthClientSpec)
+		spec := specOf[*keyward.OAuthClientSpec](o)
 		app := e.named(keyward.KindApplication, o.Tenant, spec.Application)
 		if e.rows[o.ID] == "" || !subscribed[app.ID] && !openTenant[o.Tenant] {
 			continue
@@ -266,7 +266,7 @@ func (f *follower) catchUp(tx *Tx, oneTransaction bool) error {
 				return err
 			}
 			if chain, ok, err := tx.ChainAt(f.group, r.Revision); err != nil || !ok || chain != r.Chain {
-				return fmt.Errorf("ChainAt %d: %v, %v, %v", r.Revision, chain, ok, err)
+				return fmt.Errorf("ChainAt %d: %v, %v, %w", r.Revision, chain, ok, err)
 			}
 		}
 		if len(page) == 0 {
@@ -477,7 +477,7 @@ func TestFeedFollowsFromObjects(t *testing.T) {
 			t.Parallel()
 			s := open(t, b.open(t, seal.NewKey()))
 			addGroup(t, s, "edge")
-			store(t, s, tenant("acme"))
+			store(t, s, acme())
 			rapid.Check(t, func(r *rapid.T) {
 				wipe(r, s)
 				followers := []*follower{follow("default"), follow("edge")}
@@ -519,13 +519,13 @@ func TestFeedUnderConcurrentWriters(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		addGroup(t, s, "edge")
-		store(t, s, tenant("acme"))
+		store(t, s, acme())
 		followers := []*follower{follow("default"), follow("edge")}
-		for round := range 8 {
+		for round := range uint64(8) {
 			var all sync.WaitGroup
-			for writer := range 6 {
+			for writer := range uint64(6) {
 				all.Go(func() {
-					if err := writeAtRandom(t, s, uint64(round), uint64(writer)); err != nil {
+					if err := writeAtRandom(t, s, round, writer); err != nil {
 						t.Errorf("writer %d: %v", writer, err)
 					}
 				})

@@ -23,7 +23,7 @@ func keyManagerNoun() noun {
 const introspectionSecret = "introspection.clientSecret"
 
 func fillKeyManager(p *put) ([]any, error) {
-	o, spec := p.o, p.o.Spec.(*keyward.KeyManagerSpec)
+	o, spec := p.o, specOf[*keyward.KeyManagerSpec](p.o)
 	p.search = spec.DisplayName + " " + string(spec.Type) + " " + spec.Issuer
 	introspection, err := p.introspection()
 	if err != nil {
@@ -71,7 +71,7 @@ type claimed struct{ issuer, path string }
 // issuers lists those that the spec names, the one that discovery found where the spec names none, and those that the
 // connector added to the gateways' row.
 func (p *put) issuers() ([]claimed, error) {
-	spec := p.o.Spec.(*keyward.KeyManagerSpec)
+	spec := specOf[*keyward.KeyManagerSpec](p.o)
 	var status keyward.KeyManagerStatus
 	if len(p.o.Status) > 0 {
 		if err := json.Unmarshal(p.o.Status, &status); err != nil {
@@ -107,7 +107,7 @@ func (p *put) issuers() ([]claimed, error) {
 }
 
 func (p *put) toldApart() bool {
-	for _, rule := range p.o.Spec.(*keyward.KeyManagerSpec).Tokens.Match {
+	for _, rule := range specOf[*keyward.KeyManagerSpec](p.o).Tokens.Match {
 		if len(rule.Claims) > 0 {
 			return true
 		}

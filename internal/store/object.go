@@ -128,6 +128,12 @@ func entryOf(o *keyward.Object, action string) keyward.AuditEntry {
 	return e
 }
 
+// specOf gives the object's spec in the type of its kind; Put has seen to it that there is one.
+func specOf[S keyward.Spec](o *keyward.Object) S {
+	spec, _ := o.Spec.(S)
+	return spec
+}
+
 // begin reads what is stored, and checks name and tenant.
 func (p *put) begin(n noun) error {
 	o, tx := p.o, p.tx

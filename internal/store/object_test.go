@@ -16,7 +16,7 @@ func TestPutAndGetEveryKind(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		objects := []*keyward.Object{
-			tenant("acme"), user("alice"), keyManager("corp", "https://corp"), plan("gold"), api("orders", "/orders", "corp"),
+			acme(), user("alice"), keyManager("corp", "https://corp"), plan("gold"), api("orders", "/orders", "corp"),
 			application("mobile", "alice", "group/payments"), subscription("mobile-orders", "mobile", "orders"),
 			client("mobile-corp", "mobile", "corp", "abc"),
 		}
@@ -75,17 +75,17 @@ func TestVersions(t *testing.T) {
 func TestUnique(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		store(t, s, tenant("acme"), keyManager("corp", "https://corp"), keyManager("other", "https://other"),
+		store(t, s, acme(), keyManager("corp", "https://corp"), keyManager("other", "https://other"),
 			api("orders", "/orders", "corp"), application("mobile"), application("web"),
 			subscription("mobile-orders", "mobile", "orders"), client("mobile-corp", "mobile", "corp", "abc"))
 		withDefault := func(name, version string) *keyward.Object {
 			o := api(name, "/orders", "corp")
-			o.Spec.(*keyward.APISpec).Version, o.Spec.(*keyward.APISpec).Default = version, true
+			specOf[*keyward.APISpec](o).Version, specOf[*keyward.APISpec](o).Default = version, true
 			return o
 		}
 		store(t, s, withDefault("orders-v2", "v2"))
 		inherits := keyManager("third", "https://third")
-		inherits.Spec.(*keyward.KeyManagerSpec).OtherIssuers = []keyward.OtherIssuer{
+		specOf[*keyward.KeyManagerSpec](inherits).OtherIssuers = []keyward.OtherIssuer{
 			{Issuer: "https://old"}, {Issuer: "https://corp"},
 		}
 		discovered := keyManager("fourth", "")
@@ -96,7 +96,7 @@ func TestUnique(t *testing.T) {
 			field string
 		}{
 			{application("mobile"), keyward.CodeConflict, "metadata.name"},
-			{tenant("acme"), keyward.CodeConflict, "metadata.name"},
+			{acme(), keyward.CodeConflict, "metadata.name"},
 			{keyManager("third", "https://corp"), keyward.CodeConflict, "spec.issuer"},
 			{inherits, keyward.CodeConflict, "spec.otherIssuers[1].issuer"},
 			{discovered, keyward.CodeConflict, "spec.issuer"},
@@ -112,7 +112,7 @@ func TestUnique(t *testing.T) {
 		elsewhere := keyManager("corp", "https://corp")
 		elsewhere.Tenant = "acme"
 		sandbox := client("again", "mobile", "corp", "def")
-		sandbox.Spec.(*keyward.OAuthClientSpec).Environment = keyward.Sandbox
+		specOf[*keyward.OAuthClientSpec](sandbox).Environment = keyward.Sandbox
 		store(t, s, elsewhere, sandbox, client("mobile-other", "mobile", "other", "abc"))
 	})
 }
@@ -122,13 +122,13 @@ func TestSharedIssuer(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		apart := func(name, tid string) *keyward.Object {
 			o := keyManager(name, "https://shared")
-			o.Spec.(*keyward.KeyManagerSpec).Tokens.Match = []keyward.MatchRule{{Claims: map[string]any{"tid": tid}}}
+			specOf[*keyward.KeyManagerSpec](o).Tokens.Match = []keyward.MatchRule{{Claims: map[string]any{"tid": tid}}}
 			return o
 		}
 		one := apart("one", "a")
 		store(t, s, one, apart("two", "b"))
 		refused(t, tryPut(t, s, keyManager("three", "https://shared")), keyward.CodeConflict, "spec.issuer")
-		one.Spec.(*keyward.KeyManagerSpec).Tokens.Match = nil
+		specOf[*keyward.KeyManagerSpec](one).Tokens.Match = nil
 		refused(t, tryPut(t, s, one), keyward.CodeConflict, "spec.issuer")
 	})
 }
@@ -136,18 +136,18 @@ func TestSharedIssuer(t *testing.T) {
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		store(t, s, tenant("acme"), keyManager("corp", "https://corp"), plan("gold"), api("orders", "/orders", "corp"),
+		store(t, s, acme(), keyManager("corp", "https://corp"), plan("gold"), api("orders", "/orders", "corp"),
 			application("mobile"))
 		foreign := subscription("foreign", "mobile", "orders")
 		foreign.Tenant = "acme"
 		nowhere := application("nowhere")
 		nowhere.Tenant = "nobody"
 		withPlan := api("plans", "/plans", "corp")
-		withPlan.Spec.(*keyward.APISpec).Plans = []string{"gold", "silver"}
+		specOf[*keyward.APISpec](withPlan).Plans = []string{"gold", "silver"}
 		inGroup := api("group", "/group", "corp")
-		inGroup.Spec.(*keyward.APISpec).Gateways = []string{"default", "edge"}
+		specOf[*keyward.APISpec](inGroup).Gateways = []string{"default", "edge"}
 		planned := subscription("planned", "mobile", "orders")
-		planned.Spec.(*keyward.SubscriptionSpec).Plan = "silver"
+		specOf[*keyward.SubscriptionSpec](planned).Plan = "silver"
 		for _, c := range []struct {
 			o     *keyward.Object
 			field string
@@ -176,13 +176,13 @@ func TestDeleteWhileUsed(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		corp, gold, orders := keyManager("corp", "https://corp"), plan("gold"), api("orders", "/orders", "corp")
-		orders.Spec.(*keyward.APISpec).Plans = []string{"gold"}
+		specOf[*keyward.APISpec](orders).Plans = []string{"gold"}
 		mobile, sub := application("mobile"), subscription("mobile-orders", "mobile", "orders")
-		sub.Spec.(*keyward.SubscriptionSpec).Plan = "gold"
+		specOf[*keyward.SubscriptionSpec](sub).Plan = "gold"
 		key := client("mobile-corp", "mobile", "corp", "abc")
-		acme, hers := tenant("acme"), application("hers")
+		second, hers := acme(), application("hers")
 		hers.Tenant = "acme"
-		store(t, s, corp, gold, orders, mobile, sub, key, acme, hers)
+		store(t, s, corp, gold, orders, mobile, sub, key, second, hers)
 		for _, c := range []struct {
 			o     *keyward.Object
 			users []*keyward.Object
@@ -191,7 +191,7 @@ func TestDeleteWhileUsed(t *testing.T) {
 			{gold, []*keyward.Object{orders, sub}},
 			{orders, []*keyward.Object{sub}},
 			{mobile, []*keyward.Object{sub, key}},
-			{acme, []*keyward.Object{hers}},
+			{second, []*keyward.Object{hers}},
 		} {
 			err := tryDelete(t, s, c.o)
 			refused(t, err, keyward.CodeInUse, "")
@@ -205,7 +205,7 @@ func TestDeleteWhileUsed(t *testing.T) {
 				t.Errorf("users of %s (-want +got):\n%s", c.o.Ref(), diff)
 			}
 		}
-		for _, o := range []*keyward.Object{sub, key, mobile, orders, gold, corp, hers, acme} {
+		for _, o := range []*keyward.Object{sub, key, mobile, orders, gold, corp, hers, second} {
 			if err := tryDelete(t, s, o); err != nil {
 				t.Errorf("delete %s: %v", o.Ref(), err)
 			}
@@ -276,15 +276,15 @@ func TestSecretIsBoundToItsPlace(t *testing.T) {
 func TestListPages(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
-		store(t, s, tenant("acme"))
+		store(t, s, acme())
 		var want []string
 		for _, in := range []string{"acme", "default"} {
 			for i := range 7 {
 				o := application(fmt.Sprintf("app-%d", i), "alice")
 				o.Tenant, o.Set = in, "set"+fmt.Sprint(i%2)
 				if i == 3 {
-					o.Spec.(*keyward.ApplicationSpec).Owners = []string{"bob", "group/payments"}
-					o.Spec.(*keyward.ApplicationSpec).DisplayName = "50%_Off"
+					specOf[*keyward.ApplicationSpec](o).Owners = []string{"bob", "group/payments"}
+					specOf[*keyward.ApplicationSpec](o).DisplayName = "50%_Off"
 				}
 				store(t, s, o)
 				want = append(want, in+"/"+o.Name)

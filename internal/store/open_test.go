@@ -307,7 +307,7 @@ func TestKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			addGroup(t, s, "edge")
-			store(t, s, tenant("acme"))
+			store(t, s, acme())
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -333,7 +333,7 @@ func TestKilled(t *testing.T) {
 // killWriter runs this test binary as a process that writes without end, and kills it after so many transactions.
 func killWriter(t *testing.T, o Options, transactions int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test itself
 	cmd.Env = append(os.Environ(), victimURL+"="+o.URL, victimDir+"="+o.DataDir, victimKey+"="+o.Key.Reveal())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

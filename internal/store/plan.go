@@ -6,7 +6,7 @@ func planNoun() noun {
 	return noun{
 		kind: keyward.KindPlan, table: "plans",
 		fill: func(p *put) ([]any, error) {
-			spec := p.o.Spec.(*keyward.PlanSpec)
+			spec := specOf[*keyward.PlanSpec](p.o)
 			return nil, p.encode(keyward.PlanRow{ID: p.o.ID, Tenant: p.o.Tenant, Name: p.o.Name, Rate: spec.Rate})
 		},
 		link: func(p *put) error {

@@ -139,8 +139,8 @@ func client(name, application, manager, clientID string) *keyward.Object {
 	}}
 }
 
-func tenant(name string) *keyward.Object {
-	return &keyward.Object{Kind: keyward.KindTenant, Name: name, Spec: &keyward.TenantSpec{}}
+func acme() *keyward.Object {
+	return &keyward.Object{Kind: keyward.KindTenant, Name: "acme", Spec: &keyward.TenantSpec{}}
 }
 
 func user(name string) *keyward.Object {

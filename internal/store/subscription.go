@@ -18,7 +18,7 @@ func subscriptionNoun() noun {
 }
 
 func fillSubscription(p *put) ([]any, error) {
-	o, spec := p.o, p.o.Spec.(*keyward.SubscriptionSpec)
+	o, spec := p.o, specOf[*keyward.SubscriptionSpec](p.o)
 	p.search = spec.Application + " " + spec.API + " " + spec.Plan
 	if p.old != nil {
 		if err := p.tx.markSubscription(o.ID); err != nil { // the application that it may leave

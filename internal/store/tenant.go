@@ -7,7 +7,7 @@ func tenantNoun() noun {
 	return noun{
 		kind: keyward.KindTenant, table: "tenants",
 		fill: func(p *put) ([]any, error) {
-			p.search = p.o.Spec.(*keyward.TenantSpec).DisplayName
+			p.search = specOf[*keyward.TenantSpec](p.o).DisplayName
 			p.row = ""
 			return nil, nil
 		},

@@ -11,7 +11,7 @@ func userNoun() noun {
 	return noun{
 		kind: keyward.KindUser, table: "users",
 		fill: func(p *put) ([]any, error) {
-			p.search = p.o.Spec.(*keyward.UserSpec).Email
+			p.search = specOf[*keyward.UserSpec](p.o).Email
 			p.row = ""
 			return nil, nil
 		},
