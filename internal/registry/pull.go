@@ -57,7 +57,7 @@ type pulling struct {
 func (r *Registry) pull(ctx context.Context) error {
 	p := &pulling{r: r, l: r.link.Load(), nonce: rand.Text()}
 	q := stream.PullRequest{Nonce: p.nonce}
-	if r.view.Load() != nil && !r.sync.wantSnapshot {
+	if !r.sync.wantSnapshot {
 		at := r.sync.at
 		q.Position = &at
 	}

@@ -108,6 +108,7 @@ func New(source Source, o Options) (*Registry, error) {
 	if err := r.load(); err != nil {
 		return nil, err
 	}
+	r.sync.wantSnapshot = r.view.Load() == nil
 	return r, nil
 }
 
