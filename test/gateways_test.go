@@ -402,7 +402,8 @@ func checkIdentity(t *testing.T, g *program.Node, payload []byte) {
 	}
 	now := time.Now().Unix()
 	if c.Iss != "http://"+g.Gateway || c.Sub != "a|service-abc" || c.Aud != "orders-v1" || c.Client != "abc" ||
-		c.Jti == "" || c.Email != "a@example.com" || len(c.Roles) != 1 || c.Exp > now+301 || c.Exp <= now || !strings.Contains(c.Scope, "orders:read") {
+		c.Jti == "" || c.Email != "a@example.com" || len(c.Roles) != 1 || c.Exp > now+301 || c.Exp <= now || !strings.Contains(c.Scope,
+		"orders:read") {
 		t.Errorf("identity %s", payload)
 	}
 	for name, want := range map[string]string{

@@ -157,7 +157,8 @@ func TestIdentityHeadersOfCallers(t *testing.T) {
 			t.Errorf("Connection: %s: status %d", nominated, got.status)
 		}
 	}
-	trailer := "POST /orders/v1/open HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: X-JWT-Assertion\r\n" +
+	trailer := "POST /orders/v1/open HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n" +
+		"Trailer: X-JWT-Assertion\r\n" +
 		"Authorization: Bearer " + token + "\r\n\r\n3\r\nabc\r\n0\r\nX-JWT-Assertion: forged\r\n\r\n"
 	got := rawBytes(t, n.Gateway, trailer)
 	if got.status != http.StatusOK || got.echo.Trailer.Get("X-JWT-Assertion") != "" || got.echo.Body != "abc" {

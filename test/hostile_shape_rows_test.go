@@ -139,16 +139,20 @@ func rowB14(c *collector, a *arena) {
 		time.Now().Unix()+600)
 	for name, more := range map[string]string{
 		"sub twice": `"sub":"a","sub":"b"`, "sub in two cases": `"sub":"a","Sub":"b"`, "client_id twice": `"client_id":"abc"`,
-		"client_id in capitals": `"CLIENT_ID":"xyz"`, "scope twice": `"scope":"orders:admin"`, "scope in two cases": `"Scope":"orders:admin"`,
-		"scope folded": `"ſcope":"orders:admin"`, "iss folded": `"iſs":"https://evil.example"`, "iss escaped": `"\u0069ss":"https://evil.example"`,
-		"kelvin": `"k":1,"` + "\u212a" + `":2`, "nested twice": `"act":{"sub":"a","sub":"b"}`, "nested in two cases": `"act":{"sub":"a","SUB":"b"}`,
+		"client_id in capitals": `"CLIENT_ID":"xyz"`, "scope twice": `"scope":"orders:admin"`,
+		"scope in two cases": `"Scope":"orders:admin"`,
+		"scope folded":       `"ſcope":"orders:admin"`, "iss folded": `"iſs":"https://evil.example"`,
+		"iss escaped": `"\u0069ss":"https://evil.example"`,
+		"kelvin": `"k":1,"` + "\u212a" +
+			`":2`, "nested twice": `"act":{"sub":"a","sub":"b"}`, "nested in two cases": `"act":{"sub":"a","SUB":"b"}`,
 		"deep in an array": `"x":[[{"a":1,"A":2}]]`, "unknown twice": `"zzz":1,"zzz":1`, "empty name twice": `"":1,"":2`,
 	} {
 		c.mint(name, a.rsa, issuer.Token{RawBody: "{" + base + "," + more + "}"})
 	}
 	for name, head := range map[string]string{
 		"alg twice": `"alg":"none","alg":"RS256","kid":"shared"`, "alg in two cases": `"alg":"RS256","Alg":"none","kid":"shared"`,
-		"typ twice": `"alg":"RS256","kid":"shared","typ":"JWT","typ":"at+jwt"`, "alg escaped": `"alg":"RS256","\u0061lg":"none","kid":"shared"`,
+		"typ twice":        `"alg":"RS256","kid":"shared","typ":"JWT","typ":"at+jwt"`,
+		"alg escaped":      `"alg":"RS256","\u0061lg":"none","kid":"shared"`,
 		"crit in capitals": `"alg":"RS256","kid":"shared","CRIT":["x"],"crit":["x"]`,
 	} {
 		c.mint("header: "+name, a.rsa, issuer.Token{RawHead: "{" + head + "}"})
@@ -166,7 +170,8 @@ func rowJSON(c *collector, a *arena) {
 		"not UTF-8": "{" + members + `,"x":"` + "\xff" + `"}`, "overlong UTF-8": "{" + members + `,"x":"` + "\xc0\xaf" + `"}`,
 		"lone surrogate": "{" + members + `,"x":"\ud800"}`, "single quotes": "{'iss':1," + members + "}",
 		"comment": "{/* x */" + members + "}", "control character": "{" + members + `,"x":"` + "\n" + `"}`,
-		"bad escape": "{" + members + `,"x":"\q"}`, "NaN": "{" + members + `,"x":NaN}`, "too deep": "{" + members + `,"x":` + repeat("[", 40) + repeat("]", 40) + "}",
+		"bad escape": "{" + members + `,"x":"\q"}`, "NaN": "{" + members + `,"x":NaN}`, "too deep": "{" + members + `,"x":` +
+			repeat("[", 40) + repeat("]", 40) + "}",
 		"far too deep": "{" + members + `,"x":` + repeat("[", 3000) + repeat("]",
 			3000) + "}", "unquoted name": "{iss:1," + members + "}",
 	} {
@@ -174,7 +179,8 @@ func rowJSON(c *collector, a *arena) {
 	}
 	for name, text := range map[string]string{
 		"something after": `{"alg":"RS256","kid":"shared"}x`, "array": `["RS256"]`, "string": `"RS256"`,
-		"byte order mark": "\ufeff" + `{"alg":"RS256","kid":"shared"}`, "not UTF-8": `{"alg":"RS256","kid":"shared","x":"` + "\xfe" + `"}`,
+		"byte order mark": "\ufeff" + `{"alg":"RS256","kid":"shared"}`, "not UTF-8": `{"alg":"RS256","kid":"shared","x":"` + "\xfe" +
+			`"}`,
 		"too deep":   `{"alg":"RS256","kid":"shared","x":` + repeat("[", 40) + repeat("]", 40) + "}",
 		"line after": `{"alg":"RS256","kid":"shared"}` + "\n{}",
 	} {

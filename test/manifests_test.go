@@ -24,7 +24,8 @@ func everything(up *upstream, i *issuer.Issuer) string {
   otherIssuers: [{issuer: "https://old.example", keys: {jwks: %q}, until: 2031-01-31T00:00:00Z}],
   display: {token: "https://sso.example/token"}, keys: {jwks: %q, refresh: 5m},
   connection: {initialAccessToken: an-initial-access-token}, introspection: {clientId: gateway, clientSecret: gateway-secret, cache: 0s},
-  tokens: {algorithms: [RS256], audiences: ["urn:test"], clockSkew: 10s, require: {token_use: access}, match: [{prefix: ory_at_}, {regex: "[0-9a-f]{8}"}]},
+  tokens: {algorithms: [RS256], audiences: ["urn:test"], clockSkew: 10s, require: {token_use: access},
+  match: [{prefix: ory_at_}, {regex: "[0-9a-f]{8}"}]},
   claims: {clientId: [azp, client_id], scopes: scope, mapping: [{from: email, to: user_email}]},
   clients: {create: true, map: true, grantTypes: [client_credentials]}`,
 			i.URL+"/.well-known/openid-configuration", i.URL+"/jwks", i.URL+"/jwks")),
@@ -243,9 +244,11 @@ components:
 	write("all.yaml", join(
 		manifest("KeyManager", "a",
 			fmt.Sprintf(`type: external, issuer: %q, keys: {jwks: %q}, endpoints: {introspection: %q},
-  introspection: {clientId: gateway, clientSecret: {file: secret}}, tokens: {match: [{prefix: op_}]}`, i.Issuer, i.URL+"/jwks", i.URL+"/introspect")),
+  introspection: {clientId: gateway, clientSecret: {file: secret}}, tokens: {match: [{prefix: op_}]}`,
+				i.Issuer, i.URL+"/jwks", i.URL+"/introspect")),
 		manifest("API", "orders-v1",
-			fmt.Sprintf(`context: /orders, version: v1, upstream: {production: %q}, keyManagers: [a], openapi: {file: orders.yaml}`, up.URL)),
+			fmt.Sprintf(`context: /orders, version: v1, upstream: {production: %q}, keyManagers: [a], openapi: {file: orders.yaml}`,
+				up.URL)),
 		mobile("a")))
 	if r := n.CLI(t, "", "apply", "-f", filepath.Join(dir, "all.yaml")); r.Code != 0 {
 		t.Fatalf("apply: %s", r)

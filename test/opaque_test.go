@@ -14,7 +14,8 @@ import (
 func introspecting(name string, i *issuer.Issuer, prefix, more string) string {
 	return external(name, i,
 		fmt.Sprintf(`, endpoints: {introspection: %q}, introspection: {clientId: %s, clientSecret: %s%s},
-  tokens: {match: [{prefix: %s}, {regex: "[0-9a-f]{8}-%s"}]}`, i.URL+"/introspect", issuer.IntrospectionClient, issuer.IntrospectionSecret, more, prefix, name))
+  tokens: {match: [{prefix: %s}, {regex: "[0-9a-f]{8}-%s"}]}`,
+			i.URL+"/introspect", issuer.IntrospectionClient, issuer.IntrospectionSecret, more, prefix, name))
 }
 
 // TestOpaqueTokens: which key manager is asked, what its answers mean, and that nobody is asked in vain.
@@ -94,7 +95,8 @@ func TestOpaqueTokens(t *testing.T) {
 		"500": {Status: 500}, "401": {Status: 401,
 			Body: `{"error":"invalid_client"}`}, "not JSON": {Body: "<html>"}, "empty": {}, "an array": {Body: `[{"active":true}]`},
 		"400": {Status: 400,
-			Body: `{"error":"unsupported_token_type"}`}, "204": {Status: 204}, "hang up": {HangUp: true}, "twice": {Body: `{"active":false,"active":true,"client_id":"abc","scope":"orders:read"}`},
+			Body: `{"error":"unsupported_token_type"}`}, "204": {Status: 204}, "hang up": {HangUp: true},
+		"twice":    {Body: `{"active":false,"active":true,"client_id":"abc","scope":"orders:read"}`},
 		"redirect": {Status: 302, Location: other.URL + "/introspect"},
 	} {
 		a.Fix("/introspect", fault)

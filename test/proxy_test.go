@@ -140,7 +140,8 @@ func websocket(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { _ = c.Close() }()
 	_, _ = fmt.Fprintf(rw,
-		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\nX-Seen-Assertion: %t\r\n\r\n",
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"Sec-WebSocket-Accept: x\r\nX-Seen-Assertion: %t\r\n\r\n",
 		r.Header.Get("X-JWT-Assertion") != "")
 	_ = rw.Flush()
 	for {
@@ -166,7 +167,8 @@ func (s *stage) upgrade(t *testing.T, token string) (net.Conn, *bufio.Reader, in
 	}
 	_, err = fmt.Fprintf(c,
 		"GET /orders/v1/files/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-JWT-Assertion: forged\r\nAuthorization: Bearer %s\r\n\r\n", token)
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"+
+			"X-JWT-Assertion: forged\r\nAuthorization: Bearer %s\r\n\r\n", token)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,8 +260,10 @@ func TestHopByHopHeaders(t *testing.T) {
 		h.Set("X-Public", "1")
 		w.WriteHeader(http.StatusTeapot)
 	}})
-	text := "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nConnection: close, X-Private\r\nX-Private: 1\r\nKeep-Alive: timeout=5\r\nTE: trailers, gzip\r\n" +
-		"Proxy-Authorization: Basic x\r\nProxy-Connection: keep-alive\r\nX-Public: 1\r\nX-Public: 2\r\nAuthorization: Bearer " + s.token + "\r\n\r\n"
+	text := "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nConnection: close, X-Private\r\nX-Private: 1\r\nKeep-Alive: timeout=5\r\n" +
+		"TE: trailers, gzip\r\n" +
+		"Proxy-Authorization: Basic x\r\nProxy-Connection: keep-alive\r\nX-Public: 1\r\nX-Public: 2\r\nAuthorization: Bearer " +
+		s.token + "\r\n\r\n"
 	got := rawBytes(t, s.node.Gateway, text)
 	if fault := got.want(200, ""); fault != "" {
 		t.Fatal(fault)
