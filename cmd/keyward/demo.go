@@ -29,7 +29,7 @@ func (*demoCmd) Run(s *session) error {
 	}
 	v, _ := build()
 	return daemon.Run(s.ctx, settings, daemon.Options{
-		Log:     slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelError})),
+		Log:     s.logger(slog.LevelError),
 		Version: v,
 		Listen:  demo.ListenNear,
 		Started: func(ctx context.Context, at daemon.Addresses) error {

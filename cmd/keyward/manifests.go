@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,9 +14,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+	"go.yaml.in/yaml/v3"
 
 	"keyward.dev/keyward"
 )
@@ -23,7 +22,7 @@ import (
 // source is one manifest as it was found: its value, and the tree that knows the line of every field.
 type source struct {
 	file  string
-	body  ast.Node
+	body  *yaml.Node
 	value map[string]any
 }
 
@@ -106,32 +105,30 @@ func (s *session) readManifests(file string) ([]source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	tree, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		return nil, yamlFault(name, err)
-	}
 	var sources []source
-	for _, doc := range tree.Docs {
-		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	for {
+		var document yaml.Node
+		if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+			return sources, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+		}
+		if len(document.Content) == 0 || document.Content[0].ShortTag() == "!!null" {
 			continue
 		}
-		var value map[string]any
-		if err := yaml.NodeToValue(doc.Body, &value); err != nil {
-			return nil, yamlFault(name, err)
+		src := source{file: name, body: document.Content[0]}
+		value, err := yamlValue(src.body)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%w", name, err)
 		}
-		sources = append(sources, source{file: name, body: doc.Body, value: value})
+		mapping, ok := value.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("%s: a manifest is a mapping", src.at(""))
+		}
+		src.value = mapping
+		sources = append(sources, src)
 	}
-	return sources, nil
-}
-
-// yamlFault puts file, line and column in front of the library's message.
-func yamlFault(file string, err error) error {
-	var syntax yaml.Error
-	if errors.As(err, &syntax) && syntax.GetToken() != nil {
-		at := syntax.GetToken().Position
-		return fmt.Errorf("%s:%d:%d: %s", file, at.Line, at.Column, syntax.GetMessage())
-	}
-	return fmt.Errorf("%s: %w", file, err)
 }
 
 // resolver replaces references by values in the places that take secrets or key texts. Elsewhere a mapping with a
@@ -230,60 +227,8 @@ func (r *resolver) fault(path, format string, args ...any) {
 
 // at gives file:line:column of a field, or of the nearest thing around it when the field is not written.
 func (src source) at(path string) string {
-	node := src.body
-	position := start(node)
-	for _, step := range pathSteps(path) {
-		next, at := child(node, step)
-		if next == nil {
-			break
-		}
-		node, position = next, at
-	}
-	return fmt.Sprintf("%s:%s", src.file, position)
-}
-
-// pathSteps splits spec.operations[2].path into spec, operations, 2, path.
-func pathSteps(path string) []string {
-	return regexp.MustCompile(`[^.\[\]]+`).FindAllString(path, -1)
-}
-
-// child finds a member by name, or an entry by index, with the position people look for: the member's name.
-func child(node ast.Node, step string) (ast.Node, string) {
-	switch n := node.(type) {
-	case *ast.MappingNode:
-		for _, entry := range n.Values {
-			if entry.Key.GetToken().Value == step {
-				return entry.Value, start(entry.Key)
-			}
-		}
-	case *ast.MappingValueNode:
-		if n.Key.GetToken().Value == step {
-			return n.Value, start(n.Key)
-		}
-	case *ast.SequenceNode:
-		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Values) {
-			return n.Values[i], start(n.Values[i])
-		}
-	case *ast.AnchorNode:
-		return child(n.Value, step)
-	case *ast.TagNode:
-		return child(n.Value, step)
-	}
-	return nil, ""
-}
-
-// start is the first line and column of a node: a mapping begins at its first key, not at its colon.
-func start(node ast.Node) string {
-	switch n := node.(type) {
-	case *ast.MappingNode:
-		if len(n.Values) > 0 && !n.IsFlowStyle {
-			return start(n.Values[0])
-		}
-	case *ast.MappingValueNode:
-		return start(n.Key)
-	}
-	at := node.GetToken().Position
-	return fmt.Sprintf("%d:%d", at.Line, at.Column)
+	line, column := yamlPosition(src.body, path)
+	return fmt.Sprintf("%s:%d:%d", src.file, line, column)
 }
 
 // locate rewrites the server's faults, which name objects[N].path, as lines of the caller's files.

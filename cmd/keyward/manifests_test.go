@@ -30,7 +30,7 @@ spec:
   context: /orders
   openapi: {file: orders.yaml}
   operations:
-    - {method: GET, path: /items}
+    - {method: GET, path: /items, scopes: [orders:read]}
     - method: POST
       path: items
 `
@@ -61,6 +61,9 @@ func TestReferencesAreResolvedWhereSecretsStand(t *testing.T) {
 		t.Errorf("a claim called env became %v", got)
 	}
 	api := sources[1].value["spec"].(map[string]any)
+	if got := compact(api["operations"].([]any)[0]); got != `{"method":"GET","path":"/items","scopes":["orders:read"]}` {
+		t.Errorf("the operation is %s", got)
+	}
 	if got := api["openapi"].(map[string]any)["document"]; got != "openapi: 3.1.0\n" {
 		t.Errorf("the document is %q", got)
 	}
@@ -99,7 +102,7 @@ func TestFaultsNameFileLineAndField(t *testing.T) {
 
 func TestBrokenYAMLNamesItsLine(t *testing.T) {
 	_, err := load(t, "kind: API\n  metadata: {\n")
-	if err == nil || !strings.Contains(err.Error(), "all.yaml:1:") {
+	if err == nil || !strings.Contains(err.Error(), "all.yaml: line ") {
 		t.Errorf("%v", err)
 	}
 }
@@ -129,7 +132,7 @@ func TestAFolderIsReadWhole(t *testing.T) {
 
 func TestExportedTextReadsBack(t *testing.T) {
 	var out bytes.Buffer
-	in := map[string]any{"a": "12", "b": []any{"x: y", "- z", true}, "c": "two\nlines\n", "d": map[string]any{}, "e": 1.5, "f": "null", "g": "0x1F", "h": "2027-01-31T00:00:00Z", "i": " padded ", "j": "#no", "k": "Ω{}"}
+	in := map[string]any{"a": "12", "b": []any{"x: y", "- z", true}, "c": "two\nlines\n", "d": map[string]any{}, "e": 1.5, "f": "null", "g": "0x1F", "h": "2027-01-31T00:00:00Z", "i": " padded ", "l": "yes", "m": "0o14", "n": "1e3", "o": "- a\n  b: c", "p": "trailing \nspace", "q": "2026-01-01", "j": "#no", "k": "Ω{}"}
 	if err := printYAML(&out, in); err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 )
 
 // outputFlag is the -o of every listing.
@@ -53,13 +54,33 @@ func yamlText(value any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the output: %w", err)
 	}
-	var ordered any
-	if err := yaml.UnmarshalWithOptions(b, &ordered, yaml.UseOrderedMap()); err != nil {
+	// JSON is YAML: read as a tree it keeps the order of names, and only the style has to change.
+	var tree yaml.Node
+	if err := yaml.Unmarshal(b, &tree); err != nil {
 		return nil, fmt.Errorf("encode the output: %w", err)
 	}
-	text, err := yaml.MarshalWithOptions(ordered, yaml.Indent(2), yaml.UseLiteralStyleIfMultiline(true))
-	if err != nil {
+	plainStyle(&tree)
+	var out bytes.Buffer
+	e := yaml.NewEncoder(&out)
+	e.SetIndent(2)
+	if err := e.Encode(&tree); err != nil {
 		return nil, fmt.Errorf("encode the output: %w", err)
 	}
-	return text, nil
+	return out.Bytes(), nil
+}
+
+// plainStyle lets the encoder choose the plainest form that reads back as the same value; text of several lines stays
+// readable.
+func plainStyle(n *yaml.Node) {
+	quoted := n.Kind == yaml.ScalarNode && n.Style&yaml.DoubleQuotedStyle != 0
+	n.Style = 0
+	if quoted {
+		n.Tag = "!!str"
+		if strings.Contains(n.Value, "\n") {
+			n.Style = yaml.LiteralStyle
+		}
+	}
+	for _, child := range n.Content {
+		plainStyle(child)
+	}
 }

@@ -21,8 +21,18 @@ func (*serveCmd) Run(s *session) error {
 		return err
 	}
 	v, _ := build()
-	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: settings.LogLevel}))
+	log := s.logger(settings.LogLevel)
 	return daemon.Run(s.ctx, settings, daemon.Options{Log: log, Version: v})
+}
+
+// logger gives the process its logger. Libraries that log through slog's default one, as the authorization server's
+// does, are heard at debug level only: what concerns people is logged by our own doors.
+func (s *session) logger(level slog.Level) *slog.Logger {
+	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
+	if level > slog.LevelDebug {
+		slog.SetDefault(slog.New(slog.DiscardHandler))
+	}
+	return log
 }
 
 // settings reads the settings of a serving process; a fault in them is a wrong command line.

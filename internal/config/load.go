@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+	"go.yaml.in/yaml/v3"
 )
 
 // Load merges the file (none when path is empty), the environment (as os.Environ gives it) and the flags, the later
@@ -61,8 +60,8 @@ func (v *Values) readFile(path string) error {
 		}
 		return fmt.Errorf("read the configuration file: %w", err)
 	}
-	file, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
-	if err != nil {
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil {
 		return syntaxFault(path, err)
 	}
 	known := map[string]field{}
@@ -71,77 +70,70 @@ func (v *Values) readFile(path string) error {
 	}
 	var faults []error
 	seen := map[string]bool{}
-	for _, doc := range file.Docs {
-		for _, entry := range entries(doc.Body, path, &faults) {
-			at := entry.Key.GetToken().Position
-			name := entry.Key.GetToken().Value
-			f, ok := known[name]
-			switch {
-			case !ok:
-				faults = append(faults, fmt.Errorf("%s:%d:%d: %q is no setting%s", path, at.Line, at.Column, name, near(name, known)))
-				continue
-			case seen[name]:
-				faults = append(faults, fmt.Errorf("%s:%d:%d: %q is given twice", path, at.Line, at.Column, name))
-				continue
-			}
-			seen[name] = true
-			text, ok := scalarText(entry.Value)
-			if !ok {
-				faults = append(faults, fmt.Errorf("%s:%d:%d: %q must be a value or a list of values", path, at.Line, at.Column, name))
-				continue
-			}
-			v.set(f, text)
+	names, err := entries(&document, path)
+	if err != nil {
+		return err
+	}
+	for i := 0; i+1 < len(names); i += 2 {
+		name, value := names[i], names[i+1]
+		at := fmt.Sprintf("%s:%d:%d", path, name.Line, name.Column)
+		f, ok := known[name.Value]
+		switch {
+		case !ok:
+			faults = append(faults, fmt.Errorf("%s: %q is no setting%s", at, name.Value, near(name.Value, known)))
+			continue
+		case seen[name.Value]:
+			faults = append(faults, fmt.Errorf("%s: %q is given twice", at, name.Value))
+			continue
 		}
+		seen[name.Value] = true
+		text, ok := scalarText(value)
+		if !ok {
+			faults = append(faults, fmt.Errorf("%s: %q must be a value or a list of values", at, name.Value))
+			continue
+		}
+		v.set(f, text)
 	}
 	return errors.Join(faults...)
 }
 
 // syntaxFault names the place and not the text around it, which may hold a secret.
 func syntaxFault(path string, err error) error {
-	var syntax yaml.Error
-	if errors.As(err, &syntax) && syntax.GetToken() != nil {
-		at := syntax.GetToken().Position
-		return fmt.Errorf("%s:%d:%d: %s", path, at.Line, at.Column, syntax.GetMessage())
+	if line := regexp.MustCompile(`line (\d+)`).FindStringSubmatch(err.Error()); line != nil {
+		return fmt.Errorf("%s:%s: the file is not YAML from here on", path, line[1])
 	}
 	return fmt.Errorf("%s is not YAML", path)
 }
 
-// entries gives the mapping's entries; anything but a mapping (or nothing) is a fault.
-func entries(body ast.Node, path string, faults *[]error) []*ast.MappingValueNode {
-	switch n := body.(type) {
-	case nil, *ast.NullNode, *ast.CommentGroupNode:
-		return nil
-	case *ast.MappingNode:
-		return n.Values
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{n}
-	default:
-		at := body.GetToken().Position
-		*faults = append(*faults, fmt.Errorf("%s:%d:%d: settings are a mapping of names to values", path, at.Line, at.Column))
-		return nil
+// entries gives the names and values of the document's mapping in turn; an empty document has none.
+func entries(document *yaml.Node, path string) ([]*yaml.Node, error) {
+	if len(document.Content) == 0 || document.Content[0].ShortTag() == "!!null" {
+		return nil, nil
 	}
+	body := document.Content[0]
+	if body.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s:%d:%d: settings are a mapping of names to values", path, body.Line, body.Column)
+	}
+	return body.Content, nil
 }
 
 // scalarText gives a scalar's text; a list's entries are joined with commas, as the environment writes them.
-func scalarText(n ast.Node) (string, bool) {
-	if list, ok := n.(*ast.SequenceNode); ok {
-		parts := make([]string, len(list.Values))
-		for i, item := range list.Values {
-			if parts[i], ok = scalarText(item); !ok {
+func scalarText(n *yaml.Node) (string, bool) {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		if n.ShortTag() == "!!null" {
+			return "", true
+		}
+		return strings.TrimSpace(n.Value), true
+	case yaml.SequenceNode:
+		parts := make([]string, len(n.Content))
+		for i, item := range n.Content {
+			if item.Kind != yaml.ScalarNode {
 				return "", false
 			}
+			parts[i] = item.Value
 		}
 		return strings.Join(parts, ","), true
-	}
-	switch s := n.(type) {
-	case *ast.NullNode:
-		return "", true
-	case *ast.StringNode:
-		return s.Value, true
-	case *ast.LiteralNode:
-		return strings.TrimSpace(s.Value.Value), true
-	case ast.ScalarNode:
-		return s.GetToken().Value, true
 	default:
 		return "", false
 	}

@@ -55,10 +55,7 @@ func (p *process) startGateway(ctx context.Context, d *door, c *controlPlane) er
 	if err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context) error{
-		known.Run, keySets.Run, proxy.Run,
-		func(ctx context.Context) error { return follow(ctx, known, engine) },
-	} {
+	for _, part := range []func(context.Context) error{known.Run, keySets.Run, proxy.Run} {
 		p.run(ctx, part)
 	}
 	d.listener = proxy.Listener(d.listener)
@@ -91,20 +88,6 @@ func (p *process) source(ctx context.Context, c *controlPlane) (registry.Source,
 		return nil, stream.Token{}, err
 	}
 	return c.feed.Local(credential), credential, nil
-}
-
-// follow tells the engine of every new view, so that keys are there before the first token that needs them.
-func follow(ctx context.Context, known *registry.Registry, engine *enforce.Engine) error {
-	wake, stop := known.Watch()
-	defer stop()
-	for {
-		engine.Follow(known.View())
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-wake:
-		}
-	}
 }
 
 // staleNote says how old the gateway's knowledge is when the control plane is away.

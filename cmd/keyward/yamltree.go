@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// yamlValue turns a tree into plain values as JSON knows them. Text that looks like a date stays text, and a name that
+// stands twice in a mapping is a fault.
+func yamlValue(n *yaml.Node) (any, error) {
+	switch n.Kind {
+	case yaml.AliasNode:
+		return yamlValue(n.Alias)
+	case yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			v, err := yamlValue(item)
+			if err != nil {
+				return nil, err
+			}
+			list[i] = v
+		}
+		return list, nil
+	case yaml.MappingNode:
+		return yamlMapping(n)
+	}
+	switch n.ShortTag() {
+	case "!!null", "!!bool", "!!int", "!!float":
+		var v any
+		err := n.Decode(&v)
+		return v, err
+	default:
+		return n.Value, nil
+	}
+}
+
+func yamlMapping(n *yaml.Node) (any, error) {
+	mapping := make(map[string]any, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name := n.Content[i]
+		if name.ShortTag() == "!!merge" || name.Kind != yaml.ScalarNode {
+			return nil, fmt.Errorf("%d:%d: write each name out: merge keys and composed names are not taken", name.Line, name.Column)
+		}
+		if _, twice := mapping[name.Value]; twice {
+			return nil, fmt.Errorf("%d:%d: %q is given twice", name.Line, name.Column, name.Value)
+		}
+		v, err := yamlValue(n.Content[i+1])
+		if err != nil {
+			return nil, err
+		}
+		mapping[name.Value] = v
+	}
+	return mapping, nil
+}
+
+// yamlPosition gives line and column of a field, or of the nearest thing around it when the field is not written.
+func yamlPosition(n *yaml.Node, path string) (line, column int) {
+	line, column = n.Line, n.Column
+	for _, step := range regexp.MustCompile(`[^.\[\]]+`).FindAllString(path, -1) {
+		for n.Kind == yaml.AliasNode {
+			n = n.Alias
+		}
+		next, at := yamlChild(n, step)
+		if next == nil {
+			break
+		}
+		n, line, column = next, at.Line, at.Column
+	}
+	return line, column
+}
+
+// yamlChild finds a member by name, or an entry by index, and the node that people look for: the member's name.
+func yamlChild(n *yaml.Node, step string) (child, at *yaml.Node) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == step {
+				return n.Content[i+1], n.Content[i]
+			}
+		}
+	case yaml.SequenceNode:
+		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Content) {
+			return n.Content[i], n.Content[i]
+		}
+	}
+	return nil, nil
+}
