@@ -9,7 +9,7 @@ SHELL := bash
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/keyward
 LINT := $(CACHE)/bin/golangci-lint-2.15.0
 # Without a repository around it, Go cannot stamp the commit into the binary.
-BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=$(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
+BUILD := CGO_ENABLED=0 go build -buildvcs=$(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
 PHASE := @scripts/phase
 
 .DEFAULT_GOAL := help
@@ -19,6 +19,7 @@ help: ## say what there is
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1  - \2/p' Makefile
 
 build: ## build the one binary, bin/keyward
+	@echo "building bin/keyward (some minutes the first time)"
 	@$(BUILD) -ldflags '-s -w' -o bin/keyward ./cmd/keyward
 
 demo: build ## build it and run the demo: two authorization servers, two APIs, commands to paste
