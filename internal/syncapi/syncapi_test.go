@@ -40,7 +40,12 @@ type plane struct {
 
 func newPlane(t *testing.T, hub stream.HubOptions, secure bool) *plane {
 	t.Helper()
-	st, err := store.Open(t.Context(), store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
+	return newPlaneOn(t, store.Options{DataDir: t.TempDir(), Key: seal.NewKey()}, hub, secure)
+}
+
+func newPlaneOn(t *testing.T, database store.Options, hub stream.HubOptions, secure bool) *plane {
+	t.Helper()
+	st, err := store.Open(t.Context(), database)
 	must(t, err)
 	t.Cleanup(func() { must(t, st.Close()) })
 	hub.Authenticate = feed.Login(st)
