@@ -137,6 +137,7 @@ func TestEnvironmentsAndStates(t *testing.T) {
 			until(t, n.Gateway, http.MethodGet, "/both/v1/x", token, status, want[k])
 		}
 	}
+	apply(t, n, manifest("Subscription", "mobile-both", "application: mobile, api: both"))
 	// A key manager's environments can be narrowed once no client of the other is left.
 	if r := n.CLI(t, external("a", i, ", environments: [production]"), "apply", "-f", "-"); r.Code != 3 {
 		t.Errorf("clients of sandbox are left: %s", r)
