@@ -40,7 +40,8 @@ func newTokenCache() *tokenCache { return &tokenCache{byKey: map[string]cachedTo
 // get gives a token of the account; fresh asks the server even where one is kept.
 func (t *tokenCache) get(ctx context.Context, c *caller, a account, fresh bool) (string, error) {
 	if a.endpoint == "" {
-		return "", keyward.Errorf(keyward.CodeKeyManagerFailed, "the key manager has no token endpoint, so its service account gets no token")
+		return "", keyward.Errorf(keyward.CodeKeyManagerFailed,
+			"the key manager has no token endpoint, so its service account gets no token")
 	}
 	key := hash(a.endpoint, a.clientID, a.secret)
 	t.mu.Lock()

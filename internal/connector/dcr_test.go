@@ -1,7 +1,6 @@
 package connector_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -85,13 +84,17 @@ func TestRegisterToleratesOddAnswers(t *testing.T) {
 		body   string
 		uri    string // path of the handle's URI
 	}{
-		{"plain", 201, `{"client_id":"a","client_secret":"s","registration_access_token":"rat","registration_client_uri":"$O/reg/a"}`, "/reg/a"},
+		{"plain", 201, `{"client_id":"a","client_secret":"s","registration_access_token":"rat",
+			"registration_client_uri":"$O/reg/a"}`, "/reg/a"},
 		{"200, nulls, unknown members", 200, `{"client_id":"a","client_secret":"s","redirect_uris":null,"contacts":null,
-			"client_secret_expires_at":0,"ext_param":{"x":[1]},"registration_access_token":"rat","registration_client_uri":"$O/reg/a"}`, "/reg/a"},
+			"client_secret_expires_at":0,"ext_param":{"x":[1]},"registration_access_token":"rat",
+			"registration_client_uri":"$O/reg/a"}`, "/reg/a"},
 		{"no registration_client_uri", 201, `{"client_id":"a","client_secret":"s","registration_access_token":"rat"}`, ""},
-		{"relative registration_client_uri", 201, `{"client_id":"a","client_secret":"s","registration_client_uri":"/reg?client_id=a"}`, "/reg?client_id=a"},
+		{"relative registration_client_uri", 201, `{"client_id":"a","client_secret":"s",
+			"registration_client_uri":"/reg?client_id=a"}`, "/reg?client_id=a"},
 		{"registration_client_uri at another origin", 201,
-			`{"client_id":"a","client_secret":"s","registration_access_token":"rat","registration_client_uri":"https://evil.example/a"}`, ""},
+			`{"client_id":"a","client_secret":"s","registration_access_token":"rat",
+				"registration_client_uri":"https://evil.example/a"}`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var s *oddServer
@@ -152,7 +155,7 @@ func TestRegisterFailures(t *testing.T) {
 		{"redirect", func(w http.ResponseWriter, r *http.Request, _ map[string]any) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 		}, false, "redirect"},
-		{"hung up", func(w http.ResponseWriter, _ *http.Request, _ map[string]any) { panic(http.ErrAbortHandler) }, true, "gave no answer"},
+		{"hung up", func(http.ResponseWriter, *http.Request, map[string]any) { panic(http.ErrAbortHandler) }, true, "gave no answer"},
 		{"echo of the credential", say(400, `{"error_description":"token the-initial-token is used up"}`), false, "token *** is used up"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -207,7 +210,9 @@ func TestDeleteAnswers(t *testing.T) {
 	handle := func(s *oddServer) connector.Handle {
 		return connector.Handle{ClientID: "a", URI: s.URL + "/reg/a", AccessToken: "rat"}
 	}
-	for status, gone := range map[int]bool{200: true, 204: true, 202: true, 404: true, 401: true, 410: true, 403: false, 500: false, 429: false} {
+	for status, gone := range map[int]bool{
+		200: true, 204: true, 202: true, 404: true, 401: true, 410: true, 403: false, 500: false, 429: false,
+	} {
 		s := newOddServer(t, say(status, `{}`))
 		err := s.open(t).Delete(t.Context(), handle(s))
 		if (err == nil) != gone {
@@ -251,10 +256,14 @@ func TestProve(t *testing.T) {
 			}
 			say(200, `{"access_token":"t"}`)(w, r, nil)
 		}, true},
-		"wrong secret":            {func(w http.ResponseWriter, r *http.Request) { say(401, `{"error":"invalid_client","error_description":"bad s:s"}`)(w, r, nil) }, false},
-		"authenticated, no token": {func(w http.ResponseWriter, r *http.Request) { say(400, `{"error":"unauthorized_client"}`)(w, r, nil) }, false},
-		"200 without a token":     {func(w http.ResponseWriter, r *http.Request) { say(200, `{}`)(w, r, nil) }, false},
-		"200 with a null token":   {func(w http.ResponseWriter, r *http.Request) { say(200, `{"access_token":null}`)(w, r, nil) }, false},
+		"wrong secret": {func(w http.ResponseWriter, r *http.Request) {
+			say(401, `{"error":"invalid_client","error_description":"bad s:s"}`)(w, r, nil)
+		}, false},
+		"authenticated, no token": {func(w http.ResponseWriter, r *http.Request) {
+			say(400, `{"error":"unauthorized_client"}`)(w, r, nil)
+		}, false},
+		"200 without a token":   {func(w http.ResponseWriter, r *http.Request) { say(200, `{}`)(w, r, nil) }, false},
+		"200 with a null token": {func(w http.ResponseWriter, r *http.Request) { say(200, `{"access_token":null}`)(w, r, nil) }, false},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/other", http.StatusTemporaryRedirect)
 		}, false},
@@ -264,7 +273,7 @@ func TestProve(t *testing.T) {
 			t.Cleanup(srv.Close)
 			for _, kind := range []keyward.KeyManagerType{"oidc", "external"} {
 				conn := open(t, connector.Server{Spec: &keyward.KeyManagerSpec{Type: kind, Endpoints: keyward.Endpoints{Token: srv.URL}}})
-				err := conn.(connector.Prover).Prove(context.Background(), "a/b", "s:s")
+				err := proverOf(t, conn).Prove(t.Context(), "a/b", "s:s")
 				if (err == nil) != c.ok {
 					t.Errorf("%s: %v", kind, err)
 				}
@@ -281,7 +290,7 @@ func TestExternalCreatesNothing(t *testing.T) {
 	if _, err := c.Register(t.Context(), registration()); keyward.CodeOf(err) != keyward.CodeCreationDisabled {
 		t.Errorf("register: %v", err)
 	}
-	if err := c.(connector.Prover).Prove(t.Context(), "a", "s"); !errors.Is(err, connector.ErrUnsupported) {
+	if err := proverOf(t, c).Prove(t.Context(), "a", "s"); !errors.Is(err, connector.ErrUnsupported) {
 		t.Errorf("prove without a token endpoint: %v", err)
 	}
 	if _, can := c.(connector.Rotator); can {
@@ -294,4 +303,31 @@ func decode(t *testing.T, resp *http.Response, into any) {
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func proverOf(t *testing.T, c connector.Connector) connector.Prover {
+	t.Helper()
+	p, ok := c.(connector.Prover)
+	if !ok {
+		t.Fatalf("%T proves nothing", c)
+	}
+	return p
+}
+
+func finderOf(t *testing.T, c connector.Connector) connector.Finder {
+	t.Helper()
+	f, ok := c.(connector.Finder)
+	if !ok {
+		t.Fatalf("%T finds nothing", c)
+	}
+	return f
+}
+
+func rotatorOf(t *testing.T, c connector.Connector) connector.Rotator {
+	t.Helper()
+	r, ok := c.(connector.Rotator)
+	if !ok {
+		t.Fatalf("%T rotates nothing", c)
+	}
+	return r
 }

@@ -119,7 +119,7 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 	if client == nil {
 		client = http.DefaultClient
 	}
-	resp, err := client.Do(req)
+	resp, err := client.Do(req) //nolint:bodyclose // ReadAll closes it
 	if err != nil {
 		return nil, discoveryError(keyward.CodeKeyManagerFailed, errUnreachable{withoutURL(err)}, "%s cannot be reached: %s", at,
 			words(withoutURL(err).Error()))

@@ -105,7 +105,8 @@ func TestDiscoveryNotesDifferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(status.Notes) != 2 || !strings.Contains(status.Notes[0], "declared.example") || !strings.Contains(status.Notes[1], "public.example") {
+	if len(status.Notes) != 2 || !strings.Contains(status.Notes[0], "declared.example") ||
+		!strings.Contains(status.Notes[1], "public.example") {
 		t.Errorf("notes: %q", status.Notes)
 	}
 }

@@ -113,7 +113,7 @@ func issuerRows(t Type, spec *keyward.KeyManagerSpec, status keyward.KeyManagerS
 		}
 		return []keyward.IssuerRow{main}, faults
 	}
-	faults = append(faults, missing(t, spec, status)...)
+	faults = append(faults, missing(spec, status)...)
 	rows := []keyward.IssuerRow{main}
 	for i, other := range spec.OtherIssuers {
 		if other.Issuer == main.Issuer && spec.Issuer == "" {
@@ -183,7 +183,7 @@ func digest(row keyward.KeyManagerRow) string {
 func hash(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {
-		fmt.Fprintf(h, "%d:%s", len(p), p)
+		_, _ = fmt.Fprintf(h, "%d:%s", len(p), p) // a hash takes everything
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -76,7 +76,7 @@ func walk(t *testing.T, c connector.Connector, r connector.Registration) {
 	if made.ClientID == "" || made.ClientSecret == "" {
 		t.Fatal("the client lacks its id or secret")
 	}
-	prover := c.(connector.Prover)
+	prover := proverOf(t, c)
 	if err := prover.Prove(ctx, made.ClientID, made.ClientSecret); err != nil {
 		t.Errorf("the right secret: %v", err)
 	}
@@ -127,7 +127,9 @@ func TestOIDCProviderRegistration(t *testing.T) {
 	if err != nil || !slices.Contains(clients, oidcprovider.RegisteredClient{ID: made.ClientID, Name: "keyward-code"}) {
 		t.Errorf("clients %v, error %v", clients, err)
 	}
-	_, err = c.Register(ctx, connector.Registration{Name: "keyward-scope", Grants: []string{"client_credentials"}, Scopes: []string{"no:such"}})
+	unknown := registration()
+	unknown.Scopes = []string{"no:such"}
+	_, err = c.Register(ctx, unknown)
 	var f *connector.Failure
 	if !errors.As(err, &f) || f.Code != "invalid_client_metadata" || f.Description == "" || f.Uncertain() {
 		t.Errorf("unknown scope: %v", err)
@@ -230,7 +232,7 @@ func TestKeycloakWithServiceAccount(t *testing.T) {
 func testFindAndRotate(t *testing.T, r *keycloak.Realm, c connector.Connector, made connector.Registered) {
 	t.Helper()
 	ctx := t.Context()
-	finder := c.(connector.Finder)
+	finder := finderOf(t, c)
 	found, err := finder.Find(ctx, made.ClientID)
 	if err != nil || found == nil || found.ClientSecret != made.ClientSecret {
 		t.Errorf("find: %v, error %v", found, err)
@@ -240,7 +242,7 @@ func testFindAndRotate(t *testing.T, r *keycloak.Realm, c connector.Connector, m
 			t.Errorf("find %s: %v, error %v", other, found, err)
 		}
 	}
-	secret, err := c.(connector.Rotator).Rotate(ctx, made.Handle)
+	secret, err := rotatorOf(t, c).Rotate(ctx, made.Handle)
 	if err != nil || secret == made.ClientSecret || secret == "" {
 		t.Fatalf("rotate: %v", err)
 	}
@@ -253,7 +255,7 @@ func testFindAndRotate(t *testing.T, r *keycloak.Realm, c connector.Connector, m
 	if err := r.DeleteClient(ctx, made.ClientID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.(connector.Rotator).Rotate(ctx, made.Handle); err == nil || !strings.Contains(err.Error(), made.ClientID) {
+	if _, err := rotatorOf(t, c).Rotate(ctx, made.Handle); err == nil || !strings.Contains(err.Error(), made.ClientID) {
 		t.Errorf("rotate a client that is gone: %v", err)
 	}
 	if err := c.Delete(ctx, made.Handle); err != nil {

@@ -40,7 +40,7 @@ func TestValidateNamesEveryField(t *testing.T) {
 		want       []string
 	}{
 		{"oidc with discovery", `{"type":"oidc","discovery":"https://as.example"}`, []string{}},
-		{"oidc with issuer and keys", `{"type":"oidc","issuer":"https://as.example","keys":{"jwks":"https://as.example/jwks"}}`, []string{}},
+		{"oidc with issuer and keys", `{"type":"oidc","issuer":"https://as.example","keys":{"jwks":"https://as.example/k"}}`, []string{}},
 		{"oidc with nothing", `{"type":"oidc"}`, []string{"spec.issuer", "spec.keys"}},
 		{"oidc without keys", `{"type":"oidc","issuer":"https://as.example"}`, []string{"spec.keys"}},
 		{"external with nothing", `{"type":"external"}`, []string{"spec.issuer", "spec.keys"}},
@@ -71,7 +71,8 @@ func TestValidateNamesEveryField(t *testing.T) {
 		{"empty JWK set of another issuer", `{"type":"external","issuer":"x","keys":{"jwks":"https://a.example/k"},
 			"otherIssuers":[{"issuer":"y","keys":{"jwksInline":{"keys":[]}}}]}`, []string{"spec.otherIssuers[0].keys.jwksInline"}},
 		{"resident", `{"type":"resident","enabled":false,"tokens":{"audiences":["a"]}}`, []string{}},
-		{"resident with what is ours", `{"type":"resident","issuer":"x","discovery":"https://a.example","keys":{"jwks":"https://a.example"}}`,
+		{"resident with what is ours", `{"type":"resident","issuer":"x","discovery":"https://a.example",
+			"keys":{"jwks":"https://a.example"}}`,
 			[]string{"spec.discovery", "spec.issuer", "spec.keys"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -124,7 +125,9 @@ func TestOwnClientsAreNamed(t *testing.T) {
 	}
 }
 
-func resolve(t *testing.T, spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) (keyward.KeyManagerRow, *keyward.IntrospectionRow) {
+func resolve(t *testing.T, spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) (
+	keyward.KeyManagerRow, *keyward.IntrospectionRow,
+) {
 	t.Helper()
 	row, introspection, faults := connector.Resolve(&keyward.Object{ID: "km1", Tenant: "default", Name: "corp"}, spec, status)
 	if len(faults) > 0 {
@@ -264,7 +267,8 @@ func TestTypesAreComplete(t *testing.T) {
 			}
 			seen[f.Name] = true
 		}
-		if kind.Title == "" || len(kind.ClientIDClaims) == 0 || len(kind.ScopeClaims) == 0 || kind.DeveloperFields == nil || kind.AdminFields == nil {
+		if kind.Title == "" || len(kind.ClientIDClaims) == 0 || len(kind.ScopeClaims) == 0 ||
+			kind.DeveloperFields == nil || kind.AdminFields == nil {
 			t.Errorf("type %+v", kind)
 		}
 	}

@@ -71,7 +71,8 @@ func oidcType() Type {
 		Creates: true,
 		AdminFields: append([]Field{{
 			Name: "connection.initialAccessToken", Title: "Initial access token", Type: FieldString, Secret: true,
-			Help: "The bearer token that the registration endpoint asks for (RFC 7591, section 3). Leave it out where registration is open.",
+			Help: "The bearer token that the registration endpoint asks for (RFC 7591, section 3). Leave it out where " +
+				"registration is open.",
 		}}, introspectionFields()...),
 		DeveloperFields: registrationFields(),
 		ClientIDClaims:  []string{"client_id", "azp"},

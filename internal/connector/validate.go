@@ -26,7 +26,7 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 	}
 	faults = append(faults, validateSecretPairs(spec, secrets)...)
 	if !Discovers(spec) {
-		faults = append(faults, missing(t, spec, keyward.KeyManagerStatus{})...)
+		faults = append(faults, missing(spec, keyward.KeyManagerStatus{})...)
 	}
 	return faults
 }
@@ -97,7 +97,7 @@ func validateResident(spec *keyward.KeyManagerSpec) []keyward.FieldError {
 }
 
 // missing names what nobody gave: neither the spec nor discovery.
-func missing(t Type, spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) []keyward.FieldError {
+func missing(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) []keyward.FieldError {
 	var faults []keyward.FieldError
 	hint := "; or give spec.discovery, from which it is read"
 	if Discovers(spec) {
@@ -150,7 +150,8 @@ func keySourceFaults(path string, k keyward.KeySource) []keyward.FieldError {
 	if len(k.JWKSInline) > 0 {
 		at := path + ".jwksInline"
 		if hasPrivateMembers(k.JWKSInline) {
-			return append(faults, fieldError(at, "holds private or symmetric key material: give only public keys, and treat these as leaked"))
+			return append(faults, fieldError(at,
+				"holds private or symmetric key material: give only public keys, and treat these as leaked"))
 		}
 		if fault := parsableKeys(keyward.IssuerRow{Inline: k.JWKSInline}); fault != "" {
 			faults = append(faults, fieldError(at, "%s", fault))

@@ -68,7 +68,7 @@ func (c *caller) do(ctx context.Context, k call) (*answer, error) {
 	if err != nil {
 		return nil, &Failure{Op: k.op, Err: err}
 	}
-	resp, err := c.client.Do(req)
+	resp, err := c.client.Do(req) //nolint:bodyclose // ReadAll closes it
 	if err != nil {
 		return nil, &Failure{Op: k.op, Sent: sent.Load(), Err: withoutURL(err)}
 	}

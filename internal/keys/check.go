@@ -52,7 +52,8 @@ func (s *scene) checkGenerate(ask Ask) (checked, error) {
 		}
 		if len(faults) == 0 {
 			return checked{}, &keyward.Error{
-				Code: keyward.CodeCallbackRequired, Message: "a grant that redirects needs a callback", Fields: []keyward.FieldError{missing},
+				Code: keyward.CodeCallbackRequired, Message: "a grant that redirects needs a callback",
+				Fields: []keyward.FieldError{missing},
 			}
 		}
 		faults = append(faults, missing)
@@ -137,10 +138,9 @@ func withoutSecrets(fields []connector.Field, values map[string]any) map[string]
 	return plain
 }
 
-// CheckMapping judges whether a client of a key manager may be mapped, whoever asks and however: mapping_disabled,
-// key_manager_disabled, or invalid_input for the key manager's own clients and a foreign environment. Paths start with
-// prefix, as in spec.
-func CheckMapping(km *keyward.Object, kmSpec *keyward.KeyManagerSpec, client *keyward.OAuthClientSpec, prefix string) error {
+// checkMapping judges whether a client of a key manager may be mapped, whoever asks: mapping_disabled,
+// key_manager_disabled, or invalid_input for the key manager's own clients and a foreign environment.
+func checkMapping(km *keyward.Object, kmSpec *keyward.KeyManagerSpec, client *keyward.OAuthClientSpec) error {
 	switch {
 	case !kmSpec.IsEnabled():
 		return disabled(km)
@@ -149,13 +149,13 @@ func CheckMapping(km *keyward.Object, kmSpec *keyward.KeyManagerSpec, client *ke
 	}
 	var faults []keyward.FieldError
 	if connector.OwnClient(kmSpec, client.ClientID) {
-		faults = append(faults, fault(prefix+"clientId", "%q is a client of the key manager itself", client.ClientID))
+		faults = append(faults, fault("clientId", "%q is a client of the key manager itself", client.ClientID))
 	}
 	if client.ClientID == "" || len(client.ClientID) > maxClientID || strings.ContainsFunc(client.ClientID, unprintable) {
-		faults = append(faults, fault(prefix+"clientId", "must have 1 to %d printable characters", maxClientID))
+		faults = append(faults, fault("clientId", "must have 1 to %d printable characters", maxClientID))
 	}
 	if !slices.Contains(kmSpec.EnvironmentsOrDefault(), client.EnvironmentOrDefault()) {
-		faults = append(faults, fault(prefix+"environment", "%s takes no clients for %s", km.Ref(), client.EnvironmentOrDefault()))
+		faults = append(faults, fault("environment", "%s takes no clients for %s", km.Ref(), client.EnvironmentOrDefault()))
 	}
 	return keyward.Invalid(faults)
 }

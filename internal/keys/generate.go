@@ -157,7 +157,7 @@ func uncertain(err error) bool {
 // activate stores what the server made: from the commit on gateways know the client. The secret can be fetched once
 // more by its requester.
 func (k *Keys) activate(ctx context.Context, c *client, made connector.Registered) error {
-	handle, err := json.Marshal(made.Handle)
+	handle, err := json.Marshal(made.Handle) //nolint:gosec // stored sealed
 	if err != nil {
 		return fmt.Errorf("encode the client's handle: %w", err)
 	}

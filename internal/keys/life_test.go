@@ -18,7 +18,8 @@ import (
 )
 
 func adminSpec(r *keycloak.Realm, base string) string {
-	return fmt.Sprintf(`{"type":"keycloak","discovery":"%s","connection":{"clientId":"%s","clientSecret":{"stored":true},"adminUrl":"%s/admin/realms/%s"}}`,
+	return fmt.Sprintf(`{"type":"keycloak","discovery":"%s","connection":{"clientId":"%s","clientSecret":{"stored":true},
+		"adminUrl":"%s/admin/realms/%s"}}`,
 		r.Issuer, keycloak.ManagerClient, base, r.Name)
 }
 
@@ -36,7 +37,8 @@ func TestLifeAtKeycloak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made.ClientSecret == "" || made.TokenEndpoint != kc.Issuer+"/protocol/openid-connect/token" || made.Name != "mobile-corp-production" {
+	if made.ClientSecret == "" || made.Name != "mobile-corp-production" ||
+		made.TokenEndpoint != kc.Issuer+"/protocol/openid-connect/token" {
 		t.Errorf("%+v", made)
 	}
 	if _, err := kc.Token(ctx, made.ClientID, made.ClientSecret, ""); err != nil {
@@ -86,7 +88,7 @@ func TestLifeAtKeycloak(t *testing.T) {
 	if err := r.keys.DeleteByName(ctx, alice(), keyward.DefaultTenant, made.Name); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.list("mobile")) != 0 || r.onGateways(made.ClientID) || has(t, kc, made.ClientID) {
+	if len(r.list()) != 0 || r.onGateways(made.ClientID) || has(t, kc, made.ClientID) {
 		t.Error("the client is not gone everywhere")
 	}
 	if got := r.audited(); !slices.Equal(got, []string{"key.generated", "key.rotated", "key.revealed", "key.deleted"}) {
@@ -160,7 +162,9 @@ func TestListIsForThoseConcerned(t *testing.T) {
 		{alice(), true},
 		{admin(), true},
 		{principal("eve", keyward.RoleAuditor), true},
-		{keyward.Principal{User: "carol", Tenant: keyward.DefaultTenant, Roles: []keyward.Role{keyward.RoleDeveloper}, Groups: []string{"payments"}}, true},
+		{keyward.Principal{
+			User: "carol", Tenant: keyward.DefaultTenant, Roles: []keyward.Role{keyward.RoleDeveloper}, Groups: []string{"payments"},
+		}, true},
 		{bob(), false},
 		{principal("eve", keyward.RolePublisher), false},
 		{keyward.Principal{User: "alice", Tenant: "acme", Roles: []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor}}, false},
@@ -185,13 +189,15 @@ func TestDeleteAtOddServers(t *testing.T) {
 					return
 				}
 				w.WriteHeader(http.StatusCreated)
-				_, _ = io.WriteString(w, `{"client_id":"abc","client_secret":"s","registration_access_token":"rat","registration_client_uri":"`+url+`/reg/abc"}`)
+				_, _ = io.WriteString(w, `{"client_id":"abc","client_secret":"s","registration_access_token":"rat",
+					"registration_client_uri":"`+url+`/reg/abc"}`)
 			}))
 			t.Cleanup(srv.Close)
 			url = srv.URL
 			r := newRig(t)
 			r.subscribe()
-			r.keyManager("corp", `{"type":"oidc","issuer":"x","keys":{"jwks":"https://as.example/k"},"endpoints":{"registration":"`+url+`/reg"}}`, nil)
+			r.keyManager("corp", `{"type":"oidc","issuer":"x","keys":{"jwks":"https://as.example/k"},
+				"endpoints":{"registration":"`+url+`/reg"}}`, nil)
 			if _, err := r.keys.Generate(t.Context(), alice(), at("corp"), keys.Ask{}); err != nil {
 				t.Fatal(err)
 			}
@@ -209,7 +215,7 @@ func TestDeleteAtOddServers(t *testing.T) {
 					t.Errorf("%+v", one.Status)
 				}
 				wantCode(t, r.keys.Dismiss(t.Context(), bob(), at("corp")), keyward.CodeForbidden)
-				if err := r.keys.Dismiss(t.Context(), alice(), at("corp")); err != nil || len(r.list("mobile")) != 0 {
+				if err := r.keys.Dismiss(t.Context(), alice(), at("corp")); err != nil || len(r.list()) != 0 {
 					t.Errorf("dismiss: %v", err)
 				}
 			case 503:
@@ -219,11 +225,11 @@ func TestDeleteAtOddServers(t *testing.T) {
 				_, err := r.keys.Generate(t.Context(), alice(), at("corp"), keys.Ask{})
 				wantCode(t, err, keyward.CodeKeysExist, "being deleted")
 				wantCode(t, r.keys.Dismiss(t.Context(), alice(), at("corp")), keyward.CodeNotFound)
-				if err := r.keys.Dismiss(t.Context(), admin(), at("corp")); err != nil || len(r.list("mobile")) != 0 {
+				if err := r.keys.Dismiss(t.Context(), admin(), at("corp")); err != nil || len(r.list()) != 0 {
 					t.Errorf("dismiss: %v", err)
 				}
 			default:
-				if len(r.list("mobile")) != 0 {
+				if len(r.list()) != 0 {
 					t.Error("the client is still listed")
 				}
 			}
@@ -238,7 +244,8 @@ func TestNamesAreLabelsAndFree(t *testing.T) {
 	r.keyManager("ext", `{"type":"external","issuer":"x","keys":{"jwks":"https://as.example/k"}}`, nil)
 	names := map[string]bool{}
 	for i, env := range []keyward.Environment{keyward.Production, keyward.Sandbox} {
-		got, err := r.keys.Map(t.Context(), admin(), keys.Place{Application: long, KeyManager: "ext", Environment: env}, fmt.Sprint("c", i), "")
+		place := keys.Place{Application: long, KeyManager: "ext", Environment: env}
+		got, err := r.keys.Map(t.Context(), admin(), place, fmt.Sprint("c", i), "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -63,7 +63,7 @@ func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *k
 	if err != nil {
 		return nil, err
 	}
-	if err := CheckMapping(s.km, s.kmSpec, spec, ""); err != nil {
+	if err := checkMapping(s.km, s.kmSpec, spec); err != nil {
 		return nil, err
 	}
 	if taken := s.taking(); taken != nil {
@@ -73,8 +73,9 @@ func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *k
 	if err == nil {
 		// Whose it is would tell a developer about other people's applications.
 		return nil, &keyward.Error{
-			Code: keyward.CodeConflict, Message: fmt.Sprintf("client %s of %s belongs to an application already", spec.ClientID, s.km.Ref()),
-			Fields: []keyward.FieldError{{Path: "clientId", Code: keyward.CodeConflict, Message: "belongs to an application already"}},
+			Code:    keyward.CodeConflict,
+			Message: fmt.Sprintf("client %s of %s belongs to an application already", spec.ClientID, s.km.Ref()),
+			Fields:  []keyward.FieldError{{Path: "clientId", Code: keyward.CodeConflict, Message: "belongs to an application already"}},
 		}
 	}
 	if keyward.CodeOf(err) != keyward.CodeNotFound {
@@ -90,8 +91,11 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene, clientI
 			return nil
 		}
 		return &keyward.Error{
-			Code: keyward.CodeForbidden, Message: "give the client's secret, which proves that it is yours, or ask an administrator to map it",
-			Fields: []keyward.FieldError{{Path: "clientSecret", Code: keyward.CodeForbidden, Message: "is required of everybody but administrators"}},
+			Code:    keyward.CodeForbidden,
+			Message: "give the client's secret, which proves that it is yours, or ask an administrator to map it",
+			Fields: []keyward.FieldError{{
+				Path: "clientSecret", Code: keyward.CodeForbidden, Message: "is required of everybody but administrators",
+			}},
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, vendorLimit)

@@ -58,7 +58,8 @@ func TestGenerateRefusals(t *testing.T) {
 		}, code: keyward.CodeInvalidInput, fields: []string{"fields.application_type", "fields.authorization_code"}},
 		{name: "scope that is none", edit: func(_ *keys.Place, a *keys.Ask) { a.Scopes = []string{"read", "a b"} },
 			code: keyward.CodeInvalidInput, fields: []string{"scopes[1]"}},
-		{name: "the server refuses", edit: func(_ *keys.Place, a *keys.Ask) { a.Scopes = []string{"no:such"} }, code: keyward.CodeKeyManagerFailed},
+		{name: "the server refuses", edit: func(_ *keys.Place, a *keys.Ask) { a.Scopes = []string{"no:such"} },
+			code: keyward.CodeKeyManagerFailed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
@@ -172,7 +173,7 @@ func TestMapRefusals(t *testing.T) {
 			got, err := r.keys.Map(t.Context(), c.who, at("corp"), c.id, c.secret)
 			if c.code != "" {
 				wantCode(t, err, c.code)
-				if len(r.list("mobile")) != 0 || r.onGateways(c.id) {
+				if len(r.list()) != 0 || r.onGateways(c.id) {
 					t.Error("what was refused is there")
 				}
 				return
@@ -217,7 +218,7 @@ func TestMapTakesAClientAndAPlaceOnce(t *testing.T) {
 	if err := r.keys.Delete(t.Context(), alice(), at("ext")); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.list("mobile")) != 0 {
+	if len(r.list()) != 0 {
 		t.Error("the client is still mapped")
 	}
 	wantCode(t, r.keys.Delete(t.Context(), alice(), at("ext")), keyward.CodeNotFound)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"slices"
@@ -136,7 +137,11 @@ func (r *rig) change(name string, edit func(*keyward.KeyManagerSpec)) {
 		if err != nil {
 			return err
 		}
-		edit(o.Spec.(*keyward.KeyManagerSpec))
+		spec, ok := o.Spec.(*keyward.KeyManagerSpec)
+		if !ok {
+			return fmt.Errorf("%s has another spec", o.Ref())
+		}
+		edit(spec)
 		return tx.Put(o, store.Extra{})
 	})
 	if err != nil {
@@ -165,10 +170,10 @@ func at(keyManager string) keys.Place {
 	return keys.Place{Tenant: keyward.DefaultTenant, Application: "mobile", KeyManager: keyManager, Environment: keyward.Production}
 }
 
-// list gives the application's clients.
-func (r *rig) list(application string) []keys.Listed {
+// list gives the clients of the application mobile.
+func (r *rig) list() []keys.Listed {
 	r.t.Helper()
-	l, err := r.keys.List(r.t.Context(), admin(), keyward.DefaultTenant, application)
+	l, err := r.keys.List(r.t.Context(), admin(), keyward.DefaultTenant, "mobile")
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -178,7 +183,7 @@ func (r *rig) list(application string) []keys.Listed {
 // one wants exactly one client of the application mobile, in the state.
 func (r *rig) one(state keyward.ClientState) keys.Listed {
 	r.t.Helper()
-	l := r.list("mobile")
+	l := r.list()
 	if len(l) != 1 || l[0].Status.State != state {
 		r.t.Fatalf("clients %s, want one that is %s", encode(r.t, l), state)
 	}
@@ -221,7 +226,8 @@ func (r *rig) subscribe() {
 		KeyManagers: keyward.KeyManagerSet{All: true}, Operations: []keyward.Operation{{Method: "*", Path: "/**"}},
 	}
 	row := keyward.APIRow{
-		Context: api.Context, Version: api.Version, Upstream: api.Upstream, AllKeyManagers: true, Operations: api.Operations, Subscription: true,
+		Context: api.Context, Version: api.Version, Upstream: api.Upstream, AllKeyManagers: true,
+		Operations: api.Operations, Subscription: true,
 	}
 	r.put(&keyward.Object{Kind: keyward.KindAPI, Name: "orders", Spec: api}, store.Extra{Row: encode(r.t, row)})
 	r.put(&keyward.Object{Kind: keyward.KindSubscription, Name: "mobile-orders", Spec: &keyward.SubscriptionSpec{

@@ -54,7 +54,7 @@ func (k *Keys) Rotate(ctx context.Context, p keyward.Principal, place Place) (*R
 }
 
 func (k *Keys) keepRotated(ctx context.Context, who string, c *client, handle connector.Handle, secret string) error {
-	text, err := json.Marshal(handle)
+	text, err := json.Marshal(handle) //nolint:gosec // stored sealed
 	if err != nil {
 		return fmt.Errorf("encode the client's handle: %w", err)
 	}

@@ -15,7 +15,8 @@ import (
 func (k *Keys) Run(ctx context.Context) error {
 	ticker := time.NewTicker(sweepPeriod)
 	defer ticker.Stop()
-	defer k.giveUpLease()
+	defer k.giveUpLease() //nolint:contextcheck // ctx has ended by then
+	told := ""
 	for turn := 0; ; turn++ {
 		mine, err := k.store.Lease(ctx, "keys", k.holder, leasePeriod)
 		if err == nil && mine {
@@ -27,9 +28,10 @@ func (k *Keys) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil {
+		if err != nil && err.Error() != told { // a server that stays away is said once
 			k.log.WarnContext(ctx, "settling interrupted clients", "error", err)
 		}
+		told = textOf(err)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -90,6 +92,13 @@ func (k *Keys) Sweep(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 func isDown(err error) bool {

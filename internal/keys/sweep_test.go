@@ -61,16 +61,16 @@ func sweep(t *testing.T, k *keys.Keys) {
 	}
 }
 
-// left puts a client into the store as an interrupted process leaves it.
-func (r *rig) left(state keyward.ClientState, clientID string) *keyward.OAuthClientStatus {
+// left puts a pending client into the store as an interrupted process leaves it.
+func (r *rig) left() *keyward.OAuthClientStatus {
 	r.t.Helper()
 	id, now := store.NewID(), r.now()
 	status := &keyward.OAuthClientStatus{
-		Mode: keyward.ClientGenerated, State: state, VendorName: "keyward-" + id, Grants: []string{"client_credentials"},
+		Mode: keyward.ClientGenerated, State: keyward.ClientPending, VendorName: "keyward-" + id, Grants: []string{"client_credentials"},
 		Requester: "alice", ChangedAt: &now,
 	}
 	r.put(&keyward.Object{ID: id, Kind: keyward.KindOAuthClient, Name: "mobile-corp-production", Status: encode(r.t, status),
-		Spec: &keyward.OAuthClientSpec{Application: "mobile", KeyManager: "corp", ClientID: clientID}}, store.Extra{})
+		Spec: &keyward.OAuthClientSpec{Application: "mobile", KeyManager: "corp"}}, store.Extra{})
 	return status
 }
 
@@ -80,7 +80,7 @@ func TestSweepBeforeTheServerHasIt(t *testing.T) {
 	kc := realm(t, "sweep-before")
 	r := newRig(t)
 	r.keyManager("corp", adminSpec(kc, kc.Server.URL), adminSecrets())
-	status := r.left(keyward.ClientPending, "")
+	status := r.left()
 	k := r.start()
 	sweep(t, k)
 	if one := r.one(keyward.ClientFailed); !one.Status.Orphan {
@@ -101,7 +101,7 @@ func TestSweepBeforeTheServerHasIt(t *testing.T) {
 	if !has(t, kc, made.ClientID) {
 		t.Error("the next try's client was deleted")
 	}
-	for _, l := range r.list("mobile") {
+	for _, l := range r.list() {
 		if l.Status.Orphan {
 			t.Errorf("still a possible orphan: %+v", l.Status)
 		}
@@ -199,7 +199,7 @@ func TestSweepFinishesDeletions(t *testing.T) {
 		}
 		r.one(keyward.ClientDeleting)
 		sweep(t, r.start())
-		if len(r.list("mobile")) != 0 || has(t, kc, made.ClientID) {
+		if len(r.list()) != 0 || has(t, kc, made.ClientID) {
 			t.Error("the client is not gone everywhere")
 		}
 	}
@@ -212,7 +212,7 @@ func TestSweepWhereNothingCanBeSearched(t *testing.T) {
 	proxy := vendorproxy.Start(t, op.Issuer)
 	r := newRig(t)
 	r.keyManager("corp", oidcSpec(op.Issuer, `,"endpoints":{"registration":"`+proxy.URL+`/reg"}`), initialToken())
-	status := r.left(keyward.ClientPending, "")
+	status := r.left()
 	k := r.start()
 	sweep(t, k)
 	one := r.one(keyward.ClientFailed)
@@ -234,7 +234,7 @@ func TestSweepWhereNothingCanBeSearched(t *testing.T) {
 	sweep(t, k)
 	states := map[keyward.ClientState]int{}
 	names := map[string]bool{}
-	for _, l := range r.list("mobile") {
+	for _, l := range r.list() {
 		states[l.Status.State]++
 		names[l.Status.VendorName] = true
 	}
@@ -242,7 +242,8 @@ func TestSweepWhereNothingCanBeSearched(t *testing.T) {
 		t.Errorf("states %v, names %v", states, names)
 	}
 	clients, err := op.Clients(t.Context())
-	if err != nil || len(clients) != 2 || !slices.ContainsFunc(clients, func(c oidcprovider.RegisteredClient) bool { return c.ID == made.ClientID }) {
+	isMade := func(c oidcprovider.RegisteredClient) bool { return c.ID == made.ClientID }
+	if err != nil || len(clients) != 2 || !slices.ContainsFunc(clients, isMade) {
 		t.Errorf("clients at the server: %v, error %v", clients, err)
 	}
 	if err := k.Dismiss(t.Context(), alice(), at("corp")); err != nil {
@@ -257,7 +258,7 @@ func TestAnotherProcessesAttemptIsLeftAlone(t *testing.T) {
 	op := oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{})
 	r := newRig(t)
 	r.keyManager("corp", oidcSpec(op.Issuer, ""), initialToken())
-	r.left(keyward.ClientPending, "")
+	r.left()
 	k, err := keys.New(r.store, r.openers(), keys.Options{Now: r.now})
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +279,7 @@ func TestSweepWhileTheServerIsAway(t *testing.T) {
 	kc := realm(t, "sweep-away")
 	r := newRig(t)
 	r.keyManager("corp", adminSpec(kc, kc.Server.URL), adminSecrets())
-	status := r.left(keyward.ClientPending, "")
+	status := r.left()
 	if err := kc.AddClient(t.Context(), status.VendorName, "made"); err != nil {
 		t.Fatal(err)
 	}
@@ -303,13 +304,13 @@ func TestRunSweepsUntilItsEnd(t *testing.T) {
 	op := oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{})
 	r := newRig(t)
 	r.keyManager("corp", oidcSpec(op.Issuer, ""), initialToken())
-	r.left(keyward.ClientPending, "")
+	r.left()
 	here := goleak.IgnoreCurrent()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.start().Run(ctx) }()
 	for deadline := time.Now().Add(patience); ; {
-		if l := r.list("mobile"); l[0].Status.State == keyward.ClientFailed {
+		if l := r.list(); l[0].Status.State == keyward.ClientFailed {
 			break
 		}
 		if time.Now().After(deadline) {
