@@ -36,6 +36,7 @@ func floors() map[string]int {
 func sameFloor() []string {
 	return []string{
 		"control -> keys", "control -> feed", "connector -> outbound", "connector -> token", "token -> outbound",
+		"config -> outbound", "config -> seal", // so that every fault of the settings is told at once
 	}
 }
 

@@ -48,7 +48,8 @@ func (s *KeyManagerSpec) validateType(f *faults) {
 		f.missing("spec.type", "the kind of authorization server, as in oidc or keycloak")
 	case TypeResident, TypeOIDC, TypeKeycloak, TypeExternal:
 	case "okta", "auth0", "entra", "wso2is", "asgardeo", "ping", "forgerock":
-		*f = append(*f, FieldError{Path: "spec.type", Code: CodeNotSupported, Message: fmt.Sprintf("this build has no type %s yet", s.Type)})
+		message := fmt.Sprintf("this build has no type %s yet", s.Type)
+		*f = append(*f, FieldError{Path: "spec.type", Code: CodeNotSupported, Message: message})
 	default:
 		f.add("spec.type", "%q is no type: use resident, oidc, keycloak or external", s.Type)
 	}

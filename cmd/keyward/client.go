@@ -41,7 +41,7 @@ func (s *session) client() (*client, error) {
 			data = "./keyward-data"
 		}
 		file := filepath.Join(data, "admin.token")
-		text, err := os.ReadFile(file) //nolint:gosec // the operator names the folder
+		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("no API token: set KEYWARD_TOKEN, or run where %s can be read (%w)", file, err)
 		}

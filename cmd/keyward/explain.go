@@ -72,7 +72,7 @@ func (s *session) readToken(file string) (string, error) {
 	if file == "-" {
 		text, err = io.ReadAll(s.stdin)
 	} else {
-		text, err = os.ReadFile(file) //nolint:gosec // the caller names the file
+		text, err = os.ReadFile(file)
 	}
 	if err != nil {
 		return "", fmt.Errorf("read the token: %w", err)

@@ -127,7 +127,7 @@ func (cmd *keysMapCmd) Run(s *session) error {
 		if name == "-" {
 			name = "/dev/stdin"
 		}
-		text, err := os.ReadFile(name) //nolint:gosec // the caller names the file
+		text, err := os.ReadFile(name)
 		if err != nil {
 			return fmt.Errorf("read the client's secret: %w", err)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,30 +49,40 @@ func load(t *testing.T, text string, environ ...string) ([]source, error) {
 	return s.loadManifests(file)
 }
 
+// member walks down the names.
+func member(src source, names ...string) any {
+	var v any = src.value
+	for _, name := range names {
+		mapping, _ := v.(map[string]any)
+		v = mapping[name]
+	}
+	return v
+}
+
 func TestReferencesAreResolvedWhereSecretsStand(t *testing.T) {
 	sources, err := load(t, twoManifests, "CORP_SECRET=hush")
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec := sources[0].value["spec"].(map[string]any)
-	if got := spec["introspection"].(map[string]any)["clientSecret"]; got != "hush" {
+	if got := compact(member(sources[0], "spec", "introspection", "clientSecret")); got != `"hush"` {
 		t.Errorf("the secret is %v", got)
 	}
-	if got := spec["tokens"].(map[string]any)["require"].(map[string]any)["env"]; got != "prod" {
+	if got := compact(member(sources[0], "spec", "tokens", "require", "env")); got != `"prod"` {
 		t.Errorf("a claim called env became %v", got)
 	}
-	api := sources[1].value["spec"].(map[string]any)
-	if got := compact(api["operations"].([]any)[0]); got != `{"method":"GET","path":"/items","scopes":["orders:read"]}` {
+	operations, _ := member(sources[1], "spec", "operations").([]any)
+	if got := compact(operations[0]); got != `{"method":"GET","path":"/items","scopes":["orders:read"]}` {
 		t.Errorf("the operation is %s", got)
 	}
-	if got := api["openapi"].(map[string]any)["document"]; got != "openapi: 3.1.0\n" {
+	if got := compact(member(sources[1], "spec", "openapi", "document")); got != `"openapi: 3.1.0\n"` {
 		t.Errorf("the document is %q", got)
 	}
 }
 
 func TestAMissingVariableNamesItsLine(t *testing.T) {
 	_, err := load(t, twoManifests)
-	if err == nil || !strings.Contains(err.Error(), "all.yaml:9:5: spec.introspection.clientSecret: the environment variable CORP_SECRET is not set") {
+	want := "all.yaml:9:5: spec.introspection.clientSecret: the environment variable CORP_SECRET is not set"
+	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v", err)
 	}
 }
@@ -112,7 +123,9 @@ func TestAFolderIsReadWhole(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"b.yaml": "kind: B", "a.yml": "kind: A\n---\n", "sub/c.json": `{"kind":"C"}`, "d.txt": "no", ".e.yaml": "no"} {
+	for name, text := range map[string]string{
+		"b.yaml": "kind: B", "a.yml": "kind: A\n---\n", "sub/c.json": `{"kind":"C"}`, "d.txt": "no", ".e.yaml": "no",
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +136,7 @@ func TestAFolderIsReadWhole(t *testing.T) {
 	}
 	kinds := ""
 	for _, src := range sources {
-		kinds += src.value["kind"].(string)
+		kinds += fmt.Sprint(src.value["kind"])
 	}
 	if kinds != "ABC" {
 		t.Errorf("read %s", kinds)
@@ -132,7 +145,12 @@ func TestAFolderIsReadWhole(t *testing.T) {
 
 func TestExportedTextReadsBack(t *testing.T) {
 	var out bytes.Buffer
-	in := map[string]any{"a": "12", "b": []any{"x: y", "- z", true}, "c": "two\nlines\n", "d": map[string]any{}, "e": 1.5, "f": "null", "g": "0x1F", "h": "2027-01-31T00:00:00Z", "i": " padded ", "l": "yes", "m": "0o14", "n": "1e3", "o": "- a\n  b: c", "p": "trailing \nspace", "q": "2026-01-01", "j": "#no", "k": "Ω{}"}
+	in := map[string]any{
+		"a": "12", "b": []any{"x: y", "- z", true}, "c": "two\nlines\n", "d": map[string]any{},
+		"e": 1.5, "f": "null", "g": "0x1F", "h": "2027-01-31T00:00:00Z", "i": " padded ",
+		"l": "yes", "m": "0o14", "n": "1e3", "o": "- a\n  b: c",
+		"p": "trailing \nspace", "q": "2026-01-01", "j": "#no", "k": "Ω{}",
+	}
 	if err := printYAML(&out, in); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 type getCmd struct {
 	Kind string `arg:"" help:"KeyManager, API, Plan, Application, Subscription, OAuthClient, Tenant or User"`
 	Name string `arg:"" optional:"" help:"one object; all of the kind without it"`
-	Out  string `short:"o" name:"output" enum:"table,json,yaml," default:"" placeholder:"FORMAT" help:"table, json or yaml (yaml for one object)"`
+	Out  string `short:"o" name:"output" enum:"table,json,yaml," default:"" placeholder:"FORMAT" help:"table, json or yaml"`
 }
 
 // Run shows one object or all of a kind.

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// testSealKey is 32 bytes of zero.
+const testSealKey = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
 func writeFile(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "keyward.yaml")
@@ -56,7 +59,10 @@ func TestUnknownKeysNameLineAndColumn(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{`:6:1: "data" is given twice`, `:7:1: "nats" must be a value`, `:4:1: "Control_Address" is no setting: did you mean controlAddress?`, `:5:1: "nonsense"`} {
+	for _, want := range []string{
+		`:6:1: "data" is given twice`, `:7:1: "nats" must be a value`,
+		`:4:1: "Control_Address" is no setting: did you mean controlAddress?`, `:5:1: "nonsense"`,
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nlacks %s", err, want)
 		}
@@ -83,7 +89,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	_, err := Parse(Values{
 		ControlAddress: "0.0.0.0:8480", OpsAddress: "nowhere", Database: "mysql://u:hush@h/db", AdminToken: "short",
 		NATSAddress: "0.0.0.0:1", GatewayTLSCert: "/absent", ExtauthzAddress: ":1", PublicURL: "ftp://x", TrustedPeers: "all",
-		LogLevel: "loud", Insecure: "maybe",
+		LogLevel: "loud", Insecure: "maybe", OutboundDeny: "everything", OutboundAllow: "10.0.0.0/99", SealKey: "short-hush",
 	})
 	if err == nil {
 		t.Fatal("accepted")
@@ -91,7 +97,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	for _, name := range []string{
 		"KEYWARD_CONTROL_ADDRESS", "KEYWARD_OPS_ADDRESS", "KEYWARD_DATABASE", "KEYWARD_ADMIN_TOKEN", "KEYWARD_NATS_ADDRESS",
 		"KEYWARD_GATEWAY_TLS_CERT", "KEYWARD_EXTAUTHZ_ADDRESS: not_supported", "KEYWARD_PUBLIC_URL", "KEYWARD_TRUSTED_PEERS",
-		"KEYWARD_LOG_LEVEL", "KEYWARD_INSECURE",
+		"KEYWARD_LOG_LEVEL", "KEYWARD_INSECURE", "KEYWARD_OUTBOUND_DENY", "KEYWARD_OUTBOUND_ALLOW", "KEYWARD_SEAL_KEY",
 	} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("no word of %s in\n%v", name, err)
@@ -142,9 +148,9 @@ func TestPostgreSQLNeedsASealKey(t *testing.T) {
 	if _, err := Parse(v); err == nil || !strings.Contains(err.Error(), "KEYWARD_SEAL_KEY") {
 		t.Errorf("without a key: %v", err)
 	}
-	v.SealKeyFile = writeFile(t, "a2V5\n")
+	v.SealKeyFile = writeFile(t, testSealKey+"\n")
 	s, err := Parse(v)
-	if err != nil || s.SealKey.Reveal() != "a2V5" {
+	if err != nil || s.SealKey.Reveal() != testSealKey {
 		t.Errorf("with a key file: %v", err)
 	}
 }

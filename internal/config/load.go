@@ -53,7 +53,7 @@ func (v *Values) readEnvironment(environ []string) (warnings []string) {
 
 // readFile takes a YAML mapping of file keys to scalars or lists of scalars.
 func (v *Values) readFile(path string) error {
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	text, err := os.ReadFile(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("the configuration file %s does not exist", path)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/seal"
 )
 
 // Role is what a serving process is.
@@ -98,6 +100,8 @@ func Parse(v Values) (*Settings, error) {
 	s.OpsAddress = r.address("KEYWARD_OPS_ADDRESS", or(v.OpsAddress, "127.0.0.1:8490"))
 	s.OpsTLS = r.tls("OPS", v.OpsTLSCert, v.OpsTLSKey)
 	s.OutboundDeny, s.OutboundAllow = list(v.OutboundDeny), list(v.OutboundAllow)
+	r.networks("KEYWARD_OUTBOUND_DENY", s.OutboundDeny)
+	r.networks("KEYWARD_OUTBOUND_ALLOW", s.OutboundAllow)
 	if s.Role.HasControl() {
 		r.control(s, v, insecure)
 	}
@@ -114,16 +118,14 @@ func Parse(v Values) (*Settings, error) {
 func (r *reader) control(s *Settings, v Values, insecure bool) {
 	s.ControlAddress = r.address("KEYWARD_CONTROL_ADDRESS", or(v.ControlAddress, "127.0.0.1:8480"))
 	s.ControlTLS = r.tls("CONTROL", v.ControlTLSCert, v.ControlTLSKey)
-	if s.ControlTLS.IsZero() && !loopback(s.ControlAddress) && !insecure {
-		r.fault("KEYWARD_CONTROL_ADDRESS", "%s is not on loopback and has no TLS: set KEYWARD_CONTROL_TLS_CERT and _KEY, or KEYWARD_INSECURE=true", s.ControlAddress)
-	}
+	r.guarded("CONTROL", s.ControlAddress, s.ControlTLS, insecure)
 	s.PublicURL = r.url("KEYWARD_PUBLIC_URL", v.PublicURL)
 	s.Database = r.secretURL("KEYWARD_DATABASE", v.Database, "postgres", "postgresql")
 	s.SealKey = r.sealKey(v)
 	if !s.Database.IsZero() && s.SealKey.IsZero() && v.SealKeyFile == "" {
 		r.fault("KEYWARD_SEAL_KEY", "is required with PostgreSQL: every control plane must have the same key")
 	}
-	if v.AdminToken != "" && (len(v.AdminToken) < 32 || strings.ContainsFunc(v.AdminToken, func(c rune) bool { return c <= ' ' || c > '~' })) {
+	if v.AdminToken != "" && (len(v.AdminToken) < 32 || strings.ContainsFunc(v.AdminToken, unprintable)) {
 		r.fault("KEYWARD_ADMIN_TOKEN", "must have 32 or more printable characters without spaces")
 	}
 	s.AdminToken = keyward.NewSecret(v.AdminToken)
@@ -137,9 +139,17 @@ func (r *reader) control(s *Settings, v Values, insecure bool) {
 		s.NATSAddress = r.address("KEYWARD_NATS_ADDRESS", or(v.NATSAddress, "127.0.0.1:8470"))
 		s.NATSAdvertise = v.NATSAdvertise
 		s.NATSTLS = r.tls("NATS", v.NATSTLSCert, v.NATSTLSKey)
-		if s.NATSTLS.IsZero() && !loopback(s.NATSAddress) && !insecure {
-			r.fault("KEYWARD_NATS_ADDRESS", "%s is not on loopback and has no TLS: set KEYWARD_NATS_TLS_CERT and _KEY, or KEYWARD_INSECURE=true", s.NATSAddress)
-		}
+		r.guarded("NATS", s.NATSAddress, s.NATSTLS, insecure)
+	}
+}
+
+func unprintable(c rune) bool { return c <= ' ' || c > '~' }
+
+// guarded refuses a listener that other machines reach in clear text, unless that is wanted.
+func (r *reader) guarded(listener, address string, files TLSFiles, insecure bool) {
+	if files.IsZero() && !loopback(address) && !insecure {
+		r.fault("KEYWARD_"+listener+"_ADDRESS", "%s is not on loopback and has no TLS: set KEYWARD_%s_TLS_CERT and _KEY, "+
+			"or KEYWARD_INSECURE=true", address, listener)
 	}
 }
 
@@ -185,7 +195,30 @@ func (r *reader) later(name, v string) {
 	}
 }
 
+// networks judges a list of outbound rules; the rules themselves are made where they are used.
+func (r *reader) networks(name string, entries []string) {
+	if _, err := outbound.ParseRules(entries, nil); err != nil {
+		r.fault(name, "%v", err)
+	}
+}
+
+// sealKey reads the key from its setting or its file, and judges its form without repeating it.
 func (r *reader) sealKey(v Values) keyward.Secret {
+	key := r.sealKeyText(v)
+	if key.IsZero() {
+		return key
+	}
+	if _, err := seal.ParseKey(key.Reveal()); err != nil {
+		name := "KEYWARD_SEAL_KEY"
+		if v.SealKey == "" {
+			name = "KEYWARD_SEAL_KEY_FILE"
+		}
+		r.fault(name, "%v", err)
+	}
+	return key
+}
+
+func (r *reader) sealKeyText(v Values) keyward.Secret {
 	if v.SealKey != "" && v.SealKeyFile != "" {
 		r.fault("KEYWARD_SEAL_KEY_FILE", "give KEYWARD_SEAL_KEY or KEYWARD_SEAL_KEY_FILE, not both")
 	}
@@ -223,7 +256,8 @@ func (r *reader) url(name, v string) string {
 		return ""
 	}
 	u, err := url.Parse(v)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" ||
+		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		r.fault(name, "%q is not an http or https URL without user, query and fragment", v)
 		return ""
 	}

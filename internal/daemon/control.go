@@ -40,7 +40,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if publicURL == "" {
 		publicURL = p.at.Control
 	}
-	hub, err := p.openHub(st)
+	hub, err := p.openHub(st) //nolint:contextcheck // logins at the hub outlive the start
 	if err != nil {
 		return nil, err
 	}

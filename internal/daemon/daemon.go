@@ -56,7 +56,7 @@ func Run(ctx context.Context, s *config.Settings, o Options) error {
 	p := &process{settings: s, o: o, log: o.Log, metrics: prometheus.NewRegistry(), rules: rules}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, w := range s.Warnings {
-		p.log.Warn(w)
+		p.log.Warn("a setting asks for attention", "about", w)
 	}
 	if p.folder, err = openFolder(s.Data); err != nil {
 		return err

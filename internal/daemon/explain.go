@@ -69,7 +69,7 @@ func (x *explainer) Explain(ctx context.Context, q rest.Question) (*rest.Explana
 		Steps: make([]rest.Step, len(e.Steps)),
 	}
 	for i, s := range e.Steps {
-		answer.Steps[i] = rest.Step{Step: s.Step, Result: string(s.Result), Expected: s.Expected, Seen: s.Seen, Fix: s.Fix}
+		answer.Steps[i] = rest.Step{Step: s.Step, Result: s.Result, Expected: s.Expected, Seen: s.Seen, Fix: s.Fix}
 	}
 	return answer, nil
 }

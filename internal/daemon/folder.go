@@ -31,7 +31,7 @@ func openFolder(path string) (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the data folder: %w", err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits an int
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = lock.Close()
 		return nil, fmt.Errorf("the data folder %s is in use by another keyward process", path)
 	}
@@ -75,7 +75,7 @@ func (f *folder) adminToken(s *config.Settings) (keyward.Secret, error) {
 }
 
 // secretFile reads a one-line file, or makes it with mode 0600.
-func (f *folder) secretFile(name string, make func() (string, error)) (string, error) {
+func (f *folder) secretFile(name string, generate func() (string, error)) (string, error) {
 	text, err := os.ReadFile(filepath.Join(f.path, name))
 	if err == nil {
 		if line := strings.TrimSpace(string(text)); line != "" {
@@ -86,7 +86,7 @@ func (f *folder) secretFile(name string, make func() (string, error)) (string, e
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read %s: %w", name, err)
 	}
-	line, err := make()
+	line, err := generate()
 	if err != nil {
 		return "", err
 	}

@@ -2,6 +2,7 @@ package feed_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -322,13 +323,17 @@ func TestNobodyElseWithdrawsAGateway(t *testing.T) {
 		renamed := *genuine.Statement
 		renamed.Gateway = one.token.ID()
 		for what, refusal := range map[string]error{
-			"a plain refusal":                       fmt.Errorf("%w: it answered 403", stream.ErrRefused),
-			"no statement":                          &stream.WithdrawnError{PublicKey: genuine.PublicKey},
-			"another gateway's statement":           genuine,
-			"another gateway's statement, altered":  &stream.WithdrawnError{PublicKey: genuine.PublicKey, Statement: &renamed},
-			"a stranger's statement":                &stream.WithdrawnError{PublicKey: genuine.PublicKey, Statement: forged},
-			"a stranger's statement, with its key":  &stream.WithdrawnError{PublicKey: stream.EncodePublicKey(stranger.Public()), Statement: forged},
-			"a statement of another kind, ours too": &stream.WithdrawnError{PublicKey: genuine.PublicKey, Statement: enrolmentOf(t, w, one)},
+			"a plain refusal":                      fmt.Errorf("%w: it answered 403", stream.ErrRefused),
+			"no statement":                         &stream.WithdrawnError{PublicKey: genuine.PublicKey},
+			"another gateway's statement":          genuine,
+			"another gateway's statement, altered": &stream.WithdrawnError{PublicKey: genuine.PublicKey, Statement: &renamed},
+			"a stranger's statement":               &stream.WithdrawnError{PublicKey: genuine.PublicKey, Statement: forged},
+			"a stranger's statement, with its key": &stream.WithdrawnError{
+				PublicKey: stream.EncodePublicKey(stranger.Public()), Statement: forged,
+			},
+			"a statement of another kind, ours too": &stream.WithdrawnError{
+				PublicKey: genuine.PublicKey, Statement: enrolmentOf(t, w, one),
+			},
 		} {
 			one.source.with(func() { one.source.refuse = refusal })
 			for _, m := range []*stream.Message{forged, &renamed} {
@@ -475,7 +480,7 @@ func TestNewGatewayWaitsForTheOthersToHaveItsKey(t *testing.T) {
 
 // A lost disk brings a new key under the same credential; the old one stays for a while.
 func TestSameCredentialEnrolsANewKey(t *testing.T) {
-	bubble(t, []string{"one", "two"}, func(t *testing.T, w *world, gateways []*gateway) {
+	bubble(t, []string{"one", "two"}, func(t *testing.T, _ *world, gateways []*gateway) {
 		one, two := gateways[0], gateways[1]
 		old := one.registry.SigningKey().ID
 		must(t, one.stop())
@@ -504,49 +509,64 @@ func TestSameCredentialEnrolsANewKey(t *testing.T) {
 func TestLargeTransaction(t *testing.T) {
 	bubble(t, []string{"one", "joins"}, func(t *testing.T, w *world, gateways []*gateway) {
 		one := gateways[0]
-		var plans []*keyward.Object
-		for i := range 8000 {
-			plans = append(plans, planNamed(fmt.Sprintf("plan-%04d", i)))
-		}
-		seen := make(chan int, 1000)
+		const many = 40 // of 30 KiB each: three messages
 		wake, stop := one.registry.Watch()
 		defer stop()
-		quit := make(chan struct{})
+		quit, seen := make(chan struct{}), make(chan int, 1000)
 		go func() {
 			defer close(seen)
 			for {
 				select {
 				case <-wake:
-					seen <- one.registry.View().Counts()[keyward.RowPlan]
+					seen <- one.registry.View().Counts()[keyward.RowAPI]
 				case <-quit:
 					return
 				}
 			}
 		}()
-		w.put(t, plans...)
-		eventually(t, "all are in force", func() bool { return w.agrees(one) == "" })
+		must(t, w.now().store.Write(t.Context(), "test", func(tx *store.Tx) error {
+			for i := range many {
+				if err := putAPI(tx, fmt.Sprintf("api-%02d", i), 400); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		eventually(t, "all are in force", func() bool { return one.registry.View().Counts()[keyward.RowAPI] == many })
 		close(quit)
 		for n := range seen {
-			if n != 0 && n != 8000 {
-				t.Errorf("%d of 8000 plans of one transaction were in force", n)
+			if n != 0 && n != many {
+				t.Errorf("%d of %d APIs of one transaction were in force", n, many)
 			}
 		}
 		// One record that no hub takes: gateways ask for it.
-		huge := &keyward.Object{Kind: keyward.KindAPI, Name: "huge", Spec: &keyward.APISpec{
-			Context: "/huge", Version: "v1", KeyManagers: keyward.KeyManagerSet{All: true},
-		}}
-		for i := range 20_000 {
-			huge.Spec.(*keyward.APISpec).Operations = append(huge.Spec.(*keyward.APISpec).Operations,
-				keyward.Operation{Method: "GET", Path: fmt.Sprintf("/a/rather/long/path/for/an/operation/%06d", i)})
+		must(t, w.now().store.Write(t.Context(), "test", func(tx *store.Tx) error { return putAPI(tx, "huge", 15_000) }))
+		for _, g := range gateways {
+			eventually(t, "the huge row is in force", func() bool { return g.registry.View().Counts()[keyward.RowAPI] == many+1 })
+			if c := w.agrees(g); c != "" {
+				t.Errorf("%s: %s", g.name, c)
+			}
 		}
-		row := keyward.APIRow{Context: "/huge", Version: "v1", Operations: huge.Spec.(*keyward.APISpec).Operations}
-		w.putRow(t, huge, row)
-		eventually(t, "the huge row is in force", func() bool { return w.agrees(one) == "" })
 		must(t, errors.Join(one.stop(), one.start()))
 		if c := w.agrees(one); c != "" {
 			t.Errorf("from disk: %s", c)
 		}
 	})
+}
+
+// putAPI stores an API whose row has so many operations, of about 80 bytes each.
+func putAPI(tx *store.Tx, name string, operations int) error {
+	spec := &keyward.APISpec{Context: "/" + name, Version: "v1", KeyManagers: keyward.KeyManagerSet{All: true}}
+	row := keyward.APIRow{Context: spec.Context, Version: "v1"}
+	for i := range operations {
+		row.Operations = append(row.Operations,
+			keyward.Operation{Method: "GET", Path: fmt.Sprintf("/a/rather/long/path/for/an/operation/%06d", i)})
+	}
+	text, err := json.Marshal(row)
+	if err != nil {
+		return err
+	}
+	return tx.Put(&keyward.Object{Kind: keyward.KindAPI, Tenant: keyward.DefaultTenant, Name: name, Spec: spec}, store.Extra{Row: text})
 }
 
 func TestOneRelayLeads(t *testing.T) {

@@ -3,7 +3,6 @@ package feed_test
 import (
 	"bytes"
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/stream"
 )
 
@@ -25,17 +23,6 @@ func newStranger(t *testing.T) *stream.Signer {
 	s, err := stream.NewSigner(private)
 	must(t, err)
 	return s
-}
-
-func (w *world) putRow(t *testing.T, o *keyward.Object, row any) {
-	t.Helper()
-	text, err := json.Marshal(row)
-	must(t, err)
-	must(t, w.now().store.Write(t.Context(), "test", func(tx *store.Tx) error {
-		fresh := *o
-		fresh.Tenant = keyward.DefaultTenant
-		return tx.Put(&fresh, store.Extra{Row: text})
-	}))
 }
 
 // forgeries are what somebody who holds the hub, or sits before the internal API, may do to a message.
@@ -161,8 +148,10 @@ func TestRecordedAnswersChangeNothing(t *testing.T) {
 		})
 		must(t, one.start())
 		time.Sleep(10 * time.Second)
-		if replay == 0 || one.registry.Serving() == nil {
-			t.Errorf("after %d replayed parts the gateway serves %d", replay, one.registry.View().Position().Revision)
+		var replayed int
+		one.source.with(func() { replayed = replay })
+		if replayed == 0 || one.registry.Serving() == nil {
+			t.Errorf("after %d replayed parts the gateway serves %d", replayed, one.registry.View().Position().Revision)
 		}
 		one.source.with(func() { one.source.pulled = nil })
 		eventually(t, "the genuine answer is taken", func() bool { return w.agrees(one) == "" })
@@ -178,8 +167,8 @@ func TestTamperedDiskIsNotBelieved(t *testing.T) {
 			return bytes.Join(change(list), nil)
 		}
 	}
-	replace := func(old, new string) func([]byte) []byte {
-		return func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(old), []byte(new)) }
+	replace := func(from, to string) func([]byte) []byte {
+		return func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(from), []byte(to)) }
 	}
 	for _, c := range []struct {
 		name, file string

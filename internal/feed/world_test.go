@@ -130,6 +130,7 @@ func copyFolder(from, to string) error {
 		if err != nil {
 			return err
 		}
+		//nolint:gosec // a copy between the test's own folders
 		if err := os.WriteFile(filepath.Join(to, e.Name()), data, 0o600); err != nil {
 			return err
 		}
@@ -255,7 +256,7 @@ func (f *flaky) Follow(ctx context.Context, group string, hub stream.HubAccess, 
 		c, turned := f.w.life()
 		if c != nil {
 			ctx, cancel := context.WithCancel(ctx)
-			stop := context.AfterFunc(c.ctx, cancel)
+			stop := context.AfterFunc(c.ctx, cancel) //nolint:contextcheck // the control plane's life, not this call's
 			_ = c.feed.Local(f.token).Follow(ctx, group, hub, func(b []byte) { f.pass(b, deliver) })
 			stop()
 			cancel()

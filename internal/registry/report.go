@@ -61,7 +61,7 @@ func (r *Registry) followHub(ctx context.Context, access stream.HubAccess) (next
 			}
 			cancel()
 			if done != nil {
-				<-done
+				_ = <-done // it was told to end
 			}
 			return named, true
 		}

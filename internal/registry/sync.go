@@ -43,7 +43,7 @@ type syncState struct {
 
 // want asks for a pull no later than d from now, give or take.
 func (s *syncState) want(d time.Duration) {
-	by := time.Now().Add(d + rand.N(spread))
+	by := time.Now().Add(d + rand.N(spread)) //nolint:gosec // spreads load, guards nothing
 	if s.pullBy.IsZero() || by.Before(s.pullBy) {
 		s.pullBy = by
 	}
@@ -111,7 +111,7 @@ func (r *Registry) contact(ctx context.Context) {
 	s.pullBy = time.Time{}
 	s.quietAt = s.beat.Add(hubSilence)
 	if s.hubAway() {
-		s.quietAt = time.Now().Add(pollEvery - spread + rand.N(2*spread))
+		s.quietAt = time.Now().Add(pollEvery - spread + rand.N(2*spread)) //nolint:gosec // spreads load, guards nothing
 	}
 	r.settle()
 }

@@ -93,7 +93,7 @@ func overlap(at keyward.Position, m *stream.Message) (int, error) {
 	if m.From.Revision > at.Revision {
 		return 0, errGap
 	}
-	have := int(at.Revision - m.From.Revision)
+	have := int(at.Revision - m.From.Revision) //nolint:gosec // less than the number of records: To is ahead of at
 	p := m.From
 	for _, record := range m.Records[:have] {
 		p = keyward.Position{Revision: p.Revision + 1, Chain: p.Chain.Next(record)}

@@ -11,11 +11,11 @@ import (
 
 // writeAtRandom runs transactions of random steps. A refusal ends the transaction it is met in.
 func writeAtRandom(t *testing.T, s *Store, round, writer uint64) error {
-	source := rand.New(rand.NewPCG(round, writer)) //nolint:gosec // repeatable on purpose
+	source := rand.New(rand.NewPCG(round, writer))
 	for range 10 {
 		seed := source.Uint64()
 		err := s.Write(t.Context(), "test", func(tx *Tx) error {
-			c := chooser(rand.New(rand.NewPCG(seed, 0)).IntN) //nolint:gosec // repeatable on purpose
+			c := chooser(rand.New(rand.NewPCG(seed, 0)).IntN)
 			for range 1 + c(4) {
 				if err := c.step(tx); err != nil {
 					return err

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
@@ -71,7 +72,7 @@ func probe(address string) error {
 	if address == "" {
 		return nil
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return fmt.Errorf("the event hub cannot listen: %w", err)
 	}
@@ -172,21 +173,24 @@ func (e *embedded) stop() {
 // natsLog passes what the server has to say to the program's log.
 type natsLog struct{ log *slog.Logger }
 
-func (l natsLog) Noticef(format string, v ...any) {
-	l.log.Debug("event hub: " + fmt.Sprintf(format, v...))
+func (l natsLog) say(level slog.Level, format string, v []any) {
+	l.log.Log(context.Background(), level, "the event hub says", "what", fmt.Sprintf(format, v...))
 }
-func (l natsLog) Warnf(format string, v ...any) {
-	l.log.Warn("event hub: " + fmt.Sprintf(format, v...))
-}
-func (l natsLog) Fatalf(format string, v ...any) {
-	l.log.Error("event hub: " + fmt.Sprintf(format, v...))
-}
-func (l natsLog) Errorf(format string, v ...any) {
-	l.log.Error("event hub: " + fmt.Sprintf(format, v...))
-}
-func (l natsLog) Debugf(format string, v ...any) {
-	l.log.Debug("event hub: " + fmt.Sprintf(format, v...))
-}
-func (l natsLog) Tracef(format string, v ...any) {
-	l.log.Debug("event hub: " + fmt.Sprintf(format, v...))
-}
+
+// Noticef implements server.Logger.
+func (l natsLog) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
+
+// Warnf implements server.Logger.
+func (l natsLog) Warnf(format string, v ...any) { l.say(slog.LevelWarn, format, v) }
+
+// Fatalf implements server.Logger.
+func (l natsLog) Fatalf(format string, v ...any) { l.say(slog.LevelError, format, v) }
+
+// Errorf implements server.Logger.
+func (l natsLog) Errorf(format string, v ...any) { l.say(slog.LevelError, format, v) }
+
+// Debugf implements server.Logger.
+func (l natsLog) Debugf(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
+
+// Tracef implements server.Logger.
+func (l natsLog) Tracef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }

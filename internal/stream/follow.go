@@ -61,5 +61,5 @@ func Follow(ctx context.Context, group string, o FollowOptions, deliver func([]b
 // back all at once.
 func reconnectDelay(attempts int) time.Duration {
 	d := 250 * time.Millisecond << min(max(attempts, 0), 2)
-	return d + rand.N(d)
+	return d + rand.N(d) //nolint:gosec // spreads load, guards nothing
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/stream"
 	"keyward.dev/keyward/internal/testbed/natsserver"
 )
@@ -32,41 +33,26 @@ const patience = 20 * time.Second
 // inbox collects what a follower is given.
 type inbox chan string
 
-func (i inbox) wait(t *testing.T, want string) {
-	t.Helper()
-	timeout := time.After(patience)
-	for {
-		select {
-		case got := <-i:
-			if got == want {
-				return
-			}
-		case <-timeout:
-			t.Fatalf("%q did not arrive", want)
-		}
-	}
-}
-
 // follow runs a follower until the test's end or stop.
-func follow(t *testing.T, group string, o stream.FollowOptions) (got inbox, stop func()) {
+func follow(t *testing.T, o stream.FollowOptions) (got inbox, stop func()) {
 	t.Helper()
 	got = make(inbox, 10_000)
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
-	done.Go(func() { _ = stream.Follow(ctx, group, o, func(b []byte) { got <- string(b) }) })
+	done.Go(func() { _ = stream.Follow(ctx, keyward.DefaultGroup, o, func(b []byte) { got <- string(b) }) })
 	stop = func() { cancel(); done.Wait() }
 	t.Cleanup(stop)
 	return got, stop
 }
 
 // publishUntil sends again and again, because a follower may not be there yet.
-func publishUntil(t *testing.T, hub *stream.Hub, group, text string, got inbox) {
+func publishUntil(t *testing.T, hub *stream.Hub, text string, got inbox) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for time.Now().Before(deadline) {
-		_ = hub.Publish(t.Context(), group, []byte(text)) // the hub may be away for now
+		_ = hub.Publish(t.Context(), keyward.DefaultGroup, []byte(text)) // the hub may be away for now
 		select {
 		case s := <-got:
 			if s == text {
@@ -110,7 +96,7 @@ func TestEmbeddedHubWithoutListener(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var done sync.WaitGroup
 	done.Go(func() { _ = hub.Follow(ctx, "default", func(b []byte) { got <- string(b) }) })
-	publishUntil(t, hub, "default", "hello", got)
+	publishUntil(t, hub, "hello", got)
 	cancel()
 	done.Wait()
 }
@@ -119,13 +105,13 @@ func TestGatewayListensToItsGroupAndNothingElse(t *testing.T) {
 	token := stream.NewToken(stream.Fingerprint{1})
 	c := &credentials{group: map[string]string{token.ID() + ":" + token.Reveal(): "default"}}
 	hub := openHub(t, stream.HubOptions{Listen: "127.0.0.1:0", Authenticate: c.check})
-	got, _ := follow(t, "default", stream.FollowOptions{Access: hub.Access(token.ID()), Token: token})
-	publishUntil(t, hub, "default", "hello", got)
+	got, _ := follow(t, stream.FollowOptions{Access: hub.Access(token.ID()), Token: token})
+	publishUntil(t, hub, "hello", got)
 
 	conn, faults := connect(t, hub.Access(token.ID()).URLs[0], token.ID(), token.Reveal())
 	listen := make(inbox, 100)
 	subscribe(t, conn, "keyward.v1.default", listen)
-	publishUntil(t, hub, "default", "hello again", listen)
+	publishUntil(t, hub, "hello again", listen)
 	checkRights(t, hub, conn, faults, got)
 }
 
@@ -185,7 +171,7 @@ func checkRights(t *testing.T, hub *stream.Hub, conn *nats.Conn, faults chan err
 	if err := hub.Publish(t.Context(), "other", []byte("not for you")); err != nil {
 		t.Fatal(err)
 	}
-	publishUntil(t, hub, "default", "the end", follower)
+	publishUntil(t, hub, "the end", follower)
 	for len(follower) > 0 {
 		if s := <-follower; s == "forged" {
 			t.Error("a gateway published to its group")
@@ -244,7 +230,7 @@ func TestCutGatewayIsDisconnectedAtOnce(t *testing.T) {
 	}
 	got := make(inbox, 100)
 	subscribe(t, stays, "keyward.v1.default", got)
-	publishUntil(t, hub, "default", "hello", got)
+	publishUntil(t, hub, "hello", got)
 }
 
 func TestExternalHub(t *testing.T) {
@@ -254,13 +240,13 @@ func TestExternalHub(t *testing.T) {
 	if access.User != "" || len(access.URLs) != 1 || access.URLs[0] != server.GatewayURL() {
 		t.Fatalf("gateways are told %+v", access)
 	}
-	got, _ := follow(t, "default", stream.FollowOptions{Access: access})
-	publishUntil(t, hub, "default", "hello", got)
+	got, _ := follow(t, stream.FollowOptions{Access: access})
+	publishUntil(t, hub, "hello", got)
 
 	conn, faults := connect(t, access.URLs[0], "", "")
 	listen := make(inbox, 100)
 	subscribe(t, conn, "keyward.v1.default", listen)
-	publishUntil(t, hub, "default", "hello again", listen)
+	publishUntil(t, hub, "hello again", listen)
 	checkRights(t, hub, conn, faults, got)
 
 	// The server goes away and comes back: both sides find it again.
@@ -272,7 +258,7 @@ func TestExternalHub(t *testing.T) {
 	if err := server.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	publishUntil(t, hub, "default", "back again", got)
+	publishUntil(t, hub, "back again", got)
 }
 
 func TestExternalHubNeedNotBeThereYet(t *testing.T) {
@@ -286,7 +272,7 @@ func TestExternalHubNeedNotBeThereYet(t *testing.T) {
 }
 
 func TestHubSaysWhyItCannotListen(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,8 +301,8 @@ func TestHubOverTLSWithReload(t *testing.T) {
 		t.Fatalf("gateways are told %v", access.URLs)
 	}
 	o := stream.FollowOptions{Access: access, Token: token, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
-	got, stop := follow(t, "default", o)
-	publishUntil(t, hub, "default", "hello", got)
+	got, stop := follow(t, o)
+	publishUntil(t, hub, "hello", got)
 	stop()
 	if conn, err := nats.Connect(access.URLs[0], nats.UserInfo(token.ID(), token.Reveal())); err == nil {
 		conn.Close()
@@ -325,8 +311,8 @@ func TestHubOverTLSWithReload(t *testing.T) {
 
 	roots = writeCertificate(t, certFile, keyFile)
 	o.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	got, _ = follow(t, "default", o)
-	publishUntil(t, hub, "default", "with the new certificate", got)
+	got, _ = follow(t, o)
+	publishUntil(t, hub, "with the new certificate", got)
 }
 
 // stamp makes each certificate file newer than the last, whatever the file system's clock resolution.

@@ -145,7 +145,9 @@ func TestSignatureCoversEveryField(t *testing.T) {
 		draw := func() *stream.Message {
 			text := rapid.StringMatching(`[ab]{0,3}`)
 			return &stream.Message{
-				Type:    rapid.SampledFrom([]stream.Type{stream.TypeHeartbeat, stream.TypeSnapshot, stream.TypeWithdrawal}).Draw(rt, "type"),
+				Type: rapid.SampledFrom([]stream.Type{
+					stream.TypeHeartbeat, stream.TypeSnapshot, stream.TypeWithdrawal,
+				}).Draw(rt, "type"),
 				Group:   text.Draw(rt, "group"),
 				Gateway: text.Draw(rt, "gateway"),
 				Nonce:   text.Draw(rt, "nonce"),

@@ -111,7 +111,7 @@ func (m *Message) follow() ([]keyward.Change, error) {
 func (m *Message) signed() []byte {
 	b := make([]byte, 0, 512)
 	text := func(s string) {
-		b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
+		b = binary.BigEndian.AppendUint64(b, uint64(len(s)))
 		b = append(b, s...)
 	}
 	position := func(p keyward.Position) {

@@ -25,6 +25,10 @@ import (
 	"keyward.dev/keyward/internal/testbed/natsserver"
 )
 
+// rfcKey is the public key of RFC 7517, appendix A.1, without its closing brace.
+const rfcKey = `{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",` +
+	`"y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"`
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 30 * time.Second
@@ -210,7 +214,8 @@ func TestWithdrawalOverTheNetwork(t *testing.T) {
 			must(t, err)
 			defer source.Close()
 			var withdrawn *stream.WithdrawnError
-			if _, err := source.Report(t.Context(), stream.Report{}); !errors.As(err, &withdrawn) || withdrawn.Statement.Gateway != token.ID() {
+			if _, err := source.Report(t.Context(), stream.Report{}); !errors.As(err, &withdrawn) ||
+				withdrawn.Statement.Gateway != token.ID() {
 				t.Errorf("the withdrawn credential gives %v", err)
 			}
 			if _, err := source.GroupKey(t.Context(), "any"); !errors.As(err, &withdrawn) {
@@ -258,7 +263,7 @@ func TestDoorOpensForGatewayCredentialsOnly(t *testing.T) {
 	good := "Bearer " + token.Reveal()
 	stranger := stream.NewToken(token.Fingerprint())
 	bodies := map[string]string{
-		stream.PathEnrol:    `{"jwk":{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"},"nonce":"n"}`,
+		stream.PathEnrol:    `{"jwk":` + rfcKey + `},"nonce":"n"}`,
 		stream.PathPull:     `{"nonce":"n"}`,
 		stream.PathGroupKey: `{"key":"x"}`,
 		stream.PathReport:   `{}`,
@@ -268,7 +273,8 @@ func TestDoorOpensForGatewayCredentialsOnly(t *testing.T) {
 			"", "Bearer", "Bearer ", "Basic " + token.Reveal(), token.Reveal(), good + " x", "Bearer kwg_x",
 			"Bearer " + stranger.Reveal(), "Bearer kw_an-api-token-of-32-characters-or-more",
 		} {
-			if status, problem := p.call(t, http.MethodPost, path, bad, body); status != http.StatusUnauthorized || problem.Code != keyward.CodeUnauthenticated {
+			if status, problem := p.call(t, http.MethodPost, path, bad, body); status != http.StatusUnauthorized ||
+				problem.Code != keyward.CodeUnauthenticated {
 				t.Errorf("%s with %.12q: got %d %s", path, bad, status, problem.Code)
 			}
 		}
@@ -279,8 +285,10 @@ func TestDoorOpensForGatewayCredentialsOnly(t *testing.T) {
 		if status, problem := p.call(t, http.MethodPost, path, good, body); status != want {
 			t.Errorf("%s with the credential: got %d %+v, want %d", path, status, problem, want)
 		}
-		for what, nonsense := range map[string]string{"nothing": "", "a list": "[]", "too much": `{"nonce":"` + strings.Repeat("x", 1<<17) + `"}`} {
-			if status, problem := p.call(t, http.MethodPost, path, good, nonsense); status != http.StatusBadRequest || problem.Code != keyward.CodeInvalidInput {
+		for what, nonsense := range map[string]string{"nothing": "", "a list": "[]",
+			"too much": `{"nonce":"` + strings.Repeat("x", 1<<17) + `"}`} {
+			if status, problem := p.call(t, http.MethodPost, path, good, nonsense); status != http.StatusBadRequest ||
+				problem.Code != keyward.CodeInvalidInput {
 				t.Errorf("%s with %s: got %d %s", path, what, status, problem.Code)
 			}
 		}
@@ -288,9 +296,10 @@ func TestDoorOpensForGatewayCredentialsOnly(t *testing.T) {
 	for _, jwk := range []string{
 		`{}`, `{"kty":"oct","k":"AAAA"}`, `{"kty":"RSA","n":"AQAB","e":"AQAB"}`,
 		`{"kty":"EC","crv":"P-384","x":"AA","y":"AA"}`, `{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}`,
-		`{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}`,
+		rfcKey + `,"d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}`,
 	} {
-		if status, _ := p.call(t, http.MethodPost, stream.PathEnrol, good, `{"jwk":`+jwk+`,"nonce":"n"}`); status != http.StatusBadRequest {
+		if status, _ := p.call(t, http.MethodPost, stream.PathEnrol, good,
+			`{"jwk":`+jwk+`,"nonce":"n"}`); status != http.StatusBadRequest {
 			t.Errorf("enrolling %.60s: got %d", jwk, status)
 		}
 	}
