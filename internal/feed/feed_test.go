@@ -23,8 +23,10 @@ import (
 func bubble(t *testing.T, names []string, test func(t *testing.T, w *world, gateways []*gateway)) {
 	t.Helper()
 	dir := t.TempDir()
+	template, key := emptyDatabase(t)
+	must(t, copyFolder(template, dir))
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(dir, seal.NewKey())
+		w := newWorld(dir, key)
 		must(t, w.start())
 		var gateways []*gateway
 		for i, name := range names {
@@ -233,7 +235,7 @@ func TestOnlyLaterHeartbeatsCount(t *testing.T) {
 		for range 30 {
 			time.Sleep(time.Second)
 			for _, b := range recorded {
-				one.source.deliver(b)
+				one.source.inject(b)
 			}
 		}
 		if _, age := one.registry.Stale(); age < before+30*time.Second {
@@ -267,7 +269,7 @@ func TestRestoredDatabaseEndsInASnapshot(t *testing.T) {
 		// The genuine record of the history that was left fits exactly where the gateway stands now.
 		time.Sleep(2 * time.Second)
 		for _, b := range recorded {
-			one.source.deliver(b)
+			one.source.inject(b)
 		}
 		synctest.Wait()
 		if holdsPlan(one, "regretted") {
@@ -339,7 +341,7 @@ func TestNobodyElseWithdrawsAGateway(t *testing.T) {
 			for _, m := range []*stream.Message{forged, &renamed} {
 				data, err := m.Encode()
 				must(t, err)
-				one.source.deliver(data)
+				one.source.inject(data)
 			}
 			time.Sleep(10 * time.Second)
 			if one.registry.Withdrawn() || one.registry.Serving() != nil {

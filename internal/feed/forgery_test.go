@@ -106,7 +106,7 @@ func TestForgedAnswersChangeNothing(t *testing.T) {
 				fooled.source.with(func() { fooled.source.pulled = forge })
 				before := fooled.registry.View().Position()
 				w.put(t, planNamed("gold"), planNamed("silver"))
-				time.Sleep(20 * time.Second)
+				time.Sleep(6 * time.Second)
 				if at := fooled.registry.View().Position(); at != before {
 					t.Errorf("the forged answer moved the gateway from %d to %d", before.Revision, at.Revision)
 				}
@@ -115,7 +115,7 @@ func TestForgedAnswersChangeNothing(t *testing.T) {
 				must(t, err)
 				empty.source.with(func() { empty.source.pulled = forge })
 				must(t, errors.Join(empty.stop(), os.RemoveAll(empty.dir), empty.start()))
-				time.Sleep(20 * time.Second)
+				time.Sleep(6 * time.Second)
 				if empty.registry.Serving() == nil && name != "reordered" {
 					t.Errorf("a forged snapshot is served at %d", empty.registry.View().Position().Revision)
 				}

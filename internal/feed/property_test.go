@@ -17,7 +17,6 @@ import (
 	"pgregory.net/rapid"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -55,8 +54,7 @@ func histories() *rapid.Generator[history] {
 // TestEveryInterleavingEndsInTheSameView plays histories against the real store, relay, hub and registry. Whatever
 // happened, every gateway ends with exactly the rows of the database's log, replayed, and at its position.
 func TestEveryInterleavingEndsInTheSameView(t *testing.T) {
-	template, key := t.TempDir(), seal.NewKey()
-	prepare(t, template, key)
+	template, key := emptyDatabase(t)
 	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() != f.DefValue {
 		t.Logf("rapid.checks is %s", f.Value)
 	}
@@ -90,18 +88,6 @@ func TestEveryInterleavingEndsInTheSameView(t *testing.T) {
 		}
 	})
 	t.Logf("explored %d histories of %d events with %d committed transactions", runs.Load(), events.Load(), changes.Load())
-}
-
-// prepare makes the database that every run begins with.
-func prepare(t *testing.T, dir string, key seal.Key) {
-	t.Helper()
-	st, err := store.Open(t.Context(), store.Options{DataDir: dir, Key: key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := st.Close(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // player plays one history.

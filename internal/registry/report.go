@@ -61,7 +61,8 @@ func (r *Registry) followHub(ctx context.Context, access stream.HubAccess) (next
 			}
 			cancel()
 			if done != nil {
-				_ = <-done // it was told to end
+				err := <-done
+				r.o.Log.Debug("the event hub has moved", "err", err)
 			}
 			return named, true
 		}
