@@ -39,9 +39,15 @@ func splitTarget(target string) (path, query, fault string) {
 		if !ok {
 			return "", "", "the request target is not a path"
 		}
-		if i := strings.IndexAny(after, "/?"); i < 0 {
-			target = "/"
-		} else if target = after[i:]; target[0] == '?' {
+		at := strings.IndexAny(after, "/?")
+		if at < 0 {
+			at = len(after)
+		}
+		// RFC 9110, sections 4.2.1 and 4.2.4: a host must be named, and nobody in front of it.
+		if at == 0 || strings.IndexByte(after[:at], '@') >= 0 {
+			return "", "", "the request target names no host, or a user beside it"
+		}
+		if target = after[at:]; !strings.HasPrefix(target, "/") {
 			target = "/" + target
 		}
 	}

@@ -1,6 +1,7 @@
 package enforce
 
 import (
+	"net/http"
 	"strings"
 
 	"keyward.dev/keyward"
@@ -19,6 +20,9 @@ type routed struct {
 func (e *Engine) route(v *registry.View, req *Request, t *trace) (routed, *Refusal) {
 	t.expect(stepRoute, "an API and an operation for ", req.Method, " of the path, in its one canonical form")
 	path, query, fault := Canonical(req.Target)
+	if req.Method == http.MethodConnect { // RFC 9110, section 9.3.6: it asks for a tunnel, and never names a path
+		fault = "the method is CONNECT, which opens tunnels"
+	}
 	if fault != "" {
 		t.fail(fault, "send a path without dot segments, empty segments, semicolons, backslashes and encoded slashes")
 		return routed{}, refuseWith(keyward.CodeInvalidRequest, "The request target cannot be accepted: "+fault+".")
