@@ -29,6 +29,7 @@ type exchange struct {
 	decision *enforce.Decision
 	refusal  *enforce.Refusal
 	status   int
+	last     bool // the connection ends with this answer
 }
 
 // passed is the code of calls that went to their backend, in metrics and logs.
@@ -82,6 +83,9 @@ func (x *exchange) refuse(f *enforce.Refusal) {
 	x.refusal = f
 	x.status = f.Status()
 	h := x.w.Header()
+	if x.last {
+		h.Set("Connection", "close")
+	}
 	if c := challenge(f); c != "" {
 		h.Set("WWW-Authenticate", c)
 	}

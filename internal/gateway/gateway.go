@@ -122,7 +122,10 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 		x.refuse(&enforce.Refusal{ID: newID(), Code: keyward.CodeGatewayStale, Detail: sentence(err), RetryAfter: 1})
 		return
 	}
-	if path, _, _ := strings.Cut(r.RequestURI, "?"); path == "/.well-known/jwks.json" {
+	if x.framedTwice() {
+		return
+	}
+	if isKeySet(r.RequestURI) {
 		x.jwks()
 		return
 	}
@@ -135,6 +138,36 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	x.decision = decision
 	x.pass(r.Context())
+}
+
+// framedTwice refuses a request that says its length in two ways. Where it is only suspected, the connection ends with
+// the answer, as RFC 9112, section 6.3, wants it: whatever was hidden in it is never read.
+func (x *exchange) framedTwice() bool {
+	f := framingOf(x.r)
+	if f == nil || !f.suspected.Load() {
+		return false
+	}
+	x.last = true
+	if !f.first.Swap(false) {
+		return false
+	}
+	x.refuse(&enforce.Refusal{
+		ID: newID(), Code: keyward.CodeInvalidRequest, Detail: "The request has both Content-Length and Transfer-Encoding.",
+	})
+	return true
+}
+
+// keySetPath is where the group's public keys are.
+const keySetPath = "/.well-known/jwks.json"
+
+// isKeySet tells whether the target is the key set's, in any spelling that has this canonical form.
+func isKeySet(target string) bool {
+	path, _, _ := strings.Cut(target, "?")
+	if strings.HasPrefix(path, "/") && strings.IndexByte(path, '%') < 0 {
+		return path == keySetPath
+	}
+	canonical, _, fault := enforce.Canonical(target)
+	return fault == "" && canonical == keySetPath
 }
 
 // newID names an answer that no decision was made for. Nobody can guess it.

@@ -178,12 +178,19 @@ func TestBackendCannotSpeakForTheGateway(t *testing.T) {
 	w.handle(func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("X-Keyward-Decision", "forged")
 		rw.Header().Set("X-JWT-Assertion", r.Header.Get("X-JWT-Assertion"))
+		rw.Header()["x_jwt_assertion"] = r.Header["X-Jwt-Assertion"]
+		rw.Header()["X_Keyward-Decision"] = []string{"forged"}
 		rw.Header().Set("X-Kept", "1")
 		rw.WriteHeader(http.StatusTeapot)
 	})
 	resp := w.send("GET", "/orders/v1/items", nil, nil)
 	if id := resp.Header.Values("X-Keyward-Decision"); resp.StatusCode != http.StatusTeapot || len(id) != 1 || id[0] == "forged" {
 		t.Errorf("%d, decision %q", resp.StatusCode, id)
+	}
+	for name := range resp.Header {
+		if strings.Contains(name, "_") {
+			t.Errorf("%s came through", name)
+		}
 	}
 	if resp.Header.Get("X-JWT-Assertion") != "" || resp.Header.Get("X-Kept") != "1" {
 		t.Errorf("header %v", resp.Header)

@@ -84,8 +84,7 @@ func (x *exchange) pass(ctx context.Context) {
 		Rewrite:       func(p *httputil.ProxyRequest) { x.rewrite(p, target, body) },
 		ModifyResponse: func(resp *http.Response) error {
 			x.status = resp.StatusCode
-			resp.Header.Set(decisionHeader, d.ID)
-			resp.Header.Del(assertionHeader)
+			x.cleanAnswer(resp)
 			return nil
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
@@ -93,6 +92,19 @@ func (x *exchange) pass(ctx context.Context) {
 		},
 	}
 	proxy.ServeHTTP(x.w, in)
+}
+
+// cleanAnswer sees to it that a backend does not speak for the gateway, in whatever spelling.
+func (x *exchange) cleanAnswer(resp *http.Response) {
+	for name := range resp.Header {
+		if spelled := spelling(name); spelled == "x-jwt-assertion" || spelled == "x-keyward-decision" {
+			delete(resp.Header, name)
+		}
+	}
+	resp.Header.Set(decisionHeader, x.decision.ID)
+	if x.last && resp.StatusCode != http.StatusSwitchingProtocols {
+		resp.Header.Set("Connection", "close")
+	}
 }
 
 // targetURL joins the upstream's path and the canonical rest. The query goes on byte for byte.

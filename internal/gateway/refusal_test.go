@@ -117,6 +117,12 @@ func TestJWKS(t *testing.T) {
 	if head.StatusCode != 200 || readAll(t, head.Body) != "" {
 		t.Errorf("HEAD: %d", head.StatusCode)
 	}
+	for _, target := range []string{"/%2Ewell-known/jwks%2ejson?x", "http://anything/.well-known/jwks.json"} {
+		if resp := w.raw("GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n"); resp.StatusCode != 200 {
+			t.Errorf("%s: %d", target, resp.StatusCode)
+		}
+	}
+	wantProblem(t, w.raw("GET /.well-known%2Fjwks.json HTTP/1.1\r\nHost: x\r\n\r\n"), 400, keyward.CodeInvalidRequest)
 	post := w.send("POST", "/.well-known/jwks.json", nil, nil)
 	wantProblem(t, post, 405, keyward.CodeNoSuchOperation)
 	if post.Header.Get("Allow") != "GET, HEAD" {
@@ -146,6 +152,9 @@ func TestRequestsThatTheServerRefuses(t *testing.T) {
 		"no slash":                get("orders/v1/items"),
 		"asterisk":                "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
 		"authority":               "CONNECT 10.0.0.1:80 HTTP/1.1\r\nHost: 10.0.0.1:80\r\n\r\n",
+		"tunnel with a path":      strings.Replace(get("/raw/v1/items/x"), "GET", "CONNECT", 1),
+		"no host in the target":   get("http:///orders/v1/items"),
+		"user in the target":      get("http://user@gateway/orders/v1/items"),
 		"backslash":               get(`/orders/v1/items\..\admin`),
 		"semicolon":               get("/orders/v1/items;x=1/a"),
 		"two slashes":             get("//orders/v1/items"),
@@ -162,6 +171,8 @@ func TestRequestsThatTheServerRefuses(t *testing.T) {
 	}
 	large := "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 64<<10) + "\r\n\r\n"
 	wantProblem(t, w.raw(large), 431, keyward.CodeInvalidRequest)
+	odd := "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nExpect: a-lot\r\n\r\n"
+	wantProblem(t, w.raw(odd), 417, keyward.CodeInvalidRequest)
 }
 
 func TestChallengeKeepsToItsCharacters(t *testing.T) {
@@ -183,6 +194,7 @@ func TestProblemInsteadLeavesOthersAlone(t *testing.T) {
 		"", "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n200 OK",
 		"HTTP/1.1 400 Bad Request\r\nDate: x\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request",
 		"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nsomething else",
+		"HTTP/1.1 417 Expectation Failed\r\nX-Keyward-Decision: a\r\nContent-Length: 0\r\n\r\n",
 		" " + refusal, refusal + strings.Repeat(" ", 2000),
 	} {
 		if problemInstead([]byte(text)) != nil {

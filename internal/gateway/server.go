@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -29,11 +30,18 @@ func (g *Gateway) NewServer() *http.Server {
 		MaxHeaderBytes:    MaxHeaderBytes,
 		// OPTIONS * gets the contract's answer, not the server's.
 		DisableGeneralOptionsHandler: true,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if watched, ok := c.(*conn); ok {
+				return withFraming(ctx, &watched.framing)
+			}
+			return ctx
+		},
 	}
 }
 
 // Listener wraps a clear-text listener for NewServer, so that requests which the HTTP server refuses by itself (a bad
-// percent-encoding, a malformed field) get the contract's problem document too. A TLS listener stays as it is.
+// percent-encoding, a malformed field) get the contract's problem document too, and those that say their length in two
+// ways are refused. A TLS listener stays as it is.
 func (g *Gateway) Listener(l net.Listener) net.Listener { return listener{l} }
 
 type listener struct{ net.Listener }
@@ -50,8 +58,18 @@ func (l listener) Accept() (net.Conn, error) {
 	return &conn{Conn: c}, nil
 }
 
-// conn puts a problem document in the place of the server's own plain refusals.
-type conn struct{ net.Conn }
+// conn puts a problem document in the place of the server's own plain refusals, and watches how requests are framed.
+type conn struct {
+	net.Conn
+	framing framing
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.framing.see(b[:n])
+	return n, err
+}
 
 // Write implements net.Conn.
 func (c *conn) Write(b []byte) (int, error) {
@@ -75,6 +93,9 @@ func (c *conn) CloseWrite() error {
 // problemInstead recognises the one form in which net/http refuses what never reached a handler: a status line, exactly
 // two fields, no date. No handler's answer looks like it.
 func problemInstead(b []byte) []byte {
+	if isExpectationFailed(b) {
+		return problemAnswer(http.StatusExpectationFailed, "The request expects what this gateway does not do.")
+	}
 	const protocol, fields = "HTTP/1.1 ", "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 	if !bytes.HasPrefix(b, []byte(protocol)) || len(b) > 1024 {
 		return nil
@@ -91,6 +112,20 @@ func problemInstead(b []byte) []byte {
 	if status == http.StatusRequestHeaderFieldsTooLarge {
 		detail = "The request's header is larger than this gateway reads."
 	}
+	return problemAnswer(status, detail)
+}
+
+// isExpectationFailed recognises the answer to an Expect field with anything but 100-continue. It comes without a
+// handler too; a backend's 417 has a decision's id.
+func isExpectationFailed(b []byte) bool {
+	const protocol = "HTTP/1.1"
+	return len(b) > len(protocol) && len(b) < 1024 && bytes.HasPrefix(b, []byte("HTTP/1.")) &&
+		bytes.HasPrefix(b[len(protocol):], []byte(" 417 ")) &&
+		bytes.HasSuffix(b, []byte("\r\n\r\n")) && !bytes.Contains(b, []byte(decisionHeader))
+}
+
+// problemAnswer is a whole answer, after which the connection ends.
+func problemAnswer(status int, detail string) []byte {
 	id := newID()
 	body := problemOf(status, keyward.CodeInvalidRequest, detail, id)
 	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"+
