@@ -230,7 +230,7 @@ func (s *APISpec) validateBackendJWT(f *faults) {
 	switch s.BackendJWT.Dialect {
 	case "":
 	case "wso2":
-		f.unsupported("spec.backendJWT.dialect wso2")
+		f.unsupported("spec.backendJWT.dialect", "wso2")
 	default:
 		f.add("spec.backendJWT.dialect", "%q is no dialect", s.BackendJWT.Dialect)
 	}
@@ -240,7 +240,7 @@ func (s *APISpec) validateLater(f *faults) {
 	switch s.State {
 	case "", "published":
 	case "draft", "deprecated", "retired":
-		f.unsupported("spec.state " + s.State)
+		f.unsupported("spec.state", s.State)
 	default:
 		f.add("spec.state", "%q is none of draft, published, deprecated, retired", s.State)
 	}
@@ -248,6 +248,6 @@ func (s *APISpec) validateLater(f *faults) {
 		f.unsupported("spec.visibility")
 	}
 	if slices.ContainsFunc(s.Gateways, func(g string) bool { return g != DefaultGroup }) {
-		f.unsupported("spec.gateways other than default")
+		f.unsupported("spec.gateways", "other than default")
 	}
 }

@@ -158,8 +158,10 @@ func (f *faults) add(path, format string, args ...any) {
 
 func (f *faults) missing(path, what string) { f.add(path, "is required: %s", what) }
 
-func (f *faults) unsupported(path string) {
-	*f = append(*f, FieldError{Path: path, Code: CodeNotSupported, Message: "this build does not carry out " + path + " yet"})
+// unsupported refuses a field of the contract that this build does not carry out, or only this value of it.
+func (f *faults) unsupported(path string, value ...string) {
+	name := strings.Join(append([]string{path}, value...), " ")
+	*f = append(*f, FieldError{Path: path, Code: CodeNotSupported, Message: "this build does not carry out " + name + " yet"})
 }
 
 func (f *faults) oneOf(path, value string, allowed ...string) bool {

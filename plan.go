@@ -34,7 +34,7 @@ func (s *PlanSpec) Validate() []FieldError {
 	switch s.Approval {
 	case "", "auto":
 	case "manual":
-		f.unsupported("spec.approval manual")
+		f.unsupported("spec.approval", "manual")
 	default:
 		f.add("spec.approval", "%q is none of auto, manual", s.Approval)
 	}

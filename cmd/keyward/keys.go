@@ -18,7 +18,7 @@ type keysCmd struct {
 	Dismiss  keysDismissCmd  `cmd:"" help:"Forget a registration that failed with its outcome unknown."`
 	Delete   keysDeleteCmd   `cmd:"" help:"Delete a generated client, or unmap a mapped one."`
 	Token    keysTokenCmd    `cmd:"" help:"Get a token for trying out (not in this build yet)."`
-	Revoke   keysTokenCmd    `cmd:"" help:"Revoke a client's tokens (not in this build yet)."`
+	Revoke   keysRevokeCmd   `cmd:"" help:"Revoke a client's tokens (not in this build yet)."`
 }
 
 // place is where a client belongs.
@@ -239,4 +239,11 @@ type keysTokenCmd struct {
 }
 
 // Run refuses: tokens for trying out are not in this build.
-func (*keysTokenCmd) Run(*session) error { return notSupported("keys token and keys revoke") }
+func (*keysTokenCmd) Run(*session) error { return notSupported("keys token") }
+
+type keysRevokeCmd struct {
+	place
+}
+
+// Run refuses: revoking a client's tokens is not in this build.
+func (*keysRevokeCmd) Run(*session) error { return notSupported("keys revoke") }
