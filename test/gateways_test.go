@@ -82,7 +82,7 @@ func (f *fleet) stopControl(t *testing.T) {
 		f.hub.Kill()
 	}
 	if f.database != nil {
-		if err := f.database.Halt(t.Context()); err != nil {
+		if err := f.database.Halt(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -31,6 +31,11 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !s.Database.IsZero() && s.NATS.IsZero() {
+		if err := p.stayAlone(ctx, st); err != nil {
+			return nil, err
+		}
+	}
 	controlDoor, err := p.openDoor(ctx, "control", s.ControlAddress, s.ControlTLS)
 	if err != nil {
 		return nil, err

@@ -28,7 +28,13 @@ type Child struct {
 // Start runs the command in a process group of its own, tied to this process's life, and records what it prints.
 func Start(name string, cmd *exec.Cmd) (*Child, error) {
 	c := &Child{name: name, cmd: cmd, log: &Log{}, done: make(chan struct{})}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
+	if cmd.SysProcAttr.Pdeathsig == 0 {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
 	if cmd.Stdout == nil {
 		cmd.Stdout = c.log
 	} else {

@@ -17,15 +17,20 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver that Database names
+
+	"keyward.dev/keyward/internal/testbed"
 )
 
 // Cluster is a running server.
 type Cluster struct {
 	bin, dir string
+	owner    *syscall.Credential // nil: this process's own
 	port     int
+	child    *testbed.Child
 	count    atomic.Int64
 }
 
@@ -66,7 +71,7 @@ func binaries() (string, error) {
 		return filepath.Dir(path), nil
 	}
 	return "", errors.New("PostgreSQL's server programs are not installed: apt-get install postgresql " +
-		"(or put initdb and pg_ctl on the PATH)")
+		"(or put initdb and postgres on the PATH)")
 }
 
 func version(initdb string) int {
@@ -79,67 +84,108 @@ func version(initdb string) int {
 
 func (c *Cluster) start(ctx context.Context) error {
 	if os.Geteuid() == 0 {
-		if err := giveTo("postgres", c.dir); err != nil {
+		owner, err := account("postgres")
+		if err != nil {
 			return err
 		}
+		if err := os.Chown(c.dir, int(owner.Uid), -1); err != nil {
+			return fmt.Errorf("give the folder to PostgreSQL's user: %w", err)
+		}
+		c.owner = owner
 	}
-	data := filepath.Join(c.dir, "data")
-	if err := c.run(ctx, "initdb", "-D", data, "-U", "keyward", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
-		"--no-sync"); err != nil {
-		return err
+	initdb := c.command(ctx, "initdb", "-D", c.data(), "-U", "keyward", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
+		"--no-sync")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	var err error
 	for range 5 { // between choosing a port and listening on it, another process may take it
 		if c.port, err = freePort(); err != nil {
 			return err
 		}
-		options := fmt.Sprintf("-p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off "+
-			"-c full_page_writes=off -c synchronous_commit=off -c max_connections=200 -c deadlock_timeout=100ms", c.port)
-		err = c.run(ctx, "pg_ctl", "-D", data, "-w", "-l", filepath.Join(c.dir, "log"), "-o", options, "start")
-		if err == nil {
+		if err = c.serve(ctx); err == nil {
 			return nil
 		}
 	}
 	return err
 }
 
-// giveTo makes the folder belong to the user that the server runs as.
-func giveTo(name, dir string) error {
-	u, err := user.Lookup(name)
+// serve starts the server on the cluster's port and waits until it answers.
+func (c *Cluster) serve(ctx context.Context) error {
+	settings := []string{
+		"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "full_page_writes=off",
+		"synchronous_commit=off", "max_connections=200", "deadlock_timeout=100ms",
+	}
+	args := []string{"-D", c.data(), "-p", strconv.Itoa(c.port)}
+	for _, s := range settings {
+		args = append(args, "-c", s)
+	}
+	cmd := c.command(context.WithoutCancel(ctx), "postgres", args...)
+	// With the test process the server ends too, and takes its own children with it, which a SIGKILL would not.
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
+	child, err := testbed.Start("postgres", cmd)
 	if err != nil {
-		return fmt.Errorf("PostgreSQL does not run as root, and there is no user %s: %w", name, err)
+		return err
 	}
-	uid, err := strconv.Atoi(u.Uid)
+	c.child = child
+	db, err := sql.Open("pgx", c.URL("postgres"))
 	if err != nil {
-		return fmt.Errorf("read the id of user %s: %w", name, err)
+		return errors.Join(fmt.Errorf("reach the test's PostgreSQL: %w", err), c.quit())
 	}
-	if err := os.Chown(dir, uid, -1); err != nil {
-		return fmt.Errorf("give the folder to user %s: %w", name, err)
+	defer func() { _ = db.Close() }() // nothing is left to lose
+	for {
+		err := db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-child.Done():
+			return fmt.Errorf("PostgreSQL does not start:\n%s", child.Output())
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("PostgreSQL does not answer: %w\n%s", err, child.Output()), c.quit())
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
-	return nil
 }
 
-func (c *Cluster) run(ctx context.Context, program string, args ...string) error {
-	path := filepath.Join(c.bin, program)
-	if os.Geteuid() == 0 {
-		args = append([]string{"-u", "postgres", "--", path}, args...)
-		path = "runuser"
+// quit ends the server at once, as a crash would; its data stay.
+func (c *Cluster) quit() error {
+	if err := syscall.Kill(c.child.PID(), syscall.SIGQUIT); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("end PostgreSQL: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir = c.dir
-	// A file, not a pipe: the server inherits it, and a pipe would not end before the server does.
-	out, err := os.Create(filepath.Join(c.dir, "output"))
-	if err != nil {
-		return fmt.Errorf("keep the output of %s: %w", program, err)
-	}
-	cmd.Stdout, cmd.Stderr = out, out
-	err = errors.Join(cmd.Run(), out.Close())
-	if err == nil {
+	select {
+	case <-c.child.Done():
 		return nil
+	case <-time.After(startTimeout):
+		c.child.Kill()
+		return errors.New("PostgreSQL did not end when told to")
 	}
-	said, _ := os.ReadFile(out.Name())                 // whatever can be read helps
-	log, _ := os.ReadFile(filepath.Join(c.dir, "log")) // the same
-	return fmt.Errorf("%s: %w\n%s%s", program, err, said, log)
+}
+
+func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
+
+// account gives the ids of the user that the server runs as.
+func account(name string) (*syscall.Credential, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("PostgreSQL does not run as root, and there is no user %s: %w", name, err)
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("read the id of user %s: %w", name, err)
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("read the group of user %s: %w", name, err)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+func (c *Cluster) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, program), args...)
+	cmd.Dir = c.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.owner, Pdeathsig: syscall.SIGKILL}
+	return cmd
 }
 
 func freePort() (int, error) {
@@ -179,12 +225,7 @@ func (c *Cluster) Database(ctx context.Context) (string, error) {
 }
 
 // Stop ends the server and removes its folder.
-func (c *Cluster) Stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
-	err := c.run(ctx, "pg_ctl", "-D", filepath.Join(c.dir, "data"), "-m", "immediate", "-w", "stop")
-	return errors.Join(err, os.RemoveAll(c.dir))
-}
+func (c *Cluster) Stop() error { return errors.Join(c.quit(), os.RemoveAll(c.dir)) }
 
 // String names the cluster by its folder.
 func (c *Cluster) String() string { return strings.TrimSpace("PostgreSQL in " + c.dir) }
