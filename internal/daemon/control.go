@@ -31,11 +31,6 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.Database.IsZero() && s.NATS.IsZero() {
-		if err := p.stayAlone(ctx, st); err != nil {
-			return nil, err
-		}
-	}
 	controlDoor, err := p.openDoor(ctx, "control", s.ControlAddress, s.ControlTLS)
 	if err != nil {
 		return nil, err
@@ -111,6 +106,11 @@ func (p *process) openStore(ctx context.Context) (*store.Store, error) {
 		return nil, err
 	}
 	p.later(func() { _ = st.Close() })
+	if !p.settings.Database.IsZero() && p.settings.NATS.IsZero() {
+		if err := p.stayAlone(ctx, st); err != nil {
+			return nil, err
+		}
+	}
 	return st, nil
 }
 
