@@ -43,6 +43,8 @@ const (
 	CodeUnauthenticated     Code = "unauthenticated"      // 401
 	CodeForbidden           Code = "forbidden"            // 403
 	CodeNotFound            Code = "not_found"            // 404
+	CodeMethodNotAllowed    Code = "method_not_allowed"   // 405; the address exists with other methods
+	CodeUnsupportedMedia    Code = "unsupported_media"    // 415; a body that says it is not JSON
 	CodeConflict            Code = "conflict"             // 409; taken name, issuer, context, client id
 	CodeInUse               Code = "in_use"               // 409; Error.Users lists who uses it
 	CodeOtherSet            Code = "other_set"            // 409; another manifest set owns the object

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
@@ -114,7 +115,7 @@ func refused(fields []keyward.FieldError) error {
 	}
 	e := &keyward.Error{Code: code, Message: "some fields cannot be accepted", Fields: fields}
 	if len(fields) == 1 {
-		e.Message = fields[0].Path + " " + fields[0].Message
+		e.Message = strings.TrimPrefix(fields[0].Path+": "+fields[0].Message, ": ")
 	}
 	return e
 }

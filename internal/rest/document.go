@@ -50,14 +50,40 @@ func (s *Server) documentRoutes() error {
 	}
 	s.mux.HandleFunc("GET /docs", html(page))
 	s.mux.HandleFunc("GET /{$}", html(consolePage()))
-	s.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		p := s.problem(r.Context(), keyward.Errorf(keyward.CodeNotFound,
-			"there is no %s %s; /docs lists what there is", r.Method, r.URL.Path))
-		w.Header().Set("Content-Type", problemType)
-		w.WriteHeader(p.Status)
-		_ = huma.DefaultJSONFormat.Marshal(w, p)
-	})
+	s.mux.HandleFunc(elsewhere, s.answerElsewhere)
 	return nil
+}
+
+// elsewhere is the pattern of everything that no route takes.
+const elsewhere = "/api/"
+
+// answerElsewhere tells an address that does not exist from one that exists with other methods.
+func (s *Server) answerElsewhere(w http.ResponseWriter, r *http.Request) {
+	err := keyward.Errorf(keyward.CodeNotFound, "there is no %s %s; /docs lists what there is", r.Method, r.URL.Path)
+	if allowed := s.methods(r); len(allowed) > 0 {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		err = keyward.Errorf(keyward.CodeMethodNotAllowed, "%s takes %s, not %s",
+			r.URL.Path, strings.Join(allowed, ", "), r.Method)
+	}
+	p := s.problem(r.Context(), err)
+	w.Header().Set("Content-Type", problemType)
+	w.WriteHeader(p.Status)
+	_ = huma.DefaultJSONFormat.Marshal(w, p)
+}
+
+// methods lists those that the request's address has routes for.
+func (s *Server) methods(r *http.Request) []string {
+	var allowed []string
+	for _, method := range []string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	} {
+		probe := r.Clone(r.Context())
+		probe.Method = method
+		if _, pattern := s.mux.Handler(probe); pattern != elsewhere && pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	return allowed
 }
 
 const style = `:root{color-scheme:light dark}

@@ -52,6 +52,10 @@ func status(code keyward.Code) int {
 		return http.StatusForbidden
 	case keyward.CodeNotFound:
 		return http.StatusNotFound
+	case keyward.CodeMethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case keyward.CodeUnsupportedMedia:
+		return http.StatusUnsupportedMediaType
 	case keyward.CodeConflict, keyward.CodeInUse, keyward.CodeOtherSet, keyward.CodeCreationDisabled,
 		keyward.CodeMappingDisabled, keyward.CodeKeyManagerDisabled, keyward.CodeKeysExist, keyward.CodeRotationUnsupported:
 		return http.StatusConflict
@@ -86,9 +90,10 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 	}
 }
 
-// sentence begins with a capital letter where the message is prose.
+// sentence begins with a capital letter, unless it begins with the path of a field: that one is spelled as it is.
 func sentence(text string) string {
-	if text == "" || strings.HasPrefix(text, "spec.") || strings.HasPrefix(text, "objects[") {
+	before, _, found := strings.Cut(text, ": ")
+	if text == "" || found && !strings.Contains(before, " ") {
 		return text
 	}
 	return strings.ToUpper(text[:1]) + text[1:]

@@ -88,6 +88,11 @@ func TestProblemsNameEveryField(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
+	h.call("admin", http.MethodPost, "/api/v1/plans", `{"metadata":{"name":"p"},"spec":{}}`).into(t, &p)
+	twice := h.call("admin", http.MethodPost, "/api/v1/plans", `{"metadata":{"name":"p"},"spec":{}}`)
+	if twice.into(t, &p); p.Detail != "metadata.name: Plan p exists already" {
+		t.Errorf("the detail is %q", p.Detail)
+	}
 	if a := h.call("admin", http.MethodPut, "/api/v1/plans/gold",
 		`{"spec":{}}`+strings.Repeat(" ", 5<<20)); a.status != http.StatusRequestEntityTooLarge {
 		t.Errorf("a body too large: %d %s", a.status, a.body)
@@ -124,6 +129,33 @@ func TestListingsArePaged(t *testing.T) {
 	}
 	if strings.Join(names, "") != "abc" {
 		t.Errorf("got %v", names)
+	}
+}
+
+// TestOtherMethodsAndMediaTypes: an address that exists says which methods it has; a body that says it is not JSON is
+// not read, one that says nothing is.
+func TestOtherMethodsAndMediaTypes(t *testing.T) {
+	h := newHouse(t)
+	for path, want := range map[string]string{
+		"/api/v1/plans": "GET, HEAD, POST", "/api/v1/plans/gold": "GET, HEAD, PUT, DELETE", "/api/v1/apply": "POST",
+	} {
+		for _, method := range []string{http.MethodPatch, http.MethodOptions} {
+			a := h.call("admin", method, path, "")
+			if a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != want ||
+				a.code(t) != keyward.CodeMethodNotAllowed {
+				t.Errorf("%s %s: %d %v %s", method, path, a.status, a.header, a.body)
+			}
+		}
+	}
+	for kind, want := range map[string]int{
+		"text/plain": http.StatusUnsupportedMediaType, "application/x-www-form-urlencoded": http.StatusUnsupportedMediaType,
+		"application/yaml": http.StatusUnsupportedMediaType, "nonsense/": http.StatusUnsupportedMediaType,
+		"application/json; charset=utf-8": http.StatusCreated, "": http.StatusOK,
+	} {
+		a := h.call("admin", http.MethodPut, "/api/v1/plans/typed", `{"spec":{}}`, "Content-Type", kind)
+		if a.status != want && (want >= 300 || a.status >= 300) {
+			t.Errorf("%q: %d %s", kind, a.status, a.body)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -57,7 +58,7 @@ func New(d Deps, o Options) (*Server, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.api = humago.New(s.mux, configuration(o.Version))
-	s.api.UseMiddleware(s.authenticate)
+	s.api.UseMiddleware(s.authenticate, s.wantJSON)
 	s.objectRoutes()
 	s.applyRoutes()
 	s.tokenRoutes()
@@ -125,6 +126,20 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	next(huma.WithValue(ctx, principalKey{}, p))
+}
+
+// wantJSON refuses a body that says it is something else. A form or plain text is what a page of another host can make
+// a browser send.
+func (s *Server) wantJSON(ctx huma.Context, next func(huma.Context)) {
+	given := ctx.Header("Content-Type")
+	if op := ctx.Operation(); given != "" && op.RequestBody != nil {
+		kind, _, err := mime.ParseMediaType(given)
+		if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") {
+			s.refuse(ctx, keyward.Errorf(keyward.CodeUnsupportedMedia, "send the body as application/json, not %q", given))
+			return
+		}
+	}
+	next(ctx)
 }
 
 // bearer gives the token of the one Authorization field (RFC 6750, section 2.1).
