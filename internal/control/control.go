@@ -25,6 +25,8 @@ type Resident interface {
 type Options struct {
 	Log *slog.Logger     // nil = silent
 	Now func() time.Time // nil = time.Now
+	// Withdrawn is called when the withdrawal of a gateway is committed, to tell and to cut it; it may be nil.
+	Withdrawn func(context.Context, *keyward.Gateway)
 }
 
 // Control carries out the use cases. It is safe for concurrent use.
@@ -34,12 +36,14 @@ type Control struct {
 	resident Resident
 	log      *slog.Logger
 	now      func() time.Time
+
+	withdrawn func(context.Context, *keyward.Gateway)
 }
 
 // New makes the use cases over a store. The client carries the operator's rules for outbound addresses; discovery
 // goes through it.
 func New(st *store.Store, client *http.Client, resident Resident, o Options) *Control {
-	c := &Control{store: st, client: client, resident: resident, log: o.Log, now: o.Now}
+	c := &Control{store: st, client: client, resident: resident, log: o.Log, now: o.Now, withdrawn: o.Withdrawn}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}

@@ -67,19 +67,23 @@ func (c *Control) Gateways(ctx context.Context, p keyward.Principal) ([]keyward.
 	return out, err
 }
 
-// RevokeGateway withdraws a gateway: its key leaves every JWKS, the group gets a new key, and it is told to stop. Doing
-// so twice changes nothing.
+// RevokeGateway withdraws a gateway: its key leaves every JWKS, the group gets a new key, it is told to stop, and its
+// connection to the embedded event hub is cut. Doing so twice changes nothing.
 func (c *Control) RevokeGateway(ctx context.Context, p keyward.Principal, name string) error {
 	if err := Require(p, RightGateways, keyward.DefaultTenant); err != nil {
 		return err
 	}
-	return c.store.Write(ctx, actor(p), func(tx *store.Tx) error {
-		g, err := tx.GatewayByName(name)
-		if err != nil {
+	var g *keyward.Gateway
+	err := c.store.Write(ctx, actor(p), func(tx *store.Tx) (err error) {
+		if g, err = tx.GatewayByName(name); err != nil {
 			return err
 		}
 		return tx.RevokeGateway(g.ID, c.now())
 	})
+	if err == nil && c.withdrawn != nil {
+		c.withdrawn(ctx, g)
+	}
+	return err
 }
 
 // AuditFilter chooses audit entries of a tenant, newest first.

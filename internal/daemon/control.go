@@ -53,7 +53,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 		return nil, err
 	}
 	client := outbound.NewClient(p.rules, outbound.Options{Timeout: 15 * time.Second})
-	useCases := control.New(st, client, authority, control.Options{Log: p.log})
+	useCases := control.New(st, client, authority, control.Options{Log: p.log, Withdrawn: changes.Withdraw})
 	clients, err := keys.New(st, connector.New(client, authority.Open), keys.Options{Log: p.log, Sole: s.Database.IsZero()})
 	if err != nil {
 		return nil, err

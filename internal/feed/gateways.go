@@ -74,6 +74,13 @@ func (f *Feed) RevokeGateway(ctx context.Context, actor, name string) error {
 	if err != nil {
 		return fmt.Errorf("withdraw gateway %s: %w", name, err)
 	}
+	f.Withdraw(ctx, g)
+	return nil
+}
+
+// Withdraw tells a gateway, whose withdrawal is committed, by a signed statement over the hub, and cuts its connection
+// to the embedded one.
+func (f *Feed) Withdraw(ctx context.Context, g *keyward.Gateway) {
 	data, err := f.withdrawal(g).Statement.Encode()
 	if err == nil {
 		err = f.hub.Publish(ctx, g.Group, data)
@@ -83,7 +90,6 @@ func (f *Feed) RevokeGateway(ctx context.Context, actor, name string) error {
 		f.o.Log.Warn("the withdrawal could not be sent over the event hub", "gateway", g.Name, "err", err)
 	}
 	f.hub.Cut(g.ID)
-	return nil
 }
 
 // LocalToken gives the credential of the gateway inside this process. A current one, from the data folder, is kept
