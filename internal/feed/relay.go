@@ -21,28 +21,33 @@ const (
 	trimEvery  = 6 // upkeep ticks
 	system     = "system/feed"
 	logEvery   = 30 * time.Second // how often a lasting fault is told
+	backlog    = 200              // records before the head that a new leader sends once more
 )
 
-// relay publishes each group's log, in order. Where it stands is not kept: it begins at the head, and gateways see by
-// the heartbeat what they missed.
+// relay publishes each group's log, in order. Where it stands is not kept: a new leader begins a little before the
+// head, because the former one may have ended between a commit and its publication, and gateways skip what they have.
+// Anything older they see by the heartbeat that they missed.
 type relay struct {
 	f       *Feed
 	leads   atomic.Bool
 	renewed time.Time
 	beat    time.Time
 	cursors map[string]keyward.Position
+	seen    map[string]keyward.Position // the heads of the last look, while another control plane leads
 	told    time.Time
 }
 
-func newRelay(f *Feed) *relay { return &relay{f: f, cursors: make(map[string]keyward.Position)} }
+func newRelay(f *Feed) *relay {
+	return &relay{f: f, cursors: make(map[string]keyward.Position), seen: make(map[string]keyward.Position)}
+}
 
 func (r *relay) run(ctx context.Context) error {
 	wake, stop := r.f.store.Watch()
 	defer stop()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	for {
-		if err := r.step(ctx); err != nil && ctx.Err() == nil && time.Since(r.told) > logEvery {
+	for own := false; ; {
+		if err := r.step(ctx, own); err != nil && ctx.Err() == nil && time.Since(r.told) > logEvery {
 			r.told = time.Now()
 			r.f.o.Log.Warn("changes cannot be relayed at the moment; gateways ask for them", "err", err)
 		}
@@ -50,7 +55,9 @@ func (r *relay) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), r.resign(ctx))
 		case <-wake:
+			own = true
 		case <-tick.C:
+			own = false
 		}
 	}
 }
@@ -68,10 +75,13 @@ func (r *relay) resign(ctx context.Context) error {
 	return nil
 }
 
-// step does what is due: renew the lease, publish, beat.
-func (r *relay) step(ctx context.Context) error {
-	if err := r.lead(ctx); err != nil || !r.leads.Load() {
+// step does what is due: renew the lease, publish, beat. own tells that something was committed in this process.
+func (r *relay) step(ctx context.Context, own bool) error {
+	if err := r.lead(ctx); err != nil {
 		return err
+	}
+	if !r.leads.Load() {
+		return r.assist(ctx, own)
 	}
 	now := r.f.o.Now().UTC() // before the read, as in Pull
 	heads, err := r.publish(ctx)
@@ -88,7 +98,7 @@ func (r *relay) step(ctx context.Context) error {
 	return nil
 }
 
-// lead takes or renews the lease when a third of its time is over. A new leader begins at the head.
+// lead takes or renews the lease when a third of its time is over.
 func (r *relay) lead(ctx context.Context) error {
 	if time.Since(r.renewed) < leaseTTL/3 {
 		return nil
@@ -112,8 +122,32 @@ func (r *relay) lead(ctx context.Context) error {
 	return nil
 }
 
-// publish sends what each group's log holds beyond the cursor, and gives the heads.
-func (r *relay) publish(ctx context.Context) (map[string]keyward.Position, error) {
+// assist publishes what was committed here while another control plane leads. That one would do so too, a little later;
+// but it may have ended without giving its lease back, and gateways would wait until the lease is over.
+func (r *relay) assist(ctx context.Context, own bool) error {
+	heads, err := r.heads(ctx)
+	if err != nil {
+		return err
+	}
+	if !own {
+		r.cursors, r.seen = r.seen, heads // what was committed since the look before this one may still be due
+		return nil
+	}
+	for group, head := range heads {
+		if _, known := r.cursors[group]; !known {
+			if r.cursors[group], err = r.beginning(ctx, group, head); err != nil {
+				return err
+			}
+		}
+		if err := r.publishGroup(ctx, group, head); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heads reads where each group's log ends.
+func (r *relay) heads(ctx context.Context) (map[string]keyward.Position, error) {
 	heads := make(map[string]keyward.Position)
 	err := r.f.store.Read(ctx, func(tx *store.Tx) error {
 		clear(heads)
@@ -131,11 +165,25 @@ func (r *relay) publish(ctx context.Context) (map[string]keyward.Position, error
 	if err != nil {
 		return nil, fmt.Errorf("read the heads of the groups' logs: %w", err)
 	}
+	return heads, nil
+}
+
+// publish sends what each group's log holds beyond the cursor, and gives the heads.
+func (r *relay) publish(ctx context.Context) (map[string]keyward.Position, error) {
+	heads, err := r.heads(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for group, head := range heads {
 		at, known := r.cursors[group]
-		if !known || at.Revision > head.Revision {
-			r.cursors[group] = head // a new leader, or a database that was put back: heartbeats tell
-			at = head
+		switch {
+		case !known: // a new leader
+			if at, err = r.beginning(ctx, group, head); err != nil {
+				return nil, err
+			}
+			r.cursors[group] = at
+		case at.Revision > head.Revision: // a database that was put back: heartbeats tell
+			r.cursors[group], at = head, head
 		}
 		r.f.m.lag.WithLabelValues(group).Set(float64(head.Revision - at.Revision))
 		if at == head {
@@ -148,6 +196,24 @@ func (r *relay) publish(ctx context.Context) (map[string]keyward.Position, error
 		heads[group] = r.cursors[group] // what was committed meanwhile went out too
 	}
 	return heads, nil
+}
+
+// beginning is where a relay that published nothing yet begins: a little before the head, or at it when the log does not reach back so far.
+func (r *relay) beginning(ctx context.Context, group string, head keyward.Position) (keyward.Position, error) {
+	begin := head
+	err := r.f.store.Read(ctx, func(tx *store.Tx) error {
+		begin = head
+		revision := head.Revision - min(head.Revision, backlog)
+		chain, held, err := tx.ChainAt(group, revision)
+		if held {
+			begin = keyward.Position{Revision: revision, Chain: chain}
+		}
+		return err
+	})
+	if err != nil {
+		return keyward.Position{}, fmt.Errorf("look back in the log of group %s: %w", group, err)
+	}
+	return begin, nil
 }
 
 func (r *relay) publishGroup(ctx context.Context, group string, head keyward.Position) error {

@@ -1,0 +1,85 @@
+package syncapi_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/registry"
+	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/stream"
+	"keyward.dev/keyward/internal/testbed/natsserver"
+	"keyward.dev/keyward/internal/testbed/postgres"
+)
+
+// The leading control plane was killed and still holds the relay's lease. What the other one commits reaches gateways
+// over the hub all the same, and what the killed one committed and did not publish any more reaches them when the lease
+// is over: the gateway here can ask nobody.
+func TestLeaderKilled(t *testing.T) {
+	cluster, err := postgres.Start(t.Context())
+	must(t, err)
+	t.Cleanup(func() { must(t, cluster.Stop()) })
+	url, err := cluster.Database(t.Context())
+	must(t, err)
+	server := natsserver.Start(t, t.TempDir())
+	database := store.Options{URL: url, Key: seal.NewKey()}
+	killed := &plane{}
+	killed.store, err = store.Open(t.Context(), database)
+	must(t, err)
+	t.Cleanup(func() { must(t, killed.store.Close()) })
+	held, err := killed.store.Lease(t.Context(), "relay", "the killed one", time.Hour)
+	must(t, err)
+	if !held {
+		t.Fatal("somebody else leads")
+	}
+	left := newPlaneOn(t, database, stream.HubOptions{URL: server.URL, GatewayURL: server.GatewayURL()}, false)
+	metrics := prometheus.NewRegistry()
+	g := left.countedGateway(t, metrics)
+	left.put(t, "before")
+	eventually(t, "the gateway holds the first plan", holds(g, 1))
+	eventually(t, "the gateway listens to the hub", func() bool {
+		must(t, left.hub.Publish(t.Context(), keyward.DefaultGroup, []byte("not a message")))
+		return refusals(t, metrics) > 0
+	})
+
+	left.refuse.Store(true)
+	left.put(t, "at-the-other")
+	eventually(t, "what the other control plane commits arrives", holds(g, 2))
+	killed.put(t, "unpublished")
+	_, err = killed.store.Lease(t.Context(), "relay", "the killed one", 0)
+	must(t, err)
+	eventually(t, "what the killed one committed arrives", holds(g, 3))
+}
+
+// countedGateway is a gateway whose counters can be read.
+func (p *plane) countedGateway(t *testing.T, metrics prometheus.Registerer) *registry.Registry {
+	t.Helper()
+	_, token, err := p.feed.CreateGateway(t.Context(), "test", "counted", "")
+	must(t, err)
+	source, err := stream.NewRemote(stream.RemoteOptions{URL: p.server.URL, Token: token})
+	must(t, err)
+	t.Cleanup(source.Close)
+	g, err := registry.New(source, registry.Options{Token: token, Dir: t.TempDir(), Registerer: metrics})
+	must(t, err)
+	run(t, g.Run)
+	return g
+}
+
+// refusals counts the messages of the hub that a gateway took for what they are.
+func refusals(t *testing.T, metrics prometheus.Gatherer) float64 {
+	t.Helper()
+	families, err := metrics.Gather()
+	must(t, err)
+	sum := 0.0
+	for _, f := range families {
+		if f.GetName() == "keyward_gateway_messages_refused_total" {
+			for _, m := range f.GetMetric() {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
