@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strconv"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -89,13 +91,29 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	kctx, err := parser.Parse(args)
+	kctx, err := parser.Parse(spelledOut(args))
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "keyward:", err)
 		return exitUsage
 	}
 	s := &session{ctx: ctx, cli: &c, environ: environ, stdin: stdin, out: stdout, err: stderr}
 	return s.report(kctx.Run(s))
+}
+
+// spelledOut lets --insecure stand alone, as people write what is either on or off.
+func spelledOut(args []string) []string {
+	out := slices.Clone(args)
+	for i, a := range out {
+		if a == "--insecure" && (i+1 == len(out) || !isTruth(out[i+1])) {
+			out[i] = "--insecure=true"
+		}
+	}
+	return out
+}
+
+func isTruth(text string) bool {
+	_, err := strconv.ParseBool(text)
+	return err == nil
 }
 
 // exitPanic carries kong's wish to exit up to run.

@@ -237,10 +237,9 @@ func locate(err error, sources []source) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	if len(refused.Fields) == 1 { // its path stands in the list
-		refused.Message = strings.TrimPrefix(refused.Message, refused.Fields[0].Path+": ")
-	}
 	numbered := regexp.MustCompile(`^objects\[(\d+)\]\.?(.*)$`)
+	// Where there is one fault the message is about it: its number means nothing to whoever wrote the file.
+	refused.Message = regexp.MustCompile(`^objects\[\d+\]\.?`).ReplaceAllString(refused.Message, "")
 	for i, f := range refused.Fields {
 		m := numbered.FindStringSubmatch(f.Path)
 		if m == nil {

@@ -108,6 +108,23 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	}
 }
 
+func TestAnAdminTokenIsAnyPrintableText(t *testing.T) {
+	for token, fine := range map[string]bool{
+		strings.Repeat("x", 32):                       true,
+		"correct horse battery staple, and then some": true,
+		strings.Repeat("ü", 32):                       true,
+		strings.Repeat("x", 31):                       false,
+		strings.Repeat("ü", 31):                       false,
+		strings.Repeat("x", 32) + " ":                 false,
+		strings.Repeat("x", 32) + "\tx":               false,
+		strings.Repeat("x", 32) + "\xff":              false,
+	} {
+		if _, err := Parse(Values{AdminToken: token}); (err == nil) != fine {
+			t.Errorf("%q: %v", token, err)
+		}
+	}
+}
+
 func TestWhatARoleDoesNotUseIsIgnored(t *testing.T) {
 	s, err := Parse(Values{
 		Role: "gateway", ControlURL: "http://127.0.0.1:8480/", GatewayToken: "kwg_x", MaxStale: "5m",

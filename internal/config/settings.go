@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
@@ -125,8 +127,8 @@ func (r *reader) control(s *Settings, v Values, insecure bool) {
 	if !s.Database.IsZero() && s.SealKey.IsZero() && v.SealKeyFile == "" {
 		r.fault("KEYWARD_SEAL_KEY", "is required with PostgreSQL: every control plane must have the same key")
 	}
-	if v.AdminToken != "" && (len(v.AdminToken) < 32 || strings.ContainsFunc(v.AdminToken, unprintable)) {
-		r.fault("KEYWARD_ADMIN_TOKEN", "must have 32 or more printable characters without spaces")
+	if v.AdminToken != "" && !carriable(v.AdminToken) {
+		r.fault("KEYWARD_ADMIN_TOKEN", "must have 32 or more printable characters, and no space at either end")
 	}
 	s.AdminToken = keyward.NewSecret(v.AdminToken)
 	s.NATS = r.secretURL("KEYWARD_NATS", v.NATS, "nats", "tls")
@@ -143,7 +145,11 @@ func (r *reader) control(s *Settings, v Values, insecure bool) {
 	}
 }
 
-func unprintable(c rune) bool { return c <= ' ' || c > '~' }
+// carriable tells whether a token is long enough and passes through a header field as it is, which cuts outer spaces.
+func carriable(token string) bool {
+	return utf8.ValidString(token) && utf8.RuneCountInString(token) >= 32 && strings.TrimSpace(token) == token &&
+		!strings.ContainsFunc(token, func(c rune) bool { return !unicode.IsPrint(c) })
+}
 
 // guarded refuses a listener that other machines reach in clear text, unless that is wanted.
 func (r *reader) guarded(listener, address string, files TLSFiles, insecure bool) {

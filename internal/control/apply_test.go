@@ -102,11 +102,13 @@ func TestApplyReportsEveryFaultOfEveryManifestAndChangesNothing(t *testing.T) {
 		manifestOf(keyward.KindPlan, "gold", `{}`),
 		manifestOf(keyward.KindKeyManager, "ext", `{"type":"external"}`),
 		manifestOf(keyward.KindApplication, "fine", `{}`),
+		manifestOf(keyward.KindSubscription, "t", `{"application":"nobody","api":"nothing","stat":"active"}`),
 	)}, keyward.CodeInvalidInput)
 	got := e.paths
 	for _, want := range []string{
 		"objects[0].spec.rate[0].requests", "objects[1].spec.ownr", "objects[2].spec.application", "objects[2].spec.api",
 		"objects[3].metadata.name", "objects[4].spec.issuer", "objects[4].spec.keys",
+		"objects[6].spec.stat", "objects[6].spec.application", "objects[6].spec.api",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no fault at %s in %s", want, got)

@@ -36,7 +36,10 @@ type world struct {
 	gone    map[keyward.Ref]*keyward.Object // what prune deletes
 	stored  map[keyward.Ref]*keyward.Object // nil for what is not there
 	lists   map[keyward.Ref][]*keyward.Object
-	faults  []keyward.FieldError
+
+	ofApplication map[keyward.Ref][]*change // its subscriptions and clients in the batch, by kind; nil until asked for
+
+	faults []keyward.FieldError
 }
 
 func newWorld(c *Control, tx *store.Tx, b *batch, g *gathered) *world {
@@ -232,10 +235,7 @@ func (w *world) checkOne(ch *change) error {
 	if err := w.checkExisting(ch); err != nil {
 		return err
 	}
-	if !ch.sound {
-		return nil
-	}
-	if err := w.checkReferences(ch); err != nil {
+	if err := w.checkReferences(ch); err != nil || !ch.sound {
 		return err
 	}
 	if err := w.checkPermission(ch); err != nil {

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"keyward": main})
+}
+
+// TestScripts runs the program as people do, each script in a folder and on ports of its own. A script starts it with
+// exec keyward serve &keyward& and waits with ready.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("KEYWARD_DATA", env.WorkDir+"/data")
+			for _, name := range []string{"CONTROL", "GATEWAY", "OPS"} {
+				address, err := freeAddress(env)
+				if err != nil {
+					return err
+				}
+				env.Setenv("KEYWARD_"+name+"_ADDRESS", address)
+			}
+			env.Setenv("KEYWARD_SERVER", "http://"+env.Getenv("KEYWARD_CONTROL_ADDRESS"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "mode": mode},
+	})
+}
+
+func freeAddress(env *testscript.Env) (string, error) {
+	listener, err := (&net.ListenConfig{}).Listen(env.T().(testing.TB).Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+// ready waits until the server says that it is.
+func ready(ts *testscript.TestScript, _ bool, _ []string) {
+	address := "http://" + ts.Getenv("KEYWARD_OPS_ADDRESS") + "/readyz"
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		resp, err := http.Get(address) //nolint:gosec,noctx // the script's own server
+		if err != nil {
+			continue
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	ts.Fatalf("the server is not ready")
+}
+
+// mode holds a file's permissions: mode FILE 600.
+func mode(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%o", info.Mode().Perm()); got != args[1] {
+		ts.Fatalf("%s has mode %s, want %s", args[0], got, args[1])
+	}
+}
