@@ -127,6 +127,22 @@ func TestListingsArePaged(t *testing.T) {
 			break
 		}
 	}
+	for _, list := range []string{"gateways", "tokens"} {
+		for _, name := range []string{"a", "b", "c"} {
+			h.must("admin", http.MethodPost, "/api/v1/"+list,
+				map[string]string{"gateways": `{"name":"` + name + `"}`, "tokens": `{"user":"admin"}`}[list])
+		}
+		var first, second rest.Listing[map[string]any]
+		h.must("admin", http.MethodGet, "/api/v1/"+list+"?limit=2", "").into(t, &first)
+		h.must("admin", http.MethodGet, "/api/v1/"+list+"?cursor="+first.Next, "").into(t, &second)
+		if len(first.Items) != 2 || first.Next == "" || len(second.Items) < 1 || second.Next != "" ||
+			first.Items[1]["id"] == second.Items[0]["id"] {
+			t.Errorf("%s: %v, then %v", list, first, second)
+		}
+		if a := h.call("admin", http.MethodGet, "/api/v1/"+list+"?cursor=x", ""); a.status != http.StatusBadRequest {
+			t.Errorf("%s after an unknown entry: %d", list, a.status)
+		}
+	}
 	if strings.Join(names, "") != "abc" {
 		t.Errorf("got %v", names)
 	}

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -53,6 +54,27 @@ func listed[T any](items []T) *answerOf[Listing[T]] {
 		items = []T{}
 	}
 	return &answerOf[Listing[T]]{Body: Listing[T]{Items: items}}
+}
+
+// paged answers with the page that q asks for out of everything there is; id names an entry in a cursor.
+func paged[T any](q PageQuery, items []T, id func(T) string) (*answerOf[Listing[T]], error) {
+	limit, err := q.limit()
+	if err != nil {
+		return nil, err
+	}
+	if q.Cursor != "" {
+		last := slices.IndexFunc(items, func(item T) bool { return id(item) == q.Cursor })
+		if last < 0 {
+			return nil, badField("cursor", "is not one that this list gave")
+		}
+		items = items[last+1:]
+	}
+	if len(items) <= limit {
+		return listed(items), nil
+	}
+	out := listed(items[:limit])
+	out.Body.Next = id(items[limit-1])
+	return out, nil
 }
 
 // answerOf is an answer with a body.

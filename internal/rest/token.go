@@ -37,6 +37,11 @@ type GatewayAnswer struct {
 	Token string `json:"token"`
 }
 
+type pageInput struct {
+	TenantQuery
+	PageQuery
+}
+
 type idInput struct {
 	TenantQuery
 	ID string `path:"id"`
@@ -62,12 +67,12 @@ func (s *Server) tokenRoutes() {
 	route(s, huma.Operation{
 		OperationID: "list-tokens", Method: http.MethodGet, Path: "/api/v1/tokens", Tags: tags,
 		Summary: "The API tokens of the tenant, without their values",
-	}, func(ctx context.Context, p keyward.Principal, in *TenantQuery) (*answerOf[Listing[keyward.APIToken]], error) {
+	}, func(ctx context.Context, p keyward.Principal, in *pageInput) (*answerOf[Listing[keyward.APIToken]], error) {
 		tokens, err := s.deps.Control.Tokens(ctx, p, in.tenant())
 		if err != nil {
 			return nil, err
 		}
-		return listed(tokens), nil
+		return paged(in.PageQuery, tokens, func(t keyward.APIToken) string { return t.ID })
 	})
 	route(s, huma.Operation{
 		OperationID: "revoke-token", Method: http.MethodDelete, Path: "/api/v1/tokens/{id}", Tags: tags,
@@ -97,12 +102,12 @@ func (s *Server) gatewayRoutes() {
 	route(s, huma.Operation{
 		OperationID: "list-gateways", Method: http.MethodGet, Path: "/api/v1/gateways", Tags: tags,
 		Summary: "The gateways, each with the revision it reported and how far it is behind",
-	}, func(ctx context.Context, p keyward.Principal, _ *TenantQuery) (*answerOf[Listing[keyward.Gateway]], error) {
+	}, func(ctx context.Context, p keyward.Principal, in *pageInput) (*answerOf[Listing[keyward.Gateway]], error) {
 		gateways, err := s.deps.Control.Gateways(ctx, p)
 		if err != nil {
 			return nil, err
 		}
-		return listed(gateways), nil
+		return paged(in.PageQuery, gateways, func(g keyward.Gateway) string { return g.ID })
 	})
 	route(s, huma.Operation{
 		OperationID: "revoke-gateway", Method: http.MethodPost, Path: "/api/v1/gateways/{name}/revoke", Tags: tags,
