@@ -193,7 +193,7 @@ func (w *world) checkSubscription(ch *change, s *keyward.SubscriptionSpec) error
 	if err != nil {
 		return err
 	}
-	others := w.after(keyward.KindSubscription, ch.ref.Tenant, stored)
+	others := w.after(keyward.KindSubscription, ch.ref.Tenant, s.Application, stored)
 	for _, o := range others {
 		other, ok := o.spec.(*keyward.SubscriptionSpec)
 		if ok && o.ref != ch.ref && other.Application == s.Application && other.API == s.API {
@@ -203,20 +203,51 @@ func (w *world) checkSubscription(ch *change, s *keyward.SubscriptionSpec) error
 	return nil
 }
 
-// after replaces what the batch touches in a listing, and adds what it makes.
-func (w *world) after(kind keyward.Kind, tenant string, stored []*keyward.Object) []candidate {
+// after replaces what the batch touches in a listing, and adds what it makes: of an application, or, without one, all
+// of the kind.
+func (w *world) after(kind keyward.Kind, tenant, application string, stored []*keyward.Object) []candidate {
 	var out []candidate
 	for _, o := range stored {
 		if w.byRef[o.Ref()] == nil && w.gone[o.Ref()] == nil {
 			out = append(out, candidate{ref: o.Ref(), spec: o.Spec, status: o.Status})
 		}
 	}
-	for _, ch := range w.changes {
+	made := w.changes
+	if application != "" {
+		made = w.changesOf(kind, tenant, application)
+	}
+	for _, ch := range made {
 		if ch.ref.Kind == kind && ch.ref.Tenant == tenant && ch.sound {
 			out = append(out, candidate{ref: ch.ref, spec: ch.spec, status: ch.status, change: ch})
 		}
 	}
 	return out
+}
+
+// changesOf finds the subscriptions or clients of an application in the batch. They are sorted out once: a batch may
+// hold tens of thousands, and each asks for its neighbours.
+func (w *world) changesOf(kind keyward.Kind, tenant, application string) []*change {
+	if w.ofApplication == nil {
+		w.ofApplication = map[keyward.Ref][]*change{}
+		for _, ch := range w.changes {
+			if name, ok := applicationOf(ch.spec); ok {
+				at := keyward.Ref{Kind: ch.ref.Kind, Tenant: ch.ref.Tenant, Name: name}
+				w.ofApplication[at] = append(w.ofApplication[at], ch)
+			}
+		}
+	}
+	return w.ofApplication[keyward.Ref{Kind: kind, Tenant: tenant, Name: application}]
+}
+
+func applicationOf(spec keyward.Spec) (string, bool) {
+	switch s := spec.(type) {
+	case *keyward.SubscriptionSpec:
+		return s.Application, true
+	case *keyward.OAuthClientSpec:
+		return s.Application, true
+	default:
+		return "", false
+	}
 }
 
 func (w *world) checkClient(ch *change, s *keyward.OAuthClientSpec) error {
@@ -239,7 +270,7 @@ func (w *world) checkClient(ch *change, s *keyward.OAuthClientSpec) error {
 	if err != nil {
 		return err
 	}
-	for _, o := range w.after(keyward.KindOAuthClient, ch.ref.Tenant, stored) {
+	for _, o := range w.after(keyward.KindOAuthClient, ch.ref.Tenant, s.Application, stored) {
 		other, ok := o.spec.(*keyward.OAuthClientSpec)
 		if !ok || o.ref == ch.ref || other.KeyManager != s.KeyManager || other.Application != s.Application ||
 			failed(o.status) {

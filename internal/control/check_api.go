@@ -18,7 +18,7 @@ func (w *world) checkPlans(ch *change, s *keyward.APISpec) error {
 	if err != nil {
 		return err
 	}
-	for _, o := range w.after(keyward.KindSubscription, ch.ref.Tenant, stored) {
+	for _, o := range w.after(keyward.KindSubscription, ch.ref.Tenant, "", stored) {
 		sub, ok := o.spec.(*keyward.SubscriptionSpec)
 		if !ok || sub.API != ch.ref.Name || o.change != nil { // what the batch writes is checked as a subscription
 			continue

@@ -193,7 +193,7 @@ func (w *world) checkEnvironments(ch *change, before, s *keyward.KeyManagerSpec)
 	if err != nil {
 		return err
 	}
-	for _, o := range w.after(keyward.KindOAuthClient, ch.ref.Tenant, stored) {
+	for _, o := range w.after(keyward.KindOAuthClient, ch.ref.Tenant, "", stored) {
 		client, ok := o.spec.(*keyward.OAuthClientSpec)
 		if ok && client.KeyManager == ch.ref.Name && !slices.Contains(now, client.EnvironmentOrDefault()) {
 			w.add(ch, keyward.CodeInUse, "spec.environments", "%s belongs to %s", o.ref, client.EnvironmentOrDefault())
