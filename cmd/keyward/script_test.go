@@ -23,7 +23,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("KEYWARD_DATA", env.WorkDir+"/data")
 			for _, name := range []string{"CONTROL", "GATEWAY", "OPS"} {
-				address, err := freeAddress(env)
+				address, err := freeAddress()
 				if err != nil {
 					return err
 				}
@@ -36,8 +36,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-func freeAddress(env *testscript.Env) (string, error) {
-	listener, err := (&net.ListenConfig{}).Listen(env.T().(testing.TB).Context(), "tcp", "127.0.0.1:0")
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // nothing waits here that could be cancelled
 	if err != nil {
 		return "", fmt.Errorf("find a free port: %w", err)
 	}
