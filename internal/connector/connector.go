@@ -14,9 +14,10 @@ import (
 	"net/http"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/wire"
 )
 
-// Connector creates and deletes clients at one authorization server. Failures of the server come back as *Failure.
+// Connector creates and deletes clients at one authorization server. Failures of the server come back as *wire.Failure.
 type Connector interface {
 	// Register creates a client. A Failure whose Uncertain is true leaves open whether the server made it.
 	Register(ctx context.Context, r Registration) (Registered, error)
@@ -121,7 +122,7 @@ func (s Server) text(field string) string {
 // secret reads a secret connection field.
 func (s Server) secret(field string) string { return s.Secrets["connection."+field] }
 
-// Opener makes the connector of one key manager. It does no network call.
+// Opener makes the connector of one key manager. It does no network wire.Call.
 type Opener func(Server) (Connector, error)
 
 // Openers opens connectors by type and keeps what they share, such as access tokens for admin APIs.
@@ -132,8 +133,8 @@ type Openers struct {
 // New makes the openers. The client carries the operator's rules for outbound addresses; resident opens the built-in
 // authorization server's connector and may be nil where there is none.
 func New(client *http.Client, resident Opener) *Openers {
-	caller := newCaller(client)
-	tokens := newTokenCache()
+	caller := wire.New(client)
+	tokens := wire.NewTokens()
 	byType := map[keyward.KeyManagerType]Opener{
 		keyward.TypeOIDC:     func(s Server) (Connector, error) { return openOIDC(s, caller) },
 		keyward.TypeKeycloak: func(s Server) (Connector, error) { return openKeycloak(s, caller, tokens) },

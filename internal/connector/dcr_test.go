@@ -12,6 +12,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // oddServer is a registration endpoint that answers as some vendor does.
@@ -161,7 +162,7 @@ func TestRegisterFailures(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newOddServer(t, c.answer)
 			_, err := s.open(t).Register(t.Context(), registration())
-			var f *connector.Failure
+			var f *wire.Failure
 			if !errors.As(err, &f) || f.Uncertain() != c.uncertain || !strings.Contains(err.Error(), c.words) {
 				t.Errorf("error %v (%+v), want uncertain %v and %q", err, f, c.uncertain, c.words)
 			}
@@ -180,7 +181,7 @@ func TestRegisterUnreachableIsCertain(t *testing.T) {
 	c := s.open(t)
 	s.Close()
 	_, err := c.Register(t.Context(), registration())
-	var f *connector.Failure
+	var f *wire.Failure
 	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "cannot be reached") {
 		t.Errorf("error %v", err)
 	}
@@ -197,7 +198,7 @@ func TestRegisterTakesBackAClientWithoutSecret(t *testing.T) {
 		say(201, `{"client_id":"a","registration_access_token":"rat","registration_client_uri":"`+s.URL+`/reg/a"}`)(w, r, b)
 	})
 	_, err := s.open(t).Register(t.Context(), registration())
-	var f *connector.Failure
+	var f *wire.Failure
 	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "no secret") {
 		t.Errorf("error %v", err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/wire"
 )
 
 const wellKnown = "/.well-known/"
@@ -35,7 +36,7 @@ func Discover(ctx context.Context, spec *keyward.KeyManagerSpec, client *http.Cl
 	if at == "" {
 		return keyward.KeyManagerStatus{}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, wire.Timeout)
 	defer cancel()
 	doc, err := fetchMetadata(ctx, at, client)
 	if err != nil {
@@ -64,7 +65,7 @@ func fetchMetadata(ctx context.Context, at string, client *http.Client) (metadat
 			}
 			continue
 		}
-		if issuer := member(doc, "issuer"); issuer != at {
+		if issuer := wire.Member(doc, "issuer"); issuer != at {
 			mismatch = discoveryError(keyward.CodeInvalidInput, nil, "%s", issuerMismatch(at, issuer))
 			continue
 		}
@@ -115,16 +116,16 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 		return nil, discoveryError(keyward.CodeInvalidInput, err, "is not a URL that can be asked")
 	}
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("User-Agent", wire.UserAgent)
 	if client == nil {
 		client = http.DefaultClient
 	}
 	resp, err := client.Do(req) //nolint:bodyclose // ReadAll closes it
 	if err != nil {
-		return nil, discoveryError(keyward.CodeKeyManagerFailed, errUnreachable{withoutURL(err)}, "%s cannot be reached: %s", at,
-			words(withoutURL(err).Error()))
+		return nil, discoveryError(keyward.CodeKeyManagerFailed, errUnreachable{wire.WithoutURL(err)}, "%s cannot be reached: %s", at,
+			wire.Words(wire.WithoutURL(err).Error()))
 	}
-	body, err := outbound.ReadAll(resp, maxAnswer)
+	body, err := outbound.ReadAll(resp, wire.MaxAnswer)
 	if err != nil {
 		return nil, discoveryError(keyward.CodeKeyManagerFailed, err, "the answer of %s broke off or is too long", at)
 	}
@@ -168,9 +169,9 @@ func discoveryError(code keyward.Code, cause error, format string, args ...any) 
 func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keyward.KeyManagerStatus, error) {
 	now := time.Now().UTC().Truncate(time.Second)
 	status := keyward.KeyManagerStatus{
-		Issuer:       member(doc, "issuer"),
-		GrantTypes:   listOf(doc, "grant_types_supported"),
-		AuthMethods:  listOf(doc, "token_endpoint_auth_methods_supported"),
+		Issuer:       wire.Member(doc, "issuer"),
+		GrantTypes:   wire.ListOf(doc, "grant_types_supported"),
+		AuthMethods:  wire.ListOf(doc, "token_endpoint_auth_methods_supported"),
 		DiscoveredAt: &now,
 	}
 	if status.Issuer == "" {
@@ -182,7 +183,7 @@ func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keywar
 	}
 	note := func(format string, args ...any) { status.Notes = append(status.Notes, fmt.Sprintf(format, args...)) }
 	address := func(name string) string {
-		v := member(doc, name)
+		v := wire.Member(doc, name)
 		if v == "" {
 			return ""
 		}

@@ -3,7 +3,6 @@ package connector
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,11 +10,12 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // openKeycloak chooses the way into the realm: its admin API where there is a service account, else its registration
 // endpoint.
-func openKeycloak(s Server, c *caller, tokens *tokenCache) (Connector, error) {
+func openKeycloak(s Server, c *wire.Caller, tokens *wire.Tokens) (Connector, error) {
 	dcr := newOIDC(s, c)
 	// A client that asks for scopes by name loses all default scopes of the realm there, and with them its audiences.
 	dcr.keepScopes = true
@@ -37,7 +37,7 @@ func openKeycloak(s Server, c *caller, tokens *tokenCache) (Connector, error) {
 	}
 	return &keycloak{
 		prover: dcr.prover, admin: strings.TrimSuffix(admin, "/"), tokens: tokens,
-		account: account{endpoint: dcr.prover.token, clientID: s.text("clientId"), secret: s.secret("clientSecret")},
+		account: wire.Account{Endpoint: dcr.prover.token, ClientID: s.text("clientId"), Secret: s.secret("clientSecret")},
 	}, nil
 }
 
@@ -46,8 +46,8 @@ func openKeycloak(s Server, c *caller, tokens *tokenCache) (Connector, error) {
 type keycloak struct {
 	prover
 	admin   string
-	tokens  *tokenCache
-	account account
+	tokens  *wire.Tokens
+	account wire.Account
 }
 
 // keycloakClient is the part of Keycloak's ClientRepresentation that we write and read.
@@ -80,17 +80,17 @@ func (k *keycloak) Register(ctx context.Context, r Registration) (Registered, er
 			return Registered{}, err
 		}
 	}
-	post := call{op: "create the client", method: http.MethodPost, url: k.admin + "/clients", json: client}
+	post := wire.Call{Op: "create the client", Method: http.MethodPost, URL: k.admin + "/clients", JSON: client}
 	a, err := k.do(ctx, post)
 	if err != nil {
 		return Registered{}, err
 	}
-	if a.status != http.StatusCreated {
-		return Registered{}, post.failure(a)
+	if a.Status != http.StatusCreated {
+		return Registered{}, post.Failure(a)
 	}
 	made, err := k.Find(ctx, r.Name)
 	if err == nil && (made == nil || made.ClientSecret == "") {
-		err = &Failure{Op: "read the client's secret", Status: http.StatusOK, Sent: true,
+		err = &wire.Failure{Op: "read the client's secret", Status: http.StatusOK, Sent: true,
 			Description: "the client was made, and its secret cannot be read: the service account lacks a role"}
 	}
 	if err != nil {
@@ -101,7 +101,7 @@ func (k *keycloak) Register(ctx context.Context, r Registration) (Registered, er
 
 // takeBack deletes a client that was made and whose secret could not be read.
 func (k *keycloak) takeBack(ctx context.Context, name string, cause error) error {
-	failure := &Failure{Op: "create the client", Status: http.StatusBadRequest, Sent: true, Err: cause, Description: cause.Error()}
+	failure := &wire.Failure{Op: "create the client", Status: http.StatusBadRequest, Sent: true, Err: cause, Description: cause.Error()}
 	if err := k.Delete(ctx, Handle{ClientID: name}); err != nil {
 		failure.Status = http.StatusCreated
 		failure.Description += "; and it could not be deleted again"
@@ -161,17 +161,17 @@ func (k *keycloak) scopes(ctx context.Context, asked []string) (defaults, option
 }
 
 func (k *keycloak) scopeNames(ctx context.Context, path string) ([]string, error) {
-	get := call{op: "read the realm's client scopes", method: http.MethodGet, url: k.admin + path}
+	get := wire.Call{Op: "read the realm's client scopes", Method: http.MethodGet, URL: k.admin + path}
 	a, err := k.do(ctx, get)
 	if err != nil {
-		return nil, nothingMade(err)
+		return nil, wire.Harmless(err)
 	}
 	var scopes []struct {
 		Name     string `json:"name"`
 		Protocol string `json:"protocol"`
 	}
-	if a.status != http.StatusOK || json.Unmarshal(a.body, &scopes) != nil {
-		return nil, nothingMade(get.failure(a))
+	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &scopes) != nil {
+		return nil, wire.Harmless(get.Failure(a))
 	}
 	names := []string{}
 	for _, s := range scopes {
@@ -182,21 +182,13 @@ func (k *keycloak) scopeNames(ctx context.Context, path string) ([]string, error
 	return names, nil
 }
 
-// nothingMade marks the failure of a request that only read: however it ended, no client exists because of it.
-func nothingMade(err error) error {
-	if f, ok := errors.AsType[*Failure](err); ok {
-		f.Harmless = true
-	}
-	return err
-}
-
 // Find implements Finder. The name is the client id.
 func (k *keycloak) Find(ctx context.Context, name string) (*Registered, error) {
 	id, err := k.internalID(ctx, name)
 	if err != nil || id == "" {
 		return nil, err
 	}
-	get := call{op: "read the client's secret", method: http.MethodGet, url: k.client(id) + "/client-secret"}
+	get := wire.Call{Op: "read the client's secret", Method: http.MethodGet, URL: k.client(id) + "/client-secret"}
 	secret, err := k.secret(ctx, get)
 	if err != nil {
 		return nil, err
@@ -206,16 +198,16 @@ func (k *keycloak) Find(ctx context.Context, name string) (*Registered, error) {
 
 // internalID searches by client id; the answer is compared exactly, because a search may be lenient.
 func (k *keycloak) internalID(ctx context.Context, clientID string) (string, error) {
-	get := call{
-		op: "find the client", method: http.MethodGet, url: k.admin + "/clients?" + url.Values{"clientId": {clientID}}.Encode(),
+	get := wire.Call{
+		Op: "find the client", Method: http.MethodGet, URL: k.admin + "/clients?" + url.Values{"clientId": {clientID}}.Encode(),
 	}
 	a, err := k.do(ctx, get)
 	if err != nil {
 		return "", err
 	}
 	var found []keycloakClient
-	if a.status != http.StatusOK || json.Unmarshal(a.body, &found) != nil {
-		return "", get.failure(a)
+	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &found) != nil {
+		return "", get.Failure(a)
 	}
 	for _, c := range found {
 		if c.ClientID == clientID {
@@ -225,16 +217,16 @@ func (k *keycloak) internalID(ctx context.Context, clientID string) (string, err
 	return "", nil
 }
 
-func (k *keycloak) secret(ctx context.Context, c call) (string, error) {
+func (k *keycloak) secret(ctx context.Context, c wire.Call) (string, error) {
 	a, err := k.do(ctx, c)
 	if err != nil {
 		return "", err
 	}
-	o, ok := a.object()
-	if a.status != http.StatusOK || !ok || member(o, "value") == "" {
-		return "", c.failure(a)
+	o, ok := a.Object()
+	if a.Status != http.StatusOK || !ok || wire.Member(o, "value") == "" {
+		return "", c.Failure(a)
 	}
-	return member(o, "value"), nil
+	return wire.Member(o, "value"), nil
 }
 
 // Rotate implements Rotator.
@@ -244,11 +236,11 @@ func (k *keycloak) Rotate(ctx context.Context, h Handle) (string, error) {
 		return "", err
 	}
 	if id == "" {
-		return "", &Failure{Op: "make a new secret", Status: http.StatusNotFound, Sent: true,
+		return "", &wire.Failure{Op: "make a new secret", Status: http.StatusNotFound, Sent: true,
 			Description: "the realm has no client " + h.ClientID}
 	}
-	return k.secret(ctx, call{
-		op: "make a new secret", method: http.MethodPost, url: k.client(id) + "/client-secret", json: struct{}{},
+	return k.secret(ctx, wire.Call{
+		Op: "make a new secret", Method: http.MethodPost, URL: k.client(id) + "/client-secret", JSON: struct{}{},
 	})
 }
 
@@ -261,16 +253,16 @@ func (k *keycloak) Delete(ctx context.Context, h Handle) error {
 	if id == "" {
 		return nil
 	}
-	del := call{op: "delete the client", method: http.MethodDelete, url: k.client(id)}
+	del := wire.Call{Op: "delete the client", Method: http.MethodDelete, URL: k.client(id)}
 	a, err := k.do(ctx, del)
 	if err != nil {
 		return err
 	}
-	switch a.status {
+	switch a.Status {
 	case http.StatusNoContent, http.StatusOK, http.StatusNotFound:
 		return nil
 	default:
-		return del.failure(a)
+		return del.Failure(a)
 	}
 }
 
@@ -278,15 +270,15 @@ func (k *keycloak) client(id string) string { return k.admin + "/clients/" + url
 
 // do makes a call to the admin API with a token of the service account. A token that is refused is fetched anew once:
 // the realm may have been restarted or have changed its keys.
-func (k *keycloak) do(ctx context.Context, c call) (*answer, error) {
+func (k *keycloak) do(ctx context.Context, c wire.Call) (*wire.Answer, error) {
 	for first := true; ; first = false {
-		token, err := k.tokens.get(ctx, k.caller, k.account, !first)
+		token, err := k.tokens.Get(ctx, k.caller, k.account, !first)
 		if err != nil {
 			return nil, err
 		}
-		c.bearer = token
-		a, err := k.caller.do(ctx, c)
-		if err != nil || a.status != http.StatusUnauthorized || !first {
+		c.Bearer = token
+		a, err := k.caller.Do(ctx, c)
+		if err != nil || a.Status != http.StatusUnauthorized || !first {
 			return a, err
 		}
 	}

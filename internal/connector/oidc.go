@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // oidc registers clients through RFC 7591 and manages them through RFC 7592. No list can be asked for there, so it is
@@ -22,9 +23,9 @@ type oidc struct {
 	keepScopes   bool // the server's own scopes stay only when none is asked for (Keycloak)
 }
 
-func openOIDC(s Server, c *caller) (Connector, error) { return newOIDC(s, c), nil }
+func openOIDC(s Server, c *wire.Caller) (Connector, error) { return newOIDC(s, c), nil }
 
-func newOIDC(s Server, c *caller) *oidc {
+func newOIDC(s Server, c *wire.Caller) *oidc {
 	return &oidc{
 		prover:       newProver(s, c),
 		registration: s.Endpoint(func(e keyward.Endpoints) string { return e.Registration }),
@@ -39,23 +40,23 @@ func (o *oidc) Register(ctx context.Context, r Registration) (Registered, error)
 		return Registered{}, keyward.Errorf(keyward.CodeCreationDisabled,
 			"the server offers no registration endpoint: set spec.endpoints.registration, or map a client that exists")
 	}
-	k := call{
-		op: "register the client", method: http.MethodPost, url: o.registration, bearer: o.token, json: o.metadata(r),
+	k := wire.Call{
+		Op: "register the client", Method: http.MethodPost, URL: o.registration, Bearer: o.token, JSON: o.metadata(r),
 	}
-	a, err := o.caller.do(ctx, k)
+	a, err := o.caller.Do(ctx, k)
 	if err == nil && refusesResponseTypes(a) {
 		// Some servers refuse an empty list even for clients that never use the authorization endpoint (glewlwyd). A refusal
 		// has made nothing, so it can be asked again.
 		metadata := o.metadata(r)
 		metadata["response_types"] = []string{"token"}
-		k.json = metadata
-		a, err = o.caller.do(ctx, k)
+		k.JSON = metadata
+		a, err = o.caller.Do(ctx, k)
 	}
 	if err != nil {
 		return Registered{}, err
 	}
-	if a.status != http.StatusCreated && a.status != http.StatusOK {
-		return Registered{}, k.failure(a)
+	if a.Status != http.StatusCreated && a.Status != http.StatusOK {
+		return Registered{}, k.Failure(a)
 	}
 	return o.registered(ctx, r, k, a)
 }
@@ -97,22 +98,22 @@ func responseTypes(grants []string) []string {
 	return types
 }
 
-func refusesResponseTypes(a *answer) bool {
-	return a.status == http.StatusBadRequest && strings.Contains(string(a.body), "response_type")
+func refusesResponseTypes(a *wire.Answer) bool {
+	return a.Status == http.StatusBadRequest && strings.Contains(string(a.Body), "response_type")
 }
 
 // registered reads the answer. An answer that cannot be used is a failure of unknown outcome, unless the client can be
 // taken back.
-func (o *oidc) registered(ctx context.Context, r Registration, k call, a *answer) (Registered, error) {
-	members, ok := a.object()
-	id := member(members, "client_id")
+func (o *oidc) registered(ctx context.Context, r Registration, k wire.Call, a *wire.Answer) (Registered, error) {
+	members, ok := a.Object()
+	id := wire.Member(members, "client_id")
 	if !ok || id == "" {
-		return Registered{}, k.failure(a)
+		return Registered{}, k.Failure(a)
 	}
-	out := Registered{ClientID: id, ClientSecret: member(members, "client_secret"), Handle: Handle{
+	out := Registered{ClientID: id, ClientSecret: wire.Member(members, "client_secret"), Handle: Handle{
 		ClientID:    id,
-		URI:         o.managementURI(member(members, "registration_client_uri")),
-		AccessToken: member(members, "registration_access_token"),
+		URI:         o.managementURI(wire.Member(members, "registration_client_uri")),
+		AccessToken: wire.Member(members, "registration_access_token"),
 	}}
 	if out.ClientSecret == "" {
 		return Registered{}, o.takeBack(ctx, out, "the server gave the client no secret")
@@ -129,15 +130,15 @@ func (o *oidc) registered(ctx context.Context, r Registration, k call, a *answer
 // takeBack deletes a client that was made and cannot be used.
 func (o *oidc) takeBack(ctx context.Context, r Registered, why string) error {
 	if err := o.Delete(ctx, r.Handle); err != nil {
-		return &Failure{Op: "register the client", Status: http.StatusCreated, Sent: true, Err: err,
+		return &wire.Failure{Op: "register the client", Status: http.StatusCreated, Sent: true, Err: err,
 			Description: fmt.Sprintf("%s, and client %s could not be deleted again", why, r.ClientID)}
 	}
-	return &Failure{Op: "register the client", Status: http.StatusBadRequest, Sent: true, Description: why}
+	return &wire.Failure{Op: "register the client", Status: http.StatusBadRequest, Sent: true, Description: why}
 }
 
 func scopesOf(members map[string]json.RawMessage) []string {
 	var scopes []string
-	for _, s := range listOf(members, "scope") {
+	for _, s := range wire.ListOf(members, "scope") {
 		scopes = append(scopes, strings.Fields(s)...)
 	}
 	return scopes
@@ -188,12 +189,12 @@ func (o *oidc) Delete(ctx context.Context, h Handle) error {
 		}
 		uri = strings.TrimSuffix(o.registration, "/") + "/" + url.PathEscape(h.ClientID)
 	}
-	k := call{op: "delete the client", method: http.MethodDelete, url: uri, bearer: h.AccessToken}
-	a, err := o.caller.do(ctx, k)
+	k := wire.Call{Op: "delete the client", Method: http.MethodDelete, URL: uri, Bearer: h.AccessToken}
+	a, err := o.caller.Do(ctx, k)
 	if err != nil {
 		return err
 	}
-	switch a.status {
+	switch a.Status {
 	case http.StatusOK, http.StatusNoContent, http.StatusAccepted:
 		return nil
 	case http.StatusNotFound, http.StatusUnauthorized, http.StatusGone:
@@ -204,6 +205,6 @@ func (o *oidc) Delete(ctx context.Context, h Handle) error {
 	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return ErrUnsupported
 	default:
-		return k.failure(a)
+		return k.Failure(a)
 	}
 }

@@ -7,16 +7,17 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // prover asks the token endpoint for a token with somebody's client credentials.
 type prover struct {
-	caller  *caller
+	caller  *wire.Caller
 	token   string // endpoint
 	methods []string
 }
 
-func newProver(s Server, c *caller) prover {
+func newProver(s Server, c *wire.Caller) prover {
 	return prover{
 		caller:  c,
 		token:   s.Endpoint(func(e keyward.Endpoints) string { return e.Token }),
@@ -30,35 +31,35 @@ func (p prover) Prove(ctx context.Context, clientID, secret string) error {
 	if p.token == "" {
 		return ErrUnsupported
 	}
-	basic := call{
-		op: "get a token with the client's secret", method: http.MethodPost, url: p.token,
-		user: clientID, pass: secret, form: url.Values{"grant_type": {"client_credentials"}},
+	basic := wire.Call{
+		Op: "get a token with the client's secret", Method: http.MethodPost, URL: p.token,
+		User: clientID, Password: secret, Form: url.Values{"grant_type": {"client_credentials"}},
 	}
-	post := call{
-		op: basic.op, method: http.MethodPost, url: p.token, secrets: []string{secret},
-		form: url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {secret}},
+	post := wire.Call{
+		Op: basic.Op, Method: http.MethodPost, URL: p.token, Secrets: []string{secret},
+		Form: url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {secret}},
 	}
-	tries := []call{basic, post}
+	tries := []wire.Call{basic, post}
 	if len(p.methods) > 0 && !slices.Contains(p.methods, "client_secret_basic") && slices.Contains(p.methods, "client_secret_post") {
-		tries = []call{post}
+		tries = []wire.Call{post}
 	}
 	var last error
 	for _, k := range tries {
-		a, err := p.caller.do(ctx, k)
+		a, err := p.caller.Do(ctx, k)
 		if err != nil {
 			return err
 		}
-		if a.status == http.StatusOK {
-			if o, ok := a.object(); ok && member(o, "access_token") != "" {
+		if a.Status == http.StatusOK {
+			if o, ok := a.Object(); ok && wire.Member(o, "access_token") != "" {
 				return nil
 			}
-			return k.failure(a)
+			return k.Failure(a)
 		}
-		f := k.failure(a)
+		f := k.Failure(a)
 		if last == nil {
 			last = f
 		}
-		if a.status != http.StatusUnauthorized && a.status != http.StatusBadRequest && a.status != http.StatusForbidden {
+		if a.Status != http.StatusUnauthorized && a.Status != http.StatusBadRequest && a.Status != http.StatusForbidden {
 			return f
 		}
 	}
@@ -68,7 +69,7 @@ func (p prover) Prove(ctx context.Context, clientID, secret string) error {
 // external has no way to create or delete a client; it can check one where the token endpoint is known.
 type external struct{ prover }
 
-func openExternal(s Server, c *caller) (Connector, error) { return external{newProver(s, c)}, nil }
+func openExternal(s Server, c *wire.Caller) (Connector, error) { return external{newProver(s, c)}, nil }
 
 // Register implements Connector: it always refuses.
 func (external) Register(context.Context, Registration) (Registered, error) {

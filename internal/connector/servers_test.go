@@ -15,6 +15,7 @@ import (
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/testbed/keycloak"
 	"keyward.dev/keyward/internal/testbed/oidcprovider"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // TestMain ends the Keycloak that tests share.
@@ -81,7 +82,7 @@ func walk(t *testing.T, c connector.Connector, r connector.Registration) {
 		t.Errorf("the right secret: %v", err)
 	}
 	err = prover.Prove(ctx, made.ClientID, "not-"+made.ClientSecret)
-	var f *connector.Failure
+	var f *wire.Failure
 	if !errors.As(err, &f) || f.Status == 0 || strings.Contains(err.Error(), made.ClientSecret) {
 		t.Errorf("a wrong secret: %v", err)
 	}
@@ -130,7 +131,7 @@ func TestOIDCProviderRegistration(t *testing.T) {
 	unknown := registration()
 	unknown.Scopes = []string{"no:such"}
 	_, err = c.Register(ctx, unknown)
-	var f *connector.Failure
+	var f *wire.Failure
 	if !errors.As(err, &f) || f.Code != "invalid_client_metadata" || f.Description == "" || f.Uncertain() {
 		t.Errorf("unknown scope: %v", err)
 	}
@@ -170,7 +171,7 @@ func TestKeycloakWithInitialAccessToken(t *testing.T) {
 	}
 	withScope.Scopes = []string{"no:such"}
 	_, err = c.Register(ctx, withScope)
-	var f *connector.Failure
+	var f *wire.Failure
 	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "no:such") {
 		t.Errorf("unknown scope: %v", err)
 	}
@@ -220,7 +221,7 @@ func TestKeycloakWithServiceAccount(t *testing.T) {
 
 	wrong := open(t, serverAt(t, spec, map[string]string{"connection.clientSecret": "wrong"}))
 	_, err = wrong.Register(ctx, registration())
-	var f *connector.Failure
+	var f *wire.Failure
 	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "service account") {
 		t.Errorf("wrong secret of the service account: %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // Generate creates a client at the key manager for an application. Refusals that a person is told: forbidden,
@@ -150,7 +151,7 @@ func (k *Keys) findMade(ctx context.Context, conn connector.Connector, c *client
 
 // uncertain tells whether a failed call may have taken effect at the server.
 func uncertain(err error) bool {
-	var f *connector.Failure
+	var f *wire.Failure
 	return errors.As(err, &f) && f.Uncertain()
 }
 
@@ -257,7 +258,7 @@ func vendorError(keyManager string, err error) *keyward.Error {
 	if errors.As(err, &told) {
 		return told
 	}
-	var f *connector.Failure
+	var f *wire.Failure
 	if errors.As(err, &f) {
 		e := keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s: %s", keyManager, f.Error())
 		e.Err = err

@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // Run sweeps until ctx ends. Of several processes one sweeps at a time.
@@ -102,7 +103,7 @@ func textOf(err error) string {
 }
 
 func isDown(err error) bool {
-	var f *connector.Failure
+	var f *wire.Failure
 	return errors.As(err, &f) && f.Status == 0
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // Open is the connector.Opener of type resident. A client of this server is nothing but its OAuthClient object: making
@@ -51,7 +52,7 @@ func (c *clients) Rotate(context.Context, connector.Handle) (string, error) { re
 func (c *clients) Prove(ctx context.Context, clientID, secret string) error {
 	_, err := c.backend.Authenticate(ctx, clientID, secret)
 	if errors.Is(err, ErrUnknownClient) || errors.Is(err, ErrDisabled) {
-		return &connector.Failure{Op: "get a token", Status: 401, Code: "invalid_client", Description: err.Error()}
+		return &wire.Failure{Op: "get a token", Status: 401, Code: "invalid_client", Description: err.Error()}
 	}
 	return err
 }

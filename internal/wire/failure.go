@@ -1,6 +1,7 @@
-package connector
+package wire
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -43,6 +44,14 @@ func (f *Failure) Error() string {
 // Unwrap gives the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
+// Harmless marks the failure of a request that only read: however it ended, nothing was made because of it.
+func Harmless(err error) error {
+	if f, ok := errors.AsType[*Failure](err); ok {
+		f.Harmless = true
+	}
+	return err
+}
+
 // Uncertain tells whether the request may have taken effect although it failed: no answer, an answer that cannot be
 // read, or one of a broken server or a proxy before it. A plain refusal changes nothing at the server.
 func (f *Failure) Uncertain() bool {
@@ -61,8 +70,8 @@ func (f *Failure) Uncertain() bool {
 
 const maxWords = 300 // characters of a server's text that are kept
 
-// words makes a server's text safe to show: one line, shortened, with every secret that was in the request blanked.
-func words(s string, secrets ...string) string {
+// Words makes a server's text safe to show: one line, shortened, with every secret that was in the request blanked.
+func Words(s string, secrets ...string) string {
 	for _, secret := range secrets {
 		if secret == "" {
 			continue

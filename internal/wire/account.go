@@ -1,0 +1,98 @@
+package wire
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"keyward.dev/keyward"
+)
+
+// Account is a client whose own token opens an admin API.
+type Account struct {
+	Endpoint string // token endpoint
+	ClientID string
+	Secret   string
+	Params   url.Values // further parameters of the token request, such as an audience
+}
+
+// Tokens keeps the access tokens of accounts until shortly before they expire.
+type Tokens struct {
+	mu    sync.Mutex
+	byKey map[string]cachedToken
+}
+
+type cachedToken struct {
+	token string
+	until time.Time
+}
+
+// Limits of the cache.
+const (
+	maxCachedTokens = 256
+	expiryMargin    = 10 * time.Second
+)
+
+// NewTokens makes an empty cache.
+func NewTokens() *Tokens { return &Tokens{byKey: map[string]cachedToken{}} }
+
+// Get gives a token of the account; fresh asks the server even where one is kept.
+func (t *Tokens) Get(ctx context.Context, c *Caller, a Account, fresh bool) (string, error) {
+	if a.Endpoint == "" {
+		return "", keyward.Errorf(keyward.CodeKeyManagerFailed,
+			"the key manager has no token endpoint, so its service account gets no token")
+	}
+	key := a.key()
+	t.mu.Lock()
+	kept, ok := t.byKey[key]
+	t.mu.Unlock()
+	if ok && !fresh && time.Now().Before(kept.until) {
+		return kept.token, nil
+	}
+	form := url.Values{"grant_type": {"client_credentials"}}
+	maps.Copy(form, a.Params)
+	k := Call{
+		Op: "get a token for the service account", Method: http.MethodPost, URL: a.Endpoint,
+		User: a.ClientID, Password: a.Secret, Form: form,
+	}
+	answer, err := c.Do(ctx, k)
+	if err != nil {
+		return "", Harmless(err)
+	}
+	o, isObject := answer.Object()
+	token := Member(o, "access_token")
+	if answer.Status != http.StatusOK || !isObject || token == "" {
+		return "", Harmless(k.Failure(answer))
+	}
+	var seconds float64
+	if json.Unmarshal(o["expires_in"], &seconds) != nil {
+		seconds = 0 // unknown: used for this call only
+	}
+	t.put(key, cachedToken{token: token, until: time.Now().Add(time.Duration(seconds)*time.Second - expiryMargin)})
+	return token, nil
+}
+
+// key hashes everything that the token depends on.
+func (a Account) key() string {
+	h := sha256.New()
+	for _, part := range []string{a.Endpoint, a.ClientID, a.Secret, a.Params.Encode()} {
+		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash takes everything
+	}
+	return string(h.Sum(nil))
+}
+
+// put keeps a token. A full cache is emptied: its tokens can be had again.
+func (t *Tokens) put(key string, c cachedToken) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.byKey) >= maxCachedTokens {
+		clear(t.byKey)
+	}
+	t.byKey[key] = c
+}

@@ -1,0 +1,200 @@
+// Package wire owns the control plane's calls to authorization servers: one request with its credential, its answer
+// within limits, the server's own words when it refuses, and the access tokens of service accounts. It does not own
+// what is said to which server: that is the connectors'.
+package wire
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"keyward.dev/keyward/internal/outbound"
+)
+
+// Limits and the name of every call.
+const (
+	Timeout   = 20 * time.Second // one call to a server, its answer included
+	MaxAnswer = 1 << 20          // bytes of an answer that are read
+	UserAgent = "keyward"
+)
+
+// Caller makes calls that carry credentials: no redirect is followed, because the credential would follow it.
+type Caller struct {
+	client *http.Client
+}
+
+// New makes a caller. The client carries the operator's rules for outbound addresses.
+func New(client *http.Client) *Caller {
+	if client == nil {
+		client = http.DefaultClient
+	}
+	own := *client
+	own.Timeout = 0 // each call has its own deadline
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Caller{client: &own}
+}
+
+// Call is one request to a server.
+type Call struct {
+	Op       string // what is tried, in plain words, for errors: register the client
+	Method   string
+	URL      string
+	Bearer   string // RFC 6750, section 2.1
+	User     string // with Password: HTTP Basic, both form-encoded first (RFC 6749, section 2.3.1)
+	Password string
+	Form     url.Values
+	JSON     any
+	Header   http.Header // further fields, such as a vendor's own credential
+	Secrets  []string    // further values that must not come back in an error's text
+}
+
+// Answer is what the server said.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Do makes the call. An answer of any status is no error; none, or one that cannot be read whole, is a *Failure.
+func (c *Caller) Do(ctx context.Context, k Call) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	var sent atomic.Bool // the transport writes on a goroutine of its own
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
+	req, err := k.request(ctx)
+	if err != nil {
+		return nil, &Failure{Op: k.Op, Err: err}
+	}
+	resp, err := c.client.Do(req) //nolint:bodyclose // ReadAll closes it
+	if err != nil {
+		return nil, &Failure{Op: k.Op, Sent: sent.Load(), Err: WithoutURL(err)}
+	}
+	body, err := outbound.ReadAll(resp, MaxAnswer)
+	if err != nil {
+		return nil, &Failure{
+			Op: k.Op, Status: resp.StatusCode, Sent: true, Description: "its answer broke off or is too long", Err: err,
+		}
+	}
+	return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+}
+
+// WithoutURL drops the address from an error of http.Client, whose query could hold what should not be in a log.
+func WithoutURL(err error) error {
+	if u, ok := err.(*url.Error); ok { //nolint:errorlint // http.Client returns exactly this type, unwrapped
+		return u.Err
+	}
+	return err
+}
+
+func (k Call) request(ctx context.Context) (*http.Request, error) {
+	var body io.Reader
+	contentType := ""
+	switch {
+	case k.Form != nil:
+		body, contentType = strings.NewReader(k.Form.Encode()), "application/x-www-form-urlencoded"
+	case k.JSON != nil:
+		b, err := json.Marshal(k.JSON)
+		if err != nil {
+			return nil, fmt.Errorf("encode the request: %w", err)
+		}
+		body, contentType = bytes.NewReader(b), "application/json"
+	}
+	req, err := http.NewRequestWithContext(ctx, k.Method, k.URL, body)
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", WithoutURL(err))
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", UserAgent)
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	for name, values := range k.Header {
+		req.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	switch {
+	case k.Bearer != "":
+		req.Header.Set("Authorization", "Bearer "+k.Bearer)
+	case k.User != "":
+		// RFC 6749, section 2.3.1: both halves are form-encoded before they are joined.
+		req.SetBasicAuth(url.QueryEscape(k.User), url.QueryEscape(k.Password))
+	}
+	return req, nil
+}
+
+// Failure makes a Failure out of an answer that is not what was hoped for.
+func (k Call) Failure(a *Answer) *Failure {
+	f := &Failure{Op: k.Op, Status: a.Status, Sent: true}
+	secrets := append([]string{k.Bearer, k.Password, k.Form.Get("client_secret")}, k.Secrets...)
+	switch {
+	case a.Status >= 300 && a.Status < 400:
+		f.Description = "a redirect, which is not followed with credentials: write the address it leads to"
+	case a.Status < 300:
+		f.Description = "the answer is not the JSON that was expected"
+	default:
+		f.Code, f.Description = vendorWords(a, secrets)
+	}
+	return f
+}
+
+// vendorWords finds the server's own words in an error answer: OAuth's members first, then those of other dialects, then
+// a short plain text.
+func vendorWords(a *Answer, secrets []string) (code, description string) {
+	var members map[string]any
+	if json.Unmarshal(a.Body, &members) == nil {
+		text := func(names ...string) string {
+			for _, n := range names {
+				if s, ok := members[n].(string); ok && s != "" {
+					return Words(s, secrets...)
+				}
+			}
+			return ""
+		}
+		code = text("error", "errorCode")
+		description = text("error_description", "errorMessage", "errorSummary", "message", "detail")
+		return code, description
+	}
+	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
+	if kind == "text/plain" || kind == "" {
+		return "", Words(string(a.Body), secrets...)
+	}
+	return "", ""
+}
+
+// Object reads a JSON object; false when the answer is none.
+func (a *Answer) Object() (map[string]json.RawMessage, bool) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(a.Body, &members) != nil || members == nil {
+		return nil, false
+	}
+	return members, true
+}
+
+// Member reads a string member; null, absence and another type are all "".
+func Member(o map[string]json.RawMessage, name string) string {
+	var s string
+	if json.Unmarshal(o[name], &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// ListOf reads a list of strings; null, absence and another type are all nothing. One string counts as a list of one.
+func ListOf(o map[string]json.RawMessage, name string) []string {
+	var list []string
+	if json.Unmarshal(o[name], &list) == nil {
+		return list
+	}
+	if s := Member(o, name); s != "" {
+		return []string{s}
+	}
+	return nil
+}
