@@ -21,6 +21,7 @@ type framing struct {
 
 	heads     int         // blocks that have ended; the first one is the first request's head, and nothing else
 	first     atomic.Bool // the first request has both, and nobody has refused it yet
+	chunked   atomic.Bool // the first request has Transfer-Encoding, and nobody has looked yet
 	suspected atomic.Bool // some block has both: a later request's head, or a body that looks like one
 }
 
@@ -58,6 +59,9 @@ func (f *framing) endLine() {
 }
 
 func (f *framing) endBlock() {
+	if f.coded && f.heads == 0 {
+		f.chunked.Store(true)
+	}
 	if f.coded && f.measured {
 		f.suspected.Store(true)
 		if f.heads == 0 {

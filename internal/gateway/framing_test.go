@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"keyward.dev/keyward"
 )
@@ -50,40 +48,58 @@ func TestFramingSeesTwoLengths(t *testing.T) {
 
 // What stands after a request with two lengths is never taken for a request (RFC 9112, section 6.3).
 func TestTwoLengthsEndTheConnection(t *testing.T) {
-	w := newWorld(t)
-	auth := "Host: x\r\nAuthorization: Bearer " + w.token(nil) + "\r\n"
-	const chunks = "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-	get := "GET /raw/v1/items/x HTTP/1.1\r\n" + auth + "\r\n"
-	plain := "POST /raw/v1/items/x HTTP/1.1\r\n" + auth + chunks
-	twice := "POST /raw/v1/items/x HTTP/1.1\r\n" + auth + "Content-Length: 9\r\n" + chunks
-	last := strings.Replace(get, "Host: x", "Host: x\r\nConnection: close", 1)
-	if got := w.statuses(plain + plain + last); len(got) != 3 || got[0] != 200 || got[2] != 200 {
-		t.Fatalf("positive control: %v", got)
-	}
-	if got := w.statuses(twice + last); len(got) != 1 || got[0] != 400 {
-		t.Errorf("the first of a connection: %v, want 400 alone", got)
-	}
-	if got := w.statuses(get + twice + last); len(got) > 2 || got[0] != 200 {
-		t.Errorf("a later one: %v, want nothing after it", got)
-	}
-	w.forget()
-	wantProblem(t, w.raw(twice), 400, keyward.CodeInvalidRequest)
-	if w.got() != nil {
-		t.Errorf("the backend got %v", w.got())
-	}
+	eachTransport(t, func(t *testing.T, w *world) {
+		auth := "Host: x\r\nAuthorization: Bearer " + w.token(nil) + "\r\n"
+		const chunks = "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+		get := "GET /raw/v1/items/x HTTP/1.1\r\n" + auth + "\r\n"
+		plain := "POST /raw/v1/items/x HTTP/1.1\r\n" + auth + chunks
+		twice := "POST /raw/v1/items/x HTTP/1.1\r\n" + auth + "Content-Length: 9\r\n" + chunks
+		last := strings.Replace(get, "Host: x", "Host: x\r\nConnection: close", 1)
+		if got := w.statuses(plain + plain + last); len(got) != 3 || got[0] != 200 || got[2] != 200 {
+			t.Fatalf("positive control: %v", got)
+		}
+		if got := w.statuses(twice + last); len(got) != 1 || got[0] != 400 {
+			t.Errorf("the first of a connection: %v, want 400 alone", got)
+		}
+		if got := w.statuses(get + twice + last); len(got) > 2 || got[0] != 200 {
+			t.Errorf("a later one: %v, want nothing after it", got)
+		}
+		w.forget()
+		wantProblem(t, w.raw(twice), 400, keyward.CodeInvalidRequest)
+		if w.got() != nil {
+			t.Errorf("the backend got %v", w.got())
+		}
+	})
+}
+
+// HTTP/1.0 has no chunks: who sends Transfer-Encoding with it is understood differently by everybody on the way
+// (RFC 9112, section 6.1), and nothing after an HTTP/1.0 request is taken for another one.
+func TestOldVersionEndsTheConnection(t *testing.T) {
+	eachTransport(t, func(t *testing.T, w *world) {
+		auth := "Host: x\r\nConnection: keep-alive\r\nAuthorization: Bearer " + w.token(nil) + "\r\n"
+		get := "GET /raw/v1/items/x HTTP/1.0\r\n" + auth + "\r\n"
+		coded := "POST /raw/v1/items/x HTTP/1.0\r\n" + auth + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+		if got := w.statuses(strings.ReplaceAll(get+get, "1.0", "1.1") + get); len(got) != 3 || got[2] != 200 {
+			t.Fatalf("positive control: %v", got)
+		}
+		if got := w.statuses(get + get); len(got) != 1 || got[0] != 200 {
+			t.Errorf("HTTP/1.0: %v, want one answer", got)
+		}
+		w.forget()
+		if got := w.statuses(coded + get); len(got) != 1 || got[0] != 400 {
+			t.Errorf("HTTP/1.0 with chunks: %v, want 400 alone", got)
+		}
+		if w.got() != nil {
+			t.Errorf("the backend got %v", w.got())
+		}
+	})
 }
 
 // statuses sends bytes and gives the status of every answer until the gateway ends the connection.
 func (w *world) statuses(text string) []int {
 	w.t.Helper()
-	c, err := (&net.Dialer{}).DialContext(w.t.Context(), "tcp", w.address)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	c := w.dial()
 	defer func() { _ = c.Close() }()
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		w.t.Fatal(err)
-	}
 	if _, err := io.WriteString(c, text); err != nil {
 		w.t.Fatal(err)
 	}

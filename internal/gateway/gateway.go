@@ -118,11 +118,11 @@ func (g *Gateway) watch(ctx context.Context, wake <-chan struct{}, doubts chan<-
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{gateway: g, w: w, r: r, start: g.now()}
 	defer x.finish(r.Context())
-	if err := g.deps.Serving(); err != nil {
-		x.refuse(&enforce.Refusal{ID: newID(), Code: keyward.CodeGatewayStale, Detail: sentence(err), RetryAfter: 1})
+	if x.framedTwice() {
 		return
 	}
-	if x.framedTwice() {
+	if err := g.deps.Serving(); err != nil {
+		x.refuse(&enforce.Refusal{ID: newID(), Code: keyward.CodeGatewayStale, Detail: sentence(err), RetryAfter: 1})
 		return
 	}
 	if isKeySet(r.RequestURI) {
@@ -140,20 +140,27 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	x.pass(r.Context())
 }
 
-// framedTwice refuses a request that says its length in two ways. Where it is only suspected, the connection ends with
-// the answer, as RFC 9112, section 6.3, wants it: whatever was hidden in it is never read.
+// framedTwice refuses a request that says its length in two ways, and one of HTTP/1.0 that says it in a way which that
+// version does not know. Where it is only suspected, the connection ends with the answer, as RFC 9112, sections 6.1 and
+// 6.3, want it: whatever was hidden in it is never read.
 func (x *exchange) framedTwice() bool {
 	f := framingOf(x.r)
-	if f == nil || !f.suspected.Load() {
+	if f == nil {
 		return false
 	}
-	x.last = true
-	if !f.first.Swap(false) {
+	old, chunked := !x.r.ProtoAtLeast(1, 1), f.chunked.Swap(false)
+	var detail string
+	switch {
+	case old && chunked:
+		detail = "The request has Transfer-Encoding, which HTTP/1.0 does not know."
+	case f.suspected.Load() && f.first.Swap(false):
+		detail = "The request has both Content-Length and Transfer-Encoding."
+	}
+	x.last = x.last || f.suspected.Load() || old
+	if detail == "" {
 		return false
 	}
-	x.refuse(&enforce.Refusal{
-		ID: newID(), Code: keyward.CodeInvalidRequest, Detail: "The request has both Content-Length and Transfer-Encoding.",
-	})
+	x.refuse(&enforce.Refusal{ID: newID(), Code: keyward.CodeInvalidRequest, Detail: detail})
 	return true
 }
 

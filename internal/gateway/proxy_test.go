@@ -4,13 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -231,44 +227,6 @@ func TestHTTP2InClearText(t *testing.T) {
 				t.Errorf("%s arrived as %s", name, field)
 			}
 		}
-	}
-}
-
-func TestHTTP2OverTLS(t *testing.T) {
-	w := newWorld(t)
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificates := httptest.NewTLSServer(nil) // for its certificate alone
-	defer certificates.Close()
-	server := w.gateway.NewServer()
-	done := make(chan error, 1)
-	go func() {
-		done <- server.Serve(tls.NewListener(l, &tls.Config{
-			Certificates: certificates.TLS.Certificates, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12,
-		}))
-	}()
-	roots, ok := certificates.Client().Transport.(*http.Transport)
-	if !ok {
-		t.Fatal("no transport")
-	}
-	transport := roots.Clone()
-	transport.ForceAttemptHTTP2 = true
-	defer func() {
-		transport.CloseIdleConnections()
-		_ = server.Close()
-		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-	}()
-	w.client, w.url = &http.Client{Transport: transport}, "https://"+l.Addr().String()
-	resp := w.send("GET", "/orders/v1/items", nil, nil)
-	if resp.ProtoMajor != 2 || readAll(t, resp.Body) != "hello" {
-		t.Errorf("%s %d", resp.Proto, resp.StatusCode)
-	}
-	if got := w.got().Header.Get("X-Forwarded-Proto"); got != "https" {
-		t.Errorf("X-Forwarded-Proto %q", got)
 	}
 }
 

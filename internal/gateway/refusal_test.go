@@ -133,46 +133,47 @@ func TestJWKS(t *testing.T) {
 
 // TestRequestsThatTheServerRefuses never reach a handler, and get the contract's answer all the same.
 func TestRequestsThatTheServerRefuses(t *testing.T) {
-	w := newWorld(t)
-	get := func(target string) string {
-		return "GET " + target + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + w.token(nil) + "\r\n\r\n"
-	}
-	if resp := w.raw(get("/orders/v1/items/%41")); resp.StatusCode != 200 {
-		t.Fatalf("positive control: %d", resp.StatusCode)
-	}
-	w.forget()
-	for name, text := range map[string]string{
-		"bad percent-encoding":    get("/orders/v1/items/%zz"),
-		"half a percent-encoding": get("/orders/v1/items/%"),
-		"control character":       get("/orders/v1/items/\x01"),
-		"encoded zero byte":       get("/orders/v1/items/%00"),
-		"raw byte, not UTF-8":     get("/orders/v1/items/\xff"),
-		"encoded, not UTF-8":      get("/orders/v1/items/%ff"),
-		"space":                   get("/orders/v1/items/ a"),
-		"no slash":                get("orders/v1/items"),
-		"asterisk":                "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
-		"authority":               "CONNECT 10.0.0.1:80 HTTP/1.1\r\nHost: 10.0.0.1:80\r\n\r\n",
-		"tunnel with a path":      strings.Replace(get("/raw/v1/items/x"), "GET", "CONNECT", 1),
-		"no host in the target":   get("http:///orders/v1/items"),
-		"user in the target":      get("http://user@gateway/orders/v1/items"),
-		"backslash":               get(`/orders/v1/items\..\admin`),
-		"semicolon":               get("/orders/v1/items;x=1/a"),
-		"two slashes":             get("//orders/v1/items"),
-		"no host":                 "GET /orders/v1/items HTTP/1.1\r\n\r\n",
-		"two hosts":               "GET /orders/v1/items HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-		"space before the colon":  "GET /orders/v1/items HTTP/1.1\r\nHost: a\r\nAuthorization : Bearer x\r\n\r\n",
-		"two lengths":             "POST /orders/v1/items HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-		"odd length":              "POST /orders/v1/items HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na",
-	} {
-		t.Run(name, func(t *testing.T) { wantProblem(t, w.raw(text), 400, keyward.CodeInvalidRequest) })
-	}
-	if w.got() != nil {
-		t.Errorf("the backend got %v", w.got())
-	}
-	large := "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 64<<10) + "\r\n\r\n"
-	wantProblem(t, w.raw(large), 431, keyward.CodeInvalidRequest)
-	odd := "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nExpect: a-lot\r\n\r\n"
-	wantProblem(t, w.raw(odd), 417, keyward.CodeInvalidRequest)
+	eachTransport(t, func(t *testing.T, w *world) {
+		get := func(target string) string {
+			return "GET " + target + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + w.token(nil) + "\r\n\r\n"
+		}
+		if resp := w.raw(get("/orders/v1/items/%41")); resp.StatusCode != 200 {
+			t.Fatalf("positive control: %d", resp.StatusCode)
+		}
+		w.forget()
+		for name, text := range map[string]string{
+			"bad percent-encoding":    get("/orders/v1/items/%zz"),
+			"half a percent-encoding": get("/orders/v1/items/%"),
+			"control character":       get("/orders/v1/items/\x01"),
+			"encoded zero byte":       get("/orders/v1/items/%00"),
+			"raw byte, not UTF-8":     get("/orders/v1/items/\xff"),
+			"encoded, not UTF-8":      get("/orders/v1/items/%ff"),
+			"space":                   get("/orders/v1/items/ a"),
+			"no slash":                get("orders/v1/items"),
+			"asterisk":                "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+			"authority":               "CONNECT 10.0.0.1:80 HTTP/1.1\r\nHost: 10.0.0.1:80\r\n\r\n",
+			"tunnel with a path":      strings.Replace(get("/raw/v1/items/x"), "GET", "CONNECT", 1),
+			"no host in the target":   get("http:///orders/v1/items"),
+			"user in the target":      get("http://user@gateway/orders/v1/items"),
+			"backslash":               get(`/orders/v1/items\..\admin`),
+			"semicolon":               get("/orders/v1/items;x=1/a"),
+			"two slashes":             get("//orders/v1/items"),
+			"no host":                 "GET /orders/v1/items HTTP/1.1\r\n\r\n",
+			"two hosts":               "GET /orders/v1/items HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+			"space before the colon":  "GET /orders/v1/items HTTP/1.1\r\nHost: a\r\nAuthorization : Bearer x\r\n\r\n",
+			"two lengths":             "POST /orders/v1/items HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+			"odd length":              "POST /orders/v1/items HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na",
+		} {
+			t.Run(name, func(t *testing.T) { wantProblem(t, w.raw(text), 400, keyward.CodeInvalidRequest) })
+		}
+		if w.got() != nil {
+			t.Errorf("the backend got %v", w.got())
+		}
+		large := "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 64<<10) + "\r\n\r\n"
+		wantProblem(t, w.raw(large), 431, keyward.CodeInvalidRequest)
+		odd := "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nExpect: a-lot\r\n\r\n"
+		wantProblem(t, w.raw(odd), 417, keyward.CodeInvalidRequest)
+	})
 }
 
 func TestChallengeKeepsToItsCharacters(t *testing.T) {

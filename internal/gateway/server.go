@@ -15,6 +15,9 @@ import (
 // MaxHeaderBytes is the size of a request's line and fields, in bytes; the server adds some slack of its own.
 const MaxHeaderBytes = 16 << 10
 
+// headerTimeout is how long a caller may take to send a request's line and fields, and for the handshake before them.
+const headerTimeout = 10 * time.Second
+
 // NewServer makes the server for the gateway's listener: HTTP/1.1, HTTP/2 over TLS, and HTTP/2 in clear text for those
 // who know it is spoken (RFC 9113, section 3.3). Bodies and streams have no time limit, headers have.
 func (g *Gateway) NewServer() *http.Server {
@@ -25,69 +28,18 @@ func (g *Gateway) NewServer() *http.Server {
 	return &http.Server{
 		Handler:           g.Handler(),
 		Protocols:         protocols,
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    MaxHeaderBytes,
 		// OPTIONS * gets the contract's answer, not the server's.
 		DisableGeneralOptionsHandler: true,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			if watched, ok := c.(*conn); ok {
-				return withFraming(ctx, &watched.framing)
+			if watched, ok := c.(interface{ framed() *framing }); ok {
+				return withFraming(ctx, watched.framed())
 			}
 			return ctx
 		},
 	}
-}
-
-// Listener wraps a clear-text listener for NewServer, so that requests which the HTTP server refuses by itself (a bad
-// percent-encoding, a malformed field) get the contract's problem document too, and those that say their length in two
-// ways are refused. A TLS listener stays as it is.
-func (g *Gateway) Listener(l net.Listener) net.Listener { return listener{l} }
-
-type listener struct{ net.Listener }
-
-// Accept implements net.Listener.
-func (l listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := c.(*net.TCPConn); !ok {
-		return c, nil
-	}
-	return &conn{Conn: c}, nil
-}
-
-// conn puts a problem document in the place of the server's own plain refusals, and watches how requests are framed.
-type conn struct {
-	net.Conn
-	framing framing
-}
-
-// Read implements net.Conn.
-func (c *conn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	c.framing.see(b[:n])
-	return n, err
-}
-
-// Write implements net.Conn.
-func (c *conn) Write(b []byte) (int, error) {
-	if answer := problemInstead(b); answer != nil {
-		if _, err := c.Conn.Write(answer); err != nil {
-			return 0, err
-		}
-		return len(b), nil
-	}
-	return c.Conn.Write(b)
-}
-
-// CloseWrite lets the server end its half first, as it does on a bare connection.
-func (c *conn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
 }
 
 // problemInstead recognises the one form in which net/http refuses what never reached a handler: a status line, exactly

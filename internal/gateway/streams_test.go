@@ -47,15 +47,8 @@ type tunnel struct {
 
 func (w *world) upgrade(protocol string) (*tunnel, reply) {
 	w.t.Helper()
-	c, err := (&net.Dialer{}).DialContext(w.t.Context(), "tcp", w.address)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		w.t.Fatal(err)
-	}
-	_, err = fmt.Fprintf(c, "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+	c := w.dial()
+	_, err := fmt.Fprintf(c, "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
 		"Connection: Upgrade\r\nUpgrade: %s\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 		w.token(nil), protocol)
 	if err != nil {

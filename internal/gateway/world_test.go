@@ -7,6 +7,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -40,7 +41,8 @@ func TestMain(m *testing.M) {
 type world struct {
 	t       *testing.T
 	gateway *Gateway
-	address string // host:port of the gateway
+	address string      // host:port of the gateway
+	secure  *tls.Config // how to reach it, nil for clear text
 	url     string
 	corp    *issuer.Issuer
 	backend *httptest.Server
@@ -322,14 +324,7 @@ func readAll(t *testing.T, r io.Reader) string {
 // raw sends bytes as they are and reads one answer.
 func (w *world) raw(text string) reply {
 	w.t.Helper()
-	c, err := (&net.Dialer{}).DialContext(w.t.Context(), "tcp", w.address)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		w.t.Fatal(err)
-	}
+	c := w.dial()
 	if _, err := io.WriteString(c, text); err != nil {
 		w.t.Fatal(err)
 	}
