@@ -35,7 +35,8 @@ func floors() map[string]int {
 // sameFloor lists the imports between rooms of one floor that the design wants.
 func sameFloor() []string {
 	return []string{
-		"control -> keys", "control -> feed", "connector -> wire", "connector -> outbound", "connector -> token", "wire -> outbound", "token -> outbound",
+		"control -> keys", "control -> feed", "connector -> wire", "connector -> outbound", "connector -> token",
+		"wire -> outbound", "token -> outbound",
 		"config -> outbound", "config -> seal", // so that every fault of the settings is told at once
 	}
 }
