@@ -25,6 +25,7 @@ type vendor struct {
 	scope    string
 	resource string // asked for with the token, where the server wants one
 	rotates  bool
+	unscoped bool // clients get their scopes elsewhere, not when they are generated
 
 	clients func(ctx context.Context) ([]string, error)              // client ids that the server has
 	byHand  func(ctx context.Context) (id, secret string, err error) // a client made by the vendor's own administrator
@@ -137,8 +138,11 @@ func TestKeysOnRealServers(t *testing.T) {
 
 func walkKeys(t *testing.T, n *program.Node, v vendor) {
 	t.Helper()
-	k := cliJSON[madeKeys](t, n, place("generate", v.name, "--grant", "client_credentials", "--scope",
-		"orders:read")...)
+	args := []string{"--grant", "client_credentials"}
+	if !v.unscoped {
+		args = append(args, "--scope", "orders:read")
+	}
+	k := cliJSON[madeKeys](t, n, place("generate", v.name, args...)...)
 	if k.ClientID == "" || k.ClientSecret == "" || k.TokenEndpoint == "" {
 		t.Fatalf("generate said %+v", k)
 	}

@@ -39,6 +39,23 @@ type Rotator interface {
 	Rotate(ctx context.Context, h Handle) (secret string, err error)
 }
 
+// Reader is the capability of connectors that can look at a client.
+type Reader interface {
+	// Read gives nil without an error when the server has no such client; ErrUnsupported when it cannot be asked about
+	// this one.
+	Read(ctx context.Context, h Handle) (*Client, error)
+}
+
+// Client is what a server says of a client. A member that the server does not tell is empty.
+type Client struct {
+	ClientID  string
+	Name      string
+	Grants    []string // RFC 7591, section 2: grant_types
+	Callbacks []string // redirect_uris
+	Scopes    []string
+	Handle    Handle // as it was given, with a new registration access token where the answer had one (RFC 7592, section 3)
+}
+
 // Prover is the capability of connectors that can check a client's id and secret.
 type Prover interface {
 	// Prove returns nil only when the server gave a token to exactly these credentials (RFC 6749, section 4.4). The token
@@ -138,6 +155,7 @@ func New(client *http.Client, resident Opener) *Openers {
 	byType := map[keyward.KeyManagerType]Opener{
 		keyward.TypeOIDC:     func(s Server) (Connector, error) { return openOIDC(s, caller) },
 		keyward.TypeKeycloak: func(s Server) (Connector, error) { return openKeycloak(s, caller, tokens) },
+		keyward.TypeWSO2IS:   func(s Server) (Connector, error) { return openWSO2IS(s, caller, tokens) },
 		keyward.TypeExternal: func(s Server) (Connector, error) { return openExternal(s, caller) },
 	}
 	if resident != nil {

@@ -17,12 +17,13 @@ import (
 const wellKnown = "/.well-known/"
 
 // Discovers tells whether the server's metadata is read when the key manager is registered: where discovery is
-// declared, and for a Keycloak realm whose keys are not.
+// declared, and for a vendor's server whose issuer is known and whose keys are not.
 func Discovers(spec *keyward.KeyManagerSpec) bool {
 	if spec.Type == keyward.TypeResident {
 		return false
 	}
-	return spec.Discovery != "" || spec.Type == keyward.TypeKeycloak && spec.Issuer != "" && !hasKeys(spec.Keys)
+	vendor := spec.Type != keyward.TypeOIDC && spec.Type != keyward.TypeExternal
+	return spec.Discovery != "" || vendor && spec.Issuer != "" && !hasKeys(spec.Keys)
 }
 
 // Discover reads the server's metadata (OpenID Connect Discovery 1.0, section 4; RFC 8414, section 3). Where an issuer

@@ -17,6 +17,7 @@ type Type struct {
 	ClientIDClaims  []string               `json:"clientIdClaims"`  // default of claims.clientId
 	ScopeClaims     []string               `json:"scopeClaims"`     // default of claims.scopes
 	OwnClients      []string               `json:"ownClients,omitempty"`
+	Limits          []string               `json:"limits,omitempty"` // what it cannot do, and how little it was tried
 }
 
 // Connection gives the fields of spec.connection, without that prefix.
@@ -37,7 +38,9 @@ func (t Type) part(prefix string) []Field {
 }
 
 // Types lists every type that this build carries out, in the order in which people are shown them.
-func Types() []Type { return []Type{residentType(), oidcType(), keycloakType(), externalType()} }
+func Types() []Type {
+	return []Type{residentType(), oidcType(), keycloakType(), wso2isType(), externalType()}
+}
 
 // TypeOf finds a type by name.
 func TypeOf(name keyward.KeyManagerType) (Type, bool) {
@@ -77,6 +80,11 @@ func oidcType() Type {
 		DeveloperFields: registrationFields(),
 		ClientIDClaims:  []string{"client_id", "azp"},
 		ScopeClaims:     []string{"scope", "scp"},
+		Limits: []string{
+			"clients cannot be searched: a registration whose end nobody saw is settled by hand",
+			"secrets cannot be changed: delete the keys and generate new ones",
+			"a mapped client cannot be looked at: only its secret proves that it exists",
+		},
 	}
 }
 
@@ -112,6 +120,10 @@ func keycloakType() Type {
 		OwnClients: []string{
 			"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console", "master-realm",
 		},
+		Limits: []string{
+			"with an initial access token alone: no search, no new secrets, no look at mapped clients",
+			"a new secret ends the old one at once",
+		},
 	}
 }
 
@@ -125,6 +137,7 @@ func externalType() Type {
 		DeveloperFields: []Field{},
 		ClientIDClaims:  []string{"client_id", "azp"},
 		ScopeClaims:     []string{"scope", "scp"},
+		Limits:          []string{"creates, changes and deletes no clients; they are mapped"},
 	}
 }
 

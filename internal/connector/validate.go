@@ -59,17 +59,16 @@ func validateConnection(t Type, spec *keyward.KeyManagerSpec, secrets map[string
 // validateSecretPairs wants an id and its secret together.
 func validateSecretPairs(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
 	var faults []keyward.FieldError
-	if spec.Type == keyward.TypeKeycloak {
-		id, _ := spec.Connection["clientId"].(string)
-		secret := spec.Connection["clientSecret"] != nil
-		switch {
-		case id != "" && !secret:
-			faults = append(faults, fieldError("spec.connection.clientSecret", "is required with clientId"))
-		case id == "" && secret:
-			faults = append(faults, fieldError("spec.connection.clientId", "is required with clientSecret"))
-		case id == "" && spec.Connection["adminUrl"] != nil:
-			faults = append(faults, fieldError("spec.connection.clientId", "is required with adminUrl"))
+	given := func(name string) bool { return spec.Connection[name] != nil && spec.Connection[name] != "" }
+	for _, pair := range [][2]string{{"clientId", "clientSecret"}, {"username", "password"}} {
+		for i, name := range pair {
+			if other := pair[1-i]; !given(name) && given(other) {
+				faults = append(faults, fieldError("spec.connection."+name, "is required with %s", other))
+			}
 		}
+	}
+	if spec.Type == keyward.TypeKeycloak && given("adminUrl") && !given("clientId") && !given("clientSecret") {
+		faults = append(faults, fieldError("spec.connection.clientId", "is required with adminUrl"))
 	}
 	if i := spec.Introspection; i != nil && i.ClientSecret.IsStored() && secrets["introspection.clientSecret"] == "" {
 		faults = append(faults, fieldError("spec.introspection.clientSecret", "nothing is stored for it: give the value"))

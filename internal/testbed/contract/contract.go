@@ -264,6 +264,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", fmt.Sprint(answer.Body.Len()+1))
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(answer.Body.Bytes()[:answer.Body.Len()/2])
+		_ = http.NewResponseController(w).Flush() // the asker may be gone
 		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(answer.Code)

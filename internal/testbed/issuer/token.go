@@ -39,8 +39,29 @@ func (i *Issuer) Mint(t Token) (string, error) {
 		}
 		body = string(b)
 	}
+	return key.compact(head, body)
+}
+
+// Mint signs a token with these claims and this header typ; an empty one is left out.
+func (k *Key) Mint(typ string, claims map[string]any) (string, error) {
+	header := map[string]any{"alg": k.Algorithm, "kid": k.Kid}
+	if typ != "" {
+		header["typ"] = typ
+	}
+	head, err := json.Marshal(header)
+	if err != nil {
+		return "", fmt.Errorf("encode the header: %w", err)
+	}
+	body, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("encode the claims: %w", err)
+	}
+	return k.compact(string(head), string(body))
+}
+
+func (k *Key) compact(head, body string) (string, error) {
 	input := Encode(head) + "." + Encode(body)
-	signature, err := key.Sign(input)
+	signature, err := k.Sign(input)
 	if err != nil {
 		return "", err
 	}
