@@ -19,6 +19,7 @@ type keyManagerType struct {
 	Help            string      `json:"help,omitempty"`
 	AdminFields     []typeField `json:"adminFields"`
 	DeveloperFields []typeField `json:"developerFields"`
+	Limits          []string    `json:"limits,omitempty"`
 }
 
 type typeField struct {
@@ -49,6 +50,9 @@ func (cmd *keymanagerTypesCmd) Run(s *session) error {
 		}
 		for _, f := range t.DeveloperFields {
 			rows = append(rows, []string{"", "developer", f.Name, f.about()})
+		}
+		for _, limit := range t.Limits {
+			rows = append(rows, []string{"", "", "limit", limit})
 		}
 	}
 	return cmd.print(s.out, answer.Items, rows)

@@ -196,25 +196,61 @@ func (k *keycloak) Find(ctx context.Context, name string) (*Registered, error) {
 	return &Registered{ClientID: name, ClientSecret: secret, Handle: Handle{ClientID: name}}, nil
 }
 
-// internalID searches by client id; the answer is compared exactly, because a search may be lenient.
+// internalID gives the database's id of a client, or "".
 func (k *keycloak) internalID(ctx context.Context, clientID string) (string, error) {
+	c, err := k.lookup(ctx, clientID)
+	if err != nil || c == nil {
+		return "", err
+	}
+	return c.ID, nil
+}
+
+// lookup searches by client id; the answer is compared exactly, because a search may be lenient.
+func (k *keycloak) lookup(ctx context.Context, clientID string) (*keycloakClient, error) {
 	get := wire.Call{
 		Op: "find the client", Method: http.MethodGet, URL: k.admin + "/clients?" + url.Values{"clientId": {clientID}}.Encode(),
 	}
 	a, err := k.do(ctx, get)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var found []keycloakClient
 	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &found) != nil {
-		return "", get.Failure(a)
+		return nil, get.Failure(a)
 	}
 	for _, c := range found {
-		if c.ClientID == clientID {
-			return c.ID, nil
+		if c.ClientID == clientID && c.ID != "" {
+			return &c, nil
 		}
 	}
-	return "", nil
+	return nil, nil
+}
+
+// Read implements Reader.
+func (k *keycloak) Read(ctx context.Context, h Handle) (*Client, error) {
+	c, err := k.lookup(ctx, h.ClientID)
+	if err != nil || c == nil {
+		return nil, wire.Harmless(err)
+	}
+	grants := []string{}
+	for _, g := range []struct {
+		on   bool
+		name string
+	}{
+		{c.ServiceAccounts, "client_credentials"}, {c.StandardFlow, "authorization_code"}, {c.ImplicitFlow, "implicit"},
+		{c.DirectAccessGrants, "password"}, {c.Attributes["use.refresh.tokens"] == "true", "refresh_token"},
+		{c.Attributes["oauth2.device.authorization.grant.enabled"] == "true", "urn:ietf:params:oauth:grant-type:device_code"},
+		{c.Attributes["oidc.ciba.grant.enabled"] == "true", "urn:openid:params:grant-type:ciba"},
+		{c.Attributes["standard.token.exchange.enabled"] == "true", "urn:ietf:params:oauth:grant-type:token-exchange"},
+	} {
+		if g.on {
+			grants = append(grants, g.name)
+		}
+	}
+	return &Client{
+		ClientID: c.ClientID, Name: c.Name, Grants: grants, Callbacks: c.RedirectURIs,
+		Scopes: append(c.DefaultClientScopes, c.OptionalClientScopes...), Handle: h,
+	}, nil
 }
 
 func (k *keycloak) secret(ctx context.Context, c wire.Call) (string, error) {

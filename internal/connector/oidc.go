@@ -175,19 +175,73 @@ func (o *oidc) managementURI(uri string) string {
 	return full
 }
 
+// managed gives the address at which a client is managed. Where the server named none it is guessed: then a client that
+// is not found there may be elsewhere. It is "" where the client cannot be managed.
+func (o *oidc) managed(h Handle) (uri string, guessed bool) {
+	switch {
+	case h.AccessToken == "":
+		return "", false
+	case h.URI != "":
+		return h.URI, false
+	case o.registration == "":
+		return "", false
+	default:
+		return strings.TrimSuffix(o.registration, "/") + "/" + url.PathEscape(h.ClientID), true
+	}
+}
+
+// Read implements Reader (RFC 7592, section 2.1): it is only possible with the client's registration access token.
+func (o *oidc) Read(ctx context.Context, h Handle) (*Client, error) {
+	uri, guessed := o.managed(h)
+	if uri == "" {
+		return nil, ErrUnsupported
+	}
+	k := wire.Call{Op: "read the client", Method: http.MethodGet, URL: uri, Bearer: h.AccessToken}
+	a, err := o.caller.Do(ctx, k)
+	if err != nil {
+		return nil, wire.Harmless(err)
+	}
+	switch a.Status {
+	case http.StatusOK:
+	case http.StatusNotFound, http.StatusUnauthorized, http.StatusGone:
+		if guessed {
+			return nil, ErrUnsupported // nobody said that this is the client's address
+		}
+		return nil, nil
+	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return nil, ErrUnsupported
+	default:
+		return nil, wire.Harmless(k.Failure(a))
+	}
+	members, ok := a.Object()
+	if !ok || wire.Member(members, "client_id") != h.ClientID {
+		return nil, wire.Harmless(k.Failure(a))
+	}
+	c := clientOf(members)
+	c.Handle = h
+	if token := wire.Member(members, "registration_access_token"); token != "" {
+		c.Handle.AccessToken = token
+	}
+	if at := o.managementURI(wire.Member(members, "registration_client_uri")); at != "" {
+		c.Handle.URI = at
+	}
+	return c, nil
+}
+
+// clientOf reads client metadata (RFC 7591, section 2).
+func clientOf(members map[string]json.RawMessage) *Client {
+	return &Client{
+		ClientID: wire.Member(members, "client_id"), Name: wire.Member(members, "client_name"),
+		Grants: wire.ListOf(members, "grant_types"), Callbacks: wire.ListOf(members, "redirect_uris"), Scopes: scopesOf(members),
+	}
+}
+
 // Delete implements Connector (RFC 7592, section 2.3). A registration access token that is refused with 401 belongs to a
 // client that is gone (section 2.1 asks servers to revoke it with the client).
 func (o *oidc) Delete(ctx context.Context, h Handle) error {
-	if h.AccessToken == "" {
+	uri, guessed := o.managed(h)
+	if uri == "" {
 		return ErrUnsupported
-	}
-	uri := h.URI
-	guessed := uri == ""
-	if guessed {
-		if o.registration == "" {
-			return ErrUnsupported
-		}
-		uri = strings.TrimSuffix(o.registration, "/") + "/" + url.PathEscape(h.ClientID)
 	}
 	k := wire.Call{Op: "delete the client", Method: http.MethodDelete, URL: uri, Bearer: h.AccessToken}
 	a, err := o.caller.Do(ctx, k)

@@ -64,8 +64,27 @@ type Answer struct {
 	Body   []byte
 }
 
-// Do makes the call. An answer of any status is no error; none, or one that cannot be read whole, is a *Failure.
+// Do makes the call. An answer of any status is no error; none, or one that cannot be read whole, is a *Failure. A
+// server that asks for a short pause (429) gets it, twice at most; such a refusal has changed nothing.
 func (c *Caller) Do(ctx context.Context, k Call) (*Answer, error) {
+	for tries := 0; ; tries++ {
+		a, err := c.once(ctx, k)
+		if err != nil || a.Status != http.StatusTooManyRequests || tries == maxPauses {
+			return a, err
+		}
+		pause, told := a.pause(time.Now())
+		if !told || pause > longestPause {
+			return a, nil
+		}
+		select {
+		case <-ctx.Done():
+			return a, nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (c *Caller) once(ctx context.Context, k Call) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	var sent atomic.Bool // the transport writes on a goroutine of its own
@@ -141,6 +160,9 @@ func (k Call) Failure(a *Answer) *Failure {
 		f.Description = "the answer is not the JSON that was expected"
 	default:
 		f.Code, f.Description = vendorWords(a, secrets)
+	}
+	if pause, told := a.pause(time.Now()); told && a.Status == http.StatusTooManyRequests {
+		f.Description = strings.TrimSpace(fmt.Sprintf("%s (try again in %s)", f.Description, pause))
 	}
 	return f
 }
