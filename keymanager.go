@@ -15,6 +15,7 @@ const (
 	TypeOIDC     KeyManagerType = "oidc"
 	TypeKeycloak KeyManagerType = "keycloak"
 	TypeExternal KeyManagerType = "external"
+	TypeOkta     KeyManagerType = "okta"
 	TypeWSO2IS   KeyManagerType = "wso2is" // WSO2 Identity Server 7; Asgardeo too
 )
 

@@ -44,10 +44,10 @@ func (s *KeyManagerSpec) validateType(f *faults) {
 	switch s.Type {
 	case "":
 		f.missing("spec.type", "the kind of authorization server, as in oidc or keycloak")
-	case TypeResident, TypeOIDC, TypeKeycloak, TypeExternal, TypeWSO2IS:
+	case TypeResident, TypeOIDC, TypeKeycloak, TypeOkta, TypeExternal, TypeWSO2IS:
 	case "asgardeo":
 		f.add("spec.type", "Asgardeo is of type wso2is: with discovery https://api.asgardeo.io/t/ORGANIZATION/oauth2/token")
-	case "okta", "auth0", "entra", "ping", "forgerock":
+	case "auth0", "ping", "forgerock":
 		message := fmt.Sprintf("this build has no type %s yet", s.Type)
 		*f = append(*f, FieldError{Path: "spec.type", Code: CodeNotSupported, Message: message})
 	default:

@@ -112,6 +112,16 @@ func (r Registered) GoString() string { return r.String() }
 // ErrUnsupported says that the server offers no way to do what was asked; nothing was changed.
 var ErrUnsupported = errors.New("the server offers no way to do this")
 
+// takeBack deletes a client that was made and cannot be used.
+func takeBack(ctx context.Context, c Connector, made Registered, why string) error {
+	f := &wire.Failure{Op: "register the client", Status: http.StatusBadRequest, Sent: true, Description: why}
+	if err := c.Delete(ctx, made.Handle); err != nil {
+		f.Status, f.Err = http.StatusCreated, err
+		f.Description = fmt.Sprintf("%s, and client %s could not be deleted again", why, made.ClientID)
+	}
+	return f
+}
+
 // Server is one registered key manager, as its connector needs it.
 type Server struct {
 	ID      string // the key manager's object id
@@ -128,6 +138,15 @@ func (s Server) Endpoint(pick func(keyward.Endpoints) string) string {
 		return v
 	}
 	return pick(s.Status.Endpoints)
+}
+
+// declared is where an administrator said that the server is. What discovery said counts for nothing here: a credential
+// is sent there.
+func (s Server) declared() string {
+	if s.Spec.Issuer != "" {
+		return s.Spec.Issuer
+	}
+	return s.Spec.Discovery
 }
 
 // text reads a connection field that is no secret.
@@ -155,6 +174,7 @@ func New(client *http.Client, resident Opener) *Openers {
 	byType := map[keyward.KeyManagerType]Opener{
 		keyward.TypeOIDC:     func(s Server) (Connector, error) { return openOIDC(s, caller) },
 		keyward.TypeKeycloak: func(s Server) (Connector, error) { return openKeycloak(s, caller, tokens) },
+		keyward.TypeOkta:     func(s Server) (Connector, error) { return openOkta(s, caller) },
 		keyward.TypeWSO2IS:   func(s Server) (Connector, error) { return openWSO2IS(s, caller, tokens) },
 		keyward.TypeExternal: func(s Server) (Connector, error) { return openExternal(s, caller) },
 	}

@@ -16,6 +16,7 @@ import (
 
 // cloud is a vendor's contract server with a key manager that may manage its clients.
 type cloud struct {
+	name    string // of the transcript
 	server  *contract.Server
 	spec    *keyward.KeyManagerSpec
 	secrets map[string]string
@@ -74,6 +75,11 @@ func (c cloud) walkContract(t *testing.T, allowed ...string) {
 	if got, err := reader.Read(ctx, made.Handle); err != nil || got != nil {
 		t.Errorf("read what is gone: %v, error %v", got, err)
 	}
+	secrets := []string{made.ClientSecret, secret}
+	for _, value := range c.secrets {
+		secrets = append(secrets, value)
+	}
+	golden(t, c.name, c.server.URL, c.server.Seen(), secrets...)
 	report := contract.Mutate(c.build, c.server.Seen())
 	t.Logf("%d mutations", report.Played)
 	if len(report.Broken) > 0 {

@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,6 +16,7 @@ type prover struct {
 	caller  *wire.Caller
 	token   string // endpoint
 	methods []string
+	params  url.Values // further parameters that the vendor's token endpoint wants, such as an audience
 }
 
 func newProver(s Server, c *wire.Caller) prover {
@@ -33,11 +35,11 @@ func (p prover) Prove(ctx context.Context, clientID, secret string) error {
 	}
 	basic := wire.Call{
 		Op: "get a token with the client's secret", Method: http.MethodPost, URL: p.token,
-		User: clientID, Password: secret, Form: url.Values{"grant_type": {"client_credentials"}},
+		User: clientID, Password: secret, Form: p.form(nil),
 	}
 	post := wire.Call{
 		Op: basic.Op, Method: http.MethodPost, URL: p.token, Secrets: []string{secret},
-		Form: url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {secret}},
+		Form: p.form(url.Values{"client_id": {clientID}, "client_secret": {secret}}),
 	}
 	tries := []wire.Call{basic, post}
 	if len(p.methods) > 0 && !slices.Contains(p.methods, "client_secret_basic") && slices.Contains(p.methods, "client_secret_post") {
@@ -56,6 +58,9 @@ func (p prover) Prove(ctx context.Context, clientID, secret string) error {
 			return k.Failure(a)
 		}
 		f := k.Failure(a)
+		if f.Code == "invalid_scope" {
+			return ErrUnsupported // the credentials may be right; no token was asked for that the client may have
+		}
 		if last == nil {
 			last = f
 		}
@@ -64,6 +69,14 @@ func (p prover) Prove(ctx context.Context, clientID, secret string) error {
 		}
 	}
 	return last
+}
+
+// form is the token request with further values.
+func (p prover) form(more url.Values) url.Values {
+	form := url.Values{"grant_type": {"client_credentials"}}
+	maps.Copy(form, p.params)
+	maps.Copy(form, more)
+	return form
 }
 
 // external has no way to create or delete a client; it can check one where the token endpoint is known.

@@ -18,6 +18,8 @@ type Type struct {
 	ScopeClaims     []string               `json:"scopeClaims"`     // default of claims.scopes
 	OwnClients      []string               `json:"ownClients,omitempty"`
 	Limits          []string               `json:"limits,omitempty"` // what it cannot do, and how little it was tried
+
+	check func(*keyward.KeyManagerSpec) []keyward.FieldError // what the fields alone cannot say; nil = nothing
 }
 
 // Connection gives the fields of spec.connection, without that prefix.
@@ -39,7 +41,7 @@ func (t Type) part(prefix string) []Field {
 
 // Types lists every type that this build carries out, in the order in which people are shown them.
 func Types() []Type {
-	return []Type{residentType(), oidcType(), keycloakType(), wso2isType(), externalType()}
+	return []Type{residentType(), oidcType(), keycloakType(), oktaType(), wso2isType(), externalType()}
 }
 
 // TypeOf finds a type by name.

@@ -25,6 +25,12 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 		return append(faults, validateResident(spec)...)
 	}
 	faults = append(faults, validateSecretPairs(spec, secrets)...)
+	if spec.Introspection != nil && !t.Introspects() {
+		faults = append(faults, fieldError("spec.introspection", "%s offers no introspection", t.Title))
+	}
+	if t.check != nil {
+		faults = append(faults, t.check(spec)...)
+	}
 	if !Discovers(spec) {
 		faults = append(faults, missing(spec, keyward.KeyManagerStatus{})...)
 	}
@@ -202,4 +208,13 @@ func sameOrigin(a, b string) bool {
 	}
 	v, err := url.Parse(b)
 	return err == nil && u.Scheme == v.Scheme && u.Host == v.Host
+}
+
+// originOf gives scheme and host of a URL, or "".
+func originOf(at string) string {
+	u, err := url.Parse(at)
+	if err != nil || urlFault(at) != "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }

@@ -26,8 +26,9 @@ func wso2(t *testing.T, tenant string, byPassword bool) cloud {
 		spec.Connection = map[string]any{"username": wso2server.AdminUser, "password": keyward.StoredSecret()}
 		secrets = map[string]string{"connection.password": wso2server.AdminPassword}
 	}
+	name := map[bool]string{true: "wso2is-password", false: "wso2is"}[byPassword] + strings.ReplaceAll(tenant, "/", "-")
 	return cloud{
-		server: s, spec: spec, secrets: secrets, build: func() http.Handler { return build(s.URL) }, create: "/register",
+		name: name, server: s, spec: spec, secrets: secrets, build: func() http.Handler { return build(s.URL) }, create: "/register",
 	}
 }
 

@@ -84,11 +84,11 @@ func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *k
 	return s, nil
 }
 
-// prove asks the server about a secret. Without one, only an administrator's word counts.
+// prove asks the server about a secret. Without one, only an administrator's word counts, and not against the server's.
 func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene, clientID, secret string) error {
 	if secret == "" {
 		if isAdmin(p, s.place.Tenant) {
-			return nil
+			return k.exists(ctx, s, clientID)
 		}
 		return &keyward.Error{
 			Code:    keyward.CodeForbidden,
@@ -110,7 +110,7 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene, clientI
 	}
 	if errors.Is(err, connector.ErrUnsupported) {
 		if isAdmin(p, s.place.Tenant) {
-			return nil
+			return k.exists(ctx, s, clientID)
 		}
 		return keyward.Errorf(keyward.CodeForbidden,
 			"%s has no token endpoint at which the secret could be tried: ask an administrator to map the client", s.km.Ref())
@@ -119,6 +119,34 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene, clientI
 		return vendorError(s.place.KeyManager, err)
 	}
 	return nil
+}
+
+// exists refuses a client that the server says it does not have. A server that cannot be asked says nothing.
+func (k *Keys) exists(ctx context.Context, s *scene, clientID string) error {
+	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
+	defer cancel()
+	conn, err := k.openers.Open(s.server)
+	if err != nil {
+		return nil //nolint:nilerr // a connection that is not set up cannot be asked
+	}
+	reader, ok := conn.(connector.Reader)
+	if !ok {
+		return nil
+	}
+	c, err := reader.Read(ctx, connector.Handle{ClientID: clientID})
+	if err != nil {
+		k.log.InfoContext(ctx, "a client is mapped without a look at it",
+			"keyManager", s.place.KeyManager, "client", clientID, "error", err)
+		return nil
+	}
+	if c != nil && c.ClientID == clientID {
+		return nil
+	}
+	return &keyward.Error{
+		Code:    keyward.CodeNotFound,
+		Message: fmt.Sprintf("%s has no client %s", s.km.Ref(), clientID),
+		Fields:  []keyward.FieldError{{Path: "clientId", Code: keyward.CodeNotFound, Message: "does not exist at the server"}},
+	}
 }
 
 func (k *Keys) putMapped(tx *store.Tx, p keyward.Principal, s *scene, spec keyward.OAuthClientSpec) (string, error) {

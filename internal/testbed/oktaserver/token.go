@@ -1,0 +1,162 @@
+package oktaserver
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward/internal/testbed/contract"
+	"keyward.dev/keyward/internal/testbed/issuer"
+)
+
+func tokenForm() contract.Members {
+	return contract.Members{
+		"grant_type": {Kind: contract.Text, Required: true, Enum: []string{"client_credentials"}},
+		"scope":      {Kind: contract.Text}, "client_id": {Kind: contract.Text}, "client_secret": {Kind: contract.Text},
+	}
+}
+
+func introspectForm() contract.Members {
+	return contract.Members{
+		"token": {Kind: contract.Text, Required: true}, "token_type_hint": {Kind: contract.Text},
+		"client_id": {Kind: contract.Text}, "client_secret": {Kind: contract.Text},
+	}
+}
+
+// list gives clients whose name starts with q, a page at a time.
+func (s *state) list(x *contract.Exchange) {
+	var items []map[string]any
+	for _, c := range s.clients {
+		if strings.HasPrefix(fmt.Sprint(c.data["client_name"]), x.R.URL.Query().Get("q")) {
+			items = append(items, c.answer(false))
+		}
+	}
+	s.page(x, items)
+}
+
+func (s *state) scopes(x *contract.Exchange) {
+	var items []map[string]any
+	for i, name := range []string{"openid", "profile", "email", Scope, OtherScope} {
+		items = append(items, map[string]any{"id": fmt.Sprintf("scp%d", i), "name": name, "system": i < 3, "default": false,
+			"consent": "IMPLICIT", "optional": false, "metadataPublish": "NO_CLIENTS"})
+	}
+	s.page(x, items)
+}
+
+// page cuts a list; the next page is named in the Link field.
+func (s *state) page(x *contract.Exchange, items []map[string]any) {
+	q := x.R.URL.Query()
+	limit := 20
+	if v := q.Get("limit"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 || n > 200 {
+			ownError(x.W, http.StatusBadRequest, "E0000001", "Api validation failed: limit")
+			return
+		}
+		limit = n
+	}
+	from := 0
+	if v := q.Get("after"); v != "" {
+		n, err := strconv.Atoi(strings.TrimPrefix(v, "cursor-"))
+		if err != nil || n > len(items) {
+			ownError(x.W, http.StatusBadRequest, "E0000001", "Api validation failed: after")
+			return
+		}
+		from = n
+	}
+	to := min(from+min(limit, pageLimit), len(items))
+	self := s.origin + x.R.URL.Path
+	x.W.Header().Add("Link", fmt.Sprintf(`<%s?%s>; rel="self"`, self, q.Encode()))
+	if to < len(items) {
+		q.Set("after", fmt.Sprintf("cursor-%d", to))
+		x.W.Header().Add("Link", fmt.Sprintf(`<%s?%s>; rel="next"`, self, q.Encode()))
+	}
+	x.JSON(http.StatusOK, append([]map[string]any{}, items[from:to]...))
+}
+
+func (s *state) issuer() string { return s.origin + "/oauth2/" + Server }
+
+func (s *state) metadata(x *contract.Exchange) {
+	x.JSON(http.StatusOK, map[string]any{
+		"issuer": s.issuer(), "jwks_uri": s.issuer() + "/v1/keys", "token_endpoint": s.issuer() + "/v1/token",
+		"introspection_endpoint": s.issuer() + "/v1/introspect", "revocation_endpoint": s.issuer() + "/v1/revoke",
+		"authorization_endpoint": s.issuer() + "/v1/authorize", "registration_endpoint": s.origin + "/oauth2/v1/clients",
+		"grant_types_supported": []string{"authorization_code", "implicit", "refresh_token", "password", "client_credentials"},
+		"token_endpoint_auth_methods_supported": []string{
+			"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none",
+		},
+	})
+}
+
+func (s *state) keys(x *contract.Exchange) {
+	set, err := issuer.JWKS(s.key)
+	if err != nil {
+		x.JSON(http.StatusInternalServerError, map[string]any{"error": err.Error()})
+		return
+	}
+	x.JSON(http.StatusOK, json.RawMessage(set))
+}
+
+// authenticated gives the client whose credentials the request carries, as it is registered to send them.
+func (s *state) authenticated(x *contract.Exchange) string {
+	id, secret, basic := x.R.BasicAuth()
+	if !basic && x.R.Header.Get("Authorization") == "" {
+		id, secret = x.Form.Get("client_id"), x.Form.Get("client_secret")
+	}
+	if id == Introspector && secret == IntrospectorSecret {
+		return id
+	}
+	method := map[bool]string{true: "client_secret_basic", false: "client_secret_post"}[basic]
+	if c := s.find(id); c != nil && c.secret == secret && secret != "" && c.data["token_endpoint_auth_method"] == method {
+		return id
+	}
+	oauthError(x.W, http.StatusUnauthorized, "invalid_client", "The client secret supplied for a confidential client is invalid.")
+	return ""
+}
+
+func (s *state) token(x *contract.Exchange) {
+	id := s.authenticated(x)
+	if id == "" {
+		return
+	}
+	if c := s.find(id); c == nil || !has(list(c.data["grant_types"]), "client_credentials") {
+		oauthError(x.W, http.StatusBadRequest, "unauthorized_client", "The client is not authorized to use the provided grant type.")
+		return
+	}
+	scopes := strings.Fields(x.Form.Get("scope"))
+	if len(scopes) == 0 {
+		oauthError(x.W, http.StatusBadRequest, "invalid_scope", "The authorization server resource does not have any configured "+
+			"default scopes, 'scope' must be provided.")
+		return
+	}
+	for _, scope := range scopes {
+		if scope != Scope {
+			oauthError(x.W, http.StatusBadRequest, "invalid_scope", "One or more scopes are not configured for the authorization server "+
+				"resource.")
+			return
+		}
+	}
+	s.count++
+	now := time.Now().Unix()
+	token, err := s.key.Mint("", map[string]any{
+		"ver": 1, "jti": fmt.Sprintf("AT.%d", s.count), "iss": s.issuer(), "aud": Audience, "iat": now, "exp": now + 3600,
+		"cid": id, "scp": scopes, "sub": id,
+	})
+	if err != nil {
+		x.JSON(http.StatusInternalServerError, map[string]any{"error": err.Error()})
+		return
+	}
+	x.JSON(http.StatusOK, map[string]any{
+		"token_type": "Bearer", "expires_in": 3600, "access_token": token, "scope": strings.Join(scopes, " "),
+	})
+}
+
+// introspect knows no opaque tokens: a custom authorization server gives none.
+func (s *state) introspect(x *contract.Exchange) {
+	if s.authenticated(x) != "" {
+		x.JSON(http.StatusOK, map[string]any{"active": false})
+	}
+}
