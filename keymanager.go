@@ -16,6 +16,7 @@ const (
 	TypeKeycloak KeyManagerType = "keycloak"
 	TypeExternal KeyManagerType = "external"
 	TypeOkta     KeyManagerType = "okta"
+	TypeEntra    KeyManagerType = "entra"
 	TypeWSO2IS   KeyManagerType = "wso2is" // WSO2 Identity Server 7; Asgardeo too
 )
 

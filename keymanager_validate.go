@@ -44,7 +44,7 @@ func (s *KeyManagerSpec) validateType(f *faults) {
 	switch s.Type {
 	case "":
 		f.missing("spec.type", "the kind of authorization server, as in oidc or keycloak")
-	case TypeResident, TypeOIDC, TypeKeycloak, TypeOkta, TypeExternal, TypeWSO2IS:
+	case TypeResident, TypeOIDC, TypeKeycloak, TypeOkta, TypeExternal, TypeWSO2IS, TypeEntra:
 	case "asgardeo":
 		f.add("spec.type", "Asgardeo is of type wso2is: with discovery https://api.asgardeo.io/t/ORGANIZATION/oauth2/token")
 	case "auth0", "ping", "forgerock":

@@ -175,6 +175,7 @@ func New(client *http.Client, resident Opener) *Openers {
 		keyward.TypeOIDC:     func(s Server) (Connector, error) { return openOIDC(s, caller) },
 		keyward.TypeKeycloak: func(s Server) (Connector, error) { return openKeycloak(s, caller, tokens) },
 		keyward.TypeOkta:     func(s Server) (Connector, error) { return openOkta(s, caller) },
+		keyward.TypeEntra:    func(s Server) (Connector, error) { return openEntra(s, caller, tokens) },
 		keyward.TypeWSO2IS:   func(s Server) (Connector, error) { return openWSO2IS(s, caller, tokens) },
 		keyward.TypeExternal: func(s Server) (Connector, error) { return openExternal(s, caller) },
 	}

@@ -304,18 +304,7 @@ func (k *keycloak) Delete(ctx context.Context, h Handle) error {
 
 func (k *keycloak) client(id string) string { return k.admin + "/clients/" + url.PathEscape(id) }
 
-// do makes a call to the admin API with a token of the service account. A token that is refused is fetched anew once:
-// the realm may have been restarted or have changed its keys.
+// do makes a call to the admin API with a token of the service account.
 func (k *keycloak) do(ctx context.Context, c wire.Call) (*wire.Answer, error) {
-	for first := true; ; first = false {
-		token, err := k.tokens.Get(ctx, k.caller, k.account, !first)
-		if err != nil {
-			return nil, err
-		}
-		c.Bearer = token
-		a, err := k.caller.Do(ctx, c)
-		if err != nil || a.Status != http.StatusUnauthorized || !first {
-			return a, err
-		}
-	}
+	return k.tokens.Do(ctx, k.caller, k.account, c, nil)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"keyward.dev/keyward"
 )
@@ -132,7 +133,20 @@ func issuerRows(t Type, spec *keyward.KeyManagerSpec, status keyward.KeyManagerS
 		row.Until = other.Until
 		rows = append(rows, row)
 	}
+	if t.twin != nil {
+		rows = withTwin(rows, t.twin(main.Issuer))
+	}
 	return rows, faults
+}
+
+// withTwin adds the other issuer that tokens of the same server have, with the same keys, unless it is listed.
+func withTwin(rows []keyward.IssuerRow, twin string) []keyward.IssuerRow {
+	if twin == "" || slices.ContainsFunc(rows, func(r keyward.IssuerRow) bool { return r.Issuer == twin }) {
+		return rows
+	}
+	row := rows[0]
+	row.Issuer = twin
+	return append(rows, row)
 }
 
 func issuerRow(issuer string, k keyward.KeySource) keyward.IssuerRow {

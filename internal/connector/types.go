@@ -19,6 +19,7 @@ type Type struct {
 	OwnClients      []string               `json:"ownClients,omitempty"`
 	Limits          []string               `json:"limits,omitempty"` // what it cannot do, and how little it was tried
 
+	twin  func(issuer string) string                         // the other issuer of the same tokens; nil = there is none
 	check func(*keyward.KeyManagerSpec) []keyward.FieldError // what the fields alone cannot say; nil = nothing
 }
 
@@ -41,7 +42,7 @@ func (t Type) part(prefix string) []Field {
 
 // Types lists every type that this build carries out, in the order in which people are shown them.
 func Types() []Type {
-	return []Type{residentType(), oidcType(), keycloakType(), oktaType(), wso2isType(), externalType()}
+	return []Type{residentType(), oidcType(), keycloakType(), oktaType(), entraType(), wso2isType(), externalType()}
 }
 
 // TypeOf finds a type by name.

@@ -84,16 +84,13 @@ type wso2is struct {
 }
 
 func openWSO2IS(s Server, c *wire.Caller, tokens *wire.Tokens) (Connector, error) {
-	issuer := s.Spec.Issuer
-	if issuer == "" {
-		issuer = s.Status.Issuer
-	}
 	base := strings.TrimSuffix(s.text("adminUrl"), "/")
 	if base == "" {
-		before, ok := strings.CutSuffix(issuer, "/oauth2/token")
+		at, _, _ := strings.Cut(s.declared(), wellKnown)
+		before, ok := strings.CutSuffix(at, "/oauth2/token")
 		if !ok || urlFault(before) != "" {
 			return nil, keyward.Invalid([]keyward.FieldError{fieldError("spec.connection.adminUrl",
-				"is required: the issuer %s does not end in /oauth2/token", issuer)})
+				"is required: %s does not end in /oauth2/token", at)})
 		}
 		base = before
 	}
@@ -106,7 +103,7 @@ func openWSO2IS(s Server, c *wire.Caller, tokens *wire.Tokens) (Connector, error
 	}
 	if id := s.text("clientId"); id != "" {
 		w.account = wire.Account{
-			Endpoint: w.token, ClientID: id, Secret: s.secret("clientSecret"), Params: url.Values{"scope": {wso2isScopes}},
+			Endpoint: base + "/oauth2/token", ClientID: id, Secret: s.secret("clientSecret"), Params: url.Values{"scope": {wso2isScopes}},
 		}
 	}
 	return w, nil
@@ -136,21 +133,9 @@ func (w *wso2is) Register(ctx context.Context, r Registration) (Registered, erro
 	case a.Status != http.StatusCreated || !ok:
 		return Registered{}, post.Failure(a)
 	case made.ClientSecret == "":
-		return Registered{}, w.takeBack(ctx, made)
+		return Registered{}, takeBack(ctx, w, made, "the server gave the client no secret")
 	}
 	return made, nil
-}
-
-// takeBack deletes a client that was made and got no secret.
-func (w *wso2is) takeBack(ctx context.Context, made Registered) error {
-	f := &wire.Failure{
-		Op: "register the client", Status: http.StatusBadRequest, Sent: true, Description: "the server gave the client no secret",
-	}
-	if err := w.Delete(ctx, made.Handle); err != nil {
-		f.Status, f.Err = http.StatusCreated, err
-		f.Description += ", and client " + made.ClientID + " could not be deleted again"
-	}
-	return f
 }
 
 func readWSO2IS(a *wire.Answer) (Registered, bool) {
@@ -272,8 +257,8 @@ func unknownToWSO2IS(a *wire.Answer) bool {
 	return a.Status == http.StatusNotFound || a.Status == http.StatusUnauthorized && bare
 }
 
-// do makes a call with the administrator's credential. A token that is refused is fetched anew once. The password goes
-// out as it is (RFC 7617), not form-encoded as client credentials are: it is no client's.
+// do makes a call with the administrator's credential. The password goes out as it is (RFC 7617), not form-encoded as
+// client credentials are: it is no client's.
 func (w *wso2is) do(ctx context.Context, c wire.Call) (*wire.Answer, error) {
 	if w.account.ClientID == "" {
 		if w.user == "" {
@@ -285,15 +270,5 @@ func (w *wso2is) do(ctx context.Context, c wire.Call) (*wire.Answer, error) {
 		c.Secrets = slices.Concat(c.Secrets, []string{w.password, credential})
 		return w.caller.Do(ctx, c)
 	}
-	for first := true; ; first = false {
-		token, err := w.tokens.Get(ctx, w.caller, w.account, !first)
-		if err != nil {
-			return nil, err
-		}
-		c.Bearer = token
-		a, err := w.caller.Do(ctx, c)
-		if err != nil || !first || a.Status != http.StatusUnauthorized || unknownToWSO2IS(a) {
-			return a, err
-		}
-	}
+	return w.tokens.Do(ctx, w.caller, w.account, c, unknownToWSO2IS)
 }

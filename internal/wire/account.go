@@ -78,6 +78,23 @@ func (t *Tokens) Get(ctx context.Context, c *Caller, a Account, fresh bool) (str
 	return token, nil
 }
 
+// Do makes a call with a token of the account. A token that is refused is fetched anew once: the server may have been
+// restarted or have changed its keys. Some servers say with a 401 that there is no such object; absent, which may be
+// nil, tells such an answer from a refusal.
+func (t *Tokens) Do(ctx context.Context, c *Caller, a Account, k Call, absent func(*Answer) bool) (*Answer, error) {
+	for first := true; ; first = false {
+		token, err := t.Get(ctx, c, a, !first)
+		if err != nil {
+			return nil, err
+		}
+		k.Bearer = token
+		answer, err := c.Do(ctx, k)
+		if err != nil || !first || answer.Status != http.StatusUnauthorized || absent != nil && absent(answer) {
+			return answer, err
+		}
+	}
+}
+
 // key hashes everything that the token depends on.
 func (a Account) key() string {
 	h := sha256.New()

@@ -172,6 +172,10 @@ func (k Call) Failure(a *Answer) *Failure {
 func vendorWords(a *Answer, secrets []string) (code, description string) {
 	var members map[string]any
 	if json.Unmarshal(a.Body, &members) == nil {
+		if inner, ok := members["error"].(map[string]any); ok { // OData, as Microsoft Graph answers
+			members = inner
+			members["error"] = inner["code"]
+		}
 		text := func(names ...string) string {
 			for _, n := range names {
 				if s, ok := members[n].(string); ok && s != "" {

@@ -1,0 +1,327 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/wire"
+)
+
+func entraType() Type {
+	return Type{
+		Name:  keyward.TypeEntra,
+		Title: "Microsoft Entra ID",
+		Help: "One organization of Entra ID: discovery is https://login.microsoftonline.com/TENANT-ID/v2.0. Tokens of version 1 " +
+			"(issuer https://sts.windows.net/TENANT-ID/) and 2 are both taken: which one a client gets follows the API's " +
+			"registration. Clients are created through Microsoft Graph.",
+		Creates: true,
+		AdminFields: []Field{
+			{
+				Name: "connection.clientId", Title: "Management application's client id", Type: FieldString,
+				Help: "An app registration with the application permission Application.ReadWrite.OwnedBy of Microsoft Graph, and " +
+					"an administrator's consent.",
+			},
+			{
+				Name: "connection.clientSecret", Title: "Management application's client secret", Type: FieldString, Secret: true,
+				Help: "Needed with clientId.",
+			},
+			{
+				Name: "connection.resource", Title: "The APIs' application ID URI", Type: FieldString,
+				Help: "As in api://orders. For it a token is asked when a secret is tried; left out, the client's own id.",
+			},
+			{
+				Name: "connection.graphUrl", Title: "Microsoft Graph", Type: FieldURL, Default: graphURL,
+				Help: "Another one for national clouds, with its version.",
+			},
+		},
+		DeveloperFields: []Field{},
+		ClientIDClaims:  []string{"azp", "appid"},
+		ScopeClaims:     []string{"roles", "scp"},
+		OwnClients: []string{ // Microsoft Graph, the Azure command line, Azure PowerShell, the portal
+			"00000003-0000-0000-c000-000000000000", "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+			"1950a258-227b-4e31-a9cf-717495945fc2", "c44b4083-3bb0-49c1-b47d-974e53cbdf3c",
+		},
+		Limits: []string{
+			"no introspection: opaque tokens are refused",
+			"one organization: an issuer for many, with a template for the tenant, is not carried out yet",
+			"app roles cannot be given at registration: an administrator assigns them and consents",
+			"secrets end after two years: rotate before; a removed secret may work for some minutes",
+			"a deleted client stays in the organization's list of deleted applications for 30 days",
+			"proven against a contract server written from the vendor's documentation only",
+		},
+		twin: entraTwin,
+	}
+}
+
+const (
+	graphURL    = "https://graph.microsoft.com/v1.0"
+	entraSecret = "Keyward" // display name of the secrets that are ours
+)
+
+// entraPauses are waited for what was just made to be seen everywhere.
+func entraPauses() []time.Duration {
+	return []time.Duration{
+		250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second,
+	}
+}
+
+// entra manages app registrations through Microsoft Graph, where a client is an application with an object id beside
+// its client id, and a service principal in the organization. Graph shows what was written only after a while.
+type entra struct {
+	prover
+	resource string
+	graph    string
+	tokens   *wire.Tokens
+	account  wire.Account
+}
+
+func openEntra(s Server, c *wire.Caller, tokens *wire.Tokens) (Connector, error) {
+	e := &entra{prover: newProver(s, c), resource: s.text("resource"), graph: graphURL, tokens: tokens}
+	if own := s.text("graphUrl"); own != "" {
+		e.graph = strings.TrimSuffix(own, "/")
+	}
+	// The endpoint of version 1 wants a resource where that of version 2, beside it, wants a scope.
+	if before, old := strings.CutSuffix(e.token, "/oauth2/token"); old {
+		e.token = before + "/oauth2/v2.0/token"
+	}
+	d, _, _ := strings.Cut(s.declared(), wellKnown)
+	near := d == "" || sameOrigin(d, e.token) || sameOrigin(entraTwin(d), e.token)
+	if s.Spec.Endpoints.Token == "" && !near {
+		return nil, keyward.Invalid([]keyward.FieldError{fieldError("spec.endpoints.token",
+			"is required: discovery says %s, which is another host than that of %s", e.token, d)})
+	}
+	scope := originOf(e.graph) + "/.default"
+	e.account = wire.Account{
+		Endpoint: e.token, ClientID: s.text("clientId"), Secret: s.secret("clientSecret"), Params: url.Values{"scope": {scope}},
+	}
+	return e, nil
+}
+
+// entraApplication is the part of Graph's application that we write and read.
+type entraApplication struct {
+	ID          string          `json:"id,omitempty"`
+	AppID       string          `json:"appId,omitempty"`
+	DisplayName string          `json:"displayName"`
+	Audience    string          `json:"signInAudience,omitempty"`
+	Web         *entraWeb       `json:"web,omitempty"`
+	Passwords   []entraPassword `json:"passwordCredentials,omitempty"`
+}
+
+type entraWeb struct {
+	RedirectURIs []string `json:"redirectUris"`
+}
+
+type entraPassword struct {
+	DisplayName string `json:"displayName"`
+	KeyID       string `json:"keyId,omitempty"`
+	SecretText  string `json:"secretText,omitempty"`
+}
+
+// Register implements Connector: the application, its service principal, its secret; and it returns when the token
+// endpoint knows them, or has had its time.
+func (e *entra) Register(ctx context.Context, r Registration) (Registered, error) {
+	app, err := newEntraApplication(r)
+	if err != nil {
+		return Registered{}, err
+	}
+	post := wire.Call{Op: "register the client", Method: http.MethodPost, URL: e.graph + "/applications", JSON: app}
+	a, err := e.do(ctx, post)
+	if err != nil {
+		return Registered{}, err
+	}
+	var made entraApplication
+	if a.Status != http.StatusCreated || json.Unmarshal(a.Body, &made) != nil || made.AppID == "" || made.ID == "" {
+		return Registered{}, post.Failure(a)
+	}
+	out := Registered{ClientID: made.AppID, Handle: Handle{ClientID: made.AppID, URI: e.graph + "/applications/" + url.PathEscape(made.ID)}}
+	if err := e.principal(ctx, made.AppID); err != nil {
+		return Registered{}, e.takeBack(ctx, out, err)
+	}
+	password, err := e.addPassword(ctx, out.Handle)
+	if err != nil {
+		return Registered{}, e.takeBack(ctx, out, err)
+	}
+	out.ClientSecret = password.SecretText
+	e.await(ctx, out.ClientID, out.ClientSecret)
+	return out, nil
+}
+
+// takeBack deletes a client that was made and cannot be used. That Graph does not see it yet does not mean that it is
+// gone.
+func (e *entra) takeBack(ctx context.Context, made Registered, cause error) error {
+	f := &wire.Failure{Op: "register the client", Status: http.StatusBadRequest, Sent: true, Description: cause.Error(), Err: cause}
+	del := wire.Call{Op: "delete the client", Method: http.MethodDelete, URL: e.application(made.Handle)}
+	a, err := e.patiently(ctx, del, notFound)
+	if err != nil || a.Status != http.StatusNoContent {
+		f.Status = http.StatusCreated
+		f.Description += "; and client " + made.ClientID + " could not be deleted again"
+	}
+	return f
+}
+
+func newEntraApplication(r Registration) (entraApplication, error) {
+	app := entraApplication{DisplayName: r.Name, Audience: "AzureADMyOrg"}
+	if len(r.Scopes) > 0 {
+		return app, keyward.Invalid([]keyward.FieldError{fieldError("scopes", "cannot be given to a client of Entra when it is "+
+			"registered: leave them out, and let an administrator there assign it the API's app roles")})
+	}
+	for i, grant := range r.Grants {
+		if !slices.Contains([]string{"client_credentials", "authorization_code", "refresh_token"}, grant) {
+			return app, keyward.Invalid([]keyward.FieldError{fieldError(fmt.Sprintf("grants[%d]", i),
+				"a client of Entra cannot be given the grant %s", grant)})
+		}
+	}
+	if len(r.Callbacks) > 0 {
+		app.Web = &entraWeb{RedirectURIs: r.Callbacks}
+	}
+	return app, nil
+}
+
+// principal makes the application usable in its own organization.
+func (e *entra) principal(ctx context.Context, appID string) error {
+	post := wire.Call{
+		Op: "make the client's service principal", Method: http.MethodPost, URL: e.graph + "/servicePrincipals",
+		JSON: map[string]any{"appId": appID},
+	}
+	a, err := e.patiently(ctx, post, func(a *wire.Answer) bool {
+		return notFound(a) || a.Status == http.StatusBadRequest && strings.Contains(string(a.Body), "valid application object")
+	})
+	if err == nil && a.Status != http.StatusCreated && a.Status != http.StatusConflict {
+		err = post.Failure(a)
+	}
+	return err
+}
+
+// Find implements Finder. Names are not unique there; ours are. A secret is never told again.
+func (e *entra) Find(ctx context.Context, name string) (*Registered, error) {
+	quoted := "'" + strings.ReplaceAll(name, "'", "''") + "'"
+	at := e.graph + "/applications?$filter=" + url.PathEscape("displayName eq "+quoted)
+	for at != "" {
+		get := wire.Call{Op: "find the client", Method: http.MethodGet, URL: at}
+		a, err := e.do(ctx, get)
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Value []entraApplication `json:"value"`
+			Next  string             `json:"@odata.nextLink"`
+		}
+		if a.Status != http.StatusOK || json.Unmarshal(a.Body, &page) != nil || page.Next != "" && !sameOrigin(page.Next, e.graph) {
+			return nil, get.Failure(a)
+		}
+		for _, app := range page.Value {
+			if app.DisplayName == name && app.AppID != "" {
+				uri := e.graph + "/applications/" + url.PathEscape(app.ID)
+				return &Registered{ClientID: app.AppID, Handle: Handle{ClientID: app.AppID, URI: uri}}, nil
+			}
+		}
+		at = page.Next
+	}
+	return nil, nil //nolint:nilnil // Finder says so
+}
+
+// Read implements Reader.
+func (e *entra) Read(ctx context.Context, h Handle) (*Client, error) {
+	app, err := e.read(ctx, h)
+	if err != nil || app == nil {
+		return nil, err
+	}
+	c := &Client{ClientID: app.AppID, Name: app.DisplayName, Grants: []string{"client_credentials"}, Handle: h}
+	if app.Web != nil && len(app.Web.RedirectURIs) > 0 {
+		c.Grants, c.Callbacks = append(c.Grants, "authorization_code"), app.Web.RedirectURIs
+	}
+	return c, nil
+}
+
+func (e *entra) read(ctx context.Context, h Handle) (*entraApplication, error) {
+	get := wire.Call{Op: "read the client", Method: http.MethodGet, URL: e.application(h)}
+	a, err := e.do(ctx, get)
+	if err != nil || a.Status == http.StatusNotFound {
+		return nil, err
+	}
+	var app entraApplication
+	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &app) != nil || app.AppID != h.ClientID {
+		return nil, get.Failure(a)
+	}
+	return &app, nil
+}
+
+// Delete implements Connector. The service principal goes with its application.
+func (e *entra) Delete(ctx context.Context, h Handle) error {
+	del := wire.Call{Op: "delete the client", Method: http.MethodDelete, URL: e.application(h)}
+	a, err := e.do(ctx, del)
+	switch {
+	case err != nil:
+		return err
+	case a.Status == http.StatusNoContent || a.Status == http.StatusNotFound:
+		return nil
+	default:
+		return del.Failure(a)
+	}
+}
+
+// application addresses one: by its object id where we made it, else by its client id.
+func (e *entra) application(h Handle) string {
+	if strings.HasPrefix(h.URI, e.graph+"/applications/") {
+		return h.URI
+	}
+	return e.graph + "/applications(appId='" + url.PathEscape(strings.ReplaceAll(h.ClientID, "'", "''")) + "')"
+}
+
+// patiently makes a call again while the answer may only say that a write is not seen yet.
+func (e *entra) patiently(ctx context.Context, k wire.Call, unseen func(*wire.Answer) bool) (*wire.Answer, error) {
+	pauses := entraPauses()
+	for tries := 0; ; tries++ {
+		a, err := e.do(ctx, k)
+		if err != nil || !unseen(a) || tries == len(pauses) || !sleep(ctx, pauses[tries]) {
+			return a, err
+		}
+	}
+}
+
+func notFound(a *wire.Answer) bool { return a.Status == http.StatusNotFound }
+
+func sleep(ctx context.Context, pause time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(pause):
+		return true
+	}
+}
+
+// do makes a call to Graph. A token that is refused is fetched anew once.
+func (e *entra) do(ctx context.Context, c wire.Call) (*wire.Answer, error) {
+	if e.account.ClientID == "" {
+		return nil, keyward.Errorf(keyward.CodeCreationDisabled, "the key manager has no management application: set "+
+			"spec.connection.clientId, or map a client that exists")
+	}
+	return e.tokens.Do(ctx, e.caller, e.account, c, nil)
+}
+
+// entraTwin is the issuer of the same organization's tokens of the other version; "" where there is none.
+func entraTwin(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return ""
+	}
+	if u.Host == "sts.windows.net" {
+		return "https://login.microsoftonline.com" + strings.TrimSuffix(u.Path, "/") + "/v2.0"
+	}
+	tenant, ok := strings.CutSuffix(strings.TrimPrefix(u.Path, "/"), "/v2.0")
+	if !ok || tenant == "" || strings.Contains(tenant, "/") {
+		return ""
+	}
+	host := "sts.windows.net"
+	if strings.HasSuffix(u.Host, ".partner.microsoftonline.cn") {
+		host = "sts.chinacloudapi.cn"
+	}
+	return "https://" + host + "/" + tenant + "/"
+}

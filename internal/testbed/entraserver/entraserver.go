@@ -1,0 +1,388 @@
+// Package entraserver owns a contract server for one organization of Microsoft Entra ID: the token endpoint and the part
+// of Microsoft Graph that manages app registrations, as Microsoft documents them, with the delay after which a write is
+// seen. It does not own consent and app role assignments: every client has the role that the resource defines.
+//
+// Read on 23 November 2026: github.com/microsoftgraph/microsoft-graph-docs-contrib, api-reference/v1.0/api/
+// application-{post-applications,get,list,delete,addpassword,removepassword}.md, serviceprincipal-post-serviceprincipals.md
+// and resources/application.md; learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow and
+// reference-error-codes (AADSTS7000215 a wrong secret, AADSTS700016 an unknown client, AADSTS1002012 a scope without
+// /.default). From general knowledge: the claims of tokens of version 1 and 2, and how long nothing is seen.
+package entraserver
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward/internal/testbed/contract"
+	"keyward.dev/keyward/internal/testbed/issuer"
+)
+
+// The organization, who may manage its applications, and its APIs: their tokens differ in version, as their
+// registrations say.
+const (
+	Tenant           = "1bc1c026-2f7b-48a5-98da-afa2fd8bc7bc"
+	ManagementClient = "7d4c1f0e-1111-4e6a-9a53-0f3b1a6f0001"
+	ManagementSecret = "management~secret.+/ of-entra"
+	Resource         = "api://orders"    // tokens of version 2, whose aud is ResourceID
+	ResourceV1       = "api://orders-v1" // tokens of version 1, whose aud is the same text
+	ResourceID       = "7d4c1f0e-2222-4e6a-9a53-0f3b1a6f0002"
+	Role             = "orders:read"
+)
+
+type password struct {
+	id, name, secret string
+	unseen           int
+}
+
+type application struct {
+	id, appID, name  string
+	callbacks        []string
+	passwords        []*password
+	principal        bool
+	unseen, unlisted int // how often it will not be there yet
+	unknown          int // the same at the token endpoint
+}
+
+// state is what one server holds. Ids and secrets are counted, so that requests can be played again.
+type state struct {
+	origin string
+	key    *issuer.Key
+	lag    int
+	count  int
+	apps   []*application
+	bearer map[string]bool
+}
+
+// Build makes the server's handler. What is written is not seen the first lag times that somebody looks.
+func Build(origin string, key *issuer.Key, lag int) http.Handler {
+	s := &state{origin: origin, key: key, lag: lag, bearer: map[string]bool{}}
+	return contract.Book{Calls: s.calls(), Refuse: refuse}.Handler()
+}
+
+func (s *state) calls() []contract.Call {
+	text := contract.Member{Kind: contract.Text}
+	needed := contract.Member{Kind: contract.Text, Required: true}
+	return []contract.Call{
+		{Method: "GET", Path: "/" + Tenant + "/v2.0/.well-known/openid-configuration", Do: s.metadata(2)},
+		{Method: "GET", Path: "/" + Tenant + "/.well-known/openid-configuration", Do: s.metadata(1)},
+		{Method: "GET", Path: "/common/v2.0/.well-known/openid-configuration", Do: s.common},
+		{Method: "GET", Path: "/" + Tenant + "/discovery/v2.0/keys", Do: s.keys},
+		{
+			Doc: "v2-oauth2-client-creds-grant-flow", Method: "POST", Path: "/" + Tenant + "/oauth2/v2.0/token", Do: s.token,
+			Form: contract.Members{
+				"grant_type": {Kind: contract.Text, Required: true, Enum: []string{"client_credentials"}},
+				"scope":      needed, "client_id": text, "client_secret": text,
+			},
+		},
+		{Doc: "application-post-applications", Method: "POST", Path: "/v1.0/applications", Auth: s.admin, JSON: contract.Members{
+			"displayName": needed,
+			"signInAudience": {Kind: contract.Text, Enum: []string{
+				"AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount",
+			}},
+			"web":                    {Kind: contract.Object, Members: contract.Members{"redirectUris": {Kind: contract.Texts}}},
+			"identifierUris":         {Kind: contract.Texts},
+			"notes":                  text,
+			"tags":                   {Kind: contract.Texts},
+			"isFallbackPublicClient": {Kind: contract.Flag},
+		}, Do: s.create},
+		{Doc: "application-list", Method: "GET", Path: "/v1.0/applications", Auth: s.admin, Query: contract.Members{
+			"$filter": text, "$top": text, "$skiptoken": text,
+		}, Do: s.list},
+		{Doc: "application-get", Method: "GET", Path: "/v1.0/applications/{id}", Auth: s.admin, Do: s.one(s.read)},
+		{Doc: "application-delete", Method: "DELETE", Path: "/v1.0/applications/{id}", Auth: s.admin, Do: s.one(s.remove)},
+		{Doc: "application-get, by appId", Method: "GET", Path: "/v1.0/{key}", Auth: s.admin, Do: s.one(s.read)},
+		{
+			Doc: "application-addpassword", Method: "POST", Path: "/v1.0/applications/{id}/addPassword", Auth: s.admin,
+			JSON: contract.Members{"passwordCredential": {Kind: contract.Object, Members: contract.Members{
+				"displayName": text, "endDateTime": text, "startDateTime": text,
+			}}}, Do: s.one(s.addPassword),
+		},
+		{
+			Doc: "application-removepassword", Method: "POST", Path: "/v1.0/applications/{id}/removePassword", Auth: s.admin,
+			JSON: contract.Members{"keyId": needed}, Do: s.one(s.removePassword),
+		},
+		{
+			Doc: "serviceprincipal-post-serviceprincipals", Method: "POST", Path: "/v1.0/servicePrincipals", Auth: s.admin,
+			JSON: contract.Members{"appId": needed}, Do: s.principal,
+		},
+	}
+}
+
+func refuse(w http.ResponseWriter, _ *http.Request, f contract.Fault, text string) {
+	code := map[contract.Fault]string{
+		contract.BadAuth: "InvalidAuthenticationToken", contract.BadMember: "Request_BadRequest",
+	}[f]
+	if code == "" {
+		code = "BadRequest"
+	}
+	fail(w, int(f), code, text)
+}
+
+func fail(w http.ResponseWriter, status int, code, text string) {
+	contract.WriteJSON(w, status, map[string]any{"error": map[string]any{
+		"code": code, "message": text, "innerError": map[string]any{"request-id": "r-1", "date": "2026-11-23T00:00:00"},
+	}})
+}
+
+func (s *state) admin(r *http.Request) bool {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return ok && s.bearer[token]
+}
+
+func (s *state) next(format string) string {
+	s.count++
+	return fmt.Sprintf(format, s.count)
+}
+
+func (s *state) metadata(version int) func(*contract.Exchange) {
+	token := map[int]string{1: "/oauth2/token", 2: "/oauth2/v2.0/token"}[version]
+	return func(x *contract.Exchange) {
+		x.JSON(http.StatusOK, map[string]any{
+			"issuer": s.issuer(version), "jwks_uri": s.origin + "/" + Tenant + "/discovery/v2.0/keys",
+			"token_endpoint":                        s.origin + "/" + Tenant + token,
+			"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
+		})
+	}
+}
+
+// common is the metadata for every organization: its issuer is a template.
+func (s *state) common(x *contract.Exchange) {
+	x.JSON(http.StatusOK, map[string]any{
+		"issuer": s.origin + "/{tenantid}/v2.0", "jwks_uri": s.origin + "/" + Tenant + "/discovery/v2.0/keys",
+		"token_endpoint": s.origin + "/common/oauth2/v2.0/token",
+	})
+}
+
+func (s *state) issuer(version int) string {
+	if version == 1 {
+		return "https://sts.windows.net/" + Tenant + "/"
+	}
+	return s.origin + "/" + Tenant + "/v2.0"
+}
+
+func (s *state) keys(x *contract.Exchange) {
+	set, err := issuer.JWKS(s.key)
+	if err != nil {
+		fail(x.W, http.StatusInternalServerError, "InternalServerError", err.Error())
+		return
+	}
+	x.JSON(http.StatusOK, json.RawMessage(set))
+}
+
+func (s *state) create(x *contract.Exchange) {
+	a := &application{
+		id: s.next("59e617e5-e447-4adc-8b88-%012d"), appID: s.next("65415bb1-9267-4313-bbf5-%012d"),
+		unseen: s.lag, unlisted: s.lag, unknown: s.lag,
+	}
+	a.name, _ = x.Body["displayName"].(string) // judged
+	web, _ := x.Body["web"].(map[string]any)   // judged; may be absent
+	list, _ := web["redirectUris"].([]any)
+	for _, uri := range list {
+		a.callbacks = append(a.callbacks, fmt.Sprint(uri))
+	}
+	s.apps = append(s.apps, a)
+	x.JSON(http.StatusCreated, a.answer())
+}
+
+func (a *application) answer() map[string]any {
+	passwords := []any{}
+	for _, p := range a.passwords {
+		passwords = append(passwords, map[string]any{"keyId": p.id, "displayName": p.name, "secretText": nil, "hint": p.secret[:3]})
+	}
+	return map[string]any{
+		"id": a.id, "appId": a.appID, "displayName": a.name, "signInAudience": "AzureADMyOrg", "deletedDateTime": nil,
+		"web": map[string]any{"redirectUris": append([]string{}, a.callbacks...)}, "passwordCredentials": passwords,
+	}
+}
+
+// list filters by display name, two to a page.
+func (s *state) list(x *contract.Exchange) {
+	filter, page := x.R.URL.Query().Get("$filter"), 0
+	_, _ = fmt.Sscan(x.R.URL.Query().Get("$skiptoken"), &page) // none is the first
+	name, isName := strings.CutPrefix(filter, "displayName eq '")
+	if !isName && filter != "" {
+		fail(x.W, http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported filter")
+		return
+	}
+	name = strings.ReplaceAll(strings.TrimSuffix(name, "'"), "''", "'")
+	found := []any{}
+	for _, a := range s.apps {
+		if filter != "" && !strings.EqualFold(a.name, name) {
+			continue
+		}
+		if a.unlisted > 0 {
+			a.unlisted--
+			continue
+		}
+		found = append(found, a.answer())
+	}
+	const size = 2
+	from, to := min(page*size, len(found)), min(page*size+size, len(found))
+	answer := map[string]any{"@odata.context": s.origin + "/v1.0/$metadata#applications", "value": found[from:to]}
+	if to < len(found) {
+		answer["@odata.nextLink"] = s.origin + "/v1.0/applications?" + url.Values{
+			"$filter": {filter}, "$skiptoken": {fmt.Sprint(page + 1)},
+		}.Encode()
+	}
+	x.JSON(http.StatusOK, answer)
+}
+
+// one finds the application that the path names, by object id or by client id.
+func (s *state) one(do func(*contract.Exchange, *application)) func(*contract.Exchange) {
+	return func(x *contract.Exchange) {
+		id, key := x.R.PathValue("id"), x.R.PathValue("key")
+		for _, a := range s.apps {
+			if a.id != id && "applications(appId='"+a.appID+"')" != key {
+				continue
+			}
+			if a.unseen > 0 {
+				a.unseen--
+				break
+			}
+			do(x, a)
+			return
+		}
+		fail(x.W, http.StatusNotFound, "Request_ResourceNotFound", "Resource '"+id+key+
+			"' does not exist or one of its queried reference-property objects are not present.")
+	}
+}
+
+func (s *state) read(x *contract.Exchange, a *application) { x.JSON(http.StatusOK, a.answer()) }
+
+func (s *state) remove(x *contract.Exchange, a *application) {
+	for i := range s.apps {
+		if s.apps[i] == a {
+			s.apps = append(s.apps[:i:i], s.apps[i+1:]...)
+			break
+		}
+	}
+	x.W.WriteHeader(http.StatusNoContent)
+}
+
+func (s *state) addPassword(x *contract.Exchange, a *application) {
+	p := &password{id: s.next("f0b0b335-1d71-4883-8f98-%012d"), secret: s.next("s3~secret.of.entra-%04d"), unseen: s.lag}
+	given, _ := x.Body["passwordCredential"].(map[string]any) // judged; may be absent
+	p.name, _ = given["displayName"].(string)
+	a.passwords = append(a.passwords, p)
+	x.JSON(http.StatusOK, map[string]any{"keyId": p.id, "secretText": p.secret, "displayName": p.name, "hint": p.secret[:3],
+		"startDateTime": "2026-11-23T00:00:00Z", "endDateTime": "2028-11-23T00:00:00Z", "customKeyIdentifier": nil})
+}
+
+func (s *state) removePassword(x *contract.Exchange, a *application) {
+	for i, p := range a.passwords {
+		if p.id == x.Body["keyId"] {
+			a.passwords = append(a.passwords[:i:i], a.passwords[i+1:]...)
+			x.W.WriteHeader(http.StatusNoContent)
+			return
+		}
+	}
+	fail(x.W, http.StatusBadRequest, "Request_BadRequest", "No password credential found with keyId.")
+}
+
+func (s *state) principal(x *contract.Exchange) {
+	for _, a := range s.apps {
+		if a.appID != x.Body["appId"] {
+			continue
+		}
+		if a.unseen > 0 {
+			a.unseen--
+			break
+		}
+		if a.principal {
+			fail(x.W, http.StatusConflict, "Request_MultipleObjectsWithSameKeyValue", "The service principal exists already.")
+			return
+		}
+		a.principal = true
+		x.JSON(http.StatusCreated, map[string]any{"id": s.next("59e617e5-e447-4adc-8b88-%012d"), "appId": a.appID})
+		return
+	}
+	fail(x.W, http.StatusBadRequest, "Request_BadRequest",
+		"The appId of the service principal does not reference a valid application object.")
+}
+
+// denied answers as the token endpoint does.
+func denied(x *contract.Exchange, status int, code string, number int, text string) {
+	x.JSON(status, map[string]any{"error": code, "error_description": fmt.Sprintf("AADSTS%d: %s", number, text),
+		"error_codes": []int{number}, "trace_id": "t-1", "correlation_id": "c-1"})
+}
+
+func (s *state) token(x *contract.Exchange) {
+	resource, all := strings.CutSuffix(x.Form.Get("scope"), "/.default")
+	if !all || resource == "" {
+		denied(x, http.StatusBadRequest, "invalid_scope", 1002012, "The provided value for scope is not valid.")
+		return
+	}
+	id, secret, basic := x.R.BasicAuth()
+	if basic {
+		id, _ = url.QueryUnescape(id) // a fault fits no client
+		secret, _ = url.QueryUnescape(secret)
+	} else {
+		id, secret = x.Form.Get("client_id"), x.Form.Get("client_secret")
+	}
+	if id == ManagementClient && secret == ManagementSecret {
+		token := s.next("graph-token-%d")
+		s.bearer[token] = resource == s.origin
+		x.JSON(http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 3599})
+		return
+	}
+	var app *application
+	for _, a := range s.apps {
+		if a.appID == id && a.unknown > 0 {
+			a.unknown--
+		} else if a.appID == id && a.principal {
+			app = a
+		}
+	}
+	switch {
+	case app == nil && id != ManagementClient:
+		denied(x, http.StatusBadRequest, "unauthorized_client", 700016, "Application with identifier '"+id+"' was not found.")
+	case !app.knows(secret):
+		denied(x, http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided.")
+	default:
+		token, err := s.key.Mint("JWT", s.claims(app, resource))
+		if err != nil {
+			fail(x.W, http.StatusInternalServerError, "InternalServerError", err.Error())
+			return
+		}
+		x.JSON(http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 3599})
+	}
+}
+
+func (a *application) knows(secret string) bool {
+	if a == nil {
+		return false
+	}
+	for _, p := range a.passwords {
+		if p.secret != secret {
+			continue
+		}
+		if p.unseen > 0 {
+			p.unseen--
+			return false
+		}
+		return true
+	}
+	return false
+}
+
+func (s *state) claims(a *application, resource string) map[string]any {
+	now := time.Now().Unix()
+	claims := map[string]any{
+		"iss": s.issuer(2), "aud": resource, "sub": a.id, "oid": a.id, "tid": Tenant, "azp": a.appID, "azpacr": "1", "ver": "2.0",
+		"iat": now, "nbf": now, "exp": now + 3599, "uti": s.next("uti-%d"),
+	}
+	switch resource {
+	case Resource:
+		claims["aud"], claims["roles"] = ResourceID, []string{Role}
+	case ResourceV1:
+		claims["iss"], claims["ver"], claims["roles"] = s.issuer(1), "1.0", []string{Role}
+		claims["appid"], claims["appidacr"] = a.appID, "1"
+		delete(claims, "azp")
+		delete(claims, "azpacr")
+	}
+	return claims
+}
