@@ -26,7 +26,7 @@ func floors() map[string]int {
 		"daemon":      5, "demo": 5,
 		"rest": 4, "syncapi": 4, "gateway": 4,
 		"control": 3, "keys": 3, "feed": 3, "resident": 3, "enforce": 3,
-		"store": 2, "registry": 2,
+		"store": 2, "keymanager": 2, "registry": 2,
 		"connector": 1, "wire": 1, "manifest": 1, "seal": 1, "stream": 1, "config": 1, "token": 1, "outbound": 1,
 		"": 0, // the root: the nouns
 	}
@@ -35,7 +35,7 @@ func floors() map[string]int {
 // sameFloor lists the imports between rooms of one floor that the design wants.
 func sameFloor() []string {
 	return []string{
-		"control -> keys", "control -> feed", "connector -> wire", "connector -> outbound", "connector -> token",
+		"control -> keys", "control -> feed", "connector -> wire",
 		"wire -> outbound", "token -> outbound",
 		"config -> outbound", "config -> seal", // so that every fault of the settings is told at once
 	}
@@ -43,7 +43,7 @@ func sameFloor() []string {
 
 // The two columns share the rooms of floor 1 that are in neither list, and the root.
 func controlColumn() []string {
-	return []string{"rest", "syncapi", "control", "keys", "feed", "resident", "store", "connector", "wire", "manifest"}
+	return []string{"rest", "syncapi", "control", "keys", "feed", "resident", "store", "keymanager", "connector", "wire", "manifest"}
 }
 
 func dataColumn() []string { return []string{"gateway", "enforce", "registry"} }

@@ -1,9 +1,8 @@
 // Package connector owns the talk with authorization servers on the control plane's side: the list of key manager
-// types with their fields, discovery, client registration and what a gateway is told about a server. It does not own
-// what is stored or who may ask: that is the rooms above.
+// types with their fields, and the registration of clients at each. It does not own what a declaration means, what is
+// stored or who may ask: that is the rooms above.
 //
-// Vendors' quirks are data here. A type's defaults are resolved when a key manager is written, and gateways get the
-// resolved form.
+// Vendors' quirks are data here: claims, issuer forms and limits stand in the type's entry.
 package connector
 
 import (

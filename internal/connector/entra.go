@@ -56,7 +56,7 @@ func entraType() Type {
 			"a deleted client stays in the organization's list of deleted applications for 30 days",
 			"proven against a contract server written from the vendor's documentation only",
 		},
-		twin: entraTwin,
+		Twin: entraTwin,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/entraserver"
 )
@@ -128,7 +129,7 @@ func TestEntraIssuers(t *testing.T) {
 	c := entra(t, 0)
 	sts := "https://sts.windows.net/" + entraserver.Tenant + "/"
 	s := serverAt(t, c.spec, c.secrets)
-	row, _, _ := connector.Resolve(&keyward.Object{ID: "km1"}, s.Spec, s.Status)
+	row, _, _ := keymanager.Resolve(&keyward.Object{ID: "km1"}, s.Spec, s.Status)
 	if len(row.Issuers) != 2 || row.Issuers[0].Issuer != c.spec.Discovery || row.Issuers[1].Issuer != sts ||
 		row.Issuers[1].JWKS != row.Issuers[0].JWKS {
 		t.Errorf("issuers %+v", row.Issuers)
@@ -137,7 +138,7 @@ func TestEntraIssuers(t *testing.T) {
 	old := *c.spec
 	old.Discovery = c.server.URL + "/" + entraserver.Tenant + "/.well-known/openid-configuration"
 	s = serverAt(t, &old, c.secrets)
-	row, _, _ = connector.Resolve(&keyward.Object{ID: "km1"}, s.Spec, s.Status)
+	row, _, _ = keymanager.Resolve(&keyward.Object{ID: "km1"}, s.Spec, s.Status)
 	if row.Issuers[0].Issuer != sts || row.Issuers[1].Issuer != "https://login.microsoftonline.com/"+entraserver.Tenant+"/v2.0" {
 		t.Errorf("issuers %+v", row.Issuers)
 	}
@@ -146,10 +147,10 @@ func TestEntraIssuers(t *testing.T) {
 	}
 	many := *c.spec
 	many.Discovery = c.server.URL + "/common/v2.0/.well-known/openid-configuration"
-	if _, err := connector.Discover(t.Context(), &many, nil); keyward.CodeOf(err) != keyward.CodeNotSupported {
+	if _, err := keymanager.Discover(t.Context(), &many, nil); keyward.CodeOf(err) != keyward.CodeNotSupported {
 		t.Errorf("many organizations: %v", err)
 	}
-	faults := connector.Validate(specOf(t, `{"type":"entra","discovery":"https://login.microsoftonline.com/x/v2.0",
+	faults := keymanager.Validate(specOf(t, `{"type":"entra","discovery":"https://login.microsoftonline.com/x/v2.0",
 		"introspection":{"clientId":"g","clientSecret":"s"},"endpoints":{"introspection":"https://a.example/i"}}`), nil)
 	if got := strings.Join(paths(faults), " "); got != "spec.introspection" {
 		t.Errorf("faults at %s", got)

@@ -3,8 +3,6 @@ package connector
 import (
 	"fmt"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 
 	"keyward.dev/keyward"
@@ -34,110 +32,10 @@ type Field struct {
 	Default  string    `json:"default,omitempty"`
 }
 
-// CheckFields checks values against a field list and gives them in their own types: a text for an integer or a list,
-// as a command line sends it, is read. Each fault has the path prefix.NAME; every missing, unknown and wrong field is
-// named.
-func CheckFields(fields []Field, values map[string]any, prefix string) (map[string]any, []keyward.FieldError) {
-	var faults []keyward.FieldError
-	add := func(name, format string, args ...any) {
-		faults = append(faults, keyward.FieldError{
-			Path: prefix + "." + name, Code: keyward.CodeInvalidInput, Message: fmt.Sprintf(format, args...),
-		})
-	}
-	clean := map[string]any{}
-	for _, field := range fields {
-		value, given := values[field.Name]
-		if !given || value == nil || value == "" {
-			if field.Required {
-				add(field.Name, "is required: %s", lowerFirst(field.Title))
-			}
-			continue
-		}
-		v, fault := field.read(value)
-		if fault != "" {
-			add(field.Name, "%s", fault)
-			continue
-		}
-		clean[field.Name] = v
-	}
-	for _, name := range sortedKeys(values) {
-		if !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name }) {
-			add(name, "is unknown; the fields are: %s", fieldNames(fields))
-		}
-	}
-	return clean, faults
-}
+const wellKnown = "/.well-known/"
 
-// read gives the value in the field's type, or says what is wrong with it.
-func (f Field) read(value any) (any, string) {
-	if f.Type == FieldList {
-		return f.readList(value)
-	}
-	text, isText := value.(string)
-	switch f.Type {
-	case FieldInteger:
-		if n, ok := value.(float64); ok && n == float64(int64(n)) {
-			return int64(n), ""
-		}
-		if n, ok := value.(int64); ok {
-			return n, ""
-		}
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return nil, "must be a whole number"
-		}
-		return n, ""
-	case FieldBoolean:
-		if b, ok := value.(bool); ok {
-			return b, ""
-		}
-		if text != "true" && text != "false" {
-			return nil, "must be true or false"
-		}
-		return text == "true", ""
-	}
-	if !isText {
-		return nil, "must be a string"
-	}
-	if f.Type == FieldURL {
-		if fault := urlFault(text); fault != "" {
-			return nil, fault
-		}
-	}
-	if len(f.Enum) > 0 && !slices.Contains(f.Enum, text) {
-		return nil, fmt.Sprintf("%q is none of %s", text, strings.Join(f.Enum, ", "))
-	}
-	return text, ""
-}
-
-func (f Field) readList(value any) (any, string) {
-	var list []string
-	switch v := value.(type) {
-	case string:
-		list = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
-	case []string:
-		list = v
-	case []any:
-		for _, item := range v {
-			s, ok := item.(string)
-			if !ok {
-				return nil, "must be a list of strings"
-			}
-			list = append(list, s)
-		}
-	default:
-		return nil, "must be a list of strings"
-	}
-	for _, s := range list {
-		if len(f.Enum) > 0 && !slices.Contains(f.Enum, s) {
-			return nil, fmt.Sprintf("%q is none of %s", s, strings.Join(f.Enum, ", "))
-		}
-	}
-	return list, ""
-}
-
-// urlFault says why a text is no absolute http or https URL.
-func urlFault(s string) string {
+// URLFault says why a text is no absolute http or https URL.
+func URLFault(s string) string {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
@@ -154,29 +52,25 @@ func urlFault(s string) string {
 	return ""
 }
 
-func fieldNames(fields []Field) string {
-	if len(fields) == 0 {
-		return "none"
+// sameOrigin tells whether two URLs have the same scheme and host.
+func sameOrigin(a, b string) bool {
+	u, err := url.Parse(a)
+	if err != nil {
+		return false
 	}
-	names := make([]string, len(fields))
-	for i, f := range fields {
-		names[i] = f.Name
-	}
-	return strings.Join(names, ", ")
+	v, err := url.Parse(b)
+	return err == nil && u.Scheme == v.Scheme && u.Host == v.Host
 }
 
-func lowerFirst(s string) string {
-	if s == "" {
-		return s
+// originOf gives scheme and host of a URL, or "".
+func originOf(at string) string {
+	u, err := url.Parse(at)
+	if err != nil || URLFault(at) != "" {
+		return ""
 	}
-	return strings.ToLower(s[:1]) + s[1:]
+	return u.Scheme + "://" + u.Host
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+func fieldError(path, format string, args ...any) keyward.FieldError {
+	return keyward.FieldError{Path: path, Code: keyward.CodeInvalidInput, Message: fmt.Sprintf(format, args...)}
 }

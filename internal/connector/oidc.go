@@ -169,7 +169,7 @@ func (o *oidc) managementURI(uri string) string {
 		return ""
 	}
 	full := base.ResolveReference(ref).String()
-	if !sameOrigin(full, o.registration) || urlFault(full) != "" {
+	if !sameOrigin(full, o.registration) || URLFault(full) != "" {
 		return ""
 	}
 	return full

@@ -61,7 +61,7 @@ func oktaType() Type {
 			"OAuth for Okta in place of an API token is not carried out",
 			"proven against a contract server written from the vendor's documentation only",
 		},
-		check: checkOkta,
+		Check: checkOkta,
 	}
 }
 

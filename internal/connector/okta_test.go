@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/oktaserver"
 	"keyward.dev/keyward/internal/wire"
@@ -122,7 +123,7 @@ func TestOktaWithoutWhatItNeeds(t *testing.T) {
 	if _, err := open(t, serverAt(t, c.spec, nil)).Register(ctx, registration()); keyward.CodeOf(err) != keyward.CodeCreationDisabled {
 		t.Errorf("without a token: %v", err)
 	}
-	faults := connector.Validate(specOf(t, `{"type":"okta","issuer":"https://acme.okta.com"}`), nil)
+	faults := keymanager.Validate(specOf(t, `{"type":"okta","issuer":"https://acme.okta.com"}`), nil)
 	if len(faults) != 1 || faults[0].Path != "spec.issuer" {
 		t.Errorf("the organization's own server: %v", faults)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/testbed/keycloak"
 	"keyward.dev/keyward/internal/testbed/oidcprovider"
 	"keyward.dev/keyward/internal/wire"
@@ -49,14 +50,14 @@ func realm(t *testing.T, name string) *keycloak.Realm {
 // serverAt discovers a real server and gives it as its connector needs it.
 func serverAt(t *testing.T, spec *keyward.KeyManagerSpec, secrets map[string]string) connector.Server {
 	t.Helper()
-	if faults := connector.Validate(spec, secrets); len(faults) > 0 {
+	if faults := keymanager.Validate(spec, secrets); len(faults) > 0 {
 		t.Fatalf("faults: %v", faults)
 	}
-	status, err := connector.Discover(t.Context(), spec, http.DefaultClient)
+	status, err := keymanager.Discover(t.Context(), spec, http.DefaultClient)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, faults := connector.Resolve(&keyward.Object{ID: "km1"}, spec, status); len(faults) > 0 {
+	if _, _, faults := keymanager.Resolve(&keyward.Object{ID: "km1"}, spec, status); len(faults) > 0 {
 		t.Fatalf("faults: %v", faults)
 	}
 	return connector.Server{ID: "km1", Tenant: "default", Name: "corp", Spec: spec, Status: status, Secrets: secrets}

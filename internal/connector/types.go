@@ -19,8 +19,8 @@ type Type struct {
 	OwnClients      []string               `json:"ownClients,omitempty"`
 	Limits          []string               `json:"limits,omitempty"` // what it cannot do, and how little it was tried
 
-	twin  func(issuer string) string                         // the other issuer of the same tokens; nil = there is none
-	check func(*keyward.KeyManagerSpec) []keyward.FieldError // what the fields alone cannot say; nil = nothing
+	Twin  func(issuer string) string                         `json:"-"` // the other issuer of the same tokens; nil = there is none
+	Check func(*keyward.KeyManagerSpec) []keyward.FieldError `json:"-"` // what the fields alone cannot say; nil = nothing
 }
 
 // Connection gives the fields of spec.connection, without that prefix.

@@ -88,7 +88,7 @@ func openWSO2IS(s Server, c *wire.Caller, tokens *wire.Tokens) (Connector, error
 	if base == "" {
 		at, _, _ := strings.Cut(s.declared(), wellKnown)
 		before, ok := strings.CutSuffix(at, "/oauth2/token")
-		if !ok || urlFault(before) != "" {
+		if !ok || URLFault(before) != "" {
 			return nil, keyward.Invalid([]keyward.FieldError{fieldError("spec.connection.adminUrl",
 				"is required: %s does not end in /oauth2/token", at)})
 		}

@@ -7,6 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/wso2server"
 )
@@ -92,7 +93,7 @@ func TestWSO2ISAddress(t *testing.T) {
 			t.Errorf("%s: %v", issuer, err)
 		}
 	}
-	faults := connector.Validate(specOf(t, `{"type":"wso2is","discovery":"https://is.example/oauth2/token",
+	faults := keymanager.Validate(specOf(t, `{"type":"wso2is","discovery":"https://is.example/oauth2/token",
 		"connection":{"username":"admin","clientSecret":"x"}}`), nil)
 	if got := strings.Join(paths(faults), " "); got != "spec.connection.clientId spec.connection.password" {
 		t.Errorf("faults at %s", got)

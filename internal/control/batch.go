@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/manifest"
 	"keyward.dev/keyward/internal/store"
 )
@@ -71,7 +71,7 @@ func newItem(d manifest.Decoded, prefix, tenant string, sound bool) (*item, []ke
 		}
 	case *keyward.KeyManagerSpec:
 		var faults []keyward.FieldError
-		it.values, it.kept, faults = connector.TakeSecrets(spec)
+		it.values, it.kept, faults = keymanager.TakeSecrets(spec)
 		return it, faults
 	case *keyward.UserSpec:
 		it.values = map[string]string{}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -296,7 +296,7 @@ func (w *world) checkMapping(ch *change, s *keyward.OAuthClientSpec, km *keyward
 	if len(s.ClientID) > maxClientID || strings.ContainsFunc(s.ClientID, unprintable) {
 		w.add(ch, keyward.CodeInvalidInput, "spec.clientId", "must have at most %d printable characters", maxClientID)
 	}
-	if connector.OwnClient(km, s.ClientID) {
+	if keymanager.OwnClient(km, s.ClientID) {
 		w.add(ch, keyward.CodeInvalidInput, "spec.clientId",
 			"%q is a client of the key manager's own: it can never belong to an application", s.ClientID)
 	}

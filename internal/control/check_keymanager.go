@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -29,7 +29,7 @@ func (w *world) checkKeyManager(ch *change, s *keyward.KeyManagerSpec) error {
 		w.add(ch, keyward.CodeInvalidInput, "spec.type", "cannot change from %s: make another key manager", before.Type)
 		return nil
 	}
-	faults := connector.Validate(s, ch.secrets)
+	faults := keymanager.Validate(s, ch.secrets)
 	for _, f := range faults {
 		f.Path = ch.prefix + f.Path
 		if !slices.Contains(w.faults, f) {
@@ -52,7 +52,7 @@ func (w *world) checkKeyManager(ch *change, s *keyward.KeyManagerSpec) error {
 	if ch.status, err = json.Marshal(status); err != nil {
 		return fmt.Errorf("encode the status of %s: %w", ch.ref, err)
 	}
-	_, _, unresolved := connector.Resolve(&keyward.Object{Tenant: ch.ref.Tenant, Name: ch.ref.Name}, s, status)
+	_, _, unresolved := keymanager.Resolve(&keyward.Object{Tenant: ch.ref.Tenant, Name: ch.ref.Name}, s, status)
 	for _, f := range unresolved {
 		f.Path = ch.prefix + f.Path
 		w.faults = append(w.faults, f)
@@ -63,10 +63,10 @@ func (w *world) checkKeyManager(ch *change, s *keyward.KeyManagerSpec) error {
 // discovered gives the status that goes with the spec: what is stored while nothing that discovery depends on changed,
 // else what the server says. known is false while that has not been asked.
 func (w *world) discovered(ch *change, before, s *keyward.KeyManagerSpec) (keyward.KeyManagerStatus, bool, error) {
-	if !connector.Discovers(s) {
+	if !keymanager.Discovers(s) {
 		return keyward.KeyManagerStatus{}, true, nil
 	}
-	if !connector.NeedsDiscovery(before, s) {
+	if !keymanager.NeedsDiscovery(before, s) {
 		status, err := keyManagerStatus(ch.existing.Status)
 		return status, true, err
 	}

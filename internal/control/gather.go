@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 )
 
 // gathered is what takes too long for a transaction: answers of servers, and password hashes. It is asked for while
@@ -55,7 +55,7 @@ func (c *Control) gather(ctx context.Context, g *gathered) error {
 	group.SetLimit(gatherLimit)
 	for _, d := range g.discoveries {
 		group.Go(func() error {
-			status, err := connector.Discover(ctx, d.spec, c.client)
+			status, err := keymanager.Discover(ctx, d.spec, c.client)
 			if err == nil {
 				d.status = status
 				return nil

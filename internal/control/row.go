@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -21,7 +21,7 @@ func (w *world) keyManagerRow(ch *change, s *keyward.KeyManagerSpec, e *store.Ex
 	if err != nil {
 		return err
 	}
-	row, introspection, faults := connector.Resolve(ch.object, s, status)
+	row, introspection, faults := keymanager.Resolve(ch.object, s, status)
 	if err := keyward.Invalid(faults); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/manifest"
 	"keyward.dev/keyward/internal/resident"
 )
@@ -79,7 +79,7 @@ func (s *stage) apply(w http.ResponseWriter, r *http.Request) {
 	for _, raw := range body.Objects {
 		decoded, faults := manifest.Decode(raw)
 		if km, ok := decoded.Spec.(*keyward.KeyManagerSpec); ok {
-			faults = append(faults, connector.Validate(km, nil)...)
+			faults = append(faults, keymanager.Validate(km, nil)...)
 		}
 		if len(faults) > 0 {
 			s.t.Errorf("a manifest has faults: %v\n%s", faults, raw)

@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 )
 
 // checked is an Ask that was accepted, in the forms in which it is sent and stored.
@@ -42,7 +43,7 @@ func (s *scene) checkGenerate(ask Ask) (checked, error) {
 			faults = append(faults, fault(fmt.Sprintf("scopes[%d]", i), "%q is not a scope (RFC 6749, section 3.3)", scope))
 		}
 	}
-	fields, more := connector.CheckFields(kind.DeveloperFields, ask.Fields, "fields")
+	fields, more := keymanager.CheckFields(kind.DeveloperFields, ask.Fields, "fields")
 	faults = append(faults, more...)
 	needed := redirectGrants(ask.Grants)
 	if len(needed) > 0 && len(ask.Callbacks) == 0 {
@@ -148,7 +149,7 @@ func checkMapping(km *keyward.Object, kmSpec *keyward.KeyManagerSpec, client *ke
 		return keyward.Errorf(keyward.CodeMappingDisabled, "%s lets nobody map clients", km.Ref())
 	}
 	var faults []keyward.FieldError
-	if connector.OwnClient(kmSpec, client.ClientID) {
+	if keymanager.OwnClient(kmSpec, client.ClientID) {
 		faults = append(faults, fault("clientId", "%q is a client of the key manager itself", client.ClientID))
 	}
 	if client.ClientID == "" || len(client.ClientID) > maxClientID || strings.ContainsFunc(client.ClientID, unprintable) {

@@ -16,6 +16,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
@@ -110,18 +111,18 @@ func (r *rig) keyManager(name, text string, secrets map[string]string) {
 	if err := json.Unmarshal([]byte(text), &spec); err != nil {
 		r.t.Fatal(err)
 	}
-	if faults := append(spec.Validate(), connector.Validate(&spec, secrets)...); len(faults) > 0 {
+	if faults := append(spec.Validate(), keymanager.Validate(&spec, secrets)...); len(faults) > 0 {
 		r.t.Fatal(faults)
 	}
 	var status keyward.KeyManagerStatus
-	if connector.Discovers(&spec) {
+	if keymanager.Discovers(&spec) {
 		var err error
-		if status, err = connector.Discover(r.t.Context(), &spec, http.DefaultClient); err != nil {
+		if status, err = keymanager.Discover(r.t.Context(), &spec, http.DefaultClient); err != nil {
 			r.t.Fatal(err)
 		}
 	}
 	o := &keyward.Object{ID: store.NewID(), Kind: keyward.KindKeyManager, Tenant: keyward.DefaultTenant, Name: name, Spec: &spec}
-	row, introspection, faults := connector.Resolve(o, &spec, status)
+	row, introspection, faults := keymanager.Resolve(o, &spec, status)
 	if len(faults) > 0 {
 		r.t.Fatal(faults)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -90,13 +90,13 @@ func (r *Resident) advance(tx *store.Tx, tenant string, rotate bool) (KeyRing, e
 }
 
 // statusWith is what is known of a tenant's authorization server without asking anybody: issuer, endpoints, and the
-// public keys, the next one included, where connector.Resolve expects them.
+// public keys, the next one included, where keymanager.Resolve expects them.
 func (r *Resident) statusWith(tenant string, ring KeyRing) (keyward.KeyManagerStatus, error) {
 	keys, err := ring.PublicJSON(r.now())
 	if err != nil {
 		return keyward.KeyManagerStatus{}, err
 	}
 	status := statusOf(r.Issuer(tenant))
-	status.Type = map[string]any{connector.ResidentKeys: keys}
+	status.Type = map[string]any{keymanager.ResidentKeys: keys}
 	return status, nil
 }

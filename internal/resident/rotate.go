@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -177,7 +177,7 @@ func (r *Resident) Resolve(tx *store.Tx, object *keyward.Object) (status, row js
 	if err != nil {
 		return nil, nil, err
 	}
-	resolved, _, faults := connector.Resolve(object, spec, known)
+	resolved, _, faults := keymanager.Resolve(object, spec, known)
 	if len(faults) > 0 {
 		return nil, nil, fmt.Errorf("resolve %s: %w", object.Ref(), keyward.Invalid(faults))
 	}

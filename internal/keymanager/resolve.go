@@ -1,4 +1,4 @@
-package connector
+package keymanager
 
 import (
 	"crypto/sha256"
@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
 )
 
 // NeedsDiscovery tells whether a change of a key manager calls for reading the server's metadata again: only when type,
@@ -41,7 +42,7 @@ const ResidentKeys = "jwks"
 func Resolve(obj *keyward.Object, spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) (
 	keyward.KeyManagerRow, *keyward.IntrospectionRow, []keyward.FieldError,
 ) {
-	t, ok := TypeOf(spec.Type)
+	t, ok := connector.TypeOf(spec.Type)
 	if !ok {
 		return keyward.KeyManagerRow{}, nil, []keyward.FieldError{
 			{Path: "spec.type", Code: keyward.CodeNotSupported, Message: fmt.Sprintf("this build has no type %s", spec.Type)},
@@ -92,7 +93,7 @@ func introspectionEndpoint(spec *keyward.KeyManagerSpec, status keyward.KeyManag
 }
 
 // issuerRows binds keys to issuers entry by entry. An entry without keys of its own has those of the main issuer.
-func issuerRows(t Type, spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) (
+func issuerRows(t connector.Type, spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) (
 	[]keyward.IssuerRow, []keyward.FieldError,
 ) {
 	var faults []keyward.FieldError
@@ -133,8 +134,8 @@ func issuerRows(t Type, spec *keyward.KeyManagerSpec, status keyward.KeyManagerS
 		row.Until = other.Until
 		rows = append(rows, row)
 	}
-	if t.twin != nil {
-		rows = withTwin(rows, t.twin(main.Issuer))
+	if t.Twin != nil {
+		rows = withTwin(rows, t.Twin(main.Issuer))
 	}
 	return rows, faults
 }

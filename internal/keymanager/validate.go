@@ -1,13 +1,13 @@
-package connector
+package keymanager
 
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
 )
 
 // Validate judges what KeyManagerSpec.Validate leaves to the type: the connection's fields, and what the type needs.
@@ -15,7 +15,7 @@ import (
 // hold its value or the stored marker. Where nothing is discovered, what only discovery could have given is named as
 // missing too; where it is, Resolve does that afterwards.
 func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
-	t, ok := TypeOf(spec.Type)
+	t, ok := connector.TypeOf(spec.Type)
 	if !ok {
 		return nil // the spec's own validation has said so
 	}
@@ -28,8 +28,8 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 	if spec.Introspection != nil && !t.Introspects() {
 		faults = append(faults, fieldError("spec.introspection", "%s offers no introspection", t.Title))
 	}
-	if t.check != nil {
-		faults = append(faults, t.check(spec)...)
+	if t.Check != nil {
+		faults = append(faults, t.Check(spec)...)
 	}
 	if !Discovers(spec) {
 		faults = append(faults, missing(spec, keyward.KeyManagerStatus{})...)
@@ -37,12 +37,12 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 	return faults
 }
 
-func validateConnection(t Type, spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
+func validateConnection(t connector.Type, spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
 	var faults []keyward.FieldError
 	fields := t.Connection()
 	plain := map[string]any{}
 	for name, v := range spec.Connection {
-		i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == name })
+		i := slices.IndexFunc(fields, func(f connector.Field) bool { return f.Name == name })
 		if i < 0 || !fields[i].Secret || v == nil {
 			plain[name] = v
 			continue
@@ -194,27 +194,8 @@ func OwnClient(spec *keyward.KeyManagerSpec, clientID string) bool {
 	if spec.Introspection != nil {
 		own = append(own, spec.Introspection.ClientID)
 	}
-	if t, ok := TypeOf(spec.Type); ok {
+	if t, ok := connector.TypeOf(spec.Type); ok {
 		own = append(own, t.OwnClients...)
 	}
 	return slices.ContainsFunc(own, func(id string) bool { return id != "" && strings.EqualFold(id, clientID) })
-}
-
-// sameOrigin tells whether two URLs have the same scheme and host.
-func sameOrigin(a, b string) bool {
-	u, err := url.Parse(a)
-	if err != nil {
-		return false
-	}
-	v, err := url.Parse(b)
-	return err == nil && u.Scheme == v.Scheme && u.Host == v.Host
-}
-
-// originOf gives scheme and host of a URL, or "".
-func originOf(at string) string {
-	u, err := url.Parse(at)
-	if err != nil || urlFault(at) != "" {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host
 }

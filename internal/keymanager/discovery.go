@@ -1,4 +1,7 @@
-package connector
+// Package keymanager owns what a key manager's declaration means: whether it can be accepted, what discovery adds to it,
+// where its secrets are, and the row that gateways get of it. It does not own the types' lists of fields, nor the talk
+// with a server about clients: those are the connectors'.
+package keymanager
 
 import (
 	"context"
@@ -10,9 +13,11 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/wire"
 )
+
 
 const wellKnown = "/.well-known/"
 
@@ -188,7 +193,7 @@ func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keywar
 		if v == "" {
 			return ""
 		}
-		if fault := urlFault(v); fault != "" {
+		if fault := connector.URLFault(v); fault != "" {
 			note("%s in the metadata is not used: it %s", name, fault)
 			return ""
 		}

@@ -1,4 +1,4 @@
-package connector_test
+package keymanager_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 )
 
 // site serves fixed documents by path; $O in a document is the site's own origin.
@@ -33,7 +33,7 @@ func site(t *testing.T, documents map[string]string) string {
 
 func discover(t *testing.T, spec *keyward.KeyManagerSpec) (keyward.KeyManagerStatus, error) {
 	t.Helper()
-	return connector.Discover(t.Context(), spec, http.DefaultClient)
+	return keymanager.Discover(t.Context(), spec, http.DefaultClient)
 }
 
 const whole = `{"issuer":"$O/tenant1","jwks_uri":"$O/jwks","token_endpoint":"$O/token","introspection_endpoint":"$O//introspect",

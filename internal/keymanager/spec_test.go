@@ -1,0 +1,277 @@
+package keymanager_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
+)
+
+// specOf reads a spec as REST does.
+func specOf(t *testing.T, text string) *keyward.KeyManagerSpec {
+	t.Helper()
+	var spec keyward.KeyManagerSpec
+	if err := json.Unmarshal([]byte(text), &spec); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return &spec
+}
+
+func paths(faults []keyward.FieldError) []string {
+	out := []string{}
+	for _, f := range faults {
+		out = append(out, f.Path)
+	}
+	return out
+}
+
+const goodPEM = `-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n` +
+	`6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n-----END PUBLIC KEY-----\n`
+
+func TestValidateNamesEveryField(t *testing.T) {
+	for _, c := range []struct {
+		name, spec string
+		want       []string
+	}{
+		{"oidc with discovery", `{"type":"oidc","discovery":"https://as.example"}`, []string{}},
+		{"oidc with issuer and keys", `{"type":"oidc","issuer":"https://as.example","keys":{"jwks":"https://as.example/k"}}`, []string{}},
+		{"oidc with nothing", `{"type":"oidc"}`, []string{"spec.issuer", "spec.keys"}},
+		{"oidc without keys", `{"type":"oidc","issuer":"https://as.example"}`, []string{"spec.keys"}},
+		{"external with nothing", `{"type":"external"}`, []string{"spec.issuer", "spec.keys"}},
+		{"external with PEM", `{"type":"external","issuer":"x","keys":{"pem":["` + goodPEM + `"]}}`, []string{}},
+		{"external with a connection", `{"type":"external","issuer":"x","keys":{"jwks":"https://a.example/k"},"connection":{"apiKey":"x"}}`,
+			[]string{"spec.connection.apiKey"}},
+		{"introspection without endpoint", `{"type":"oidc","issuer":"x","keys":{"jwks":"https://a.example/k"},
+			"introspection":{"clientId":"g","clientSecret":"s"}}`, []string{"spec.endpoints.introspection"}},
+		{"unknown and wrong connection fields", `{"type":"oidc","discovery":"https://as.example",
+			"connection":{"initialAccessToken":7,"apiToken":"x","zone":"y"}}`,
+			[]string{"spec.connection.initialAccessToken", "spec.connection.apiToken", "spec.connection.zone"}},
+		{"reference that the command line resolves", `{"type":"oidc","discovery":"https://as.example",
+			"connection":{"initialAccessToken":{"env":"CORP_IAT"}}}`, []string{"spec.connection.initialAccessToken"}},
+		{"marker with nothing stored", `{"type":"oidc","discovery":"https://as.example",
+			"connection":{"initialAccessToken":{"stored":true}}}`, []string{"spec.connection.initialAccessToken"}},
+		{"secret with a line break", `{"type":"oidc","discovery":"https://as.example","connection":{"initialAccessToken":"abc\n"}}`,
+			[]string{"spec.connection.initialAccessToken"}},
+		{"keycloak by issuer alone", `{"type":"keycloak","issuer":"https://sso.example/realms/corp"}`, []string{}},
+		{"keycloak with half an account", `{"type":"keycloak","discovery":"https://sso.example/realms/corp","connection":{"clientId":"a"}}`,
+			[]string{"spec.connection.clientSecret"}},
+		{"keycloak with the other half", `{"type":"keycloak","discovery":"https://sso.example/realms/corp",
+			"connection":{"clientSecret":"a","adminUrl":"sso.example"}}`, []string{"spec.connection.adminUrl", "spec.connection.clientId"}},
+		{"broken PEM", `{"type":"external","issuer":"x","keys":{"pem":["nonsense"]}}`, []string{"spec.keys.pem[0]"}},
+		{"private PEM", `{"type":"external","issuer":"x","keys":{"pem":["-----BEGIN PRIVATE KEY-----\nMC4=\n-----END PRIVATE KEY-----"]}}`,
+			[]string{"spec.keys.pem[0]"}},
+		{"private JWK", `{"type":"external","issuer":"x","keys":{"jwksInline":{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}]}}}`,
+			[]string{"spec.keys.jwksInline"}},
+		{"empty JWK set of another issuer", `{"type":"external","issuer":"x","keys":{"jwks":"https://a.example/k"},
+			"otherIssuers":[{"issuer":"y","keys":{"jwksInline":{"keys":[]}}}]}`, []string{"spec.otherIssuers[0].keys.jwksInline"}},
+		{"resident", `{"type":"resident","enabled":false,"tokens":{"audiences":["a"]}}`, []string{}},
+		{"resident with what is ours", `{"type":"resident","issuer":"x","discovery":"https://a.example",
+			"keys":{"jwks":"https://a.example"}}`,
+			[]string{"spec.discovery", "spec.issuer", "spec.keys"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			faults := keymanager.Validate(specOf(t, c.spec), nil)
+			if diff := cmp.Diff(c.want, paths(faults)); diff != "" {
+				t.Errorf("fields (-want +got):\n%s\n%v", diff, faults)
+			}
+		})
+	}
+}
+
+func TestTakeSecrets(t *testing.T) {
+	spec := specOf(t, `{"type":"keycloak","issuer":"https://sso.example/realms/corp",
+		"connection":{"clientId":"kw","clientSecret":"one","initialAccessToken":{"stored":true}},
+		"introspection":{"clientId":"gw","clientSecret":"two"}}`)
+	values, kept, faults := keymanager.TakeSecrets(spec)
+	want := map[string]string{"connection.clientSecret": "one", "introspection.clientSecret": "two"}
+	if diff := cmp.Diff(want, values); diff != "" || len(faults) > 0 {
+		t.Errorf("values (-want +got):\n%s%v", diff, faults)
+	}
+	if diff := cmp.Diff([]string{"connection.initialAccessToken"}, kept); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+	stored, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(stored); strings.Contains(text, "one") || strings.Contains(text, "two") {
+		t.Errorf("the spec still holds a secret: %s", text)
+	}
+	again := specOf(t, string(stored))
+	values, kept, faults = keymanager.TakeSecrets(again)
+	if len(values) != 0 || len(kept) != 3 || len(faults) != 0 {
+		t.Errorf("what was stored, read back: values %v, kept %v, faults %v", values, kept, faults)
+	}
+	if faults := keymanager.Validate(again, want); !slices.Equal(paths(faults), []string{"spec.connection.initialAccessToken"}) {
+		t.Errorf("markers with values stored for two of three: %v", faults)
+	}
+}
+
+func TestOwnClientsAreNamed(t *testing.T) {
+	spec := specOf(t, `{"type":"keycloak","connection":{"clientId":"kw"},"introspection":{"clientId":"gw"}}`)
+	for id, own := range map[string]bool{
+		"kw": true, "gw": true, "admin-cli": true, "ADMIN-CLI": true, "realm-management": true, "account": true,
+		"mobile": false, "kw2": false, "": false,
+	} {
+		if got := keymanager.OwnClient(spec, id); got != own {
+			t.Errorf("OwnClient(%q) = %v", id, got)
+		}
+	}
+}
+
+func resolve(t *testing.T, spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) (
+	keyward.KeyManagerRow, *keyward.IntrospectionRow,
+) {
+	t.Helper()
+	row, introspection, faults := keymanager.Resolve(&keyward.Object{ID: "km1", Tenant: "default", Name: "corp"}, spec, status)
+	if len(faults) > 0 {
+		t.Fatalf("faults: %v", faults)
+	}
+	return row, introspection
+}
+
+func TestResolveFillsInDefaults(t *testing.T) {
+	spec := specOf(t, `{"type":"keycloak","issuer":"https://sso.example/realms/corp","keys":{"refresh":"1m"},
+		"introspection":{"clientId":"gw","clientSecret":{"stored":true}},
+		"otherIssuers":[{"issuer":"https://old.example"},{"issuer":"https://older.example","keys":{"jwks":"https://older.example/k"}}]}`)
+	status := keyward.KeyManagerStatus{
+		Issuer: "https://elsewhere.example", JWKS: "https://sso.example/certs",
+		Endpoints: keyward.Endpoints{Introspection: "https://sso.example/introspect"},
+	}
+	row, introspection := resolve(t, spec, status)
+	want := []keyward.IssuerRow{
+		{Issuer: "https://sso.example/realms/corp", JWKS: "https://sso.example/certs", Refresh: keyward.Duration(60e9)},
+		{Issuer: "https://old.example", JWKS: "https://sso.example/certs", Refresh: keyward.Duration(60e9)},
+		{Issuer: "https://older.example", JWKS: "https://older.example/k", Refresh: keyward.Duration(300e9)},
+	}
+	if diff := cmp.Diff(want, row.Issuers); diff != "" {
+		t.Errorf("issuers (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"client_id", "azp"}, row.ClientID); diff != "" {
+		t.Errorf("client id claims (-want +got):\n%s", diff)
+	}
+	if row.Introspection != "https://sso.example/introspect" || row.TokenType != "access" || len(row.Environments) != 2 || !row.Enabled {
+		t.Errorf("row: %+v", row)
+	}
+	if introspection == nil || introspection.Method != "basic" || introspection.Cache.Std() != 30e9 || introspection.ClientID != "gw" {
+		t.Errorf("introspection: %+v", introspection)
+	}
+}
+
+func TestDigestFollowsDecidingSettingsOnly(t *testing.T) {
+	base := `"type":"external","issuer":"x","keys":{"jwks":"https://a.example/k"}`
+	row, _ := resolve(t, specOf(t, "{"+base+"}"), keyward.KeyManagerStatus{})
+	for member, same := range map[string]bool{
+		`"displayName":"Corporate"`: true, `"display":{"token":"https://t.example"}`: true, `"clients":{"create":false}`: true,
+		`"enabled":true`: true, `"tokens":{"clockSkew":"30s"}`: true,
+		`"enabled":false`: false, `"tokens":{"clockSkew":"1m"}`: false, `"tokens":{"audiences":["a"]}`: false,
+		`"claims":{"scopes":["roles"]}`: false, `"claims":{"mapping":[{"from":"email","to":"mail"}]}`: false,
+		`"environments":["sandbox"]`: false, `"tokens":{"require":{"tid":"a"}}`: false, `"otherIssuers":[{"issuer":"y"}]`: false,
+	} {
+		changed, _ := resolve(t, specOf(t, fmt.Sprintf("{%s,%s}", base, member)), keyward.KeyManagerStatus{})
+		if got := changed.Digest == row.Digest; got != same {
+			t.Errorf("%s: same digest %v, want %v", member, got, same)
+		}
+	}
+}
+
+func TestResolveNamesWhatDiscoveryDidNotGive(t *testing.T) {
+	spec := specOf(t, `{"type":"oidc","discovery":"https://as.example","introspection":{"clientId":"g","clientSecret":{"stored":true}}}`)
+	_, _, faults := keymanager.Resolve(&keyward.Object{}, spec, keyward.KeyManagerStatus{Issuer: "https://as.example"})
+	if diff := cmp.Diff([]string{"spec.keys", "spec.endpoints.introspection"}, paths(faults)); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+	// A server whose tokens are all opaque needs no keys.
+	spec = specOf(t, `{"type":"oidc","discovery":"https://as.example","endpoints":{"introspection":"https://as.example/i"},
+		"introspection":{"clientId":"g","clientSecret":{"stored":true}},"tokens":{"match":[{"prefix":"ory_at_"}]}}`)
+	status := keyward.KeyManagerStatus{Issuer: "https://as.example"}
+	if _, _, faults := keymanager.Resolve(&keyward.Object{}, spec, status); len(faults) > 0 {
+		t.Errorf("opaque tokens only: %v", faults)
+	}
+}
+
+func TestResidentKeysTravelWithTheRow(t *testing.T) {
+	set := map[string]any{"keys": []any{map[string]any{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}}}
+	status := keyward.KeyManagerStatus{Issuer: "https://kw.example", Type: map[string]any{keymanager.ResidentKeys: set}}
+	row, _ := resolve(t, specOf(t, `{"type":"resident"}`), status)
+	if len(row.Issuers) != 1 || row.Issuers[0].Issuer != "https://kw.example" || !strings.Contains(string(row.Issuers[0].Inline), "P-256") {
+		t.Errorf("issuers: %+v", row.Issuers)
+	}
+	set["keys"] = []any{map[string]any{"kty": "EC", "d": "AA"}}
+	if _, _, faults := keymanager.Resolve(&keyward.Object{}, specOf(t, `{"type":"resident"}`), status); len(faults) == 0 {
+		t.Error("a private key went to the gateways")
+	}
+}
+
+func TestNeedsDiscovery(t *testing.T) {
+	base := specOf(t, `{"type":"oidc","discovery":"https://as.example"}`)
+	for text, want := range map[string]bool{
+		`{"type":"oidc","discovery":"https://as.example"}`:                                              false,
+		`{"type":"oidc","discovery":"https://as.example","enabled":false}`:                              false,
+		`{"type":"oidc","discovery":"https://as.example","tokens":{"audiences":["a"]}}`:                 false,
+		`{"type":"oidc","discovery":"https://as.example","display":{"token":"https://a.example"}}`:      false,
+		`{"type":"oidc","discovery":"https://as.example/"}`:                                             true,
+		`{"type":"keycloak","discovery":"https://as.example"}`:                                          true,
+		`{"type":"oidc","discovery":"https://as.example","issuer":"x"}`:                                 true,
+		`{"type":"oidc","discovery":"https://as.example","endpoints":{"token":"https://as.example/t"}}`: true,
+		`{"type":"oidc","discovery":"https://as.example","keys":{"jwks":"https://as.example/k"}}`:       true,
+		`{"type":"oidc","issuer":"x","keys":{"jwks":"https://as.example/k"}}`:                           false,
+	} {
+		if got := keymanager.NeedsDiscovery(base, specOf(t, text)); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+	if !keymanager.NeedsDiscovery(nil, base) {
+		t.Error("a new key manager was not discovered")
+	}
+}
+
+func TestCheckFields(t *testing.T) {
+	fields := []connector.Field{
+		{Name: "lifetime", Title: "Lifetime", Type: connector.FieldInteger, Required: true},
+		{Name: "pkce", Title: "PKCE", Type: connector.FieldBoolean},
+		{Name: "kind", Title: "Kind", Type: connector.FieldString, Enum: []string{"web", "native"}},
+		{Name: "uris", Title: "URIs", Type: connector.FieldList},
+		{Name: "home", Title: "Home", Type: connector.FieldURL},
+	}
+	got, faults := keymanager.CheckFields(fields, map[string]any{
+		"lifetime": "60", "pkce": "true", "kind": "web", "uris": "a,b", "home": "https://a.example",
+	}, "fields")
+	want := map[string]any{
+		"lifetime": int64(60), "pkce": true, "kind": "web", "uris": []string{"a", "b"}, "home": "https://a.example",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(faults) > 0 {
+		t.Errorf("values (-want +got):\n%s%v", diff, faults)
+	}
+	_, faults = keymanager.CheckFields(fields, map[string]any{
+		"pkce": "yes", "kind": "desktop", "uris": []any{1.0}, "home": "a.example", "speed": 1.0,
+	}, "fields")
+	wantPaths := []string{"fields.lifetime", "fields.pkce", "fields.kind", "fields.uris", "fields.home", "fields.speed"}
+	if diff := cmp.Diff(wantPaths, paths(faults)); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+}
+
+// Every type's fields can be shown in a form: a name of their own and a title.
+func TestTypesAreComplete(t *testing.T) {
+	for _, kind := range connector.Types() {
+		seen := map[string]bool{}
+		for _, f := range append(append([]connector.Field{}, kind.AdminFields...), kind.DeveloperFields...) {
+			if f.Name == "" || f.Title == "" || f.Type == "" || seen[f.Name] {
+				t.Errorf("%s: field %+v", kind.Name, f)
+			}
+			seen[f.Name] = true
+		}
+		if kind.Title == "" || len(kind.ClientIDClaims) == 0 || len(kind.ScopeClaims) == 0 ||
+			kind.DeveloperFields == nil || kind.AdminFields == nil {
+			t.Errorf("type %+v", kind)
+		}
+	}
+}
