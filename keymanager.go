@@ -15,6 +15,7 @@ const (
 	TypeOIDC     KeyManagerType = "oidc"
 	TypeKeycloak KeyManagerType = "keycloak"
 	TypeExternal KeyManagerType = "external"
+	TypeAuth0    KeyManagerType = "auth0"
 	TypeOkta     KeyManagerType = "okta"
 	TypeEntra    KeyManagerType = "entra"
 	TypeWSO2IS   KeyManagerType = "wso2is" // WSO2 Identity Server 7; Asgardeo too

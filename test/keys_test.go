@@ -24,6 +24,7 @@ type vendor struct {
 	spec     string // of its manifest
 	scope    string
 	resource string // asked for with the token, where the server wants one
+	audience string // likewise, under Auth0's name for it
 	rotates  bool
 	unscoped bool // clients get their scopes elsewhere, not when they are generated
 
@@ -100,6 +101,9 @@ func (k madeKeys) tryToken(ctx context.Context, v vendor) (string, error) {
 	form := url.Values{"grant_type": {"client_credentials"}, "scope": {v.scope}}
 	if v.resource != "" {
 		form.Set("resource", v.resource)
+	}
+	if v.audience != "" {
+		form.Set("audience", v.audience)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, k.TokenEndpoint, strings.NewReader(form.Encode()))
 	if err != nil {

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
+	"keyward.dev/keyward/internal/testbed/auth0server"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/oktaserver"
 )
@@ -75,4 +77,74 @@ func TestKeysOnOkta(t *testing.T) {
 	if r := n.CLI(t, "", place("generate", "okta", "--scope", "no:such")...); r.Code != 3 || !containsText(r.Stderr, "no:such") {
 		t.Errorf("a scope that the server lacks: %s", r)
 	}
+}
+
+// TestKeysOnAuth0 walks the life of a client on Auth0's contract server: a key gets tokens at once, because it is
+// authorized for the API when it is made.
+func TestKeysOnAuth0(t *testing.T) {
+	key := contractKey(t)
+	s := contract.Start(t, func(origin string) http.Handler { return auth0server.Build(origin, key) })
+	up := newUpstream(t)
+	n := serve(t)
+	management := func(ctx context.Context) (string, error) {
+		return tokenFor(ctx, s.URL+"/oauth/token", url.Values{
+			"grant_type": {"client_credentials"}, "audience": {s.URL + "/api/v2/"},
+			"client_id": {auth0server.ManagementClient}, "client_secret": {auth0server.ManagementSecret},
+		})
+	}
+	type client struct {
+		ID     string `json:"client_id"`
+		Secret string `json:"client_secret"`
+	}
+	v := vendor{
+		name: "auth0", scope: auth0server.Scope, audience: auth0server.Audience, rotates: true,
+		spec: fmt.Sprintf("type: auth0, issuer: %q, connection: {clientId: %q, clientSecret: %q, audience: %q}", s.URL+"/",
+			auth0server.ManagementClient, auth0server.ManagementSecret, auth0server.Audience),
+		clients: func(ctx context.Context) ([]string, error) {
+			token, err := management(ctx)
+			if err != nil {
+				return nil, err
+			}
+			var all []client
+			err = ask(ctx, http.MethodGet, s.URL+"/api/v2/clients", "", &all, "Authorization", "Bearer "+token)
+			ids := make([]string, len(all))
+			for i, c := range all {
+				ids[i] = c.ID
+			}
+			return ids, err
+		},
+		byHand: func(ctx context.Context) (string, string, error) {
+			token, err := management(ctx)
+			if err != nil {
+				return "", "", err
+			}
+			var made client
+			err = ask(ctx, http.MethodPost, s.URL+"/api/v2/clients", `{"name":"by-hand","grant_types":["client_credentials"],
+				"token_endpoint_auth_method":"client_secret_basic"}`, &made, "Authorization", "Bearer "+token)
+			if err != nil {
+				return "", "", err
+			}
+			grant := fmt.Sprintf(`{"client_id":%q,"audience":%q,"scope":[%q]}`, made.ID, auth0server.Audience, auth0server.Scope)
+			err = ask(ctx, http.MethodPost, s.URL+"/api/v2/client-grants", grant, &struct{}{}, "Authorization", "Bearer "+token)
+			return made.ID, made.Secret, err
+		},
+	}
+	apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "[auth0]", ""), mobile())
+	walkKeys(t, n, v)
+	if r := n.CLI(t, "", place("generate", "auth0", "--scope", "no:such")...); r.Code != 3 || !containsText(r.Stderr, "no:such") {
+		t.Errorf("a scope that the API lacks: %s", r)
+	}
+	if ids, err := v.clients(t.Context()); err != nil || len(ids) != 1 {
+		t.Errorf("only the client made by hand is left: %v, error %v", ids, err)
+	}
+}
+
+// tokenFor asks for a token with a form.
+func tokenFor(ctx context.Context, at string, form url.Values) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at, strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return tokenFrom(req)
 }

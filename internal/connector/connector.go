@@ -173,6 +173,7 @@ func New(client *http.Client, resident Opener) *Openers {
 	byType := map[keyward.KeyManagerType]Opener{
 		keyward.TypeOIDC:     func(s Server) (Connector, error) { return openOIDC(s, caller) },
 		keyward.TypeKeycloak: func(s Server) (Connector, error) { return openKeycloak(s, caller, tokens) },
+		keyward.TypeAuth0:    func(s Server) (Connector, error) { return openAuth0(s, caller, tokens) },
 		keyward.TypeOkta:     func(s Server) (Connector, error) { return openOkta(s, caller) },
 		keyward.TypeEntra:    func(s Server) (Connector, error) { return openEntra(s, caller, tokens) },
 		keyward.TypeWSO2IS:   func(s Server) (Connector, error) { return openWSO2IS(s, caller, tokens) },

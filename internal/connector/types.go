@@ -19,8 +19,9 @@ type Type struct {
 	OwnClients      []string               `json:"ownClients,omitempty"`
 	Limits          []string               `json:"limits,omitempty"` // what it cannot do, and how little it was tried
 
-	Twin  func(issuer string) string                         `json:"-"` // the other issuer of the same tokens; nil = there is none
-	Check func(*keyward.KeyManagerSpec) []keyward.FieldError `json:"-"` // what the fields alone cannot say; nil = nothing
+	Twin   func(issuer string) string                         `json:"-"` // the other issuer of the same tokens; nil = there is none
+	Derive func(*keyward.KeyManagerStatus)                    `json:"-"` // adds what the vendor's discovery keeps to itself
+	Check  func(*keyward.KeyManagerSpec) []keyward.FieldError `json:"-"` // what the fields alone cannot say; nil = nothing
 }
 
 // Connection gives the fields of spec.connection, without that prefix.
@@ -42,7 +43,7 @@ func (t Type) part(prefix string) []Field {
 
 // Types lists every type that this build carries out, in the order in which people are shown them.
 func Types() []Type {
-	return []Type{residentType(), oidcType(), keycloakType(), oktaType(), entraType(), wso2isType(), externalType()}
+	return []Type{residentType(), oidcType(), keycloakType(), oktaType(), auth0Type(), entraType(), wso2isType(), externalType()}
 }
 
 // TypeOf finds a type by name.

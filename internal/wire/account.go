@@ -20,6 +20,7 @@ type Account struct {
 	ClientID string
 	Secret   string
 	Params   url.Values // further parameters of the token request, such as an audience
+	Post     bool       // the credentials go into the body instead of into HTTP Basic (RFC 6749, section 2.3.1)
 }
 
 // Tokens keeps the access tokens of accounts until shortly before they expire.
@@ -60,6 +61,11 @@ func (t *Tokens) Get(ctx context.Context, c *Caller, a Account, fresh bool) (str
 	k := Call{
 		Op: "get a token for the service account", Method: http.MethodPost, URL: a.Endpoint,
 		User: a.ClientID, Password: a.Secret, Form: form,
+	}
+	if a.Post {
+		k.User, k.Password = "", ""
+		form.Set("client_id", a.ClientID)
+		form.Set("client_secret", a.Secret)
 	}
 	answer, err := c.Do(ctx, k)
 	if err != nil {

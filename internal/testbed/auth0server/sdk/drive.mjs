@@ -1,0 +1,53 @@
+// Drives the contract server with Auth0's own SDK: node drive.mjs ORIGIN. It prints one JSON object with what the SDK
+// understood of each answer. The SDK knows https only, so its requests are led to the origin by a fetch of our own.
+import { ManagementClient } from "auth0";
+
+const [origin] = process.argv.slice(2);
+const domain = "tenant.example";
+
+const led = (url, options) => fetch(String(url).replace(`https://${domain}`, origin), options);
+const client = new ManagementClient({
+  domain,
+  clientId: "management-client",
+  clientSecret: "management-secret",
+  audience: `${origin}/api/v2/`,
+  fetch: led,
+  maxRetries: 0,
+});
+
+const refused = async (call) => {
+  try {
+    await call();
+    return { accepted: true };
+  } catch (e) {
+    return { name: e.constructor.name, status: e.statusCode, body: e.body };
+  }
+};
+
+const made = await client.clients.create({
+  name: "by-sdk",
+  app_type: "non_interactive",
+  grant_types: ["client_credentials"],
+  callbacks: [],
+  token_endpoint_auth_method: "client_secret_post",
+});
+const grant = await client.clientGrants.create({
+  client_id: made.client_id,
+  audience: "https://orders.example/api",
+  scope: ["orders:read"],
+});
+const again = await refused(() =>
+  client.clientGrants.create({ client_id: made.client_id, audience: "https://orders.example/api", scope: [] }),
+);
+const read = await client.clients.get(made.client_id, { fields: "client_id,name,grant_types", include_fields: true });
+const listed = [];
+for await (const c of await client.clients.list({ per_page: 50 })) listed.push(c.client_id);
+const rotated = await client.clients.rotateSecret(made.client_id);
+const bad = await refused(() => client.clients.create({ name: 7 }));
+await client.clients.delete(made.client_id);
+const gone = await refused(() => client.clients.get(made.client_id));
+
+const wrong = new ManagementClient({ domain, token: "wrong", fetch: led, maxRetries: 0 });
+const unauthorized = await refused(() => wrong.clients.get(made.client_id));
+
+console.log(JSON.stringify({ made, grant, again, read, listed, rotated, bad, gone, unauthorized }));

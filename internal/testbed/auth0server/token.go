@@ -1,0 +1,97 @@
+package auth0server
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward/internal/testbed/contract"
+	"keyward.dev/keyward/internal/testbed/issuer"
+)
+
+func tokenForm() contract.Members {
+	return contract.Members{
+		"grant_type": {Kind: contract.Text, Required: true, Enum: []string{"client_credentials"}},
+		"audience":   {Kind: contract.Text, Required: true}, "scope": {Kind: contract.Text},
+		"client_id": {Kind: contract.Text}, "client_secret": {Kind: contract.Text},
+	}
+}
+
+func (s *state) metadata(x *contract.Exchange) {
+	x.JSON(http.StatusOK, map[string]any{
+		"issuer": s.origin + "/", "jwks_uri": s.origin + "/.well-known/jwks.json", "token_endpoint": s.origin + "/oauth/token",
+		"revocation_endpoint": s.origin + "/oauth/revoke", "registration_endpoint": s.origin + "/oidc/register",
+		"authorization_endpoint": s.origin + "/authorize", "userinfo_endpoint": s.origin + "/userinfo",
+		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post", "private_key_jwt"},
+	})
+}
+
+func (s *state) keys(x *contract.Exchange) {
+	set, err := issuer.JWKS(s.key)
+	if err != nil {
+		x.JSON(http.StatusInternalServerError, map[string]any{"error": err.Error()})
+		return
+	}
+	x.JSON(http.StatusOK, json.RawMessage(set))
+}
+
+func (s *state) token(x *contract.Exchange) {
+	id, secret, basic := x.R.BasicAuth()
+	if !basic && x.R.Header.Get("Authorization") == "" {
+		id, secret = x.Form.Get("client_id"), x.Form.Get("client_secret")
+	}
+	audience := x.Form.Get("audience")
+	if id == ManagementClient && secret == ManagementSecret && !basic {
+		s.management(x, audience)
+		return
+	}
+	method := map[bool]string{true: "client_secret_basic", false: "client_secret_post"}[basic]
+	c := s.find(id)
+	if c == nil || secret == "" || c.secret != secret || c.data["token_endpoint_auth_method"] != method {
+		contract.WriteJSON(x.W, http.StatusUnauthorized, map[string]any{"error": "access_denied", "error_description": "Unauthorized"})
+		return
+	}
+	if !slices.Contains(texts(c.data["grant_types"]), "client_credentials") {
+		contract.WriteJSON(x.W, http.StatusForbidden, map[string]any{"error": "unauthorized_client",
+			"error_description": "Grant type 'client_credentials' not allowed for the client."})
+		return
+	}
+	scopes, granted := c.grants[audience]
+	if !granted {
+		contract.WriteJSON(x.W, http.StatusForbidden, map[string]any{"error": "access_denied", "error_description": fmt.Sprintf(
+			"Client is not authorized to access %q. You need to create a \"client-grant\" associated to this API.", audience)})
+		return
+	}
+	if asked := strings.Fields(x.Form.Get("scope")); len(asked) > 0 {
+		scopes = slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return !slices.Contains(asked, scope) })
+	}
+	now := time.Now().Unix()
+	token, err := s.key.Mint("JWT", map[string]any{
+		"iss": s.origin + "/", "sub": id + "@clients", "aud": audience, "iat": now, "exp": now + 86400,
+		"scope": strings.Join(scopes, " "), "gty": "client-credentials", "azp": id,
+	})
+	if err != nil {
+		x.JSON(http.StatusInternalServerError, map[string]any{"error": err.Error()})
+		return
+	}
+	x.JSON(http.StatusOK, map[string]any{
+		"access_token": token, "scope": strings.Join(scopes, " "), "expires_in": 86400, "token_type": "Bearer",
+	})
+}
+
+// management gives a token for the Management API.
+func (s *state) management(x *contract.Exchange, audience string) {
+	if audience != s.origin+"/api/v2/" {
+		contract.WriteJSON(x.W, http.StatusForbidden, map[string]any{"error": "access_denied",
+			"error_description": "Service not found: " + audience})
+		return
+	}
+	s.count++
+	token := fmt.Sprintf("management-token-%d", s.count)
+	s.bearer[token] = true
+	x.JSON(http.StatusOK, map[string]any{"access_token": token, "expires_in": 86400, "token_type": "Bearer",
+		"scope": "create:clients read:clients delete:clients update:client_keys create:client_grants"})
+}
