@@ -18,6 +18,7 @@ const (
 	TypeAuth0    KeyManagerType = "auth0"
 	TypeOkta     KeyManagerType = "okta"
 	TypeEntra    KeyManagerType = "entra"
+	TypePing     KeyManagerType = "ping"   // PingFederate
 	TypeWSO2IS   KeyManagerType = "wso2is" // WSO2 Identity Server 7; Asgardeo too
 )
 

@@ -44,14 +44,13 @@ func (s *KeyManagerSpec) validateType(f *faults) {
 	switch s.Type {
 	case "":
 		f.missing("spec.type", "the kind of authorization server, as in oidc or keycloak")
-	case TypeResident, TypeOIDC, TypeKeycloak, TypeOkta, TypeAuth0, TypeExternal, TypeWSO2IS, TypeEntra:
+	case TypeResident, TypeOIDC, TypeKeycloak, TypeOkta, TypeAuth0, TypeExternal, TypeWSO2IS, TypeEntra, TypePing:
 	case "asgardeo":
 		f.add("spec.type", "Asgardeo is of type wso2is: with discovery https://api.asgardeo.io/t/ORGANIZATION/oauth2/token")
-	case "ping":
-		message := fmt.Sprintf("this build has no type %s yet", s.Type)
-		*f = append(*f, FieldError{Path: "spec.type", Code: CodeNotSupported, Message: message})
+	case "forgerock":
+		f.unsupported("spec.type", string(s.Type))
 	default:
-		f.add("spec.type", "%q is no type: use resident, oidc, keycloak or external", s.Type)
+		f.add("spec.type", "%q is no type: keyward keymanager types lists them", s.Type)
 	}
 }
 

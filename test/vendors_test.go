@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"keyward.dev/keyward/internal/testbed/auth0server"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/oktaserver"
+	"keyward.dev/keyward/internal/testbed/pingserver"
 )
 
 // ask makes a call to a vendor's server as its own administrator, and reads the answer.
@@ -147,4 +149,47 @@ func tokenFor(ctx context.Context, at string, form url.Values) (string, error) {
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return tokenFrom(req)
+}
+
+// TestKeysOnPingFederate walks the life of a client on PingFederate's contract server, with JWTs, then one with a
+// reference token, which the gateway asks about.
+func TestKeysOnPingFederate(t *testing.T) {
+	key := contractKey(t)
+	s := contract.Start(t, func(origin string) http.Handler { return pingserver.Build(origin, key) })
+	up := newUpstream(t)
+	n := serve(t)
+	clients := s.URL + "/pf-admin-api/v1/oauth/clients"
+	credential := "Basic " + base64.StdEncoding.EncodeToString([]byte(pingserver.AdminUser+":"+pingserver.AdminPassword))
+	v := vendor{
+		name: "ping", scope: pingserver.Scope, rotates: true,
+		spec: fmt.Sprintf(`type: ping, discovery: %q, connection: {adminUrl: %q, username: %q, password: %q},
+  introspection: {clientId: %s, clientSecret: %s}, tokens: {match: [{regex: "^ref[0-9]{25}$"}]}`,
+			s.URL+"/.well-known/openid-configuration", s.URL+"/pf-admin-api/v1", pingserver.AdminUser, pingserver.AdminPassword,
+			pingserver.Introspector, pingserver.IntrospectorSecret),
+		clients: func(context.Context) ([]string, error) {
+			return nil, nil // clients are looked for one by one, below
+		},
+		byHand: func(ctx context.Context) (string, string, error) {
+			err := ask(ctx, http.MethodPost, clients, `{"clientId":"by-hand","name":"By hand","grantTypes":["CLIENT_CREDENTIALS"],
+				"clientAuth":{"type":"SECRET","secret":"by-hand-secret"}}`, &struct{}{}, "Authorization", credential,
+				"X-XSRF-Header", "PingFederate")
+			return "by-hand", "by-hand-secret", err
+		},
+	}
+	apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "[ping]", ""), mobile())
+	walkKeys(t, n, v)
+	k := cliJSON[madeKeys](t, n, place("generate", "ping", "--scope", v.scope, "--set",
+		"accessTokenManager="+pingserver.ReferenceManager)...)
+	token := k.token(t, v)
+	if strings.Contains(token, ".") {
+		t.Fatalf("the token is no reference token")
+	}
+	until(t, n.Gateway, http.MethodGet, items, token, 200, "")
+	cli(t, n, place("delete", "ping")...)
+	until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")
+	err := ask(t.Context(), http.MethodGet, clients+"/"+k.ClientID, "", &struct{}{}, "Authorization", credential,
+		"X-XSRF-Header", "PingFederate")
+	if err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("the deleted client is still at the vendor: %v", err)
+	}
 }

@@ -176,6 +176,7 @@ func New(client *http.Client, resident Opener) *Openers {
 		keyward.TypeAuth0:    func(s Server) (Connector, error) { return openAuth0(s, caller, tokens) },
 		keyward.TypeOkta:     func(s Server) (Connector, error) { return openOkta(s, caller) },
 		keyward.TypeEntra:    func(s Server) (Connector, error) { return openEntra(s, caller, tokens) },
+		keyward.TypePing:     func(s Server) (Connector, error) { return openPing(s, caller) },
 		keyward.TypeWSO2IS:   func(s Server) (Connector, error) { return openWSO2IS(s, caller, tokens) },
 		keyward.TypeExternal: func(s Server) (Connector, error) { return openExternal(s, caller) },
 	}

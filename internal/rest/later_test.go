@@ -76,10 +76,4 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []string{"okta", "auth0", "ping"} {
-		a := h.call("admin", http.MethodPut, "/api/v1/key-managers/y", `{"spec":{"type":"`+kind+`"}}`)
-		if a.code(t) != keyward.CodeNotSupported {
-			t.Errorf("type %s: %d %s", kind, a.status, a.body)
-		}
-	}
 }

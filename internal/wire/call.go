@@ -184,15 +184,32 @@ func vendorWords(a *Answer, secrets []string) (code, description string) {
 			}
 			return ""
 		}
-		code = text("error", "errorCode")
+		code = text("error", "errorCode", "resultId")
 		description = text("error_description", "errorMessage", "errorSummary", "message", "detail")
-		return code, description
+		return code, Words(description+vendorDetails(members), secrets...)
 	}
 	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	if kind == "text/plain" || kind == "" {
 		return "", Words(string(a.Body), secrets...)
 	}
 	return "", ""
+}
+
+// vendorDetails reads the single faults that Okta (errorCauses) and PingFederate (validationErrors) list.
+func vendorDetails(members map[string]any) string {
+	details := ""
+	for _, name := range []string{"errorCauses", "validationErrors"} {
+		list, _ := members[name].([]any) // nothing is said by another type
+		for _, item := range list {
+			fault, _ := item.(map[string]any) // likewise
+			for _, member := range []string{"fieldPath", "errorSummary", "message"} {
+				if s, ok := fault[member].(string); ok && s != "" {
+					details += " " + s
+				}
+			}
+		}
+	}
+	return details
 }
 
 // Object reads a JSON object; false when the answer is none.
