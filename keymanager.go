@@ -11,15 +11,16 @@ type KeyManagerType string
 
 // The types that the contract knows. Which of them this build carries out is the connector list's to say.
 const (
-	TypeResident KeyManagerType = "resident"
-	TypeOIDC     KeyManagerType = "oidc"
-	TypeKeycloak KeyManagerType = "keycloak"
-	TypeExternal KeyManagerType = "external"
-	TypeAuth0    KeyManagerType = "auth0"
-	TypeOkta     KeyManagerType = "okta"
-	TypeEntra    KeyManagerType = "entra"
-	TypePing     KeyManagerType = "ping"   // PingFederate
-	TypeWSO2IS   KeyManagerType = "wso2is" // WSO2 Identity Server 7; Asgardeo too
+	TypeResident  KeyManagerType = "resident"
+	TypeOIDC      KeyManagerType = "oidc"
+	TypeKeycloak  KeyManagerType = "keycloak"
+	TypeExternal  KeyManagerType = "external"
+	TypeAuth0     KeyManagerType = "auth0"
+	TypeOkta      KeyManagerType = "okta"
+	TypeForgeRock KeyManagerType = "forgerock"
+	TypeEntra     KeyManagerType = "entra"
+	TypePing      KeyManagerType = "ping"   // PingFederate
+	TypeWSO2IS    KeyManagerType = "wso2is" // WSO2 Identity Server 7; Asgardeo too
 )
 
 // Environment separates clients and tokens for real work from those for trying out.

@@ -44,11 +44,9 @@ func (s *KeyManagerSpec) validateType(f *faults) {
 	switch s.Type {
 	case "":
 		f.missing("spec.type", "the kind of authorization server, as in oidc or keycloak")
-	case TypeResident, TypeOIDC, TypeKeycloak, TypeOkta, TypeAuth0, TypeExternal, TypeWSO2IS, TypeEntra, TypePing:
+	case TypeResident, TypeOIDC, TypeKeycloak, TypeOkta, TypeAuth0, TypeExternal, TypeWSO2IS, TypeEntra, TypeForgeRock, TypePing:
 	case "asgardeo":
 		f.add("spec.type", "Asgardeo is of type wso2is: with discovery https://api.asgardeo.io/t/ORGANIZATION/oauth2/token")
-	case "forgerock":
-		f.unsupported("spec.type", string(s.Type))
 	default:
 		f.add("spec.type", "%q is no type: keyward keymanager types lists them", s.Type)
 	}

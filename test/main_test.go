@@ -22,6 +22,7 @@ var (
 		server *keycloak.Server
 		err    error
 	}
+	am sharedOpenAM
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -43,6 +44,9 @@ func run(m *testing.M) int {
 	defer func() {
 		if sharedKeycloak.server != nil {
 			sharedKeycloak.server.Kill()
+		}
+		if am.server != nil {
+			am.server.Close()
 		}
 	}()
 	return m.Run()

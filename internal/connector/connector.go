@@ -171,14 +171,15 @@ func New(client *http.Client, resident Opener) *Openers {
 	caller := wire.New(client)
 	tokens := wire.NewTokens()
 	byType := map[keyward.KeyManagerType]Opener{
-		keyward.TypeOIDC:     func(s Server) (Connector, error) { return openOIDC(s, caller) },
-		keyward.TypeKeycloak: func(s Server) (Connector, error) { return openKeycloak(s, caller, tokens) },
-		keyward.TypeAuth0:    func(s Server) (Connector, error) { return openAuth0(s, caller, tokens) },
-		keyward.TypeOkta:     func(s Server) (Connector, error) { return openOkta(s, caller) },
-		keyward.TypeEntra:    func(s Server) (Connector, error) { return openEntra(s, caller, tokens) },
-		keyward.TypePing:     func(s Server) (Connector, error) { return openPing(s, caller) },
-		keyward.TypeWSO2IS:   func(s Server) (Connector, error) { return openWSO2IS(s, caller, tokens) },
-		keyward.TypeExternal: func(s Server) (Connector, error) { return openExternal(s, caller) },
+		keyward.TypeOIDC:      func(s Server) (Connector, error) { return openOIDC(s, caller) },
+		keyward.TypeKeycloak:  func(s Server) (Connector, error) { return openKeycloak(s, caller, tokens) },
+		keyward.TypeAuth0:     func(s Server) (Connector, error) { return openAuth0(s, caller, tokens) },
+		keyward.TypeOkta:      func(s Server) (Connector, error) { return openOkta(s, caller) },
+		keyward.TypeEntra:     func(s Server) (Connector, error) { return openEntra(s, caller, tokens) },
+		keyward.TypeForgeRock: func(s Server) (Connector, error) { return openForgeRock(s, caller, tokens) },
+		keyward.TypePing:      func(s Server) (Connector, error) { return openPing(s, caller) },
+		keyward.TypeWSO2IS:    func(s Server) (Connector, error) { return openWSO2IS(s, caller, tokens) },
+		keyward.TypeExternal:  func(s Server) (Connector, error) { return openExternal(s, caller) },
 	}
 	if resident != nil {
 		byType[keyward.TypeResident] = resident

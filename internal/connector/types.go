@@ -44,7 +44,8 @@ func (t Type) part(prefix string) []Field {
 // Types lists every type that this build carries out, in the order in which people are shown them.
 func Types() []Type {
 	return []Type{
-		residentType(), oidcType(), keycloakType(), oktaType(), auth0Type(), entraType(), wso2isType(), pingType(), externalType(),
+		residentType(), oidcType(), keycloakType(), oktaType(), auth0Type(), entraType(), wso2isType(), pingType(), forgerockType(),
+		externalType(),
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 	"keyward.dev/keyward/internal/wire"
 )
 
-
 const wellKnown = "/.well-known/"
 
 // Discovers tells whether the server's metadata is read when the key manager is registered: where discovery is
@@ -211,6 +210,9 @@ func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keywar
 		Registration:  address("registration_endpoint"),
 		Authorization: address("authorization_endpoint"),
 		Userinfo:      address("userinfo_endpoint"),
+	}
+	if t, _ := connector.TypeOf(spec.Type); t.Derive != nil {
+		t.Derive(&status)
 	}
 	if spec.Issuer != "" && spec.Issuer != status.Issuer {
 		note("the metadata's issuer is %s; the declared %s counts", status.Issuer, spec.Issuer)

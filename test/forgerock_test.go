@@ -1,0 +1,273 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/testbed/openam"
+	"keyward.dev/keyward/internal/testbed/program"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// sharedOpenAM takes half a minute to start, so all tests of it are in this package.
+type sharedOpenAM struct {
+	once   sync.Once
+	server *openam.Server
+	err    error
+}
+
+func openAM(t *testing.T) *openam.Server {
+	t.Helper()
+	am.once.Do(func() { am.server, am.err = openam.Start(context.Background()) }) // it outlives the test that starts it
+	if am.err != nil {
+		t.Fatal(am.err)
+	}
+	return am.server
+}
+
+func forgerockVendor(s *openam.Server, realm string) vendor {
+	return vendor{
+		name: realm, scope: "orders:read", rotates: true,
+		spec: fmt.Sprintf(`type: forgerock, discovery: %q, connection: {username: %s, password: %q},
+  tokens: {require: {tokenName: access_token}}`, s.Issuer(realm), openam.Admin, openam.AdminPassword),
+		clients: func(ctx context.Context) ([]string, error) { return s.Clients(ctx, realm) },
+		byHand: func(ctx context.Context) (string, string, error) {
+			return "by-hand", "by-hand-secret", s.AddClient(ctx, realm, "by-hand", "by-hand-secret", "orders:read")
+		},
+	}
+}
+
+// TestKeysOnOpenAM walks the life of a client in a realm of JWTs. In a realm of opaque tokens everything works but the
+// gateway's question: OpenAM answers it only to the client that has the token.
+func TestKeysOnOpenAM(t *testing.T) {
+	s := openAM(t)
+	up := newUpstream(t)
+	n := serve(t)
+	v := forgerockVendor(s, "alpha")
+	apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "[alpha]", ""), mobile())
+	walkKeys(t, n, v)
+	if r := n.CLI(t, "", place("map", v.name, "--client-id", "nobody")...); r.Code != 3 || !containsText(r.Stderr, "has no client") {
+		t.Errorf("map a client that does not exist: %s", r)
+	}
+
+	if err := s.AddClient(t.Context(), "bravo", "gateway", "gateway-secret", "am-introspect-all-tokens"); err != nil {
+		t.Fatal(err)
+	}
+	opaque := fmt.Sprintf(`type: forgerock, discovery: %q, connection: {username: %s, password: %q},
+  introspection: {clientId: gateway, clientSecret: gateway-secret},
+  tokens: {match: [{regex: "[0-9a-f]{8}-[0-9a-f-]{27}"}]}`, s.Issuer("bravo"), openam.Admin, openam.AdminPassword)
+	apply(t, n, manifest("KeyManager", "bravo", opaque), orders(up.URL, "[bravo]", ""))
+	v = forgerockVendor(s, "bravo")
+	k := cliJSON[madeKeys](t, n, place("generate", "bravo", "--scope", "orders:read")...)
+	token := k.token(t, v)
+	if strings.Contains(token, ".") {
+		t.Fatal("the token is not opaque")
+	}
+	until(t, n.Gateway, http.MethodGet, items, token, 401, "token_inactive")
+	cli(t, n, place("delete", "bravo")...)
+	if _, err := k.tryToken(t.Context(), v); err == nil {
+		t.Error("a deleted client gets tokens")
+	}
+}
+
+// TestRegistrationAtOpenAM: without an administrator, at an open door and at a closed one.
+func TestRegistrationAtOpenAM(t *testing.T) {
+	s := openAM(t)
+	up := newUpstream(t)
+	n := serve(t)
+	for realm, connection := range map[string]string{
+		"alpha":  "proofScope: orders:read",
+		"closed": fmt.Sprintf("clientId: %s, clientSecret: %s, proofScope: orders:read", openam.Registrar, openam.RegistrarKey),
+	} {
+		v := forgerockVendor(s, realm)
+		v.spec = fmt.Sprintf("type: forgerock, discovery: %q, connection: {%s}", s.Issuer(realm), connection)
+		apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "["+realm+"]", ""), mobile())
+		k := cliJSON[madeKeys](t, n, place("generate", realm, "--scope", "orders:read")...)
+		until(t, n.Gateway, http.MethodGet, items, k.token(t, v), 200, "")
+		if r := n.CLI(t, "", place("rotate", realm)...); r.Code != 3 || !containsText(r.Stderr, "rotation_unsupported") {
+			t.Errorf("rotate: %s", r)
+		}
+		// It cannot be deleted there: it is listed until somebody says that it is gone.
+		if r := n.CLI(t, "", place("delete", realm)...); !containsText(r.Stdout+r.Stderr, k.ClientID) {
+			t.Errorf("delete where the server cannot: %s", r)
+		}
+	}
+	twoRealmsShareAKey(t, n, s, up.URL)
+	closed := forgerockVendor(s, "closed")
+	closed.spec = fmt.Sprintf("type: forgerock, discovery: %q", s.Issuer("closed"))
+	apply(t, n, manifest("KeyManager", "closed", closed.spec))
+	r := n.CLI(t, "", "keys", "generate", "--application", "mobile", "--key-manager", "closed", "--environment", "sandbox")
+	if r.Code != 3 || !containsText(r.Stderr, "access_denied") {
+		t.Errorf("a closed door without a key: %s", r)
+	}
+}
+
+// twoRealmsShareAKey: every installation signs with the same stock key under the same kid, so only the issuer says whose
+// a token is.
+func twoRealmsShareAKey(t *testing.T, n *program.Node, s *openam.Server, upstream string) {
+	t.Helper()
+	if err := s.AddClient(t.Context(), "alpha", "stranger", "stranger-secret", "orders:read"); err != nil {
+		t.Fatal(err)
+	}
+	v := forgerockVendor(s, "alpha")
+	k := madeKeys{ClientID: "stranger", ClientSecret: "stranger-secret", TokenEndpoint: s.Issuer("alpha") + "/access_token"}
+	token := k.token(t, v)
+	apply(t, n, orders(upstream, "[closed]", ""))
+	until(t, n.Gateway, http.MethodGet, items, token, 401, "key_manager_not_allowed")
+	apply(t, n, manifest("KeyManager", v.name, v.spec+", enabled: false"))
+	until(t, n.Gateway, http.MethodGet, items, token, 401, "unknown_issuer")
+}
+
+// openForgeRock opens a realm as the control plane does.
+func openForgeRock(t *testing.T, issuer string, connection map[string]any, secrets map[string]string) connector.Connector {
+	t.Helper()
+	spec := &keyward.KeyManagerSpec{Type: keyward.TypeForgeRock, Discovery: issuer, Connection: connection}
+	if faults := keymanager.Validate(spec, secrets); len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	status, err := keymanager.Discover(t.Context(), spec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status.Endpoints.Introspection != issuer+"/introspect" || status.Endpoints.Revocation != issuer+"/token/revoke" {
+		t.Errorf("what its discovery keeps to itself: %+v", status.Endpoints)
+	}
+	c, err := connector.New(http.DefaultClient, nil).Open(connector.Server{Spec: spec, Status: status, Secrets: secrets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestOpenAMsOddities holds the connector against what only this server does.
+func TestOpenAMsOddities(t *testing.T) {
+	s := openAM(t)
+	ctx := t.Context()
+	account := func(password string) (map[string]any, map[string]string) {
+		return map[string]any{"username": openam.Admin, "password": keyward.StoredSecret()},
+			map[string]string{"connection.password": password}
+	}
+	connection, secrets := account(openam.AdminPassword)
+	for _, realm := range []string{"/realms/root/realms/bravo", "/realms/root/realms/alpha"} {
+		c := openForgeRock(t, s.URL+"/oauth2"+realm, connection, secrets)
+		oneLife(t, c) // in a realm that may have no client yet: its first one is refused at its own address
+	}
+	connection, secrets = account("wrong-password")
+	wrong := openForgeRock(t, s.Issuer("alpha"), connection, secrets)
+	_, err := wrong.Register(ctx, connector.Registration{Name: "keyward-x"})
+	var f *wire.Failure
+	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "Authentication Failed") ||
+		strings.Contains(err.Error(), "wrong-password") {
+		t.Errorf("a wrong password: %v", err)
+	}
+	if err := wrong.Delete(ctx, connector.Handle{ClientID: "by-hand"}); err == nil {
+		t.Error("a wrong password counts as a client that is gone")
+	}
+
+	// It knows itself by one host only.
+	elsewhere := strings.Replace(s.Issuer("alpha"), "127.0.0.1", "localhost", 1)
+	spec := &keyward.KeyManagerSpec{Type: keyward.TypeForgeRock, Discovery: elsewhere}
+	if _, err := keymanager.Discover(ctx, spec, nil); keyward.CodeOf(err) != keyward.CodeKeyManagerFailed {
+		t.Errorf("another host: %v", err)
+	}
+
+	// An open door passes over what it does not understand; an unknown scope it refuses.
+	dcr := openForgeRock(t, s.Issuer("alpha"), nil, nil)
+	r := connector.Registration{Name: "keyward-dcr", Grants: []string{"client_credentials"}, Scopes: []string{"orders:read"}}
+	made, err := dcr.Register(ctx, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(made.Handle.URI, s.Issuer("alpha")+"/connect/register?client_id=") {
+		t.Errorf("the management address that it gives is the root realm's, and ours is %s", made.Handle.URI)
+	}
+	reader, ok := dcr.(connector.Reader)
+	if !ok {
+		t.Fatal("registration reads nothing")
+	}
+	if got, err := reader.Read(ctx, made.Handle); err != nil || got == nil || got.ClientID != made.ClientID {
+		t.Errorf("read: %+v, error %v", got, err)
+	}
+	if err := dcr.Delete(ctx, made.Handle); !errors.Is(err, connector.ErrUnsupported) {
+		t.Errorf("delete: %v", err)
+	}
+	r.Scopes = []string{"no:such"}
+	if _, err := dcr.Register(ctx, r); !errors.As(err, &f) || f.Code != "invalid_client_metadata" {
+		t.Errorf("an unknown scope: %v", err)
+	}
+	if _, can := dcr.(connector.Rotator); can {
+		t.Error("registration claims to rotate")
+	}
+	if _, can := dcr.(connector.Finder); can {
+		t.Error("registration claims to search")
+	}
+}
+
+// oneLife takes a client through all that the administrator's way can do.
+func oneLife(t *testing.T, c connector.Connector) {
+	t.Helper()
+	ctx := t.Context()
+	full, ok := c.(interface {
+		connector.Connector
+		connector.Finder
+		connector.Rotator
+		connector.Reader
+		connector.Prover
+	})
+	if !ok {
+		t.Fatalf("%T lacks a capability", c)
+	}
+	r := connector.Registration{
+		Name: "keyward-life", Scopes: []string{"orders:read", "orders:write"}, Callbacks: []string{"https://a.example/cb"},
+	}
+	made, err := full.Register(ctx, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := full.Register(ctx, r); err == nil || !strings.Contains(err.Error(), "409") {
+		t.Errorf("a name that is taken: %v", err)
+	}
+	got, err := full.Read(ctx, made.Handle)
+	if err != nil || got == nil || got.Name != r.Name || !slices.Equal(got.Scopes, r.Scopes) || !slices.Equal(got.Callbacks, r.Callbacks) {
+		t.Errorf("read: %+v, error %v", got, err)
+	}
+	if err := full.Prove(ctx, made.ClientID, made.ClientSecret); err != nil {
+		t.Errorf("prove: %v", err)
+	}
+	if found, err := full.Find(ctx, r.Name); err != nil || found == nil || found.ClientID != made.ClientID {
+		t.Errorf("find: %v, error %v", found, err)
+	}
+	secret, err := full.Rotate(ctx, made.Handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := full.Prove(ctx, made.ClientID, secret); err != nil {
+		t.Errorf("the new secret: %v", err)
+	}
+	if err := full.Prove(ctx, made.ClientID, made.ClientSecret); err == nil || !strings.Contains(err.Error(), "invalid_client") {
+		t.Errorf("the old secret: %v", err)
+	}
+	if got, err := full.Read(ctx, made.Handle); err != nil || got == nil || !slices.Equal(got.Scopes, r.Scopes) {
+		t.Errorf("a new secret changed more: %+v, error %v", got, err)
+	}
+	for range 2 {
+		if err := full.Delete(ctx, made.Handle); err != nil {
+			t.Errorf("delete: %v", err)
+		}
+	}
+	if got, err := full.Read(ctx, made.Handle); err != nil || got != nil {
+		t.Errorf("read what is gone: %v, error %v", got, err)
+	}
+	if _, err := full.Rotate(ctx, made.Handle); err == nil {
+		t.Error("rotate what is gone")
+	}
+}
