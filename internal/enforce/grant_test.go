@@ -107,6 +107,23 @@ func TestSubscriptionNone(t *testing.T) {
 	w.want("the control: another application", open(w.mint(issuer.Token{}, w.partner)), "")
 }
 
+// A key manager that several tenants use names clients of all of them; each tenant's APIs know its own applications.
+func TestGlobalKeyManagerKeepsApplicationsApart(t *testing.T) {
+	w := newWorld(t)
+	w.changeCorp(func(r *keyward.KeyManagerRow) { r.Global = true })
+	acme := ordersAPI()
+	acme.Tenant, acme.Subscription = "acme", false
+	w.put(keyward.RowAPI, "api-acme", acme)
+	theirs := get("/t/acme/orders/v1/items", w.claims(nil))
+	if d := w.decide(theirs); d.Application != "" || d.Environment != keyward.Production {
+		t.Errorf("an application of another tenant is named: %+v", d)
+	}
+	w.put(keyward.RowApplication, "app-mobile", keyward.ApplicationRow{Tenant: "acme", Name: "mobile"})
+	if d := w.decide(theirs); d.Application != "mobile" {
+		t.Errorf("the control: %+v", d)
+	}
+}
+
 func TestScopes(t *testing.T) {
 	w := newWorld(t)
 	call := func(method string, claims map[string]any) Request {
@@ -226,6 +243,23 @@ func TestPlanAtOnceAndBounded(t *testing.T) {
 	}
 	if !l.take(limitKey{"a", "b"}, rates, now, false).exhausted {
 		t.Error("a counter whose window is open was swept away")
+	}
+}
+
+// A clock that is set back makes nobody wait longer than a window, and forgets no call.
+func TestLimitsWhenTheClockIsSetBack(t *testing.T) {
+	l, now := newLimits(), time.Now()
+	rates := []keyward.Rate{{Requests: 2, Per: keyward.Duration(time.Minute)}}
+	take := func(at time.Time) state { return l.take(limitKey{"a", "b"}, rates, at, false) }
+	if take(now).exhausted || take(now).exhausted || !take(now).exhausted {
+		t.Fatal("two calls pass and no third")
+	}
+	back := now.Add(-time.Hour)
+	if s := take(back); !s.exhausted || s.wait > time.Minute {
+		t.Errorf("an hour earlier: %+v", s)
+	}
+	if take(back.Add(time.Minute)).exhausted {
+		t.Error("the window has not ended by the clock that counts now")
 	}
 }
 
