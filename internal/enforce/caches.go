@@ -19,8 +19,8 @@ type caches struct {
 	backends *otter.Cache[backendKey, backendJWT]
 }
 
-// backendKey is everything that a backend JWT says, beside its dates and id; one key signs all of them. The pointers are of rows and facts that
-// never change; a changed row is another pointer.
+// backendKey is everything that a backend JWT says, beside its dates and id; one key signs all of them. The pointers are
+// of rows and facts that never change; a changed row is another pointer.
 type backendKey struct {
 	facts       *facts
 	km          *registry.KeyManager
