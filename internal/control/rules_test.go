@@ -141,6 +141,27 @@ func TestAStoredSecretStaysWithItsAddress(t *testing.T) {
 	}
 }
 
+// TestAStoredSecretStaysWithItsAdminAddress is the same for an address that is a field of the connection.
+func TestAStoredSecretStaysWithItsAdminAddress(t *testing.T) {
+	h := newHouse(t)
+	realm := func(admin, secret string) string {
+		return manifestOf(keyward.KindKeyManager, "kc", `{"type":"keycloak","discovery":"SERVER/kc","connection":`+
+			`{"clientId":"svc","clientSecret":`+secret+`,"adminUrl":"`+admin+`"}}`)
+	}
+	const here, evil = "https://sso.example/admin/realms/corp", "https://evil.example/admin/realms/corp"
+	h.mustApply(realm(here, `"given"`))
+	if got := h.mustApply(realm(here, `{"stored":true}`)); got["KeyManager kc"] != control.Unchanged {
+		t.Errorf("the positive control: %v", got)
+	}
+	e := h.refused(operator, control.ApplyRequest{Objects: h.objects(realm(evil, `{"stored":true}`))}, keyward.CodeInvalidInput)
+	if !strings.Contains(e.paths, "connection.clientSecret") {
+		t.Errorf("faults at %s", e.paths)
+	}
+	if got := h.mustApply(realm(evil, `"given again"`)); got["KeyManager kc"] != control.Updated {
+		t.Errorf("with the value given again: %v", got)
+	}
+}
+
 func TestTenants(t *testing.T) {
 	ctx := context.Background()
 	h := newHouse(t)
