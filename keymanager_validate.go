@@ -225,14 +225,14 @@ func (c ClaimRules) validate(f *faults) {
 		switch {
 		case m.To == "":
 			f.missing(path+".to", "the claim's name in the backend JWT")
-		case slices.Contains(reservedClaims(), m.To):
+		case slices.ContainsFunc(reservedClaims(), func(name string) bool { return strings.EqualFold(name, m.To) }):
 			f.add(path+".to", "%q is a claim of the backend JWT itself: choose another name", m.To)
 		}
 	}
 }
 
 // reservedClaims are the registered claims (RFC 7519, section 4.1; RFC 9068, section 2.2) and our own, which a mapping
-// may never overwrite.
+// may never overwrite, nor stand beside in another case: some readers of JSON make no difference.
 func reservedClaims() []string {
 	return []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "keyward"}
 }
@@ -253,11 +253,18 @@ func (f *faults) nonEmpty(path string, values []string) {
 	}
 }
 
-// scalars accepts only values that have one spelling: strings, numbers and booleans.
+// exactNumbers is where numbers stop being exact: from here on, two whole numbers are one and the same float64.
+const exactNumbers = 1 << 53
+
+// scalars accepts only values that have one spelling: strings, booleans, and numbers that are what was written.
 func (f *faults) scalars(path string, values map[string]any) {
 	for name, v := range values {
-		switch v.(type) {
-		case string, bool, float64:
+		switch v := v.(type) {
+		case string, bool:
+		case float64:
+			if v <= -exactNumbers || v >= exactNumbers {
+				f.add(path+"."+name, "must be a number between -2^53 and 2^53: others are not told from their neighbours")
+			}
 		default:
 			f.add(path+"."+name, "must be a string, a number or true or false")
 		}
