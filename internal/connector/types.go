@@ -22,9 +22,6 @@ type Type struct {
 // Connection gives the fields of spec.connection, without that prefix.
 func (t Type) Connection() []Field { return t.part("connection.") }
 
-// Introspects tells whether gateways can ask servers of this type about opaque tokens.
-func (t Type) Introspects() bool { return len(t.part("introspection.")) > 0 }
-
 func (t Type) part(prefix string) []Field {
 	var fields []Field
 	for _, f := range t.AdminFields {

@@ -154,10 +154,3 @@ func owners(p keyward.Principal) []string {
 	}
 	return out
 }
-
-// MayUseApplication tells whether the principal may act for an application: as its owner, or as an administrator of
-// its tenant.
-func MayUseApplication(p keyward.Principal, tenant string, app *keyward.ApplicationSpec) bool {
-	a := accessTo(p, keyward.KindApplication, tenant)
-	return a&writeAll != 0 || a&writeOwn != 0 && app.OwnedBy(p.User, p.Groups)
-}

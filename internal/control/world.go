@@ -153,18 +153,7 @@ func (w *world) all(kind keyward.Kind, tenant string) ([]candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []candidate
-	for _, o := range stored {
-		if w.byRef[o.Ref()] == nil && w.gone[o.Ref()] == nil {
-			out = append(out, candidate{ref: o.Ref(), spec: o.Spec, status: o.Status})
-		}
-	}
-	for _, ch := range w.changes {
-		if ch.ref.Kind == kind && ch.ref.Tenant == tenant && ch.sound {
-			out = append(out, candidate{ref: ch.ref, spec: ch.spec, status: ch.status, change: ch})
-		}
-	}
-	return out, nil
+	return w.after(kind, tenant, "", stored), nil
 }
 
 // candidate is an object in the world after the batch.
