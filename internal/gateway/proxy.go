@@ -88,10 +88,21 @@ func (x *exchange) pass(ctx context.Context) {
 			return nil
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
+			x.last = x.last || x.isAstray(body)
 			x.fail(x.codeOf(ctx, err, connected.Load(), body), err)
 		},
 	}
 	proxy.ServeHTTP(x.w, in)
+	if f := framingOf(x.r); f != nil && x.isAstray(body) {
+		f.spent.Store(true)
+	}
+}
+
+// isAstray tells whether nobody can say where the body ends in the connection: reading it failed, or it comes in chunks
+// and some are not read yet. The server reads those away, but a fault among them does not stop it from looking for the
+// next request behind: it leaves that to handlers that read and write at once.
+func (x *exchange) isAstray(body *watchedBody) bool {
+	return body.failed.Load() || len(x.r.TransferEncoding) > 0 && !body.ended.Load()
 }
 
 // cleanAnswer sees to it that a backend does not speak for the gateway, in whatever spelling.
@@ -168,6 +179,7 @@ type watchedBody struct {
 	from   *http.Request
 	to     http.Header
 	failed atomic.Bool
+	ended  atomic.Bool
 }
 
 // Read implements io.Reader.
@@ -176,6 +188,7 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):
+		b.ended.Store(true)
 		for name := range b.to {
 			b.to[name] = b.from.Trailer[name]
 		}
