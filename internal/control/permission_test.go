@@ -38,6 +38,11 @@ func TestRolesWriteWhatIsTheirs(t *testing.T) {
 				`{"application":"other","api":"orders-v1",`+
 					`"plan":"gold"}`), false, manifestOf(keyward.KindApplication, "other", `{"owner":"bob"}`)},
 		{"developer, lifting a block", dev, active, false, blocked},
+		{"developer, changing what is blocked", dev, manifestOf(keyward.KindSubscription, "mobile-orders",
+			`{"application":"mobile","api":"orders-v1","plan":"gold","state":"blocked"}`), false,
+			manifestOf(keyward.KindSubscription, "mobile-orders",
+				`{"application":"mobile","api":"orders-v1","plan":"gold","state":"on-hold"}`)},
+		{"developer, blocking", dev, blocked, false, ""},
 		{"developer, client manifest", dev, manifestOf(keyward.KindOAuthClient, "c",
 			`{"application":"mobile","keyManager":"resident","clientId":"x"}`), false, ""},
 		{"developer, plan", dev, manifestOf(keyward.KindPlan, "p", `{}`), false, ""},

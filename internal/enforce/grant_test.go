@@ -65,6 +65,9 @@ func TestSubscriptionStates(t *testing.T) {
 	w.want("a plan that is not known", items(production), keyward.CodeGatewayStale)
 	w.remove(keyward.RowSubscription, "s-mobile")
 	w.want("unsubscribed", items(production), keyward.CodeNoSubscription)
+	if ref := w.refuse(items(production)); ref.Status() != 403 || ref.Challenge {
+		t.Errorf("no other token would help, and yet one is asked for: %+v", ref)
+	}
 }
 
 func TestEnvironments(t *testing.T) {
