@@ -289,7 +289,7 @@ func TestHubOverTLSWithReload(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	roots := writeCertificate(t, certFile, keyFile)
-	certificate, err := stream.NewCertificate(certFile, keyFile)
+	certificate, err := stream.NewCertificate(certFile, keyFile, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
