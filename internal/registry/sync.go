@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 	enrolAgain  = 5 * time.Second  // after an enrolment that did not bring this gateway's key into its view
 	hubAgain    = 30 * time.Second // the hub may have moved: enrolment tells where it is
 	callTimeout = 5 * time.Second
+	tellAgain   = time.Minute
 )
 
 // syncState is where this gateway stands in its group's log, and what it means to do next. Times are of the process's
@@ -39,6 +41,7 @@ type syncState struct {
 	beat         time.Time        // of the hub's last heartbeat that counted
 	enrolled     time.Time        // zero: enrolment is due
 	retry        *backoff.ExponentialBackOff
+	told         time.Time // when it was last logged that the control plane does not answer; zero: it does
 }
 
 // want asks for a pull no later than d from now, give or take.
@@ -62,6 +65,23 @@ func (s *syncState) due() time.Time {
 		return s.quietAt
 	}
 	return s.pullBy
+}
+
+// lost logs that the control plane does not answer as it should: at once, and then seldom.
+func (s *syncState) lost(log *slog.Logger, err error) {
+	if time.Since(s.told) < tellAgain {
+		return
+	}
+	s.told = time.Now()
+	log.Warn("the control plane does not answer as it should; this gateway goes on with what it has", "err", err)
+}
+
+// found logs that the control plane answers again.
+func (s *syncState) found(log *slog.Logger) {
+	if !s.told.IsZero() {
+		log.Info("the control plane answers again")
+		s.told = time.Time{}
+	}
 }
 
 func (s *syncState) hubAway() bool { return time.Since(s.beat) >= hubSilence }
@@ -102,11 +122,14 @@ func (r *Registry) contact(ctx context.Context) {
 	if err != nil {
 		r.consider(err)
 		r.m.pulls.WithLabelValues("failed").Inc()
-		r.o.Log.Debug("the control plane did not answer as it should", "err", err)
+		if !r.Withdrawn() {
+			s.lost(r.o.Log, err)
+		}
 		wait := s.retry.NextBackOff()
 		s.pullBy, s.quietAt = time.Now().Add(wait), time.Now().Add(wait)
 		return
 	}
+	s.found(r.o.Log)
 	s.retry.Reset()
 	s.pullBy = time.Time{}
 	s.quietAt = s.beat.Add(hubSilence)
