@@ -122,7 +122,7 @@ func (s Server) text(field string) string {
 // secret reads a secret connection field.
 func (s Server) secret(field string) string { return s.Secrets["connection."+field] }
 
-// Opener makes the connector of one key manager. It does no network wire.Call.
+// Opener makes the connector of one key manager. It makes no call.
 type Opener func(Server) (Connector, error)
 
 // Openers opens connectors by type and keeps what they share, such as access tokens for admin APIs.

@@ -1,6 +1,11 @@
 package control
 
-import "keyward.dev/keyward"
+import (
+	"context"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store"
+)
 
 // access is what one role may do with one kind of object.
 type access uint8
@@ -153,4 +158,25 @@ func owners(p keyward.Principal) []string {
 		out = append(out, "group/"+g)
 	}
 	return out
+}
+
+// OwnsApplication tells whether an application of the tenant is the principal's own.
+func (c *Control) OwnsApplication(ctx context.Context, p keyward.Principal, tenant, name string) (bool, error) {
+	if p.Tenant != tenant || name == "" {
+		return false, nil
+	}
+	owns := false
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		o, err := tx.Get(keyward.KindApplication, tenant, name)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s, err := specOf[*keyward.ApplicationSpec](o)
+		owns = err == nil && s.OwnedBy(p.User, p.Groups)
+		return err
+	})
+	return owns, err
 }
