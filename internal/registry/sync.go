@@ -40,6 +40,7 @@ type syncState struct {
 	quietAt      time.Time        // when the silence is long enough to ask
 	beat         time.Time        // of the hub's last heartbeat that counted
 	enrolled     time.Time        // zero: enrolment is due
+	transit      transit
 	retry        *backoff.ExponentialBackOff
 	told         time.Time // when it was last logged that the control plane does not answer; zero: it does
 }
@@ -173,8 +174,10 @@ func (r *Registry) heartbeat(m *stream.Message) {
 		return
 	}
 	s := &r.sync
-	s.beat = time.Now()
-	s.quietAt = s.beat.Add(hubSilence)
+	if !s.transit.behind(m.Time) {
+		s.beat = time.Now()
+		s.quietAt = s.beat.Add(hubSilence)
+	}
 	s.goal = m.To
 	switch {
 	case s.goal == s.at:
