@@ -77,7 +77,9 @@ type transit struct {
 }
 
 // took is the time between the clocks for a message that came now.
-func (t *transit) took(sent time.Time) time.Duration { return time.Since(t.origin) - sent.Sub(t.origin) }
+func (t *transit) took(sent time.Time) time.Duration {
+	return time.Since(t.origin) - sent.Sub(t.origin)
+}
 
 // answered begins anew with an answer of the control plane, which took no way through the hub.
 func (t *transit) answered(sent time.Time) {
