@@ -133,10 +133,11 @@ func (a *authority) get(t *testing.T, address, target, token string) *answer {
 	return got
 }
 
-func (a *authority) until(t *testing.T, address, target, token string, status int, code string) {
+// answers waits until the address answers 200.
+func (a *authority) answers(t *testing.T, address, target, token string) {
 	t.Helper()
 	testbed.Eventually(t, target+" at "+address,
-		func() string { return a.get(t, address, target, token).want(status, code) })
+		func() string { return a.get(t, address, target, token).want(http.StatusOK, "") })
 }
 
 // serve gives a listener of the node its certificate.
@@ -190,9 +191,9 @@ func (a *authority) secure(t *testing.T) (control, gateway *program.Node) {
 	a.serve(t, control, "OPS", "127.0.0.1", "localhost")
 	a.serve(t, control, "NATS", "localhost")
 	control.Launch(t)
-	a.until(t, control.Ops, "/readyz", "", 200, "")
+	a.answers(t, control.Ops, "/readyz", "")
 	gateway = a.gateway(t, control, "g1", a.file)
-	a.until(t, gateway.Ops, "/readyz", "", 200, "")
+	a.answers(t, gateway.Ops, "/readyz", "")
 	return control, gateway
 }
 
@@ -216,7 +217,7 @@ func TestTLSOnEveryListener(t *testing.T) {
 	up, i := newUpstream(t), issuer.Start(t, "a", "ES256")
 	token := mint(t, i, issuer.Token{})
 	a.must(t, control, join(external("a", i, ""), orders(up.URL, "[a]", ""), mobile("a")), "apply", "-f", "-")
-	a.until(t, g.Gateway, items, token, 200, "")
+	a.answers(t, g.Gateway, items, token)
 
 	// The hub is followed over TLS: a gateway that has no hub asks twice a second.
 	testbed.Eventually(t, "the gateway follows the hub and asks for nothing", func() string {
