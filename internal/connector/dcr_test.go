@@ -199,7 +199,7 @@ func TestRegisterTakesBackAClientWithoutSecret(t *testing.T) {
 	})
 	_, err := s.open(t).Register(t.Context(), registration())
 	var f *wire.Failure
-	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "no secret") {
+	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "answered 201: the server gave the client no secret") {
 		t.Errorf("error %v", err)
 	}
 	if seen := s.seen(); len(seen) != 2 || !strings.HasPrefix(seen[1], "DELETE /reg/a Bearer rat") {

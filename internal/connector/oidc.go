@@ -133,7 +133,8 @@ func (o *oidc) takeBack(ctx context.Context, r Registered, why string) error {
 		return &wire.Failure{Op: "register the client", Status: http.StatusCreated, Sent: true, Err: err,
 			Description: fmt.Sprintf("%s, and client %s could not be deleted again", why, r.ClientID)}
 	}
-	return &wire.Failure{Op: "register the client", Status: http.StatusBadRequest, Sent: true, Description: why}
+	return &wire.Failure{Op: "register the client", Status: http.StatusCreated, Sent: true, Harmless: true,
+		Description: why + ", so the client was deleted again"}
 }
 
 func scopesOf(members map[string]json.RawMessage) []string {
