@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
