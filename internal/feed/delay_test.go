@@ -51,3 +51,18 @@ func TestHubThatFallsBehindIsNotWaitedFor(t *testing.T) {
 		eventually(t, "silver is in force", func() bool { return holdsPlan(one, "silver") })
 	})
 }
+
+// A gateway that lost its connection to the hub asks at once, and does not wait until the hub was silent for long.
+func TestLostHubIsNotWaitedFor(t *testing.T) {
+	bubble(t, []string{"one"}, func(t *testing.T, w *world, gateways []*gateway) {
+		one := gateways[0]
+		one.source.with(func() { one.source.tampers = func(m *stream.Message) { m.Signature = nil } })
+		one.source.inject(nil)
+		began := time.Now()
+		w.put(t, planNamed("gold"))
+		eventually(t, "gold is in force", func() bool { return holdsPlan(one, "gold") })
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("without the hub it took %v", took)
+		}
+	})
+}

@@ -83,6 +83,13 @@ func sameHub(a, b stream.HubAccess) bool {
 
 // deliver takes one message off the hub. A withdrawal does not wait behind others.
 func (r *Registry) deliver(data []byte) {
+	if data == nil {
+		select {
+		case r.lost <- struct{}{}:
+		default:
+		}
+		return
+	}
 	m, err := stream.Decode(data)
 	if err != nil {
 		r.refused("unreadable", err)

@@ -101,6 +101,9 @@ func (r *Registry) runSync(ctx context.Context) error {
 			return ctx.Err()
 		case m := <-r.inbox:
 			r.take(m)
+		case <-r.lost:
+			s.beat = time.Time{} // no need to wait for its silence
+			s.want(0)
 		case <-timer.C:
 			r.contact(ctx)
 		}
