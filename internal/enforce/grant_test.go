@@ -214,7 +214,7 @@ func TestPlan(t *testing.T) {
 
 // Many calls at once never pass more often than the plan allows, and the counters do not grow without end.
 func TestPlanAtOnceAndBounded(t *testing.T) {
-	l := newLimits()
+	l := NewCounts()
 	rates := []keyward.Rate{{Requests: 100, Per: keyward.Duration(time.Hour)}}
 	now := time.Now()
 	var passed atomic.Int64
@@ -251,7 +251,7 @@ func TestPlanAtOnceAndBounded(t *testing.T) {
 
 // A clock that is set back makes nobody wait longer than a window, and forgets no call.
 func TestLimitsWhenTheClockIsSetBack(t *testing.T) {
-	l, now := newLimits(), time.Now()
+	l, now := NewCounts(), time.Now()
 	rates := []keyward.Rate{{Requests: 2, Per: keyward.Duration(time.Minute)}}
 	take := func(at time.Time) state { return l.take(limitKey{"a", "b"}, rates, at, false) }
 	for n := range 3 {
