@@ -2,6 +2,7 @@ package enforce
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -213,6 +214,34 @@ func TestPlan(t *testing.T) {
 }
 
 // Many calls at once never pass more often than the plan allows, and the counters do not grow without end.
+// Who only explains, away from all gateways, knows no counts and says so; beside a gateway it has the gateway's.
+func TestPlanExplainedElsewhere(t *testing.T) {
+	w := newWorld(t)
+	w.put(keyward.RowPlan, "plan-gold", keyward.PlanRow{
+		Tenant: "default", Name: "gold", Rate: []keyward.Rate{{Requests: 1, Per: keyward.Duration(time.Hour)}},
+	})
+	raw := w.claims(nil)
+	w.want("the only call", items(raw), "")
+	for name, c := range map[string]struct {
+		counts *Counts
+		code   keyward.Code
+		seen   string
+	}{
+		"beside the gateway": {w.engine.counts, keyward.CodePlanExhausted, "0 of 1 calls per 1h left"},
+		"away from it":       {nil, "", "nothing is counted here: each gateway counts the calls that it lets pass"},
+	} {
+		e, err := NewEngine(w.engine.keySets, w.engine.introspector, nil, Options{Counts: c.counts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := e.Explain(t.Context(), w.view, items(raw))
+		i := slices.IndexFunc(x.Steps, func(s Step) bool { return s.Step == stepPlan })
+		if x.Code != c.code || x.Steps[i].Seen != c.seen {
+			t.Errorf("%s: %s, %q", name, x.Code, x.Steps[i].Seen)
+		}
+	}
+}
+
 func TestPlanAtOnceAndBounded(t *testing.T) {
 	l := NewCounts()
 	rates := []keyward.Rate{{Requests: 100, Per: keyward.Duration(time.Hour)}}
