@@ -131,6 +131,22 @@ func (d *disk) write(name string, v any) error {
 	return d.settle(f, name)
 }
 
+// jot replaces a small file like write, and leaves it to the system when it reaches the disk itself.
+func (d *disk) jot(name string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", name, err)
+	}
+	temp := d.path(name + ".jot" + tempSuffix)
+	if err := os.WriteFile(temp, append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := os.Rename(temp, d.path(name)); err != nil {
+		return fmt.Errorf("put %s in place: %w", name, err)
+	}
+	return nil
+}
+
 // settle puts a fully written temporary file in the place of name.
 func (d *disk) settle(f *os.File, name string) error {
 	if err := errors.Join(f.Sync(), f.Close(), os.Rename(f.Name(), d.path(name))); err != nil {

@@ -57,6 +57,7 @@ type Registry struct {
 	link      atomic.Pointer[link] // nil until enrolled
 	withdrawn atomic.Bool
 	gone      chan struct{} // closed with withdrawn
+	leaving   sync.Mutex    // of who stops it
 
 	mu      sync.Mutex
 	pulse   pulse

@@ -118,12 +118,31 @@ func (r *Registry) consider(err error) {
 		r.refused("forged", err)
 		return
 	}
-	if r.withdrawn.Swap(true) {
+	r.stop(w)
+}
+
+// keepPatience is how long a gateway goes on serving for the sake of a disk that is slow to keep its withdrawal.
+const keepPatience = 300 * time.Millisecond
+
+// stop ends serving for good. The statement is put on disk first: who sees the gateway stop and kills it then must not
+// bring it back with the next start. What is written survives the process before it is forced to the disk.
+func (r *Registry) stop(w *stream.WithdrawnError) {
+	r.leaving.Lock()
+	defer r.leaving.Unlock()
+	if r.withdrawn.Load() {
 		return
 	}
+	kept := make(chan error, 1)
+	go func() { kept <- r.disk.jot(fileWithdrawal, w) }()
+	select {
+	case err := <-kept:
+		kept <- err
+	case <-time.After(keepPatience):
+	}
+	r.withdrawn.Store(true)
 	close(r.gone)
 	r.o.Log.Warn("this gateway was withdrawn by its control plane and stops serving")
-	if err := r.disk.write(fileWithdrawal, w); err != nil {
+	if err := errors.Join(<-kept, r.disk.write(fileWithdrawal, w)); err != nil {
 		r.o.Log.Error("the withdrawal cannot be kept on disk", "err", err)
 	}
 }
