@@ -65,15 +65,11 @@ func (r *Registry) rememberPulse(force bool) error {
 	return r.disk.write(fileHeartbeat, savedPulse{Message: p.message, Received: p.received})
 }
 
-// delayed is how much later than the quickest a heartbeat may come before the hub counts as behind.
-const delayed = 2 * time.Second
-
 // transit follows how long heartbeats take, which only differences tell: the two clocks need not agree. A hub that
 // falls behind would otherwise look alive, with news from the past.
 type transit struct {
 	origin   time.Time     // of this process's clock
 	quickest time.Duration // between the clocks, with the quickest way
-	measured bool
 }
 
 // took is the time between the clocks for a message that came now.
@@ -83,18 +79,13 @@ func (t *transit) took(sent time.Time) time.Duration {
 
 // answered begins anew with an answer of the control plane, which took no way through the hub.
 func (t *transit) answered(sent time.Time) {
-	if t.origin.IsZero() {
-		t.origin = time.Now()
-	}
-	t.quickest, t.measured = t.took(sent), true
+	t.origin = time.Now()
+	t.quickest = t.took(sent)
 }
 
 // behind judges a heartbeat of the hub.
 func (t *transit) behind(sent time.Time) bool {
-	if !t.measured {
-		return false
-	}
 	took := t.took(sent)
 	t.quickest = min(t.quickest, took)
-	return took > t.quickest+delayed
+	return !t.origin.IsZero() && took > t.quickest+delayed
 }

@@ -10,6 +10,7 @@ import (
 
 const (
 	reportEvery  = 2 * time.Second
+	keepPatience = 300 * time.Millisecond // for a disk that is slow to keep a withdrawal, serving goes on
 	reportUnripe = 200 * time.Millisecond // until the signing key is known to be published
 )
 
@@ -120,9 +121,6 @@ func (r *Registry) consider(err error) {
 	}
 	r.stop(w)
 }
-
-// keepPatience is how long a gateway goes on serving for the sake of a disk that is slow to keep its withdrawal.
-const keepPatience = 300 * time.Millisecond
 
 // stop ends serving for good. The statement is put on disk first: who sees the gateway stop and kills it then must not
 // bring it back with the next start. What is written survives the process before it is forced to the disk.

@@ -26,6 +26,7 @@ const (
 	hubAgain    = 30 * time.Second // the hub may have moved: enrolment tells where it is
 	callTimeout = 5 * time.Second
 	tellAgain   = time.Minute
+	delayed     = 2 * time.Second // a heartbeat that is so much later than the quickest shows a hub that is behind
 )
 
 // syncState is where this gateway stands in its group's log, and what it means to do next. Times are of the process's
