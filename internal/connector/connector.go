@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/wire"
@@ -65,6 +66,10 @@ type Registered struct {
 	ClientID     string
 	ClientSecret string // empty when the server gives none
 	Handle       Handle
+
+	// Grants and Scopes are what the server says it gave, which may be less than was asked for; nil where it says nothing.
+	Grants, Scopes  []string
+	SecretExpiresAt *time.Time // nil = never, or unknown
 }
 
 // Handle is what a later change of the client needs. It is stored sealed, because AccessToken is a credential.

@@ -56,7 +56,7 @@ func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, client
 	if err != nil {
 		return nil, err
 	}
-	return s.result(clientID, "", name), nil
+	return s.result(clientID, "", name, keyward.OAuthClientStatus{}), nil
 }
 
 // lookToMap reads the place and refuses what cannot be mapped there.
