@@ -37,7 +37,7 @@ func sameFloor() []string {
 	return []string{
 		"control -> keys", "control -> feed", "connector -> wire",
 		"wire -> outbound", "token -> outbound",
-		"config -> outbound", "config -> seal", // so that every fault of the settings is told at once
+		"config -> outbound", "config -> seal", "config -> stream", // so that every fault of the settings is told at once
 	}
 }
 

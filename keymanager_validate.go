@@ -130,8 +130,12 @@ func (k KeySource) validate(f *faults, path string) {
 		f.add(path, "give one of jwks, pem and jwksInline, not several")
 	}
 	f.webURL(path+".jwks", k.JWKS)
-	if k.Refresh != nil && k.Refresh.Std() < 1e9 {
+	switch {
+	case k.Refresh == nil:
+	case k.Refresh.Std() < 1e9:
 		f.add(path+".refresh", "must be 1s or longer")
+	case len(k.PEM) > 0 || len(k.JWKSInline) > 0:
+		f.add(path+".refresh", "is for keys that are read from an address: these stand here")
 	}
 }
 
@@ -218,29 +222,39 @@ func (c ClaimRules) validate(f *faults) {
 	}
 	f.claims("spec.claims.clientId", c.ClientID)
 	f.claims("spec.claims.scopes", c.Scopes)
+	taken := map[string]bool{}
 	for i, m := range c.Mapping {
 		path := fmt.Sprintf("spec.claims.mapping[%d]", i)
-		f.claims(path+".from", []string{m.From})
+		f.claim(path+".from", m.From)
 		switch {
 		case m.To == "":
 			f.missing(path+".to", "the claim's name in the backend JWT")
-		case slices.Contains(reservedClaims(), m.To):
+		case slices.ContainsFunc(reservedClaims(), func(name string) bool { return strings.EqualFold(name, m.To) }):
 			f.add(path+".to", "%q is a claim of the backend JWT itself: choose another name", m.To)
+		case taken[strings.ToLower(m.To)]:
+			f.add(path+".to", "%q is filled by another entry already", m.To)
 		}
+		taken[strings.ToLower(m.To)] = true
 	}
 }
 
 // reservedClaims are the registered claims (RFC 7519, section 4.1; RFC 9068, section 2.2) and our own, which a mapping
-// may never overwrite.
+// may never overwrite, nor stand beside in another case: some readers of JSON make no difference.
 func reservedClaims() []string {
 	return []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "keyward"}
 }
 
 func (f *faults) claims(path string, claims []string) {
 	for i, c := range claims {
-		if c == "" || c == "/" {
-			f.add(fmt.Sprintf("%s[%d]", path, i), "name a claim, or a JSON Pointer such as /realm_access/roles")
-		}
+		f.claim(fmt.Sprintf("%s[%d]", path, i), c)
+	}
+}
+
+// claim accepts a claim's name, or a JSON Pointer: a tilde in one begins ~0 or ~1 (RFC 6901, section 3).
+func (f *faults) claim(path, c string) {
+	bare := strings.NewReplacer("~0", "", "~1", "").Replace(c)
+	if c == "" || c == "/" || strings.HasPrefix(c, "/") && strings.Contains(bare, "~") {
+		f.add(path, "name a claim, or a JSON Pointer such as /realm_access/roles")
 	}
 }
 
@@ -252,11 +266,18 @@ func (f *faults) nonEmpty(path string, values []string) {
 	}
 }
 
-// scalars accepts only values that have one spelling: strings, numbers and booleans.
+// exactNumbers is where numbers stop being exact: from here on, two whole numbers are one and the same float64.
+const exactNumbers = 1 << 53
+
+// scalars accepts only values that have one spelling: strings, booleans, and numbers that are what was written.
 func (f *faults) scalars(path string, values map[string]any) {
 	for name, v := range values {
-		switch v.(type) {
-		case string, bool, float64:
+		switch v := v.(type) {
+		case string, bool:
+		case float64:
+			if v <= -exactNumbers || v >= exactNumbers {
+				f.add(path+"."+name, "must be a number between -2^53 and 2^53: others are not told from their neighbours")
+			}
 		default:
 			f.add(path+"."+name, "must be a string, a number or true or false")
 		}

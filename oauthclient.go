@@ -72,10 +72,16 @@ type OAuthClientStatus struct {
 	VendorName string         `json:"vendorName,omitempty"` // the name to look for at the vendor
 	Reason     string         `json:"reason,omitempty"`     // why it failed, in the vendor's own words
 	Orphan     bool           `json:"orphan,omitempty"`     // the vendor may hold a client of VendorName that nobody uses
-	Grants     []string       `json:"grants,omitempty"`
+	Grants     []string       `json:"grants,omitempty"`     // what the server gave; where it does not say, what was asked for
 	Callbacks  []string       `json:"callbacks,omitempty"`
-	Scopes     []string       `json:"scopes,omitempty"`
+	Scopes     []string       `json:"scopes,omitempty"` // as Grants
 	Fields     map[string]any `json:"fields,omitempty"` // the type's own fields, as the developer gave them
 	Requester  string         `json:"requester,omitempty"`
 	ChangedAt  *time.Time     `json:"changedAt,omitempty"`
+
+	// What was asked for and the server did not give (RFC 7591, section 3.2.1 lets it).
+	LackingGrants []string `json:"lackingGrants,omitempty"`
+	LackingScopes []string `json:"lackingScopes,omitempty"`
+	// SecretExpiresAt is when the server stops to take the secret (client_secret_expires_at); nil = never, or unknown.
+	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty"`
 }

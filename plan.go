@@ -1,11 +1,27 @@
 package keyward
 
-import "fmt"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
 
 // PlanSpec declares how often an application may call an API, counted per gateway.
 type PlanSpec struct {
-	Rate     []Rate `json:"rate,omitempty"`     // every limit holds; one may stand alone
-	Approval string `json:"approval,omitempty"` // auto (default)
+	Rate     RateList `json:"rate,omitempty"`     // every limit holds; one may stand alone
+	Approval string   `json:"approval,omitempty"` // auto (default)
+}
+
+// RateList is a list of limits that may be written as one limit.
+type RateList []Rate
+
+// UnmarshalJSON reads a limit or a list of limits.
+func (l *RateList) UnmarshalJSON(b []byte) error {
+	if bytes.HasPrefix(bytes.TrimSpace(b), []byte("{")) {
+		*l = RateList{{}}
+		return json.Unmarshal(b, &(*l)[0])
+	}
+	return json.Unmarshal(b, (*[]Rate)(l))
 }
 
 // Rate is one limit: so many requests in each window.

@@ -147,3 +147,26 @@ func TestEnvironmentsAndStates(t *testing.T) {
 	until(t, n.Gateway, http.MethodGet, "/both/v1/x", sand, 403, "no_subscription")
 	until(t, n.Gateway, http.MethodGet, "/both/v1/x", live, 200, "")
 }
+
+// TestExplainKnowsWhatIsLeftOfAPlan: in one process with the gateway it counts with it, and uses nothing up.
+func TestExplainKnowsWhatIsLeftOfAPlan(t *testing.T) {
+	up := newUpstream(t)
+	a := issuer.Start(t, "a", "RS256")
+	n := serve(t)
+	apply(t, n, external("a", a, ""), manifest("Plan", "few", "rate: [{requests: 3, per: 1h}]"),
+		orders(up.URL, "[a]", ", plans: [few]"), manifest("Application", "mobile", "owner: alice"),
+		manifest("OAuthClient", "mobile-a", "application: mobile, keyManager: a, clientId: abc"),
+		manifest("Subscription", "mobile-orders", "application: mobile, api: orders-v1, plan: few"))
+	token := mint(t, a, issuer.Token{})
+	until(t, n.Gateway, http.MethodGet, items, token, 200, "")
+	for range 5 {
+		if x := explain(t, n, items, token); x.Status != 200 {
+			t.Fatalf("%+v", x)
+		}
+	}
+	until(t, n.Gateway, http.MethodGet, items, token, 429, "plan_exhausted")
+	x := explain(t, n, items, token)
+	if x.Status != 429 || x.Code != "plan_exhausted" {
+		t.Errorf("the gateway says 429, explain %d %s: %+v", x.Status, x.Code, x.Steps)
+	}
+}

@@ -9,15 +9,20 @@ import (
 	"keyward.dev/keyward"
 )
 
+// filesFlag is the -f of the commands that read manifests.
+type filesFlag struct {
+	File []string `short:"f" required:"" sep:"none" placeholder:"FILE|DIR|-" help:"manifests: a file, a folder, or - for standard input (repeatable)"` //nolint:lll // a tag
+}
+
 type applyCmd struct {
-	File   string `short:"f" required:"" placeholder:"FILE|DIR|-" help:"manifests: a file, a folder, or - for standard input"`
+	filesFlag
 	DryRun bool   `help:"say what would happen and change nothing"`
 	Set    string `placeholder:"NAME" help:"the set that the objects belong to"`
 	Prune  bool   `help:"delete objects of the set that the manifests no longer name"`
 }
 
 type diffCmd struct {
-	File  string `short:"f" required:"" placeholder:"FILE|DIR|-" help:"manifests: a file, a folder, or - for standard input"`
+	filesFlag
 	Set   string `placeholder:"NAME" help:"the set that the objects belong to"`
 	Prune bool   `help:"with what --prune would delete"`
 	outputFlag
@@ -51,12 +56,12 @@ func (r applyResult) ref() keyward.Ref {
 	return keyward.Ref{Kind: r.Kind, Tenant: r.Tenant, Name: r.Name}
 }
 
-// apply sends the manifests of path and gives one result per object.
-func (s *session) apply(path, set string, prune, dryRun bool) ([]applyResult, error) {
+// apply sends the manifests of the paths and gives one result per object.
+func (s *session) apply(paths []string, set string, prune, dryRun bool) ([]applyResult, error) {
 	if prune && set == "" {
 		return nil, usageError{fmt.Errorf("--prune needs --set: only objects of a set are ever deleted")}
 	}
-	sources, err := s.loadManifests(path)
+	sources, err := s.loadManifests(paths...)
 	if err != nil {
 		return nil, err
 	}
@@ -122,11 +127,13 @@ func printChange(s *session, c fieldChange) {
 }
 
 func compact(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		return fmt.Sprint(v)
 	}
-	return string(b)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 type exportCmd struct {

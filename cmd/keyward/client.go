@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,7 +33,11 @@ func (s *session) client() (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{base: strings.TrimRight(v.Server, "/"), token: v.Token, tenant: s.cli.Tenant, http: &http.Client{Timeout: 2 * time.Minute}}
+	door, err := httpClient(v.ControlCA)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{base: strings.TrimRight(v.Server, "/"), token: v.Token, tenant: s.cli.Tenant, http: door}
 	if c.base == "" {
 		c.base = defaultServer(v)
 	}
@@ -46,6 +52,25 @@ func (s *session) client() (*client, error) {
 			return nil, fmt.Errorf("no API token: set KEYWARD_TOKEN, or run where %s can be read (%w)", file, err)
 		}
 		c.token = strings.TrimSpace(string(text))
+	}
+	return c, nil
+}
+
+// httpClient believes the authority of KEYWARD_CONTROL_CA where it is given, and else the system's.
+func httpClient(authority string) (*http.Client, error) {
+	c := &http.Client{Timeout: 2 * time.Minute}
+	pem, err := config.Authority(authority)
+	if err != nil {
+		return nil, fmt.Errorf("KEYWARD_CONTROL_CA: %w", err)
+	}
+	if pem == nil {
+		return c, nil
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	c.Transport = &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2: true,
 	}
 	return c, nil
 }

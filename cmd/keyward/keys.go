@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"keyward.dev/keyward"
 )
@@ -45,6 +46,28 @@ type keysAnswer struct {
 	ClientID      string `json:"clientId"`
 	ClientSecret  string `json:"clientSecret,omitempty"`
 	TokenEndpoint string `json:"tokenEndpoint,omitempty"`
+	keysGiven
+}
+
+// keysGiven is what the key manager made of what was asked for.
+type keysGiven struct {
+	Grants          []string   `json:"grants,omitempty"`
+	Scopes          []string   `json:"scopes,omitempty"`
+	LackingGrants   []string   `json:"lackingGrants,omitempty"`
+	LackingScopes   []string   `json:"lackingScopes,omitempty"`
+	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty"`
+}
+
+// lacking names what was asked for and not given; empty when nothing is.
+func lacking(grants, scopes []string) string {
+	var all []string
+	for _, g := range grants {
+		all = append(all, "grant "+g)
+	}
+	for _, s := range scopes {
+		all = append(all, "scope "+s)
+	}
+	return strings.Join(all, ", ")
 }
 
 func (p place) request() keysRequest {
@@ -71,6 +94,13 @@ func (o outputFlag) printKeys(s *session, k keysAnswer) error {
 	}
 	if k.TokenEndpoint != "" {
 		rows = append(rows, []string{"Token endpoint:", k.TokenEndpoint})
+	}
+	if k.SecretExpiresAt != nil {
+		rows = append(rows, []string{"Secret expires:", k.SecretExpiresAt.Format(time.RFC3339)})
+	}
+	if without := lacking(k.LackingGrants, k.LackingScopes); without != "" {
+		rows = append(rows, []string{"Grants:", strings.Join(k.Grants, ", ")}, []string{"Scopes:", strings.Join(k.Scopes, ", ")},
+			[]string{"Not given:", without})
 	}
 	if err := o.print(s.out, k, rows); err != nil {
 		return err
@@ -223,15 +253,31 @@ func (cmd *keysListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"KEY MANAGER", "ENVIRONMENT", "CLIENT ID", "MODE", "STATE", "REASON"}}
+	rows := [][]string{{"KEY MANAGER", "ENVIRONMENT", "CLIENT ID", "MODE", "STATE", "SECRET EXPIRES", "REASON"}}
 	for _, k := range keys {
 		row := []string{k.KeyManager, string(k.Environment), k.ClientID}
 		if k.Status != nil {
-			row = append(row, string(k.Status.Mode), string(k.Status.State), k.Status.Reason)
+			row = append(row, string(k.Status.Mode), string(k.Status.State), expires(k.Status), reason(k.Status))
 		}
 		rows = append(rows, row)
 	}
 	return cmd.print(s.out, keys, rows)
+}
+
+func expires(s *keyward.OAuthClientStatus) string {
+	if s.SecretExpiresAt == nil {
+		return ""
+	}
+	return s.SecretExpiresAt.Format(time.RFC3339)
+}
+
+// reason is why a client failed, or what one in use does not have.
+func reason(s *keyward.OAuthClientStatus) string {
+	without := lacking(s.LackingGrants, s.LackingScopes)
+	if s.Reason != "" || without == "" {
+		return s.Reason
+	}
+	return "not given: " + without
 }
 
 type keysTokenCmd struct {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -139,8 +140,12 @@ func (s *session) report(err error) int {
 }
 
 func (s *session) printRefusal(e *keyward.Error) {
-	_, _ = fmt.Fprintf(s.err, "keyward: %s: %s\n", e.Code, e.Message)
-	for _, f := range e.Fields {
+	message, fields := e.Message, e.Fields
+	if len(fields) == 1 && strings.HasSuffix(strings.ToLower(message), strings.ToLower(fields[0].Message)) {
+		message, fields = fields[0].Path+": "+fields[0].Message, nil // one line says it, with its place
+	}
+	_, _ = fmt.Fprintf(s.err, "keyward: %s: %s\n", e.Code, message)
+	for _, f := range fields {
 		_, _ = fmt.Fprintf(s.err, "  %s: %s\n", f.Path, f.Message)
 	}
 	for _, u := range e.Users {

@@ -26,12 +26,16 @@ type source struct {
 	value map[string]any
 }
 
-// loadManifests reads a file, a folder (every .yaml, .yml and .json below it, by name) or - for standard input, and
+// loadManifests reads files, folders (every .yaml, .yml and .json below, by name) and - for standard input, and
 // resolves {env: …}, {file: …} and openapi.file on this machine. All faults are reported at once.
-func (s *session) loadManifests(path string) ([]source, error) {
-	files, err := manifestFiles(path)
-	if err != nil {
-		return nil, err
+func (s *session) loadManifests(paths ...string) ([]source, error) {
+	var files []string
+	for _, path := range paths {
+		found, err := manifestFiles(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
 	}
 	env := map[string]string{}
 	for _, line := range s.environ {
@@ -54,7 +58,7 @@ func (s *session) loadManifests(path string) ([]source, error) {
 		}
 	}
 	if len(sources) == 0 && len(faults) == 0 {
-		return nil, fmt.Errorf("%s holds no manifest", path)
+		return nil, fmt.Errorf("%s: no manifest is there", strings.Join(named(paths), ", "))
 	}
 	return sources, errors.Join(faults...)
 }
@@ -92,12 +96,22 @@ func manifestFiles(path string) ([]string, error) {
 	return files, nil
 }
 
+// named gives the paths as people know them.
+func named(paths []string) []string {
+	out := slices.Clone(paths)
+	for i, path := range out {
+		if path == "-" {
+			out[i] = "standard input"
+		}
+	}
+	return out
+}
+
 func (s *session) readManifests(file string) ([]source, error) {
 	var text []byte
 	var err error
-	name := file
+	name := named([]string{file})[0]
 	if file == "-" {
-		name = "standard input"
 		text, err = io.ReadAll(s.stdin)
 	} else {
 		text, err = os.ReadFile(file)
@@ -112,13 +126,13 @@ func (s *session) readManifests(file string) ([]source, error) {
 		if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 			return sources, nil
 		} else if err != nil {
-			return nil, fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+			return nil, fmt.Errorf("%s:%s", name, syntaxFault(err))
 		}
 		if len(document.Content) == 0 || document.Content[0].ShortTag() == "!!null" {
 			continue
 		}
 		src := source{file: name, body: document.Content[0]}
-		value, err := yamlValue(src.body)
+		value, err := yamlPlain(src.body)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%w", name, err)
 		}
@@ -129,6 +143,15 @@ func (s *session) readManifests(file string) ([]source, error) {
 		src.value = mapping
 		sources = append(sources, src)
 	}
+}
+
+// syntaxFault puts the line in front, as with every other fault.
+func syntaxFault(err error) string {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := regexp.MustCompile(`^line (\d+): (.*)$`).FindStringSubmatch(text); m != nil {
+		return m[1] + ": " + m[2]
+	}
+	return " " + text
 }
 
 // resolver replaces references by values in the places that take secrets or key texts. Elsewhere a mapping with a
@@ -240,7 +263,19 @@ func locate(err error, sources []source) error {
 	numbered := regexp.MustCompile(`^objects\[(\d+)\]\.?(.*)$`)
 	// Where there is one fault the message is about it: its number means nothing to whoever wrote the file.
 	refused.Message = regexp.MustCompile(`^objects\[\d+\]\.?`).ReplaceAllString(refused.Message, "")
+	inText := regexp.MustCompile(`objects\[(\d+)\]\.?`)
+	elsewhere := func(text string) string {
+		return inText.ReplaceAllStringFunc(text, func(found string) string {
+			n, err := strconv.Atoi(inText.FindStringSubmatch(found)[1])
+			if err != nil || n >= len(sources) {
+				return found
+			}
+			return sources[n].at("")
+		})
+	}
+	refused.Message = elsewhere(refused.Message)
 	for i, f := range refused.Fields {
+		refused.Fields[i].Message = elsewhere(f.Message)
 		m := numbered.FindStringSubmatch(f.Path)
 		if m == nil {
 			continue

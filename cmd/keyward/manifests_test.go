@@ -113,7 +113,7 @@ func TestFaultsNameFileLineAndField(t *testing.T) {
 
 func TestBrokenYAMLNamesItsLine(t *testing.T) {
 	_, err := load(t, "kind: API\n  metadata: {\n")
-	if err == nil || !strings.Contains(err.Error(), "all.yaml: line ") {
+	if err == nil || !strings.Contains(err.Error(), "all.yaml:2: ") {
 		t.Errorf("%v", err)
 	}
 }
@@ -166,5 +166,24 @@ func TestExportedTextReadsBack(t *testing.T) {
 		if a, b := compact(want), compact(sources[0].value[key]); a != b {
 			t.Errorf("%s: %s came back as %s\n%s", key, a, b, out.String())
 		}
+	}
+}
+
+// TestAliases: a document may use aliases, yet not so that a few lines unfold without bound.
+func TestAliases(t *testing.T) {
+	t.Parallel()
+	got, err := load(t, "limit: &limit {requests: 5, per: 1s}\nspec:\n  rate: [*limit, *limit]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rate, ok := member(got[0], "spec", "rate").([]any); !ok || len(rate) != 2 {
+		t.Errorf("rate = %v, want two limits", rate)
+	}
+	bomb := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+	for i := 1; i < 12; i++ {
+		bomb += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
+	}
+	if _, err := load(t, bomb); err == nil || !strings.Contains(err.Error(), "unfold") {
+		t.Errorf("err = %v, want one about what the aliases unfold to", err)
 	}
 }

@@ -8,16 +8,30 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// yamlValue turns a tree into plain values as JSON knows them. Text that looks like a date stays text, and a name that
-// stands twice in a mapping is a fault.
-func yamlValue(n *yaml.Node) (any, error) {
+// maxNodes bounds what the aliases of a document may unfold to.
+const maxNodes = 1 << 20
+
+// unfolding turns a tree into plain values and counts them.
+type unfolding struct{ nodes int }
+
+// yamlPlain turns a tree into plain values as JSON knows them. Text that looks like a date stays text, and a name that
+// stands twice in a mapping is a fault, as are aliases that unfold without bound.
+func yamlPlain(n *yaml.Node) (any, error) {
+	u := &unfolding{}
+	return u.value(n)
+}
+
+func (u *unfolding) value(n *yaml.Node) (any, error) {
+	if u.nodes++; u.nodes > maxNodes {
+		return nil, fmt.Errorf("%d:%d: the document's aliases unfold to more than %d values", n.Line, n.Column, maxNodes)
+	}
 	switch n.Kind {
 	case yaml.AliasNode:
-		return yamlValue(n.Alias)
+		return u.value(n.Alias)
 	case yaml.SequenceNode:
 		list := make([]any, len(n.Content))
 		for i, item := range n.Content {
-			v, err := yamlValue(item)
+			v, err := u.value(item)
 			if err != nil {
 				return nil, err
 			}
@@ -25,7 +39,7 @@ func yamlValue(n *yaml.Node) (any, error) {
 		}
 		return list, nil
 	case yaml.MappingNode:
-		return yamlMapping(n)
+		return u.mapping(n)
 	}
 	switch n.ShortTag() {
 	case "!!null", "!!bool", "!!int", "!!float":
@@ -37,7 +51,7 @@ func yamlValue(n *yaml.Node) (any, error) {
 	}
 }
 
-func yamlMapping(n *yaml.Node) (any, error) {
+func (u *unfolding) mapping(n *yaml.Node) (any, error) {
 	mapping := make(map[string]any, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name := n.Content[i]
@@ -47,7 +61,7 @@ func yamlMapping(n *yaml.Node) (any, error) {
 		if _, twice := mapping[name.Value]; twice {
 			return nil, fmt.Errorf("%d:%d: %q is given twice", name.Line, name.Column, name.Value)
 		}
-		v, err := yamlValue(n.Content[i+1])
+		v, err := u.value(n.Content[i+1])
 		if err != nil {
 			return nil, err
 		}
@@ -80,6 +94,9 @@ func yamlChild(n *yaml.Node, step string) (child, at *yaml.Node) {
 			if n.Content[i].Value == step {
 				return n.Content[i+1], n.Content[i]
 			}
+		}
+		if step == "0" { // what may stand alone for a list of one
+			return n, n
 		}
 	case yaml.SequenceNode:
 		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Content) {

@@ -78,6 +78,35 @@ func TestUnknownKeysNameLineAndColumn(t *testing.T) {
 	}
 }
 
+// TestFilesAndAddressesAreJudgedWithTheRest: a credential, an authority, a certificate and its key, and addresses that
+// hold passwords, which stand in no fault.
+func TestFilesAndAddressesAreJudgedWithTheRest(t *testing.T) {
+	nothing := writeFile(t, "hush")
+	_, err := Parse(Values{
+		Role: "gateway", ControlURL: "http://u:hush@127.0.0.1:1", GatewayToken: "kwg_hush", ControlCA: nothing,
+		OpsTLSCert: nothing, OpsTLSKey: nothing, GatewayURL: "http://u:hush@h:port%zz",
+	})
+	_, control := Parse(Values{NATS: "nats://u:hush@h:bad%zz", PublicURL: "://u:hush@x", NATSGateway: "nats://u:hush@,h:1"})
+	if err == nil || control == nil {
+		t.Fatal("accepted")
+	}
+	text := err.Error() + control.Error()
+	for _, name := range []string{
+		"KEYWARD_CONTROL_URL", "KEYWARD_GATEWAY_TOKEN", "KEYWARD_CONTROL_CA", "KEYWARD_OPS_TLS_CERT", "KEYWARD_GATEWAY_URL",
+		"KEYWARD_NATS:", "KEYWARD_PUBLIC_URL", "KEYWARD_NATS_GATEWAY",
+	} {
+		if !strings.Contains(text, name) {
+			t.Errorf("no word of %s in\n%s", name, text)
+		}
+	}
+	if strings.Contains(text, "hush") {
+		t.Errorf("a secret stands in a fault:\n%s", text)
+	}
+	if _, err := Parse(Values{NATS: "nats://u:p@127.0.0.1:1,127.0.0.2:1, tls://h", NATSGateway: "nats://h"}); err != nil {
+		t.Errorf("the control: %v", err)
+	}
+}
+
 func TestUnknownVariablesAreWarnings(t *testing.T) {
 	_, warnings, err := Load("", []string{"KEYWARD_DATTA=x", "KEYWARD_EMPTY=", "OTHER=1"}, Values{})
 	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], "KEYWARD_DATTA") {
@@ -127,7 +156,7 @@ func TestAnAdminTokenIsAnyPrintableText(t *testing.T) {
 
 func TestWhatARoleDoesNotUseIsIgnored(t *testing.T) {
 	s, err := Parse(Values{
-		Role: "gateway", ControlURL: "http://127.0.0.1:8480/", GatewayToken: "kwg_x", MaxStale: "5m",
+		Role: "gateway", ControlURL: "http://127.0.0.1:8480/", GatewayToken: "kwg_" + strings.Repeat("A", 107), MaxStale: "5m",
 		Database: "nonsense", ControlAddress: "0.0.0.0:1", AdminToken: "short", NATSAddress: "zzz",
 	})
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +14,6 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
-	"keyward.dev/keyward/internal/seal"
 )
 
 // Role is what a serving process is.
@@ -131,8 +128,8 @@ func (r *reader) control(s *Settings, v Values, insecure bool) {
 		r.fault("KEYWARD_ADMIN_TOKEN", "must have 32 or more printable characters, and no space at either end")
 	}
 	s.AdminToken = keyward.NewSecret(v.AdminToken)
-	s.NATS = r.secretURL("KEYWARD_NATS", v.NATS, "nats", "tls")
-	s.NATSGateway = r.secretURL("KEYWARD_NATS_GATEWAY", v.NATSGateway, "nats", "tls")
+	s.NATS = r.hubURL("KEYWARD_NATS", v.NATS)
+	s.NATSGateway = r.hubURL("KEYWARD_NATS_GATEWAY", v.NATSGateway)
 	if !s.NATS.IsZero() {
 		return
 	}
@@ -182,16 +179,8 @@ func (r *reader) gateway(s *Settings, v Values) {
 	if s.ControlURL = r.url("KEYWARD_CONTROL_URL", v.ControlURL); v.ControlURL == "" {
 		r.fault("KEYWARD_CONTROL_URL", "is required in the gateway role: where the control plane is")
 	}
-	if s.GatewayToken = keyward.NewSecret(v.GatewayToken); v.GatewayToken == "" {
-		r.fault("KEYWARD_GATEWAY_TOKEN", "is required in the gateway role: make one with keyward gateway token NAME")
-	}
-	if v.ControlCA != "" {
-		pem, err := os.ReadFile(v.ControlCA)
-		if err != nil {
-			r.fault("KEYWARD_CONTROL_CA", "%v", err)
-		}
-		s.ControlCA = pem
-	}
+	s.GatewayToken = r.gatewayToken(v.GatewayToken)
+	s.ControlCA = r.authority("KEYWARD_CONTROL_CA", v.ControlCA)
 }
 
 // later refuses a setting of the contract that this build does not carry out yet.
@@ -208,40 +197,6 @@ func (r *reader) networks(name string, entries []string) {
 	}
 }
 
-// sealKey reads the key from its setting or its file, and judges its form without repeating it.
-func (r *reader) sealKey(v Values) keyward.Secret {
-	key := r.sealKeyText(v)
-	if key.IsZero() {
-		return key
-	}
-	if _, err := seal.ParseKey(key.Reveal()); err != nil {
-		name := "KEYWARD_SEAL_KEY"
-		if v.SealKey == "" {
-			name = "KEYWARD_SEAL_KEY_FILE"
-		}
-		r.fault(name, "%v", err)
-	}
-	return key
-}
-
-func (r *reader) sealKeyText(v Values) keyward.Secret {
-	if v.SealKey != "" && v.SealKeyFile != "" {
-		r.fault("KEYWARD_SEAL_KEY_FILE", "give KEYWARD_SEAL_KEY or KEYWARD_SEAL_KEY_FILE, not both")
-	}
-	if v.SealKeyFile == "" || v.SealKey != "" {
-		return keyward.NewSecret(v.SealKey)
-	}
-	text, err := os.ReadFile(v.SealKeyFile)
-	if err != nil {
-		r.fault("KEYWARD_SEAL_KEY_FILE", "%v", err)
-		return keyward.Secret{}
-	}
-	if strings.TrimSpace(string(text)) == "" {
-		r.fault("KEYWARD_SEAL_KEY_FILE", "%s is empty", v.SealKeyFile)
-	}
-	return keyward.NewSecret(strings.TrimSpace(string(text)))
-}
-
 func (r *reader) address(name, v string) string {
 	host, port, err := net.SplitHostPort(v)
 	if err != nil {
@@ -255,54 +210,6 @@ func (r *reader) address(name, v string) string {
 		r.fault(name, "%q has no valid host", v)
 	}
 	return v
-}
-
-func (r *reader) url(name, v string) string {
-	if v == "" {
-		return ""
-	}
-	u, err := url.Parse(v)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" ||
-		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		r.fault(name, "%q is not an http or https URL without user, query and fragment", v)
-		return ""
-	}
-	return strings.TrimRight(v, "/")
-}
-
-// secretURL never repeats the value in its fault: it may hold a password.
-func (r *reader) secretURL(name, v string, schemes ...string) keyward.Secret {
-	if v == "" {
-		return keyward.Secret{}
-	}
-	scheme, rest, found := strings.Cut(v, "://")
-	for _, s := range schemes {
-		if found && scheme == s && rest != "" {
-			return keyward.NewSecret(v)
-		}
-	}
-	r.fault(name, "must start with %s://", schemes[0])
-	return keyward.Secret{}
-}
-
-func (r *reader) tls(listener, cert, key string) TLSFiles {
-	name := "KEYWARD_" + listener + "_TLS_"
-	if (cert == "") != (key == "") {
-		r.fault(name+"CERT", "give both %sCERT and %sKEY", name, name)
-		return TLSFiles{}
-	}
-	r.exists(name+"CERT", cert)
-	r.exists(name+"KEY", key)
-	return TLSFiles{Cert: cert, Key: key}
-}
-
-func (r *reader) exists(name, path string) {
-	if path == "" {
-		return
-	}
-	if _, err := os.Stat(path); err != nil {
-		r.fault(name, "%v", err)
-	}
 }
 
 func (r *reader) truth(name, v string) bool {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/wire"
@@ -81,6 +82,10 @@ type Registered struct {
 	ClientID     string
 	ClientSecret string // empty when the server gives none
 	Handle       Handle
+
+	// Grants and Scopes are what the server says it gave, which may be less than was asked for; nil where it says nothing.
+	Grants, Scopes  []string
+	SecretExpiresAt *time.Time // nil = never, or unknown
 }
 
 // Handle is what a later change of the client needs. It is stored sealed, because AccessToken is a credential.
@@ -157,7 +162,7 @@ func (s Server) text(field string) string {
 // secret reads a secret connection field.
 func (s Server) secret(field string) string { return s.Secrets["connection."+field] }
 
-// Opener makes the connector of one key manager. It does no network wire.Call.
+// Opener makes the connector of one key manager. It makes no call.
 type Opener func(Server) (Connector, error)
 
 // Openers opens connectors by type and keeps what they share, such as access tokens for admin APIs.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -120,6 +121,47 @@ func TestRegisterToleratesOddAnswers(t *testing.T) {
 	}
 }
 
+// RFC 7591, section 3.2.1 lets the server give less than was asked for, and a secret that ends.
+func TestRegisterTellsWhatTheServerGave(t *testing.T) {
+	asked := registration()
+	asked.Grants, asked.Scopes = []string{"client_credentials", "authorization_code", "refresh_token"}, []string{"a", "b"}
+	asked.Callbacks = []string{"https://app.example/cb"}
+	for name, c := range map[string]struct {
+		more           string
+		grants, scopes []string
+		expires        int64
+	}{
+		"nothing said": {``, nil, nil, 0},
+		"as asked": {`,"grant_types":["client_credentials"],"scope":"a b","client_secret_expires_at":0`,
+			[]string{"client_credentials"}, []string{"a", "b"}, 0},
+		"less": {`,"grant_types":["authorization_code"],"scope":"b","client_secret_expires_at":1893456000`,
+			[]string{"authorization_code"}, []string{"b"}, 1893456000},
+		"no scope at all": {`,"scope":""`, nil, []string{}, 0},
+		"no time":         {`,"client_secret_expires_at":"soon"`, nil, nil, 0},
+		"beyond any time": {`,"client_secret_expires_at":1e300`, nil, nil, 0},
+		"before any time": {`,"client_secret_expires_at":-1`, nil, nil, 0},
+	} {
+		s := newOddServer(t, say(201, `{"client_id":"a","client_secret":"s"`+c.more+`}`))
+		made, err := s.open(t).Register(t.Context(), asked)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !reflect.DeepEqual(made.Grants, c.grants) || !reflect.DeepEqual(made.Scopes, c.scopes) {
+			t.Errorf("%s: grants %q, scopes %q", name, made.Grants, made.Scopes)
+		}
+		if (made.SecretExpiresAt != nil) != (c.expires != 0) || c.expires != 0 && made.SecretExpiresAt.Unix() != c.expires {
+			t.Errorf("%s: the secret expires at %v", name, made.SecretExpiresAt)
+		}
+	}
+	// A client without any of the grants that were asked for is of no use.
+	s := newOddServer(t, say(201, `{"client_id":"a","client_secret":"s","grant_types":["implicit","refresh_token"]}`))
+	_, err := s.open(t).Register(t.Context(), asked)
+	if err == nil || !strings.Contains(err.Error(), "only implicit, refresh_token") {
+		t.Errorf("a useless client: %v", err)
+	}
+}
+
 // glewlwyd refuses an empty response_types with 400.
 func TestRegisterAsksAgainWithResponseTypes(t *testing.T) {
 	s := newOddServer(t, func(w http.ResponseWriter, r *http.Request, body map[string]any) {
@@ -199,7 +241,7 @@ func TestRegisterTakesBackAClientWithoutSecret(t *testing.T) {
 	})
 	_, err := s.open(t).Register(t.Context(), registration())
 	var f *wire.Failure
-	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "no secret") {
+	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "answered 201: the server gave the client no secret") {
 		t.Errorf("error %v", err)
 	}
 	if seen := s.seen(); len(seen) != 2 || !strings.HasPrefix(seen[1], "DELETE /reg/a Bearer rat") {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/wire"
@@ -118,7 +119,15 @@ func (o *oidc) registered(ctx context.Context, r Registration, k wire.Call, a *w
 	if out.ClientSecret == "" {
 		return Registered{}, o.takeBack(ctx, out, "the server gave the client no secret")
 	}
-	if o.keepScopes {
+	out.SecretExpiresAt = expiry(members)
+	out.Grants = wire.ListOf(members, "grant_types")
+	if useless(r.Grants, out.Grants) {
+		return Registered{}, o.takeBack(ctx, out, fmt.Sprintf("the server gave the client none of the grants %s, only %s",
+			strings.Join(r.Grants, ", "), strings.Join(out.Grants, ", ")))
+	}
+	if !o.keepScopes {
+		out.Scopes = scopesOf(members)
+	} else {
 		if lacking := without(r.Scopes, scopesOf(members)); len(lacking) > 0 && scopesOf(members) != nil {
 			return Registered{}, o.takeBack(ctx, out, fmt.Sprintf("the realm offers new clients no scope %s: add it to the realm's "+
 				"optional client scopes", strings.Join(lacking, ", ")))
@@ -133,15 +142,38 @@ func (o *oidc) takeBack(ctx context.Context, r Registered, why string) error {
 		return &wire.Failure{Op: "register the client", Status: http.StatusCreated, Sent: true, Err: err,
 			Description: fmt.Sprintf("%s, and client %s could not be deleted again", why, r.ClientID)}
 	}
-	return &wire.Failure{Op: "register the client", Status: http.StatusBadRequest, Sent: true, Description: why}
+	return &wire.Failure{Op: "register the client", Status: http.StatusCreated, Sent: true, Harmless: true,
+		Description: why + ", so the client was deleted again"}
 }
 
+// scopesOf gives what the answer says of scopes; nil where it says nothing.
 func scopesOf(members map[string]json.RawMessage) []string {
 	var scopes []string
+	if said := string(members["scope"]); said == `""` || said == "[]" {
+		scopes = []string{}
+	}
 	for _, s := range wire.ListOf(members, "scope") {
 		scopes = append(scopes, strings.Fields(s)...)
 	}
 	return scopes
+}
+
+// useless tells that the server gave grants and none that was asked for; a refresh is nothing without another grant.
+func useless(asked, given []string) bool {
+	wanted := slices.DeleteFunc(slices.Clone(asked), func(g string) bool { return g == "refresh_token" })
+	return len(given) > 0 && len(wanted) > 0 && len(without(wanted, given)) == len(wanted)
+}
+
+// expiry reads client_secret_expires_at: seconds since 1970, 0 for never (RFC 7591, section 3.2.1). What is no time is
+// nothing.
+func expiry(members map[string]json.RawMessage) *time.Time {
+	const year9999 = 253402300799
+	var seconds float64
+	if json.Unmarshal(members["client_secret_expires_at"], &seconds) != nil || seconds <= 0 || seconds > year9999 {
+		return nil
+	}
+	at := time.Unix(int64(seconds), 0).UTC()
+	return &at
 }
 
 func without(list, present []string) []string {

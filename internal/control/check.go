@@ -4,15 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/store"
 )
-
-// maxClientID bounds a client id, in bytes.
-const maxClientID = 512
 
 // reference is another object that a spec names, and where.
 type reference struct {
@@ -292,16 +288,9 @@ func failed(raw json.RawMessage) bool {
 
 // checkMapping holds what the key manager says about clients that exist in it.
 func (w *world) checkMapping(ch *change, s *keyward.OAuthClientSpec, km *keyward.KeyManagerSpec) {
-	unprintable := func(r rune) bool { return r < ' ' || r == 0x7f }
-	if len(s.ClientID) > maxClientID || strings.ContainsFunc(s.ClientID, unprintable) {
-		w.add(ch, keyward.CodeInvalidInput, "spec.clientId", "must have at most %d printable characters", maxClientID)
-	}
-	if keymanager.OwnClient(km, s.ClientID) {
-		w.add(ch, keyward.CodeInvalidInput, "spec.clientId",
-			"%q is a client of the key manager's own: it can never belong to an application", s.ClientID)
-	}
-	if env := s.EnvironmentOrDefault(); !slices.Contains(km.EnvironmentsOrDefault(), env) {
-		w.add(ch, keyward.CodeInvalidInput, "spec.environment", "%s has no environment %s", s.KeyManager, env)
+	at := keyward.Ref{Kind: keyward.KindKeyManager, Tenant: ch.ref.Tenant, Name: s.KeyManager}
+	for _, f := range keys.MappingFaults(at, km, s) {
+		w.add(ch, f.Code, "spec."+f.Path, "%s", f.Message)
 	}
 	if km.MayMap() {
 		return

@@ -25,10 +25,6 @@ func (w *world) checkKeyManager(ch *change, s *keyward.KeyManagerSpec) error {
 	if err != nil {
 		return err
 	}
-	if before != nil && before.Type != s.Type {
-		w.add(ch, keyward.CodeInvalidInput, "spec.type", "cannot change from %s: make another key manager", before.Type)
-		return nil
-	}
 	faults := keymanager.Validate(s, ch.secrets)
 	for _, f := range faults {
 		f.Path = ch.prefix + f.Path
@@ -36,7 +32,7 @@ func (w *world) checkKeyManager(ch *change, s *keyward.KeyManagerSpec) error {
 			w.faults = append(w.faults, f)
 		}
 	}
-	if err := w.checkEnvironments(ch, before, s); err != nil {
+	if err := w.checkClientsOf(ch, before, s); err != nil {
 		return err
 	}
 	if s.Type == keyward.TypeResident && ch.existing != nil {
@@ -132,7 +128,7 @@ func (w *world) checkKeptSecrets(ch *change, before, s *keyward.KeyManagerSpec, 
 			same = firstOf(before.Endpoints.Introspection, old.Endpoints.Introspection) ==
 				firstOf(s.Endpoints.Introspection, status.Endpoints.Introspection)
 		} else {
-			same = sameConnection(before, s) &&
+			same = before.Type == s.Type && sameConnection(before, s) &&
 				merged(before.Endpoints, old.Endpoints) == merged(s.Endpoints, status.Endpoints)
 		}
 		if !same {
@@ -178,14 +174,10 @@ func addresses(s *keyward.KeyManagerSpec) map[string]string {
 	return out
 }
 
-// checkEnvironments refuses to take an environment away that clients belong to.
-func (w *world) checkEnvironments(ch *change, before, s *keyward.KeyManagerSpec) error {
+// checkClientsOf refuses what would leave a client without a place: an environment that is taken away, another type
+// than the one whose ways made it, and an id that becomes the key manager's own.
+func (w *world) checkClientsOf(ch *change, before, s *keyward.KeyManagerSpec) error {
 	if before == nil {
-		return nil
-	}
-	now := s.EnvironmentsOrDefault()
-	taken := func(e keyward.Environment) bool { return !slices.Contains(now, e) }
-	if !slices.ContainsFunc(before.EnvironmentsOrDefault(), taken) {
 		return nil
 	}
 	stored, err := w.list(keyward.KindOAuthClient, store.Filter{Tenant: ch.ref.Tenant, KeyManager: ch.ref.Name},
@@ -193,13 +185,41 @@ func (w *world) checkEnvironments(ch *change, before, s *keyward.KeyManagerSpec)
 	if err != nil {
 		return err
 	}
+	environments := s.EnvironmentsOrDefault()
 	for _, o := range w.after(keyward.KindOAuthClient, ch.ref.Tenant, "", stored) {
 		client, ok := o.spec.(*keyward.OAuthClientSpec)
-		if ok && client.KeyManager == ch.ref.Name && !slices.Contains(now, client.EnvironmentOrDefault()) {
+		if !ok || client.KeyManager != ch.ref.Name {
+			continue
+		}
+		if !slices.Contains(environments, client.EnvironmentOrDefault()) {
 			w.add(ch, keyward.CodeInUse, "spec.environments", "%s belongs to %s", o.ref, client.EnvironmentOrDefault())
+		}
+		if before.Type != s.Type && generated(o.status) {
+			w.add(ch, keyward.CodeInUse, "spec.type", "%s was made in the way of type %s: delete its keys first", o.ref, before.Type)
+		}
+		if keymanager.OwnClient(s, client.ClientID) && !keymanager.OwnClient(before, client.ClientID) {
+			w.add(ch, keyward.CodeInUse, ownPath(s, client.ClientID),
+				"%q is the client of an application, %s: the key manager needs one of its own", client.ClientID, o.ref)
 		}
 	}
 	return nil
+}
+
+// generated tells that Keyward made the client, or tried to.
+func generated(raw json.RawMessage) bool {
+	var status keyward.OAuthClientStatus
+	return len(raw) > 0 && json.Unmarshal(raw, &status) == nil && status.Mode == keyward.ClientGenerated
+}
+
+// ownPath is the field that makes a client the key manager's own.
+func ownPath(s *keyward.KeyManagerSpec, clientID string) string {
+	if s.Introspection != nil && strings.EqualFold(s.Introspection.ClientID, clientID) {
+		return "spec.introspection.clientId"
+	}
+	if id, ok := s.Connection["clientId"].(string); ok && strings.EqualFold(id, clientID) {
+		return "spec.connection.clientId"
+	}
+	return "spec.type"
 }
 
 // checkIssuers holds that an issuer is one key manager's, unless each that has it tells its tokens apart by claims.

@@ -60,6 +60,3 @@ func actor(p keyward.Principal) string {
 	}
 	return p.Tenant + "/" + p.User
 }
-
-// Ping tells whether the store answers.
-func (c *Control) Ping(ctx context.Context) error { return c.store.Ping(ctx) }

@@ -2,12 +2,10 @@ package control
 
 import (
 	"context"
-	"crypto/ed25519"
-	"fmt"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/feed"
 	"keyward.dev/keyward/internal/store"
-	"keyward.dev/keyward/internal/stream"
 )
 
 // CreateGateway makes the credential of one gateway. It carries the fingerprint of the only signing key that the
@@ -18,39 +16,11 @@ func (c *Control) CreateGateway(ctx context.Context, p keyward.Principal, name, 
 	if err := Require(p, RightGateways, keyward.DefaultTenant); err != nil {
 		return keyward.Gateway{}, "", err
 	}
-	var faults []keyward.FieldError
-	if !keyward.ValidName(name) {
-		faults = append(faults, badName("name", name))
-	}
-	if group == "" {
-		group = keyward.DefaultGroup
-	}
-	if group != keyward.DefaultGroup {
-		faults = append(faults, coded(keyward.CodeNotSupported, "group",
-			"this build does not carry out gateway groups other than default yet"))
-	}
-	if err := refused(faults); err != nil {
-		return keyward.Gateway{}, "", err
-	}
-	var g keyward.Gateway
-	var token stream.Token
-	err := c.store.Write(ctx, actor(p), func(tx *store.Tx) error {
-		signing, err := tx.SigningKey()
-		if err != nil {
-			return err
-		}
-		public, ok := signing.Public().(ed25519.PublicKey)
-		if !ok {
-			return fmt.Errorf("the signing key is of another kind")
-		}
-		token = stream.NewToken(stream.FingerprintOf(public))
-		g = keyward.Gateway{ID: token.ID(), Name: name, Group: group}
-		return tx.CreateGateway(&g, token.Hash())
-	})
+	g, token, err := feed.NewGateway(ctx, c.store, actor(p), name, group)
 	if err != nil {
 		return keyward.Gateway{}, "", err
 	}
-	return g, token.Reveal(), nil
+	return *g, token.Reveal(), nil
 }
 
 // Gateways lists the gateways with the revision each reported and how far it is behind.
@@ -84,50 +54,4 @@ func (c *Control) RevokeGateway(ctx context.Context, p keyward.Principal, name s
 		c.withdrawn(ctx, g)
 	}
 	return err
-}
-
-// AuditFilter chooses audit entries of a tenant, newest first.
-type AuditFilter struct {
-	Actor, Kind, Name string
-	Before            int64 // entries with a smaller id only: the cursor
-	Limit             int
-}
-
-// Audit lists who did what in a tenant.
-func (c *Control) Audit(ctx context.Context, p keyward.Principal, tenant string, f AuditFilter) (
-	[]keyward.AuditEntry, error,
-) {
-	if err := Require(p, RightAudit, tenant); err != nil {
-		return nil, err
-	}
-	var out []keyward.AuditEntry
-	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		out, err = tx.AuditEntries(store.AuditFilter{
-			Tenant: tenant, Actor: f.Actor, Kind: f.Kind, Name: f.Name, Before: f.Before, Limit: f.Limit,
-		})
-		return err
-	})
-	return out, err
-}
-
-// OwnsApplication tells whether an application of the tenant is the principal's own.
-func (c *Control) OwnsApplication(ctx context.Context, p keyward.Principal, tenant, name string) (bool, error) {
-	if p.Tenant != tenant || name == "" {
-		return false, nil
-	}
-	owns := false
-	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		o, err := tx.Get(keyward.KindApplication, tenant, name)
-		if keyward.CodeOf(err) == keyward.CodeNotFound {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		s, err := specOf[*keyward.ApplicationSpec](o)
-		owns = err == nil && s.OwnedBy(p.User, p.Groups)
-		return err
-	})
-	return owns, err
 }

@@ -1,6 +1,11 @@
 package control
 
-import "keyward.dev/keyward"
+import (
+	"context"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store"
+)
 
 // access is what one role may do with one kind of object.
 type access uint8
@@ -155,9 +160,23 @@ func owners(p keyward.Principal) []string {
 	return out
 }
 
-// MayUseApplication tells whether the principal may act for an application: as its owner, or as an administrator of
-// its tenant.
-func MayUseApplication(p keyward.Principal, tenant string, app *keyward.ApplicationSpec) bool {
-	a := accessTo(p, keyward.KindApplication, tenant)
-	return a&writeAll != 0 || a&writeOwn != 0 && app.OwnedBy(p.User, p.Groups)
+// OwnsApplication tells whether an application of the tenant is the principal's own.
+func (c *Control) OwnsApplication(ctx context.Context, p keyward.Principal, tenant, name string) (bool, error) {
+	if p.Tenant != tenant || name == "" {
+		return false, nil
+	}
+	owns := false
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		o, err := tx.Get(keyward.KindApplication, tenant, name)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s, err := specOf[*keyward.ApplicationSpec](o)
+		owns = err == nil && s.OwnedBy(p.User, p.Groups)
+		return err
+	})
+	return owns, err
 }

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"keyward.dev/keyward"
@@ -37,6 +38,11 @@ func TestRolesWriteWhatIsTheirs(t *testing.T) {
 				`{"application":"other","api":"orders-v1",`+
 					`"plan":"gold"}`), false, manifestOf(keyward.KindApplication, "other", `{"owner":"bob"}`)},
 		{"developer, lifting a block", dev, active, false, blocked},
+		{"developer, changing what is blocked", dev, manifestOf(keyward.KindSubscription, "mobile-orders",
+			`{"application":"mobile","api":"orders-v1","plan":"gold","state":"blocked"}`), false,
+			manifestOf(keyward.KindSubscription, "mobile-orders",
+				`{"application":"mobile","api":"orders-v1","plan":"gold","state":"on-hold"}`)},
+		{"developer, blocking", dev, blocked, false, ""},
 		{"developer, client manifest", dev, manifestOf(keyward.KindOAuthClient, "c",
 			`{"application":"mobile","keyManager":"resident","clientId":"x"}`), false, ""},
 		{"developer, plan", dev, manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
@@ -44,10 +50,17 @@ func TestRolesWriteWhatIsTheirs(t *testing.T) {
 		{"publisher, API", pub, manifestOf(keyward.KindAPI, "orders-v1", ordersSpec), true, ""},
 		{"publisher, state", pub, blocked, true, ""},
 		{"publisher, more than state", pub, manifestOf(keyward.KindSubscription, "mobile-orders",
-			`{"application":"mobile","api":"orders-v1","plan":"p2","state":"blocked"}`), false, ""},
+			`{"application":"other","api":"orders-v1","plan":"gold","state":"blocked"}`), false,
+			manifestOf(keyward.KindApplication, "other", `{}`)},
+		{"publisher, new subscription", pub, manifestOf(keyward.KindSubscription, "s",
+			`{"application":"other","api":"orders-v1","plan":"gold"}`), false, manifestOf(keyward.KindApplication, "other", `{}`)},
 		{"publisher, key manager", pub, manifestOf(keyward.KindKeyManager, "corp", corpSpec), false, ""},
 		{"publisher, application", pub, manifestOf(keyward.KindApplication, "mobile", `{}`), false, ""},
 		{"publisher, user", pub, manifestOf(keyward.KindUser, "pat", `{"roles":["admin"]}`), false, ""},
+		{"administrator, user", as("ada", keyward.RoleAdmin), manifestOf(keyward.KindUser, "pat", `{"roles":["publisher"]}`),
+			true, ""},
+		{"administrator of another tenant", keyward.Principal{User: "ada", Tenant: "acme",
+			Roles: []keyward.Role{keyward.RoleAdmin}}, manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
 		{"auditor, plan", aud, manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
 		{"nobody in particular", as("eve"), manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
 	}
@@ -66,7 +79,7 @@ func TestRolesWriteWhatIsTheirs(t *testing.T) {
 			r := control.ApplyRequest{Objects: h.objects(test.text)}
 			if !test.allow {
 				_, err := h.apply(test.p, r)
-				if code := keyward.CodeOf(err); code != keyward.CodeForbidden && code != keyward.CodeInvalidInput {
+				if keyward.CodeOf(err) != keyward.CodeForbidden {
 					t.Errorf("got %v", err)
 				}
 				return
@@ -164,6 +177,12 @@ func TestAPITokens(t *testing.T) {
 	if _, _, err := h.control.CreateToken(ctx, alice, "default", "admin"); keyward.CodeOf(err) != keyward.CodeForbidden {
 		t.Errorf("a user makes a token of an administrator: %v", err)
 	}
+	namesake := keyward.Principal{User: "alice", Tenant: "acme", Roles: []keyward.Role{keyward.RoleAdmin}}
+	for _, stranger := range []keyward.Principal{namesake, as("bob", keyward.RoleAuditor)} {
+		if err := h.control.RevokeToken(ctx, stranger, "default", token.ID); keyward.CodeOf(err) != keyward.CodeForbidden {
+			t.Errorf("%s of %s revokes alice's token: %v", stranger.User, stranger.Tenant, err)
+		}
+	}
 	if err := h.control.RevokeToken(ctx, p, "default", token.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -194,6 +213,49 @@ func TestAPITokens(t *testing.T) {
 	h.mustApply(manifestOf(keyward.KindUser, "alice", `{"roles":["admin"]}`))
 	if _, err := h.control.Authenticate(ctx, value); keyward.CodeOf(err) != keyward.CodeUnauthenticated {
 		t.Errorf("a deleted user's token opens a new user's door: %v", err)
+	}
+}
+
+// TestRightsBelongToOneTenant: a right over a tenant is its own people's and the operators'; gateways serve every tenant,
+// so only people of the tenant default see them.
+func TestRightsBelongToOneTenant(t *testing.T) {
+	all := []control.Right{
+		control.RightTokens, control.RightReadTokens, control.RightAudit, control.RightExport, control.RightExplain,
+		control.RightGateways, control.RightReadGateways,
+	}
+	reads := []control.Right{control.RightReadTokens, control.RightAudit, control.RightExport, control.RightExplain}
+	for _, c := range []struct {
+		role   keyward.Role
+		tenant string
+		home   []control.Right // over the principal's own tenant
+	}{
+		{keyward.RoleAdmin, "default", all},
+		{keyward.RoleAdmin, "acme", append([]control.Right{control.RightTokens}, reads...)},
+		{keyward.RoleAuditor, "default", append([]control.Right{control.RightReadGateways}, reads...)},
+		{keyward.RoleAuditor, "acme", reads},
+		{keyward.RolePublisher, "acme", []control.Right{control.RightExplain}},
+		{keyward.RoleDeveloper, "acme", nil},
+	} {
+		p := keyward.Principal{User: "x", Tenant: c.tenant, Roles: []keyward.Role{c.role}}
+		for _, right := range all {
+			if got, want := control.May(p, right, c.tenant), slices.Contains(c.home, right); got != want {
+				t.Errorf("%s of tenant %s may %s there: %v, want %v", c.role, c.tenant, right, got, want)
+			}
+			if got := control.May(p, right, "other"); got != p.IsOperator() {
+				t.Errorf("%s of tenant %s may %s in another tenant: %v", c.role, c.tenant, right, got)
+			}
+		}
+	}
+}
+
+// TestPruneStaysInItsTenant: where nothing would be deleted, too, an apply to another tenant is refused.
+func TestPruneStaysInItsTenant(t *testing.T) {
+	h := newHouse(t)
+	r := control.ApplyRequest{Tenant: "default", Set: "team", Prune: true}
+	acme := keyward.Principal{User: "ada", Tenant: "acme", Roles: []keyward.Role{keyward.RoleAdmin}}
+	h.refused(acme, r, keyward.CodeForbidden)
+	if _, err := h.control.Apply(t.Context(), operator, r); err != nil {
+		t.Errorf("the positive control: %v", err)
 	}
 }
 

@@ -49,7 +49,8 @@ func TestRulesBetweenObjects(t *testing.T) {
 		"own client": {keyward.CodeInvalidInput, "spec.clientId",
 			[]string{manifestOf(keyward.KindOAuthClient, "mobile-corp",
 				`{"application":"mobile","keyManager":"corp","clientId":"Gateway"}`)}, nil},
-		"type changes": {keyward.CodeInvalidInput, "spec.type", []string{external("corp", "https://x.example", ``)}, nil},
+		"opaque tokens without introspection": {keyward.CodeInvalidInput, "spec.introspection",
+			[]string{external("x", "https://x.example", `{"prefix":"opq_"}`)}, nil},
 		"type resident": {keyward.CodeInvalidInput, "spec.type",
 			[]string{manifestOf(keyward.KindKeyManager, "mine", `{"type":"resident"}`)}, nil},
 		"resident's issuer": {keyward.CodeInvalidInput, "spec.issuer",
@@ -138,6 +139,27 @@ func TestAStoredSecretStaysWithItsAddress(t *testing.T) {
 	changed := strings.Replace(given, `"new"`, `"newer"`, 1)
 	if got := h.mustApply(manifestOf(keyward.KindKeyManager, "corp", changed)); got["KeyManager corp"] != control.Updated {
 		t.Errorf("another secret value: %v", got)
+	}
+}
+
+// TestAStoredSecretStaysWithItsAdminAddress is the same for an address that is a field of the connection.
+func TestAStoredSecretStaysWithItsAdminAddress(t *testing.T) {
+	h := newHouse(t)
+	realm := func(admin, secret string) string {
+		return manifestOf(keyward.KindKeyManager, "kc", `{"type":"keycloak","discovery":"SERVER/kc","connection":`+
+			`{"clientId":"svc","clientSecret":`+secret+`,"adminUrl":"`+admin+`"}}`)
+	}
+	const here, evil = "https://sso.example/admin/realms/corp", "https://evil.example/admin/realms/corp"
+	h.mustApply(realm(here, `"given"`))
+	if got := h.mustApply(realm(here, `{"stored":true}`)); got["KeyManager kc"] != control.Unchanged {
+		t.Errorf("the positive control: %v", got)
+	}
+	e := h.refused(operator, control.ApplyRequest{Objects: h.objects(realm(evil, `{"stored":true}`))}, keyward.CodeInvalidInput)
+	if !strings.Contains(e.paths, "connection.clientSecret") {
+		t.Errorf("faults at %s", e.paths)
+	}
+	if got := h.mustApply(realm(evil, `"given again"`)); got["KeyManager kc"] != control.Updated {
+		t.Errorf("with the value given again: %v", got)
 	}
 }
 

@@ -96,7 +96,7 @@ func (w *world) loadPruned() error {
 				return fmt.Errorf("list set %s: %w", w.b.set, err)
 			}
 			for _, o := range objects {
-				if _, named := w.byRef[o.Ref()]; named || builtIn(o.Ref()) {
+				if _, named := w.byRef[o.Ref()]; named || builtIn(o.Ref()) || o.Ref() == administrator() {
 					continue
 				}
 				w.gone[o.Ref()] = o
@@ -107,6 +107,12 @@ func (w *world) loadPruned() error {
 		}
 	}
 	return nil
+}
+
+// administrator is the user whose token the settings give. Prune leaves them alone: it would take the token away from
+// whoever prunes, until the next start makes them anew.
+func administrator() keyward.Ref {
+	return keyward.Ref{Kind: keyward.KindUser, Tenant: keyward.DefaultTenant, Name: firstAdmin}
 }
 
 // builtIn names what every installation has and nobody deletes.
@@ -153,18 +159,7 @@ func (w *world) all(kind keyward.Kind, tenant string) ([]candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []candidate
-	for _, o := range stored {
-		if w.byRef[o.Ref()] == nil && w.gone[o.Ref()] == nil {
-			out = append(out, candidate{ref: o.Ref(), spec: o.Spec, status: o.Status})
-		}
-	}
-	for _, ch := range w.changes {
-		if ch.ref.Kind == kind && ch.ref.Tenant == tenant && ch.sound {
-			out = append(out, candidate{ref: ch.ref, spec: ch.spec, status: ch.status, change: ch})
-		}
-	}
-	return out, nil
+	return w.after(kind, tenant, "", stored), nil
 }
 
 // candidate is an object in the world after the batch.

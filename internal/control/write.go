@@ -14,11 +14,15 @@ import (
 )
 
 // write carries the checked batch out: what prune deletes and nobody uses first, so that its names and places are free;
-// then the changes, each kind before those that refer to it; then the rest of what prune deletes.
+// then the changes, each kind before those that refer to it, when what they change has given up what must be unique;
+// then the rest of what prune deletes.
 func (w *world) write() ([]*change, error) {
 	doomed := w.doomed()
 	kept, err := w.deleteUnused(doomed)
 	if err != nil {
+		return nil, err
+	}
+	if err := w.vacate(); err != nil {
 		return nil, err
 	}
 	for _, ch := range w.changes {
@@ -173,15 +177,24 @@ func (w *world) remove(o *keyward.Object) error {
 	return nil
 }
 
-// writeOne stores one change when there is one.
-func (w *world) writeOne(ch *change) error {
-	if ch.existing == nil && builtIn(ch.ref) { // made a moment ago, with its tenant
-		existing, err := w.tx.Get(ch.ref.Kind, ch.ref.Tenant, ch.ref.Name)
-		if err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
-			return fmt.Errorf("read %s: %w", ch.ref, err)
+// vacate lets objects of the batch take from each other what no two may have, whichever of them is written first.
+func (w *world) vacate() error {
+	for _, ch := range w.changes {
+		if err := w.prepare(ch); err != nil {
+			return located(err, ch.prefix)
 		}
-		ch.existing = existing
+		if ch.action != Updated {
+			continue
+		}
+		if err := w.tx.Vacate(ch.existing); err != nil {
+			return located(err, ch.prefix)
+		}
 	}
+	return nil
+}
+
+// prepare makes the object that will be stored, and decides what happens to it.
+func (w *world) prepare(ch *change) error {
 	o := &keyward.Object{Kind: ch.ref.Kind, Tenant: ch.ref.Tenant, Name: ch.ref.Name, Set: w.b.set, Spec: ch.spec}
 	if e := ch.existing; e != nil {
 		o.ID, o.Version, o.CreatedAt, o.UpdatedAt, o.Status = e.ID, e.Version, e.CreatedAt, e.UpdatedAt, e.Status
@@ -193,13 +206,26 @@ func (w *world) writeOne(ch *change) error {
 		o.ID = store.NewID()
 	}
 	ch.object = o
-	if err := w.compare(ch); err != nil {
-		return err
+	return w.compare(ch)
+}
+
+// writeOne stores one change when there is one.
+func (w *world) writeOne(ch *change) error {
+	if ch.existing == nil && builtIn(ch.ref) { // made a moment ago, with its tenant
+		existing, err := w.tx.Get(ch.ref.Kind, ch.ref.Tenant, ch.ref.Name)
+		if err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
+			return fmt.Errorf("read %s: %w", ch.ref, err)
+		}
+		ch.existing = existing
+		if err := w.prepare(ch); err != nil {
+			return err
+		}
 	}
 	if ch.action == Unchanged {
 		w.stored[ch.ref] = ch.existing
 		return nil
 	}
+	o := ch.object
 	extra, err := w.extra(ch)
 	if err != nil {
 		return err

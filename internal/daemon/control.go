@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"keyward.dev/keyward/internal/connector"
@@ -40,7 +41,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if publicURL == "" {
 		publicURL = p.at.Control
 	}
-	hub, err := p.openHub(st) //nolint:contextcheck // logins at the hub outlive the start
+	hub, err := p.openHub(st, publicURL) //nolint:contextcheck // logins at the hub outlive the start
 	if err != nil {
 		return nil, err
 	}
@@ -114,15 +115,18 @@ func (p *process) openStore(ctx context.Context) (*store.Store, error) {
 	return st, nil
 }
 
-func (p *process) openHub(st *store.Store) (*stream.Hub, error) {
+func (p *process) openHub(st *store.Store, publicURL string) (*stream.Hub, error) {
 	s := p.settings
 	o := stream.HubOptions{
 		URL: s.NATS.Reveal(), GatewayURL: s.NATSGateway.Reveal(), Authenticate: feed.Login(st), Log: p.log,
 	}
 	if s.NATSListen {
 		o.Listen, o.Advertise = s.NATSAddress, s.NATSAdvertise
+		if o.Advertise == "" {
+			o.Advertise = hostOf(publicURL)
+		}
 		if !s.NATSTLS.IsZero() {
-			certificate, err := stream.NewCertificate(s.NATSTLS.Cert, s.NATSTLS.Key)
+			certificate, err := stream.NewCertificate(s.NATSTLS.Cert, s.NATSTLS.Key, p.log)
 			if err != nil {
 				return nil, fmt.Errorf("the event hub: %w", err)
 			}
@@ -135,6 +139,15 @@ func (p *process) openHub(st *store.Store) (*stream.Hub, error) {
 	}
 	p.later(hub.Close)
 	return hub, nil
+}
+
+// hostOf gives a URL's host without its port.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // bootstrap makes the first administrator and tells where the token is.

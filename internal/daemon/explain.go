@@ -38,7 +38,9 @@ func (p *process) newExplainer(ctx context.Context, st *store.Store) (*explainer
 	if issuer == "" {
 		issuer = p.at.Gateway
 	}
-	x.engine, err = enforce.NewEngine(keySets, introspector, nil, enforce.Options{Issuer: issuer, OpenSealed: x.openSealed})
+	x.engine, err = enforce.NewEngine(keySets, introspector, nil, enforce.Options{
+		Issuer: issuer, OpenSealed: x.openSealed, Counts: p.counts,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,10 @@ func (f *folder) close() { _ = f.lock.Close() }
 func (f *folder) sealKey(s *config.Settings) (seal.Key, error) {
 	text := s.SealKey.Reveal()
 	if text == "" {
-		made, err := f.secretFile("seal.key", func() (string, error) { return seal.NewKey().Reveal(), nil })
+		if err := f.holdsKeyOf(databaseFile); err != nil {
+			return seal.Key{}, err
+		}
+		made, err := f.secretFile(sealKeyFile, func() (string, error) { return seal.NewKey().Reveal(), nil })
 		if err != nil {
 			return seal.Key{}, fmt.Errorf("the seal key: %w", err)
 		}
@@ -57,6 +60,23 @@ func (f *folder) sealKey(s *config.Settings) (seal.Key, error) {
 	}
 	return key, nil
 }
+
+// databaseFile is SQLite's, in the data folder.
+const databaseFile = "keyward.db"
+
+// holdsKeyOf refuses a folder with a database and without the key that it was made with: a new key would open nothing
+// in it, and lie in the place of the old one.
+func (f *folder) holdsKeyOf(database string) error {
+	_, keyErr := os.Stat(filepath.Join(f.path, sealKeyFile))
+	_, databaseErr := os.Stat(filepath.Join(f.path, database))
+	if errors.Is(keyErr, fs.ErrNotExist) && databaseErr == nil {
+		return fmt.Errorf("the seal key: %s is missing beside %s, which was made with it: restore it, "+
+			"or give the key by KEYWARD_SEAL_KEY or KEYWARD_SEAL_KEY_FILE", sealKeyFile, database)
+	}
+	return nil
+}
+
+const sealKeyFile = "seal.key"
 
 // adminToken gives the configured token, or the one that admin.token holds, which is made at the first start. The file
 // always tells the token in force.

@@ -43,7 +43,7 @@ func (p *process) startGateway(ctx context.Context, d *door, c *controlPlane) er
 		issuer = p.at.Gateway
 	}
 	engine, err := enforce.NewEngine(keySets, introspector, minter, enforce.Options{
-		Issuer: issuer, OpenSealed: known.OpenSealed, Registerer: p.metrics,
+		Issuer: issuer, OpenSealed: known.OpenSealed, Registerer: p.metrics, Counts: p.counts,
 	})
 	if err != nil {
 		return err

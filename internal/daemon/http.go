@@ -39,7 +39,7 @@ func (p *process) openDoor(ctx context.Context, name, address string, files conf
 	if !d.tls {
 		return d, nil
 	}
-	certificate, err := stream.NewCertificate(files.Cert, files.Key)
+	certificate, err := stream.NewCertificate(files.Cert, files.Key, p.log)
 	if err != nil {
 		_ = listener.Close()
 		return nil, fmt.Errorf("the %s listener: %w", name, err)

@@ -19,8 +19,8 @@ type caches struct {
 	backends *otter.Cache[backendKey, backendJWT]
 }
 
-// backendKey is everything that a backend JWT says, beside its dates and id. The pointers are of rows and facts that
-// never change; a changed row is another pointer.
+// backendKey is everything that a backend JWT says, beside its dates and id; one key signs all of them. The pointers are
+// of rows and facts that never change; a changed row is another pointer.
 type backendKey struct {
 	facts       *facts
 	km          *registry.KeyManager
@@ -28,7 +28,6 @@ type backendKey struct {
 	app         *keyward.ApplicationRow
 	plan        *keyward.PlanRow
 	environment keyward.Environment
-	keyID       string // of the key that signs
 }
 
 type backendJWT struct {

@@ -95,6 +95,10 @@ func TestRouteDecisions(t *testing.T) {
 			w.want(target+" without a credential", get(target, ""), want) // decided before a credential is looked at
 		}
 	}
+	for _, method := range []string{"", "G ET", "GET\t", "GET\r\nX", "A(B", "é", "CONNECT"} {
+		w.want("method "+method, Request{Method: method, Target: "/orders/v1/items"}, keyward.CodeInvalidRequest)
+	}
+	w.want("an odd method that is one", Request{Method: "x~M|1", Target: "/orders/v1/items"}, keyward.CodeNoSuchOperation)
 	ref := w.refuse(Request{Method: "DELETE", Target: "/orders/v1/items"})
 	if ref.Status() != 405 || strings.Join(ref.Allow, " ") != "GET POST PUT" {
 		t.Errorf("another method: %d with Allow %v", ref.Status(), ref.Allow)

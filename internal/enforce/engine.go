@@ -27,6 +27,8 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// CacheBytes bounds, about, what verified tokens and backend JWTs take; 64 MiB when zero.
 	CacheBytes int
+	// Counts are shared with other engines of the process, so that one explains what another counts; nil makes own ones.
+	Counts *Counts
 }
 
 // Engine decides. Its methods are safe for concurrent use; it holds caches of facts and the counters of plans, and
@@ -37,7 +39,8 @@ type Engine struct {
 	minter       *token.Minter
 	o            Options
 	caches       *caches
-	limits       *limits
+	counts       *Counts
+	blind        bool // it explains only, and nobody's counts are known to it
 	metrics      *metrics
 
 	// followed are the key sets of the view that Follow saw last, so that no request has to look them up.
@@ -59,9 +62,13 @@ func NewEngine(
 	if err != nil {
 		return nil, err
 	}
+	blind := minter == nil && o.Counts == nil
+	if o.Counts == nil {
+		o.Counts = NewCounts()
+	}
 	return &Engine{
 		keySets: keySets, introspector: introspector, minter: minter, o: o,
-		caches: c, limits: newLimits(), metrics: newMetrics(o.Registerer),
+		caches: c, counts: o.Counts, blind: blind, metrics: newMetrics(o.Registerer),
 	}, nil
 }
 

@@ -299,6 +299,31 @@ func TestDates(t *testing.T) {
 	w.want("its time is asked at every request", items(raw), keyward.CodeTokenExpired)
 }
 
+// RFC 7519, sections 4.1.4 and 4.1.5: exp is the first moment that does not count, nbf the first that does. The skew of
+// 30 s moves both.
+func TestDatesToTheSecond(t *testing.T) {
+	w := newWorld(t)
+	at := time.Now().Truncate(time.Second)
+	w.mu.Lock()
+	w.now = func() time.Time { return at }
+	w.mu.Unlock()
+	now := at.Unix()
+	for _, c := range []struct {
+		claim string
+		value int64
+		want  keyward.Code
+	}{
+		{"exp", now - 29, ""},
+		{"exp", now - 30, keyward.CodeTokenExpired},
+		{"nbf", now + 30, ""},
+		{"nbf", now + 31, keyward.CodeTokenNotYetValid},
+		{"iat", now + 30, ""},
+		{"iat", now + 31, keyward.CodeTokenNotYetValid},
+	} {
+		w.want(fmt.Sprint(c.claim, " ", c.value-now), items(w.claims(map[string]any{c.claim: c.value})), c.want)
+	}
+}
+
 func TestSenderConstraint(t *testing.T) {
 	w := newWorld(t)
 	w.want("the control", items(w.claims(nil)), "")

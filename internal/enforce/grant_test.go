@@ -2,6 +2,7 @@ package enforce
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -65,6 +66,9 @@ func TestSubscriptionStates(t *testing.T) {
 	w.want("a plan that is not known", items(production), keyward.CodeGatewayStale)
 	w.remove(keyward.RowSubscription, "s-mobile")
 	w.want("unsubscribed", items(production), keyward.CodeNoSubscription)
+	if ref := w.refuse(items(production)); ref.Status() != 403 || ref.Challenge {
+		t.Errorf("no other token would help, and yet one is asked for: %+v", ref)
+	}
 }
 
 func TestEnvironments(t *testing.T) {
@@ -105,6 +109,23 @@ func TestSubscriptionNone(t *testing.T) {
 	})
 	w.want("a subscription that is there and blocked", open(w.claims(nil)), keyward.CodeSubscriptionBlocked)
 	w.want("the control: another application", open(w.mint(issuer.Token{}, w.partner)), "")
+}
+
+// A key manager that several tenants use names clients of all of them; each tenant's APIs know its own applications.
+func TestGlobalKeyManagerKeepsApplicationsApart(t *testing.T) {
+	w := newWorld(t)
+	w.changeCorp(func(r *keyward.KeyManagerRow) { r.Global = true })
+	acme := ordersAPI()
+	acme.Tenant, acme.Subscription = "acme", false
+	w.put(keyward.RowAPI, "api-acme", acme)
+	theirs := get("/t/acme/orders/v1/items", w.claims(nil))
+	if d := w.decide(theirs); d.Application != "" || d.Environment != keyward.Production {
+		t.Errorf("an application of another tenant is named: %+v", d)
+	}
+	w.put(keyward.RowApplication, "app-mobile", keyward.ApplicationRow{Tenant: "acme", Name: "mobile"})
+	if d := w.decide(theirs); d.Application != "mobile" {
+		t.Errorf("the control: %+v", d)
+	}
 }
 
 func TestScopes(t *testing.T) {
@@ -193,8 +214,36 @@ func TestPlan(t *testing.T) {
 }
 
 // Many calls at once never pass more often than the plan allows, and the counters do not grow without end.
+// Who only explains, away from all gateways, knows no counts and says so; beside a gateway it has the gateway's.
+func TestPlanExplainedElsewhere(t *testing.T) {
+	w := newWorld(t)
+	w.put(keyward.RowPlan, "plan-gold", keyward.PlanRow{
+		Tenant: "default", Name: "gold", Rate: []keyward.Rate{{Requests: 1, Per: keyward.Duration(time.Hour)}},
+	})
+	raw := w.claims(nil)
+	w.want("the only call", items(raw), "")
+	for name, c := range map[string]struct {
+		counts *Counts
+		code   keyward.Code
+		seen   string
+	}{
+		"beside the gateway": {w.engine.counts, keyward.CodePlanExhausted, "0 of 1 calls per 1h left"},
+		"away from it":       {nil, "", "nothing is counted here: each gateway counts the calls that it lets pass"},
+	} {
+		e, err := NewEngine(w.engine.keySets, w.engine.introspector, nil, Options{Counts: c.counts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := e.Explain(t.Context(), w.view, items(raw))
+		i := slices.IndexFunc(x.Steps, func(s Step) bool { return s.Step == stepPlan })
+		if x.Code != c.code || x.Steps[i].Seen != c.seen {
+			t.Errorf("%s: %s, %q", name, x.Code, x.Steps[i].Seen)
+		}
+	}
+}
+
 func TestPlanAtOnceAndBounded(t *testing.T) {
-	l := newLimits()
+	l := NewCounts()
 	rates := []keyward.Rate{{Requests: 100, Per: keyward.Duration(time.Hour)}}
 	now := time.Now()
 	var passed atomic.Int64
@@ -226,6 +275,25 @@ func TestPlanAtOnceAndBounded(t *testing.T) {
 	}
 	if !l.take(limitKey{"a", "b"}, rates, now, false).exhausted {
 		t.Error("a counter whose window is open was swept away")
+	}
+}
+
+// A clock that is set back makes nobody wait longer than a window, and forgets no call.
+func TestLimitsWhenTheClockIsSetBack(t *testing.T) {
+	l, now := NewCounts(), time.Now()
+	rates := []keyward.Rate{{Requests: 2, Per: keyward.Duration(time.Minute)}}
+	take := func(at time.Time) state { return l.take(limitKey{"a", "b"}, rates, at, false) }
+	for n := range 3 {
+		if got := take(now).exhausted; got != (n == 2) {
+			t.Fatalf("call %d: exhausted is %v", n, got)
+		}
+	}
+	back := now.Add(-time.Hour)
+	if s := take(back); !s.exhausted || s.wait > time.Minute {
+		t.Errorf("an hour earlier: %+v", s)
+	}
+	if take(back.Add(time.Minute)).exhausted {
+		t.Error("the window has not ended by the clock that counts now")
 	}
 }
 

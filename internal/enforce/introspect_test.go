@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/issuer"
+	"keyward.dev/keyward/internal/token"
 )
 
 // opaqueWorld lets corp take tokens that start with corp_, and partner those of six digits.
@@ -92,6 +93,33 @@ func TestOpaqueChoice(t *testing.T) {
 	w.want("disabled, cached answers included", items("corp_1"), keyward.CodeUnknownIssuer)
 }
 
+// A token is the same, what its server says of it need not be: each answer counts for itself.
+func TestNewAnswerAboutAKnownToken(t *testing.T) {
+	w := opaqueWorld(t)
+	w.corp.SetOpaque("corp_1", answer(nil))
+	w.want("the first answer", items("corp_1"), "")
+	w.corp.SetOpaque("corp_1", answer(map[string]any{"scope": "x"}))
+	w.want("the first answer, kept", items("corp_1"), "")
+	w.later(31 * time.Second)
+	w.want("a scope less", items("corp_1"), keyward.CodeInsufficientScope)
+	w.corp.SetOpaque("corp_1", answer(map[string]any{"client_id": "nobody"}))
+	w.later(31 * time.Second)
+	w.want("another client", items("corp_1"), keyward.CodeNoSubscription)
+}
+
+func TestOpaqueTokenHasALimit(t *testing.T) {
+	w := opaqueWorld(t)
+	longest := "corp_" + strings.Repeat("a", token.MaxSize-len("corp_"))
+	w.corp.SetOpaque(longest, answer(nil))
+	w.corp.SetOpaque(longest+"a", answer(nil))
+	w.want("as long as it may be", items(longest), "")
+	w.corp.Forget()
+	w.want("a byte longer", items(longest+"a"), keyward.CodeInvalidToken)
+	if asked(w.corp) != 0 {
+		t.Error("the server was asked about a token that is too long")
+	}
+}
+
 func TestIntrospectionAnswers(t *testing.T) {
 	w := opaqueWorld(t)
 	now := time.Now().Unix()
@@ -137,6 +165,8 @@ func TestIntrospectionAnswers(t *testing.T) {
 		{"no client id", map[string]any{"client_id": ""}, keyward.CodeInvalidToken},
 		{"bound by cnf", map[string]any{"cnf": map[string]any{"jkt": "x"}}, keyward.CodeSenderConstraintFailed},
 		{"bound by type", map[string]any{"token_type": "DPoP"}, keyward.CodeSenderConstraintFailed},
+		{"bound by type, in another case", map[string]any{"token_type": "dpop"}, keyward.CodeSenderConstraintFailed},
+		{"a plain type", map[string]any{"token_type": "Bearer"}, ""},
 		{"another scope", map[string]any{"scope": "x"}, keyward.CodeInsufficientScope},
 		{"scopes as an array", map[string]any{"scope": []string{"orders:read"}}, ""},
 	} {

@@ -10,10 +10,10 @@ import (
 	"keyward.dev/keyward"
 )
 
-// limits count the calls of each application to each API in fixed windows that start with their first call. There is
+// Counts are the calls of each application to each API, counted in fixed windows that start with their first call. There is
 // one counter for each pair that has called, at most one for each subscription, and those whose windows are over are
 // swept away.
-type limits struct {
+type Counts struct {
 	seed   maphash.Seed
 	shards [64]limitShard
 }
@@ -36,8 +36,9 @@ type window struct {
 
 const sweepAtLeast = 512
 
-func newLimits() *limits {
-	l := &limits{seed: maphash.MakeSeed()}
+// NewCounts begins to count.
+func NewCounts() *Counts {
+	l := &Counts{seed: maphash.MakeSeed()}
 	for i := range l.shards {
 		l.shards[i] = limitShard{counters: map[limitKey]*counter{}, sweepAt: sweepAtLeast}
 	}
@@ -53,7 +54,7 @@ type state struct {
 }
 
 // take counts one call when every limit has room, and none otherwise. With peek it counts nothing.
-func (l *limits) take(key limitKey, rates []keyward.Rate, now time.Time, peek bool) state {
+func (l *Counts) take(key limitKey, rates []keyward.Rate, now time.Time, peek bool) state {
 	shard := &l.shards[maphash.Comparable(l.seed, key)%uint64(len(l.shards))]
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
@@ -148,10 +149,10 @@ func (e *Engine) checkPlan(g *granted, now time.Time, t *trace) *Refusal {
 		return nil
 	}
 	t.expect(stepPlan, "a call left in plan ", g.plan.Name)
-	s := e.limits.take(limitKey{g.app.ID, g.api.ID}, g.plan.Rate, now, t.live())
+	s := e.counts.take(limitKey{g.app.ID, g.api.ID}, g.plan.Rate, now, t.live())
 	if !s.exhausted {
 		if t.live() {
-			t.pass(leftText(s, g.plan))
+			t.pass(e.leftText(s, g.plan))
 		}
 		return nil
 	}
@@ -159,13 +160,16 @@ func (e *Engine) checkPlan(g *granted, now time.Time, t *trace) *Refusal {
 	ref.RetryAfter = seconds(s.wait)
 	ref.RateLimit = rateLimit(s, g.plan)
 	if t.live() {
-		t.fail(leftText(s, g.plan), fmt.Sprintf("wait %d seconds, or subscribe with a larger plan than %s",
+		t.fail(e.leftText(s, g.plan), fmt.Sprintf("wait %d seconds, or subscribe with a larger plan than %s",
 			ref.RetryAfter, g.plan.Name))
 	}
 	return ref
 }
 
-func leftText(s state, plan *keyward.PlanRow) string {
+func (e *Engine) leftText(s state, plan *keyward.PlanRow) string {
+	if e.blind {
+		return "nothing is counted here: each gateway counts the calls that it lets pass"
+	}
 	parts := make([]string, len(plan.Rate))
 	for i, rate := range plan.Rate {
 		parts[i] = fmt.Sprintf("%d of %d calls per %s left", s.left[i], rate.Requests, rate.Per)

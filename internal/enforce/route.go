@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/registry"
 )
@@ -23,9 +25,12 @@ func (e *Engine) route(v *registry.View, req *Request, t *trace) (routed, *Refus
 	if req.Method == http.MethodConnect { // RFC 9110, section 9.3.6: it asks for a tunnel, and never names a path
 		fault = "the method is CONNECT, which opens tunnels"
 	}
+	if !httpguts.ValidHeaderFieldName(req.Method) { // a token, as methods are; HTTP/2 carries any text
+		fault = "the method is not one word of letters, digits and a few signs (RFC 9110, section 9.1)"
+	}
 	if fault != "" {
 		t.fail(fault, "send a path without dot segments, empty segments, semicolons, backslashes and encoded slashes")
-		return routed{}, refuseWith(keyward.CodeInvalidRequest, "The request target cannot be accepted: "+fault+".")
+		return routed{}, refuseWith(keyward.CodeInvalidRequest, "The request cannot be accepted: "+fault+".")
 	}
 	route, found := v.Route(path)
 	if !found {

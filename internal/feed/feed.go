@@ -54,18 +54,23 @@ func New(ctx context.Context, st *store.Store, hub *stream.Hub, o Options) (*Fee
 		store: st, hub: hub, o: o, m: newMetrics(o.Registerer), holder: rand.Text(),
 		pulls: make(chan struct{}, concurrentPulls),
 	}
-	err := st.Read(ctx, func(tx *store.Tx) error {
-		key, err := tx.SigningKey()
-		if err != nil {
-			return err
-		}
-		f.signer, err = stream.NewSigner(key)
+	err := st.Read(ctx, func(tx *store.Tx) (err error) {
+		f.signer, err = signerOf(tx)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the signing key: %w", err)
+		return nil, err
 	}
 	return f, nil
+}
+
+// signerOf reads the control plane's signing key.
+func signerOf(tx *store.Tx) (*stream.Signer, error) {
+	key, err := tx.SigningKey()
+	if err != nil {
+		return nil, fmt.Errorf("read the signing key: %w", err)
+	}
+	return stream.NewSigner(key)
 }
 
 // Run relays changes and heartbeats, and keeps the log short, until ctx ends. Of several control planes on one

@@ -9,10 +9,10 @@ import (
 	"keyward.dev/keyward/internal/stream"
 )
 
-// CreateGateway makes a gateway and gives its credential, which is stored nowhere and shown this once. An empty group is
-// the default one. Errors for people: invalid_input, not_supported (another group than the default one), conflict (the
-// name is in use).
-func (f *Feed) CreateGateway(ctx context.Context, actor, name, group string) (*keyward.Gateway, stream.Token, error) {
+// NewGateway makes a gateway and gives its credential, which names the store's signing key, is stored nowhere and shown
+// this once. An empty group is the default one. Errors for people: invalid_input, not_supported (another group than the
+// default one), conflict (the name is in use).
+func NewGateway(ctx context.Context, st *store.Store, actor, name, group string) (*keyward.Gateway, stream.Token, error) {
 	if group == "" {
 		group = keyward.DefaultGroup
 	}
@@ -32,20 +32,26 @@ func (f *Feed) CreateGateway(ctx context.Context, actor, name, group string) (*k
 	if err := keyward.Invalid(faults); err != nil {
 		return nil, stream.Token{}, err
 	}
-	token := stream.NewToken(f.signer.Fingerprint())
-	g := &keyward.Gateway{ID: token.ID(), Name: name, Group: group, CreatedAt: f.o.Now().UTC()}
-	err := f.store.Write(ctx, actor, func(tx *store.Tx) error {
-		fresh := *g
-		if err := tx.CreateGateway(&fresh, token.Hash()); err != nil {
+	var g *keyward.Gateway
+	var token stream.Token
+	err := st.Write(ctx, actor, func(tx *store.Tx) error {
+		signer, err := signerOf(tx)
+		if err != nil {
 			return err
 		}
-		*g = fresh
-		return nil
+		token = stream.NewToken(signer.Fingerprint())
+		g = &keyward.Gateway{ID: token.ID(), Name: name, Group: group}
+		return tx.CreateGateway(g, token.Hash())
 	})
 	if err != nil {
 		return nil, stream.Token{}, fmt.Errorf("create gateway %s: %w", name, err)
 	}
 	return g, token, nil
+}
+
+// CreateGateway is NewGateway in the feed's store.
+func (f *Feed) CreateGateway(ctx context.Context, actor, name, group string) (*keyward.Gateway, stream.Token, error) {
+	return NewGateway(ctx, f.store, actor, name, group)
 }
 
 // Gateways lists all gateways with revision and lag, withdrawn ones included.

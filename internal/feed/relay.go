@@ -2,7 +2,6 @@ package feed
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -53,7 +52,8 @@ func (r *relay) run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), r.resign(ctx))
+			r.resign(ctx)
+			return ctx.Err()
 		case <-wake:
 			own = true
 		case <-tick.C:
@@ -63,16 +63,15 @@ func (r *relay) run(ctx context.Context) error {
 }
 
 // resign gives the lease back, so that another control plane, or this one after a restart, leads at once.
-func (r *relay) resign(ctx context.Context) error {
+func (r *relay) resign(ctx context.Context) {
 	if !r.leads.Swap(false) {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTTL)
 	defer cancel()
 	if _, err := r.f.store.Lease(ctx, leaseName, r.f.holder, 0); err != nil {
 		r.f.o.Log.Debug("the relay's lease was not given back", "err", err)
 	}
-	return nil
 }
 
 // step does what is due: renew the lease, publish, beat. own tells that something was committed in this process.
@@ -198,7 +197,8 @@ func (r *relay) publish(ctx context.Context) (map[string]keyward.Position, error
 	return heads, nil
 }
 
-// beginning is where a relay that published nothing yet begins: a little before the head, or at it when the log does not reach back so far.
+// beginning is where a relay that published nothing yet begins: a little before the head, or at it when the log does
+// not reach back so far.
 func (r *relay) beginning(ctx context.Context, group string, head keyward.Position) (keyward.Position, error) {
 	begin := head
 	err := r.f.store.Read(ctx, func(tx *store.Tx) error {

@@ -57,8 +57,11 @@ func (x *exchange) finish(ctx context.Context) {
 	if !g.log.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
-	path, _, _ := strings.Cut(x.r.RequestURI, "?") // a query may hold a token
-	g.log.DebugContext(ctx, "request", "decision", who.id, "method", x.r.Method, "path", path, "status", x.status, "code", code,
+	operation := "" // as declared: the path that was sent may hold a token
+	if x.decision != nil {
+		operation = x.decision.Operation.Path
+	}
+	g.log.DebugContext(ctx, "request", "decision", who.id, "method", x.r.Method, "operation", operation, "status", x.status, "code", code,
 		"tenant", who.tenant, "api", who.api, "key_manager", who.keyManager, "application", who.application,
 		"token", who.fingerprint(), "duration", took)
 }

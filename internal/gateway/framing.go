@@ -19,6 +19,7 @@ type framing struct {
 	measured bool                            // and Content-Length
 	off      bool                            // this is HTTP/2, which frames in one way only
 
+	spent     atomic.Bool // where the next request begins is not certain any more: there is none
 	heads     int         // blocks that have ended; the first one is the first request's head, and nothing else
 	first     atomic.Bool // the first request has both, and nobody has refused it yet
 	chunked   atomic.Bool // the first request has Transfer-Encoding, and nobody has looked yet

@@ -95,6 +95,38 @@ func TestOldVersionEndsTheConnection(t *testing.T) {
 	})
 }
 
+// A body whose end cannot be found is the last thing that its connection brings, whether it is found out before the
+// backend's answer or after.
+func TestBrokenChunksEndTheConnection(t *testing.T) {
+	eachTransport(t, func(t *testing.T, w *world) {
+		w.handle(func(rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("early") == "" {
+				_, _ = io.Copy(io.Discard, r.Body)
+			}
+			rw.WriteHeader(http.StatusAccepted)
+		})
+		auth := " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + w.token(nil) + "\r\n"
+		get := "GET /raw/v1/items/x" + auth + "\r\n"
+		last := strings.Replace(get, "Host: x", "Host: x\r\nConnection: close", 1)
+		post := func(query, chunks string) string {
+			return "POST /raw/v1/items/x" + query + auth + "Transfer-Encoding: chunked\r\n\r\n" + chunks
+		}
+		if got := w.statuses(post("", "3\r\nabc\r\n0\r\n\r\n") + last); len(got) != 2 || got[1] != http.StatusAccepted {
+			t.Fatalf("positive control: %v", got)
+		}
+		for _, chunks := range []string{
+			"3\r\nabc0\r\n\r\n", "3\r\nabc\n0\r\n\r\n", "3\r\nabc\r\n0\n\n", "3;a\nb\r\nabc\r\n0\r\n\r\n", "x\r\n\r\n", "-1\r\n\r\n",
+		} {
+			if got := w.statuses(post("", chunks) + get + last); len(got) != 1 || got[0] != http.StatusBadRequest {
+				t.Errorf("%q: %v, want 400 alone", chunks, got)
+			}
+			if got := w.statuses(post("?early=1", chunks) + get + last); len(got) > 1 {
+				t.Errorf("%q, answered early: %v, want nothing after the first answer", chunks, got)
+			}
+		}
+	})
+}
+
 // statuses sends bytes and gives the status of every answer until the gateway ends the connection.
 func (w *world) statuses(text string) []int {
 	w.t.Helper()

@@ -148,6 +148,9 @@ func (x *exchange) framedTwice() bool {
 	if f == nil {
 		return false
 	}
+	if f.spent.Load() {
+		panic(http.ErrAbortHandler) // what net/http takes for a request is a piece of the last one's body
+	}
 	old, chunked := !x.r.ProtoAtLeast(1, 1), f.chunked.Swap(false)
 	var detail string
 	switch {

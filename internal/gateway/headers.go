@@ -91,16 +91,32 @@ func (g *Gateway) setForwarded(out http.Header, in *http.Request, trusted bool) 
 		scheme = "https"
 	}
 	chain := peer
-	if before := in.Header["X-Forwarded-For"]; trusted && len(before) > 0 {
-		chain = strings.Join(before, ", ") + ", " + peer
+	if before := told(in.Header, trusted, "X-Forwarded-For"); before != "" {
+		chain = before + ", " + peer
 	}
 	out.Set("X-Forwarded-For", chain)
 	setUnlessTold(out, in.Header, trusted, "X-Forwarded-Host", in.Host)
 	setUnlessTold(out, in.Header, trusted, "X-Forwarded-Proto", scheme)
 	setUnlessTold(out, in.Header, trusted, "X-Real-Ip", peer)
-	if before := in.Header["Forwarded"]; trusted && len(before) > 0 {
-		out.Set("Forwarded", strings.Join(before, ", ")+", "+forwardedElement(peer, scheme))
+	if before := told(in.Header, trusted, "Forwarded"); before != "" {
+		out.Set("Forwarded", before+", "+forwardedElement(peer, scheme))
+	} else {
+		out.Del("Forwarded")
 	}
+}
+
+// told is the whole list that a trusted peer gives in the field, lines without a word left out.
+func told(in http.Header, trusted bool, name string) string {
+	if !trusted {
+		return ""
+	}
+	lines := make([]string, 0, 1)
+	for _, line := range in[name] {
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, ", ")
 }
 
 func setUnlessTold(out, in http.Header, trusted bool, name, value string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -130,6 +131,9 @@ func (c *conn) framed() *framing { return &c.framing }
 
 // Read implements net.Conn.
 func (c *conn) Read(b []byte) (int, error) {
+	if c.framing.spent.Load() {
+		return 0, io.EOF
+	}
 	n, err := c.Conn.Read(b)
 	c.framing.see(b[:n])
 	return n, err

@@ -77,34 +77,28 @@ func (x *exchange) pass(ctx context.Context) {
 		in.Body = body
 	}
 	proxy := httputil.ReverseProxy{
-		Transport:     g.transport,
-		FlushInterval: -1,
-		BufferPool:    &g.buffers,
-		ErrorLog:      slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
-		Rewrite:       func(p *httputil.ProxyRequest) { x.rewrite(p, target, body) },
-		ModifyResponse: func(resp *http.Response) error {
-			x.status = resp.StatusCode
-			x.cleanAnswer(resp)
-			return nil
-		},
+		Transport:      g.transport,
+		FlushInterval:  -1,
+		BufferPool:     &g.buffers,
+		ErrorLog:       slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+		Rewrite:        func(p *httputil.ProxyRequest) { x.rewrite(p, target, body) },
+		ModifyResponse: x.cleanAnswer,
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
+			x.last = x.last || x.isAstray(body)
 			x.fail(x.codeOf(ctx, err, connected.Load(), body), err)
 		},
 	}
-	proxy.ServeHTTP(x.w, in)
+	proxy.ServeHTTP(&interimCleaner{x.w}, in)
+	if f := framingOf(x.r); f != nil && x.isAstray(body) {
+		f.spent.Store(true)
+	}
 }
 
-// cleanAnswer sees to it that a backend does not speak for the gateway, in whatever spelling.
-func (x *exchange) cleanAnswer(resp *http.Response) {
-	for name := range resp.Header {
-		if spelled := spelling(name); spelled == "x-jwt-assertion" || spelled == "x-keyward-decision" {
-			delete(resp.Header, name)
-		}
-	}
-	resp.Header.Set(decisionHeader, x.decision.ID)
-	if x.last && resp.StatusCode != http.StatusSwitchingProtocols {
-		resp.Header.Set("Connection", "close")
-	}
+// isAstray tells whether nobody can say where the body ends in the connection: reading it failed, or it comes in chunks
+// and some are not read yet. The server reads those away, but a fault among them does not stop it from looking for the
+// next request behind: it leaves that to handlers that read and write at once.
+func (x *exchange) isAstray(body *watchedBody) bool {
+	return body.failed.Load() || len(x.r.TransferEncoding) > 0 && !body.ended.Load()
 }
 
 // targetURL joins the upstream's path and the canonical rest. The query goes on byte for byte.
@@ -168,6 +162,7 @@ type watchedBody struct {
 	from   *http.Request
 	to     http.Header
 	failed atomic.Bool
+	ended  atomic.Bool
 }
 
 // Read implements io.Reader.
@@ -176,6 +171,7 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):
+		b.ended.Store(true)
 		for name := range b.to {
 			b.to[name] = b.from.Trailer[name]
 		}

@@ -114,6 +114,10 @@ func missing(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) []ke
 	if !hasKeys(spec.Keys) && status.JWKS == "" && !opaqueOnly(spec, status) {
 		faults = append(faults, fieldError("spec.keys", "is required, one of jwks, pem and jwksInline%s", hint))
 	}
+	if spec.Introspection == nil && takesOpaque(spec) {
+		faults = append(faults, fieldError("spec.introspection", "is required: an entry of tokens.match takes opaque tokens, "+
+			"which only introspection can judge"))
+	}
 	if spec.Introspection != nil && spec.Endpoints.Introspection == "" && status.Endpoints.Introspection == "" {
 		faults = append(faults, fieldError("spec.endpoints.introspection", "is required with spec.introspection%s", hint))
 	}
@@ -123,7 +127,12 @@ func missing(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) []ke
 // opaqueOnly tells that a discovered server publishes no keys and its tokens are asked about: an OAuth 2.0 server
 // (RFC 8414, section 2) need not have any.
 func opaqueOnly(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) bool {
-	return status.Issuer != "" && spec.Introspection != nil && slices.ContainsFunc(spec.Tokens.Match,
+	return status.Issuer != "" && spec.Introspection != nil && takesOpaque(spec)
+}
+
+// takesOpaque tells that an entry of tokens.match is about opaque tokens.
+func takesOpaque(spec *keyward.KeyManagerSpec) bool {
+	return slices.ContainsFunc(spec.Tokens.Match,
 		func(m keyward.MatchRule) bool { return m.Prefix != "" || m.Regex != "" })
 }
 

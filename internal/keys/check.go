@@ -148,17 +148,26 @@ func checkMapping(km *keyward.Object, kmSpec *keyward.KeyManagerSpec, client *ke
 	case !kmSpec.MayMap():
 		return keyward.Errorf(keyward.CodeMappingDisabled, "%s lets nobody map clients", km.Ref())
 	}
+	return keyward.Invalid(MappingFaults(km.Ref(), kmSpec, client))
+}
+
+// MappingFaults says why a client of a key manager can belong to no application in that environment: it is the key
+// manager's own, its id cannot be one, or the key manager has no such environment. Paths are those of the client's spec.
+func MappingFaults(
+	km keyward.Ref, kmSpec *keyward.KeyManagerSpec, client *keyward.OAuthClientSpec,
+) []keyward.FieldError {
 	var faults []keyward.FieldError
 	if keymanager.OwnClient(kmSpec, client.ClientID) {
-		faults = append(faults, fault("clientId", "%q is a client of the key manager itself", client.ClientID))
+		faults = append(faults, fault("clientId",
+			"%q is a client of the key manager's own: it can never belong to an application", client.ClientID))
 	}
 	if client.ClientID == "" || len(client.ClientID) > maxClientID || strings.ContainsFunc(client.ClientID, unprintable) {
 		faults = append(faults, fault("clientId", "must have 1 to %d printable characters", maxClientID))
 	}
-	if !slices.Contains(kmSpec.EnvironmentsOrDefault(), client.EnvironmentOrDefault()) {
-		faults = append(faults, fault("environment", "%s takes no clients for %s", km.Ref(), client.EnvironmentOrDefault()))
+	if env := client.EnvironmentOrDefault(); !slices.Contains(kmSpec.EnvironmentsOrDefault(), env) {
+		faults = append(faults, fault("environment", "%s takes no clients for %s", km, env))
 	}
-	return keyward.Invalid(faults)
+	return faults
 }
 
 const maxClientID = 512 // bytes

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"keyward.dev/keyward"
@@ -47,7 +48,7 @@ func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, a
 	if err := k.activate(ctx, c, made); err != nil {
 		return nil, k.takeBack(ctx, s, c, conn, made, err)
 	}
-	return s.result(made.ClientID, made.ClientSecret, c.object.Name), nil
+	return s.result(made.ClientID, made.ClientSecret, c.object.Name, c.status), nil
 }
 
 // reserve stores the pending client: from then on the place is taken, and an interruption is seen.
@@ -162,14 +163,17 @@ func (k *Keys) activate(ctx context.Context, c *client, made connector.Registere
 	if err != nil {
 		return fmt.Errorf("encode the client's handle: %w", err)
 	}
-	return k.store.Write(ctx, c.status.Requester, func(tx *store.Tx) error {
+	var stored keyward.OAuthClientStatus
+	err = k.store.Write(ctx, c.status.Requester, func(tx *store.Tx) error {
 		now := k.now()
 		fresh, err := reload(tx, c, keyward.ClientPending)
 		if err != nil {
 			return err
 		}
 		fresh.spec.ClientID = made.ClientID
+		given(&fresh.status, made)
 		fresh.status.State, fresh.status.Reason, fresh.status.ChangedAt = keyward.ClientActive, "", &now
+		stored = fresh.status
 		row, err := fresh.gatewayRow()
 		if err != nil {
 			return err
@@ -183,6 +187,25 @@ func (k *Keys) activate(ctx context.Context, c *client, made connector.Registere
 		}
 		return k.audit(tx, fresh.object, "key.generated", "client "+made.ClientID)
 	})
+	if err == nil {
+		c.status = stored
+	}
+	return err
+}
+
+// given notes what the server made of what was asked for.
+func given(status *keyward.OAuthClientStatus, made connector.Registered) {
+	status.SecretExpiresAt = made.SecretExpiresAt
+	if made.Grants != nil {
+		status.LackingGrants, status.Grants = without(status.Grants, made.Grants), made.Grants
+	}
+	if made.Scopes != nil {
+		status.LackingScopes, status.Scopes = without(status.Scopes, made.Scopes), made.Scopes
+	}
+}
+
+func without(asked, given []string) []string {
+	return slices.DeleteFunc(slices.Clone(asked), func(one string) bool { return slices.Contains(given, one) })
 }
 
 // errOvertaken says that somebody else changed the client meanwhile.

@@ -104,6 +104,13 @@ type Result struct {
 	ClientID      string              `json:"clientId"`
 	ClientSecret  string              `json:"clientSecret,omitempty"`
 	TokenEndpoint string              `json:"tokenEndpoint,omitempty"`
+
+	// As in keyward.OAuthClientStatus.
+	Grants          []string   `json:"grants,omitempty"`
+	Scopes          []string   `json:"scopes,omitempty"`
+	LackingGrants   []string   `json:"lackingGrants,omitempty" doc:"Asked for and not given by the server"`
+	LackingScopes   []string   `json:"lackingScopes,omitempty" doc:"Asked for and not given by the server"`
+	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty" doc:"When the server stops to take the secret"`
 }
 
 // LogValue keeps the secret out of logs.

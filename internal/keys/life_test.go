@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -102,7 +103,7 @@ func testReveal(t *testing.T, r *rig, made *keys.Result) {
 	_, err := r.keys.Reveal(t.Context(), admin(), at("corp"))
 	wantCode(t, err, keyward.CodeNotFound)
 	got, err := r.keys.Reveal(t.Context(), alice(), at("corp"))
-	if err != nil || *got != *made {
+	if err != nil || !reflect.DeepEqual(got, made) {
 		t.Errorf("reveal: %v, error %v", got, err)
 	}
 	_, err = r.keys.Reveal(t.Context(), alice(), at("corp"))
@@ -234,6 +235,52 @@ func TestDeleteAtOddServers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestWhatTheServerGaveIsKeptAndShown(t *testing.T) {
+	answer := `{"client_id":"abc","client_secret":"s","grant_types":["client_credentials"],"scope":"read",` +
+		`"client_secret_expires_at":1893456000}`
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, answer)
+	}))
+	t.Cleanup(srv.Close)
+	r := newRig(t)
+	r.keyManager("corp", `{"type":"oidc","issuer":"x","keys":{"jwks":"https://as.example/k"},
+		"clients":{"grantTypes":["client_credentials","authorization_code"]},
+		"endpoints":{"registration":"`+srv.URL+`/reg"}}`, nil)
+	made, err := r.keys.Generate(t.Context(), alice(), at("corp"), keys.Ask{
+		Grants: []string{"client_credentials", "authorization_code"}, Scopes: []string{"read", "write"},
+		Callbacks: []string{"https://app.example/cb"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := keyward.OAuthClientStatus{
+		Grants: []string{"client_credentials"}, Scopes: []string{"read"},
+		LackingGrants: []string{"authorization_code"}, LackingScopes: []string{"write"},
+	}
+	again, err := r.keys.Reveal(t.Context(), alice(), at("corp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := r.one(keyward.ClientActive).Status
+	for where, got := range map[string]keyward.OAuthClientStatus{
+		"the answer": {Grants: made.Grants, Scopes: made.Scopes, LackingGrants: made.LackingGrants,
+			LackingScopes: made.LackingScopes, SecretExpiresAt: made.SecretExpiresAt},
+		"the second look": {Grants: again.Grants, Scopes: again.Scopes, LackingGrants: again.LackingGrants,
+			LackingScopes: again.LackingScopes, SecretExpiresAt: again.SecretExpiresAt},
+		"the listing": {Grants: listed.Grants, Scopes: listed.Scopes, LackingGrants: listed.LackingGrants,
+			LackingScopes: listed.LackingScopes, SecretExpiresAt: listed.SecretExpiresAt},
+	} {
+		if at := got.SecretExpiresAt; at == nil || at.Unix() != 1893456000 {
+			t.Errorf("%s: the secret expires at %v", where, at)
+		}
+		got.SecretExpiresAt = nil
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v", where, got)
+		}
 	}
 }
 

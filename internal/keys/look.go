@@ -48,10 +48,12 @@ func tokenEndpoint(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus
 	}
 }
 
-func (s *scene) result(clientID, secret, name string) *Result {
+func (s *scene) result(clientID, secret, name string, status keyward.OAuthClientStatus) *Result {
 	return &Result{
 		Name: name, Application: s.place.Application, KeyManager: s.place.KeyManager, Environment: s.place.Environment,
 		ClientID: clientID, ClientSecret: secret, TokenEndpoint: tokenEndpoint(s.kmSpec, s.server.Status),
+		Grants: status.Grants, Scopes: status.Scopes, LackingGrants: status.LackingGrants,
+		LackingScopes: status.LackingScopes, SecretExpiresAt: status.SecretExpiresAt,
 	}
 }
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // Map says that a client which exists in the key manager is the application's. An administrator of the tenant may map
@@ -54,7 +56,7 @@ func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, client
 	if err != nil {
 		return nil, err
 	}
-	return s.result(clientID, "", name), nil
+	return s.result(clientID, "", name, keyward.OAuthClientStatus{}), nil
 }
 
 // lookToMap reads the place and refuses what cannot be mapped there.
@@ -114,6 +116,10 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene, clientI
 		}
 		return keyward.Errorf(keyward.CodeForbidden,
 			"%s has no token endpoint at which the secret could be tried: ask an administrator to map the client", s.km.Ref())
+	}
+	if f, ok := errors.AsType[*wire.Failure](err); ok && (f.Code == "invalid_client" || f.Status == http.StatusUnauthorized) {
+		return keyward.Invalid([]keyward.FieldError{fault("clientSecret",
+			"%s does not take it as the secret of client %s: %v", s.km.Ref(), clientID, f)})
 	}
 	if err != nil {
 		return vendorError(s.place.KeyManager, err)

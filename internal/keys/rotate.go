@@ -47,10 +47,11 @@ func (k *Keys) Rotate(ctx context.Context, p keyward.Principal, place Place) (*R
 	if err != nil {
 		return nil, vendorError(s.place.KeyManager, err)
 	}
+	c.status.SecretExpiresAt = nil // that was the old one's
 	if err := k.keepRotated(ctx, requester(p, s.place.Tenant), c, handle, secret); err != nil {
 		return nil, fmt.Errorf("keep the new secret, which the server has taken already; rotate again: %w", err)
 	}
-	return s.result(c.spec.ClientID, secret, c.object.Name), nil
+	return s.result(c.spec.ClientID, secret, c.object.Name, c.status), nil
 }
 
 func (k *Keys) keepRotated(ctx context.Context, who string, c *client, handle connector.Handle, secret string) error {
@@ -64,7 +65,7 @@ func (k *Keys) keepRotated(ctx context.Context, who string, c *client, handle co
 		if err != nil {
 			return err
 		}
-		fresh.status.Requester, fresh.status.ChangedAt = who, &now
+		fresh.status.Requester, fresh.status.ChangedAt, fresh.status.SecretExpiresAt = who, &now, nil
 		err = fresh.put(tx, store.Extra{Secrets: map[string]string{handlePath: string(text), secretPath: secret}})
 		if err != nil {
 			return err
@@ -122,7 +123,7 @@ func (k *Keys) Reveal(ctx context.Context, p keyward.Principal, place Place) (*R
 	if err != nil {
 		return nil, err
 	}
-	return s.result(c.spec.ClientID, secret, c.object.Name), nil
+	return s.result(c.spec.ClientID, secret, c.object.Name, c.status), nil
 }
 
 // List gives an application's clients in every key manager, failed attempts too, from the database alone: no server is

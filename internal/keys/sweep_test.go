@@ -219,6 +219,8 @@ func TestSweepWhereNothingCanBeSearched(t *testing.T) {
 	if !one.Status.Orphan || one.Status.VendorName != status.VendorName || !strings.HasPrefix(one.Status.Reason, "outcome unknown") {
 		t.Errorf("%+v", one.Status)
 	}
+	// Deleting it would forget the client that the server may hold: that takes the word of somebody who has looked.
+	wantCode(t, k.DeleteByName(t.Context(), alice(), "default", one.Name), keyward.CodeConflict, one.Status.VendorName)
 	r.keys = k
 	for _, side := range []vendorproxy.Side{vendorproxy.Answer, vendorproxy.Request} {
 		hold := proxy.HoldNext(http.MethodPost, "/reg", side)

@@ -51,6 +51,8 @@ func TestDecodeReportsEveryFaultByItsPath(t *testing.T) {
 		"types": {`{"apiVersion":"keyward.dev/v1","kind":"Plan","metadata":{"name":"a"},
 			"spec":{"rate":[{"requests":1.5,"per":60},{"requests":"1","per":"1s"},null]}}`,
 			[]string{"spec.rate[0].per", "spec.rate[0].requests", "spec.rate[1].requests", "spec.rate[2]"}},
+		"one limit alone": {`{"apiVersion":"keyward.dev/v1","kind":"Plan","metadata":{"name":"a"},
+			"spec":{"rate":{"requests":1.5,"per":"1s","burst":2}}}`, []string{"spec.rate[0].burst", "spec.rate[0].requests"}},
 		"references to the machine": {`{"apiVersion":"keyward.dev/v1","kind":"User","metadata":{"name":"a"},
 			"spec":{"password":{"file":"/etc/passwd"}}}`, []string{"spec.password"}},
 		"time": {`{"apiVersion":"keyward.dev/v1","kind":"KeyManager","metadata":{"name":"a"},
@@ -80,6 +82,10 @@ func TestDecodeAsTakesTheKindFromElsewhere(t *testing.T) {
 	d, faults := DecodeAs([]byte(`{"spec":{"rate":[{"requests":1,"per":"60s"}]}}`), keyward.KindPlan)
 	if len(faults) > 0 || d.Manifest.Kind != keyward.KindPlan {
 		t.Errorf("got %+v, %v", d.Manifest, faults)
+	}
+	alone, faults := DecodeAs([]byte(`{"spec":{"rate":{"requests":1,"per":"1m"}}}`), keyward.KindPlan)
+	if diffs, err := Diff(d.Spec, alone.Spec); len(faults) > 0 || err != nil || len(diffs) > 0 {
+		t.Errorf("one limit alone differs from a list of one: %v %v %v", diffs, faults, err)
 	}
 	if _, faults := DecodeAs([]byte(`{"kind":"API","spec":{}}`), keyward.KindPlan); faults[0].Path != "kind" {
 		t.Errorf("another kind was taken: %v", faults)

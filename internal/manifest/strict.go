@@ -79,6 +79,11 @@ func (s *strict) walk(n *node, t reflect.Type, path string) *node {
 			return n
 		}
 		return s.list(n, reflect.TypeFor[string](), path)
+	case reflect.TypeFor[keyward.RateList]():
+		if n.shape == shapeObject { // one that stands alone is a list of one
+			n = &node{shape: shapeList, items: []*node{n}}
+		}
+		return s.list(n, reflect.TypeFor[keyward.Rate](), path)
 	case reflect.TypeFor[json.RawMessage]():
 		return s.free(n, path)
 	case reflect.TypeFor[time.Time]():

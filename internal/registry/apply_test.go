@@ -114,10 +114,10 @@ func anyChange(t *rapid.T) keyward.Change {
 		},
 		keyward.RowApplication: keyward.ApplicationRow{ID: id, Tenant: tenant, Name: fmt.Sprint(n("app", 3))},
 		keyward.RowSubscription: keyward.SubscriptionRow{
-			ID: id, ApplicationID: fmt.Sprintf("app%d", n("app", 3)), APIID: fmt.Sprintf("api%d", n("api", 3)), State: "active",
+			ID: id, ApplicationID: fmt.Sprintf("app%d", n("app", 1)), APIID: fmt.Sprintf("api%d", n("api", 1)), State: "active",
 		},
 		keyward.RowClient: keyward.ClientRow{
-			ID: id, KeyManagerID: fmt.Sprintf("km%d", n("km", 3)), ClientID: fmt.Sprintf("client%d", n("client", 3)),
+			ID: id, KeyManagerID: fmt.Sprintf("km%d", n("km", 1)), ClientID: fmt.Sprintf("client%d", n("client", 1)),
 		},
 		keyward.RowGatewayKey: keyward.GatewayKeyRow{ID: id, Gateway: fmt.Sprint(n("gateway", 3))},
 		"from_the_future":     map[string]string{"id": id},

@@ -116,19 +116,35 @@ func (d *disk) read(name string, to any) bool {
 
 // write replaces a small file, so that a crash leaves the old one or the new one.
 func (d *disk) write(name string, v any) error {
-	data, err := json.Marshal(v)
+	f, err := d.temporary(name, v)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", name, err)
-	}
-	temp := d.path(name + tempSuffix)
-	f, err := os.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	if _, err := f.Write(append(data, '\n')); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", name, err), f.Close())
+		return err
 	}
 	return d.settle(f, name)
+}
+
+func (d *disk) temporary(name string, v any) (*os.File, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", name, err)
+	}
+	f, err := os.OpenFile(d.path(name+tempSuffix), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", name, err)
+	}
+	if _, err := f.Write(append(data, '\n')); err != nil {
+		return nil, errors.Join(fmt.Errorf("write %s: %w", name, err), f.Close())
+	}
+	return f, nil
+}
+
+// jot replaces a small file like write, and leaves it to the system when it reaches the disk itself.
+func (d *disk) jot(name string, v any) error {
+	f, err := d.temporary(name, v)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Rename(f.Name(), d.path(name)))
 }
 
 // settle puts a fully written temporary file in the place of name.

@@ -140,7 +140,7 @@ func (p *pulling) finish() error {
 			r.sync.wantSnapshot = true
 			return fmt.Errorf("the answer leads to revision %d instead of %d", r.sync.at.Revision, p.end.To.Revision)
 		}
-		r.heard(p.end, true)
+		r.answered(p.end)
 		r.m.pulls.WithLabelValues("changes").Inc()
 		return nil
 	}
@@ -152,10 +152,16 @@ func (p *pulling) finish() error {
 		return fmt.Errorf("put the snapshot into force: %w", err)
 	}
 	r.rebase(view, p.rows.changes, p.end)
-	r.heard(p.end, true)
+	r.answered(p.end)
 	r.m.pulls.WithLabelValues("snapshot").Inc()
 	p.store()
 	return nil
+}
+
+// answered takes the end of an answer as a sign of life.
+func (r *Registry) answered(end *stream.Message) {
+	r.sync.transit.answered(end.Time)
+	r.heard(end, true)
 }
 
 // store makes the snapshot that is in force the one on disk.

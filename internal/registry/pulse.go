@@ -3,8 +3,6 @@ package registry
 import (
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"keyward.dev/keyward/internal/stream"
 )
 
@@ -67,32 +65,27 @@ func (r *Registry) rememberPulse(force bool) error {
 	return r.disk.write(fileHeartbeat, savedPulse{Message: p.message, Received: p.received})
 }
 
-type metrics struct {
-	revision prometheus.Gauge
-	lag      prometheus.Gauge
-	pulls    *prometheus.CounterVec
-	refused  *prometheus.CounterVec
+// transit follows how long heartbeats take, which only differences tell: the two clocks need not agree. A hub that
+// falls behind would otherwise look alive, with news from the past.
+type transit struct {
+	origin   time.Time     // of this process's clock
+	quickest time.Duration // between the clocks, with the quickest way
 }
 
-func newMetrics(reg prometheus.Registerer, age func() float64) *metrics {
-	m := &metrics{
-		revision: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "keyward_gateway_revision", Help: "Revision of the group's log that is in force on this gateway.",
-		}),
-		lag: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "keyward_gateway_lag_revisions", Help: "How many revisions the newest one heard of is ahead.",
-		}),
-		pulls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keyward_gateway_pulls_total", Help: "Questions to the internal API by how they ended.",
-		}, []string{"result"}),
-		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "keyward_gateway_messages_refused_total", Help: "Messages of the hub that changed nothing, by reason.",
-		}, []string{"reason"}),
-	}
-	if reg != nil {
-		reg.MustRegister(m.revision, m.lag, m.pulls, m.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "keyward_gateway_heartbeat_age_seconds", Help: "Time since the last heartbeat that counted.",
-		}, age))
-	}
-	return m
+// took is the time between the clocks for a message that came now.
+func (t *transit) took(sent time.Time) time.Duration {
+	return time.Since(t.origin) - sent.Sub(t.origin)
+}
+
+// answered begins anew with an answer of the control plane, which took no way through the hub.
+func (t *transit) answered(sent time.Time) {
+	t.origin = time.Now()
+	t.quickest = t.took(sent)
+}
+
+// behind judges a heartbeat of the hub.
+func (t *transit) behind(sent time.Time) bool {
+	took := t.took(sent)
+	t.quickest = min(t.quickest, took)
+	return !t.origin.IsZero() && took > t.quickest+delayed
 }

@@ -28,7 +28,8 @@ type Source interface {
 	GroupKey(ctx context.Context, id string) (*stream.GroupKeyReply, error)
 	// Report tells where the gateway stands.
 	Report(ctx context.Context, r stream.Report) (*stream.ReportReply, error)
-	// Follow delivers the hub's messages of the group, one call after the other, until ctx ends.
+	// Follow delivers the hub's messages of the group, one call after the other, until ctx ends; nil, when the connection
+	// to the hub was lost.
 	Follow(ctx context.Context, group string, hub stream.HubAccess, deliver func([]byte)) error
 }
 
@@ -56,6 +57,7 @@ type Registry struct {
 	link      atomic.Pointer[link] // nil until enrolled
 	withdrawn atomic.Bool
 	gone      chan struct{} // closed with withdrawn
+	leaving   sync.Mutex    // of who stops it
 
 	mu      sync.Mutex
 	pulse   pulse
@@ -64,6 +66,7 @@ type Registry struct {
 
 	sync  syncState // Run's sync goroutine only, once New has returned
 	inbox chan *stream.Message
+	lost  chan struct{} // the connection to the hub was lost
 	hub   chan stream.HubAccess
 }
 
@@ -102,7 +105,7 @@ func New(source Source, o Options) (*Registry, error) {
 	r := &Registry{
 		source: source, o: o, disk: d, keys: newGroupKeys(),
 		gone: make(chan struct{}), watches: make(map[chan struct{}]struct{}),
-		inbox: make(chan *stream.Message, 4096), hub: make(chan stream.HubAccess, 1),
+		inbox: make(chan *stream.Message, 4096), lost: make(chan struct{}, 1), hub: make(chan stream.HubAccess, 1),
 	}
 	r.m = newMetrics(o.Registerer, func() float64 { return r.age().Seconds() })
 	if err := r.load(); err != nil {

@@ -10,6 +10,7 @@ import (
 
 const (
 	reportEvery  = 2 * time.Second
+	keepPatience = 300 * time.Millisecond // for a disk that is slow to keep a withdrawal, serving goes on
 	reportUnripe = 200 * time.Millisecond // until the signing key is known to be published
 )
 
@@ -83,6 +84,13 @@ func sameHub(a, b stream.HubAccess) bool {
 
 // deliver takes one message off the hub. A withdrawal does not wait behind others.
 func (r *Registry) deliver(data []byte) {
+	if data == nil {
+		select {
+		case r.lost <- struct{}{}:
+		default:
+		}
+		return
+	}
 	m, err := stream.Decode(data)
 	if err != nil {
 		r.refused("unreadable", err)
@@ -111,12 +119,28 @@ func (r *Registry) consider(err error) {
 		r.refused("forged", err)
 		return
 	}
-	if r.withdrawn.Swap(true) {
+	r.stop(w)
+}
+
+// stop ends serving for good. The statement is put on disk first: who sees the gateway stop and kills it then must not
+// bring it back with the next start. What is written survives the process before it is forced to the disk.
+func (r *Registry) stop(w *stream.WithdrawnError) {
+	r.leaving.Lock()
+	defer r.leaving.Unlock()
+	if r.withdrawn.Load() {
 		return
 	}
+	kept := make(chan error, 1)
+	go func() { kept <- r.disk.jot(fileWithdrawal, w) }()
+	select {
+	case err := <-kept:
+		kept <- err
+	case <-time.After(keepPatience):
+	}
+	r.withdrawn.Store(true)
 	close(r.gone)
 	r.o.Log.Warn("this gateway was withdrawn by its control plane and stops serving")
-	if err := r.disk.write(fileWithdrawal, w); err != nil {
+	if err := errors.Join(<-kept, r.disk.write(fileWithdrawal, w)); err != nil {
 		r.o.Log.Error("the withdrawal cannot be kept on disk", "err", err)
 	}
 }

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -24,6 +25,8 @@ const (
 	enrolAgain  = 5 * time.Second  // after an enrolment that did not bring this gateway's key into its view
 	hubAgain    = 30 * time.Second // the hub may have moved: enrolment tells where it is
 	callTimeout = 5 * time.Second
+	tellAgain   = time.Minute
+	delayed     = 2 * time.Second // a heartbeat that is so much later than the quickest shows a hub that is behind
 )
 
 // syncState is where this gateway stands in its group's log, and what it means to do next. Times are of the process's
@@ -38,7 +41,9 @@ type syncState struct {
 	quietAt      time.Time        // when the silence is long enough to ask
 	beat         time.Time        // of the hub's last heartbeat that counted
 	enrolled     time.Time        // zero: enrolment is due
+	transit      transit
 	retry        *backoff.ExponentialBackOff
+	told         time.Time // when it was last logged that the control plane does not answer; zero: it does
 }
 
 // want asks for a pull no later than d from now, give or take.
@@ -64,6 +69,23 @@ func (s *syncState) due() time.Time {
 	return s.pullBy
 }
 
+// lost logs that the control plane does not answer as it should: at once, and then seldom.
+func (s *syncState) lost(log *slog.Logger, err error) {
+	if time.Since(s.told) < tellAgain {
+		return
+	}
+	s.told = time.Now()
+	log.Warn("the control plane does not answer as it should; this gateway goes on with what it has", "err", err)
+}
+
+// found logs that the control plane answers again.
+func (s *syncState) found(log *slog.Logger) {
+	if !s.told.IsZero() {
+		log.Info("the control plane answers again")
+		s.told = time.Time{}
+	}
+}
+
 func (s *syncState) hubAway() bool { return time.Since(s.beat) >= hubSilence }
 
 // runSync is the only goroutine that moves this gateway along the log.
@@ -80,6 +102,9 @@ func (r *Registry) runSync(ctx context.Context) error {
 			return ctx.Err()
 		case m := <-r.inbox:
 			r.take(m)
+		case <-r.lost:
+			s.beat = time.Time{} // no need to wait for its silence
+			s.want(0)
 		case <-timer.C:
 			r.contact(ctx)
 		}
@@ -102,11 +127,14 @@ func (r *Registry) contact(ctx context.Context) {
 	if err != nil {
 		r.consider(err)
 		r.m.pulls.WithLabelValues("failed").Inc()
-		r.o.Log.Debug("the control plane did not answer as it should", "err", err)
+		if !r.Withdrawn() {
+			s.lost(r.o.Log, err)
+		}
 		wait := s.retry.NextBackOff()
 		s.pullBy, s.quietAt = time.Now().Add(wait), time.Now().Add(wait)
 		return
 	}
+	s.found(r.o.Log)
 	s.retry.Reset()
 	s.pullBy = time.Time{}
 	s.quietAt = s.beat.Add(hubSilence)
@@ -150,8 +178,10 @@ func (r *Registry) heartbeat(m *stream.Message) {
 		return
 	}
 	s := &r.sync
-	s.beat = time.Now()
-	s.quietAt = s.beat.Add(hubSilence)
+	if !s.transit.behind(m.Time) {
+		s.beat = time.Now()
+		s.quietAt = s.beat.Add(hubSilence)
+	}
 	s.goal = m.To
 	switch {
 	case s.goal == s.at:

@@ -36,14 +36,6 @@ type exportInput struct {
 	Set string `query:"set" doc:"Only objects of this manifest set"`
 }
 
-type auditInput struct {
-	TenantQuery
-	PageQuery
-	Actor string `query:"actor" doc:"Only what this user did"`
-	Kind  string `query:"kind" doc:"Only about objects of this kind"`
-	Name  string `query:"name" doc:"Only about objects of this name"`
-}
-
 func (s *Server) applyRoutes() {
 	route(s, huma.Operation{
 		OperationID: "apply", Method: http.MethodPost, Path: "/api/v1/apply", Tags: []string{"manifests"},
@@ -80,31 +72,4 @@ func (s *Server) applyRoutes() {
 		return listed(connector.Types()), nil
 	})
 	s.auditRoute()
-}
-
-func (s *Server) auditRoute() {
-	route(s, huma.Operation{
-		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/v1/audit", Tags: []string{"audit"},
-		Summary: "Who did what in the tenant, newest first",
-	}, func(ctx context.Context, p keyward.Principal, in *auditInput) (*answerOf[Listing[keyward.AuditEntry]], error) {
-		limit, err := in.limit()
-		if err != nil {
-			return nil, err
-		}
-		before, err := entryCursor(in.Cursor)
-		if err != nil {
-			return nil, err
-		}
-		entries, err := s.deps.Control.Audit(ctx, p, in.tenant(), control.AuditFilter{
-			Actor: in.Actor, Kind: in.Kind, Name: in.Name, Before: before, Limit: limit,
-		})
-		if err != nil {
-			return nil, err
-		}
-		out := listed(entries)
-		if len(entries) == limit {
-			out.Body.Next = entryNext(entries[len(entries)-1])
-		}
-		return out, nil
-	})
 }

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 
@@ -131,9 +132,14 @@ func (b ExplainBody) question(tenant string) (Question, error) {
 	return q, nil
 }
 
-// tenantOf reads the tenant from the address as gateways do.
+// tenantOf reads the tenant from the address as gateways do, which decode it first. One that cannot be decoded leads
+// nowhere.
 func tenantOf(target string) string {
-	rest, ok := strings.CutPrefix(target, "/t/")
+	path, _, _ := strings.Cut(target, "?")
+	if plain, err := url.PathUnescape(path); err == nil {
+		path = plain
+	}
+	rest, ok := strings.CutPrefix(path, "/t/")
 	if !ok {
 		return keyward.DefaultTenant
 	}

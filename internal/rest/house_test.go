@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -34,13 +35,22 @@ type house struct {
 	ids     map[string]string // of the tokens, by user
 }
 
-// explainer tells that every request with a token is of the application mobile.
+// explainer tells that every request with a token is of the application mobile, and of the tenant that the address leads
+// to once it is decoded, as gateways decode it.
 type explainer struct{}
 
 func (explainer) Explain(_ context.Context, q rest.Question) (*rest.Explanation, error) {
-	e := &rest.Explanation{Status: 401, Code: keyward.CodeMissingCredentials}
+	path, err := url.PathUnescape(q.Target)
+	if err != nil {
+		return nil, err
+	}
+	tenant := keyward.DefaultTenant
+	if rest, other := strings.CutPrefix(path, "/t/"); other {
+		tenant, _, _ = strings.Cut(rest, "/")
+	}
+	e := &rest.Explanation{Status: 401, Code: keyward.CodeMissingCredentials, Tenant: tenant}
 	if len(q.Authorization) > 0 {
-		e = &rest.Explanation{Status: 200, Application: "mobile", Detail: q.Target}
+		e = &rest.Explanation{Status: 200, Application: "mobile", Detail: q.Target, Tenant: tenant}
 	}
 	return e, nil
 }

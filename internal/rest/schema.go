@@ -20,6 +20,7 @@ type (
 	durationSchema    struct{}
 	keyManagersSchema struct{}
 	stringListSchema  struct{}
+	rateListSchema    struct{}
 	anySchema         struct{}
 )
 
@@ -60,6 +61,12 @@ func (stringListSchema) Schema(huma.Registry) *huma.Schema {
 }
 
 // Schema implements huma.SchemaProvider.
+func (rateListSchema) Schema(r huma.Registry) *huma.Schema {
+	rate := r.Schema(reflect.TypeFor[keyward.Rate](), true, "")
+	return &huma.Schema{OneOf: []*huma.Schema{rate, {Type: "array", Items: rate}}}
+}
+
+// Schema implements huma.SchemaProvider.
 func (anySchema) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
 
 // schemas gives the registry with our own types explained, a manifest schema per kind, and the problem document.
@@ -70,6 +77,7 @@ func schemas() huma.Registry {
 		reflect.TypeFor[keyward.Duration]():      reflect.TypeFor[durationSchema](),
 		reflect.TypeFor[keyward.KeyManagerSet](): reflect.TypeFor[keyManagersSchema](),
 		reflect.TypeFor[keyward.StringList]():    reflect.TypeFor[stringListSchema](),
+		reflect.TypeFor[keyward.RateList]():      reflect.TypeFor[rateListSchema](),
 		reflect.TypeFor[json.RawMessage]():       reflect.TypeFor[anySchema](),
 	} {
 		r.RegisterTypeAlias(from, to)

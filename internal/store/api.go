@@ -12,7 +12,7 @@ func apiNoun() noun {
 	return noun{
 		kind: keyward.KindAPI, table: "apis",
 		own:  []string{"context", "api_version", "is_default", "served", "open", "takes_all"},
-		fill: fillAPI, link: linkAPI,
+		fill: fillAPI, link: linkAPI, clear: clearAPI,
 		drop: func(tx *Tx, o *keyward.Object) error {
 			old, err := tx.reachOf(o.ID)
 			if err == nil {

@@ -12,7 +12,7 @@ func clientNoun() noun {
 	return noun{
 		kind: keyward.KindOAuthClient, table: "oauth_clients",
 		own:  []string{"application_id", "key_manager_id", "environment", "client_id", "state"},
-		fill: fillClient,
+		fill: fillClient, clear: clearClient,
 		link: func(p *put) error {
 			p.tx.marks.row(keyward.RowClient, p.o.ID)
 			return nil

@@ -10,7 +10,7 @@ import (
 func keyManagerNoun() noun {
 	return noun{
 		kind: keyward.KindKeyManager, table: "key_managers", own: []string{"introspection"},
-		fill: fillKeyManager, link: linkKeyManager,
+		fill: fillKeyManager, link: linkKeyManager, clear: clearKeyManager,
 		drop: func(tx *Tx, o *keyward.Object) error {
 			tx.marks.row(keyward.RowKeyManager, o.ID)
 			tx.marks.row(keyward.RowIntrospection, o.ID)
@@ -122,7 +122,7 @@ func (p *put) issuersFree(issuers []claimed) error {
 		return nil
 	}
 	tx, o := p.tx, p.o
-	if _, err := tx.exec(`UPDATE tenants SET updated_at = updated_at WHERE name = $1`, o.Tenant); err != nil {
+	if err := tx.lockIssuers(o.Tenant); err != nil {
 		return err
 	}
 	apart := p.toldApart()
@@ -142,6 +142,11 @@ func (p *put) issuersFree(issuers []claimed) error {
 		}
 	}
 	return nil
+}
+
+func (tx *Tx) lockIssuers(tenant string) error {
+	_, err := tx.exec(`UPDATE tenants SET updated_at = updated_at WHERE name = $1`, tenant)
+	return err
 }
 
 func linkKeyManager(p *put) error {

@@ -33,6 +33,7 @@ type noun struct {
 	fill  func(*put) ([]any, error)        // their values; looks at what the spec names, and at what must be unique
 	link  func(*put) error                 // after the row is written: rows of further tables, marks for the feed
 	drop  func(*Tx, *keyward.Object) error // before the row is deleted: marks for the feed
+	clear func(*Tx, *keyward.Object) error // gives up what must be unique beside the name, until the next Put
 	by    map[keyward.Kind]string          // how the row x refers to an object of another kind, its id being %s
 	owner string                           // the id of the application that x is or belongs to
 }
@@ -71,6 +72,7 @@ type put struct {
 type stored struct {
 	name, tenant, sealed, row string
 	version                   int64
+	gone                      bool // Vacate took the row itself away
 }
 
 // Put inserts the object when its Version is 0 (giving it an ID when it has none), and otherwise updates the one of
@@ -146,7 +148,7 @@ func (p *put) begin(n noun) error {
 		}
 		o.CreatedAt = tx.now
 	} else {
-		old, err := tx.storedVersion(n, o)
+		old, err := tx.vacated(n, o)
 		if err != nil {
 			return err
 		}
@@ -230,7 +232,7 @@ func (p *put) write(n noun, own []any) error {
 		o.Name, clean(o.Set), o.Version + 1, string(spec), string(o.Status), sealed, p.row, search, micros(o.UpdatedAt),
 	}, own...)
 	var v values
-	if p.old == nil {
+	if p.old == nil || p.old.gone {
 		columns = append(columns, "id", "tenant", "created_at")
 		row = append(row, o.ID, o.Tenant, micros(o.CreatedAt))
 		_, err = tx.exec(`INSERT INTO `+n.table+` (`+strings.Join(columns, ", ")+`) VALUES `+v.tuple(row...), v...)

@@ -451,7 +451,7 @@ func TestSigningKey(t *testing.T) {
 // applications to the gateways at once, in one transaction.
 func TestManyApplications(t *testing.T) {
 	t.Parallel()
-	const many, some, page = 50_000, 3_000, 5_000
+	const many, some, page = 12_000, 3_000, 5_000
 	each(t, func(t *testing.T, s *Store) {
 		store(t, s, acme())
 		write(t, s, func(tx *Tx) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -18,7 +19,12 @@ import (
 var cluster *postgres.Cluster
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
+	flag.Parse()
+	err := shorten()
+	code := 0
+	if err == nil {
+		code, err = run(m)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1

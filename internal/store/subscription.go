@@ -5,7 +5,7 @@ import keyward "keyward.dev/keyward"
 func subscriptionNoun() noun {
 	return noun{
 		kind: keyward.KindSubscription, table: "subscriptions", own: []string{"application_id", "api_id", "plan_id"},
-		fill: fillSubscription,
+		fill: fillSubscription, clear: clearSubscription,
 		link: func(p *put) error { return p.tx.markSubscription(p.o.ID) },
 		drop: func(tx *Tx, o *keyward.Object) error { return tx.markSubscription(o.ID) },
 		by: map[keyward.Kind]string{

@@ -20,11 +20,12 @@ type Tx struct {
 	store  *Store
 	sql    *sql.Tx
 	actor  string
-	now    time.Time        // the time of everything that the transaction writes
-	marks  *marks           // what the feed must look at before the commit; nil in a read
-	seen   map[string]int64 // versions of the objects read so far, by id
-	undo   []func()         // gives objects back what Put set, for a transaction that is rolled back
-	broken error            // the first fault of the database itself: nothing after it counts
+	now    time.Time          // the time of everything that the transaction writes
+	marks  *marks             // what the feed must look at before the commit; nil in a read
+	seen   map[string]int64   // versions of the objects read so far, by id
+	vacant map[string]*stored // what Vacate took away and Put has not brought back, by id
+	undo   []func()           // gives objects back what Put set, for a transaction that is rolled back
+	broken error              // the first fault of the database itself: nothing after it counts
 }
 
 // Read runs fn over one snapshot of the database. Do not keep the Tx, and do not wait for a network in fn.
@@ -81,6 +82,7 @@ func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, k
 		return fmt.Errorf("begin to write: %w", err)
 	}
 	tx := &Tx{ctx: ctx, store: s, sql: t, actor: actor, now: now(), marks: newMarks(), seen: map[string]int64{}}
+	tx.vacant = map[string]*stored{}
 	done := false
 	defer func() {
 		if !done {
@@ -91,6 +93,9 @@ func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, k
 		}
 	}()
 	err = fn(tx)
+	if err == nil && tx.broken == nil {
+		err = tx.settle()
+	}
 	if err == nil && tx.broken == nil {
 		err = tx.project()
 	}

@@ -21,9 +21,9 @@ type FollowOptions struct {
 	Log    *slog.Logger
 }
 
-// Follow delivers a group's messages in order, one call after the other, until ctx ends. A lost connection is looked
-// for again for ever; what was sent meanwhile is lost, and the heartbeat tells. It returns at once when the access
-// names no hub.
+// Follow delivers a group's messages in order, one call after the other, until ctx ends. A lost connection is told by
+// delivering nil, perhaps beside another call, and looked for again for ever; what was sent meanwhile is lost, and the
+// heartbeat tells. It returns at once when the access names no hub.
 func Follow(ctx context.Context, group string, o FollowOptions, deliver func([]byte)) error {
 	if len(o.Access.URLs) == 0 {
 		return errors.New("the control plane names no event hub")
@@ -31,7 +31,11 @@ func Follow(ctx context.Context, group string, o FollowOptions, deliver func([]b
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	opts := clientOptions("keyward gateway", o.Log)
+	opts := append(clientOptions("keyward gateway", o.Log), nats.DisconnectErrHandler(func(*nats.Conn, error) {
+		if ctx.Err() == nil {
+			deliver(nil)
+		}
+	}))
 	if o.TLS != nil {
 		// Given to a plain-text hub, the option would insist on TLS.
 		if strings.HasPrefix(o.Access.URLs[0], "tls:") {
@@ -50,7 +54,12 @@ func Follow(ctx context.Context, group string, o FollowOptions, deliver func([]b
 		return fmt.Errorf("connect to the event hub: %w", err)
 	}
 	defer conn.Close()
-	if _, err := conn.Subscribe(Subject(group), func(m *nats.Msg) { deliver(m.Data) }); err != nil {
+	_, err = conn.Subscribe(Subject(group), func(m *nats.Msg) {
+		if len(m.Data) > 0 { // an empty message must not pass for a lost connection
+			deliver(m.Data)
+		}
+	})
+	if err != nil {
 		return fmt.Errorf("follow group %s: %w", group, err)
 	}
 	<-ctx.Done()

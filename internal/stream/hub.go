@@ -117,7 +117,11 @@ func (h *Hub) Publish(ctx context.Context, group string, data []byte) error {
 // Follow delivers a group's messages in order, one call after the other, until ctx ends. It is for a gateway in the
 // control plane's own process; others use the Follow of this package.
 func (h *Hub) Follow(ctx context.Context, group string, deliver func([]byte)) error {
-	sub, err := h.conn.Subscribe(Subject(group), func(m *nats.Msg) { deliver(m.Data) })
+	sub, err := h.conn.Subscribe(Subject(group), func(m *nats.Msg) {
+		if len(m.Data) > 0 {
+			deliver(m.Data)
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("follow group %s: %w", group, err)
 	}

@@ -252,6 +252,14 @@ func TestExternalHub(t *testing.T) {
 	// The server goes away and comes back: both sides find it again.
 	server.Kill()
 	deadline := time.Now().Add(patience)
+	for told := false; !told; {
+		select {
+		case data := <-got:
+			told = data == ""
+		case <-time.After(patience):
+			t.Fatal("nobody was told that the connection is lost")
+		}
+	}
 	for hub.Publish(t.Context(), "default", []byte("lost")) == nil && time.Now().Before(deadline) {
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -289,7 +297,7 @@ func TestHubOverTLSWithReload(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	roots := writeCertificate(t, certFile, keyFile)
-	certificate, err := stream.NewCertificate(certFile, keyFile)
+	certificate, err := stream.NewCertificate(certFile, keyFile, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,6 +139,8 @@ func TestIntrospectCaches(t *testing.T) {
 		{"other settings", func(q *Question) { q.Digest = "d2" }, 1},
 		{"no cache", func(q *Question) { q.Cache = 0 }, 1},
 		{"still there", same, 0},
+		{"older than this question takes", func(q *Question) { q.Cache = time.Nanosecond; clock.advance(time.Second) }, 1},
+		{"kept anew", same, 1},
 	} {
 		if n := ask(step.change); n != step.asks {
 			t.Errorf("%s: asked %d times, want %d", step.name, n, step.asks)

@@ -13,6 +13,7 @@ func TestParse(t *testing.T) {
 	good := header + "." + claims + "." + sig
 	bits := func(part string) string { return part[:len(part)-1] + string(rune(part[len(part)-1]+1)) }
 	with := func(h string) string { return e(h) + "." + claims + "." + sig }
+	large := e(`{"a":"` + strings.Repeat("~", 4<<10) + `"}`) // has the sign that differs between the alphabets
 	tests := []struct {
 		name, raw string
 		good      bool
@@ -63,6 +64,8 @@ func TestParse(t *testing.T) {
 		{"b64 and crit", with(`{"alg":"RS256","b64":false,"crit":["b64"]}`), false},
 		{"too large", header + "." + e(`{"a":"`+strings.Repeat("x", MaxSize)+`"}`) + "." + sig, false},
 		{"large", header + "." + e(`{"a":"`+strings.Repeat("x", 8<<10)+`"}`) + "." + sig, true},
+		{"large, in the url form", header + "." + large + "." + sig, true},
+		{"large, one sign of the standard alphabet", header + "." + strings.Replace(large, "-", "+", 1) + "." + sig, false},
 		{"a million dots", strings.Repeat(".", 1_000_000), false},
 	}
 	for _, tt := range tests {

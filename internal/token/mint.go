@@ -13,11 +13,11 @@ import (
 // Minter signs this gateway's backend JWTs with its ES256 key.
 type Minter struct {
 	private *ecdsa.PrivateKey
-	keyID   string
 	header  string // encoded, with the dot after it
 }
 
-// NewMinter makes a minter with the gateway's P-256 key. Its kid is the key's RFC 7638 thumbprint.
+// NewMinter makes a minter with the gateway's P-256 key. The kid of what it signs, and the id of the key's row, is the
+// key's RFC 7638 thumbprint.
 func NewMinter(private *ecdsa.PrivateKey) (*Minter, error) {
 	if private == nil || private.Curve != elliptic.P256() {
 		return nil, errors.New("a gateway signs with a P-256 key")
@@ -27,11 +27,8 @@ func NewMinter(private *ecdsa.PrivateKey) (*Minter, error) {
 		return nil, fmt.Errorf("name the gateway's signing key: %w", err)
 	}
 	header := fmt.Sprintf(`{"alg":"ES256","kid":"%s","typ":"JWT"}`, public.Thumbprint)
-	return &Minter{private: private, keyID: public.Thumbprint, header: encode([]byte(header)) + "."}, nil
+	return &Minter{private: private, header: encode([]byte(header)) + "."}, nil
 }
-
-// KeyID is the key's RFC 7638 thumbprint, which is the kid of what it signs and the id of its row.
-func (m *Minter) KeyID() string { return m.keyID }
 
 // Mint signs claims, which are one JSON object, and gives the compact JWS.
 func (m *Minter) Mint(claims []byte) (string, error) {

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,6 +139,7 @@ func TestVerifyRefusesPsychicSignatures(t *testing.T) {
 	bad := [][]byte{
 		pair(zero, zero), pair(zero, s), pair(r, zero), pair(order, order), pair(order, s), pair(r, order),
 		make([]byte, 63), make([]byte, 65), {0x30, 6, 2, 1, 1, 2, 1, 1},
+		slices.Concat(good[:32], []byte{0}, good[32:]), // the same pair, one byte longer
 	}
 	der, err := ecdsa.SignASN1(nil, testKeys().p256, make([]byte, 32))
 	if err != nil {

@@ -21,19 +21,26 @@ const (
 	password = "admin-password-for-tests"
 )
 
-// Server is a running Keycloak with an empty database in memory.
+// SharedVariable names, in the environment, the address of a Keycloak that Start uses instead of starting one; the
+// command around sets it.
+const SharedVariable = "KEYCLOAK_FOR_TESTS"
+
+// Server is a running Keycloak with a database in memory.
 type Server struct {
-	*testbed.Child
-	URL string // http://127.0.0.1:PORT
+	child *testbed.Child // nil where it is shared with other test processes
+	URL   string         // http://127.0.0.1:PORT
 
 	mu      sync.Mutex
 	token   string    // of the administrator
 	expires time.Time // when to get another
 }
 
-// Start runs a Keycloak from the cache folder and waits until it answers, which takes about ten seconds. Stop it with
-// Kill: several tests share one.
+// Start runs a Keycloak from the cache folder and waits until it answers, which takes about ten seconds, or takes the
+// shared one. End it with Kill: several tests use it.
 func Start(ctx context.Context) (*Server, error) {
+	if shared := os.Getenv(SharedVariable); shared != "" {
+		return &Server{URL: shared}, nil
+	}
 	home, err := testbed.Cached("keycloak-"+version, ".built")
 	if err != nil {
 		return nil, err
@@ -57,15 +64,23 @@ func Start(ctx context.Context) (*Server, error) {
 		fmt.Sprintf("--http-management-port=%d", management), "--hostname="+s.URL)
 	cmd.Env = append(environment(), "JAVA_HOME="+jdk, "KC_BOOTSTRAP_ADMIN_USERNAME="+admin,
 		"KC_BOOTSTRAP_ADMIN_PASSWORD="+password,
-		"JAVA_OPTS_KC_HEAP=-Xms128m -Xmx640m")
-	if s.Child, err = testbed.Start("keycloak", cmd); err != nil {
+		// Its own options are those of a server that runs for months; a test's wants to be up soon: half the CPU time.
+		"JAVA_OPTS=-Xms128m -Xmx640m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8")
+	if s.child, err = testbed.Start("keycloak", cmd); err != nil {
 		return nil, err
 	}
-	if err := s.WaitOK(ctx, s.URL+"/realms/master", testbed.StartupLimit); err != nil {
+	if err := s.child.WaitOK(ctx, s.URL+"/realms/master", testbed.StartupLimit); err != nil {
 		s.Kill()
 		return nil, err
 	}
 	return s, nil
+}
+
+// Kill ends the server at once, unless others use it.
+func (s *Server) Kill() {
+	if s.child != nil {
+		s.child.Kill()
+	}
 }
 
 // environment is the process's own, without settings of another Keycloak or Java.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 )
 
 // Who the gateway and the control plane are in every realm.
@@ -27,8 +28,12 @@ type Realm struct {
 // Scopes are the realm's optional scopes, which a registered client may have.
 func Scopes() []string { return []string{"orders:read", "orders:write", "orders:files"} }
 
-// NewRealm makes a realm of its own for a test.
+// NewRealm makes a realm of its own for a test. Where several test processes share the server, its name ends with the
+// process's id.
 func (s *Server) NewRealm(ctx context.Context, name string) (*Realm, error) {
+	if s.child == nil {
+		name = fmt.Sprintf("%s-%d", name, os.Getpid())
+	}
 	r := &Realm{Server: s, Name: name, Issuer: s.URL + "/realms/" + name}
 	err := s.admin(ctx, http.MethodPost, "", map[string]any{
 		"realm": name, "enabled": true, "accessTokenLifespan": 600,

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/stream"
+)
+
+// sealKey reads the key from its setting or its file, and judges its form without repeating it.
+func (r *reader) sealKey(v Values) keyward.Secret {
+	key := r.sealKeyText(v)
+	if key.IsZero() {
+		return key
+	}
+	if _, err := seal.ParseKey(key.Reveal()); err != nil {
+		name := "KEYWARD_SEAL_KEY"
+		if v.SealKey == "" {
+			name = "KEYWARD_SEAL_KEY_FILE"
+		}
+		r.fault(name, "%v", err)
+	}
+	return key
+}
+
+func (r *reader) sealKeyText(v Values) keyward.Secret {
+	if v.SealKey != "" && v.SealKeyFile != "" {
+		r.fault("KEYWARD_SEAL_KEY_FILE", "give KEYWARD_SEAL_KEY or KEYWARD_SEAL_KEY_FILE, not both")
+	}
+	if v.SealKeyFile == "" || v.SealKey != "" {
+		return keyward.NewSecret(v.SealKey)
+	}
+	text, err := os.ReadFile(v.SealKeyFile)
+	if err != nil {
+		r.fault("KEYWARD_SEAL_KEY_FILE", "%v", err)
+		return keyward.Secret{}
+	}
+	if strings.TrimSpace(string(text)) == "" {
+		r.fault("KEYWARD_SEAL_KEY_FILE", "%s is empty", v.SealKeyFile)
+	}
+	return keyward.NewSecret(strings.TrimSpace(string(text)))
+}
+
+// gatewayToken judges the form of a gateway's credential without repeating it.
+func (r *reader) gatewayToken(v string) keyward.Secret {
+	if v == "" {
+		r.fault("KEYWARD_GATEWAY_TOKEN", "is required in the gateway role: make one with keyward gateway token NAME")
+	} else if _, err := stream.ParseToken(v); err != nil {
+		r.fault("KEYWARD_GATEWAY_TOKEN", "%v", err)
+	}
+	return keyward.NewSecret(v)
+}
+
+// authority reads a file of PEM roots; nil when none is named.
+func (r *reader) authority(name, path string) []byte {
+	pem, err := Authority(path)
+	if err != nil {
+		r.fault(name, "%v", err)
+	}
+	return pem
+}
+
+// Authority reads the PEM roots of KEYWARD_CONTROL_CA; nil when path is empty.
+func Authority(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the certificate authority: %w", err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", path)
+	}
+	return pem, nil
+}
+
+// url never repeats a value that may hold a password in its fault.
+func (r *reader) url(name, v string) string {
+	if v == "" {
+		return ""
+	}
+	u, err := url.Parse(v)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" ||
+		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		shown := "the value"
+		if !strings.Contains(v, "@") {
+			shown = fmt.Sprintf("%q", v)
+		}
+		r.fault(name, "%s is not an http or https URL without user, query and fragment", shown)
+		return ""
+	}
+	return strings.TrimRight(v, "/")
+}
+
+// secretURL never repeats the value in its fault: it may hold a password.
+func (r *reader) secretURL(name, v string, schemes ...string) keyward.Secret {
+	if v == "" {
+		return keyward.Secret{}
+	}
+	scheme, rest, found := strings.Cut(v, "://")
+	for _, s := range schemes {
+		if found && scheme == s && rest != "" {
+			return keyward.NewSecret(v)
+		}
+	}
+	r.fault(name, "must start with %s://", schemes[0])
+	return keyward.Secret{}
+}
+
+// hubURL takes one address of a hub or several with commas between, as the hub's client does.
+func (r *reader) hubURL(name, v string) keyward.Secret {
+	for part := range strings.SplitSeq(v, ",") {
+		part = strings.TrimSpace(part)
+		if !strings.Contains(part, "://") {
+			part = "nats://" + part // the scheme of further addresses may be left out
+		}
+		if u, err := url.Parse(part); v != "" && (err != nil || u.Hostname() == "") {
+			r.fault(name, "is no URL such as nats://user:password@host:4222")
+			return keyward.Secret{}
+		}
+	}
+	return r.secretURL(name, v, "nats", "tls")
+}
+
+// tls takes a listener's certificate and key when they are there and belong together.
+func (r *reader) tls(listener, cert, key string) TLSFiles {
+	name := "KEYWARD_" + listener + "_TLS_"
+	if (cert == "") != (key == "") {
+		r.fault(name+"CERT", "give both %sCERT and %sKEY", name, name)
+		return TLSFiles{}
+	}
+	if cert == "" {
+		return TLSFiles{}
+	}
+	if faults := errors.Join(r.exists(name+"CERT", cert), r.exists(name+"KEY", key)); faults == nil {
+		if _, err := stream.NewCertificate(cert, key, nil); err != nil {
+			r.fault(name+"CERT", "%v", err)
+		}
+	}
+	return TLSFiles{Cert: cert, Key: key}
+}
+
+func (r *reader) exists(name, path string) error {
+	_, err := os.Stat(path)
+	if err != nil {
+		r.fault(name, "%v", err)
+	}
+	return err
+}

@@ -1,0 +1,44 @@
+package keyward_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+)
+
+// What a mapping or a claim's value may be: nothing that one reader takes for something else than another.
+func TestClaimsHaveOneMeaning(t *testing.T) {
+	const begin = `{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://e.example/k"},`
+	for _, c := range []struct{ name, rest, fault string }{
+		{"another claim", `"claims":{"mapping":[{"from":"email","to":"user_email"}]}}`, ""},
+		{"a registered claim", `"claims":{"mapping":[{"from":"email","to":"sub"}]}}`, "spec.claims.mapping[0].to"},
+		{"in another case", `"claims":{"mapping":[{"from":"email","to":"Sub"}]}}`, "spec.claims.mapping[0].to"},
+		{"a letter that folds", `"claims":{"mapping":[{"from":"email","to":"ſub"}]}}`, "spec.claims.mapping[0].to"},
+		{"ours in another case", `"claims":{"mapping":[{"from":"email","to":"KEYWARD"}]}}`, "spec.claims.mapping[0].to"},
+		{"two into one", `"claims":{"mapping":[{"from":"a","to":"x"},{"from":"b","to":"X"}]}}`, "spec.claims.mapping[1].to"},
+		{"a JSON Pointer", `"claims":{"clientId":["/a~1b/c~0d"],"scopes":"a~b"}}`, ""},
+		{"a broken JSON Pointer", `"claims":{"clientId":["azp","/a~2"]}}`, "spec.claims.clientId[1]"},
+		{"a refresh of an address", `"otherIssuers":[{"issuer":"o","keys":{"jwks":"https://k","refresh":"1m"}}]}`, ""},
+		{"a refresh of nothing", `"otherIssuers":[{"issuer":"o","keys":{"jwksInline":{},"refresh":"1m"}}]}`,
+			"spec.otherIssuers[0].keys.refresh"},
+		{"a number", `"tokens":{"require":{"n":9007199254740991}}}`, ""},
+		{"a fraction", `"tokens":{"match":[{"claims":{"n":-1.5}}]}}`, ""},
+		{"one that is its neighbour", `"tokens":{"require":{"n":9007199254740993}}}`, "spec.tokens.require.n"},
+		{"in a match", `"tokens":{"match":[{"claims":{"n":-1e300}}]}}`, "spec.tokens.match[0].claims.n"},
+		{"a list", `"tokens":{"require":{"n":[1]}}}`, "spec.tokens.require.n"},
+	} {
+		var spec keyward.KeyManagerSpec
+		if err := json.Unmarshal([]byte(begin+c.rest), &spec); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		var got []string
+		for _, f := range spec.Validate() {
+			got = append(got, f.Path)
+		}
+		if strings.Join(got, " ") != c.fault {
+			t.Errorf("%s: faults at %v, want %q", c.name, got, c.fault)
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"keyward.dev/keyward/internal/testbed/program"
+)
+
+// startFails runs a node that must end by itself, and gives what it said.
+func startFails(t *testing.T, n *program.Node) program.Result {
+	t.Helper()
+	r, err := binary.Run(filepath.Dir(n.Dir), n.Env, "", n.Args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Code == 0 {
+		t.Errorf("%s started: %s", n.Name, r)
+	}
+	return r
+}
+
+// TestTheSealKeyMustBeTheDatabases: another one is refused, and a lost one is not replaced by a new one.
+func TestTheSealKeyMustBeTheDatabases(t *testing.T) {
+	n := serve(t)
+	n.Kill()
+	file := filepath.Join(n.Dir, "seal.key")
+	n.Env["KEYWARD_SEAL_KEY"] = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	if r := startFails(t, n); !containsText(r.Stderr, "seal key") {
+		t.Errorf("another seal key: %s", r)
+	}
+	delete(n.Env, "KEYWARD_SEAL_KEY")
+	if err := os.Rename(file, file+".lost"); err != nil {
+		t.Fatal(err)
+	}
+	if r := startFails(t, n); !containsText(r.Stderr, "seal.key is missing") {
+		t.Errorf("a lost seal key: %s", r)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("a new key lies in the place of the lost one")
+	}
+	if err := os.Rename(file+".lost", file); err != nil {
+		t.Fatal(err)
+	}
+	n.Start(t) // the control: the right key
+}
+
+// TestATakenPortIsTold for each listener, and one data folder serves one process.
+func TestATakenPortIsTold(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	for _, setting := range []string{
+		"KEYWARD_CONTROL_ADDRESS", "KEYWARD_GATEWAY_ADDRESS", "KEYWARD_OPS_ADDRESS", "KEYWARD_NATS_ADDRESS",
+	} {
+		n := binary.NewNode(t, "taken", "", t.TempDir())
+		n.Env[setting] = l.Addr().String()
+		if r := startFails(t, n); r.Code != 1 || !containsText(r.Stderr, l.Addr().String()) {
+			t.Errorf("%s: %s", setting, r)
+		}
+	}
+	first := serve(t)
+	second := binary.NewNode(t, "second", "", t.TempDir())
+	second.Env["KEYWARD_DATA"] = first.Dir
+	if r := startFails(t, second); !containsText(r.Stderr, "in use by another keyward process") {
+		t.Errorf("a folder in use: %s", r)
+	}
+}
+
+// TestAFolderThatCannotBeUsedIsTold: a file in the folder's place, and a database that is none.
+func TestAFolderThatCannotBeUsedIsTold(t *testing.T) {
+	n := binary.NewNode(t, "file", "", t.TempDir())
+	if err := os.WriteFile(n.Dir, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := startFails(t, n); r.Code != 1 || !containsText(r.Stderr, "the data folder") {
+		t.Errorf("a file in the folder's place: %s", r)
+	}
+	if err := os.Remove(n.Dir); err != nil {
+		t.Fatal(err)
+	}
+	n.Start(t) // the control
+	n.Kill()
+	for _, name := range []string{"keyward.db-wal", "keyward.db-shm"} {
+		_ = os.Remove(filepath.Join(n.Dir, name)) // there after a kill only
+	}
+	if err := os.WriteFile(filepath.Join(n.Dir, "keyward.db"), []byte("this is no database, and long enough to tell"),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := startFails(t, n); r.Code != 1 || !containsText(r.Stderr, "keyward.db") {
+		t.Errorf("a database that is none: %s", r)
+	}
+}
