@@ -1,6 +1,9 @@
 package store
 
-import keyward "keyward.dev/keyward"
+import (
+	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
+)
 
 func applicationNoun() noun {
 	return noun{
@@ -32,7 +35,7 @@ func linkApplication(p *put) error {
 		}
 		seen[owner] = true
 		if _, err := tx.exec(`INSERT INTO application_owners (application_id, owner) VALUES ($1, $2)`,
-			o.ID, clean(owner)); err != nil {
+			o.ID, database.Clean(owner)); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 // Audit adds an entry; a zero At is now, an empty Actor is the transaction's. Put, Delete and the writes of tokens and
@@ -20,7 +21,8 @@ func (tx *Tx) Audit(e keyward.AuditEntry) error {
 	}
 	_, err := tx.exec(`INSERT INTO audit (at, tenant, actor, action, kind, name, detail)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		micros(e.At), clean(e.Tenant), clean(e.Actor), clean(e.Action), clean(e.Kind), clean(e.Name), clean(e.Detail))
+		database.Micros(e.At), database.Clean(e.Tenant), database.Clean(e.Actor), database.Clean(e.Action),
+		database.Clean(e.Kind), database.Clean(e.Name), database.Clean(e.Detail))
 	return err
 }
 
@@ -33,28 +35,28 @@ type AuditFilter struct {
 
 // AuditEntries lists entries, newest first.
 func (tx *Tx) AuditEntries(f AuditFilter) ([]keyward.AuditEntry, error) {
-	var v values
+	var v database.Values
 	where := []string{"1 = 1"}
 	for _, c := range []struct{ column, value string }{
 		{"tenant", f.Tenant}, {"actor", f.Actor}, {"kind", f.Kind}, {"name", f.Name},
 	} {
 		if c.value != "" {
-			where = append(where, c.column+" = "+v.add(clean(c.value)))
+			where = append(where, c.column+" = "+v.Add(database.Clean(c.value)))
 		}
 	}
 	if f.Before > 0 {
-		where = append(where, "id < "+v.add(f.Before))
+		where = append(where, "id < "+v.Add(f.Before))
 	}
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
 	var list []keyward.AuditEntry
 	err := tx.rows(`SELECT id, at, tenant, actor, action, kind, name, detail FROM audit WHERE `+
-		strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT `+v.add(f.Limit), v, func(r scanner) error {
+		strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT `+v.Add(f.Limit), v, func(r scanner) error {
 		var e keyward.AuditEntry
 		var at int64
 		err := r.Scan(&e.ID, &at, &e.Tenant, &e.Actor, &e.Action, &e.Kind, &e.Name, &e.Detail)
-		e.At = fromMicros(at)
+		e.At = database.FromMicros(at)
 		list = append(list, e)
 		return err
 	})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 func clientNoun() noun {
@@ -106,19 +107,19 @@ func (p *put) clientFree(application, manager string, state keyward.ClientState)
 
 // ClientByVendorID gives the OAuth client with that client id in the key manager, or a not_found error.
 func (tx *Tx) ClientByVendorID(keyManagerID, clientID string) (*keyward.Object, error) {
-	if clientID == "" || clientID != clean(clientID) {
+	if clientID == "" || clientID != database.Clean(clientID) {
 		return nil, notFound("OAuthClient of that client id")
 	}
 	// The last condition says what the index says, so that it is used.
 	return tx.object(clientNoun(), "OAuthClient of that client id",
-		`x.key_manager_id = $1 AND x.client_id = $2 AND x.client_id <> ''`, clean(keyManagerID), clientID)
+		`x.key_manager_id = $1 AND x.client_id = $2 AND x.client_id <> ''`, database.Clean(keyManagerID), clientID)
 }
 
 // PendingClients lists OAuth clients of every tenant that are pending or being deleted, unchanged since before
 // olderThan.
 func (tx *Tx) PendingClients(olderThan time.Time) ([]*keyward.Object, error) {
 	return tx.objects(clientNoun(),
-		`x.state IN ('pending', 'deleting') AND x.updated_at < $1 ORDER BY x.updated_at, x.id`, micros(olderThan))
+		`x.state IN ('pending', 'deleting') AND x.updated_at < $1 ORDER BY x.updated_at, x.id`, database.Micros(olderThan))
 }
 
 // OrphanClients lists failed OAuth clients of every tenant whose server may hold a client that nobody uses.
@@ -132,7 +133,7 @@ func (tx *Tx) PutReveal(clientObjectID, requester, secret string, expires time.T
 	_, err := tx.exec(`INSERT INTO reveals (client_id, requester, sealed, expires_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (client_id) DO UPDATE
 		SET requester = excluded.requester, sealed = excluded.sealed, expires_at = excluded.expires_at`,
-		clientObjectID, clean(requester), sealed, micros(expires))
+		clientObjectID, database.Clean(requester), sealed, database.Micros(expires))
 	return err
 }
 
@@ -141,7 +142,7 @@ func (tx *Tx) TakeReveal(clientObjectID, requester string, now time.Time) (strin
 	var sealed string
 	found, err := tx.one(`DELETE FROM reveals WHERE client_id = $1 AND requester = $2 AND expires_at > $3
 		RETURNING sealed`,
-		[]any{clean(clientObjectID), clean(requester), micros(now)}, &sealed)
+		[]any{database.Clean(clientObjectID), database.Clean(requester), database.Micros(now)}, &sealed)
 	if err != nil {
 		return "", err
 	}
@@ -157,6 +158,6 @@ func (tx *Tx) TakeReveal(clientObjectID, requester string, now time.Time) (strin
 
 // DropExpiredReveals forgets secrets that nobody fetched before now.
 func (tx *Tx) DropExpiredReveals(now time.Time) error {
-	_, err := tx.exec(`DELETE FROM reveals WHERE expires_at <= $1`, micros(now))
+	_, err := tx.exec(`DELETE FROM reveals WHERE expires_at <= $1`, database.Micros(now))
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 // Groups lists the gateway groups by name.
@@ -21,7 +22,7 @@ func (tx *Tx) Head(group string) (keyward.Position, error) {
 func (tx *Tx) counter(group string) (head, trimmed keyward.Position, err error) {
 	var chain, base []byte
 	found, err := tx.one(`SELECT revision, chain, trimmed_revision, trimmed_chain FROM gateway_groups WHERE name = $1`,
-		[]any{clean(group)}, &head.Revision, &chain, &trimmed.Revision, &base)
+		[]any{database.Clean(group)}, &head.Revision, &chain, &trimmed.Revision, &base)
 	if err != nil {
 		return head, trimmed, err
 	}
@@ -55,7 +56,7 @@ type Record struct {
 func (tx *Tx) Records(group string, after uint64, limit int) ([]Record, error) {
 	var list []Record
 	err := tx.rows(`SELECT revision, record, chain, ends FROM feed_log WHERE group_name = $1 AND revision > $2
-		ORDER BY revision LIMIT $3`, []any{clean(group), after, limit}, func(r scanner) error {
+		ORDER BY revision LIMIT $3`, []any{database.Clean(group), after, limit}, func(r scanner) error {
 		var record Record
 		var chain []byte
 		if err := r.Scan(&record.Revision, &record.Bytes, &chain, &record.Last); err != nil {
@@ -101,7 +102,7 @@ func (tx *Tx) Snapshot(group string, yield func(record []byte) error) error {
 	for {
 		var page [][]byte
 		err := tx.rows(`SELECT revision, record FROM feed_rows WHERE group_name = $1 AND revision > $2
-			ORDER BY revision LIMIT $3`, []any{clean(group), after, snapshotPage}, func(r scanner) error {
+			ORDER BY revision LIMIT $3`, []any{database.Clean(group), after, snapshotPage}, func(r scanner) error {
 			var record []byte
 			err := r.Scan(&after, &record)
 			page = append(page, record)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 // keyOverlap is how long a gateway's older keys stay published after a new one.
@@ -23,7 +24,7 @@ func (tx *Tx) gateways(where string, args ...any) ([]keyward.Gateway, error) {
 		var revoked, seen *int64
 		var head uint64
 		err := r.Scan(&g.ID, &g.Name, &g.Group, &created, &revoked, &seen, &g.Revision, &g.Stale, &g.Build, &head)
-		g.CreatedAt, g.RevokedAt, g.LastSeen = fromMicros(created), timeOrNil(revoked), timeOrNil(seen)
+		g.CreatedAt, g.RevokedAt, g.LastSeen = database.FromMicros(created), database.TimeOrNil(revoked), database.TimeOrNil(seen)
 		if head > g.Revision {
 			g.Lag = head - g.Revision
 		}
@@ -71,7 +72,7 @@ func (tx *Tx) CreateGateway(g *keyward.Gateway, tokenHash []byte) error {
 	}
 	if _, err := tx.exec(`INSERT INTO gateways (id, name, group_name, token_hash, created_at, revision, stale, build)
 		VALUES ($1, $2, $3, $4, $5, 0, $6, '')`,
-		g.ID, g.Name, g.Group, tokenHash, micros(g.CreatedAt), false); err != nil {
+		g.ID, g.Name, g.Group, tokenHash, database.Micros(g.CreatedAt), false); err != nil {
 		return err
 	}
 	return tx.Audit(gatewayEntry(g, "gateway.created", "group "+g.Group))
@@ -85,7 +86,7 @@ func (tx *Tx) GatewayByTokenHash(tokenHash []byte) (*keyward.Gateway, error) {
 // GatewayByName gives the gateway of the name, the last revoked one when no other is left, or a not_found error.
 func (tx *Tx) GatewayByName(name string) (*keyward.Gateway, error) {
 	return tx.gateway(`w.name = $1
-		ORDER BY CASE WHEN w.revoked_at IS NULL THEN 0 ELSE 1 END, w.revoked_at DESC`, clean(name))
+		ORDER BY CASE WHEN w.revoked_at IS NULL THEN 0 ELSE 1 END, w.revoked_at DESC`, database.Clean(name))
 }
 
 // Gateways lists all gateways by name, revoked ones included. Lag is how far the group's head is from the report.
@@ -96,11 +97,11 @@ func (tx *Tx) Gateways() ([]keyward.Gateway, error) {
 // RevokeGateway marks the gateway, takes its keys out of the feed and gives its group a new key, with which the
 // introspection rows are sealed again. Revoking twice changes nothing.
 func (tx *Tx) RevokeGateway(id string, at time.Time) error {
-	g, err := tx.gateway(`w.id = $1`, clean(id))
+	g, err := tx.gateway(`w.id = $1`, database.Clean(id))
 	if err != nil {
 		return err
 	}
-	changed, err := tx.exec(`UPDATE gateways SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL`, micros(at), g.ID)
+	changed, err := tx.exec(`UPDATE gateways SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL`, database.Micros(at), g.ID)
 	if err != nil || changed == 0 {
 		return err
 	}
@@ -122,7 +123,7 @@ func (tx *Tx) PutGatewayKey(gatewayID, kid string, jwk json.RawMessage, now time
 	if tx.marks == nil {
 		return errors.New("a write in a transaction that only reads")
 	}
-	g, err := tx.gateway(`w.id = $1`, clean(gatewayID))
+	g, err := tx.gateway(`w.id = $1`, database.Clean(gatewayID))
 	if err != nil {
 		return err
 	}
@@ -130,7 +131,7 @@ func (tx *Tx) PutGatewayKey(gatewayID, kid string, jwk json.RawMessage, now time
 		return &keyward.Error{Code: keyward.CodeForbidden, Message: "the gateway is revoked"}
 	}
 	var owner string
-	found, err := tx.one(`SELECT gateway_id FROM gateway_keys WHERE kid = $1`, []any{clean(kid)}, &owner)
+	found, err := tx.one(`SELECT gateway_id FROM gateway_keys WHERE kid = $1`, []any{database.Clean(kid)}, &owner)
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (tx *Tx) PutGatewayKey(gatewayID, kid string, jwk json.RawMessage, now time
 	}
 	tx.marks.gateways[g.ID] = struct{}{}
 	if _, err := tx.exec(`UPDATE gateway_keys SET expires_at = $1
-		WHERE gateway_id = $2 AND kid <> $3 AND expires_at IS NULL`, micros(now.Add(keyOverlap)), g.ID, kid); err != nil {
+		WHERE gateway_id = $2 AND kid <> $3 AND expires_at IS NULL`, database.Micros(now.Add(keyOverlap)), g.ID, kid); err != nil {
 		return err
 	}
 	if found {
@@ -151,7 +152,7 @@ func (tx *Tx) PutGatewayKey(gatewayID, kid string, jwk json.RawMessage, now time
 		return fmt.Errorf("encode the key of gateway %s: %w", g.Name, err)
 	}
 	if _, err := tx.exec(`INSERT INTO gateway_keys (kid, gateway_id, gateway_row, created_at) VALUES ($1, $2, $3, $4)`,
-		clean(kid), g.ID, string(row), micros(now)); err != nil {
+		database.Clean(kid), g.ID, string(row), database.Micros(now)); err != nil {
 		return err
 	}
 	return tx.Audit(gatewayEntry(g, "gateway.key", "key "+kid))
@@ -159,13 +160,13 @@ func (tx *Tx) PutGatewayKey(gatewayID, kid string, jwk json.RawMessage, now time
 
 // DropExpiredGatewayKeys takes keys out that expired before now, and tells how many.
 func (tx *Tx) DropExpiredGatewayKeys(now time.Time) (int, error) {
-	kids, err := tx.texts(`SELECT kid FROM gateway_keys WHERE expires_at <= $1`, micros(now))
+	kids, err := tx.texts(`SELECT kid FROM gateway_keys WHERE expires_at <= $1`, database.Micros(now))
 	if err != nil {
 		return 0, err
 	}
 	dropped := 0
 	for _, kid := range kids {
-		n, err := tx.exec(`DELETE FROM gateway_keys WHERE kid = $1 AND expires_at <= $2`, kid, micros(now))
+		n, err := tx.exec(`DELETE FROM gateway_keys WHERE kid = $1 AND expires_at <= $2`, kid, database.Micros(now))
 		if err != nil {
 			return 0, err
 		}
@@ -187,6 +188,6 @@ type GatewayReport struct {
 func (tx *Tx) ReportGateway(id string, r GatewayReport) error {
 	_, err := tx.exec(`UPDATE gateways SET revision = $1, stale = $2, last_seen = $3,
 		build = CASE WHEN CAST($4 AS TEXT) = '' THEN build ELSE CAST($4 AS TEXT) END WHERE id = $5`,
-		r.Revision, r.Stale, micros(r.At), clean(r.Build), clean(id))
+		r.Revision, r.Stale, database.Micros(r.At), database.Clean(r.Build), database.Clean(id))
 	return err
 }

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 // GroupKeys gives the keys that seal secrets in the group's rows, the current one first. Older ones open rows that a
 // gateway got before the key was changed.
 func (tx *Tx) GroupKeys(group string) ([]seal.Key, error) {
-	sealed, err := tx.texts(`SELECT sealed FROM group_keys WHERE group_name = $1 ORDER BY number DESC`, clean(group))
+	sealed, err := tx.texts(`SELECT sealed FROM group_keys WHERE group_name = $1 ORDER BY number DESC`, database.Clean(group))
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func (tx *Tx) newGroupKey(group string) error {
 	_, err := tx.exec(`INSERT INTO group_keys (group_name, number, sealed, created_at)
 		SELECT CAST($1 AS TEXT), COALESCE(MAX(number), 0) + 1, CAST($2 AS TEXT), CAST($3 AS BIGINT)
 		FROM group_keys WHERE group_name = $1`,
-		group, tx.store.key.Seal([]byte(seal.NewKey().Reveal()), groupKeyContext(group)), micros(tx.now))
+		group, tx.store.key.Seal([]byte(seal.NewKey().Reveal()), groupKeyContext(group)), database.Micros(tx.now))
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 func keyManagerNoun() noun {
@@ -131,7 +132,7 @@ func (p *put) issuersFree(issuers []claimed) error {
 		var other string
 		found, err := tx.one(`SELECT k.name FROM issuers i JOIN key_managers k ON k.id = i.key_manager_id
 			WHERE i.tenant = $1 AND i.issuer = $2 AND i.key_manager_id <> $3 AND NOT (i.told_apart AND $4)
-			ORDER BY k.name LIMIT 1`, []any{o.Tenant, clean(c.issuer), o.ID, apart}, &other)
+			ORDER BY k.name LIMIT 1`, []any{o.Tenant, database.Clean(c.issuer), o.ID, apart}, &other)
 		if err != nil {
 			return err
 		}

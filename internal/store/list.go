@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 // Filter chooses objects. Zero fields choose nothing out. The names in it are of objects of Tenant, which must then be
@@ -34,7 +35,7 @@ func scanObject(kind keyward.Kind, r scanner) (*keyward.Object, error) {
 	if err := r.Scan(&o.ID, &o.Tenant, &o.Name, &o.Set, &o.Version, &spec, &status, &created, &updated); err != nil {
 		return nil, err
 	}
-	o.CreatedAt, o.UpdatedAt = fromMicros(created), fromMicros(updated)
+	o.CreatedAt, o.UpdatedAt = database.FromMicros(created), database.FromMicros(updated)
 	if status != "" {
 		o.Status = json.RawMessage(status)
 	}
@@ -100,7 +101,7 @@ func (tx *Tx) GetByID(kind keyward.Kind, id string) (*keyward.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tx.object(n, string(kind)+" of that id", `x.id = $1`, clean(id))
+	return tx.object(n, string(kind)+" of that id", `x.id = $1`, database.Clean(id))
 }
 
 // List gives one page of objects in order of tenant and name, and the cursor of the next page, empty on the last one.
@@ -109,14 +110,14 @@ func (tx *Tx) List(kind keyward.Kind, f Filter) (objects []*keyward.Object, next
 	if err != nil {
 		return nil, "", err
 	}
-	var v values
+	var v database.Values
 	where, some, err := tx.conditions(n, f, &v)
 	if err != nil || !some {
 		return nil, "", err
 	}
 	query := strings.Join(append(where, "1 = 1"), " AND ") + " ORDER BY x.tenant, x.name"
 	if f.Limit > 0 {
-		query += " LIMIT " + v.add(f.Limit+1)
+		query += " LIMIT " + v.Add(f.Limit+1)
 	}
 	if objects, err = tx.objects(n, query, v...); err != nil {
 		return nil, "", err
@@ -129,12 +130,12 @@ func (tx *Tx) List(kind keyward.Kind, f Filter) (objects []*keyward.Object, next
 }
 
 // conditions turns a filter into SQL; some is false when it can choose nothing.
-func (tx *Tx) conditions(n noun, f Filter, v *values) (where []string, some bool, err error) {
+func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, some bool, err error) {
 	if f.Tenant != "" {
-		where = append(where, "x.tenant = "+v.add(clean(f.Tenant)))
+		where = append(where, "x.tenant = "+v.Add(database.Clean(f.Tenant)))
 	}
 	if f.Set != "" {
-		where = append(where, "x.set_name = "+v.add(clean(f.Set)))
+		where = append(where, "x.set_name = "+v.Add(database.Clean(f.Set)))
 	}
 	for _, relation := range []struct {
 		kind keyward.Kind
@@ -157,7 +158,7 @@ func (tx *Tx) conditions(n noun, f Filter, v *values) (where []string, some bool
 		if err != nil {
 			return nil, false, err
 		}
-		where = append(where, fmt.Sprintf(form, v.add(o.ID)))
+		where = append(where, fmt.Sprintf(form, v.Add(o.ID)))
 	}
 	if len(f.Owners) > 0 {
 		if n.owner == "" {
@@ -165,14 +166,14 @@ func (tx *Tx) conditions(n noun, f Filter, v *values) (where []string, some bool
 		}
 		owners := make([]string, len(f.Owners))
 		for i, o := range f.Owners {
-			owners[i] = clean(o)
+			owners[i] = database.Clean(o)
 		}
 		where = append(where, `EXISTS (SELECT 1 FROM application_owners w WHERE w.application_id = `+n.owner+
-			` AND w.owner IN `+v.in(owners)+`)`)
+			` AND w.owner IN `+v.In(owners)+`)`)
 	}
 	if f.Search != "" {
-		plain := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(clean(f.Search)))
-		where = append(where, `x.search LIKE `+v.add("%"+plain+"%")+` ESCAPE '\'`)
+		plain := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(database.Clean(f.Search)))
+		where = append(where, `x.search LIKE `+v.Add("%"+plain+"%")+` ESCAPE '\'`)
 	}
 	if f.After != "" {
 		after, err := following(f, v)
@@ -185,15 +186,15 @@ func (tx *Tx) conditions(n noun, f Filter, v *values) (where []string, some bool
 }
 
 // following is the condition for what comes after the filter's cursor, in a form for which the order's index is used.
-func following(f Filter, v *values) (string, error) {
+func following(f Filter, v *database.Values) (string, error) {
 	tenant, name, ok := parseCursor(f.After)
 	switch {
 	case !ok || f.Tenant != "" && f.Tenant != tenant:
 		return "", invalid("cursor", "is not one that this list gave")
 	case f.Tenant == "":
-		return "(x.tenant, x.name) > (" + v.add(tenant) + ", " + v.add(name) + ")", nil
+		return "(x.tenant, x.name) > (" + v.Add(tenant) + ", " + v.Add(name) + ")", nil
 	}
-	return "x.name > " + v.add(name), nil
+	return "x.name > " + v.Add(name), nil
 }
 
 func cursor(o *keyward.Object) string {
@@ -233,10 +234,10 @@ func (tx *Tx) usersOf(kind keyward.Kind, id, name string) ([]keyward.Ref, error)
 		if !refers || len(users) >= maxUsers {
 			continue
 		}
-		var v values
-		where := fmt.Sprintf(form, v.add(value))
+		var v database.Values
+		where := fmt.Sprintf(form, v.Add(value))
 		err := tx.rows(`SELECT x.tenant, x.name FROM `+n.table+` x WHERE `+where+
-			` ORDER BY x.tenant, x.name LIMIT `+v.add(maxUsers-len(users)), v, func(r scanner) error {
+			` ORDER BY x.tenant, x.name LIMIT `+v.Add(maxUsers-len(users)), v, func(r scanner) error {
 			ref := keyward.Ref{Kind: n.kind}
 			err := r.Scan(&ref.Tenant, &ref.Name)
 			users = append(users, ref)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 // Extra is what belongs to an object beside its declaration and status.
@@ -227,23 +228,24 @@ func (p *put) write(n noun, own []any) error {
 	columns := append([]string{
 		"name", "set_name", "version", "spec", "status", "sealed", "gateway_row", "search", "updated_at",
 	}, n.own...)
-	search := strings.ToLower(o.Name + " " + clean(p.search))
+	search := strings.ToLower(o.Name + " " + database.Clean(p.search))
 	row := append([]any{
-		o.Name, clean(o.Set), o.Version + 1, string(spec), string(o.Status), sealed, p.row, search, micros(o.UpdatedAt),
+		o.Name, database.Clean(o.Set), o.Version + 1, string(spec), string(o.Status), sealed, p.row, search,
+		database.Micros(o.UpdatedAt),
 	}, own...)
-	var v values
+	var v database.Values
 	if p.old == nil || p.old.gone {
 		columns = append(columns, "id", "tenant", "created_at")
-		row = append(row, o.ID, o.Tenant, micros(o.CreatedAt))
-		_, err = tx.exec(`INSERT INTO `+n.table+` (`+strings.Join(columns, ", ")+`) VALUES `+v.tuple(row...), v...)
+		row = append(row, o.ID, o.Tenant, database.Micros(o.CreatedAt))
+		_, err = tx.exec(`INSERT INTO `+n.table+` (`+strings.Join(columns, ", ")+`) VALUES `+v.Tuple(row...), v...)
 	} else {
 		sets := make([]string, len(columns))
 		for i, column := range columns {
-			sets[i] = column + " = " + v.add(row[i])
+			sets[i] = column + " = " + v.Add(row[i])
 		}
 		var changed int64
 		changed, err = tx.exec(`UPDATE `+n.table+` SET `+strings.Join(sets, ", ")+
-			` WHERE id = `+v.add(o.ID)+` AND version = `+v.add(o.Version), v...)
+			` WHERE id = `+v.Add(o.ID)+` AND version = `+v.Add(o.Version), v...)
 		if err == nil && changed == 0 {
 			err = tx.fault("meet another transaction", errRace)
 		}
@@ -340,7 +342,7 @@ func (p *put) indexed(path, text string) {
 	if len(text) > longest {
 		p.invalid(path, "must not be longer than %d bytes", longest)
 	}
-	if text != clean(text) {
+	if text != database.Clean(text) {
 		p.invalid(path, "has a character that cannot be stored")
 	}
 }

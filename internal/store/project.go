@@ -10,6 +10,7 @@ import (
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 // marks are what a transaction touched, as far as the feed is concerned. They name causes: which rows follow from them
@@ -107,9 +108,9 @@ func (tx *Tx) expand() error {
 		}},
 	}
 	for _, step := range steps {
-		for chunk := range slices.Chunk(slices.Sorted(maps.Keys(step.from)), chunkSize) {
-			var v values
-			query := step.query + v.in(chunk)
+		for chunk := range slices.Chunk(slices.Sorted(maps.Keys(step.from)), database.ChunkSize) {
+			var v database.Values
+			query := step.query + v.In(chunk)
 			found, err := tx.texts(query, v...)
 			if err != nil {
 				return err
@@ -190,7 +191,7 @@ func (tx *Tx) projectGroup(group string) error {
 		}
 	}
 	for _, kind := range rowKinds() {
-		for chunk := range slices.Chunk(slices.Sorted(maps.Keys(tx.marks.rows[kind])), chunkSize) {
+		for chunk := range slices.Chunk(slices.Sorted(maps.Keys(tx.marks.rows[kind])), database.ChunkSize) {
 			want, err := tx.wanted(group, kind, chunk, keys)
 			if err != nil {
 				return err
@@ -217,8 +218,8 @@ func (tx *Tx) projectGroup(group string) error {
 
 // wanted gives the rows, of those in ids, that the group should hold.
 func (tx *Tx) wanted(group string, kind keyward.RowKind, ids []string, keys []seal.Key) (map[string]delta, error) {
-	v := values{group}
-	query := memberQuery(kind) + v.in(ids)
+	v := database.Values{group}
+	query := memberQuery(kind) + v.In(ids)
 	type member struct{ id, row, sealed string }
 	var members []member
 	err := tx.rows(query, v, func(r scanner) error {
@@ -270,9 +271,9 @@ func sealIntrospection(id, stored, secret string, key seal.Key) (json.RawMessage
 
 // held gives the digests of the rows, of those in ids, that the group holds.
 func (tx *Tx) held(group string, kind keyward.RowKind, ids []string) (map[string][]byte, error) {
-	v := values{group, string(kind)}
+	v := database.Values{group, string(kind)}
 	have := map[string][]byte{}
-	err := tx.rows(`SELECT id, digest FROM feed_rows WHERE group_name = $1 AND kind = $2 AND id IN `+v.in(ids), v,
+	err := tx.rows(`SELECT id, digest FROM feed_rows WHERE group_name = $1 AND kind = $2 AND id IN `+v.In(ids), v,
 		func(r scanner) error {
 			var id string
 			var digest []byte
@@ -295,7 +296,7 @@ func (tx *Tx) append(group string, deltas []delta) error {
 	const batch = 50 // rows in one statement: SQLite's time to prepare one grows with the square of its arguments
 	end := head.Revision + uint64(len(deltas))
 	for part := range slices.Chunk(deltas, batch) {
-		var log, rows values
+		var log, rows database.Values
 		var logRows, heldRows []string
 		gone := map[keyward.RowKind][]string{}
 		for _, d := range part {
@@ -308,12 +309,12 @@ func (tx *Tx) append(group string, deltas []delta) error {
 				return fmt.Errorf("encode the record of %s %s: %w", d.kind, d.id, err)
 			}
 			head.Chain = head.Chain.Next(record)
-			logRows = append(logRows, log.tuple(group, head.Revision, record, bytes.Clone(head.Chain[:]), last))
+			logRows = append(logRows, log.Tuple(group, head.Revision, record, bytes.Clone(head.Chain[:]), last))
 			if d.row == nil {
 				gone[d.kind] = append(gone[d.kind], d.id)
 				continue
 			}
-			heldRows = append(heldRows, rows.tuple(group, string(d.kind), d.id, d.digest, head.Revision, record))
+			heldRows = append(heldRows, rows.Tuple(group, string(d.kind), d.id, d.digest, head.Revision, record))
 		}
 		if _, err := tx.exec(`INSERT INTO feed_log (group_name, revision, record, chain, ends) VALUES `+
 			strings.Join(logRows, ", "), log...); err != nil {
@@ -328,10 +329,10 @@ func (tx *Tx) append(group string, deltas []delta) error {
 	return err
 }
 
-func (tx *Tx) hold(group string, gone map[keyward.RowKind][]string, heldRows []string, rows values) error {
+func (tx *Tx) hold(group string, gone map[keyward.RowKind][]string, heldRows []string, rows database.Values) error {
 	for kind, ids := range gone {
-		v := values{group, string(kind)}
-		query := `DELETE FROM feed_rows WHERE group_name = $1 AND kind = $2 AND id IN ` + v.in(ids)
+		v := database.Values{group, string(kind)}
+		query := `DELETE FROM feed_rows WHERE group_name = $1 AND kind = $2 AND id IN ` + v.In(ids)
 		if _, err := tx.exec(query, v...); err != nil {
 			return err
 		}

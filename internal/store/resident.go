@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"keyward.dev/keyward/internal/store/database"
 	"strings"
 	"time"
 )
@@ -25,7 +26,7 @@ func residentKeyContext(tenant, kid string) []byte {
 func (tx *Tx) ResidentKeys(tenant string) ([]ResidentKey, error) {
 	var keys []ResidentKey
 	err := tx.rows(`SELECT tenant, kid, alg, sealed, created_at, active_from, retire_at FROM resident_keys
-		WHERE tenant = $1 ORDER BY created_at, kid`, []any{clean(tenant)}, func(r scanner) error {
+		WHERE tenant = $1 ORDER BY created_at, kid`, []any{database.Clean(tenant)}, func(r scanner) error {
 		var k ResidentKey
 		var sealed string
 		var created, active int64
@@ -33,9 +34,9 @@ func (tx *Tx) ResidentKeys(tenant string) ([]ResidentKey, error) {
 		if err := r.Scan(&k.Tenant, &k.Kid, &k.Alg, &sealed, &created, &active, &retire); err != nil {
 			return err
 		}
-		k.CreatedAt, k.ActiveFrom = fromMicros(created), fromMicros(active)
+		k.CreatedAt, k.ActiveFrom = database.FromMicros(created), database.FromMicros(active)
 		if retire != nil {
-			k.RetireAt = fromMicros(*retire)
+			k.RetireAt = database.FromMicros(*retire)
 		}
 		var err error
 		if k.PrivateJWK, err = tx.store.key.Open(sealed, residentKeyContext(k.Tenant, k.Kid)); err != nil {
@@ -53,7 +54,7 @@ func (tx *Tx) PutResidentKey(k ResidentKey) error {
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, kid) DO UPDATE SET alg = excluded.alg,
 		sealed = excluded.sealed, active_from = excluded.active_from, retire_at = excluded.retire_at`,
 		k.Tenant, k.Kid, k.Alg, tx.store.key.Seal(k.PrivateJWK, residentKeyContext(k.Tenant, k.Kid)),
-		micros(k.CreatedAt), micros(k.ActiveFrom), microsOrNull(&k.RetireAt))
+		database.Micros(k.CreatedAt), database.Micros(k.ActiveFrom), database.MicrosOrNull(&k.RetireAt))
 	return err
 }
 
@@ -79,8 +80,9 @@ type ResidentToken struct {
 func (tx *Tx) PutResidentToken(t ResidentToken) error {
 	_, err := tx.exec(`INSERT INTO resident_tokens
 		(tenant, id, client_id, subject, scopes, issued_at, expires_at, revoked_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, t.Tenant, t.ID, clean(t.ClientID), clean(t.Subject),
-		clean(strings.Join(t.Scopes, " ")), micros(t.IssuedAt), micros(t.ExpiresAt), microsOrNull(t.RevokedAt))
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, t.Tenant, t.ID, database.Clean(t.ClientID), database.Clean(t.Subject),
+		database.Clean(strings.Join(t.Scopes, " ")), database.Micros(t.IssuedAt), database.Micros(t.ExpiresAt),
+		database.MicrosOrNull(t.RevokedAt))
 	return err
 }
 
@@ -91,7 +93,7 @@ func (tx *Tx) ResidentToken(tenant, id string) (*ResidentToken, error) {
 	var issued, expires int64
 	var revoked *int64
 	found, err := tx.one(`SELECT tenant, id, client_id, subject, scopes, issued_at, expires_at, revoked_at
-		FROM resident_tokens WHERE tenant = $1 AND id = $2`, []any{clean(tenant), clean(id)},
+		FROM resident_tokens WHERE tenant = $1 AND id = $2`, []any{database.Clean(tenant), database.Clean(id)},
 		&t.Tenant, &t.ID, &t.ClientID, &t.Subject, &scopes, &issued, &expires, &revoked)
 	if err != nil {
 		return nil, err
@@ -100,19 +102,19 @@ func (tx *Tx) ResidentToken(tenant, id string) (*ResidentToken, error) {
 		return nil, notFound("token of that id")
 	}
 	t.Scopes = strings.Fields(scopes)
-	t.IssuedAt, t.ExpiresAt, t.RevokedAt = fromMicros(issued), fromMicros(expires), timeOrNil(revoked)
+	t.IssuedAt, t.ExpiresAt, t.RevokedAt = database.FromMicros(issued), database.FromMicros(expires), database.TimeOrNil(revoked)
 	return &t, nil
 }
 
 // RevokeResidentToken marks the token; one that is not there is no error (RFC 7009, section 2.2).
 func (tx *Tx) RevokeResidentToken(tenant, id string, at time.Time) error {
 	_, err := tx.exec(`UPDATE resident_tokens SET revoked_at = $1 WHERE tenant = $2 AND id = $3 AND revoked_at IS NULL`,
-		micros(at), clean(tenant), clean(id))
+		database.Micros(at), database.Clean(tenant), database.Clean(id))
 	return err
 }
 
 // DropExpiredResidentTokens forgets tokens that expired before now, and tells how many.
 func (tx *Tx) DropExpiredResidentTokens(now time.Time) (int, error) {
-	n, err := tx.exec(`DELETE FROM resident_tokens WHERE expires_at <= $1`, micros(now))
+	n, err := tx.exec(`DELETE FROM resident_tokens WHERE expires_at <= $1`, database.Micros(now))
 	return int(n), err
 }

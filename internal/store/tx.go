@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -115,27 +114,6 @@ func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, k
 // now is cut to what the database keeps.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-func micros(t time.Time) int64 { return t.UnixMicro() }
-
-func fromMicros(v int64) time.Time { return time.UnixMicro(v).UTC() }
-
-// microsOrNull stores no time as NULL.
-func microsOrNull(t *time.Time) *int64 {
-	if t == nil || t.IsZero() {
-		return nil
-	}
-	v := micros(*t)
-	return &v
-}
-
-func timeOrNil(v *int64) *time.Time {
-	if v == nil {
-		return nil
-	}
-	t := fromMicros(*v)
-	return &t
-}
-
 // fault notes that the database refused a statement; on PostgreSQL nothing of the transaction counts after that.
 func (tx *Tx) fault(query string, err error) error {
 	words := strings.Fields(query)
@@ -204,48 +182,6 @@ func (tx *Tx) texts(query string, args ...any) ([]string, error) {
 		return err
 	})
 	return list, err
-}
-
-// values collects a statement's arguments and gives each its placeholder.
-type values []any
-
-func (v *values) add(value any) string {
-	*v = append(*v, value)
-	return "$" + strconv.Itoa(len(*v))
-}
-
-// tuple adds all of a row: ($1, $2).
-func (v *values) tuple(row ...any) string {
-	marks := make([]string, len(row))
-	for i, value := range row {
-		marks[i] = v.add(value)
-	}
-	return "(" + strings.Join(marks, ", ") + ")"
-}
-
-// clean replaces what PostgreSQL takes in no text: NUL, and bytes that are not UTF-8.
-func clean(text string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
-}
-
-// chunkSize bounds the ids in one statement.
-const chunkSize = 256
-
-// in adds ids for IN. The last one is repeated up to the next of a few lengths, so that a connection keeps few
-// statements.
-func (v *values) in(ids []string) string {
-	length := len(ids)
-	for _, size := range []int{1, 8, 64, chunkSize} {
-		if length <= size {
-			length = size
-			break
-		}
-	}
-	row := make([]any, length)
-	for i := range row {
-		row[i] = ids[min(i, len(ids)-1)]
-	}
-	return v.tuple(row...)
 }
 
 // keep makes the transaction's rollback give the object back what it had.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 func userNoun() noun {
@@ -26,7 +27,7 @@ func scanToken(r scanner) (keyward.APIToken, error) {
 	var created int64
 	var used, revoked *int64
 	err := r.Scan(&t.ID, &t.Tenant, &t.User, &created, &used, &revoked)
-	t.CreatedAt, t.LastUsed, t.RevokedAt = fromMicros(created), timeOrNil(used), timeOrNil(revoked)
+	t.CreatedAt, t.LastUsed, t.RevokedAt = database.FromMicros(created), database.TimeOrNil(used), database.TimeOrNil(revoked)
 	return t, err
 }
 
@@ -63,7 +64,7 @@ func (tx *Tx) CreateAPIToken(t *keyward.APIToken, hash []byte) error {
 	}
 	t.Tenant = user.Tenant
 	if _, err := tx.exec(`INSERT INTO api_tokens (id, user_id, hash, created_at) VALUES ($1, $2, $3, $4)`,
-		t.ID, user.ID, hash, micros(t.CreatedAt)); err != nil {
+		t.ID, user.ID, hash, database.Micros(t.CreatedAt)); err != nil {
 		return err
 	}
 	return tx.Audit(keyward.AuditEntry{
@@ -88,13 +89,13 @@ func (tx *Tx) APITokens(tenant string) ([]keyward.APIToken, error) {
 	if tenant == "" {
 		return tx.apiTokens(`1 = 1 ORDER BY t.created_at, t.id`)
 	}
-	return tx.apiTokens(`u.tenant = $1 ORDER BY t.created_at, t.id`, clean(tenant))
+	return tx.apiTokens(`u.tenant = $1 ORDER BY t.created_at, t.id`, database.Clean(tenant))
 }
 
 // RevokeAPIToken revokes the token of that id in the tenant, or gives a not_found error. Revoking twice changes
 // nothing.
 func (tx *Tx) RevokeAPIToken(tenant, id string) error {
-	list, err := tx.apiTokens(`u.tenant = $1 AND t.id = $2`, clean(tenant), clean(id))
+	list, err := tx.apiTokens(`u.tenant = $1 AND t.id = $2`, database.Clean(tenant), database.Clean(id))
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (tx *Tx) RevokeAPIToken(tenant, id string) error {
 	if list[0].RevokedAt != nil {
 		return nil
 	}
-	if _, err := tx.exec(`UPDATE api_tokens SET revoked_at = $1 WHERE id = $2`, micros(tx.now), id); err != nil {
+	if _, err := tx.exec(`UPDATE api_tokens SET revoked_at = $1 WHERE id = $2`, database.Micros(tx.now), id); err != nil {
 		return err
 	}
 	return tx.Audit(keyward.AuditEntry{
@@ -114,14 +115,14 @@ func (tx *Tx) RevokeAPIToken(tenant, id string) error {
 
 // TouchAPIToken notes when the token was last used. A token that is gone is no error.
 func (tx *Tx) TouchAPIToken(id string, at time.Time) error {
-	_, err := tx.exec(`UPDATE api_tokens SET last_used = $1 WHERE id = $2`, micros(at), clean(id))
+	_, err := tx.exec(`UPDATE api_tokens SET last_used = $1 WHERE id = $2`, database.Micros(at), database.Clean(id))
 	return err
 }
 
 // ReinstateAPIToken makes a revoked token valid again: the settings name the first administrator's token, and may name
 // a former one. A token that is not there gives a not_found error.
 func (tx *Tx) ReinstateAPIToken(tenant, id string) error {
-	list, err := tx.apiTokens(`u.tenant = $1 AND t.id = $2`, clean(tenant), clean(id))
+	list, err := tx.apiTokens(`u.tenant = $1 AND t.id = $2`, database.Clean(tenant), database.Clean(id))
 	if err != nil {
 		return err
 	}

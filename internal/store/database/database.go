@@ -1,5 +1,5 @@
-// Package database owns how SQLite and PostgreSQL are opened, their schema, and what their errors mean. It does not own
-// any statement on the tables: those are the same for both, and the store's.
+// Package database owns how SQLite and PostgreSQL are opened, their schema, how values are put into a statement and what
+// their errors mean. It does not own any statement on the tables: those are the same for both, and the store's.
 package database
 
 import (
