@@ -210,7 +210,7 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 	}
 	for _, command := range [][]string{
 		{"hold", "keymanager", "a", "--reason", "x"}, {"unhold", "keymanager", "a"}, {"keymanager", "check", "a"},
-		place("token", "a"), place("revoke", "a"),
+		place("revoke", "a"),
 	} {
 		if r := n.CLI(t, "", command...); r.Code != 3 || !containsText(r.Stderr, "not_supported") {
 			t.Errorf("%v: %s", command, r)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -18,7 +19,7 @@ type keysCmd struct {
 	Reveal   keysRevealCmd   `cmd:"" help:"Fetch a secret once more whose answer was lost, within 10 minutes."`
 	Dismiss  keysDismissCmd  `cmd:"" help:"Forget a registration that failed with its outcome unknown."`
 	Delete   keysDeleteCmd   `cmd:"" help:"Delete a generated client, or unmap a mapped one."`
-	Token    keysTokenCmd    `cmd:"" help:"Get a token for trying out (not in this build yet)."`
+	Token    keysTokenCmd    `cmd:"" help:"Get a token by client credentials, for trying out."`
 	Revoke   keysRevokeCmd   `cmd:"" help:"Revoke a client's tokens (not in this build yet)."`
 }
 
@@ -39,6 +40,8 @@ type keysRequest struct {
 	Fields       map[string]any `json:"fields,omitempty"`
 	ClientID     string         `json:"clientId,omitempty"`
 	ClientSecret string         `json:"clientSecret,omitempty"`
+	Audience     string         `json:"audience,omitempty"`
+	Resources    []string       `json:"resources,omitempty"`
 }
 
 // keysAnswer is what a developer needs to use a client.
@@ -152,22 +155,33 @@ type keysMapCmd struct {
 func (cmd *keysMapCmd) Run(s *session) error {
 	req := cmd.request()
 	req.ClientID = cmd.ClientID
-	if cmd.ClientSecretFile != "" {
-		name := cmd.ClientSecretFile
-		if name == "-" {
-			name = "/dev/stdin"
-		}
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return fmt.Errorf("read the client's secret: %w", err)
-		}
-		req.ClientSecret = strings.TrimRight(string(text), "\r\n")
+	var err error
+	if req.ClientSecret, err = s.clientSecret(cmd.ClientSecretFile); err != nil {
+		return err
 	}
 	var answer keysAnswer
 	if err := cmd.send(s, "map", req, &answer); err != nil {
 		return err
 	}
 	return cmd.printKeys(s, answer)
+}
+
+// clientSecret reads a client's secret from a file, or from standard input for -; "" without one.
+func (s *session) clientSecret(file string) (string, error) {
+	var text []byte
+	var err error
+	switch file {
+	case "":
+		return "", nil
+	case "-":
+		text, err = io.ReadAll(s.stdin)
+	default:
+		text, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the client's secret: %w", err)
+	}
+	return strings.TrimRight(string(text), "\r\n"), nil
 }
 
 type keysRotateCmd struct {
@@ -282,10 +296,38 @@ func reason(s *keyward.OAuthClientStatus) string {
 
 type keysTokenCmd struct {
 	place
+	Scope            []string `sep:"none" placeholder:"SCOPE" help:"scope (repeatable)"`
+	Audience         string   `placeholder:"A" help:"audience, where the server wants it under this name"`
+	Resource         []string `sep:"none" placeholder:"URI" help:"resource (RFC 8707), where the server wants one (repeatable)"`
+	ClientSecretFile string   `placeholder:"F" help:"file with a mapped client's secret, which is not kept (- for standard input)"`
+	outputFlag
 }
 
-// Run refuses: tokens for trying out are not in this build.
-func (*keysTokenCmd) Run(*session) error { return notSupported("keys token") }
+// accessToken is what the key manager's token endpoint answered.
+type accessToken struct {
+	Value     string `json:"access_token"`
+	Type      string `json:"token_type"`
+	ExpiresIn int64  `json:"expires_in,omitempty"`
+	Scope     string `json:"scope,omitempty"`
+}
+
+// Run gets a token and prints it alone, so that it can stand in another command.
+func (cmd *keysTokenCmd) Run(s *session) error {
+	req := cmd.request()
+	req.Audience, req.Resources = cmd.Audience, cmd.Resource
+	for _, scopes := range cmd.Scope {
+		req.Scopes = append(req.Scopes, strings.Fields(scopes)...)
+	}
+	var err error
+	if req.ClientSecret, err = s.clientSecret(cmd.ClientSecretFile); err != nil {
+		return err
+	}
+	var answer accessToken
+	if err := cmd.send(s, "token", req, &answer); err != nil {
+		return err
+	}
+	return cmd.print(s.out, answer, [][]string{{answer.Value}})
+}
 
 type keysRevokeCmd struct {
 	place

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"keyward.dev/keyward/internal/wire"
@@ -35,15 +34,21 @@ func (e *entra) await(ctx context.Context, clientID, secret string) {
 	}
 }
 
-// Prove implements Prover. A scope names a resource there, and nothing but all of it.
+// Prove implements Prover.
 func (e *entra) Prove(ctx context.Context, clientID, secret string) error {
-	resource := e.resource
-	if resource == "" {
-		resource = clientID
+	return prove(ctx, e, clientID, secret)
+}
+
+// Token implements Granter. A scope names a resource there, and nothing but all of it.
+func (e *entra) Token(ctx context.Context, r TokenRequest) (wire.AccessToken, error) {
+	if len(r.Scopes) == 0 {
+		resource := e.resource
+		if resource == "" {
+			resource = r.ClientID
+		}
+		r.Scopes = []string{resource + "/.default"}
 	}
-	p := e.prover
-	p.params = url.Values{"scope": {resource + "/.default"}}
-	return p.Prove(ctx, clientID, secret)
+	return e.prover.Token(ctx, r)
 }
 
 // Rotate implements Rotator: a new secret, then all older ones of ours are removed. One that an administrator made by

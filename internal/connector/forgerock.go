@@ -248,19 +248,23 @@ func (f *forgerock) Read(ctx context.Context, h Handle) (*Client, error) {
 	return c, nil
 }
 
-// Prove implements Prover, with a scope of the client's own where none is set.
+// Prove implements Prover.
 func (f *forgerock) Prove(ctx context.Context, clientID, secret string) error {
-	p := f.prover
-	if p.params == nil {
-		c, err := f.Read(ctx, Handle{ClientID: clientID})
+	return prove(ctx, f, clientID, secret)
+}
+
+// Token implements Granter, with a scope of the client's own where none is set.
+func (f *forgerock) Token(ctx context.Context, r TokenRequest) (wire.AccessToken, error) {
+	if f.params == nil && len(r.Scopes) == 0 {
+		c, err := f.Read(ctx, Handle{ClientID: r.ClientID})
 		if err != nil {
-			return err
+			return wire.AccessToken{}, err
 		}
 		if c != nil && len(c.Scopes) > 0 {
-			p.params = url.Values{"scope": {c.Scopes[0]}}
+			r.Scopes = c.Scopes[:1]
 		}
 	}
-	return p.Prove(ctx, clientID, secret)
+	return f.prover.Token(ctx, r)
 }
 
 // Rotate implements Rotator. What a change leaves out stays as it is.

@@ -2,14 +2,29 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"maps"
-	"net/http"
 	"net/url"
-	"slices"
+	"strings"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/wire"
 )
+
+// TokenRequest asks for a token with a client's own credentials (RFC 6749, section 4.4).
+type TokenRequest struct {
+	ClientID, Secret string
+	Scopes           []string // empty = what the server or the type gives by itself
+	Audience         string   // as Auth0 and others want it; "" = none, or the type's
+	Resources        []string // RFC 8707, section 2
+}
+
+// Granter is the capability of connectors that can get a token with a client's credentials.
+type Granter interface {
+	// Token gives what the server answered. A refusal is a *wire.Failure with the server's words; ErrUnsupported means
+	// that no token endpoint is known.
+	Token(ctx context.Context, r TokenRequest) (wire.AccessToken, error)
+}
 
 // prover asks the token endpoint for a token with somebody's client credentials.
 type prover struct {
@@ -27,56 +42,40 @@ func newProver(s Server, c *wire.Caller) prover {
 	}
 }
 
-// Prove implements Prover: HTTP Basic first, then the credentials in the body (RFC 6749, section 2.3.1), because the
-// client may be registered for one of the two only.
+// Prove implements Prover.
 func (p prover) Prove(ctx context.Context, clientID, secret string) error {
-	if p.token == "" {
-		return ErrUnsupported
-	}
-	basic := wire.Call{
-		Op: "get a token with the client's secret", Method: http.MethodPost, URL: p.token,
-		User: clientID, Password: secret, Form: p.form(nil),
-	}
-	post := wire.Call{
-		Op: basic.Op, Method: http.MethodPost, URL: p.token, Secrets: []string{secret},
-		Form: p.form(url.Values{"client_id": {clientID}, "client_secret": {secret}}),
-	}
-	tries := []wire.Call{basic, post}
-	if len(p.methods) > 0 && !slices.Contains(p.methods, "client_secret_basic") && slices.Contains(p.methods, "client_secret_post") {
-		tries = []wire.Call{post}
-	}
-	var last error
-	for _, k := range tries {
-		a, err := p.caller.Do(ctx, k)
-		if err != nil {
-			return err
-		}
-		if a.Status == http.StatusOK {
-			if o, ok := a.Object(); ok && wire.Member(o, "access_token") != "" {
-				return nil
-			}
-			return k.Failure(a)
-		}
-		f := k.Failure(a)
-		if f.Code == "invalid_scope" {
-			return ErrUnsupported // the credentials may be right; no token was asked for that the client may have
-		}
-		if last == nil {
-			last = f
-		}
-		if a.Status != http.StatusUnauthorized && a.Status != http.StatusBadRequest && a.Status != http.StatusForbidden {
-			return f
-		}
-	}
-	return last
+	return prove(ctx, p, clientID, secret)
 }
 
-// form is the token request with further values.
-func (p prover) form(more url.Values) url.Values {
-	form := url.Values{"grant_type": {"client_credentials"}}
-	maps.Copy(form, p.params)
-	maps.Copy(form, more)
-	return form
+// prove gets a token and throws it away. Where none was asked for that the client may have, the credentials may be
+// right all the same.
+func prove(ctx context.Context, g Granter, clientID, secret string) error {
+	_, err := g.Token(ctx, TokenRequest{ClientID: clientID, Secret: secret})
+	if f, ok := errors.AsType[*wire.Failure](err); ok && f.Code == "invalid_scope" {
+		return ErrUnsupported
+	}
+	return err
+}
+
+// Token implements Granter. What is asked for stands before what the type wants by itself.
+func (p prover) Token(ctx context.Context, r TokenRequest) (wire.AccessToken, error) {
+	if p.token == "" {
+		return wire.AccessToken{}, ErrUnsupported
+	}
+	params := url.Values{}
+	maps.Copy(params, p.params)
+	if len(r.Scopes) > 0 {
+		params.Set("scope", strings.Join(r.Scopes, " "))
+	}
+	if r.Audience != "" {
+		params.Set("audience", r.Audience)
+	}
+	if len(r.Resources) > 0 {
+		params["resource"] = r.Resources
+	}
+	return p.caller.Grant(ctx, wire.Grant{
+		Endpoint: p.token, Methods: p.methods, Params: params, ClientID: r.ClientID, Secret: r.Secret,
+	})
 }
 
 // external has no way to create or delete a client; it can check one where the token endpoint is known.

@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // PlaceBody names the place of a client: key manager and environment, beside the application in the address.
@@ -33,6 +34,16 @@ type MapBody struct {
 	Environment  keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
 	ClientID     string              `json:"clientId"`
 	ClientSecret string              `json:"clientSecret,omitempty" doc:"Proves the client once and is not kept"`
+}
+
+// KeysTokenBody asks for a token for trying out, by client credentials.
+type KeysTokenBody struct {
+	KeyManager   string              `json:"keyManager"`
+	Environment  keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
+	Scopes       []string            `json:"scopes,omitempty"`
+	Audience     string              `json:"audience,omitempty" doc:"Where the server wants it under this name"`
+	Resources    []string            `json:"resources,omitempty" doc:"RFC 8707, where the server wants them"`
+	ClientSecret string              `json:"clientSecret,omitempty" doc:"Of a mapped client, whose secret is not stored; not kept"`
 }
 
 type keysInput struct {
@@ -93,6 +104,11 @@ func (s *Server) keysRoutes() {
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
 			return k.Reveal(ctx, p, in.place(b.KeyManager, b.Environment))
 		})
+	keysRoute(s, verb{"token-keys", "/token", "A token by client credentials, for trying out; it is stored nowhere", http.StatusOK},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b KeysTokenBody) (*wire.AccessToken, error) {
+			return k.Token(ctx, p, in.place(b.KeyManager, b.Environment),
+				keys.TokenAsk{Scopes: b.Scopes, Audience: b.Audience, Resources: b.Resources, Secret: b.ClientSecret})
+		})
 	quietRoute(s, verb{"delete-keys", "/delete", "Delete a generated client, or unmap a mapped one", http.StatusNoContent},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) error {
 			return k.Delete(ctx, p, in.place(b.KeyManager, b.Environment))
@@ -117,10 +133,10 @@ func (v verb) operation() huma.Operation {
 	}
 }
 
-func keysRoute[B any](
-	s *Server, v verb, h func(context.Context, keyward.Principal, *keysInput, B) (*keys.Result, error),
+func keysRoute[B, R any](
+	s *Server, v verb, h func(context.Context, keyward.Principal, *keysInput, B) (*R, error),
 ) {
-	type output = answerOf[keys.Result]
+	type output = answerOf[R]
 	route(s, v.operation(), func(ctx context.Context, p keyward.Principal, in *keysInput) (*output, error) {
 		body, err := decode[B](in.RawBody)
 		if err != nil {

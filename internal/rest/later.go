@@ -20,7 +20,6 @@ func (s *Server) laterRoutes() {
 		"/api/v1/subscriptions/{name}/unhold": "unhold",
 		"/api/v1/oauth-clients/{name}/hold":   "hold",
 		"/api/v1/oauth-clients/{name}/unhold": "unhold",
-		keysPath + "/token":                   "keys token",
 		keysPath + "/revoke":                  "keys revoke",
 		"/api/v1/key-managers/{name}/check":   "keymanager check",
 		"/api/v1/key-manager-check":           "keymanager check",

@@ -195,7 +195,6 @@ func TestLaterCommandsSayTheirName(t *testing.T) {
 	h := newHouse(t)
 	for path, name := range map[string]string{
 		"/api/v1/key-managers/resident/hold":   "hold",
-		"/api/v1/applications/a/keys/token":    "keys token",
 		"/api/v1/key-managers/resident/check":  "keymanager check",
 		"/api/v1/subscriptions/a/unhold":       "unhold",
 		"/api/v1/applications/a/keys/revoke":   "keys revoke",

@@ -1,0 +1,101 @@
+package keys
+
+import (
+	"context"
+	"fmt"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// TokenAsk is what a token for trying out should be.
+type TokenAsk struct {
+	Scopes    []string // empty = what the server gives by itself
+	Audience  string
+	Resources []string // RFC 8707, section 2
+	Secret    string   // of the client; "" = the stored one, which only a generated client has
+}
+
+// Token gets a token with the client credentials of a place, for trying out. It is stored nowhere. Refusals that a
+// person is told: forbidden, not_found, key_manager_disabled, invalid_input (a mapped client's secret is not stored),
+// not_supported where no token endpoint is known, key_manager_failed with the server's own words.
+func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask TokenAsk) (*wire.AccessToken, error) {
+	s, c, err := k.active(ctx, p, place)
+	if err != nil {
+		return nil, err
+	}
+	if !s.kmSpec.IsEnabled() {
+		return nil, disabled(s.km)
+	}
+	if faults := ask.faults(); len(faults) > 0 {
+		return nil, keyward.Invalid(faults)
+	}
+	// The entry is written first: no token without one.
+	secret := ask.Secret
+	err = k.store.Write(ctx, requester(p, s.place.Tenant), func(tx *store.Tx) error {
+		fresh, err := reload(tx, c, keyward.ClientActive)
+		if err != nil {
+			return err
+		}
+		if secret == "" {
+			if secret, err = storedSecret(tx, fresh); err != nil {
+				return err
+			}
+		}
+		return k.audit(tx, fresh.object, "key.token", "client "+fresh.spec.ClientID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
+	defer cancel()
+	conn, err := k.openers.Open(s.server)
+	if err != nil {
+		return nil, vendorError(s.place.KeyManager, err)
+	}
+	err = connector.ErrUnsupported
+	var token wire.AccessToken
+	if granter, ok := conn.(connector.Granter); ok {
+		token, err = granter.Token(ctx, connector.TokenRequest{
+			ClientID: c.spec.ClientID, Secret: secret, Scopes: ask.Scopes, Audience: ask.Audience, Resources: ask.Resources,
+		})
+	}
+	if err != nil {
+		return nil, vendorError(s.place.KeyManager, err)
+	}
+	return &token, nil
+}
+
+func (a TokenAsk) faults() []keyward.FieldError {
+	var faults []keyward.FieldError
+	for i, scope := range a.Scopes {
+		if !validScope(scope) {
+			faults = append(faults, fault(fmt.Sprintf("scopes[%d]", i), "%q is not a scope (RFC 6749, section 3.3)", scope))
+		}
+	}
+	for i, resource := range a.Resources {
+		if resource == "" {
+			faults = append(faults, fault(fmt.Sprintf("resources[%d]", i), "must not be empty"))
+		}
+	}
+	return faults
+}
+
+// storedSecret gives a generated client's secret.
+func storedSecret(tx *store.Tx, c *client) (string, error) {
+	if c.status.Mode != keyward.ClientGenerated {
+		return "", keyward.Invalid([]keyward.FieldError{fault("clientSecret",
+			"is required: client %s is mapped, and a mapped client's secret is not stored here", c.spec.ClientID)})
+	}
+	secrets, err := tx.Secrets(c.object)
+	if err != nil {
+		return "", fmt.Errorf("open the secrets of %s: %w", c.object.Ref(), err)
+	}
+	if secrets[secretPath] == "" {
+		return "", keyward.Invalid([]keyward.FieldError{fault("clientSecret",
+			"is required: the key manager gave client %s none", c.spec.ClientID)})
+	}
+	return secrets[secretPath], nil
+}
