@@ -9,10 +9,10 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/enforce"
 	"keyward.dev/keyward/internal/outbound"
-	"keyward.dev/keyward/internal/registry"
 	"keyward.dev/keyward/internal/rest"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/view"
 )
 
 // explainer decides with the gateway's code over a view that is read from the database itself, so that what was just
@@ -22,7 +22,7 @@ type explainer struct {
 	engine *enforce.Engine
 
 	mu   sync.Mutex
-	view *registry.View
+	view *view.View
 }
 
 // logPage is how many records are read at once.
@@ -33,7 +33,7 @@ func (p *process) newExplainer(ctx context.Context, st *store.Store) (*explainer
 	if err != nil {
 		return nil, err
 	}
-	x := &explainer{store: st, view: registry.EmptyView()}
+	x := &explainer{store: st, view: view.EmptyView()}
 	issuer := p.settings.GatewayURL
 	if issuer == "" {
 		issuer = p.at.Gateway
@@ -60,11 +60,11 @@ func (p *process) newVerifiers(o token.Options) (*token.KeySets, *token.Introspe
 
 // Explain implements rest.Explainer.
 func (x *explainer) Explain(ctx context.Context, q rest.Question) (*rest.Explanation, error) {
-	view, err := x.current(ctx)
+	now, err := x.current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	e := x.engine.Explain(ctx, view, enforce.Request{Method: q.Method, Target: q.Target, Authorization: q.Authorization})
+	e := x.engine.Explain(ctx, now, enforce.Request{Method: q.Method, Target: q.Target, Authorization: q.Authorization})
 	answer := &rest.Explanation{
 		Status: e.Status, Code: e.Code, Detail: e.Detail, Decision: e.Decision, Tenant: e.Tenant, API: e.API,
 		KeyManager: e.KeyManager, Application: e.Application, Fingerprint: e.Fingerprint,
@@ -77,7 +77,7 @@ func (x *explainer) Explain(ctx context.Context, q rest.Question) (*rest.Explana
 }
 
 // current brings the view up to the database's head.
-func (x *explainer) current(ctx context.Context) (*registry.View, error) {
+func (x *explainer) current(ctx context.Context) (*view.View, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	before := x.view.Position()
@@ -108,7 +108,7 @@ func (x *explainer) current(ctx context.Context) (*registry.View, error) {
 
 // missing gives what leads from the view to the head: the log's records where the log holds the view's position, and
 // else everything, over an empty view.
-func (x *explainer) missing(tx *store.Tx, from, head keyward.Position) ([]keyward.Change, *registry.View, error) {
+func (x *explainer) missing(tx *store.Tx, from, head keyward.Position) ([]keyward.Change, *view.View, error) {
 	var changes []keyward.Change
 	chain, held, err := tx.ChainAt(keyward.DefaultGroup, from.Revision)
 	if err != nil {
@@ -116,7 +116,7 @@ func (x *explainer) missing(tx *store.Tx, from, head keyward.Position) ([]keywar
 	}
 	if !held || chain != from.Chain || from.Revision > head.Revision {
 		err := tx.Snapshot(keyward.DefaultGroup, func(record []byte) error { return appendChange(&changes, record) })
-		return changes, registry.EmptyView(), err
+		return changes, view.EmptyView(), err
 	}
 	for after := from.Revision; after < head.Revision; after += logPage {
 		records, err := tx.Records(keyward.DefaultGroup, after, logPage)

@@ -8,8 +8,8 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/registry"
 	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/view"
 )
 
 // caches keep facts only: what a token says and that a key signed it, and backend JWTs under everything that they say.
@@ -23,8 +23,8 @@ type caches struct {
 // of rows and facts that never change; a changed row is another pointer.
 type backendKey struct {
 	facts       *facts
-	km          *registry.KeyManager
-	api         *registry.API
+	km          *view.KeyManager
+	api         *view.API
 	app         *keyward.ApplicationRow
 	plan        *keyward.PlanRow
 	environment keyward.Environment

@@ -7,12 +7,12 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/registry"
+	"keyward.dev/keyward/internal/view"
 )
 
 // Decide says whether the request may pass, and how. Exactly one of its results is not nil. It asks nobody, unless a
 // key or the answer about an opaque token is not known yet.
-func (e *Engine) Decide(ctx context.Context, v *registry.View, req Request) (*Decision, *Refusal) {
+func (e *Engine) Decide(ctx context.Context, v *view.View, req Request) (*Decision, *Refusal) {
 	start := e.now()
 	var p progress
 	d, ref := e.line(ctx, v, &req, start, nil, &p)
@@ -23,8 +23,8 @@ func (e *Engine) Decide(ctx context.Context, v *registry.View, req Request) (*De
 
 // progress is how far a line came, for those who count and log.
 type progress struct {
-	api   *registry.API
-	km    *registry.KeyManager
+	api   *view.API
+	km    *view.KeyManager
 	app   *keyward.ApplicationRow
 	token [32]byte
 	seen  bool // token was set
@@ -47,7 +47,7 @@ func (p *progress) labels(ref *Refusal) []string {
 
 // line is the decision: each step needs what the one before found. The order is the contract's, section 7.
 func (e *Engine) line(
-	ctx context.Context, v *registry.View, req *Request, now time.Time, t *trace, p *progress,
+	ctx context.Context, v *view.View, req *Request, now time.Time, t *trace, p *progress,
 ) (*Decision, *Refusal) {
 	r, ref := e.route(v, req, t)
 	p.api = r.api

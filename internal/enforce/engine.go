@@ -10,9 +10,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/registry"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/view"
 )
 
 // Options of an Engine.
@@ -77,7 +77,7 @@ func (e *Engine) now() time.Time { return e.o.Now() }
 // Follow must be told of every new view: it makes the live key sets exactly those of the view's enabled key managers,
 // so that new ones are fetched before the first token comes (token.KeySets.Run does that) and those of removed and
 // disabled ones are forgotten.
-func (e *Engine) Follow(v *registry.View) {
+func (e *Engine) Follow(v *view.View) {
 	e.keySets.Retain(enabledIssuers(v))
 	sets := map[*keyward.IssuerRow]*token.KeySet{}
 	for _, km := range v.KeyManagers() {
@@ -91,7 +91,7 @@ func (e *Engine) Follow(v *registry.View) {
 	e.followed.Store(&sets)
 }
 
-func enabledIssuers(v *registry.View) iter.Seq2[string, keyward.IssuerRow] {
+func enabledIssuers(v *view.View) iter.Seq2[string, keyward.IssuerRow] {
 	return func(yield func(string, keyward.IssuerRow) bool) {
 		for _, km := range v.KeyManagers() {
 			if !km.Usable() {
@@ -107,7 +107,7 @@ func enabledIssuers(v *registry.View) iter.Seq2[string, keyward.IssuerRow] {
 }
 
 // keySet gives the keys of one issuer of one key manager.
-func (e *Engine) keySet(km *registry.KeyManager, issuer *keyward.IssuerRow) *token.KeySet {
+func (e *Engine) keySet(km *view.KeyManager, issuer *keyward.IssuerRow) *token.KeySet {
 	if sets := e.followed.Load(); sets != nil {
 		if set := (*sets)[issuer]; set != nil {
 			return set

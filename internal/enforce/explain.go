@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/registry"
+	"keyward.dev/keyward/internal/view"
 )
 
 // Explanation is a decision with its steps. Its JSON form is the contract's.
@@ -32,7 +32,7 @@ type Step struct {
 
 // Explain decides as Decide does, with the same code, and tells each step. It counts no call against a plan. A key
 // manager may be asked, as for the call itself.
-func (e *Engine) Explain(ctx context.Context, v *registry.View, req Request) *Explanation {
+func (e *Engine) Explain(ctx context.Context, v *view.View, req Request) *Explanation {
 	t := &trace{}
 	var p progress
 	d, ref := e.line(ctx, v, &req, e.now(), t, &p)

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/registry"
 	"keyward.dev/keyward/internal/testbed/issuer"
+	"keyward.dev/keyward/internal/view"
 )
 
 func TestExplainSteps(t *testing.T) {
@@ -152,7 +152,7 @@ func TestDecideWhileTheViewChanges(t *testing.T) {
 	on := w.view
 	w.changeCorp(func(r *keyward.KeyManagerRow) { r.Enabled = false })
 	off := w.view
-	var now atomic.Pointer[registry.View]
+	var now atomic.Pointer[view.View]
 	now.Store(on)
 	stop := make(chan struct{})
 	var all sync.WaitGroup

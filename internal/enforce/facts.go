@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"keyward.dev/keyward/internal/registry"
 	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/view"
 )
 
 // facts are what a token says, read by its key manager's rules. They hold for as long as the key manager's settings do;
@@ -61,7 +61,7 @@ type tokenKey struct {
 	sum    [sha256.Size]byte
 }
 
-func readJWT(jwt *token.JWT, km *registry.KeyManager) facts {
+func readJWT(jwt *token.JWT, km *view.KeyManager) facts {
 	f := readFacts(jwt.Claims(), km, false)
 	if f.typeFault == "" && km.TokenType != "any" {
 		if fault := headerTypeFault(jwt.Header()); fault != "" {
@@ -71,7 +71,7 @@ func readJWT(jwt *token.JWT, km *registry.KeyManager) facts {
 	return f
 }
 
-func readFacts(claims token.Object, km *registry.KeyManager, introspected bool) facts {
+func readFacts(claims token.Object, km *view.KeyManager, introspected bool) facts {
 	f := facts{claims: claims}
 	f.typeFault, f.typeFix = typeFault(claims, km)
 	f.expires = readDate(claims, "exp", introspected)
@@ -112,7 +112,7 @@ func headerTypeFault(header token.Object) string {
 }
 
 // typeFault tells ID, refresh and logout tokens from access tokens, and holds the claims that must have a value.
-func typeFault(claims token.Object, km *registry.KeyManager) (fault, fix string) {
+func typeFault(claims token.Object, km *view.KeyManager) (fault, fix string) {
 	for name, want := range km.Require {
 		if v, found := claims.Get(name); !found || !v.Equal(want) {
 			return "claim " + name + " has not the value that key manager " + km.Name + " requires",
@@ -175,7 +175,7 @@ func readAudience(claims token.Object, introspected bool) ([]string, presence) {
 
 // readClient takes the first claim of the key manager's list that is there; an introspection answer has client_id
 // besides (RFC 7662, section 2.2).
-func (f *facts) readClient(km *registry.KeyManager, introspected bool) {
+func (f *facts) readClient(km *view.KeyManager, introspected bool) {
 	names := km.ClientID
 	if introspected && !slices.Contains(names, "client_id") {
 		names = append(slices.Clone(names), "client_id")
@@ -212,7 +212,7 @@ func (f *facts) readSubject(introspected bool) {
 }
 
 // readScopes makes the union of the key manager's scope claims: space-separated strings or arrays of strings.
-func (f *facts) readScopes(km *registry.KeyManager) {
+func (f *facts) readScopes(km *view.KeyManager) {
 	add := func(scope string) {
 		if scope != "" && !slices.Contains(f.scopes, scope) {
 			f.scopes = append(f.scopes, scope)

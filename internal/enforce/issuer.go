@@ -7,14 +7,14 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/registry"
 	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/view"
 )
 
 // issued is a credential whose key manager is known.
 type issued struct {
 	presented
-	km *registry.KeyManager
+	km *view.KeyManager
 	// issuer is the entry of the key manager whose keys count; nil for an opaque token.
 	issuer *keyward.IssuerRow
 }
@@ -56,8 +56,8 @@ func (e *Engine) chooseKeyManager(p *presented, now time.Time, t *trace) (issued
 
 // fitting gives the one candidate that has the issuer now and whose claim rules take the token, and how many do.
 func fitting(
-	candidates []*registry.KeyManager, issuer string, claims token.Object, now time.Time,
-) (found *registry.KeyManager, entry *keyward.IssuerRow, fits int) {
+	candidates []*view.KeyManager, issuer string, claims token.Object, now time.Time,
+) (found *view.KeyManager, entry *keyward.IssuerRow, fits int) {
 	for _, km := range candidates {
 		i := km.Issuer(issuer, now)
 		if i < 0 || len(km.ClaimRules) > 0 && !fitsRule(km, claims) {
@@ -70,7 +70,7 @@ func fitting(
 }
 
 // fitsRule tells whether all claims of one of the rules have their value.
-func fitsRule(km *registry.KeyManager, claims token.Object) bool {
+func fitsRule(km *view.KeyManager, claims token.Object) bool {
 	for _, rule := range km.ClaimRules {
 		if hasAll(claims, rule) {
 			return true
@@ -92,7 +92,7 @@ func hasAll(claims token.Object, wanted map[string]any) bool {
 // issuer's keys.
 func (e *Engine) chooseByClaims(p *presented, t *trace) (issued, *Refusal) {
 	t.expect(stepKeyManager, "an iss, or exactly one key manager whose match.claims fits")
-	var found *registry.KeyManager
+	var found *view.KeyManager
 	fits := 0
 	for _, km := range p.view.ClaimingOf(p.api.Tenant) {
 		if fitsRule(km, p.claims()) {
@@ -131,7 +131,7 @@ func (e *Engine) chooseForOpaque(p *presented, t *trace) (issued, *Refusal) {
 	return issued{presented: *p, km: km}, nil
 }
 
-func opaqueOwner(v *registry.View, api *registry.API, raw string) *registry.KeyManager {
+func opaqueOwner(v *view.View, api *view.API, raw string) *view.KeyManager {
 	if api.AllKeyManagers {
 		for _, km := range v.OfTenant(api.Tenant) {
 			if km.TakesOpaque(raw) {
@@ -153,7 +153,7 @@ func opaqueOwner(v *registry.View, api *registry.API, raw string) *registry.KeyM
 }
 
 // elsewhere finds an enabled key manager of the tenant that the API does not take.
-func elsewhere(v *registry.View, api *registry.API, raw string) *registry.KeyManager {
+func elsewhere(v *view.View, api *view.API, raw string) *view.KeyManager {
 	for _, km := range v.OfTenant(api.Tenant) {
 		if km.Usable() && km.TakesOpaque(raw) {
 			return km
@@ -175,7 +175,7 @@ func (e *Engine) allow(i *issued, t *trace) (allowed, *Refusal) {
 	return allowed{issued: *i, use: use}, nil
 }
 
-func whyNot(km *registry.KeyManager) string {
+func whyNot(km *view.KeyManager) string {
 	if km.Unusable != "" {
 		return "not usable by this build: " + km.Unusable
 	}
@@ -184,7 +184,7 @@ func whyNot(km *registry.KeyManager) string {
 
 // explainIssuer says why no key manager was found, and looks for the mistakes that are made most.
 func explainIssuer(
-	v *registry.View, tenant, issuer string, candidates []*registry.KeyManager, km *registry.KeyManager, fits int,
+	v *view.View, tenant, issuer string, candidates []*view.KeyManager, km *view.KeyManager, fits int,
 ) (seen, fix string) {
 	shown := quote(issuer)
 	switch {

@@ -7,19 +7,19 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/registry"
+	"keyward.dev/keyward/internal/view"
 )
 
 // routed is a request whose API and operation are known.
 type routed struct {
-	view  *registry.View
-	api   *registry.API
+	view  *view.View
+	api   *view.API
 	op    *keyward.Operation
 	path  string // what follows the API's place in the canonical path
 	query string
 }
 
-func (e *Engine) route(v *registry.View, req *Request, t *trace) (routed, *Refusal) {
+func (e *Engine) route(v *view.View, req *Request, t *trace) (routed, *Refusal) {
 	t.expect(stepRoute, "an API and an operation for ", req.Method, " of the path, in its one canonical form")
 	path, query, fault := Canonical(req.Target)
 	if req.Method == http.MethodConnect { // RFC 9110, section 9.3.6: it asks for a tunnel, and never names a path
@@ -65,7 +65,7 @@ func noOperation(r *routed, method string, allow []string, t *trace) *Refusal {
 }
 
 // nearestAPI helps with the mistakes that are made most.
-func nearestAPI(v *registry.View, path string) string {
+func nearestAPI(v *view.View, path string) string {
 	for _, a := range v.APIs() {
 		place := a.Context + "/" + a.Version
 		if a.Tenant != keyward.DefaultTenant {
@@ -82,7 +82,7 @@ func nearestAPI(v *registry.View, path string) string {
 	return "APIs of tenant default are at /CONTEXT/VERSION, others at /t/TENANT/CONTEXT/VERSION; keyward get apis lists them"
 }
 
-func nearestOperation(a *registry.API, path string) string {
+func nearestOperation(a *view.API, path string) string {
 	other := strings.TrimSuffix(path, "/")
 	if other == path {
 		other = path + "/"

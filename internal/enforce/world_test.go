@@ -14,10 +14,10 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
-	"keyward.dev/keyward/internal/registry"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/view"
 )
 
 // world is a gateway's knowledge with real key managers behind it: real keys, real HTTP.
@@ -29,7 +29,7 @@ type world struct {
 	group   seal.Key
 
 	mu   sync.Mutex
-	view *registry.View
+	view *view.View
 	now  func() time.Time
 }
 
@@ -38,7 +38,7 @@ type world struct {
 // without a subscription.
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, view: registry.EmptyView(), now: time.Now, group: seal.NewKey()}
+	w := &world{t: t, view: view.EmptyView(), now: time.Now, group: seal.NewKey()}
 	w.corp, w.partner = issuer.Start(t, "k1", "ES256"), issuer.Start(t, "k1", "ES256")
 	client := outbound.NewClient(outbound.Rules{}, outbound.Options{})
 	options := token.Options{Now: w.clock}

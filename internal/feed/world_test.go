@@ -23,6 +23,7 @@ import (
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/stream"
+	"keyward.dev/keyward/internal/view"
 )
 
 // patience is how long something may take that should be done in a moment.
@@ -477,11 +478,11 @@ func mustChange(record []byte) keyward.Change {
 }
 
 func rowsOf(changes []keyward.Change) ([]keyward.Change, error) {
-	view, err := registry.EmptyView().Apply(changes)
+	known, err := view.EmptyView().Apply(changes)
 	if err != nil {
 		return nil, err
 	}
-	return view.Rows()
+	return known.Rows()
 }
 
 // differ names the first difference of two lists of rows.
@@ -513,12 +514,12 @@ func (w *world) agrees(g *gateway) string {
 	if err != nil {
 		return err.Error()
 	}
-	view := g.registry.View()
-	if view.Position() != head {
+	known := g.registry.View()
+	if known.Position() != head {
 		return fmt.Sprintf("it is at %d %.8s, the log at %d %.8s",
-			view.Position().Revision, view.Position().Chain, head.Revision, head.Chain)
+			known.Position().Revision, known.Position().Chain, head.Revision, head.Chain)
 	}
-	got, err := view.Rows()
+	got, err := known.Rows()
 	if err != nil {
 		return err.Error()
 	}

@@ -12,7 +12,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/enforce"
-	"keyward.dev/keyward/internal/registry"
+	"keyward.dev/keyward/internal/view"
 )
 
 // decisionHeader carries the decision's id on every answer.
@@ -24,7 +24,7 @@ type exchange struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	start    time.Time
-	view     *registry.View
+	view     *view.View
 	request  enforce.Request
 	decision *enforce.Decision
 	refusal  *enforce.Refusal

@@ -16,12 +16,12 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/enforce"
 	"keyward.dev/keyward/internal/outbound"
-	"keyward.dev/keyward/internal/registry"
+	"keyward.dev/keyward/internal/view"
 )
 
 // Deps are what a gateway needs of other rooms. View, Serving and Watch are a registry.Registry's methods.
 type Deps struct {
-	View    func() *registry.View                      // what is in force now
+	View    func() *view.View                          // what is in force now
 	Serving func() error                               // why nothing may be served, nil when it may
 	Watch   func() (wake <-chan struct{}, stop func()) // tells of new views
 	Engine  *enforce.Engine
@@ -99,9 +99,9 @@ func (g *Gateway) watch(ctx context.Context, wake <-chan struct{}, doubts chan<-
 		case <-ctx.Done():
 			return nil
 		case <-wake:
-			view := g.deps.View()
-			g.deps.Engine.Follow(view)
-			g.dropGone(view)
+			now := g.deps.View()
+			g.deps.Engine.Follow(now)
+			g.dropGone(now)
 			select {
 			case doubts <- struct{}{}:
 			default:

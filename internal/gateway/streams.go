@@ -9,7 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/enforce"
-	"keyward.dev/keyward/internal/registry"
+	"keyward.dev/keyward/internal/view"
 )
 
 // streams are the exchanges that are under way.
@@ -28,13 +28,13 @@ type stream struct {
 
 // ground is what of a view a decision used. The parts of two views are identical when nothing changed them.
 type ground struct {
-	keyManager   *registry.KeyManager
-	api          *registry.API
+	keyManager   *view.KeyManager
+	api          *view.API
 	client       *keyward.ClientRow
 	subscription *keyward.SubscriptionRow
 }
 
-func groundOf(v *registry.View, d *enforce.Decision) ground {
+func groundOf(v *view.View, d *enforce.Decision) ground {
 	g := ground{keyManager: v.KeyManager(d.KeyManagerID), api: v.API(d.APIID)}
 	if d.ClientID == "" {
 		return g
@@ -102,7 +102,7 @@ func (g *Gateway) drop(s *stream) {
 }
 
 // dropGone cuts what is under way and whose key manager is deleted, disabled or unusable in the view.
-func (g *Gateway) dropGone(v *registry.View) {
+func (g *Gateway) dropGone(v *view.View) {
 	for _, s := range g.streams.all() {
 		if !hasKeyManager(v, s) {
 			g.drop(s)
@@ -111,7 +111,7 @@ func (g *Gateway) dropGone(v *registry.View) {
 }
 
 // hasKeyManager tells whether the view still has the key manager of the stream's token, if it has one.
-func hasKeyManager(v *registry.View, s *stream) bool {
+func hasKeyManager(v *view.View, s *stream) bool {
 	if s.decision.KeyManagerID == "" {
 		return true
 	}
@@ -132,18 +132,18 @@ func (g *Gateway) settleDoubts(ctx context.Context, doubts <-chan struct{}) erro
 	}
 }
 
-func (g *Gateway) settle(ctx context.Context, view *registry.View) {
+func (g *Gateway) settle(ctx context.Context, known *view.View) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var workers errgroup.Group
 	workers.SetLimit(8)
 	for _, s := range g.streams.all() {
-		now := groundOf(view, s.decision)
+		now := groundOf(known, s.decision)
 		if now == g.streams.groundOf(s) {
 			continue
 		}
 		workers.Go(func() error {
-			if g.mayGoOn(ctx, view, s) {
+			if g.mayGoOn(ctx, known, s) {
 				g.streams.stands(s, now)
 			} else {
 				g.drop(s)
@@ -156,7 +156,7 @@ func (g *Gateway) settle(ctx context.Context, view *registry.View) {
 
 // mayGoOn decides the stream's request again, without taking anything from its plan. That its token ran out meanwhile,
 // that its plan did, or that its key manager is out of reach ends no stream: each was in order when it began.
-func (g *Gateway) mayGoOn(ctx context.Context, v *registry.View, s *stream) bool {
+func (g *Gateway) mayGoOn(ctx context.Context, v *view.View, s *stream) bool {
 	if !hasKeyManager(v, s) {
 		return false
 	}

@@ -27,9 +27,9 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/enforce"
 	"keyward.dev/keyward/internal/outbound"
-	"keyward.dev/keyward/internal/registry"
 	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/view"
 )
 
 // TestMain looks for goroutines left behind; a server that refuses a request lingers for half a second by itself.
@@ -51,7 +51,7 @@ type world struct {
 	client  *http.Client
 
 	mu      sync.Mutex
-	view    *registry.View
+	view    *view.View
 	serving error
 	wake    chan struct{}
 	answer  http.HandlerFunc
@@ -79,7 +79,7 @@ func (l *lockedBuffer) String() string {
 func newWorld(t *testing.T, trusted ...netip.Prefix) *world {
 	t.Helper()
 	w := &world{
-		t: t, view: registry.EmptyView(), wake: make(chan struct{}, 1), metrics: prometheus.NewRegistry(),
+		t: t, view: view.EmptyView(), wake: make(chan struct{}, 1), metrics: prometheus.NewRegistry(),
 		log: &lockedBuffer{}, corp: issuer.Start(t, "k1", "ES256"),
 	}
 	w.answer = func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "hello") }
@@ -221,7 +221,7 @@ func (w *world) apply(c keyward.Change) {
 	}
 }
 
-func (w *world) current() *registry.View {
+func (w *world) current() *view.View {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.view

@@ -122,7 +122,7 @@ func (r *Registry) fetchGroupKey(ctx context.Context, id string) error {
 // saveGroupKeys keeps on disk the keys that the view needs, and the new one.
 func (r *Registry) saveGroupKeys(group, fresh string) error {
 	saved := savedKeys{Group: group, Keys: map[string]string{}}
-	needed := r.View().sealedWith()
+	needed := r.View().SealedWith()
 	r.keys.mu.Lock()
 	defer r.keys.mu.Unlock()
 	for id, wrapped := range r.keys.wrapped {
@@ -133,17 +133,6 @@ func (r *Registry) saveGroupKeys(group, fresh string) error {
 		}
 	}
 	return r.disk.write(fileGroupKeys, saved)
-}
-
-// sealedWith lists the group keys that the view's rows name.
-func (v *View) sealedWith() map[string]struct{} {
-	ids := make(map[string]struct{})
-	for _, row := range v.introspections {
-		if row.Secret.Key != "" {
-			ids[row.Secret.Key] = struct{}{}
-		}
-	}
-	return ids
 }
 
 // runGroupKeys fetches keys as soon as a row names them, so that the first token that needs one finds it, also when
@@ -158,7 +147,7 @@ func (r *Registry) runGroupKeys(ctx context.Context) error {
 		case <-r.keys.wake:
 		case <-again.C:
 		}
-		for id := range r.View().sealedWith() {
+		for id := range r.View().SealedWith() {
 			if _, err := r.groupKey(ctx, id); err != nil {
 				again.Reset(time.Second)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/stream"
+	"keyward.dev/keyward/internal/view"
 )
 
 // load reads the folder. What is missing, altered or somebody else's is left out and made again.
@@ -112,14 +113,14 @@ func (r *Registry) loadSnapshot(l *link) bool {
 	if end == nil {
 		return false
 	}
-	view, err := EmptyView().Apply(rows.changes)
+	known, err := view.EmptyView().Apply(rows.changes)
 	if err != nil {
 		r.o.Log.Warn("the snapshot on disk is not used", "err", err)
 		return false
 	}
 	r.disk.snapSize = size
 	r.pulse = pulse{at: end.Time, received: r.fileTime(fileSnapshot)}
-	r.rebase(view, rows.changes, end)
+	r.rebase(known, rows.changes, end)
 	return true
 }
 

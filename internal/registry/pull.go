@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward/internal/stream"
+	"keyward.dev/keyward/internal/view"
 )
 
 // enrol presents this gateway and its key, and learns what it belongs to and where the hub is.
@@ -147,11 +148,11 @@ func (p *pulling) finish() error {
 	if err := p.rows.end(p.end); err != nil {
 		return err
 	}
-	view, err := EmptyView().Apply(p.rows.changes)
+	known, err := view.EmptyView().Apply(p.rows.changes)
 	if err != nil {
 		return fmt.Errorf("put the snapshot into force: %w", err)
 	}
-	r.rebase(view, p.rows.changes, p.end)
+	r.rebase(known, p.rows.changes, p.end)
 	r.answered(p.end)
 	r.m.pulls.WithLabelValues("snapshot").Inc()
 	p.store()

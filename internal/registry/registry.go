@@ -14,6 +14,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/stream"
+	"keyward.dev/keyward/internal/view"
 )
 
 // Source is where a gateway's changes come from: the internal API with the hub, or the control plane in the same
@@ -53,8 +54,8 @@ type Registry struct {
 	keys   *groupKeys
 	m      *metrics
 
-	view      atomic.Pointer[View] // nil until there was a snapshot
-	link      atomic.Pointer[link] // nil until enrolled
+	view      atomic.Pointer[view.View] // nil until there was a snapshot
+	link      atomic.Pointer[link]      // nil until enrolled
 	withdrawn atomic.Bool
 	gone      chan struct{} // closed with withdrawn
 	leaving   sync.Mutex    // of who stops it
@@ -146,11 +147,11 @@ func (r *Registry) run(ctx context.Context) error {
 var errWithdrawn = errors.New("this gateway's credential is withdrawn")
 
 // View gives what is in force now: the empty view, at position zero, when there never was a snapshot.
-func (r *Registry) View() *View {
+func (r *Registry) View() *view.View {
 	if v := r.view.Load(); v != nil {
 		return v
 	}
-	return EmptyView()
+	return view.EmptyView()
 }
 
 // Serving tells whether requests may be decided at all: nil, or an error of code gateway_stale because there never was

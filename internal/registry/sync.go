@@ -11,6 +11,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/stream"
+	"keyward.dev/keyward/internal/view"
 )
 
 // The rhythm of staying current. A committed change has to be in force within a second on a gateway that is connected,
@@ -271,12 +272,12 @@ func (r *Registry) follow(m *stream.Message, changes []keyward.Change) (fresh bo
 	}
 	if settled > 0 {
 		batch := append(s.pending, changes[have:settled]...)
-		view, err := before.Apply(batch)
+		known, err := before.Apply(batch)
 		if err != nil {
 			return false, err
 		}
 		s.pending, have = nil, settled
-		r.swap(view.At(whole), batch)
+		r.swap(known.At(whole), batch)
 	}
 	s.pending = append(s.pending, changes[have:]...)
 	s.at = m.To
@@ -284,19 +285,19 @@ func (r *Registry) follow(m *stream.Message, changes []keyward.Change) (fresh bo
 }
 
 // rebase begins anew from a verified snapshot.
-func (r *Registry) rebase(view *View, rows []keyward.Change, end *stream.Message) {
+func (r *Registry) rebase(known *view.View, rows []keyward.Change, end *stream.Message) {
 	s := &r.sync
 	s.at, s.pending, s.wantSnapshot = end.To, nil, false
 	r.mu.Lock()
 	r.status.keyRevision = 0
 	r.mu.Unlock()
-	r.swap(view.At(end.To), rows)
+	r.swap(known.At(end.To), rows)
 }
 
 // swap puts a view into force.
-func (r *Registry) swap(view *View, because []keyward.Change) {
-	r.view.Store(view)
-	r.m.revision.Set(float64(view.Position().Revision))
+func (r *Registry) swap(known *view.View, because []keyward.Change) {
+	r.view.Store(known)
+	r.m.revision.Set(float64(known.Position().Revision))
 	r.mu.Lock()
 	for i := range because {
 		c := &because[i]
@@ -311,7 +312,7 @@ func (r *Registry) swap(view *View, because []keyward.Change) {
 	if r.status.servingSince.IsZero() {
 		r.status.servingSince = r.o.Now()
 	}
-	r.status.head = max(r.status.head, view.Position().Revision)
+	r.status.head = max(r.status.head, known.Position().Revision)
 	for c := range r.watches {
 		select {
 		case c <- struct{}{}:

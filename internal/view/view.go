@@ -1,4 +1,7 @@
-package registry
+// Package view owns what a gateway knows at one position of its group's log: the compiled, immutable tables of every row,
+// and the lookups over them that decisions need. It does not own how a view comes to be current, which is package
+// registry's, nor which request may pass, which is package enforce's.
+package view
 
 import (
 	"cmp"
@@ -103,6 +106,17 @@ func (v *View) Client(keyManagerID, clientID string) *keyward.ClientRow {
 // Subscription gives the application's subscription to the API, or nil.
 func (v *View) Subscription(applicationID, apiID string) *keyward.SubscriptionRow {
 	return v.subscriptions.find(v.seed, subscriptionKey{applicationID, apiID})
+}
+
+// SealedWith lists the group keys that the view's rows name.
+func (v *View) SealedWith() map[string]struct{} {
+	ids := make(map[string]struct{})
+	for _, row := range v.introspections {
+		if row.Secret.Key != "" {
+			ids[row.Secret.Key] = struct{}{}
+		}
+	}
+	return ids
 }
 
 // GatewayKeys gives the public halves of the group's backend JWT keys, ordered by id.
