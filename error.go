@@ -52,6 +52,7 @@ const (
 	CodeCreationDisabled    Code = "creation_disabled"    // 409; clients.create is false
 	CodeMappingDisabled     Code = "mapping_disabled"     // 409; clients.map is false
 	CodeKeyManagerDisabled  Code = "key_manager_disabled" // 409
+	CodeHeld                Code = "held"                 // 409; an administrator holds it
 	CodeKeysExist           Code = "keys_exist"           // 409; the place (application, key manager, environment) is taken
 	CodeCallbackRequired    Code = "callback_required"    // 400; a redirect grant without its callback
 	CodeRotationUnsupported Code = "rotation_unsupported" // 409; before anything changed

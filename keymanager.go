@@ -246,4 +246,5 @@ type KeyManagerStatus struct {
 	DiscoveredAt *time.Time     `json:"discoveredAt,omitempty"`
 	Notes        []string       `json:"notes,omitempty"` // what a person should know: a slash that differs, no audience rule
 	Type         map[string]any `json:"type,omitempty"`  // facts of the type
+	Hold         *Hold          `json:"hold,omitempty"`  // while it is held; never stored here
 }

@@ -101,6 +101,7 @@ type Object struct {
 	UpdatedAt time.Time
 	Spec      Spec
 	Status    json.RawMessage // read-only facts of the kind, a JSON object or nil
+	Hold      *Hold           // nil: not held, and never so for kinds that cannot be
 }
 
 // Ref names the object.
@@ -130,6 +131,11 @@ func (o *Object) Manifest() (Manifest, error) {
 	m := Manifest{APIVersion: APIVersion, Kind: o.Kind, Metadata: Metadata{Name: o.Name}, Spec: spec, Status: o.Status}
 	if o.Tenant != DefaultTenant {
 		m.Metadata.Tenant = o.Tenant
+	}
+	if o.Hold.Holds(time.Now()) {
+		if m.Status, err = WithHold(o.Status, o.Hold); err != nil {
+			return Manifest{}, fmt.Errorf("encode the status of %s: %w", o.Ref(), err)
+		}
 	}
 	return m, nil
 }

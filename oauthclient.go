@@ -84,4 +84,5 @@ type OAuthClientStatus struct {
 	LackingScopes []string `json:"lackingScopes,omitempty"`
 	// SecretExpiresAt is when the server stops to take the secret (client_secret_expires_at); nil = never, or unknown.
 	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty"`
+	Hold            *Hold      `json:"hold,omitempty"` // while it is held; never stored here
 }

@@ -28,6 +28,7 @@ type KeyManagerRow struct {
 	Mapping       []ClaimMapping `json:"mapping,omitempty"`
 	Introspection string         `json:"introspection,omitempty"` // RFC 7662 endpoint; "" = opaque tokens cannot be asked about
 	Digest        string         `json:"digest"`                  // of the settings that affect a decision; part of every cache key
+	Hold          *HoldRow       `json:"hold,omitempty"`
 }
 
 // IssuerRow is one exact `iss` value with the only keys that count for it.
@@ -93,9 +94,10 @@ type APIKeyManager struct {
 
 // ApplicationRow is an application's name.
 type ApplicationRow struct {
-	ID     string `json:"id"`
-	Tenant string `json:"tenant"`
-	Name   string `json:"name"`
+	ID     string   `json:"id"`
+	Tenant string   `json:"tenant"`
+	Name   string   `json:"name"`
+	Hold   *HoldRow `json:"hold,omitempty"`
 }
 
 // SubscriptionRow lets an application call an API.
@@ -105,6 +107,7 @@ type SubscriptionRow struct {
 	APIID         string            `json:"apiId"`
 	PlanID        string            `json:"planId,omitempty"`
 	State         SubscriptionState `json:"state"`
+	Hold          *HoldRow          `json:"hold,omitempty"`
 }
 
 // ClientRow ties (key manager, client id) to an application. Identity is always this pair.
@@ -114,6 +117,7 @@ type ClientRow struct {
 	ClientID      string      `json:"clientId"`
 	ApplicationID string      `json:"applicationId"`
 	Environment   Environment `json:"environment"`
+	Hold          *HoldRow    `json:"hold,omitempty"`
 }
 
 // GatewayKeyRow is the public half of a gateway's backend JWT key. Every gateway of the group publishes all of them.

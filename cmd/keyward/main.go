@@ -48,8 +48,8 @@ type cli struct {
 	Export     exportCmd     `cmd:"" help:"Print everything as manifests that apply takes back."`
 	Get        getCmd        `cmd:"" help:"Show one object or all of a kind."`
 	Delete     deleteCmd     `cmd:"" help:"Delete an object that nothing uses."`
-	Hold       holdCmd       `cmd:"" help:"Switch an object off everywhere (not in this build yet)."`
-	Unhold     unholdCmd     `cmd:"" help:"Lift a hold (not in this build yet)."`
+	Hold       holdCmd       `cmd:"" help:"Switch an object off on every gateway, whatever a manifest says."`
+	Unhold     unholdCmd     `cmd:"" help:"Lift a hold."`
 	Keys       keysCmd       `cmd:"" help:"OAuth clients of applications in key managers."`
 	Explain    explainCmd    `cmd:"" help:"Show how the gateway decides on a request, step by step."`
 	Keymanager keymanagerCmd `cmd:"" help:"Key manager types and checks."`

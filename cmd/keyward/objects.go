@@ -72,13 +72,28 @@ func about(m keyward.Manifest) string {
 	if !ok || json.Unmarshal(m.Spec, spec) != nil {
 		return ""
 	}
+	if text := aboutSpec(spec, m.Status); !isHeld(m.Status) {
+		return text
+	} else if text != "" {
+		return "held; " + text
+	}
+	return "held"
+}
+
+// isHeld tells whether an object's status speaks of a hold.
+func isHeld(status json.RawMessage) bool {
+	var s keyward.HeldStatus
+	return json.Unmarshal(status, &s) == nil && s.Hold != nil
+}
+
+func aboutSpec(spec keyward.Spec, status json.RawMessage) string {
 	switch s := spec.(type) {
 	case *keyward.KeyManagerSpec:
 		state := "enabled"
 		if !s.IsEnabled() {
 			state = "disabled"
 		}
-		return fmt.Sprintf("%s, %s, %s", s.Type, state, issuerOf(s, m.Status))
+		return fmt.Sprintf("%s, %s, %s", s.Type, state, issuerOf(s, status))
 	case *keyward.APISpec:
 		return fmt.Sprintf("%s/%s", s.Context, s.Version)
 	case *keyward.SubscriptionSpec:
@@ -140,20 +155,3 @@ func (cmd *deleteCmd) Run(s *session) error {
 	return err
 }
 
-type holdCmd struct {
-	Kind   string `arg:""`
-	Name   string `arg:""`
-	Reason string `required:"" placeholder:"TEXT"`
-	Until  string `placeholder:"TIME"`
-}
-
-// Run refuses: holds are not in this build.
-func (*holdCmd) Run(*session) error { return notSupported("hold") }
-
-type unholdCmd struct {
-	Kind string `arg:""`
-	Name string `arg:""`
-}
-
-// Run refuses: holds are not in this build.
-func (*unholdCmd) Run(*session) error { return notSupported("unhold") }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/manifest"
@@ -62,10 +63,10 @@ func (c *Control) Apply(ctx context.Context, p keyward.Principal, r ApplyRequest
 	if err != nil {
 		return nil, err
 	}
-	return results(b, changes), nil
+	return results(b, changes, c.now()), nil
 }
 
-func results(b *batch, changes []*change) []Result {
+func results(b *batch, changes []*change, now time.Time) []Result {
 	place := map[*item]int{}
 	for i, it := range b.items {
 		place[it] = i
@@ -86,9 +87,11 @@ func results(b *batch, changes []*change) []Result {
 		}
 	})
 	for _, ch := range changes {
-		out = append(out, Result{
-			Kind: ch.ref.Kind, Tenant: ch.ref.Tenant, Name: ch.ref.Name, Action: ch.action, Changes: ch.diffs,
-		})
+		r := Result{Kind: ch.ref.Kind, Tenant: ch.ref.Tenant, Name: ch.ref.Name, Action: ch.action, Changes: ch.diffs}
+		if ch.existing != nil && ch.existing.Hold.Holds(now) {
+			r.Action = Held
+		}
+		out = append(out, r)
 	}
 	return out
 }

@@ -46,6 +46,7 @@ const (
 	Updated   Action = "updated"
 	Unchanged Action = "unchanged"
 	Deleted   Action = "deleted"
+	Held      Action = "held" // whatever else happened to it
 )
 
 // newItem takes the secrets out of a decoded manifest and reads what an OpenAPI document in it says.

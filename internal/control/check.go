@@ -64,6 +64,11 @@ func (w *world) checkPermission(ch *change) error {
 	case a&writeAll != 0:
 		return nil
 	case a&writeOwn != 0:
+		if ch.existing != nil && !sameSpec(ch.existing.Spec, ch.spec) {
+			if err := heldFrom(p, ch.existing, w.c.now()); err != nil {
+				return err
+			}
+		}
 		owns, err := w.ownsBeforeAndAfter(ch)
 		if err == nil && !owns && ch.existing == nil && ch.ref.Kind == keyward.KindApplication {
 			return keyward.Errorf(keyward.CodeForbidden,

@@ -61,9 +61,9 @@ func (c *Control) Put(ctx context.Context, p keyward.Principal, r PutRequest) (*
 	}
 	ch := changes[0]
 	if ch.action == Unchanged {
-		return ch.existing, false, nil
+		return withoutReason(p, ch.existing), false, nil
 	}
-	return ch.object, ch.action == Created, nil
+	return withoutReason(p, ch.object), ch.action == Created, nil
 }
 
 func twoNames(path, inManifest, inAddress string) keyward.FieldError {
@@ -90,6 +90,9 @@ func (c *Control) Delete(ctx context.Context, p keyward.Principal, ref keyward.R
 		}
 		if ifMatch != "" && ifMatch != "*" && ifMatch != ETag(o) {
 			return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", ref)
+		}
+		if err := heldFrom(p, o, c.now()); err != nil {
+			return err
 		}
 		if err := deletable(o); err != nil {
 			return err
@@ -170,6 +173,7 @@ func (c *Control) Get(ctx context.Context, p keyward.Principal, ref keyward.Ref)
 			return nil
 		}
 		seen, err = w.visible(o)
+		seen = withoutReason(p, seen)
 		if err == nil && seen == nil {
 			err = forbiddenRead(p, ref.Kind, ref.Tenant)
 		}
@@ -231,7 +235,7 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 				return err
 			}
 			if seen != nil {
-				out = append(out, seen)
+				out = append(out, withoutReason(p, seen))
 			}
 		}
 		return nil

@@ -76,6 +76,7 @@ const (
 	RightAudit        Right = "read the audit trail"
 	RightExport       Right = "export"
 	RightExplain      Right = "explain decisions"
+	RightHold         Right = "hold or lift a hold"
 	RightGateways     Right = "manage gateways"
 	RightReadGateways Right = "list gateways"
 )
@@ -83,7 +84,7 @@ const (
 // roles lists who may use a right within their own tenant.
 func (a Right) roles() []keyward.Role {
 	switch a {
-	case RightTokens:
+	case RightTokens, RightHold:
 		return []keyward.Role{keyward.RoleAdmin}
 	case RightReadTokens, RightAudit, RightExport, RightReadGateways:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor}

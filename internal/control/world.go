@@ -34,6 +34,7 @@ type world struct {
 	changes []*change
 	byRef   map[keyward.Ref]*change
 	gone    map[keyward.Ref]*keyward.Object // what prune deletes
+	held    []*keyward.Object               // what prune would delete if it were not held
 	stored  map[keyward.Ref]*keyward.Object // nil for what is not there
 	lists   map[keyward.Ref][]*keyward.Object
 
@@ -97,6 +98,10 @@ func (w *world) loadPruned() error {
 			}
 			for _, o := range objects {
 				if _, named := w.byRef[o.Ref()]; named || builtIn(o.Ref()) || o.Ref() == administrator() {
+					continue
+				}
+				if o.Hold.Holds(w.c.now()) { // no manifest decides about it, not by leaving it out either
+					w.held = append(w.held, o)
 					continue
 				}
 				w.gone[o.Ref()] = o

@@ -41,6 +41,9 @@ func (w *world) write() ([]*change, error) {
 	for _, o := range doomed {
 		changes = append(changes, &change{item: &item{ref: o.Ref()}, action: Deleted})
 	}
+	for _, o := range w.held {
+		changes = append(changes, &change{item: &item{ref: o.Ref()}, existing: o, action: Held})
+	}
 	return changes, nil
 }
 
@@ -197,6 +200,7 @@ func (w *world) vacate() error {
 func (w *world) prepare(ch *change) error {
 	o := &keyward.Object{Kind: ch.ref.Kind, Tenant: ch.ref.Tenant, Name: ch.ref.Name, Set: w.b.set, Spec: ch.spec}
 	if e := ch.existing; e != nil {
+		o.Hold = e.Hold
 		o.ID, o.Version, o.CreatedAt, o.UpdatedAt, o.Status = e.ID, e.Version, e.CreatedAt, e.UpdatedAt, e.Status
 		if o.Set == "" {
 			o.Set = e.Set

@@ -107,12 +107,12 @@ func (e *Engine) grant(
 	if ref = e.checkSender(&v, t); ref != nil {
 		return granted{}, ref
 	}
-	who, ref := e.identify(&v, t)
+	who, ref := e.identify(&v, now, t)
 	p.app = who.app
 	if ref != nil {
 		return granted{}, ref
 	}
-	return e.subscribe(&who, t)
+	return e.subscribe(&who, now, t)
 }
 
 // openTo lets a call to an operation without security pass: no credential is looked at, so nobody is named.

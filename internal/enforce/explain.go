@@ -19,6 +19,8 @@ type Explanation struct {
 	Application string       `json:"application,omitempty"`
 	Fingerprint string       `json:"fingerprint,omitempty"` // all that is shown of the token
 	Steps       []Step       `json:"steps"`
+
+	Held []keyward.HeldRow `json:"-"` // rows that failed a step because their objects are held
 }
 
 // Step is one step of the line.
@@ -36,7 +38,7 @@ func (e *Engine) Explain(ctx context.Context, v *view.View, req Request) *Explan
 	t := &trace{}
 	var p progress
 	d, ref := e.line(ctx, v, &req, e.now(), t, &p)
-	x := &Explanation{Status: 200, Fingerprint: t.fingerprint(), Steps: t.finish()}
+	x := &Explanation{Status: 200, Fingerprint: t.fingerprint(), Steps: t.finish(), Held: t.holds}
 	if p.api != nil {
 		x.Tenant, x.API = p.api.Tenant, p.api.Name
 	}

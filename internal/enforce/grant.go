@@ -1,6 +1,8 @@
 package enforce
 
 import (
+	"time"
+
 	"keyward.dev/keyward"
 )
 
@@ -19,7 +21,7 @@ type granted struct {
 }
 
 // identify finds whose client the token was issued to, by the pair (key manager, client id).
-func (e *Engine) identify(v *validated, t *trace) (identified, *Refusal) {
+func (e *Engine) identify(v *validated, now time.Time, t *trace) (identified, *Refusal) {
 	t.expect(stepApplication, "a client id that an application has in key manager ", v.km.Name)
 	if fault := v.facts.identityFault(); fault != "" {
 		t.fail(fault, "check claims.clientId of key manager "+v.km.Name)
@@ -40,6 +42,9 @@ func (e *Engine) identify(v *validated, t *trace) (identified, *Refusal) {
 			"map the client to an application: keyward keys map --application A --key-manager "+v.km.Name)
 		return identified{}, refuse(keyward.CodeNoSubscription)
 	}
+	if client != nil && (client.Hold.Holds(now) || i.app.Hold.Holds(now)) {
+		return i.heldAt(client, now, t)
+	}
 	if !v.km.In(i.environment) {
 		t.fail("environment "+string(i.environment)+", which key manager "+v.km.Name+" does not have",
 			"add it to spec.environments of key manager "+v.km.Name+", or use a client of another environment")
@@ -51,6 +56,15 @@ func (e *Engine) identify(v *validated, t *trace) (identified, *Refusal) {
 	return i, nil
 }
 
+// heldAt refuses a client that an administrator holds, or whose application: where the API needs no subscription too.
+func (i *identified) heldAt(client *keyward.ClientRow, now time.Time, t *trace) (identified, *Refusal) {
+	t.held(keyward.KindOAuthClient, client.ID, client.Hold, now)
+	t.held(keyward.KindApplication, i.app.ID, i.app.Hold, now)
+	t.fail("application "+i.app.Name+", by client id "+quote(i.facts.clientID)+": one of the two is held",
+		"have the hold lifted: keyward unhold application "+i.app.Name+", or keyward unhold oauth-client and its name")
+	return *i, refuse(keyward.CodeSubscriptionBlocked)
+}
+
 func (i *identified) describe() string {
 	if i.app == nil {
 		return "client id " + quote(i.facts.clientID) + ", which no application has: the API needs none"
@@ -60,7 +74,7 @@ func (i *identified) describe() string {
 }
 
 // subscribe finds the application's subscription and the backend of its environment.
-func (e *Engine) subscribe(i *identified, t *trace) (granted, *Refusal) {
+func (e *Engine) subscribe(i *identified, now time.Time, t *trace) (granted, *Refusal) {
 	t.expect(stepSubscription, "an active subscription to API ", i.api.Name, ", and an upstream for ",
 		string(i.environment))
 	g := granted{identified: *i}
@@ -74,6 +88,11 @@ func (e *Engine) subscribe(i *identified, t *trace) (granted, *Refusal) {
 		return g, refuse(keyward.CodeNoSubscription)
 	}
 	if sub != nil {
+		if sub.Hold.Holds(now) {
+			t.held(keyward.KindSubscription, sub.ID, sub.Hold, now)
+			t.fail("a subscription that is held", "have the hold lifted: keyward unhold subscription and its name")
+			return g, refuse(keyward.CodeSubscriptionBlocked)
+		}
 		if code := stateFault(sub.State, i.environment); code != "" {
 			t.fail("a subscription that is "+string(sub.State), "set its state to active")
 			return g, refuse(code)

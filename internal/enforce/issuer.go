@@ -28,11 +28,11 @@ type allowed struct {
 // chooseKeyManager finds the one key manager that may judge the token. Nothing leaves the gateway for it.
 func (e *Engine) chooseKeyManager(p *presented, now time.Time, t *trace) (issued, *Refusal) {
 	if p.opaque() {
-		return e.chooseForOpaque(p, t)
+		return e.chooseForOpaque(p, now, t)
 	}
 	iss, found := p.claims().Get("iss")
 	if !found {
-		return e.chooseByClaims(p, t)
+		return e.chooseByClaims(p, now, t)
 	}
 	t.expect(stepKeyManager, "one enabled key manager of tenant ", p.api.Tenant,
 		" whose issuer is exactly the token's iss")
@@ -43,11 +43,14 @@ func (e *Engine) chooseKeyManager(p *presented, now time.Time, t *trace) (issued
 	}
 	candidates := p.view.ByIssuer(p.api.Tenant, issuer)
 	km, entry, fits := fitting(candidates, issuer, p.claims(), now)
-	if fits == 1 && km.Usable() {
+	if fits == 1 && km.Believed(now) {
 		t.pass("key manager ", km.Name, ", by the token's iss")
 		return issued{presented: *p, km: km, issuer: entry}, nil
 	}
 	if t.live() {
+		if fits == 1 {
+			t.held(keyward.KindKeyManager, km.ID, km.Hold, now)
+		}
 		seen, fix := explainIssuer(p.view, p.api.Tenant, issuer, candidates, km, fits)
 		t.fail(seen, fix)
 	}
@@ -90,7 +93,7 @@ func hasAll(claims token.Object, wanted map[string]any) bool {
 
 // chooseByClaims serves JWTs without iss: they belong to the one key manager whose claim rules fit, and to its main
 // issuer's keys.
-func (e *Engine) chooseByClaims(p *presented, t *trace) (issued, *Refusal) {
+func (e *Engine) chooseByClaims(p *presented, now time.Time, t *trace) (issued, *Refusal) {
 	t.expect(stepKeyManager, "an iss, or exactly one key manager whose match.claims fits")
 	var found *view.KeyManager
 	fits := 0
@@ -100,9 +103,15 @@ func (e *Engine) chooseByClaims(p *presented, t *trace) (issued, *Refusal) {
 			fits++
 		}
 	}
-	if fits == 1 && found.Usable() && len(found.Issuers) > 0 {
+	if fits == 1 && found.Believed(now) && len(found.Issuers) > 0 {
 		t.pass("key manager ", found.Name, ", by its match.claims: the token has no iss")
 		return issued{presented: *p, km: found, issuer: &found.Issuers[0]}, nil
+	}
+	if fits == 1 && !found.Believed(now) {
+		why, fix := whyNot(found)
+		t.held(keyward.KindKeyManager, found.ID, found.Hold, now)
+		t.fail("no iss, and match.claims of key manager "+found.Name+", which is "+why, fix)
+		return issued{}, refuse(keyward.CodeUnknownIssuer)
 	}
 	t.fail("no iss, and "+strconv.Itoa(fits)+" key managers whose match.claims fits",
 		"let the server put iss into its tokens, or give its key manager a match entry with claims that only its tokens have")
@@ -111,11 +120,11 @@ func (e *Engine) chooseByClaims(p *presented, t *trace) (issued, *Refusal) {
 
 // chooseForOpaque takes the first key manager, in the API's order, that says it has such tokens. Nobody else is asked:
 // a token is a secret between its holder and its server.
-func (e *Engine) chooseForOpaque(p *presented, t *trace) (issued, *Refusal) {
+func (e *Engine) chooseForOpaque(p *presented, now time.Time, t *trace) (issued, *Refusal) {
 	t.expect(stepKeyManager, "a key manager with a match entry (prefix or regex) that fits the opaque token")
 	km := opaqueOwner(p.view, p.api, p.raw)
 	if km == nil {
-		if other := elsewhere(p.view, p.api, p.raw); other != nil {
+		if other := elsewhere(p.view, p.api, p.raw, now); other != nil {
 			t.pass("key manager ", other.Name, ", by its match: no key manager that the API accepts fits")
 			return issued{presented: *p, km: other}, nil
 		}
@@ -123,8 +132,10 @@ func (e *Engine) chooseForOpaque(p *presented, t *trace) (issued, *Refusal) {
 			"give the key manager that issues such tokens a match entry with their prefix, or a regex")
 		return issued{}, refuse(keyward.CodeInvalidToken)
 	}
-	if !km.Usable() {
-		t.fail("key manager "+km.Name+", which is "+whyNot(km), "enable key manager "+km.Name)
+	if !km.Believed(now) {
+		why, fix := whyNot(km)
+		t.held(keyward.KindKeyManager, km.ID, km.Hold, now)
+		t.fail("key manager "+km.Name+", which is "+why, fix)
 		return issued{}, refuse(keyward.CodeUnknownIssuer)
 	}
 	t.pass("key manager ", km.Name, ", the first in the API's order whose match fits the opaque token")
@@ -153,9 +164,9 @@ func opaqueOwner(v *view.View, api *view.API, raw string) *view.KeyManager {
 }
 
 // elsewhere finds an enabled key manager of the tenant that the API does not take.
-func elsewhere(v *view.View, api *view.API, raw string) *view.KeyManager {
+func elsewhere(v *view.View, api *view.API, raw string, now time.Time) *view.KeyManager {
 	for _, km := range v.OfTenant(api.Tenant) {
-		if km.Usable() && km.TakesOpaque(raw) {
+		if km.Believed(now) && km.TakesOpaque(raw) {
 			return km
 		}
 	}
@@ -175,11 +186,15 @@ func (e *Engine) allow(i *issued, t *trace) (allowed, *Refusal) {
 	return allowed{issued: *i, use: use}, nil
 }
 
-func whyNot(km *view.KeyManager) string {
-	if km.Unusable != "" {
-		return "not usable by this build: " + km.Unusable
+func whyNot(km *view.KeyManager) (why, fix string) {
+	switch {
+	case km.Unusable != "":
+		return "not usable by this build: " + km.Unusable, "update this gateway"
+	case !km.Enabled:
+		return "disabled", "enable key manager " + km.Name
+	default:
+		return "held", "have the hold lifted: keyward unhold key-manager " + km.Name
 	}
-	return "disabled"
 }
 
 // explainIssuer says why no key manager was found, and looks for the mistakes that are made most.
@@ -192,8 +207,8 @@ func explainIssuer(
 		return "iss " + shown + ", and several key managers whose match.claims fits the token",
 			"make match.claims of the key managers with this issuer so different that only one fits"
 	case fits == 1:
-		return "iss " + shown + " of key manager " + km.Name + ", which is " + whyNot(km),
-			"enable key manager " + km.Name
+		why, how := whyNot(km)
+		return "iss " + shown + " of key manager " + km.Name + ", which is " + why, how
 	case len(candidates) > 0:
 		return "iss " + shown + " of key manager " + candidates[0].Name +
 				", which does not take this token: its match.claims does not fit, or the issuer's until has passed",

@@ -3,7 +3,9 @@ package enforce
 import (
 	"slices"
 	"strings"
+	"time"
 
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/token"
 )
 
@@ -44,6 +46,7 @@ const (
 type trace struct {
 	steps []Step
 	print string // fingerprint of the token
+	holds []keyward.HeldRow
 }
 
 func (t *trace) live() bool { return t != nil }
@@ -67,6 +70,13 @@ func (t *trace) fail(seen, fix string) {
 	if t != nil {
 		s := &t.steps[len(t.steps)-1]
 		s.Result, s.Seen, s.Fix = resultFail, seen, fix
+	}
+}
+
+// held notes an object that is in the way because it is held, if it is.
+func (t *trace) held(kind keyward.Kind, id string, h *keyward.HoldRow, now time.Time) {
+	if t != nil && h.Holds(now) {
+		t.holds = append(t.holds, keyward.HeldRow{Kind: kind, ID: id})
 	}
 }
 

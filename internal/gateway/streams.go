@@ -31,6 +31,7 @@ type ground struct {
 	keyManager   *view.KeyManager
 	api          *view.API
 	client       *keyward.ClientRow
+	application  *keyward.ApplicationRow
 	subscription *keyward.SubscriptionRow
 }
 
@@ -40,6 +41,7 @@ func groundOf(v *view.View, d *enforce.Decision) ground {
 		return g
 	}
 	if g.client = v.Client(d.KeyManagerID, d.ClientID); g.client != nil {
+		g.application = v.Application(g.client.ApplicationID)
 		g.subscription = v.Subscription(g.client.ApplicationID, d.APIID)
 	}
 	return g
@@ -116,7 +118,7 @@ func hasKeyManager(v *view.View, s *stream) bool {
 		return true
 	}
 	km := v.KeyManager(s.decision.KeyManagerID)
-	return km != nil && km.Usable()
+	return km != nil && km.Believed(time.Now())
 }
 
 // settleDoubts decides again about what stands on changed ground. A key or an introspection may be needed for that,

@@ -149,6 +149,16 @@ func TestStreamsAreCut(t *testing.T) {
 			row.State = keyward.SubscriptionBlocked
 			w.put(keyward.RowSubscription, "s", row)
 		},
+		"key manager held": func(w *world) {
+			row := w.current().KeyManager("km-corp").KeyManagerRow
+			row.Hold = &keyward.HoldRow{}
+			w.put(keyward.RowKeyManager, "km-corp", row)
+		},
+		"application held": func(w *world) {
+			row := *w.current().Application("app")
+			row.Hold = &keyward.HoldRow{}
+			w.put(keyward.RowApplication, "app", row)
+		},
 		"API deleted": func(w *world) {
 			w.apply(keyward.Change{Kind: keyward.RowAPI, ID: "api-orders", Deleted: true, Last: true})
 		},

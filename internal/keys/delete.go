@@ -65,6 +65,9 @@ func (k *Keys) delete(ctx context.Context, p keyward.Principal, place Place, id 
 		if c, err = s.toDelete(id); err != nil {
 			return err
 		}
+		if err := s.mayDelete(p, c, k.now()); err != nil {
+			return err
+		}
 		switch {
 		case c.status.State == keyward.ClientPending:
 			return s.taken(c)

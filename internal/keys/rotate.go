@@ -17,6 +17,9 @@ func (k *Keys) Rotate(ctx context.Context, p keyward.Principal, place Place) (*R
 	if err != nil {
 		return nil, err
 	}
+	if err := s.held(c, k.now()); err != nil {
+		return nil, err
+	}
 	switch {
 	case c.status.Mode != keyward.ClientGenerated:
 		return nil, keyward.Errorf(keyward.CodeRotationUnsupported, "client %s is mapped: its secret is changed at %s",
@@ -161,6 +164,7 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 				endpoints[c.spec.KeyManager] = endpoint
 			}
 			status := c.status
+			status.Hold = seenHold(p, o, k.now())
 			listed = append(listed, Listed{
 				Name: o.Name, Application: application, KeyManager: c.spec.KeyManager,
 				Environment: c.spec.EnvironmentOrDefault(), ClientID: c.spec.ClientID, TokenEndpoint: endpoint, Status: &status,

@@ -26,6 +26,9 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.held(c, k.now()); err != nil {
+		return nil, err
+	}
 	if !s.kmSpec.IsEnabled() {
 		return nil, disabled(s.km)
 	}

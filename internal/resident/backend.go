@@ -54,7 +54,7 @@ func sameSecret(known, given string) bool {
 
 // client gives the key manager and a client of it that is in use.
 func (b *tenantBackend) client(tx *store.Tx, clientID string) (*keyManager, *keyward.Object, error) {
-	km, err := enabledKeyManager(tx, b.tenant)
+	km, err := enabledKeyManager(tx, b.tenant, b.resident.now())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -72,7 +72,28 @@ func (b *tenantBackend) client(tx *store.Tx, clientID string) (*keyManager, *key
 	if status.State != keyward.ClientActive {
 		return nil, nil, ErrUnknownClient
 	}
+	held, err := b.held(tx, object)
+	if err != nil {
+		return nil, nil, err
+	}
+	if held {
+		return nil, nil, ErrUnknownClient
+	}
 	return km, object, nil
+}
+
+// held tells whether an administrator holds the client or its application.
+func (b *tenantBackend) held(tx *store.Tx, client *keyward.Object) (bool, error) {
+	now := b.resident.now()
+	spec, ok := client.Spec.(*keyward.OAuthClientSpec)
+	if !ok {
+		return false, fmt.Errorf("%s has a spec of another kind", client.Ref())
+	}
+	application, err := tx.Get(keyward.KindApplication, client.Tenant, spec.Application)
+	if err != nil {
+		return false, fmt.Errorf("look up the application of %s: %w", client.Ref(), err)
+	}
+	return client.Hold.Holds(now) || application.Hold.Holds(now), nil
 }
 
 func clientStatus(o *keyward.Object) (keyward.OAuthClientStatus, error) {

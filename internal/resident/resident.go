@@ -190,12 +190,12 @@ func keyManagerOf(tx *store.Tx, tenant string) (*keyManager, error) {
 	return &keyManager{object: object, spec: spec}, nil
 }
 
-func enabledKeyManager(tx *store.Tx, tenant string) (*keyManager, error) {
+func enabledKeyManager(tx *store.Tx, tenant string, now time.Time) (*keyManager, error) {
 	km, err := keyManagerOf(tx, tenant)
 	if err != nil {
 		return nil, fmt.Errorf("look up the resident key manager: %w", err)
 	}
-	if !km.spec.IsEnabled() {
+	if !km.spec.IsEnabled() || km.object.Hold.Holds(now) {
 		return nil, ErrDisabled
 	}
 	return km, nil

@@ -25,7 +25,7 @@ func (r *Resident) reachOf(tx *store.Tx, tenant string, client *keyward.OAuthCli
 	}
 	for _, object := range subscriptions {
 		subscription, ok := object.Spec.(*keyward.SubscriptionSpec)
-		if !ok || !letsThrough(subscription.StateOrDefault(), client.EnvironmentOrDefault()) {
+		if !ok || object.Hold.Holds(r.now()) || !letsThrough(subscription.StateOrDefault(), client.EnvironmentOrDefault()) {
 			continue
 		}
 		api, err := tx.Get(keyward.KindAPI, tenant, subscription.API)

@@ -38,6 +38,9 @@ type Explanation struct {
 	Application string       `json:"application,omitempty"`
 	Fingerprint string       `json:"fingerprint,omitempty" doc:"All that is shown of the token"`
 	Steps       []Step       `json:"steps"`
+
+	// Held are the rows that stood in the way because their objects are held. Why, is told to those who may know.
+	Held []keyward.HeldRow `json:"-"`
 }
 
 // Step is one step of a decision.
@@ -84,12 +87,32 @@ func (s *Server) explainRoutes() {
 				return nil, err
 			}
 		}
+		if err := s.explainHolds(ctx, p, e); err != nil {
+			return nil, err
+		}
 		if e.Steps == nil {
 			e.Steps = []Step{}
 		}
 		return &answerOf[Explanation]{Body: *e}, nil
 	})
 	s.describeBody(http.MethodPost, "/api/v1/explain", s.schemaOf(reflect.TypeFor[ExplainBody]()))
+}
+
+// explainHolds adds the reasons of holds to the step that failed because of them.
+func (s *Server) explainHolds(ctx context.Context, p keyward.Principal, e *Explanation) error {
+	if len(e.Held) == 0 {
+		return nil
+	}
+	reasons, err := s.deps.Control.HoldReasons(ctx, p, e.Held)
+	if err != nil {
+		return err
+	}
+	for i := range e.Steps {
+		if e.Steps[i].Result == "fail" && len(reasons) > 0 {
+			e.Steps[i].Seen += "; " + strings.Join(reasons, "; ")
+		}
+	}
+	return nil
 }
 
 // concerns refuses developers what is not about an application of their own.

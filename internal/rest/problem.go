@@ -57,7 +57,8 @@ func status(code keyward.Code) int {
 	case keyward.CodeUnsupportedMedia:
 		return http.StatusUnsupportedMediaType
 	case keyward.CodeConflict, keyward.CodeInUse, keyward.CodeOtherSet, keyward.CodeCreationDisabled,
-		keyward.CodeMappingDisabled, keyward.CodeKeyManagerDisabled, keyward.CodeKeysExist, keyward.CodeRotationUnsupported:
+		keyward.CodeMappingDisabled, keyward.CodeKeyManagerDisabled, keyward.CodeHeld,
+		keyward.CodeKeysExist, keyward.CodeRotationUnsupported:
 		return http.StatusConflict
 	case keyward.CodePreconditionFailed:
 		return http.StatusPreconditionFailed

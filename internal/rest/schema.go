@@ -143,6 +143,8 @@ func statusSchema(r huma.Registry, kind keyward.Kind) *huma.Schema {
 		return r.Schema(reflect.TypeFor[keyward.KeyManagerStatus](), true, "")
 	case keyward.KindOAuthClient:
 		return r.Schema(reflect.TypeFor[keyward.OAuthClientStatus](), true, "")
+	case keyward.KindApplication, keyward.KindSubscription:
+		return r.Schema(reflect.TypeFor[keyward.HeldStatus](), true, "")
 	default:
 		return &huma.Schema{Type: "object", ReadOnly: true}
 	}

@@ -65,6 +65,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.gatewayRoutes()
 	s.keysRoutes()
 	s.explainRoutes()
+	s.holdRoutes()
 	s.laterRoutes()
 	if err := s.documentRoutes(); err != nil {
 		return nil, err

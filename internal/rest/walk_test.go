@@ -122,6 +122,10 @@ func visits() map[string]visit {
 		all["put-"+one] = visit{path: base + "/" + o.name, body: manifestOf(o.kind, o.name, o.spec), right: o.writes,
 			wrong: o.writesNot}
 		all["delete-"+one] = visit{path: base + "/" + o.deletable, right: o.writes, wrong: o.writesNot}
+		if o.kind.Holdable() {
+			all["hold-"+one] = visit{path: base + "/" + o.name + "/hold", body: `{"reason":"leaked"}`, wrong: "alice"}
+			all["unhold-"+one] = visit{path: base + "/" + o.name + "/unhold", wrong: "ann"}
+		}
 	}
 	return all
 }

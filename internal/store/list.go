@@ -26,14 +26,23 @@ type Filter struct {
 }
 
 // objectColumns are read by scanObject.
-const objectColumns = `x.id, x.tenant, x.name, x.set_name, x.version, x.spec, x.status, x.created_at, x.updated_at`
+const objectColumns = `x.id, x.tenant, x.name, x.set_name, x.version, x.spec, x.status, x.created_at, x.updated_at,
+	h.reason, h.held_by, h.since, h.until`
 
 func scanObject(kind keyward.Kind, r scanner) (*keyward.Object, error) {
 	o := &keyward.Object{Kind: kind}
 	var spec, status string
 	var created, updated int64
-	if err := r.Scan(&o.ID, &o.Tenant, &o.Name, &o.Set, &o.Version, &spec, &status, &created, &updated); err != nil {
+	var reason, by *string
+	var since, until *int64
+	if err := r.Scan(&o.ID, &o.Tenant, &o.Name, &o.Set, &o.Version, &spec, &status, &created, &updated,
+		&reason, &by, &since, &until); err != nil {
 		return nil, err
+	}
+	if reason != nil && by != nil && since != nil {
+		o.Hold = &keyward.Hold{
+			Reason: *reason, By: *by, Since: database.FromMicros(*since), Until: database.TimeOrNil(until),
+		}
 	}
 	o.CreatedAt, o.UpdatedAt = database.FromMicros(created), database.FromMicros(updated)
 	if status != "" {
@@ -52,11 +61,12 @@ func scanObject(kind keyward.Kind, r scanner) (*keyward.Object, error) {
 // objects reads all that the condition chooses, with what follows it (an order, a limit).
 func (tx *Tx) objects(n noun, where string, args ...any) ([]*keyward.Object, error) {
 	var list []*keyward.Object
-	err := tx.rows(`SELECT `+objectColumns+` FROM `+n.table+` x WHERE `+where, args, func(r scanner) error {
-		o, err := scanObject(n.kind, r)
-		list = append(list, o)
-		return err
-	})
+	err := tx.rows(`SELECT `+objectColumns+` FROM `+n.table+` x LEFT JOIN holds h ON h.object_id = x.id WHERE `+where,
+		args, func(r scanner) error {
+			o, err := scanObject(n.kind, r)
+			list = append(list, o)
+			return err
+		})
 	if err != nil {
 		return nil, err
 	}

@@ -389,5 +389,8 @@ func (tx *Tx) Delete(o *keyward.Object) error {
 	if gone == 0 {
 		return tx.fault("meet another transaction", errRace)
 	}
+	if _, err := tx.exec(`DELETE FROM holds WHERE object_id = $1`, o.ID); err != nil {
+		return err
+	}
 	return tx.Audit(entryOf(o, "deleted"))
 }

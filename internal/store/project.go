@@ -11,6 +11,7 @@ import (
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store/database"
+	"keyward.dev/keyward/internal/store/member"
 )
 
 // marks are what a transaction touched, as far as the feed is concerned. They name causes: which rows follow from them
@@ -45,15 +46,6 @@ func (m *marks) row(kind keyward.RowKind, ids ...string) {
 func (m *marks) empty() bool {
 	return !m.introspection &&
 		len(m.rows)+len(m.subscribed)+len(m.applications)+len(m.open)+len(m.takers)+len(m.gateways) == 0
-}
-
-// rowKinds is the order of put records in a transaction: what a row refers to comes before it. Deletes come first, in
-// the reverse order.
-func rowKinds() []keyward.RowKind {
-	return []keyward.RowKind{
-		keyward.RowKeyManager, keyward.RowIntrospection, keyward.RowPlan, keyward.RowAPI, keyward.RowApplication,
-		keyward.RowSubscription, keyward.RowClient, keyward.RowGatewayKey,
-	}
 }
 
 // project writes what follows from the transaction for the feed of each group. The counters are locked in name order,
@@ -131,53 +123,13 @@ func (tx *Tx) expand() error {
 	return nil
 }
 
-// Membership, the rule of every group $1 about row x, by kind. An API is in a group when it is served there.
-const (
-	servedHere = ` a.served AND EXISTS (SELECT 1 FROM api_groups g WHERE g.api_id = a.id AND g.group_name = $1)`
-
-	takenHere = `(EXISTS (SELECT 1 FROM apis a WHERE a.tenant = x.tenant AND a.takes_all AND` + servedHere + `)
-		OR EXISTS (SELECT 1 FROM api_key_managers u JOIN apis a ON a.id = u.api_id
-			WHERE u.key_manager_id = x.id AND` + servedHere + `))`
-
-	// %s is the application's id.
-	reachesHere = `(EXISTS (SELECT 1 FROM subscriptions s JOIN apis a ON a.id = s.api_id
-			WHERE s.application_id = %s AND` + servedHere + `)
-		OR EXISTS (SELECT 1 FROM apis a WHERE a.tenant = x.tenant AND a.open AND` + servedHere + `))`
-)
-
-// memberQuery selects id, row and sealed secrets of the kind's rows in group $1, up to a condition on x's ids.
-func memberQuery(kind keyward.RowKind) string {
-	switch kind {
-	case keyward.RowKeyManager:
-		return `SELECT x.id, x.gateway_row, '' FROM key_managers x WHERE x.gateway_row <> '' AND $1 <> '' AND x.id IN `
-	case keyward.RowIntrospection:
-		return `SELECT x.id, x.introspection, x.sealed FROM key_managers x WHERE x.introspection <> '' AND ` + takenHere +
-			` AND x.id IN `
-	case keyward.RowPlan:
-		return `SELECT x.id, x.gateway_row, '' FROM plans x WHERE $1 <> '' AND x.id IN `
-	case keyward.RowAPI:
-		return `SELECT a.id, a.gateway_row, '' FROM apis a WHERE` + servedHere + ` AND a.id IN `
-	case keyward.RowApplication:
-		return `SELECT x.id, x.gateway_row, '' FROM applications x WHERE ` + fmt.Sprintf(reachesHere, "x.id") +
-			` AND x.id IN `
-	case keyward.RowSubscription:
-		return `SELECT x.id, x.gateway_row, '' FROM subscriptions x JOIN apis a ON a.id = x.api_id WHERE` + servedHere +
-			` AND x.id IN `
-	case keyward.RowClient:
-		return `SELECT x.id, x.gateway_row, '' FROM oauth_clients x WHERE x.gateway_row <> '' AND ` +
-			fmt.Sprintf(reachesHere, "x.application_id") + ` AND x.id IN `
-	default: // keyward.RowGatewayKey
-		return `SELECT x.kid, x.gateway_row, '' FROM gateway_keys x JOIN gateways w ON w.id = x.gateway_id
-			WHERE w.group_name = $1 AND w.revoked_at IS NULL AND x.kid IN `
-	}
-}
-
 // delta is one difference between what a group holds and what it should.
 type delta struct {
 	kind   keyward.RowKind
 	id     string
 	digest []byte
 	row    json.RawMessage // nil for a delete
+	needs  []string
 }
 
 // projectGroup compares every marked row with what the group holds, and writes the differences.
@@ -190,7 +142,7 @@ func (tx *Tx) projectGroup(group string) error {
 			return err
 		}
 	}
-	for _, kind := range rowKinds() {
+	for _, kind := range member.RowKinds() {
 		for chunk := range slices.Chunk(slices.Sorted(maps.Keys(tx.marks.rows[kind])), database.ChunkSize) {
 			want, err := tx.wanted(group, kind, chunk, keys)
 			if err != nil {
@@ -219,7 +171,7 @@ func (tx *Tx) projectGroup(group string) error {
 // wanted gives the rows, of those in ids, that the group should hold.
 func (tx *Tx) wanted(group string, kind keyward.RowKind, ids []string, keys []seal.Key) (map[string]delta, error) {
 	v := database.Values{group}
-	query := memberQuery(kind) + v.In(ids)
+	query := member.Query(kind) + v.In(ids)
 	type member struct{ id, row, sealed string }
 	var members []member
 	err := tx.rows(query, v, func(r scanner) error {
@@ -228,6 +180,10 @@ func (tx *Tx) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 		members = append(members, m)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	held, err := tx.heldRows(ids)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +204,14 @@ func (tx *Tx) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 				return nil, err
 			}
 		}
-		want[m.id] = delta{kind: kind, id: m.id, digest: tx.store.digest.MAC([]byte(plain)), row: row}
+		var needs []string
+		if h := held[m.id]; h != nil && kind != keyward.RowIntrospection {
+			if row, err = keyward.WithHold(row, h); err != nil {
+				return nil, err
+			}
+			plain, needs = string(row), []string{keyward.NeedHold}
+		}
+		want[m.id] = delta{kind: kind, id: m.id, digest: tx.store.digest.MAC([]byte(plain)), row: row, needs: needs}
 	}
 	return want, nil
 }
@@ -303,7 +266,8 @@ func (tx *Tx) append(group string, deltas []delta) error {
 			head.Revision++
 			last := head.Revision == end
 			record, err := json.Marshal(keyward.Change{
-				Revision: head.Revision, Kind: d.kind, ID: d.id, Deleted: d.row == nil, Last: last, Row: d.row,
+				Revision: head.Revision, Kind: d.kind, ID: d.id, Deleted: d.row == nil, Last: last, Needs: d.needs,
+				Row: d.row,
 			})
 			if err != nil {
 				return fmt.Errorf("encode the record of %s %s: %w", d.kind, d.id, err)

@@ -2,9 +2,10 @@ package store
 
 import (
 	"fmt"
-	"keyward.dev/keyward/internal/store/database"
 	"strings"
 	"time"
+
+	"keyward.dev/keyward/internal/store/database"
 )
 
 // ResidentKey is a signing key of the resident authorization server.

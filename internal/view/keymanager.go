@@ -20,8 +20,8 @@ type KeyManager struct {
 	// Unusable says why this build must not believe the key manager's tokens; empty for all others. Such a key manager
 	// keeps its issuers, so that no other takes them, and is refused like a disabled one.
 	Unusable string
-	// Settings is a digest of everything that can change what its tokens mean: the row without its name and without the
-	// switch. It is part of every cache key.
+	// Settings is a digest of everything that can change what its tokens mean: the row without its name, the switch
+	// and a hold. It is part of every cache key.
 	Settings string
 	// ClaimRules are the claims entries of its match: when there are any, a JWT must fit one of them.
 	ClaimRules []map[string]any
@@ -51,7 +51,7 @@ func compileKeyManager(row keyward.KeyManagerRow) (*KeyManager, error) {
 			km.ClaimRules = append(km.ClaimRules, rule.Claims)
 		}
 	}
-	row.Name, row.Enabled = "", false
+	row.Name, row.Enabled, row.Hold = "", false, nil
 	text, err := json.Marshal(row)
 	if err != nil {
 		return nil, fmt.Errorf("digest the settings of key manager %s: %w", km.Name, err)
@@ -61,8 +61,11 @@ func compileKeyManager(row keyward.KeyManagerRow) (*KeyManager, error) {
 	return km, nil
 }
 
-// Usable tells whether its tokens may be believed at all.
+// Usable tells whether its tokens may be believed at all, unless it is held.
 func (k *KeyManager) Usable() bool { return k.Enabled && k.Unusable == "" }
+
+// Believed tells whether its tokens may be believed now: a hold ends at its time, without any change.
+func (k *KeyManager) Believed(now time.Time) bool { return k.Usable() && !k.Hold.Holds(now) }
 
 // TakesOpaque tells whether a prefix or regex of its match fits the opaque token.
 func (k *KeyManager) TakesOpaque(token string) bool {

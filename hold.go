@@ -1,0 +1,76 @@
+package keyward
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Hold switches an object off everywhere, whatever its manifest says, until somebody lifts it or its time is over.
+type Hold struct {
+	Reason string     `json:"reason,omitempty" doc:"Shown to administrators and auditors only"`
+	By     string     `json:"by,omitempty" doc:"Who holds it; shown to administrators and auditors only"`
+	Since  time.Time  `json:"since"`
+	Until  *time.Time `json:"until,omitempty" doc:"When it ends by itself; absent: when it is lifted"`
+}
+
+// HeldStatus is the status of kinds that have nothing else to say.
+type HeldStatus struct {
+	Hold *Hold `json:"hold,omitempty" doc:"Present while the object is held"`
+}
+
+// HoldableKinds are the kinds that can be held.
+func HoldableKinds() []Kind {
+	return []Kind{KindKeyManager, KindApplication, KindSubscription, KindOAuthClient}
+}
+
+// Holdable tells whether objects of the kind can be held.
+func (k Kind) Holdable() bool { return slices.Contains(HoldableKinds(), k) }
+
+// Holds tells whether the hold is in force at that time. No hold is not.
+func (h *Hold) Holds(now time.Time) bool { return h != nil && (h.Until == nil || now.Before(*h.Until)) }
+
+// Public leaves out what is for administrators and auditors.
+func (h *Hold) Public() *Hold {
+	if h == nil {
+		return nil
+	}
+	return &Hold{Since: h.Since, Until: h.Until}
+}
+
+// NeedHold names the feature that a gateway must have to use a row with a hold. One that lacks it refuses the row.
+const NeedHold = "hold"
+
+// HoldRow is what gateways are told of a hold: not why.
+type HoldRow struct {
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// Holds tells whether the hold is in force at that time by the gateway's own clock. No hold is not.
+func (h *HoldRow) Holds(now time.Time) bool {
+	return h != nil && (h.Until == nil || now.Before(*h.Until))
+}
+
+// WithHold gives a JSON object, a status or a gateways' row, with the hold beside what else it says. No object is an
+// empty one.
+func WithHold(object json.RawMessage, hold any) (json.RawMessage, error) {
+	facts := map[string]json.RawMessage{}
+	if len(object) > 0 {
+		if err := json.Unmarshal(object, &facts); err != nil {
+			return nil, fmt.Errorf("read what is held: %w", err)
+		}
+	}
+	text, err := json.Marshal(hold)
+	if err != nil {
+		return nil, fmt.Errorf("encode a hold: %w", err)
+	}
+	facts["hold"] = text
+	return json.Marshal(facts)
+}
+
+// HeldRow names a row of the feed that stood in a decision's way because its object is held.
+type HeldRow struct {
+	Kind Kind
+	ID   string
+}

@@ -1,0 +1,131 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store"
+)
+
+// HoldRequest switches an object off everywhere.
+type HoldRequest struct {
+	Reason string
+	Until  *time.Time // nil: until it is lifted
+}
+
+// maxReason is in bytes.
+const maxReason = 1000
+
+// Hold switches a key manager, application, subscription or OAuth client off on every gateway, whatever a manifest
+// says, until an administrator lifts it or its time is over. A second hold replaces the first.
+func (c *Control) Hold(ctx context.Context, p keyward.Principal, ref keyward.Ref, r HoldRequest) (*keyward.Object, error) {
+	if err := mayHold(p, ref); err != nil {
+		return nil, err
+	}
+	now := c.now().UTC().Truncate(time.Microsecond)
+	var faults []keyward.FieldError
+	r.Reason = strings.TrimSpace(r.Reason)
+	switch {
+	case r.Reason == "":
+		faults = append(faults, invalid("reason", "is required: what people read who find the object held"))
+	case len(r.Reason) > maxReason:
+		faults = append(faults, invalid("reason", "must not be longer than %d bytes", maxReason))
+	case strings.ContainsFunc(r.Reason, func(c rune) bool { return c < ' ' || c == 0x7f }):
+		faults = append(faults, invalid("reason", "must be one line of printable characters"))
+	}
+	if r.Until != nil && !r.Until.After(now) {
+		faults = append(faults, invalid("until", "must lie in the future"))
+	}
+	if err := keyward.Invalid(faults); err != nil {
+		return nil, err
+	}
+	hold := &keyward.Hold{Reason: r.Reason, By: actor(p), Since: now, Until: r.Until}
+	return c.setHold(ctx, p, ref, hold)
+}
+
+// Unhold lifts a hold. What is not held stays as it is.
+func (c *Control) Unhold(ctx context.Context, p keyward.Principal, ref keyward.Ref) (*keyward.Object, error) {
+	if err := mayHold(p, ref); err != nil {
+		return nil, err
+	}
+	return c.setHold(ctx, p, ref, nil)
+}
+
+func mayHold(p keyward.Principal, ref keyward.Ref) error {
+	if err := Require(p, RightHold, ref.Tenant); err != nil {
+		return err
+	}
+	if !ref.Kind.Holdable() {
+		return keyward.Errorf(keyward.CodeInvalidInput, "objects of kind %s cannot be held: only %v", ref.Kind,
+			keyward.HoldableKinds())
+	}
+	return nil
+}
+
+func (c *Control) setHold(
+	ctx context.Context, p keyward.Principal, ref keyward.Ref, hold *keyward.Hold,
+) (*keyward.Object, error) {
+	var held *keyward.Object
+	err := c.store.Write(ctx, actor(p), func(tx *store.Tx) error {
+		o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
+		if err != nil {
+			return err
+		}
+		held = o
+		_, err = tx.Hold(o, hold)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return held, nil
+}
+
+// HoldReasons tells, to those who may know, why the objects of these ids are held: a sentence for each that is.
+func (c *Control) HoldReasons(ctx context.Context, p keyward.Principal, held []keyward.HeldRow) ([]string, error) {
+	var out []string
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		out = nil
+		for _, h := range held {
+			o, err := tx.GetByID(h.Kind, h.ID)
+			if keyward.CodeOf(err) == keyward.CodeNotFound {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if o.Hold.Holds(c.now()) && readsHolds(p, o.Tenant) {
+				out = append(out, fmt.Sprintf("%s is held by %s: %s", o.Ref(), o.Hold.By, o.Hold.Reason))
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// readsHolds tells whether the principal may know who holds the objects of a tenant, and why.
+func readsHolds(p keyward.Principal, tenant string) bool {
+	return p.IsOperator() || p.Tenant == tenant && p.Has(keyward.RoleAdmin, keyward.RoleAuditor)
+}
+
+// withoutReason gives the object as those see it who may not know why it is held.
+func withoutReason(p keyward.Principal, o *keyward.Object) *keyward.Object {
+	if o == nil || o.Hold == nil || readsHolds(p, o.Tenant) {
+		return o
+	}
+	seen := *o
+	seen.Hold = o.Hold.Public()
+	return &seen
+}
+
+// heldFrom refuses everybody but administrators to change or delete a held object: they could put another, which
+// nobody holds, in its place.
+func heldFrom(p keyward.Principal, o *keyward.Object, now time.Time) error {
+	if o == nil || !o.Hold.Holds(now) || May(p, RightHold, o.Tenant) {
+		return nil
+	}
+	return keyward.Errorf(keyward.CodeHeld, "%s is held: only administrators change it until the hold is lifted", o.Ref())
+}

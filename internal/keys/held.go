@@ -1,0 +1,48 @@
+package keys
+
+import (
+	"time"
+
+	"keyward.dev/keyward"
+)
+
+// held refuses new credentials, of whoever asks, while the key manager, the application or the client is held.
+func (s *scene) held(c *client, now time.Time) error {
+	objects := []*keyward.Object{s.km, s.app}
+	if c != nil {
+		objects = append(objects, c.object)
+	}
+	for _, o := range objects {
+		if o.Hold.Holds(now) {
+			return keyward.Errorf(keyward.CodeHeld, "%s is held: there are no new keys until the hold is lifted", o.Ref())
+		}
+	}
+	return nil
+}
+
+// mayDelete keeps everybody but administrators from deleting what is held: another client, which nobody holds, could
+// be put in its place.
+func (s *scene) mayDelete(p keyward.Principal, c *client, now time.Time) error {
+	if isAdmin(p, s.app.Tenant) {
+		return nil
+	}
+	for _, o := range []*keyward.Object{s.app, c.object} {
+		if o.Hold.Holds(now) {
+			return keyward.Errorf(keyward.CodeHeld, "%s is held: only administrators delete its keys until the hold is lifted",
+				o.Ref())
+		}
+	}
+	return nil
+}
+
+// seenHold is the hold as the principal may know it.
+func seenHold(p keyward.Principal, o *keyward.Object, now time.Time) *keyward.Hold {
+	switch {
+	case !o.Hold.Holds(now):
+		return nil
+	case isAdmin(p, o.Tenant) || p.Tenant == o.Tenant && p.Has(keyward.RoleAuditor):
+		return o.Hold
+	default:
+		return o.Hold.Public()
+	}
+}
