@@ -3,6 +3,7 @@ package keyward
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -182,10 +183,44 @@ type ClientRules struct {
 	Constraints map[string]any `json:"constraints,omitempty"`
 }
 
-// Permissions restrict who may make keys.
+// Permissions restrict which developers see the key manager and make keys in it: one of the two lists, of roles and
+// groups. No list means everybody. Administrators are never restricted.
 type Permissions struct {
-	Allow []string `json:"allow,omitempty"`
-	Deny  []string `json:"deny,omitempty"`
+	Allow []string `json:"allow,omitempty"` // only who has one of these
+	Deny  []string `json:"deny,omitempty"`  // all but who has one of these
+}
+
+// Permits tells whether somebody who is no administrator may make keys.
+func (p *Permissions) Permits(who Principal) bool {
+	has := func(name string) bool {
+		return slices.Contains(who.Roles, Role(name)) || slices.Contains(who.Groups, name)
+	}
+	if p == nil {
+		return true
+	}
+	if len(p.Allow) > 0 && !slices.ContainsFunc(p.Allow, has) {
+		return false
+	}
+	return !slices.ContainsFunc(p.Deny, has)
+}
+
+func (p *Permissions) validate(f *faults) {
+	if p == nil {
+		return
+	}
+	if len(p.Allow) > 0 && len(p.Deny) > 0 {
+		f.add("spec.permissions", "give allow or deny, not both")
+	}
+	for _, list := range []struct {
+		name    string
+		entries []string
+	}{{"allow", p.Allow}, {"deny", p.Deny}} {
+		for i, entry := range list.entries {
+			if entry == "" {
+				f.add(fmt.Sprintf("spec.permissions.%s[%d]", list.name, i), "must not be empty: name a role or a group")
+			}
+		}
+	}
 }
 
 // SignIn lets people sign in to the console through the server.

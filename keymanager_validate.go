@@ -36,6 +36,7 @@ func (s *KeyManagerSpec) Validate() []FieldError {
 	s.Introspection.validate(&f)
 	s.Tokens.validate(&f)
 	s.Claims.validate(&f)
+	s.Permissions.validate(&f)
 	s.validateLater(&f)
 	return f
 }
@@ -78,9 +79,6 @@ func (f *faults) issuer(path, v string) {
 func (s *KeyManagerSpec) validateLater(f *faults) {
 	if len(s.Clients.Constraints) > 0 {
 		f.unsupported("spec.clients.constraints")
-	}
-	if s.Permissions != nil && len(s.Permissions.Allow)+len(s.Permissions.Deny) > 0 {
-		f.unsupported("spec.permissions")
 	}
 	if s.Global {
 		f.unsupported("spec.global")

@@ -262,10 +262,17 @@ func (w *world) visible(o *keyward.Object) (*keyward.Object, error) {
 			return o, nil
 		}
 	}
-	if a&readPublic == 0 {
+	if a&readPublic == 0 || !permitted(p, o) {
 		return nil, nil
 	}
 	return public(o), nil
+}
+
+// permitted tells whether a key manager's permissions let the principal see it. Publishers see every one: their APIs
+// name them.
+func permitted(p keyward.Principal, o *keyward.Object) bool {
+	s, ok := o.Spec.(*keyward.KeyManagerSpec)
+	return !ok || p.Has(keyward.RolePublisher) || s.Permissions.Permits(p)
 }
 
 // public leaves out what is not everybody's business: how a key manager is managed, whose an application is.

@@ -285,3 +285,57 @@ func TestGateways(t *testing.T) {
 		t.Errorf("audit: %v, %v", entries, err)
 	}
 }
+
+// TestPermissionsHideKeyManagers: developers who may make no keys in a key manager do not see it, by name neither.
+func TestPermissionsHideKeyManagers(t *testing.T) {
+	h := newHouse(t)
+	h.mustApply(
+		manifestOf(keyward.KindKeyManager, "allowing", `{"type":"external","issuer":"https://a.example",
+			"keys":{"jwks":"https://a.example/k"},"permissions":{"allow":["partners"]}}`),
+		manifestOf(keyward.KindKeyManager, "denying", `{"type":"external","issuer":"https://d.example",
+			"keys":{"jwks":"https://d.example/k"},"permissions":{"deny":["partners"]}}`))
+	partner := as("pam", keyward.RoleDeveloper)
+	partner.Groups = []string{"partners"}
+	for name, c := range map[string]struct {
+		p    keyward.Principal
+		want []string
+	}{
+		"partner":       {partner, []string{"allowing", "resident"}},
+		"developer":     {as("alice", keyward.RoleDeveloper), []string{"denying", "resident"}},
+		"publisher":     {as("pat", keyward.RolePublisher), []string{"allowing", "denying", "resident"}},
+		"auditor":       {as("ann", keyward.RoleAuditor), []string{"allowing", "denying", "resident"}},
+		"administrator": {operator, []string{"allowing", "denying", "resident"}},
+	} {
+		ctx := context.Background()
+		objects, _, err := h.control.List(ctx, c.p, keyward.KindKeyManager, keyward.DefaultTenant, control.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, o := range objects {
+			names = append(names, o.Name)
+		}
+		if !slices.Equal(names, c.want) {
+			t.Errorf("%s sees %v, want %v", name, names, c.want)
+		}
+		for _, one := range []string{"allowing", "denying", "resident"} {
+			_, err := h.control.Get(ctx, c.p, keyward.Ref{Kind: keyward.KindKeyManager, Tenant: keyward.DefaultTenant, Name: one})
+			if seen := slices.Contains(c.want, one); seen != (err == nil) ||
+				!seen && keyward.CodeOf(err) != keyward.CodeForbidden {
+				t.Errorf("%s reads %s: %v", name, one, err)
+			}
+		}
+	}
+	for permissions, paths := range map[string]string{
+		`{"allow":["a"],"deny":["b"]}`: "objects[0].spec.permissions",
+		`{"allow":["a",""]}`:           "objects[0].spec.permissions.allow[1]",
+		`{"deny":[""]}`:                "objects[0].spec.permissions.deny[0]",
+	} {
+		got := h.refused(operator, control.ApplyRequest{Objects: h.objects(manifestOf(keyward.KindKeyManager, "x",
+			`{"type":"external","issuer":"https://x.example","keys":{"jwks":"https://x.example/k"},"permissions":`+permissions+`}`))},
+			keyward.CodeInvalidInput)
+		if got.paths != paths {
+			t.Errorf("%s: faults at %q", permissions, got.paths)
+		}
+	}
+}

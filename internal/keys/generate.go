@@ -59,6 +59,9 @@ func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, as
 		if s, err = k.look(tx, p, place); err != nil {
 			return err
 		}
+		if err := s.permit(p); err != nil {
+			return err
+		}
 		if err := s.held(nil, k.now()); err != nil {
 			return err
 		}

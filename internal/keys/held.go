@@ -20,6 +20,16 @@ func (s *scene) held(c *client, now time.Time) error {
 	return nil
 }
 
+// permit holds the key manager's permissions: for everything that gives credentials or shows them. What a developer has
+// there already can still be deleted, and goes on to work.
+func (s *scene) permit(p keyward.Principal) error {
+	if isAdmin(p, s.km.Tenant) || s.kmSpec.Permissions.Permits(p) {
+		return nil
+	}
+	return keyward.Errorf(keyward.CodeForbidden, "%s lets only some roles and groups make keys, and user %s has none of them",
+		s.km.Ref(), p.User)
+}
+
 // mayDelete keeps everybody but administrators from deleting what is held: another client, which nobody holds, could
 // be put in its place.
 func (s *scene) mayDelete(p keyward.Principal, c *client, now time.Time) error {

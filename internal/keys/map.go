@@ -65,6 +65,9 @@ func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *k
 	if err != nil {
 		return nil, err
 	}
+	if err := s.permit(p); err != nil {
+		return nil, err
+	}
 	if err := s.held(nil, k.now()); err != nil {
 		return nil, err
 	}

@@ -93,6 +93,9 @@ func (k *Keys) active(ctx context.Context, p keyward.Principal, place Place) (s 
 		if s, err = k.look(tx, p, place); err != nil {
 			return err
 		}
+		if err := s.permit(p); err != nil {
+			return err
+		}
 		if c = s.taking(); c == nil {
 			return s.nothing()
 		}

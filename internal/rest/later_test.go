@@ -26,8 +26,6 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 			`"tokens":{"type":"at+jwt"}`:                                       "spec.tokens.type",
 			`"claims":{"grants":[{"claim":"/g","equals":"x","scopes":["y"]}]}`: "spec.claims.grants",
 			`"clients":{"constraints":{"access_token_lifetime":{"max":1}}}`:    "spec.clients.constraints",
-			`"permissions":{"allow":["partners"]}`:                             "spec.permissions",
-			`"permissions":{"deny":["partners"]}`:                              "spec.permissions",
 			`"otherIssuers":[{"issuer":"https://e.example/{tid}"}]`:            "spec.otherIssuers[0].issuer",
 			`"global":true`:             "spec.global",
 			`"signIn":{"enabled":true}`: "spec.signIn",
