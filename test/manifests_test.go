@@ -182,13 +182,11 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 	n := serve(t)
 	apply(t, n, external("a", i, ""), orders(up.URL, "[a]", ""), mobile("a"))
 	for part, text := range map[string]string{
-		"okta":        manifest("KeyManager", "x", "type: okta, discovery: "+quoted(i.URL)),
 		"exchange":    external("a", i, ", tokens: {use: exchange}"),
 		"introspect":  external("a", i, ", tokens: {jwt: introspect}"),
 		"at+jwt":      external("a", i, `, tokens: {type: "at+jwt"}`),
 		"grants":      external("a", i, ", claims: {grants: [{claim: /g, equals: x, scopes: [y]}]}"),
 		"constraints": external("a", i, ", clients: {constraints: {x: {max: 1}}}"),
-		"permissions": external("a", i, ", permissions: {allow: [x]}"),
 		"global":      external("a", i, ", global: true"),
 		"signIn":      external("a", i, ", signIn: {enabled: true}"),
 		"match":       manifest("OAuthClient", "any", "application: mobile, keyManager: a, match: {any: true}"),
@@ -209,7 +207,7 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 		}
 	}
 	for _, command := range [][]string{
-		{"hold", "keymanager", "a", "--reason", "x"}, {"unhold", "keymanager", "a"}, {"keymanager", "check", "a"},
+		{"keymanager", "check", "a"},
 		place("revoke", "a"),
 	} {
 		if r := n.CLI(t, "", command...); r.Code != 3 || !containsText(r.Stderr, "not_supported") {
