@@ -63,6 +63,8 @@ const (
 	ClientActive   ClientState = "active"
 	ClientFailed   ClientState = "failed"
 	ClientDeleting ClientState = "deleting"
+	ClientRevoking ClientState = "revoking" // on no gateway any more; its server has still to be told
+	ClientRevoked  ClientState = "revoked"  // out of use; the next client takes its place
 )
 
 // OAuthClientStatus is what Keyward knows about a client beyond its declaration.

@@ -208,7 +208,6 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 	}
 	for _, command := range [][]string{
 		{"keymanager", "check", "a"},
-		place("revoke", "a"),
 	} {
 		if r := n.CLI(t, "", command...); r.Code != 3 || !containsText(r.Stderr, "not_supported") {
 			t.Errorf("%v: %s", command, r)

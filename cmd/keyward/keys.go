@@ -20,7 +20,7 @@ type keysCmd struct {
 	Dismiss  keysDismissCmd  `cmd:"" help:"Forget a registration that failed with its outcome unknown."`
 	Delete   keysDeleteCmd   `cmd:"" help:"Delete a generated client, or unmap a mapped one."`
 	Token    keysTokenCmd    `cmd:"" help:"Get a token by client credentials, for trying out."`
-	Revoke   keysRevokeCmd   `cmd:"" help:"Revoke a client's tokens (not in this build yet)."`
+	Revoke   keysRevokeCmd   `cmd:"" help:"Put a client out of use now; it stays listed until it is deleted or generated anew."`
 }
 
 // place is where a client belongs.
@@ -329,9 +329,13 @@ func (cmd *keysTokenCmd) Run(s *session) error {
 	return cmd.print(s.out, answer, [][]string{{answer.Value}})
 }
 
-type keysRevokeCmd struct {
-	place
-}
+type keysRevokeCmd struct{ place }
 
-// Run refuses: revoking a client's tokens is not in this build.
-func (*keysRevokeCmd) Run(*session) error { return notSupported("keys revoke") }
+// Run puts a client out of use.
+func (cmd *keysRevokeCmd) Run(s *session) error {
+	if err := cmd.send(s, "revoke", cmd.request(), nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) revoked\n", cmd.Application, cmd.KeyManager, cmd.Environment)
+	return err
+}

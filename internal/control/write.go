@@ -292,6 +292,16 @@ func (c *Control) makeResident(tx *store.Tx, tenant string) error {
 	return nil
 }
 
+// staysRevoked tells that the declared client was put out of use: only another one takes its place.
+func staysRevoked(ch *change, s *keyward.OAuthClientSpec) bool {
+	if ch.existing == nil {
+		return false
+	}
+	before, ok := ch.existing.Spec.(*keyward.OAuthClientSpec)
+	status, err := clientStatus(ch.existing)
+	return ok && err == nil && status.State == keyward.ClientRevoked && before.KeyManager == s.KeyManager && before.ClientID == s.ClientID
+}
+
 // extra builds what goes with an object: its secrets and what gateways hold of it.
 func (w *world) extra(ch *change) (store.Extra, error) {
 	var e store.Extra
@@ -305,6 +315,10 @@ func (w *world) extra(ch *change) (store.Extra, error) {
 	case *keyward.APISpec:
 		e.Row, err = w.apiRow(ch, spec)
 	case *keyward.OAuthClientSpec:
+		if staysRevoked(ch, spec) {
+			e.Row = json.RawMessage("null")
+			break
+		}
 		ch.object.Status, err = json.Marshal(keyward.OAuthClientStatus{
 			Mode: keyward.ClientMapped, State: keyward.ClientActive, Requester: w.b.principal.User,
 		})

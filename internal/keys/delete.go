@@ -74,7 +74,7 @@ func (k *Keys) delete(ctx context.Context, p keyward.Principal, place Place, id 
 		case c.status.State == keyward.ClientFailed && c.status.Orphan:
 			return keyward.Errorf(keyward.CodeConflict,
 				"nobody knows whether the server has a client named %s: look for it there, then dismiss this one", c.status.VendorName)
-		case c.status.Mode == keyward.ClientMapped || c.status.State == keyward.ClientFailed:
+		case c.status.Mode == keyward.ClientMapped || c.over():
 			if err := k.audit(tx, c.object, "key.deleted", "client "+c.spec.ClientID); err != nil {
 				return err
 			}
@@ -95,7 +95,7 @@ func (k *Keys) delete(ctx context.Context, p keyward.Principal, place Place, id 
 
 func (s *scene) toDelete(id *string) (*client, error) {
 	if id == nil {
-		if c := s.taking(); c != nil {
+		if c := s.last(); c != nil {
 			return c, nil
 		}
 	} else {
@@ -109,24 +109,17 @@ func (s *scene) toDelete(id *string) (*client, error) {
 }
 
 func (s *scene) nothing() error {
+	if c := s.last(); c != nil {
+		return keyward.Errorf(keyward.CodeNotFound, "application %s has no client in %s for %s: %s was revoked, generate a new one",
+			s.place.Application, s.place.KeyManager, s.place.Environment, c.spec.ClientID)
+	}
 	return keyward.Errorf(keyward.CodeNotFound, "application %s has no client in %s for %s",
 		s.place.Application, s.place.KeyManager, s.place.Environment)
 }
 
 // finishDelete deletes a client at its server and then forgets it.
 func (k *Keys) finishDelete(ctx context.Context, server connector.Server, c *client, who string) error {
-	var handle connector.Handle
-	err := k.store.Read(ctx, func(tx *store.Tx) (err error) {
-		handle, err = handleOf(tx, c)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	conn, err := k.openers.Open(server)
-	if err == nil {
-		err = conn.Delete(ctx, handle)
-	}
+	err := k.deleteThere(ctx, server, c)
 	if errors.Is(err, connector.ErrUnsupported) {
 		reason := fmt.Sprintf("the server offers no way to delete client %s: delete it there, then dismiss this one", c.spec.ClientID)
 		if err := k.markFailed(ctx, c, reason, true); err != nil {
@@ -135,11 +128,7 @@ func (k *Keys) finishDelete(ctx context.Context, server connector.Server, c *cli
 		return keyward.Errorf(keyward.CodeKeyManagerFailed, "no gateway takes the client any more, but %s", reason)
 	}
 	if err != nil {
-		told := vendorError(server.Name, err)
-		k.noteReason(ctx, c, told.Message)
-		wrapped := keyward.Errorf(told.Code, "%s; no gateway takes the client any more, and deleting it is tried again", told.Message)
-		wrapped.Err = err
-		return wrapped
+		return k.notYet(ctx, server, c, err, "deleting it")
 	}
 	return k.store.Write(ctx, who, func(tx *store.Tx) error {
 		fresh, err := reload(tx, c, keyward.ClientDeleting)
@@ -156,10 +145,36 @@ func (k *Keys) finishDelete(ctx context.Context, server connector.Server, c *cli
 	})
 }
 
+// deleteThere deletes a client at its server.
+func (k *Keys) deleteThere(ctx context.Context, server connector.Server, c *client) error {
+	var handle connector.Handle
+	err := k.store.Read(ctx, func(tx *store.Tx) (err error) {
+		handle, err = handleOf(tx, c)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	conn, err := k.openers.Open(server)
+	if err != nil {
+		return err
+	}
+	return conn.Delete(ctx, handle)
+}
+
+// notYet notes and tells that a client is off every gateway, and still at its server. The sweep goes on.
+func (k *Keys) notYet(ctx context.Context, server connector.Server, c *client, cause error, doing string) error {
+	told := vendorError(server.Name, cause)
+	k.noteReason(ctx, c, told.Message)
+	wrapped := keyward.Errorf(told.Code, "%s; no gateway takes the client any more, and %s is tried again", told.Message, doing)
+	wrapped.Err = cause
+	return wrapped
+}
+
 // noteReason says on the client why it is not gone yet.
 func (k *Keys) noteReason(ctx context.Context, c *client, reason string) {
 	err := k.store.Write(ctx, actor, func(tx *store.Tx) error {
-		fresh, err := reload(tx, c, keyward.ClientDeleting)
+		fresh, err := reload(tx, c, keyward.ClientDeleting, keyward.ClientRevoking)
 		if err != nil || fresh.status.Reason == reason {
 			return err
 		}
@@ -202,7 +217,8 @@ func (k *Keys) Dismiss(ctx context.Context, p keyward.Principal, place Place) er
 		}
 		gone := 0
 		for _, c := range s.clients {
-			stuck := c.status.State == keyward.ClientDeleting && isAdmin(p, place.Tenant) && !k.isWorking(c.object.ID)
+			ending := c.status.State == keyward.ClientDeleting || c.status.State == keyward.ClientRevoking
+			stuck := ending && isAdmin(p, place.Tenant) && !k.isWorking(c.object.ID)
 			if c.status.State != keyward.ClientFailed && !stuck {
 				continue
 			}
@@ -222,10 +238,10 @@ func (k *Keys) Dismiss(ctx context.Context, p keyward.Principal, place Place) er
 	})
 }
 
-// dropFailed deletes failed clients that left nothing at a server: they only told why.
+// dropFailed deletes clients of which nothing is left at a server: they only told why.
 func dropFailed(tx *store.Tx, clients []*client) error {
 	for _, c := range clients {
-		if c.status.State == keyward.ClientFailed && !c.status.Orphan {
+		if c.over() {
 			if err := tx.Delete(c.object); err != nil {
 				return fmt.Errorf("forget a failed client: %w", err)
 			}
@@ -234,7 +250,7 @@ func dropFailed(tx *store.Tx, clients []*client) error {
 	return nil
 }
 
-// DropFailed forgets the failed clients of an application or a key manager that left nothing at a server, so that they
+// DropFailed forgets the failed and revoked clients of an application or a key manager that left nothing at a server, so that they
 // do not stand in the way of its deletion. Possible orphans stay.
 func DropFailed(tx *store.Tx, ref keyward.Ref) error {
 	filter := store.Filter{Tenant: ref.Tenant}

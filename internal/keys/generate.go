@@ -71,7 +71,7 @@ func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, as
 		if taken := s.taking(); taken != nil {
 			return s.taken(taken)
 		}
-		if err := dropFailed(tx, s.clients); err != nil {
+		if err := k.vacate(tx, p, s); err != nil {
 			return err
 		}
 		name, err := freeName(tx, place, id)
@@ -130,6 +130,8 @@ func (s *scene) taken(c *client) error {
 		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being generated at this moment", where)
 	case keyward.ClientDeleting:
 		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being deleted (%s)", where, c.status.Reason)
+	case keyward.ClientRevoking:
+		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being revoked (%s)", where, c.status.Reason)
 	default:
 		return keyward.Errorf(keyward.CodeKeysExist, "%s: %s", where, c.spec.ClientID)
 	}

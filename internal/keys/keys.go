@@ -1,5 +1,5 @@
 // Package keys owns the life of an application's OAuth clients: generated at a key manager, mapped, rotated, revealed
-// once more, deleted, and settled after an interruption. It does not own how a server is talked to, nor what is stored
+// once more, revoked, deleted, and settled after an interruption. It does not own how a server is talked to, nor what is stored
 // beside the clients.
 //
 // A generated client goes through these states; every arrow is one transaction, and no transaction waits for a server:
@@ -8,10 +8,10 @@
 //	pending ----------------> active ------------------------------> (gone)
 //	   |                        |       deleting ^
 //	   | refused, or            +----------------+
-//	   v outcome unknown
+//	   v outcome unknown         revoking ------------------> revoked
 //	failed    (orphan: the server may hold a client that nobody uses)
 //
-// A failed client takes no place: the next try stands beside it under a name of its own.
+// A failed or revoked client takes no place: the next try stands beside it under a name of its own.
 package keys
 
 import (

@@ -29,7 +29,7 @@ type client struct {
 // taking gives the client that takes the place, or nil.
 func (s *scene) taking() *client {
 	for _, c := range s.clients {
-		if c.status.State != keyward.ClientFailed {
+		if c.status.State != keyward.ClientFailed && c.status.State != keyward.ClientRevoked {
 			return c
 		}
 	}

@@ -77,7 +77,10 @@ func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *k
 	if taken := s.taking(); taken != nil {
 		return nil, s.taken(taken)
 	}
-	_, err = tx.ClientByVendorID(s.km.ID, spec.ClientID)
+	other, err := tx.ClientByVendorID(s.km.ID, spec.ClientID)
+	if before := s.last(); err == nil && before != nil && before.object.ID == other.ID && !before.status.Orphan {
+		return s, nil // revoked here: it gives way
+	}
 	if err == nil {
 		// Whose it is would tell a developer about other people's applications.
 		return nil, &keyward.Error{
@@ -162,7 +165,7 @@ func (k *Keys) exists(ctx context.Context, s *scene, clientID string) error {
 }
 
 func (k *Keys) putMapped(tx *store.Tx, p keyward.Principal, s *scene, spec keyward.OAuthClientSpec) (string, error) {
-	if err := dropFailed(tx, s.clients); err != nil {
+	if err := k.vacate(tx, p, s); err != nil {
 		return "", err
 	}
 	id := store.NewID()

@@ -54,7 +54,7 @@ func (k *Keys) giveUpLease() {
 	}
 }
 
-// Sweep settles once what was interrupted: pending clients, deletions, and possible orphans at servers that can be
+// Sweep settles once what was interrupted: pending clients, deletions, revocations, and possible orphans at servers that can be
 // searched. One client that cannot be settled hinders no other; all errors come back joined.
 func (k *Keys) Sweep(ctx context.Context) error {
 	var unsettled []*client
@@ -141,8 +141,11 @@ func (k *Keys) settle(ctx context.Context, c *client) error {
 	if err != nil {
 		return err
 	}
-	if c.status.State == keyward.ClientDeleting {
+	switch c.status.State {
+	case keyward.ClientDeleting:
 		return k.finishDelete(ctx, server, c, actor)
+	case keyward.ClientRevoking:
+		return k.finishRevoke(ctx, server, c, actor)
 	}
 	conn, err := k.openers.Open(server)
 	var finder connector.Finder

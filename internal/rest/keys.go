@@ -109,6 +109,10 @@ func (s *Server) keysRoutes() {
 			return k.Token(ctx, p, in.place(b.KeyManager, b.Environment),
 				keys.TokenAsk{Scopes: b.Scopes, Audience: b.Audience, Resources: b.Resources, Secret: b.ClientSecret})
 		})
+	quietRoute(s, verb{"revoke-keys", "/revoke", "Put a client out of use now; it stays listed as revoked", http.StatusNoContent},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) error {
+			return k.Revoke(ctx, p, in.place(b.KeyManager, b.Environment))
+		})
 	quietRoute(s, verb{"delete-keys", "/delete", "Delete a generated client, or unmap a mapped one", http.StatusNoContent},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) error {
 			return k.Delete(ctx, p, in.place(b.KeyManager, b.Environment))

@@ -12,9 +12,8 @@ import (
 // laterRoutes answer for commands of the contract that this build does not carry out yet. They are in no document.
 func (s *Server) laterRoutes() {
 	for path, name := range map[string]string{
-		keysPath + "/revoke":                  "keys revoke",
-		"/api/v1/key-managers/{name}/check":   "keymanager check",
-		"/api/v1/key-manager-check":           "keymanager check",
+		"/api/v1/key-managers/{name}/check": "keymanager check",
+		"/api/v1/key-manager-check":         "keymanager check",
 	} {
 		route(s, huma.Operation{Method: http.MethodPost, Path: path, Hidden: true},
 			func(context.Context, keyward.Principal, *struct{}) (*nothing, error) {

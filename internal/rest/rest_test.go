@@ -195,7 +195,6 @@ func TestLaterCommandsSayTheirName(t *testing.T) {
 	h := newHouse(t)
 	for path, name := range map[string]string{
 		"/api/v1/key-managers/resident/check": "keymanager check",
-		"/api/v1/applications/a/keys/revoke":  "keys revoke",
 		"/api/v1/key-manager-check?tenant=a":  "keymanager check",
 	} {
 		a := h.call("admin", http.MethodPost, path, `{}`)

@@ -75,6 +75,7 @@ func visits() map[string]visit {
 		"rotate-keys":   {path: keys + "/rotate", body: place, setup: generate},
 		"reveal-keys":   {path: keys + "/reveal", body: place, setup: generate},
 		"token-keys":    {path: keys + "/token", body: place, setup: generate},
+		"revoke-keys":   {path: keys + "/revoke", body: place, setup: generate},
 		"delete-keys":   {path: keys + "/delete", body: place, setup: generate},
 		"dismiss-keys":  {path: keys + "/dismiss", body: place, setup: failedAttempt},
 	} {

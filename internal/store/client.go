@@ -68,6 +68,9 @@ func fillClient(p *put) ([]any, error) {
 			return nil, err
 		}
 	}
+	if status.State == keyward.ClientRevoking { // for the columns it is like deleting: to be settled, and holding its place
+		status.State = keyward.ClientDeleting
+	}
 	return []any{application, manager, string(environment), spec.ClientID, string(status.State)}, nil
 }
 
