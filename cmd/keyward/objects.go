@@ -154,4 +154,3 @@ func (cmd *deleteCmd) Run(s *session) error {
 	_, err = fmt.Fprintf(s.out, "%s deleted\n", keyward.Ref{Kind: kind, Tenant: s.cli.Tenant, Name: cmd.Name})
 	return err
 }
-

@@ -176,4 +176,3 @@ func TestRevokeWhereTheServerCannotDelete(t *testing.T) {
 	}
 	r.one(keyward.ClientActive)
 }
-
