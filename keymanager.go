@@ -162,10 +162,11 @@ type ClaimRules struct {
 	Mapping  []ClaimMapping `json:"mapping,omitempty"` // into the backend JWT
 }
 
-// Grant turns a claim's value into scopes.
+// Grant gives scopes to tokens whose claim has a value: is it, is a list with it, or is a text in which it stands between
+// spaces.
 type Grant struct {
-	Claim  string   `json:"claim"`
-	Equals any      `json:"equals"`
+	Claim  string   `json:"claim"`  // name or JSON Pointer (RFC 6901)
+	Equals any      `json:"equals"` // string, number or boolean; nothing is converted
 	Scopes []string `json:"scopes"`
 }
 

@@ -215,8 +215,8 @@ func (m MatchRule) validate(f *faults, path string) {
 }
 
 func (c ClaimRules) validate(f *faults) {
-	if len(c.Grants) > 0 {
-		f.unsupported("spec.claims.grants")
+	for i, g := range c.Grants {
+		g.validate(f, fmt.Sprintf("spec.claims.grants[%d]", i))
 	}
 	f.claims("spec.claims.clientId", c.ClientID)
 	f.claims("spec.claims.scopes", c.Scopes)
@@ -234,6 +234,19 @@ func (c ClaimRules) validate(f *faults) {
 		}
 		taken[strings.ToLower(m.To)] = true
 	}
+}
+
+func (g Grant) validate(f *faults, path string) {
+	f.claim(path+".claim", g.Claim)
+	if g.Equals == nil || g.Equals == "" {
+		f.missing(path+".equals", "the value that the claim has")
+	} else {
+		f.scalars(path, map[string]any{"equals": g.Equals})
+	}
+	if len(g.Scopes) == 0 {
+		f.missing(path+".scopes", "what the value gives")
+	}
+	f.scopes(path+".scopes", g.Scopes)
 }
 
 // reservedClaims are the registered claims (RFC 7519, section 4.1; RFC 9068, section 2.2) and our own, which a mapping

@@ -2,6 +2,7 @@ package keyward
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -54,6 +55,18 @@ func validMethod(m string) bool {
 		return true
 	}
 	return m != "" && m != "CONNECT" && !strings.ContainsFunc(m, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '-' })
+}
+
+// scopes reports what is no scope, and what is listed twice.
+func (f *faults) scopes(path string, scopes []string) {
+	for i, scope := range scopes {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if !validScope(scope) {
+			f.add(at, "%q is not a scope (RFC 6749, section 3.3)", scope)
+		} else if slices.Contains(scopes[:i], scope) {
+			f.add(at, "%q is listed twice", scope)
+		}
+	}
 }
 
 // validScope holds scope-token of RFC 6749, section 3.3.

@@ -2,6 +2,7 @@ package keyward
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type KeyManagerRow struct {
 	Match         []MatchRule    `json:"match,omitempty"`
 	ClientID      []string       `json:"clientId"` // claims; the first present counts
 	Scopes        []string       `json:"scopes"`   // claims; the union counts
+	Grants        []Grant        `json:"grants,omitempty"`
 	Mapping       []ClaimMapping `json:"mapping,omitempty"`
 	Introspection string         `json:"introspection,omitempty"` // RFC 7662 endpoint; "" = opaque tokens cannot be asked about
 	Digest        string         `json:"digest"`                  // of the settings that affect a decision; part of every cache key
@@ -100,6 +102,25 @@ type ApplicationRow struct {
 	Hold   *HoldRow `json:"hold,omitempty"`
 }
 
+// NeedCeiling names the feature that a gateway must have to use a subscription with scopes: one that lacks it would let
+// more through, so it refuses the row.
+const NeedCeiling = "subscription-scopes"
+
+// Needs lists the features without which a gateway must not use the row: it would let more through than was declared.
+func (k RowKind) Needs(row json.RawMessage) ([]string, error) {
+	if k != RowSubscription {
+		return nil, nil
+	}
+	var s SubscriptionRow
+	if err := json.Unmarshal(row, &s); err != nil {
+		return nil, fmt.Errorf("read the row of a subscription: %w", err)
+	}
+	if len(s.Scopes) == 0 {
+		return nil, nil
+	}
+	return []string{NeedCeiling}, nil
+}
+
 // SubscriptionRow lets an application call an API.
 type SubscriptionRow struct {
 	ID            string            `json:"id"`
@@ -107,6 +128,7 @@ type SubscriptionRow struct {
 	APIID         string            `json:"apiId"`
 	PlanID        string            `json:"planId,omitempty"`
 	State         SubscriptionState `json:"state"`
+	Scopes        []string          `json:"scopes,omitempty"` // a ceiling, in the API's names; empty = all
 	Hold          *HoldRow          `json:"hold,omitempty"`
 }
 

@@ -18,7 +18,7 @@ type SubscriptionSpec struct {
 	API         string            `json:"api"`
 	Plan        string            `json:"plan,omitempty"` // one of the API's plans; needed where the API lists any
 	State       SubscriptionState `json:"state,omitempty"`
-	Scopes      []string          `json:"scopes,omitempty"`
+	Scopes      []string          `json:"scopes,omitempty"` // a ceiling, in the API's names; empty = all
 }
 
 // Kind implements Spec.
@@ -51,8 +51,6 @@ func (s *SubscriptionSpec) Validate() []FieldError {
 	}
 	f.oneOf("spec.state", string(s.StateOrDefault()), string(SubscriptionActive), string(SubscriptionBlocked),
 		string(SubscriptionProductionBlocked), string(SubscriptionOnHold), string(SubscriptionRejected))
-	if len(s.Scopes) > 0 {
-		f.unsupported("spec.scopes")
-	}
+	f.scopes("spec.scopes", s.Scopes)
 	return f
 }

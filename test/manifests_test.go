@@ -185,7 +185,6 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 		"exchange":    external("a", i, ", tokens: {use: exchange}"),
 		"introspect":  external("a", i, ", tokens: {jwt: introspect}"),
 		"at+jwt":      external("a", i, `, tokens: {type: "at+jwt"}`),
-		"grants":      external("a", i, ", claims: {grants: [{claim: /g, equals: x, scopes: [y]}]}"),
 		"constraints": external("a", i, ", clients: {constraints: {x: {max: 1}}}"),
 		"global":      external("a", i, ", global: true"),
 		"signIn":      external("a", i, ", signIn: {enabled: true}"),
@@ -195,8 +194,6 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 		"gateways":    orders(up.URL, "[a]", ", gateways: [edge]"),
 		"dialect":     orders(up.URL, "[a]", ", backendJWT: {enabled: true, dialect: wso2}"),
 		"approval":    manifest("Plan", "p", "approval: manual"),
-		"spec.scopes": manifest("Subscription", "mobile-orders",
-			"application: mobile, api: orders-v1, scopes: [x]"),
 		"private_key_jwt": manifest("KeyManager", "x",
 			fmt.Sprintf("type: oidc, discovery: %q, introspection: {clientId: a, clientSecret: b, method: private_key_jwt}", i.URL)),
 	} {

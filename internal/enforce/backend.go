@@ -29,7 +29,7 @@ func (e *Engine) mint(g *granted, now time.Time, t *trace) (string, *Refusal) {
 		return "", refuse(keyward.CodeGatewayStale)
 	}
 	key := backendKey{
-		facts: g.facts, km: g.km, api: g.api, app: g.app, plan: g.plan, environment: g.environment,
+		facts: g.facts, km: g.km, api: g.api, app: g.app, sub: g.sub, plan: g.plan, environment: g.environment,
 	}
 	if kept, found := e.caches.backends.GetIfPresent(key); found && now.Before(kept.until) {
 		e.metrics.backendHits.Inc()

@@ -26,6 +26,7 @@ type backendKey struct {
 	km          *view.KeyManager
 	api         *view.API
 	app         *keyward.ApplicationRow
+	sub         *keyward.SubscriptionRow
 	plan        *keyward.PlanRow
 	environment keyward.Environment
 }

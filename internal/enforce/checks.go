@@ -157,17 +157,48 @@ func (e *Engine) checkScope(g *granted, t *trace) *Refusal {
 	}
 	if !missing {
 		if t.live() {
-			t.pass("scopes ", strings.Join(g.scopes(), " "))
+			t.pass("scopes ", strings.Join(g.scopes(), " "), g.originOfScopes())
 		}
 		return nil
 	}
 	ref := refuse(keyward.CodeInsufficientScope)
 	ref.Scopes = slices.Concat(op.AllOf, op.Scopes)
 	if t.live() {
-		t.fail(seenScopes(g.scopes()), "ask "+g.km.Name+" for scope "+strings.Join(g.inToken(ref.Scopes), " or ")+
-			" when getting the token; the claims read are "+strings.Join(g.km.Scopes, ", "))
+		t.fail(seenScopes(g.scopes())+g.originOfScopes(), g.fixScopes(ref.Scopes))
 	}
 	return ref
+}
+
+// fixScopes says where the missing scope can be had: what the token has already, only the subscription keeps back.
+func (g *granted) fixScopes(wanted []string) string {
+	above := slices.DeleteFunc(slices.Clone(wanted), g.belowCeiling)
+	ask := "ask " + g.km.Name + " for scope " + strings.Join(g.inToken(wanted), " or ") +
+		" when getting the token; the claims read are " + strings.Join(g.km.Scopes, ", ")
+	if len(above) == 0 {
+		return ask
+	}
+	raise := "add " + strings.Join(above, " or ") + " to spec.scopes of the subscription"
+	if slices.ContainsFunc(above, func(want string) bool {
+		return slices.ContainsFunc(g.facts.scopes, func(s string) bool { return g.renamed(s) == want })
+	}) {
+		return raise
+	}
+	return raise + ", and " + ask
+}
+
+// originOfScopes says what besides the token's scope claims had a part in the scopes.
+func (g *granted) originOfScopes() string {
+	var origin strings.Builder
+	for i := range g.km.Grants {
+		if grant := &g.km.Grants[i]; fitsGrant(g.facts.claims, grant) {
+			origin.WriteString("; " + strings.Join(grant.Scopes, " ") + " by claims.grants[" + strconv.Itoa(i) +
+				"] of the key manager: claim " + grant.Claim + " has the value")
+		}
+	}
+	if g.sub != nil && len(g.sub.Scopes) > 0 {
+		origin.WriteString("; the subscription lets through only " + strings.Join(g.sub.Scopes, " "))
+	}
+	return origin.String()
 }
 
 func seenScopes(scopes []string) string {
@@ -194,8 +225,11 @@ func scopeText(op *keyward.Operation, t *trace) string {
 	return strings.Join(parts, " and ")
 }
 
-// hasScope tells whether the token has the operation's scope, by its name in the token.
+// hasScope tells whether the call has the operation's scope: the token does, and the subscription lets it through.
 func (g *granted) hasScope(want string) bool {
+	if !g.belowCeiling(want) {
+		return false
+	}
 	for _, s := range g.facts.scopes {
 		if g.renamed(s) == want {
 			return true
@@ -212,11 +246,16 @@ func (g *granted) renamed(scope string) string {
 	return scope
 }
 
-// scopes are those of the token under the API's names.
+// belowCeiling tells whether the subscription lets the scope through, under the API's name.
+func (g *granted) belowCeiling(scope string) bool {
+	return g.sub == nil || len(g.sub.Scopes) == 0 || slices.Contains(g.sub.Scopes, scope)
+}
+
+// scopes are those of the call: of the token, under the API's names, what the subscription lets through.
 func (g *granted) scopes() []string {
 	list := make([]string, 0, len(g.facts.scopes))
 	for _, s := range g.facts.scopes {
-		if name := g.renamed(s); !slices.Contains(list, name) {
+		if name := g.renamed(s); g.belowCeiling(name) && !slices.Contains(list, name) {
 			list = append(list, name)
 		}
 	}

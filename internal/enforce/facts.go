@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/view"
 )
@@ -211,7 +212,8 @@ func (f *facts) readSubject(introspected bool) {
 	}
 }
 
-// readScopes makes the union of the key manager's scope claims: space-separated strings or arrays of strings.
+// readScopes makes the union of the key manager's scope claims, space-separated strings or arrays of strings, and of
+// what its grants give.
 func (f *facts) readScopes(km *view.KeyManager) {
 	add := func(scope string) {
 		if scope != "" && !slices.Contains(f.scopes, scope) {
@@ -234,6 +236,41 @@ func (f *facts) readScopes(km *view.KeyManager) {
 			add(scope)
 		}
 	}
+	for i := range km.Grants {
+		if fitsGrant(f.claims, &km.Grants[i]) {
+			for _, scope := range km.Grants[i].Scopes {
+				add(scope)
+			}
+		}
+	}
+}
+
+// fitsGrant tells whether the grant's claim has its value: is it, is a list with it, or is a text in which it stands
+// between spaces.
+func fitsGrant(claims token.Object, grant *keyward.Grant) bool {
+	v, found := claims.Get(grant.Claim)
+	if !found {
+		return false
+	}
+	if v.Equal(grant.Equals) {
+		return true
+	}
+	for item := range v.Items() {
+		if item.Equal(grant.Equals) {
+			return true
+		}
+	}
+	want, wantsText := grant.Equals.(string)
+	s, isText := v.Str()
+	if !wantsText || !isText || want == "" {
+		return false
+	}
+	for word := range strings.SplitSeq(s, " ") {
+		if word == want {
+			return true
+		}
+	}
+	return false
 }
 
 // identityFault says why the token does not tell who calls, or "".

@@ -16,7 +16,8 @@ type identified struct {
 // granted is a call that a subscription allows, or that needs none.
 type granted struct {
 	identified
-	plan     *keyward.PlanRow // nil: no limit
+	sub      *keyward.SubscriptionRow // nil: there is none, and the API needs none
+	plan     *keyward.PlanRow         // nil: no limit
 	upstream string
 }
 
@@ -87,6 +88,7 @@ func (e *Engine) subscribe(i *identified, now time.Time, t *trace) (granted, *Re
 			"subscribe it: keyward apply a Subscription of application "+i.app.Name+" to API "+i.api.Name)
 		return g, refuse(keyward.CodeNoSubscription)
 	}
+	g.sub = sub
 	if sub != nil {
 		if sub.Hold.Holds(now) {
 			t.held(keyward.KindSubscription, sub.ID, sub.Hold, now)

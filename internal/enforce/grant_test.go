@@ -163,6 +163,119 @@ func TestScopes(t *testing.T) {
 	w.want("no more by scope", call("GET", scope("orders:read")), keyward.CodeInsufficientScope)
 }
 
+// The scopes of a call are those of the token that the subscription lists too, under the API's names.
+func TestSubscriptionIsACeiling(t *testing.T) {
+	w := newWorld(t)
+	both := w.claims(map[string]any{"scope": "orders:read orders:write x"})
+	call := func(method string) Request {
+		return Request{Method: method, Target: "/orders/v1/items", Authorization: []string{"Bearer " + both}}
+	}
+	ceiling := func(scopes ...string) {
+		w.changeSubscription(func(s *keyward.SubscriptionRow) { s.Scopes = scopes })
+	}
+	said := func(r Request) any { return readClaims(t, w.decide(r).BackendJWT)["scope"] }
+	w.want("no ceiling: read", call("GET"), "")
+	w.want("no ceiling: all of", call("PUT"), "")
+	if got := said(call("GET")); got != "orders:read orders:write x" {
+		t.Errorf("without a ceiling the backend is told %v", got)
+	}
+	ceiling("orders:read", "orders:admin")
+	w.want("listed", call("GET"), "")
+	w.want("not listed", call("POST"), keyward.CodeInsufficientScope)
+	w.want("one of all not listed", call("PUT"), keyward.CodeInsufficientScope)
+	w.want("no scope asked for", get("/orders/v1/any", both), "")
+	if got := said(call("GET")); got != "orders:read" {
+		t.Errorf("below the ceiling the backend is told %v", got)
+	}
+	steps := w.engine.Explain(t.Context(), w.view, call("POST")).Steps
+	if s := stepNamed(steps, "scope"); !strings.Contains(s.Seen, "lets through only orders:read orders:admin") ||
+		s.Fix != "add orders:write to spec.scopes of the subscription" {
+		t.Errorf("explained as %+v", s)
+	}
+	ceiling("orders:write")
+	w.want("the other one", call("GET"), keyward.CodeInsufficientScope)
+	w.want("the other one, listed", call("POST"), "")
+	w.want("listed, but not in the token",
+		Request{Method: "POST", Target: "/orders/v1/items", Authorization: []string{"Bearer " + w.claims(nil)}},
+		keyward.CodeInsufficientScope)
+	w.changeOrders(func(a *keyward.APIRow) { a.KeyManagers[0].Scopes = map[string]string{"x": "orders:read"} })
+	ceiling("x")
+	w.want("the ceiling has the API's names", call("GET"), keyward.CodeInsufficientScope)
+	ceiling("orders:read")
+	w.want("renamed and listed", call("GET"), "")
+	ceiling()
+	w.want("lifted", call("PUT"), "")
+}
+
+func stepNamed(steps []Step, name string) Step {
+	for _, s := range steps {
+		if s.Step == name {
+			return s
+		}
+	}
+	return Step{}
+}
+
+// A grant gives scopes to tokens whose claim has the value, and to no others.
+func TestGrantsGiveScopes(t *testing.T) {
+	w := newWorld(t)
+	grant := func(claim string, equals any, scopes ...string) {
+		w.changeCorp(func(r *keyward.KeyManagerRow) {
+			r.Grants = []keyward.Grant{{Claim: claim, Equals: equals, Scopes: scopes}}
+		})
+	}
+	call := func(method string, claims map[string]any) Request {
+		return Request{Method: method, Target: "/orders/v1/items", Authorization: []string{"Bearer " + w.claims(claims)}}
+	}
+	warehouse := map[string]any{"groups": []string{"x", "warehouse"}}
+	w.want("no grant yet", call("POST", warehouse), keyward.CodeInsufficientScope)
+	cached := call("POST", warehouse)
+	w.want("before, the same token", cached, keyward.CodeInsufficientScope)
+	grant("groups", "warehouse", "orders:write")
+	w.want("the same token, judged anew", cached, "")
+	w.want("what the token has stays", call("PUT", warehouse), "")
+	if s := stepNamed(w.engine.Explain(t.Context(), w.view, cached).Steps, "scope"); !strings.Contains(s.Seen,
+		"orders:write by claims.grants[0] of the key manager: claim groups has the value") {
+		t.Errorf("explained as %+v", s)
+	}
+	for _, c := range []struct {
+		what   string
+		equals any
+		value  any
+		want   keyward.Code
+	}{
+		{"the text itself", "warehouse", "warehouse", ""},
+		{"a word of it", "warehouse", "a warehouse b", ""},
+		{"a text with blanks, whole", "a b", "a b", ""},
+		{"a list", "warehouse", []any{1, "warehouse"}, ""},
+		{"a number", 7.0, 7, ""},
+		{"a number in a list", 7.0, []any{"7", 7}, ""},
+		{"a boolean", true, true, ""},
+		{"false", false, []any{false}, ""},
+		{"another text", "warehouse", "warehouses", keyward.CodeInsufficientScope},
+		{"another case", "warehouse", "Warehouse", keyward.CodeInsufficientScope},
+		{"a part", "warehouse", "my-warehouse", keyward.CodeInsufficientScope},
+		{"commas", "warehouse", "a,warehouse", keyward.CodeInsufficientScope},
+		{"a tab", "warehouse", "a\twarehouse", keyward.CodeInsufficientScope},
+		{"a list in a list", "warehouse", []any{[]string{"warehouse"}}, keyward.CodeInsufficientScope},
+		{"a word in a list", "warehouse", []string{"a warehouse"}, keyward.CodeInsufficientScope},
+		{"a member's name", "warehouse", map[string]any{"warehouse": true}, keyward.CodeInsufficientScope},
+		{"a number as text", 7.0, "7", keyward.CodeInsufficientScope},
+		{"a text as number", "7", 7, keyward.CodeInsufficientScope},
+		{"a boolean as text", true, "true", keyward.CodeInsufficientScope},
+		{"nothing", "warehouse", nil, keyward.CodeInsufficientScope},
+	} {
+		grant("groups", c.equals, "orders:write")
+		w.want(c.what, call("POST", map[string]any{"groups": c.value}), c.want)
+	}
+	grant("/realm/roles", "boss", "orders:write")
+	w.want("by pointer", call("POST", map[string]any{"realm": map[string]any{"roles": []string{"boss"}}}), "")
+	w.want("of that name", call("POST", map[string]any{"/realm/roles": "boss"}), keyward.CodeInsufficientScope)
+	w.changeSubscription(func(s *keyward.SubscriptionRow) { s.Scopes = []string{"orders:read"} })
+	w.want("below the subscription's ceiling", call("POST", map[string]any{"realm": map[string]any{"roles": "boss"}}),
+		keyward.CodeInsufficientScope)
+}
+
 func TestPlan(t *testing.T) {
 	w := newWorld(t)
 	rate := func(r ...keyward.Rate) {

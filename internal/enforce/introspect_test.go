@@ -172,6 +172,13 @@ func TestIntrospectionAnswers(t *testing.T) {
 	} {
 		w.want(c.what, plain(c.more), c.want)
 	}
+	grouped := map[string]any{"scope": "x", "groups": "staff warehouse"}
+	w.want("no grant", plain(grouped), keyward.CodeInsufficientScope)
+	w.changeCorp(func(r *keyward.KeyManagerRow) {
+		r.Grants = []keyward.Grant{{Claim: "groups", Equals: "warehouse", Scopes: []string{"orders:read"}}}
+	})
+	w.want("a grant", plain(grouped), "")
+	w.want("a grant of another group", plain(map[string]any{"scope": "x", "groups": "staff"}), keyward.CodeInsufficientScope)
 	d := w.decide(plain(nil))
 	if sub := readClaims(t, d.BackendJWT)["sub"]; sub != "corp|abc" {
 		t.Errorf("sub falls back to the client id, got %v", sub)

@@ -62,6 +62,7 @@ func Resolve(obj *keyward.Object, spec *keyward.KeyManagerSpec, status keyward.K
 		Match:         spec.Tokens.Match,
 		ClientID:      orDefault(spec.Claims.ClientID, t.ClientIDClaims),
 		Scopes:        orDefault(spec.Claims.Scopes, t.ScopeClaims),
+		Grants:        spec.Claims.Grants,
 		Mapping:       spec.Claims.Mapping,
 		Introspection: introspectionEndpoint(spec, status),
 	}

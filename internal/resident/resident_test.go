@@ -63,6 +63,17 @@ func TestScopesAreThoseOfSubscribedAPIs(t *testing.T) {
 		s.State = keyward.SubscriptionBlocked
 	})
 	expect(t, "a blocked subscription", w.ask(w.url, shop, "scope", "b:read"), 400, "invalid_scope")
+	ceiling := func(scopes ...string) {
+		change(w, keyward.DefaultTenant, keyward.KindSubscription, "shop-orders", func(s *keyward.SubscriptionSpec) {
+			s.Scopes = scopes
+		})
+	}
+	ceiling("a:write", "b:read")
+	if got := w.ask(w.url, shop); got.body["scope"] != "a:write" {
+		t.Errorf("below the subscription's ceiling: %d %s", got.status, got.text)
+	}
+	expect(t, "above the subscription's ceiling", w.ask(w.url, shop, "scope", "a:read"), 400, "invalid_scope")
+	ceiling()
 	change(w, keyward.DefaultTenant, keyward.KindAPI, "orders", func(s *keyward.APISpec) {
 		s.KeyManagers = keyward.KeyManagerSet{List: []keyward.KeyManagerUse{{
 			Name: keyward.ResidentName, Audiences: []string{"urn:orders"}, Scopes: map[string]string{"read": "a:read", "x": "y"},

@@ -32,7 +32,7 @@ func (r *Resident) reachOf(tx *store.Tx, tenant string, client *keyward.OAuthCli
 		if err != nil {
 			return found, fmt.Errorf("look up the API %s: %w", subscription.API, err)
 		}
-		if err := r.extend(&found, api); err != nil {
+		if err := r.extend(&found, api, subscription.Scopes); err != nil {
 			return found, err
 		}
 	}
@@ -46,8 +46,9 @@ func letsThrough(state keyward.SubscriptionState, environment keyward.Environmen
 		state == keyward.SubscriptionProductionBlocked && environment == keyward.Sandbox
 }
 
-// extend takes an API in, if it accepts the resident key manager at all.
-func (r *Resident) extend(found *reach, object *keyward.Object) error {
+// extend takes an API in, if it accepts the resident key manager at all: below the subscription's ceiling, where it has
+// one.
+func (r *Resident) extend(found *reach, object *keyward.Object, ceiling []string) error {
 	api, ok := object.Spec.(*keyward.APISpec)
 	if !ok {
 		return fmt.Errorf("%s has a spec of another kind", object.Ref())
@@ -67,6 +68,9 @@ func (r *Resident) extend(found *reach, object *keyward.Object) error {
 	needed := map[string]bool{}
 	for _, op := range operations {
 		for _, scope := range slices.Concat(op.Scopes, op.AllOf) {
+			if len(ceiling) > 0 && !slices.Contains(ceiling, scope) {
+				continue
+			}
 			needed[scope] = true
 			found.scopes = append(found.scopes, scope)
 		}

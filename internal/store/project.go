@@ -204,12 +204,15 @@ func (tx *Tx) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 				return nil, err
 			}
 		}
-		var needs []string
+		needs, err := kind.Needs(row)
+		if err != nil {
+			return nil, err
+		}
 		if h := held[m.id]; h != nil && kind != keyward.RowIntrospection {
 			if row, err = keyward.WithHold(row, h); err != nil {
 				return nil, err
 			}
-			plain, needs = string(row), []string{keyward.NeedHold}
+			plain, needs = string(row), append(needs, keyward.NeedHold)
 		}
 		want[m.id] = delta{kind: kind, id: m.id, digest: tx.store.digest.MAC([]byte(plain)), row: row, needs: needs}
 	}

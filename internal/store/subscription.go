@@ -33,15 +33,15 @@ func fillSubscription(p *put) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var plan *string
-	row := keyward.SubscriptionRow{ID: o.ID, ApplicationID: application, APIID: api, State: spec.StateOrDefault()}
+	plan, other := (*string)(nil), ""
+	row := keyward.SubscriptionRow{ID: o.ID, ApplicationID: application, APIID: api, State: spec.StateOrDefault(),
+		Scopes: spec.Scopes}
 	if spec.Plan != "" {
 		if row.PlanID, err = p.refer(keyward.KindPlan, spec.Plan, "spec.plan"); err != nil {
 			return nil, err
 		}
 		plan = &row.PlanID
 	}
-	var other string
 	found, err := p.tx.one(`SELECT name FROM subscriptions WHERE application_id = $1 AND api_id = $2 AND id <> $3`,
 		[]any{application, api, o.ID}, &other)
 	if err != nil {

@@ -277,6 +277,23 @@ func BenchmarkApplySnapshotOf50000(b *testing.B) {
 	}
 }
 
+// A gateway that does not know ceilings refuses the subscription instead of letting everything through.
+func TestNeedsOfASubscription(t *testing.T) {
+	for scopes, want := range map[string]int{``: 0, `,"scopes":[]`: 0, `,"scopes":["a"]`: 1} {
+		needs, err := keyward.RowSubscription.Needs(json.RawMessage(`{"id":"s"` + scopes + `}`))
+		if err != nil || len(needs) != want {
+			t.Errorf("scopes %q: needs %v, %v", scopes, needs, err)
+		}
+		row := keyward.SubscriptionRow{ApplicationID: "app", APIID: "api"}
+		if v := applied(t, EmptyView(), rowPut(t, keyward.RowSubscription, "s", row, needs...)); v.Subscription("app", "api") == nil {
+			t.Errorf("scopes %q: this build refuses its own need", scopes)
+		}
+		if v := applied(t, EmptyView(), rowPut(t, keyward.RowSubscription, "s", row, "telepathy")); v.Subscription("app", "api") != nil {
+			t.Error("an unknown need is ignored")
+		}
+	}
+}
+
 func TestKeyManagerSettings(t *testing.T) {
 	row := keyward.KeyManagerRow{ID: "km", Name: "a", Enabled: true, Audiences: []string{"x"}}
 	settings := func(change func(*keyward.KeyManagerRow)) string {
