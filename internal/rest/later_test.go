@@ -23,10 +23,9 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 		keyward.KindKeyManager: {
 			`"tokens":{"use":"exchange"}`: "spec.tokens.use", `"tokens":{"use":"both"}`: "spec.tokens.use",
 			`"tokens":{"jwt":"introspect"}`: "spec.tokens.jwt", `"tokens":{"jwt":"both"}`: "spec.tokens.jwt",
-			`"tokens":{"type":"at+jwt"}`:                                       "spec.tokens.type",
-			`"claims":{"grants":[{"claim":"/g","equals":"x","scopes":["y"]}]}`: "spec.claims.grants",
-			`"clients":{"constraints":{"access_token_lifetime":{"max":1}}}`:    "spec.clients.constraints",
-			`"otherIssuers":[{"issuer":"https://e.example/{tid}"}]`:            "spec.otherIssuers[0].issuer",
+			`"tokens":{"type":"at+jwt"}`:                                    "spec.tokens.type",
+			`"clients":{"constraints":{"access_token_lifetime":{"max":1}}}`: "spec.clients.constraints",
+			`"otherIssuers":[{"issuer":"https://e.example/{tid}"}]`:         "spec.otherIssuers[0].issuer",
 			`"global":true`:             "spec.global",
 			`"signIn":{"enabled":true}`: "spec.signIn",
 			`"introspection":{"clientId":"a","clientSecret":"b","method":"private_key_jwt"}`: "spec.introspection.method",
@@ -38,8 +37,7 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 			`"visibility":["partners"]`: "spec.visibility", `"gateways":["eu"]`: "spec.gateways",
 			`"backendJWT":{"dialect":"wso2"}`: "spec.backendJWT.dialect",
 		},
-		keyward.KindPlan:         {`"approval":"manual"`: "spec.approval"},
-		keyward.KindSubscription: {`"scopes":["orders:read"]`: "spec.scopes"},
+		keyward.KindPlan: {`"approval":"manual"`: "spec.approval"},
 		keyward.KindOAuthClient: {
 			`"match":{"any":true}`: "spec.match", `"match":{"claim":"sub","prefix":"svc-"}`: "spec.match",
 		},
