@@ -119,9 +119,10 @@ type entraWeb struct {
 }
 
 type entraPassword struct {
-	DisplayName string `json:"displayName"`
-	KeyID       string `json:"keyId,omitempty"`
-	SecretText  string `json:"secretText,omitempty"`
+	DisplayName string     `json:"displayName"`
+	KeyID       string     `json:"keyId,omitempty"`
+	SecretText  string     `json:"secretText,omitempty"`
+	EndDateTime *time.Time `json:"endDateTime,omitempty"`
 }
 
 // Register implements Connector: the application, its service principal, its secret; and it returns when the token
@@ -148,7 +149,7 @@ func (e *entra) Register(ctx context.Context, r Registration) (Registered, error
 	if err != nil {
 		return Registered{}, e.takeBack(ctx, out, err)
 	}
-	out.ClientSecret = password.SecretText
+	out.ClientSecret, out.SecretExpiresAt = password.SecretText, password.EndDateTime
 	e.await(ctx, out.ClientID, out.ClientSecret)
 	return out, nil
 }

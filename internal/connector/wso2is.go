@@ -141,7 +141,10 @@ func (w *wso2is) Register(ctx context.Context, r Registration) (Registered, erro
 func readWSO2IS(a *wire.Answer) (Registered, bool) {
 	o, ok := a.Object()
 	id := wire.Member(o, "client_id")
-	return Registered{ClientID: id, ClientSecret: wire.Member(o, "client_secret"), Handle: Handle{ClientID: id}}, ok && id != ""
+	return Registered{
+		ClientID: id, ClientSecret: wire.Member(o, "client_secret"), Handle: Handle{ClientID: id},
+		Grants: wire.ListOf(o, "grant_types"), SecretExpiresAt: expiry(o),
+	}, ok && id != ""
 }
 
 // Find implements Finder; names are unique there.
