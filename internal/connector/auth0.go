@@ -144,8 +144,14 @@ func (a *auth0) Register(ctx context.Context, r Registration) (Registered, error
 	if answer.Status != http.StatusCreated || !ok || id == "" {
 		return Registered{}, post.Failure(answer)
 	}
-	made := Registered{ClientID: id, ClientSecret: wire.Member(members, "client_secret"), Handle: Handle{ClientID: id}}
-	if made.ClientSecret == "" {
+	made := Registered{
+		ClientID: id, ClientSecret: wire.Member(members, "client_secret"), Handle: Handle{ClientID: id},
+		Grants: wire.ListOf(members, "grant_types"),
+	}
+	switch {
+	case useless(r.Grants, made.Grants):
+		return Registered{}, takeBack(ctx, a, made, "the tenant gave the client none of the grants that were asked for")
+	case made.ClientSecret == "":
 		return Registered{}, takeBack(ctx, a, made, "the tenant gave the client no secret: the management application lacks a scope")
 	}
 	if machine {

@@ -128,9 +128,15 @@ func (o *okta) Register(ctx context.Context, r Registration) (Registered, error)
 	if a.Status != http.StatusCreated || !ok || id == "" {
 		return Registered{}, post.Failure(a)
 	}
-	made := Registered{ClientID: id, ClientSecret: wire.Member(members, "client_secret"), Handle: Handle{ClientID: id}}
-	if made.ClientSecret == "" {
+	made := Registered{
+		ClientID: id, ClientSecret: wire.Member(members, "client_secret"), Handle: Handle{ClientID: id},
+		Grants: wire.ListOf(members, "grant_types"), SecretExpiresAt: expiry(members),
+	}
+	switch {
+	case made.ClientSecret == "":
 		return Registered{}, takeBack(ctx, o, made, "the server gave the client no secret")
+	case useless(r.Grants, made.Grants):
+		return Registered{}, takeBack(ctx, o, made, "the server gave the client none of the grants that were asked for")
 	}
 	return made, nil
 }

@@ -44,7 +44,7 @@ func TestMapWantsAClientThatExists(t *testing.T) {
 	}
 	// No scope is named with which a secret could be tried, so an administrator's secret is as good as none.
 	_, err = other.keys.Map(t.Context(), admin(), at("okta"), "0oanobody2", "secret")
-	wantCode(t, err, keyward.CodeKeyManagerFailed, "invalid_client")
+	wantCode(t, err, keyward.CodeInvalidInput, "invalid_client")
 	if _, err := other.keys.Map(t.Context(), admin(), at("okta"), made.ClientID, made.ClientSecret); err != nil {
 		t.Errorf("a client that exists: %v", err)
 	}
