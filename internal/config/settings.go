@@ -87,11 +87,13 @@ func (r *reader) fault(name, format string, args ...any) {
 
 // Parse reads the values that keyward serve uses in its role and reports every fault at once. A setting that the role
 // does not use is ignored.
-func Parse(v Values) (*Settings, error) { return Loaded{Values: v}.Parse() }
+func Parse(v Values) (*Settings, error) { return parse(v, nil) }
 
 // Parse is Parse of the values that names what the file decides by its place there.
-func (l Loaded) Parse() (*Settings, error) {
-	v, r := l.Values, &reader{places: l.Places}
+func (v *Loaded) Parse() (*Settings, error) { return parse(v.Values, v.Places) }
+
+func parse(v Values, places Places) (*Settings, error) {
+	r := &reader{places: places}
 	s := &Settings{Role: Role(v.Role), Data: or(v.Data, "./keyward-data")}
 	switch s.Role {
 	case RoleAll, RoleControl, RoleGateway:
