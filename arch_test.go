@@ -27,7 +27,8 @@ func floors() map[string]int {
 		"rest": 4, "syncapi": 4, "gateway": 4,
 		"control": 3, "keys": 3, "feed": 3, "resident": 3, "enforce": 3,
 		"store": 2, "keymanager": 2, "registry": 2,
-		"connector": 1, "wire": 1, "manifest": 1, "seal": 1, "stream": 1, "config": 1, "token": 1, "outbound": 1,
+		"connector": 1, "wire": 1, "throttle": 1, "manifest": 1, "seal": 1, "stream": 1, "config": 1, "token": 1,
+		"outbound": 1,
 		"": 0, // the root: the nouns
 	}
 }

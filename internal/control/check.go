@@ -27,7 +27,7 @@ func references(spec keyward.Spec, tenant string) []reference {
 	switch s := spec.(type) {
 	case *keyward.APISpec:
 		for i, use := range s.KeyManagers.List {
-			add(fmt.Sprintf("spec.keyManagers[%d].name", i), keyward.KindKeyManager, use.Name)
+			add(use.Path(i), keyward.KindKeyManager, use.Name)
 		}
 		for i, plan := range s.Plans {
 			add(fmt.Sprintf("spec.plans[%d]", i), keyward.KindPlan, plan)

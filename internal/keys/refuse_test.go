@@ -1,11 +1,15 @@
 package keys_test
 
 import (
+	"errors"
+	"github.com/google/go-cmp/cmp"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
@@ -188,6 +192,54 @@ func TestMapRefusals(t *testing.T) {
 				t.Errorf("audit: %v", r.audited())
 			}
 		})
+	}
+}
+
+// A developer could otherwise guess the secrets of other people's clients through Keyward.
+func TestSecretsAreNotGuessedThroughMap(t *testing.T) {
+	asked := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"error":"invalid_client"}`)
+	}))
+	t.Cleanup(srv.Close)
+	r := newRig(t)
+	for _, name := range []string{"corp", "other"} {
+		r.keyManager(name, `{"type":"external","issuer":"`+name+`","keys":{"jwks":"https://as.example/k"},
+			"endpoints":{"token":"`+srv.URL+`"}}`, nil)
+	}
+	guess := func(p keyward.Principal, keyManager string) error {
+		place := at(keyManager)
+		if p.User == "bob" {
+			place.Application = "other"
+		}
+		_, err := r.keys.Map(t.Context(), p, place, "abc", "guess")
+		return err
+	}
+	tries := 0
+	for ; tries < 100; tries++ {
+		if err := guess(alice(), "corp"); keyward.CodeOf(err) != keyward.CodeInvalidInput {
+			wantCode(t, err, keyward.CodeTooManyRequests, "KeyManager corp")
+			var e *keyward.Error
+			if errors.As(err, &e); e.RetryAfter <= 0 {
+				t.Errorf("when to try again is not told: %+v", e)
+			}
+			break
+		}
+	}
+	before := asked
+	if wantCode(t, guess(alice(), "corp"), keyward.CodeTooManyRequests); tries != 10 || asked != before {
+		t.Errorf("after %d tries; the server was asked again: %v", tries, asked != before)
+	}
+	wantCode(t, guess(alice(), "other"), keyward.CodeInvalidInput)
+	wantCode(t, guess(bob(), "corp"), keyward.CodeInvalidInput)
+	r.later(7 * time.Second)
+	wantCode(t, guess(alice(), "corp"), keyward.CodeInvalidInput)
+	wantCode(t, guess(alice(), "corp"), keyward.CodeTooManyRequests)
+	// An administrator's word needs no secret, and so is never too much.
+	if _, err := r.keys.Map(t.Context(), admin(), at("corp"), "abc", ""); err != nil {
+		t.Error(err)
 	}
 }
 

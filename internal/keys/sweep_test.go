@@ -19,6 +19,26 @@ import (
 
 const patience = 2 * time.Minute
 
+// A key manager that has become one whose connector cannot be opened is told as what it is.
+func TestSettleSaysWhyTheServerCannotBeAsked(t *testing.T) {
+	r := newRig(t)
+	r.keyManager("corp", `{"type":"keycloak","issuer":"https://sso.example/realms/a","keys":{"jwks":"https://sso.example/k"},
+		"endpoints":{"token":"https://sso.example/t"},"connection":{"clientId":"c","clientSecret":{"stored":true}}}`,
+		map[string]string{"connection.clientSecret": "s"})
+	pending := &keyward.Object{
+		Kind: keyward.KindOAuthClient, Name: "left",
+		Spec:   &keyward.OAuthClientSpec{Application: "mobile", KeyManager: "corp"},
+		Status: encode(t, keyward.OAuthClientStatus{Mode: keyward.ClientGenerated, State: keyward.ClientPending, VendorName: "keyward-x"}),
+	}
+	r.put(pending, store.Extra{})
+	r.change("corp", func(s *keyward.KeyManagerSpec) { s.Issuer = "https://sso.example/elsewhere" })
+	sweep(t, r.keys)
+	reason := r.one(keyward.ClientFailed).Status.Reason
+	if !strings.Contains(reason, "connection.adminUrl") || strings.Contains(reason, "cannot be searched") {
+		t.Errorf("reason: %s", reason)
+	}
+}
+
 // generated is the end of a Generate that was started beside the test.
 type generated struct {
 	result *keys.Result
