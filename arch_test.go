@@ -29,7 +29,7 @@ func floors() map[string]int {
 		"store": 2, "keymanager": 2, "registry": 2,
 		"connector": 1, "wire": 1, "throttle": 1, "manifest": 1, "seal": 1, "stream": 1, "config": 1, "token": 1,
 		"outbound": 1,
-		"": 0, // the root: the nouns
+		"":         0, // the root: the nouns
 	}
 }
 

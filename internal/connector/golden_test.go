@@ -172,7 +172,7 @@ func TestOIDCTranscript(t *testing.T) {
 }
 
 func TestKeycloakTranscript(t *testing.T) {
-	r := realm(t, "transcript")
+	r := shared.Realm(t, "transcript")
 	s := serverAt(t, &keyward.KeyManagerSpec{
 		Type: "keycloak", Discovery: r.Issuer,
 		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},

@@ -13,6 +13,8 @@ func TestRolesWriteWhatIsTheirs(t *testing.T) {
 	dev, pub, aud := as("alice", keyward.RoleDeveloper), as("pat", keyward.RolePublisher), as("ann", keyward.RoleAuditor)
 	blocked := manifestOf(keyward.KindSubscription, "mobile-orders",
 		`{"application":"mobile","api":"orders-v1","plan":"gold","state":"blocked"}`)
+	onHold := manifestOf(keyward.KindSubscription, "mobile-orders",
+		`{"application":"mobile","api":"orders-v1","plan":"gold","state":"on-hold"}`)
 	active := manifestOf(keyward.KindSubscription, "mobile-orders", `{"application":"mobile","api":"orders-v1","plan":"gold"}`)
 	tests := []struct {
 		name  string
@@ -42,6 +44,9 @@ func TestRolesWriteWhatIsTheirs(t *testing.T) {
 			`{"application":"mobile","api":"orders-v1","plan":"gold","state":"blocked"}`), false,
 			manifestOf(keyward.KindSubscription, "mobile-orders",
 				`{"application":"mobile","api":"orders-v1","plan":"gold","state":"on-hold"}`)},
+		{"developer, changing what is on hold and leaving it so", dev, manifestOf(keyward.KindSubscription, "mobile-orders",
+			`{"application":"mobile","api":"orders-v1","plan":"another","state":"on-hold"}`), false, onHold},
+		{"developer, leaving all as it is", dev, onHold, true, onHold},
 		{"developer, blocking", dev, blocked, false, ""},
 		{"developer, client manifest", dev, manifestOf(keyward.KindOAuthClient, "c",
 			`{"application":"mobile","keyManager":"resident","clientId":"x"}`), false, ""},
@@ -61,6 +66,8 @@ func TestRolesWriteWhatIsTheirs(t *testing.T) {
 			true, ""},
 		{"administrator of another tenant", keyward.Principal{User: "ada", Tenant: "acme",
 			Roles: []keyward.Role{keyward.RoleAdmin}}, manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
+		{"administrator of another tenant, user", keyward.Principal{User: "ada", Tenant: "acme",
+			Roles: []keyward.Role{keyward.RoleAdmin}}, manifestOf(keyward.KindUser, "pat", `{"roles":["admin"]}`), false, ""},
 		{"auditor, plan", aud, manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
 		{"nobody in particular", as("eve"), manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
 	}

@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"context"
 	"errors"
 	"github.com/google/go-cmp/cmp"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/oidcprovider"
 )
 
@@ -52,6 +54,9 @@ func TestGenerateRefusals(t *testing.T) {
 			code: keyward.CodeInvalidInput, fields: []string{"grants[0]"}},
 		{name: "grant not discovered", edit: func(_ *keys.Place, a *keys.Ask) { a.Grants = []string{"client_credentials", "password"} },
 			code: keyward.CodeInvalidInput, fields: []string{"grants[1]"}},
+		{name: "a grant twice", edit: func(_ *keys.Place, a *keys.Ask) {
+			a.Grants = []string{"client_credentials", "client_credentials"}
+		}, code: keyward.CodeInvalidInput, fields: []string{"grants[1]"}},
 		{name: "redirect without callback", edit: func(_ *keys.Place, a *keys.Ask) { a.Grants = []string{"authorization_code"} },
 			code: keyward.CodeCallbackRequired, fields: []string{"callbacks"}},
 		{name: "callback that is none", edit: func(_ *keys.Place, a *keys.Ask) {
@@ -239,6 +244,44 @@ func TestSecretsAreNotGuessedThroughMap(t *testing.T) {
 	wantCode(t, guess(alice(), "corp"), keyward.CodeTooManyRequests)
 	// An administrator's word needs no secret, and so is never too much.
 	if _, err := r.keys.Map(t.Context(), admin(), at("corp"), "abc", ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// The secret was proved at the one key manager; what stands in its place meanwhile may be anybody's.
+func TestMapSeesThatTheKeyManagerWasReplaced(t *testing.T) {
+	r := newRig(t)
+	var replace func()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		replace()
+		_, _ = io.WriteString(w, `{"access_token":"t","token_type":"Bearer"}`)
+	}))
+	t.Cleanup(srv.Close)
+	spec := `{"type":"external","issuer":"x","keys":{"jwks":"https://as.example/k"},"endpoints":{"token":"` + srv.URL + `"}}`
+	r.keyManager("corp", spec, nil)
+	replace = func() {
+		err := r.store.Write(context.Background(), "test", func(tx *store.Tx) error {
+			old, err := tx.Get(keyward.KindKeyManager, keyward.DefaultTenant, "corp")
+			if err != nil {
+				return err
+			}
+			if err := tx.Delete(old); err != nil {
+				return err
+			}
+			fresh := &keyward.Object{Kind: old.Kind, Tenant: old.Tenant, Name: old.Name, Spec: old.Spec, Status: old.Status}
+			return tx.Put(fresh, store.Extra{})
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	_, err := r.keys.Map(t.Context(), alice(), at("corp"), "abc", "secret")
+	wantCode(t, err, keyward.CodeConflict, "replaced meanwhile")
+	if len(r.list()) != 0 {
+		t.Error("what was refused is there")
+	}
+	replace = func() {} // the positive control
+	if _, err := r.keys.Map(t.Context(), alice(), at("corp"), "abc", "secret"); err != nil {
 		t.Error(err)
 	}
 }

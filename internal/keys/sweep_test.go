@@ -97,7 +97,7 @@ func (r *rig) left() *keyward.OAuthClientStatus {
 // The server can be searched and made nothing: the try failed, and blocks nothing. What it makes late is found and
 // deleted.
 func TestSweepBeforeTheServerHasIt(t *testing.T) {
-	kc := realm(t, "sweep-before")
+	kc := shared.Realm(t, "sweep-before")
 	r := newRig(t)
 	r.keyManager("corp", adminSpec(kc, kc.Server.URL), adminSecrets())
 	status := r.left()
@@ -130,7 +130,7 @@ func TestSweepBeforeTheServerHasIt(t *testing.T) {
 
 // The server can be searched and has made the client: it is taken over, and its requester can fetch the secret.
 func TestSweepAfterTheServerHasIt(t *testing.T) {
-	kc := realm(t, "sweep-after")
+	kc := shared.Realm(t, "sweep-after")
 	proxy := vendorproxy.Start(t, kc.Server.URL)
 	r := newRig(t)
 	r.subscribe()
@@ -160,7 +160,7 @@ func TestSweepAfterTheServerHasIt(t *testing.T) {
 
 // An answer that is lost while the process lives is made up for at once, where the server can be searched.
 func TestLostAnswerIsFoundAgain(t *testing.T) {
-	kc := realm(t, "lost-answer")
+	kc := shared.Realm(t, "lost-answer")
 	proxy := vendorproxy.Start(t, kc.Server.URL)
 	r := newRig(t)
 	r.keyManager("corp", adminSpec(kc, proxy.URL), adminSecrets())
@@ -178,7 +178,7 @@ func TestLostAnswerIsFoundAgain(t *testing.T) {
 
 // The second transaction cannot be made: the server's client goes, and the try has failed.
 func TestClientThatCannotBeStoredIsUnregistered(t *testing.T) {
-	kc := realm(t, "unregister")
+	kc := shared.Realm(t, "unregister")
 	proxy := vendorproxy.Start(t, kc.Server.URL)
 	r := newRig(t)
 	r.keyManager("corp", adminSpec(kc, proxy.URL), adminSecrets())
@@ -201,7 +201,7 @@ func TestClientThatCannotBeStoredIsUnregistered(t *testing.T) {
 
 // A deletion that the server did not answer goes on by itself.
 func TestSweepFinishesDeletions(t *testing.T) {
-	kc := realm(t, "sweep-delete")
+	kc := shared.Realm(t, "sweep-delete")
 	proxy := vendorproxy.Start(t, kc.Server.URL)
 	r := newRig(t)
 	r.subscribe()
@@ -298,7 +298,7 @@ func TestAnotherProcessesAttemptIsLeftAlone(t *testing.T) {
 
 // While a server is away its interrupted clients fail visibly, and are settled when it is back.
 func TestSweepWhileTheServerIsAway(t *testing.T) {
-	kc := realm(t, "sweep-away")
+	kc := shared.Realm(t, "sweep-away")
 	r := newRig(t)
 	r.keyManager("corp", adminSpec(kc, kc.Server.URL), adminSecrets())
 	status := r.left()
