@@ -256,16 +256,7 @@ func (e *entra) read(ctx context.Context, h Handle) (*entraApplication, error) {
 
 // Delete implements Connector. The service principal goes with its application.
 func (e *entra) Delete(ctx context.Context, h Handle) error {
-	del := wire.Call{Op: "delete the client", Method: http.MethodDelete, URL: e.application(h)}
-	a, err := e.do(ctx, del)
-	switch {
-	case err != nil:
-		return err
-	case a.Status == http.StatusNoContent || a.Status == http.StatusNotFound:
-		return nil
-	default:
-		return del.Failure(a)
-	}
+	return remove(ctx, e.do, e.application(h), isNotFound)
 }
 
 // application addresses one: by its object id where we made it, else by its client id.

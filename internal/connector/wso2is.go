@@ -239,16 +239,7 @@ func (w *wso2is) protocol(ctx context.Context, k wire.Call) (id, secret string, 
 
 // Delete implements Connector.
 func (w *wso2is) Delete(ctx context.Context, h Handle) error {
-	del := wire.Call{Op: "delete the client", Method: http.MethodDelete, URL: w.client(h)}
-	a, err := w.do(ctx, del)
-	switch {
-	case err != nil:
-		return err
-	case a.Status == http.StatusNoContent || unknownToWSO2IS(a):
-		return nil
-	default:
-		return del.Failure(a)
-	}
+	return remove(ctx, w.do, w.client(h), unknownToWSO2IS)
 }
 
 func (w *wso2is) client(h Handle) string { return w.register + "/" + url.PathEscape(h.ClientID) }
