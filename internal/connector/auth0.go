@@ -237,7 +237,7 @@ func (a *auth0) Rotate(ctx context.Context, h Handle) (string, error) {
 
 // Delete implements Connector. Its authorizations go with it.
 func (a *auth0) Delete(ctx context.Context, h Handle) error {
-	return remove(ctx, a.do, a.client(h), isNotFound)
+	return remove(ctx, a.do, a.client(h), notFound)
 }
 
 func (a *auth0) client(h Handle) string { return a.api + "/clients/" + url.PathEscape(h.ClientID) }

@@ -256,7 +256,7 @@ func (e *entra) read(ctx context.Context, h Handle) (*entraApplication, error) {
 
 // Delete implements Connector. The service principal goes with its application.
 func (e *entra) Delete(ctx context.Context, h Handle) error {
-	return remove(ctx, e.do, e.application(h), isNotFound)
+	return remove(ctx, e.do, e.application(h), notFound)
 }
 
 // application addresses one: by its object id where we made it, else by its client id.
@@ -277,8 +277,6 @@ func (e *entra) patiently(ctx context.Context, k wire.Call, unseen func(*wire.An
 		}
 	}
 }
-
-func notFound(a *wire.Answer) bool { return a.Status == http.StatusNotFound }
 
 func sleep(ctx context.Context, pause time.Duration) bool {
 	select {

@@ -24,8 +24,8 @@ func remove(ctx context.Context, do doer, address string, gone func(*wire.Answer
 	}
 }
 
-// isNotFound is how most servers say that there is no such client.
-func isNotFound(a *wire.Answer) bool { return a.Status == http.StatusNotFound }
+// notFound is how most servers say that there is no such client.
+func notFound(a *wire.Answer) bool { return a.Status == http.StatusNotFound }
 
 // secretOf makes the call and gives the client_secret in its answer.
 func secretOf(ctx context.Context, do doer, k wire.Call) (string, error) {

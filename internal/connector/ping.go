@@ -208,7 +208,7 @@ func (p *ping) Rotate(ctx context.Context, h Handle) (string, error) {
 
 // Delete implements Connector.
 func (p *ping) Delete(ctx context.Context, h Handle) error {
-	return remove(ctx, p.do, p.client(h), isNotFound)
+	return remove(ctx, p.do, p.client(h), notFound)
 }
 
 func (p *ping) client(h Handle) string {
