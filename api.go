@@ -69,6 +69,15 @@ type KeyManagerUse struct {
 	Scopes    map[string]string `json:"scopes,omitempty"`    // scope in the token -> scope of the operations
 }
 
+// Path is the place of the entry's name in its spec, of which it is number i: an entry with nothing but a name is
+// written without the field.
+func (u KeyManagerUse) Path(i int) string {
+	if len(u.Audiences) == 0 && len(u.Scopes) == 0 {
+		return fmt.Sprintf("spec.keyManagers[%d]", i)
+	}
+	return fmt.Sprintf("spec.keyManagers[%d].name", i)
+}
+
 // UnmarshalJSON reads the word all, or a list of names and objects.
 func (s *KeyManagerSet) UnmarshalJSON(b []byte) error {
 	var word string
@@ -208,9 +217,9 @@ func (s *APISpec) validateKeyManagers(f *faults) {
 	seen := map[string]bool{}
 	for i, use := range s.KeyManagers.List {
 		path := fmt.Sprintf("spec.keyManagers[%d]", i)
-		f.name(path+".name", use.Name)
+		f.name(use.Path(i), use.Name)
 		if seen[use.Name] {
-			f.add(path+".name", "%q is listed twice", use.Name)
+			f.add(use.Path(i), "%q is listed twice", use.Name)
 		}
 		seen[use.Name] = true
 		f.nonEmpty(path+".audiences", use.Audiences)

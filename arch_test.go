@@ -27,7 +27,8 @@ func floors() map[string]int {
 		"rest": 4, "syncapi": 4, "gateway": 4,
 		"control": 3, "keys": 3, "feed": 3, "resident": 3, "enforce": 3,
 		"store": 2, "keymanager": 2, "registry": 2,
-		"connector": 1, "wire": 1, "manifest": 1, "view": 1, "seal": 1, "stream": 1, "config": 1, "token": 1, "outbound": 1,
+		"connector": 1, "wire": 1, "throttle": 1, "password": 1, "manifest": 1, "view": 1, "seal": 1, "stream": 1,
+		"config": 1, "token": 1, "outbound": 1,
 		"": 0, // the root: the nouns
 	}
 }
@@ -43,7 +44,10 @@ func sameFloor() []string {
 
 // The two columns share the rooms of floor 1 that are in neither list, and the root.
 func controlColumn() []string {
-	return []string{"rest", "syncapi", "control", "keys", "feed", "resident", "store", "keymanager", "connector", "wire", "manifest"}
+	return []string{
+		"rest", "syncapi", "control", "keys", "feed", "resident", "store", "keymanager", "connector", "wire", "manifest",
+		"password",
+	}
 }
 
 func dataColumn() []string { return []string{"gateway", "enforce", "registry", "view"} }

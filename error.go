@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Code is the stable, machine-readable name of a refusal. The management plane and the gateway share the type; the
@@ -58,6 +59,7 @@ const (
 	CodeRotationUnsupported Code = "rotation_unsupported" // 409; before anything changed
 	CodeOutcomeUnknown      Code = "outcome_unknown"      // 502; a registration whose end nobody saw
 	CodeKeyManagerFailed    Code = "key_manager_failed"   // 502; the vendor refused or broke off, with its own words
+	CodeTooManyRequests     Code = "too_many_requests"    // 429; Error.RetryAfter says when to try again
 	CodeInternal            Code = "internal"             // 500; details are in the log only
 )
 
@@ -68,6 +70,8 @@ type Error struct {
 	Fields  []FieldError // one entry per invalid field
 	Users   []Ref        // who uses the object that cannot be deleted
 	Err     error        // the cause, for the log
+
+	RetryAfter time.Duration // of too_many_requests
 }
 
 // FieldError names one invalid field by its path from the manifest's root, as in spec.keys.refresh or

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Role opens a part of the management plane, within one tenant.
@@ -37,7 +38,7 @@ func (s *UserSpec) Validate() []FieldError {
 	if s.Email != "" && (strings.Count(s.Email, "@") != 1 || strings.HasPrefix(s.Email, "@") || strings.HasSuffix(s.Email, "@")) {
 		f.add("spec.email", "%q is not an email address", s.Email)
 	}
-	if p := s.Password.Reveal(); p != "" && len(p) < 8 {
+	if p := s.Password.Reveal(); p != "" && utf8.RuneCountInString(p) < 8 {
 		f.add("spec.password", "must have 8 or more characters")
 	}
 	for i, r := range s.Roles {

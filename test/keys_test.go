@@ -55,7 +55,7 @@ func realmClients(r *keycloak.Realm) func(context.Context) ([]string, error) {
 
 func keycloakVendor(t *testing.T, name string, admin bool) vendor {
 	t.Helper()
-	r := realm(t, name)
+	r := shared.Realm(t, name)
 	return vendor{
 		name: name, spec: keycloakSpec(r, r.Registration(),
 			admin), scope: "orders:read", rotates: admin,
@@ -280,7 +280,7 @@ func TestKeysAreRefusedClearly(t *testing.T) {
 
 // TestClientDeletedAtTheVendor: a client that the vendor's administrator removed can still be deleted here.
 func TestClientDeletedAtTheVendor(t *testing.T) {
-	r := realm(t, "gone")
+	r := shared.Realm(t, "gone")
 	up := newUpstream(t)
 	n := serve(t)
 	apply(t, n, manifest("KeyManager", "gone", keycloakSpec(r, r.Registration(), true)), orders(up.URL, "[gone]", ""),
@@ -296,7 +296,7 @@ func TestClientDeletedAtTheVendor(t *testing.T) {
 // TestKeycloakRotatesAndIsDisabled: a new realm key is picked up; a disabled realm still verifies, and the manager of a
 // server that is down can be disabled.
 func TestKeycloakRotatesAndIsDisabled(t *testing.T) {
-	r := realm(t, "rotating")
+	r := shared.Realm(t, "rotating")
 	up := newUpstream(t)
 	n := serve(t)
 	if err := r.AddClient(t.Context(), "abc", "abc-secret"); err != nil {

@@ -80,7 +80,7 @@ func killDuringRegistration(t *testing.T, searchable bool, side vendorproxy.Side
 	var proxy *vendorproxy.Proxy
 	part := "/reg"
 	if searchable {
-		r := realm(t, fmt.Sprintf("kill-%d", side))
+		r := shared.Realm(t, fmt.Sprintf("kill-%d", side))
 		proxy = vendorproxy.Start(t, r.Server.URL)
 		v = behindProxy(r, proxy)
 		part = "/clients"

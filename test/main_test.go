@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"sync"
 	"testing"
 
 	"keyward.dev/keyward/internal/testbed/keycloak"
@@ -16,13 +15,9 @@ import (
 // binary is built once; the Keycloak that the tests share is started by the first that asks, each with a realm of its
 // own in it.
 var (
-	binary         *program.Binary
-	sharedKeycloak struct {
-		once   sync.Once
-		server *keycloak.Server
-		err    error
-	}
-	am sharedOpenAM
+	binary *program.Binary
+	shared keycloak.Shared
+	am     sharedOpenAM
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -41,30 +36,11 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	defer shared.Kill()
 	defer func() {
-		if sharedKeycloak.server != nil {
-			sharedKeycloak.server.Kill()
-		}
 		if am.server != nil {
 			am.server.Close()
 		}
 	}()
 	return m.Run()
-}
-
-// realm gives a realm of the test's own.
-func realm(t *testing.T, name string) *keycloak.Realm {
-	t.Helper()
-	sharedKeycloak.once.Do(func() {
-		// The server outlives the test that starts it, so its start must not hang on that test's context.
-		sharedKeycloak.server, sharedKeycloak.err = keycloak.Start(context.Background())
-	})
-	if sharedKeycloak.err != nil {
-		t.Fatal(sharedKeycloak.err)
-	}
-	r, err := sharedKeycloak.server.NewRealm(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
 }

@@ -178,7 +178,7 @@ func TestOpaqueTokensOfRealServers(t *testing.T) {
 		}
 		until(t, n.Gateway, http.MethodGet, items, token, 200, "")
 	}
-	r := realm(t, "introspect")
+	r := shared.Realm(t, "introspect")
 	if err := r.AddClient(ctx, "abc", "abc-secret"); err != nil {
 		t.Fatal(err)
 	}

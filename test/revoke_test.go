@@ -64,7 +64,7 @@ func TestRevokedKeysAreOutOfUse(t *testing.T) {
 func TestKillDuringARevocation(t *testing.T) {
 	for _, side := range []vendorproxy.Side{vendorproxy.Request, vendorproxy.Answer} {
 		t.Run(fmt.Sprint(side), func(t *testing.T) {
-			r := realm(t, fmt.Sprintf("kill-revoke-%d", side))
+			r := shared.Realm(t, fmt.Sprintf("kill-revoke-%d", side))
 			proxy := vendorproxy.Start(t, r.Server.URL)
 			v := behindProxy(r, proxy)
 			up := newUpstream(t)

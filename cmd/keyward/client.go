@@ -39,7 +39,7 @@ func (s *session) client() (*client, error) {
 	}
 	c := &client{base: strings.TrimRight(v.Server, "/"), token: v.Token, tenant: s.cli.Tenant, http: door}
 	if c.base == "" {
-		c.base = defaultServer(v)
+		c.base = defaultServer(v.Values)
 	}
 	if c.token == "" {
 		data := v.Data

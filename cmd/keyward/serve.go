@@ -38,7 +38,7 @@ func (s *session) logger(level slog.Level) *slog.Logger {
 // settings reads the settings of a serving process; a fault in them is a wrong command line.
 func (s *session) settings() (*config.Settings, error) {
 	v, warnings, fileErr := config.Load(s.cli.Config, s.environ, s.cli.Values)
-	settings, err := config.Parse(v)
+	settings, err := v.Parse()
 	if fileErr != nil || err != nil {
 		return nil, usageError{fmt.Errorf("these settings cannot be used:\n%w", errors.Join(fileErr, err))}
 	}

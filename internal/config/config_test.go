@@ -40,7 +40,7 @@ func TestLaterSourcesWin(t *testing.T) {
 	if err != nil || len(warnings) > 0 {
 		t.Fatal(warnings, err)
 	}
-	s, err := Parse(v)
+	s, err := v.Parse()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +50,32 @@ func TestLaterSourcesWin(t *testing.T) {
 	want := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}
 	if len(s.TrustedPeers) != 2 || s.TrustedPeers[0] != want[0] || s.TrustedPeers[1] != want[1] {
 		t.Errorf("trusted peers %v", s.TrustedPeers)
+	}
+}
+
+func TestFaultyValuesAreNamedWhereTheyStand(t *testing.T) {
+	path := writeFile(t, "# a comment\ndata: x\ncontrolAddress: nowhere\ngatewayAddress: nowhere\n  \nopsAddress: 127.0.0.1:0\n")
+	v, _, err := Load(path, []string{"KEYWARD_GATEWAY_ADDRESS=elsewhere"}, Values{OpsAddress: "overridden"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = v.Parse()
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	want := map[string]bool{
+		path + `:3:1: controlAddress (KEYWARD_CONTROL_ADDRESS): "nowhere" is not HOST:PORT`: true,
+		`KEYWARD_GATEWAY_ADDRESS: "elsewhere" is not HOST:PORT`:                             true,
+		`KEYWARD_OPS_ADDRESS: "overridden" is not HOST:PORT`:                                true,
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if !want[line] {
+			t.Errorf("told: %s", line)
+		}
+		delete(want, line)
+	}
+	for line := range want {
+		t.Errorf("not told: %s", line)
 	}
 }
 

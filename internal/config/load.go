@@ -15,8 +15,8 @@ import (
 // Load merges the file (none when path is empty), the environment (as os.Environ gives it) and the flags, the later
 // over the earlier; an empty value counts as not set. It gives the merged values, warnings about unknown KEYWARD_…
 // variables, and every fault of the file at once.
-func Load(path string, environ []string, flags Values) (Values, []string, error) {
-	var merged Values
+func Load(path string, environ []string, flags Values) (Loaded, []string, error) {
+	merged := Loaded{Places: Places{}}
 	var faults error
 	if path != "" {
 		faults = merged.readFile(path)
@@ -24,13 +24,31 @@ func Load(path string, environ []string, flags Values) (Values, []string, error)
 	warnings := merged.readEnvironment(environ)
 	for _, f := range fields() {
 		if s := flags.get(f); s != "" {
-			merged.set(f, s)
+			merged.put(f, s, "")
 		}
 	}
 	return merged, warnings, faults
 }
 
-func (v *Values) readEnvironment(environ []string) (warnings []string) {
+// Loaded is what came together from all sources.
+type Loaded struct {
+	Values
+	Places Places
+}
+
+// Places says which settings the file decides and where, by the setting's variable: FILE:LINE:COLUMN: key.
+type Places map[string]string
+
+// put sets a value, which is the file's while place is not empty.
+func (v *Loaded) put(f field, s, place string) {
+	v.set(f, s)
+	delete(v.Places, f.env)
+	if place != "" {
+		v.Places[f.env] = place
+	}
+}
+
+func (v *Loaded) readEnvironment(environ []string) (warnings []string) {
 	known := map[string]field{}
 	for _, f := range fields() {
 		known[f.env] = f
@@ -45,14 +63,14 @@ func (v *Values) readEnvironment(environ []string) (warnings []string) {
 			warnings = append(warnings, name+" is no setting of Keyward and is ignored")
 			continue
 		}
-		v.set(f, value)
+		v.put(f, value, "")
 	}
 	slices.Sort(warnings)
 	return warnings
 }
 
 // readFile takes a YAML mapping of file keys to scalars or lists of scalars.
-func (v *Values) readFile(path string) error {
+func (v *Loaded) readFile(path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -92,7 +110,7 @@ func (v *Values) readFile(path string) error {
 			faults = append(faults, fmt.Errorf("%s: %q must be a value or a list of values", at, name.Value))
 			continue
 		}
-		v.set(f, text)
+		v.put(f, text, at+": "+name.Value)
 	}
 	return errors.Join(faults...)
 }

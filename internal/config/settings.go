@@ -72,18 +72,28 @@ type Settings struct {
 
 // reader parses values and collects faults by the setting's environment name.
 type reader struct {
+	places   Places
 	faults   []error
 	warnings []string
 }
 
+// fault names the setting as people wrote it: by its place in the file when it comes from there.
 func (r *reader) fault(name, format string, args ...any) {
+	if place := r.places[name]; place != "" {
+		name = place + " (" + name + ")"
+	}
 	r.faults = append(r.faults, fmt.Errorf("%s: "+format, append([]any{name}, args...)...))
 }
 
 // Parse reads the values that keyward serve uses in its role and reports every fault at once. A setting that the role
 // does not use is ignored.
-func Parse(v Values) (*Settings, error) {
-	r := &reader{}
+func Parse(v Values) (*Settings, error) { return parse(v, nil) }
+
+// Parse is Parse of the values that names what the file decides by its place there.
+func (v *Loaded) Parse() (*Settings, error) { return parse(v.Values, v.Places) }
+
+func parse(v Values, places Places) (*Settings, error) {
+	r := &reader{places: places}
 	s := &Settings{Role: Role(v.Role), Data: or(v.Data, "./keyward-data")}
 	switch s.Role {
 	case RoleAll, RoleControl, RoleGateway:

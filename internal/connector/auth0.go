@@ -144,8 +144,14 @@ func (a *auth0) Register(ctx context.Context, r Registration) (Registered, error
 	if answer.Status != http.StatusCreated || !ok || id == "" {
 		return Registered{}, post.Failure(answer)
 	}
-	made := Registered{ClientID: id, ClientSecret: wire.Member(members, "client_secret"), Handle: Handle{ClientID: id}}
-	if made.ClientSecret == "" {
+	made := Registered{
+		ClientID: id, ClientSecret: wire.Member(members, "client_secret"), Handle: Handle{ClientID: id},
+		Grants: wire.ListOf(members, "grant_types"),
+	}
+	switch {
+	case useless(r.Grants, made.Grants):
+		return Registered{}, takeBack(ctx, a, made, "the tenant gave the client none of the grants that were asked for")
+	case made.ClientSecret == "":
 		return Registered{}, takeBack(ctx, a, made, "the tenant gave the client no secret: the management application lacks a scope")
 	}
 	if machine {
@@ -226,31 +232,12 @@ func (a *auth0) Read(ctx context.Context, h Handle) (*Client, error) {
 
 // Rotate implements Rotator.
 func (a *auth0) Rotate(ctx context.Context, h Handle) (string, error) {
-	post := wire.Call{Op: "make a new secret", Method: http.MethodPost, URL: a.client(h) + "/rotate-secret"}
-	answer, err := a.do(ctx, post)
-	if err != nil {
-		return "", err
-	}
-	members, ok := answer.Object()
-	secret := wire.Member(members, "client_secret")
-	if answer.Status != http.StatusOK || !ok || secret == "" {
-		return "", post.Failure(answer)
-	}
-	return secret, nil
+	return secretOf(ctx, a.do, wire.Call{Op: "make a new secret", Method: http.MethodPost, URL: a.client(h) + "/rotate-secret"})
 }
 
 // Delete implements Connector. Its authorizations go with it.
 func (a *auth0) Delete(ctx context.Context, h Handle) error {
-	del := wire.Call{Op: "delete the client", Method: http.MethodDelete, URL: a.client(h)}
-	answer, err := a.do(ctx, del)
-	switch {
-	case err != nil:
-		return err
-	case answer.Status == http.StatusNoContent || answer.Status == http.StatusNotFound:
-		return nil
-	default:
-		return del.Failure(answer)
-	}
+	return remove(ctx, a.do, a.client(h), notFound)
 }
 
 func (a *auth0) client(h Handle) string { return a.api + "/clients/" + url.PathEscape(h.ClientID) }

@@ -118,9 +118,12 @@ var ErrUnsupported = errors.New("the server offers no way to do this")
 
 // takeBack deletes a client that was made and cannot be used.
 func takeBack(ctx context.Context, c Connector, made Registered, why string) error {
-	f := &wire.Failure{Op: "register the client", Status: http.StatusBadRequest, Sent: true, Description: why}
+	f := &wire.Failure{
+		Op: "register the client", Status: http.StatusCreated, Sent: true, Harmless: true,
+		Description: why + ", so the client was deleted again",
+	}
 	if err := c.Delete(ctx, made.Handle); err != nil {
-		f.Status, f.Err = http.StatusCreated, err
+		f.Harmless, f.Err = false, err
 		f.Description = fmt.Sprintf("%s, and client %s could not be deleted again", why, made.ClientID)
 	}
 	return f

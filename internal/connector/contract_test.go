@@ -1,11 +1,13 @@
 package connector_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
@@ -126,6 +128,15 @@ func (c cloud) failContract(t *testing.T) {
 		if err != nil || (found != nil) != f.trouble.Half {
 			t.Errorf("%s: found %v, error %v", f.name, found, err)
 		}
+	}
+	c.server.Order(contract.Trouble{Method: http.MethodPost, Part: c.create, Delay: time.Minute})
+	short, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_, err := conn.Register(short, registration())
+	c.server.Mend()
+	var failure *wire.Failure
+	if !errors.As(err, &failure) || !failure.Uncertain() {
+		t.Errorf("a server that does not answer in time: %v", err)
 	}
 	if _, err := conn.Register(t.Context(), registration()); err != nil {
 		t.Errorf("after all that: %v", err)

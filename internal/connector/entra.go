@@ -119,9 +119,10 @@ type entraWeb struct {
 }
 
 type entraPassword struct {
-	DisplayName string `json:"displayName"`
-	KeyID       string `json:"keyId,omitempty"`
-	SecretText  string `json:"secretText,omitempty"`
+	DisplayName string     `json:"displayName"`
+	KeyID       string     `json:"keyId,omitempty"`
+	SecretText  string     `json:"secretText,omitempty"`
+	EndDateTime *time.Time `json:"endDateTime,omitempty"`
 }
 
 // Register implements Connector: the application, its service principal, its secret; and it returns when the token
@@ -148,7 +149,7 @@ func (e *entra) Register(ctx context.Context, r Registration) (Registered, error
 	if err != nil {
 		return Registered{}, e.takeBack(ctx, out, err)
 	}
-	out.ClientSecret = password.SecretText
+	out.ClientSecret, out.SecretExpiresAt = password.SecretText, password.EndDateTime
 	e.await(ctx, out.ClientID, out.ClientSecret)
 	return out, nil
 }
@@ -255,16 +256,7 @@ func (e *entra) read(ctx context.Context, h Handle) (*entraApplication, error) {
 
 // Delete implements Connector. The service principal goes with its application.
 func (e *entra) Delete(ctx context.Context, h Handle) error {
-	del := wire.Call{Op: "delete the client", Method: http.MethodDelete, URL: e.application(h)}
-	a, err := e.do(ctx, del)
-	switch {
-	case err != nil:
-		return err
-	case a.Status == http.StatusNoContent || a.Status == http.StatusNotFound:
-		return nil
-	default:
-		return del.Failure(a)
-	}
+	return remove(ctx, e.do, e.application(h), notFound)
 }
 
 // application addresses one: by its object id where we made it, else by its client id.
@@ -285,8 +277,6 @@ func (e *entra) patiently(ctx context.Context, k wire.Call, unseen func(*wire.An
 		}
 	}
 }
-
-func notFound(a *wire.Answer) bool { return a.Status == http.StatusNotFound }
 
 func sleep(ctx context.Context, pause time.Duration) bool {
 	select {

@@ -52,6 +52,9 @@ func TestEntraIsSlowToSee(t *testing.T) {
 	if err := proverOf(t, conn).Prove(t.Context(), made.ClientID, made.ClientSecret); err != nil {
 		t.Errorf("the key does not work at once: %v", err)
 	}
+	if made.SecretExpiresAt == nil || made.SecretExpiresAt.Year() != 2028 {
+		t.Errorf("the secret's end: %v", made.SecretExpiresAt)
+	}
 	secret, err := rotatorOf(t, conn).Rotate(t.Context(), made.Handle)
 	if err != nil {
 		t.Fatal(err)

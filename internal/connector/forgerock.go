@@ -83,7 +83,7 @@ func openForgeRock(s Server, c *wire.Caller, tokens *wire.Tokens) (Connector, er
 	}
 	dcr := newOIDC(s, c)
 	dcr.registration = issuer + "/connect/register"
-	if dcr.prover.token == "" {
+	if s.Spec.Endpoints.Token == "" && !sameOrigin(dcr.prover.token, issuer) { // secrets go there: discovery's word is not enough
 		dcr.prover.token = issuer + "/access_token"
 	}
 	if scope := s.text("proofScope"); scope != "" {

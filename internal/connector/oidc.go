@@ -117,33 +117,23 @@ func (o *oidc) registered(ctx context.Context, r Registration, k wire.Call, a *w
 		AccessToken: wire.Member(members, "registration_access_token"),
 	}}
 	if out.ClientSecret == "" {
-		return Registered{}, o.takeBack(ctx, out, "the server gave the client no secret")
+		return Registered{}, takeBack(ctx, o, out, "the server gave the client no secret")
 	}
 	out.SecretExpiresAt = expiry(members)
 	out.Grants = wire.ListOf(members, "grant_types")
 	if useless(r.Grants, out.Grants) {
-		return Registered{}, o.takeBack(ctx, out, fmt.Sprintf("the server gave the client none of the grants %s, only %s",
+		return Registered{}, takeBack(ctx, o, out, fmt.Sprintf("the server gave the client none of the grants %s, only %s",
 			strings.Join(r.Grants, ", "), strings.Join(out.Grants, ", ")))
 	}
 	if !o.keepScopes {
 		out.Scopes = scopesOf(members)
 	} else {
 		if lacking := without(r.Scopes, scopesOf(members)); len(lacking) > 0 && scopesOf(members) != nil {
-			return Registered{}, o.takeBack(ctx, out, fmt.Sprintf("the realm offers new clients no scope %s: add it to the realm's "+
+			return Registered{}, takeBack(ctx, o, out, fmt.Sprintf("the realm offers new clients no scope %s: add it to the realm's "+
 				"optional client scopes", strings.Join(lacking, ", ")))
 		}
 	}
 	return out, nil
-}
-
-// takeBack deletes a client that was made and cannot be used.
-func (o *oidc) takeBack(ctx context.Context, r Registered, why string) error {
-	if err := o.Delete(ctx, r.Handle); err != nil {
-		return &wire.Failure{Op: "register the client", Status: http.StatusCreated, Sent: true, Err: err,
-			Description: fmt.Sprintf("%s, and client %s could not be deleted again", why, r.ClientID)}
-	}
-	return &wire.Failure{Op: "register the client", Status: http.StatusCreated, Sent: true, Harmless: true,
-		Description: why + ", so the client was deleted again"}
 }
 
 // scopesOf gives what the answer says of scopes; nil where it says nothing.

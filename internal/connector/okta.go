@@ -128,9 +128,15 @@ func (o *okta) Register(ctx context.Context, r Registration) (Registered, error)
 	if a.Status != http.StatusCreated || !ok || id == "" {
 		return Registered{}, post.Failure(a)
 	}
-	made := Registered{ClientID: id, ClientSecret: wire.Member(members, "client_secret"), Handle: Handle{ClientID: id}}
-	if made.ClientSecret == "" {
+	made := Registered{
+		ClientID: id, ClientSecret: wire.Member(members, "client_secret"), Handle: Handle{ClientID: id},
+		Grants: wire.ListOf(members, "grant_types"), SecretExpiresAt: expiry(members),
+	}
+	switch {
+	case made.ClientSecret == "":
 		return Registered{}, takeBack(ctx, o, made, "the server gave the client no secret")
+	case useless(r.Grants, made.Grants):
+		return Registered{}, takeBack(ctx, o, made, "the server gave the client none of the grants that were asked for")
 	}
 	return made, nil
 }
@@ -231,31 +237,12 @@ func (o *okta) Read(ctx context.Context, h Handle) (*Client, error) {
 
 // Rotate implements Rotator.
 func (o *okta) Rotate(ctx context.Context, h Handle) (string, error) {
-	post := wire.Call{Op: "make a new secret", Method: http.MethodPost, URL: o.client(h) + "/lifecycle/newSecret"}
-	a, err := o.do(ctx, post)
-	if err != nil {
-		return "", err
-	}
-	members, ok := a.Object()
-	secret := wire.Member(members, "client_secret")
-	if a.Status != http.StatusOK || !ok || secret == "" {
-		return "", post.Failure(a)
-	}
-	return secret, nil
+	return secretOf(ctx, o.do, wire.Call{Op: "make a new secret", Method: http.MethodPost, URL: o.client(h) + "/lifecycle/newSecret"})
 }
 
 // Delete implements Connector.
 func (o *okta) Delete(ctx context.Context, h Handle) error {
-	del := wire.Call{Op: "delete the client", Method: http.MethodDelete, URL: o.client(h)}
-	a, err := o.do(ctx, del)
-	switch {
-	case err != nil:
-		return err
-	case a.Status == http.StatusNoContent || unknownToOkta(a):
-		return nil
-	default:
-		return del.Failure(a)
-	}
+	return remove(ctx, o.do, o.client(h), unknownToOkta)
 }
 
 func (o *okta) clients() string { return o.org + "/oauth2/v1/clients" }

@@ -153,3 +153,37 @@ func TestOktaTokenStaysAtTheDeclaredAddress(t *testing.T) {
 		t.Errorf("requests elsewhere: %q", seen)
 	}
 }
+
+// A client without a secret, or with none of its grants, is of no use, and is taken back.
+func TestVendorsTakeBackUselessClients(t *testing.T) {
+	for body, words := range map[string]string{
+		`{"client_id":"a"}`: "no secret",
+		`{"client_id":"a","client_secret":"s","grant_types":["authorization_code"]}`: "none of the grants",
+	} {
+		for kind, connection := range map[keyward.KeyManagerType]map[string]any{
+			keyward.TypeOkta: {}, keyward.TypeAuth0: {"clientId": "m", "audience": "api"},
+		} {
+			deleted := 0
+			s := newOddServer(t, func(w http.ResponseWriter, r *http.Request, b map[string]any) {
+				switch {
+				case r.URL.Path == "/oauth/token":
+					say(200, `{"access_token":"t","expires_in":600}`)(w, r, b)
+				case r.Method == http.MethodDelete:
+					deleted++
+					w.WriteHeader(http.StatusNoContent)
+				default:
+					say(201, body)(w, r, b)
+				}
+			})
+			conn := open(t, connector.Server{
+				Spec:    &keyward.KeyManagerSpec{Type: kind, Issuer: s.URL + "/oauth2/x", Connection: connection},
+				Secrets: map[string]string{"connection.apiToken": "t", "connection.clientSecret": "s"},
+			})
+			_, err := conn.Register(t.Context(), registration())
+			var f *wire.Failure
+			if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), words) || deleted != 1 {
+				t.Errorf("%s, %s: %v, %d deleted", kind, body, err, deleted)
+			}
+		}
+	}
+}

@@ -208,16 +208,7 @@ func (p *ping) Rotate(ctx context.Context, h Handle) (string, error) {
 
 // Delete implements Connector.
 func (p *ping) Delete(ctx context.Context, h Handle) error {
-	del := wire.Call{Op: "delete the client", Method: http.MethodDelete, URL: p.client(h)}
-	a, err := p.do(ctx, del)
-	switch {
-	case err != nil:
-		return err
-	case a.Status == http.StatusNoContent || a.Status == http.StatusNotFound:
-		return nil
-	default:
-		return del.Failure(a)
-	}
+	return remove(ctx, p.do, p.client(h), notFound)
 }
 
 func (p *ping) client(h Handle) string {

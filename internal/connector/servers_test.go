@@ -1,14 +1,12 @@
 package connector_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"keyward.dev/keyward"
@@ -22,30 +20,11 @@ import (
 // TestMain ends the Keycloak that tests share.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if shared.server != nil {
-		shared.server.Kill()
-	}
+	shared.Kill()
 	os.Exit(code)
 }
 
-var shared struct {
-	once   sync.Once
-	server *keycloak.Server
-	err    error
-}
-
-func realm(t *testing.T, name string) *keycloak.Realm {
-	t.Helper()
-	shared.once.Do(func() { shared.server, shared.err = keycloak.Start(context.Background()) })
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
-	r, err := shared.server.NewRealm(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
+var shared keycloak.Shared
 
 // serverAt discovers a real server and gives it as its connector needs it.
 func serverAt(t *testing.T, spec *keyward.KeyManagerSpec, secrets map[string]string) connector.Server {
@@ -148,7 +127,7 @@ func TestOIDCProviderRegistration(t *testing.T) {
 
 func TestKeycloakWithInitialAccessToken(t *testing.T) {
 	ctx := t.Context()
-	r := realm(t, "connector-dcr")
+	r := shared.Realm(t, "connector-dcr")
 	connection, secrets := withInitialToken(r.InitialAccessToken)
 	// Without discovery declared, the issuer's own metadata is read.
 	s := serverAt(t, &keyward.KeyManagerSpec{Type: "keycloak", Issuer: r.Issuer, Connection: connection}, secrets)
@@ -184,7 +163,7 @@ func TestKeycloakWithInitialAccessToken(t *testing.T) {
 
 func TestKeycloakWithServiceAccount(t *testing.T) {
 	ctx := t.Context()
-	r := realm(t, "connector-admin")
+	r := shared.Realm(t, "connector-admin")
 	spec := &keyward.KeyManagerSpec{
 		Type: "keycloak", Discovery: r.Issuer,
 		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},

@@ -141,7 +141,10 @@ func (w *wso2is) Register(ctx context.Context, r Registration) (Registered, erro
 func readWSO2IS(a *wire.Answer) (Registered, bool) {
 	o, ok := a.Object()
 	id := wire.Member(o, "client_id")
-	return Registered{ClientID: id, ClientSecret: wire.Member(o, "client_secret"), Handle: Handle{ClientID: id}}, ok && id != ""
+	return Registered{
+		ClientID: id, ClientSecret: wire.Member(o, "client_secret"), Handle: Handle{ClientID: id},
+		Grants: wire.ListOf(o, "grant_types"), SecretExpiresAt: expiry(o),
+	}, ok && id != ""
 }
 
 // Find implements Finder; names are unique there.
@@ -236,16 +239,7 @@ func (w *wso2is) protocol(ctx context.Context, k wire.Call) (id, secret string, 
 
 // Delete implements Connector.
 func (w *wso2is) Delete(ctx context.Context, h Handle) error {
-	del := wire.Call{Op: "delete the client", Method: http.MethodDelete, URL: w.client(h)}
-	a, err := w.do(ctx, del)
-	switch {
-	case err != nil:
-		return err
-	case a.Status == http.StatusNoContent || unknownToWSO2IS(a):
-		return nil
-	default:
-		return del.Failure(a)
-	}
+	return remove(ctx, w.do, w.client(h), unknownToWSO2IS)
 }
 
 func (w *wso2is) client(h Handle) string { return w.register + "/" + url.PathEscape(h.ClientID) }

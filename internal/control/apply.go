@@ -44,7 +44,7 @@ func (c *Control) Apply(ctx context.Context, p keyward.Principal, r ApplyRequest
 	for i, raw := range r.Objects {
 		prefix := fmt.Sprintf("objects[%d].", i)
 		d, found := manifest.Decode(raw)
-		it, more := newItem(d, prefix, r.Tenant, len(found) == 0)
+		it, more := newItem(d, prefix, r.Tenant, found)
 		it.sound = it.sound && len(more) == 0
 		for _, f := range append(found, more...) {
 			if f.Path == "" {

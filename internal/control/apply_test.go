@@ -121,6 +121,25 @@ func TestApplyReportsEveryFaultOfEveryManifestAndChangesNothing(t *testing.T) {
 	}
 }
 
+func TestFaultsOfTheTypeAreReportedWithAllOthers(t *testing.T) {
+	h := newHouse(t)
+	e := h.refused(operator, control.ApplyRequest{Objects: h.objects(
+		manifestOf(keyward.KindKeyManager, "one", `{"type":"oidc","discovery":"SERVER/corp","displayNam":"x",`+
+			`"connection":{"initialAccesToken":"iat"}}`),
+		manifestOf(keyward.KindKeyManager, "two", `{"type":"keycloak","issuer":5,"connection":{"clientId":"c","color":"red"}}`),
+		manifestOf(keyward.KindKeyManager, "three", `{"type":"oidc","discovery":"SERVER/corp",`+
+			`"connection":{"initialAccesToken":"iat"}}`),
+	)}, keyward.CodeInvalidInput)
+	want := "objects[0].spec.displayNam objects[0].spec.connection.initialAccesToken objects[1].spec.issuer " +
+		"objects[1].spec.connection.color objects[1].spec.connection.clientSecret objects[1].spec.keys " +
+		"objects[2].spec.connection.initialAccesToken"
+	got := strings.Fields(e.paths)
+	slices.Sort(got)
+	if wanted := strings.Fields(want); !slices.Equal(got, slices.Sorted(slices.Values(wanted))) {
+		t.Errorf("got faults at %q", got)
+	}
+}
+
 func TestSetsAndPrune(t *testing.T) {
 	h := newHouse(t)
 	apply := func(set string, prune bool, texts ...string) map[string]control.Action {

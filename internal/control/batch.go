@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -35,6 +36,8 @@ type batch struct {
 	dryRun    bool
 	create    bool   // the object must be new
 	ifMatch   string // the ETag that the object must have; empty = any
+
+	ifNoneMatch string // ETags that the object must not have
 }
 
 // Action says what happened, or would happen, to an object.
@@ -49,9 +52,10 @@ const (
 	Held      Action = "held" // whatever else happened to it
 )
 
-// newItem takes the secrets out of a decoded manifest and reads what an OpenAPI document in it says.
-func newItem(d manifest.Decoded, prefix, tenant string, sound bool) (*item, []keyward.FieldError) {
-	it := &item{prefix: prefix, spec: d.Spec, sound: sound}
+// newItem takes the secrets out of a decoded manifest and reads what an OpenAPI document in it says. found are the
+// faults that the manifest has already.
+func newItem(d manifest.Decoded, prefix, tenant string, found []keyward.FieldError) (*item, []keyward.FieldError) {
+	it := &item{prefix: prefix, spec: d.Spec, sound: len(found) == 0}
 	it.ref = keyward.Ref{Kind: d.Manifest.Kind, Tenant: d.Manifest.Metadata.Tenant, Name: d.Manifest.Metadata.Name}
 	if it.ref.Tenant == "" {
 		it.ref.Tenant = tenant
@@ -73,7 +77,7 @@ func newItem(d manifest.Decoded, prefix, tenant string, sound bool) (*item, []ke
 	case *keyward.KeyManagerSpec:
 		var faults []keyward.FieldError
 		it.values, it.kept, faults = keymanager.TakeSecrets(spec)
-		return it, faults
+		return it, append(faults, it.typeFaults(spec, slices.Concat(found, faults))...)
 	case *keyward.UserSpec:
 		it.values = map[string]string{}
 		switch {
@@ -85,6 +89,26 @@ func newItem(d manifest.Decoded, prefix, tenant string, sound bool) (*item, []ke
 		}
 	}
 	return it, nil
+}
+
+// typeFaults are those that the key manager's type finds beside the ones found already. A manifest without any is
+// judged by its type later, when it is known what is stored.
+func (it *item) typeFaults(spec *keyward.KeyManagerSpec, found []keyward.FieldError) []keyward.FieldError {
+	if len(found) == 0 {
+		return nil
+	}
+	secrets := maps.Clone(it.values)
+	if secrets == nil {
+		secrets = map[string]string{}
+	}
+	for _, path := range it.kept {
+		secrets[path] = "stored, for all that is known here"
+	}
+	// Beside what this build lacks, only fields that nobody knows count: the refusal stays one of not_supported.
+	lacking := !slices.ContainsFunc(found, func(f keyward.FieldError) bool { return f.Code != keyward.CodeNotSupported })
+	return slices.DeleteFunc(keymanager.Validate(spec, secrets), func(f keyward.FieldError) bool {
+		return manifest.Covered(f.Path, found) || lacking && !strings.HasPrefix(f.Path, "spec.connection.")
+	})
 }
 
 const passwordPath = "password"

@@ -27,7 +27,7 @@ func references(spec keyward.Spec, tenant string) []reference {
 	switch s := spec.(type) {
 	case *keyward.APISpec:
 		for i, use := range s.KeyManagers.List {
-			add(fmt.Sprintf("spec.keyManagers[%d].name", i), keyward.KindKeyManager, use.Name)
+			add(use.Path(i), keyward.KindKeyManager, use.Name)
 		}
 		for i, plan := range s.Plans {
 			add(fmt.Sprintf("spec.plans[%d]", i), keyward.KindPlan, plan)
@@ -80,7 +80,7 @@ func (w *world) checkPermission(ch *change) error {
 		}
 		return w.checkOwnSubscription(ch)
 	case a&writeState != 0:
-		if !onlyStateChanges(ch) {
+		if !onlyRightsChange(ch) {
 			return forbiddenWrite(p, ch.ref)
 		}
 		return nil
@@ -138,16 +138,17 @@ func (w *world) owns(spec keyward.Spec, tenant string) (bool, error) {
 	return ok && s.OwnedBy(p.User, p.Groups), err
 }
 
-// checkOwnSubscription keeps a developer from lifting a block: the state is for those who run the API.
+// checkOwnSubscription keeps a developer from lifting a block or a ceiling: state and scopes are for those who run the
+// API.
 func (w *world) checkOwnSubscription(ch *change) error {
 	spec, ok := ch.spec.(*keyward.SubscriptionSpec)
 	if !ok {
 		return nil
 	}
-	want := keyward.SubscriptionActive
+	want, ceiling := keyward.SubscriptionActive, []string(nil)
 	if ch.existing != nil {
 		if before, ok := ch.existing.Spec.(*keyward.SubscriptionSpec); ok {
-			want = before.StateOrDefault()
+			want, ceiling = before.StateOrDefault(), before.Scopes
 			if want != keyward.SubscriptionActive && !sameSpec(before, spec) {
 				return forbiddenWrite(w.b.principal, ch.ref)
 			}
@@ -156,11 +157,14 @@ func (w *world) checkOwnSubscription(ch *change) error {
 	if spec.StateOrDefault() != want {
 		w.add(ch, keyward.CodeForbidden, "spec.state", "is for publishers and administrators to change")
 	}
+	if !slices.Equal(spec.Scopes, ceiling) {
+		w.add(ch, keyward.CodeForbidden, "spec.scopes", "is for publishers and administrators to change")
+	}
 	return nil
 }
 
-// onlyStateChanges tells whether a subscription that exists differs in nothing but its state.
-func onlyStateChanges(ch *change) bool {
+// onlyRightsChange tells whether a subscription that exists differs in nothing but its state and its ceiling of scopes.
+func onlyRightsChange(ch *change) bool {
 	after, ok := ch.spec.(*keyward.SubscriptionSpec)
 	if !ok || ch.existing == nil {
 		return false
@@ -170,7 +174,7 @@ func onlyStateChanges(ch *change) bool {
 		return false
 	}
 	copied := *before
-	copied.State = after.State
+	copied.State, copied.Scopes = after.State, after.Scopes
 	return sameSpec(&copied, after)
 }
 
@@ -356,9 +360,15 @@ func (w *world) mayDelete(o *keyward.Object) error {
 	if err != nil || !owns {
 		return orForbidden(err, p, o.Ref())
 	}
-	if s, ok := o.Spec.(*keyward.SubscriptionSpec); ok && s.StateOrDefault() != keyward.SubscriptionActive {
+	s, ok := o.Spec.(*keyward.SubscriptionSpec)
+	switch {
+	case !ok:
+	case s.StateOrDefault() != keyward.SubscriptionActive:
 		return keyward.Errorf(keyward.CodeForbidden,
 			"%s is %s: only publishers and administrators change that", o.Ref(), s.State)
+	case len(s.Scopes) > 0: // made anew, it would have no ceiling
+		return keyward.Errorf(keyward.CodeForbidden,
+			"%s has a ceiling of scopes: only publishers and administrators take it away", o.Ref())
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/password"
 )
 
 // gathered is what takes too long for a transaction: answers of servers, and password hashes. It is asked for while
@@ -69,11 +70,11 @@ func (c *Control) gather(ctx context.Context, g *gathered) error {
 	}
 	for _, w := range g.passwords {
 		group.Go(func() error {
-			if w.stored != "" && passwordMatches(w.stored, w.password) {
+			if w.stored != "" && password.Matches(w.stored, w.password) {
 				w.hash = w.stored
 				return nil
 			}
-			w.hash = hashPassword(w.password)
+			w.hash = password.Hash(w.password)
 			return nil
 		})
 	}

@@ -18,6 +18,9 @@ type PutRequest struct {
 	Body    []byte // the manifest as JSON; kind, apiVersion and names may be left out where they are said here
 	Create  bool   // refuse when the object exists
 	IfMatch string // the ETag that the stored object must have; empty = any
+
+	// IfNoneMatch are ETags that the stored object must not have, as the header field lists them; * = there must be none.
+	IfNoneMatch string
 }
 
 // Put creates the object or replaces it as a whole, and tells whether it was created.
@@ -48,10 +51,11 @@ func (c *Control) Put(ctx context.Context, p keyward.Principal, r PutRequest) (*
 		m.Tenant = r.Tenant
 	}
 	d.Manifest.Kind = r.Kind
-	it, more := newItem(d, "", r.Tenant, len(faults) == 0)
+	it, more := newItem(d, "", r.Tenant, faults)
 	faults = append(faults, more...)
 	it.sound = it.sound && len(more) == 0
-	b := &batch{principal: p, items: []*item{it}, create: r.Create, ifMatch: r.IfMatch}
+	b := &batch{principal: p, items: []*item{it}, create: r.Create, ifMatch: r.IfMatch,
+		ifNoneMatch: r.IfNoneMatch}
 	changes, err := c.run(ctx, b, faults)
 	if err != nil {
 		return nil, false, err

@@ -13,7 +13,13 @@ func TestRolesWriteWhatIsTheirs(t *testing.T) {
 	dev, pub, aud := as("alice", keyward.RoleDeveloper), as("pat", keyward.RolePublisher), as("ann", keyward.RoleAuditor)
 	blocked := manifestOf(keyward.KindSubscription, "mobile-orders",
 		`{"application":"mobile","api":"orders-v1","plan":"gold","state":"blocked"}`)
+	onHold := manifestOf(keyward.KindSubscription, "mobile-orders",
+		`{"application":"mobile","api":"orders-v1","plan":"gold","state":"on-hold"}`)
 	active := manifestOf(keyward.KindSubscription, "mobile-orders", `{"application":"mobile","api":"orders-v1","plan":"gold"}`)
+	ceiling := manifestOf(keyward.KindSubscription, "mobile-orders",
+		`{"application":"mobile","api":"orders-v1","plan":"gold","scopes":["orders:read"]}`)
+	wider := manifestOf(keyward.KindSubscription, "mobile-orders",
+		`{"application":"mobile","api":"orders-v1","plan":"gold","scopes":["orders:read","orders:write"]}`)
 	tests := []struct {
 		name  string
 		p     keyward.Principal
@@ -42,7 +48,14 @@ func TestRolesWriteWhatIsTheirs(t *testing.T) {
 			`{"application":"mobile","api":"orders-v1","plan":"gold","state":"blocked"}`), false,
 			manifestOf(keyward.KindSubscription, "mobile-orders",
 				`{"application":"mobile","api":"orders-v1","plan":"gold","state":"on-hold"}`)},
+		{"developer, changing what is on hold and leaving it so", dev, manifestOf(keyward.KindSubscription, "mobile-orders",
+			`{"application":"mobile","api":"orders-v1","plan":"another","state":"on-hold"}`), false, onHold},
+		{"developer, leaving all as it is", dev, onHold, true, onHold},
 		{"developer, blocking", dev, blocked, false, ""},
+		{"developer, widening a ceiling", dev, wider, false, ceiling},
+		{"developer, taking a ceiling away", dev, active, false, ceiling},
+		{"developer, leaving a ceiling as it is", dev, ceiling, true, ceiling},
+		{"publisher, ceiling", pub, wider, true, ceiling},
 		{"developer, client manifest", dev, manifestOf(keyward.KindOAuthClient, "c",
 			`{"application":"mobile","keyManager":"resident","clientId":"x"}`), false, ""},
 		{"developer, plan", dev, manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
@@ -61,6 +74,8 @@ func TestRolesWriteWhatIsTheirs(t *testing.T) {
 			true, ""},
 		{"administrator of another tenant", keyward.Principal{User: "ada", Tenant: "acme",
 			Roles: []keyward.Role{keyward.RoleAdmin}}, manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
+		{"administrator of another tenant, user", keyward.Principal{User: "ada", Tenant: "acme",
+			Roles: []keyward.Role{keyward.RoleAdmin}}, manifestOf(keyward.KindUser, "pat", `{"roles":["admin"]}`), false, ""},
 		{"auditor, plan", aud, manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
 		{"nobody in particular", as("eve"), manifestOf(keyward.KindPlan, "p", `{}`), false, ""},
 	}

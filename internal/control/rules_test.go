@@ -24,7 +24,9 @@ func TestRulesBetweenObjects(t *testing.T) {
 		texts []string
 		first []string
 	}{
-		"no such key manager": {keyward.CodeInvalidInput, "spec.keyManagers[0].name", []string{
+		"no such key manager in an entry with more": {keyward.CodeInvalidInput, "spec.keyManagers[0].name", []string{
+			strings.Replace(api("x", `"context":"/x","version":"v1"`), `"corp"`, `{"name":"nobody","audiences":["a"]}`, 1)}, nil},
+		"no such key manager": {keyward.CodeInvalidInput, "spec.keyManagers[0]", []string{
 			strings.Replace(api("x", `"context":"/x","version":"v1"`), "corp", "nobody", 1)}, nil},
 		"no such plan": {keyward.CodeInvalidInput, "spec.plans[0]",
 			[]string{api("x", `"context":"/x","version":"v1","plans":["lead"]`)}, nil},

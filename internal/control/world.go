@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/manifest"
@@ -284,6 +285,9 @@ func (w *world) checkExisting(ch *change) error {
 	if ch.existing == nil {
 		return nil
 	}
+	if m := w.b.ifNoneMatch; m != "" && NoneMatchFails(m, ch.existing) {
+		return keyward.Errorf(keyward.CodePreconditionFailed, "%s is there, and If-None-Match says that it must not be", ch.ref)
+	}
 	if set := ch.existing.Set; w.b.set != "" && set != "" && set != w.b.set {
 		w.add(ch, keyward.CodeOtherSet, "metadata.name", "%s belongs to the set %s", ch.ref, set)
 	}
@@ -292,6 +296,18 @@ func (w *world) checkExisting(ch *change) error {
 
 // ETag is the entity tag of an object's stored version (RFC 9110, section 8.8.3).
 func ETag(o *keyward.Object) string { return strconv.Quote(strconv.FormatInt(o.Version, 10)) }
+
+// NoneMatchFails tells whether an object that exists is one that the field If-None-Match names (RFC 9110, section
+// 13.1.2): * is every one, and the weak comparison counts.
+func NoneMatchFails(field string, o *keyward.Object) bool {
+	for tag := range strings.SplitSeq(field, ",") {
+		tag = strings.TrimSpace(tag)
+		if tag == "*" || strings.TrimPrefix(tag, "W/") == ETag(o) {
+			return true
+		}
+	}
+	return false
+}
 
 // checkSecrets works out the secrets after the write. A marker for a stored one needs a stored one.
 func (w *world) checkSecrets(ch *change) {

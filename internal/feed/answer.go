@@ -35,7 +35,6 @@ func (f *Feed) Enrol(ctx context.Context, g *keyward.Gateway, q stream.EnrolRequ
 		return nil, fmt.Errorf("publish the key of gateway %s: %w", g.Name, err)
 	}
 	return &stream.EnrolReply{
-		Name:      g.Name,
 		PublicKey: stream.EncodePublicKey(f.signer.Public()),
 		Statement: f.signer.Sign(&stream.Message{
 			Type: stream.TypeEnrolment, Group: g.Group, Gateway: g.ID, Nonce: q.Nonce, Time: f.o.Now().UTC(),

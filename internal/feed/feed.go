@@ -30,8 +30,8 @@ type Feed struct {
 	signer *stream.Signer
 	o      Options
 	m      *metrics
-	holder string        // this process, in the lease
-	pulls  chan struct{} // how many answers may be made at once
+	holder string  // this process, in the lease
+	pulls  *places // where answers are made
 }
 
 const (
@@ -52,7 +52,7 @@ func New(ctx context.Context, st *store.Store, hub *stream.Hub, o Options) (*Fee
 	}
 	f := &Feed{
 		store: st, hub: hub, o: o, m: newMetrics(o.Registerer), holder: rand.Text(),
-		pulls: make(chan struct{}, concurrentPulls),
+		pulls: newPlaces(concurrentPulls),
 	}
 	err := st.Read(ctx, func(tx *store.Tx) (err error) {
 		f.signer, err = signerOf(tx)

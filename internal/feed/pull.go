@@ -23,15 +23,14 @@ type answer struct {
 func (f *Feed) Pull(
 	ctx context.Context, g *keyward.Gateway, q stream.PullRequest, yield func(*stream.Message) error,
 ) error {
-	select {
-	case f.pulls <- struct{}{}:
-		defer func() { <-f.pulls }()
-	case <-ctx.Done():
-		return fmt.Errorf("wait for other gateways' answers: %w", ctx.Err())
+	leave, err := f.pulls.take(ctx, g.ID)
+	if err != nil {
+		return err
 	}
+	defer leave()
 	now := f.o.Now().UTC() // before the read: what was published earlier is part of the answer
 	var a answer
-	err := f.store.Read(ctx, func(tx *store.Tx) (err error) {
+	err = f.store.Read(ctx, func(tx *store.Tx) (err error) {
 		a, err = collect(tx, g.Group, q.Position)
 		return err
 	})

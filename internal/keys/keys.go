@@ -24,6 +24,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/throttle"
 )
 
 // Options adjust Keys.
@@ -44,6 +45,8 @@ type Keys struct {
 	now     func() time.Time
 	holder  string
 
+	proofs *throttle.Throttle // secrets that were tried, by requester and key manager
+
 	mu      sync.Mutex
 	working map[string]bool // ids of clients that this process is asking a server about
 }
@@ -54,6 +57,9 @@ const (
 	quietAge     = 30 * time.Second // after it, a server has settled what it was asked for
 	revealPeriod = 10 * time.Minute
 	sweepPeriod  = 5 * time.Second
+	proofPeriod  = 6 * time.Second // between two secrets that a requester may try, after the first proofBurst
+	proofBurst   = 10
+	proofMemory  = 10_000
 	actor        = "system/keys"
 )
 
@@ -75,7 +81,8 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 		o.Now = time.Now
 	}
 	return &Keys{
-		store: s, openers: openers, log: o.Log, sole: o.Sole, now: o.Now, holder: store.NewID(), working: map[string]bool{},
+		store: s, openers: openers, log: o.Log, sole: o.Sole, now: o.Now, holder: store.NewID(),
+		proofs: throttle.New(proofPeriod, proofBurst, proofMemory), working: map[string]bool{},
 	}, nil
 }
 

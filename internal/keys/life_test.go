@@ -30,7 +30,7 @@ func adminSecrets() map[string]string {
 
 func TestLifeAtKeycloak(t *testing.T) {
 	ctx := t.Context()
-	kc := realm(t, "keys-life")
+	kc := shared.Realm(t, "keys-life")
 	r := newRig(t)
 	r.subscribe()
 	r.keyManager("corp", adminSpec(kc, kc.Server.URL), adminSecrets())

@@ -15,7 +15,7 @@ import (
 // Map says that a client which exists in the key manager is the application's. An administrator of the tenant may map
 // any id; others prove the client with its secret, which is used for one token and never stored. Refusals that a person
 // is told: forbidden, not_found, key_manager_disabled, mapping_disabled, keys_exist, conflict (another application has
-// the client), invalid_input, key_manager_failed with the server's own words.
+// the client), invalid_input, too_many_requests after many secrets, key_manager_failed with the server's own words.
 func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, clientID, secret string) (*Result, error) {
 	place, faults := place.complete()
 	if clientID == "" {
@@ -108,6 +108,12 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene, clientI
 				Path: "clientSecret", Code: keyward.CodeForbidden, Message: "is required of everybody but administrators",
 			}},
 		}
+	}
+	if wait := k.proofs.Take(p.Tenant+"/"+p.User+" "+s.km.ID, k.now()); wait > 0 {
+		e := keyward.Errorf(keyward.CodeTooManyRequests,
+			"too many secrets were tried at %s: wait, and have the right one at hand", s.km.Ref())
+		e.RetryAfter = wait
+		return e
 	}
 	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
 	defer cancel()

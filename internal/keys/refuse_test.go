@@ -1,14 +1,20 @@
 package keys_test
 
 import (
+	"context"
+	"errors"
+	"github.com/google/go-cmp/cmp"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/oidcprovider"
 )
 
@@ -48,6 +54,9 @@ func TestGenerateRefusals(t *testing.T) {
 			code: keyward.CodeInvalidInput, fields: []string{"grants[0]"}},
 		{name: "grant not discovered", edit: func(_ *keys.Place, a *keys.Ask) { a.Grants = []string{"client_credentials", "password"} },
 			code: keyward.CodeInvalidInput, fields: []string{"grants[1]"}},
+		{name: "a grant twice", edit: func(_ *keys.Place, a *keys.Ask) {
+			a.Grants = []string{"client_credentials", "client_credentials"}
+		}, code: keyward.CodeInvalidInput, fields: []string{"grants[1]"}},
 		{name: "redirect without callback", edit: func(_ *keys.Place, a *keys.Ask) { a.Grants = []string{"authorization_code"} },
 			code: keyward.CodeCallbackRequired, fields: []string{"callbacks"}},
 		{name: "callback that is none", edit: func(_ *keys.Place, a *keys.Ask) {
@@ -188,6 +197,92 @@ func TestMapRefusals(t *testing.T) {
 				t.Errorf("audit: %v", r.audited())
 			}
 		})
+	}
+}
+
+// A developer could otherwise guess the secrets of other people's clients through Keyward.
+func TestSecretsAreNotGuessedThroughMap(t *testing.T) {
+	asked := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"error":"invalid_client"}`)
+	}))
+	t.Cleanup(srv.Close)
+	r := newRig(t)
+	for _, name := range []string{"corp", "other"} {
+		r.keyManager(name, `{"type":"external","issuer":"`+name+`","keys":{"jwks":"https://as.example/k"},
+			"endpoints":{"token":"`+srv.URL+`"}}`, nil)
+	}
+	guess := func(p keyward.Principal, keyManager string) error {
+		place := at(keyManager)
+		if p.User == "bob" {
+			place.Application = "other"
+		}
+		_, err := r.keys.Map(t.Context(), p, place, "abc", "guess")
+		return err
+	}
+	tries := 0
+	for ; tries < 100; tries++ {
+		if err := guess(alice(), "corp"); keyward.CodeOf(err) != keyward.CodeInvalidInput {
+			wantCode(t, err, keyward.CodeTooManyRequests, "KeyManager corp")
+			var e *keyward.Error
+			if errors.As(err, &e); e.RetryAfter <= 0 {
+				t.Errorf("when to try again is not told: %+v", e)
+			}
+			break
+		}
+	}
+	before := asked
+	if wantCode(t, guess(alice(), "corp"), keyward.CodeTooManyRequests); tries != 10 || asked != before {
+		t.Errorf("after %d tries; the server was asked again: %v", tries, asked != before)
+	}
+	wantCode(t, guess(alice(), "other"), keyward.CodeInvalidInput)
+	wantCode(t, guess(bob(), "corp"), keyward.CodeInvalidInput)
+	r.later(7 * time.Second)
+	wantCode(t, guess(alice(), "corp"), keyward.CodeInvalidInput)
+	wantCode(t, guess(alice(), "corp"), keyward.CodeTooManyRequests)
+	// An administrator's word needs no secret, and so is never too much.
+	if _, err := r.keys.Map(t.Context(), admin(), at("corp"), "abc", ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// The secret was proved at the one key manager; what stands in its place meanwhile may be anybody's.
+func TestMapSeesThatTheKeyManagerWasReplaced(t *testing.T) {
+	r := newRig(t)
+	var replace func()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		replace()
+		_, _ = io.WriteString(w, `{"access_token":"t","token_type":"Bearer"}`)
+	}))
+	t.Cleanup(srv.Close)
+	spec := `{"type":"external","issuer":"x","keys":{"jwks":"https://as.example/k"},"endpoints":{"token":"` + srv.URL + `"}}`
+	r.keyManager("corp", spec, nil)
+	replace = func() {
+		err := r.store.Write(context.Background(), "test", func(tx *store.Tx) error {
+			old, err := tx.Get(keyward.KindKeyManager, keyward.DefaultTenant, "corp")
+			if err != nil {
+				return err
+			}
+			if err := tx.Delete(old); err != nil {
+				return err
+			}
+			fresh := &keyward.Object{Kind: old.Kind, Tenant: old.Tenant, Name: old.Name, Spec: old.Spec, Status: old.Status}
+			return tx.Put(fresh, store.Extra{})
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	_, err := r.keys.Map(t.Context(), alice(), at("corp"), "abc", "secret")
+	wantCode(t, err, keyward.CodeConflict, "replaced meanwhile")
+	if len(r.list()) != 0 {
+		t.Error("what was refused is there")
+	}
+	replace = func() {} // the positive control
+	if _, err := r.keys.Map(t.Context(), alice(), at("corp"), "abc", "secret"); err != nil {
+		t.Error(err)
 	}
 }
 

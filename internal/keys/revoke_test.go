@@ -107,7 +107,7 @@ func TestRevokeOfAMappedClientChangesNothingAtTheServer(t *testing.T) {
 // Whatever interrupts it, the client is off gateways at once, and the sweep ends it at the server.
 func TestSweepEndsARevocation(t *testing.T) {
 	for _, side := range []vendorproxy.Side{vendorproxy.Request, vendorproxy.Answer} {
-		kc := realm(t, map[vendorproxy.Side]string{vendorproxy.Request: "revoke-before", vendorproxy.Answer: "revoke-after"}[side])
+		kc := shared.Realm(t, map[vendorproxy.Side]string{vendorproxy.Request: "revoke-before", vendorproxy.Answer: "revoke-after"}[side])
 		proxy := vendorproxy.Start(t, kc.Server.URL)
 		r := newRig(t)
 		r.subscribe()

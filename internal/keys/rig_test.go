@@ -1,7 +1,6 @@
 package keys_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,30 +24,11 @@ import (
 // TestMain ends the Keycloak that tests share.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if shared.server != nil {
-		shared.server.Kill()
-	}
+	shared.Kill()
 	os.Exit(code)
 }
 
-var shared struct {
-	once   sync.Once
-	server *keycloak.Server
-	err    error
-}
-
-func realm(t *testing.T, name string) *keycloak.Realm {
-	t.Helper()
-	shared.once.Do(func() { shared.server, shared.err = keycloak.Start(context.Background()) })
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
-	r, err := shared.server.NewRealm(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
+var shared keycloak.Shared
 
 // rig is a store with an application, and keys over it.
 type rig struct {

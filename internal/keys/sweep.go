@@ -153,6 +153,8 @@ func (k *Keys) settle(ctx context.Context, c *client) error {
 		finder, _ = conn.(connector.Finder)
 	}
 	switch {
+	case err != nil && c.status.State == keyward.ClientPending:
+		return k.markFailed(ctx, c, "outcome unknown: the registration was interrupted, and "+inWords(vendorError(server.Name, err)), true)
 	case finder != nil && c.status.State == keyward.ClientPending:
 		return k.settlePending(ctx, server, conn, finder, c, age)
 	case finder != nil:

@@ -19,6 +19,26 @@ import (
 
 const patience = 2 * time.Minute
 
+// A key manager that has become one whose connector cannot be opened is told as what it is.
+func TestSettleSaysWhyTheServerCannotBeAsked(t *testing.T) {
+	r := newRig(t)
+	r.keyManager("corp", `{"type":"keycloak","issuer":"https://sso.example/realms/a","keys":{"jwks":"https://sso.example/k"},
+		"endpoints":{"token":"https://sso.example/t"},"connection":{"clientId":"c","clientSecret":{"stored":true}}}`,
+		map[string]string{"connection.clientSecret": "s"})
+	pending := &keyward.Object{
+		Kind: keyward.KindOAuthClient, Name: "left",
+		Spec:   &keyward.OAuthClientSpec{Application: "mobile", KeyManager: "corp"},
+		Status: encode(t, keyward.OAuthClientStatus{Mode: keyward.ClientGenerated, State: keyward.ClientPending, VendorName: "keyward-x"}),
+	}
+	r.put(pending, store.Extra{})
+	r.change("corp", func(s *keyward.KeyManagerSpec) { s.Issuer = "https://sso.example/elsewhere" })
+	sweep(t, r.keys)
+	reason := r.one(keyward.ClientFailed).Status.Reason
+	if !strings.Contains(reason, "connection.adminUrl") || strings.Contains(reason, "cannot be searched") {
+		t.Errorf("reason: %s", reason)
+	}
+}
+
 // generated is the end of a Generate that was started beside the test.
 type generated struct {
 	result *keys.Result
@@ -77,7 +97,7 @@ func (r *rig) left() *keyward.OAuthClientStatus {
 // The server can be searched and made nothing: the try failed, and blocks nothing. What it makes late is found and
 // deleted.
 func TestSweepBeforeTheServerHasIt(t *testing.T) {
-	kc := realm(t, "sweep-before")
+	kc := shared.Realm(t, "sweep-before")
 	r := newRig(t)
 	r.keyManager("corp", adminSpec(kc, kc.Server.URL), adminSecrets())
 	status := r.left()
@@ -110,7 +130,7 @@ func TestSweepBeforeTheServerHasIt(t *testing.T) {
 
 // The server can be searched and has made the client: it is taken over, and its requester can fetch the secret.
 func TestSweepAfterTheServerHasIt(t *testing.T) {
-	kc := realm(t, "sweep-after")
+	kc := shared.Realm(t, "sweep-after")
 	proxy := vendorproxy.Start(t, kc.Server.URL)
 	r := newRig(t)
 	r.subscribe()
@@ -140,7 +160,7 @@ func TestSweepAfterTheServerHasIt(t *testing.T) {
 
 // An answer that is lost while the process lives is made up for at once, where the server can be searched.
 func TestLostAnswerIsFoundAgain(t *testing.T) {
-	kc := realm(t, "lost-answer")
+	kc := shared.Realm(t, "lost-answer")
 	proxy := vendorproxy.Start(t, kc.Server.URL)
 	r := newRig(t)
 	r.keyManager("corp", adminSpec(kc, proxy.URL), adminSecrets())
@@ -158,7 +178,7 @@ func TestLostAnswerIsFoundAgain(t *testing.T) {
 
 // The second transaction cannot be made: the server's client goes, and the try has failed.
 func TestClientThatCannotBeStoredIsUnregistered(t *testing.T) {
-	kc := realm(t, "unregister")
+	kc := shared.Realm(t, "unregister")
 	proxy := vendorproxy.Start(t, kc.Server.URL)
 	r := newRig(t)
 	r.keyManager("corp", adminSpec(kc, proxy.URL), adminSecrets())
@@ -181,7 +201,7 @@ func TestClientThatCannotBeStoredIsUnregistered(t *testing.T) {
 
 // A deletion that the server did not answer goes on by itself.
 func TestSweepFinishesDeletions(t *testing.T) {
-	kc := realm(t, "sweep-delete")
+	kc := shared.Realm(t, "sweep-delete")
 	proxy := vendorproxy.Start(t, kc.Server.URL)
 	r := newRig(t)
 	r.subscribe()
@@ -278,7 +298,7 @@ func TestAnotherProcessesAttemptIsLeftAlone(t *testing.T) {
 
 // While a server is away its interrupted clients fail visibly, and are settled when it is back.
 func TestSweepWhileTheServerIsAway(t *testing.T) {
-	kc := realm(t, "sweep-away")
+	kc := shared.Realm(t, "sweep-away")
 	r := newRig(t)
 	r.keyManager("corp", adminSpec(kc, kc.Server.URL), adminSecrets())
 	status := r.left()

@@ -102,14 +102,14 @@ func (s *strict) spec(n *node, spec keyward.Spec) {
 	}
 	decoding := s.faults[before:]
 	for _, f := range spec.Validate() {
-		if !covered(f.Path, decoding) {
+		if !Covered(f.Path, decoding) {
 			s.faults = append(s.faults, f)
 		}
 	}
 }
 
-// covered tells whether a fault only follows from one already reported: at the same place, above it or below it.
-func covered(path string, faults []keyward.FieldError) bool {
+// Covered tells whether a fault only follows from one already reported: at the same place, above it or below it.
+func Covered(path string, faults []keyward.FieldError) bool {
 	for _, f := range faults {
 		if within(path, f.Path) || within(f.Path, path) {
 			return true

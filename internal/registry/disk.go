@@ -42,7 +42,6 @@ type disk struct {
 // identity is who this gateway is: its sealed key, and what enrolment said.
 type identity struct {
 	Gateway      string          `json:"gateway"`
-	Name         string          `json:"name,omitempty"`
 	Key          string          `json:"key"`
 	KeyPublished bool            `json:"keyPublished,omitempty"`
 	PublicKey    string          `json:"publicKey,omitempty"`
@@ -268,14 +267,12 @@ func (d *disk) readLines(name string, yield func(*stream.Message) error) (good i
 	defer func() { _ = f.Close() }()
 	lines := bufio.NewReaderSize(f, 64<<10)
 	for {
-		line, err := lines.ReadBytes('\n')
-		switch {
-		case errors.Is(err, io.EOF) && len(line) == 0:
+		line, err := stream.ReadLine(lines, maxLine)
+		if errors.Is(err, io.EOF) && len(line) == 0 {
 			return good, nil
-		case err != nil:
-			return good, fmt.Errorf("%s ends in the middle of a line: %w", name, err)
-		case len(line) > maxLine:
-			return good, fmt.Errorf("%s has a line that is too long", name)
+		}
+		if err != nil {
+			return good, fmt.Errorf("%s, in a line after %d bytes: %w", name, good, err)
 		}
 		m, err := stream.Decode(line)
 		if err == nil {

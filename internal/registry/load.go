@@ -28,7 +28,6 @@ func (r *Registry) load() error {
 	if err != nil {
 		return r.disk.openLog(0) // never enrolled, or not by this control plane
 	}
-	l.name = id.Name
 	r.link.Store(l)
 	r.keys.load(r.disk, r.o.Token, l.group)
 	if r.loadSnapshot(l) {

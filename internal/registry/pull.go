@@ -24,13 +24,12 @@ func (r *Registry) enrol(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("enrol at the control plane: %w", err)
 	}
-	l.name = reply.Name
 	if before := r.link.Swap(l); before != nil && before.group != l.group {
 		r.sync.wantSnapshot = true
 	}
 	r.sync.enrolled = time.Now()
 	err = r.changeIdentity(func(id *identity) {
-		id.Name, id.PublicKey, id.Enrolment = reply.Name, reply.PublicKey, reply.Statement
+		id.PublicKey, id.Enrolment = reply.PublicKey, reply.Statement
 	})
 	if err != nil {
 		r.o.Log.Error("what enrolment said cannot be kept on disk", "err", err)

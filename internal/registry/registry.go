@@ -76,7 +76,6 @@ type link struct {
 	verifier *stream.Verifier
 	public   string // the signing key that counts
 	group    string
-	name     string
 }
 
 // status is what reports and readiness need.
@@ -218,14 +217,6 @@ func (r *Registry) Watch() (wake <-chan struct{}, stop func()) {
 
 // SigningKey gives the gateway's own backend JWT key.
 func (r *Registry) SigningKey() *SigningKey { return r.key }
-
-// Name is the gateway's name and group, empty before it was ever told.
-func (r *Registry) Name() (name, group string) {
-	if l := r.link.Load(); l != nil {
-		return l.name, l.group
-	}
-	return "", ""
-}
 
 // OpenSealed opens a value that is sealed in a row. A group key that is not known yet is fetched, which may take as
 // long as ctx allows. place is seal.RowContext of the row and field.

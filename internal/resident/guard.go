@@ -148,8 +148,11 @@ type challengeWriter struct{ http.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *challengeWriter) WriteHeader(status int) {
-	if status == http.StatusUnauthorized {
+	switch status {
+	case http.StatusUnauthorized:
 		challenge(w.Header())
+	case http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

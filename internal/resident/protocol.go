@@ -18,7 +18,12 @@ import (
 // protocol carries out the endpoints. The authority comes with each request, so that one of it serves every tenant.
 type protocol struct {
 	op.UnimplementedServer
-	now func() time.Time
+	now      func() time.Time
+	failures *failures
+}
+
+func newProtocol(now func() time.Time) *protocol {
+	return &protocol{now: now, failures: newFailures(now)}
 }
 
 type authorityKey struct{}
@@ -53,6 +58,11 @@ func (p *protocol) VerifyClient(ctx context.Context, r *op.Request[op.ClientCred
 		return nil, failure(ErrUnknownClient)
 	}
 	client, err := authority(ctx).Backend.Authenticate(ctx, r.Data.ClientID, r.Data.ClientSecret)
+	if errors.Is(err, ErrUnknownClient) {
+		if late := p.failures.hold(ctx, r.Data.ClientID); late != nil {
+			return nil, late
+		}
+	}
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -21,13 +21,13 @@ func NewServer(now func() time.Time) *Server {
 		JwksURI:       op.NewEndpoint(pathKeys),
 	}
 	// No cross-origin access: every caller that has a secret is a server.
-	framework := op.RegisterServer(&protocol{now: now}, endpoints, op.WithServerCORSOptions(nil))
+	framework := op.RegisterServer(newProtocol(now), endpoints, op.WithServerCORSOptions(nil))
 	return &Server{handler: guard(framework)}
 }
 
 // Serve answers for one authority. The request's path must be the one below the issuer.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, a Authority) {
-	s.handler.ServeHTTP(w, r.WithContext(withAuthority(r.Context(), a)))
+	s.handler.ServeHTTP(w, r.WithContext(withAuthority(withPeer(r.Context(), r), a)))
 }
 
 // Alone gives a handler for a single authority whose issuer is the root of a listener. RFC 8414's address is served

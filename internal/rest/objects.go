@@ -25,6 +25,12 @@ type nameInput struct {
 	Name string `path:"name"`
 }
 
+type readInput struct {
+	TenantQuery
+	Name        string `path:"name"`
+	IfNoneMatch string `header:"If-None-Match" doc:"ETag that the reader has: 304 while the object still has it"`
+}
+
 type createInput struct {
 	TenantQuery
 	BodyInput
@@ -35,7 +41,7 @@ type putInput struct {
 	BodyInput
 	Name        string `path:"name"`
 	IfMatch     string `header:"If-Match" doc:"ETag that the stored object must have"`
-	IfNoneMatch string `header:"If-None-Match" doc:"* to create only"`
+	IfNoneMatch string `header:"If-None-Match" doc:"* to create only, or ETags that the stored object must not have"`
 }
 
 type deleteInput struct {
@@ -95,10 +101,13 @@ func (s *Server) readRoutes(kind keyward.Kind) {
 		Method:      http.MethodGet, Path: "/api/v1/" + plural + "/{name}",
 		Tags: []string{plural}, Summary: "Read one object of kind " + string(kind),
 		Responses: answers(http.StatusOK, ref(string(kind))),
-	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*objectOutput, error) {
+	}, func(ctx context.Context, p keyward.Principal, in *readInput) (*objectOutput, error) {
 		o, err := s.deps.Control.Get(ctx, p, keyward.Ref{Kind: kind, Tenant: in.tenant(), Name: in.Name})
 		if err != nil {
 			return nil, err
+		}
+		if in.IfNoneMatch != "" && control.NoneMatchFails(in.IfNoneMatch, o) {
+			return &objectOutput{Status: http.StatusNotModified, ETag: control.ETag(o)}, nil
 		}
 		return shown(o, http.StatusOK)
 	})
@@ -147,7 +156,7 @@ func (s *Server) writeRoutes(kind keyward.Kind) {
 	}, func(ctx context.Context, p keyward.Principal, in *putInput) (*objectOutput, error) {
 		o, created, err := s.deps.Control.Put(ctx, p, control.PutRequest{
 			Kind: kind, Tenant: in.Tenant, Name: in.Name, Body: in.RawBody,
-			IfMatch: in.IfMatch, Create: in.IfNoneMatch == "*",
+			IfMatch: in.IfMatch, IfNoneMatch: in.IfNoneMatch,
 		})
 		if err != nil {
 			return nil, err

@@ -3,8 +3,11 @@ package rest
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -22,6 +25,8 @@ type Problem struct {
 	Code   keyward.Code         `json:"code" doc:"Stable name of the refusal"`
 	Errors []keyward.FieldError `json:"errors,omitempty" doc:"One entry per field that cannot be accepted"`
 	Users  []keyward.Ref        `json:"users,omitempty" doc:"Who uses the object that cannot be deleted"`
+
+	retryAfter time.Duration
 }
 
 // Error implements error.
@@ -30,8 +35,12 @@ func (p *Problem) Error() string { return string(p.Code) + ": " + p.Detail }
 // GetStatus implements huma.StatusError.
 func (p *Problem) GetStatus() int { return p.Status }
 
-// GetHeaders implements huma.HeadersError: a missing or invalid API token is challenged (RFC 6750, section 3).
+// GetHeaders implements huma.HeadersError: a missing or invalid API token is challenged (RFC 6750, section 3), and too
+// many requests are told when to come again (RFC 9110, section 10.2.3).
 func (p *Problem) GetHeaders() http.Header {
+	if p.retryAfter > 0 {
+		return http.Header{"Retry-After": {strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds())))}}
+	}
 	if p.Status != http.StatusUnauthorized {
 		return nil
 	}
@@ -62,6 +71,8 @@ func status(code keyward.Code) int {
 		return http.StatusConflict
 	case keyward.CodePreconditionFailed:
 		return http.StatusPreconditionFailed
+	case keyward.CodeTooManyRequests:
+		return http.StatusTooManyRequests
 	case keyward.CodeOutcomeUnknown, keyward.CodeKeyManagerFailed:
 		return http.StatusBadGateway
 	case keyward.CodeKeyManagerUnavailable:
@@ -87,7 +98,7 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 	code := status(e.Code)
 	return &Problem{
 		Type: "about:blank", Title: http.StatusText(code), Status: code, Detail: sentence(e.Message), Code: e.Code,
-		Errors: e.Fields, Users: e.Users,
+		Errors: e.Fields, Users: e.Users, retryAfter: e.RetryAfter,
 	}
 }
 

@@ -40,6 +40,22 @@ func TestCreateReadReplaceDelete(t *testing.T) {
 	if stale.status != http.StatusPreconditionFailed || stale.code(t) != keyward.CodePreconditionFailed {
 		t.Errorf("replace an older version: %d %s", stale.status, stale.body)
 	}
+	for field, want := range map[string][2]int{ // what a PUT and a GET answer
+		"*": {412, 304}, put.header.Get("ETag"): {412, 304}, `"77", W/` + put.header.Get("ETag"): {412, 304}, etag: {200, 200},
+	} {
+		got := h.call("admin", http.MethodGet, "/api/v1/plans/gold", "", "If-None-Match", field)
+		if got.status != want[1] || got.header.Get("ETag") != put.header.Get("ETag") || (want[1] == 304) != (len(got.body) == 0) {
+			t.Errorf("read with If-None-Match %s: %d %v %s", field, got.status, got.header, got.body)
+		}
+		same := h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"spec":{"rate":[{"requests":20,"per":"1m"}]}}`,
+			"If-None-Match", field)
+		if same.status != want[0] || want[0] == 412 && same.code(t) != keyward.CodePreconditionFailed {
+			t.Errorf("replace with If-None-Match %s: %d %s", field, same.status, same.body)
+		}
+	}
+	if a := h.call("admin", http.MethodPut, "/api/v1/plans/fresh", `{"spec":{}}`, "If-None-Match", "*"); a.status != http.StatusCreated {
+		t.Errorf("create with If-None-Match *: %d %s", a.status, a.body)
+	}
 	if made := h.call("admin", http.MethodPut, "/api/v1/plans/new", `{"spec":{}}`); made.status != http.StatusCreated {
 		t.Errorf("create by PUT: %d %s", made.status, made.body)
 	}

@@ -161,7 +161,7 @@ func TestReferences(t *testing.T) {
 			{client("a", "mobile", "corp", strings.Repeat("x", longest+1)), "spec.clientId"},
 			{client("a", "mobile", "corp", "x\x00"), "spec.clientId"},
 			{client("a", "mobile", "corp", ""), "spec.clientId"},
-			{api("a", "/a", "corp", "none"), "spec.keyManagers[1].name"},
+			{api("a", "/a", "corp", "none"), "spec.keyManagers[1]"},
 			{withPlan, "spec.plans[1]"},
 			{inGroup, "spec.gateways[1]"},
 			{nowhere, "metadata.tenant"},

@@ -107,7 +107,7 @@ func (r *Remote) Pull(ctx context.Context, q PullRequest, yield func(*Message) e
 	defer silence.Stop()
 	lines := bufio.NewReaderSize(resp.Body, 64<<10)
 	for {
-		line, err := readLine(lines)
+		line, err := ReadLine(lines, maxAnswerLine)
 		if errors.Is(err, io.EOF) && len(line) == 0 {
 			return nil
 		}
@@ -126,17 +126,18 @@ func (r *Remote) Pull(ctx context.Context, q PullRequest, yield func(*Message) e
 	}
 }
 
-// readLine reads to the next line break, and no more than maxAnswerLine.
-func readLine(r *bufio.Reader) ([]byte, error) {
+// ReadLine reads up to and with the next line break. A line of more than limit bytes is an error, and of it no more is
+// read than the reader's buffer beyond the limit. A last line without its end comes with io.EOF.
+func ReadLine(r *bufio.Reader, limit int) ([]byte, error) {
 	var line []byte
 	for {
 		part, err := r.ReadSlice('\n')
+		if len(line)+len(part) > limit {
+			return nil, errors.New("a line is too long")
+		}
 		line = append(line, part...)
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return line, err
-		}
-		if len(line) > maxAnswerLine {
-			return nil, errors.New("a line is too long")
 		}
 	}
 }

@@ -16,9 +16,8 @@ type EnrolRequest struct {
 	Nonce string          `json:"nonce"`
 }
 
-// EnrolReply says who the gateway is and where its events are.
+// EnrolReply says, signed, who the gateway is and where its events are.
 type EnrolReply struct {
-	Name      string    `json:"name"`
 	PublicKey string    `json:"publicKey"` // the control plane's signing key, base64url; must match the credential
 	Statement *Message  `json:"statement"` // signed: gateway, group, the asker's nonce
 	Hub       HubAccess `json:"hub"`

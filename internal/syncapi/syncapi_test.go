@@ -154,9 +154,6 @@ func TestGatewayFollowsOverTheNetwork(t *testing.T) {
 			eventually(t, "the plan is in force on two", holds(two, n+1))
 		}
 		eventually(t, "both are ready", func() bool { return one.Ready() == nil && two.Ready() == nil })
-		if name, group := one.Name(); name != "one" || group != keyward.DefaultGroup {
-			t.Errorf("one is told that it is %q of %q", name, group)
-		}
 	}
 }
 

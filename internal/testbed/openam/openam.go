@@ -136,7 +136,10 @@ func (s *Server) command(home string) (*exec.Cmd, error) {
 	}
 	tomcat := filepath.Join(home, "tomcat")
 	args := []string{
-		"-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true", "-Djava.net.preferIPv4Stack=true",
+		// A start loads classes more than it runs them: no second look at their code, and room from the beginning.
+		"-Xms512m", "-Xmn256m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+		"-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote",
+		"-Djava.awt.headless=true", "-Djava.net.preferIPv4Stack=true",
 		"-Duser.home=" + filepath.Join(s.folder, "home"), "-Djava.io.tmpdir=" + filepath.Join(s.folder, "temp"),
 		"-Dcatalina.home=" + tomcat, "-Dcatalina.base=" + s.folder,
 		"-Dcom.sun.identity.configuration.directory=" + filepath.Join(s.folder, "cfg"),

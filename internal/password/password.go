@@ -1,4 +1,6 @@
-package control
+// Package password owns how users' passwords are kept: as Argon2id hashes (RFC 9106). It does not own who may set one, nor
+// what a good one is.
+package password
 
 import (
 	"crypto/rand"
@@ -19,8 +21,8 @@ const (
 	argonSalt    = 16
 )
 
-// hashPassword gives the PHC string of a password with a new salt.
-func hashPassword(password string) string {
+// Hash gives the PHC string of a password with a new salt.
+func Hash(password string) string {
 	salt := make([]byte, argonSalt)
 	rand.Read(salt) // never fails: crypto/rand ends the program instead
 	key := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, argonKey)
@@ -29,8 +31,8 @@ func hashPassword(password string) string {
 		argon2.Version, argonMemory, argonTime, argonThreads, b64.EncodeToString(salt), b64.EncodeToString(key))
 }
 
-// passwordMatches tells whether the hash was made from the password. A hash in another form matches nothing.
-func passwordMatches(hash, password string) bool {
+// Matches tells whether the hash was made from the password. A hash in another form matches nothing.
+func Matches(hash, password string) bool {
 	parts := strings.Split(hash, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" {
 		return false

@@ -1,0 +1,153 @@
+package wire_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"keyward.dev/keyward/internal/wire"
+)
+
+// serve answers the n-th request, counted from one.
+func serve(t *testing.T, answer func(n int, w http.ResponseWriter, r *http.Request)) (at string, seen *atomic.Int64) {
+	t.Helper()
+	seen = &atomic.Int64{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer(int(seen.Add(1)), w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, seen
+}
+
+func TestShortPausesAreWaitedFor(t *testing.T) {
+	soon := func() string { return fmt.Sprint(time.Now().Unix()) }
+	for _, c := range []struct {
+		name, field string
+		value       func() string
+		requests    int64
+	}{
+		{"seconds", "Retry-After", func() string { return "0" }, 3},
+		{"a date", "Retry-After", func() string { return time.Now().UTC().Format(http.TimeFormat) }, 3},
+		{"Okta's way", "X-Rate-Limit-Reset", soon, 3},
+		{"Auth0's way", "X-RateLimit-Reset", soon, 3},
+		{"too long", "Retry-After", func() string { return "3600" }, 1},
+		{"nonsense", "Retry-After", func() string { return "soon" }, 1},
+		{"negative", "Retry-After", func() string { return "-1" }, 1},
+		{"nothing said", "X-Other", func() string { return "1" }, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			at, seen := serve(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set(c.field, c.value())
+				w.WriteHeader(http.StatusTooManyRequests)
+			})
+			a, err := wire.New(nil).Do(t.Context(), wire.Call{Op: "try", Method: http.MethodGet, URL: at})
+			if err != nil || a.Status != http.StatusTooManyRequests || seen.Load() != c.requests {
+				t.Errorf("%d requests, error %v, want %d", seen.Load(), err, c.requests)
+			}
+		})
+	}
+	at, seen := serve(t, func(n int, w http.ResponseWriter, r *http.Request) {
+		if body, _ := io.ReadAll(r.Body); string(body) != `{"a":1}` {
+			t.Errorf("request %d has the body %q", n, body)
+		}
+		if n < 3 {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+	})
+	call := wire.Call{Op: "try", Method: http.MethodPost, URL: at, JSON: map[string]int{"a": 1}}
+	if a, err := wire.New(nil).Do(t.Context(), call); err != nil || a.Status != http.StatusOK || seen.Load() != 3 {
+		t.Errorf("after two pauses: %v, %d requests", err, seen.Load())
+	}
+}
+
+// A pause ends with the asker's own time.
+func TestPauseEndsWithTheContext(t *testing.T) {
+	at, seen := serve(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "4")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	a, err := wire.New(nil).Do(ctx, wire.Call{Op: "try", Method: http.MethodGet, URL: at})
+	if err != nil || a.Status != http.StatusTooManyRequests || seen.Load() != 1 {
+		t.Errorf("%v, %d requests", err, seen.Load())
+	}
+}
+
+func TestVendorsWords(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   string
+	}{
+		"OAuth": {400, `{"error":"invalid_scope","error_description":"no:such"}`, "400 invalid_scope: no:such"},
+		"Okta": {400, `{"errorCode":"E0000001","errorSummary":"Api validation failed","errorCauses":[{"errorSummary":"name: is taken"}]}`,
+			"400 E0000001: Api validation failed name: is taken"},
+		"Auth0": {400, `{"statusCode":400,"error":"Bad Request","message":"Payload validation error"}`,
+			"400 Bad Request: Payload validation error"},
+		"PingFederate": {422, `{"resultId":"validation_error","message":"Review.",
+			"validationErrors":[{"fieldPath":"name","message":"Taken"}]}`, "422 validation_error: Review. name Taken"},
+		"a secret in a detail": {422, `{"resultId":"x","validationErrors":[{"message":"the-secret is too short"}]}`,
+			"422 x: *** is too short"},
+		"details of other types": {422, `{"resultId":"x","validationErrors":"none","errorCauses":[1,{"message":2}]}`, "422 x"},
+		"a long pause":           {429, `{"error":"too_many"}`, "429 too_many: (try again in 1h0m0s)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at, _ := serve(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Retry-After", "3600")
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.body)
+			})
+			call := wire.Call{Op: "try", Method: http.MethodGet, URL: at, Secrets: []string{"the-secret"}}
+			a, err := wire.New(nil).Do(t.Context(), call)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := call.Failure(a).Error(); got != "try: the server answered "+c.want {
+				t.Errorf("%s", got)
+			}
+		})
+	}
+}
+
+// A service account sends its credentials as it is told to, and its token is kept.
+func TestTokens(t *testing.T) {
+	for _, post := range []bool{false, true} {
+		at, seen := serve(t, func(n int, w http.ResponseWriter, r *http.Request) {
+			id, secret, basic := r.BasicAuth()
+			if post {
+				id, secret = r.PostFormValue("client_id"), r.PostFormValue("client_secret")
+			}
+			if basic == post || id != "a" || secret != "s" || r.PostFormValue("audience") != "x" {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			_ = json.NewEncoder(w).Encode(map[string]any{"access_token": fmt.Sprintf("token-%d", n), "expires_in": 600})
+		})
+		tokens, caller := wire.NewTokens(), wire.New(nil)
+		account := wire.Account{Endpoint: at, ClientID: "a", Secret: "s", Post: post, Params: map[string][]string{"audience": {"x"}}}
+		for range 2 {
+			if token, err := tokens.Get(t.Context(), caller, account, false); err != nil || token != "token-1" {
+				t.Errorf("post %v: %s, error %v", post, token, err)
+			}
+		}
+		if token, err := tokens.Get(t.Context(), caller, account, true); err != nil || token != "token-2" || seen.Load() != 2 {
+			t.Errorf("post %v, fresh: %s, error %v", post, token, err)
+		}
+		account.Secret = "wrong-secret"
+		_, err := tokens.Get(t.Context(), caller, account, false)
+		var f *wire.Failure
+		if !errors.As(err, &f) || f.Uncertain() || strings.Contains(err.Error(), "wrong-secret") {
+			t.Errorf("post %v, wrong secret: %v", post, err)
+		}
+	}
+}
