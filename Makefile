@@ -49,8 +49,7 @@ test: ## everything: set-up, format, vet, lint, tests of the rooms, end-to-end t
 	$(PHASE) "go vet" go vet ./...
 	$(PHASE) golangci-lint $(LINT) run ./...
 	$(PHASE) "tests of the rooms" scripts/unit
-	$(PHASE) "end-to-end tests" go test -timeout 25m -skip 'Gateway|MaxStale|BackendJWT' ./test
-	$(PHASE) "gateways with the race detector" scripts/raced
+	$(PHASE) "end-to-end tests" scripts/e2e
 
 bench: ## what a decision costs
 	@go test -run '^$$' -bench . -benchmem ./internal/enforce ./internal/token

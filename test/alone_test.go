@@ -7,6 +7,7 @@ import (
 
 // Two control planes on one database need an external hub, or the gateways of one miss what the other writes.
 func TestSecondControlPlaneNeedsAnExternalHub(t *testing.T) {
+	t.Parallel() // it waits for a lease to end
 	url, err := startPostgres(t).Database(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -46,9 +46,18 @@ func forgerockVendor(s *openam.Server, realm string) vendor {
 	}
 }
 
-// TestKeysOnOpenAM walks the life of a client in a realm of JWTs. In a realm of opaque tokens everything works but the
+// TestOpenAM is one test, because what it finds in a realm must be its own; it runs beside others, because the server
+// takes long to start.
+func TestOpenAM(t *testing.T) {
+	t.Parallel()
+	t.Run("keys", keysOnOpenAM)
+	t.Run("registration", registrationAtOpenAM)
+	t.Run("oddities", openAMsOddities)
+}
+
+// keysOnOpenAM walks the life of a client in a realm of JWTs. In a realm of opaque tokens everything works but the
 // gateway's question: OpenAM answers it only to the client that has the token.
-func TestKeysOnOpenAM(t *testing.T) {
+func keysOnOpenAM(t *testing.T) {
 	s := openAM(t)
 	up := newUpstream(t)
 	n := serve(t)
@@ -79,8 +88,8 @@ func TestKeysOnOpenAM(t *testing.T) {
 	}
 }
 
-// TestRegistrationAtOpenAM: without an administrator, at an open door and at a closed one.
-func TestRegistrationAtOpenAM(t *testing.T) {
+// registrationAtOpenAM: without an administrator, at an open door and at a closed one.
+func registrationAtOpenAM(t *testing.T) {
 	s := openAM(t)
 	up := newUpstream(t)
 	n := serve(t)
@@ -148,8 +157,8 @@ func openForgeRock(t *testing.T, issuer string, connection map[string]any, secre
 	return c
 }
 
-// TestOpenAMsOddities holds the connector against what only this server does.
-func TestOpenAMsOddities(t *testing.T) {
+// openAMsOddities holds the connector against what only this server does.
+func openAMsOddities(t *testing.T) {
 	s := openAM(t)
 	ctx := t.Context()
 	account := func(password string) (map[string]any, map[string]string) {

@@ -271,6 +271,7 @@ func pulls(metrics string) string {
 // TestCertificatesAreReadAgain on every listener: new files are served, broken ones leave the last good certificate in
 // place and are told of, and good ones after them are served.
 func TestCertificatesAreReadAgain(t *testing.T) {
+	t.Parallel() // it waits for files to be looked at
 	a := newAuthority(t)
 	control, g := a.secure(t)
 	listeners := []struct {
