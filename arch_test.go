@@ -69,6 +69,9 @@ func only() map[string][]string {
 	}
 }
 
+// closed says whose inner rooms, the folders below it, are for that room alone.
+func closed() []string { return []string{"store"} }
+
 // serverRooms may use the half of net/http that serves.
 func serverRooms() []string {
 	return []string{"rest", "syncapi", "resident", "gateway", "daemon", "demo", "testbed"}
@@ -257,6 +260,9 @@ func (h *house) checkImports(s source) {
 		}
 		if !isTest && to != s.room {
 			h.checkFloor(s, to, floor)
+			if slices.Contains(closed(), to) && imported != module+"/internal/"+to {
+				h.fault("inner room", s.path, "%s is for the room %s alone", imported, to)
+			}
 		}
 	}
 }

@@ -85,7 +85,8 @@ func fillAPI(p *put) ([]any, error) {
 func (p *put) placeFree() error {
 	o, spec := p.o, specOf[*keyward.APISpec](p.o)
 	var other string
-	found, err := p.tx.one(`SELECT name FROM apis WHERE tenant = $1 AND context = $2 AND api_version = $3 AND id <> $4`,
+	found, err := p.tx.run.One(
+		`SELECT name FROM apis WHERE tenant = $1 AND context = $2 AND api_version = $3 AND id <> $4`,
 		[]any{o.Tenant, spec.Context, spec.Version, o.ID}, &other)
 	if err != nil {
 		return err
@@ -97,7 +98,7 @@ func (p *put) placeFree() error {
 	if !spec.Default {
 		return nil
 	}
-	found, err = p.tx.one(`SELECT name FROM apis WHERE tenant = $1 AND context = $2 AND is_default AND id <> $3`,
+	found, err = p.tx.run.One(`SELECT name FROM apis WHERE tenant = $1 AND context = $2 AND is_default AND id <> $3`,
 		[]any{o.Tenant, spec.Context, o.ID}, &other)
 	if err != nil || !found {
 		return err
@@ -141,7 +142,7 @@ func linkAPI(p *put) error {
 		{"api_plans", "plan_id", p.plans},
 	} {
 		if p.old != nil {
-			if _, err := tx.exec(`DELETE FROM `+link.table+` WHERE api_id = $1`, o.ID); err != nil {
+			if _, err := tx.run.Exec(`DELETE FROM `+link.table+` WHERE api_id = $1`, o.ID); err != nil {
 				return err
 			}
 		}
@@ -152,7 +153,7 @@ func linkAPI(p *put) error {
 			}
 			seen[id] = true
 			insert := `INSERT INTO ` + link.table + ` (api_id, ` + link.column + `) VALUES ($1, $2)`
-			if _, err := tx.exec(insert, o.ID, id); err != nil {
+			if _, err := tx.run.Exec(insert, o.ID, id); err != nil {
 				return err
 			}
 		}
@@ -167,16 +168,16 @@ func linkAPI(p *put) error {
 // reachOf reads the API's reach as it is stored; that of an API that is not is zero.
 func (tx *Tx) reachOf(id string) (reach, error) {
 	var r reach
-	found, err := tx.one(`SELECT served, open, takes_all FROM apis WHERE id = $1`, []any{id},
+	found, err := tx.run.One(`SELECT served, open, takes_all FROM apis WHERE id = $1`, []any{id},
 		&r.served, &r.open, &r.takesAll)
 	if err != nil || !found {
 		return r, err
 	}
-	r.groups, err = tx.texts(`SELECT group_name FROM api_groups WHERE api_id = $1 ORDER BY group_name`, id)
+	r.groups, err = tx.run.Texts(`SELECT group_name FROM api_groups WHERE api_id = $1 ORDER BY group_name`, id)
 	if err != nil {
 		return r, err
 	}
-	r.keyManagers, err = tx.texts(
+	r.keyManagers, err = tx.run.Texts(
 		`SELECT key_manager_id FROM api_key_managers WHERE api_id = $1 ORDER BY key_manager_id`, id)
 	return r, err
 }
@@ -184,20 +185,20 @@ func (tx *Tx) reachOf(id string) (reach, error) {
 // markReach marks the API, and of other objects those whose place in a group may follow from the difference.
 func (tx *Tx) markReach(o *keyward.Object, old, now reach) {
 	m := tx.marks
-	m.row(keyward.RowAPI, o.ID)
+	m.Row(keyward.RowAPI, o.ID)
 	moved := old.served != now.served || !slices.Equal(old.groups, now.groups)
 	if moved {
-		m.subscribed[o.ID] = struct{}{}
+		m.Subscribed(o.ID)
 	}
 	if (moved || old.open != now.open) && (old.open || now.open) {
-		m.open[o.Tenant] = struct{}{}
+		m.Open(o.Tenant)
 	}
 	if (moved || old.takesAll != now.takesAll) && (old.takesAll || now.takesAll) {
-		m.takers[o.Tenant] = struct{}{}
+		m.Takers(o.Tenant)
 	}
 	if moved || !slices.Equal(old.keyManagers, now.keyManagers) {
 		for _, id := range slices.Concat(old.keyManagers, now.keyManagers) {
-			m.row(keyward.RowIntrospection, id)
+			m.Row(keyward.RowIntrospection, id)
 		}
 	}
 }

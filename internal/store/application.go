@@ -14,7 +14,7 @@ func applicationNoun() noun {
 		},
 		link: linkApplication,
 		drop: func(tx *Tx, o *keyward.Object) error {
-			tx.marks.row(keyward.RowApplication, o.ID)
+			tx.marks.Row(keyward.RowApplication, o.ID)
 			return nil
 		},
 	}
@@ -22,9 +22,9 @@ func applicationNoun() noun {
 
 func linkApplication(p *put) error {
 	tx, o, spec := p.tx, p.o, specOf[*keyward.ApplicationSpec](p.o)
-	tx.marks.row(keyward.RowApplication, o.ID)
+	tx.marks.Row(keyward.RowApplication, o.ID)
 	if p.old != nil {
-		if _, err := tx.exec(`DELETE FROM application_owners WHERE application_id = $1`, o.ID); err != nil {
+		if _, err := tx.run.Exec(`DELETE FROM application_owners WHERE application_id = $1`, o.ID); err != nil {
 			return err
 		}
 	}
@@ -34,7 +34,7 @@ func linkApplication(p *put) error {
 			continue
 		}
 		seen[owner] = true
-		if _, err := tx.exec(`INSERT INTO application_owners (application_id, owner) VALUES ($1, $2)`,
+		if _, err := tx.run.Exec(`INSERT INTO application_owners (application_id, owner) VALUES ($1, $2)`,
 			o.ID, database.Clean(owner)); err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func (tx *Tx) Audit(e keyward.AuditEntry) error {
 	if e.Tenant == "" {
 		e.Tenant = keyward.DefaultTenant
 	}
-	_, err := tx.exec(`INSERT INTO audit (at, tenant, actor, action, kind, name, detail)
+	_, err := tx.run.Exec(`INSERT INTO audit (at, tenant, actor, action, kind, name, detail)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		database.Micros(e.At), database.Clean(e.Tenant), database.Clean(e.Actor), database.Clean(e.Action),
 		database.Clean(e.Kind), database.Clean(e.Name), database.Clean(e.Detail))
@@ -51,8 +51,8 @@ func (tx *Tx) AuditEntries(f AuditFilter) ([]keyward.AuditEntry, error) {
 		f.Limit = 100
 	}
 	var list []keyward.AuditEntry
-	err := tx.rows(`SELECT id, at, tenant, actor, action, kind, name, detail FROM audit WHERE `+
-		strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT `+v.Add(f.Limit), v, func(r scanner) error {
+	err := tx.run.Rows(`SELECT id, at, tenant, actor, action, kind, name, detail FROM audit WHERE `+
+		strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT `+v.Add(f.Limit), v, func(r database.Row) error {
 		var e keyward.AuditEntry
 		var at int64
 		err := r.Scan(&e.ID, &at, &e.Tenant, &e.Actor, &e.Action, &e.Kind, &e.Name, &e.Detail)

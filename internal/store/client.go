@@ -7,6 +7,7 @@ import (
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
+	"keyward.dev/keyward/internal/store/secrets"
 )
 
 func clientNoun() noun {
@@ -15,11 +16,11 @@ func clientNoun() noun {
 		own:  []string{"application_id", "key_manager_id", "environment", "client_id", "state"},
 		fill: fillClient, clear: clearClient,
 		link: func(p *put) error {
-			p.tx.marks.row(keyward.RowClient, p.o.ID)
+			p.tx.marks.Row(keyward.RowClient, p.o.ID)
 			return nil
 		},
 		drop: func(tx *Tx, o *keyward.Object) error {
-			tx.marks.row(keyward.RowClient, o.ID)
+			tx.marks.Row(keyward.RowClient, o.ID)
 			return nil
 		},
 		by: map[keyward.Kind]string{
@@ -80,7 +81,7 @@ func (p *put) clientFree(application, manager string, state keyward.ClientState)
 	o, spec := p.o, specOf[*keyward.OAuthClientSpec](p.o)
 	var other string
 	if spec.ClientID != "" {
-		found, err := p.tx.one(`SELECT name FROM oauth_clients WHERE key_manager_id = $1 AND client_id = $2
+		found, err := p.tx.run.One(`SELECT name FROM oauth_clients WHERE key_manager_id = $1 AND client_id = $2
 			AND client_id <> '' AND id <> $3`,
 			[]any{manager, spec.ClientID, o.ID}, &other)
 		if err != nil {
@@ -94,7 +95,7 @@ func (p *put) clientFree(application, manager string, state keyward.ClientState)
 	if state == keyward.ClientFailed {
 		return nil
 	}
-	found, err := p.tx.one(`SELECT name FROM oauth_clients WHERE application_id = $1 AND key_manager_id = $2
+	found, err := p.tx.run.One(`SELECT name FROM oauth_clients WHERE application_id = $1 AND key_manager_id = $2
 		AND environment = $3 AND state <> 'failed' AND id <> $4`,
 		[]any{application, manager, string(spec.EnvironmentOrDefault()), o.ID}, &other)
 	if err != nil || !found {
@@ -111,7 +112,7 @@ func (p *put) clientFree(application, manager string, state keyward.ClientState)
 // ClientByVendorID gives the OAuth client with that client id in the key manager, or a not_found error.
 func (tx *Tx) ClientByVendorID(keyManagerID, clientID string) (*keyward.Object, error) {
 	if clientID == "" || clientID != database.Clean(clientID) {
-		return nil, notFound("OAuthClient of that client id")
+		return nil, database.NotFound("OAuthClient of that client id")
 	}
 	// The last condition says what the index says, so that it is used.
 	return tx.object(clientNoun(), "OAuthClient of that client id",
@@ -132,8 +133,8 @@ func (tx *Tx) OrphanClients() ([]*keyward.Object, error) {
 
 // PutReveal keeps a client's secret, sealed, for one more look by requester until expires.
 func (tx *Tx) PutReveal(clientObjectID, requester, secret string, expires time.Time) error {
-	sealed := tx.store.key.Seal([]byte(secret), secretContext(clientObjectID, "reveal"))
-	_, err := tx.exec(`INSERT INTO reveals (client_id, requester, sealed, expires_at) VALUES ($1, $2, $3, $4)
+	sealed := tx.store.key.Seal([]byte(secret), secrets.Context(clientObjectID, "reveal"))
+	_, err := tx.run.Exec(`INSERT INTO reveals (client_id, requester, sealed, expires_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (client_id) DO UPDATE
 		SET requester = excluded.requester, sealed = excluded.sealed, expires_at = excluded.expires_at`,
 		clientObjectID, database.Clean(requester), sealed, database.Micros(expires))
@@ -143,16 +144,16 @@ func (tx *Tx) PutReveal(clientObjectID, requester, secret string, expires time.T
 // TakeReveal gives the secret once: to its requester, before it expires. Else a not_found error.
 func (tx *Tx) TakeReveal(clientObjectID, requester string, now time.Time) (string, error) {
 	var sealed string
-	found, err := tx.one(`DELETE FROM reveals WHERE client_id = $1 AND requester = $2 AND expires_at > $3
+	found, err := tx.run.One(`DELETE FROM reveals WHERE client_id = $1 AND requester = $2 AND expires_at > $3
 		RETURNING sealed`,
 		[]any{database.Clean(clientObjectID), database.Clean(requester), database.Micros(now)}, &sealed)
 	if err != nil {
 		return "", err
 	}
 	if !found {
-		return "", notFound("secret waiting to be fetched")
+		return "", database.NotFound("secret waiting to be fetched")
 	}
-	plain, err := tx.store.key.Open(sealed, secretContext(clientObjectID, "reveal"))
+	plain, err := tx.store.key.Open(sealed, secrets.Context(clientObjectID, "reveal"))
 	if err != nil {
 		return "", fmt.Errorf("open the secret of client %s: %w", clientObjectID, err)
 	}
@@ -161,6 +162,6 @@ func (tx *Tx) TakeReveal(clientObjectID, requester string, now time.Time) (strin
 
 // DropExpiredReveals forgets secrets that nobody fetched before now.
 func (tx *Tx) DropExpiredReveals(now time.Time) error {
-	_, err := tx.exec(`DELETE FROM reveals WHERE expires_at <= $1`, database.Micros(now))
+	_, err := tx.run.Exec(`DELETE FROM reveals WHERE expires_at <= $1`, database.Micros(now))
 	return err
 }

@@ -28,10 +28,6 @@ func settled(err error) error {
 	return err
 }
 
-func notFound(what string) error {
-	return &keyward.Error{Code: keyward.CodeNotFound, Message: "there is no " + what}
-}
-
 func conflict(path, format string, args ...any) error {
 	message := fmt.Sprintf(format, args...)
 	return &keyward.Error{

@@ -14,6 +14,9 @@ import (
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/store/database"
+	"keyward.dev/keyward/internal/store/feedlog"
+	"keyward.dev/keyward/internal/store/secrets"
 )
 
 // rowKey names a row of the feed.
@@ -51,21 +54,21 @@ func readEverything(tx *Tx) (*everything, error) {
 		if n.kind == keyward.KindKeyManager {
 			intro = "introspection"
 		}
-		if err := tx.rows(`SELECT id, gateway_row, sealed, `+intro+` FROM `+n.table, nil, func(r scanner) error {
+		if err := tx.run.Rows(`SELECT id, gateway_row, sealed, `+intro+` FROM `+n.table, nil, func(r database.Row) error {
 			var id, row, sealed, intro string
 			if err := r.Scan(&id, &row, &sealed, &intro); err != nil {
 				return err
 			}
 			e.rows[id], e.intro[id] = row, intro
 			var err error
-			e.secrets[id], err = tx.store.openSecrets(id, sealed)
+			e.secrets[id], err = secrets.Open(tx.store.key, id, sealed)
 			return err
 		}); err != nil {
 			return nil, err
 		}
 	}
-	err := tx.rows(`SELECT k.gateway_row, w.group_name FROM gateway_keys k JOIN gateways w ON w.id = k.gateway_id
-		WHERE w.revoked_at IS NULL`, nil, func(r scanner) error {
+	err := tx.run.Rows(`SELECT k.gateway_row, w.group_name FROM gateway_keys k JOIN gateways w ON w.id = k.gateway_id
+		WHERE w.revoked_at IS NULL`, nil, func(r database.Row) error {
 		var text, group string
 		if err := r.Scan(&text, &group); err != nil {
 			return err
@@ -121,7 +124,7 @@ func (e *everything) project(group string) rowMap {
 		if e.rows[o.ID] != "" {
 			add(keyward.RowKeyManager, o.ID, json.RawMessage(e.rows[o.ID]))
 		}
-		if secret, ok := e.secrets[o.ID][introspectionSecret]; ok && taken[o.ID] && e.intro[o.ID] != "" {
+		if secret, ok := e.secrets[o.ID][feedlog.IntrospectionSecret]; ok && taken[o.ID] && e.intro[o.ID] != "" {
 			var row keyward.IntrospectionRow
 			if err := json.Unmarshal([]byte(e.intro[o.ID]), &row); err != nil {
 				panic(err)
@@ -321,11 +324,11 @@ func checkFeed(tx *Tx, followers []*follower, oneTransaction bool) error {
 func addGroup(t tester, s *Store, name string) {
 	var none keyward.Chain
 	err := s.Write(t.Context(), "test", func(tx *Tx) error {
-		if _, err := tx.exec(`INSERT INTO gateway_groups (name, revision, chain, trimmed_revision, trimmed_chain)
+		if _, err := tx.run.Exec(`INSERT INTO gateway_groups (name, revision, chain, trimmed_revision, trimmed_chain)
 			VALUES ($1, 0, $2, 0, $2)`, name, none[:]); err != nil {
 			return err
 		}
-		return tx.newGroupKey(name)
+		return feedlog.NewGroupKey(tx.feedLog, tx.marks, name)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -340,11 +343,11 @@ func wipe(t tester, s *Store) {
 			"feed_log", "feed_rows", "gateway_keys", "gateways", "oauth_clients", "subscriptions", "apis", "plans",
 			"applications", "key_managers", "audit",
 		} {
-			if _, err := tx.exec(`DELETE FROM ` + table); err != nil {
+			if _, err := tx.run.Exec(`DELETE FROM ` + table); err != nil {
 				return err
 			}
 		}
-		_, err := tx.exec(`UPDATE gateway_groups SET revision = 0, chain = $1`, none[:])
+		_, err := tx.run.Exec(`UPDATE gateway_groups SET revision = 0, chain = $1`, none[:])
 		return err
 	})
 	if err != nil {
@@ -436,7 +439,7 @@ func (c chooser) step(tx *Tx) error {
 			e.Introspection = &keyward.IntrospectionRow{ClientID: c.name("gw", 2), Method: "basic"}
 		}
 		if c.flip() {
-			e.Secrets = map[string]string{introspectionSecret: c.name("secret", 2)}
+			e.Secrets = map[string]string{feedlog.IntrospectionSecret: c.name("secret", 2)}
 		}
 	}
 	return tx.Put(o, e)

@@ -8,6 +8,7 @@ import (
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
+	"keyward.dev/keyward/internal/store/feedlog"
 )
 
 // keyOverlap is how long a gateway's older keys stay published after a new one.
@@ -18,7 +19,7 @@ const gatewayColumns = `SELECT w.id, w.name, w.group_name, w.created_at, w.revok
 
 func (tx *Tx) gateways(where string, args ...any) ([]keyward.Gateway, error) {
 	var list []keyward.Gateway
-	err := tx.rows(gatewayColumns+where, args, func(r scanner) error {
+	err := tx.run.Rows(gatewayColumns+where, args, func(r database.Row) error {
 		var g keyward.Gateway
 		var created int64
 		var revoked, seen *int64
@@ -40,7 +41,7 @@ func (tx *Tx) gateway(where string, args ...any) (*keyward.Gateway, error) {
 		return nil, err
 	}
 	if len(list) == 0 {
-		return nil, notFound("gateway like that")
+		return nil, database.NotFound("gateway like that")
 	}
 	return &list[0], nil
 }
@@ -70,7 +71,7 @@ func (tx *Tx) CreateGateway(g *keyward.Gateway, tokenHash []byte) error {
 	if g.CreatedAt.IsZero() {
 		g.CreatedAt = tx.now
 	}
-	if _, err := tx.exec(`INSERT INTO gateways (id, name, group_name, token_hash, created_at, revision, stale, build)
+	if _, err := tx.run.Exec(`INSERT INTO gateways (id, name, group_name, token_hash, created_at, revision, stale, build)
 		VALUES ($1, $2, $3, $4, $5, 0, $6, '')`,
 		g.ID, g.Name, g.Group, tokenHash, database.Micros(g.CreatedAt), false); err != nil {
 		return err
@@ -101,12 +102,13 @@ func (tx *Tx) RevokeGateway(id string, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	changed, err := tx.exec(`UPDATE gateways SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL`, database.Micros(at), g.ID)
+	changed, err := tx.run.Exec(`UPDATE gateways SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL`,
+		database.Micros(at), g.ID)
 	if err != nil || changed == 0 {
 		return err
 	}
-	tx.marks.gateways[g.ID] = struct{}{}
-	if err := tx.newGroupKey(g.Group); err != nil {
+	tx.marks.Gateway(g.ID)
+	if err := feedlog.NewGroupKey(tx.feedLog, tx.marks, g.Group); err != nil {
 		return err
 	}
 	return tx.Audit(gatewayEntry(g, "gateway.revoked", "group "+g.Group))
@@ -131,27 +133,27 @@ func (tx *Tx) PutGatewayKey(gatewayID, kid string, jwk json.RawMessage, now time
 		return &keyward.Error{Code: keyward.CodeForbidden, Message: "the gateway is revoked"}
 	}
 	var owner string
-	found, err := tx.one(`SELECT gateway_id FROM gateway_keys WHERE kid = $1`, []any{database.Clean(kid)}, &owner)
+	found, err := tx.run.One(`SELECT gateway_id FROM gateway_keys WHERE kid = $1`, []any{database.Clean(kid)}, &owner)
 	if err != nil {
 		return err
 	}
 	if found && owner != g.ID {
 		return conflict("jwk", "another gateway has this key")
 	}
-	tx.marks.gateways[g.ID] = struct{}{}
-	if _, err := tx.exec(`UPDATE gateway_keys SET expires_at = $1
+	tx.marks.Gateway(g.ID)
+	if _, err := tx.run.Exec(`UPDATE gateway_keys SET expires_at = $1
 		WHERE gateway_id = $2 AND kid <> $3 AND expires_at IS NULL`, database.Micros(now.Add(keyOverlap)), g.ID, kid); err != nil {
 		return err
 	}
 	if found {
-		_, err := tx.exec(`UPDATE gateway_keys SET expires_at = NULL WHERE kid = $1`, kid)
+		_, err := tx.run.Exec(`UPDATE gateway_keys SET expires_at = NULL WHERE kid = $1`, kid)
 		return err
 	}
 	row, err := json.Marshal(keyward.GatewayKeyRow{ID: kid, Gateway: g.ID, JWK: jwk})
 	if err != nil {
 		return fmt.Errorf("encode the key of gateway %s: %w", g.Name, err)
 	}
-	if _, err := tx.exec(`INSERT INTO gateway_keys (kid, gateway_id, gateway_row, created_at) VALUES ($1, $2, $3, $4)`,
+	if _, err := tx.run.Exec(`INSERT INTO gateway_keys (kid, gateway_id, gateway_row, created_at) VALUES ($1, $2, $3, $4)`,
 		database.Clean(kid), g.ID, string(row), database.Micros(now)); err != nil {
 		return err
 	}
@@ -160,17 +162,17 @@ func (tx *Tx) PutGatewayKey(gatewayID, kid string, jwk json.RawMessage, now time
 
 // DropExpiredGatewayKeys takes keys out that expired before now, and tells how many.
 func (tx *Tx) DropExpiredGatewayKeys(now time.Time) (int, error) {
-	kids, err := tx.texts(`SELECT kid FROM gateway_keys WHERE expires_at <= $1`, database.Micros(now))
+	kids, err := tx.run.Texts(`SELECT kid FROM gateway_keys WHERE expires_at <= $1`, database.Micros(now))
 	if err != nil {
 		return 0, err
 	}
 	dropped := 0
 	for _, kid := range kids {
-		n, err := tx.exec(`DELETE FROM gateway_keys WHERE kid = $1 AND expires_at <= $2`, kid, database.Micros(now))
+		n, err := tx.run.Exec(`DELETE FROM gateway_keys WHERE kid = $1 AND expires_at <= $2`, kid, database.Micros(now))
 		if err != nil {
 			return 0, err
 		}
-		tx.marks.row(keyward.RowGatewayKey, kid)
+		tx.marks.Row(keyward.RowGatewayKey, kid)
 		dropped += int(n)
 	}
 	return dropped, nil
@@ -186,7 +188,7 @@ type GatewayReport struct {
 
 // ReportGateway notes a report. It changes nothing of the feed.
 func (tx *Tx) ReportGateway(id string, r GatewayReport) error {
-	_, err := tx.exec(`UPDATE gateways SET revision = $1, stale = $2, last_seen = $3,
+	_, err := tx.run.Exec(`UPDATE gateways SET revision = $1, stale = $2, last_seen = $3,
 		build = CASE WHEN CAST($4 AS TEXT) = '' THEN build ELSE CAST($4 AS TEXT) END WHERE id = $5`,
 		r.Revision, r.Stale, database.Micros(r.At), database.Clean(r.Build), database.Clean(id))
 	return err

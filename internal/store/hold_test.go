@@ -81,7 +81,7 @@ func TestHoldStaysWithItsObject(t *testing.T) {
 		}
 		write(t, s, func(tx *Tx) error { return tx.Delete(c) })
 		read(t, s, func(tx *Tx) error {
-			left, err := tx.texts(`SELECT object_id FROM holds`)
+			left, err := tx.run.Texts(`SELECT object_id FROM holds`)
 			if len(left) > 0 {
 				t.Errorf("holds of nothing: %v", left)
 			}

@@ -13,15 +13,12 @@ func keyManagerNoun() noun {
 		kind: keyward.KindKeyManager, table: "key_managers", own: []string{"introspection"},
 		fill: fillKeyManager, link: linkKeyManager, clear: clearKeyManager,
 		drop: func(tx *Tx, o *keyward.Object) error {
-			tx.marks.row(keyward.RowKeyManager, o.ID)
-			tx.marks.row(keyward.RowIntrospection, o.ID)
+			tx.marks.Row(keyward.RowKeyManager, o.ID)
+			tx.marks.Row(keyward.RowIntrospection, o.ID)
 			return nil
 		},
 	}
 }
-
-// introspectionSecret is the path of the one secret of a key manager that gateways need.
-const introspectionSecret = "introspection.clientSecret"
 
 func fillKeyManager(p *put) ([]any, error) {
 	o, spec := p.o, specOf[*keyward.KeyManagerSpec](p.o)
@@ -51,7 +48,7 @@ func fillKeyManager(p *put) ([]any, error) {
 func (p *put) introspection() (string, error) {
 	if p.extra.Row == nil && p.old != nil {
 		var kept string
-		_, err := p.tx.one(`SELECT introspection FROM key_managers WHERE id = $1`, []any{p.o.ID}, &kept)
+		_, err := p.tx.run.One(`SELECT introspection FROM key_managers WHERE id = $1`, []any{p.o.ID}, &kept)
 		return kept, err
 	}
 	if p.extra.Introspection == nil || p.row == "" {
@@ -130,7 +127,7 @@ func (p *put) issuersFree(issuers []claimed) error {
 	for _, c := range issuers {
 		p.indexed(c.path, c.issuer)
 		var other string
-		found, err := tx.one(`SELECT k.name FROM issuers i JOIN key_managers k ON k.id = i.key_manager_id
+		found, err := tx.run.One(`SELECT k.name FROM issuers i JOIN key_managers k ON k.id = i.key_manager_id
 			WHERE i.tenant = $1 AND i.issuer = $2 AND i.key_manager_id <> $3 AND NOT (i.told_apart AND $4)
 			ORDER BY k.name LIMIT 1`, []any{o.Tenant, database.Clean(c.issuer), o.ID, apart}, &other)
 		if err != nil {
@@ -146,26 +143,26 @@ func (p *put) issuersFree(issuers []claimed) error {
 }
 
 func (tx *Tx) lockIssuers(tenant string) error {
-	_, err := tx.exec(`UPDATE tenants SET updated_at = updated_at WHERE name = $1`, tenant)
+	_, err := tx.run.Exec(`UPDATE tenants SET updated_at = updated_at WHERE name = $1`, tenant)
 	return err
 }
 
 func linkKeyManager(p *put) error {
 	tx, o := p.tx, p.o
-	tx.marks.row(keyward.RowKeyManager, o.ID)
-	tx.marks.row(keyward.RowIntrospection, o.ID)
+	tx.marks.Row(keyward.RowKeyManager, o.ID)
+	tx.marks.Row(keyward.RowIntrospection, o.ID)
 	issuers, err := p.issuers()
 	if err != nil {
 		return err
 	}
 	if p.old != nil {
-		if _, err := tx.exec(`DELETE FROM issuers WHERE key_manager_id = $1`, o.ID); err != nil {
+		if _, err := tx.run.Exec(`DELETE FROM issuers WHERE key_manager_id = $1`, o.ID); err != nil {
 			return err
 		}
 	}
 	apart := p.toldApart()
 	for _, c := range issuers {
-		if _, err := tx.exec(`INSERT INTO issuers (key_manager_id, tenant, issuer, told_apart) VALUES ($1, $2, $3, $4)`,
+		if _, err := tx.run.Exec(`INSERT INTO issuers (key_manager_id, tenant, issuer, told_apart) VALUES ($1, $2, $3, $4)`,
 			o.ID, o.Tenant, c.issuer, apart); err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ type Filter struct {
 const objectColumns = `x.id, x.tenant, x.name, x.set_name, x.version, x.spec, x.status, x.created_at, x.updated_at,
 	h.reason, h.held_by, h.since, h.until`
 
-func scanObject(kind keyward.Kind, r scanner) (*keyward.Object, error) {
+func scanObject(kind keyward.Kind, r database.Row) (*keyward.Object, error) {
 	o := &keyward.Object{Kind: kind}
 	var spec, status string
 	var created, updated int64
@@ -61,8 +61,8 @@ func scanObject(kind keyward.Kind, r scanner) (*keyward.Object, error) {
 // objects reads all that the condition chooses, with what follows it (an order, a limit).
 func (tx *Tx) objects(n noun, where string, args ...any) ([]*keyward.Object, error) {
 	var list []*keyward.Object
-	err := tx.rows(`SELECT `+objectColumns+` FROM `+n.table+` x LEFT JOIN holds h ON h.object_id = x.id WHERE `+where,
-		args, func(r scanner) error {
+	err := tx.run.Rows(`SELECT `+objectColumns+` FROM `+n.table+` x LEFT JOIN holds h ON h.object_id = x.id WHERE `+where,
+		args, func(r database.Row) error {
 			o, err := scanObject(n.kind, r)
 			list = append(list, o)
 			return err
@@ -84,7 +84,7 @@ func (tx *Tx) object(n noun, what, where string, args ...any) (*keyward.Object, 
 		return nil, err
 	}
 	if len(list) == 0 {
-		return nil, notFound(what)
+		return nil, database.NotFound(what)
 	}
 	return list[0], nil
 }
@@ -100,7 +100,7 @@ func (tx *Tx) Get(kind keyward.Kind, tenant, name string) (*keyward.Object, erro
 	}
 	what := keyward.Ref{Kind: kind, Tenant: tenant, Name: name}.String()
 	if !keyward.ValidName(tenant) || !keyward.ValidName(name) {
-		return nil, notFound(string(kind) + " of that name")
+		return nil, database.NotFound(string(kind) + " of that name")
 	}
 	return tx.object(n, what, `x.tenant = $1 AND x.name = $2`, tenant, name)
 }
@@ -246,8 +246,8 @@ func (tx *Tx) usersOf(kind keyward.Kind, id, name string) ([]keyward.Ref, error)
 		}
 		var v database.Values
 		where := fmt.Sprintf(form, v.Add(value))
-		err := tx.rows(`SELECT x.tenant, x.name FROM `+n.table+` x WHERE `+where+
-			` ORDER BY x.tenant, x.name LIMIT `+v.Add(maxUsers-len(users)), v, func(r scanner) error {
+		err := tx.run.Rows(`SELECT x.tenant, x.name FROM `+n.table+` x WHERE `+where+
+			` ORDER BY x.tenant, x.name LIMIT `+v.Add(maxUsers-len(users)), v, func(r database.Row) error {
 			ref := keyward.Ref{Kind: n.kind}
 			err := r.Scan(&ref.Tenant, &ref.Name)
 			users = append(users, ref)

@@ -10,11 +10,11 @@ func planNoun() noun {
 			return nil, p.encode(keyward.PlanRow{ID: p.o.ID, Tenant: p.o.Tenant, Name: p.o.Name, Rate: spec.Rate})
 		},
 		link: func(p *put) error {
-			p.tx.marks.row(keyward.RowPlan, p.o.ID)
+			p.tx.marks.Row(keyward.RowPlan, p.o.ID)
 			return nil
 		},
 		drop: func(tx *Tx, o *keyward.Object) error {
-			tx.marks.row(keyward.RowPlan, o.ID)
+			tx.marks.Row(keyward.RowPlan, o.ID)
 			return nil
 		},
 	}

@@ -8,6 +8,7 @@ import (
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
+	"keyward.dev/keyward/internal/store/secrets"
 )
 
 // Extra is what belongs to an object beside its declaration and status.
@@ -169,7 +170,7 @@ func (p *put) begin(n noun) error {
 		return nil
 	}
 	var taken string
-	found, err := tx.one(`SELECT id FROM `+n.table+` WHERE tenant = $1 AND name = $2`, []any{o.Tenant, o.Name}, &taken)
+	found, err := tx.run.One(`SELECT id FROM `+n.table+` WHERE tenant = $1 AND name = $2`, []any{o.Tenant, o.Name}, &taken)
 	if err != nil {
 		return err
 	}
@@ -179,7 +180,7 @@ func (p *put) begin(n noun) error {
 	if o.Kind == keyward.KindTenant && o.Name == keyward.DefaultTenant {
 		return nil // the first row of all
 	}
-	found, err = tx.one(`SELECT id FROM tenants WHERE name = $1`, []any{o.Tenant}, &taken)
+	found, err = tx.run.One(`SELECT id FROM tenants WHERE name = $1`, []any{o.Tenant}, &taken)
 	if err != nil {
 		return err
 	}
@@ -195,8 +196,8 @@ const notAName = "%q is not a name: use lower-case letters, digits and inner hyp
 // storedVersion reads what the object's next version replaces, and refuses when it is not the one that the caller saw.
 func (tx *Tx) storedVersion(n noun, o *keyward.Object) (*stored, error) {
 	var old stored
-	found, err := tx.one(`SELECT name, tenant, sealed, gateway_row, version FROM `+n.table+` WHERE id = $1`, []any{o.ID},
-		&old.name, &old.tenant, &old.sealed, &old.row, &old.version)
+	found, err := tx.run.One(`SELECT name, tenant, sealed, gateway_row, version FROM `+n.table+` WHERE id = $1`,
+		[]any{o.ID}, &old.name, &old.tenant, &old.sealed, &old.row, &old.version)
 	if err != nil {
 		return nil, err
 	}
@@ -204,10 +205,10 @@ func (tx *Tx) storedVersion(n noun, o *keyward.Object) (*stored, error) {
 		return &old, nil
 	}
 	if tx.seen[o.ID] == o.Version {
-		return nil, tx.fault("meet another transaction", errRace) // it was this version when this transaction began
+		return nil, tx.run.Fault("meet another transaction", errRace) // it was this version when this transaction began
 	}
 	if !found {
-		return nil, notFound(o.Ref().String())
+		return nil, database.NotFound(o.Ref().String())
 	}
 	return nil, &keyward.Error{
 		Code:    keyward.CodePreconditionFailed,
@@ -237,17 +238,17 @@ func (p *put) write(n noun, own []any) error {
 	if p.old == nil || p.old.gone {
 		columns = append(columns, "id", "tenant", "created_at")
 		row = append(row, o.ID, o.Tenant, database.Micros(o.CreatedAt))
-		_, err = tx.exec(`INSERT INTO `+n.table+` (`+strings.Join(columns, ", ")+`) VALUES `+v.Tuple(row...), v...)
+		_, err = tx.run.Exec(`INSERT INTO `+n.table+` (`+strings.Join(columns, ", ")+`) VALUES `+v.Tuple(row...), v...)
 	} else {
 		sets := make([]string, len(columns))
 		for i, column := range columns {
 			sets[i] = column + " = " + v.Add(row[i])
 		}
 		var changed int64
-		changed, err = tx.exec(`UPDATE `+n.table+` SET `+strings.Join(sets, ", ")+
+		changed, err = tx.run.Exec(`UPDATE `+n.table+` SET `+strings.Join(sets, ", ")+
 			` WHERE id = `+v.Add(o.ID)+` AND version = `+v.Add(o.Version), v...)
 		if err == nil && changed == 0 {
-			err = tx.fault("meet another transaction", errRace)
+			err = tx.run.Fault("meet another transaction", errRace)
 		}
 	}
 	o.Version++
@@ -262,39 +263,7 @@ func (p *put) sealed() (string, error) {
 		}
 		return p.old.sealed, nil
 	}
-	if len(p.extra.Secrets) == 0 {
-		return "", nil
-	}
-	sealed := make(map[string]string, len(p.extra.Secrets))
-	for path, value := range p.extra.Secrets {
-		sealed[path] = p.tx.store.key.Seal([]byte(value), secretContext(p.o.ID, path))
-	}
-	text, err := json.Marshal(sealed)
-	if err != nil {
-		return "", fmt.Errorf("encode the secrets of %s: %w", p.o.Ref(), err)
-	}
-	return string(text), nil
-}
-
-func secretContext(id, path string) []byte { return []byte("keyward secret\x00" + id + "\x00" + path) }
-
-// openSecrets opens the column of sealed secrets.
-func (s *Store) openSecrets(id, sealed string) (map[string]string, error) {
-	if sealed == "" {
-		return map[string]string{}, nil
-	}
-	secrets := map[string]string{}
-	if err := json.Unmarshal([]byte(sealed), &secrets); err != nil {
-		return nil, fmt.Errorf("read the secrets of %s: %w", id, err)
-	}
-	for path, text := range secrets {
-		plain, err := s.key.Open(text, secretContext(id, path))
-		if err != nil {
-			return nil, fmt.Errorf("open the secret %s of %s: %w", path, id, err)
-		}
-		secrets[path] = string(plain)
-	}
-	return secrets, nil
+	return secrets.Column(p.tx.store.key, p.o.ID, p.extra.Secrets)
 }
 
 // Secrets gives the object's stored secrets by path.
@@ -304,14 +273,14 @@ func (tx *Tx) Secrets(o *keyward.Object) (map[string]string, error) {
 		return nil, err
 	}
 	var sealed string
-	found, err := tx.one(`SELECT sealed FROM `+n.table+` WHERE id = $1`, []any{o.ID}, &sealed)
+	found, err := tx.run.One(`SELECT sealed FROM `+n.table+` WHERE id = $1`, []any{o.ID}, &sealed)
 	if err != nil {
 		return nil, err
 	}
 	if !found {
-		return nil, notFound(o.Ref().String())
+		return nil, database.NotFound(o.Ref().String())
 	}
-	return tx.store.openSecrets(o.ID, sealed)
+	return secrets.Open(tx.store.key, o.ID, sealed)
 }
 
 // refer gives the id of the object that the spec names at path; one that is missing becomes a fault of the put.
@@ -321,7 +290,7 @@ func (p *put) refer(kind keyward.Kind, name, path string) (string, error) {
 		return "", err
 	}
 	var id string
-	found, err := p.tx.one(`SELECT id FROM `+n.table+` WHERE tenant = $1 AND name = $2`, []any{p.o.Tenant, name}, &id)
+	found, err := p.tx.run.One(`SELECT id FROM `+n.table+` WHERE tenant = $1 AND name = $2`, []any{p.o.Tenant, name}, &id)
 	if err == nil && !found {
 		p.invalid(path, "there is no %s", keyward.Ref{Kind: kind, Tenant: p.o.Tenant, Name: name})
 	}
@@ -382,14 +351,14 @@ func (tx *Tx) Delete(o *keyward.Object) error {
 			return err
 		}
 	}
-	gone, err := tx.exec(`DELETE FROM `+n.table+` WHERE id = $1 AND version = $2`, o.ID, o.Version)
+	gone, err := tx.run.Exec(`DELETE FROM `+n.table+` WHERE id = $1 AND version = $2`, o.ID, o.Version)
 	if err != nil {
 		return err
 	}
 	if gone == 0 {
-		return tx.fault("meet another transaction", errRace)
+		return tx.run.Fault("meet another transaction", errRace)
 	}
-	if _, err := tx.exec(`DELETE FROM holds WHERE object_id = $1`, o.ID); err != nil {
+	if _, err := tx.run.Exec(`DELETE FROM holds WHERE object_id = $1`, o.ID); err != nil {
 		return err
 	}
 	return tx.Audit(entryOf(o, "deleted"))

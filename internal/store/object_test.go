@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/feedlog"
 )
 
 func TestPutAndGetEveryKind(t *testing.T) {
@@ -217,7 +218,7 @@ func TestSecrets(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		o := keyManager("corp", "https://corp")
-		want := map[string]string{"connection.initialAccessToken": "iat-value", introspectionSecret: "very secret"}
+		want := map[string]string{"connection.initialAccessToken": "iat-value", feedlog.IntrospectionSecret: "very secret"}
 		save := func(secrets map[string]string) {
 			write(t, s, func(tx *Tx) error { return tx.Put(o, Extra{Secrets: secrets}) })
 		}

@@ -233,7 +233,7 @@ func TestErrorsRollBack(t *testing.T) {
 		}
 		store(t, s, o)
 		err = s.Write(t.Context(), "alice", func(tx *Tx) error {
-			_, _ = tx.exec(`INSERT INTO nowhere (x) VALUES (1)`)
+			_, _ = tx.run.Exec(`INSERT INTO nowhere (x) VALUES (1)`)
 			return nil
 		})
 		if err == nil {

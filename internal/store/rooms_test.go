@@ -13,6 +13,7 @@ import (
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/store/feedlog"
 )
 
 func hash(s string) []byte {
@@ -133,7 +134,7 @@ func heldKids(t *testing.T, s *Store) []string {
 	t.Helper()
 	var kids []string
 	read(t, s, func(tx *Tx) (err error) {
-		kids, err = tx.texts(`SELECT id FROM feed_rows WHERE group_name = 'default' AND kind = 'gateway_key' ORDER BY id`)
+		kids, err = tx.run.Texts(`SELECT id FROM feed_rows WHERE group_name = 'default' AND kind = 'gateway_key' ORDER BY id`)
 		return err
 	})
 	return kids
@@ -223,7 +224,7 @@ func TestRevocationSealsAgain(t *testing.T) {
 			return firstOf(
 				tx.Put(corp, Extra{
 					Row: enabled(), Introspection: &keyward.IntrospectionRow{ClientID: "gw"},
-					Secrets: map[string]string{introspectionSecret: "s3cret"},
+					Secrets: map[string]string{feedlog.IntrospectionSecret: "s3cret"},
 				}),
 				tx.Put(api("orders", "/orders", "corp"), Extra{Row: enabled()}), tx.CreateGateway(g, hash("t")))
 		})
@@ -456,7 +457,7 @@ func TestManyApplications(t *testing.T) {
 		store(t, s, acme())
 		write(t, s, func(tx *Tx) error {
 			for in, count := range map[string]int{"default": many, "acme": some} {
-				if _, err := tx.exec(`INSERT INTO applications (id, tenant, name, set_name, version, spec, status, sealed,
+				if _, err := tx.run.Exec(`INSERT INTO applications (id, tenant, name, set_name, version, spec, status, sealed,
 					gateway_row, search, created_at, updated_at)
 					WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
 					SELECT $2 || i, $3, 'app-' || i, '', 1, '{}', '', '', '{"name":"app-' || i || '"}', 'app-' || i, 0, 0

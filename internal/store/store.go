@@ -22,6 +22,7 @@ import (
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store/database"
+	"keyward.dev/keyward/internal/store/feedlog"
 )
 
 // Options say where the database is and which key seals the secrets in it.
@@ -125,11 +126,11 @@ func (tx *Tx) furnish() error {
 		}
 	}
 	var none keyward.Chain
-	if _, err := tx.exec(`INSERT INTO gateway_groups (name, revision, chain, trimmed_revision, trimmed_chain)
+	if _, err := tx.run.Exec(`INSERT INTO gateway_groups (name, revision, chain, trimmed_revision, trimmed_chain)
 		VALUES ($1, 0, $2, 0, $2)`, keyward.DefaultGroup, none[:]); err != nil {
 		return err
 	}
-	if err := tx.newGroupKey(keyward.DefaultGroup); err != nil {
+	if err := feedlog.NewGroupKey(tx.feedLog, tx.marks, keyward.DefaultGroup); err != nil {
 		return err
 	}
 	return tx.Put(&keyward.Object{
@@ -140,7 +141,7 @@ func (tx *Tx) furnish() error {
 // keyring opens a sealed value of the installation itself.
 func (tx *Tx) keyring(name string) (value []byte, found bool, err error) {
 	var sealed string
-	if found, err = tx.one(`SELECT sealed FROM keyring WHERE name = $1`, []any{name}, &sealed); err != nil || !found {
+	if found, err = tx.run.One(`SELECT sealed FROM keyring WHERE name = $1`, []any{name}, &sealed); err != nil || !found {
 		return nil, false, err
 	}
 	value, err = tx.store.key.Open(sealed, []byte("keyward keyring\x00"+name))
@@ -151,7 +152,7 @@ func (tx *Tx) keyring(name string) (value []byte, found bool, err error) {
 }
 
 func (tx *Tx) putKeyring(name string, value []byte) error {
-	_, err := tx.exec(`INSERT INTO keyring (name, sealed) VALUES ($1, $2)`,
+	_, err := tx.run.Exec(`INSERT INTO keyring (name, sealed) VALUES ($1, $2)`,
 		name, tx.store.key.Seal(value, []byte("keyward keyring\x00"+name)))
 	return err
 }

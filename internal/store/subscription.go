@@ -42,7 +42,7 @@ func fillSubscription(p *put) ([]any, error) {
 		}
 		plan = &row.PlanID
 	}
-	found, err := p.tx.one(`SELECT name FROM subscriptions WHERE application_id = $1 AND api_id = $2 AND id <> $3`,
+	found, err := p.tx.run.One(`SELECT name FROM subscriptions WHERE application_id = $1 AND api_id = $2 AND id <> $3`,
 		[]any{application, api, o.ID}, &other)
 	if err != nil {
 		return nil, err
@@ -56,11 +56,11 @@ func fillSubscription(p *put) ([]any, error) {
 
 // markSubscription marks the stored subscription, and the application whose reach depends on it.
 func (tx *Tx) markSubscription(id string) error {
-	tx.marks.row(keyward.RowSubscription, id)
+	tx.marks.Row(keyward.RowSubscription, id)
 	var application string
-	found, err := tx.one(`SELECT application_id FROM subscriptions WHERE id = $1`, []any{id}, &application)
+	found, err := tx.run.One(`SELECT application_id FROM subscriptions WHERE id = $1`, []any{id}, &application)
 	if found {
-		tx.marks.applications[application] = struct{}{}
+		tx.marks.Application(application)
 	}
 	return err
 }

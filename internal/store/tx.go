@@ -2,43 +2,57 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
+	"keyward.dev/keyward/internal/store/feedlog"
+	"keyward.dev/keyward/internal/store/issued"
 )
+
+// What a transaction has of the rooms below.
+type (
+	feedLog  = feedlog.Log
+	material = issued.Material
+)
+
+// Record is one entry of a group's log.
+type Record = feedlog.Record
+
+// ResidentKey is a signing key of the resident authorization server.
+type ResidentKey = issued.Key
+
+// ResidentToken is an access token that the resident authorization server gave out.
+type ResidentToken = issued.Token
 
 // Tx is one transaction. It lives as long as the function that got it, and is for one goroutine.
 type Tx struct {
-	ctx    context.Context // of the one call that the Tx lives in
+	*feedLog
+	*material
 	store  *Store
-	sql    *sql.Tx
+	run    *database.Run
 	actor  string
 	now    time.Time          // the time of everything that the transaction writes
-	marks  *marks             // what the feed must look at before the commit; nil in a read
+	marks  *feedlog.Marks     // what the feed must look at before the commit; nil in a read
 	seen   map[string]int64   // versions of the objects read so far, by id
 	vacant map[string]*stored // what Vacate took away and Put has not brought back, by id
 	undo   []func()           // gives objects back what Put set, for a transaction that is rolled back
-	broken error              // the first fault of the database itself: nothing after it counts
 }
 
 // Read runs fn over one snapshot of the database. Do not keep the Tx, and do not wait for a network in fn.
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
-	t, err := s.db.Read.BeginTx(ctx, s.db.Reads)
+	run, err := s.db.BeginRead(ctx)
 	if err != nil {
-		return fmt.Errorf("begin to read: %w", err)
-	}
-	defer func() { _ = t.Rollback() }() // nothing was written
-	tx := &Tx{ctx: ctx, store: s, sql: t, now: now()}
-	if err := fn(tx); err != nil {
 		return err
 	}
-	return tx.broken
+	defer run.Rollback()
+	if err := fn(s.tx(run)); err != nil {
+		return err
+	}
+	return run.Broken()
 }
 
 // Write runs fn in one transaction: object rows, then the feed rows and log records that follow from them, then the
@@ -76,113 +90,50 @@ func (s *Store) attempts(ctx context.Context, actor string, fn func(*Tx) error, 
 
 // attempt runs the transaction once. A fault of the database counts before whatever fn made of it.
 func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, keep bool) (err error) {
-	t, err := s.db.Write.BeginTx(ctx, nil)
+	run, err := s.db.BeginWrite(ctx)
 	if err != nil {
-		return fmt.Errorf("begin to write: %w", err)
+		return err
 	}
-	tx := &Tx{ctx: ctx, store: s, sql: t, actor: actor, now: now(), marks: newMarks(), seen: map[string]int64{}}
-	tx.vacant = map[string]*stored{}
+	tx := s.tx(run)
+	tx.actor, tx.marks, tx.seen, tx.vacant = actor, feedlog.NewMarks(), map[string]int64{}, map[string]*stored{}
 	done := false
 	defer func() {
 		if !done {
-			_ = t.Rollback() // what failed before is what must be told
+			run.Rollback()
 			for _, undo := range tx.undo {
 				undo()
 			}
 		}
 	}()
 	err = fn(tx)
-	if err == nil && tx.broken == nil {
+	if err == nil && run.Broken() == nil {
 		err = tx.settle()
 	}
-	if err == nil && tx.broken == nil {
-		err = tx.project()
+	if err == nil && run.Broken() == nil {
+		err = feedlog.Project(tx.feedLog, tx.marks)
 	}
-	if tx.broken != nil && (err == nil || passing(tx.broken)) {
-		err = tx.broken
+	if run.Broken() != nil && (err == nil || passing(run.Broken())) {
+		err = run.Broken()
 	}
 	if err != nil || !keep {
 		return err
 	}
-	if err := t.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+	if err := run.Commit(); err != nil {
+		return err
 	}
 	done = true
 	return nil
 }
 
+func (s *Store) tx(run *database.Run) *Tx {
+	at := now()
+	return &Tx{
+		feedLog: feedlog.New(run, s.key, s.digest, at), material: issued.New(run, s.key), store: s, run: run, now: at,
+	}
+}
+
 // now is cut to what the database keeps.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
-
-// fault notes that the database refused a statement; on PostgreSQL nothing of the transaction counts after that.
-func (tx *Tx) fault(query string, err error) error {
-	words := strings.Fields(query)
-	err = fmt.Errorf("%s: %w", strings.ToLower(strings.Join(words[:min(3, len(words))], " ")), err)
-	if tx.broken == nil {
-		tx.broken = err
-	}
-	return err
-}
-
-func (tx *Tx) exec(query string, args ...any) (int64, error) {
-	if tx.marks == nil {
-		return 0, errors.New("a write in a transaction that only reads")
-	}
-	r, err := tx.sql.ExecContext(tx.ctx, query, args...)
-	if err != nil {
-		return 0, tx.fault(query, err)
-	}
-	n, err := r.RowsAffected()
-	if err != nil {
-		return 0, tx.fault(query, err)
-	}
-	return n, nil
-}
-
-// one reads the first row of the answer, and tells whether there was one.
-func (tx *Tx) one(query string, args []any, into ...any) (bool, error) {
-	err := tx.sql.QueryRowContext(tx.ctx, query, args...).Scan(into...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
-		return false, tx.fault(query, err)
-	}
-	return true, nil
-}
-
-// rows calls scan for each row of the answer. scan must not use the transaction: its connection is busy.
-func (tx *Tx) rows(query string, args []any, scan func(scanner) error) error {
-	rows, err := tx.sql.QueryContext(tx.ctx, query, args...)
-	if err != nil {
-		return tx.fault(query, err)
-	}
-	defer func() { _ = rows.Close() }() // rows.Err tells of anything that matters
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return tx.fault(query, err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return tx.fault(query, err)
-	}
-	return nil
-}
-
-// scanner is a row of an answer.
-type scanner interface{ Scan(into ...any) error }
-
-// texts reads one column of text.
-func (tx *Tx) texts(query string, args ...any) ([]string, error) {
-	var list []string
-	err := tx.rows(query, args, func(r scanner) error {
-		var v string
-		err := r.Scan(&v)
-		list = append(list, v)
-		return err
-	})
-	return list, err
-}
 
 // keep makes the transaction's rollback give the object back what it had.
 func (tx *Tx) keep(o *keyward.Object) {

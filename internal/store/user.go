@@ -22,7 +22,7 @@ func userNoun() noun {
 const tokenColumns = `SELECT t.id, u.tenant, u.name, t.created_at, t.last_used, t.revoked_at
 	FROM api_tokens t JOIN users u ON u.id = t.user_id WHERE `
 
-func scanToken(r scanner) (keyward.APIToken, error) {
+func scanToken(r database.Row) (keyward.APIToken, error) {
 	var t keyward.APIToken
 	var created int64
 	var used, revoked *int64
@@ -33,7 +33,7 @@ func scanToken(r scanner) (keyward.APIToken, error) {
 
 func (tx *Tx) apiTokens(where string, args ...any) ([]keyward.APIToken, error) {
 	var list []keyward.APIToken
-	err := tx.rows(tokenColumns+where, args, func(r scanner) error {
+	err := tx.run.Rows(tokenColumns+where, args, func(r database.Row) error {
 		t, err := scanToken(r)
 		list = append(list, t)
 		return err
@@ -63,7 +63,7 @@ func (tx *Tx) CreateAPIToken(t *keyward.APIToken, hash []byte) error {
 		t.CreatedAt = tx.now
 	}
 	t.Tenant = user.Tenant
-	if _, err := tx.exec(`INSERT INTO api_tokens (id, user_id, hash, created_at) VALUES ($1, $2, $3, $4)`,
+	if _, err := tx.run.Exec(`INSERT INTO api_tokens (id, user_id, hash, created_at) VALUES ($1, $2, $3, $4)`,
 		t.ID, user.ID, hash, database.Micros(t.CreatedAt)); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (tx *Tx) APITokenByHash(hash []byte) (*keyward.APIToken, error) {
 		return nil, err
 	}
 	if len(list) == 0 {
-		return nil, notFound("API token like that")
+		return nil, database.NotFound("API token like that")
 	}
 	return &list[0], nil
 }
@@ -100,12 +100,13 @@ func (tx *Tx) RevokeAPIToken(tenant, id string) error {
 		return err
 	}
 	if len(list) == 0 {
-		return notFound("API token of that id")
+		return database.NotFound("API token of that id")
 	}
 	if list[0].RevokedAt != nil {
 		return nil
 	}
-	if _, err := tx.exec(`UPDATE api_tokens SET revoked_at = $1 WHERE id = $2`, database.Micros(tx.now), id); err != nil {
+	if _, err := tx.run.Exec(`UPDATE api_tokens SET revoked_at = $1 WHERE id = $2`,
+		database.Micros(tx.now), id); err != nil {
 		return err
 	}
 	return tx.Audit(keyward.AuditEntry{
@@ -115,7 +116,7 @@ func (tx *Tx) RevokeAPIToken(tenant, id string) error {
 
 // TouchAPIToken notes when the token was last used. A token that is gone is no error.
 func (tx *Tx) TouchAPIToken(id string, at time.Time) error {
-	_, err := tx.exec(`UPDATE api_tokens SET last_used = $1 WHERE id = $2`, database.Micros(at), database.Clean(id))
+	_, err := tx.run.Exec(`UPDATE api_tokens SET last_used = $1 WHERE id = $2`, database.Micros(at), database.Clean(id))
 	return err
 }
 
@@ -127,12 +128,12 @@ func (tx *Tx) ReinstateAPIToken(tenant, id string) error {
 		return err
 	}
 	if len(list) == 0 {
-		return notFound("API token of that id")
+		return database.NotFound("API token of that id")
 	}
 	if list[0].RevokedAt == nil {
 		return nil
 	}
-	if _, err := tx.exec(`UPDATE api_tokens SET revoked_at = NULL WHERE id = $1`, id); err != nil {
+	if _, err := tx.run.Exec(`UPDATE api_tokens SET revoked_at = NULL WHERE id = $1`, id); err != nil {
 		return err
 	}
 	return tx.Audit(keyward.AuditEntry{

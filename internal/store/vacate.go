@@ -23,7 +23,7 @@ func (tx *Tx) Vacate(o *keyward.Object) error {
 		return err
 	}
 	var found string
-	there, err := tx.one(`SELECT id FROM `+n.table+` WHERE id = $1`, []any{o.ID}, &found)
+	there, err := tx.run.One(`SELECT id FROM `+n.table+` WHERE id = $1`, []any{o.ID}, &found)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (tx *Tx) settle() error {
 
 // clearAPI leaves a place that no API can have: a context begins with a slash.
 func clearAPI(tx *Tx, o *keyward.Object) error {
-	_, err := tx.exec(`UPDATE apis SET context = '', api_version = id, is_default = FALSE WHERE id = $1`, o.ID)
+	_, err := tx.run.Exec(`UPDATE apis SET context = '', api_version = id, is_default = FALSE WHERE id = $1`, o.ID)
 	return err
 }
 
@@ -61,13 +61,13 @@ func clearKeyManager(tx *Tx, o *keyward.Object) error {
 	if err := tx.lockIssuers(o.Tenant); err != nil {
 		return err
 	}
-	_, err := tx.exec(`DELETE FROM issuers WHERE key_manager_id = $1`, o.ID)
+	_, err := tx.run.Exec(`DELETE FROM issuers WHERE key_manager_id = $1`, o.ID)
 	return err
 }
 
 // clearClient leaves an environment that no client can have.
 func clearClient(tx *Tx, o *keyward.Object) error {
-	_, err := tx.exec(`UPDATE oauth_clients SET client_id = '', environment = id WHERE id = $1`, o.ID)
+	_, err := tx.run.Exec(`UPDATE oauth_clients SET client_id = '', environment = id WHERE id = $1`, o.ID)
 	return err
 }
 
@@ -76,6 +76,6 @@ func clearSubscription(tx *Tx, o *keyward.Object) error {
 	if err := tx.markSubscription(o.ID); err != nil { // the application that it may leave
 		return err
 	}
-	_, err := tx.exec(`DELETE FROM subscriptions WHERE id = $1`, o.ID)
+	_, err := tx.run.Exec(`DELETE FROM subscriptions WHERE id = $1`, o.ID)
 	return err
 }

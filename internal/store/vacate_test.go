@@ -86,7 +86,7 @@ func heldRows(t *testing.T, s *Store) []string {
 	t.Helper()
 	var rows []string
 	read(t, s, func(tx *Tx) (err error) {
-		rows, err = tx.texts(`SELECT kind || ' ' || id FROM feed_rows WHERE group_name = 'default' ORDER BY kind, id`)
+		rows, err = tx.run.Texts(`SELECT kind || ' ' || id FROM feed_rows WHERE group_name = 'default' ORDER BY kind, id`)
 		return err
 	})
 	return rows

@@ -1,15 +1,27 @@
-package store
+// Package issued owns the rows of the resident authorization server: the keys that it signs with, and the tokens that
+// it gave out. It does not own when a key begins or ends to sign, nor what a token says.
+package issued
 
 import (
 	"fmt"
 	"strings"
 	"time"
 
+	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store/database"
 )
 
-// ResidentKey is a signing key of the resident authorization server.
-type ResidentKey struct {
+// Material is what the resident authorization server has stored, as one transaction sees it.
+type Material struct {
+	run *database.Run
+	key seal.Key
+}
+
+// New gives the material to a transaction; key seals private keys at rest.
+func New(run *database.Run, key seal.Key) *Material { return &Material{run: run, key: key} }
+
+// Key is a signing key of the resident authorization server.
+type Key struct {
 	Tenant     string
 	Kid        string
 	Alg        string
@@ -19,16 +31,16 @@ type ResidentKey struct {
 	RetireAt   time.Time // no longer published from then on; zero = open
 }
 
-func residentKeyContext(tenant, kid string) []byte {
+func keyContext(tenant, kid string) []byte {
 	return []byte("keyward resident key\x00" + tenant + "\x00" + kid)
 }
 
 // ResidentKeys lists a tenant's keys, oldest first.
-func (tx *Tx) ResidentKeys(tenant string) ([]ResidentKey, error) {
-	var keys []ResidentKey
-	err := tx.rows(`SELECT tenant, kid, alg, sealed, created_at, active_from, retire_at FROM resident_keys
-		WHERE tenant = $1 ORDER BY created_at, kid`, []any{database.Clean(tenant)}, func(r scanner) error {
-		var k ResidentKey
+func (m *Material) ResidentKeys(tenant string) ([]Key, error) {
+	var keys []Key
+	err := m.run.Rows(`SELECT tenant, kid, alg, sealed, created_at, active_from, retire_at FROM resident_keys
+		WHERE tenant = $1 ORDER BY created_at, kid`, []any{database.Clean(tenant)}, func(r database.Row) error {
+		var k Key
 		var sealed string
 		var created, active int64
 		var retire *int64
@@ -40,7 +52,7 @@ func (tx *Tx) ResidentKeys(tenant string) ([]ResidentKey, error) {
 			k.RetireAt = database.FromMicros(*retire)
 		}
 		var err error
-		if k.PrivateJWK, err = tx.store.key.Open(sealed, residentKeyContext(k.Tenant, k.Kid)); err != nil {
+		if k.PrivateJWK, err = m.key.Open(sealed, keyContext(k.Tenant, k.Kid)); err != nil {
 			return fmt.Errorf("open the resident key %s: %w", k.Kid, err)
 		}
 		keys = append(keys, k)
@@ -50,23 +62,23 @@ func (tx *Tx) ResidentKeys(tenant string) ([]ResidentKey, error) {
 }
 
 // PutResidentKey inserts the key or updates the one of its tenant and kid.
-func (tx *Tx) PutResidentKey(k ResidentKey) error {
-	_, err := tx.exec(`INSERT INTO resident_keys (tenant, kid, alg, sealed, created_at, active_from, retire_at)
+func (m *Material) PutResidentKey(k Key) error {
+	_, err := m.run.Exec(`INSERT INTO resident_keys (tenant, kid, alg, sealed, created_at, active_from, retire_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, kid) DO UPDATE SET alg = excluded.alg,
 		sealed = excluded.sealed, active_from = excluded.active_from, retire_at = excluded.retire_at`,
-		k.Tenant, k.Kid, k.Alg, tx.store.key.Seal(k.PrivateJWK, residentKeyContext(k.Tenant, k.Kid)),
+		k.Tenant, k.Kid, k.Alg, m.key.Seal(k.PrivateJWK, keyContext(k.Tenant, k.Kid)),
 		database.Micros(k.CreatedAt), database.Micros(k.ActiveFrom), database.MicrosOrNull(&k.RetireAt))
 	return err
 }
 
 // DropResidentKey deletes a key.
-func (tx *Tx) DropResidentKey(tenant, kid string) error {
-	_, err := tx.exec(`DELETE FROM resident_keys WHERE tenant = $1 AND kid = $2`, tenant, kid)
+func (m *Material) DropResidentKey(tenant, kid string) error {
+	_, err := m.run.Exec(`DELETE FROM resident_keys WHERE tenant = $1 AND kid = $2`, tenant, kid)
 	return err
 }
 
-// ResidentToken is an access token that the resident authorization server gave out. The token itself is not stored.
-type ResidentToken struct {
+// Token is an access token that the resident authorization server gave out. The token itself is not stored.
+type Token struct {
 	ID        string // the jti
 	Tenant    string
 	ClientID  string
@@ -78,8 +90,8 @@ type ResidentToken struct {
 }
 
 // PutResidentToken stores a new token.
-func (tx *Tx) PutResidentToken(t ResidentToken) error {
-	_, err := tx.exec(`INSERT INTO resident_tokens
+func (m *Material) PutResidentToken(t Token) error {
+	_, err := m.run.Exec(`INSERT INTO resident_tokens
 		(tenant, id, client_id, subject, scopes, issued_at, expires_at, revoked_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, t.Tenant, t.ID, database.Clean(t.ClientID), database.Clean(t.Subject),
 		database.Clean(strings.Join(t.Scopes, " ")), database.Micros(t.IssuedAt), database.Micros(t.ExpiresAt),
@@ -88,19 +100,19 @@ func (tx *Tx) PutResidentToken(t ResidentToken) error {
 }
 
 // ResidentToken gives the token of the tenant, revoked or not, or a not_found error.
-func (tx *Tx) ResidentToken(tenant, id string) (*ResidentToken, error) {
-	var t ResidentToken
+func (m *Material) ResidentToken(tenant, id string) (*Token, error) {
+	var t Token
 	var scopes string
 	var issued, expires int64
 	var revoked *int64
-	found, err := tx.one(`SELECT tenant, id, client_id, subject, scopes, issued_at, expires_at, revoked_at
+	found, err := m.run.One(`SELECT tenant, id, client_id, subject, scopes, issued_at, expires_at, revoked_at
 		FROM resident_tokens WHERE tenant = $1 AND id = $2`, []any{database.Clean(tenant), database.Clean(id)},
 		&t.Tenant, &t.ID, &t.ClientID, &t.Subject, &scopes, &issued, &expires, &revoked)
 	if err != nil {
 		return nil, err
 	}
 	if !found {
-		return nil, notFound("token of that id")
+		return nil, database.NotFound("token of that id")
 	}
 	t.Scopes = strings.Fields(scopes)
 	t.IssuedAt, t.ExpiresAt, t.RevokedAt = database.FromMicros(issued), database.FromMicros(expires), database.TimeOrNil(revoked)
@@ -108,14 +120,14 @@ func (tx *Tx) ResidentToken(tenant, id string) (*ResidentToken, error) {
 }
 
 // RevokeResidentToken marks the token; one that is not there is no error (RFC 7009, section 2.2).
-func (tx *Tx) RevokeResidentToken(tenant, id string, at time.Time) error {
-	_, err := tx.exec(`UPDATE resident_tokens SET revoked_at = $1 WHERE tenant = $2 AND id = $3 AND revoked_at IS NULL`,
+func (m *Material) RevokeResidentToken(tenant, id string, at time.Time) error {
+	_, err := m.run.Exec(`UPDATE resident_tokens SET revoked_at = $1 WHERE tenant = $2 AND id = $3 AND revoked_at IS NULL`,
 		database.Micros(at), database.Clean(tenant), database.Clean(id))
 	return err
 }
 
 // DropExpiredResidentTokens forgets tokens that expired before now, and tells how many.
-func (tx *Tx) DropExpiredResidentTokens(now time.Time) (int, error) {
-	n, err := tx.exec(`DELETE FROM resident_tokens WHERE expires_at <= $1`, database.Micros(now))
+func (m *Material) DropExpiredResidentTokens(now time.Time) (int, error) {
+	n, err := m.run.Exec(`DELETE FROM resident_tokens WHERE expires_at <= $1`, database.Micros(now))
 	return int(n), err
 }

@@ -1,33 +1,51 @@
-package store
+// Package feedlog owns the log of each gateway group: which rows of a transaction gateways are told of, the records
+// with their revisions and chain, what each group holds, and the keys that seal it. It does not own the objects that the
+// rows follow from, nor how the log reaches a gateway.
+package feedlog
 
 import (
 	"fmt"
+	"time"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store/database"
 )
 
+// Log is the groups' log as one transaction sees it.
+type Log struct {
+	run    *database.Run
+	key    seal.Key // seals secrets at rest
+	digest seal.Key // keys the digests of held rows, which cover secrets
+	now    time.Time
+}
+
+// New gives the log to a transaction of the time now.
+func New(run *database.Run, key, digest seal.Key, now time.Time) *Log {
+	return &Log{run: run, key: key, digest: digest, now: now}
+}
+
 // Groups lists the gateway groups by name.
-func (tx *Tx) Groups() ([]string, error) {
-	return tx.texts(`SELECT name FROM gateway_groups ORDER BY name`)
+func (l *Log) Groups() ([]string, error) {
+	return l.run.Texts(`SELECT name FROM gateway_groups ORDER BY name`)
 }
 
 // Head is the group's current position, or a not_found error.
-func (tx *Tx) Head(group string) (keyward.Position, error) {
-	head, _, err := tx.counter(group)
+func (l *Log) Head(group string) (keyward.Position, error) {
+	head, _, err := l.counter(group)
 	return head, err
 }
 
 // counter reads the group's head and the position up to which its log was trimmed.
-func (tx *Tx) counter(group string) (head, trimmed keyward.Position, err error) {
+func (l *Log) counter(group string) (head, trimmed keyward.Position, err error) {
 	var chain, base []byte
-	found, err := tx.one(`SELECT revision, chain, trimmed_revision, trimmed_chain FROM gateway_groups WHERE name = $1`,
+	found, err := l.run.One(`SELECT revision, chain, trimmed_revision, trimmed_chain FROM gateway_groups WHERE name = $1`,
 		[]any{database.Clean(group)}, &head.Revision, &chain, &trimmed.Revision, &base)
 	if err != nil {
 		return head, trimmed, err
 	}
 	if !found {
-		return head, trimmed, notFound("gateway group of that name")
+		return head, trimmed, database.NotFound("gateway group of that name")
 	}
 	if head.Chain, err = chainOf(chain); err != nil {
 		return head, trimmed, err
@@ -53,10 +71,10 @@ type Record struct {
 
 // Records gives up to limit records after the revision, in order; none at the head. When the log was trimmed beyond
 // the revision, the first one does not follow it: compare ChainAt.
-func (tx *Tx) Records(group string, after uint64, limit int) ([]Record, error) {
+func (l *Log) Records(group string, after uint64, limit int) ([]Record, error) {
 	var list []Record
-	err := tx.rows(`SELECT revision, record, chain, ends FROM feed_log WHERE group_name = $1 AND revision > $2
-		ORDER BY revision LIMIT $3`, []any{database.Clean(group), after, limit}, func(r scanner) error {
+	err := l.run.Rows(`SELECT revision, record, chain, ends FROM feed_log WHERE group_name = $1 AND revision > $2
+		ORDER BY revision LIMIT $3`, []any{database.Clean(group), after, limit}, func(r database.Row) error {
 		var record Record
 		var chain []byte
 		if err := r.Scan(&record.Revision, &record.Bytes, &chain, &record.Last); err != nil {
@@ -72,8 +90,8 @@ func (tx *Tx) Records(group string, after uint64, limit int) ([]Record, error) {
 
 // ChainAt gives the group's chain value at the revision; ok is false for one that the log does not reach back to, or
 // has not reached.
-func (tx *Tx) ChainAt(group string, revision uint64) (chain keyward.Chain, ok bool, err error) {
-	head, trimmed, err := tx.counter(group)
+func (l *Log) ChainAt(group string, revision uint64) (chain keyward.Chain, ok bool, err error) {
+	head, trimmed, err := l.counter(group)
 	switch {
 	case err != nil || revision < trimmed.Revision || revision > head.Revision:
 		return chain, false, err
@@ -83,7 +101,7 @@ func (tx *Tx) ChainAt(group string, revision uint64) (chain keyward.Chain, ok bo
 		return trimmed.Chain, true, nil
 	}
 	var raw []byte
-	found, err := tx.one(`SELECT chain FROM feed_log WHERE group_name = $1 AND revision = $2`,
+	found, err := l.run.One(`SELECT chain FROM feed_log WHERE group_name = $1 AND revision = $2`,
 		[]any{group, revision}, &raw)
 	if err != nil || !found {
 		return chain, false, err
@@ -97,12 +115,12 @@ const snapshotPage = 1000
 
 // Snapshot yields one put record for each row that the group holds now, in order of revision: the log without what
 // was overtaken. It belongs to Head in the same transaction. Apply all of it at once: Last says nothing here.
-func (tx *Tx) Snapshot(group string, yield func(record []byte) error) error {
+func (l *Log) Snapshot(group string, yield func(record []byte) error) error {
 	var after uint64
 	for {
 		var page [][]byte
-		err := tx.rows(`SELECT revision, record FROM feed_rows WHERE group_name = $1 AND revision > $2
-			ORDER BY revision LIMIT $3`, []any{database.Clean(group), after, snapshotPage}, func(r scanner) error {
+		err := l.run.Rows(`SELECT revision, record FROM feed_rows WHERE group_name = $1 AND revision > $2
+			ORDER BY revision LIMIT $3`, []any{database.Clean(group), after, snapshotPage}, func(r database.Row) error {
 			var record []byte
 			err := r.Scan(&after, &record)
 			page = append(page, record)
@@ -123,20 +141,20 @@ func (tx *Tx) Snapshot(group string, yield func(record []byte) error) error {
 }
 
 // TrimLog forgets all but the newest keep records of the group's log. Snapshots lose nothing.
-func (tx *Tx) TrimLog(group string, keep int) error {
-	head, trimmed, err := tx.counter(group)
+func (l *Log) TrimLog(group string, keep int) error {
+	head, trimmed, err := l.counter(group)
 	if err != nil || head.Revision < trimmed.Revision+uint64(max(keep, 0)) {
 		return err
 	}
 	cut := head.Revision - uint64(max(keep, 0))
-	chain, ok, err := tx.ChainAt(group, cut)
+	chain, ok, err := l.ChainAt(group, cut)
 	if err != nil || !ok || cut == trimmed.Revision {
 		return err
 	}
-	if _, err := tx.exec(`UPDATE gateway_groups SET trimmed_revision = $1, trimmed_chain = $2
+	if _, err := l.run.Exec(`UPDATE gateway_groups SET trimmed_revision = $1, trimmed_chain = $2
 		WHERE name = $3 AND trimmed_revision < $1`, cut, chain[:], group); err != nil {
 		return err
 	}
-	_, err = tx.exec(`DELETE FROM feed_log WHERE group_name = $1 AND revision <= $2`, group, cut)
+	_, err = l.run.Exec(`DELETE FROM feed_log WHERE group_name = $1 AND revision <= $2`, group, cut)
 	return err
 }

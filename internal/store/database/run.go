@@ -1,0 +1,128 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	keyward "keyward.dev/keyward"
+)
+
+// Run is one transaction: its statements, and the first fault of the database among them. It is for one goroutine.
+type Run struct {
+	ctx    context.Context // of the one call that the transaction lives in
+	sql    *sql.Tx
+	writes bool
+	broken error
+}
+
+// BeginRead begins a transaction over one snapshot, in which nothing can be written.
+func (db *DB) BeginRead(ctx context.Context) (*Run, error) {
+	t, err := db.Read.BeginTx(ctx, db.Reads)
+	if err != nil {
+		return nil, fmt.Errorf("begin to read: %w", err)
+	}
+	return &Run{ctx: ctx, sql: t}, nil
+}
+
+// BeginWrite begins a transaction that writes. On SQLite it waits for the one before.
+func (db *DB) BeginWrite(ctx context.Context) (*Run, error) {
+	t, err := db.Write.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin to write: %w", err)
+	}
+	return &Run{ctx: ctx, sql: t, writes: true}, nil
+}
+
+// Commit makes what was written count.
+func (r *Run) Commit() error {
+	if err := r.sql.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// Rollback ends the transaction without effect. What made it end is what must be told, so its own fault is not.
+func (r *Run) Rollback() { _ = r.sql.Rollback() }
+
+// Broken is the first fault of the database itself: nothing after it counts.
+func (r *Run) Broken() error { return r.broken }
+
+// Fault notes that the database refused a statement; on PostgreSQL nothing of the transaction counts after that. It
+// gives the error with the statement's first words.
+func (r *Run) Fault(query string, err error) error {
+	words := strings.Fields(query)
+	err = fmt.Errorf("%s: %w", strings.ToLower(strings.Join(words[:min(3, len(words))], " ")), err)
+	if r.broken == nil {
+		r.broken = err
+	}
+	return err
+}
+
+// Exec runs a statement that writes, and tells how many rows it changed.
+func (r *Run) Exec(query string, args ...any) (int64, error) {
+	if !r.writes {
+		return 0, errors.New("a write in a transaction that only reads")
+	}
+	result, err := r.sql.ExecContext(r.ctx, query, args...)
+	if err != nil {
+		return 0, r.Fault(query, err)
+	}
+	n, err := result.RowsAffected()
+	if err != nil {
+		return 0, r.Fault(query, err)
+	}
+	return n, nil
+}
+
+// One reads the first row of the answer, and tells whether there was one.
+func (r *Run) One(query string, args []any, into ...any) (bool, error) {
+	err := r.sql.QueryRowContext(r.ctx, query, args...).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, r.Fault(query, err)
+	}
+	return true, nil
+}
+
+// Row is a row of an answer.
+type Row interface{ Scan(into ...any) error }
+
+// Rows calls scan for each row of the answer. scan must not use the transaction: its connection is busy.
+func (r *Run) Rows(query string, args []any, scan func(Row) error) error {
+	rows, err := r.sql.QueryContext(r.ctx, query, args...)
+	if err != nil {
+		return r.Fault(query, err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells of anything that matters
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return r.Fault(query, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return r.Fault(query, err)
+	}
+	return nil
+}
+
+// Texts reads one column of text.
+func (r *Run) Texts(query string, args ...any) ([]string, error) {
+	var list []string
+	err := r.Rows(query, args, func(row Row) error {
+		var v string
+		err := row.Scan(&v)
+		list = append(list, v)
+		return err
+	})
+	return list, err
+}
+
+// NotFound is what a person is told of a row that is not there.
+func NotFound(what string) error {
+	return &keyward.Error{Code: keyward.CodeNotFound, Message: "there is no " + what}
+}

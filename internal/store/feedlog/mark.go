@@ -1,0 +1,54 @@
+package feedlog
+
+import keyward "keyward.dev/keyward"
+
+// Marks are what a transaction touched, as far as the feed is concerned. They name causes: which rows follow from them
+// is asked only when the groups' counters are locked, so that what other transactions committed meanwhile is seen.
+type Marks struct {
+	rows          map[keyward.RowKind]map[string]struct{}
+	subscribed    map[string]struct{} // APIs whose subscriptions may enter or leave a group
+	applications  map[string]struct{} // applications that may enter or leave, with their clients
+	open          map[string]struct{} // tenants of which all applications may
+	takers        map[string]struct{} // tenants of which all introspection credentials may
+	gateways      map[string]struct{} // gateways whose keys may
+	introspection bool                // a group key was changed: every credential is sealed again
+}
+
+// NewMarks gives marks of a transaction that has touched nothing yet.
+func NewMarks() *Marks {
+	return &Marks{
+		rows: map[keyward.RowKind]map[string]struct{}{}, subscribed: map[string]struct{}{},
+		applications: map[string]struct{}{}, open: map[string]struct{}{}, takers: map[string]struct{}{},
+		gateways: map[string]struct{}{},
+	}
+}
+
+// Row marks rows that were written or deleted themselves.
+func (m *Marks) Row(kind keyward.RowKind, ids ...string) {
+	if m.rows[kind] == nil {
+		m.rows[kind] = map[string]struct{}{}
+	}
+	for _, id := range ids {
+		m.rows[kind][id] = struct{}{}
+	}
+}
+
+func (m *Marks) empty() bool {
+	return !m.introspection &&
+		len(m.rows)+len(m.subscribed)+len(m.applications)+len(m.open)+len(m.takers)+len(m.gateways) == 0
+}
+
+// Subscribed marks an API whose subscriptions may enter or leave a group.
+func (m *Marks) Subscribed(api string) { m.subscribed[api] = struct{}{} }
+
+// Application marks an application that may enter or leave a group, with its clients.
+func (m *Marks) Application(id string) { m.applications[id] = struct{}{} }
+
+// Open marks a tenant of which every application may enter or leave a group.
+func (m *Marks) Open(tenant string) { m.open[tenant] = struct{}{} }
+
+// Takers marks a tenant of which every introspection credential may enter or leave a group.
+func (m *Marks) Takers(tenant string) { m.takers[tenant] = struct{}{} }
+
+// Gateway marks a gateway whose keys may enter or leave its group.
+func (m *Marks) Gateway(id string) { m.gateways[id] = struct{}{} }
