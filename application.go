@@ -44,3 +44,15 @@ func (s *ApplicationSpec) OwnedBy(user string, groups []string) bool {
 	}
 	return s.Owner != "" && owns(s.Owner) || slices.ContainsFunc(s.Owners, owns)
 }
+
+// ApplicationOf names the application that a subscription or a client belongs to; ok is false for what belongs to none.
+func ApplicationOf(s Spec) (name string, ok bool) {
+	switch s := s.(type) {
+	case *SubscriptionSpec:
+		return s.Application, true
+	case *OAuthClientSpec:
+		return s.Application, true
+	default:
+		return "", false
+	}
+}

@@ -25,9 +25,9 @@ func floors() map[string]int {
 		"cmd/keyward": 6,
 		"daemon":      5, "demo": 5,
 		"rest": 4, "syncapi": 4, "gateway": 4,
-		"control": 3, "keys": 3, "feed": 3, "resident": 3, "enforce": 3,
+		"control": 3, "declare": 3, "keys": 3, "feed": 3, "resident": 3, "enforce": 3,
 		"store": 2, "keymanager": 2, "registry": 2,
-		"connector": 1, "wire": 1, "throttle": 1, "password": 1, "manifest": 1, "view": 1, "seal": 1, "stream": 1,
+		"access": 1, "connector": 1, "wire": 1, "throttle": 1, "password": 1, "manifest": 1, "view": 1, "seal": 1, "stream": 1,
 		"config": 1, "token": 1, "outbound": 1,
 		"": 0, // the root: the nouns
 	}
@@ -36,7 +36,7 @@ func floors() map[string]int {
 // sameFloor lists the imports between rooms of one floor that the design wants.
 func sameFloor() []string {
 	return []string{
-		"control -> keys", "control -> feed", "connector -> wire",
+		"control -> declare", "control -> feed", "declare -> keys", "connector -> wire",
 		"wire -> outbound", "token -> outbound",
 		"config -> outbound", "config -> seal", "config -> stream", // so that every fault of the settings is told at once
 	}
@@ -45,8 +45,8 @@ func sameFloor() []string {
 // The two columns share the rooms of floor 1 that are in neither list, and the root.
 func controlColumn() []string {
 	return []string{
-		"rest", "syncapi", "control", "keys", "feed", "resident", "store", "keymanager", "connector", "wire", "manifest",
-		"password",
+		"rest", "syncapi", "control", "declare", "access", "keys", "feed", "resident", "store", "keymanager", "connector",
+		"wire", "manifest", "password",
 	}
 }
 

@@ -82,6 +82,11 @@ type FieldError struct {
 	Message string `json:"message"`
 }
 
+// Fault is the FieldError of invalid input.
+func Fault(path, format string, args ...any) FieldError {
+	return FieldError{Path: path, Code: CodeInvalidInput, Message: fmt.Sprintf(format, args...)}
+}
+
 // Ref names an object.
 type Ref struct {
 	Kind   Kind   `json:"kind"`
@@ -95,6 +100,11 @@ func (r Ref) String() string {
 		return fmt.Sprintf("%s %s", r.Kind, r.Name)
 	}
 	return fmt.Sprintf("%s %s/%s", r.Kind, r.Tenant, r.Name)
+}
+
+// BuiltIn tells whether the object is one that every installation has and nobody deletes.
+func (r Ref) BuiltIn() bool {
+	return r.Kind == KindKeyManager && r.Name == ResidentName || r.Kind == KindTenant && r.Name == DefaultTenant
 }
 
 // Errorf makes an Error with a formatted message. A %w verb keeps its cause for the log.

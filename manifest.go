@@ -107,6 +107,19 @@ type Object struct {
 // Ref names the object.
 func (o *Object) Ref() Ref { return Ref{Kind: o.Kind, Tenant: o.Tenant, Name: o.Name} }
 
+// SpecOf gives the typed spec of a stored object; nil for no object.
+func SpecOf[T Spec](o *Object) (T, error) {
+	var none T
+	if o == nil {
+		return none, nil
+	}
+	s, ok := o.Spec.(T)
+	if !ok {
+		return none, fmt.Errorf("%s has a spec of another kind", o.Ref())
+	}
+	return s, nil
+}
+
 // Manifest is the form of an object that people write and read.
 type Manifest struct {
 	APIVersion string          `json:"apiVersion"`

@@ -2,6 +2,7 @@ package keyward
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -87,4 +88,16 @@ type OAuthClientStatus struct {
 	// SecretExpiresAt is when the server stops to take the secret (client_secret_expires_at); nil = never, or unknown.
 	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty"`
 	Hold            *Hold      `json:"hold,omitempty"` // while it is held; never stored here
+}
+
+// ClientStatus reads the status of a stored OAuthClient.
+func (o *Object) ClientStatus() (OAuthClientStatus, error) {
+	var status OAuthClientStatus
+	if len(o.Status) == 0 {
+		return status, nil
+	}
+	if err := json.Unmarshal(o.Status, &status); err != nil {
+		return status, fmt.Errorf("decode the status of %s: %w", o.Ref(), err)
+	}
+	return status, nil
 }

@@ -21,6 +21,14 @@ func (p Principal) Has(roles ...Role) bool {
 // IsOperator tells whether the principal administers the whole installation.
 func (p Principal) IsOperator() bool { return p.Tenant == DefaultTenant && p.Has(RoleAdmin) }
 
+// Actor is how the audit trail names the principal.
+func (p Principal) Actor() string {
+	if p.Tenant == "" || p.Tenant == DefaultTenant {
+		return p.User
+	}
+	return p.Tenant + "/" + p.User
+}
+
 // AuditEntry is one line of who did what. Its detail names fields, never their secret values.
 type AuditEntry struct {
 	ID     int64     `json:"id"`

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -18,7 +19,7 @@ type AuditFilter struct {
 func (c *Control) Audit(ctx context.Context, p keyward.Principal, tenant string, f AuditFilter) (
 	[]keyward.AuditEntry, error,
 ) {
-	if err := Require(p, RightAudit, tenant); err != nil {
+	if err := access.Require(p, access.RightAudit, tenant); err != nil {
 		return nil, err
 	}
 	var out []keyward.AuditEntry

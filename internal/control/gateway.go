@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/feed"
 	"keyward.dev/keyward/internal/store"
 )
@@ -13,10 +14,10 @@ import (
 func (c *Control) CreateGateway(ctx context.Context, p keyward.Principal, name, group string) (
 	keyward.Gateway, string, error,
 ) {
-	if err := Require(p, RightGateways, keyward.DefaultTenant); err != nil {
+	if err := access.Require(p, access.RightGateways, keyward.DefaultTenant); err != nil {
 		return keyward.Gateway{}, "", err
 	}
-	g, token, err := feed.NewGateway(ctx, c.store, actor(p), name, group)
+	g, token, err := feed.NewGateway(ctx, c.store, p.Actor(), name, group)
 	if err != nil {
 		return keyward.Gateway{}, "", err
 	}
@@ -25,7 +26,7 @@ func (c *Control) CreateGateway(ctx context.Context, p keyward.Principal, name, 
 
 // Gateways lists the gateways with the revision each reported and how far it is behind.
 func (c *Control) Gateways(ctx context.Context, p keyward.Principal) ([]keyward.Gateway, error) {
-	if err := Require(p, RightReadGateways, keyward.DefaultTenant); err != nil {
+	if err := access.Require(p, access.RightReadGateways, keyward.DefaultTenant); err != nil {
 		return nil, err
 	}
 	var out []keyward.Gateway
@@ -40,11 +41,11 @@ func (c *Control) Gateways(ctx context.Context, p keyward.Principal) ([]keyward.
 // RevokeGateway withdraws a gateway: its key leaves every JWKS, the group gets a new key, it is told to stop, and its
 // connection to the embedded event hub is cut. Doing so twice changes nothing.
 func (c *Control) RevokeGateway(ctx context.Context, p keyward.Principal, name string) error {
-	if err := Require(p, RightGateways, keyward.DefaultTenant); err != nil {
+	if err := access.Require(p, access.RightGateways, keyward.DefaultTenant); err != nil {
 		return err
 	}
 	var g *keyward.Gateway
-	err := c.store.Write(ctx, actor(p), func(tx *store.Tx) (err error) {
+	err := c.store.Write(ctx, p.Actor(), func(tx *store.Tx) (err error) {
 		if g, err = tx.GatewayByName(name); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -30,19 +31,19 @@ func (c *Control) Hold(ctx context.Context, p keyward.Principal, ref keyward.Ref
 	r.Reason = strings.TrimSpace(r.Reason)
 	switch {
 	case r.Reason == "":
-		faults = append(faults, invalid("reason", "is required: what people read who find the object held"))
+		faults = append(faults, keyward.Fault("reason", "is required: what people read who find the object held"))
 	case len(r.Reason) > maxReason:
-		faults = append(faults, invalid("reason", "must not be longer than %d bytes", maxReason))
+		faults = append(faults, keyward.Fault("reason", "must not be longer than %d bytes", maxReason))
 	case strings.ContainsFunc(r.Reason, func(c rune) bool { return c < ' ' || c == 0x7f }):
-		faults = append(faults, invalid("reason", "must be one line of printable characters"))
+		faults = append(faults, keyward.Fault("reason", "must be one line of printable characters"))
 	}
 	if r.Until != nil && !r.Until.After(now) {
-		faults = append(faults, invalid("until", "must lie in the future"))
+		faults = append(faults, keyward.Fault("until", "must lie in the future"))
 	}
 	if err := keyward.Invalid(faults); err != nil {
 		return nil, err
 	}
-	hold := &keyward.Hold{Reason: r.Reason, By: actor(p), Since: now, Until: r.Until}
+	hold := &keyward.Hold{Reason: r.Reason, By: p.Actor(), Since: now, Until: r.Until}
 	return c.setHold(ctx, p, ref, hold)
 }
 
@@ -55,7 +56,7 @@ func (c *Control) Unhold(ctx context.Context, p keyward.Principal, ref keyward.R
 }
 
 func mayHold(p keyward.Principal, ref keyward.Ref) error {
-	if err := Require(p, RightHold, ref.Tenant); err != nil {
+	if err := access.Require(p, access.RightHold, ref.Tenant); err != nil {
 		return err
 	}
 	if !ref.Kind.Holdable() {
@@ -69,7 +70,7 @@ func (c *Control) setHold(
 	ctx context.Context, p keyward.Principal, ref keyward.Ref, hold *keyward.Hold,
 ) (*keyward.Object, error) {
 	var held *keyward.Object
-	err := c.store.Write(ctx, actor(p), func(tx *store.Tx) error {
+	err := c.store.Write(ctx, p.Actor(), func(tx *store.Tx) error {
 		o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
 		if err != nil {
 			return err
@@ -97,35 +98,11 @@ func (c *Control) HoldReasons(ctx context.Context, p keyward.Principal, held []k
 			if err != nil {
 				return err
 			}
-			if o.Hold.Holds(c.now()) && readsHolds(p, o.Tenant) {
+			if o.Hold.Holds(c.now()) && access.ReadsHolds(p, o.Tenant) {
 				out = append(out, fmt.Sprintf("%s is held by %s: %s", o.Ref(), o.Hold.By, o.Hold.Reason))
 			}
 		}
 		return nil
 	})
 	return out, err
-}
-
-// readsHolds tells whether the principal may know who holds the objects of a tenant, and why.
-func readsHolds(p keyward.Principal, tenant string) bool {
-	return p.IsOperator() || p.Tenant == tenant && p.Has(keyward.RoleAdmin, keyward.RoleAuditor)
-}
-
-// withoutReason gives the object as those see it who may not know why it is held.
-func withoutReason(p keyward.Principal, o *keyward.Object) *keyward.Object {
-	if o == nil || o.Hold == nil || readsHolds(p, o.Tenant) {
-		return o
-	}
-	seen := *o
-	seen.Hold = o.Hold.Public()
-	return &seen
-}
-
-// heldFrom refuses everybody but administrators to change or delete a held object: they could put another, which
-// nobody holds, in its place.
-func heldFrom(p keyward.Principal, o *keyward.Object, now time.Time) error {
-	if o == nil || !o.Hold.Holds(now) || May(p, RightHold, o.Tenant) {
-		return nil
-	}
-	return keyward.Errorf(keyward.CodeHeld, "%s is held: only administrators change it until the hold is lifted", o.Ref())
 }

@@ -2,184 +2,36 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/store"
 )
 
-// PutRequest writes one object.
-type PutRequest struct {
-	Kind    keyward.Kind
-	Tenant  string // empty: the manifest's, else the default one
-	Name    string // empty: the manifest's
-	Body    []byte // the manifest as JSON; kind, apiVersion and names may be left out where they are said here
-	Create  bool   // refuse when the object exists
-	IfMatch string // the ETag that the stored object must have; empty = any
-
-	// IfNoneMatch are ETags that the stored object must not have, as the header field lists them; * = there must be none.
-	IfNoneMatch string
-}
-
-// Put creates the object or replaces it as a whole, and tells whether it was created.
-func (c *Control) Put(ctx context.Context, p keyward.Principal, r PutRequest) (*keyward.Object, bool, error) {
-	d, faults := manifest.DecodeAs(r.Body, r.Kind)
-	m := &d.Manifest.Metadata
-	if r.Tenant == "" && keyward.ValidName(m.Tenant) {
-		r.Tenant = m.Tenant
-	}
-	if r.Tenant == "" {
-		r.Tenant = keyward.DefaultTenant
-	}
-	ref := place(keyward.Ref{Kind: r.Kind, Tenant: r.Tenant, Name: r.Name})
-	if !accessTo(p, ref.Kind, ref.Tenant).writes() {
-		return nil, false, forbiddenWrite(p, ref)
-	}
-	if r.Name != "" {
-		if m.Name != "" && m.Name != r.Name {
-			faults = append(faults, twoNames("metadata.name", m.Name, r.Name))
-		}
-		m.Name = r.Name
-	}
-	if !keyward.ValidName(m.Name) && (r.Name != "" || m.Name == "") {
-		faults = append(faults, badName("metadata.name", m.Name))
-	}
-	if r.Kind != keyward.KindTenant && m.Tenant != "" && m.Tenant != r.Tenant {
-		faults = append(faults, twoNames("metadata.tenant", m.Tenant, r.Tenant))
-		m.Tenant = r.Tenant
-	}
-	d.Manifest.Kind = r.Kind
-	it, more := newItem(d, "", r.Tenant, faults)
-	faults = append(faults, more...)
-	it.sound = it.sound && len(more) == 0
-	b := &batch{principal: p, items: []*item{it}, create: r.Create, ifMatch: r.IfMatch,
-		ifNoneMatch: r.IfNoneMatch}
-	changes, err := c.run(ctx, b, faults)
-	if err != nil {
-		return nil, false, err
-	}
-	if len(changes) != 1 {
-		return nil, false, fmt.Errorf("writing one object changed %d", len(changes))
-	}
-	ch := changes[0]
-	if ch.action == Unchanged {
-		return withoutReason(p, ch.existing), false, nil
-	}
-	return withoutReason(p, ch.object), ch.action == Created, nil
-}
-
-func twoNames(path, inManifest, inAddress string) keyward.FieldError {
-	return invalid(path, "is %q in the manifest and %q in the address", inManifest, inAddress)
-}
-
-// Delete deletes an object, unless others use it: then the error lists them.
-func (c *Control) Delete(ctx context.Context, p keyward.Principal, ref keyward.Ref, ifMatch string) error {
-	ref = place(ref)
-	if !accessTo(p, ref.Kind, ref.Tenant).writes() {
-		return forbiddenWrite(p, ref)
-	}
-	return c.store.Write(ctx, actor(p), func(tx *store.Tx) error {
-		w := newWorld(c, tx, &batch{principal: p}, newGathered())
-		o, err := w.get(ref)
-		if err != nil {
-			return err
-		}
-		if o == nil {
-			return notFound(ref)
-		}
-		if err := w.mayDelete(o); err != nil {
-			return err
-		}
-		if ifMatch != "" && ifMatch != "*" && ifMatch != ETag(o) {
-			return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", ref)
-		}
-		if err := heldFrom(p, o, c.now()); err != nil {
-			return err
-		}
-		if err := deletable(o); err != nil {
-			return err
-		}
-		users, err := w.lastUsers(o)
-		if err != nil {
-			return err
-		}
-		if len(users) > 0 {
-			e := keyward.Errorf(keyward.CodeInUse, "%s is used by others", ref)
-			e.Users = users
-			return e
-		}
-		return w.remove(o)
-	})
-}
-
-// ErrGenerated is the cause of refusing to delete a generated client: only the keys room can.
-var ErrGenerated = errors.New("the client was generated")
-
-// deletable refuses what other ways lead to.
-func deletable(o *keyward.Object) error {
-	if builtIn(o.Ref()) {
-		if o.Kind == keyward.KindKeyManager {
-			return keyward.Errorf(keyward.CodeConflict, "%s is every tenant's own: disable it instead", o.Ref())
-		}
-		return keyward.Errorf(keyward.CodeConflict, "%s cannot be deleted", o.Ref())
-	}
-	if o.Kind != keyward.KindOAuthClient {
-		return nil
-	}
-	status, err := clientStatus(o)
-	if err != nil {
-		return err
-	}
-	if status.Mode == keyward.ClientGenerated {
-		return &keyward.Error{
-			Code:    keyward.CodeConflict,
-			Message: fmt.Sprintf("%s was generated: delete it through keys, which deletes it at the key manager too", o.Ref()),
-			Err:     ErrGenerated,
-		}
-	}
-	return nil
-}
-
-func notFound(ref keyward.Ref) error {
-	return keyward.Errorf(keyward.CodeNotFound, "there is no %s", ref)
-}
-
-// place puts tenants where they are kept.
-func place(ref keyward.Ref) keyward.Ref {
-	if ref.Kind == keyward.KindTenant {
-		ref.Tenant = keyward.DefaultTenant
-	}
-	return ref
-}
-
 // Get gives an object as the principal may see it.
 func (c *Control) Get(ctx context.Context, p keyward.Principal, ref keyward.Ref) (*keyward.Object, error) {
-	ref = place(ref)
+	ref = declare.Place(ref)
 	self := ref.Kind == keyward.KindUser && ref.Tenant == p.Tenant && ref.Name == p.User
 	home := ref.Kind == keyward.KindTenant && ref.Name == p.Tenant
-	if !self && !home && !accessTo(p, ref.Kind, ref.Tenant).reads() {
-		return nil, forbiddenRead(p, ref.Kind, ref.Tenant)
+	if !self && !home && !access.To(p, ref.Kind, ref.Tenant).Reads() {
+		return nil, access.ForbiddenRead(p, ref.Kind, ref.Tenant)
 	}
 	var seen *keyward.Object
 	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		w := newWorld(c, tx, &batch{principal: p}, newGathered())
-		o, err := w.get(ref)
+		o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
 		if err != nil {
 			return err
-		}
-		if o == nil {
-			return notFound(ref)
 		}
 		if self {
 			seen = o
 			return nil
 		}
-		seen, err = w.visible(o)
-		seen = withoutReason(p, seen)
+		seen, err = newReader(p, tx).visible(o)
+		seen = access.WithoutReason(p, seen)
 		if err == nil && seen == nil {
-			err = forbiddenRead(p, ref.Kind, ref.Tenant)
+			err = access.ForbiddenRead(p, ref.Kind, ref.Tenant)
 		}
 		return err
 	})
@@ -210,21 +62,21 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 	if kind == keyward.KindTenant {
 		tenant = keyward.DefaultTenant
 	}
-	a := accessTo(p, kind, tenant)
-	if !a.reads() || kind == keyward.KindTenant && a&readAll == 0 {
-		return nil, "", forbiddenRead(p, kind, tenant)
+	a := access.To(p, kind, tenant)
+	if !a.Reads() || kind == keyward.KindTenant && a&access.ReadAll == 0 {
+		return nil, "", access.ForbiddenRead(p, kind, tenant)
 	}
 	filter := store.Filter{Tenant: tenant, After: page.After, Limit: page.Limit, Set: page.Set, Search: page.Search}
 	if filter.Limit == 0 {
 		filter.Limit = DefaultPage
 	}
-	if a&(readAll|readPublic) == 0 {
-		filter.Owners = owners(p)
+	if a&(access.ReadAll|access.ReadPublic) == 0 {
+		filter.Owners = access.Owners(p)
 	}
 	var out []*keyward.Object
 	var next string
 	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		w := newWorld(c, tx, &batch{principal: p}, newGathered())
+		r := newReader(p, tx)
 		if err := tenantExists(tx, tenant); err != nil {
 			return err
 		}
@@ -234,12 +86,12 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 		}
 		out, next = nil, after
 		for _, o := range objects {
-			seen, err := w.visible(o)
+			seen, err := r.visible(o)
 			if err != nil {
 				return err
 			}
 			if seen != nil {
-				out = append(out, withoutReason(p, seen))
+				out = append(out, access.WithoutReason(p, seen))
 			}
 		}
 		return nil
@@ -250,15 +102,26 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 	return out, next, nil
 }
 
+// reader shows stored objects to a principal.
+type reader struct {
+	principal    keyward.Principal
+	tx           *store.Tx
+	applications map[keyward.Ref]keyward.Spec // read already; nil for what is not there
+}
+
+func newReader(p keyward.Principal, tx *store.Tx) *reader {
+	return &reader{principal: p, tx: tx, applications: map[keyward.Ref]keyward.Spec{}}
+}
+
 // visible gives the object as the principal may see it; nil for one that is not theirs.
-func (w *world) visible(o *keyward.Object) (*keyward.Object, error) {
-	p := w.b.principal
-	a := accessTo(p, o.Kind, o.Tenant)
+func (r *reader) visible(o *keyward.Object) (*keyward.Object, error) {
+	p := r.principal
+	a := access.To(p, o.Kind, o.Tenant)
 	switch {
-	case a&readAll != 0, o.Kind == keyward.KindTenant && o.Name == p.Tenant:
+	case a&access.ReadAll != 0, o.Kind == keyward.KindTenant && o.Name == p.Tenant:
 		return o, nil
-	case a&readOwn != 0 && o.Kind != keyward.KindTenant:
-		owns, err := w.owns(o.Spec, o.Tenant)
+	case a&access.ReadOwn != 0 && o.Kind != keyward.KindTenant:
+		owns, err := r.owns(o.Spec, o.Tenant)
 		if err != nil {
 			return nil, err
 		}
@@ -266,29 +129,48 @@ func (w *world) visible(o *keyward.Object) (*keyward.Object, error) {
 			return o, nil
 		}
 	}
-	if a&readPublic == 0 || !permitted(p, o) {
+	if a&access.ReadPublic == 0 || !access.Permitted(p, o) {
 		return nil, nil
 	}
-	return public(o), nil
+	return access.Public(o), nil
 }
 
-// permitted tells whether a key manager's permissions let the principal see it. Publishers see every one: their APIs
-// name them.
-func permitted(p keyward.Principal, o *keyward.Object) bool {
-	s, ok := o.Spec.(*keyward.KeyManagerSpec)
-	return !ok || p.Has(keyward.RolePublisher) || s.Permissions.Permits(p)
+func (r *reader) owns(spec keyward.Spec, tenant string) (bool, error) {
+	return access.Owns(r.principal, spec, func(name string) (keyward.Spec, error) {
+		ref := keyward.Ref{Kind: keyward.KindApplication, Tenant: tenant, Name: name}
+		if s, known := r.applications[ref]; known {
+			return s, nil
+		}
+		o, err := r.tx.Get(ref.Kind, ref.Tenant, ref.Name)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			r.applications[ref] = nil
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", ref, err)
+		}
+		r.applications[ref] = o.Spec
+		return o.Spec, nil
+	})
 }
 
-// public leaves out what is not everybody's business: how a key manager is managed, whose an application is.
-func public(o *keyward.Object) *keyward.Object {
-	seen := *o
-	switch s := o.Spec.(type) {
-	case *keyward.KeyManagerSpec:
-		shown := *s
-		shown.Connection, shown.Introspection, shown.Permissions = nil, nil, nil
-		seen.Spec = &shown
-	case *keyward.ApplicationSpec:
-		seen.Spec = &keyward.ApplicationSpec{DisplayName: s.DisplayName}
+// OwnsApplication tells whether an application of the tenant is the principal's own.
+func (c *Control) OwnsApplication(ctx context.Context, p keyward.Principal, tenant, name string) (bool, error) {
+	if p.Tenant != tenant || name == "" {
+		return false, nil
 	}
-	return &seen
+	owns := false
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		o, err := tx.Get(keyward.KindApplication, tenant, name)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s, err := keyward.SpecOf[*keyward.ApplicationSpec](o)
+		owns = err == nil && s.OwnedBy(p.User, p.Groups)
+		return err
+	})
+	return owns, err
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -19,9 +21,6 @@ const TokenPrefix = "kwt_"
 
 // bootstrapID begins the id of the token that the settings give the first administrator.
 const bootstrapID = "bootstrap-"
-
-// firstAdmin is the user whose token the settings give.
-const firstAdmin = "admin"
 
 // usedEvery bounds how often the last use of a token is written.
 const usedEvery = time.Minute
@@ -37,7 +36,7 @@ func (c *Control) Bootstrap(ctx context.Context, adminToken string) error {
 		for _, t := range tenants {
 			_, err := tx.Get(keyward.KindKeyManager, t.Name, keyward.ResidentName)
 			if keyward.CodeOf(err) == keyward.CodeNotFound {
-				err = c.makeResident(tx, t.Name)
+				err = c.MakeResident(tx, t.Name)
 			}
 			if err != nil {
 				return err
@@ -55,17 +54,17 @@ func (c *Control) Bootstrap(ctx context.Context, adminToken string) error {
 }
 
 func ensureAdmin(tx *store.Tx) error {
-	o, err := tx.Get(keyward.KindUser, keyward.DefaultTenant, firstAdmin)
+	o, err := tx.Get(keyward.KindUser, keyward.DefaultTenant, declare.FirstAdmin)
 	if keyward.CodeOf(err) == keyward.CodeNotFound {
 		return tx.Put(&keyward.Object{
-			ID: store.NewID(), Kind: keyward.KindUser, Tenant: keyward.DefaultTenant, Name: firstAdmin,
+			ID: store.NewID(), Kind: keyward.KindUser, Tenant: keyward.DefaultTenant, Name: declare.FirstAdmin,
 			Spec: &keyward.UserSpec{Roles: []keyward.Role{keyward.RoleAdmin}},
 		}, store.Extra{Secrets: map[string]string{}})
 	}
 	if err != nil {
 		return err
 	}
-	s, err := specOf[*keyward.UserSpec](o)
+	s, err := keyward.SpecOf[*keyward.UserSpec](o)
 	if err != nil || slices.Contains(s.Roles, keyward.RoleAdmin) {
 		return err
 	}
@@ -93,14 +92,14 @@ func ensureToken(tx *store.Tx, token string) error {
 		}
 	}
 	if err == nil {
-		if current.User != firstAdmin || current.Tenant != keyward.DefaultTenant {
+		if current.User != declare.FirstAdmin || current.Tenant != keyward.DefaultTenant {
 			return keyward.Errorf(keyward.CodeConflict,
 				"the administrator's token of the settings is one of user %s: choose another", current.User)
 		}
 		return tx.ReinstateAPIToken(keyward.DefaultTenant, current.ID)
 	}
 	return tx.CreateAPIToken(&keyward.APIToken{
-		ID: bootstrapID + store.NewID(), Tenant: keyward.DefaultTenant, User: firstAdmin,
+		ID: bootstrapID + store.NewID(), Tenant: keyward.DefaultTenant, User: declare.FirstAdmin,
 	}, hash)
 }
 
@@ -126,7 +125,7 @@ func (c *Control) Authenticate(ctx context.Context, token string) (keyward.Princ
 		if err != nil {
 			return err
 		}
-		s, err := specOf[*keyward.UserSpec](o)
+		s, err := keyward.SpecOf[*keyward.UserSpec](o)
 		if err != nil {
 			return err
 		}
@@ -163,7 +162,7 @@ func (c *Control) CreateToken(ctx context.Context, p keyward.Principal, tenant, 
 ) {
 	self := p.Tenant == tenant && p.User == user
 	if !self {
-		if err := Require(p, RightTokens, tenant); err != nil {
+		if err := access.Require(p, access.RightTokens, tenant); err != nil {
 			return keyward.APIToken{}, "", err
 		}
 	}
@@ -173,10 +172,10 @@ func (c *Control) CreateToken(ctx context.Context, p keyward.Principal, tenant, 
 	}
 	value := TokenPrefix + base64.RawURLEncoding.EncodeToString(random)
 	var t keyward.APIToken
-	err := c.store.Write(ctx, actor(p), func(tx *store.Tx) error {
+	err := c.store.Write(ctx, p.Actor(), func(tx *store.Tx) error {
 		if _, err := tx.Get(keyward.KindUser, tenant, user); err != nil {
 			if keyward.CodeOf(err) == keyward.CodeNotFound {
-				return refused([]keyward.FieldError{invalid("user", "there is no user %s in tenant %s", user, tenant)})
+				return keyward.Invalid([]keyward.FieldError{keyward.Fault("user", "there is no user %s in tenant %s", user, tenant)})
 			}
 			return err
 		}
@@ -191,7 +190,7 @@ func (c *Control) CreateToken(ctx context.Context, p keyward.Principal, tenant, 
 
 // Tokens lists the API tokens of a tenant, without their values.
 func (c *Control) Tokens(ctx context.Context, p keyward.Principal, tenant string) ([]keyward.APIToken, error) {
-	if err := Require(p, RightReadTokens, tenant); err != nil {
+	if err := access.Require(p, access.RightReadTokens, tenant); err != nil {
 		return nil, err
 	}
 	var tokens []keyward.APIToken
@@ -205,15 +204,15 @@ func (c *Control) Tokens(ctx context.Context, p keyward.Principal, tenant string
 
 // RevokeToken makes an API token worthless at once. Everybody may revoke their own.
 func (c *Control) RevokeToken(ctx context.Context, p keyward.Principal, tenant, id string) error {
-	return c.store.Write(ctx, actor(p), func(tx *store.Tx) error {
-		if !May(p, RightTokens, tenant) {
+	return c.store.Write(ctx, p.Actor(), func(tx *store.Tx) error {
+		if !access.May(p, access.RightTokens, tenant) {
 			tokens, err := tx.APITokens(tenant)
 			if err != nil {
 				return err
 			}
 			own := slices.ContainsFunc(tokens, func(t keyward.APIToken) bool { return t.ID == id && t.User == p.User })
 			if p.Tenant != tenant || !own {
-				return Require(p, RightTokens, tenant)
+				return access.Require(p, access.RightTokens, tenant)
 			}
 		}
 		return tx.RevokeAPIToken(tenant, id)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -65,7 +64,7 @@ func (b *tenantBackend) client(tx *store.Tx, clientID string) (*keyManager, *key
 	if err != nil {
 		return nil, nil, fmt.Errorf("look up a client: %w", err)
 	}
-	status, err := clientStatus(object)
+	status, err := object.ClientStatus()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -96,17 +95,6 @@ func (b *tenantBackend) held(tx *store.Tx, client *keyward.Object) (bool, error)
 	return client.Hold.Holds(now) || application.Hold.Holds(now), nil
 }
 
-func clientStatus(o *keyward.Object) (keyward.OAuthClientStatus, error) {
-	var status keyward.OAuthClientStatus
-	if len(o.Status) == 0 {
-		return status, nil
-	}
-	if err := json.Unmarshal(o.Status, &status); err != nil {
-		return status, fmt.Errorf("read the status of %s: %w", o.Ref(), err)
-	}
-	return status, nil
-}
-
 // Grant implements Backend.
 func (b *tenantBackend) Grant(ctx context.Context, client *Client, asked []string) (*Grant, error) {
 	grant := &Grant{Lifetime: b.resident.schedule.TokenLifetime}
@@ -115,7 +103,7 @@ func (b *tenantBackend) Grant(ctx context.Context, client *Client, asked []strin
 		if err != nil {
 			return err
 		}
-		status, err := clientStatus(object)
+		status, err := object.ClientStatus()
 		if err != nil {
 			return err
 		}

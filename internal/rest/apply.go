@@ -10,7 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
-	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/declare"
 )
 
 // ApplyBody asks for the control plane to match manifests.
@@ -23,7 +23,7 @@ type ApplyBody struct {
 
 // ApplyAnswer tells what happened to each object.
 type ApplyAnswer struct {
-	Results []control.Result `json:"results"`
+	Results []declare.Result `json:"results"`
 }
 
 // ExportAnswer holds manifests that apply takes back unchanged.
@@ -45,7 +45,7 @@ func (s *Server) applyRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		results, err := s.deps.Control.Apply(ctx, p, control.ApplyRequest{
+		results, err := s.deps.Control.Apply(ctx, p, declare.Request{
 			Tenant: in.tenant(), Objects: body.Objects, Set: body.Set, Prune: body.Prune, DryRun: body.DryRun,
 		})
 		if err != nil {

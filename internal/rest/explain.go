@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/access"
 )
 
 // Explainer decides about a request with the gateway's own code, and tells each step.
@@ -74,9 +74,9 @@ func (s *Server) explainRoutes() {
 			return nil, err
 		}
 		tenant := tenantOf(q.Target)
-		all := control.May(p, control.RightExplain, tenant)
+		all := access.May(p, access.RightExplain, tenant)
 		if !all && (p.Tenant != tenant || !p.Has(keyward.RoleDeveloper)) {
-			return nil, control.Require(p, control.RightExplain, tenant)
+			return nil, access.Require(p, access.RightExplain, tenant)
 		}
 		e, err := s.deps.Explainer.Explain(ctx, q)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/control"
 )
 
@@ -36,7 +37,7 @@ func (s *Server) holdRoutes() {
 			Responses: answers(http.StatusOK, ref(string(kind))),
 		}, func(ctx context.Context, p keyward.Principal, in *holdInput) (*objectOutput, error) {
 			at := keyward.Ref{Kind: kind, Tenant: in.tenant(), Name: in.Name}
-			if err := control.Require(p, control.RightHold, at.Tenant); err != nil {
+			if err := access.Require(p, access.RightHold, at.Tenant); err != nil {
 				return nil, err
 			}
 			body, err := decode[HoldBody](in.RawBody)

@@ -11,6 +11,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/declare"
 )
 
 type listInput struct {
@@ -106,8 +107,8 @@ func (s *Server) readRoutes(kind keyward.Kind) {
 		if err != nil {
 			return nil, err
 		}
-		if in.IfNoneMatch != "" && control.NoneMatchFails(in.IfNoneMatch, o) {
-			return &objectOutput{Status: http.StatusNotModified, ETag: control.ETag(o)}, nil
+		if in.IfNoneMatch != "" && declare.NoneMatchFails(in.IfNoneMatch, o) {
+			return &objectOutput{Status: http.StatusNotModified, ETag: declare.ETag(o)}, nil
 		}
 		return shown(o, http.StatusOK)
 	})
@@ -119,7 +120,7 @@ func shown(o *keyward.Object, status int) (*objectOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &objectOutput{Status: status, ETag: control.ETag(o), Body: m}
+	out := &objectOutput{Status: status, ETag: declare.ETag(o), Body: m}
 	if status == http.StatusCreated {
 		out.Location = "/api/v1/" + o.Kind.Plural() + "/" + o.Name
 		if o.Tenant != keyward.DefaultTenant {
@@ -138,7 +139,7 @@ func (s *Server) writeRoutes(kind keyward.Kind) {
 		Summary: "Create an object of kind " + string(kind), DefaultStatus: http.StatusCreated,
 		Responses: answers(http.StatusCreated, ref(string(kind))),
 	}, func(ctx context.Context, p keyward.Principal, in *createInput) (*objectOutput, error) {
-		o, _, err := s.deps.Control.Put(ctx, p, control.PutRequest{
+		o, _, err := s.deps.Control.Put(ctx, p, declare.PutRequest{
 			Kind: kind, Tenant: in.Tenant, Body: in.RawBody, Create: true,
 		})
 		if err != nil {
@@ -154,7 +155,7 @@ func (s *Server) writeRoutes(kind keyward.Kind) {
 		Summary:   "Create or replace an object of kind " + string(kind),
 		Responses: responses,
 	}, func(ctx context.Context, p keyward.Principal, in *putInput) (*objectOutput, error) {
-		o, created, err := s.deps.Control.Put(ctx, p, control.PutRequest{
+		o, created, err := s.deps.Control.Put(ctx, p, declare.PutRequest{
 			Kind: kind, Tenant: in.Tenant, Name: in.Name, Body: in.RawBody,
 			IfMatch: in.IfMatch, IfNoneMatch: in.IfNoneMatch,
 		})
@@ -172,7 +173,7 @@ func (s *Server) writeRoutes(kind keyward.Kind) {
 		Summary: "Delete an object of kind " + string(kind) + " that nobody uses",
 	}, func(ctx context.Context, p keyward.Principal, in *deleteInput) (*nothing, error) {
 		err := s.deps.Control.Delete(ctx, p, keyward.Ref{Kind: kind, Tenant: in.tenant(), Name: in.Name}, in.IfMatch)
-		if errors.Is(err, control.ErrGenerated) {
+		if errors.Is(err, declare.ErrGenerated) {
 			err = s.deps.Keys.DeleteByName(ctx, p, in.tenant(), in.Name)
 		}
 		return &nothing{}, err

@@ -8,7 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
-	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/keys"
 )
 
@@ -97,7 +97,7 @@ func schemaName(t reflect.Type, hint string) string {
 		t = t.Elem()
 	}
 	switch t {
-	case reflect.TypeFor[control.Result]():
+	case reflect.TypeFor[declare.Result]():
 		return "ApplyResult"
 	case reflect.TypeFor[keys.Result]():
 		return "Keys"

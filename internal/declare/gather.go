@@ -1,4 +1,4 @@
-package control
+package declare
 
 import (
 	"context"
@@ -49,7 +49,7 @@ func (g *gathered) reset() {
 const gatherLimit = 4
 
 // gather does the work. It reports the faults of every server at once.
-func (c *Control) gather(ctx context.Context, g *gathered) error {
+func (c *Writer) gather(ctx context.Context, g *gathered) error {
 	var mu sync.Mutex
 	var faults []keyward.FieldError
 	group, ctx := errgroup.WithContext(ctx)

@@ -1,4 +1,4 @@
-package control
+package declare
 
 import (
 	"encoding/json"
@@ -21,7 +21,7 @@ func (w *world) checkKeyManager(ch *change, s *keyward.KeyManagerSpec) error {
 			"the key manager %s, and no other, is of type %s", keyward.ResidentName, keyward.TypeResident)
 		return nil
 	}
-	before, err := specOf[*keyward.KeyManagerSpec](ch.existing)
+	before, err := keyward.SpecOf[*keyward.KeyManagerSpec](ch.existing)
 	if err != nil {
 		return err
 	}
@@ -86,30 +86,6 @@ func keyManagerStatus(raw json.RawMessage) (keyward.KeyManagerStatus, error) {
 		return status, fmt.Errorf("decode a key manager's status: %w", err)
 	}
 	return status, nil
-}
-
-func clientStatus(o *keyward.Object) (keyward.OAuthClientStatus, error) {
-	var status keyward.OAuthClientStatus
-	if len(o.Status) == 0 {
-		return status, nil
-	}
-	if err := json.Unmarshal(o.Status, &status); err != nil {
-		return status, fmt.Errorf("decode the status of %s: %w", o.Ref(), err)
-	}
-	return status, nil
-}
-
-// specOf gives the typed spec of a stored object; nil for no object.
-func specOf[T keyward.Spec](o *keyward.Object) (T, error) {
-	var none T
-	if o == nil {
-		return none, nil
-	}
-	s, ok := o.Spec.(T)
-	if !ok {
-		return none, fmt.Errorf("%s has a spec of another kind", o.Ref())
-	}
-	return s, nil
 }
 
 // checkKeptSecrets refuses to send a stored secret to an address that it was not given for: whoever may change the

@@ -1,4 +1,4 @@
-package control
+package declare
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/manifest"
 	"keyward.dev/keyward/internal/store"
@@ -62,7 +63,7 @@ func newItem(d manifest.Decoded, prefix, tenant string, found []keyward.FieldErr
 	}
 	if it.ref.Kind == keyward.KindTenant { // tenants are objects of the installation
 		if t := d.Manifest.Metadata.Tenant; t != "" && t != keyward.DefaultTenant {
-			return it, []keyward.FieldError{invalid("metadata.tenant", "a tenant belongs to no other: leave it out")}
+			return it, []keyward.FieldError{keyward.Fault("metadata.tenant", "a tenant belongs to no other: leave it out")}
 		}
 		it.ref.Tenant = keyward.DefaultTenant
 	}
@@ -113,13 +114,9 @@ func (it *item) typeFaults(spec *keyward.KeyManagerSpec, found []keyward.FieldEr
 
 const passwordPath = "password"
 
-func invalid(path, format string, args ...any) keyward.FieldError {
-	return keyward.FieldError{Path: path, Code: keyward.CodeInvalidInput, Message: fmt.Sprintf(format, args...)}
-}
-
 // badName is the fault of a name that is no DNS label.
 func badName(path, name string) keyward.FieldError {
-	return invalid(path, "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63", name)
+	return keyward.Fault(path, "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63", name)
 }
 
 func coded(code keyward.Code, path, format string, args ...any) keyward.FieldError {
@@ -152,7 +149,7 @@ const attempts = 5
 
 // run carries out a batch: look at everything and collect every fault, talk to the servers of key managers that
 // changed, then write in one transaction that looks again.
-func (c *Control) run(ctx context.Context, b *batch, known []keyward.FieldError) ([]*change, error) {
+func (c *Writer) run(ctx context.Context, b *batch, known []keyward.FieldError) ([]*change, error) {
 	if err := b.permitted(); err != nil {
 		return nil, err
 	}
@@ -165,7 +162,7 @@ func (c *Control) run(ctx context.Context, b *batch, known []keyward.FieldError)
 	return nil, keyward.Errorf(keyward.CodeConflict, "others keep changing the same objects: try again")
 }
 
-func (c *Control) attempt(ctx context.Context, b *batch, known []keyward.FieldError) ([]*change, error) {
+func (c *Writer) attempt(ctx context.Context, b *batch, known []keyward.FieldError) ([]*change, error) {
 	gathered := newGathered()
 	faults := slices.Clone(known)
 	err := c.store.Read(ctx, func(tx *store.Tx) error {
@@ -192,7 +189,7 @@ func (c *Control) attempt(ctx context.Context, b *batch, known []keyward.FieldEr
 	if b.dryRun {
 		write = c.store.DryRun
 	}
-	err = write(ctx, actor(b.principal), func(tx *store.Tx) error {
+	err = write(ctx, b.principal.Actor(), func(tx *store.Tx) error {
 		w := newWorld(c, tx, b, gathered)
 		w.writing = true
 		if err := w.load(); err != nil {
@@ -220,8 +217,8 @@ func (b *batch) permitted() error {
 		if it.ref.Kind == "" {
 			continue
 		}
-		if !accessTo(b.principal, it.ref.Kind, it.ref.Tenant).writes() {
-			return forbiddenWrite(b.principal, it.ref)
+		if !access.To(b.principal, it.ref.Kind, it.ref.Tenant).Writes() {
+			return access.ForbiddenWrite(b.principal, it.ref)
 		}
 	}
 	for _, tenant := range b.tenants {

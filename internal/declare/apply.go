@@ -1,4 +1,4 @@
-package control
+package declare
 
 import (
 	"context"
@@ -9,11 +9,10 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/manifest"
-	"keyward.dev/keyward/internal/store"
 )
 
-// ApplyRequest makes the control plane match manifests, all or nothing.
-type ApplyRequest struct {
+// Request makes the control plane match manifests, all or nothing.
+type Request struct {
 	Tenant  string            // of manifests that name none
 	Objects []json.RawMessage // manifests as JSON
 	Set     string            // the set that the objects belong to from now on; empty leaves each in its set
@@ -32,14 +31,14 @@ type Result struct {
 
 // Apply carries the request out in one transaction. Every fault of every manifest is reported at once, its path
 // beginning with objects[N]. The results stand in the order of the manifests; deleted objects come last.
-func (c *Control) Apply(ctx context.Context, p keyward.Principal, r ApplyRequest) ([]Result, error) {
+func (c *Writer) Apply(ctx context.Context, p keyward.Principal, r Request) ([]Result, error) {
 	b := &batch{principal: p, set: r.Set, prune: r.Prune, dryRun: r.DryRun, tenants: []string{r.Tenant}}
 	var faults []keyward.FieldError
 	if r.Set != "" && !keyward.ValidName(r.Set) {
 		faults = append(faults, badName("set", r.Set))
 	}
 	if r.Prune && r.Set == "" {
-		faults = append(faults, invalid("prune", "needs a set: only objects of a set are ever deleted"))
+		faults = append(faults, keyward.Fault("prune", "needs a set: only objects of a set are ever deleted"))
 	}
 	for i, raw := range r.Objects {
 		prefix := fmt.Sprintf("objects[%d].", i)
@@ -94,72 +93,4 @@ func results(b *batch, changes []*change, now time.Time) []Result {
 		out = append(out, r)
 	}
 	return out
-}
-
-// Export gives the manifests of a tenant that Apply takes back unchanged: every object but generated clients, and of
-// what is built in only what was changed. Tenants belong to the tenant default. A set chooses its objects only.
-func (c *Control) Export(ctx context.Context, p keyward.Principal, tenant, set string) ([]keyward.Manifest, error) {
-	if err := Require(p, RightExport, tenant); err != nil {
-		return nil, err
-	}
-	var out []keyward.Manifest
-	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		out = []keyward.Manifest{}
-		if err := tenantExists(tx, tenant); err != nil {
-			return err
-		}
-		for _, kind := range keyward.Kinds() {
-			if kind == keyward.KindTenant && accessTo(p, kind, tenant)&readAll == 0 {
-				continue
-			}
-			objects, _, err := tx.List(kind, store.Filter{Tenant: tenant, Set: set})
-			if err != nil {
-				return err
-			}
-			for _, o := range objects {
-				m, export, err := exported(o)
-				if err != nil {
-					return err
-				}
-				if export {
-					out = append(out, m)
-				}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("export: %w", err)
-	}
-	return out, nil
-}
-
-func exported(o *keyward.Object) (keyward.Manifest, bool, error) {
-	if builtIn(o.Ref()) && o.Set == "" {
-		var untouched keyward.Spec = &keyward.TenantSpec{}
-		if o.Kind == keyward.KindKeyManager {
-			untouched = &keyward.KeyManagerSpec{Type: keyward.TypeResident}
-		}
-		if sameSpec(untouched, o.Spec) {
-			return keyward.Manifest{}, false, nil
-		}
-	}
-	if o.Kind == keyward.KindOAuthClient {
-		status, err := clientStatus(o)
-		if err != nil || status.Mode == keyward.ClientGenerated {
-			return keyward.Manifest{}, false, err
-		}
-	}
-	m, err := o.Manifest()
-	m.Status = nil
-	return m, true, err
-}
-
-// tenantExists gives a not_found error for a tenant that is not there.
-func tenantExists(tx *store.Tx, tenant string) error {
-	_, err := tx.Get(keyward.KindTenant, keyward.DefaultTenant, tenant)
-	if keyward.CodeOf(err) == keyward.CodeNotFound {
-		return keyward.Errorf(keyward.CodeNotFound, "there is no tenant %s", tenant)
-	}
-	return err
 }

@@ -1,4 +1,4 @@
-package control_test
+package declare_test
 
 import (
 	"context"
@@ -6,17 +6,18 @@ import (
 	"testing"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/testbed/plane"
 )
 
 func TestRulesBetweenObjects(t *testing.T) {
 	api := func(name, extra string) string {
-		return manifestOf(keyward.KindAPI, name, `{"upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":["corp"],
+		return plane.Manifest(keyward.KindAPI, name, `{"upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":["corp"],
 			"operations":[{"method":"GET","path":"/a"}],`+extra+`}`)
 	}
 	external := func(name, issuer, claims string) string {
-		return manifestOf(keyward.KindKeyManager, name, `{"type":"external","issuer":"`+issuer+`","keys":{"jwks":"https://keys.example/"},
-			"tokens":{"match":[`+claims+`]}}`)
+		return plane.Manifest(keyward.KindKeyManager, name, `{"type":"external","issuer":"`+issuer+`",
+			"keys":{"jwks":"https://keys.example/"},"tokens":{"match":[`+claims+`]}}`)
 	}
 	tests := map[string]struct {
 		code  keyward.Code
@@ -35,28 +36,28 @@ func TestRulesBetweenObjects(t *testing.T) {
 		"context collides": {keyward.CodeConflict, "spec.default",
 			[]string{api("x", `"context":"/orders/v1","version":"v2","default":true`)}, nil},
 		"plan is required": {keyward.CodeInvalidInput, "spec.plan",
-			[]string{manifestOf(keyward.KindSubscription, "mobile-orders", `{"application":"mobile","api":"orders-v1"}`)}, nil},
+			[]string{plane.Manifest(keyward.KindSubscription, "mobile-orders", `{"application":"mobile","api":"orders-v1"}`)}, nil},
 		"plan not offered": {keyward.CodeInvalidInput, "spec.plan",
-			[]string{manifestOf(keyward.KindPlan, "lead", `{}`),
-				manifestOf(keyward.KindSubscription, "mobile-orders",
+			[]string{plane.Manifest(keyward.KindPlan, "lead", `{}`),
+				plane.Manifest(keyward.KindSubscription, "mobile-orders",
 					`{"application":"mobile","api":"orders-v1","plan":"lead"}`)}, nil},
 		"subscribed twice": {keyward.CodeConflict, "spec.api",
-			[]string{manifestOf(keyward.KindSubscription, "again",
+			[]string{plane.Manifest(keyward.KindSubscription, "again",
 				`{"application":"mobile","api":"orders-v1","plan":"gold"}`)}, nil},
 		"plan is used": {keyward.CodeInUse, "spec.plans",
-			[]string{manifestOf(keyward.KindAPI, "orders-v1", strings.Replace(ordersSpec, `["gold"]`, `[]`, 1))}, nil},
+			[]string{plane.Manifest(keyward.KindAPI, "orders-v1", strings.Replace(plane.OrdersSpec, `["gold"]`, `[]`, 1))}, nil},
 		"place taken": {keyward.CodeKeysExist, "spec.environment",
-			[]string{manifestOf(keyward.KindOAuthClient, "second",
+			[]string{plane.Manifest(keyward.KindOAuthClient, "second",
 				`{"application":"mobile","keyManager":"corp","clientId":"def"}`)}, nil},
 		"own client": {keyward.CodeInvalidInput, "spec.clientId",
-			[]string{manifestOf(keyward.KindOAuthClient, "mobile-corp",
+			[]string{plane.Manifest(keyward.KindOAuthClient, "mobile-corp",
 				`{"application":"mobile","keyManager":"corp","clientId":"Gateway"}`)}, nil},
 		"opaque tokens without introspection": {keyward.CodeInvalidInput, "spec.introspection",
 			[]string{external("x", "https://x.example", `{"prefix":"opq_"}`)}, nil},
 		"type resident": {keyward.CodeInvalidInput, "spec.type",
-			[]string{manifestOf(keyward.KindKeyManager, "mine", `{"type":"resident"}`)}, nil},
+			[]string{plane.Manifest(keyward.KindKeyManager, "mine", `{"type":"resident"}`)}, nil},
 		"resident's issuer": {keyward.CodeInvalidInput, "spec.issuer",
-			[]string{manifestOf(keyward.KindKeyManager, "resident", `{"type":"resident","issuer":"https://x"}`)}, nil},
+			[]string{plane.Manifest(keyward.KindKeyManager, "resident", `{"type":"resident","issuer":"https://x"}`)}, nil},
 		"no such tenant": {keyward.CodeInvalidInput, "metadata.tenant",
 			[]string{`{"apiVersion":"keyward.dev/v1","kind":"Plan","metadata":{"name":"p","tenant":"nowhere"},` +
 				`"spec":{}}`}, nil},
@@ -72,53 +73,53 @@ func TestRulesBetweenObjects(t *testing.T) {
 					`{"claims":{"tid":"b"}}`)}},
 		"discovered issuer taken": {keyward.CodeConflict, "spec.issuer", []string{external("a", "SERVER/corp", ``)}, nil},
 		"environment in use": {keyward.CodeInUse, "spec.environments",
-			[]string{manifestOf(keyward.KindKeyManager, "corp",
-				strings.Replace(corpSpec, `"type"`, `"environments":["sandbox"],"type"`, 1))}, nil},
+			[]string{plane.Manifest(keyward.KindKeyManager, "corp",
+				strings.Replace(plane.CorpSpec, `"type"`, `"environments":["sandbox"],"type"`, 1))}, nil},
 		"mapping disabled": {keyward.CodeMappingDisabled, "spec.keyManager",
-			[]string{manifestOf(keyward.KindOAuthClient, "web", `{"application":"mobile","keyManager":"ext","clientId":"x"}`)},
-			[]string{manifestOf(keyward.KindKeyManager, "ext",
+			[]string{plane.Manifest(keyward.KindOAuthClient, "web", `{"application":"mobile","keyManager":"ext","clientId":"x"}`)},
+			[]string{plane.Manifest(keyward.KindKeyManager, "ext",
 				`{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://keys.example/"},`+
 					`"clients":{"map":false}}`)}},
 		"openapi fault": {keyward.CodeInvalidInput, "spec.openapi.document", []string{
-			manifestOf(keyward.KindAPI, "x", `{"context":"/x","version":"v1",`+
+			plane.Manifest(keyward.KindAPI, "x", `{"context":"/x","version":"v1",`+
 				`"upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":"all",`+
 				`"openapi":{"document":"swagger: 2"}}`)}, nil},
 	}
-	shared := newHouse(t) // what is refused changes nothing
-	shared.mustApply(usual()...)
+	shared := plane.New(t) // what is refused changes nothing
+	shared.MustApply(plane.Usual()...)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			h := shared
 			if test.first != nil {
-				h = newHouse(t)
-				h.mustApply(usual()...)
-				h.mustApply(test.first...)
+				h = plane.New(t)
+				h.MustApply(plane.Usual()...)
+				h.MustApply(test.first...)
 			}
-			e := h.refused(operator, control.ApplyRequest{Objects: h.objects(test.texts...)}, test.code)
-			if !strings.Contains(e.paths, test.path) {
-				t.Errorf("faults at %s, want %s", e.paths, test.path)
+			e := h.Refused(plane.Operator(), declare.Request{Objects: h.Objects(test.texts...)}, test.code)
+			if !strings.Contains(e.Paths, test.path) {
+				t.Errorf("faults at %s, want %s", e.Paths, test.path)
 			}
 		})
 	}
 }
 
 func TestKeyManagersThatClaimsTellApartShareAnIssuer(t *testing.T) {
-	h := newHouse(t)
+	h := plane.New(t)
 	spec := `{"type":"external","issuer":"https://shared.example","keys":{"jwks":"https://keys.example/"},` +
 		`"tokens":{"match":[{"claims":{"tid":"NAME"}}]}}`
-	got := h.mustApply(manifestOf(keyward.KindKeyManager, "a", strings.Replace(spec, "NAME", "a", 1)),
-		manifestOf(keyward.KindKeyManager, "b", strings.Replace(spec, "NAME", "b", 1)))
-	if got["KeyManager b"] != control.Created {
+	got := h.MustApply(plane.Manifest(keyward.KindKeyManager, "a", strings.Replace(spec, "NAME", "a", 1)),
+		plane.Manifest(keyward.KindKeyManager, "b", strings.Replace(spec, "NAME", "b", 1)))
+	if got["KeyManager b"] != declare.Created {
 		t.Errorf("got %v", got)
 	}
 }
 
 func TestAStoredSecretStaysWithItsAddress(t *testing.T) {
-	h := newHouse(t)
-	h.mustApply(usual()...)
+	h := plane.New(t)
+	h.MustApply(plane.Usual()...)
 	stored := `{"type":"oidc","discovery":"SERVER/corp","displayName":"Corp","connection":{"initialAccessToken":{"stored":true}},
 		"introspection":{"clientId":"gateway","clientSecret":{"stored":true}}}`
-	if got := h.mustApply(manifestOf(keyward.KindKeyManager, "corp", stored)); got["KeyManager corp"] != control.Updated {
+	if got := h.MustApply(plane.Manifest(keyward.KindKeyManager, "corp", stored)); got["KeyManager corp"] != declare.Updated {
 		t.Errorf("the positive control: %v", got)
 	}
 	for name, change := range map[string][2]string{
@@ -127,86 +128,86 @@ func TestAStoredSecretStaysWithItsAddress(t *testing.T) {
 		"registration endpoint":   {`"type"`, `"endpoints":{"registration":"https://evil.example/r"},"type"`},
 		"issuer, with metadata's": {`"SERVER/corp"`, `"SERVER/evil","issuer":"SERVER/evil"`},
 	} {
-		e := h.refused(operator, control.ApplyRequest{Objects: h.objects(
-			manifestOf(keyward.KindKeyManager, "corp",
+		e := h.Refused(plane.Operator(), declare.Request{Objects: h.Objects(
+			plane.Manifest(keyward.KindKeyManager, "corp",
 				strings.Replace(stored, change[0], change[1], 1)))}, keyward.CodeInvalidInput)
-		if !strings.Contains(e.paths, "clientSecret") && !strings.Contains(e.paths, "initialAccessToken") {
-			t.Errorf("%s: faults at %s", name, e.paths)
+		if !strings.Contains(e.Paths, "clientSecret") && !strings.Contains(e.Paths, "initialAccessToken") {
+			t.Errorf("%s: faults at %s", name, e.Paths)
 		}
 	}
 	given := strings.NewReplacer("SERVER/corp", "SERVER/evil", `{"stored":true}`, `"new"`).Replace(stored)
-	if got := h.mustApply(manifestOf(keyward.KindKeyManager, "corp", given)); got["KeyManager corp"] != control.Updated {
+	if got := h.MustApply(plane.Manifest(keyward.KindKeyManager, "corp", given)); got["KeyManager corp"] != declare.Updated {
 		t.Errorf("with the values given again: %v", got)
 	}
 	changed := strings.Replace(given, `"new"`, `"newer"`, 1)
-	if got := h.mustApply(manifestOf(keyward.KindKeyManager, "corp", changed)); got["KeyManager corp"] != control.Updated {
+	if got := h.MustApply(plane.Manifest(keyward.KindKeyManager, "corp", changed)); got["KeyManager corp"] != declare.Updated {
 		t.Errorf("another secret value: %v", got)
 	}
 }
 
 // TestAStoredSecretStaysWithItsAdminAddress is the same for an address that is a field of the connection.
 func TestAStoredSecretStaysWithItsAdminAddress(t *testing.T) {
-	h := newHouse(t)
+	h := plane.New(t)
 	realm := func(admin, secret string) string {
-		return manifestOf(keyward.KindKeyManager, "kc", `{"type":"keycloak","discovery":"SERVER/kc","connection":`+
+		return plane.Manifest(keyward.KindKeyManager, "kc", `{"type":"keycloak","discovery":"SERVER/kc","connection":`+
 			`{"clientId":"svc","clientSecret":`+secret+`,"adminUrl":"`+admin+`"}}`)
 	}
 	const here, evil = "https://sso.example/admin/realms/corp", "https://evil.example/admin/realms/corp"
-	h.mustApply(realm(here, `"given"`))
-	if got := h.mustApply(realm(here, `{"stored":true}`)); got["KeyManager kc"] != control.Unchanged {
+	h.MustApply(realm(here, `"given"`))
+	if got := h.MustApply(realm(here, `{"stored":true}`)); got["KeyManager kc"] != declare.Unchanged {
 		t.Errorf("the positive control: %v", got)
 	}
-	e := h.refused(operator, control.ApplyRequest{Objects: h.objects(realm(evil, `{"stored":true}`))}, keyward.CodeInvalidInput)
-	if !strings.Contains(e.paths, "connection.clientSecret") {
-		t.Errorf("faults at %s", e.paths)
+	e := h.Refused(plane.Operator(), declare.Request{Objects: h.Objects(realm(evil, `{"stored":true}`))}, keyward.CodeInvalidInput)
+	if !strings.Contains(e.Paths, "connection.clientSecret") {
+		t.Errorf("faults at %s", e.Paths)
 	}
-	if got := h.mustApply(realm(evil, `"given again"`)); got["KeyManager kc"] != control.Updated {
+	if got := h.MustApply(realm(evil, `"given again"`)); got["KeyManager kc"] != declare.Updated {
 		t.Errorf("with the value given again: %v", got)
 	}
 }
 
 func TestTenants(t *testing.T) {
 	ctx := context.Background()
-	h := newHouse(t)
-	tenant := manifestOf(keyward.KindTenant, "acme", `{"displayName":"Acme"}`)
+	h := plane.New(t)
+	tenant := plane.Manifest(keyward.KindTenant, "acme", `{"displayName":"Acme"}`)
 	inside := `{"apiVersion":"keyward.dev/v1","kind":"KeyManager","metadata":{"name":"resident","tenant":"acme"},` +
 		`"spec":{"type":"resident","enabled":false}}`
-	if got := h.mustApply(inside, tenant); got["KeyManager resident"] != control.Updated {
+	if got := h.MustApply(inside, tenant); got["KeyManager resident"] != declare.Updated {
 		t.Errorf("a tenant with its resident key manager in one apply: %v", got)
 	}
-	o, err := h.control.Get(ctx, operator, keyward.Ref{Kind: keyward.KindKeyManager, Tenant: "acme", Name: "resident"})
+	o, err := h.Control.Get(ctx, plane.Operator(), keyward.Ref{Kind: keyward.KindKeyManager, Tenant: "acme", Name: "resident"})
 	if err != nil || !strings.Contains(string(o.Status), "http://127.0.0.1:8480/t/acme") {
 		t.Errorf("status %s, error %v", o.Status, err)
 	}
 	resident := keyward.Ref{Kind: keyward.KindKeyManager, Tenant: "acme", Name: "resident"}
-	if err := h.control.Delete(ctx, operator, resident, ""); keyward.CodeOf(err) != keyward.CodeConflict {
+	if err := h.Control.Delete(ctx, plane.Operator(), resident, ""); keyward.CodeOf(err) != keyward.CodeConflict {
 		t.Errorf("deleting a resident key manager: %v", err)
 	}
 	acme := keyward.Ref{Kind: keyward.KindTenant, Name: "acme"}
 	user := `{"apiVersion":"keyward.dev/v1","kind":"User","metadata":{"name":"bob","tenant":"acme"},"spec":{"roles":["admin"]}}`
-	h.mustApply(user)
-	if err := h.control.Delete(ctx, operator, acme, ""); keyward.CodeOf(err) != keyward.CodeInUse {
+	h.MustApply(user)
+	if err := h.Control.Delete(ctx, plane.Operator(), acme, ""); keyward.CodeOf(err) != keyward.CodeInUse {
 		t.Errorf("deleting a tenant in use: %v", err)
 	}
 	bob := keyward.Principal{User: "bob", Tenant: "acme", Roles: []keyward.Role{keyward.RoleAdmin}}
-	h.refused(bob, control.ApplyRequest{Tenant: "acme", Objects: h.objects(manifestOf(keyward.KindTenant, "evil", `{}`))},
+	h.Refused(bob, declare.Request{Tenant: "acme", Objects: h.Objects(plane.Manifest(keyward.KindTenant, "evil", `{}`))},
 		keyward.CodeForbidden)
-	if _, err := h.apply(bob, control.ApplyRequest{Tenant: "acme",
-		Objects: h.objects(manifestOf(keyward.KindPlan, "p", `{}`)), Set: "x"}); err != nil {
+	if _, err := h.Apply(bob, declare.Request{Tenant: "acme",
+		Objects: h.Objects(plane.Manifest(keyward.KindPlan, "p", `{}`)), Set: "x"}); err != nil {
 		t.Errorf("the positive control: %v", err)
 	}
-	h.refused(bob, control.ApplyRequest{Objects: h.objects(manifestOf(keyward.KindPlan, "p", `{}`))}, keyward.CodeForbidden)
-	if err := h.control.Delete(ctx, bob, keyward.Ref{Kind: keyward.KindPlan, Tenant: "acme", Name: "p"}, ""); err != nil {
+	h.Refused(bob, declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindPlan, "p", `{}`))}, keyward.CodeForbidden)
+	if err := h.Control.Delete(ctx, bob, keyward.Ref{Kind: keyward.KindPlan, Tenant: "acme", Name: "p"}, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.control.Delete(ctx, operator, keyward.Ref{Kind: keyward.KindUser, Tenant: "acme", Name: "bob"},
+	if err := h.Control.Delete(ctx, plane.Operator(), keyward.Ref{Kind: keyward.KindUser, Tenant: "acme", Name: "bob"},
 		""); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.control.Delete(ctx, operator, acme, ""); err != nil {
+	if err := h.Control.Delete(ctx, plane.Operator(), acme, ""); err != nil {
 		t.Errorf("deleting an empty tenant: %v", err)
 	}
-	if err := h.control.Delete(ctx, operator, keyward.Ref{Kind: keyward.KindTenant, Name: "default"},
+	if err := h.Control.Delete(ctx, plane.Operator(), keyward.Ref{Kind: keyward.KindTenant, Name: "default"},
 		""); keyward.CodeOf(err) != keyward.CodeConflict {
 		t.Errorf("deleting the default tenant: %v", err)
 	}

@@ -1,4 +1,4 @@
-package control
+package declare
 
 import (
 	"encoding/json"
@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/store"
 )
@@ -59,13 +60,13 @@ func (w *world) checkReferences(ch *change) error {
 // checkPermission holds what a role may do only with some objects.
 func (w *world) checkPermission(ch *change) error {
 	p := w.b.principal
-	a := accessTo(p, ch.ref.Kind, ch.ref.Tenant)
+	a := access.To(p, ch.ref.Kind, ch.ref.Tenant)
 	switch {
-	case a&writeAll != 0:
+	case a&access.WriteAll != 0:
 		return nil
-	case a&writeOwn != 0:
-		if ch.existing != nil && !sameSpec(ch.existing.Spec, ch.spec) {
-			if err := heldFrom(p, ch.existing, w.c.now()); err != nil {
+	case a&access.WriteOwn != 0:
+		if ch.existing != nil && !SameSpec(ch.existing.Spec, ch.spec) {
+			if err := access.HeldFrom(p, ch.existing, w.c.now()); err != nil {
 				return err
 			}
 		}
@@ -79,13 +80,13 @@ func (w *world) checkPermission(ch *change) error {
 			return orForbidden(err, p, ch.ref)
 		}
 		return w.checkOwnSubscription(ch)
-	case a&writeState != 0:
+	case a&access.WriteState != 0:
 		if !onlyRightsChange(ch) {
-			return forbiddenWrite(p, ch.ref)
+			return access.ForbiddenWrite(p, ch.ref)
 		}
 		return nil
 	default:
-		return forbiddenWrite(p, ch.ref)
+		return access.ForbiddenWrite(p, ch.ref)
 	}
 }
 
@@ -93,7 +94,7 @@ func orForbidden(err error, p keyward.Principal, ref keyward.Ref) error {
 	if err != nil {
 		return err
 	}
-	return forbiddenWrite(p, ref)
+	return access.ForbiddenWrite(p, ref)
 }
 
 // ownsBeforeAndAfter tells whether the object is, and stays, one of the principal's own applications or belongs to one.
@@ -112,30 +113,22 @@ func (w *world) ownsBeforeAndAfter(ch *change) (bool, error) {
 }
 
 func (w *world) owns(spec keyward.Spec, tenant string) (bool, error) {
-	p := w.b.principal
-	var app string
-	switch s := spec.(type) {
-	case *keyward.ApplicationSpec:
-		return s.OwnedBy(p.User, p.Groups), nil
-	case *keyward.SubscriptionSpec:
-		app = s.Application
-	case *keyward.OAuthClientSpec:
-		app = s.Application
-	default:
-		return false, nil
+	return access.Owns(w.b.principal, spec, func(name string) (keyward.Spec, error) {
+		ref := keyward.Ref{Kind: keyward.KindApplication, Tenant: tenant, Name: name}
+		// The stored owners count: a batch cannot make itself the owner of what others have.
+		if o, err := w.get(ref); err != nil || o != nil {
+			return specIn(o), err
+		}
+		after, _, err := w.spec(ref)
+		return after, err
+	})
+}
+
+func specIn(o *keyward.Object) keyward.Spec {
+	if o == nil {
+		return nil
 	}
-	// The stored owners count: a batch cannot make itself the owner of what others have.
-	o, err := w.get(keyward.Ref{Kind: keyward.KindApplication, Tenant: tenant, Name: app})
-	if err != nil {
-		return false, err
-	}
-	if o != nil {
-		s, ok := o.Spec.(*keyward.ApplicationSpec)
-		return ok && s.OwnedBy(p.User, p.Groups), nil
-	}
-	after, _, err := w.spec(keyward.Ref{Kind: keyward.KindApplication, Tenant: tenant, Name: app})
-	s, ok := after.(*keyward.ApplicationSpec)
-	return ok && s.OwnedBy(p.User, p.Groups), err
+	return o.Spec
 }
 
 // checkOwnSubscription keeps a developer from lifting a block or a ceiling: state and scopes are for those who run the
@@ -149,8 +142,8 @@ func (w *world) checkOwnSubscription(ch *change) error {
 	if ch.existing != nil {
 		if before, ok := ch.existing.Spec.(*keyward.SubscriptionSpec); ok {
 			want, ceiling = before.StateOrDefault(), before.Scopes
-			if want != keyward.SubscriptionActive && !sameSpec(before, spec) {
-				return forbiddenWrite(w.b.principal, ch.ref)
+			if want != keyward.SubscriptionActive && !SameSpec(before, spec) {
+				return access.ForbiddenWrite(w.b.principal, ch.ref)
 			}
 		}
 	}
@@ -175,7 +168,7 @@ func onlyRightsChange(ch *change) bool {
 	}
 	copied := *before
 	copied.State, copied.Scopes = after.State, after.Scopes
-	return sameSpec(&copied, after)
+	return SameSpec(&copied, after)
 }
 
 func (w *world) checkSubscription(ch *change, s *keyward.SubscriptionSpec) error {
@@ -235,7 +228,7 @@ func (w *world) changesOf(kind keyward.Kind, tenant, application string) []*chan
 	if w.ofApplication == nil {
 		w.ofApplication = map[keyward.Ref][]*change{}
 		for _, ch := range w.changes {
-			if name, ok := applicationOf(ch.spec); ok {
+			if name, ok := keyward.ApplicationOf(ch.spec); ok {
 				at := keyward.Ref{Kind: ch.ref.Kind, Tenant: ch.ref.Tenant, Name: name}
 				w.ofApplication[at] = append(w.ofApplication[at], ch)
 			}
@@ -244,20 +237,9 @@ func (w *world) changesOf(kind keyward.Kind, tenant, application string) []*chan
 	return w.ofApplication[keyward.Ref{Kind: kind, Tenant: tenant, Name: application}]
 }
 
-func applicationOf(spec keyward.Spec) (string, bool) {
-	switch s := spec.(type) {
-	case *keyward.SubscriptionSpec:
-		return s.Application, true
-	case *keyward.OAuthClientSpec:
-		return s.Application, true
-	default:
-		return "", false
-	}
-}
-
 func (w *world) checkClient(ch *change, s *keyward.OAuthClientSpec) error {
 	if ch.existing != nil {
-		if status, err := clientStatus(ch.existing); err != nil || status.Mode == keyward.ClientGenerated {
+		if status, err := ch.existing.ClientStatus(); err != nil || status.Mode == keyward.ClientGenerated {
 			w.add(ch, keyward.CodeConflict, "metadata.name", "%s was generated: it is managed through keys", ch.ref)
 			return err
 		}
@@ -340,7 +322,7 @@ func (w *world) checkPrunePermission() error {
 			return err
 		}
 		if ref.Kind == keyward.KindTenant && !w.b.principal.IsOperator() {
-			return forbiddenWrite(w.b.principal, ref)
+			return access.ForbiddenWrite(w.b.principal, ref)
 		}
 	}
 	return nil
@@ -349,12 +331,12 @@ func (w *world) checkPrunePermission() error {
 // mayDelete tells whether the principal may delete the object.
 func (w *world) mayDelete(o *keyward.Object) error {
 	p := w.b.principal
-	a := accessTo(p, o.Kind, o.Tenant)
-	if a&writeAll != 0 {
+	a := access.To(p, o.Kind, o.Tenant)
+	if a&access.WriteAll != 0 {
 		return nil
 	}
-	if a&writeOwn == 0 {
-		return forbiddenWrite(p, o.Ref())
+	if a&access.WriteOwn == 0 {
+		return access.ForbiddenWrite(p, o.Ref())
 	}
 	owns, err := w.owns(o.Spec, o.Tenant)
 	if err != nil || !owns {

@@ -1,4 +1,4 @@
-package control
+package declare
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package control_test
+package declare_test
 
 import (
 	"slices"
@@ -6,7 +6,8 @@ import (
 	"testing"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/testbed/plane"
 )
 
 // swap is two objects that take something from each other which no two may have.
@@ -50,32 +51,32 @@ func swaps() map[string]swap {
 }
 
 func TestApplySwapsWhatNoTwoMayHave(t *testing.T) {
-	h := newHouse(t)
-	h.mustApply(usual()...)
+	h := plane.New(t)
+	h.MustApply(plane.Usual()...)
 	open := `","version":"v1","upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":"all",` +
 		`"operations":[{"method":"GET","path":"/a"}]}`
-	h.mustApply(manifestOf(keyward.KindApplication, "left", `{}`), manifestOf(keyward.KindApplication, "right", `{}`),
-		manifestOf(keyward.KindAPI, "left-api", `{"context":"/l`+open),
-		manifestOf(keyward.KindAPI, "right-api", `{"context":"/r`+open))
+	h.MustApply(plane.Manifest(keyward.KindApplication, "left", `{}`), plane.Manifest(keyward.KindApplication, "right", `{}`),
+		plane.Manifest(keyward.KindAPI, "left-api", `{"context":"/l`+open),
+		plane.Manifest(keyward.KindAPI, "right-api", `{"context":"/r`+open))
 	for name, c := range swaps() {
 		pair := func(specs [2]string) []string {
-			return []string{manifestOf(c.kind, name+"-one", specs[0]), manifestOf(c.kind, name+"-two", specs[1])}
+			return []string{plane.Manifest(c.kind, name+"-one", specs[0]), plane.Manifest(c.kind, name+"-two", specs[1])}
 		}
-		h.mustApply(pair(c.before)...)
-		h.refused(operator, control.ApplyRequest{Objects: h.objects(pair(c.after)[0])}, keyward.CodeConflict)
-		for object, action := range h.mustApply(pair(c.after)...) {
-			if action != control.Updated {
+		h.MustApply(pair(c.before)...)
+		h.Refused(plane.Operator(), declare.Request{Objects: h.Objects(pair(c.after)[0])}, keyward.CodeConflict)
+		for object, action := range h.MustApply(pair(c.after)...) {
+			if action != declare.Updated {
 				t.Errorf("%s: %s was %s", name, object, action)
 			}
 		}
 		back := pair(c.before)
 		slices.Reverse(back)
-		h.mustApply(back...)
-		third := manifestOf(c.kind, name+"-three", c.third)
-		e := h.refused(operator, control.ApplyRequest{Objects: h.objects(append(pair(c.after), third)...)},
+		h.MustApply(back...)
+		third := plane.Manifest(c.kind, name+"-three", c.third)
+		e := h.Refused(plane.Operator(), declare.Request{Objects: h.Objects(append(pair(c.after), third)...)},
 			keyward.CodeConflict)
-		if !strings.Contains(e.paths, c.field) {
-			t.Errorf("%s: a third was refused at %q", name, e.paths)
+		if !strings.Contains(e.Paths, c.field) {
+			t.Errorf("%s: a third was refused at %q", name, e.Paths)
 		}
 	}
 }

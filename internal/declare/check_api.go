@@ -1,4 +1,4 @@
-package control
+package declare
 
 import (
 	"slices"
@@ -9,7 +9,7 @@ import (
 
 // checkPlans keeps every subscription of the API under one of its plans.
 func (w *world) checkPlans(ch *change, s *keyward.APISpec) error {
-	before, err := specOf[*keyward.APISpec](ch.existing)
+	before, err := keyward.SpecOf[*keyward.APISpec](ch.existing)
 	if err != nil || before == nil || slices.Equal(before.Plans, s.Plans) {
 		return err
 	}

@@ -1,4 +1,4 @@
-package control
+package declare
 
 import (
 	"encoding/json"
@@ -27,7 +27,7 @@ type change struct {
 
 // world is the database as it will be after the batch: what is stored, under what the batch writes.
 type world struct {
-	c       *Control
+	c       *Writer
 	tx      *store.Tx
 	b       *batch
 	g       *gathered
@@ -44,7 +44,7 @@ type world struct {
 	faults []keyward.FieldError
 }
 
-func newWorld(c *Control, tx *store.Tx, b *batch, g *gathered) *world {
+func newWorld(c *Writer, tx *store.Tx, b *batch, g *gathered) *world {
 	return &world{
 		c: c, tx: tx, b: b, g: g,
 		byRef: map[keyward.Ref]*change{}, gone: map[keyward.Ref]*keyward.Object{},
@@ -98,7 +98,7 @@ func (w *world) loadPruned() error {
 				return fmt.Errorf("list set %s: %w", w.b.set, err)
 			}
 			for _, o := range objects {
-				if _, named := w.byRef[o.Ref()]; named || builtIn(o.Ref()) || o.Ref() == administrator() {
+				if _, named := w.byRef[o.Ref()]; named || o.Ref().BuiltIn() || o.Ref() == administrator() {
 					continue
 				}
 				if o.Hold.Holds(w.c.now()) { // no manifest decides about it, not by leaving it out either
@@ -115,16 +115,13 @@ func (w *world) loadPruned() error {
 	return nil
 }
 
+// FirstAdmin is the name of the user whose token the settings give.
+const FirstAdmin = "admin"
+
 // administrator is the user whose token the settings give. Prune leaves them alone: it would take the token away from
 // whoever prunes, until the next start makes them anew.
 func administrator() keyward.Ref {
-	return keyward.Ref{Kind: keyward.KindUser, Tenant: keyward.DefaultTenant, Name: firstAdmin}
-}
-
-// builtIn names what every installation has and nobody deletes.
-func builtIn(r keyward.Ref) bool {
-	return r.Kind == keyward.KindKeyManager && r.Name == keyward.ResidentName ||
-		r.Kind == keyward.KindTenant && r.Name == keyward.DefaultTenant
+	return keyward.Ref{Kind: keyward.KindUser, Tenant: keyward.DefaultTenant, Name: FirstAdmin}
 }
 
 // get reads a stored object once; nil means that there is none.

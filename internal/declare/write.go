@@ -1,4 +1,4 @@
-package control
+package declare
 
 import (
 	"encoding/json"
@@ -134,7 +134,7 @@ func (w *world) users(o *keyward.Object) ([]keyward.Ref, error) {
 			return nil, fmt.Errorf("look for objects of %s: %w", o.Ref(), err)
 		}
 		for _, inside := range objects {
-			if !builtIn(inside.Ref()) {
+			if !inside.Ref().BuiltIn() {
 				users = append(users, inside.Ref())
 			}
 		}
@@ -215,7 +215,7 @@ func (w *world) prepare(ch *change) error {
 
 // writeOne stores one change when there is one.
 func (w *world) writeOne(ch *change) error {
-	if ch.existing == nil && builtIn(ch.ref) { // made a moment ago, with its tenant
+	if ch.existing == nil && ch.ref.BuiltIn() { // made a moment ago, with its tenant
 		existing, err := w.tx.Get(ch.ref.Kind, ch.ref.Tenant, ch.ref.Name)
 		if err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
 			return fmt.Errorf("read %s: %w", ch.ref, err)
@@ -239,7 +239,7 @@ func (w *world) writeOne(ch *change) error {
 	}
 	w.stored[ch.ref] = o
 	if ch.ref.Kind == keyward.KindTenant && ch.action == Created {
-		return w.c.makeResident(w.tx, ch.ref.Name)
+		return w.c.MakeResident(w.tx, ch.ref.Name)
 	}
 	return nil
 }
@@ -270,13 +270,14 @@ func (w *world) compare(ch *change) error {
 	return nil
 }
 
-func sameSpec(a, b keyward.Spec) bool {
+// SameSpec tells whether two specs say the same.
+func SameSpec(a, b keyward.Spec) bool {
 	diffs, err := manifest.Diff(a, b)
 	return err == nil && len(diffs) == 0 && reflect.TypeOf(a) == reflect.TypeOf(b)
 }
 
-// makeResident gives a new tenant its own authorization server.
-func (c *Control) makeResident(tx *store.Tx, tenant string) error {
+// MakeResident gives a new tenant its own authorization server.
+func (c *Writer) MakeResident(tx *store.Tx, tenant string) error {
 	o := &keyward.Object{
 		ID: store.NewID(), Kind: keyward.KindKeyManager, Tenant: tenant, Name: keyward.ResidentName,
 		Spec: &keyward.KeyManagerSpec{Type: keyward.TypeResident},
@@ -298,7 +299,7 @@ func staysRevoked(ch *change, s *keyward.OAuthClientSpec) bool {
 		return false
 	}
 	before, ok := ch.existing.Spec.(*keyward.OAuthClientSpec)
-	status, err := clientStatus(ch.existing)
+	status, err := ch.existing.ClientStatus()
 	return ok && err == nil && status.State == keyward.ClientRevoked && before.KeyManager == s.KeyManager && before.ClientID == s.ClientID
 }
 

@@ -1,0 +1,52 @@
+package access
+
+import (
+	"time"
+
+	"keyward.dev/keyward"
+)
+
+// Permitted tells whether a key manager's permissions let the principal see it. Publishers see every one: their APIs
+// name them.
+func Permitted(p keyward.Principal, o *keyward.Object) bool {
+	s, ok := o.Spec.(*keyward.KeyManagerSpec)
+	return !ok || p.Has(keyward.RolePublisher) || s.Permissions.Permits(p)
+}
+
+// Public leaves out what is not everybody's business: how a key manager is managed, whose an application is.
+func Public(o *keyward.Object) *keyward.Object {
+	seen := *o
+	switch s := o.Spec.(type) {
+	case *keyward.KeyManagerSpec:
+		shown := *s
+		shown.Connection, shown.Introspection, shown.Permissions = nil, nil, nil
+		seen.Spec = &shown
+	case *keyward.ApplicationSpec:
+		seen.Spec = &keyward.ApplicationSpec{DisplayName: s.DisplayName}
+	}
+	return &seen
+}
+
+// ReadsHolds tells whether the principal may know who holds the objects of a tenant, and why.
+func ReadsHolds(p keyward.Principal, tenant string) bool {
+	return p.IsOperator() || p.Tenant == tenant && p.Has(keyward.RoleAdmin, keyward.RoleAuditor)
+}
+
+// WithoutReason gives the object as those see it who may not know why it is held.
+func WithoutReason(p keyward.Principal, o *keyward.Object) *keyward.Object {
+	if o == nil || o.Hold == nil || ReadsHolds(p, o.Tenant) {
+		return o
+	}
+	seen := *o
+	seen.Hold = o.Hold.Public()
+	return &seen
+}
+
+// HeldFrom refuses everybody but administrators to change or delete a held object: they could put another, which
+// nobody holds, in its place.
+func HeldFrom(p keyward.Principal, o *keyward.Object, now time.Time) error {
+	if o == nil || !o.Hold.Holds(now) || May(p, RightHold, o.Tenant) {
+		return nil
+	}
+	return keyward.Errorf(keyward.CodeHeld, "%s is held: only administrators change it until the hold is lifted", o.Ref())
+}
