@@ -12,6 +12,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/testbed/openam"
 	"keyward.dev/keyward/internal/testbed/program"
@@ -150,7 +151,7 @@ func openForgeRock(t *testing.T, issuer string, connection map[string]any, secre
 	if status.Endpoints.Introspection != issuer+"/introspect" || status.Endpoints.Revocation != issuer+"/token/revoke" {
 		t.Errorf("what its discovery keeps to itself: %+v", status.Endpoints)
 	}
-	c, err := connector.New(http.DefaultClient, nil).Open(connector.Server{Spec: spec, Status: status, Secrets: secrets})
+	c, err := catalog.New(http.DefaultClient, nil).Open(connector.Server{Spec: spec, Status: status, Secrets: secrets})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,19 +1,15 @@
-// Package connector owns the talk with authorization servers on the control plane's side: the list of key manager
-// types with their fields, and the registration of clients at each. It does not own what a declaration means, what is
-// stored or who may ask: that is the rooms above.
-//
-// Vendors' quirks are data here: claims, issuer forms and limits stand in the type's entry.
+// Package connector owns what a connector is: the talk with one authorization server about its clients, the capabilities
+// that it may have, what a type of key manager tells of itself, and the pieces that several vendors use. It does not own
+// any vendor: each has a package below this one, and package catalog lists them. What a declaration means, what is stored
+// and who may ask belongs to the rooms above.
 package connector
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
-	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -61,6 +57,21 @@ type Prover interface {
 	// Prove returns nil only when the server gave a token to exactly these credentials (RFC 6749, section 4.4). The token
 	// is thrown away.
 	Prove(ctx context.Context, clientID, secret string) error
+}
+
+// TokenRequest asks for a token with a client's own credentials (RFC 6749, section 4.4).
+type TokenRequest struct {
+	ClientID, Secret string
+	Scopes           []string // empty = what the server or the type gives by itself
+	Audience         string   // as Auth0 and others want it; "" = none, or the type's
+	Resources        []string // RFC 8707, section 2
+}
+
+// Granter is the capability of connectors that can get a token with a client's credentials.
+type Granter interface {
+	// Token gives what the server answered. A refusal is a *wire.Failure with the server's words; ErrUnsupported means
+	// that no token endpoint is known.
+	Token(ctx context.Context, r TokenRequest) (wire.AccessToken, error)
 }
 
 // Registration is what a new client should be.
@@ -115,96 +126,3 @@ func (r Registered) GoString() string { return r.String() }
 
 // ErrUnsupported says that the server offers no way to do what was asked; nothing was changed.
 var ErrUnsupported = errors.New("the server offers no way to do this")
-
-// takeBack deletes a client that was made and cannot be used.
-func takeBack(ctx context.Context, c Connector, made Registered, why string) error {
-	f := &wire.Failure{
-		Op: "register the client", Status: http.StatusCreated, Sent: true, Harmless: true,
-		Description: why + ", so the client was deleted again",
-	}
-	if err := c.Delete(ctx, made.Handle); err != nil {
-		f.Harmless, f.Err = false, err
-		f.Description = fmt.Sprintf("%s, and client %s could not be deleted again", why, made.ClientID)
-	}
-	return f
-}
-
-// Server is one registered key manager, as its connector needs it.
-type Server struct {
-	ID      string // the key manager's object id
-	Tenant  string
-	Name    string
-	Spec    *keyward.KeyManagerSpec
-	Status  keyward.KeyManagerStatus
-	Secrets map[string]string // path in the spec, as in connection.initialAccessToken -> value
-}
-
-// Endpoint gives the declared address, or else the discovered one.
-func (s Server) Endpoint(pick func(keyward.Endpoints) string) string {
-	if v := pick(s.Spec.Endpoints); v != "" {
-		return v
-	}
-	return pick(s.Status.Endpoints)
-}
-
-// declared is where an administrator said that the server is. What discovery said counts for nothing here: a credential
-// is sent there.
-func (s Server) declared() string {
-	if s.Spec.Issuer != "" {
-		return s.Spec.Issuer
-	}
-	return s.Spec.Discovery
-}
-
-// text reads a connection field that is no secret.
-func (s Server) text(field string) string {
-	v, _ := s.Spec.Connection[field].(string)
-	return v
-}
-
-// secret reads a secret connection field.
-func (s Server) secret(field string) string { return s.Secrets["connection."+field] }
-
-// Opener makes the connector of one key manager. It makes no call.
-type Opener func(Server) (Connector, error)
-
-// Openers opens connectors by type and keeps what they share, such as access tokens for admin APIs.
-type Openers struct {
-	byType map[keyward.KeyManagerType]Opener
-}
-
-// New makes the openers. The client carries the operator's rules for outbound addresses; resident opens the built-in
-// authorization server's connector and may be nil where there is none.
-func New(client *http.Client, resident Opener) *Openers {
-	caller := wire.New(client)
-	tokens := wire.NewTokens()
-	byType := map[keyward.KeyManagerType]Opener{
-		keyward.TypeOIDC:      func(s Server) (Connector, error) { return openOIDC(s, caller) },
-		keyward.TypeKeycloak:  func(s Server) (Connector, error) { return openKeycloak(s, caller, tokens) },
-		keyward.TypeAuth0:     func(s Server) (Connector, error) { return openAuth0(s, caller, tokens) },
-		keyward.TypeOkta:      func(s Server) (Connector, error) { return openOkta(s, caller) },
-		keyward.TypeEntra:     func(s Server) (Connector, error) { return openEntra(s, caller, tokens) },
-		keyward.TypeForgeRock: func(s Server) (Connector, error) { return openForgeRock(s, caller, tokens) },
-		keyward.TypePing:      func(s Server) (Connector, error) { return openPing(s, caller) },
-		keyward.TypeWSO2IS:    func(s Server) (Connector, error) { return openWSO2IS(s, caller, tokens) },
-		keyward.TypeExternal:  func(s Server) (Connector, error) { return openExternal(s, caller) },
-	}
-	if resident != nil {
-		byType[keyward.TypeResident] = resident
-	}
-	return &Openers{byType: byType}
-}
-
-// Open makes the connector of a key manager. A type that this process cannot talk to is a keyward.Error with
-// not_supported.
-func (o *Openers) Open(s Server) (Connector, error) {
-	open, ok := o.byType[s.Spec.Type]
-	if !ok {
-		return nil, keyward.Errorf(keyward.CodeNotSupported, "this build cannot manage clients of type %s", s.Spec.Type)
-	}
-	c, err := open(s)
-	if err != nil {
-		return nil, fmt.Errorf("open key manager %s: %w", s.Name, err)
-	}
-	return c, nil
-}

@@ -32,7 +32,8 @@ type Field struct {
 	Default  string    `json:"default,omitempty"`
 }
 
-const wellKnown = "/.well-known/"
+// WellKnown begins what discovery appends to an issuer (RFC 8615).
+const WellKnown = "/.well-known/"
 
 // URLFault says why a text is no absolute http or https URL.
 func URLFault(s string) string {
@@ -52,8 +53,8 @@ func URLFault(s string) string {
 	return ""
 }
 
-// sameOrigin tells whether two URLs have the same scheme and host.
-func sameOrigin(a, b string) bool {
+// SameOrigin tells whether two URLs have the same scheme and host.
+func SameOrigin(a, b string) bool {
 	u, err := url.Parse(a)
 	if err != nil {
 		return false
@@ -62,8 +63,8 @@ func sameOrigin(a, b string) bool {
 	return err == nil && u.Scheme == v.Scheme && u.Host == v.Host
 }
 
-// originOf gives scheme and host of a URL, or "".
-func originOf(at string) string {
+// OriginOf gives scheme and host of a URL, or "".
+func OriginOf(at string) string {
 	u, err := url.Parse(at)
 	if err != nil || URLFault(at) != "" {
 		return ""
@@ -71,6 +72,12 @@ func originOf(at string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-func fieldError(path, format string, args ...any) keyward.FieldError {
+// Fault is what is wrong with one field.
+func Fault(path, format string, args ...any) keyward.FieldError {
 	return keyward.FieldError{Path: path, Code: keyward.CodeInvalidInput, Message: fmt.Sprintf(format, args...)}
+}
+
+// Refused is the error of one field that is wrong.
+func Refused(path, format string, args ...any) error {
+	return keyward.Invalid([]keyward.FieldError{Fault(path, format, args...)})
 }

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"time"
 
-	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/feed"
 	"keyward.dev/keyward/internal/keys"
@@ -55,7 +55,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	}
 	client := outbound.NewClient(p.rules, outbound.Options{Timeout: 15 * time.Second})
 	useCases := control.New(st, client, authority, control.Options{Log: p.log, Withdrawn: changes.Withdraw})
-	clients, err := keys.New(st, connector.New(client, authority.Open), keys.Options{Log: p.log, Sole: s.Database.IsZero()})
+	clients, err := keys.New(st, catalog.New(client, authority.Open), keys.Options{Log: p.log, Sole: s.Database.IsZero()})
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -211,7 +212,7 @@ func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keywar
 		Authorization: address("authorization_endpoint"),
 		Userinfo:      address("userinfo_endpoint"),
 	}
-	if t, _ := connector.TypeOf(spec.Type); t.Derive != nil {
+	if t, _ := catalog.TypeOf(spec.Type); t.Derive != nil {
 		t.Derive(&status)
 	}
 	if spec.Issuer != "" && spec.Issuer != status.Issuer {

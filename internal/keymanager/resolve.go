@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 )
 
 // NeedsDiscovery tells whether a change of a key manager calls for reading the server's metadata again: only when type,
@@ -42,7 +43,7 @@ const ResidentKeys = "jwks"
 func Resolve(obj *keyward.Object, spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) (
 	keyward.KeyManagerRow, *keyward.IntrospectionRow, []keyward.FieldError,
 ) {
-	t, ok := connector.TypeOf(spec.Type)
+	t, ok := catalog.TypeOf(spec.Type)
 	if !ok {
 		return keyward.KeyManagerRow{}, nil, []keyward.FieldError{
 			{Path: "spec.type", Code: keyward.CodeNotSupported, Message: fmt.Sprintf("this build has no type %s", spec.Type)},

@@ -5,14 +5,14 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 )
 
 // SecretPaths lists the paths of the spec's secret fields that were given, as a value or as the marker for a stored
 // one: connection.initialAccessToken, introspection.clientSecret.
 func SecretPaths(spec *keyward.KeyManagerSpec) []string {
 	var paths []string
-	if t, ok := connector.TypeOf(spec.Type); ok {
+	if t, ok := catalog.TypeOf(spec.Type); ok {
 		for _, f := range t.Connection() {
 			if v, given := spec.Connection[f.Name]; given && f.Secret && v != nil {
 				paths = append(paths, "connection."+f.Name)

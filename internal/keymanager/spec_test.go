@@ -11,6 +11,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
 )
 
@@ -261,7 +262,7 @@ func TestCheckFields(t *testing.T) {
 
 // Every type's fields can be shown in a form: a name of their own and a title.
 func TestTypesAreComplete(t *testing.T) {
-	for _, kind := range connector.Types() {
+	for _, kind := range catalog.Types() {
 		seen := map[string]bool{}
 		for _, f := range append(append([]connector.Field{}, kind.AdminFields...), kind.DeveloperFields...) {
 			if f.Name == "" || f.Title == "" || f.Type == "" || seen[f.Name] {

@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 )
 
 // Validate judges what KeyManagerSpec.Validate leaves to the type: the connection's fields, and what the type needs.
@@ -15,7 +16,7 @@ import (
 // hold its value or the stored marker. Where nothing is discovered, what only discovery could have given is named as
 // missing too; where it is, Resolve does that afterwards.
 func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
-	t, ok := connector.TypeOf(spec.Type)
+	t, ok := catalog.TypeOf(spec.Type)
 	if !ok {
 		return nil // the spec's own validation has said so
 	}
@@ -203,7 +204,7 @@ func OwnClient(spec *keyward.KeyManagerSpec, clientID string) bool {
 	if spec.Introspection != nil {
 		own = append(own, spec.Introspection.ClientID)
 	}
-	if t, ok := connector.TypeOf(spec.Type); ok {
+	if t, ok := catalog.TypeOf(spec.Type); ok {
 		own = append(own, t.OwnClients...)
 	}
 	return slices.ContainsFunc(own, func(id string) bool { return id != "" && strings.EqualFold(id, clientID) })

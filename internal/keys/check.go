@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
 )
 
@@ -20,7 +21,7 @@ type checked struct {
 // checkGenerate judges a request by the key manager's rules. Faults of the request come all at once.
 func (s *scene) checkGenerate(ask Ask) (checked, error) {
 	spec := s.kmSpec
-	kind, ok := connector.TypeOf(spec.Type)
+	kind, ok := catalog.TypeOf(spec.Type)
 	switch {
 	case !ok:
 		return checked{}, keyward.Errorf(keyward.CodeNotSupported, "this build has no type %s", spec.Type)

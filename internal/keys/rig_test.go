@@ -14,6 +14,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/seal"
@@ -68,7 +69,7 @@ func (r *rig) start() *keys.Keys {
 	return k
 }
 
-func (r *rig) openers() *connector.Openers { return connector.New(&http.Client{}, nil) }
+func (r *rig) openers() *connector.Openers { return catalog.New(&http.Client{}, nil) }
 
 func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }
 

@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/declare"
 )
 
@@ -69,7 +70,7 @@ func (s *Server) applyRoutes() {
 		Tags:    []string{keyward.KindKeyManager.Plural()},
 		Summary: "The types of key managers with the fields of admins and of developers",
 	}, func(context.Context, keyward.Principal, *TenantQuery) (*answerOf[Listing[connector.Type]], error) {
-		return listed(connector.Types()), nil
+		return listed(catalog.Types()), nil
 	})
 	s.auditRoute()
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/resident"
@@ -72,7 +72,7 @@ func newHouse(t *testing.T) *house {
 	if err := h.control.Bootstrap(ctx, adminToken); err != nil {
 		t.Fatal(err)
 	}
-	k, err := keys.New(st, connector.New(http.DefaultClient, res.Open), keys.Options{Sole: true})
+	k, err := keys.New(st, catalog.New(http.DefaultClient, res.Open), keys.Options{Sole: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,88 @@
+// Package catalog owns the list of key manager types that this build carries out, with their connectors' openers. It does
+// not own any of them.
+package catalog
+
+import (
+	"net/http"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/auth0"
+	"keyward.dev/keyward/internal/connector/entra"
+	"keyward.dev/keyward/internal/connector/forgerock"
+	"keyward.dev/keyward/internal/connector/keycloak"
+	"keyward.dev/keyward/internal/connector/oidc"
+	"keyward.dev/keyward/internal/connector/okta"
+	"keyward.dev/keyward/internal/connector/ping"
+	"keyward.dev/keyward/internal/connector/wso2is"
+)
+
+// entry is one type; that of the built-in server is opened by what the process gives.
+type entry struct {
+	described connector.Type
+	open      connector.Opener
+}
+
+func entries() []entry {
+	return []entry{
+		{residentType(), nil},
+		{oidc.Type(), oidc.Open},
+		{keycloak.Type(), keycloak.Open},
+		{okta.Type(), okta.Open},
+		{auth0.Type(), auth0.Open},
+		{entra.Type(), entra.Open},
+		{wso2is.Type(), wso2is.Open},
+		{ping.Type(), ping.Open},
+		{forgerock.Type(), forgerock.Open},
+		{oidc.ExternalType(), oidc.OpenExternal},
+	}
+}
+
+// Types lists every type that this build carries out, in the order in which people are shown them.
+func Types() []connector.Type {
+	var types []connector.Type
+	for _, e := range entries() {
+		types = append(types, e.described)
+	}
+	return types
+}
+
+// TypeOf finds a type by name.
+func TypeOf(name keyward.KeyManagerType) (connector.Type, bool) {
+	for _, e := range entries() {
+		if e.described.Name == name {
+			return e.described, true
+		}
+	}
+	return connector.Type{}, false
+}
+
+// New makes the openers of all types. The client carries the operator's rules for outbound addresses; resident opens the
+// built-in authorization server's connector and may be nil where there is none.
+func New(
+	client *http.Client, resident func(connector.Server) (connector.Connector, error),
+) *connector.Openers {
+	byType := map[keyward.KeyManagerType]connector.Opener{}
+	for _, e := range entries() {
+		if e.open != nil {
+			byType[e.described.Name] = e.open
+		}
+	}
+	if resident != nil {
+		byType[keyward.TypeResident] = func(s connector.Server, _ connector.Line) (connector.Connector, error) { return resident(s) }
+	}
+	return connector.NewOpeners(client, byType)
+}
+
+func residentType() connector.Type {
+	return connector.Type{
+		Name:            keyward.TypeResident,
+		Title:           "Resident",
+		Help:            "The authorization server that is built in. Every tenant has one; its issuer and keys are Keyward's.",
+		Creates:         true,
+		AdminFields:     []connector.Field{},
+		DeveloperFields: []connector.Field{},
+		ClientIDClaims:  []string{"client_id", "azp"},
+		ScopeClaims:     []string{"scope", "scp"},
+	}
+}

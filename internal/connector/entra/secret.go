@@ -1,0 +1,93 @@
+package entra
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/wire"
+)
+
+func (e *entra) addPassword(ctx context.Context, h connector.Handle) (passwordCredential, error) {
+	post := wire.Call{
+		Op: "make a secret", Method: http.MethodPost, URL: e.application(h) + "/addPassword",
+		JSON: map[string]any{"passwordCredential": passwordCredential{DisplayName: secretName}},
+	}
+	var made passwordCredential
+	a, err := e.patiently(ctx, post, connector.NotFound)
+	if err == nil && (a.Status != http.StatusOK || json.Unmarshal(a.Body, &made) != nil || made.SecretText == "" || made.KeyID == "") {
+		err = post.Failure(a)
+	}
+	return made, err
+}
+
+// await asks for tokens until the endpoint has heard of the client and its secret. What else it says, such as a resource
+// that nobody consented to, is not this call's business.
+func (e *entra) await(ctx context.Context, clientID, secret string) {
+	for _, pause := range pauses() {
+		err := e.Prove(ctx, clientID, secret)
+		if err == nil || !strings.Contains(err.Error(), "AADSTS7000215") && !strings.Contains(err.Error(), "AADSTS700016") ||
+			!sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+// Prove implements Prover.
+func (e *entra) Prove(ctx context.Context, clientID, secret string) error {
+	return connector.Prove(ctx, e, clientID, secret)
+}
+
+// Token implements Granter. A scope names a resource there, and nothing but all of it.
+func (e *entra) Token(ctx context.Context, r connector.TokenRequest) (wire.AccessToken, error) {
+	if len(r.Scopes) == 0 {
+		resource := e.resource
+		if resource == "" {
+			resource = r.ClientID
+		}
+		r.Scopes = []string{resource + "/.default"}
+	}
+	return e.TokenEndpoint.Token(ctx, r)
+}
+
+// Rotate implements Rotator: a new secret, then all older ones of ours are removed. One that an administrator made by
+// hand stays.
+func (e *entra) Rotate(ctx context.Context, h connector.Handle) (string, error) {
+	app, err := e.read(ctx, h)
+	if err != nil {
+		return "", err
+	}
+	if app == nil {
+		return "", &wire.Failure{Op: "make a new secret", Status: http.StatusNotFound, Sent: true,
+			Description: "the organization has no client " + h.ClientID}
+	}
+	fresh, err := e.addPassword(ctx, h)
+	if err != nil {
+		return "", err
+	}
+	for _, old := range app.Passwords {
+		if old.DisplayName != secretName || old.KeyID == fresh.KeyID {
+			continue
+		}
+		if err := e.removePassword(ctx, h, old.KeyID); err != nil {
+			_ = e.removePassword(ctx, h, fresh.KeyID) // the next rotation removes it otherwise
+			return "", err
+		}
+	}
+	e.await(ctx, h.ClientID, fresh.SecretText)
+	return fresh.SecretText, nil
+}
+
+func (e *entra) removePassword(ctx context.Context, h connector.Handle, keyID string) error {
+	post := wire.Call{
+		Op: "remove the old secret", Method: http.MethodPost, URL: e.application(h) + "/removePassword",
+		JSON: map[string]any{"keyId": keyID},
+	}
+	a, err := e.manage.Do(ctx, post)
+	if err == nil && a.Status != http.StatusNoContent {
+		err = post.Failure(a)
+	}
+	return err
+}

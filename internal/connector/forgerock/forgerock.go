@@ -1,0 +1,325 @@
+// Package forgerock manages clients of a realm of OpenAM through its configuration, or through its registration endpoint.
+// It does not own what connectors have in common.
+package forgerock
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/oidc"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// Type describes OpenAM and its relatives.
+func Type() connector.Type {
+	return connector.Type{
+		Name:  keyward.TypeForgeRock,
+		Title: "ForgeRock, OpenAM",
+		Help: "A realm of OpenAM or another descendant of ForgeRock's AM: discovery is https://HOST/am/oauth2/realms/root/realms/" +
+			"REALM. With an administrator clients are managed through the realm's configuration, which can also rotate secrets " +
+			"and be searched; without, through the registration endpoint, from which nothing can be deleted.",
+		Creates: true,
+		AdminFields: slices.Concat(
+			connector.Administrator("As in amadmin; one of the root realm who may change the realm's OAuth 2.0 clients."),
+			[]connector.Field{
+				{
+					Name: "connection.cookieName", Title: "Session cookie", Type: connector.FieldString, Default: "iPlanetDirectoryPro",
+					Help: "The name under which the server takes a session; some installations change it.",
+				},
+			},
+			connector.ServiceAccount("Registering client's",
+				"Where registration is closed and there is no administrator: a client of the realm whose token opens it."),
+			[]connector.Field{connector.ProofScope("A scope that clients may ask for: the server gives no token without one. With an " +
+				"administrator, the client's own first scope when left out. The registering client asks for it too.")},
+			connector.IntrospectionFields(),
+		),
+		DeveloperFields: []connector.Field{},
+		ClientIDClaims:  []string{"client_id", "azp", "aud"},
+		ScopeClaims:     []string{"scope"},
+		OwnClients:      []string{"amadmin"},
+		Limits: []string{
+			"a token's client is its aud: OpenAM writes no client_id and no azp",
+			"OpenAM answers introspection only to the client that has the token: its opaque tokens are refused",
+			"without an administrator: no search, no new secrets, no deletion, no look at mapped clients",
+			"a new secret ends the old one at once; a deleted client's JWTs pass until they expire",
+			"proven against OpenAM 16; PingAM's own configuration API has another form and is not carried out",
+		},
+		Derive: func(s *keyward.KeyManagerStatus) {
+			if s.Endpoints.Introspection == "" {
+				s.Endpoints.Introspection = s.Issuer + "/introspect"
+			}
+			if s.Endpoints.Revocation == "" {
+				s.Endpoints.Revocation = s.Issuer + "/token/revoke"
+			}
+		},
+	}
+}
+
+// Open is the connector.Opener of OpenAM. It chooses the way into the realm: its configuration where there is an
+// administrator, else registration.
+func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
+	issuer := strings.TrimSuffix(s.Issuer(), "/")
+	base, realm, ok := strings.Cut(issuer+"/", "/oauth2/")
+	if !ok || connector.URLFault(base) != "" {
+		return nil, connector.Refused("spec.issuer", "%s is not of the form …/oauth2 or …/oauth2/realms/root/realms/NAME", s.Issuer())
+	}
+	dcr := oidc.New(s, l)
+	dcr.Registration = issuer + "/connect/register"
+	if s.Spec.Endpoints.Token == "" && !connector.SameOrigin(dcr.URL, issuer) { // secrets go there: discovery's word is not enough
+		dcr.URL = issuer + "/access_token"
+	}
+	dcr.AskFor(s.Text("proofScope"))
+	if s.Text("username") == "" {
+		return &registrar{Registrar: dcr, tokens: l.Tokens, account: wire.Account{
+			Endpoint: dcr.URL, ClientID: s.Text("clientId"), Secret: s.Secret("clientSecret"), Params: dcr.Params,
+		}}, nil
+	}
+	if realm = strings.Trim(realm, "/"); realm == "" {
+		realm = "realms/root"
+	}
+	cookie := s.Text("cookieName")
+	if cookie == "" {
+		cookie = "iPlanetDirectoryPro"
+	}
+	return &forgerock{
+		TokenEndpoint: dcr.TokenEndpoint, base: base, realm: base + "/json/" + realm, cookie: cookie, user: s.Text("username"),
+		password: s.Secret("password"),
+	}, nil
+}
+
+// registrar registers as OpenAM understands it: RFC 7591's scope and grant_types are passed over there, an array named
+// scopes counts, and the management address that it gives for a sub-realm is wrong.
+type registrar struct {
+	*oidc.Registrar
+
+	tokens  *wire.Tokens
+	account wire.Account
+}
+
+// Register implements Connector.
+func (f *registrar) Register(ctx context.Context, r connector.Registration) (connector.Registered, error) {
+	metadata := f.Metadata(r)
+	delete(metadata, "scope")
+	delete(metadata, "grant_types")
+	metadata["scopes"] = append([]string{}, r.Scopes...)
+	post := wire.Call{Op: "register the client", Method: http.MethodPost, URL: f.Registration, JSON: metadata}
+	if f.account.ClientID != "" {
+		// Not from the cache: expires_in counts milliseconds there, and an old token is refused with 400.
+		token, err := f.tokens.Get(ctx, f.Caller, f.account, true)
+		if err != nil {
+			return connector.Registered{}, err
+		}
+		post.Bearer = token
+	}
+	a, err := f.Caller.Do(ctx, post)
+	if err != nil {
+		return connector.Registered{}, err
+	}
+	if a.Status != http.StatusCreated {
+		return connector.Registered{}, post.Failure(a)
+	}
+	out, err := f.Made(ctx, r, post, a)
+	if err != nil {
+		return connector.Registered{}, err
+	}
+	out.Handle.URI = f.Registration + "?" + url.Values{"client_id": {out.ClientID}}.Encode()
+	if out.Handle.AccessToken == post.Bearer {
+		out.Handle.AccessToken = "" // it opens every registration, and this client's no better
+	}
+	return out, nil
+}
+
+// forgerock manages clients in the realm's configuration. Their ids are chosen by us.
+type forgerock struct {
+	connector.TokenEndpoint
+
+	base     string // of the server
+	realm    string // of its configuration API
+	cookie   string
+	user     string
+	password string
+	session  string
+}
+
+const (
+	amClient = "com.forgerock.openam.oauth2provider." // before most members of a client
+	noParent = "Parent service does not exist"        // a realm without clients refuses the first one at its own address
+)
+
+// Register implements Connector.
+func (f *forgerock) Register(ctx context.Context, r connector.Registration) (connector.Registered, error) {
+	secret := rand.Text() + rand.Text()
+	client := map[string]any{
+		"userpassword": []string{secret}, amClient + "clientType": []string{"Confidential"},
+		amClient + "scopes": numbered(r.Scopes), amClient + "redirectionURIs": numbered(r.Callbacks),
+		amClient + "name": numbered([]string{r.Name}),
+	}
+	put := wire.Call{
+		Op: "create the client", Method: http.MethodPut, URL: f.client(r.Name), JSON: client,
+		Header: http.Header{"If-None-Match": {"*"}}, Secrets: []string{secret},
+	}
+	a, err := f.do(ctx, put)
+	if err != nil {
+		return connector.Registered{}, err
+	}
+	if a.Status == http.StatusNotFound && strings.Contains(string(a.Body), noParent) {
+		client["username"], client["agenttype"] = r.Name, []string{"OAuth2Client"}
+		put.Method, put.URL, put.Header = http.MethodPost, f.realm+"/agents?_action=create", nil
+		if a, err = f.do(ctx, put); err != nil {
+			return connector.Registered{}, err
+		}
+	}
+	if a.Status != http.StatusCreated {
+		return connector.Registered{}, put.Failure(a)
+	}
+	made := connector.Registered{ClientID: r.Name, ClientSecret: secret, Handle: connector.Handle{ClientID: r.Name}}
+	// A server that does not know these members makes an empty client without a word.
+	got, err := f.Read(ctx, made.Handle)
+	if err != nil || got == nil || len(connector.Without(r.Scopes, got.Scopes)) > 0 {
+		return connector.Registered{}, connector.TakeBack(ctx, f, made, "the server did not take the client's scopes over")
+	}
+	return made, nil
+}
+
+// numbered writes a list as the configuration API has it: [0]=first, [1]=second.
+func numbered(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = fmt.Sprintf("[%d]=%s", i, s)
+	}
+	return out
+}
+
+// unnumbered reads such a list, whose items come in any order. One empty item is how it writes an empty list.
+func unnumbered(list []string) []string {
+	out := make([]string, len(list))
+	for _, s := range list {
+		number, value, _ := strings.Cut(strings.TrimPrefix(s, "["), "]=")
+		if i, err := strconv.Atoi(number); err == nil && i >= 0 && i < len(out) {
+			out[i] = value
+		}
+	}
+	return slices.DeleteFunc(out, func(s string) bool { return s == "" })
+}
+
+// Find implements Finder. The name is the client id; the secret is never told.
+func (f *forgerock) Find(ctx context.Context, name string) (*connector.Registered, error) {
+	found, err := f.Read(ctx, connector.Handle{ClientID: name})
+	if err != nil || found == nil {
+		return nil, err
+	}
+	return &connector.Registered{ClientID: name, Handle: connector.Handle{ClientID: name}}, nil
+}
+
+// Read implements Reader.
+func (f *forgerock) Read(ctx context.Context, h connector.Handle) (*connector.Client, error) {
+	o, err := connector.Look(ctx, f.do, f.client(h.ClientID), connector.NotFound, "_id", h.ClientID)
+	if err != nil || o == nil {
+		return nil, err
+	}
+	list := func(name string) []string { return unnumbered(wire.ListOf(o, amClient+name)) }
+	c := &connector.Client{ClientID: h.ClientID, Name: h.ClientID, Callbacks: list("redirectionURIs"), Scopes: list("scopes"), Handle: h}
+	if names := list("name"); len(names) > 0 {
+		c.Name = names[0]
+	}
+	return c, nil
+}
+
+// Prove implements Prover.
+func (f *forgerock) Prove(ctx context.Context, clientID, secret string) error {
+	return connector.Prove(ctx, f, clientID, secret)
+}
+
+// Token implements Granter, with a scope of the client's own where none is set.
+func (f *forgerock) Token(ctx context.Context, r connector.TokenRequest) (wire.AccessToken, error) {
+	if f.Params == nil && len(r.Scopes) == 0 {
+		c, err := f.Read(ctx, connector.Handle{ClientID: r.ClientID})
+		if err != nil {
+			return wire.AccessToken{}, err
+		}
+		if c != nil && len(c.Scopes) > 0 {
+			r.Scopes = c.Scopes[:1]
+		}
+	}
+	return f.TokenEndpoint.Token(ctx, r)
+}
+
+// Rotate implements Rotator. What a change leaves out stays as it is.
+func (f *forgerock) Rotate(ctx context.Context, h connector.Handle) (string, error) {
+	secret := rand.Text() + rand.Text()
+	put := wire.Call{
+		Op: "set a new secret", Method: http.MethodPut, URL: f.client(h.ClientID), Header: http.Header{"If-Match": {"*"}},
+		JSON: map[string]any{"userpassword": secret}, Secrets: []string{secret},
+	}
+	a, err := f.do(ctx, put)
+	if err == nil && a.Status != http.StatusOK {
+		err = put.Failure(a)
+	}
+	return secret, err
+}
+
+// Delete implements Connector.
+func (f *forgerock) Delete(ctx context.Context, h connector.Handle) error {
+	return connector.Remove(ctx, f.do, f.client(h.ClientID), connector.NotFound)
+}
+
+func (f *forgerock) client(id string) string {
+	return f.realm + "/realm-config/agents/OAuth2Client/" + url.PathEscape(id)
+}
+
+// do makes a call with a session of the administrator, which is kept for one turn of work. A session that is refused is
+// made anew once.
+func (f *forgerock) do(ctx context.Context, k wire.Call) (*wire.Answer, error) {
+	for first := true; ; first = false {
+		if f.session == "" {
+			session, err := f.signIn(ctx)
+			if err != nil {
+				return nil, wire.Harmless(err)
+			}
+			f.session = session
+		}
+		k := k
+		k.Header = k.Header.Clone()
+		if k.Header == nil {
+			k.Header = http.Header{}
+		}
+		k.Header.Set(f.cookie, f.session)
+		k.Header.Set("Accept-API-Version", "protocol=1.0,resource=1.0")
+		k.Secrets = append(k.Secrets, f.session)
+		a, err := f.Caller.Do(ctx, k)
+		if err != nil || !first || a.Status != http.StatusUnauthorized {
+			return a, err
+		}
+		f.session = ""
+	}
+}
+
+func (f *forgerock) signIn(ctx context.Context) (string, error) {
+	post := wire.Call{
+		Op: "sign in as the administrator", Method: http.MethodPost, URL: f.base + "/json/authenticate", JSON: struct{}{},
+		Header: http.Header{
+			"X-Openam-Username": {f.user}, "X-Openam-Password": {f.password}, "Accept-Api-Version": {"resource=2.0, protocol=1.0"},
+		},
+		Secrets: []string{f.password},
+	}
+	a, err := f.Caller.Do(ctx, post)
+	if err != nil {
+		return "", err
+	}
+	var answer struct {
+		TokenID string `json:"tokenId"`
+	}
+	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &answer) != nil || answer.TokenID == "" {
+		return "", post.Failure(a)
+	}
+	return answer.TokenID, nil
+}

@@ -1,0 +1,60 @@
+package connector
+
+// ServiceAccount are the fields of a client whose own token opens the vendor's management API. Whose it is begins both
+// titles; help says what it must be allowed to do.
+func ServiceAccount(whose, help string) []Field {
+	return []Field{
+		{Name: "connection.clientId", Title: whose + " client id", Type: FieldString, Help: help},
+		{
+			Name: "connection.clientSecret", Title: whose + " client secret", Type: FieldString, Secret: true,
+			Help: "Needed with clientId.",
+		},
+	}
+}
+
+// Administrator are the fields of a person's or service's name and password.
+func Administrator(help string) []Field {
+	return []Field{
+		{Name: "connection.username", Title: "Administrator's user name", Type: FieldString, Help: help},
+		{
+			Name: "connection.password", Title: "Administrator's password", Type: FieldString, Secret: true,
+			Help: "Needed with username.",
+		},
+	}
+}
+
+// ProofScope is the field of a scope that every request for a token asks for.
+func ProofScope(help string) Field {
+	return Field{Name: "connection.proofScope", Title: "Scope for checking secrets", Type: FieldString, Help: help}
+}
+
+// ClientAuthentication is the developer's choice of how the client will authenticate (RFC 7591, section 2). Without a
+// default, help says what is taken.
+func ClientAuthentication(byDefault, help string) Field {
+	return Field{
+		Name: "token_endpoint_auth_method", Title: "Client authentication", Type: FieldString,
+		Enum: []string{"client_secret_basic", "client_secret_post"}, Default: byDefault, Help: help,
+	}
+}
+
+// IntrospectionFields are those of servers that gateways can ask about opaque tokens.
+func IntrospectionFields() []Field {
+	return []Field{
+		{
+			Name: "introspection.clientId", Title: "Introspection client id", Type: FieldString,
+			Help: "Who the gateways are at the introspection endpoint (RFC 7662).",
+		},
+		{
+			Name: "introspection.clientSecret", Title: "Introspection client secret", Type: FieldString, Secret: true,
+			Help: "Needed with clientId.",
+		},
+		{
+			Name: "introspection.method", Title: "Introspection authentication", Type: FieldString,
+			Enum: []string{"basic", "post"}, Default: "basic", Help: "How the client id and secret are sent.",
+		},
+		{
+			Name: "introspection.cache", Title: "Introspection cache", Type: FieldString, Default: "30s",
+			Help: "How long an answer may be kept; never past the token's expiry; 0s = not at all.",
+		},
+	}
+}

@@ -1,0 +1,317 @@
+// Package keycloak manages clients of a realm of Keycloak through its admin API, or through its registration endpoint. It
+// does not own what connectors have in common.
+package keycloak
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/oidc"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// Type describes Keycloak.
+func Type() connector.Type {
+	return connector.Type{
+		Name:  keyward.TypeKeycloak,
+		Title: "Keycloak",
+		Help: "A realm of Keycloak. With a service account clients are managed through the admin API, which can also rotate " +
+			"secrets and be searched; with an initial access token alone, through the registration endpoint.",
+		Creates: true,
+		AdminFields: slices.Concat(connector.ServiceAccount("Service account's",
+			"A confidential client of the realm whose service account has the realm-management roles manage-clients and "+
+				"view-clients (query-clients is part of them)."), []connector.Field{
+			{
+				Name: "connection.initialAccessToken", Title: "Initial access token", Type: connector.FieldString, Secret: true,
+				Help: "Made under Clients, Client registration, Initial access token. Used where there is no service account.",
+			},
+			{
+				Name: "connection.adminUrl", Title: "Admin API of the realm", Type: connector.FieldURL,
+				Help: "As in https://sso.example/admin/realms/corp. Derived from the issuer when left out.",
+			},
+		}, connector.IntrospectionFields()),
+		DeveloperFields: []connector.Field{},
+		ClientIDClaims:  []string{"client_id", "azp"},
+		ScopeClaims:     []string{"scope", "scp"},
+		OwnClients: []string{
+			"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console", "master-realm",
+		},
+		Limits: []string{
+			"with an initial access token alone: no search, no new secrets, no look at mapped clients",
+			"a new secret ends the old one at once",
+		},
+	}
+}
+
+// Open is the connector.Opener of Keycloak. It chooses the way into the realm: its admin API where there is a service
+// account, else its registration endpoint.
+func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
+	dcr := oidc.New(s, l)
+	// A client that asks for scopes by name loses all default scopes of the realm there, and with them its audiences.
+	dcr.KeepScopes = true
+	if s.Text("clientId") == "" {
+		return dcr, nil
+	}
+	issuer := s.Spec.Issuer
+	if issuer == "" {
+		issuer = s.Status.Issuer
+	}
+	admin := s.Text("adminUrl")
+	if admin == "" {
+		base, realm, ok := strings.Cut(issuer, "/realms/")
+		if !ok || realm == "" || strings.Contains(realm, "/") {
+			return nil, connector.Refused("spec.connection.adminUrl", "is required: the issuer %s is not of the form …/realms/NAME", issuer)
+		}
+		admin = base + "/admin/realms/" + realm
+	}
+	return &keycloak{
+		TokenEndpoint: dcr.TokenEndpoint, admin: strings.TrimSuffix(admin, "/"),
+		manage: connector.Service{Line: l, Account: wire.Account{
+			Endpoint: dcr.URL, ClientID: s.Text("clientId"), Secret: s.Secret("clientSecret"),
+		}},
+	}, nil
+}
+
+// keycloak manages a realm's clients through its admin API, where a client has an id of the database beside its client
+// id. The client id is chosen by us, so an interrupted registration can be found.
+type keycloak struct {
+	connector.TokenEndpoint
+
+	admin  string
+	manage connector.Service
+}
+
+// client is the part of Keycloak's ClientRepresentation that we write and read.
+type client struct {
+	ID                   string            `json:"id,omitempty"`
+	ClientID             string            `json:"clientId"`
+	Name                 string            `json:"name,omitempty"`
+	Description          string            `json:"description,omitempty"`
+	Protocol             string            `json:"protocol"`
+	PublicClient         bool              `json:"publicClient"`
+	Authenticator        string            `json:"clientAuthenticatorType"`
+	ServiceAccounts      bool              `json:"serviceAccountsEnabled"`
+	StandardFlow         bool              `json:"standardFlowEnabled"`
+	ImplicitFlow         bool              `json:"implicitFlowEnabled"`
+	DirectAccessGrants   bool              `json:"directAccessGrantsEnabled"`
+	RedirectURIs         []string          `json:"redirectUris"`
+	Attributes           map[string]string `json:"attributes"`
+	DefaultClientScopes  []string          `json:"defaultClientScopes,omitempty"`
+	OptionalClientScopes []string          `json:"optionalClientScopes,omitempty"`
+}
+
+// Register implements Connector.
+func (k *keycloak) Register(ctx context.Context, r connector.Registration) (connector.Registered, error) {
+	client, err := representation(r)
+	if err != nil {
+		return connector.Registered{}, err
+	}
+	if len(r.Scopes) > 0 {
+		if client.DefaultClientScopes, client.OptionalClientScopes, err = k.scopes(ctx, r.Scopes); err != nil {
+			return connector.Registered{}, err
+		}
+	}
+	post := wire.Call{Op: "create the client", Method: http.MethodPost, URL: k.admin + "/clients", JSON: client}
+	a, err := k.manage.Do(ctx, post)
+	if err != nil {
+		return connector.Registered{}, err
+	}
+	if a.Status != http.StatusCreated {
+		return connector.Registered{}, post.Failure(a)
+	}
+	made, err := k.Find(ctx, r.Name)
+	if err == nil && (made == nil || made.ClientSecret == "") {
+		err = &wire.Failure{Op: "read the client's secret", Status: http.StatusOK, Sent: true,
+			Description: "the client was made, and its secret cannot be read: the service account lacks a role"}
+	}
+	if err != nil {
+		return connector.Registered{}, k.takeBack(ctx, r.Name, err)
+	}
+	return *made, nil
+}
+
+// takeBack deletes a client that was made and whose secret could not be read.
+func (k *keycloak) takeBack(ctx context.Context, name string, cause error) error {
+	failure := &wire.Failure{Op: "create the client", Status: http.StatusBadRequest, Sent: true, Err: cause, Description: cause.Error()}
+	if err := k.Delete(ctx, connector.Handle{ClientID: name}); err != nil {
+		failure.Status = http.StatusCreated
+		failure.Description += "; and it could not be deleted again"
+	}
+	return failure
+}
+
+// representation writes the wanted grants as Keycloak's switches.
+func representation(r connector.Registration) (client, error) {
+	c := client{
+		ClientID: r.Name, Name: r.Name, Protocol: "openid-connect", Authenticator: "client-secret",
+		Description:  "Made by Keyward for an application; it is deleted with the application's keys.",
+		RedirectURIs: append([]string{}, r.Callbacks...),
+		Attributes:   map[string]string{"use.refresh.tokens": "false"},
+	}
+	for i, grant := range r.Grants {
+		switch grant {
+		case "client_credentials":
+			c.ServiceAccounts = true
+		case "authorization_code":
+			c.StandardFlow = true
+		case "implicit":
+			c.ImplicitFlow = true
+		case "password":
+			c.DirectAccessGrants = true
+		case "refresh_token":
+			c.Attributes["use.refresh.tokens"] = "true"
+		case "urn:ietf:params:oauth:grant-type:device_code":
+			c.Attributes["oauth2.device.authorization.grant.enabled"] = "true"
+		case "urn:openid:params:grant-type:ciba":
+			c.Attributes["oidc.ciba.grant.enabled"] = "true"
+		case "urn:ietf:params:oauth:grant-type:token-exchange":
+			c.Attributes["standard.token.exchange.enabled"] = "true"
+		default:
+			return c, connector.Refused(fmt.Sprintf("grants[%d]", i),
+				"a client of Keycloak cannot be given the grant %s", grant)
+		}
+	}
+	return c, nil
+}
+
+// scopes gives the realm's default scopes, which stay, and of the asked ones those that are not among them.
+func (k *keycloak) scopes(ctx context.Context, asked []string) (defaults, optional []string, err error) {
+	all, err := k.scopeNames(ctx, "/client-scopes")
+	if err != nil {
+		return nil, nil, err
+	}
+	if unknown := connector.Without(asked, append(all, "openid")); len(unknown) > 0 {
+		return nil, nil, connector.Refused("scopes", "the realm has no scope %s",
+			strings.Join(unknown, ", "))
+	}
+	defaults, err = k.scopeNames(ctx, "/default-default-client-scopes")
+	if err != nil {
+		return nil, nil, err
+	}
+	return defaults, slices.DeleteFunc(connector.Without(asked, defaults), func(s string) bool { return s == "openid" }), nil
+}
+
+func (k *keycloak) scopeNames(ctx context.Context, path string) ([]string, error) {
+	get := wire.Call{Op: "read the realm's client scopes", Method: http.MethodGet, URL: k.admin + path}
+	a, err := k.manage.Do(ctx, get)
+	if err != nil {
+		return nil, wire.Harmless(err)
+	}
+	var scopes []struct {
+		Name     string `json:"name"`
+		Protocol string `json:"protocol"`
+	}
+	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &scopes) != nil {
+		return nil, wire.Harmless(get.Failure(a))
+	}
+	names := []string{}
+	for _, s := range scopes {
+		if s.Protocol == "openid-connect" || s.Protocol == "" {
+			names = append(names, s.Name)
+		}
+	}
+	return names, nil
+}
+
+// Find implements Finder. The name is the client id.
+func (k *keycloak) Find(ctx context.Context, name string) (*connector.Registered, error) {
+	id, err := k.internalID(ctx, name)
+	if err != nil || id == "" {
+		return nil, err
+	}
+	get := wire.Call{Op: "read the client's secret", Method: http.MethodGet, URL: k.client(id) + "/client-secret"}
+	secret, err := connector.SecretOf(ctx, k.manage.Do, get, "value")
+	if err != nil {
+		return nil, err
+	}
+	return &connector.Registered{ClientID: name, ClientSecret: secret, Handle: connector.Handle{ClientID: name}}, nil
+}
+
+// internalID gives the database's id of a client, or "".
+func (k *keycloak) internalID(ctx context.Context, clientID string) (string, error) {
+	c, err := k.lookup(ctx, clientID)
+	if err != nil || c == nil {
+		return "", err
+	}
+	return c.ID, nil
+}
+
+// lookup searches by client id; the answer is compared exactly, because a search may be lenient.
+func (k *keycloak) lookup(ctx context.Context, clientID string) (*client, error) {
+	get := wire.Call{
+		Op: "find the client", Method: http.MethodGet, URL: k.admin + "/clients?" + url.Values{"clientId": {clientID}}.Encode(),
+	}
+	a, err := k.manage.Do(ctx, get)
+	if err != nil {
+		return nil, err
+	}
+	var found []client
+	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &found) != nil {
+		return nil, get.Failure(a)
+	}
+	for _, c := range found {
+		if c.ClientID == clientID && c.ID != "" {
+			return &c, nil
+		}
+	}
+	return nil, nil
+}
+
+// Read implements Reader.
+func (k *keycloak) Read(ctx context.Context, h connector.Handle) (*connector.Client, error) {
+	c, err := k.lookup(ctx, h.ClientID)
+	if err != nil || c == nil {
+		return nil, wire.Harmless(err)
+	}
+	grants := []string{}
+	for _, g := range []struct {
+		on   bool
+		name string
+	}{
+		{c.ServiceAccounts, "client_credentials"}, {c.StandardFlow, "authorization_code"}, {c.ImplicitFlow, "implicit"},
+		{c.DirectAccessGrants, "password"}, {c.Attributes["use.refresh.tokens"] == "true", "refresh_token"},
+		{c.Attributes["oauth2.device.authorization.grant.enabled"] == "true", "urn:ietf:params:oauth:grant-type:device_code"},
+		{c.Attributes["oidc.ciba.grant.enabled"] == "true", "urn:openid:params:grant-type:ciba"},
+		{c.Attributes["standard.token.exchange.enabled"] == "true", "urn:ietf:params:oauth:grant-type:token-exchange"},
+	} {
+		if g.on {
+			grants = append(grants, g.name)
+		}
+	}
+	return &connector.Client{
+		ClientID: c.ClientID, Name: c.Name, Grants: grants, Callbacks: c.RedirectURIs,
+		Scopes: append(c.DefaultClientScopes, c.OptionalClientScopes...), Handle: h,
+	}, nil
+}
+
+// Rotate implements Rotator.
+func (k *keycloak) Rotate(ctx context.Context, h connector.Handle) (string, error) {
+	id, err := k.internalID(ctx, h.ClientID)
+	if err != nil {
+		return "", err
+	}
+	if id == "" {
+		return "", &wire.Failure{Op: "make a new secret", Status: http.StatusNotFound, Sent: true,
+			Description: "the realm has no client " + h.ClientID}
+	}
+	post := wire.Call{Op: "make a new secret", Method: http.MethodPost, URL: k.client(id) + "/client-secret", JSON: struct{}{}}
+	return connector.SecretOf(ctx, k.manage.Do, post, "value")
+}
+
+// Delete implements Connector.
+func (k *keycloak) Delete(ctx context.Context, h connector.Handle) error {
+	id, err := k.internalID(ctx, h.ClientID)
+	if err != nil || id == "" {
+		return err
+	}
+	return connector.Remove(ctx, k.manage.Do, k.client(id), connector.NotFound)
+}
+
+func (k *keycloak) client(id string) string { return k.admin + "/clients/" + url.PathEscape(id) }

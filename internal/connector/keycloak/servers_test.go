@@ -1,0 +1,201 @@
+package keycloak_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/testbed/conformance"
+	"keyward.dev/keyward/internal/testbed/keycloak"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// TestMain ends the Keycloak that tests share.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	shared.Kill()
+	os.Exit(code)
+}
+
+var shared keycloak.Shared
+
+func TestKeycloakWithInitialAccessToken(t *testing.T) {
+	ctx := t.Context()
+	r := shared.Realm(t, "connector-dcr")
+	connection, secrets := conformance.WithInitialToken(r.InitialAccessToken)
+	// Without discovery declared, the issuer's own metadata is read.
+	s := conformance.ServerAt(t, &keyward.KeyManagerSpec{Type: "keycloak", Issuer: r.Issuer, Connection: connection}, secrets)
+	c := conformance.Open(t, s)
+	conformance.Walk(t, c, conformance.Registration())
+	if _, can := c.(connector.Rotator); can {
+		t.Error("the registration endpoint claims to rotate")
+	}
+	withScope := conformance.Registration()
+	withScope.Scopes = keycloak.Scopes()[:1]
+	made, err := c.Register(ctx, withScope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !introspectedActive(t, s, tokenOf(t, s, made, withScope.Scopes[0])) {
+		t.Error("the client lost the realm's default scopes, and with them the audience of its tokens")
+	}
+	before, err := r.Clients(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	withScope.Scopes = []string{"no:such"}
+	_, err = c.Register(ctx, withScope)
+	var f *wire.Failure
+	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "no:such") {
+		t.Errorf("unknown scope: %v", err)
+	}
+	after, err := r.Clients(ctx)
+	if err != nil || len(after) != len(before) {
+		t.Errorf("a refused registration left a client: %d, then %d (%v)", len(before), len(after), err)
+	}
+}
+
+func TestKeycloakWithServiceAccount(t *testing.T) {
+	ctx := t.Context()
+	r := shared.Realm(t, "connector-admin")
+	spec := &keyward.KeyManagerSpec{
+		Type: "keycloak", Discovery: r.Issuer,
+		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
+	}
+	secrets := map[string]string{"connection.clientSecret": keycloak.ManagerSecret}
+	s := conformance.ServerAt(t, spec, secrets)
+	c := conformance.Open(t, s)
+	conformance.Walk(t, c, conformance.Registration())
+
+	r1 := conformance.Registration()
+	r1.Name, r1.Scopes = "keyward-scoped", keycloak.Scopes()[:1]
+	made, err := c.Register(ctx, r1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.ClientID != "keyward-scoped" {
+		t.Errorf("client id %s", made.ClientID)
+	}
+	token, err := r.Token(ctx, made.ClientID, made.ClientSecret, keycloak.Scopes()[0])
+	if err != nil || !introspectedActive(t, s, token) {
+		t.Errorf("a token with the asked scope: %v", err)
+	}
+	if _, err := r.Token(ctx, made.ClientID, made.ClientSecret, keycloak.Scopes()[1]); err == nil {
+		t.Error("the client got a scope that was not asked for")
+	}
+	r2 := r1
+	r2.Name, r2.Scopes = "keyward-unknown", []string{"no:such"}
+	if _, err := c.Register(ctx, r2); keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), "no:such") {
+		t.Errorf("unknown scope: %v", err)
+	}
+	if _, err := c.Register(ctx, r1); err == nil {
+		t.Error("the same name was registered twice")
+	}
+	testFindAndRotate(t, r, c, made)
+
+	wrong := conformance.Open(t, conformance.ServerAt(t, spec, map[string]string{"connection.clientSecret": "wrong"}))
+	_, err = wrong.Register(ctx, conformance.Registration())
+	var f *wire.Failure
+	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "service account") {
+		t.Errorf("wrong secret of the service account: %v", err)
+	}
+	if err := wrong.Delete(ctx, made.Handle); err == nil {
+		t.Error("a refused service account counts as a client that is gone")
+	}
+}
+
+func testFindAndRotate(t *testing.T, r *keycloak.Realm, c connector.Connector, made connector.Registered) {
+	t.Helper()
+	ctx := t.Context()
+	finder := conformance.FinderOf(t, c)
+	found, err := finder.Find(ctx, made.ClientID)
+	if err != nil || found == nil || found.ClientSecret != made.ClientSecret {
+		t.Errorf("find: %v, error %v", found, err)
+	}
+	for _, other := range []string{"keyward-scope", "keyward-scoped2", "KEYWARD-SCOPED", "%"} {
+		if found, err := finder.Find(ctx, other); err != nil || found != nil {
+			t.Errorf("find %s: %v, error %v", other, found, err)
+		}
+	}
+	secret, err := conformance.RotatorOf(t, c).Rotate(ctx, made.Handle)
+	if err != nil || secret == made.ClientSecret || secret == "" {
+		t.Fatalf("rotate: %v", err)
+	}
+	if _, err := r.Token(ctx, made.ClientID, secret, ""); err != nil {
+		t.Errorf("the new secret: %v", err)
+	}
+	if _, err := r.Token(ctx, made.ClientID, made.ClientSecret, ""); err == nil {
+		t.Error("the old secret lives")
+	}
+	if err := r.DeleteClient(ctx, made.ClientID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conformance.RotatorOf(t, c).Rotate(ctx, made.Handle); err == nil || !strings.Contains(err.Error(), made.ClientID) {
+		t.Errorf("rotate a client that is gone: %v", err)
+	}
+	if err := c.Delete(ctx, made.Handle); err != nil {
+		t.Errorf("delete a client that is gone: %v", err)
+	}
+}
+
+// tokenOf gets a token as the client is registered to: with HTTP Basic, which Keycloak then insists on.
+func tokenOf(t *testing.T, s connector.Server, made connector.Registered, scope string) string {
+	t.Helper()
+	form := strings.NewReader(url.Values{"grant_type": {"client_credentials"}, "scope": {scope}}.Encode())
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Status.Endpoints.Token, form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(made.ClientID, made.ClientSecret)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer struct {
+		Token string `json:"access_token"`
+		Error string `json:"error_description"`
+	}
+	conformance.Decode(t, resp, &answer)
+	if answer.Token == "" {
+		t.Fatalf("no token: %s", answer.Error)
+	}
+	return answer.Token
+}
+
+func introspectedActive(t *testing.T, s connector.Server, token string) bool {
+	t.Helper()
+	form := strings.NewReader("token=" + token)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Status.Endpoints.Introspection, form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(keycloak.IntrospectionClient, keycloak.IntrospectionSecret)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer struct{ Active bool }
+	conformance.Decode(t, resp, &answer)
+	return answer.Active
+}
+
+func TestKeycloakTranscript(t *testing.T) {
+	r := shared.Realm(t, "transcript")
+	s := conformance.ServerAt(t, &keyward.KeyManagerSpec{
+		Type: "keycloak", Discovery: r.Issuer,
+		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
+	}, map[string]string{"connection.clientSecret": keycloak.ManagerSecret})
+	conformance.Transcript(t, "keycloak", conformance.OriginOf(t, r.Issuer), s)
+	connection, secrets := conformance.WithInitialToken(r.InitialAccessToken)
+	s = conformance.ServerAt(t, &keyward.KeyManagerSpec{Type: "keycloak", Discovery: r.Issuer, Connection: connection}, secrets)
+	conformance.Transcript(t, "keycloak-registration", conformance.OriginOf(t, r.Issuer), s)
+}

@@ -1,0 +1,98 @@
+package connector
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// Server is one registered key manager, as its connector needs it.
+type Server struct {
+	ID      string // the key manager's object id
+	Tenant  string
+	Name    string
+	Spec    *keyward.KeyManagerSpec
+	Status  keyward.KeyManagerStatus
+	Secrets map[string]string // path in the spec, as in connection.initialAccessToken -> value
+}
+
+// Endpoint gives the declared address, or else the discovered one.
+func (s Server) Endpoint(pick func(keyward.Endpoints) string) string {
+	if v := pick(s.Spec.Endpoints); v != "" {
+		return v
+	}
+	return pick(s.Status.Endpoints)
+}
+
+// Declared is where an administrator said that the server is. What discovery said counts for nothing here: a credential
+// is sent there.
+func (s Server) Declared() string {
+	if s.Spec.Issuer != "" {
+		return s.Spec.Issuer
+	}
+	return s.Spec.Discovery
+}
+
+// Text reads a connection field that is no secret.
+func (s Server) Text(field string) string {
+	v, _ := s.Spec.Connection[field].(string)
+	return v
+}
+
+// Secret reads a secret connection field.
+func (s Server) Secret(field string) string { return s.Secrets["connection."+field] }
+
+// Address reads a connection field that is a URL, without a slash at its end. Where it is left out, it is the scheme and
+// host of the declared address; a declared address that is no URL is a fault of the field.
+func (s Server) Address(field string) (string, error) {
+	at := strings.TrimSuffix(s.Text(field), "/")
+	if at == "" {
+		if at = OriginOf(s.Declared()); at == "" {
+			return "", Refused("spec.connection."+field, "is required: neither issuer nor discovery is a URL")
+		}
+	}
+	return at, nil
+}
+
+// Issuer is the declared address without what discovery appends to it.
+func (s Server) Issuer() string {
+	at, _, _ := strings.Cut(s.Declared(), WellKnown)
+	return at
+}
+
+// Line is what connectors call with. The tokens of management applications are shared by all that use the same one.
+type Line struct {
+	Caller *wire.Caller
+	Tokens *wire.Tokens
+}
+
+// Opener makes the connector of one key manager. It makes no call.
+type Opener func(Server, Line) (Connector, error)
+
+// Openers opens connectors by type and keeps what they share, such as access tokens for admin APIs.
+type Openers struct {
+	byType map[keyward.KeyManagerType]Opener
+	line   Line
+}
+
+// NewOpeners makes the openers of these types. The client carries the operator's rules for outbound addresses.
+func NewOpeners(client *http.Client, byType map[keyward.KeyManagerType]Opener) *Openers {
+	return &Openers{byType: byType, line: Line{Caller: wire.New(client), Tokens: wire.NewTokens()}}
+}
+
+// Open makes the connector of a key manager. A type that this process cannot talk to is a keyward.Error with
+// not_supported.
+func (o *Openers) Open(s Server) (Connector, error) {
+	open, ok := o.byType[s.Spec.Type]
+	if !ok {
+		return nil, keyward.Errorf(keyward.CodeNotSupported, "this build cannot manage clients of type %s", s.Spec.Type)
+	}
+	c, err := open(s, o.line)
+	if err != nil {
+		return nil, fmt.Errorf("open key manager %s: %w", s.Name, err)
+	}
+	return c, nil
+}

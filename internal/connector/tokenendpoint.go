@@ -1,0 +1,73 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/url"
+	"strings"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// TokenEndpoint asks for tokens with clients' own credentials (RFC 6749, section 4.4). Vendors embed it and are Prover
+// and Granter by it.
+type TokenEndpoint struct {
+	Caller  *wire.Caller
+	URL     string     // "" = not known
+	Methods []string   // token_endpoint_auth_methods_supported; empty = unknown
+	Params  url.Values // further parameters that the vendor's token endpoint wants, such as an audience
+}
+
+// NewTokenEndpoint makes that of a key manager.
+func NewTokenEndpoint(s Server, l Line) TokenEndpoint {
+	return TokenEndpoint{
+		Caller:  l.Caller,
+		URL:     s.Endpoint(func(e keyward.Endpoints) string { return e.Token }),
+		Methods: s.Status.AuthMethods,
+	}
+}
+
+// AskFor makes every request ask for this scope by itself; "" leaves it to the server.
+func (e *TokenEndpoint) AskFor(scope string) {
+	if scope != "" {
+		e.Params = url.Values{"scope": {scope}}
+	}
+}
+
+// Prove implements Prover.
+func (e TokenEndpoint) Prove(ctx context.Context, clientID, secret string) error {
+	return Prove(ctx, e, clientID, secret)
+}
+
+// Prove gets a token and throws it away. Where none was asked for that the client may have, the credentials may be
+// right all the same: that is ErrUnsupported.
+func Prove(ctx context.Context, g Granter, clientID, secret string) error {
+	_, err := g.Token(ctx, TokenRequest{ClientID: clientID, Secret: secret})
+	if f, ok := errors.AsType[*wire.Failure](err); ok && f.Code == "invalid_scope" {
+		return ErrUnsupported
+	}
+	return err
+}
+
+// Token implements Granter. What is asked for stands before what the type wants by itself.
+func (e TokenEndpoint) Token(ctx context.Context, r TokenRequest) (wire.AccessToken, error) {
+	if e.URL == "" {
+		return wire.AccessToken{}, ErrUnsupported
+	}
+	params := url.Values{}
+	maps.Copy(params, e.Params)
+	if len(r.Scopes) > 0 {
+		params.Set("scope", strings.Join(r.Scopes, " "))
+	}
+	if r.Audience != "" {
+		params.Set("audience", r.Audience)
+	}
+	if len(r.Resources) > 0 {
+		params["resource"] = r.Resources
+	}
+	return e.Caller.Grant(ctx, wire.Grant{
+		Endpoint: e.URL, Methods: e.Methods, Params: params, ClientID: r.ClientID, Secret: r.Secret,
+	})
+}

@@ -1,0 +1,38 @@
+package connector
+
+import "keyward.dev/keyward"
+
+// Type describes one kind of authorization server: the fields that people fill in, and what its tokens look like.
+type Type struct {
+	Name            keyward.KeyManagerType `json:"name"`
+	Title           string                 `json:"title"`
+	Help            string                 `json:"help"`
+	Creates         bool                   `json:"creates"`         // whether clients can be created in it
+	AdminFields     []Field                `json:"adminFields"`     // of connection and introspection
+	DeveloperFields []Field                `json:"developerFields"` // of one client; --set on the command line
+	ClientIDClaims  []string               `json:"clientIdClaims"`  // default of claims.clientId
+	ScopeClaims     []string               `json:"scopeClaims"`     // default of claims.scopes
+	OwnClients      []string               `json:"ownClients,omitempty"`
+	Limits          []string               `json:"limits,omitempty"` // what it cannot do, and how little it was tried
+
+	Twin   func(issuer string) string                         `json:"-"` // the other issuer of the same tokens; nil = there is none
+	Derive func(*keyward.KeyManagerStatus)                    `json:"-"` // adds what the vendor's discovery keeps to itself
+	Check  func(*keyward.KeyManagerSpec) []keyward.FieldError `json:"-"` // what the fields alone cannot say; nil = nothing
+}
+
+// Connection gives the fields of spec.connection, without that prefix.
+func (t Type) Connection() []Field { return t.part("connection.") }
+
+// Introspects tells whether gateways can ask servers of this type about opaque tokens.
+func (t Type) Introspects() bool { return len(t.part("introspection.")) > 0 }
+
+func (t Type) part(prefix string) []Field {
+	var fields []Field
+	for _, f := range t.AdminFields {
+		if len(f.Name) > len(prefix) && f.Name[:len(prefix)] == prefix {
+			f.Name = f.Name[len(prefix):]
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}

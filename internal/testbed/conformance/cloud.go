@@ -1,0 +1,184 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/testbed/contract"
+	"keyward.dev/keyward/internal/testbed/issuer"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// Cloud is a vendor's contract server with a key manager that may manage its clients.
+type Cloud struct {
+	Name    string // of the transcript
+	Server  *contract.Server
+	Spec    *keyward.KeyManagerSpec
+	Secrets map[string]string
+	Build   func() http.Handler // the same server again, empty
+	Create  string              // part of the path that creates
+}
+
+// RSAKey makes a key for a contract server that signs tokens.
+func RSAKey(t *testing.T) *issuer.Key {
+	t.Helper()
+	key, err := issuer.NewKey("contract", "RS256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// Open opens the key manager with these secrets, which may be other ones than the right ones.
+func (c Cloud) Open(t *testing.T, secrets map[string]string) connector.Connector {
+	t.Helper()
+	return Open(t, ServerAt(t, c.Spec, secrets))
+}
+
+// Walk takes a client through its whole life, then plays every request again with one change each: the server
+// must refuse all but those that are listed.
+func (c Cloud) Walk(t *testing.T, allowed ...string) {
+	t.Helper()
+	ctx := t.Context()
+	conn := c.Open(t, c.Secrets)
+	made, err := conn.Register(ctx, Registration())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := ReaderOf(t, conn)
+	if got, err := reader.Read(ctx, made.Handle); err != nil || got == nil || got.ClientID != made.ClientID ||
+		got.Name != Registration().Name || !slices.Equal(got.Grants, Registration().Grants) {
+		t.Errorf("read: %+v, error %v", got, err)
+	}
+	if err := ProverOf(t, conn).Prove(ctx, made.ClientID, made.ClientSecret); err != nil {
+		t.Errorf("prove: %v", err)
+	}
+	secret, err := RotatorOf(t, conn).Rotate(ctx, made.Handle)
+	if err != nil || secret == "" || secret == made.ClientSecret {
+		t.Fatalf("rotate: %v", err)
+	}
+	if err := ProverOf(t, conn).Prove(ctx, made.ClientID, secret); err != nil {
+		t.Errorf("the new secret: %v", err)
+	}
+	if err := ProverOf(t, conn).Prove(ctx, made.ClientID, made.ClientSecret); err == nil || errors.Is(err, connector.ErrUnsupported) {
+		t.Errorf("the old secret lives: %v", err)
+	}
+	if found, err := FinderOf(t, conn).Find(ctx, Registration().Name); err != nil || found == nil || found.ClientID != made.ClientID {
+		t.Errorf("find: %v, error %v", found, err)
+	}
+	if found, err := FinderOf(t, conn).Find(ctx, "keyward-ab"); err != nil || found != nil {
+		t.Errorf("find another name: %v, error %v", found, err)
+	}
+	for range 2 {
+		if err := conn.Delete(ctx, made.Handle); err != nil {
+			t.Errorf("delete: %v", err)
+		}
+	}
+	if got, err := reader.Read(ctx, made.Handle); err != nil || got != nil {
+		t.Errorf("read what is gone: %v, error %v", got, err)
+	}
+	secrets := []string{made.ClientSecret, secret}
+	for _, value := range c.Secrets {
+		secrets = append(secrets, value)
+	}
+	Golden(t, c.Name, c.Server.URL, c.Server.Seen(), secrets...)
+	c.replay(t, allowed)
+}
+
+// replay plays every request again with one change each: the server must refuse all but those that are listed.
+func (c Cloud) replay(t *testing.T, allowed []string) {
+	t.Helper()
+	report := contract.Mutate(c.Build, c.Server.Seen())
+	t.Logf("%d mutations", report.Played)
+	if len(report.Broken) > 0 {
+		t.Errorf("refused unchanged: %q", report.Broken)
+	}
+	for _, name := range report.Accepted {
+		if !slices.ContainsFunc(allowed, func(a string) bool { return strings.HasSuffix(name, a) }) {
+			t.Errorf("accepted: %s", name)
+		}
+	}
+	for _, a := range allowed {
+		if !slices.ContainsFunc(report.Accepted, func(name string) bool { return strings.HasSuffix(name, a) }) {
+			t.Errorf("listed as accepted, and is not: %s", a)
+		}
+	}
+}
+
+// Fail makes the creating call fail in each way and looks at what the connector makes of it.
+func (c Cloud) Fail(t *testing.T) {
+	t.Helper()
+	conn := c.Open(t, c.Secrets)
+	for _, f := range []struct {
+		name      string
+		trouble   contract.Trouble
+		uncertain bool
+		words     string
+	}{
+		{"broken", contract.Trouble{Status: 500, Body: `{"error":"server_error"}`}, true, "500"},
+		{"proxy", contract.Trouble{Status: 502}, true, "502"},
+		{"too many", contract.Trouble{Status: 429, RetryAfter: "3600"}, false, "429"},
+		{"half an answer", contract.Trouble{Half: true}, true, "broke off"},
+	} {
+		f.trouble.Method, f.trouble.Part = http.MethodPost, c.Create
+		c.Server.Order(f.trouble)
+		r := Registration()
+		r.Name = "keyward-" + strings.ReplaceAll(f.name, " ", "-")
+		_, err := conn.Register(t.Context(), r)
+		c.Server.Mend()
+		var failure *wire.Failure
+		if !errors.As(err, &failure) || failure.Uncertain() != f.uncertain || !strings.Contains(err.Error(), f.words) {
+			t.Errorf("%s: %v (%+v)", f.name, err, failure)
+		}
+		found, err := FinderOf(t, conn).Find(t.Context(), r.Name)
+		if err != nil || (found != nil) != f.trouble.Half {
+			t.Errorf("%s: found %v, error %v", f.name, found, err)
+		}
+	}
+	c.Server.Order(contract.Trouble{Method: http.MethodPost, Part: c.Create, Delay: time.Minute})
+	short, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_, err := conn.Register(short, Registration())
+	c.Server.Mend()
+	var failure *wire.Failure
+	if !errors.As(err, &failure) || !failure.Uncertain() {
+		t.Errorf("a server that does not answer in time: %v", err)
+	}
+	if _, err := conn.Register(t.Context(), Registration()); err != nil {
+		t.Errorf("after all that: %v", err)
+	}
+	c.Server.Order(contract.Trouble{Method: http.MethodPost, Part: c.Create, Status: 429, RetryAfter: "0", Times: 2})
+	again := Registration()
+	again.Name = "keyward-patient"
+	if _, err := conn.Register(t.Context(), again); err != nil {
+		t.Errorf("a short pause is waited for: %v", err)
+	}
+}
+
+// WrongSecrets tries the key manager with a wrong credential: in the vendor's words, without the credential.
+func (c Cloud) WrongSecrets(t *testing.T, words string) {
+	t.Helper()
+	wrong := map[string]string{}
+	for path := range c.Secrets {
+		wrong[path] = "the-wrong-secret"
+	}
+	conn := c.Open(t, wrong)
+	_, err := conn.Register(t.Context(), Registration())
+	var f *wire.Failure
+	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), words) || strings.Contains(err.Error(), "the-wrong") {
+		t.Errorf("wrong credential: %v", err)
+	}
+	if err := conn.Delete(t.Context(), connector.Handle{ClientID: "x", URI: "x"}); err == nil {
+		t.Error("a refused credential counts as a client that is gone")
+	}
+	if c, err := ReaderOf(t, conn).Read(t.Context(), connector.Handle{ClientID: "x", URI: "x"}); err == nil {
+		t.Errorf("a refused credential counts as a client that is not there: %v", c)
+	}
+}

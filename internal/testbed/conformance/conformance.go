@@ -1,0 +1,152 @@
+// Package conformance owns what every connector's tests share: a client's walk through its life, at a real server or at a
+// contract server whose every request is then played again with one change, and the transcripts of what was sent. It does
+// not own any server: each has a room beside it.
+package conformance
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// ServerAt discovers a real server and gives it as its connector needs it.
+func ServerAt(t *testing.T, spec *keyward.KeyManagerSpec, secrets map[string]string) connector.Server {
+	t.Helper()
+	if faults := keymanager.Validate(spec, secrets); len(faults) > 0 {
+		t.Fatalf("faults: %v", faults)
+	}
+	status, err := keymanager.Discover(t.Context(), spec, http.DefaultClient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, faults := keymanager.Resolve(&keyward.Object{ID: "km1"}, spec, status); len(faults) > 0 {
+		t.Fatalf("faults: %v", faults)
+	}
+	return connector.Server{ID: "km1", Tenant: "default", Name: "corp", Spec: spec, Status: status, Secrets: secrets}
+}
+
+// WithInitialToken is a connection with an initial access token, and its secrets.
+func WithInitialToken(token string) (map[string]any, map[string]string) {
+	return map[string]any{"initialAccessToken": keyward.StoredSecret()}, map[string]string{"connection.initialAccessToken": token}
+}
+
+// Open opens a key manager with an ordinary client.
+func Open(t *testing.T, s connector.Server) connector.Connector {
+	t.Helper()
+	c, err := catalog.New(&http.Client{}, nil).Open(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Registration is what the suites register: a client that calls in its own name.
+func Registration() connector.Registration {
+	return connector.Registration{Name: "keyward-abc", Grants: []string{"client_credentials"}}
+}
+
+// Walk registers, proves and deletes a client at a real server.
+func Walk(t *testing.T, c connector.Connector, r connector.Registration) {
+	t.Helper()
+	ctx := t.Context()
+	made, err := c.Register(ctx, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.ClientID == "" || made.ClientSecret == "" {
+		t.Fatal("the client lacks its id or secret")
+	}
+	prover := ProverOf(t, c)
+	if err := prover.Prove(ctx, made.ClientID, made.ClientSecret); err != nil {
+		t.Errorf("the right secret: %v", err)
+	}
+	err = prover.Prove(ctx, made.ClientID, "not-"+made.ClientSecret)
+	var f *wire.Failure
+	if !errors.As(err, &f) || f.Status == 0 || strings.Contains(err.Error(), made.ClientSecret) {
+		t.Errorf("a wrong secret: %v", err)
+	}
+	if err := c.Delete(ctx, made.Handle); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	if err := prover.Prove(ctx, made.ClientID, made.ClientSecret); err == nil {
+		t.Error("the client lives after it was deleted")
+	}
+	if err := c.Delete(ctx, made.Handle); err != nil {
+		t.Errorf("delete what is gone: %v", err)
+	}
+}
+
+// ReaderOf fails the test where the connector reads nothing.
+func ReaderOf(t *testing.T, c connector.Connector) connector.Reader {
+	t.Helper()
+	r, ok := c.(connector.Reader)
+	if !ok {
+		t.Fatalf("%T reads nothing", c)
+	}
+	return r
+}
+
+// ProverOf fails the test where the connector proves nothing.
+func ProverOf(t *testing.T, c connector.Connector) connector.Prover {
+	t.Helper()
+	p, ok := c.(connector.Prover)
+	if !ok {
+		t.Fatalf("%T proves nothing", c)
+	}
+	return p
+}
+
+// FinderOf fails the test where the connector finds nothing.
+func FinderOf(t *testing.T, c connector.Connector) connector.Finder {
+	t.Helper()
+	f, ok := c.(connector.Finder)
+	if !ok {
+		t.Fatalf("%T finds nothing", c)
+	}
+	return f
+}
+
+// RotatorOf fails the test where the connector rotates nothing.
+func RotatorOf(t *testing.T, c connector.Connector) connector.Rotator {
+	t.Helper()
+	r, ok := c.(connector.Rotator)
+	if !ok {
+		t.Fatalf("%T rotates nothing", c)
+	}
+	return r
+}
+
+// SpecOf reads a spec as REST does.
+func SpecOf(t *testing.T, text string) *keyward.KeyManagerSpec {
+	t.Helper()
+	var spec keyward.KeyManagerSpec
+	if err := json.Unmarshal([]byte(text), &spec); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return &spec
+}
+
+// Paths are those of faults.
+func Paths(faults []keyward.FieldError) []string {
+	out := []string{}
+	for _, f := range faults {
+		out = append(out, f.Path)
+	}
+	return out
+}
+
+// Decode reads an answer's body.
+func Decode(t *testing.T, resp *http.Response, into any) {
+	t.Helper()
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		t.Fatal(err)
+	}
+}
