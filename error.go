@@ -21,6 +21,7 @@ const (
 	CodeTokenExpired           Code = "token_expired"
 	CodeTokenNotYetValid       Code = "token_not_yet_valid"
 	CodeTokenInactive          Code = "token_inactive"
+	CodeTokenRevoked           Code = "token_revoked"
 	CodeAudienceMismatch       Code = "audience_mismatch"
 	CodeSenderConstraintFailed Code = "sender_constraint_failed"
 	CodeInsufficientScope      Code = "insufficient_scope"
@@ -53,6 +54,7 @@ const (
 	CodeCreationDisabled    Code = "creation_disabled"    // 409; clients.create is false
 	CodeMappingDisabled     Code = "mapping_disabled"     // 409; clients.map is false
 	CodeKeyManagerDisabled  Code = "key_manager_disabled" // 409
+	CodeExchangeOnly        Code = "exchange_only"        // 409; tokens.use is exchange: nobody has clients there
 	CodeHeld                Code = "held"                 // 409; an administrator holds it
 	CodeKeysExist           Code = "keys_exist"           // 409; the place (application, key manager, environment) is taken
 	CodeCallbackRequired    Code = "callback_required"    // 400; a redirect grant without its callback

@@ -120,7 +120,7 @@ func (i *Introspection) MethodOrDefault() string {
 
 // TokenRules say which tokens of the server are believed.
 type TokenRules struct {
-	Use        string         `json:"use,omitempty"`        // direct
+	Use        TokenUse       `json:"use,omitempty"`        // direct (default), exchange or both
 	JWT        string         `json:"jwt,omitempty"`        // local
 	Algorithms []string       `json:"algorithms,omitempty"` // RFC 7518 names; empty = all that the key permits
 	Audiences  []string       `json:"audiences,omitempty"`  // any one in `aud` suffices; empty = any audience
@@ -129,6 +129,30 @@ type TokenRules struct {
 	Require    map[string]any `json:"require,omitempty"`    // claims that must have this value
 	Match      []MatchRule    `json:"match,omitempty"`      // token handling options
 }
+
+// TokenUse says what tokens of a key manager are good for.
+type TokenUse string
+
+// GrantTokenExchange is the grant type by which a token of another key manager is exchanged (RFC 8693, section 2.1).
+const GrantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+// ExchangedFrom points to the claim (RFC 6901) in which a token that the resident key manager gave in exchange names the
+// id of the key manager whose token it was given for.
+const ExchangedFrom = "/keyward/key_manager_id"
+
+// The uses. Calls are made with a token directly; in exchange for one the resident key manager issues one of its own
+// (RFC 8693).
+const (
+	UseDirect   TokenUse = "direct"
+	UseExchange TokenUse = "exchange"
+	UseBoth     TokenUse = "both"
+)
+
+// Direct tells whether calls may be made with such a token. No use at all is direct.
+func (u TokenUse) Direct() bool { return u != UseExchange }
+
+// Exchanges tells whether such a token may be exchanged for one of the resident key manager.
+func (u TokenUse) Exchanges() bool { return u == UseExchange || u == UseBoth }
 
 // SkewOrDefault is the clock difference that is forgiven.
 func (t TokenRules) SkewOrDefault() time.Duration {

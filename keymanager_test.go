@@ -27,6 +27,11 @@ func TestClaimsHaveOneMeaning(t *testing.T) {
 		{"a fraction", `"tokens":{"match":[{"claims":{"n":-1.5}}]}}`, ""},
 		{"one that is its neighbour", `"tokens":{"require":{"n":9007199254740993}}}`, "spec.tokens.require.n"},
 		{"in a match", `"tokens":{"match":[{"claims":{"n":-1e300}}]}}`, "spec.tokens.match[0].claims.n"},
+		{"what binds a token", `"claims":{"mapping":[{"from":"x","to":"cnf"}]}}`, ""},
+		{"what binds an exchanged one", `"tokens":{"use":"both"},"claims":{"mapping":[{"from":"x","to":"Cnf"}]}}`,
+			"spec.claims.mapping[0].to"},
+		{"a use", `"tokens":{"use":"exchange"}}`, ""},
+		{"no use", `"tokens":{"use":"exchanged"}}`, "spec.tokens.use"},
 		{"a list", `"tokens":{"require":{"n":[1]}}}`, "spec.tokens.require.n"},
 	} {
 		var spec keyward.KeyManagerSpec

@@ -36,6 +36,7 @@ func (s *KeyManagerSpec) Validate() []FieldError {
 	s.Introspection.validate(&f)
 	s.Tokens.validate(&f)
 	s.Claims.validate(&f)
+	s.validateExchange(&f)
 	s.Permissions.validate(&f)
 	s.validateLater(&f)
 	return f
@@ -161,9 +162,7 @@ func (i *Introspection) validate(f *faults) {
 
 func (t TokenRules) validate(f *faults) {
 	switch t.Use {
-	case "", "direct":
-	case "exchange", "both":
-		f.unsupported("spec.tokens.use", t.Use)
+	case "", UseDirect, UseExchange, UseBoth:
 	default:
 		f.add("spec.tokens.use", "%q is none of direct, exchange, both", t.Use)
 	}
@@ -234,6 +233,28 @@ func (c ClaimRules) validate(f *faults) {
 		}
 		taken[strings.ToLower(m.To)] = true
 	}
+}
+
+// validateExchange refuses what a mapped claim would mean in a token of the resident key manager.
+func (s *KeyManagerSpec) validateExchange(f *faults) {
+	if !s.Tokens.Use.Exchanges() {
+		return
+	}
+	for i, m := range s.Claims.Mapping {
+		if IsTokenClaim(m.To) {
+			f.add(fmt.Sprintf("spec.claims.mapping[%d].to", i),
+				"%q decides about the token that is given in exchange: choose another name", m.To)
+		}
+	}
+}
+
+// IsTokenClaim tells whether a claim of this name, in whatever case, says something about an access token itself:
+// whose it is, what it is good for, which kind it is, whom it is bound to (RFC 7519, RFC 7800, RFC 8693, RFC 9068).
+// Nothing that another server said may stand there in a token of the resident key manager.
+func IsTokenClaim(name string) bool {
+	own := append(reservedClaims(), "azp", "appid", "cid", "scp", "cnf", "act", "may_act", "typ", "token_use", "at_hash",
+		"c_hash", "s_hash", "events")
+	return slices.ContainsFunc(own, func(c string) bool { return strings.EqualFold(c, name) })
 }
 
 func (g Grant) validate(f *faults, path string) {

@@ -20,7 +20,8 @@ type KeyManagerRow struct {
 	Issuers       []IssuerRow    `json:"issuers"` // the main one first
 	Algorithms    []string       `json:"algorithms,omitempty"`
 	Audiences     []string       `json:"audiences,omitempty"`
-	TokenType     string         `json:"tokenType"` // access or any
+	TokenType     string         `json:"tokenType"`     // access or any
+	Use           TokenUse       `json:"use,omitempty"` // empty = direct
 	ClockSkew     Duration       `json:"clockSkew"`
 	Require       map[string]any `json:"require,omitempty"`
 	Match         []MatchRule    `json:"match,omitempty"`
@@ -106,11 +107,36 @@ type ApplicationRow struct {
 // more through, so it refuses the row.
 const NeedCeiling = "subscription-scopes"
 
+// NeedExchange names the feature that a gateway must have to use a key manager whose tokens are for exchange only: one
+// that lacks it would let them through.
+const NeedExchange = "exchange-only"
+
 // Needs lists the features without which a gateway must not use the row: it would let more through than was declared.
 func (k RowKind) Needs(row json.RawMessage) ([]string, error) {
-	if k != RowSubscription {
+	switch k {
+	case RowSubscription:
+		return needsOfSubscription(row)
+	case RowKeyManager:
+		return needsOfKeyManager(row)
+	default:
 		return nil, nil
 	}
+}
+
+func needsOfKeyManager(row json.RawMessage) ([]string, error) {
+	var km struct {
+		Use TokenUse `json:"use"`
+	}
+	if err := json.Unmarshal(row, &km); err != nil {
+		return nil, fmt.Errorf("read the row of a key manager: %w", err)
+	}
+	if km.Use.Direct() {
+		return nil, nil
+	}
+	return []string{NeedExchange}, nil
+}
+
+func needsOfSubscription(row json.RawMessage) ([]string, error) {
 	var s SubscriptionRow
 	if err := json.Unmarshal(row, &s); err != nil {
 		return nil, fmt.Errorf("read the row of a subscription: %w", err)

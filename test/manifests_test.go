@@ -182,7 +182,6 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 	n := serve(t)
 	apply(t, n, external("a", i, ""), orders(up.URL, "[a]", ""), mobile("a"))
 	for part, text := range map[string]string{
-		"exchange":    external("a", i, ", tokens: {use: exchange}"),
 		"introspect":  external("a", i, ", tokens: {jwt: introspect}"),
 		"at+jwt":      external("a", i, `, tokens: {type: "at+jwt"}`),
 		"constraints": external("a", i, ", clients: {constraints: {x: {max: 1}}}"),

@@ -93,6 +93,12 @@ func aboutSpec(spec keyward.Spec, status json.RawMessage) string {
 		if !s.IsEnabled() {
 			state = "disabled"
 		}
+		switch s.Tokens.Use {
+		case keyward.UseExchange:
+			state += ", exchange only"
+		case keyward.UseBoth:
+			state += ", exchange too"
+		}
 		return fmt.Sprintf("%s, %s, %s", s.Type, state, issuerOf(s, status))
 	case *keyward.APISpec:
 		return fmt.Sprintf("%s/%s", s.Context, s.Version)

@@ -49,7 +49,11 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	authority, err := resident.New(st, resident.Options{PublicURL: publicURL, Log: p.log})
+	explainer, err := p.newExplainer(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	authority, err := resident.New(st, resident.Options{PublicURL: publicURL, Log: p.log, Subjects: explainer})
 	if err != nil {
 		return nil, err
 	}
@@ -60,10 +64,6 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 		return nil, err
 	}
 	if err := p.bootstrap(ctx, useCases); err != nil {
-		return nil, err
-	}
-	explainer, err := p.newExplainer(ctx, st)
-	if err != nil {
 		return nil, err
 	}
 	door, err := rest.New(rest.Deps{Control: useCases, Keys: clients, Explainer: explainer}, rest.Options{Version: p.o.Version, Log: p.log})

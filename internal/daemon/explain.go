@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/enforce"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/resident"
 	"keyward.dev/keyward/internal/rest"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/token"
@@ -39,7 +40,7 @@ func (p *process) newExplainer(ctx context.Context, st *store.Store) (*explainer
 		issuer = p.at.Gateway
 	}
 	x.engine, err = enforce.NewEngine(keySets, introspector, nil, enforce.Options{
-		Issuer: issuer, OpenSealed: x.openSealed, Counts: p.counts,
+		Issuer: issuer, OpenSealed: x.openSealed, Counts: p.counts, Exchanges: true,
 	})
 	if err != nil {
 		return nil, err
@@ -74,6 +75,30 @@ func (x *explainer) Explain(ctx context.Context, q rest.Question) (*rest.Explana
 		answer.Steps[i] = rest.Step{Step: s.Step, Result: s.Result, Expected: s.Expected, Seen: s.Seen, Fix: s.Fix}
 	}
 	return answer, nil
+}
+
+// Judge implements resident.Subjects: with the gateway's code, and over what was just written.
+func (x *explainer) Judge(ctx context.Context, tenant, subjectToken string) (*resident.Subject, error) {
+	now, err := x.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, unfit := x.engine.Exchange(ctx, now, tenant, subjectToken)
+	if unfit != nil {
+		seen := unfit.Step + ": " + unfit.Seen
+		if unfit.KeyManager != "" {
+			seen = "key manager " + unfit.KeyManager + ", " + seen
+		}
+		code := unfit.Code
+		if code == keyward.CodeInvalidRequest { // it speaks of a call's fields, which there are none of
+			code = keyward.CodeInvalidToken
+		}
+		return nil, &resident.SubjectFault{Code: code, Seen: seen + "; " + unfit.Fix}
+	}
+	return &resident.Subject{
+		KeyManager: s.KeyManager, KeyManagerID: s.KeyManagerID, Environments: s.Environments, Subject: s.Subject,
+		Expires: s.Expires, Claims: s.Claims, Delegated: s.Delegated, MayAct: s.MayAct,
+	}, nil
 }
 
 // current brings the view up to the database's head.

@@ -283,7 +283,7 @@ func (w *world) checkMapping(ch *change, s *keyward.OAuthClientSpec, km *keyward
 	for _, f := range keys.MappingFaults(at, km, s) {
 		w.add(ch, f.Code, "spec."+f.Path, "%s", f.Message)
 	}
-	if km.MayMap() {
+	if km.MayMap() && km.Tokens.Use.Direct() {
 		return
 	}
 	before, ok := keyward.Spec(nil), false
@@ -291,7 +291,12 @@ func (w *world) checkMapping(ch *change, s *keyward.OAuthClientSpec, km *keyward
 		before = ch.existing.Spec
 	}
 	was, ok := before.(*keyward.OAuthClientSpec)
-	if !ok || was.ClientID != s.ClientID || was.KeyManager != s.KeyManager {
+	switch {
+	case ok && was.ClientID == s.ClientID && was.KeyManager == s.KeyManager:
+	case !km.Tokens.Use.Direct():
+		w.add(ch, keyward.CodeExchangeOnly, "spec.keyManager",
+			"tokens of %s are for exchange only (tokens.use): no call can be made with those of a client there", s.KeyManager)
+	default:
 		w.add(ch, keyward.CodeMappingDisabled, "spec.keyManager",
 			"clients of %s cannot be mapped: clients.map is false", s.KeyManager)
 	}

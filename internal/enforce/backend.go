@@ -53,7 +53,7 @@ func (g *granted) subject() string {
 	if g.api.RawSubject && !g.api.AllKeyManagers && len(g.api.KeyManagers) == 1 {
 		return g.facts.subject
 	}
-	return g.km.Name + "|" + g.facts.subject
+	return qualified(g.km, g.facts)
 }
 
 func (e *Engine) sign(g *granted, now time.Time) (backendJWT, error) {
@@ -63,10 +63,8 @@ func (e *Engine) sign(g *granted, now time.Time) (backendJWT, error) {
 		expires = min(expires, g.facts.expires.seconds)
 	}
 	claims := map[string]any{}
-	for _, m := range g.km.Mapping {
-		if v, found := g.facts.claims.Get(m.From); found {
-			claims[m.To] = json.RawMessage(v.Raw())
-		}
+	for name, v := range mapped(g.km, g.facts) {
+		claims[name] = v
 	}
 	// Ours come last: no mapping writes over them.
 	claims["iss"] = e.o.Issuer

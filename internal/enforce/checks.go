@@ -127,11 +127,28 @@ func seenAudience(f *facts) string {
 	}
 }
 
-// checkRevocation is where withdrawn tokens end. An opaque token's server has just said that it is active; of JWTs
-// this build knows no revocations.
-func (e *Engine) checkRevocation(_ *validated, t *trace) {
+// checkRevocation is where withdrawn tokens end. An opaque token's server has just said that it is active. A token that
+// the resident key manager gave in exchange ends with the trust in the key manager whose token it was given for; of
+// other JWTs this build knows no revocations.
+func (e *Engine) checkRevocation(v *validated, now time.Time, t *trace) *Refusal {
 	t.expect(stepRevocation, "nothing known that revokes the token")
-	t.pass("nothing known")
+	if v.facts.origin == "" {
+		t.pass("nothing known")
+		return nil
+	}
+	origin := v.view.KeyManager(v.facts.origin)
+	if origin == nil || origin.Tenant != v.api.Tenant && !origin.Global {
+		t.fail("given in exchange for a token of a key manager that this tenant does not have any more", "get a fresh token")
+		return refuse(keyward.CodeTokenRevoked)
+	}
+	if !origin.Exchanges(now) {
+		t.held(keyward.KindKeyManager, origin.ID, origin.Hold, now)
+		why, fix := (&routed{exchange: true}).whyNot(origin)
+		t.fail("given in exchange for a token of key manager "+origin.Name+", which is "+why, fix)
+		return refuse(keyward.CodeTokenRevoked)
+	}
+	t.pass("given in exchange for a token of key manager ", origin.Name)
+	return nil
 }
 
 // checkSender refuses tokens that only their holder may use: this build cannot have the possession proved (RFC 8705,

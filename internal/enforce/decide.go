@@ -103,7 +103,9 @@ func (e *Engine) grant(
 	if ref = e.checkAudience(&v, t); ref != nil {
 		return granted{}, ref
 	}
-	e.checkRevocation(&v, t)
+	if ref = e.checkRevocation(&v, now, t); ref != nil {
+		return granted{}, ref
+	}
 	if ref = e.checkSender(&v, t); ref != nil {
 		return granted{}, ref
 	}

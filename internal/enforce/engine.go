@@ -25,6 +25,8 @@ type Options struct {
 	Now func() time.Time
 	// Registerer takes the engine's metrics; nil keeps them to itself.
 	Registerer prometheus.Registerer
+	// Exchanges tells that the engine judges subject tokens of token exchange too.
+	Exchanges bool
 	// CacheBytes bounds, about, what verified tokens and backend JWTs take; 64 MiB when zero.
 	CacheBytes int
 	// Counts are shared with other engines of the process, so that one explains what another counts; nil makes own ones.
@@ -78,10 +80,10 @@ func (e *Engine) now() time.Time { return e.o.Now() }
 // so that new ones are fetched before the first token comes (token.KeySets.Run does that) and those of removed and
 // disabled ones are forgotten.
 func (e *Engine) Follow(v *view.View) {
-	e.keySets.Retain(enabledIssuers(v))
+	e.keySets.Retain(e.issuers(v))
 	sets := map[*keyward.IssuerRow]*token.KeySet{}
 	for _, km := range v.KeyManagers() {
-		if !km.Usable() {
+		if !e.follows(km) {
 			continue
 		}
 		for i := range km.Issuers {
@@ -91,10 +93,15 @@ func (e *Engine) Follow(v *view.View) {
 	e.followed.Store(&sets)
 }
 
-func enabledIssuers(v *view.View) iter.Seq2[string, keyward.IssuerRow] {
+// follows tells whether the key manager's keys are wanted here.
+func (e *Engine) follows(km *view.KeyManager) bool {
+	return km.Usable() || e.o.Exchanges && km.Exchangeable()
+}
+
+func (e *Engine) issuers(v *view.View) iter.Seq2[string, keyward.IssuerRow] {
 	return func(yield func(string, keyward.IssuerRow) bool) {
 		for _, km := range v.KeyManagers() {
-			if !km.Usable() {
+			if !e.follows(km) {
 				continue
 			}
 			for i := range km.Issuers {

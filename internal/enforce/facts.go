@@ -29,6 +29,7 @@ type facts struct {
 	subjectFault                 string
 	scopes                       []string // as the token has them
 	bound                        bool     // it has a cnf claim, or is of a bound type
+	origin                       string   // of an exchanged token: the id of the key manager whose token it was given for
 	size                         uint32   // of the claims in memory, about, in bytes
 }
 
@@ -82,6 +83,9 @@ func readFacts(claims token.Object, km *view.KeyManager, introspected bool) fact
 	f.readClient(km, introspected)
 	f.readSubject(introspected)
 	f.readScopes(km)
+	if km.Name == keyward.ResidentName {
+		f.origin, _ = text(claims, keyward.ExchangedFrom)
+	}
 	_, f.bound = claims.Get("cnf")
 	if kind, _ := claims.Get("token_type"); introspected && !f.bound {
 		s, _ := kind.Str()

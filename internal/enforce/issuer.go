@@ -43,7 +43,7 @@ func (e *Engine) chooseKeyManager(p *presented, now time.Time, t *trace) (issued
 	}
 	candidates := p.view.ByIssuer(p.api.Tenant, issuer)
 	km, entry, fits := fitting(candidates, issuer, p.claims(), now)
-	if fits == 1 && km.Believed(now) {
+	if fits == 1 && p.believes(km, now) {
 		t.pass("key manager ", km.Name, ", by the token's iss")
 		return issued{presented: *p, km: km, issuer: entry}, nil
 	}
@@ -51,7 +51,7 @@ func (e *Engine) chooseKeyManager(p *presented, now time.Time, t *trace) (issued
 		if fits == 1 {
 			t.held(keyward.KindKeyManager, km.ID, km.Hold, now)
 		}
-		seen, fix := explainIssuer(p.view, p.api.Tenant, issuer, candidates, km, fits)
+		seen, fix := explainIssuer(&p.routed, issuer, candidates, km, fits)
 		t.fail(seen, fix)
 	}
 	return issued{}, refuse(keyward.CodeUnknownIssuer)
@@ -103,12 +103,12 @@ func (e *Engine) chooseByClaims(p *presented, now time.Time, t *trace) (issued, 
 			fits++
 		}
 	}
-	if fits == 1 && found.Believed(now) && len(found.Issuers) > 0 {
+	if fits == 1 && p.believes(found, now) && len(found.Issuers) > 0 {
 		t.pass("key manager ", found.Name, ", by its match.claims: the token has no iss")
 		return issued{presented: *p, km: found, issuer: &found.Issuers[0]}, nil
 	}
-	if fits == 1 && !found.Believed(now) {
-		why, fix := whyNot(found)
+	if fits == 1 && !p.believes(found, now) {
+		why, fix := p.whyNot(found)
 		t.held(keyward.KindKeyManager, found.ID, found.Hold, now)
 		t.fail("no iss, and match.claims of key manager "+found.Name+", which is "+why, fix)
 		return issued{}, refuse(keyward.CodeUnknownIssuer)
@@ -133,7 +133,7 @@ func (e *Engine) chooseForOpaque(p *presented, now time.Time, t *trace) (issued,
 		return issued{}, refuse(keyward.CodeInvalidToken)
 	}
 	if !km.Believed(now) {
-		why, fix := whyNot(km)
+		why, fix := p.whyNot(km)
 		t.held(keyward.KindKeyManager, km.ID, km.Hold, now)
 		t.fail("key manager "+km.Name+", which is "+why, fix)
 		return issued{}, refuse(keyward.CodeUnknownIssuer)
@@ -186,12 +186,25 @@ func (e *Engine) allow(i *issued, t *trace) (allowed, *Refusal) {
 	return allowed{issued: *i, use: use}, nil
 }
 
-func whyNot(km *view.KeyManager) (why, fix string) {
+// believes tells whether the key manager's tokens may be used now for what this one is used for.
+func (r *routed) believes(km *view.KeyManager, now time.Time) bool {
+	if r.exchange {
+		return km.Exchanges(now)
+	}
+	return km.Believed(now)
+}
+
+func (r *routed) whyNot(km *view.KeyManager) (why, fix string) {
 	switch {
 	case km.Unusable != "":
 		return "not usable by this build: " + km.Unusable, "update this gateway"
 	case !km.Enabled:
 		return "disabled", "enable key manager " + km.Name
+	case r.exchange && !km.Use.Exchanges():
+		return "not for token exchange", "set tokens.use of key manager " + km.Name + " to both or exchange"
+	case !r.exchange && !km.Use.Direct():
+		return "for token exchange only", "exchange the token at the resident key manager, or set tokens.use of key manager " +
+			km.Name + " to both"
 	default:
 		return "held", "have the hold lifted: keyward unhold key-manager " + km.Name
 	}
@@ -199,22 +212,22 @@ func whyNot(km *view.KeyManager) (why, fix string) {
 
 // explainIssuer says why no key manager was found, and looks for the mistakes that are made most.
 func explainIssuer(
-	v *view.View, tenant, issuer string, candidates []*view.KeyManager, km *view.KeyManager, fits int,
+	r *routed, issuer string, candidates []*view.KeyManager, km *view.KeyManager, fits int,
 ) (seen, fix string) {
-	shown := quote(issuer)
+	shown, tenant := quote(issuer), r.api.Tenant
 	switch {
 	case fits > 1:
 		return "iss " + shown + ", and several key managers whose match.claims fits the token",
 			"make match.claims of the key managers with this issuer so different that only one fits"
 	case fits == 1:
-		why, how := whyNot(km)
+		why, how := r.whyNot(km)
 		return "iss " + shown + " of key manager " + km.Name + ", which is " + why, how
 	case len(candidates) > 0:
 		return "iss " + shown + " of key manager " + candidates[0].Name +
 				", which does not take this token: its match.claims does not fit, or the issuer's until has passed",
 			"change match.claims or otherIssuers of key manager " + candidates[0].Name + ", or get a token that fits"
 	}
-	for _, other := range v.OfTenant(tenant) {
+	for _, other := range r.view.OfTenant(tenant) {
 		for i := range other.Issuers {
 			if how := difference(issuer, other.Issuers[i].Issuer); how != "" {
 				return "iss " + shown + ", which differs only by " + how + " from the issuer of key manager " +

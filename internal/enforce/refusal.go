@@ -44,6 +44,8 @@ func detailOf(code keyward.Code) string {
 		return "The access token is not valid yet."
 	case keyward.CodeTokenInactive:
 		return "The access token is not active."
+	case keyward.CodeTokenRevoked:
+		return "The access token has been withdrawn."
 	case keyward.CodeAudienceMismatch:
 		return "The access token is meant for another audience."
 	case keyward.CodeSenderConstraintFailed:

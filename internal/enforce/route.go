@@ -17,6 +17,8 @@ type routed struct {
 	op    *keyward.Operation
 	path  string // what follows the API's place in the canonical path
 	query string
+
+	exchange bool // the token is to be exchanged (RFC 8693): api stands for the tenant alone
 }
 
 func (e *Engine) route(v *view.View, req *Request, t *trace) (routed, *Refusal) {

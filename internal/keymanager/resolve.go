@@ -58,6 +58,7 @@ func Resolve(obj *keyward.Object, spec *keyward.KeyManagerSpec, status keyward.K
 		Algorithms:    spec.Tokens.Algorithms,
 		Audiences:     spec.Tokens.Audiences,
 		TokenType:     spec.Tokens.TypeOrDefault(),
+		Use:           useOf(spec),
 		ClockSkew:     keyward.Duration(spec.Tokens.SkewOrDefault()),
 		Require:       spec.Tokens.Require,
 		Match:         spec.Tokens.Match,
@@ -80,6 +81,14 @@ func Resolve(obj *keyward.Object, spec *keyward.KeyManagerSpec, status keyward.K
 	introspection.Digest = hash(introspection.ID, row.Introspection, introspection.ClientID, introspection.Method,
 		introspection.Cache.String())
 	return row, introspection, faults
+}
+
+// useOf leaves out what only says what happens anyway.
+func useOf(spec *keyward.KeyManagerSpec) keyward.TokenUse {
+	if spec.Tokens.Use == keyward.UseDirect {
+		return ""
+	}
+	return spec.Tokens.Use
 }
 
 // introspectionEndpoint is empty where gateways have no credentials: they could not ask.

@@ -73,6 +73,7 @@ func TestValidateNamesEveryField(t *testing.T) {
 		{"empty JWK set of another issuer", `{"type":"external","issuer":"x","keys":{"jwks":"https://a.example/k"},
 			"otherIssuers":[{"issuer":"y","keys":{"jwksInline":{"keys":[]}}}]}`, []string{"spec.otherIssuers[0].keys.jwksInline"}},
 		{"resident", `{"type":"resident","enabled":false,"tokens":{"audiences":["a"]}}`, []string{}},
+		{"resident in exchange for itself", `{"type":"resident","tokens":{"use":"both"}}`, []string{"spec.tokens.use"}},
 		{"resident with what is ours", `{"type":"resident","issuer":"x","discovery":"https://a.example",
 			"keys":{"jwks":"https://a.example"}}`,
 			[]string{"spec.discovery", "spec.issuer", "spec.keys"}},

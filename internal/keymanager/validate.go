@@ -98,6 +98,10 @@ func validateResident(spec *keyward.KeyManagerSpec) []keyward.FieldError {
 			faults = append(faults, fieldError(path, "is Keyward's to decide for the resident key manager"))
 		}
 	}
+	if spec.Tokens.Use.Exchanges() {
+		faults = append(faults, fieldError("spec.tokens.use",
+			"the resident key manager gives tokens in exchange for those of others, and takes none of its own"))
+	}
 	slices.SortFunc(faults, func(a, b keyward.FieldError) int { return strings.Compare(a.Path, b.Path) })
 	return faults
 }
@@ -128,7 +132,7 @@ func missing(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) []ke
 // opaqueOnly tells that a discovered server publishes no keys and its tokens are asked about: an OAuth 2.0 server
 // (RFC 8414, section 2) need not have any.
 func opaqueOnly(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) bool {
-	return status.Issuer != "" && spec.Introspection != nil && takesOpaque(spec)
+	return status.Issuer != "" && spec.Introspection != nil && takesOpaque(spec) && !spec.Tokens.Use.Exchanges()
 }
 
 // takesOpaque tells that an entry of tokens.match is about opaque tokens.

@@ -27,6 +27,8 @@ func (s *scene) checkGenerate(ask Ask) (checked, error) {
 		return checked{}, keyward.Errorf(keyward.CodeNotSupported, "this build has no type %s", spec.Type)
 	case !spec.IsEnabled():
 		return checked{}, disabled(s.km)
+	case !spec.Tokens.Use.Direct():
+		return checked{}, exchangeOnly(s.km)
 	case !kind.Creates:
 		return checked{}, keyward.Errorf(keyward.CodeCreationDisabled,
 			"a key manager of type %s creates no clients: map one that exists", spec.Type)
@@ -69,6 +71,12 @@ func (s *scene) checkGenerate(ask Ask) (checked, error) {
 
 func disabled(km *keyward.Object) error {
 	return keyward.Errorf(keyward.CodeKeyManagerDisabled, "%s is disabled", km.Ref())
+}
+
+// exchangeOnly refuses clients whose tokens no gateway would take.
+func exchangeOnly(km *keyward.Object) error {
+	return keyward.Errorf(keyward.CodeExchangeOnly, "tokens of %s are for exchange only (tokens.use): have keys in the "+
+		"resident key manager with the grant %s, and exchange them there", km.Ref(), keyward.GrantTokenExchange)
 }
 
 func (s *scene) environmentFaults() []keyward.FieldError {
@@ -141,11 +149,13 @@ func withoutSecrets(fields []connector.Field, values map[string]any) map[string]
 }
 
 // checkMapping judges whether a client of a key manager may be mapped, whoever asks: mapping_disabled,
-// key_manager_disabled, or invalid_input for the key manager's own clients and a foreign environment.
+// exchange_only, key_manager_disabled, or invalid_input for the key manager's own clients and a foreign environment.
 func checkMapping(km *keyward.Object, kmSpec *keyward.KeyManagerSpec, client *keyward.OAuthClientSpec) error {
 	switch {
 	case !kmSpec.IsEnabled():
 		return disabled(km)
+	case !kmSpec.Tokens.Use.Direct():
+		return exchangeOnly(km)
 	case !kmSpec.MayMap():
 		return keyward.Errorf(keyward.CodeMappingDisabled, "%s lets nobody map clients", km.Ref())
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // Generate creates a client at the key manager for an application. Refusals that a person is told: forbidden,
-// not_found, key_manager_disabled, creation_disabled, keys_exist, callback_required, invalid_input (each field named),
+// not_found, key_manager_disabled, exchange_only, creation_disabled, keys_exist, callback_required, invalid_input (each field named),
 // key_manager_failed with the server's own words, and outcome_unknown where the server may have made a client that
 // nobody can find.
 func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, ask Ask) (*Result, error) {

@@ -14,7 +14,7 @@ import (
 
 // Map says that a client which exists in the key manager is the application's. An administrator of the tenant may map
 // any id; others prove the client with its secret, which is used for one token and never stored. Refusals that a person
-// is told: forbidden, not_found, key_manager_disabled, mapping_disabled, keys_exist, conflict (another application has
+// is told: forbidden, not_found, key_manager_disabled, exchange_only, mapping_disabled, keys_exist, conflict (another application has
 // the client), invalid_input, too_many_requests after many secrets, key_manager_failed with the server's own words.
 func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, clientID, secret string) (*Result, error) {
 	place, faults := place.complete()

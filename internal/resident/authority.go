@@ -17,6 +17,9 @@ var (
 	ErrNoScope = errors.New("none of the scopes asked for may be given")
 	// ErrDisabled tells that the whole authorization server is switched off.
 	ErrDisabled = errors.New("this authorization server is disabled")
+	// ErrTarget tells that a token was asked for that is good somewhere where the client has no business (RFC 8693,
+	// section 2.2.2).
+	ErrTarget = errors.New("audience and resource must name what the application's APIs expect: leave them out for all of it")
 )
 
 // Authority is one authorization server: an issuer and what decides for it.
@@ -35,6 +38,8 @@ type Grant struct {
 	Scopes   []string
 	Audience []string // empty = the issuer itself
 	Lifetime time.Duration
+	Subject  string         // empty = the client itself
+	Claims   map[string]any // further ones, none of which is a registered claim
 }
 
 // Backend knows the clients, keys and revoked tokens of one issuer. The store's and the demo's partner are the two.

@@ -103,30 +103,52 @@ func (b *tenantBackend) Grant(ctx context.Context, client *Client, asked []strin
 		if err != nil {
 			return err
 		}
-		status, err := object.ClientStatus()
+		c, err := registration(object)
 		if err != nil {
 			return err
 		}
-		spec, ok := object.Spec.(*keyward.OAuthClientSpec)
-		if !ok {
-			return fmt.Errorf("%s has a spec of another kind", object.Ref())
-		}
-		if len(status.Grants) > 0 && !slices.Contains(status.Grants, "client_credentials") ||
-			!slices.Contains(km.spec.EnvironmentsOrDefault(), spec.EnvironmentOrDefault()) {
+		if len(c.status.Grants) > 0 && !slices.Contains(c.status.Grants, grantClientCredentials) ||
+			!slices.Contains(km.spec.EnvironmentsOrDefault(), c.spec.EnvironmentOrDefault()) {
 			return ErrGrantNotAllowed
 		}
-		reach, err := b.resident.reachOf(tx, b.tenant, spec)
-		if err != nil {
-			return err
-		}
-		grant.Audience = audienceOf(km.spec, reach)
-		grant.Scopes, err = chooseScopes(reach.scopes, status.Scopes, asked)
-		return err
+		return b.fill(tx, grant, km.spec, c, asked)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return grant, nil
+}
+
+// registered is a client as it was made.
+type registered struct {
+	spec   *keyward.OAuthClientSpec
+	status keyward.OAuthClientStatus
+}
+
+// registration reads a client's parts.
+func registration(object *keyward.Object) (*registered, error) {
+	status, err := object.ClientStatus()
+	if err != nil {
+		return nil, err
+	}
+	spec, ok := object.Spec.(*keyward.OAuthClientSpec)
+	if !ok {
+		return nil, fmt.Errorf("%s has a spec of another kind", object.Ref())
+	}
+	return &registered{spec, status}, nil
+}
+
+// fill gives the grant the audience and the scopes that the client's application gets to.
+func (b *tenantBackend) fill(
+	tx *store.Tx, grant *Grant, km *keyward.KeyManagerSpec, c *registered, asked []string,
+) error {
+	reach, err := b.resident.reachOf(tx, b.tenant, c.spec)
+	if err != nil {
+		return err
+	}
+	grant.Audience = audienceOf(km, reach)
+	grant.Scopes, err = chooseScopes(reach.scopes, c.status.Scopes, asked)
+	return err
 }
 
 // Keys implements Backend.

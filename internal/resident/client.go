@@ -39,9 +39,9 @@ func (c protocolClient) AuthMethod() oidc.AuthMethod { return oidc.AuthMethodBas
 // ResponseTypes implements op.Client.
 func (c protocolClient) ResponseTypes() []oidc.ResponseType { return nil }
 
-// GrantTypes implements op.Client. Which client may use the grant is the Backend's to say.
+// GrantTypes implements op.Client. Which client may use which grant is the Backend's to say.
 func (c protocolClient) GrantTypes() []oidc.GrantType {
-	return []oidc.GrantType{oidc.GrantTypeClientCredentials}
+	return []oidc.GrantType{oidc.GrantTypeClientCredentials, oidc.GrantTypeTokenExchange}
 }
 
 // LoginURL implements op.Client.

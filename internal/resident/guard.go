@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"keyward.dev/keyward"
 )
 
 // A form is a handful of short parameters; an access token to be introspected is the longest.
@@ -94,12 +96,17 @@ func checkForm(w http.ResponseWriter, r *http.Request) *oauthFault {
 		return badRequest("the body is not a form")
 	}
 	for name, values := range form {
-		if len(values) > 1 {
+		if len(values) > 1 && !mayRepeat(form, name) {
 			return badRequest("the parameter " + printable(name) + " is given more than once")
 		}
 	}
 	r.Form, r.PostForm = form, form
 	return checkClient(r, form)
+}
+
+// mayRepeat knows the parameters of token exchange that may be given several times (RFC 8693, section 2.1).
+func mayRepeat(form url.Values, name string) bool {
+	return (name == "audience" || name == "resource") && form.Get("grant_type") == keyward.GrantTokenExchange
 }
 
 // checkClient lets only requests through that carry one client and one secret, whichever way.
@@ -151,7 +158,7 @@ func (w *challengeWriter) WriteHeader(status int) {
 	switch status {
 	case http.StatusUnauthorized:
 		challenge(w.Header())
-	case http.StatusTooManyRequests:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	w.ResponseWriter.WriteHeader(status)

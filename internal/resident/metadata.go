@@ -31,7 +31,7 @@ type metadata struct {
 	RevocationAuthMethods    []string `json:"revocation_endpoint_auth_methods_supported"`
 }
 
-func metadataOf(issuer string) metadata {
+func metadataOf(issuer string, grants []string) metadata {
 	base := strings.TrimSuffix(issuer, "/")
 	return metadata{
 		Issuer:                   issuer,
@@ -39,7 +39,7 @@ func metadataOf(issuer string) metadata {
 		IntrospectionEndpoint:    base + pathIntrospect,
 		RevocationEndpoint:       base + pathRevoke,
 		JWKSURI:                  base + pathKeys,
-		GrantTypes:               grantTypes(),
+		GrantTypes:               grants,
 		ResponseTypes:            []string{},
 		TokenAuthMethods:         authMethods(),
 		IntrospectionAuthMethods: authMethods(),
@@ -47,12 +47,21 @@ func metadataOf(issuer string) metadata {
 	}
 }
 
-func grantTypes() []string  { return []string{"client_credentials"} }
+// grantTypes lists what an authority offers: token exchange only where somebody judges subject tokens.
+func (a Authority) grantTypes() []string {
+	if _, exchanges := a.Backend.(Exchanger); exchanges {
+		return []string{grantClientCredentials, keyward.GrantTokenExchange}
+	}
+	return []string{grantClientCredentials}
+}
+
+const grantClientCredentials = "client_credentials"
+
 func authMethods() []string { return []string{"client_secret_basic", "client_secret_post"} }
 
 // statusOf is the same as a key manager's status: what discovery would find, without asking.
 func statusOf(issuer string) keyward.KeyManagerStatus {
-	m := metadataOf(issuer)
+	m := metadataOf(issuer, Authority{Backend: &tenantBackend{}}.grantTypes())
 	return keyward.KeyManagerStatus{
 		Issuer: issuer,
 		Endpoints: keyward.Endpoints{

@@ -49,7 +49,8 @@ func (p *protocol) Keys(ctx context.Context, _ *op.Request[struct{}]) (*op.Respo
 
 // Discovery serves the metadata.
 func (p *protocol) Discovery(ctx context.Context, _ *op.Request[struct{}]) (*op.Response, error) {
-	return op.NewResponse(metadataOf(authority(ctx).Issuer)), nil
+	a := authority(ctx)
+	return op.NewResponse(metadataOf(a.Issuer, a.grantTypes())), nil
 }
 
 // VerifyClient authenticates by client_secret_basic or client_secret_post (RFC 6749, section 2.3.1).
@@ -116,10 +117,14 @@ func (p *protocol) sign(ctx context.Context, a Authority, client *Client, grant 
 	if len(audience) == 0 {
 		audience = []string{a.Issuer}
 	}
+	subject := grant.Subject
+	if subject == "" {
+		subject = client.ID
+	}
 	token, err := crypto.Sign(&oidc.AccessTokenClaims{
 		TokenClaims: oidc.TokenClaims{
 			Issuer:     a.Issuer,
-			Subject:    client.ID,
+			Subject:    subject,
 			Audience:   audience,
 			Expiration: oidc.FromTime(now.Add(grant.Lifetime)),
 			IssuedAt:   oidc.FromTime(now),
@@ -127,6 +132,7 @@ func (p *protocol) sign(ctx context.Context, a Authority, client *Client, grant 
 			JWTID:      rand.Text(),
 		},
 		Scopes: grant.Scopes,
+		Claims: grant.Claims,
 	}, signer)
 	if err != nil {
 		return "", fmt.Errorf("sign an access token: %w", err)
@@ -209,11 +215,16 @@ func (p *protocol) verify(ctx context.Context, token string) (claims *oidc.Acces
 
 // failure gives the answer of RFC 6749, section 5.2. It tells a caller nothing about why a client is unknown.
 func failure(err error) error {
+	if f, ok := errors.AsType[*SubjectFault](err); ok {
+		return f.answer()
+	}
 	switch {
 	case errors.Is(err, ErrUnknownClient):
 		return op.NewStatusError(oidc.ErrInvalidClient().WithDescription("%s", ErrUnknownClient), http.StatusUnauthorized)
 	case errors.Is(err, ErrGrantNotAllowed):
 		return oidc.ErrUnauthorizedClient().WithDescription("%s", ErrGrantNotAllowed)
+	case errors.Is(err, ErrTarget):
+		return oidc.ErrInvalidTarget().WithDescription("%s", ErrTarget)
 	case errors.Is(err, ErrNoScope):
 		return oidc.ErrInvalidScope().WithDescription("%s", ErrNoScope)
 	case errors.Is(err, ErrDisabled):

@@ -25,6 +25,8 @@ type Options struct {
 	Check     time.Duration // how often Run looks at keys and expired tokens; default 1 minute
 	Now       func() time.Time
 	Log       *slog.Logger // nil = silent
+	// Subjects judges the subject tokens of token exchange; nil takes none.
+	Subjects Subjects
 }
 
 // Resident is the authorization servers of all tenants.
@@ -36,6 +38,7 @@ type Resident struct {
 	check    time.Duration
 	now      func() time.Time
 	log      *slog.Logger
+	subjects Subjects
 	server   *Server
 	parsed   *memo[string, jose.JSONWebKey] // by kid, which is the key's thumbprint
 	imported *memo[operationsKey, []keyward.Operation]
@@ -63,7 +66,7 @@ func New(s *store.Store, o Options) (*Resident, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Resident{
-		store: s, base: base, prefix: u.Path, schedule: schedule, check: o.Check, now: o.Now, log: o.Log,
+		store: s, base: base, prefix: u.Path, schedule: schedule, check: o.Check, now: o.Now, log: o.Log, subjects: o.Subjects,
 		server: NewServer(o.Now), parsed: newMemo[string, jose.JSONWebKey](1024),
 		imported: newMemo[operationsKey, []keyward.Operation](256),
 	}, nil

@@ -21,7 +21,6 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 	}
 	later := map[keyward.Kind]map[string]string{
 		keyward.KindKeyManager: {
-			`"tokens":{"use":"exchange"}`: "spec.tokens.use", `"tokens":{"use":"both"}`: "spec.tokens.use",
 			`"tokens":{"jwt":"introspect"}`: "spec.tokens.jwt", `"tokens":{"jwt":"both"}`: "spec.tokens.jwt",
 			`"tokens":{"type":"at+jwt"}`:                                    "spec.tokens.type",
 			`"clients":{"constraints":{"access_token_lifetime":{"max":1}}}`: "spec.clients.constraints",

@@ -66,7 +66,7 @@ func status(code keyward.Code) int {
 	case keyward.CodeUnsupportedMedia:
 		return http.StatusUnsupportedMediaType
 	case keyward.CodeConflict, keyward.CodeInUse, keyward.CodeOtherSet, keyward.CodeCreationDisabled,
-		keyward.CodeMappingDisabled, keyward.CodeKeyManagerDisabled, keyward.CodeHeld,
+		keyward.CodeMappingDisabled, keyward.CodeKeyManagerDisabled, keyward.CodeExchangeOnly, keyward.CodeHeld,
 		keyward.CodeKeysExist, keyward.CodeRotationUnsupported:
 		return http.StatusConflict
 	case keyward.CodePreconditionFailed:

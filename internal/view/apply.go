@@ -13,7 +13,9 @@ import (
 )
 
 // features are the needs of changes that this build carries out.
-func features() []string { return []string{keyward.NeedHold, keyward.NeedCeiling} }
+func features() []string {
+	return []string{keyward.NeedHold, keyward.NeedCeiling, keyward.NeedExchange}
+}
 
 // Apply gives the view after the changes, which must be whole transactions. It never changes v. What the changes refer
 // to may come later, in the same call or another: references are followed when a decision is made, so the same rows

@@ -61,10 +61,16 @@ func compileKeyManager(row keyward.KeyManagerRow) (*KeyManager, error) {
 	return km, nil
 }
 
-// Usable tells whether its tokens may be believed at all, unless it is held.
-func (k *KeyManager) Usable() bool { return k.Enabled && k.Unusable == "" }
+// Usable tells whether calls may be made with its tokens at all, unless it is held.
+func (k *KeyManager) Usable() bool { return k.Enabled && k.Unusable == "" && k.Use.Direct() }
 
-// Believed tells whether its tokens may be believed now: a hold ends at its time, without any change.
+// Exchangeable tells whether its tokens may be exchanged at the resident key manager, unless it is held.
+func (k *KeyManager) Exchangeable() bool { return k.Enabled && k.Unusable == "" && k.Use.Exchanges() }
+
+// Exchanges tells whether its tokens may be exchanged now.
+func (k *KeyManager) Exchanges(now time.Time) bool { return k.Exchangeable() && !k.Hold.Holds(now) }
+
+// Believed tells whether calls may be made with its tokens now: a hold ends at its time, without any change.
 func (k *KeyManager) Believed(now time.Time) bool { return k.Usable() && !k.Hold.Holds(now) }
 
 // TakesOpaque tells whether a prefix or regex of its match fits the opaque token.

@@ -76,9 +76,10 @@ func New(
 
 func residentType() connector.Type {
 	return connector.Type{
-		Name:            keyward.TypeResident,
-		Title:           "Resident",
-		Help:            "The authorization server that is built in. Every tenant has one; its issuer and keys are Keyward's.",
+		Name:  keyward.TypeResident,
+		Title: "Resident",
+		Help: "The authorization server that is built in. Every tenant has one; its issuer and keys are Keyward's. It gives " +
+			"tokens by client credentials, and in exchange for those of other key managers (tokens.use).",
 		Creates:         true,
 		AdminFields:     []connector.Field{},
 		DeveloperFields: []connector.Field{},
