@@ -64,7 +64,7 @@ func (s *state) calls() []contract.Call {
 	}
 	return []contract.Call{
 		{Method: "GET", Path: "/.well-known/openid-configuration", Do: s.metadata},
-		{Method: "GET", Path: "/.well-known/jwks.json", Do: s.keys},
+		{Method: "GET", Path: "/.well-known/jwks.json", Do: contract.PublicKeys(s.key)},
 		{Method: "POST", Path: "/oauth/token", Form: tokenForm(), Do: s.token},
 		{Doc: "Create a client", Method: "POST", Path: clients, Auth: s.admin, JSON: createClient(), Do: s.create},
 		{Doc: "Get clients", Method: "GET", Path: clients, Auth: s.admin, Query: list, Do: s.list},
@@ -126,7 +126,7 @@ func (s *state) admin(r *http.Request) bool {
 func refuse(w http.ResponseWriter, r *http.Request, f contract.Fault, text string) {
 	switch {
 	case f == contract.BadMember && r.URL.Path == "/oauth/token":
-		contract.WriteJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_request", "error_description": text})
+		contract.OAuthError(w, http.StatusBadRequest, "invalid_request", text)
 	case f == contract.BadMember:
 		apiError(w, http.StatusBadRequest, "invalid_body", "Payload validation error: '"+text+"'.")
 	case f == contract.BadAuth:
@@ -254,7 +254,7 @@ func (s *state) known(x *contract.Exchange) *client {
 func (s *state) grant(x *contract.Exchange) {
 	id, audience := fmt.Sprint(x.Body["client_id"]), fmt.Sprint(x.Body["audience"])
 	c := s.find(id)
-	scopes := texts(x.Body["scope"])
+	scopes := contract.Strings(x.Body["scope"])
 	switch {
 	case c == nil:
 		apiError(x.W, http.StatusNotFound, "inexistent_client", "The client does not exist")
@@ -277,13 +277,4 @@ func (s *state) grant(x *contract.Exchange) {
 	x.JSON(http.StatusCreated, map[string]any{
 		"id": fmt.Sprintf("cgr_%016d", s.count), "client_id": id, "audience": audience, "scope": scopes, "subject_type": "client",
 	})
-}
-
-func texts(v any) []string {
-	list, _ := v.([]any) // judged; absent is none
-	out := []string{}
-	for _, item := range list {
-		out = append(out, fmt.Sprint(item))
-	}
-	return out
 }

@@ -1,7 +1,6 @@
 package auth0server
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,15 +8,12 @@ import (
 	"time"
 
 	"keyward.dev/keyward/internal/testbed/contract"
-	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
 func tokenForm() contract.Members {
-	return contract.Members{
-		"grant_type": {Kind: contract.Text, Required: true, Enum: []string{"client_credentials"}},
-		"audience":   {Kind: contract.Text, Required: true}, "scope": {Kind: contract.Text},
-		"client_id": {Kind: contract.Text}, "client_secret": {Kind: contract.Text},
-	}
+	form := contract.TokenForm()
+	form["audience"] = contract.Member{Kind: contract.Text, Required: true}
+	return form
 }
 
 func (s *state) metadata(x *contract.Exchange) {
@@ -29,20 +25,8 @@ func (s *state) metadata(x *contract.Exchange) {
 	})
 }
 
-func (s *state) keys(x *contract.Exchange) {
-	set, err := issuer.JWKS(s.key)
-	if err != nil {
-		x.JSON(http.StatusInternalServerError, map[string]any{"error": err.Error()})
-		return
-	}
-	x.JSON(http.StatusOK, json.RawMessage(set))
-}
-
 func (s *state) token(x *contract.Exchange) {
-	id, secret, basic := x.R.BasicAuth()
-	if !basic && x.R.Header.Get("Authorization") == "" {
-		id, secret = x.Form.Get("client_id"), x.Form.Get("client_secret")
-	}
+	id, secret, basic := x.Credentials()
 	audience := x.Form.Get("audience")
 	if id == ManagementClient && secret == ManagementSecret && !basic {
 		s.management(x, audience)
@@ -51,30 +35,29 @@ func (s *state) token(x *contract.Exchange) {
 	method := map[bool]string{true: "client_secret_basic", false: "client_secret_post"}[basic]
 	c := s.find(id)
 	if c == nil || secret == "" || c.secret != secret || c.data["token_endpoint_auth_method"] != method {
-		contract.WriteJSON(x.W, http.StatusUnauthorized, map[string]any{"error": "access_denied", "error_description": "Unauthorized"})
+		contract.OAuthError(x.W, http.StatusUnauthorized, "access_denied", "Unauthorized")
 		return
 	}
-	if !slices.Contains(texts(c.data["grant_types"]), "client_credentials") {
-		contract.WriteJSON(x.W, http.StatusForbidden, map[string]any{"error": "unauthorized_client",
-			"error_description": "Grant type 'client_credentials' not allowed for the client."})
+	if !slices.Contains(contract.Strings(c.data["grant_types"]), "client_credentials") {
+		contract.OAuthError(x.W, http.StatusForbidden, "unauthorized_client",
+			"Grant type 'client_credentials' not allowed for the client.")
 		return
 	}
 	scopes, granted := c.grants[audience]
 	if !granted {
-		contract.WriteJSON(x.W, http.StatusForbidden, map[string]any{"error": "access_denied", "error_description": fmt.Sprintf(
-			"Client is not authorized to access %q. You need to create a \"client-grant\" associated to this API.", audience)})
+		contract.OAuthError(x.W, http.StatusForbidden, "access_denied", fmt.Sprintf(
+			"Client is not authorized to access %q. You need to create a \"client-grant\" associated to this API.", audience))
 		return
 	}
 	if asked := strings.Fields(x.Form.Get("scope")); len(asked) > 0 {
 		scopes = slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return !slices.Contains(asked, scope) })
 	}
 	now := time.Now().Unix()
-	token, err := s.key.Mint("JWT", map[string]any{
+	token, ok := x.Mint(s.key, "JWT", map[string]any{
 		"iss": s.origin + "/", "sub": id + "@clients", "aud": audience, "iat": now, "exp": now + 86400,
 		"scope": strings.Join(scopes, " "), "gty": "client-credentials", "azp": id,
 	})
-	if err != nil {
-		x.JSON(http.StatusInternalServerError, map[string]any{"error": err.Error()})
+	if !ok {
 		return
 	}
 	x.JSON(http.StatusOK, map[string]any{
@@ -85,8 +68,7 @@ func (s *state) token(x *contract.Exchange) {
 // management gives a token for the Management API.
 func (s *state) management(x *contract.Exchange, audience string) {
 	if audience != s.origin+"/api/v2/" {
-		contract.WriteJSON(x.W, http.StatusForbidden, map[string]any{"error": "access_denied",
-			"error_description": "Service not found: " + audience})
+		contract.OAuthError(x.W, http.StatusForbidden, "access_denied", "Service not found: "+audience)
 		return
 	}
 	s.count++

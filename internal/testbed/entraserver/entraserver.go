@@ -10,10 +10,10 @@
 package entraserver
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,17 +66,16 @@ func Build(origin string, key *issuer.Key, lag int) http.Handler {
 func (s *state) calls() []contract.Call {
 	text := contract.Member{Kind: contract.Text}
 	needed := contract.Member{Kind: contract.Text, Required: true}
+	form := contract.TokenForm()
+	form["scope"] = needed
 	return []contract.Call{
 		{Method: "GET", Path: "/" + Tenant + "/v2.0/.well-known/openid-configuration", Do: s.metadata(2)},
 		{Method: "GET", Path: "/" + Tenant + "/.well-known/openid-configuration", Do: s.metadata(1)},
 		{Method: "GET", Path: "/common/v2.0/.well-known/openid-configuration", Do: s.common},
-		{Method: "GET", Path: "/" + Tenant + "/discovery/v2.0/keys", Do: s.keys},
+		{Method: "GET", Path: "/" + Tenant + "/discovery/v2.0/keys", Do: contract.PublicKeys(s.key)},
 		{
 			Doc: "v2-oauth2-client-creds-grant-flow", Method: "POST", Path: "/" + Tenant + "/oauth2/v2.0/token", Do: s.token,
-			Form: contract.Members{
-				"grant_type": {Kind: contract.Text, Required: true, Enum: []string{"client_credentials"}},
-				"scope":      needed, "client_id": text, "client_secret": text,
-			},
+			Form: form,
 		},
 		{Doc: "application-post-applications", Method: "POST", Path: "/v1.0/applications", Auth: s.admin, JSON: contract.Members{
 			"displayName": needed,
@@ -164,15 +163,6 @@ func (s *state) issuer(version int) string {
 	return s.origin + "/" + Tenant + "/v2.0"
 }
 
-func (s *state) keys(x *contract.Exchange) {
-	set, err := issuer.JWKS(s.key)
-	if err != nil {
-		fail(x.W, http.StatusInternalServerError, "InternalServerError", err.Error())
-		return
-	}
-	x.JSON(http.StatusOK, json.RawMessage(set))
-}
-
 func (s *state) create(x *contract.Exchange) {
 	a := &application{
 		id: s.next("59e617e5-e447-4adc-8b88-%012d"), appID: s.next("65415bb1-9267-4313-bbf5-%012d"),
@@ -254,12 +244,7 @@ func (s *state) one(do func(*contract.Exchange, *application)) func(*contract.Ex
 func (s *state) read(x *contract.Exchange, a *application) { x.JSON(http.StatusOK, a.answer()) }
 
 func (s *state) remove(x *contract.Exchange, a *application) {
-	for i := range s.apps {
-		if s.apps[i] == a {
-			s.apps = append(s.apps[:i:i], s.apps[i+1:]...)
-			break
-		}
-	}
+	s.apps = slices.DeleteFunc(s.apps, func(o *application) bool { return o == a })
 	x.W.WriteHeader(http.StatusNoContent)
 }
 
@@ -316,12 +301,10 @@ func (s *state) token(x *contract.Exchange) {
 		denied(x, http.StatusBadRequest, "invalid_scope", 1002012, "The provided value for scope is not valid.")
 		return
 	}
-	id, secret, basic := x.R.BasicAuth()
+	id, secret, basic := x.Credentials()
 	if basic {
 		id, _ = url.QueryUnescape(id) // a fault fits no client
 		secret, _ = url.QueryUnescape(secret)
-	} else {
-		id, secret = x.Form.Get("client_id"), x.Form.Get("client_secret")
 	}
 	if id == ManagementClient && secret == ManagementSecret {
 		token := s.next("graph-token-%d")
@@ -343,9 +326,8 @@ func (s *state) token(x *contract.Exchange) {
 	case !app.knows(secret):
 		denied(x, http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided.")
 	default:
-		token, err := s.key.Mint("JWT", s.claims(app, resource))
-		if err != nil {
-			fail(x.W, http.StatusInternalServerError, "InternalServerError", err.Error())
+		token, ok := x.Mint(s.key, "JWT", s.claims(app, resource))
+		if !ok {
 			return
 		}
 		x.JSON(http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 3599})

@@ -13,6 +13,7 @@ package oktaserver
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"keyward.dev/keyward/internal/testbed/contract"
@@ -59,9 +60,9 @@ func (s *state) calls() []contract.Call {
 	return []contract.Call{
 		{Method: "GET", Path: server + "/.well-known/openid-configuration", Do: s.metadata},
 		{Method: "GET", Path: server + "/.well-known/oauth-authorization-server", Do: s.metadata},
-		{Method: "GET", Path: server + "/v1/keys", Do: s.keys},
-		{Method: "POST", Path: server + "/v1/token", Form: tokenForm(), Do: s.token},
-		{Method: "POST", Path: server + "/v1/introspect", Form: introspectForm(), Do: s.introspect},
+		{Method: "GET", Path: server + "/v1/keys", Do: contract.PublicKeys(s.key)},
+		{Method: "POST", Path: server + "/v1/token", Form: contract.TokenForm(), Do: s.token},
+		{Method: "POST", Path: server + "/v1/introspect", Form: contract.IntrospectForm(), Do: s.introspect},
 		{Doc: "Register new client", Method: "POST", Path: clients, Auth: admin, JSON: settings(), Do: s.register},
 		{Doc: "List client Applications", Method: "GET", Path: clients, Auth: admin, Query: paged, Do: s.list},
 		{Doc: "Get an OAuth client", Method: "GET", Path: clients + "/{id}", Auth: admin, Do: s.read},
@@ -100,7 +101,7 @@ func refuse(w http.ResponseWriter, _ *http.Request, f contract.Fault, text strin
 	case contract.BadAuth:
 		ownError(w, http.StatusUnauthorized, "E0000011", "Invalid token provided")
 	case contract.BadMember:
-		oauthError(w, http.StatusBadRequest, "invalid_client_metadata", text)
+		contract.OAuthError(w, http.StatusBadRequest, "invalid_client_metadata", text)
 	case contract.NoSuchCall:
 		ownError(w, http.StatusNotFound, "E0000022", "The endpoint does not support the provided HTTP method")
 	default:
@@ -112,10 +113,6 @@ func ownError(w http.ResponseWriter, status int, code, summary string) {
 	contract.WriteJSON(w, status, map[string]any{
 		"errorCode": code, "errorSummary": summary, "errorLink": code, "errorId": "oae7LrklqzDQCmZSkcOgdImDg", "errorCauses": []any{},
 	})
-}
-
-func oauthError(w http.ResponseWriter, status int, code, description string) {
-	contract.WriteJSON(w, status, map[string]any{"error": code, "error_description": description})
 }
 
 func (s *state) find(id string) *client {
@@ -149,12 +146,12 @@ func (s *state) register(x *contract.Exchange) {
 		data[name] = value
 	}
 	if text := wrong(data); text != "" {
-		oauthError(x.W, http.StatusBadRequest, "invalid_client_metadata", text)
+		contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client_metadata", text)
 		return
 	}
 	for _, other := range s.clients {
 		if other.data["client_name"] == data["client_name"] {
-			oauthError(x.W, http.StatusBadRequest, "invalid_client_metadata",
+			contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client_metadata",
 				"client_name: An object with this field already exists in the current organization")
 			return
 		}
@@ -167,7 +164,8 @@ func (s *state) register(x *contract.Exchange) {
 
 // wrong holds the settings against the table of application types and the notes around it.
 func wrong(data map[string]any) string {
-	grants, responses, callbacks := list(data["grant_types"]), list(data["response_types"]), list(data["redirect_uris"])
+	grants, responses := contract.Strings(data["grant_types"]), contract.Strings(data["response_types"])
+	callbacks := contract.Strings(data["redirect_uris"])
 	kind := fmt.Sprint(data["application_type"])
 	valid := map[string]string{
 		"browser": "authorization_code implicit", "native": "authorization_code implicit password refresh_token",
@@ -178,37 +176,19 @@ func wrong(data map[string]any) string {
 			return fmt.Sprintf("grant_types: '%s' is not a valid grant type for application type '%s'", grant, kind)
 		}
 	}
-	if (kind == "web" || kind == "native") && !has(grants, "authorization_code") {
+	if (kind == "web" || kind == "native") && !slices.Contains(grants, "authorization_code") {
 		return fmt.Sprintf("grant_types: application type '%s' needs 'authorization_code'", kind)
 	}
-	if has(responses, "code") != has(grants, "authorization_code") {
+	if slices.Contains(responses, "code") != slices.Contains(grants, "authorization_code") {
 		return "response_types: 'code' goes with the grant type 'authorization_code'"
 	}
-	if !has(grants, "client_credentials") && !has(grants, "password") && len(callbacks) == 0 {
+	if !slices.Contains(grants, "client_credentials") && !slices.Contains(grants, "password") && len(callbacks) == 0 {
 		return "redirect_uris: at least one is required"
 	}
 	if strings.TrimSpace(fmt.Sprint(data["client_name"])) == "" {
 		return "client_name: The field cannot be left blank"
 	}
 	return ""
-}
-
-func list(v any) []string {
-	items, _ := v.([]any) // judged
-	out := make([]string, len(items))
-	for i, item := range items {
-		out[i] = fmt.Sprint(item)
-	}
-	return out
-}
-
-func has(list []string, item string) bool {
-	for _, s := range list {
-		if s == item {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *state) read(x *contract.Exchange) {
@@ -222,12 +202,7 @@ func (s *state) remove(x *contract.Exchange) {
 	if c == nil {
 		return
 	}
-	for i := range s.clients {
-		if s.clients[i] == c {
-			s.clients = append(s.clients[:i:i], s.clients[i+1:]...)
-			break
-		}
-	}
+	s.clients = slices.DeleteFunc(s.clients, func(o *client) bool { return o == c })
 	x.W.WriteHeader(http.StatusNoContent)
 }
 
@@ -235,7 +210,7 @@ func (s *state) remove(x *contract.Exchange) {
 func (s *state) known(x *contract.Exchange) *client {
 	c := s.find(x.R.PathValue("id"))
 	if c == nil {
-		oauthError(x.W, http.StatusUnauthorized, "invalid_client", "Invalid value for 'client_id' parameter.")
+		contract.OAuthError(x.W, http.StatusUnauthorized, "invalid_client", "Invalid value for 'client_id' parameter.")
 	}
 	return c
 }

@@ -1,30 +1,15 @@
 package oktaserver
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"keyward.dev/keyward/internal/testbed/contract"
-	"keyward.dev/keyward/internal/testbed/issuer"
 )
-
-func tokenForm() contract.Members {
-	return contract.Members{
-		"grant_type": {Kind: contract.Text, Required: true, Enum: []string{"client_credentials"}},
-		"scope":      {Kind: contract.Text}, "client_id": {Kind: contract.Text}, "client_secret": {Kind: contract.Text},
-	}
-}
-
-func introspectForm() contract.Members {
-	return contract.Members{
-		"token": {Kind: contract.Text, Required: true}, "token_type_hint": {Kind: contract.Text},
-		"client_id": {Kind: contract.Text}, "client_secret": {Kind: contract.Text},
-	}
-}
 
 // list gives clients whose name starts with q, a page at a time.
 func (s *state) list(x *contract.Exchange) {
@@ -91,21 +76,9 @@ func (s *state) metadata(x *contract.Exchange) {
 	})
 }
 
-func (s *state) keys(x *contract.Exchange) {
-	set, err := issuer.JWKS(s.key)
-	if err != nil {
-		x.JSON(http.StatusInternalServerError, map[string]any{"error": err.Error()})
-		return
-	}
-	x.JSON(http.StatusOK, json.RawMessage(set))
-}
-
 // authenticated gives the client whose credentials the request carries, as it is registered to send them.
 func (s *state) authenticated(x *contract.Exchange) string {
-	id, secret, basic := x.R.BasicAuth()
-	if !basic && x.R.Header.Get("Authorization") == "" {
-		id, secret = x.Form.Get("client_id"), x.Form.Get("client_secret")
-	}
+	id, secret, basic := x.Credentials()
 	if id == Introspector && secret == IntrospectorSecret {
 		return id
 	}
@@ -113,7 +86,7 @@ func (s *state) authenticated(x *contract.Exchange) string {
 	if c := s.find(id); c != nil && c.secret == secret && secret != "" && c.data["token_endpoint_auth_method"] == method {
 		return id
 	}
-	oauthError(x.W, http.StatusUnauthorized, "invalid_client", "The client secret supplied for a confidential client is invalid.")
+	contract.OAuthError(x.W, http.StatusUnauthorized, "invalid_client", "The client secret supplied for a confidential client is invalid.")
 	return ""
 }
 
@@ -122,31 +95,31 @@ func (s *state) token(x *contract.Exchange) {
 	if id == "" {
 		return
 	}
-	if c := s.find(id); c == nil || !has(list(c.data["grant_types"]), "client_credentials") {
-		oauthError(x.W, http.StatusBadRequest, "unauthorized_client", "The client is not authorized to use the provided grant type.")
+	if c := s.find(id); c == nil || !slices.Contains(contract.Strings(c.data["grant_types"]), "client_credentials") {
+		contract.OAuthError(x.W, http.StatusBadRequest, "unauthorized_client",
+			"The client is not authorized to use the provided grant type.")
 		return
 	}
 	scopes := strings.Fields(x.Form.Get("scope"))
 	if len(scopes) == 0 {
-		oauthError(x.W, http.StatusBadRequest, "invalid_scope", "The authorization server resource does not have any configured "+
-			"default scopes, 'scope' must be provided.")
+		contract.OAuthError(x.W, http.StatusBadRequest, "invalid_scope",
+			"The authorization server resource does not have any configured default scopes, 'scope' must be provided.")
 		return
 	}
 	for _, scope := range scopes {
 		if scope != Scope {
-			oauthError(x.W, http.StatusBadRequest, "invalid_scope", "One or more scopes are not configured for the authorization server "+
-				"resource.")
+			contract.OAuthError(x.W, http.StatusBadRequest, "invalid_scope",
+				"One or more scopes are not configured for the authorization server resource.")
 			return
 		}
 	}
 	s.count++
 	now := time.Now().Unix()
-	token, err := s.key.Mint("", map[string]any{
+	token, ok := x.Mint(s.key, "", map[string]any{
 		"ver": 1, "jti": fmt.Sprintf("AT.%d", s.count), "iss": s.issuer(), "aud": Audience, "iat": now, "exp": now + 3600,
 		"cid": id, "scp": scopes, "sub": id,
 	})
-	if err != nil {
-		x.JSON(http.StatusInternalServerError, map[string]any{"error": err.Error()})
+	if !ok {
 		return
 	}
 	x.JSON(http.StatusOK, map[string]any{

@@ -65,9 +65,9 @@ func (s *state) calls() []contract.Call {
 	secret := contract.Members{"secret": {Kind: contract.Text, Required: true}}
 	return []contract.Call{
 		{Method: "GET", Path: "/.well-known/openid-configuration", Do: s.metadata},
-		{Method: "GET", Path: "/pf/JWKS", Do: s.keys},
-		{Method: "POST", Path: "/as/token.oauth2", Form: tokenForm(), Do: s.token},
-		{Method: "POST", Path: "/as/introspect.oauth2", Form: introspectForm(), Do: s.introspect},
+		{Method: "GET", Path: "/pf/JWKS", Do: contract.PublicKeys(s.key)},
+		{Method: "POST", Path: "/as/token.oauth2", Form: contract.TokenForm(), Do: s.token},
+		{Method: "POST", Path: "/as/introspect.oauth2", Form: contract.IntrospectForm(), Do: s.introspect},
 		{Doc: "createClient", Method: "POST", Path: clients, Auth: admin, JSON: clientModel(), Do: s.create},
 		{Doc: "getClient", Method: "GET", Path: one, Auth: admin, Do: s.read},
 		{Doc: "deleteClient", Method: "DELETE", Path: one, Auth: admin, Do: s.remove},
@@ -118,7 +118,7 @@ func admin(r *http.Request) bool {
 func refuse(w http.ResponseWriter, r *http.Request, f contract.Fault, text string) {
 	switch {
 	case f == contract.BadMember && strings.HasPrefix(r.URL.Path, "/as/"):
-		contract.WriteJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_request", "error_description": text})
+		contract.OAuthError(w, http.StatusBadRequest, "invalid_request", text)
 	case f == contract.BadMember:
 		apiError(w, http.StatusBadRequest, "invalid_request", text)
 	case f == contract.BadAuth:
@@ -169,7 +169,7 @@ func (c *client) answer() map[string]any {
 func (s *state) create(x *contract.Exchange) {
 	id, data := fmt.Sprint(x.Body["clientId"]), x.Body
 	auth, _ := data["clientAuth"].(map[string]any) // judged; absent is no authentication
-	grants := texts(data["grantTypes"])
+	grants := contract.Strings(data["grantTypes"])
 	var faults []string
 	if s.find(id) != nil {
 		faults = append(faults, "clientId An OAuth client with this ID already exists.")
@@ -181,13 +181,14 @@ func (s *state) create(x *contract.Exchange) {
 	if auth["type"] == "SECRET" && secret == "" || slices.Contains(grants, "CLIENT_CREDENTIALS") && auth["type"] != "SECRET" {
 		faults = append(faults, "clientAuth.secret Client secret is required.")
 	}
-	if (slices.Contains(grants, "AUTHORIZATION_CODE") || slices.Contains(grants, "IMPLICIT")) && len(texts(data["redirectUris"])) == 0 {
+	redirects := slices.Contains(grants, "AUTHORIZATION_CODE") || slices.Contains(grants, "IMPLICIT")
+	if redirects && len(contract.Strings(data["redirectUris"])) == 0 {
 		faults = append(faults, "redirectUris At least one redirect URI is required.")
 	}
-	if data["restrictScopes"] != true && len(texts(data["restrictedScopes"])) > 0 {
+	if data["restrictScopes"] != true && len(contract.Strings(data["restrictedScopes"])) > 0 {
 		faults = append(faults, "restrictedScopes Scopes are only allowed when scopes are restricted.")
 	}
-	for _, scope := range texts(data["restrictedScopes"]) {
+	for _, scope := range contract.Strings(data["restrictedScopes"]) {
 		if scope != Scope && scope != OtherScope {
 			faults = append(faults, "restrictedScopes Scope "+scope+" is not a common scope.")
 		}
@@ -210,15 +211,6 @@ func managerOf(data map[string]any) string {
 		return JWTManager
 	}
 	return fmt.Sprint(ref["id"])
-}
-
-func texts(v any) []string {
-	list, _ := v.([]any) // judged; absent is none
-	out := []string{}
-	for _, item := range list {
-		out = append(out, fmt.Sprint(item))
-	}
-	return out
 }
 
 // known finds the client of the path, or says that there is none.

@@ -1,7 +1,6 @@
 package pingserver
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,22 +8,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward/internal/testbed/contract"
-	"keyward.dev/keyward/internal/testbed/issuer"
 )
-
-func tokenForm() contract.Members {
-	return contract.Members{
-		"grant_type": {Kind: contract.Text, Required: true, Enum: []string{"client_credentials"}},
-		"scope":      {Kind: contract.Text}, "client_id": {Kind: contract.Text}, "client_secret": {Kind: contract.Text},
-	}
-}
-
-func introspectForm() contract.Members {
-	return contract.Members{
-		"token": {Kind: contract.Text, Required: true}, "token_type_hint": {Kind: contract.Text},
-		"client_id": {Kind: contract.Text}, "client_secret": {Kind: contract.Text},
-	}
-}
 
 func (s *state) metadata(x *contract.Exchange) {
 	x.JSON(http.StatusOK, map[string]any{
@@ -39,30 +23,16 @@ func (s *state) metadata(x *contract.Exchange) {
 	})
 }
 
-func (s *state) keys(x *contract.Exchange) {
-	set, err := issuer.JWKS(s.key)
-	if err != nil {
-		x.JSON(http.StatusInternalServerError, map[string]any{"error": err.Error()})
-		return
-	}
-	x.JSON(http.StatusOK, json.RawMessage(set))
-}
-
 // authenticated gives the client whose credentials the request carries; either way of sending them is taken.
 func (s *state) authenticated(x *contract.Exchange) string {
-	id, secret, basic := x.R.BasicAuth()
-	if !basic && x.R.Header.Get("Authorization") == "" {
-		id, secret = x.Form.Get("client_id"), x.Form.Get("client_secret")
-	}
+	id, secret, _ := x.Credentials()
 	if id == Introspector && secret == IntrospectorSecret {
 		return id
 	}
 	if c := s.find(id); c != nil && secret != "" && c.secret == secret {
 		return id
 	}
-	x.JSON(http.StatusUnauthorized, map[string]any{
-		"error": "invalid_client", "error_description": "Invalid client or client credentials.",
-	})
+	contract.OAuthError(x.W, http.StatusUnauthorized, "invalid_client", "Invalid client or client credentials.")
 	return ""
 }
 
@@ -72,20 +42,19 @@ func (s *state) token(x *contract.Exchange) {
 		return
 	}
 	c := s.find(id)
-	if c == nil || !slices.Contains(texts(c.data["grantTypes"]), "CLIENT_CREDENTIALS") {
+	if c == nil || !slices.Contains(contract.Strings(c.data["grantTypes"]), "CLIENT_CREDENTIALS") {
 		x.JSON(http.StatusBadRequest, map[string]any{"error": "unauthorized_client"})
 		return
 	}
 	allowed := []string{Scope, OtherScope}
 	if c.data["restrictScopes"] == true {
-		allowed = texts(c.data["restrictedScopes"])
+		allowed = contract.Strings(c.data["restrictedScopes"])
 	}
 	asked := strings.Fields(x.Form.Get("scope"))
 	for _, scope := range asked {
 		if !slices.Contains(allowed, scope) {
-			x.JSON(http.StatusBadRequest, map[string]any{
-				"error": "invalid_scope", "error_description": "The requested scope(s) must be blank or a subset of the provided scopes.",
-			})
+			contract.OAuthError(x.W, http.StatusBadRequest, "invalid_scope",
+				"The requested scope(s) must be blank or a subset of the provided scopes.")
 			return
 		}
 	}
@@ -103,9 +72,8 @@ func (s *state) token(x *contract.Exchange) {
 			"exp": claims["exp"],
 		}
 	} else {
-		var err error
-		if token, err = s.key.Mint("", claims); err != nil {
-			x.JSON(http.StatusInternalServerError, map[string]any{"error": err.Error()})
+		var ok bool
+		if token, ok = x.Mint(s.key, "", claims); !ok {
 			return
 		}
 	}

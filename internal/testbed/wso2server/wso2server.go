@@ -11,7 +11,6 @@
 package wso2server
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -72,7 +71,7 @@ func (s *state) calls() []contract.Call {
 	filter := contract.Members{"filter": {Kind: contract.Text, Required: true}}
 	return []contract.Call{
 		{Method: "GET", Path: "/oauth2/token/.well-known/openid-configuration", Do: s.metadata},
-		{Method: "GET", Path: "/oauth2/jwks", Do: s.jwks},
+		{Method: "GET", Path: "/oauth2/jwks", Do: contract.PublicKeys(s.key)},
 		{Method: "POST", Path: "/oauth2/token", Form: tokenForm(), Do: s.token},
 		{Method: "POST", Path: "/oauth2/introspect", Form: introspectForm(), Auth: s.introspector, Do: s.introspect},
 		{Doc: "registerApplication", Method: "POST", Path: dcr, Auth: s.admin, JSON: registrationRequest(), Do: s.register},
@@ -134,7 +133,7 @@ func (*state) refuse(w http.ResponseWriter, _ *http.Request, f contract.Fault, t
 		contract.WriteJSON(w, http.StatusUnauthorized, map[string]any{"code": 401, "message": "Unauthorized",
 			"description": "Authorization failure. Authorization information was invalid or missing from your request."})
 	case contract.BadMember:
-		contract.WriteJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_client_metadata", "error_description": text})
+		contract.OAuthError(w, http.StatusBadRequest, "invalid_client_metadata", text)
 	default:
 		contract.WriteJSON(w, int(f), map[string]any{"code": int(f), "message": text})
 	}
@@ -165,15 +164,6 @@ func (s *state) metadata(x *contract.Exchange) {
 	})
 }
 
-func (s *state) jwks(x *contract.Exchange) {
-	set, err := issuer.JWKS(s.key)
-	if err != nil {
-		x.JSON(http.StatusInternalServerError, map[string]any{"error": err.Error()})
-		return
-	}
-	x.JSON(http.StatusOK, json.RawMessage(set))
-}
-
 func (s *state) next(prefix string) string {
 	s.count++
 	return fmt.Sprintf("%s%04d", prefix, s.count)
@@ -191,15 +181,15 @@ func (s *state) find(match func(*application) bool) *application {
 func (s *state) register(x *contract.Exchange) {
 	a := &application{name: x.Body["client_name"].(string), format: "Default"} //nolint:errcheck,forcetypeassert // judged
 	if s.find(func(o *application) bool { return o.name == a.name }) != nil {
-		x.JSON(http.StatusBadRequest, map[string]any{"error": "invalid_client_metadata",
-			"error_description": "Application with the name " + a.name + " already exist in the system"})
+		contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client_metadata",
+			"Application with the name "+a.name+" already exist in the system")
 		return
 	}
-	a.grants, a.callbacks = texts(x.Body["grant_types"]), texts(x.Body["redirect_uris"])
+	a.grants, a.callbacks = contract.Strings(x.Body["grant_types"]), contract.Strings(x.Body["redirect_uris"])
 	for _, grant := range a.grants {
 		if (grant == "authorization_code" || grant == "implicit") && len(a.callbacks) == 0 {
-			x.JSON(http.StatusBadRequest, map[string]any{"error": "invalid_client_metadata",
-				"error_description": "RedirectUris property must have at least one URI value."})
+			contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client_metadata",
+				"RedirectUris property must have at least one URI value.")
 			return
 		}
 	}
@@ -214,15 +204,6 @@ func (s *state) register(x *contract.Exchange) {
 func (a *application) answer() map[string]any {
 	return map[string]any{"client_id": a.clientID, "client_secret": a.secret, "client_secret_expires_at": 0,
 		"redirect_uris": a.callbacks, "grant_types": a.grants, "client_name": a.name, "token_type_extension": a.format}
-}
-
-func texts(v any) []string {
-	list, _ := v.([]any) // judged; absent is none
-	out := []string{}
-	for _, item := range list {
-		out = append(out, fmt.Sprint(item))
-	}
-	return out
 }
 
 func (s *state) byName(x *contract.Exchange) {
@@ -296,16 +277,14 @@ func (s *state) token(x *contract.Exchange) {
 	a := s.find(func(a *application) bool { return a.clientID == id && a.secret == secret })
 	if a == nil {
 		x.W.Header().Set("WWW-Authenticate", `Basic realm="is.com"`)
-		x.JSON(http.StatusUnauthorized, map[string]any{"error": "invalid_client",
-			"error_description": "Client Authentication failed."})
+		contract.OAuthError(x.W, http.StatusUnauthorized, "invalid_client", "Client Authentication failed.")
 		return
 	}
 	token := s.next("opaque-")
 	s.opaque[token] = id
 	if a.format == "JWT" {
-		var err error
-		if token, err = s.key.Mint("at+jwt", s.claims(id, x.Form.Get("scope"))); err != nil {
-			x.JSON(http.StatusInternalServerError, map[string]any{"error": err.Error()})
+		var ok bool
+		if token, ok = x.Mint(s.key, "at+jwt", s.claims(id, x.Form.Get("scope"))); !ok {
 			return
 		}
 	}
