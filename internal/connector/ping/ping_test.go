@@ -1,8 +1,6 @@
 package ping_test
 
 import (
-	"keyward.dev/keyward/internal/testbed/conformance"
-
 	"errors"
 	"net/http"
 	"slices"
@@ -11,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/pingserver"
 	"keyward.dev/keyward/internal/wire"

@@ -124,25 +124,6 @@ func RotatorOf(t *testing.T, c connector.Connector) connector.Rotator {
 	return r
 }
 
-// SpecOf reads a spec as REST does.
-func SpecOf(t *testing.T, text string) *keyward.KeyManagerSpec {
-	t.Helper()
-	var spec keyward.KeyManagerSpec
-	if err := json.Unmarshal([]byte(text), &spec); err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
-	return &spec
-}
-
-// Paths are those of faults.
-func Paths(faults []keyward.FieldError) []string {
-	out := []string{}
-	for _, f := range faults {
-		out = append(out, f.Path)
-	}
-	return out
-}
-
 // Decode reads an answer's body.
 func Decode(t *testing.T, resp *http.Response, into any) {
 	t.Helper()
