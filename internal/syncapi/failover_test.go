@@ -8,25 +8,16 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/registry"
-	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
-	"keyward.dev/keyward/internal/stream"
-	"keyward.dev/keyward/internal/testbed/natsserver"
-	"keyward.dev/keyward/internal/testbed/postgres"
 )
 
 // The leading control plane was killed and still holds the relay's lease. What the other one commits reaches gateways
 // over the hub all the same, and what the killed one committed and did not publish any more reaches them when the lease
 // is over: the gateway here can ask nobody.
 func TestLeaderKilled(t *testing.T) {
-	cluster, err := postgres.Start(t.Context())
-	must(t, err)
-	t.Cleanup(func() { must(t, cluster.Stop()) })
-	url, err := cluster.Database(t.Context())
-	must(t, err)
-	server := natsserver.Start(t, t.TempDir())
-	database := store.Options{URL: url, Key: seal.NewKey()}
+	database, hub := common(t)
 	killed := &plane{}
+	var err error
 	killed.store, err = store.Open(t.Context(), database)
 	must(t, err)
 	t.Cleanup(func() { must(t, killed.store.Close()) })
@@ -35,7 +26,7 @@ func TestLeaderKilled(t *testing.T) {
 	if !held {
 		t.Fatal("somebody else leads")
 	}
-	left := newPlaneOn(t, database, stream.HubOptions{URL: server.URL, GatewayURL: server.GatewayURL()}, false)
+	left := newPlaneOn(t, database, hub, false)
 	metrics := prometheus.NewRegistry()
 	g := left.countedGateway(t, metrics)
 	left.put(t, "before")
@@ -59,13 +50,7 @@ func (p *plane) countedGateway(t *testing.T, metrics prometheus.Registerer) *reg
 	t.Helper()
 	_, token, err := p.feed.CreateGateway(t.Context(), "test", "counted", "")
 	must(t, err)
-	source, err := stream.NewRemote(stream.RemoteOptions{URL: p.server.URL, Token: token})
-	must(t, err)
-	t.Cleanup(source.Close)
-	g, err := registry.New(source, registry.Options{Token: token, Dir: t.TempDir(), Registerer: metrics})
-	must(t, err)
-	run(t, g.Run)
-	return g
+	return p.gatewayWith(t, token, metrics)
 }
 
 // refusals counts the messages of the hub that a gateway took for what they are.

@@ -12,17 +12,22 @@ import (
 	"keyward.dev/keyward/internal/testbed/postgres"
 )
 
-// Two control planes share a PostgreSQL and an external hub. Whoever leads relays what either commits, and a gateway
-// of one is answered by the other.
-func TestTwoControlPlanes(t *testing.T) {
+// common is what several control planes use together: a PostgreSQL and an external hub.
+func common(t *testing.T) (store.Options, stream.HubOptions) {
+	t.Helper()
 	cluster, err := postgres.Start(t.Context())
 	must(t, err)
 	t.Cleanup(func() { must(t, cluster.Stop()) })
 	url, err := cluster.Database(t.Context())
 	must(t, err)
 	server := natsserver.Start(t, t.TempDir())
-	hub := stream.HubOptions{URL: server.URL, GatewayURL: server.GatewayURL()}
-	database := store.Options{URL: url, Key: seal.NewKey()}
+	return store.Options{URL: url, Key: seal.NewKey()}, stream.HubOptions{URL: server.URL, GatewayURL: server.GatewayURL()}
+}
+
+// Two control planes share a PostgreSQL and an external hub. Whoever leads relays what either commits, and a gateway
+// of one is answered by the other.
+func TestTwoControlPlanes(t *testing.T) {
+	database, hub := common(t)
 	first := newPlaneOn(t, database, hub, false)
 	second := newPlaneOn(t, database, hub, false)
 	one, _ := first.newGateway(t, "one")

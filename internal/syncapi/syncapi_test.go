@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"keyward.dev/keyward"
@@ -117,6 +118,11 @@ func (p *plane) newGateway(t *testing.T, name string) (*registry.Registry, strea
 
 func (p *plane) gateway(t *testing.T, token stream.Token) *registry.Registry {
 	t.Helper()
+	return p.gatewayWith(t, token, nil)
+}
+
+func (p *plane) gatewayWith(t *testing.T, token stream.Token, metrics prometheus.Registerer) *registry.Registry {
+	t.Helper()
 	o := stream.RemoteOptions{URL: p.server.URL, Token: token}
 	if c := p.server.Certificate(); c != nil {
 		o.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
@@ -124,7 +130,7 @@ func (p *plane) gateway(t *testing.T, token stream.Token) *registry.Registry {
 	source, err := stream.NewRemote(o)
 	must(t, err)
 	t.Cleanup(source.Close)
-	r, err := registry.New(source, registry.Options{Token: token, Dir: t.TempDir()})
+	r, err := registry.New(source, registry.Options{Token: token, Dir: t.TempDir(), Registerer: metrics})
 	must(t, err)
 	run(t, r.Run)
 	return r
