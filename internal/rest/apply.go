@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -38,23 +37,18 @@ type exportInput struct {
 }
 
 func (s *Server) applyRoutes() {
-	route(s, huma.Operation{
+	accept(s, huma.Operation{
 		OperationID: "apply", Method: http.MethodPost, Path: "/api/v1/apply", Tags: []string{"manifests"},
 		Summary: "Make the control plane match manifests, all or nothing", MaxBodyBytes: maxApplyBody,
-	}, func(ctx context.Context, p keyward.Principal, in *createInput) (*answerOf[ApplyAnswer], error) {
-		body, err := decode[ApplyBody](in.RawBody)
-		if err != nil {
-			return nil, err
-		}
+	}, func(ctx context.Context, p keyward.Principal, tenant string, body ApplyBody) (*ApplyAnswer, error) {
 		results, err := s.deps.Control.Apply(ctx, p, declare.Request{
-			Tenant: in.tenant(), Objects: body.Objects, Set: body.Set, Prune: body.Prune, DryRun: body.DryRun,
+			Tenant: tenant, Objects: body.Objects, Set: body.Set, Prune: body.Prune, DryRun: body.DryRun,
 		})
 		if err != nil {
 			return nil, err
 		}
-		return &answerOf[ApplyAnswer]{Body: ApplyAnswer{Results: results}}, nil
+		return &ApplyAnswer{Results: results}, nil
 	})
-	s.describeBody(http.MethodPost, "/api/v1/apply", s.schemaOf(reflect.TypeFor[ApplyBody]()))
 	route(s, huma.Operation{
 		OperationID: "export", Method: http.MethodGet, Path: "/api/v1/export", Tags: []string{"manifests"},
 		Summary: "Everything but generated clients, as manifests that apply takes back unchanged",

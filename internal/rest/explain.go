@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -61,19 +60,15 @@ type ExplainBody struct {
 }
 
 func (s *Server) explainRoutes() {
-	route(s, huma.Operation{
+	accept(s, huma.Operation{
 		OperationID: "explain", Method: http.MethodPost, Path: "/api/v1/explain", Tags: []string{"explain"},
 		Summary: "The gateway's decision about a request, step by step",
-	}, func(ctx context.Context, p keyward.Principal, in *createInput) (*answerOf[Explanation], error) {
-		body, err := decode[ExplainBody](in.RawBody)
+	}, func(ctx context.Context, p keyward.Principal, tenant string, body ExplainBody) (*Explanation, error) {
+		q, err := body.question(tenant)
 		if err != nil {
 			return nil, err
 		}
-		q, err := body.question(in.tenant())
-		if err != nil {
-			return nil, err
-		}
-		tenant := tenantOf(q.Target)
+		tenant = tenantOf(q.Target)
 		all := access.May(p, access.RightExplain, tenant)
 		if !all && (p.Tenant != tenant || !p.Has(keyward.RoleDeveloper)) {
 			return nil, access.Require(p, access.RightExplain, tenant)
@@ -93,9 +88,8 @@ func (s *Server) explainRoutes() {
 		if e.Steps == nil {
 			e.Steps = []Step{}
 		}
-		return &answerOf[Explanation]{Body: *e}, nil
+		return e, nil
 	})
-	s.describeBody(http.MethodPost, "/api/v1/explain", s.schemaOf(reflect.TypeFor[ExplainBody]()))
 }
 
 // explainHolds adds the reasons of holds to the step that failed because of them.

@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"net/http"
-	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -26,21 +25,16 @@ type GatewayAnswer struct {
 
 func (s *Server) gatewayRoutes() {
 	tags := []string{"gateways"}
-	route(s, huma.Operation{
+	accept(s, huma.Operation{
 		OperationID: "create-gateway", Method: http.MethodPost, Path: "/api/v1/gateways", Tags: tags,
 		Summary: "Make the credential of one gateway; it is shown this once", DefaultStatus: http.StatusCreated,
-	}, func(ctx context.Context, p keyward.Principal, in *createInput) (*answerOf[GatewayAnswer], error) {
-		body, err := decode[GatewayBody](in.RawBody)
-		if err != nil {
-			return nil, err
-		}
+	}, func(ctx context.Context, p keyward.Principal, _ string, body GatewayBody) (*GatewayAnswer, error) {
 		g, value, err := s.deps.Control.CreateGateway(ctx, p, body.Name, body.Group)
 		if err != nil {
 			return nil, err
 		}
-		return &answerOf[GatewayAnswer]{Body: GatewayAnswer{ID: g.ID, Name: g.Name, Group: g.Group, Token: value}}, nil
+		return &GatewayAnswer{ID: g.ID, Name: g.Name, Group: g.Group, Token: value}, nil
 	})
-	s.describeBody(http.MethodPost, "/api/v1/gateways", s.schemaOf(reflect.TypeFor[GatewayBody]()))
 	route(s, huma.Operation{
 		OperationID: "list-gateways", Method: http.MethodGet, Path: "/api/v1/gateways", Tags: tags,
 		Summary: "The gateways, each with the revision it reported and how far it is behind",

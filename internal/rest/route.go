@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -114,6 +115,24 @@ func route[I, O any](s *Server, op huma.Operation, h func(ctx context.Context, p
 		}
 		return out, nil
 	})
+}
+
+// accept registers an operation of a tenant that reads a body, strictly, and answers with one.
+func accept[B, O any](
+	s *Server, op huma.Operation, h func(ctx context.Context, p keyward.Principal, tenant string, body B) (*O, error),
+) {
+	route(s, op, func(ctx context.Context, p keyward.Principal, in *createInput) (*answerOf[O], error) {
+		body, err := decode[B](in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		out, err := h(ctx, p, in.tenant(), body)
+		if err != nil {
+			return nil, err
+		}
+		return &answerOf[O]{Body: *out}, nil
+	})
+	s.describeBody(op.Method, op.Path, s.schemaOf(reflect.TypeFor[B]()))
 }
 
 // describeBody says in the document what a raw body holds: it is decoded by our own strict reader.

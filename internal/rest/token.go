@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"net/http"
-	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -34,21 +33,16 @@ type idInput struct {
 
 func (s *Server) tokenRoutes() {
 	tags := []string{"tokens"}
-	route(s, huma.Operation{
+	accept(s, huma.Operation{
 		OperationID: "create-token", Method: http.MethodPost, Path: "/api/v1/tokens", Tags: tags,
 		Summary: "Make an API token; its value is shown this once", DefaultStatus: http.StatusCreated,
-	}, func(ctx context.Context, p keyward.Principal, in *createInput) (*answerOf[TokenAnswer], error) {
-		body, err := decode[TokenBody](in.RawBody)
+	}, func(ctx context.Context, p keyward.Principal, tenant string, body TokenBody) (*TokenAnswer, error) {
+		t, value, err := s.deps.Control.CreateToken(ctx, p, tenant, body.User)
 		if err != nil {
 			return nil, err
 		}
-		t, value, err := s.deps.Control.CreateToken(ctx, p, in.tenant(), body.User)
-		if err != nil {
-			return nil, err
-		}
-		return &answerOf[TokenAnswer]{Body: TokenAnswer{ID: t.ID, User: t.User, Token: value}}, nil
+		return &TokenAnswer{ID: t.ID, User: t.User, Token: value}, nil
 	})
-	s.describeBody(http.MethodPost, "/api/v1/tokens", s.schemaOf(reflect.TypeFor[TokenBody]()))
 	route(s, huma.Operation{
 		OperationID: "list-tokens", Method: http.MethodGet, Path: "/api/v1/tokens", Tags: tags,
 		Summary: "The API tokens of the tenant, without their values",
