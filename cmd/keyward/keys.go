@@ -90,6 +90,24 @@ func (p place) send(s *session, verb string, body keysRequest, out any) error {
 	return c.call(s.ctx, http.MethodPost, c.path(segments), body, out)
 }
 
+// do sends a verb that answers with nothing, and says that it is done.
+func (p place) do(s *session, verb, done string) error {
+	if err := p.send(s, verb, p.request(), nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) %s\n", p.Application, p.KeyManager, p.Environment, done)
+	return err
+}
+
+// show sends a verb that answers with a client, and prints that.
+func (o outputFlag) show(s *session, at place, verb string, body keysRequest) error {
+	var k keysAnswer
+	if err := at.send(s, verb, body, &k); err != nil {
+		return err
+	}
+	return o.printKeys(s, k)
+}
+
 func (o outputFlag) printKeys(s *session, k keysAnswer) error {
 	rows := [][]string{{"Client id:", k.ClientID}}
 	if k.ClientSecret != "" {
@@ -137,11 +155,7 @@ func (cmd *keysGenerateCmd) Run(s *session) error {
 		}
 		req.Fields[field] = value
 	}
-	var answer keysAnswer
-	if err := cmd.send(s, "", req, &answer); err != nil {
-		return err
-	}
-	return cmd.printKeys(s, answer)
+	return cmd.show(s, cmd.place, "", req)
 }
 
 type keysMapCmd struct {
@@ -159,11 +173,7 @@ func (cmd *keysMapCmd) Run(s *session) error {
 	if req.ClientSecret, err = s.clientSecret(cmd.ClientSecretFile); err != nil {
 		return err
 	}
-	var answer keysAnswer
-	if err := cmd.send(s, "map", req, &answer); err != nil {
-		return err
-	}
-	return cmd.printKeys(s, answer)
+	return cmd.show(s, cmd.place, "map", req)
 }
 
 // clientSecret reads a client's secret from a file, or from standard input for -; "" without one.
@@ -191,11 +201,7 @@ type keysRotateCmd struct {
 
 // Run replaces the secret.
 func (cmd *keysRotateCmd) Run(s *session) error {
-	var answer keysAnswer
-	if err := cmd.send(s, "rotate", cmd.request(), &answer); err != nil {
-		return err
-	}
-	return cmd.printKeys(s, answer)
+	return cmd.show(s, cmd.place, "rotate", cmd.request())
 }
 
 type keysRevealCmd struct {
@@ -205,33 +211,21 @@ type keysRevealCmd struct {
 
 // Run fetches a lost secret once more.
 func (cmd *keysRevealCmd) Run(s *session) error {
-	var answer keysAnswer
-	if err := cmd.send(s, "reveal", cmd.request(), &answer); err != nil {
-		return err
-	}
-	return cmd.printKeys(s, answer)
+	return cmd.show(s, cmd.place, "reveal", cmd.request())
 }
 
 type keysDismissCmd struct{ place }
 
 // Run forgets a failed registration.
 func (cmd *keysDismissCmd) Run(s *session) error {
-	if err := cmd.send(s, "dismiss", cmd.request(), nil); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) dismissed\n", cmd.Application, cmd.KeyManager, cmd.Environment)
-	return err
+	return cmd.do(s, "dismiss", "dismissed")
 }
 
 type keysDeleteCmd struct{ place }
 
 // Run deletes or unmaps a client.
 func (cmd *keysDeleteCmd) Run(s *session) error {
-	if err := cmd.send(s, "delete", cmd.request(), nil); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) deleted\n", cmd.Application, cmd.KeyManager, cmd.Environment)
-	return err
+	return cmd.do(s, "delete", "deleted")
 }
 
 type keysListCmd struct {
@@ -333,9 +327,5 @@ type keysRevokeCmd struct{ place }
 
 // Run puts a client out of use.
 func (cmd *keysRevokeCmd) Run(s *session) error {
-	if err := cmd.send(s, "revoke", cmd.request(), nil); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) revoked\n", cmd.Application, cmd.KeyManager, cmd.Environment)
-	return err
+	return cmd.do(s, "revoke", "revoked")
 }
