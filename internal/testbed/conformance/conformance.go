@@ -84,44 +84,37 @@ func Walk(t *testing.T, c connector.Connector, r connector.Registration) {
 	}
 }
 
+func able[T any](t *testing.T, c connector.Connector) T {
+	t.Helper()
+	offer, ok := c.(T)
+	if !ok {
+		t.Fatalf("%T is no %T", c, &offer)
+	}
+	return offer
+}
+
 // ReaderOf fails the test where the connector reads nothing.
 func ReaderOf(t *testing.T, c connector.Connector) connector.Reader {
 	t.Helper()
-	r, ok := c.(connector.Reader)
-	if !ok {
-		t.Fatalf("%T reads nothing", c)
-	}
-	return r
+	return able[connector.Reader](t, c)
 }
 
 // ProverOf fails the test where the connector proves nothing.
 func ProverOf(t *testing.T, c connector.Connector) connector.Prover {
 	t.Helper()
-	p, ok := c.(connector.Prover)
-	if !ok {
-		t.Fatalf("%T proves nothing", c)
-	}
-	return p
+	return able[connector.Prover](t, c)
 }
 
 // FinderOf fails the test where the connector finds nothing.
 func FinderOf(t *testing.T, c connector.Connector) connector.Finder {
 	t.Helper()
-	f, ok := c.(connector.Finder)
-	if !ok {
-		t.Fatalf("%T finds nothing", c)
-	}
-	return f
+	return able[connector.Finder](t, c)
 }
 
 // RotatorOf fails the test where the connector rotates nothing.
 func RotatorOf(t *testing.T, c connector.Connector) connector.Rotator {
 	t.Helper()
-	r, ok := c.(connector.Rotator)
-	if !ok {
-		t.Fatalf("%T rotates nothing", c)
-	}
-	return r
+	return able[connector.Rotator](t, c)
 }
 
 // Decode reads an answer's body.
