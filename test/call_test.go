@@ -67,7 +67,12 @@ func call(t *testing.T, address, method, target, token string) *answer {
 
 func send(t *testing.T, req *http.Request) *answer {
 	t.Helper()
-	resp, err := (&http.Client{Timeout: callLimit}).Do(req)
+	return sendBy(t, &http.Client{Timeout: callLimit}, req)
+}
+
+func sendBy(t *testing.T, client *http.Client, req *http.Request) *answer {
+	t.Helper()
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,15 +120,7 @@ func TestBackendTooSlow(t *testing.T) {
 		"/files/slow": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 	})
 	req := s.request(t, http.MethodGet, "/files/slow", nil)
-	resp, err := (&http.Client{Timeout: 3 * callLimit}).Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	got, err := read(resp)
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := sendBy(t, &http.Client{Timeout: 3 * callLimit}, req)
 	if fault := got.want(504, "upstream_timeout"); fault != "" {
 		t.Error(fault)
 	}

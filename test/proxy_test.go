@@ -222,16 +222,7 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 		if forged {
 			req.Header.Set("X_JWT_Assertion", "forged")
 		}
-		resp, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		a, err := read(resp)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
+		return sendBy(t, client, req)
 	}
 	got := do("", true)
 	if fault := got.want(200, ""); fault != "" {

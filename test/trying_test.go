@@ -27,40 +27,32 @@ func TestTokenForTryingOut(t *testing.T) {
 		providerVendor(t, oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{})),
 		{name: "resident", scope: "orders:read"},
 	}
-	up := newUpstream(t)
-	n := serve(t)
-	for _, v := range vendors {
-		t.Run(v.name, func(t *testing.T) {
-			if v.spec != "" {
-				apply(t, n, manifest("KeyManager", v.name, v.spec))
-			}
-			apply(t, n, orders(up.URL, "["+v.name+"]", ""), mobile())
-			cli(t, n, place("generate", v.name, "--scope", "orders:read")...)
-			ask := place("token", v.name, "--scope", "orders:read")
-			if v.resource != "" {
-				ask = append(ask, "--resource", v.resource)
-			}
-			plain := cli(t, n, ask...)
-			until(t, n.Gateway, http.MethodGet, items, strings.TrimSpace(plain), 200, "")
-			got := cliJSON[triedToken](t, n, ask...)
-			if !strings.EqualFold(got.Type, "bearer") || got.Life <= 0 || !strings.Contains(got.Scope, "orders:read") {
-				t.Errorf("type %q, life %d, scope %q", got.Type, got.Life, got.Scope)
-			}
-			until(t, n.Gateway, http.MethodGet, items, got.Token, 200, "")
-			nowhere(t, n.Dir, strings.TrimSpace(plain), got.Token)
-			if r := n.CLI(t, "", place("token", v.name, "--scope", "no:such", "--resource", "urn:no:such")...); r.Code != 3 ||
-				!containsText(r.Stderr, "key_manager_failed: ") || !containsText(r.Stderr, "400 invalid_") || r.Stdout != "" {
-				t.Errorf("the server's words: %s", r)
-			}
-			cli(t, n, place("delete", v.name)...)
-			if r := n.CLI(t, "", ask...); r.Code != 3 || !containsText(r.Stderr, "not_found") {
-				t.Errorf("without a client: %s", r)
-			}
-			if v.byHand != nil {
-				tryMapped(t, n, v, ask)
-			}
-		})
-	}
+	forEach(t, vendors, func(t *testing.T, n *program.Node, v vendor) {
+		cli(t, n, place("generate", v.name, "--scope", "orders:read")...)
+		ask := place("token", v.name, "--scope", "orders:read")
+		if v.resource != "" {
+			ask = append(ask, "--resource", v.resource)
+		}
+		plain := cli(t, n, ask...)
+		until(t, n.Gateway, http.MethodGet, items, strings.TrimSpace(plain), 200, "")
+		got := cliJSON[triedToken](t, n, ask...)
+		if !strings.EqualFold(got.Type, "bearer") || got.Life <= 0 || !strings.Contains(got.Scope, "orders:read") {
+			t.Errorf("type %q, life %d, scope %q", got.Type, got.Life, got.Scope)
+		}
+		until(t, n.Gateway, http.MethodGet, items, got.Token, 200, "")
+		nowhere(t, n.Dir, strings.TrimSpace(plain), got.Token)
+		if r := n.CLI(t, "", place("token", v.name, "--scope", "no:such", "--resource", "urn:no:such")...); r.Code != 3 ||
+			!containsText(r.Stderr, "key_manager_failed: ") || !containsText(r.Stderr, "400 invalid_") || r.Stdout != "" {
+			t.Errorf("the server's words: %s", r)
+		}
+		cli(t, n, place("delete", v.name)...)
+		if r := n.CLI(t, "", ask...); r.Code != 3 || !containsText(r.Stderr, "not_found") {
+			t.Errorf("without a client: %s", r)
+		}
+		if v.byHand != nil {
+			tryMapped(t, n, v, ask)
+		}
+	})
 }
 
 // nowhere looks for texts in every file of a data folder and of the process's output.
@@ -90,14 +82,7 @@ func nowhere(t *testing.T, dir string, texts ...string) {
 
 func tryMapped(t *testing.T, n *program.Node, v vendor, ask []string) {
 	t.Helper()
-	id, secret, err := v.byHand(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	id, secret, file := handMade(t, v)
 	cli(t, n, place("map", v.name, "--client-id", id)...)
 	if r := n.CLI(t, "", ask...); r.Code != 3 || !containsText(r.Stderr, "clientSecret") || !containsText(r.Stderr, "mapped") {
 		t.Errorf("a mapped client without its secret: %s", r)
