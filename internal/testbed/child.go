@@ -3,7 +3,6 @@ package testbed
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -63,32 +62,6 @@ func (c *Child) Output() string { return c.log.String() }
 
 // Kill ends the program and its own children at once, as kill -9 does, and waits until it is gone.
 func (c *Child) Kill() { c.signal(syscall.SIGKILL) }
-
-// Stop asks the program to end, waits, and kills it after 20 seconds. It tells how the program ended.
-func (c *Child) Stop() error {
-	select {
-	case <-c.done:
-		return c.err
-	default:
-	}
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
-		c.Kill()
-		return fmt.Errorf("stop %s: %w", c.name, err)
-	}
-	select {
-	case <-c.done:
-		return c.err
-	case <-time.After(20 * time.Second):
-		c.Kill()
-		return fmt.Errorf("stop %s: it did not end within 20s", c.name)
-	}
-}
-
-// Pause freezes the program, as a machine that hangs would; Resume lets it go on.
-func (c *Child) Pause() error { return syscall.Kill(c.PID(), syscall.SIGSTOP) }
-
-// Resume lets a paused program go on.
-func (c *Child) Resume() error { return syscall.Kill(c.PID(), syscall.SIGCONT) }
 
 func (c *Child) signal(s syscall.Signal) {
 	// The group goes first, so that no grandchild is left; it is the child's own group since Setpgid.

@@ -30,9 +30,6 @@ type Member struct {
 // Members are all that are documented; any other is refused.
 type Members map[string]Member
 
-// None says that a JSON body is an empty object.
-func None() Members { return Members{} }
-
 func (m Members) judge(given map[string]any) string {
 	for name, member := range m {
 		value, there := given[name]

@@ -26,12 +26,6 @@ func (r *Realm) Token(ctx context.Context, id, secret, scope string) (string, er
 	return token(ctx, r.Issuer, form)
 }
 
-// Revoke ends an access token at the realm's revocation endpoint (RFC 7009).
-func (r *Realm) Revoke(ctx context.Context, id, secret, accessToken string) error {
-	form := url.Values{"client_id": {id}, "client_secret": {secret}, "token": {accessToken}}
-	return post(ctx, r.Issuer+"/protocol/openid-connect/revoke", form, nil)
-}
-
 func token(ctx context.Context, issuer string, form url.Values) (string, error) {
 	var answer struct {
 		Token string `json:"access_token"`

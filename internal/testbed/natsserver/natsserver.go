@@ -51,9 +51,6 @@ func (s *Server) GatewayURL() string {
 	return fmt.Sprintf("nats://%s:%s@127.0.0.1:%d", GatewayUser, GatewayPassword, s.port)
 }
 
-// GatewayLogin is user:password of the gateways' user.
-func (s *Server) GatewayLogin() string { return GatewayUser + ":" + GatewayPassword }
-
 // Restart starts the server again on the same port; it must have been killed.
 func (s *Server) Restart() error {
 	path, err := testbed.Tool("nats-server")

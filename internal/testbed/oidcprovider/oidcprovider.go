@@ -137,26 +137,11 @@ type Keys struct {
 // AddKey publishes a new key, without signing with it.
 func (s *Server) AddKey(ctx context.Context) (Keys, error) { return s.keys(ctx, "add") }
 
-// PromoteKey signs with the newest key.
-func (s *Server) PromoteKey(ctx context.Context) (Keys, error) { return s.keys(ctx, "promote") }
-
 // RetireKeys withdraws all keys but the newest, which signs from then on.
 func (s *Server) RetireKeys(ctx context.Context) (Keys, error) { return s.keys(ctx, "retire") }
 
 func (s *Server) keys(ctx context.Context, what string) (k Keys, err error) {
 	return k, s.command(ctx, http.MethodPost, "/keys/"+what, nil, &k)
-}
-
-// Claims change every JWT that the server signs from then on.
-type Claims struct {
-	Set    map[string]any `json:"set,omitempty"`
-	Drop   []string       `json:"drop,omitempty"`
-	Header map[string]any `json:"header,omitempty"`
-}
-
-// SetClaims replaces the changes that the server makes to its JWTs. The zero value ends them.
-func (s *Server) SetClaims(ctx context.Context, c Claims) error {
-	return s.command(ctx, http.MethodPut, "/claims", c, nil)
 }
 
 // Fault is a wrong behaviour of the server on requests whose path starts with Path.
@@ -175,23 +160,6 @@ func (s *Server) SetFaults(ctx context.Context, f ...Fault) error {
 		f = []Fault{}
 	}
 	return s.command(ctx, http.MethodPut, "/faults", f, nil)
-}
-
-// Request is one that the server has seen.
-type Request struct {
-	Method string `json:"method"`
-	Path   string `json:"path"`
-	Scheme string `json:"scheme"` // of the Authorization header
-}
-
-// Journal gives every request the server has seen since ClearJournal.
-func (s *Server) Journal(ctx context.Context) (seen []Request, err error) {
-	return seen, s.command(ctx, http.MethodGet, "/journal", nil, &seen)
-}
-
-// ClearJournal forgets the requests seen so far.
-func (s *Server) ClearJournal(ctx context.Context) error {
-	return s.command(ctx, http.MethodDelete, "/journal", nil, nil)
 }
 
 // RegisteredClient is a client that somebody registered.

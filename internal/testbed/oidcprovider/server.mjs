@@ -1,5 +1,5 @@
 // A real authorization server for the tests: npm's oidc-provider on loopback, with a second listener through which a
-// test turns its keys, claims and faults. It prints one line of JSON, {"issuer", "control"}, when both listen.
+// test turns its keys and faults. It prints one line of JSON, {"issuer", "control"}, when both listen.
 //
 // Environment: ISSUER_PATH ("" or "/tenant1"), ALG (RS256), TTL (seconds), INITIAL_ACCESS_TOKEN, ROTATE_RAT=1 (a new
 // registration access token with each update).
@@ -96,9 +96,7 @@ class Memory {
 }
 
 const keys = new Keyring(settings.alg);
-const journal = [];
 let faults = [];
-let claims = { set: {}, drop: [], header: {} };
 let answer;
 
 const resources = {
@@ -141,15 +139,6 @@ function build(issuer) {
         },
       },
     },
-    formats: {
-      customizers: {
-        jwt(ctx, token, parts) {
-          Object.assign(parts.payload, claims.set);
-          for (const name of claims.drop) delete parts.payload[name];
-          parts.header = { ...parts.header, ...claims.header };
-        },
-      },
-    },
     ttl: { ClientCredentials: settings.ttl },
     cookies: { keys: ['not a secret: nobody signs in here'] },
   });
@@ -169,7 +158,6 @@ function mounted(req) {
 }
 
 function serve(req, res) {
-  journal.push({ method: req.method, path: req.url, scheme: (req.headers.authorization ?? '').split(' ')[0] });
   const fault = faults.find((f) => req.url.startsWith(settings.path + f.path) && f.times > 0);
   if (fault) fault.times -= 1;
   setTimeout(() => {
@@ -185,12 +173,8 @@ function serve(req, res) {
 
 const commands = {
   'POST /keys/add': () => { keys.add(); build(issuer); return keys.describe(); },
-  'POST /keys/promote': () => { keys.promote(); build(issuer); return keys.describe(); },
   'POST /keys/retire': () => { keys.retire(); build(issuer); return keys.describe(); },
-  'PUT /claims': (body) => { claims = { set: {}, drop: [], header: {}, ...body }; return claims; },
   'PUT /faults': (body) => { faults = body.map((f) => ({ times: 1, ...f })); return faults; },
-  'GET /journal': () => journal,
-  'DELETE /journal': () => { journal.length = 0; return journal; },
   'GET /clients': () => Memory.clients().map((c) => ({ id: c.client_id, name: c.client_name ?? '' })),
 };
 

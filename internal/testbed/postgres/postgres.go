@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -226,6 +225,3 @@ func (c *Cluster) Database(ctx context.Context) (string, error) {
 
 // Stop ends the server and removes its folder.
 func (c *Cluster) Stop() error { return errors.Join(c.quit(), os.RemoveAll(c.dir)) }
-
-// String names the cluster by its folder.
-func (c *Cluster) String() string { return strings.TrimSpace("PostgreSQL in " + c.dir) }
