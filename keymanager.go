@@ -202,10 +202,11 @@ type ClaimMapping struct {
 
 // ClientRules say what developers may do with clients of this server.
 type ClientRules struct {
-	Create      *bool          `json:"create,omitempty"` // default true
-	Map         *bool          `json:"map,omitempty"`    // default true
-	GrantTypes  []string       `json:"grantTypes,omitempty"`
-	Constraints map[string]any `json:"constraints,omitempty"`
+	Create     *bool    `json:"create,omitempty"` // default true
+	Map        *bool    `json:"map,omitempty"`    // default true
+	GrantTypes []string `json:"grantTypes,omitempty"`
+	// Constraints are by developer field of the type; callbacks and scopes are for each entry.
+	Constraints map[string]Constraint `json:"constraints,omitempty"`
 }
 
 // Permissions restrict which developers see the key manager and make keys in it: one of the two lists, of roles and

@@ -38,6 +38,9 @@ func (s *KeyManagerSpec) Validate() []FieldError {
 	s.Claims.validate(&f)
 	s.validateExchange(&f)
 	s.Permissions.validate(&f)
+	for name, c := range s.Clients.Constraints {
+		c.validate(&f, "spec.clients.constraints."+name)
+	}
 	s.validateLater(&f)
 	return f
 }
@@ -78,9 +81,6 @@ func (f *faults) issuer(path, v string) {
 
 // validateLater refuses what later builds carry out. A value that only says what happens anyway is accepted.
 func (s *KeyManagerSpec) validateLater(f *faults) {
-	if len(s.Clients.Constraints) > 0 {
-		f.unsupported("spec.clients.constraints")
-	}
 	if s.Global {
 		f.unsupported("spec.global")
 	}

@@ -3,6 +3,8 @@ package keyward
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 )
 
@@ -85,6 +87,7 @@ type OAuthClientStatus struct {
 	// What was asked for and the server did not give (RFC 7591, section 3.2.1 lets it).
 	LackingGrants []string `json:"lackingGrants,omitempty"`
 	LackingScopes []string `json:"lackingScopes,omitempty"`
+	LackingFields []string `json:"lackingFields,omitempty"` // those whose value the server's answer does not confirm
 	// SecretExpiresAt is when the server stops to take the secret (client_secret_expires_at); nil = never, or unknown.
 	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty"`
 	Hold            *Hold      `json:"hold,omitempty"` // while it is held; never stored here
@@ -100,4 +103,74 @@ func (o *Object) ClientStatus() (OAuthClientStatus, error) {
 		return status, fmt.Errorf("decode the status of %s: %w", o.Ref(), err)
 	}
 	return status, nil
+}
+
+// Constraint restricts what developers may ask for in one field of a client. All rules that it has count; it has at
+// least one.
+type Constraint struct {
+	Min   *int64 `json:"min,omitempty"`   // the smallest whole number
+	Max   *int64 `json:"max,omitempty"`   // the largest whole number
+	Regex string `json:"regex,omitempty"` // RE2, anchored at both ends
+	Enum  []any  `json:"enum,omitempty"`  // the only values, in the field's own type
+}
+
+// Limits of what an administrator writes into a constraint.
+const (
+	maxPattern = 1000 // bytes
+	maxEnum    = 1000 // values
+)
+
+// Pattern compiles the anchored regex; nil where there is none.
+func (c Constraint) Pattern() (*regexp.Regexp, error) {
+	if c.Regex == "" {
+		return nil, nil
+	}
+	return regexp.Compile(`\A(?:` + c.Regex + `)\z`)
+}
+
+// Allows says in words what may be given, as in "from 300 to 3600".
+func (c Constraint) Allows() string {
+	var rules []string
+	switch {
+	case c.Min != nil && c.Max != nil:
+		rules = append(rules, fmt.Sprintf("from %d to %d", *c.Min, *c.Max))
+	case c.Min != nil:
+		rules = append(rules, fmt.Sprintf("at least %d", *c.Min))
+	case c.Max != nil:
+		rules = append(rules, fmt.Sprintf("at most %d", *c.Max))
+	}
+	if c.Regex != "" {
+		rules = append(rules, "what fits "+c.Regex)
+	}
+	if len(c.Enum) > 0 {
+		values := make([]string, len(c.Enum))
+		for i, v := range c.Enum {
+			values[i] = fmt.Sprint(v)
+		}
+		rules = append(rules, "one of "+strings.Join(values, ", "))
+	}
+	return strings.Join(rules, " and ")
+}
+
+// validate holds what can be said without knowing the field.
+func (c Constraint) validate(f *faults, path string) {
+	if c.Min == nil && c.Max == nil && c.Regex == "" && len(c.Enum) == 0 {
+		f.add(path, "give at least one rule: min, max, regex or enum")
+	}
+	for name, v := range map[string]*int64{".min": c.Min, ".max": c.Max} {
+		if v != nil && (*v <= -exactNumbers || *v >= exactNumbers) {
+			f.add(path+name, "must be a whole number between -2^53 and 2^53")
+		}
+	}
+	if c.Min != nil && c.Max != nil && *c.Min > *c.Max {
+		f.add(path+".min", "is more than max: nothing would be allowed")
+	}
+	if len(c.Regex) > maxPattern {
+		f.add(path+".regex", "must not be longer than %d bytes", maxPattern)
+	} else if _, err := c.Pattern(); err != nil {
+		f.add(path+".regex", "is not a regular expression: %v", err)
+	}
+	if len(c.Enum) > maxEnum {
+		f.add(path+".enum", "must not have more than %d values", maxEnum)
+	}
 }

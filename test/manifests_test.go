@@ -182,17 +182,16 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 	n := serve(t)
 	apply(t, n, external("a", i, ""), orders(up.URL, "[a]", ""), mobile("a"))
 	for part, text := range map[string]string{
-		"introspect":  external("a", i, ", tokens: {jwt: introspect}"),
-		"at+jwt":      external("a", i, `, tokens: {type: "at+jwt"}`),
-		"constraints": external("a", i, ", clients: {constraints: {x: {max: 1}}}"),
-		"global":      external("a", i, ", global: true"),
-		"signIn":      external("a", i, ", signIn: {enabled: true}"),
-		"match":       manifest("OAuthClient", "any", "application: mobile, keyManager: a, match: {any: true}"),
-		"visibility":  orders(up.URL, "[a]", ", visibility: [partners]"),
-		"state":       orders(up.URL, "[a]", ", state: deprecated"),
-		"gateways":    orders(up.URL, "[a]", ", gateways: [edge]"),
-		"dialect":     orders(up.URL, "[a]", ", backendJWT: {enabled: true, dialect: wso2}"),
-		"approval":    manifest("Plan", "p", "approval: manual"),
+		"introspect": external("a", i, ", tokens: {jwt: introspect}"),
+		"at+jwt":     external("a", i, `, tokens: {type: "at+jwt"}`),
+		"global":     external("a", i, ", global: true"),
+		"signIn":     external("a", i, ", signIn: {enabled: true}"),
+		"match":      manifest("OAuthClient", "any", "application: mobile, keyManager: a, match: {any: true}"),
+		"visibility": orders(up.URL, "[a]", ", visibility: [partners]"),
+		"state":      orders(up.URL, "[a]", ", state: deprecated"),
+		"gateways":   orders(up.URL, "[a]", ", gateways: [edge]"),
+		"dialect":    orders(up.URL, "[a]", ", backendJWT: {enabled: true, dialect: wso2}"),
+		"approval":   manifest("Plan", "p", "approval: manual"),
 		"private_key_jwt": manifest("KeyManager", "x",
 			fmt.Sprintf("type: oidc, discovery: %q, introspection: {clientId: a, clientSecret: b, method: private_key_jwt}", i.URL)),
 	} {

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+
+	"keyward.dev/keyward"
 )
 
 type keymanagerCmd struct {
@@ -10,7 +14,10 @@ type keymanagerCmd struct {
 	Check keymanagerCheckCmd `cmd:"" help:"Live checks (not in this build yet)."`
 }
 
-type keymanagerTypesCmd struct{ outputFlag }
+type keymanagerTypesCmd struct {
+	Name string `arg:"" optional:"" help:"only the type of this key manager, with what its administrator allows"`
+	outputFlag
+}
 
 // keyManagerType is a connector as people choose it.
 type keyManagerType struct {
@@ -20,6 +27,8 @@ type keyManagerType struct {
 	AdminFields     []typeField `json:"adminFields"`
 	DeveloperFields []typeField `json:"developerFields"`
 	Limits          []string    `json:"limits,omitempty"`
+
+	Constraints map[string]keyward.Constraint `json:"constraints,omitempty"`
 }
 
 type typeField struct {
@@ -30,6 +39,8 @@ type typeField struct {
 	Required bool     `json:"required,omitempty"`
 	Secret   bool     `json:"secret,omitempty"`
 	Enum     []string `json:"enum,omitempty"`
+	Default  string   `json:"default,omitempty"`
+	Rules    []string `json:"rules,omitempty"`
 }
 
 // Run lists the types and their fields.
@@ -39,7 +50,8 @@ func (cmd *keymanagerTypesCmd) Run(s *session) error {
 		return err
 	}
 	var answer page[keyManagerType]
-	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"key-manager-types"}), nil, &answer); err != nil {
+	at := c.path([]string{"key-manager-types"}, "keyManager", cmd.Name)
+	if err := c.call(s.ctx, http.MethodGet, at, nil, &answer); err != nil {
 		return err
 	}
 	rows := [][]string{{"TYPE", "WHOSE", "FIELD", "ABOUT"}}
@@ -50,6 +62,9 @@ func (cmd *keymanagerTypesCmd) Run(s *session) error {
 		}
 		for _, f := range t.DeveloperFields {
 			rows = append(rows, []string{"", "developer", f.Name, f.about()})
+		}
+		for _, field := range slices.Sorted(maps.Keys(t.Constraints)) {
+			rows = append(rows, []string{"", "", "allowed", field + ": " + t.Constraints[field].Allows()})
 		}
 		for _, limit := range t.Limits {
 			rows = append(rows, []string{"", "", "limit", limit})

@@ -58,17 +58,21 @@ type keysGiven struct {
 	Scopes          []string   `json:"scopes,omitempty"`
 	LackingGrants   []string   `json:"lackingGrants,omitempty"`
 	LackingScopes   []string   `json:"lackingScopes,omitempty"`
+	LackingFields   []string   `json:"lackingFields,omitempty"`
 	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty"`
 }
 
 // lacking names what was asked for and not given; empty when nothing is.
-func lacking(grants, scopes []string) string {
+func (k keysGiven) lacking() string {
 	var all []string
-	for _, g := range grants {
+	for _, g := range k.LackingGrants {
 		all = append(all, "grant "+g)
 	}
-	for _, s := range scopes {
+	for _, s := range k.LackingScopes {
 		all = append(all, "scope "+s)
+	}
+	for _, f := range k.LackingFields {
+		all = append(all, "field "+f+" (the server does not confirm it)")
 	}
 	return strings.Join(all, ", ")
 }
@@ -119,7 +123,7 @@ func (o outputFlag) printKeys(s *session, k keysAnswer) error {
 	if k.SecretExpiresAt != nil {
 		rows = append(rows, []string{"Secret expires:", k.SecretExpiresAt.Format(time.RFC3339)})
 	}
-	if without := lacking(k.LackingGrants, k.LackingScopes); without != "" {
+	if without := k.lacking(); without != "" {
 		rows = append(rows, []string{"Grants:", strings.Join(k.Grants, ", ")}, []string{"Scopes:", strings.Join(k.Scopes, ", ")},
 			[]string{"Not given:", without})
 	}
@@ -281,7 +285,7 @@ func expires(s *keyward.OAuthClientStatus) string {
 
 // reason is why a client failed, or what one in use does not have.
 func reason(s *keyward.OAuthClientStatus) string {
-	without := lacking(s.LackingGrants, s.LackingScopes)
+	without := keysGiven{LackingGrants: s.LackingGrants, LackingScopes: s.LackingScopes, LackingFields: s.LackingFields}.lacking()
 	if s.Reason != "" || without == "" {
 		return s.Reason
 	}

@@ -96,6 +96,7 @@ type Registered struct {
 
 	// Grants and Scopes are what the server says it gave, which may be less than was asked for; nil where it says nothing.
 	Grants, Scopes  []string
+	LackingFields   []string   // of Registration.Fields, whose value the answer does not confirm, where the protocol says it must
 	SecretExpiresAt *time.Time // nil = never, or unknown
 }
 

@@ -20,6 +20,19 @@ const (
 	FieldList    FieldType = "list" // of strings
 )
 
+// Rules lists what an administrator may say about the values of such a field in clients.constraints; for a list, about
+// each of its entries.
+func (t FieldType) Rules() []string {
+	switch t {
+	case FieldInteger:
+		return []string{"min", "max", "enum"}
+	case FieldBoolean:
+		return []string{"enum"}
+	default:
+		return []string{"regex", "enum"}
+	}
+}
+
 // Field is one value that a person gives. Forms, validation and documentation come from it.
 type Field struct {
 	Name     string    `json:"name"` // for admins with its part of the spec: connection.clientId
@@ -30,6 +43,7 @@ type Field struct {
 	Secret   bool      `json:"secret,omitempty"`
 	Enum     []string  `json:"enum,omitempty"`
 	Default  string    `json:"default,omitempty"`
+	Rules    []string  `json:"rules,omitempty"` // of a developer field: what clients.constraints may say about it
 }
 
 // WellKnown begins what discovery appends to an issuer (RFC 8615).

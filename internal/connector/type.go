@@ -15,6 +15,9 @@ type Type struct {
 	OwnClients      []string               `json:"ownClients,omitempty"`
 	Limits          []string               `json:"limits,omitempty"` // what it cannot do, and how little it was tried
 
+	// Constraints are one key manager's: what its administrator allows in developer fields, callbacks and scopes.
+	Constraints map[string]keyward.Constraint `json:"constraints,omitempty"`
+
 	Twin   func(issuer string) string                         `json:"-"` // the other issuer of the same tokens; nil = there is none
 	Derive func(*keyward.KeyManagerStatus)                    `json:"-"` // adds what the vendor's discovery keeps to itself
 	Check  func(*keyward.KeyManagerSpec) []keyward.FieldError `json:"-"` // what the fields alone cannot say; nil = nothing

@@ -280,6 +280,11 @@ func TestTypesAreComplete(t *testing.T) {
 			}
 			seen[f.Name] = true
 		}
+		for _, name := range []string{"callbacks", "scopes", "grants", "grantTypes"} { // clients.constraints speaks of these
+			if seen[name] {
+				t.Errorf("%s: a field may not be called %s", kind.Name, name)
+			}
+		}
 		if kind.Title == "" || len(kind.ClientIDClaims) == 0 || len(kind.ScopeClaims) == 0 ||
 			kind.DeveloperFields == nil || kind.AdminFields == nil {
 			t.Errorf("type %+v", kind)

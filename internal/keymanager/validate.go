@@ -22,6 +22,7 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 	}
 	faults := validateConnection(t, spec, secrets)
 	faults = append(faults, validateKeySources(spec)...)
+	faults = append(faults, validateConstraints(t, spec.Clients.Constraints)...)
 	if t.Name == keyward.TypeResident {
 		return append(faults, validateResident(spec)...)
 	}

@@ -48,6 +48,10 @@ func (s *scene) checkGenerate(ask Ask) (checked, error) {
 	}
 	fields, more := keymanager.CheckFields(kind.DeveloperFields, ask.Fields, "fields")
 	faults = append(faults, more...)
+	fields, more = keymanager.Constrain(s.km.Ref(), spec, keymanager.Asked{
+		Fields: fields, Callbacks: ask.Callbacks, Scopes: ask.Scopes,
+	}, faults)
+	faults = append(faults, more...)
 	needed := redirectGrants(ask.Grants)
 	if len(needed) > 0 && len(ask.Callbacks) == 0 {
 		missing := keyward.FieldError{

@@ -204,7 +204,7 @@ func (k *Keys) activate(ctx context.Context, c *client, made connector.Registere
 
 // given notes what the server made of what was asked for.
 func given(status *keyward.OAuthClientStatus, made connector.Registered) {
-	status.SecretExpiresAt = made.SecretExpiresAt
+	status.SecretExpiresAt, status.LackingFields = made.SecretExpiresAt, made.LackingFields
 	if made.Grants != nil {
 		status.LackingGrants, status.Grants = without(status.Grants, made.Grants), made.Grants
 	}

@@ -117,6 +117,7 @@ type Result struct {
 	Scopes          []string   `json:"scopes,omitempty"`
 	LackingGrants   []string   `json:"lackingGrants,omitempty" doc:"Asked for and not given by the server"`
 	LackingScopes   []string   `json:"lackingScopes,omitempty" doc:"Asked for and not given by the server"`
+	LackingFields   []string   `json:"lackingFields,omitempty" doc:"Fields whose value the server's answer does not confirm"`
 	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty" doc:"When the server stops to take the secret"`
 }
 

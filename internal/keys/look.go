@@ -53,7 +53,7 @@ func (s *scene) result(clientID, secret, name string, status keyward.OAuthClient
 		Name: name, Application: s.place.Application, KeyManager: s.place.KeyManager, Environment: s.place.Environment,
 		ClientID: clientID, ClientSecret: secret, TokenEndpoint: tokenEndpoint(s.kmSpec, s.server.Status),
 		Grants: status.Grants, Scopes: status.Scopes, LackingGrants: status.LackingGrants,
-		LackingScopes: status.LackingScopes, SecretExpiresAt: status.SecretExpiresAt,
+		LackingScopes: status.LackingScopes, LackingFields: status.LackingFields, SecretExpiresAt: status.SecretExpiresAt,
 	}
 }
 

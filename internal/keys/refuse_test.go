@@ -320,3 +320,39 @@ func TestMapTakesAClientAndAPlaceOnce(t *testing.T) {
 	_, err = r.keys.Map(t.Context(), alice(), at("ext"), "ghi", "secret")
 	wantCode(t, err, keyward.CodeForbidden, "no token endpoint")
 }
+
+// TestConstraintsHoldForWhatIsGenerated: every field that breaks a rule is named in one answer with what is allowed, and
+// what the server does not take over is said.
+func TestConstraintsHoldForWhatIsGenerated(t *testing.T) {
+	op := oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{})
+	r := newRig(t)
+	r.keyManager("corp", oidcSpec(op.Issuer, `,"clients":{"constraints":{"access_token_lifetime":{"max":3600},
+		"client_uri":{"regex":"https://.*"},"callbacks":{"regex":"https://.*"}}}`), initialToken())
+	ask := keys.Ask{
+		Grants: []string{"authorization_code"}, Callbacks: []string{"http://127.0.0.1/cb"},
+		Fields: map[string]any{"access_token_lifetime": "7200", "client_uri": "http://a.example", "speed": "1"},
+	}
+	_, err := r.keys.Generate(t.Context(), alice(), at("corp"), ask)
+	wantCode(t, err, keyward.CodeInvalidInput, "at most 3600")
+	want := []string{"callbacks[0]", "fields.access_token_lifetime", "fields.client_uri", "fields.speed"}
+	if diff := cmp.Diff(want, slices.Sorted(slices.Values(fieldPaths(err)))); diff != "" {
+		t.Errorf("fields (-want +got):\n%s\n%v", diff, err)
+	}
+	_, err = r.keys.Generate(t.Context(), alice(), at("corp"), keys.Ask{Fields: map[string]any{"client_uri": "https://a.example/"}})
+	wantCode(t, err, keyward.CodeInvalidInput, "fields.access_token_lifetime: is required: KeyManager corp allows at most 3600")
+	if len(r.list()) != 0 {
+		t.Error("what was refused left something")
+	}
+	made, err := r.keys.Generate(t.Context(), alice(), at("corp"), keys.Ask{
+		Fields: map[string]any{"access_token_lifetime": "3600", "client_uri": "https://a.example/"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(made.LackingFields, []string{"access_token_lifetime"}) {
+		t.Errorf("not confirmed: %v", made.LackingFields)
+	}
+	if got := r.one(keyward.ClientActive).Status.LackingFields; !slices.Equal(got, made.LackingFields) {
+		t.Errorf("the listing says %v", got)
+	}
+}

@@ -36,6 +36,11 @@ type exportInput struct {
 	Set string `query:"set" doc:"Only objects of this manifest set"`
 }
 
+type typesInput struct {
+	TenantQuery
+	KeyManager string `query:"keyManager" doc:"Only the type of this key manager, with the constraints on its clients"`
+}
+
 func (s *Server) applyRoutes() {
 	accept(s, huma.Operation{
 		OperationID: "apply", Method: http.MethodPost, Path: "/api/v1/apply", Tags: []string{"manifests"},
@@ -61,10 +66,24 @@ func (s *Server) applyRoutes() {
 	})
 	route(s, huma.Operation{
 		OperationID: "list-key-manager-types", Method: http.MethodGet, Path: "/api/v1/key-manager-types",
-		Tags:    []string{keyward.KindKeyManager.Plural()},
-		Summary: "The types of key managers with the fields of admins and of developers",
-	}, func(context.Context, keyward.Principal, *TenantQuery) (*answerOf[Listing[connector.Type]], error) {
-		return listed(catalog.Types()), nil
+		Tags: []string{keyward.KindKeyManager.Plural()},
+		Summary: "The types of key managers with the fields of admins and of developers; or that of one key manager, with " +
+			"what its administrator allows",
+	}, func(ctx context.Context, p keyward.Principal, in *typesInput) (*answerOf[Listing[connector.Type]], error) {
+		if in.KeyManager == "" {
+			return listed(catalog.Types()), nil
+		}
+		o, err := s.deps.Control.Get(ctx, p, keyward.Ref{Kind: keyward.KindKeyManager, Tenant: in.tenant(), Name: in.KeyManager})
+		if err != nil {
+			return nil, err
+		}
+		spec, err := keyward.SpecOf[*keyward.KeyManagerSpec](o)
+		if err != nil {
+			return nil, err
+		}
+		t, _ := catalog.TypeOf(spec.Type)
+		t.Constraints = spec.Clients.Constraints
+		return listed([]connector.Type{t}), nil
 	})
 	s.auditRoute()
 }

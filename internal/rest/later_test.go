@@ -22,9 +22,8 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 	later := map[keyward.Kind]map[string]string{
 		keyward.KindKeyManager: {
 			`"tokens":{"jwt":"introspect"}`: "spec.tokens.jwt", `"tokens":{"jwt":"both"}`: "spec.tokens.jwt",
-			`"tokens":{"type":"at+jwt"}`:                                    "spec.tokens.type",
-			`"clients":{"constraints":{"access_token_lifetime":{"max":1}}}`: "spec.clients.constraints",
-			`"otherIssuers":[{"issuer":"https://e.example/{tid}"}]`:         "spec.otherIssuers[0].issuer",
+			`"tokens":{"type":"at+jwt"}`:                            "spec.tokens.type",
+			`"otherIssuers":[{"issuer":"https://e.example/{tid}"}]`: "spec.otherIssuers[0].issuer",
 			`"global":true`:             "spec.global",
 			`"signIn":{"enabled":true}`: "spec.signIn",
 			`"introspection":{"clientId":"a","clientSecret":"b","method":"private_key_jwt"}`: "spec.introspection.method",

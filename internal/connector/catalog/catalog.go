@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"net/http"
+	"slices"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
@@ -42,6 +43,9 @@ func entries() []entry {
 func Types() []connector.Type {
 	var types []connector.Type
 	for _, e := range entries() {
+		for i, f := range e.described.DeveloperFields {
+			e.described.DeveloperFields[i].Rules = f.Type.Rules()
+		}
 		types = append(types, e.described)
 	}
 	return types
@@ -49,12 +53,12 @@ func Types() []connector.Type {
 
 // TypeOf finds a type by name.
 func TypeOf(name keyward.KeyManagerType) (connector.Type, bool) {
-	for _, e := range entries() {
-		if e.described.Name == name {
-			return e.described, true
-		}
+	types := Types()
+	i := slices.IndexFunc(types, func(t connector.Type) bool { return t.Name == name })
+	if i < 0 {
+		return connector.Type{}, false
 	}
-	return connector.Type{}, false
+	return types[i], true
 }
 
 // New makes the openers of all types. The client carries the operator's rules for outbound addresses; resident opens the

@@ -292,3 +292,55 @@ func TestExternalCreatesNothing(t *testing.T) {
 		t.Error("external rotates")
 	}
 }
+
+// TestExtensionsAreConfirmedOrNamed: a field counts as taken over when the answer has its value, whatever the order of
+// members; what is missing or another value is named.
+func TestExtensionsAreConfirmedOrNamed(t *testing.T) {
+	for answer, want := range map[string]string{
+		`"access_token_lifetime":600,"contacts":["a","b"]`:  "",
+		`"access_token_lifetime":3600,"contacts":["a","b"]`: "access_token_lifetime",
+		`"contacts":["a"]`: "access_token_lifetime contacts",
+		`"access_token_lifetime":"600","contacts":null`: "access_token_lifetime contacts",
+	} {
+		s := conformance.NewOddServer(t, say(http.StatusCreated, `{"client_id":"a","client_secret":"s",`+answer+`}`))
+		r := conformance.Registration()
+		r.Fields = map[string]any{"access_token_lifetime": int64(600), "contacts": []string{"a", "b"}}
+		made, err := openOdd(t, s).Register(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(made.LackingFields, " "); got != want {
+			t.Errorf("%s: not confirmed %q, want %q", answer, got, want)
+		}
+		if sent := s.Seen()[0]; !strings.Contains(sent, `"access_token_lifetime":600`) {
+			t.Errorf("sent %s", sent)
+		}
+	}
+}
+
+// TestAnExtensionThatIsRefusedIsLeftOut: where the server does not know the field; where it refuses the value, the
+// refusal stands.
+func TestAnExtensionThatIsRefusedIsLeftOut(t *testing.T) {
+	for words, leftOut := range map[string]bool{
+		"Unrecognized field \\\"access_token_lifetime\\\" at line 1": true,
+		"access_token_lifetime must not be more than 300":            false,
+		"unknown application_type, access_token_lifetim":             false,
+	} {
+		s := conformance.NewOddServer(t, func(w http.ResponseWriter, r *http.Request, body map[string]any) {
+			if body["access_token_lifetime"] != nil {
+				say(http.StatusBadRequest, `{"error":"invalid_client_metadata","error_description":"`+words+`"}`)(w, r, body)
+				return
+			}
+			say(http.StatusCreated, `{"client_id":"a","client_secret":"s"}`)(w, r, body)
+		})
+		r := conformance.Registration()
+		r.Fields = map[string]any{"access_token_lifetime": int64(600)}
+		made, err := openOdd(t, s).Register(t.Context(), r)
+		if leftOut && (err != nil || strings.Join(made.LackingFields, " ") != "access_token_lifetime") {
+			t.Errorf("%s: %v %v", words, made.LackingFields, err)
+		}
+		if !leftOut && (err == nil || len(s.Seen()) != 1) {
+			t.Errorf("%s: made in spite of the refusal, requests %d", words, len(s.Seen()))
+		}
+	}
+}

@@ -4,9 +4,11 @@ package oidc
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -46,16 +48,18 @@ func (o *Registrar) Register(ctx context.Context, r connector.Registration) (con
 		return connector.Registered{}, keyward.Errorf(keyward.CodeCreationDisabled,
 			"the server offers no registration endpoint: set spec.endpoints.registration, or map a client that exists")
 	}
+	metadata := o.Metadata(r)
 	k := wire.Call{
-		Op: "register the client", Method: http.MethodPost, URL: o.Registration, Bearer: o.token, JSON: o.Metadata(r),
+		Op: "register the client", Method: http.MethodPost, URL: o.Registration, Bearer: o.token, JSON: metadata,
 	}
 	a, err := o.Caller.Do(ctx, k)
+	// A refusal has made nothing, so it can be asked again.
 	if err == nil && refusesResponseTypes(a) {
-		// Some servers refuse an empty list even for clients that never use the authorization endpoint (glewlwyd). A refusal
-		// has made nothing, so it can be asked again.
-		metadata := o.Metadata(r)
 		metadata["response_types"] = []string{"token"}
-		k.JSON = metadata
+		a, err = o.Caller.Do(ctx, k)
+	}
+	if err == nil && refusesExtension(a, metadata) {
+		delete(metadata, extensionLifetime)
 		a, err = o.Caller.Do(ctx, k)
 	}
 	if err != nil {
@@ -93,6 +97,37 @@ func (o *Registrar) authMethod() string {
 	return "client_secret_basic"
 }
 
+// extensionLifetime is the one field of ours that is no registered metadata.
+const extensionLifetime = "access_token_lifetime"
+
+// refusesExtension tells of a server that does not ignore what it does not know, as RFC 7591, section 2 asks
+// (Keycloak). Without it the client is made, and the field is not confirmed. A refusal of its value is another.
+func refusesExtension(a *wire.Answer, metadata map[string]any) bool {
+	words := strings.ToLower(string(a.Body))
+	_, asked := metadata[extensionLifetime]
+	return asked && a.Status == http.StatusBadRequest && strings.Contains(words, extensionLifetime) &&
+		(strings.Contains(words, "unrecognized") || strings.Contains(words, "unknown"))
+}
+
+// unconfirmed names the fields that the server did not take over: its answer holds everything that is registered about
+// the client (RFC 7591, section 3.2.1), and what it does not understand it ignores (section 2).
+func unconfirmed(fields map[string]any, members map[string]json.RawMessage) []string {
+	var names []string
+	for name, asked := range fields {
+		var got, want any
+		wanted, err := json.Marshal(asked)
+		same := err == nil && json.Unmarshal(wanted, &want) == nil && json.Unmarshal(members[name], &got) == nil &&
+			reflect.DeepEqual(got, want)
+		if !same {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// refusesResponseTypes tells of a server that wants some even for clients that never use the authorization endpoint
+// (glewlwyd).
 func refusesResponseTypes(a *wire.Answer) bool {
 	return a.Status == http.StatusBadRequest && strings.Contains(string(a.Body), "response_type")
 }
@@ -105,6 +140,7 @@ func (o *Registrar) Made(ctx context.Context, r connector.Registration, k wire.C
 		return connector.Registered{}, k.Failure(a)
 	}
 	members, _ := a.Object() // ReadRegistered has said that it is one
+	made.LackingFields = unconfirmed(r.Fields, members)
 	made.Handle.URI = o.managementURI(wire.Member(members, "registration_client_uri"))
 	made.Handle.AccessToken = wire.Member(members, "registration_access_token")
 	made, err := connector.Keep(ctx, o, made, r.Grants)

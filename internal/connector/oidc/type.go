@@ -40,6 +40,11 @@ func registrationFields() []connector.Field {
 		{Name: "client_uri", Title: "Home page", Type: connector.FieldURL, Help: "Shown to people who are asked for consent."},
 		{Name: "policy_uri", Title: "Privacy policy", Type: connector.FieldURL},
 		{Name: "tos_uri", Title: "Terms of service", Type: connector.FieldURL},
+		{
+			Name: extensionLifetime, Title: "Access tokens' lifetime", Type: connector.FieldInteger,
+			Help: "Seconds. No registered metadata: sent as an extension (RFC 7591, section 2), which a server may ignore; keys " +
+				"then say that it is not confirmed.",
+		},
 		{Name: "contacts", Title: "Contacts", Type: connector.FieldList, Help: "Mail addresses of those responsible."},
 	}
 }
