@@ -1,9 +1,11 @@
 package keyward
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ApplicationSpec declares an application: the thing that has keys and subscriptions.
@@ -55,4 +57,28 @@ func ApplicationOf(s Spec) (name string, ok bool) {
 	default:
 		return "", false
 	}
+}
+
+// ApplicationStatus is what is known of an application beyond its declaration.
+type ApplicationStatus struct {
+	Deleting *Deletion `json:"deleting,omitempty" doc:"Present while the application goes, with its keys"`
+	Hold     *Hold     `json:"hold,omitempty" doc:"Present while the application is held; never stored here"`
+}
+
+// Deletion says who has an application deleted together with its keys. It goes on until nothing is left.
+type Deletion struct {
+	By    string    `json:"by"`
+	Since time.Time `json:"since"`
+}
+
+// DeletionOf tells whether an application is being deleted; nil = it is not.
+func DeletionOf(application *Object) (*Deletion, error) {
+	if application.Kind != KindApplication || len(application.Status) == 0 {
+		return nil, nil //nolint:nilnil // nil says that nobody deletes it
+	}
+	var status ApplicationStatus
+	if err := json.Unmarshal(application.Status, &status); err != nil {
+		return nil, fmt.Errorf("read the status of %s: %w", application.Ref(), err)
+	}
+	return status.Deleting, nil
 }

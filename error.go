@@ -59,6 +59,8 @@ const (
 	CodeKeysExist           Code = "keys_exist"           // 409; the place (application, key manager, environment) is taken
 	CodeCallbackRequired    Code = "callback_required"    // 400; a redirect grant without its callback
 	CodeRotationUnsupported Code = "rotation_unsupported" // 409; before anything changed
+	CodeOverlapUnsupported  Code = "overlap_unsupported"  // 409; before anything changed
+	CodeUpdateUnsupported   Code = "update_unsupported"   // 409; before anything changed
 	CodeOutcomeUnknown      Code = "outcome_unknown"      // 502; a registration whose end nobody saw
 	CodeKeyManagerFailed    Code = "key_manager_failed"   // 502; the vendor refused or broke off, with its own words
 	CodeTooManyRequests     Code = "too_many_requests"    // 429; Error.RetryAfter says when to try again

@@ -65,10 +65,23 @@ const (
 	ClientPending  ClientState = "pending"
 	ClientActive   ClientState = "active"
 	ClientFailed   ClientState = "failed"
+	ClientRotating ClientState = "rotating" // in use; the vendor was asked for a new secret
+	ClientUpdating ClientState = "updating" // in use; the vendor was asked to change it
+	ClientDrifted  ClientState = "drifted"  // in use, and not what it is at the vendor
 	ClientDeleting ClientState = "deleting"
 	ClientRevoking ClientState = "revoking" // on no gateway any more; its server has still to be told
 	ClientRevoked  ClientState = "revoked"  // out of use; the next client takes its place
 )
+
+// InUse tells whether gateways take a client in this state.
+func (s ClientState) InUse() bool {
+	switch s {
+	case ClientActive, ClientRotating, ClientUpdating, ClientDrifted:
+		return true
+	default:
+		return false
+	}
+}
 
 // OAuthClientStatus is what Keyward knows about a client beyond its declaration.
 type OAuthClientStatus struct {
@@ -90,7 +103,25 @@ type OAuthClientStatus struct {
 	LackingFields []string `json:"lackingFields,omitempty"` // those whose value the server's answer does not confirm
 	// SecretExpiresAt is when the server stops to take the secret (client_secret_expires_at); nil = never, or unknown.
 	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty"`
-	Hold            *Hold      `json:"hold,omitempty"` // while it is held; never stored here
+	// Wanted is what the server was asked to make of the client, until it has answered.
+	Wanted *ClientWish `json:"wanted,omitempty"`
+	// OldSecretUntil is when the secret before the current one ends; nil = there is none.
+	OldSecretUntil *time.Time `json:"oldSecretUntil,omitempty"`
+	// Overlap is how long the old secret is to live on after the rotation that is under way.
+	Overlap Duration `json:"overlap,omitempty"`
+	// Unmanageable says why nobody but the server's administrator can change or delete the client there.
+	Unmanageable string `json:"unmanageable,omitempty"`
+	// Drift is what a look at the server found that is not as it was asked for.
+	Drift []string `json:"drift,omitempty"`
+	Hold  *Hold    `json:"hold,omitempty"` // while it is held; never stored here
+}
+
+// ClientWish is what a client should be able to do.
+type ClientWish struct {
+	Grants    []string       `json:"grants,omitempty"`
+	Callbacks []string       `json:"callbacks,omitempty"`
+	Scopes    []string       `json:"scopes,omitempty"`
+	Fields    map[string]any `json:"fields,omitempty"`
 }
 
 // ClientStatus reads the status of a stored OAuthClient.

@@ -20,6 +20,8 @@ type keysCmd struct {
 	Dismiss  keysDismissCmd  `cmd:"" help:"Forget a registration that failed with its outcome unknown."`
 	Delete   keysDeleteCmd   `cmd:"" help:"Delete a generated client, or unmap a mapped one."`
 	Token    keysTokenCmd    `cmd:"" help:"Get a token by client credentials, for trying out."`
+	Retry    keysRetryCmd    `cmd:"" help:"Go on at once with what failed or waits for the key manager."`
+	Cancel   keysCancelCmd   `cmd:"" help:"Give up a registration or rotation that is under way."`
 	Revoke   keysRevokeCmd   `cmd:"" help:"Put a client out of use now; it stays listed until it is deleted or generated anew."`
 }
 
@@ -49,6 +51,7 @@ type keysAnswer struct {
 	ClientID      string `json:"clientId"`
 	ClientSecret  string `json:"clientSecret,omitempty"`
 	TokenEndpoint string `json:"tokenEndpoint,omitempty"`
+	State         string `json:"state,omitempty"`
 	keysGiven
 }
 

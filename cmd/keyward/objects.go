@@ -138,25 +138,3 @@ func issuerOf(s *keyward.KeyManagerSpec, status json.RawMessage) string {
 	}
 	return ""
 }
-
-type deleteCmd struct {
-	Kind string `arg:"" help:"KeyManager, API, Plan, Application, Subscription, OAuthClient, Tenant or User"`
-	Name string `arg:""`
-}
-
-// Run deletes an object; the server refuses while something uses it.
-func (cmd *deleteCmd) Run(s *session) error {
-	kind, err := parseKind(cmd.Kind)
-	if err != nil {
-		return err
-	}
-	c, err := s.client()
-	if err != nil {
-		return err
-	}
-	if err := c.call(s.ctx, http.MethodDelete, c.path([]string{kind.Plural(), cmd.Name}), nil, nil); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(s.out, "%s deleted\n", keyward.Ref{Kind: kind, Tenant: s.cli.Tenant, Name: cmd.Name})
-	return err
-}

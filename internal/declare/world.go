@@ -239,6 +239,9 @@ func (w *world) checkOne(ch *change) error {
 	if err := w.checkPermission(ch); err != nil {
 		return err
 	}
+	if err := w.checkGoing(ch); err != nil {
+		return err
+	}
 	w.checkSecrets(ch)
 	switch spec := ch.spec.(type) {
 	case *keyward.KeyManagerSpec:

@@ -35,6 +35,12 @@ func (s *scene) checkGenerate(ask Ask) (checked, error) {
 	case !spec.MayCreate():
 		return checked{}, keyward.Errorf(keyward.CodeCreationDisabled, "%s lets nobody create clients", s.km.Ref())
 	}
+	return s.checkWish(ask)
+}
+
+// checkWish judges what a client should be able to do.
+func (s *scene) checkWish(ask Ask) (checked, error) {
+	kind, _ := connector.TypeOf(s.kmSpec.Type) // none has no fields
 	if len(ask.Grants) == 0 {
 		ask.Grants = []string{"client_credentials"}
 	}

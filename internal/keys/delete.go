@@ -80,9 +80,7 @@ func (k *Keys) delete(ctx context.Context, p keyward.Principal, place Place, id 
 			}
 			return tx.Delete(c.object)
 		}
-		now := k.now()
-		c.status.State, c.status.ChangedAt = keyward.ClientDeleting, &now
-		return c.put(tx, store.Extra{Row: noRow()})
+		return k.doom(tx, c)
 	})
 	if err != nil || c.status.State != keyward.ClientDeleting {
 		return err
@@ -171,10 +169,10 @@ func (k *Keys) notYet(ctx context.Context, server connector.Server, c *client, c
 	return wrapped
 }
 
-// noteReason says on the client why it is not gone yet.
+// noteReason says on the client why what was asked of its server is not done yet.
 func (k *Keys) noteReason(ctx context.Context, c *client, reason string) {
 	err := k.store.Write(ctx, actor, func(tx *store.Tx) error {
-		fresh, err := reload(tx, c, keyward.ClientDeleting, keyward.ClientRevoking)
+		fresh, err := reload(tx, c, keyward.ClientDeleting, keyward.ClientRevoking, keyward.ClientRotating, keyward.ClientUpdating)
 		if err != nil || fresh.status.Reason == reason {
 			return err
 		}

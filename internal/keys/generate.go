@@ -46,7 +46,11 @@ func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, a
 	if err != nil {
 		return nil, k.failed(ctx, s, c, err, uncertain(err))
 	}
-	if err := k.activate(ctx, c, made); err != nil {
+	err = k.activate(ctx, c, made)
+	if errors.Is(err, errDoomed) {
+		return nil, keyward.Errorf(keyward.CodeConflict, "%s is being deleted, and so is the client that was just made", s.app.Ref())
+	}
+	if err != nil {
 		return nil, k.takeBack(ctx, s, c, conn, made, err)
 	}
 	return s.result(made.ClientID, made.ClientSecret, c.object.Name, c.status), nil
@@ -64,6 +68,9 @@ func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, as
 			return err
 		}
 		if err := s.held(nil, k.now()); err != nil {
+			return err
+		}
+		if err := alive(s.app); err != nil {
 			return err
 		}
 		if want, err = s.checkGenerate(ask); err != nil {
@@ -133,6 +140,8 @@ func (s *scene) taken(c *client) error {
 		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being deleted (%s)", where, c.status.Reason)
 	case keyward.ClientRevoking:
 		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being revoked (%s)", where, c.status.Reason)
+	case keyward.ClientRotating, keyward.ClientUpdating:
+		return keyward.Errorf(keyward.CodeKeysExist, "%s: %s is %s (%s)", where, c.spec.ClientID, c.status.State, c.status.Reason)
 	default:
 		return keyward.Errorf(keyward.CodeKeysExist, "%s: %s", where, c.spec.ClientID)
 	}
@@ -173,6 +182,7 @@ func (k *Keys) activate(ctx context.Context, c *client, made connector.Registere
 		return fmt.Errorf("encode the client's handle: %w", err)
 	}
 	var stored keyward.OAuthClientStatus
+	doomed := false
 	err = k.store.Write(ctx, c.status.Requester, func(tx *store.Tx) error {
 		now := k.now()
 		fresh, err := reload(tx, c, keyward.ClientPending)
@@ -182,12 +192,20 @@ func (k *Keys) activate(ctx context.Context, c *client, made connector.Registere
 		fresh.spec.ClientID = made.ClientID
 		given(&fresh.status, made)
 		fresh.status.State, fresh.status.Reason, fresh.status.ChangedAt = keyward.ClientActive, "", &now
-		stored = fresh.status
 		row, err := fresh.gatewayRow()
 		if err != nil {
 			return err
 		}
 		secrets := map[string]string{handlePath: string(handle), secretPath: made.ClientSecret}
+		app, err := tx.Get(keyward.KindApplication, fresh.object.Tenant, fresh.spec.Application)
+		if err != nil {
+			return err
+		}
+		if doomed = alive(app) != nil; doomed {
+			fresh.status.State = keyward.ClientDeleting
+			return fresh.put(tx, store.Extra{Secrets: secrets, Row: noRow()})
+		}
+		stored = fresh.status
 		if err := fresh.put(tx, store.Extra{Secrets: secrets, Row: row}); err != nil {
 			return err
 		}
@@ -196,11 +214,17 @@ func (k *Keys) activate(ctx context.Context, c *client, made connector.Registere
 		}
 		return k.audit(tx, fresh.object, "key.generated", "client "+made.ClientID)
 	})
-	if err == nil {
+	switch {
+	case err == nil && doomed:
+		return errDoomed
+	case err == nil:
 		c.status = stored
 	}
 	return err
 }
+
+// errDoomed says that the client's application is being deleted: the client is stored, in order to be deleted.
+var errDoomed = errors.New("the application is being deleted")
 
 // given notes what the server made of what was asked for.
 func given(status *keyward.OAuthClientStatus, made connector.Registered) {
@@ -251,8 +275,12 @@ func (k *Keys) takeBack(ctx context.Context, s *scene, c *client, conn connector
 		k.log.ErrorContext(ctx, "a client that could not be stored could not be deleted at its server either",
 			"keyManager", s.place.KeyManager, "name", c.status.VendorName, "client", made.ClientID, "error", err)
 	}
-	why := fmt.Errorf("store the client: %w", cause)
-	if err := k.markFailed(ctx, c, "the client could not be stored", orphan); err != nil {
+	why, reason := fmt.Errorf("store the client: %w", cause), "the client could not be stored"
+	if errors.Is(cause, errOvertaken) {
+		reason = "it was cancelled while the server made it"
+		why = keyward.Errorf(keyward.CodeConflict, "the client was cancelled or settled while the server made it")
+	}
+	if err := k.markFailed(ctx, c, reason, orphan); err != nil {
 		k.log.ErrorContext(ctx, "a failed client stays pending until it is settled", "client", c.object.Name, "error", err)
 	}
 	return why
@@ -261,7 +289,7 @@ func (k *Keys) takeBack(ctx context.Context, s *scene, c *client, conn connector
 func (k *Keys) isActive(ctx context.Context, c *client) bool {
 	active := false
 	err := k.store.Read(ctx, func(tx *store.Tx) error {
-		_, err := reload(tx, c, keyward.ClientActive)
+		_, err := reload(tx, c, keyward.ClientActive, keyward.ClientDrifted)
 		active = err == nil
 		return nil
 	})
@@ -327,7 +355,7 @@ func (k *Keys) markFailed(ctx context.Context, c *client, reason string, orphan 
 	write := func() error {
 		return k.store.Write(ctx, actor, func(tx *store.Tx) error {
 			now := k.now()
-			fresh, err := reload(tx, c, keyward.ClientPending, keyward.ClientDeleting)
+			fresh, err := reload(tx, c, keyward.ClientPending, keyward.ClientDeleting, keyward.ClientFailed)
 			if err != nil {
 				return err
 			}

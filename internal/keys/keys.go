@@ -1,17 +1,18 @@
-// Package keys owns the life of an application's OAuth clients: generated at a key manager, mapped, rotated, revealed
-// once more, revoked, deleted, and settled after an interruption. It does not own how a server is talked to, nor what is stored
-// beside the clients.
+// Package keys owns the life of an application's OAuth clients: generated at a key manager, mapped, changed, rotated,
+// revealed once more, revoked, deleted, with their application too, and settled after an interruption. It does not own
+// how a server is talked to, nor what is stored beside the clients.
 //
 // A generated client goes through these states; every arrow is one transaction, and no transaction waits for a server:
 //
 //	          register, then                 ask the server, then
 //	pending ----------------> active ------------------------------> (gone)
-//	   |                        |       deleting ^
-//	   | refused, or            +----------------+
-//	   v outcome unknown         revoking ------------------> revoked
-//	failed    (orphan: the server may hold a client that nobody uses)
+//	   |                      | ^  |       deleting ^
+//	   | refused, or          | |  +----------------+
+//	   v outcome unknown      v |    revoking ------------------> revoked
+//	failed        rotating, updating   (in use all the while)
 //
-// A failed or revoked client takes no place: the next try stands beside it under a name of its own.
+// A failed client may be an orphan: the server may hold a client that nobody uses. A failed or revoked client takes no
+// place: the next try stands beside it under a name of its own. Pending is what people call requested or being created.
 package keys
 
 import (
@@ -47,6 +48,8 @@ type Keys struct {
 
 	proofs *throttle.Throttle // secrets that were tried, by requester and key manager
 
+	tries *tries
+
 	mu      sync.Mutex
 	working map[string]bool // ids of clients that this process is asking a server about
 }
@@ -67,6 +70,8 @@ const (
 const (
 	secretPath = "clientSecret" // the built-in authorization server reads it there
 	handlePath = "handle"
+	beforePath = "clientSecretBefore" // the one that is still alive after a rotation with overlap
+	secretID   = "clientSecretId"     // the server's name of the current one, where it has two
 )
 
 // New makes Keys over the store; openers reach the servers.
@@ -83,6 +88,7 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 	return &Keys{
 		store: s, openers: openers, log: o.Log, sole: o.Sole, now: o.Now, holder: store.NewID(),
 		proofs: throttle.New(proofPeriod, proofBurst, proofMemory), working: map[string]bool{},
+		tries: &tries{of: map[string]try{}},
 	}, nil
 }
 
@@ -111,6 +117,7 @@ type Result struct {
 	ClientID      string              `json:"clientId"`
 	ClientSecret  string              `json:"clientSecret,omitempty"`
 	TokenEndpoint string              `json:"tokenEndpoint,omitempty"`
+	State         keyward.ClientState `json:"state,omitempty" doc:"As in the list; deleted when nothing is left"`
 
 	// As in keyward.OAuthClientStatus.
 	Grants          []string   `json:"grants,omitempty"`

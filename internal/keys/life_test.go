@@ -55,7 +55,7 @@ func TestLifeAtKeycloak(t *testing.T) {
 		wantCode(t, err, keyward.CodeInvalidInput, own)
 	}
 
-	rotated, err := r.keys.Rotate(ctx, alice(), at("corp"))
+	rotated, err := r.keys.Rotate(ctx, alice(), at("corp"), keys.RotateAsk{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestRevealEndsAfterTenMinutes(t *testing.T) {
 	if made.TokenEndpoint != "https://sso.example/token" {
 		t.Errorf("token endpoint %s, want the displayed one", made.TokenEndpoint)
 	}
-	_, err = r.keys.Rotate(t.Context(), alice(), at("corp"))
+	_, err = r.keys.Rotate(t.Context(), alice(), at("corp"), keys.RotateAsk{})
 	wantCode(t, err, keyward.CodeRotationUnsupported)
 	if _, err := op.Token(t.Context(), made.ClientID, made.ClientSecret, oidcprovider.JWTResource, ""); err != nil {
 		t.Errorf("a refused rotation changed something: %v", err)

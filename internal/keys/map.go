@@ -56,7 +56,7 @@ func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, client
 	if err != nil {
 		return nil, err
 	}
-	return s.result(clientID, "", name, keyward.OAuthClientStatus{}), nil
+	return s.result(clientID, "", name, keyward.OAuthClientStatus{State: keyward.ClientActive}), nil
 }
 
 // lookToMap reads the place and refuses what cannot be mapped there.
@@ -69,6 +69,9 @@ func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *k
 		return nil, err
 	}
 	if err := s.held(nil, k.now()); err != nil {
+		return nil, err
+	}
+	if err := alive(s.app); err != nil {
 		return nil, err
 	}
 	if err := checkMapping(s.km, s.kmSpec, spec); err != nil {

@@ -53,7 +53,7 @@ func TestPermissions(t *testing.T) {
 			_, err = r.keys.Reveal(t.Context(), c.who, at("sso"))
 			wantCode(t, err, want)
 			if c.refused {
-				_, err = r.keys.Rotate(t.Context(), c.who, at("sso"))
+				_, err = r.keys.Rotate(t.Context(), c.who, at("sso"), keys.RotateAsk{})
 				wantCode(t, err, want)
 				_, err = r.keys.Token(t.Context(), c.who, at("sso"), keys.TokenAsk{})
 				wantCode(t, err, want)

@@ -308,7 +308,7 @@ func TestMapTakesAClientAndAPlaceOnce(t *testing.T) {
 	wantCode(t, err, keyward.CodeKeysExist)
 	_, err = r.keys.Generate(t.Context(), alice(), at("ext"), keys.Ask{})
 	wantCode(t, err, keyward.CodeCreationDisabled)
-	_, err = r.keys.Rotate(t.Context(), alice(), at("ext"))
+	_, err = r.keys.Rotate(t.Context(), alice(), at("ext"), keys.RotateAsk{})
 	wantCode(t, err, keyward.CodeRotationUnsupported, "mapped")
 	if err := r.keys.Delete(t.Context(), alice(), at("ext")); err != nil {
 		t.Fatal(err)

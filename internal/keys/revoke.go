@@ -34,7 +34,7 @@ func (k *Keys) Revoke(ctx context.Context, p keyward.Principal, place Place) err
 		switch c.status.State {
 		case keyward.ClientRevoked, keyward.ClientRevoking:
 			return nil
-		case keyward.ClientActive:
+		case keyward.ClientActive, keyward.ClientDrifted, keyward.ClientRotating, keyward.ClientUpdating:
 		default:
 			return s.taken(c)
 		}

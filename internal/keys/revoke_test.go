@@ -51,7 +51,7 @@ func TestRevoke(t *testing.T) {
 	wantCode(t, err, keyward.CodeNotFound, "revoked", made.ClientID)
 	_, err = r.keys.Reveal(t.Context(), alice(), at("corp"))
 	wantCode(t, err, keyward.CodeNotFound)
-	_, err = r.keys.Rotate(t.Context(), alice(), at("corp"))
+	_, err = r.keys.Rotate(t.Context(), alice(), at("corp"), keys.RotateAsk{})
 	wantCode(t, err, keyward.CodeNotFound)
 	sweep(t, r.start())
 	r.one(keyward.ClientRevoked)

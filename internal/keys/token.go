@@ -38,7 +38,7 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 	// The entry is written first: no token without one.
 	secret := ask.Secret
 	err = k.store.Write(ctx, requester(p, s.place.Tenant), func(tx *store.Tx) error {
-		fresh, err := reload(tx, c, keyward.ClientActive)
+		fresh, err := reload(tx, c, keyward.ClientActive, keyward.ClientDrifted)
 		if err != nil {
 			return err
 		}

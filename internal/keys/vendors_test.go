@@ -64,7 +64,8 @@ func TestSweepSettlesWhatVendorsBrokeOff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again, err := r.keys.Rotate(t.Context(), alice(), at(c.name)); err != nil || again.ClientSecret == made.ClientSecret {
+			again, err := r.keys.Rotate(t.Context(), alice(), at(c.name), keys.RotateAsk{})
+			if err != nil || again.ClientSecret == made.ClientSecret {
 				t.Errorf("rotate: %v", err)
 			}
 			if err := r.keys.Delete(t.Context(), alice(), at(c.name)); err != nil {

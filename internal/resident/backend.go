@@ -68,7 +68,7 @@ func (b *tenantBackend) client(tx *store.Tx, clientID string) (*keyManager, *key
 	if err != nil {
 		return nil, nil, err
 	}
-	if status.State != keyward.ClientActive {
+	if !status.State.InUse() {
 		return nil, nil, ErrUnknownClient
 	}
 	held, err := b.held(tx, object)

@@ -97,7 +97,7 @@ func (s *Server) keysRoutes() {
 		})
 	keysRoute(s, verb{"rotate-keys", "/rotate", "Replace a generated client's secret; its id stays", http.StatusOK},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
-			return k.Rotate(ctx, p, in.place(b.KeyManager, b.Environment))
+			return k.Rotate(ctx, p, in.place(b.KeyManager, b.Environment), keys.RotateAsk{})
 		})
 	keysRoute(s,
 		verb{"reveal-keys", "/reveal", "Fetch a secret once more whose answer was lost, within 10 minutes", http.StatusOK},
@@ -108,6 +108,21 @@ func (s *Server) keysRoutes() {
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b KeysTokenBody) (*wire.AccessToken, error) {
 			return k.Token(ctx, p, in.place(b.KeyManager, b.Environment),
 				keys.TokenAsk{Scopes: b.Scopes, Audience: b.Audience, Resources: b.Resources, Secret: b.ClientSecret})
+		})
+	s.endRoutes()
+}
+
+// endRoutes go on with what stands still, or end it.
+func (s *Server) endRoutes() {
+	k := s.deps.Keys
+	keysRoute(s, verb{"retry-keys", "/retry", "Go on at once with what failed or waits for its server", http.StatusOK},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
+			return k.Retry(ctx, p, in.place(b.KeyManager, b.Environment))
+		})
+	quietRoute(s,
+		verb{"cancel-keys", "/cancel", "Give up a registration, rotation or change that is under way", http.StatusNoContent},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) error {
+			return k.Cancel(ctx, p, in.place(b.KeyManager, b.Environment))
 		})
 	quietRoute(s, verb{"revoke-keys", "/revoke", "Put a client out of use now; it stays listed as revoked", http.StatusNoContent},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) error {

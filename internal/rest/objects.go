@@ -168,6 +168,10 @@ func (s *Server) writeRoutes(kind keyward.Kind) {
 		return shown(o, http.StatusOK)
 	})
 	s.describeBody(http.MethodPut, member, ref(string(kind)))
+	if kind == keyward.KindApplication {
+		s.deleteApplicationRoute()
+		return
+	}
 	route(s, huma.Operation{
 		OperationID: "delete-" + one, Method: http.MethodDelete, Path: member, Tags: []string{plural},
 		Summary: "Delete an object of kind " + string(kind) + " that nobody uses",

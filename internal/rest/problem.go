@@ -67,7 +67,8 @@ func status(code keyward.Code) int {
 		return http.StatusUnsupportedMediaType
 	case keyward.CodeConflict, keyward.CodeInUse, keyward.CodeOtherSet, keyward.CodeCreationDisabled,
 		keyward.CodeMappingDisabled, keyward.CodeKeyManagerDisabled, keyward.CodeExchangeOnly, keyward.CodeHeld,
-		keyward.CodeKeysExist, keyward.CodeRotationUnsupported:
+		keyward.CodeKeysExist, keyward.CodeRotationUnsupported, keyward.CodeOverlapUnsupported,
+		keyward.CodeUpdateUnsupported:
 		return http.StatusConflict
 	case keyward.CodePreconditionFailed:
 		return http.StatusPreconditionFailed

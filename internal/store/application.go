@@ -41,3 +41,9 @@ func linkApplication(p *put) error {
 	}
 	return nil
 }
+
+// DeletingApplications lists the applications of every tenant that are being deleted with their keys.
+func (tx *Tx) DeletingApplications() ([]*keyward.Object, error) {
+	// The first condition says what the index says, so that it is used.
+	return tx.objects(applicationNoun(), `x.status <> '' AND x.status LIKE '%"deleting":%' ORDER BY x.updated_at, x.id`)
+}

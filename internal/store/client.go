@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	keyward "keyward.dev/keyward"
@@ -69,10 +70,22 @@ func fillClient(p *put) ([]any, error) {
 			return nil, err
 		}
 	}
-	if status.State == keyward.ClientRevoking { // for the columns it is like deleting: to be settled, and holding its place
-		status.State = keyward.ClientDeleting
+	return []any{application, manager, string(environment), spec.ClientID, clientColumn(status)}, nil
+}
+
+// clientColumn is the state as the column has it: whether the client is to be settled, and whether it holds its place.
+func clientColumn(status keyward.OAuthClientStatus) string {
+	switch {
+	case status.State == keyward.ClientRevoking:
+		return string(keyward.ClientDeleting)
+	case status.State == keyward.ClientRotating, status.State == keyward.ClientUpdating,
+		status.State.InUse() && status.OldSecretUntil != nil:
+		return string(keyward.ClientPending)
+	case status.State == keyward.ClientDrifted:
+		return string(keyward.ClientActive)
+	default:
+		return string(status.State)
 	}
-	return []any{application, manager, string(environment), spec.ClientID, string(status.State)}, nil
 }
 
 // clientFree refuses a client id that the key manager's clients have already, and a place (application, key manager,
@@ -119,11 +132,28 @@ func (tx *Tx) ClientByVendorID(keyManagerID, clientID string) (*keyward.Object, 
 		`x.key_manager_id = $1 AND x.client_id = $2 AND x.client_id <> ''`, database.Clean(keyManagerID), clientID)
 }
 
-// PendingClients lists OAuth clients of every tenant that are pending or being deleted, unchanged since before
-// olderThan.
+// PendingClients lists OAuth clients of every tenant about which a server was asked (to make, change, revoke or delete
+// them) and nobody has noted how that ended, and those with two secrets, unchanged since before olderThan.
 func (tx *Tx) PendingClients(olderThan time.Time) ([]*keyward.Object, error) {
 	return tx.objects(clientNoun(),
 		`x.state IN ('pending', 'deleting') AND x.updated_at < $1 ORDER BY x.updated_at, x.id`, database.Micros(olderThan))
+}
+
+// KeepSecrets replaces some of a client's stored secrets, by path, and leaves object, version and audit trail alone. An
+// empty value forgets one.
+func (tx *Tx) KeepSecrets(o *keyward.Object, changes map[string]string) error {
+	values, err := tx.Secrets(o)
+	if err != nil {
+		return err
+	}
+	maps.Copy(values, changes)
+	maps.DeleteFunc(values, func(_, value string) bool { return value == "" })
+	sealed, err := secrets.Column(tx.store.key, o.ID, values)
+	if err != nil {
+		return err
+	}
+	_, err = tx.run.Exec(`UPDATE oauth_clients SET sealed = $1 WHERE id = $2`, sealed, o.ID)
+	return err
 }
 
 // OrphanClients lists failed OAuth clients of every tenant whose server may hold a client that nobody uses.

@@ -1,0 +1,77 @@
+package keys
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store"
+)
+
+// List gives an application's clients in every key manager, failed attempts too, from the database alone: no server is
+// asked. Who may read it: the application's owners, administrators and auditors of the tenant.
+func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, application string) ([]Listed, error) {
+	if tenant == "" {
+		tenant = keyward.DefaultTenant
+	}
+	listed := []Listed{}
+	err := k.store.Read(ctx, func(tx *store.Tx) error {
+		app, err := tx.Get(keyward.KindApplication, tenant, application)
+		if err != nil {
+			return hideFrom(p, tenant, err)
+		}
+		auditor := p.Has(keyward.RoleAuditor) && (p.Tenant == tenant || p.Tenant == keyward.DefaultTenant)
+		if err := mayUse(p, app); err != nil && !auditor {
+			return err
+		}
+		objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: tenant, Application: application})
+		if err != nil {
+			return fmt.Errorf("list the clients of %s: %w", app.Ref(), err)
+		}
+		listed = listed[:0]
+		endpoints := map[string]string{}
+		for _, o := range objects {
+			c, err := readClient(o)
+			if err != nil {
+				return err
+			}
+			endpoint, known := endpoints[c.spec.KeyManager]
+			if !known {
+				if endpoint, err = shownEndpoint(tx, tenant, c.spec.KeyManager); err != nil {
+					return err
+				}
+				endpoints[c.spec.KeyManager] = endpoint
+			}
+			status := c.status
+			status.Hold = seenHold(p, o, k.now())
+			listed = append(listed, Listed{
+				Name: o.Name, Application: application, KeyManager: c.spec.KeyManager,
+				Environment: c.spec.EnvironmentOrDefault(), ClientID: c.spec.ClientID, TokenEndpoint: endpoint, Status: &status,
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return listed, nil
+}
+
+func shownEndpoint(tx *store.Tx, tenant, keyManager string) (string, error) {
+	km, err := tx.Get(keyward.KindKeyManager, tenant, keyManager)
+	if err != nil {
+		return "", err
+	}
+	spec, ok := km.Spec.(*keyward.KeyManagerSpec)
+	if !ok {
+		return "", fmt.Errorf("%s has a spec of another kind", km.Ref())
+	}
+	var status keyward.KeyManagerStatus
+	if len(km.Status) > 0 {
+		if err := json.Unmarshal(km.Status, &status); err != nil {
+			return "", fmt.Errorf("read the status of %s: %w", km.Ref(), err)
+		}
+	}
+	return tokenEndpoint(spec, status), nil
+}

@@ -1,0 +1,190 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// Run sweeps until ctx ends. Of several processes one sweeps at a time.
+func (k *Keys) Run(ctx context.Context) error {
+	ticker := time.NewTicker(sweepPeriod)
+	defer ticker.Stop()
+	defer k.giveUpLease() //nolint:contextcheck // ctx has ended by then
+	told := ""
+	for turn := 0; ; turn++ {
+		mine, err := k.store.Lease(ctx, "keys", k.holder, leasePeriod)
+		if err == nil && mine {
+			err = k.Sweep(ctx)
+		}
+		if err == nil && mine && turn%revealTurns == 0 {
+			err = k.store.Write(ctx, actor, func(tx *store.Tx) error { return tx.DropExpiredReveals(k.now()) })
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && err.Error() != told { // a server that stays away is said once
+			k.log.WarnContext(ctx, "settling interrupted clients", "error", err)
+		}
+		told = textOf(err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+const (
+	revealTurns = 12              // sweeps between two looks for secrets that nobody fetched
+	leasePeriod = 2 * time.Minute // longer than a sweep takes
+	turnLimit   = time.Minute     // of one sweep at one key manager; what is left waits for the next
+	atOnce      = 8               // key managers that one sweep asks at the same time
+)
+
+// giveUpLease lets another process sweep at once; without it that one waits until the lease is over.
+func (k *Keys) giveUpLease() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if _, err := k.store.Lease(ctx, "keys", k.holder, 0); err != nil {
+		k.log.Debug("give up the lease", "error", err)
+	}
+}
+
+// Sweep settles once what was interrupted: whatever a server was asked for and nobody has noted the end of, possible
+// orphans at servers that can be searched, second secrets whose time is over, and applications that are being deleted.
+// One client that cannot be settled hinders no other, and one key manager no other; all errors come back joined.
+func (k *Keys) Sweep(ctx context.Context) error {
+	var unsettled []*client
+	err := k.store.Read(ctx, func(tx *store.Tx) error {
+		objects, err := tx.PendingClients(k.now().Add(time.Second))
+		if err != nil {
+			return fmt.Errorf("list unsettled clients: %w", err)
+		}
+		orphans, err := tx.OrphanClients()
+		if err != nil {
+			return fmt.Errorf("list possible orphans: %w", err)
+		}
+		unsettled = nil
+		for _, o := range slices.Concat(objects, orphans) {
+			c, err := readClient(o)
+			if err != nil {
+				return err
+			}
+			unsettled = append(unsettled, c)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(k.settleAll(ctx, unsettled, false), k.sweepDeletions(ctx))
+}
+
+// settleAll settles clients, those of several key managers at once. asked says that a person wants it now; else those
+// that have failed a few times wait longer and longer.
+func (k *Keys) settleAll(ctx context.Context, clients []*client, asked bool) error {
+	byServer := map[string][]*client{}
+	for _, c := range clients {
+		server := c.object.Tenant + "/" + c.spec.KeyManager
+		byServer[server] = append(byServer[server], c)
+	}
+	var mu sync.Mutex
+	var errs []error
+	var servers errgroup.Group
+	servers.SetLimit(atOnce)
+	for _, of := range byServer {
+		servers.Go(func() error {
+			err := k.settleAt(ctx, of, asked)
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+			return nil
+		})
+	}
+	_ = servers.Wait() // nothing in it fails
+	return errors.Join(errs...)
+}
+
+// settleAt settles the clients of one key manager, one after the other. One that does not answer is not asked again in
+// this turn.
+func (k *Keys) settleAt(ctx context.Context, clients []*client, asked bool) error {
+	ctx, cancel := context.WithTimeout(ctx, turnLimit)
+	defer cancel()
+	var errs []error
+	for _, c := range clients {
+		if ctx.Err() != nil {
+			break
+		}
+		if !asked && !k.tries.due(c.object.ID, k.now()) {
+			continue
+		}
+		err := k.settle(ctx, c, asked)
+		k.tries.note(c.object.ID, err, k.now())
+		if err != nil {
+			errs = append(errs, fmt.Errorf("settle %s: %w", c.object.Ref(), err))
+		}
+		if isDown(err) {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// tries keep what fails again and again from being tried too often. They are forgotten with the process.
+type tries struct {
+	mu sync.Mutex
+	of map[string]try // by object id
+}
+
+type try struct {
+	failures int
+	next     time.Time
+}
+
+const (
+	quickTries  = 2 // so many failures cost no pause
+	longestWait = 10 * time.Minute
+)
+
+func (t *tries) due(id string, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !now.Before(t.of[id].next)
+}
+
+// note says how a try ended.
+func (t *tries) note(id string, err error, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil {
+		delete(t.of, id)
+		return
+	}
+	one := t.of[id]
+	one.failures++
+	if beyond := one.failures - quickTries; beyond > 0 {
+		one.next = now.Add(min(sweepPeriod<<min(beyond, 10), longestWait))
+	}
+	t.of[id] = one
+}
+
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func isDown(err error) bool {
+	var f *wire.Failure
+	return errors.As(err, &f) && f.Status == 0
+}
