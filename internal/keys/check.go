@@ -40,7 +40,7 @@ func (s *scene) checkGenerate(ask Ask) (checked, error) {
 
 // checkWish judges what a client should be able to do.
 func (s *scene) checkWish(ask Ask) (checked, error) {
-	kind, _ := connector.TypeOf(s.kmSpec.Type) // none has no fields
+	kind, _ := catalog.TypeOf(s.kmSpec.Type) // none has no fields
 	if len(ask.Grants) == 0 {
 		ask.Grants = []string{"client_credentials"}
 	}

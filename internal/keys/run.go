@@ -21,7 +21,7 @@ func (k *Keys) Run(ctx context.Context) error {
 	defer k.giveUpLease() //nolint:contextcheck // ctx has ended by then
 	told := ""
 	for turn := 0; ; turn++ {
-		mine, err := k.store.Lease(ctx, "keys", k.holder, leasePeriod)
+		mine, err := k.leads(ctx)
 		if err == nil && mine {
 			err = k.Sweep(ctx)
 		}
@@ -50,8 +50,20 @@ const (
 	atOnce      = 8               // key managers that one sweep asks at the same time
 )
 
+// leads tells whether this process sweeps. One that is alone need not wait for the end of a lease that it had before it
+// was killed.
+func (k *Keys) leads(ctx context.Context) (bool, error) {
+	if k.sole {
+		return true, nil
+	}
+	return k.store.Lease(ctx, "keys", k.holder, leasePeriod)
+}
+
 // giveUpLease lets another process sweep at once; without it that one waits until the lease is over.
 func (k *Keys) giveUpLease() {
+	if k.sole {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if _, err := k.store.Lease(ctx, "keys", k.holder, 0); err != nil {

@@ -11,8 +11,10 @@ import (
 )
 
 type deleteApplicationInput struct {
-	deleteInput
-	WithKeys bool `query:"withKeys" doc:"Delete its keys, at their servers too, and its subscriptions with it"`
+	TenantQuery
+	Name     string `path:"name"`
+	IfMatch  string `header:"If-Match" doc:"ETag that the stored object must have"`
+	WithKeys bool   `query:"withKeys" doc:"Delete its keys, at their servers too, and its subscriptions with it"`
 }
 
 // deleteApplicationRoute deletes an application that nobody uses, or one together with its keys. While servers have still

@@ -32,8 +32,19 @@ func generate(h *house) { h.must("alice", http.MethodPost, "/api/v1/applications
 // failedAttempt leaves a client whose registration ended nobody knows how.
 func failedAttempt(h *house) {
 	h.t.Helper()
+	attempt(h, keyward.ClientFailed)
+}
+
+// pendingAttempt leaves one whose registration is under way.
+func pendingAttempt(h *house) {
+	h.t.Helper()
+	attempt(h, keyward.ClientPending)
+}
+
+func attempt(h *house, state keyward.ClientState) {
+	h.t.Helper()
 	status, err := json.Marshal(keyward.OAuthClientStatus{
-		Mode: keyward.ClientGenerated, State: keyward.ClientFailed, VendorName: "keyward-x", Orphan: true, Requester: "alice",
+		Mode: keyward.ClientGenerated, State: state, VendorName: "keyward-x", Orphan: state == keyward.ClientFailed, Requester: "alice",
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -78,6 +89,8 @@ func visits() map[string]visit {
 		"revoke-keys":   {path: keys + "/revoke", body: place, setup: generate},
 		"delete-keys":   {path: keys + "/delete", body: place, setup: generate},
 		"dismiss-keys":  {path: keys + "/dismiss", body: place, setup: failedAttempt},
+		"retry-keys":    {path: keys + "/retry", body: place, setup: failedAttempt},
+		"cancel-keys":   {path: keys + "/cancel", body: place, setup: pendingAttempt},
 	} {
 		v.right, v.wrong = "alice", "dora"
 		all[id] = v
