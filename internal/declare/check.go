@@ -7,7 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
-	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -280,7 +280,7 @@ func failed(raw json.RawMessage) bool {
 // checkMapping holds what the key manager says about clients that exist in it.
 func (w *world) checkMapping(ch *change, s *keyward.OAuthClientSpec, km *keyward.KeyManagerSpec) {
 	at := keyward.Ref{Kind: keyward.KindKeyManager, Tenant: ch.ref.Tenant, Name: s.KeyManager}
-	for _, f := range keys.MappingFaults(at, km, s) {
+	for _, f := range wish.MappingFaults(at, km, s) {
 		w.add(ch, f.Code, "spec."+f.Path, "%s", f.Message)
 	}
 	if km.MayMap() && km.Tokens.Use.Direct() {

@@ -11,6 +11,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -58,7 +59,7 @@ func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, a
 
 // reserve stores the pending client: from then on the place is taken, and an interruption is seen.
 func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, ask Ask, id string) (
-	s *scene, c *client, want checked, err error,
+	s *scene, c *client, want wish.Checked, err error,
 ) {
 	err = k.store.Write(ctx, requester(p, place.Tenant), func(tx *store.Tx) error {
 		if s, err = k.look(tx, p, place); err != nil {
@@ -94,14 +95,14 @@ func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, as
 			},
 			status: keyward.OAuthClientStatus{
 				Mode: keyward.ClientGenerated, State: keyward.ClientPending, VendorName: vendorName(id),
-				Grants: want.ask.Grants, Callbacks: want.ask.Callbacks, Scopes: want.ask.Scopes, Fields: want.fields,
+				Grants: want.Ask.Grants, Callbacks: want.Ask.Callbacks, Scopes: want.Ask.Scopes, Fields: want.Fields,
 				Requester: requester(p, place.Tenant), ChangedAt: &now,
 			},
 		}
 		return c.put(tx, store.Extra{})
 	})
 	if err != nil {
-		return nil, nil, checked{}, err
+		return nil, nil, wish.Checked{}, err
 	}
 	return s, c, want, nil
 }
@@ -147,11 +148,11 @@ func (s *scene) taken(c *client) error {
 	}
 }
 
-func (s *scene) registration(c *client, want checked) connector.Registration {
+func (s *scene) registration(c *client, want wish.Checked) connector.Registration {
 	return connector.Registration{
 		Name: c.status.VendorName, ObjectID: c.object.ID, Tenant: s.place.Tenant, KeyManagerID: s.km.ID,
 		ApplicationID: s.app.ID, Environment: string(s.place.Environment),
-		Grants: want.ask.Grants, Callbacks: want.ask.Callbacks, Scopes: want.ask.Scopes, Fields: want.ask.Fields,
+		Grants: want.Ask.Grants, Callbacks: want.Ask.Callbacks, Scopes: want.Ask.Scopes, Fields: want.Ask.Fields,
 	}
 }
 

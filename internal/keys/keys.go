@@ -24,6 +24,8 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keys/pace"
+	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/throttle"
 )
@@ -48,7 +50,7 @@ type Keys struct {
 
 	proofs *throttle.Throttle // secrets that were tried, by requester and key manager
 
-	tries *tries
+	tries *pace.Pace
 
 	mu      sync.Mutex
 	working map[string]bool // ids of clients that this process is asking a server about
@@ -88,7 +90,7 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 	return &Keys{
 		store: s, openers: openers, log: o.Log, sole: o.Sole, now: o.Now, holder: store.NewID(),
 		proofs: throttle.New(proofPeriod, proofBurst, proofMemory), working: map[string]bool{},
-		tries: &tries{of: map[string]try{}},
+		tries: pace.New(sweepPeriod),
 	}, nil
 }
 
@@ -101,12 +103,7 @@ type Place struct {
 }
 
 // Ask is what a generated client should be able to do.
-type Ask struct {
-	Grants    []string // empty = client_credentials
-	Callbacks []string
-	Scopes    []string
-	Fields    map[string]any // the key manager type's developer fields
-}
+type Ask = wish.Ask
 
 // Result is what a developer needs to use a client.
 type Result struct {

@@ -136,11 +136,11 @@ func (k *Keys) settleAt(ctx context.Context, clients []*client, asked bool) erro
 		if ctx.Err() != nil {
 			break
 		}
-		if !asked && !k.tries.due(c.object.ID, k.now()) {
+		if !asked && !k.tries.Due(c.object.ID, k.now()) {
 			continue
 		}
 		err := k.settle(ctx, c, asked)
-		k.tries.note(c.object.ID, err, k.now())
+		k.tries.Note(c.object.ID, err, k.now())
 		if err != nil {
 			errs = append(errs, fmt.Errorf("settle %s: %w", c.object.Ref(), err))
 		}
@@ -149,44 +149,6 @@ func (k *Keys) settleAt(ctx context.Context, clients []*client, asked bool) erro
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// tries keep what fails again and again from being tried too often. They are forgotten with the process.
-type tries struct {
-	mu sync.Mutex
-	of map[string]try // by object id
-}
-
-type try struct {
-	failures int
-	next     time.Time
-}
-
-const (
-	quickTries  = 2 // so many failures cost no pause
-	longestWait = 10 * time.Minute
-)
-
-func (t *tries) due(id string, now time.Time) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return !now.Before(t.of[id].next)
-}
-
-// note says how a try ended.
-func (t *tries) note(id string, err error, now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err == nil {
-		delete(t.of, id)
-		return
-	}
-	one := t.of[id]
-	one.failures++
-	if beyond := one.failures - quickTries; beyond > 0 {
-		one.next = now.Add(min(sweepPeriod<<min(beyond, 10), longestWait))
-	}
-	t.of[id] = one
 }
 
 func textOf(err error) string {

@@ -6,6 +6,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -74,7 +75,7 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 func (a TokenAsk) faults() []keyward.FieldError {
 	var faults []keyward.FieldError
 	for i, scope := range a.Scopes {
-		if !validScope(scope) {
+		if !wish.ValidScope(scope) {
 			faults = append(faults, fault(fmt.Sprintf("scopes[%d]", i), "%q is not a scope (RFC 6749, section 3.3)", scope))
 		}
 	}
