@@ -25,7 +25,7 @@ func floors() map[string]int {
 		"cmd/keyward": 6,
 		"daemon":      5, "demo": 5,
 		"rest": 4, "syncapi": 4, "gateway": 4,
-		"control": 3, "declare": 3, "keys": 3, "feed": 3, "resident": 3, "enforce": 3,
+		"control": 3, "declare": 3, "keys": 3, "feed": 3, "resident": 3, "enforce": 3, "probe": 3,
 		"store": 2, "keymanager": 2, "registry": 2,
 		"access": 1, "connector": 1, "wire": 1, "throttle": 1, "password": 1, "manifest": 1, "view": 1, "seal": 1, "stream": 1,
 		"config": 1, "token": 1, "outbound": 1,
@@ -46,7 +46,7 @@ func sameFloor() []string {
 func controlColumn() []string {
 	return []string{
 		"rest", "syncapi", "control", "declare", "access", "keys", "feed", "resident", "store", "keymanager", "connector",
-		"wire", "manifest", "password",
+		"wire", "manifest", "password", "probe",
 	}
 }
 

@@ -201,13 +201,6 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 			t.Errorf("%s: %s", part, r)
 		}
 	}
-	for _, command := range [][]string{
-		{"keymanager", "check", "a"},
-	} {
-		if r := n.CLI(t, "", command...); r.Code != 3 || !containsText(r.Stderr, "not_supported") {
-			t.Errorf("%v: %s", command, r)
-		}
-	}
 	until(t, n.Gateway, http.MethodGet, items, mint(t, i, issuer.Token{}), 200, "")
 }
 

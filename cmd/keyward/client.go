@@ -109,38 +109,14 @@ func (c *client) path(segments []string, query ...string) string {
 // call sends body as JSON (none when nil) and decodes the answer into out (ignored when nil). A refusal is a
 // *keyward.Error with the server's code and words.
 func (c *client) call(ctx context.Context, method, path string, body, out any) error {
-	var reader io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return fmt.Errorf("encode the request: %w", err)
-		}
-		reader = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
+	resp, err := c.send(ctx, method, path, body, "application/json")
 	if err != nil {
-		return fmt.Errorf("the server's address %q: %w", c.base, err)
-	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		var urlErr *url.Error
-		if errors.As(err, &urlErr) {
-			err = urlErr.Err
-		}
-		return fmt.Errorf("the control plane at %s does not answer (set KEYWARD_SERVER): %w", c.base, err)
+		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 256<<20))
 	if err != nil {
 		return fmt.Errorf("read the answer of %s: %w", c.base, err)
-	}
-	if resp.StatusCode >= 300 {
-		return refusal(resp, answer)
 	}
 	if out == nil || len(answer) == 0 {
 		return nil
@@ -151,22 +127,87 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) e
 	return nil
 }
 
+// lines posts body and gives each line of the answer to every as soon as it comes.
+func lines[T any](ctx context.Context, c *client, path string, body any, every func(T) error) error {
+	resp, err := c.send(ctx, http.MethodPost, path, body, "application/x-ndjson")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	for d := json.NewDecoder(resp.Body); ; {
+		var line T
+		if err := d.Decode(&line); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read the answer of %s: %w", c.base, err)
+		}
+		if err := every(line); err != nil {
+			return err
+		}
+	}
+}
+
+// send makes a request. An answer that refuses it is an error.
+func (c *client) send(ctx context.Context, method, path string, body any, accept string) (*http.Response, error) {
+	var reader io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("encode the request: %w", err)
+		}
+		reader = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
+	if err != nil {
+		return nil, fmt.Errorf("the server's address %q: %w", c.base, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Accept", accept)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		var urlErr *url.Error
+		if errors.As(err, &urlErr) {
+			err = urlErr.Err
+		}
+		return nil, fmt.Errorf("the control plane at %s does not answer (set KEYWARD_SERVER): %w", c.base, err)
+	}
+	if resp.StatusCode < 300 {
+		return resp, nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 256<<20))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of %s: %w", c.base, err)
+	}
+	return nil, refusal(resp, answer)
+}
+
 // refusal turns a problem document (RFC 9457) into the error it came from.
 func refusal(resp *http.Response, body []byte) error {
-	var problem struct {
-		Title, Detail string
-		Code          keyward.Code
-		Errors        []keyward.FieldError
-		Users         []keyward.Ref
-	}
-	if err := json.Unmarshal(body, &problem); err != nil || problem.Code == "" {
+	var p problem
+	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" {
 		return fmt.Errorf("the server answered %s without saying why", resp.Status)
 	}
-	message := problem.Detail
+	return p.refusal()
+}
+
+// problem is a problem document.
+type problem struct {
+	Title, Detail string
+	Code          keyward.Code
+	Errors        []keyward.FieldError
+	Users         []keyward.Ref
+}
+
+func (p problem) refusal() error {
+	message := p.Detail
 	if message == "" {
-		message = problem.Title
+		message = p.Title
 	}
-	return &keyward.Error{Code: problem.Code, Message: message, Fields: problem.Errors, Users: problem.Users}
+	return &keyward.Error{Code: p.Code, Message: message, Fields: p.Errors, Users: p.Users}
 }
 
 // page is the form of every listing.

@@ -87,21 +87,26 @@ func (e explanation) print(w io.Writer) error {
 		verdict = e.Code
 	}
 	fmt.Fprintf(&b, "%d %s\n", e.Status, verdict)
-	for _, line := range [][2]string{
+	printSteps(&b, [][2]string{
 		{"detail", e.Detail}, {"key manager", e.KeyManager}, {"API", e.API}, {"application", e.Application}, {"token", e.Fingerprint},
-	} {
+	}, e.Steps)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// printSteps writes what is known, and each step of a decision.
+func printSteps(b *strings.Builder, facts [][2]string, steps []explainStep) {
+	for _, line := range facts {
 		if line[1] != "" {
-			fmt.Fprintf(&b, "%s: %s\n", line[0], line[1])
+			fmt.Fprintf(b, "%s: %s\n", line[0], line[1])
 		}
 	}
-	for _, step := range e.Steps {
-		fmt.Fprintf(&b, "%-12s %s\n", step.Result, step.Step)
+	for _, step := range steps {
+		fmt.Fprintf(b, "%-12s %s\n", step.Result, step.Step)
 		for _, line := range [][2]string{{"expected", step.Expected}, {"seen", step.Seen}, {"to change", step.Fix}} {
 			if line[1] != "" {
-				fmt.Fprintf(&b, "             %s: %s\n", line[0], line[1])
+				fmt.Fprintf(b, "             %s: %s\n", line[0], line[1])
 			}
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }

@@ -11,7 +11,7 @@ import (
 
 type keymanagerCmd struct {
 	Types keymanagerTypesCmd `cmd:"" help:"The types, with the fields of admins and of developers."`
-	Check keymanagerCheckCmd `cmd:"" help:"Live checks (not in this build yet)."`
+	Check keymanagerCheckCmd `cmd:"" help:"Live checks of a registered or not yet saved key manager."`
 }
 
 type keymanagerTypesCmd struct {
@@ -86,11 +86,3 @@ func (f typeField) about() string {
 	}
 	return strings.Join(append(parts, f.Help), "; ")
 }
-
-type keymanagerCheckCmd struct {
-	Name string `arg:"" optional:""`
-	File string `short:"f" placeholder:"FILE"`
-}
-
-// Run refuses: live checks are not in this build.
-func (*keymanagerCheckCmd) Run(*session) error { return notSupported("keymanager check") }

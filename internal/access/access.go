@@ -77,12 +77,13 @@ const (
 	RightHold         Right = "hold or lift a hold"
 	RightGateways     Right = "manage gateways"
 	RightReadGateways Right = "list gateways"
+	RightCheck        Right = "check key managers"
 )
 
 // roles lists who may use a right within their own tenant.
 func (a Right) roles() []keyward.Role {
 	switch a {
-	case RightTokens, RightHold:
+	case RightTokens, RightHold, RightCheck:
 		return []keyward.Role{keyward.RoleAdmin}
 	case RightReadTokens, RightAudit, RightExport, RightReadGateways:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor}

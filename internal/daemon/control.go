@@ -12,6 +12,7 @@ import (
 	"keyward.dev/keyward/internal/feed"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/resident"
 	"keyward.dev/keyward/internal/rest"
 	"keyward.dev/keyward/internal/store"
@@ -66,25 +67,36 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err := p.bootstrap(ctx, useCases); err != nil {
 		return nil, err
 	}
-	door, err := rest.New(rest.Deps{Control: useCases, Keys: clients, Explainer: explainer}, rest.Options{Version: p.o.Version, Log: p.log})
+	checks, err := probe.New(st, client, authority.Open, probe.Options{Log: p.log, Judge: judge{p, explainer}})
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", door.Handler())
-	mux.Handle(stream.PathPrefix, syncapi.New(changes, p.log).Handler())
-	for _, pattern := range authority.Patterns() {
-		mux.Handle(pattern, authority.Handler())
+	deps := rest.Deps{Control: useCases, Keys: clients, Probe: checks, Explainer: explainer}
+	door, err := rest.New(deps, rest.Options{Version: p.o.Version, Log: p.log})
+	if err != nil {
+		return nil, err
 	}
+	doors := controlDoors(door, authority, syncapi.New(changes, p.log))
 	for _, part := range []func(context.Context) error{changes.Run, authority.Run, clients.Run} {
 		p.run(ctx, part)
 	}
-	p.run(ctx, func(ctx context.Context) error { return controlDoor.serve(ctx, managementServer(mux)) })
+	p.run(ctx, func(ctx context.Context) error { return controlDoor.serve(ctx, managementServer(doors)) })
 	p.checks = append(p.checks,
 		check{"database", func(ctx context.Context) (string, error) { return "", st.Ping(ctx) }},
 		check{"hub", func(context.Context) (string, error) { return hubNote(hub), nil }},
 	)
 	return &controlPlane{store: st, feed: changes}, nil
+}
+
+// controlDoors puts everything that the control listener serves behind one handler.
+func controlDoors(door *rest.Server, authority *resident.Resident, sync *syncapi.API) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", door.Handler())
+	mux.Handle(stream.PathPrefix, sync.Handler())
+	for _, pattern := range authority.Patterns() {
+		mux.Handle(pattern, authority.Handler())
+	}
+	return mux
 }
 
 // hubNote tells of a hub that is away: the control plane works without it, gateways then ask by themselves.

@@ -26,6 +26,7 @@ type progress struct {
 	api   *view.API
 	km    *view.KeyManager
 	app   *keyward.ApplicationRow
+	facts *facts // of a token whose key manager answers for it
 	token [32]byte
 	seen  bool // token was set
 	asked bool // a credential was looked for
@@ -79,34 +80,8 @@ func (e *Engine) line(
 func (e *Engine) grant(
 	ctx context.Context, r *routed, req *Request, now time.Time, t *trace, p *progress,
 ) (granted, *Refusal) {
-	c, ref := e.credential(r, req.Authorization, t)
-	p.token, p.seen = c.sum, c.raw != ""
+	v, ref := e.trust(ctx, r, req, now, t, p)
 	if ref != nil {
-		return granted{}, ref
-	}
-	i, ref := e.chooseKeyManager(&c, now, t)
-	p.km = i.km
-	if ref != nil {
-		return granted{}, ref
-	}
-	a, ref := e.allow(&i, t)
-	if ref != nil {
-		return granted{}, ref
-	}
-	v, ref := e.validate(ctx, &a, t)
-	if ref != nil {
-		return granted{}, ref
-	}
-	if ref = e.checkTime(&v, now, t); ref != nil {
-		return granted{}, ref
-	}
-	if ref = e.checkAudience(&v, t); ref != nil {
-		return granted{}, ref
-	}
-	if ref = e.checkRevocation(&v, now, t); ref != nil {
-		return granted{}, ref
-	}
-	if ref = e.checkSender(&v, t); ref != nil {
 		return granted{}, ref
 	}
 	who, ref := e.identify(&v, now, t)
@@ -115,6 +90,44 @@ func (e *Engine) grant(
 		return granted{}, ref
 	}
 	return e.subscribe(&who, now, t)
+}
+
+// trust is the part of it that only the token and its key manager have a say in.
+func (e *Engine) trust(
+	ctx context.Context, r *routed, req *Request, now time.Time, t *trace, p *progress,
+) (validated, *Refusal) {
+	c, ref := e.credential(r, req.Authorization, t)
+	p.token, p.seen = c.sum, c.raw != ""
+	if ref != nil {
+		return validated{}, ref
+	}
+	i, ref := e.chooseKeyManager(&c, now, t)
+	p.km = i.km
+	if ref != nil {
+		return validated{}, ref
+	}
+	a, ref := e.allow(&i, t)
+	if ref != nil {
+		return validated{}, ref
+	}
+	v, ref := e.validate(ctx, &a, t)
+	if ref != nil {
+		return validated{}, ref
+	}
+	p.facts = v.facts
+	if ref = e.checkTime(&v, now, t); ref != nil {
+		return validated{}, ref
+	}
+	if ref = e.checkAudience(&v, t); ref != nil {
+		return validated{}, ref
+	}
+	if ref = e.checkRevocation(&v, now, t); ref != nil {
+		return validated{}, ref
+	}
+	if ref = e.checkSender(&v, t); ref != nil {
+		return validated{}, ref
+	}
+	return v, nil
 }
 
 // openTo lets a call to an operation without security pass: no credential is looked at, so nobody is named.

@@ -2,6 +2,9 @@ package enforce
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/view"
@@ -54,4 +57,64 @@ func (e *Engine) Explain(ctx context.Context, v *view.View, req Request) *Explan
 	}
 	x.Decision = d.ID
 	return x
+}
+
+// Judgement is what the line makes of a token by its key manager's settings, up to the sender constraint, and what it
+// read from it. What depends on an API or an application is not asked.
+type Judgement struct {
+	Refusal     *Refusal // nil: the token is taken
+	Fingerprint string   // all that is shown of the token
+	Steps       []Step
+
+	// Of a token whose key manager answers for it.
+	ClientID    string
+	ClientClaim string // the claim that gave the client id
+	Subject     string
+	Issuer      string // as the token has it
+	Audience    []string
+	Scopes      []string                   // of the scope claims and of the key manager's grants
+	Mapped      map[string]json.RawMessage // the claims that the key manager puts into backend JWTs
+}
+
+// stepClient is the part of the application step that the token alone decides.
+const stepClient = "client id"
+
+// Judge takes a token through the steps of Decide that have nothing to do with an API or an application. The view has
+// the one key manager that is to judge, and an API at the target that takes it.
+func (e *Engine) Judge(ctx context.Context, v *view.View, target, token string) *Judgement {
+	t := &trace{}
+	var p progress
+	req := &Request{Method: http.MethodGet, Target: target, Authorization: []string{"Bearer " + token}}
+	r, ref := e.route(v, req, nil)
+	if ref != nil {
+		return &Judgement{Refusal: ref}
+	}
+	_, ref = e.trust(ctx, &r, req, e.now(), t, &p)
+	j := &Judgement{Refusal: ref, Fingerprint: t.fingerprint()}
+	j.Steps = slices.DeleteFunc(t.finish(), func(s Step) bool { return s.Result != resultFail && !aboutToken(s.Step) })
+	client := Step{Step: stepClient, Result: resultNotReached, Expected: "a client id in one of the claims of claims.clientId"}
+	if ref == nil {
+		client.Result, client.Seen = resultPass, quote(p.facts.clientID)+", from claim "+p.facts.clientClaim
+		if fault := p.facts.identityFault(); fault != "" {
+			j.Refusal = refuse(keyward.CodeInvalidToken)
+			client.Result, client.Seen, client.Fix = resultFail, fault, "check claims.clientId of key manager "+p.km.Name
+		}
+	}
+	j.Steps = append(j.Steps, client)
+	if p.facts != nil {
+		j.read(p.facts, p.km)
+	}
+	return j
+}
+
+func aboutToken(step string) bool {
+	return slices.Contains([]string{
+		stepCredential, stepKeyManager, stepSignature, stepIntrospection, stepTime, stepAudience, stepRevocation, stepSender,
+	}, step)
+}
+
+func (j *Judgement) read(f *facts, km *view.KeyManager) {
+	j.ClientID, j.ClientClaim, j.Subject, j.Audience, j.Scopes = f.clientID, f.clientClaim, f.subject, f.audience, f.scopes
+	j.Issuer, _ = text(f.claims, "iss")
+	j.Mapped = mapped(km, f)
 }

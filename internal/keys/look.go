@@ -6,6 +6,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -125,22 +126,11 @@ func (k *Keys) sceneOf(tx *store.Tx, place Place, app, km *keyward.Object) (*sce
 
 // serverOf gives a key manager as its connector needs it.
 func serverOf(tx *store.Tx, km *keyward.Object) (connector.Server, error) {
-	spec, ok := km.Spec.(*keyward.KeyManagerSpec)
-	if !ok {
-		return connector.Server{}, fmt.Errorf("%s has a spec of another kind", km.Ref())
-	}
-	s := connector.Server{ID: km.ID, Tenant: km.Tenant, Name: km.Name, Spec: spec}
-	if len(km.Status) > 0 {
-		if err := json.Unmarshal(km.Status, &s.Status); err != nil {
-			return s, fmt.Errorf("read the status of %s: %w", km.Ref(), err)
-		}
-	}
 	secrets, err := tx.Secrets(km)
 	if err != nil {
-		return s, fmt.Errorf("open the secrets of %s: %w", km.Ref(), err)
+		return connector.Server{}, fmt.Errorf("open the secrets of %s: %w", km.Ref(), err)
 	}
-	s.Secrets = secrets
-	return s, nil
+	return keymanager.ServerOf(km, secrets)
 }
 
 func readClient(o *keyward.Object) (*client, error) {

@@ -16,6 +16,7 @@ import (
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/resident"
 	"keyward.dev/keyward/internal/rest"
 	"keyward.dev/keyward/internal/seal"
@@ -55,6 +56,13 @@ func (explainer) Explain(_ context.Context, q rest.Question) (*rest.Explanation,
 	return e, nil
 }
 
+// judge takes every token.
+type judge struct{}
+
+func (judge) Judge(_ context.Context, s probe.Subject) (*probe.Judgement, error) {
+	return &probe.Judgement{KeyManager: s.Row.Name, Status: http.StatusOK, Steps: []probe.JudgeStep{}}, nil
+}
+
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	ctx := context.Background()
@@ -76,7 +84,11 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.rest, err = rest.New(rest.Deps{Control: h.control, Keys: k, Explainer: explainer{}}, rest.Options{Version: "test"})
+	checks, err := probe.New(st, http.DefaultClient, res.Open, probe.Options{Judge: judge{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.rest, err = rest.New(rest.Deps{Control: h.control, Keys: k, Probe: checks, Explainer: explainer{}}, rest.Options{Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -207,20 +207,6 @@ func TestWithoutAValidTokenNothingOpens(t *testing.T) {
 	}
 }
 
-func TestLaterCommandsSayTheirName(t *testing.T) {
-	h := newHouse(t)
-	for path, name := range map[string]string{
-		"/api/v1/key-managers/resident/check": "keymanager check",
-		"/api/v1/key-manager-check?tenant=a":  "keymanager check",
-	} {
-		a := h.call("admin", http.MethodPost, path, `{}`)
-		if a.status != http.StatusBadRequest || a.code(t) != keyward.CodeNotSupported ||
-			!strings.Contains(string(a.body), name) {
-			t.Errorf("%s: %d %s", path, a.status, a.body)
-		}
-	}
-}
-
 func TestPagesLoadNothingFromElsewhere(t *testing.T) {
 	h := newHouse(t)
 	for _, path := range []string{"/", "/docs"} {

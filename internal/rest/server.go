@@ -18,6 +18,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/probe"
 )
 
 // Limits of request bodies, in bytes. An apply carries many manifests at once, with OpenAPI documents in them.
@@ -31,6 +32,7 @@ const (
 type Deps struct {
 	Control   *control.Control
 	Keys      *keys.Keys
+	Probe     *probe.Probe
 	Explainer Explainer
 }
 
@@ -50,8 +52,8 @@ type Server struct {
 
 // New registers every route. It returns an error when the OpenAPI document cannot be written.
 func New(d Deps, o Options) (*Server, error) {
-	if d.Control == nil || d.Keys == nil || d.Explainer == nil {
-		return nil, errors.New("the REST API needs control, keys and an explainer")
+	if d.Control == nil || d.Keys == nil || d.Probe == nil || d.Explainer == nil {
+		return nil, errors.New("the REST API needs control, keys, checks and an explainer")
 	}
 	s := &Server{deps: d, log: o.Log, mux: http.NewServeMux()}
 	if s.log == nil {
@@ -66,7 +68,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.keysRoutes()
 	s.explainRoutes()
 	s.holdRoutes()
-	s.laterRoutes()
+	s.checkRoutes()
 	if err := s.documentRoutes(); err != nil {
 		return nil, err
 	}

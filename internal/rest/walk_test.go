@@ -24,7 +24,8 @@ type visit struct {
 const (
 	walkAPI = `{"context":"/orders","version":"v1","upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":"all",` +
 		`"operations":[{"method":"GET","path":"/a"}]}`
-	place = `{"keyManager":"resident"}`
+	nowhere = `{"type":"external","issuer":"https://e.example","keys":{"jwks":"http://127.0.0.1:9/k"}}`
+	place   = `{"keyManager":"resident"}`
 )
 
 func generate(h *house) { h.must("alice", http.MethodPost, "/api/v1/applications/mobile/keys", place) }
@@ -68,6 +69,12 @@ func visits() map[string]visit {
 		"export": {path: "/api/v1/export", right: "ann", wrong: "dora"},
 		"explain": {path: "/api/v1/explain", body: `{"path":"/orders/v1/a","token":"t"}`, right: "alice",
 			wrong: "dora"},
+		"check-key-manager": {path: "/api/v1/key-managers/resident/check", body: `{}`, wrong: "ann"},
+		"check-unsaved-key-manager": {path: "/api/v1/key-managers/check", wrong: "pat",
+			body: `{"manifest":` + manifestOf(keyward.KindKeyManager, "x", nowhere) + `}`},
+		"check-token": {path: "/api/v1/key-managers/resident/check-token", body: `{"token":"t"}`, wrong: "ann"},
+		"check-token-unsaved": {path: "/api/v1/key-managers/check-token", wrong: "pat",
+			body: `{"token":"t","manifest":` + manifestOf(keyward.KindKeyManager, "x", nowhere) + `}`},
 		"list-audit":             {path: "/api/v1/audit", right: "ann", wrong: "dora"},
 		"list-key-manager-types": {path: "/api/v1/key-manager-types", open: true},
 		"create-token":           {path: "/api/v1/tokens", body: `{"user":"alice"}`, wrong: "dora"},

@@ -221,7 +221,7 @@ func jitter(d time.Duration) time.Duration {
 
 // fetch reads a key set from its address.
 func (s *KeySets) fetch(ctx context.Context, id setID, url string) ([]*Key, error) {
-	keys, notes, err := s.get(ctx, url)
+	keys, notes, err := ReadKeys(ctx, s.client, url)
 	outcome := "ok"
 	if err != nil {
 		outcome = "failed"
@@ -231,13 +231,14 @@ func (s *KeySets) fetch(ctx context.Context, id setID, url string) ([]*Key, erro
 	return keys, err
 }
 
-func (s *KeySets) get(ctx context.Context, url string) ([]*Key, []string, error) {
+// ReadKeys reads the JWK set at an address, once. Notes and errors are those of ParseJWKS.
+func ReadKeys(ctx context.Context, client *http.Client, url string) (keys []*Key, notes []string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the key set: %w", err)
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	resp, err := s.client.Do(req) //nolint:bodyclose // outbound.ReadAll closes it
+	resp, err := client.Do(req) //nolint:bodyclose // outbound.ReadAll closes it
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the key set: %w", err)
 	}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"keyward.dev/keyward"
+)
+
+type keymanagerCheckCmd struct {
+	Name      string `arg:"" optional:"" help:"a registered key manager"`
+	File      string `short:"f" placeholder:"FILE" help:"manifest of one that is not saved yet (- for standard input)"`
+	TokenFile string `placeholder:"FILE" help:"have this access token judged as a gateway would, and check nothing else"`
+	Register  bool   `negatable:"" default:"true" help:"make a trial client at the server and delete it again"`
+	outputFlag
+}
+
+// checkLine is one step of a check.
+type checkLine struct {
+	Step     string `json:"step"`
+	Verdict  string `json:"verdict"`
+	Millis   int64  `json:"millis"`
+	Expected string `json:"expected"`
+	Seen     string `json:"seen"`
+	Fix      string `json:"fix,omitempty"`
+}
+
+// checkReport is a whole check.
+type checkReport struct {
+	Name    string      `json:"name"`
+	Verdict string      `json:"verdict"`
+	Millis  int64       `json:"millis"`
+	Steps   []checkLine `json:"steps"`
+}
+
+// checkEvent is what is told while a check runs.
+type checkEvent struct {
+	Step    *checkLine   `json:"step"`
+	Report  *checkReport `json:"report"`
+	Problem *problem     `json:"problem"`
+}
+
+var errCheckFailed = errors.New("a step of the check failed")
+
+// Run checks a key manager, or has a token judged by it. A step that failed makes the exit code 1.
+func (cmd *keymanagerCheckCmd) Run(s *session) error {
+	if (cmd.Name == "") == (cmd.File == "") {
+		return usageError{errors.New("keymanager check needs the name of a registered key manager, or -f with the manifest of one")}
+	}
+	if cmd.File == "-" && cmd.TokenFile == "-" {
+		return usageError{errors.New("only one of -f and --token-file can be standard input")}
+	}
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	body := map[string]any{}
+	segments := []string{"key-managers", cmd.Name}
+	var sources []source
+	if cmd.File != "" {
+		if sources, err = cmd.manifest(s); err != nil {
+			return err
+		}
+		body["manifest"], segments = sources[0].value, segments[:1]
+	}
+	if cmd.TokenFile != "" {
+		err = cmd.judge(s, c, append(segments, "check-token"), body)
+	} else {
+		err = cmd.check(s, c, append(segments, "check"), body)
+	}
+	return locateOne(err, sources)
+}
+
+// manifest reads the one key manager of the file, with its references resolved on this machine.
+func (cmd *keymanagerCheckCmd) manifest(s *session) ([]source, error) {
+	sources, err := s.loadManifests(cmd.File)
+	if err != nil {
+		return nil, err
+	}
+	if len(sources) != 1 {
+		return nil, usageError{fmt.Errorf("%s has %d manifests: check takes one", cmd.File, len(sources))}
+	}
+	return sources, nil
+}
+
+// locateOne rewrites the server's faults about the one manifest as lines of the caller's file.
+func locateOne(err error, sources []source) error {
+	var refused *keyward.Error
+	if !errors.As(err, &refused) || len(sources) != 1 {
+		return err
+	}
+	for i, f := range refused.Fields {
+		if path, ok := strings.CutPrefix(f.Path, "manifest."); ok {
+			refused.Fields[i].Path = sources[0].at(path) + ": " + path
+		}
+	}
+	return refused
+}
+
+// check runs the live checks. The table is written line by line, as the steps are taken.
+func (cmd *keymanagerCheckCmd) check(s *session, c *client, segments []string, body map[string]any) error {
+	body["register"] = cmd.Register
+	table := cmd.Output == "table"
+	if table {
+		if _, err := fmt.Fprintln(s.out, checkRow("STEP", "VERDICT", "TIME", "SEEN")); err != nil {
+			return err
+		}
+	}
+	var report *checkReport
+	err := lines(s.ctx, c, c.path(segments), body, func(e checkEvent) error {
+		switch {
+		case e.Problem != nil:
+			return e.Problem.refusal()
+		case e.Report != nil:
+			report = e.Report
+		case e.Step != nil && table:
+			return e.Step.print(s.out)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case report == nil:
+		return errors.New("the control plane ended the check before its end")
+	case !table:
+		err = cmd.print(s.out, report, nil)
+	}
+	if err == nil && report.Verdict == "fail" {
+		err = errCheckFailed
+	}
+	return err
+}
+
+// checkRow has columns of a width of their own: no line waits for the next.
+func checkRow(step, verdict, time, seen string) string {
+	return strings.TrimRight(fmt.Sprintf("%-14s  %-9s  %8s  %s", step, verdict, time, seen), " ")
+}
+
+func (l *checkLine) print(w io.Writer) error {
+	_, err := fmt.Fprintln(w, checkRow(l.Step, l.Verdict, fmt.Sprintf("%d ms", l.Millis), l.Seen))
+	if err == nil && (l.Verdict == "fail" || l.Verdict == "warn") {
+		_, err = fmt.Fprintln(w, checkRow("", "", "", "expected: "+l.Expected))
+	}
+	if err == nil && l.Fix != "" {
+		_, err = fmt.Fprintln(w, checkRow("", "", "", "to change: "+l.Fix))
+	}
+	return err
+}
+
+// judgement is what gateways make of a token by one key manager's settings.
+type judgement struct {
+	KeyManager  string         `json:"keyManager"`
+	Status      int            `json:"status"`
+	Code        string         `json:"code"`
+	Detail      string         `json:"detail,omitempty"`
+	Fingerprint string         `json:"fingerprint,omitempty"`
+	Issuer      string         `json:"issuer,omitempty"`
+	ClientID    string         `json:"clientId,omitempty"`
+	ClientClaim string         `json:"clientClaim,omitempty"`
+	Subject     string         `json:"subject,omitempty"`
+	Audience    []string       `json:"audience,omitempty"`
+	Scopes      []string       `json:"scopes,omitempty"`
+	Mapped      map[string]any `json:"mapped,omitempty"`
+	Steps       []explainStep  `json:"steps"`
+}
+
+// judge has the token judged. One that gateways refuse makes the exit code 1.
+func (cmd *keymanagerCheckCmd) judge(s *session, c *client, segments []string, body map[string]any) error {
+	token, err := s.readToken(cmd.TokenFile)
+	if err != nil {
+		return err
+	}
+	body["token"] = token
+	var j judgement
+	if err := c.call(s.ctx, http.MethodPost, c.path(segments), body, &j); err != nil {
+		return err
+	}
+	if cmd.Output == "table" {
+		err = j.print(s.out)
+	} else {
+		err = cmd.print(s.out, j, nil)
+	}
+	if err == nil && j.Code != "" {
+		err = errors.New("gateways refuse the token")
+	}
+	return err
+}
+
+func (j judgement) print(w io.Writer) error {
+	var b strings.Builder
+	verdict := "gateways take the token"
+	if j.Code != "" {
+		verdict = j.Code
+	}
+	fmt.Fprintf(&b, "%d %s\n", j.Status, verdict)
+	facts := [][2]string{
+		{"detail", j.Detail}, {"key manager", j.KeyManager}, {"token", j.Fingerprint}, {"issuer", j.Issuer}, {"client id", j.ClientID},
+		{"subject", j.Subject}, {"audience", strings.Join(j.Audience, " ")}, {"scopes", strings.Join(j.Scopes, " ")},
+	}
+	for _, name := range slices.Sorted(maps.Keys(j.Mapped)) {
+		facts = append(facts, [2]string{"mapped " + name, fmt.Sprint(j.Mapped[name])})
+	}
+	printSteps(&b, facts, j.Steps)
+	_, err := io.WriteString(w, b.String())
+	return err
+}

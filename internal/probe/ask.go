@@ -1,0 +1,154 @@
+package probe
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// connection looks for a client that does not exist, which takes the connection's credentials the type's way and
+// changes nothing.
+func (c *check) connection(ctx context.Context) {
+	l := Line{
+		Step: stepConnection, Expected: "the server takes the credentials in spec.connection",
+		Fix: "mend spec.connection: the server's words say what it misses; docs/connectors.md says which rights the type needs",
+	}
+	c.step(ctx, l, func(ctx context.Context, l *Line) {
+		finder, searches := c.conn.(connector.Finder)
+		switch {
+		case c.opened != nil:
+			l.failed(c.opened)
+		case c.server.Spec.Type == keyward.TypeResident:
+			l.not("the resident key manager needs none")
+		case !c.creates():
+			l.not("it makes no clients, so it needs none")
+		case !searches:
+			l.not("the server cannot be searched: the registration below tries them")
+		default:
+			if _, err := finder.Find(ctx, nobody()); err != nil {
+				l.failed(err)
+				return
+			}
+			l.Seen, c.knows = "the server was searched with them", true
+		}
+	})
+}
+
+// creates tells whether clients can be made in it at all.
+func (c *check) creates() bool {
+	kind, _ := catalog.TypeOf(c.server.Spec.Type)
+	return kind.Creates && c.server.Spec.MayCreate()
+}
+
+// account is the connection's client, where the type has one.
+func (c *check) account() connector.TokenRequest {
+	id, _ := c.server.Spec.Connection["clientId"].(string)
+	return connector.TokenRequest{ClientID: id, Secret: c.server.Secrets["connection.clientSecret"]}
+}
+
+// tokenEndpoint asks for a token with the connection's credentials, or else as a client that does not exist.
+func (c *check) tokenEndpoint(ctx context.Context) {
+	l := Line{Step: stepTokenEndpoint, Expected: "a token for the client in spec.connection (RFC 6749, section 4.4)"}
+	ask := c.account()
+	own := ask.ClientID != "" && ask.Secret != ""
+	if !own {
+		l.Expected = "an unknown client is refused with invalid_client (RFC 6749, section 5.2): no client's credentials are in " +
+			"spec.connection"
+		ask = connector.TokenRequest{ClientID: nobody(), Secret: rand.Text()}
+	}
+	c.step(ctx, l, func(ctx context.Context, l *Line) {
+		granter, ok := c.conn.(connector.Granter)
+		if !ok {
+			l.not("there is no way to ask")
+			return
+		}
+		_, err := granter.Token(ctx, ask)
+		f, refused := errors.AsType[*wire.Failure](err)
+		refused = refused && f.Status >= 400 && f.Status < 500 && f.Code != ""
+		switch {
+		case errors.Is(err, connector.ErrUnsupported):
+			l.not("no token endpoint is known: spec.endpoints.token says where it is")
+		case own && err == nil:
+			l.Seen = "client " + ask.ClientID + " got a token"
+		case own && refused && f.Code != "invalid_client" && (c.knows || f.Code == "invalid_scope"):
+			l.Seen = "client " + ask.ClientID + " is known there, and gets no token without more being asked for: " + words(err, ask.Secret)
+		case own:
+			l.failed(err, ask.Secret)
+			l.Fix = "mend spec.connection.clientId and clientSecret, or let the client use client_credentials at the server"
+		case err == nil:
+			l.Verdict, l.Seen = Fail, "a client that does not exist got a token"
+			l.Fix = "this server gives tokens to anybody: do not trust it"
+		case refused:
+			l.Seen = words(err)
+		default:
+			l.failed(err)
+			l.Fix = "mend spec.endpoints.token, or what stands before the server"
+		}
+	})
+}
+
+// introspection asks about a token that never was.
+func (c *check) introspection(ctx context.Context) {
+	l := Line{
+		Step: stepIntrospection, Expected: "active: false about a token that never was (RFC 7662, section 2.2)",
+		Fix: "mend spec.introspection and spec.endpoints.introspection: gateways ask with these credentials",
+	}
+	c.step(ctx, l, func(ctx context.Context, l *Line) {
+		if !c.introspects() {
+			l.not("gateways have no credentials for it: opaque tokens are refused")
+			return
+		}
+		active, err := c.ask(ctx, nobody())
+		switch {
+		case err != nil:
+			l.failed(err)
+		case active:
+			l.Verdict, l.Seen = Fail, "active: true: the server takes anything for a token"
+		default:
+			l.Seen, c.asks = "active: false", true
+		}
+	})
+}
+
+func (c *check) introspects() bool {
+	return c.server.Spec.Introspection != nil && c.introspectionEndpoint() != ""
+}
+
+func (c *check) introspectionEndpoint() string {
+	return c.server.Endpoint(func(e keyward.Endpoints) string { return e.Introspection })
+}
+
+// ask is a gateway's question, with the server's own words when it fails.
+func (c *check) ask(ctx context.Context, value string) (bool, error) {
+	own := c.server.Spec.Introspection
+	secret := c.server.Secrets["introspection.clientSecret"]
+	k := wire.Call{
+		Op: "ask about a token", Method: http.MethodPost, URL: c.introspectionEndpoint(), Secrets: []string{value, secret},
+		Form: url.Values{"token": {value}, "token_type_hint": {"access_token"}},
+	}
+	if own.MethodOrDefault() == "post" {
+		k.Form.Set("client_id", own.ClientID)
+		k.Form.Set("client_secret", secret)
+	} else {
+		k.User, k.Password = own.ClientID, secret
+	}
+	a, err := c.caller.Do(ctx, k)
+	if err != nil {
+		return false, err
+	}
+	var said struct {
+		Active *bool `json:"active"`
+	}
+	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &said) != nil || said.Active == nil {
+		return false, k.Failure(a)
+	}
+	return *said.Active, nil
+}

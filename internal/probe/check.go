@@ -1,0 +1,245 @@
+package probe
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/wire"
+	"keyward.dev/keyward/internal/wire/witness"
+)
+
+// check is one check under way.
+type check struct {
+	probe   *Probe
+	server  connector.Server
+	bound   bool
+	order   Order
+	witness *witness.Witness
+	client  *http.Client
+	caller  *wire.Caller
+	openers *connector.Openers
+	conn    connector.Connector // nil: it cannot be opened, as opening says
+	opened  error
+	knows   bool // the server took the connection's credentials
+	asks    bool // the introspection endpoint answers as it should
+	every   func(Line)
+	lines   []Line
+}
+
+func newCheck(of *Check, every func(Line)) *check {
+	c := &check{probe: of.probe, server: of.server, bound: of.bound, order: of.order, every: every, lines: []Line{}}
+	c.client, c.witness = witness.Watch(of.probe.client)
+	c.caller = wire.New(c.client)
+	c.openers = catalog.New(c.client, of.probe.resident)
+	return c
+}
+
+// say adds a line.
+func (c *check) say(l Line) {
+	if l.Verdict == Pass || l.Verdict == NotTried {
+		l.Fix = ""
+	}
+	c.lines = append(c.lines, l)
+	if c.every != nil {
+		c.every(l)
+	}
+}
+
+// step takes one step and says what it found.
+func (c *check) step(ctx context.Context, l Line, do func(ctx context.Context, l *Line)) {
+	c.say(timed(ctx, stepLimit, l, do))
+}
+
+// timed takes one step within the limit and notes how long it took.
+func timed(ctx context.Context, limit time.Duration, l Line, do func(ctx context.Context, l *Line)) Line {
+	began := time.Now()
+	l.Verdict = Pass
+	if ctx.Err() != nil {
+		l.not("the check's time was up")
+		return l
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	do(ctx, &l)
+	l.Millis = time.Since(began).Milliseconds()
+	return l
+}
+
+func (l *Line) not(why string, args ...any) {
+	l.Verdict, l.Seen = NotTried, fmt.Sprintf(why, args...)
+}
+
+// failed takes a failure's words.
+func (l *Line) failed(err error, secrets ...string) {
+	l.Verdict, l.Seen = Fail, words(err, secrets...)
+}
+
+// words makes a failure fit for people: what the server said, or why there is no answer.
+func words(err error, secrets ...string) string {
+	text := err.Error()
+	if told, ok := errors.AsType[*keyward.Error](err); ok {
+		text = told.Message
+		for _, f := range told.Fields {
+			if !strings.Contains(text, f.Message) {
+				text += "; " + f.Path + ": " + f.Message
+			}
+		}
+	} else if f, ok := errors.AsType[*wire.Failure](err); ok && f.Err != nil {
+		text = f.Error() + ": " + f.Err.Error()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		text += " (no answer in time)"
+	}
+	return wire.Words(text, secrets...)
+}
+
+// nobody is the name of a client or token that no server has.
+func nobody() string { return "keyward-check-" + strings.ToLower(rand.Text()) }
+
+// state points out what makes every other line moot: that gateways take no token of it.
+func (c *check) state(held *keyward.Hold) {
+	l := Line{Step: stepState, Verdict: Warn, Expected: "the key manager is enabled and not held"}
+	switch {
+	case held.Holds(time.Now()):
+		l.Seen, l.Fix = "held: gateways take none of its tokens", "have the hold lifted: keyward unhold key-manager "+c.server.Name
+	case !c.server.Spec.IsEnabled():
+		l.Seen, l.Fix = "disabled: gateways take none of its tokens", "leave spec.enabled out, or set it to true"
+	default:
+		return
+	}
+	c.say(l)
+}
+
+// discovery reads the server's metadata anew. Where that fails, the check goes on with what is stored or declared.
+func (c *check) discovery(ctx context.Context) {
+	spec := c.server.Spec
+	l := Line{
+		Step: stepDiscovery, Expected: "metadata that names the issuer",
+		Fix: "mend spec.discovery or spec.issuer, or the server's metadata",
+	}
+	c.step(ctx, l, func(ctx context.Context, l *Line) {
+		if !keymanager.Discovers(spec) {
+			l.not("nothing is discovered: everything is declared")
+			return
+		}
+		found, err := keymanager.Discover(ctx, spec, c.client)
+		if err != nil {
+			l.failed(err)
+			return
+		}
+		l.Seen = "issuer " + found.Issuer
+		if len(found.Notes) > 0 {
+			l.Verdict, l.Seen = Warn, l.Seen+"; "+strings.Join(found.Notes, "; ")
+		}
+		before := c.server.Status
+		if c.bound && (before.Issuer != found.Issuer || before.Endpoints != found.Endpoints || before.JWKS != found.JWKS) {
+			l.Verdict, l.Seen = Warn, l.Seen+"; the metadata has changed since it was read: "+changes(before, found)
+			l.Fix = "where the change is meant, write the new value into the spec, and the metadata is read again; gateways and this " +
+				"check go on with what is stored"
+			return
+		}
+		c.server.Status = found
+	})
+	c.conn, c.opened = c.openers.Open(c.server)
+}
+
+// changes names what differs between two readings of the metadata.
+func changes(before, now keyward.KeyManagerStatus) string {
+	var list []string
+	a, b := before.Endpoints, now.Endpoints
+	for _, m := range []struct{ name, before, now string }{
+		{"issuer", before.Issuer, now.Issuer}, {"jwks_uri", before.JWKS, now.JWKS}, {"token_endpoint", a.Token, b.Token},
+		{"introspection_endpoint", a.Introspection, b.Introspection}, {"revocation_endpoint", a.Revocation, b.Revocation},
+		{"registration_endpoint", a.Registration, b.Registration},
+		{"authorization_endpoint", a.Authorization, b.Authorization}, {"userinfo_endpoint", a.Userinfo, b.Userinfo},
+	} {
+		if m.before != m.now {
+			list = append(list, fmt.Sprintf("%s was %q and is %q", m.name, m.before, m.now))
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// row is what gateways would be told of the key manager, as far as it is known.
+func (c *check) row() (keyward.KeyManagerRow, *keyward.IntrospectionRow, []keyward.FieldError) {
+	object := &keyward.Object{ID: c.server.ID, Tenant: c.server.Tenant, Name: c.server.Name}
+	return keymanager.Resolve(object, c.server.Spec, c.server.Status)
+}
+
+// keys reads every issuer's keys as gateways do, all at once.
+func (c *check) keys(ctx context.Context) {
+	row, _, faults := c.row()
+	lines := make([]Line, len(row.Issuers))
+	var all sync.WaitGroup
+	for i, issuer := range row.Issuers {
+		l := Line{
+			Step: stepKeys, Expected: "a key that can verify signatures, for " + issuer.Issuer,
+			Fix: "publish RSA keys of 2048 bits and more, or EC or Ed25519 keys, with use sig, at the address in spec.keys",
+		}
+		if issuer.Issuer == "" {
+			l.Expected = "a key that can verify signatures, for the issuer that discovery would name"
+		}
+		all.Go(func() {
+			lines[i] = timed(ctx, stepLimit, l, func(ctx context.Context, l *Line) { c.keysOf(ctx, l, issuer, faults) })
+		})
+	}
+	all.Wait()
+	for _, l := range lines {
+		c.say(l)
+	}
+}
+
+func (c *check) keysOf(ctx context.Context, l *Line, issuer keyward.IssuerRow, faults []keyward.FieldError) {
+	var keys []*token.Key
+	var notes []string
+	var err error
+	switch {
+	case issuer.JWKS != "":
+		keys, notes, err = token.ReadKeys(ctx, c.client, issuer.JWKS)
+	case len(issuer.PEM) > 0 || len(issuer.Inline) > 0:
+		keys, notes, err = token.ParseKeys(issuer)
+	case keymanager.Discovers(c.server.Spec) && c.server.Status.Issuer == "":
+		l.not("where its keys are is not known: discovery failed, and spec.keys does not say")
+		return
+	case slices.ContainsFunc(faults, func(f keyward.FieldError) bool { return f.Path == "spec.keys" }):
+		l.Verdict, l.Seen = Fail, "neither spec.keys nor the metadata says where its keys are"
+		return
+	default:
+		l.not("its tokens are opaque: no keys are declared")
+		return
+	}
+	if err != nil {
+		l.failed(err)
+		l.Seen = strings.Join(append([]string{l.Seen}, notes...), "; ")
+		return
+	}
+	seen := []string{fmt.Sprintf("%d usable", len(keys))}
+	for _, k := range keys {
+		seen = append(seen, strings.TrimSpace(fmt.Sprintf("kid %q %s", k.Kid, k.Alg)))
+	}
+	l.Seen = strings.Join(append(seen, notes...), "; ")
+}
+
+// audiences points out that a token for anybody is taken.
+func (c *check) audiences() {
+	l := Line{Step: stepAudiences, Verdict: Pass, Expected: "spec.tokens.audiences names who tokens must be meant for"}
+	if l.Seen = strings.Join(c.server.Spec.Tokens.Audiences, ", "); l.Seen == "" && c.server.Spec.Type != keyward.TypeResident {
+		l.Verdict, l.Seen = Warn, "any: a token that was meant for another service passes too"
+		l.Fix = "list in spec.tokens.audiences, or in audiences of each API, the aud that its tokens have for this gateway"
+	} else if l.Seen == "" {
+		l.not("any: the resident server's tokens are meant for this gateway alone")
+	}
+	c.say(l)
+}

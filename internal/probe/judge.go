@@ -1,0 +1,100 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/token"
+)
+
+// Judge decides about a token with the gateway's own code, over the rows that gateways would have of a key manager.
+type Judge interface {
+	// Judge asks nobody but the key manager itself. An error means that no decision could be made at all.
+	Judge(ctx context.Context, s Subject) (*Judgement, error)
+}
+
+// Subject is a token and the key manager that is to judge it.
+type Subject struct {
+	Row           keyward.KeyManagerRow
+	Introspection *keyward.IntrospectionRow // nil = gateways have no credentials
+	Secret        string                    // of introspection
+	Token         string
+}
+
+// Judgement is what gateways make of a token by a key manager's settings, up to the sender constraint: what depends on
+// an API or an application is not asked. Of the token only a fingerprint and the claims that count are in it.
+type Judgement struct {
+	KeyManager  string                     `json:"keyManager"`
+	Status      int                        `json:"status" doc:"200, or what a caller would get"`
+	Code        keyward.Code               `json:"code" doc:"Empty when gateways take the token"`
+	Detail      string                     `json:"detail,omitempty"`
+	Fingerprint string                     `json:"fingerprint,omitempty" doc:"All that is shown of the token"`
+	Issuer      string                     `json:"issuer,omitempty"`
+	ClientID    string                     `json:"clientId,omitempty"`
+	ClientClaim string                     `json:"clientClaim,omitempty" doc:"The claim that gave the client id"`
+	Subject     string                     `json:"subject,omitempty" doc:"Without the key manager's name in front"`
+	Audience    []string                   `json:"audience,omitempty"`
+	Scopes      []string                   `json:"scopes,omitempty" doc:"Those of the scope claims, and what claims.grants gives"`
+	Mapped      map[string]json.RawMessage `json:"mapped,omitempty" doc:"The claims that claims.mapping puts into the backend JWT"`
+	Steps       []JudgeStep                `json:"steps"`
+}
+
+// JudgeStep is one step of a judgement, as in explain.
+type JudgeStep struct {
+	Step     string `json:"step"`
+	Result   string `json:"result" doc:"pass, fail or not reached"`
+	Expected string `json:"expected"`
+	Seen     string `json:"seen"`
+	Fix      string `json:"fix,omitempty" doc:"What to change, for a failed step"`
+}
+
+// failure is the step that failed.
+func (j *Judgement) failure() JudgeStep {
+	for _, s := range j.Steps {
+		if s.Result == "fail" {
+			return s
+		}
+	}
+	return JudgeStep{Seen: j.Detail}
+}
+
+func isJWT(value string) bool { return token.LooksLikeJWT(value) }
+
+// Token has a token judged by the key manager of a prepared check.
+func (c *Check) Token(ctx context.Context, value string) (*Judgement, error) {
+	if c.probe.judge == nil {
+		return nil, keyward.Errorf(keyward.CodeNotSupported, "this process judges no tokens")
+	}
+	row, introspection, err := c.rows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.probe.judge.Judge(ctx, Subject{
+		Row: row, Introspection: introspection, Secret: c.server.Secrets["introspection.clientSecret"], Token: value,
+	})
+}
+
+// rows are those that gateways have, or would have: for a declaration that is not saved, with what its server's metadata
+// says now.
+func (c *Check) rows(ctx context.Context) (keyward.KeyManagerRow, *keyward.IntrospectionRow, error) {
+	object := &keyward.Object{ID: c.server.ID, Tenant: c.server.Tenant, Name: c.server.Name}
+	status := c.server.Status
+	if !c.bound && keymanager.Discovers(c.server.Spec) {
+		found, err := keymanager.Discover(ctx, c.server.Spec, c.probe.client)
+		if err != nil {
+			return keyward.KeyManagerRow{}, nil, err
+		}
+		status = found
+	}
+	row, introspection, faults := keymanager.Resolve(object, c.server.Spec, status)
+	if err := keyward.Invalid(faults); err != nil {
+		return keyward.KeyManagerRow{}, nil, err
+	}
+	if c.held.Holds(time.Now()) {
+		row.Hold = &keyward.HoldRow{Until: c.held.Until}
+	}
+	return row, introspection, nil
+}

@@ -1,0 +1,174 @@
+// Package probe owns the live checks of a key manager, registered or not yet saved: what its server really answers, step
+// by step, each with a verdict and what to change; and what gateways would make of a token by its settings. It does not
+// own what a declaration means, how a server is talked to, how a token is judged, nor who may ask; and it stores nothing
+// but the audit entry of a trial client.
+package probe
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/store"
+)
+
+// Verdict of one step.
+type Verdict string
+
+// The verdicts. A step that could not be tried says why in Seen.
+const (
+	Pass     Verdict = "pass"
+	Warn     Verdict = "warn"
+	Fail     Verdict = "fail"
+	NotTried Verdict = "not tried"
+)
+
+// The steps, in the order in which they are taken.
+const (
+	stepState         = "state"
+	stepDiscovery     = "discovery"
+	stepKeys          = "keys"
+	stepConnection    = "connection"
+	stepTokenEndpoint = "token endpoint"
+	stepIntrospection = "introspection"
+	stepFresh         = "fresh token"
+	stepRegistration  = "registration"
+	stepAudiences     = "audiences"
+	stepTLS           = "TLS"
+	stepClock         = "clock"
+)
+
+// Line is one step of a check.
+type Line struct {
+	Step     string  `json:"step"`
+	Verdict  Verdict `json:"verdict" doc:"pass, warn, fail or not tried"`
+	Millis   int64   `json:"millis" doc:"How long it took"`
+	Expected string  `json:"expected"`
+	Seen     string  `json:"seen" doc:"With the server's own words"`
+	Fix      string  `json:"fix,omitempty" doc:"What to change, for a warning and a failure"`
+}
+
+// Report is a whole check.
+type Report struct {
+	Name    string  `json:"name" doc:"Of the key manager; empty for one without a name yet"`
+	Verdict Verdict `json:"verdict" doc:"The worst of the steps: pass, warn or fail"`
+	Millis  int64   `json:"millis" doc:"How long the whole check took"`
+	Steps   []Line  `json:"steps"`
+}
+
+// Limits of checks. What a check begins at a server it has the time to take back.
+const (
+	WholeLimit = 60 * time.Second // one check, with everything
+	tryLimit   = 48 * time.Second // after it, only what was begun is taken back
+	stepLimit  = 7 * time.Second  // one step of it
+	waitLimit  = 5 * time.Second  // for a place among the checks that run
+	atOnce     = 8                // checks in this process
+)
+
+// Options adjust a Probe.
+type Options struct {
+	Log   *slog.Logger
+	Judge Judge // nil: no token is judged
+}
+
+// Probe carries out checks. Its methods may be called at once.
+type Probe struct {
+	store    *store.Store
+	client   *http.Client
+	resident func(connector.Server) (connector.Connector, error)
+	log      *slog.Logger
+	judge    Judge
+	places   chan struct{}
+}
+
+// New makes a Probe. The client carries the operator's rules for outbound addresses; resident opens the built-in
+// authorization server's connector.
+func New(s *store.Store, client *http.Client, resident func(connector.Server) (connector.Connector, error), o Options) (*Probe, error) {
+	if s == nil || client == nil {
+		return nil, errors.New("checks need a store and a client")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Probe{
+		store: s, client: client, resident: resident, log: o.Log, judge: o.Judge, places: make(chan struct{}, atOnce),
+	}, nil
+}
+
+// Order says how far a check goes, and who wants it.
+type Order struct {
+	Actor    string // whom the audit trail names
+	Register bool   // make a trial client at the server and delete it again
+}
+
+// Check is one that can begin: its key manager was found, or its declaration can be accepted.
+type Check struct {
+	probe  *Probe
+	server connector.Server
+	held   *keyward.Hold
+	bound  bool // stored secrets are used: they go to the stored addresses alone
+	order  Order
+}
+
+// Saved prepares the check of a registered key manager.
+func (p *Probe) Saved(ctx context.Context, tenant, name string, o Order) (*Check, error) {
+	c := &Check{probe: p, bound: true, order: o}
+	err := p.store.Read(ctx, func(tx *store.Tx) (err error) {
+		c.server, c.held, err = stored(tx, tenant, name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Unsaved prepares the check of a declaration that is not stored, and is not stored by it. A secret marked as stored is
+// taken from the key manager of that name, when every address is the same there.
+func (p *Probe) Unsaved(ctx context.Context, tenant, name string, spec *keyward.KeyManagerSpec, o Order) (*Check, error) {
+	server, bound, err := p.declared(ctx, tenant, name, spec)
+	if err != nil {
+		return nil, err
+	}
+	return &Check{probe: p, server: server, bound: bound, order: o}, nil
+}
+
+// Run takes the steps and gives each line to every, which may be nil, as soon as it is known. It ends within
+// WholeLimit, whatever the server does, and takes back what it began even when ctx ends. A step that fails hides no
+// other. Its only error is that too many checks run already.
+func (c *Check) Run(ctx context.Context, every func(Line)) (*Report, error) {
+	began := time.Now()
+	waiting, stop := context.WithTimeout(ctx, waitLimit)
+	defer stop()
+	select {
+	case c.probe.places <- struct{}{}:
+		defer func() { <-c.probe.places }()
+	case <-waiting.Done():
+		return nil, keyward.Errorf(keyward.CodeTooManyRequests, "%d checks are running already: try again in a minute", atOnce)
+	}
+	until, cancel := context.WithDeadline(context.WithoutCancel(ctx), began.Add(WholeLimit))
+	defer cancel()
+	trying, stopTrying := context.WithDeadline(ctx, began.Add(tryLimit))
+	defer stopTrying()
+	run := newCheck(c, every)
+	run.state(c.held)
+	run.discovery(trying)
+	run.keys(trying)
+	run.connection(trying)
+	run.tokenEndpoint(trying)
+	run.introspection(trying)
+	run.trial(trying, until)
+	run.audiences()
+	run.transport()
+	report := &Report{Name: c.server.Name, Verdict: Pass, Steps: run.lines, Millis: time.Since(began).Milliseconds()}
+	for _, l := range report.Steps {
+		if l.Verdict == Fail || l.Verdict == Warn && report.Verdict == Pass {
+			report.Verdict = l.Verdict
+		}
+	}
+	return report, nil
+}

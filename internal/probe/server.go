@@ -1,0 +1,94 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/store"
+)
+
+// stored reads a registered key manager with its secrets.
+func stored(tx *store.Tx, tenant, name string) (connector.Server, *keyward.Hold, error) {
+	km, err := tx.Get(keyward.KindKeyManager, tenant, name)
+	if err != nil {
+		return connector.Server{}, nil, err
+	}
+	secrets, err := tx.Secrets(km)
+	if err != nil {
+		return connector.Server{}, nil, fmt.Errorf("open the secrets of %s: %w", km.Ref(), err)
+	}
+	s, err := keymanager.ServerOf(km, secrets)
+	return s, km.Hold, err
+}
+
+// declared judges a declaration as writing it would, without what depends on other objects. bound tells that it uses
+// stored secrets.
+func (p *Probe) declared(ctx context.Context, tenant, name string, spec *keyward.KeyManagerSpec) (
+	server connector.Server, bound bool, err error,
+) {
+	if spec.Type == keyward.TypeResident {
+		return server, false, keyward.Errorf(keyward.CodeInvalidInput, "the resident key manager is there already: check it by its name")
+	}
+	faults := spec.Validate()
+	values, kept, more := keymanager.TakeSecrets(spec)
+	faults = append(faults, more...)
+	server = connector.Server{ID: store.NewID(), Tenant: tenant, Name: name, Spec: spec, Secrets: values}
+	if len(kept) > 0 {
+		more, err := p.takeStored(ctx, &server, kept)
+		if err != nil {
+			return server, false, err
+		}
+		faults = append(faults, more...)
+	}
+	faults = append(faults, keymanager.Validate(spec, values)...)
+	return server, len(kept) > 0, keyward.Invalid(faults)
+}
+
+// takeStored fills in the secrets that the declaration keeps. Whoever may change an address and does not know the secret
+// could read it there, so every address must be the stored one.
+func (p *Probe) takeStored(ctx context.Context, server *connector.Server, kept []string) ([]keyward.FieldError, error) {
+	var before connector.Server
+	err := p.store.Read(ctx, func(tx *store.Tx) (err error) {
+		before, _, err = stored(tx, server.Tenant, server.Name)
+		return err
+	})
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		return nil, nil // that nothing is stored, the declaration's own check says with the field
+	}
+	if err != nil {
+		return nil, err
+	}
+	var faults []keyward.FieldError
+	same := sameAddresses(before.Spec, server.Spec)
+	for _, path := range kept {
+		if same {
+			server.Secrets[path] = before.Secrets[path]
+			continue
+		}
+		faults = append(faults, keyward.FieldError{Path: "spec." + path, Code: keyward.CodeInvalidInput,
+			Message: "an address differs from the stored key manager's: give the value, a stored secret stays with its address"})
+	}
+	if same {
+		server.Status = before.Status
+	}
+	return faults, nil
+}
+
+// sameAddresses tells that a stored secret would go nowhere else.
+func sameAddresses(a, b *keyward.KeyManagerSpec) bool {
+	texts := func(s *keyward.KeyManagerSpec) map[string]string {
+		out := map[string]string{}
+		for name, v := range s.Connection {
+			if text, ok := v.(string); ok {
+				out[name] = text
+			}
+		}
+		return out
+	}
+	return a.Type == b.Type && a.Discovery == b.Discovery && a.Issuer == b.Issuer && a.Endpoints == b.Endpoints &&
+		maps.Equal(texts(a), texts(b))
+}

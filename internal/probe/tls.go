@@ -1,0 +1,130 @@
+package probe
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward/internal/wire"
+	"keyward.dev/keyward/internal/wire/witness"
+)
+
+const certificateDays = 21 // fewer are worth a warning
+
+// transport judges what was seen of connections and clocks: a line for each server address.
+func (c *check) transport() {
+	seen := c.witness.Origins()
+	for _, o := range seen {
+		c.say(c.tlsLine(o))
+	}
+	if len(seen) == 0 {
+		c.say(Line{Step: stepTLS, Verdict: NotTried, Expected: tlsExpected(), Seen: "no connection was needed"})
+	}
+	c.clocks(seen)
+}
+
+func tlsExpected() string {
+	return fmt.Sprintf("https with a certificate that this machine trusts, for %d days and more", certificateDays)
+}
+
+func (c *check) tlsLine(o witness.Origin) Line {
+	l := Line{Step: stepTLS, Verdict: Pass, Expected: tlsExpected()}
+	left := daysUntil(o.Ends())
+	switch {
+	case !o.Secure && loopback(o.Name):
+		l.Seen = o.Name + ": no TLS, and on this machine"
+		if !o.Reached {
+			l.not("%s: no connection", o.Name)
+		}
+	case !o.Secure:
+		l.Verdict, l.Seen = Warn, o.Name+": no TLS"
+		l.Fix = "reach the server by https: tokens, keys and secrets pass over this connection"
+	case o.Fault != nil:
+		l.Verdict, l.Fix = Fail, tlsFix(o.Fault)
+		l.Seen = o.Name + ": " + wire.Words(o.Fault.Error())
+		if len(o.Chain) > 0 {
+			l.Seen += "; " + chainText(o.Chain)
+		}
+	case !o.Reached:
+		l.not("%s: no connection", o.Name)
+	default:
+		l.Seen = fmt.Sprintf("%s: %s, %d days left; %s", o.Name, tls.VersionName(o.Version), left, chainText(o.Chain))
+		if left < certificateDays {
+			l.Verdict, l.Fix = Warn, "renew the server's certificate"
+		}
+	}
+	return l
+}
+
+// tlsFix tells what to do about a connection that was not trusted.
+func tlsFix(fault error) string {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](fault); ok {
+		return "have the server send its whole chain from an authority that this machine trusts, or add the authority to the trust " +
+			"store of the machines of control plane and gateways"
+	}
+	if _, ok := errors.AsType[x509.HostnameError](fault); ok {
+		return "reach the server by a name that its certificate has, or have it issued for this one"
+	}
+	if e, ok := errors.AsType[x509.CertificateInvalidError](fault); ok && e.Reason == x509.Expired {
+		return "renew the server's certificate; where it is not expired, set this machine's clock right"
+	}
+	return "mend the server's TLS, or what stands before the server"
+}
+
+// chainText names each certificate with its end, the server's first.
+func chainText(chain []*x509.Certificate) string {
+	texts := make([]string, len(chain))
+	for i, c := range chain {
+		name := c.Subject.CommonName
+		if name == "" && len(c.DNSNames) > 0 {
+			name = c.DNSNames[0]
+		}
+		if name == "" {
+			name = c.Subject.String()
+		}
+		if name == "" {
+			name = "a certificate without a name"
+		}
+		texts[i] = fmt.Sprintf("%s until %s", name, c.NotAfter.UTC().Format(time.DateOnly))
+	}
+	return wire.Words(strings.Join(texts, " ← "))
+}
+
+func daysUntil(t time.Time) int { return int(time.Until(t) / (24 * time.Hour)) }
+
+func loopback(address string) bool {
+	_, host, _ := strings.Cut(address, "://")
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// clocks compares each server's clock with this machine's.
+func (c *check) clocks(seen []witness.Origin) {
+	skew := c.server.Spec.Tokens.SkewOrDefault()
+	expected := fmt.Sprintf("within %s (tokens.clockSkew) of this machine's clock", skew)
+	dated := false
+	for _, o := range seen {
+		if !o.Dated {
+			continue
+		}
+		dated = true
+		l := Line{Step: stepClock, Verdict: Pass, Expected: expected}
+		l.Seen = fmt.Sprintf("%s: %+d s", o.Name, int(o.Offset.Round(time.Second).Seconds()))
+		if o.Offset.Abs() > skew+time.Second { // the date has whole seconds
+			l.Verdict = Warn
+			l.Fix = "set the clocks right by NTP: fresh tokens are refused as not yet valid, or expired ones pass; tokens.clockSkew " +
+				"forgives small differences"
+		}
+		c.say(l)
+	}
+	if !dated {
+		c.say(Line{Step: stepClock, Verdict: NotTried, Expected: expected, Seen: "no answer had a date"})
+	}
+}

@@ -1,0 +1,278 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
+)
+
+const (
+	trialCallback = "https://keyward.invalid/callback"
+	rightsFix     = "the server's words say what it misses; docs/connectors.md says which rights the type needs"
+	lookAgain     = time.Second // between two looks for a client whose making nobody saw the end of
+	looks         = 3
+	makeLimit     = 15 * time.Second
+)
+
+// trial makes a client, has a fresh token judged, if possible one of that client, and deletes the client again. What was
+// begun at the server is taken back until the time of until, even when nobody waits any more.
+func (c *check) trial(ctx, until context.Context) {
+	l := Line{Step: stepRegistration, Expected: "a trial client is made, and gone again", Fix: rightsFix}
+	name := nobody()
+	var made *connector.Registered
+	l = timed(ctx, makeLimit, l, func(ctx context.Context, l *Line) { made = c.make(ctx, l, name) })
+	if made == nil {
+		c.fresh(ctx, connector.TokenRequest{})
+	} else {
+		c.fresh(ctx, connector.TokenRequest{ClientID: made.ClientID, Secret: made.ClientSecret})
+	}
+	began := time.Now()
+	c.takeBack(until, &l, name, made)
+	l.Millis += time.Since(began).Milliseconds()
+	c.say(l)
+}
+
+// make gives the client that the server made; nil for none, or for one that nobody knows of.
+func (c *check) make(ctx context.Context, l *Line, name string) *connector.Registered {
+	spec := c.server.Spec
+	switch {
+	case spec.Type == keyward.TypeResident:
+		l.not("clients of the resident key manager are made here")
+		return nil
+	case !c.creates():
+		l.not("nobody may create clients in it")
+		return nil
+	case !c.order.Register:
+		l.not("it was left out: it makes a client at the server for a moment")
+		return nil
+	case c.opened != nil:
+		l.failed(c.opened)
+		return nil
+	}
+	err := c.probe.store.Write(ctx, c.order.Actor, func(tx *store.Tx) error {
+		return tx.Audit(keyward.AuditEntry{
+			Tenant: c.server.Tenant, Action: "checked", Kind: string(keyward.KindKeyManager), Name: c.server.Name,
+			Detail: "with a trial client " + name,
+		})
+	})
+	if err != nil {
+		c.probe.log.ErrorContext(ctx, "a check's trial client could not be noted in the audit trail", "error", err)
+		l.not("it could not be noted in the audit trail, so that it was left out")
+		return nil
+	}
+	ask := c.registration(name)
+	made, err := c.conn.Register(ctx, ask)
+	if keyward.CodeOf(err) == keyward.CodeInvalidInput && len(ask.Callbacks) == 0 {
+		// The type wants to know more of a client with this grant (Auth0: its API), and has asked the server nothing.
+		ask.Grants, ask.Callbacks = []string{"authorization_code"}, []string{trialCallback}
+		made, err = c.conn.Register(ctx, ask)
+	}
+	if err != nil {
+		l.failed(err, c.secrets()...)
+		f, ok := errors.AsType[*wire.Failure](err)
+		if !ok || !f.Uncertain() {
+			return nil
+		}
+		return &connector.Registered{} // it may be there
+	}
+	return &made
+}
+
+// secrets are the values that no text may show.
+func (c *check) secrets() []string {
+	var list []string
+	for _, v := range c.server.Secrets {
+		list = append(list, v)
+	}
+	return list
+}
+
+// registration is a client as a developer would ask for it, with a grant that the server offers.
+func (c *check) registration(name string) connector.Registration {
+	r := connector.Registration{
+		Name: name, ObjectID: name, Tenant: c.server.Tenant, KeyManagerID: c.server.ID, ApplicationID: name,
+		Environment: string(c.server.Spec.EnvironmentsOrDefault()[0]),
+		Grants:      []string{"client_credentials"}, Fields: map[string]any{},
+	}
+	offered := c.server.Spec.Clients.GrantTypes
+	if len(offered) == 0 {
+		offered = c.server.Status.GrantTypes
+	}
+	if len(offered) > 0 && !slices.Contains(offered, "client_credentials") && slices.Contains(offered, "authorization_code") {
+		r.Grants, r.Callbacks = []string{"authorization_code"}, []string{trialCallback}
+	}
+	return r
+}
+
+// takeBack deletes the trial client, and says by name what is left.
+func (c *check) takeBack(ctx context.Context, l *Line, name string, made *connector.Registered) {
+	switch {
+	case made == nil:
+		return
+	case made.ClientID == "":
+		made = c.lookFor(ctx, l, name)
+		if made == nil {
+			return
+		}
+	default:
+		l.Seen = "client " + made.ClientID + " was made"
+	}
+	left := "client " + made.ClientID + ", named " + name + ", is left at the server: delete it there"
+	switch err := c.conn.Delete(ctx, made.Handle); {
+	case errors.Is(err, connector.ErrUnsupported):
+		l.Verdict, l.Seen = Warn, l.Seen+"; the server offers no way to delete it"
+		l.Fix = left + ". Keys that developers delete stay there too; --no-register leaves this step out"
+		return
+	case err != nil:
+		l.Verdict, l.Seen = Fail, l.Seen+"; "+words(err, made.ClientSecret, made.Handle.AccessToken)
+		l.Fix = left
+		return
+	}
+	l.Seen += " and deleted"
+	reader, reads := c.conn.(connector.Reader)
+	if !reads {
+		return
+	}
+	switch still, err := reader.Read(ctx, made.Handle); {
+	case err != nil:
+		l.Seen += "; whether it is gone could not be read"
+	case still != nil:
+		l.Verdict, l.Seen, l.Fix = Fail, l.Seen+", and is still there", left
+	default:
+		l.Seen += ", and is gone"
+	}
+}
+
+// lookFor looks for a client whose making ended in doubt.
+func (c *check) lookFor(ctx context.Context, l *Line, name string) *connector.Registered {
+	l.Fix = "the server may have made a client named " + name + ": look for it there and delete it"
+	finder, searches := c.conn.(connector.Finder)
+	if !searches {
+		return nil
+	}
+	for look := range looks {
+		if look > 0 {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(lookAgain):
+			}
+		}
+		found, err := finder.Find(ctx, name)
+		if err == nil && found != nil {
+			l.Seen += "; client " + found.ClientID + " was there all the same"
+			l.Fix = rightsFix
+			return found
+		}
+		if err != nil {
+			l.Seen += "; " + words(err)
+			return nil
+		}
+	}
+	l.Seen += fmt.Sprintf("; the server was searched %d times and has no client of that name", looks)
+	return nil
+}
+
+// fresh gets a token and has it judged as a gateway would: by the trial client, whose tokens are what developers get,
+// or else by a client of the key manager's own.
+func (c *check) fresh(ctx context.Context, trial connector.TokenRequest) {
+	l := Line{Step: stepFresh, Expected: "gateways take a token just obtained, and it is active where it is asked about"}
+	c.step(ctx, l, func(ctx context.Context, l *Line) {
+		value, ok := c.obtain(ctx, l, trial)
+		if !ok {
+			return
+		}
+		c.judged(ctx, l, value)
+		if c.asks {
+			c.active(ctx, l, value)
+		} else if l.Verdict == Pass {
+			l.Seen += "; it was not asked about"
+		}
+	})
+}
+
+// obtain gets a token from the first client that can have one.
+func (c *check) obtain(ctx context.Context, l *Line, trial connector.TokenRequest) (string, bool) {
+	granter, ok := c.conn.(connector.Granter)
+	if !ok {
+		l.not("there is no way to get one")
+		return "", false
+	}
+	requests := []connector.TokenRequest{trial, c.account()}
+	if own := c.server.Spec.Introspection; own != nil {
+		requests = append(requests, connector.TokenRequest{ClientID: own.ClientID, Secret: c.server.Secrets["introspection.clientSecret"]})
+	}
+	var why []string
+	for _, r := range requests {
+		if r.ClientID == "" || r.Secret == "" {
+			continue
+		}
+		got, err := granter.Token(ctx, r)
+		if err == nil {
+			l.Seen = "client " + r.ClientID + " got a token"
+			return got.Value, true
+		}
+		why = append(why, "client "+r.ClientID+" got no token: "+words(err, r.Secret))
+	}
+	if len(why) == 0 {
+		why = []string{"no client's credentials are at hand"}
+	}
+	l.not("%s", strings.Join(why, "; "))
+	return "", false
+}
+
+// judged says what gateways make of the token.
+func (c *check) judged(ctx context.Context, l *Line, value string) {
+	if c.probe.judge == nil {
+		return
+	}
+	row, introspection, _ := c.row()
+	row.Enabled, row.Use = true, "" // that it is not, the first line says; the token is judged as such
+	j, err := c.probe.judge.Judge(ctx, Subject{
+		Row: row, Introspection: introspection, Secret: c.server.Secrets["introspection.clientSecret"], Token: value,
+	})
+	if err != nil {
+		c.probe.log.WarnContext(ctx, "a check's token could not be judged", "error", err)
+		l.Seen += "; what gateways make of it could not be told"
+		return
+	}
+	if j.Code == "" {
+		l.Seen += ", which gateways take as of client " + j.ClientID
+		return
+	}
+	failed := j.failure()
+	l.Verdict = Fail
+	if j.Code == keyward.CodeAudienceMismatch {
+		l.Verdict = Warn // the server gives audiences where clients are given their rights
+	}
+	l.Seen += ", which gateways refuse with " + string(j.Code) + ": " + wire.Words(failed.Seen, value)
+	l.Fix = failed.Fix
+}
+
+// active asks about the token as gateways do.
+func (c *check) active(ctx context.Context, l *Line, value string) {
+	own := c.server.Spec.Introspection
+	yes, err := c.ask(ctx, value)
+	f, refused := errors.AsType[*wire.Failure](err)
+	switch {
+	case refused && f.Status == 400 && isJWT(value):
+		l.Seen += "; the server does not answer about tokens of this form, and gateways do not ask about them: " + words(err)
+	case err != nil:
+		l.Verdict, l.Seen = Fail, l.Seen+"; "+words(err, value)
+		l.Fix = "mend spec.introspection: the server answers about other tokens"
+	case !yes:
+		l.Verdict, l.Seen = Fail, l.Seen+"; the server calls its own fresh token inactive when client "+own.ClientID+" asks"
+		l.Fix = "let tokens name the client " + own.ClientID + " in aud: Keycloak and others answer nobody else (there: an audience " +
+			"mapper for that client in a default client scope of the realm)"
+	default:
+		l.Seen += "; active: true"
+	}
+}
