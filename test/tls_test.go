@@ -59,13 +59,19 @@ func newAuthority(t *testing.T) *authority {
 // issue writes NAME.crt and NAME.key for the hosts, and gives the certificate's serial number.
 func (a *authority) issue(t *testing.T, name string, hosts ...string) int64 {
 	t.Helper()
+	return a.issueUntil(t, name, time.Now().Add(time.Hour), hosts...)
+}
+
+// issueUntil is issue for a certificate that ends then.
+func (a *authority) issueUntil(t *testing.T, name string, until time.Time, hosts ...string) int64 {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.serial++
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1000 + a.serial), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1000 + a.serial), NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	for _, h := range hosts {

@@ -7,7 +7,6 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
-	"keyward.dev/keyward/internal/token"
 )
 
 // Judge decides about a token with the gateway's own code, over the rows that gateways would have of a key manager.
@@ -60,8 +59,6 @@ func (j *Judgement) failure() JudgeStep {
 	}
 	return JudgeStep{Seen: j.Detail}
 }
-
-func isJWT(value string) bool { return token.LooksLikeJWT(value) }
 
 // Token has a token judged by the key manager of a prepared check.
 func (c *Check) Token(ctx context.Context, value string) (*Judgement, error) {
