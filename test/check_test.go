@@ -162,7 +162,8 @@ func TestCheckOfOtherTypes(t *testing.T) {
 
 	// The table comes line by line, and faults of a manifest are told with their place.
 	table := cli(t, n, "keymanager", "check", "op")
-	if !containsText(table, "STEP            VERDICT        TIME  SEEN\ndiscovery       pass") || !containsText(table, "to change: list in spec") {
+	if !containsText(table, "STEP            VERDICT        TIME  SEEN\ndiscovery       pass") ||
+		!containsText(table, "to change: list in spec") {
 		t.Errorf("the table: %s", table)
 	}
 	bad := n.CLI(t, manifest("KeyManager", "x", "type: keycloak, issuer: \"http://127.0.0.1:1/realms/a\", connection: {clientId: a}"),

@@ -133,7 +133,8 @@ func TestEachStepSaysItsOwnTrouble(t *testing.T) {
 	}{
 		{"/jwks", issuer.Answer{Body: `{"keys":[{"kty":"oct","k":"AA"}]}`}, "keys", "key 0 is ignored"},
 		{"/jwks", issuer.Answer{Status: 500}, "keys", "500"},
-		{"/token", issuer.Answer{Status: 200, Body: `{"access_token":"x","token_type":"Bearer"}`}, "token endpoint", "does not exist got a token"},
+		{"/token", issuer.Answer{Status: 200, Body: `{"access_token":"x","token_type":"Bearer"}`}, "token endpoint",
+			"does not exist got a token"},
 		{"/token", issuer.Answer{Status: 502, Type: "text/plain", Body: "bad gateway"}, "token endpoint", "502: bad gateway"},
 		{"/introspect", issuer.Answer{Body: `{"active":true}`}, "introspection", "anything for a token"},
 		{"/introspect", issuer.Answer{Body: `<html>`, Type: "text/html"}, "introspection", "not the JSON"},
@@ -236,7 +237,8 @@ func TestStoredSecretsStayWithTheirAddress(t *testing.T) {
 		t.Errorf("another address: %v", err)
 	}
 	_, err = w.probe.Unsaved(t.Context(), "default", "nobody", w.spec(kept), order())
-	if keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), "spec.introspection.clientSecret: nothing is stored") {
+	if keyward.CodeOf(err) != keyward.CodeInvalidInput ||
+		!strings.Contains(err.Error(), "spec.introspection.clientSecret: nothing is stored") {
 		t.Errorf("nothing stored: %v", err)
 	}
 

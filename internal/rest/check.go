@@ -80,7 +80,7 @@ func (s *Server) checkRoutes() {
 			return nil, err
 		}
 		c, err := s.deps.Probe.Saved(ctx, in.tenant(), in.Name, order(p, body.Register))
-		return s.checked(c, in.Accept, err)
+		return s.checked(c, in.Accept, err) //nolint:contextcheck // the stream has its own
 	})
 	s.describeBody(http.MethodPost, checkPath, s.schemaOf(reflect.TypeFor[CheckBody]()))
 	responses = answers(http.StatusOK, s.schemaOf(reflect.TypeFor[probe.Report]()))
@@ -94,7 +94,7 @@ func (s *Server) checkRoutes() {
 			return nil, err
 		}
 		c, err := s.unsaved(ctx, in.tenant(), body.Manifest, order(p, body.Register))
-		return s.checked(c, in.Accept, err)
+		return s.checked(c, in.Accept, err) //nolint:contextcheck // the stream has its own
 	})
 	s.describeBody(http.MethodPost, checkUnsavedPath, s.schemaOf(reflect.TypeFor[CheckUnsavedBody]()))
 	s.judgeRoutes(tag)
