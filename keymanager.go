@@ -98,8 +98,52 @@ func (k KeySource) RefreshOrDefault() time.Duration {
 type Introspection struct {
 	ClientID     string    `json:"clientId,omitempty"`
 	ClientSecret Secret    `json:"clientSecret,omitzero"`
-	Method       string    `json:"method,omitempty"` // basic (default) or post
-	Cache        *Duration `json:"cache,omitempty"`  // default 30s, never past the token's exp; 0s = none
+	Method       string    `json:"method,omitempty"`      // basic (default), post, private_key_jwt, tls or bearer
+	Key          Secret    `json:"key,omitzero"`          // of private_key_jwt and tls: the private key, PEM; the former's may be a JWK
+	Certificate  string    `json:"certificate,omitempty"` // of tls: PEM, the client's own first
+	Token        Secret    `json:"token,omitzero"`        // of bearer, where it is a fixed one
+	Scope        string    `json:"scope,omitempty"`       // of bearer: what the token that clientId and clientSecret get is for
+	Cache        *Duration `json:"cache,omitempty"`       // default 30s, never past the token's exp; 0s = none
+}
+
+// The ways in which a gateway authenticates at an introspection endpoint: client_secret_basic and client_secret_post
+// (RFC 6749, section 2.3.1), private_key_jwt (RFC 7523, section 2.2), tls_client_auth (RFC 8705, section 2), and an
+// access token (RFC 7662, section 2.1).
+const (
+	IntrospectBasic  = "basic"
+	IntrospectPost   = "post"
+	IntrospectJWT    = "private_key_jwt"
+	IntrospectTLS    = "tls"
+	IntrospectBearer = "bearer"
+)
+
+// IntrospectionSecrets gives the secret fields by their paths from the key manager's spec.
+func (i *Introspection) IntrospectionSecrets() map[string]*Secret {
+	if i == nil {
+		return nil
+	}
+	return map[string]*Secret{
+		"introspection.clientSecret": &i.ClientSecret, "introspection.key": &i.Key, "introspection.token": &i.Token,
+	}
+}
+
+// SecretPath is the path of the one secret that gateways need.
+func (i *Introspection) SecretPath() string {
+	return introspectionSecret(i.MethodOrDefault(), i.ClientID)
+}
+
+// SecretPath is the path, in the key manager's spec, of the one secret that goes with the row.
+func (r *IntrospectionRow) SecretPath() string { return introspectionSecret(r.Method, r.ClientID) }
+
+func introspectionSecret(method, clientID string) string {
+	switch {
+	case method == IntrospectJWT, method == IntrospectTLS:
+		return "introspection.key"
+	case method == IntrospectBearer && clientID == "":
+		return "introspection.token"
+	default:
+		return "introspection.clientSecret"
+	}
 }
 
 // CacheOrDefault is how long an answer may be kept.
@@ -113,7 +157,7 @@ func (i *Introspection) CacheOrDefault() time.Duration {
 // MethodOrDefault is how the gateway authenticates at the introspection endpoint.
 func (i *Introspection) MethodOrDefault() string {
 	if i == nil || i.Method == "" {
-		return "basic"
+		return IntrospectBasic
 	}
 	return i.Method
 }

@@ -142,21 +142,44 @@ func (i *Introspection) validate(f *faults) {
 	if i == nil {
 		return
 	}
-	switch i.Method {
-	case "", "basic", "post":
-	case "private_key_jwt", "tls", "bearer":
-		f.unsupported("spec.introspection.method", i.Method)
-	default:
-		f.add("spec.introspection.method", "%q is none of basic, post", i.Method)
-	}
 	if i.Cache != nil && *i.Cache < 0 {
 		f.add("spec.introspection.cache", "must not be negative")
 	}
-	if i.ClientID == "" {
-		f.missing("spec.introspection.clientId", "who the gateway is at the introspection endpoint")
+	needed := map[string]bool{"clientId": true}
+	switch i.MethodOrDefault() {
+	case IntrospectBasic, IntrospectPost:
+		needed["clientSecret"] = true
+	case IntrospectJWT:
+		needed["key"] = true
+	case IntrospectTLS:
+		needed["key"], needed["certificate"] = true, true
+	case IntrospectBearer:
+		fixed := i.ClientID == "" && i.ClientSecret.IsZero()
+		needed = map[string]bool{"token": fixed, "clientId": !fixed, "clientSecret": !fixed}
+		if i.Scope != "" && !fixed {
+			needed["scope"] = true
+		}
+	default:
+		f.add("spec.introspection.method", "%q is none of basic, post, private_key_jwt, tls, bearer", i.Method)
+		return
 	}
-	if i.ClientSecret.IsZero() {
-		f.missing("spec.introspection.clientSecret", "the gateway authenticates with it")
+	for _, field := range []struct {
+		name, why string
+		given     bool
+	}{
+		{"clientId", "who the gateway is at the introspection endpoint", i.ClientID != ""},
+		{"clientSecret", "the gateway authenticates with it", !i.ClientSecret.IsZero()},
+		{"key", "the gateway signs with it, or proves its certificate", !i.Key.IsZero()},
+		{"certificate", "the gateway shows it to the server", i.Certificate != ""},
+		{"token", "the gateway authenticates with it; or give clientId and clientSecret, which get one", !i.Token.IsZero()},
+		{"scope", "", i.Scope != ""},
+	} {
+		switch path := "spec.introspection." + field.name; {
+		case needed[field.name] && !field.given:
+			f.missing(path, field.why)
+		case field.given && !needed[field.name]:
+			f.add(path, "has no part in method %s: leave it out", i.MethodOrDefault())
+		}
 	}
 }
 

@@ -47,12 +47,15 @@ type IssuerRow struct {
 // IntrospectionRow is the credential for a key manager's introspection endpoint. It reaches only groups that serve an
 // API which takes the key manager. Its ID is the key manager's.
 type IntrospectionRow struct {
-	ID       string   `json:"id"`
-	ClientID string   `json:"clientId"`
-	Secret   Sealed   `json:"secret"`
-	Method   string   `json:"method"`
-	Cache    Duration `json:"cache"`
-	Digest   string   `json:"digest"`
+	ID            string   `json:"id"`
+	ClientID      string   `json:"clientId"`
+	Secret        Sealed   `json:"secret"` // client secret, private key or token, as the method needs
+	Method        string   `json:"method"`
+	Certificate   string   `json:"certificate,omitempty"`   // of tls
+	TokenEndpoint string   `json:"tokenEndpoint,omitempty"` // of bearer, where the client gets the token
+	Scope         string   `json:"scope,omitempty"`
+	Cache         Duration `json:"cache"`
+	Digest        string   `json:"digest"`
 }
 
 // Sealed is a value encrypted with a gateway group's key. It names the key, so that a gateway that lacks it can ask.
@@ -118,6 +121,8 @@ func (k RowKind) Needs(row json.RawMessage) ([]string, error) {
 		return needsOfSubscription(row)
 	case RowKeyManager:
 		return needsOfKeyManager(row)
+	case RowIntrospection:
+		return needsOfIntrospection(row)
 	default:
 		return nil, nil
 	}
@@ -134,6 +139,21 @@ func needsOfKeyManager(row json.RawMessage) ([]string, error) {
 		return nil, nil
 	}
 	return []string{NeedExchange}, nil
+}
+
+// NeedIntrospection names the feature that a gateway must have to ask with something else than a client secret: one
+// that lacks it would send a private key as if it were one.
+const NeedIntrospection = "introspection-methods"
+
+func needsOfIntrospection(row json.RawMessage) ([]string, error) {
+	var r IntrospectionRow
+	if err := json.Unmarshal(row, &r); err != nil {
+		return nil, fmt.Errorf("read the row of introspection credentials: %w", err)
+	}
+	if r.Method == "" || r.Method == IntrospectBasic || r.Method == IntrospectPost {
+		return nil, nil
+	}
+	return []string{NeedIntrospection}, nil
 }
 
 func needsOfSubscription(row json.RawMessage) ([]string, error) {

@@ -192,8 +192,6 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 		"gateways":   orders(up.URL, "[a]", ", gateways: [edge]"),
 		"dialect":    orders(up.URL, "[a]", ", backendJWT: {enabled: true, dialect: wso2}"),
 		"approval":   manifest("Plan", "p", "approval: manual"),
-		"private_key_jwt": manifest("KeyManager", "x",
-			fmt.Sprintf("type: oidc, discovery: %q, introspection: {clientId: a, clientSecret: b, method: private_key_jwt}", i.URL)),
 	} {
 		r := n.CLI(t, text, "apply", "-f", "-")
 		if r.Code != 3 || !containsText(r.Stderr, "not_supported") && !containsText(r.Stderr,

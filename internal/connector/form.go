@@ -46,11 +46,30 @@ func IntrospectionFields() []Field {
 		},
 		{
 			Name: "introspection.clientSecret", Title: "Introspection client secret", Type: FieldString, Secret: true,
-			Help: "Needed with clientId.",
+			Help: "Needed with basic and post; with bearer, unless there is a fixed token.",
 		},
 		{
 			Name: "introspection.method", Title: "Introspection authentication", Type: FieldString,
-			Enum: []string{"basic", "post"}, Default: "basic", Help: "How the client id and secret are sent.",
+			Enum: []string{"basic", "post", "private_key_jwt", "tls", "bearer"}, Default: "basic",
+			Help: "How gateways authenticate: with the client secret, a signed assertion (RFC 7523), a client certificate " +
+				"(RFC 8705), or an access token (RFC 7662, section 2.1).",
+		},
+		{
+			Name: "introspection.key", Title: "Introspection private key", Type: FieldString, Secret: true,
+			Help: "PEM. Signs the assertions of private_key_jwt, for which it may be a JWK with kid and alg; belongs to the " +
+				"certificate of tls.",
+		},
+		{
+			Name: "introspection.certificate", Title: "Introspection certificate", Type: FieldString,
+			Help: "PEM, with the certificates between it and the authority after it. Needed with tls.",
+		},
+		{
+			Name: "introspection.token", Title: "Introspection access token", Type: FieldString, Secret: true,
+			Help: "A fixed token for bearer. Left out, client id and secret get one at the token endpoint.",
+		},
+		{
+			Name: "introspection.scope", Title: "Scope of the introspection token", Type: FieldString,
+			Help: "What is asked for with the token that client id and secret get.",
 		},
 		{
 			Name: "introspection.cache", Title: "Introspection cache", Type: FieldString, Default: "30s",

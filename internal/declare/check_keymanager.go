@@ -100,9 +100,11 @@ func (w *world) checkKeptSecrets(ch *change, before, s *keyward.KeyManagerSpec, 
 	}
 	for _, path := range ch.kept {
 		var same bool
-		if path == "introspection.clientSecret" {
+		if strings.HasPrefix(path, "introspection.") {
 			same = firstOf(before.Endpoints.Introspection, old.Endpoints.Introspection) ==
-				firstOf(s.Endpoints.Introspection, status.Endpoints.Introspection)
+				firstOf(s.Endpoints.Introspection, status.Endpoints.Introspection) &&
+				(s.Introspection.MethodOrDefault() != keyward.IntrospectBearer ||
+					firstOf(before.Endpoints.Token, old.Endpoints.Token) == firstOf(s.Endpoints.Token, status.Endpoints.Token))
 		} else {
 			same = before.Type == s.Type && sameConnection(before, s) &&
 				merged(before.Endpoints, old.Endpoints) == merged(s.Endpoints, status.Endpoints)

@@ -162,7 +162,7 @@ func (e *Engine) question(ctx context.Context, a *allowed, t *trace) (token.Ques
 	row := a.view.Introspection(a.km.ID)
 	if row == nil || a.km.Introspection == "" {
 		t.fail("key manager "+a.km.Name+" has no introspection endpoint, or no credentials for it",
-			"set endpoints.introspection, introspection.clientId and introspection.clientSecret of key manager "+a.km.Name)
+			"set endpoints.introspection and the credentials in introspection of key manager "+a.km.Name)
 		ref := refuse(keyward.CodeKeyManagerUnavailable)
 		ref.RetryAfter = seconds(time.Minute)
 		return token.Question{}, ref
@@ -177,6 +177,7 @@ func (e *Engine) question(ctx context.Context, a *allowed, t *trace) (token.Ques
 	}
 	return token.Question{
 		KeyManagerID: a.km.ID, Digest: a.km.Settings + row.Digest, Endpoint: a.km.Introspection, ClientID: row.ClientID,
-		Secret: secret, Method: row.Method, Cache: row.Cache.Std(), Token: a.raw,
+		Secret: secret, Method: row.Method, Cache: row.Cache.Std(), Token: a.raw, Certificate: row.Certificate,
+		Audience: a.km.Issuers[0].Issuer, TokenEndpoint: row.TokenEndpoint, Scope: row.Scope,
 	}, nil
 }

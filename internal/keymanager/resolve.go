@@ -78,8 +78,17 @@ func Resolve(obj *keyward.Object, spec *keyward.KeyManagerSpec, status keyward.K
 		Method:   spec.Introspection.MethodOrDefault(),
 		Cache:    keyward.Duration(spec.Introspection.CacheOrDefault()),
 	}
+	switch introspection.Method {
+	case keyward.IntrospectTLS:
+		introspection.Certificate = spec.Introspection.Certificate
+	case keyward.IntrospectBearer:
+		introspection.Scope = spec.Introspection.Scope
+		if introspection.ClientID != "" {
+			introspection.TokenEndpoint = tokenEndpoint(spec, status)
+		}
+	}
 	introspection.Digest = hash(introspection.ID, row.Introspection, introspection.ClientID, introspection.Method,
-		introspection.Cache.String())
+		introspection.Cache.String(), introspection.Certificate, introspection.TokenEndpoint, introspection.Scope)
 	return row, introspection, faults
 }
 
@@ -89,6 +98,13 @@ func useOf(spec *keyward.KeyManagerSpec) keyward.TokenUse {
 		return ""
 	}
 	return spec.Tokens.Use
+}
+
+func tokenEndpoint(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) string {
+	if spec.Endpoints.Token != "" {
+		return spec.Endpoints.Token
+	}
+	return status.Endpoints.Token
 }
 
 // introspectionEndpoint is empty where gateways have no credentials: they could not ask.

@@ -9,7 +9,7 @@ import (
 )
 
 // SecretPaths lists the paths of the spec's secret fields that were given, as a value or as the marker for a stored
-// one: connection.initialAccessToken, introspection.clientSecret.
+// one: connection.initialAccessToken, introspection.clientSecret. Those of introspection come in the order of names.
 func SecretPaths(spec *keyward.KeyManagerSpec) []string {
 	var paths []string
 	if t, ok := catalog.TypeOf(spec.Type); ok {
@@ -19,8 +19,11 @@ func SecretPaths(spec *keyward.KeyManagerSpec) []string {
 			}
 		}
 	}
-	if spec.Introspection != nil && !spec.Introspection.ClientSecret.IsZero() {
-		paths = append(paths, "introspection.clientSecret")
+	own := spec.Introspection.IntrospectionSecrets()
+	for _, path := range sortedKeys(own) {
+		if !own[path].IsZero() {
+			paths = append(paths, path)
+		}
 	}
 	return paths
 }
@@ -30,12 +33,12 @@ func SecretPaths(spec *keyward.KeyManagerSpec) []string {
 func TakeSecrets(spec *keyward.KeyManagerSpec) (values map[string]string, kept []string, faults []keyward.FieldError) {
 	values = map[string]string{}
 	for _, path := range SecretPaths(spec) {
-		if path == "introspection.clientSecret" {
-			if v := spec.Introspection.ClientSecret; v.IsStored() {
+		if v, own := spec.Introspection.IntrospectionSecrets()[path]; own {
+			if v.IsStored() {
 				kept = append(kept, path)
 			} else {
 				values[path] = v.Reveal()
-				spec.Introspection.ClientSecret = keyward.StoredSecret()
+				*v = keyward.StoredSecret()
 			}
 			continue
 		}

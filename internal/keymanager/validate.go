@@ -1,6 +1,7 @@
 package keymanager
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/token"
 )
 
 // Validate judges what KeyManagerSpec.Validate leaves to the type: the connection's fields, and what the type needs.
@@ -78,8 +80,44 @@ func validateSecretPairs(spec *keyward.KeyManagerSpec, secrets map[string]string
 	if spec.Type == keyward.TypeKeycloak && given("adminUrl") && !given("clientId") && !given("clientSecret") {
 		faults = append(faults, fieldError("spec.connection.clientId", "is required with adminUrl"))
 	}
-	if i := spec.Introspection; i != nil && i.ClientSecret.IsStored() && secrets["introspection.clientSecret"] == "" {
-		faults = append(faults, fieldError("spec.introspection.clientSecret", "nothing is stored for it: give the value"))
+	return append(faults, validateIntrospection(spec, secrets)...)
+}
+
+// validateIntrospection reads the secrets that are at hand as gateways will.
+func validateIntrospection(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
+	var faults []keyward.FieldError
+	own := spec.Introspection.IntrospectionSecrets()
+	for _, path := range sortedKeys(own) {
+		if own[path].IsStored() && secrets[path] == "" {
+			faults = append(faults, fieldError("spec."+path, "nothing is stored for it: give the value"))
+		}
+	}
+	i := spec.Introspection
+	if i == nil {
+		return faults
+	}
+	key := i.Key.Reveal()
+	if key == "" {
+		key = secrets["introspection.key"]
+	}
+	switch i.MethodOrDefault() {
+	case keyward.IntrospectJWT:
+		if _, err := token.ParseAssertionKey(key); key != "" && err != nil {
+			faults = append(faults, fieldError("spec.introspection.key", "cannot sign: %v", err))
+		}
+	case keyward.IntrospectTLS:
+		if key == "" || i.Certificate == "" {
+			break
+		}
+		// The library's error names no part of the key.
+		if _, err := tls.X509KeyPair([]byte(i.Certificate), []byte(key)); err != nil {
+			faults = append(faults, fieldError("spec.introspection.certificate", "does not go with the key: %v", err))
+		}
+	case keyward.IntrospectBearer:
+		if value := i.Token.Reveal(); strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			faults = append(faults, fieldError("spec.introspection.token",
+				"has a space or another character that no token has, such as a line break at its end"))
+		}
 	}
 	return faults
 }
@@ -124,10 +162,23 @@ func missing(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) []ke
 		faults = append(faults, fieldError("spec.introspection", "is required: an entry of tokens.match takes opaque tokens, "+
 			"which only introspection can judge"))
 	}
+	faults = append(faults, missingToIntrospect(spec, status)...)
 	if spec.Introspection != nil && spec.Endpoints.Introspection == "" && status.Endpoints.Introspection == "" {
 		faults = append(faults, fieldError("spec.endpoints.introspection", "is required with spec.introspection%s", hint))
 	}
 	return faults
+}
+
+// missingToIntrospect names what the method needs of the server.
+func missingToIntrospect(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) []keyward.FieldError {
+	switch i := spec.Introspection; {
+	case i == nil:
+	case i.MethodOrDefault() == keyward.IntrospectTLS && strings.HasPrefix(introspectionEndpoint(spec, status), "http://"):
+		return []keyward.FieldError{fieldError("spec.endpoints.introspection", "must be https with method tls")}
+	case i.MethodOrDefault() == keyward.IntrospectBearer && i.ClientID != "" && tokenEndpoint(spec, status) == "":
+		return []keyward.FieldError{fieldError("spec.endpoints.token", "is required: clientId and clientSecret get the token there")}
+	}
+	return nil
 }
 
 // opaqueOnly tells that a discovered server publishes no keys and its tokens are asked about: an OAuth 2.0 server

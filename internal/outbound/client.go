@@ -45,6 +45,19 @@ func NewClient(r Rules, o Options) *http.Client {
 	}
 }
 
+// WithCertificate gives a client like the one that NewClient made which shows a certificate to its servers.
+func WithCertificate(client *http.Client, certificate tls.Certificate) (*http.Client, error) {
+	transport, ok := client.Transport.(*http.Transport)
+	if !ok {
+		return nil, errors.New("this client cannot show a certificate")
+	}
+	own := *client
+	showing := transport.Clone()
+	showing.TLSClientConfig.Certificates = []tls.Certificate{certificate}
+	own.Transport = showing
+	return &own, nil
+}
+
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return fmt.Errorf("stopped after %d redirects", maxRedirects)

@@ -3,14 +3,19 @@ package probe
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -128,19 +133,15 @@ func (c *check) introspectionEndpoint() string {
 
 // ask is a gateway's question, with the server's own words when it fails.
 func (c *check) ask(ctx context.Context, value string) (bool, error) {
-	own := c.server.Spec.Introspection
-	secret := c.server.Secrets["introspection.clientSecret"]
 	k := wire.Call{
-		Op: "ask about a token", Method: http.MethodPost, URL: c.introspectionEndpoint(), Secrets: []string{value, secret},
+		Op: "ask about a token", Method: http.MethodPost, URL: c.introspectionEndpoint(), Secrets: []string{value},
 		Form: url.Values{"token": {value}, "token_type_hint": {"access_token"}},
 	}
-	if own.MethodOrDefault() == "post" {
-		k.Form.Set("client_id", own.ClientID)
-		k.Form.Set("client_secret", secret)
-	} else {
-		k.User, k.Password = own.ClientID, secret
+	caller, err := c.authenticate(ctx, &k)
+	if err != nil {
+		return false, err
 	}
-	a, err := c.caller.Do(ctx, k)
+	a, err := caller.Do(ctx, k)
 	if err != nil {
 		return false, err
 	}
@@ -151,4 +152,62 @@ func (c *check) ask(ctx context.Context, value string) (bool, error) {
 		return false, k.Failure(a)
 	}
 	return *said.Active, nil
+}
+
+// authenticate adds to a question what the introspection's method asks for, and gives who sends it.
+func (c *check) authenticate(ctx context.Context, k *wire.Call) (*wire.Caller, error) {
+	own := c.server.Spec.Introspection
+	secret := c.server.Secrets[own.SecretPath()]
+	k.Secrets = append(k.Secrets, secret)
+	switch own.MethodOrDefault() {
+	case keyward.IntrospectPost:
+		k.Form.Set("client_id", own.ClientID)
+		k.Form.Set("client_secret", secret)
+	case keyward.IntrospectJWT:
+		row, _, _ := c.row()
+		key, err := token.ParseAssertionKey(secret)
+		if err != nil {
+			return nil, fmt.Errorf("the introspection key: %w", err)
+		}
+		assertion, err := key.Sign(own.ClientID, row.Issuers[0].Issuer, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		k.Secrets = append(k.Secrets, assertion)
+		k.Form.Set("client_id", own.ClientID)
+		k.Form.Set("client_assertion_type", token.AssertionType)
+		k.Form.Set("client_assertion", assertion)
+	case keyward.IntrospectTLS:
+		pair, err := tls.X509KeyPair([]byte(own.Certificate), []byte(secret))
+		if err != nil {
+			return nil, fmt.Errorf("the introspection certificate: %w", err)
+		}
+		showing, err := outbound.WithCertificate(c.probe.client, pair)
+		if err != nil {
+			return nil, err
+		}
+		k.Form.Set("client_id", own.ClientID)
+		return wire.New(showing), nil
+	case keyward.IntrospectBearer:
+		k.Bearer = secret
+		if own.ClientID == "" {
+			return c.caller, nil
+		}
+		_, introspection, _ := c.row()
+		params := url.Values{}
+		if own.Scope != "" {
+			params.Set("scope", own.Scope)
+		}
+		got, err := c.caller.Grant(ctx, wire.Grant{
+			Endpoint: introspection.TokenEndpoint, Methods: []string{"client_secret_basic"}, Params: params,
+			ClientID: own.ClientID, Secret: secret,
+		})
+		if err != nil {
+			return nil, err
+		}
+		k.Bearer = got.Value
+	default:
+		k.User, k.Password = own.ClientID, secret
+	}
+	return c.caller, nil
 }

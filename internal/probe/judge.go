@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
 )
 
@@ -60,6 +61,14 @@ func (j *Judgement) failure() JudgeStep {
 	return JudgeStep{Seen: j.Detail}
 }
 
+// gatewaySecret is the one secret that gateways ask about tokens with.
+func gatewaySecret(s connector.Server) string {
+	if s.Spec.Introspection == nil {
+		return ""
+	}
+	return s.Secrets[s.Spec.Introspection.SecretPath()]
+}
+
 // Token has a token judged by the key manager of a prepared check.
 func (c *Check) Token(ctx context.Context, value string) (*Judgement, error) {
 	if c.probe.judge == nil {
@@ -70,7 +79,7 @@ func (c *Check) Token(ctx context.Context, value string) (*Judgement, error) {
 		return nil, err
 	}
 	return c.probe.judge.Judge(ctx, Subject{
-		Row: row, Introspection: introspection, Secret: c.server.Secrets["introspection.clientSecret"], Token: value,
+		Row: row, Introspection: introspection, Secret: gatewaySecret(c.server), Token: value,
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/probe"
@@ -274,5 +276,37 @@ func TestDeclarationsAreJudgedBeforeAnythingIsAsked(t *testing.T) {
 	}
 	if seen := w.issuer.Seen(""); len(seen) != 0 {
 		t.Errorf("the server was asked: %+v", seen)
+	}
+}
+
+// Each way to authenticate at the introspection endpoint is the gateways': what the server does not take, the check says.
+func TestIntrospectionInEveryWay(t *testing.T) {
+	w := newWorld(t)
+	w.issuer.Fix("/introspect", issuer.Answer{Body: `{"active":false}`})
+	w.issuer.Fix("/token", issuer.Answer{Body: `{"access_token":"got-for-asking","token_type":"Bearer"}`})
+	key, err := issuer.NewKey("gw", "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := json.Marshal(jose.JSONWebKey{Key: key.Private, KeyID: "gw"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ introspection, auth, form string }{
+		{fmt.Sprintf(`{"clientId":"gateway","method":"private_key_jwt","key":%q}`, jwk), "", "client_assertion=ey"},
+		{`{"method":"bearer","token":"fixed-for-asking"}`, "Bearer fixed-for-asking", ""},
+		{`{"method":"bearer","clientId":"gateway","clientSecret":"x"}`, "Bearer got-for-asking", ""},
+		{`{"method":"post","clientId":"gateway","clientSecret":"x"}`, "", "client_secret=x"},
+	} {
+		w.issuer.Forget()
+		lines := w.unsaved(`,"introspection":` + c.introspection)
+		w.want(lines, "introspection", probe.Pass, "active: false")
+		seen := w.issuer.Seen("/introspect")
+		if len(seen) == 0 || seen[0].Auth != c.auth || !strings.Contains(seen[0].Form, c.form) {
+			t.Errorf("%s: the server saw %+v", c.introspection, seen)
+		}
+		if text := fmt.Sprint(lines); strings.Contains(text, "for-asking") || strings.Contains(text, string(jwk)) {
+			t.Errorf("a secret is in %s", text)
+		}
 	}
 }

@@ -240,7 +240,7 @@ func (c *check) judged(ctx context.Context, l *Line, value string) {
 	row, introspection, _ := c.row()
 	row.Enabled, row.Use = true, "" // that it is not, the first line says; the token is judged as such
 	j, err := c.probe.judge.Judge(ctx, Subject{
-		Row: row, Introspection: introspection, Secret: c.server.Secrets["introspection.clientSecret"], Token: value,
+		Row: row, Introspection: introspection, Secret: gatewaySecret(c.server), Token: value,
 	})
 	if err != nil {
 		c.probe.log.WarnContext(ctx, "a check's token could not be judged", "error", err)

@@ -26,9 +26,6 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 			`"otherIssuers":[{"issuer":"https://e.example/{tid}"}]`: "spec.otherIssuers[0].issuer",
 			`"global":true`:             "spec.global",
 			`"signIn":{"enabled":true}`: "spec.signIn",
-			`"introspection":{"clientId":"a","clientSecret":"b","method":"private_key_jwt"}`: "spec.introspection.method",
-			`"introspection":{"clientId":"a","clientSecret":"b","method":"tls"}`:             "spec.introspection.method",
-			`"introspection":{"clientId":"a","clientSecret":"b","method":"bearer"}`:          "spec.introspection.method",
 		},
 		keyward.KindAPI: {
 			`"state":"draft"`: "spec.state", `"state":"deprecated"`: "spec.state", `"state":"retired"`: "spec.state",

@@ -19,6 +19,9 @@ import (
 	"keyward.dev/keyward/internal/store/secrets"
 )
 
+// introspectionSecret is the path of the secret that methods basic and post need.
+const introspectionSecret = "introspection.clientSecret"
+
 // rowKey names a row of the feed.
 type rowKey struct {
 	Kind keyward.RowKind
@@ -124,11 +127,13 @@ func (e *everything) project(group string) rowMap {
 		if e.rows[o.ID] != "" {
 			add(keyward.RowKeyManager, o.ID, json.RawMessage(e.rows[o.ID]))
 		}
-		if secret, ok := e.secrets[o.ID][feedlog.IntrospectionSecret]; ok && taken[o.ID] && e.intro[o.ID] != "" {
-			var row keyward.IntrospectionRow
+		var row keyward.IntrospectionRow
+		if e.intro[o.ID] != "" {
 			if err := json.Unmarshal([]byte(e.intro[o.ID]), &row); err != nil {
 				panic(err)
 			}
+		}
+		if secret, ok := e.secrets[o.ID][row.SecretPath()]; ok && taken[o.ID] && e.intro[o.ID] != "" {
 			row.Secret.Text = secret
 			add(keyward.RowIntrospection, o.ID, row)
 		}
@@ -437,9 +442,15 @@ func (c chooser) step(tx *Tx) error {
 	if kind == keyward.KindKeyManager {
 		if c.flip() {
 			e.Introspection = &keyward.IntrospectionRow{ClientID: c.name("gw", 2), Method: "basic"}
+			if c.flip() {
+				e.Introspection.Method = keyward.IntrospectJWT
+			}
 		}
 		if c.flip() {
-			e.Secrets = map[string]string{feedlog.IntrospectionSecret: c.name("secret", 2)}
+			e.Secrets = map[string]string{introspectionSecret: c.name("secret", 2)}
+			if c.flip() {
+				e.Secrets = map[string]string{"introspection.key": c.name("key", 2)}
+			}
 		}
 	}
 	return tx.Put(o, e)

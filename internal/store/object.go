@@ -22,8 +22,8 @@ type Extra struct {
 	// Introspection; the JSON null removes both. An object of these three kinds without a row is on no gateway. The
 	// rows of plans, applications and subscriptions are made by the store, and Row is ignored.
 	Row json.RawMessage
-	// Introspection goes with the Row of a key manager (nil = none); the store fills in its ID, and its secret from
-	// the stored secret "introspection.clientSecret", sealed for each group.
+	// Introspection goes with the Row of a key manager (nil = none); the store fills in its ID, and the one
+	// secret that its method needs from those stored, sealed for each group.
 	Introspection *keyward.IntrospectionRow
 }
 

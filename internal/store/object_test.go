@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	keyward "keyward.dev/keyward"
-	"keyward.dev/keyward/internal/store/feedlog"
 )
 
 func TestPutAndGetEveryKind(t *testing.T) {
@@ -218,7 +217,7 @@ func TestSecrets(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		o := keyManager("corp", "https://corp")
-		want := map[string]string{"connection.initialAccessToken": "iat-value", feedlog.IntrospectionSecret: "very secret"}
+		want := map[string]string{"connection.initialAccessToken": "iat-value", introspectionSecret: "very secret"}
 		save := func(secrets map[string]string) {
 			write(t, s, func(tx *Tx) error { return tx.Put(o, Extra{Secrets: secrets}) })
 		}

@@ -13,7 +13,6 @@ import (
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
-	"keyward.dev/keyward/internal/store/feedlog"
 )
 
 func hash(s string) []byte {
@@ -224,7 +223,7 @@ func TestRevocationSealsAgain(t *testing.T) {
 			return firstOf(
 				tx.Put(corp, Extra{
 					Row: enabled(), Introspection: &keyward.IntrospectionRow{ClientID: "gw"},
-					Secrets: map[string]string{feedlog.IntrospectionSecret: "s3cret"},
+					Secrets: map[string]string{introspectionSecret: "s3cret"},
 				}),
 				tx.Put(api("orders", "/orders", "corp"), Extra{Row: enabled()}), tx.CreateGateway(g, hash("t")))
 		})

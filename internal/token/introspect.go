@@ -3,12 +3,9 @@ package token
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -33,10 +30,15 @@ type Question struct {
 	Digest       string // of all settings of the key manager and its credential that can change the answer
 	Endpoint     string
 	ClientID     string
-	Secret       keyward.Secret
-	Method       string        // basic or post
-	Cache        time.Duration // how long the answer may be kept, never past the token's exp; 0 = not at all
+	Secret       keyward.Secret // client secret, private key or access token, as the method needs
+	Method       string         // one of keyward.Introspect…; empty = basic
+	Cache        time.Duration  // how long the answer may be kept, never past the token's exp; 0 = not at all
 	Token        string
+
+	Audience      string // of private_key_jwt: the server's issuer
+	Certificate   string // of tls: PEM
+	TokenEndpoint string // of bearer, where client id and secret get the token
+	Scope         string // likewise; may be empty
 }
 
 // Answer is what the endpoint said. Answers are shared: nobody changes them.
@@ -69,7 +71,11 @@ type kept struct {
 	until  time.Time
 }
 
-type laneKey struct{ keyManager, endpoint string }
+// laneKey separates lanes by the credential too: a lane keeps a client with its certificate, or its access token.
+type laneKey struct {
+	keyManager, endpoint string
+	credential           [sha256.Size]byte
+}
 
 // lane is what one key manager's questions have to themselves, so that a slow or broken one holds up no other.
 type lane struct {
@@ -77,6 +83,8 @@ type lane struct {
 	breaker *gobreaker.CircuitBreaker[*Answer]
 	mu      sync.Mutex
 	flights map[answerKey]*question
+	access  accessToken
+	client  *http.Client // with the certificate of tls; nil until it is needed
 }
 
 // question is one exchange that any number of calls wait for.
@@ -130,7 +138,7 @@ func (i *Introspector) Introspect(ctx context.Context, q Question) (*Answer, err
 }
 
 func (i *Introspector) lane(q Question) *lane {
-	key := laneKey{q.KeyManagerID, q.Endpoint}
+	key := laneKey{q.KeyManagerID, q.Endpoint, q.credential()}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if l, found := i.lanes[key]; found {
@@ -205,7 +213,7 @@ func (i *Introspector) exchange(ctx context.Context, l *lane, q Question) (*Answ
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	answer, err := l.breaker.Execute(func() (*Answer, error) { return i.twice(ctx, q) })
+	answer, err := l.breaker.Execute(func() (*Answer, error) { return i.twice(ctx, l, q) })
 	switch {
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		i.metrics.introspections.WithLabelValues("rejected").Inc()
@@ -225,8 +233,8 @@ func (i *Introspector) exchange(ctx context.Context, l *lane, q Question) (*Answ
 var errFinal = errors.New("the server refused")
 
 // twice tries once more when the server could not answer.
-func (i *Introspector) twice(ctx context.Context, q Question) (*Answer, error) {
-	answer, err := i.once(ctx, q)
+func (i *Introspector) twice(ctx context.Context, l *lane, q Question) (*Answer, error) {
+	answer, err := i.once(ctx, l, q)
 	if err == nil || errors.Is(err, errFinal) || errors.Is(err, outbound.ErrForbidden) || ctx.Err() != nil {
 		return answer, err
 	}
@@ -236,23 +244,30 @@ func (i *Introspector) twice(ctx context.Context, q Question) (*Answer, error) {
 	case <-ctx.Done():
 		return nil, err
 	case <-timer.C:
-		return i.once(ctx, q)
+		return i.once(ctx, l, q)
 	}
 }
 
 // once sends the question. The token is in the body alone, and no error repeats anything of the answer.
-func (i *Introspector) once(ctx context.Context, q Question) (*Answer, error) {
-	req, err := newQuestion(ctx, q)
+func (i *Introspector) once(ctx context.Context, l *lane, q Question) (*Answer, error) {
+	client, err := i.clientOf(l, q)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := i.client.Do(req) //nolint:bodyclose // outbound.ReadAll closes it
+	req, err := i.newQuestion(ctx, l, q)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req) //nolint:bodyclose // outbound.ReadAll closes it
 	if err != nil {
 		return nil, fmt.Errorf("ask the introspection endpoint: %w", err)
 	}
 	body, err := outbound.ReadAll(resp, askLimit)
 	if err != nil {
 		return nil, fmt.Errorf("ask the introspection endpoint: %w", err)
+	}
+	if resp.StatusCode == http.StatusUnauthorized && l.forget(q) {
+		return nil, errors.New("the introspection endpoint does not take the access token")
 	}
 	if resp.StatusCode != http.StatusOK {
 		err := fmt.Errorf("the introspection endpoint answered %d", resp.StatusCode)
@@ -274,27 +289,4 @@ func (i *Introspector) once(ctx context.Context, q Question) (*Answer, error) {
 		return nil, fmt.Errorf("%w: the introspection endpoint's answer has no boolean named active", errFinal)
 	}
 	return &Answer{Active: value, Claims: claims, At: i.now()}, nil
-}
-
-func newQuestion(ctx context.Context, q Question) (*http.Request, error) {
-	form := url.Values{"token": {q.Token}, "token_type_hint": {"access_token"}}
-	if q.Method == "post" {
-		form.Set("client_id", q.ClientID)
-		form.Set("client_secret", q.Secret.Reveal())
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, q.Endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, fmt.Errorf("%w: ask the introspection endpoint: %w", errFinal, err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	// Asking twice does no harm: the transport may repeat it on a connection that the server just closed. An empty
-	// value says so without being sent.
-	req.Header["Idempotency-Key"] = []string{}
-	if q.Method != "post" {
-		// RFC 6749, section 2.3.1: both parts are form-encoded before they are joined.
-		pair := url.QueryEscape(q.ClientID) + ":" + url.QueryEscape(q.Secret.Reveal())
-		req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
-	}
-	return req, nil
 }

@@ -14,7 +14,7 @@ import (
 
 // features are the needs of changes that this build carries out.
 func features() []string {
-	return []string{keyward.NeedHold, keyward.NeedCeiling, keyward.NeedExchange}
+	return []string{keyward.NeedHold, keyward.NeedCeiling, keyward.NeedExchange, keyward.NeedIntrospection}
 }
 
 // Apply gives the view after the changes, which must be whole transactions. It never changes v. What the changes refer

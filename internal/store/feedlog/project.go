@@ -88,9 +88,6 @@ func (l *Log) expand(m *Marks) error {
 	return nil
 }
 
-// IntrospectionSecret is the path of the one secret of a key manager that gateways need.
-const IntrospectionSecret = "introspection.clientSecret"
-
 // delta is one difference between what a group holds and what it should.
 type delta struct {
 	kind   keyward.RowKind
@@ -163,14 +160,14 @@ func (l *Log) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 			if err != nil {
 				return nil, err
 			}
-			secret, ok := stored[IntrospectionSecret]
-			if !ok {
+			var secret string
+			if row, secret, err = sealIntrospection(m.id, m.row, stored, keys[0]); err != nil {
+				return nil, err
+			}
+			if secret == "" {
 				continue
 			}
 			plain += "\x00" + keys[0].ID() + "\x00" + secret
-			if row, err = sealIntrospection(m.id, m.row, secret, keys[0]); err != nil {
-				return nil, err
-			}
 		}
 		needs, err := kind.Needs(row)
 		if err != nil {
@@ -187,20 +184,24 @@ func (l *Log) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 	return want, nil
 }
 
-func sealIntrospection(id, stored, secret string, key seal.Key) (json.RawMessage, error) {
+// sealIntrospection gives the row with the one secret that its method needs, sealed, and that secret; it is empty where
+// nothing is stored.
+func sealIntrospection(
+	id, stored string, secrets map[string]string, key seal.Key,
+) (text json.RawMessage, secret string, err error) {
 	var row keyward.IntrospectionRow
 	if err := json.Unmarshal([]byte(stored), &row); err != nil {
-		return nil, fmt.Errorf("read the introspection row of key manager %s: %w", id, err)
+		return nil, "", fmt.Errorf("read the introspection row of key manager %s: %w", id, err)
 	}
+	secret = secrets[row.SecretPath()]
 	row.Secret = keyward.Sealed{
 		Key:  key.ID(),
 		Text: key.Seal([]byte(secret), seal.RowContext(keyward.RowIntrospection, id, "secret")),
 	}
-	text, err := json.Marshal(row)
-	if err != nil {
-		return nil, fmt.Errorf("encode the introspection row of key manager %s: %w", id, err)
+	if text, err = json.Marshal(row); err != nil {
+		return nil, "", fmt.Errorf("encode the introspection row of key manager %s: %w", id, err)
 	}
-	return text, nil
+	return text, secret, nil
 }
 
 // held gives the digests of the rows, of those in ids, that the group holds.

@@ -28,6 +28,7 @@ var script []byte
 const (
 	InitialAccessToken        = "initial-access-token-for-tests"
 	IntrospectionClient       = "introspector"
+	SigningIntrospector       = "introspector-jwt"
 	IntrospectionSecret       = "introspector-secret-0123456789abcdef"
 	JWTResource               = "urn:test:jwt"    // a token for it is a JWT with this audience
 	OpaqueResource            = "urn:test:opaque" // a token for it is opaque: 43 characters without a dot
@@ -44,7 +45,9 @@ type Options struct {
 	IssuerPath string        // "" or "/tenant1"
 	Algorithm  string        // JWS algorithm of its tokens; default RS256
 	TTL        time.Duration // life of its tokens; default one hour
-	RotateRAT  bool          // an update of a client gives a new registration access token and ends the old one
+	// IntrospectorKeys is the JWK set of SigningIntrospector, which introspects with private_key_jwt; empty = no such client.
+	IntrospectorKeys string
+	RotateRAT        bool // an update of a client gives a new registration access token and ends the old one
 }
 
 // Server is a running oidc-provider.
@@ -89,6 +92,9 @@ func start(dir string, o Options) (*Server, error) {
 	}
 	if o.TTL != 0 {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("TTL=%d", int(o.TTL.Seconds())))
+	}
+	if o.IntrospectorKeys != "" {
+		cmd.Env = append(cmd.Env, "INTROSPECTOR_KEYS="+o.IntrospectorKeys)
 	}
 	if o.RotateRAT {
 		cmd.Env = append(cmd.Env, "ROTATE_RAT=1")

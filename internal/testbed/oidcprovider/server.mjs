@@ -2,7 +2,7 @@
 // test turns its keys and faults. It prints one line of JSON, {"issuer", "control"}, when both listen.
 //
 // Environment: ISSUER_PATH ("" or "/tenant1"), ALG (RS256), TTL (seconds), INITIAL_ACCESS_TOKEN, ROTATE_RAT=1 (a new
-// registration access token with each update).
+// registration access token with each update), INTROSPECTOR_KEYS (the JWK set of the client introspector-jwt).
 import { createServer } from 'node:http';
 import { createPrivateKey, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -14,6 +14,7 @@ const settings = {
   ttl: Number(process.env.TTL ?? 3600),
   initialAccessToken: process.env.INITIAL_ACCESS_TOKEN ?? 'initial-access-token-for-tests',
   rotate: process.env.ROTATE_RAT === '1',
+  introspectorKeys: process.env.INTROSPECTOR_KEYS,
 };
 const scope = 'read write admin orders:read orders:write';
 
@@ -112,7 +113,10 @@ function build(issuer) {
     clients: [{
       client_id: 'introspector', client_secret: 'introspector-secret-0123456789abcdef',
       grant_types: [], response_types: [], redirect_uris: [],
-    }],
+    }, ...(settings.introspectorKeys ? [{
+      client_id: 'introspector-jwt', token_endpoint_auth_method: 'private_key_jwt', jwks: JSON.parse(settings.introspectorKeys),
+      grant_types: [], response_types: [], redirect_uris: [],
+    }] : [])],
     clientDefaults: {
       grant_types: ['client_credentials'], response_types: [], redirect_uris: [],
       id_token_signed_response_alg: settings.alg,
@@ -125,7 +129,7 @@ function build(issuer) {
       registrationManagement: { enabled: true, rotateRegistrationAccessToken: settings.rotate },
       introspection: {
         enabled: true,
-        allowedPolicy: (ctx, client, token) => client.clientId === 'introspector' || client.clientId === token.clientId,
+        allowedPolicy: (ctx, client, token) => client.clientId.startsWith('introspector') || client.clientId === token.clientId,
       },
       revocation: { enabled: true, allowedPolicy: (ctx, client, token) => client.clientId === token.clientId },
       resourceIndicators: {

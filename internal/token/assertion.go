@@ -1,0 +1,117 @@
+package token
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// assertionLife is how long an assertion is good: it is made for one request.
+const assertionLife = time.Minute
+
+// AssertionKey signs the assertions by which a client authenticates (RFC 7523, section 2.2).
+type AssertionKey struct{ signer jose.Signer }
+
+// ParseAssertionKey reads a private key: PEM (PKCS #8, PKCS #1, SEC 1) or a JWK (RFC 7517), whose kid and alg are then
+// used. No error repeats anything of it.
+func ParseAssertionKey(text string) (*AssertionKey, error) {
+	var jwk jose.JSONWebKey
+	var err error
+	if strings.HasPrefix(strings.TrimSpace(text), "{") {
+		if json.Unmarshal([]byte(text), &jwk) != nil {
+			return nil, errors.New("it is no JWK")
+		}
+	} else if jwk.Key, err = parsePrivatePEM(text); err != nil {
+		return nil, err
+	}
+	allowed, err := signingAlgorithms(jwk.Key)
+	if err != nil {
+		return nil, err
+	}
+	algorithm := allowed[0]
+	if jwk.Algorithm != "" {
+		algorithm = ""
+		for _, a := range allowed {
+			if string(a) == jwk.Algorithm {
+				algorithm = a
+			}
+		}
+		if algorithm == "" {
+			return nil, fmt.Errorf("its alg is none of %v, which such a key signs with", allowed)
+		}
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: jwk}, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return nil, errors.New("it cannot be used to sign")
+	}
+	return &AssertionKey{signer: signer}, nil
+}
+
+func parsePrivatePEM(text string) (any, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, errors.New("it is neither PEM nor a JWK")
+	}
+	var key any
+	var err error
+	switch block.Type {
+	case "PRIVATE KEY":
+		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case "RSA PRIVATE KEY":
+		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case "EC PRIVATE KEY":
+		key, err = x509.ParseECPrivateKey(block.Bytes)
+	default:
+		return nil, errors.New("the PEM holds no private key that is not encrypted")
+	}
+	if err != nil {
+		return nil, errors.New("the private key cannot be read")
+	}
+	return key, nil
+}
+
+// signingAlgorithms lists what a private key signs with (RFC 7518, section 3.1; RFC 8037), the usual one first.
+func signingAlgorithms(key any) ([]jose.SignatureAlgorithm, error) {
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
+		if k.N.BitLen() < minRSABits {
+			return nil, fmt.Errorf("an RSA key of less than %d bits is too weak", minRSABits)
+		}
+		return []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512}, nil
+	case *ecdsa.PrivateKey:
+		switch k.Curve.Params().BitSize {
+		case 256:
+			return []jose.SignatureAlgorithm{jose.ES256}, nil
+		case 384:
+			return []jose.SignatureAlgorithm{jose.ES384}, nil
+		case 521:
+			return []jose.SignatureAlgorithm{jose.ES512}, nil
+		}
+	case ed25519.PrivateKey:
+		return []jose.SignatureAlgorithm{jose.EdDSA}, nil
+	}
+	return nil, errors.New("it is no private key of RSA, P-256, P-384, P-521 or Ed25519")
+}
+
+// Sign makes an assertion of the client for the server with this issuer. It is good once, and for a minute.
+func (k *AssertionKey) Sign(clientID, audience string, now time.Time) (string, error) {
+	signed, err := jwt.Signed(k.signer).Claims(jwt.Claims{
+		Issuer: clientID, Subject: clientID, Audience: jwt.Audience{audience}, ID: rand.Text(),
+		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(assertionLife)),
+	}).Serialize()
+	if err != nil {
+		return "", fmt.Errorf("sign a client assertion: %w", err)
+	}
+	return signed, nil
+}
