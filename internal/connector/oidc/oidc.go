@@ -30,7 +30,11 @@ type Registrar struct {
 }
 
 // Open is the connector.Opener of generic servers.
-func Open(s connector.Server, l connector.Line) (connector.Connector, error) { return New(s, l), nil }
+func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
+	o := New(s, l)
+	o.AskFor(s.Text("proofScope"))
+	return o, nil
+}
 
 // New makes the way to a server through registration, which other vendors' servers offer too.
 func New(s connector.Server, l connector.Line) *Registrar {

@@ -17,7 +17,8 @@ func Type() connector.Type {
 			Name: "connection.initialAccessToken", Title: "Initial access token", Type: connector.FieldString, Secret: true,
 			Help: "The bearer token that the registration endpoint asks for (RFC 7591, section 3). Leave it out where " +
 				"registration is open.",
-		}}, connector.IntrospectionFields()...),
+		}, connector.ProofScope("A scope that clients may ask for, where the server gives no token without one. With it, a " +
+			"mapped client's secret can be tried there.")}, connector.IntrospectionFields()...),
 		DeveloperFields: registrationFields(),
 		ClientIDClaims:  []string{"client_id", "azp"},
 		ScopeClaims:     []string{"scope", "scp"},

@@ -5,16 +5,13 @@ package conformance
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
-	"strings"
 	"testing"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
-	"keyward.dev/keyward/internal/wire"
 )
 
 // ServerAt discovers a real server and gives it as its connector needs it.
@@ -51,37 +48,6 @@ func Open(t *testing.T, s connector.Server) connector.Connector {
 // Registration is what the suites register: a client that calls in its own name.
 func Registration() connector.Registration {
 	return connector.Registration{Name: "keyward-abc", Grants: []string{"client_credentials"}}
-}
-
-// Walk registers, proves and deletes a client at a real server.
-func Walk(t *testing.T, c connector.Connector, r connector.Registration) {
-	t.Helper()
-	ctx := t.Context()
-	made, err := c.Register(ctx, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if made.ClientID == "" || made.ClientSecret == "" {
-		t.Fatal("the client lacks its id or secret")
-	}
-	prover := ProverOf(t, c)
-	if err := prover.Prove(ctx, made.ClientID, made.ClientSecret); err != nil {
-		t.Errorf("the right secret: %v", err)
-	}
-	err = prover.Prove(ctx, made.ClientID, "not-"+made.ClientSecret)
-	var f *wire.Failure
-	if !errors.As(err, &f) || f.Status == 0 || strings.Contains(err.Error(), made.ClientSecret) {
-		t.Errorf("a wrong secret: %v", err)
-	}
-	if err := c.Delete(ctx, made.Handle); err != nil {
-		t.Errorf("delete: %v", err)
-	}
-	if err := prover.Prove(ctx, made.ClientID, made.ClientSecret); err == nil {
-		t.Error("the client lives after it was deleted")
-	}
-	if err := c.Delete(ctx, made.Handle); err != nil {
-		t.Errorf("delete what is gone: %v", err)
-	}
 }
 
 func able[T any](t *testing.T, c connector.Connector) T {
