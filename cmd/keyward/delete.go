@@ -12,6 +12,7 @@ import (
 type deleteCmd struct {
 	Kind     string        `arg:"" help:"KeyManager, API, Plan, Application, Subscription, OAuthClient, Tenant or User"`
 	Name     string        `arg:""`
+	DryRun   bool          `help:"of a key manager: say what would happen, and delete nothing"`
 	WithKeys bool          `help:"of an application: delete its keys, at their key managers too, and its subscriptions with it"`
 	Wait     time.Duration `default:"1m" help:"with --with-keys: how long to wait for key managers; the deletion goes on without you"`
 }
@@ -24,6 +25,12 @@ func (cmd *deleteCmd) Run(s *session) error {
 	}
 	if cmd.WithKeys && kind != keyward.KindApplication {
 		return usageError{fmt.Errorf("--with-keys goes with applications, which have keys")}
+	}
+	if cmd.DryRun && kind != keyward.KindKeyManager {
+		return usageError{fmt.Errorf("--dry-run goes with key managers; apply --dry-run tells it of everything")}
+	}
+	if cmd.DryRun {
+		return cmd.preview(s)
 	}
 	c, err := s.client()
 	if err != nil {

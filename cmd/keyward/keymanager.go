@@ -10,8 +10,9 @@ import (
 )
 
 type keymanagerCmd struct {
-	Types keymanagerTypesCmd `cmd:"" help:"The types, with the fields of admins and of developers."`
-	Check keymanagerCheckCmd `cmd:"" help:"Live checks of a registered or not yet saved key manager."`
+	Types  keymanagerTypesCmd  `cmd:"" help:"The types, with the fields of admins and of developers."`
+	Usages keymanagerUsagesCmd `cmd:"" help:"What depends on a key manager, and what disabling or deleting it would do."`
+	Check  keymanagerCheckCmd  `cmd:"" help:"Live checks of a registered or not yet saved key manager."`
 }
 
 type keymanagerTypesCmd struct {

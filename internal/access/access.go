@@ -78,6 +78,7 @@ const (
 	RightGateways     Right = "manage gateways"
 	RightReadGateways Right = "list gateways"
 	RightCheck        Right = "check key managers"
+	RightUsages       Right = "see what uses a key manager"
 )
 
 // roles lists who may use a right within their own tenant.
@@ -85,7 +86,7 @@ func (a Right) roles() []keyward.Role {
 	switch a {
 	case RightTokens, RightHold, RightCheck:
 		return []keyward.Role{keyward.RoleAdmin}
-	case RightReadTokens, RightAudit, RightExport, RightReadGateways:
+	case RightReadTokens, RightAudit, RightExport, RightReadGateways, RightUsages:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor}
 	case RightExplain:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor, keyward.RolePublisher}

@@ -69,6 +69,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.explainRoutes()
 	s.holdRoutes()
 	s.checkRoutes()
+	s.usagesRoute()
 	if err := s.documentRoutes(); err != nil {
 		return nil, err
 	}

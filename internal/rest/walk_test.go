@@ -75,6 +75,7 @@ func visits() map[string]visit {
 		"check-token": {path: "/api/v1/key-managers/resident/check-token", body: `{"token":"t"}`, wrong: "ann"},
 		"check-token-unsaved": {path: "/api/v1/key-managers/check-token", wrong: "pat",
 			body: `{"token":"t","manifest":` + manifestOf(keyward.KindKeyManager, "x", nowhere) + `}`},
+		"key-manager-usages":     {path: "/api/v1/key-managers/ext/usages", right: "ann", wrong: "dora"},
 		"list-audit":             {path: "/api/v1/audit", right: "ann", wrong: "dora"},
 		"list-key-manager-types": {path: "/api/v1/key-manager-types", open: true},
 		"create-token":           {path: "/api/v1/tokens", body: `{"user":"alice"}`, wrong: "dora"},

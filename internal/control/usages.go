@@ -1,0 +1,156 @@
+package control
+
+import (
+	"context"
+	"slices"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/store"
+)
+
+// Usages say who depends on a key manager, and what would follow if it were gone.
+type Usages struct {
+	KeyManager   string        `json:"keyManager"`
+	APIs         []UsingAPI    `json:"apis" doc:"Those that name it, and those that take all"`
+	Applications []string      `json:"applications" doc:"Those with clients in it"`
+	Clients      []UsingClient `json:"clients"`
+	Disable      Impact        `json:"disable" doc:"What disabling it would do"`
+	Delete       Impact        `json:"delete" doc:"What deleting it would do"`
+}
+
+// UsingAPI is an API that takes the key manager's tokens.
+type UsingAPI struct {
+	Name string `json:"name"`
+	All  bool   `json:"all,omitempty" doc:"It takes every key manager and does not name this one"`
+}
+
+// UsingClient is an application's client in the key manager.
+type UsingClient struct {
+	Name        string              `json:"name"`
+	Application string              `json:"application"`
+	Environment keyward.Environment `json:"environment"`
+	ClientID    string              `json:"clientId,omitempty"`
+	Mode        keyward.ClientMode  `json:"mode"`
+	State       keyward.ClientState `json:"state"`
+}
+
+// Impact is what would follow.
+type Impact struct {
+	RefusedBy []keyward.Ref `json:"refusedBy" doc:"It would be refused, because these use it"`
+	// Of both lists only what would have no other way: an API may take other key managers, an application have other
+	// clients.
+	APIs         []string `json:"apis" doc:"No caller could reach these any more: no other enabled key manager is taken"`
+	Applications []string `json:"applications" doc:"These could call nothing any more: they have no client elsewhere"`
+}
+
+// Usages lists everything that depends on a key manager of the tenant.
+func (c *Control) Usages(ctx context.Context, p keyward.Principal, tenant, name string) (*Usages, error) {
+	if err := access.Require(p, access.RightUsages, tenant); err != nil {
+		return nil, err
+	}
+	u := &Usages{KeyManager: name, APIs: []UsingAPI{}, Applications: []string{}, Clients: []UsingClient{}}
+	u.Delete.RefusedBy = []keyward.Ref{}
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		km, err := tx.Get(keyward.KindKeyManager, tenant, name)
+		if err != nil {
+			return err
+		}
+		stranded, err := u.readAPIs(tx, km)
+		if err != nil {
+			return err
+		}
+		lost, err := u.readClients(tx, km)
+		if err != nil {
+			return err
+		}
+		u.Disable = Impact{RefusedBy: []keyward.Ref{}, APIs: stranded, Applications: lost}
+		u.Delete.APIs, u.Delete.Applications = stranded, lost
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// readAPIs gives those that take no other enabled key manager.
+func (u *Usages) readAPIs(tx *store.Tx, km *keyward.Object) ([]string, error) {
+	managers, _, err := tx.List(keyward.KindKeyManager, store.Filter{Tenant: km.Tenant})
+	if err != nil {
+		return nil, err
+	}
+	var others []string
+	for _, o := range managers {
+		if s, ok := o.Spec.(*keyward.KeyManagerSpec); ok && o.ID != km.ID && s.IsEnabled() {
+			others = append(others, o.Name)
+		}
+	}
+	apis, _, err := tx.List(keyward.KindAPI, store.Filter{Tenant: km.Tenant})
+	if err != nil {
+		return nil, err
+	}
+	stranded := []string{}
+	for _, o := range apis {
+		s, ok := o.Spec.(*keyward.APISpec)
+		if !ok {
+			continue
+		}
+		takes := others
+		if !s.KeyManagers.All {
+			takes = nil
+			for _, use := range s.KeyManagers.List {
+				takes = append(takes, use.Name)
+			}
+			if !slices.Contains(takes, km.Name) {
+				continue
+			}
+		}
+		if !s.KeyManagers.All {
+			u.Delete.RefusedBy = append(u.Delete.RefusedBy, o.Ref())
+		}
+		u.APIs = append(u.APIs, UsingAPI{Name: o.Name, All: s.KeyManagers.All})
+		if !slices.ContainsFunc(takes, func(name string) bool { return slices.Contains(others, name) }) {
+			stranded = append(stranded, o.Name)
+		}
+	}
+	return stranded, nil
+}
+
+// readClients gives the applications that have clients nowhere else.
+func (u *Usages) readClients(tx *store.Tx, km *keyward.Object) ([]string, error) {
+	all, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: km.Tenant})
+	if err != nil {
+		return nil, err
+	}
+	elsewhere := map[string]bool{}
+	for _, o := range all {
+		s, ok := o.Spec.(*keyward.OAuthClientSpec)
+		if !ok {
+			continue
+		}
+		status, err := o.ClientStatus()
+		if err != nil {
+			return nil, err
+		}
+		if status.Mode == "" {
+			status.Mode, status.State = keyward.ClientMapped, keyward.ClientActive
+		}
+		if s.KeyManager != km.Name {
+			elsewhere[s.Application] = elsewhere[s.Application] || status.State == keyward.ClientActive
+			continue
+		}
+		u.Clients = append(u.Clients, UsingClient{
+			Name: o.Name, Application: s.Application, Environment: s.EnvironmentOrDefault(), ClientID: s.ClientID,
+			Mode: status.Mode, State: status.State,
+		})
+		if status.State != keyward.ClientFailed || status.Orphan { // a failed attempt that left nothing goes with the key manager
+			u.Delete.RefusedBy = append(u.Delete.RefusedBy, o.Ref())
+		}
+		if s.Application != "" && !slices.Contains(u.Applications, s.Application) {
+			u.Applications = append(u.Applications, s.Application)
+		}
+	}
+	slices.Sort(u.Applications)
+	return slices.DeleteFunc(append([]string{}, u.Applications...), func(name string) bool { return elsewhere[name] }), nil
+}
