@@ -62,9 +62,9 @@ func TestUsagesOfAKeyManager(t *testing.T) {
 	if out := cli(t, n, "keymanager", "usages", "a"); !containsText(out, "if it were disabled, no caller could reach: orders-v1") {
 		t.Errorf("the table: %s", out)
 	}
-	dry, real := n.CLI(t, "", "delete", "key-manager", "a", "--dry-run"), n.CLI(t, "", "delete", "key-manager", "a")
-	if dry.Code != 3 || dry.Stderr != real.Stderr {
-		t.Errorf("the preview says %s, deletion %s", dry, real)
+	dry, wet := n.CLI(t, "", "delete", "key-manager", "a", "--dry-run"), n.CLI(t, "", "delete", "key-manager", "a")
+	if dry.Code != 3 || dry.Stderr != wet.Stderr {
+		t.Errorf("the preview says %s, deletion %s", dry, wet)
 	}
 	for _, what := range [][]string{{"oauth-client", "lone-a"}, {"oauth-client", "mobile-a"}, {"api", "both"}, {"api", "orders-v1"}} {
 		if what[1] == "orders-v1" {
