@@ -25,6 +25,7 @@ type Decision struct {
 	Version      string
 	KeyManager   string // name; empty for an operation without security
 	KeyManagerID string
+	OriginID     string // of an exchanged token: the id of the key manager whose token it was given for
 	ClientID     string
 	Application  string // name; empty when no application has the client
 	Plan         string // name; empty when none applies

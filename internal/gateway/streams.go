@@ -29,6 +29,7 @@ type stream struct {
 // ground is what of a view a decision used. The parts of two views are identical when nothing changed them.
 type ground struct {
 	keyManager   *view.KeyManager
+	origin       *view.KeyManager
 	api          *view.API
 	client       *keyward.ClientRow
 	application  *keyward.ApplicationRow
@@ -36,7 +37,7 @@ type ground struct {
 }
 
 func groundOf(v *view.View, d *enforce.Decision) ground {
-	g := ground{keyManager: v.KeyManager(d.KeyManagerID), api: v.API(d.APIID)}
+	g := ground{keyManager: v.KeyManager(d.KeyManagerID), origin: v.KeyManager(d.OriginID), api: v.API(d.APIID)}
 	if d.ClientID == "" {
 		return g
 	}
@@ -103,7 +104,8 @@ func (g *Gateway) drop(s *stream) {
 	s.cut()
 }
 
-// dropGone cuts what is under way and whose key manager is deleted, disabled or unusable in the view.
+// dropGone cuts what is under way and whose key manager is deleted, disabled or unusable in the view, or the one whose
+// token it was exchanged for.
 func (g *Gateway) dropGone(v *view.View) {
 	for _, s := range g.streams.all() {
 		if !hasKeyManager(v, s) {
@@ -117,8 +119,14 @@ func hasKeyManager(v *view.View, s *stream) bool {
 	if s.decision.KeyManagerID == "" {
 		return true
 	}
+	now := time.Now()
+	if id := s.decision.OriginID; id != "" {
+		if origin := v.KeyManager(id); origin == nil || !origin.Exchanges(now) {
+			return false
+		}
+	}
 	km := v.KeyManager(s.decision.KeyManagerID)
-	return km != nil && km.Believed(time.Now())
+	return km != nil && km.Believed(now)
 }
 
 // settleDoubts decides again about what stands on changed ground. A key or an introspection may be needed for that,

@@ -47,10 +47,15 @@ type tunnel struct {
 
 func (w *world) upgrade(protocol string) (*tunnel, reply) {
 	w.t.Helper()
+	return w.upgradeWith(protocol, w.token(nil))
+}
+
+func (w *world) upgradeWith(protocol, token string) (*tunnel, reply) {
+	w.t.Helper()
 	c := w.dial()
 	_, err := fmt.Fprintf(c, "GET /orders/v1/items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
 		"Connection: Upgrade\r\nUpgrade: %s\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-		w.token(nil), protocol)
+		token, protocol)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -176,6 +181,44 @@ func TestStreamsAreCut(t *testing.T) {
 			u.echo(t, "before")
 			change(w)
 			u.isCut(t)
+		})
+	}
+}
+
+// TestExchangedStreamsEndWithTheirOrigin: what goes on by a token that was given in exchange is cut when the key manager
+// whose token it was given for is trusted no more; a change of that one that leaves the trust cuts nothing.
+func TestExchangedStreamsEndWithTheirOrigin(t *testing.T) {
+	for name, change := range map[string]func(*keyward.KeyManagerRow){
+		"held":     func(r *keyward.KeyManagerRow) { r.Hold = &keyward.HoldRow{} },
+		"disabled": func(r *keyward.KeyManagerRow) { r.Enabled = false },
+		"direct":   func(r *keyward.KeyManagerRow) { r.Use = keyward.UseDirect },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.handle(echoUpgrade(t))
+			row := w.current().KeyManager("km-corp").KeyManagerRow
+			row.Name = keyward.ResidentName
+			w.put(keyward.RowKeyManager, "km-corp", row)
+			origin := keyward.KeyManagerRow{
+				Tenant: "default", Name: "partner", Enabled: true, Issuers: []keyward.IssuerRow{{Issuer: "https://x"}},
+				Use: keyward.UseExchange,
+			}
+			w.put(keyward.RowKeyManager, "km-partner", origin)
+			u, resp := w.upgradeWith("websocket", w.token(map[string]any{
+				"sub": "partner|joe", "keyward": map[string]any{"key_manager_id": "km-partner"},
+			}))
+			own, _ := w.upgrade("websocket")
+			if resp.StatusCode != 101 {
+				t.Fatal(resp.StatusCode)
+			}
+			u.echo(t, "before")
+			origin.Use = keyward.UseBoth
+			w.put(keyward.RowKeyManager, "km-partner", origin)
+			u.echo(t, "trusted for more")
+			change(&origin)
+			w.put(keyward.RowKeyManager, "km-partner", origin)
+			u.isCut(t)
+			own.echo(t, "a client's own goes on")
 		})
 	}
 }
