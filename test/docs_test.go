@@ -79,7 +79,7 @@ func runPage(t *testing.T, name string, instead []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", put.Replace(fences(t, page, "sh")[0])) //nolint:gosec // our own page
+	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", put.Replace(fences(t, page, "sh")[0]))
 	cmd.Dir = dir
 	cmd.Env = []string{
 		"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "KEYWARD_SERVER=http://" + n.Control,
