@@ -1,6 +1,7 @@
 package keyward
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -8,14 +9,89 @@ import (
 	"time"
 )
 
-// OAuthClientSpec declares that a client that exists in a key manager belongs to an application. Clients that Keyward
-// generates are stored under the same kind and are marked in their status.
+// OAuthClientSpec declares that a client that exists in a key manager belongs to an application, or, with Match, that
+// tokens of clients nobody has named do. Clients that Keyward generates are stored under the same kind and are marked
+// in their status.
 type OAuthClientSpec struct {
-	Application string          `json:"application"`
-	KeyManager  string          `json:"keyManager"`
-	Environment Environment     `json:"environment,omitempty"` // default production
-	ClientID    string          `json:"clientId,omitempty"`
-	Match       json.RawMessage `json:"match,omitempty"`
+	Application string       `json:"application"`
+	KeyManager  string       `json:"keyManager"`
+	Environment Environment  `json:"environment,omitempty"` // default production
+	ClientID    string       `json:"clientId,omitempty"`
+	Match       *ClientMatch `json:"match,omitempty"`
+}
+
+// ClientMatch is a rule for a key manager's tokens whose client no application has by its id: every such token, or
+// those whose claim begins with a prefix. Of several rules that fit, the one with the longest prefix counts.
+type ClientMatch struct {
+	Any    bool   `json:"any,omitempty"`
+	Claim  string `json:"claim,omitempty"`  // claim name or JSON Pointer (RFC 6901); its value is one string
+	Prefix string `json:"prefix,omitempty"` // compared byte by byte
+}
+
+// String is the rule as people are told of it.
+func (m ClientMatch) String() string {
+	if m.Any {
+		return "match any"
+	}
+	return "match claim " + m.Claim + " prefix " + m.Prefix
+}
+
+// Sound tells that the rule says exactly one thing.
+func (m ClientMatch) Sound() bool {
+	return m.Any && m.Claim == "" && m.Prefix == "" || !m.Any && m.Claim != "" && m.Prefix != ""
+}
+
+// Canonical gives the rule in its one spelling: a pointer to a claim at the top is the claim's name.
+func (m ClientMatch) Canonical() ClientMatch {
+	name, pointer := strings.CutPrefix(m.Claim, "/")
+	if !pointer || strings.Contains(name, "/") {
+		return m
+	}
+	name = strings.ReplaceAll(strings.ReplaceAll(name, "~1", "/"), "~0", "~")
+	if name != "" && !strings.HasPrefix(name, "/") {
+		m.Claim = name
+	}
+	return m
+}
+
+// Compare orders rules: the longest prefix first, of equally long ones by claim, then by prefix; any is the last.
+func (m ClientMatch) Compare(o ClientMatch) int {
+	return cmp.Or(cmp.Compare(len(o.Prefix), len(m.Prefix)), cmp.Compare(m.Claim, o.Claim), cmp.Compare(m.Prefix, o.Prefix))
+}
+
+func (m *ClientMatch) validate(f *faults) {
+	switch {
+	case m.Sound():
+		if !m.Any {
+			f.claim("spec.match.claim", m.Claim)
+		}
+	case m.Any:
+		f.add("spec.match", "give any: true, or claim and prefix, not both")
+	case m.Claim != "":
+		f.missing("spec.match.prefix", "how the claim's value begins; for every token write {any: true}")
+	default:
+		f.add("spec.match", "give any: true, or claim and prefix, as in {claim: sub, prefix: svc-}")
+	}
+}
+
+// Shown is what the client is called where people read of it: its id, or the rule.
+func (s *OAuthClientSpec) Shown() string {
+	if s.Match != nil {
+		return s.Match.String()
+	}
+	return s.ClientID
+}
+
+// SameClient tells whether two specs speak of the same client or rule of one key manager.
+func (s *OAuthClientSpec) SameClient(o *OAuthClientSpec) bool {
+	return s.KeyManager == o.KeyManager && s.ClientID == o.ClientID && s.rule() == o.rule()
+}
+
+func (s *OAuthClientSpec) rule() ClientMatch {
+	if s.Match == nil {
+		return ClientMatch{}
+	}
+	return s.Match.Canonical()
 }
 
 // Kind implements Spec.
@@ -40,9 +116,12 @@ func (s *OAuthClientSpec) Validate() []FieldError {
 	f.name("spec.application", s.Application)
 	f.name("spec.keyManager", s.KeyManager)
 	f.oneOf("spec.environment", string(s.EnvironmentOrDefault()), string(Production), string(Sandbox))
-	if len(s.Match) > 0 {
-		f.unsupported("spec.match")
-	} else if s.ClientID == "" {
+	switch {
+	case s.Match != nil && s.ClientID != "":
+		f.add("spec.match", "give clientId or match, not both")
+	case s.Match != nil:
+		s.Match.validate(&f)
+	case s.ClientID == "":
 		f.missing("spec.clientId", "the client's id in the key manager")
 	}
 	return f

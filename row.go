@@ -32,6 +32,9 @@ type KeyManagerRow struct {
 	Introspection string         `json:"introspection,omitempty"` // RFC 7662 endpoint; "" = opaque tokens cannot be asked about
 	Digest        string         `json:"digest"`                  // of the settings that affect a decision; part of every cache key
 	Hold          *HoldRow       `json:"hold,omitempty"`
+	// OwnClients are the clients that the key manager itself uses or brings along: no rule makes them an application's.
+	// null = not known, and then no rule counts.
+	OwnClients []string `json:"ownClients"`
 }
 
 // IssuerRow is one exact `iss` value with the only keys that count for it.
@@ -114,6 +117,9 @@ const NeedCeiling = "subscription-scopes"
 // that lacks it would let them through.
 const NeedExchange = "exchange-only"
 
+// NeedMatch names the feature that a gateway must have to use a client with a rule, or one that is out of use.
+const NeedMatch = "client-match"
+
 // Needs lists the features without which a gateway must not use the row: it would let more through than was declared.
 func (k RowKind) Needs(row json.RawMessage) ([]string, error) {
 	switch k {
@@ -123,6 +129,8 @@ func (k RowKind) Needs(row json.RawMessage) ([]string, error) {
 		return needsOfKeyManager(row)
 	case RowIntrospection:
 		return needsOfIntrospection(row)
+	case RowClient:
+		return needsOfClient(row)
 	default:
 		return nil, nil
 	}
@@ -167,6 +175,17 @@ func needsOfSubscription(row json.RawMessage) ([]string, error) {
 	return []string{NeedCeiling}, nil
 }
 
+func needsOfClient(row json.RawMessage) ([]string, error) {
+	var c ClientRow
+	if err := json.Unmarshal(row, &c); err != nil {
+		return nil, fmt.Errorf("read the row of a client: %w", err)
+	}
+	if c.Match == nil && !c.Revoked {
+		return nil, nil
+	}
+	return []string{NeedMatch}, nil
+}
+
 // SubscriptionRow lets an application call an API.
 type SubscriptionRow struct {
 	ID            string            `json:"id"`
@@ -178,7 +197,8 @@ type SubscriptionRow struct {
 	Hold          *HoldRow          `json:"hold,omitempty"`
 }
 
-// ClientRow ties (key manager, client id) to an application. Identity is always this pair.
+// ClientRow ties (key manager, client id) to an application. Identity is always this pair. With Match it ties tokens
+// to an application whose client id nobody has.
 type ClientRow struct {
 	ID            string      `json:"id"`
 	KeyManagerID  string      `json:"keyManagerId"`
@@ -186,6 +206,10 @@ type ClientRow struct {
 	ApplicationID string      `json:"applicationId"`
 	Environment   Environment `json:"environment"`
 	Hold          *HoldRow    `json:"hold,omitempty"`
+
+	Match   *ClientMatch `json:"match,omitempty"`
+	Tenant  string       `json:"tenant,omitempty"`  // of a rule: it counts for APIs of this tenant only
+	Revoked bool         `json:"revoked,omitempty"` // out of use: nobody's client, and no rule's either
 }
 
 // GatewayKeyRow is the public half of a gateway's backend JWT key. Every gateway of the group publishes all of them.

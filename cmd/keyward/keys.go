@@ -247,6 +247,7 @@ type listedKey struct {
 	KeyManager  string                     `json:"keyManager"`
 	Environment keyward.Environment        `json:"environment"`
 	ClientID    string                     `json:"clientId,omitempty"`
+	Match       *keyward.ClientMatch       `json:"match,omitempty"`
 	Status      *keyward.OAuthClientStatus `json:"status,omitempty"`
 	keysDetail
 }
@@ -271,6 +272,9 @@ func (cmd *keysListCmd) Run(s *session) error {
 	rows := [][]string{{"KEY MANAGER", "ENVIRONMENT", "CLIENT ID", "MODE", "STATE", "SECRET EXPIRES", "REASON"}}
 	for _, k := range keys {
 		row := []string{k.KeyManager, string(k.Environment), k.ClientID}
+		if k.Match != nil {
+			row[2] = k.Match.String()
+		}
 		if k.Status != nil {
 			row = append(row, string(k.Status.Mode), string(k.Status.State), expires(k.Status), reason(k.Status))
 		}

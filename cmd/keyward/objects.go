@@ -105,7 +105,7 @@ func aboutSpec(spec keyward.Spec, status json.RawMessage) string {
 	case *keyward.SubscriptionSpec:
 		return fmt.Sprintf("%s calls %s, %s", s.Application, s.API, s.StateOrDefault())
 	case *keyward.OAuthClientSpec:
-		return fmt.Sprintf("%s of %s in %s, %s", s.ClientID, s.Application, s.KeyManager, s.EnvironmentOrDefault())
+		return fmt.Sprintf("%s of %s in %s, %s", s.Shown(), s.Application, s.KeyManager, s.EnvironmentOrDefault())
 	case *keyward.UserSpec:
 		return fmt.Sprint(s.Roles)
 	case *keyward.PlanSpec:

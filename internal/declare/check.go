@@ -292,7 +292,7 @@ func (w *world) checkMapping(ch *change, s *keyward.OAuthClientSpec, km *keyward
 	}
 	was, ok := before.(*keyward.OAuthClientSpec)
 	switch {
-	case ok && was.ClientID == s.ClientID && was.KeyManager == s.KeyManager:
+	case ok && was.SameClient(s):
 	case !km.Tokens.Use.Direct():
 		w.add(ch, keyward.CodeExchangeOnly, "spec.keyManager",
 			"tokens of %s are for exchange only (tokens.use): no call can be made with those of a client there", s.KeyManager)

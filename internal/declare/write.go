@@ -300,7 +300,7 @@ func staysRevoked(ch *change, s *keyward.OAuthClientSpec) bool {
 	}
 	before, ok := ch.existing.Spec.(*keyward.OAuthClientSpec)
 	status, err := ch.existing.ClientStatus()
-	return ok && err == nil && status.State == keyward.ClientRevoked && before.KeyManager == s.KeyManager && before.ClientID == s.ClientID
+	return ok && err == nil && status.State == keyward.ClientRevoked && before.SameClient(s)
 }
 
 // extra builds what goes with an object: its secrets and what gateways hold of it.

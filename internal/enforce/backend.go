@@ -74,6 +74,9 @@ func (e *Engine) sign(g *granted, now time.Time) (backendJWT, error) {
 	claims["exp"] = expires
 	claims["jti"] = rand.Text()
 	claims["client_id"] = g.facts.clientID
+	if g.facts.clientID == "" {
+		delete(claims, "client_id") // no mapping makes one up either
+	}
 	claims["scope"] = strings.Join(g.scopes(), " ")
 	claims["keyward"] = g.context()
 	delete(claims, "nbf")

@@ -25,6 +25,7 @@ type facts struct {
 	clientID                     string
 	clientClaim                  string // the claim that gave it
 	clientFault                  string
+	noClient                     bool // the fault is that no claim is there: a rule may still know whose token it is
 	subject                      string
 	subjectFault                 string
 	scopes                       []string // as the token has them
@@ -199,6 +200,7 @@ func (f *facts) readClient(km *view.KeyManager, introspected bool) {
 		f.clientID = s
 		return
 	}
+	f.noClient = true
 	f.clientFault = "none of the claims " + strings.Join(names, ", ") + " is there"
 }
 
@@ -277,10 +279,14 @@ func fitsGrant(claims token.Object, grant *keyward.Grant) bool {
 	return false
 }
 
-// identityFault says why the token does not tell who calls, or "".
-func (f *facts) identityFault() string {
-	if f.clientFault != "" {
+// identityFault says why the token does not tell who calls, or "". ruled tells that a rule knows whose token it is,
+// which must then at least have a subject.
+func (f *facts) identityFault(ruled bool) string {
+	switch {
+	case f.clientFault != "" && !(f.noClient && ruled):
 		return f.clientFault
+	case f.subjectFault == "" && f.subject == "":
+		return "neither a client id nor sub is there"
 	}
 	return f.subjectFault
 }

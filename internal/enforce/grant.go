@@ -10,6 +10,7 @@ import (
 type identified struct {
 	validated
 	app         *keyward.ApplicationRow // nil: a client that no application has, where none is needed
+	rule        *keyward.ClientMatch    // by which the application has the token; nil: by its client id
 	environment keyward.Environment
 }
 
@@ -21,26 +22,33 @@ type granted struct {
 	upstream string
 }
 
-// identify finds whose client the token was issued to, by the pair (key manager, client id).
+// identify finds whose client the token was issued to, by the pair (key manager, client id), or else by the rules for
+// the key manager's tokens.
 func (e *Engine) identify(v *validated, now time.Time, t *trace) (identified, *Refusal) {
-	t.expect(stepApplication, "a client id that an application has in key manager ", v.km.Name)
-	if fault := v.facts.identityFault(); fault != "" {
+	t.expect(stepApplication, "a client id, or a match rule that fits, of an application in key manager ", v.km.Name)
+	client := clientOf(v)
+	if fault := v.facts.identityFault(client != nil); fault != "" {
 		t.fail(fault, "check claims.clientId of key manager "+v.km.Name)
 		return identified{}, refuse(keyward.CodeInvalidToken)
 	}
 	i := identified{validated: *v, environment: keyward.Production}
-	client := v.view.Client(v.km.ID, v.facts.clientID)
+	if client != nil && client.Revoked {
+		client = nil
+	}
 	if client != nil {
+		i.rule = client.Match
 		i.app = v.view.Application(client.ApplicationID)
 		if i.app != nil && i.app.Tenant == v.api.Tenant {
 			i.environment = client.Environment
 		} else {
-			client, i.app = nil, nil
+			client, i.app, i.rule = nil, nil, nil
 		}
 	}
 	if client == nil && v.api.Subscription {
-		t.fail("client id "+quote(v.facts.clientID)+" (claim "+v.facts.clientClaim+"), which no application has in this key manager",
-			"map the client to an application: keyward keys map --application A --key-manager "+v.km.Name)
+		if t.live() {
+			t.fail(v.facts.who()+", which no application has in this key manager, "+whyNoRule(v),
+				"map the client to an application: keyward keys map --application A --key-manager "+v.km.Name)
+		}
 		return identified{}, refuse(keyward.CodeNoSubscription)
 	}
 	if client != nil && (client.Hold.Holds(now) || i.app.Hold.Holds(now)) {
@@ -61,17 +69,16 @@ func (e *Engine) identify(v *validated, now time.Time, t *trace) (identified, *R
 func (i *identified) heldAt(client *keyward.ClientRow, now time.Time, t *trace) (identified, *Refusal) {
 	t.held(keyward.KindOAuthClient, client.ID, client.Hold, now)
 	t.held(keyward.KindApplication, i.app.ID, i.app.Hold, now)
-	t.fail("application "+i.app.Name+", by client id "+quote(i.facts.clientID)+": one of the two is held",
+	t.fail("application "+i.app.Name+", by "+i.by()+": one of the two is held",
 		"have the hold lifted: keyward unhold application "+i.app.Name+", or keyward unhold oauth-client and its name")
 	return *i, refuse(keyward.CodeSubscriptionBlocked)
 }
 
 func (i *identified) describe() string {
 	if i.app == nil {
-		return "client id " + quote(i.facts.clientID) + ", which no application has: the API needs none"
+		return i.facts.who() + ", which no application has: the API needs none"
 	}
-	return "application " + i.app.Name + ", environment " + string(i.environment) + ", by client id " +
-		quote(i.facts.clientID)
+	return "application " + i.app.Name + ", environment " + string(i.environment) + ", by " + i.by()
 }
 
 // subscribe finds the application's subscription and the backend of its environment.

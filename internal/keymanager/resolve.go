@@ -67,6 +67,7 @@ func Resolve(obj *keyward.Object, spec *keyward.KeyManagerSpec, status keyward.K
 		Grants:        spec.Claims.Grants,
 		Mapping:       spec.Claims.Mapping,
 		Introspection: introspectionEndpoint(spec, status),
+		OwnClients:    OwnClients(spec),
 	}
 	row.Digest = digest(row)
 	if spec.Introspection == nil {

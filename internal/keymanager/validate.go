@@ -253,6 +253,11 @@ func hasPrivateMembers(set json.RawMessage) bool {
 // what the server's kind brings along. Such a client can never be mapped to an application. Case does not count,
 // because for some servers it does not.
 func OwnClient(spec *keyward.KeyManagerSpec, clientID string) bool {
+	return slices.ContainsFunc(OwnClients(spec), func(id string) bool { return strings.EqualFold(id, clientID) })
+}
+
+// OwnClients lists the key manager's own clients; never nil.
+func OwnClients(spec *keyward.KeyManagerSpec) []string {
 	own := []string{}
 	if id, ok := spec.Connection["clientId"].(string); ok {
 		own = append(own, id)
@@ -263,5 +268,5 @@ func OwnClient(spec *keyward.KeyManagerSpec, clientID string) bool {
 	if t, ok := catalog.TypeOf(spec.Type); ok {
 		own = append(own, t.OwnClients...)
 	}
-	return slices.ContainsFunc(own, func(id string) bool { return id != "" && strings.EqualFold(id, clientID) })
+	return slices.DeleteFunc(own, func(id string) bool { return id == "" })
 }

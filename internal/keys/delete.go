@@ -75,7 +75,7 @@ func (k *Keys) delete(ctx context.Context, p keyward.Principal, place Place, id 
 			return keyward.Errorf(keyward.CodeConflict,
 				"nobody knows whether the server has a client named %s: look for it there, then dismiss this one", c.status.VendorName)
 		case c.status.Mode == keyward.ClientMapped || c.over():
-			if err := k.audit(tx, c.object, "key.deleted", "client "+c.spec.ClientID); err != nil {
+			if err := k.audit(tx, c.object, "key.deleted", "client "+c.spec.Shown()); err != nil {
 				return err
 			}
 			return tx.Delete(c.object)
@@ -109,7 +109,7 @@ func (s *scene) toDelete(id *string) (*client, error) {
 func (s *scene) nothing() error {
 	if c := s.last(); c != nil {
 		return keyward.Errorf(keyward.CodeNotFound, "application %s has no client in %s for %s: %s was revoked, generate a new one",
-			s.place.Application, s.place.KeyManager, s.place.Environment, c.spec.ClientID)
+			s.place.Application, s.place.KeyManager, s.place.Environment, c.spec.Shown())
 	}
 	return keyward.Errorf(keyward.CodeNotFound, "application %s has no client in %s for %s",
 		s.place.Application, s.place.KeyManager, s.place.Environment)

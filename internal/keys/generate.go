@@ -144,7 +144,7 @@ func (s *scene) taken(c *client) error {
 	case keyward.ClientRotating, keyward.ClientUpdating:
 		return keyward.Errorf(keyward.CodeKeysExist, "%s: %s is %s (%s)", where, c.spec.ClientID, c.status.State, c.status.Reason)
 	default:
-		return keyward.Errorf(keyward.CodeKeysExist, "%s: %s", where, c.spec.ClientID)
+		return keyward.Errorf(keyward.CodeKeysExist, "%s: %s", where, c.spec.Shown())
 	}
 }
 

@@ -31,10 +31,14 @@ func (s *scene) permit(p keyward.Principal) error {
 }
 
 // mayDelete keeps everybody but administrators from deleting what is held: another client, which nobody holds, could
-// be put in its place.
+// be put in its place. Rules are administrators' alone.
 func (s *scene) mayDelete(p keyward.Principal, c *client, now time.Time) error {
 	if isAdmin(p, s.app.Tenant) {
 		return nil
+	}
+	if c.spec.Match != nil {
+		return keyward.Errorf(keyward.CodeForbidden, "%s is a rule of administrators, %s: only they change it",
+			c.object.Ref(), c.spec.Shown())
 	}
 	for _, o := range []*keyward.Object{s.app, c.object} {
 		if o.Hold.Holds(now) {
@@ -43,6 +47,12 @@ func (s *scene) mayDelete(p keyward.Principal, c *client, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// onlyRule refuses what needs one client at the server.
+func (c *client) onlyRule() error {
+	return keyward.Errorf(keyward.CodeConflict, "%s is no client but a rule, %s: it has neither id nor secret",
+		c.object.Ref(), c.spec.Shown())
 }
 
 // seenHold is the hold as the principal may know it.

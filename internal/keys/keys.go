@@ -141,6 +141,7 @@ type Listed struct {
 	KeyManager    string                     `json:"keyManager"`
 	Environment   keyward.Environment        `json:"environment"`
 	ClientID      string                     `json:"clientId,omitempty"`
+	Match         *keyward.ClientMatch       `json:"match,omitempty"`
 	TokenEndpoint string                     `json:"tokenEndpoint,omitempty"`
 	Status        *keyward.OAuthClientStatus `json:"status"`
 }

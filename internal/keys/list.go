@@ -47,7 +47,8 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 			status.Hold = seenHold(p, o, k.now())
 			listed = append(listed, Listed{
 				Name: o.Name, Application: application, KeyManager: c.spec.KeyManager,
-				Environment: c.spec.EnvironmentOrDefault(), ClientID: c.spec.ClientID, TokenEndpoint: endpoint, Status: &status,
+				Environment: c.spec.EnvironmentOrDefault(), ClientID: c.spec.ClientID, Match: c.spec.Match,
+				TokenEndpoint: endpoint, Status: &status,
 			})
 		}
 		return nil

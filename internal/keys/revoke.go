@@ -49,7 +49,7 @@ func (k *Keys) Revoke(ctx context.Context, p keyward.Principal, place Place) err
 		if err := c.put(tx, store.Extra{Row: noRow()}); err != nil {
 			return err
 		}
-		return k.audit(tx, c.object, "key.revoked", "client "+c.spec.ClientID)
+		return k.audit(tx, c.object, "key.revoked", "client "+c.spec.Shown())
 	})
 	if err != nil || c.status.State == keyward.ClientRevoked {
 		return err

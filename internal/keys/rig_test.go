@@ -171,7 +171,7 @@ func (r *rig) one(state keyward.ClientState) keys.Listed {
 	return l[0]
 }
 
-// onGateways tells whether a client id is in the feed of the group default.
+// onGateways tells whether a client id is in the feed of the group default, and in use.
 func (r *rig) onGateways(clientID string) bool {
 	r.t.Helper()
 	found := false
@@ -189,7 +189,7 @@ func (r *rig) onGateways(clientID string) bool {
 			if err := json.Unmarshal(change.Row, &row); err != nil {
 				return err
 			}
-			found = found || row.ClientID == clientID
+			found = found || row.ClientID == clientID && !row.Revoked
 			return nil
 		})
 	})

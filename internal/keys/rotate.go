@@ -76,6 +76,9 @@ func (s *scene) changeable(c *client, now time.Time) error {
 
 // rotatable refuses a rotation that the server has no way to carry out.
 func (s *scene) rotatable(openers *connector.Openers, c *client, ask RotateAsk) error {
+	if c.spec.Match != nil {
+		return c.onlyRule()
+	}
 	if c.status.Mode != keyward.ClientGenerated {
 		return keyward.Errorf(keyward.CodeRotationUnsupported, "client %s is mapped: its secret is changed at %s",
 			c.spec.ClientID, s.km.Ref())

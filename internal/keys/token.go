@@ -33,6 +33,9 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 	if !s.kmSpec.IsEnabled() {
 		return nil, disabled(s.km)
 	}
+	if c.spec.Match != nil {
+		return nil, c.onlyRule()
+	}
 	if faults := ask.faults(); len(faults) > 0 {
 		return nil, keyward.Invalid(faults)
 	}

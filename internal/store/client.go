@@ -14,16 +14,10 @@ import (
 func clientNoun() noun {
 	return noun{
 		kind: keyward.KindOAuthClient, table: "oauth_clients",
-		own:  []string{"application_id", "key_manager_id", "environment", "client_id", "state"},
+		own:  []string{"application_id", "key_manager_id", "environment", "client_id", "rule", "state"},
 		fill: fillClient, clear: clearClient,
-		link: func(p *put) error {
-			p.tx.marks.Row(keyward.RowClient, p.o.ID)
-			return nil
-		},
-		drop: func(tx *Tx, o *keyward.Object) error {
-			tx.marks.Row(keyward.RowClient, o.ID)
-			return nil
-		},
+		link: func(p *put) error { return p.tx.markClient(p.o.ID) },
+		drop: func(tx *Tx, o *keyward.Object) error { return tx.markClient(o.ID) },
 		by: map[keyward.Kind]string{
 			keyward.KindApplication: "x.application_id = %s",
 			keyward.KindKeyManager:  "x.key_manager_id = %s",
@@ -34,7 +28,12 @@ func clientNoun() noun {
 
 func fillClient(p *put) ([]any, error) {
 	o, spec := p.o, specOf[*keyward.OAuthClientSpec](p.o)
-	p.search = spec.Application + " " + spec.KeyManager + " " + spec.ClientID
+	p.search = spec.Application + " " + spec.KeyManager + " " + spec.Shown()
+	if p.old != nil && !p.old.gone {
+		if err := p.tx.markClient(o.ID); err != nil { // the key manager whose rule it may have been
+			return nil, err
+		}
+	}
 	var status keyward.OAuthClientStatus
 	if len(o.Status) > 0 {
 		if err := json.Unmarshal(o.Status, &status); err != nil {
@@ -52,25 +51,29 @@ func fillClient(p *put) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.indexed("spec.clientId", spec.ClientID)
-	if p.row != "" && spec.ClientID == "" {
+	rule, err := p.rule()
+	if err != nil {
+		return nil, err
+	}
+	active, err := p.activeClient()
+	if err != nil {
+		return nil, err
+	}
+	if active && spec.ClientID == "" && rule == "" {
 		p.invalid("spec.clientId", "is required for an active client")
 	}
 	if len(p.faults) > 0 {
 		return nil, nil
 	}
-	environment := spec.EnvironmentOrDefault()
-	if err := p.clientFree(application, manager, status.State); err != nil {
+	if err := p.clientFree(application, manager, rule, status.State); err != nil {
 		return nil, err
 	}
-	if p.row != "" {
-		if err := p.encode(keyward.ClientRow{
-			ID: o.ID, KeyManagerID: manager, ClientID: spec.ClientID, ApplicationID: application, Environment: environment,
-		}); err != nil {
-			return nil, err
-		}
+	if err := p.encodeClient(application, manager, active); err != nil {
+		return nil, err
 	}
-	return []any{application, manager, string(environment), spec.ClientID, clientColumn(status)}, nil
+	return []any{
+		application, manager, string(spec.EnvironmentOrDefault()), spec.ClientID, rule, clientColumn(status),
+	}, nil
 }
 
 // clientColumn is the state as the column has it: whether the client is to be settled, and whether it holds its place.
@@ -88,9 +91,68 @@ func clientColumn(status keyward.OAuthClientStatus) string {
 	}
 }
 
-// clientFree refuses a client id that the key manager's clients have already, and a place (application, key manager,
-// environment) that is taken. A failed client holds no place.
-func (p *put) clientFree(application, manager string, state keyward.ClientState) error {
+// rule gives the client's rule as the database compares it, or "".
+func (p *put) rule() (string, error) {
+	spec := specOf[*keyward.OAuthClientSpec](p.o)
+	p.indexed("spec.clientId", spec.ClientID)
+	if spec.Match == nil {
+		return "", nil
+	}
+	p.indexed("spec.match.claim", spec.Match.Claim)
+	p.indexed("spec.match.prefix", spec.Match.Prefix)
+	text, err := json.Marshal(spec.Match.Canonical())
+	if err != nil {
+		return "", fmt.Errorf("encode the rule of %s: %w", p.o.Ref(), err)
+	}
+	return string(text), nil
+}
+
+// activeClient tells whether gateways may take the client's tokens: the caller says so with a row, or it was said before.
+func (p *put) activeClient() (bool, error) {
+	if p.extra.Row != nil || p.row == "" {
+		return p.row != "", nil
+	}
+	var before keyward.ClientRow
+	if err := json.Unmarshal([]byte(p.row), &before); err != nil {
+		return false, fmt.Errorf("read the gateways' row of %s: %w", p.o.Ref(), err)
+	}
+	return !before.Revoked, nil
+}
+
+// encodeClient makes the gateways' row. A client that is out of use stays known to gateways, so that no rule takes up its
+// tokens; one that has no id yet has none.
+func (p *put) encodeClient(application, manager string, active bool) error {
+	o, spec := p.o, specOf[*keyward.OAuthClientSpec](p.o)
+	if spec.ClientID == "" && spec.Match == nil {
+		p.row = ""
+		return nil
+	}
+	row := keyward.ClientRow{
+		ID: o.ID, KeyManagerID: manager, ClientID: spec.ClientID, ApplicationID: application,
+		Environment: spec.EnvironmentOrDefault(), Revoked: !active,
+	}
+	if spec.Match != nil {
+		match := spec.Match.Canonical()
+		row.Match, row.Tenant = &match, o.Tenant
+	}
+	return p.encode(row)
+}
+
+// markClient marks the stored client; where it is a rule, every other client of its key manager too: groups that hold a
+// rule hold all of them, since who has a client's id or a longer rule comes first.
+func (tx *Tx) markClient(id string) error {
+	tx.marks.Row(keyward.RowClient, id)
+	var manager string
+	found, err := tx.run.One(`SELECT key_manager_id FROM oauth_clients WHERE id = $1 AND rule <> ''`, []any{id}, &manager)
+	if found {
+		tx.marks.Ruled(manager)
+	}
+	return err
+}
+
+// clientFree refuses a client id or a rule that the key manager's clients have already, and a place (application, key
+// manager, environment) that is taken. A failed client holds no place.
+func (p *put) clientFree(application, manager, rule string, state keyward.ClientState) error {
 	o, spec := p.o, specOf[*keyward.OAuthClientSpec](p.o)
 	var other string
 	if spec.ClientID != "" {
@@ -103,6 +165,17 @@ func (p *put) clientFree(application, manager string, state keyward.ClientState)
 		if found {
 			return conflict("spec.clientId", "this client of the key manager is mapped already, by %s",
 				keyward.Ref{Kind: o.Kind, Tenant: o.Tenant, Name: other})
+		}
+	}
+	if rule != "" {
+		found, err := p.tx.run.One(`SELECT name FROM oauth_clients WHERE key_manager_id = $1 AND rule = $2
+			AND rule <> '' AND id <> $3`, []any{manager, rule, o.ID}, &other)
+		if err != nil {
+			return err
+		}
+		if found {
+			return conflict("spec.match", "the key manager has this rule already, in %s: tokens that it fits can be one "+
+				"application's only", keyward.Ref{Kind: o.Kind, Tenant: o.Tenant, Name: other})
 		}
 	}
 	if state == keyward.ClientFailed {

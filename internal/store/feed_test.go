@@ -174,18 +174,38 @@ func (e *everything) projectApplications(
 			add(keyward.RowApplication, o.ID, keyward.ApplicationRow{ID: o.ID, Tenant: o.Tenant, Name: o.Name})
 		}
 	}
+	// A group that holds one rule for a key manager's tokens holds all of its clients.
+	ruled := map[string]bool{}
+	rows := map[string]keyward.ClientRow{}
+	reached := map[string]bool{}
 	for _, o := range e.objects[keyward.KindOAuthClient] {
-		spec := specOf[*keyward.OAuthClientSpec](o)
-		app := e.named(keyward.KindApplication, o.Tenant, spec.Application)
-		if e.rows[o.ID] == "" || !subscribed[app.ID] && !openTenant[o.Tenant] {
-			continue
+		row := e.clientRow(o)
+		rows[o.ID] = row
+		reached[o.ID] = subscribed[row.ApplicationID] || openTenant[o.Tenant]
+		ruled[row.KeyManagerID] = ruled[row.KeyManagerID] || reached[o.ID] && row.Match != nil
+	}
+	for id, row := range rows {
+		if e.rows[id] != "" && (reached[id] || ruled[row.KeyManagerID]) {
+			add(keyward.RowClient, id, row)
 		}
-		add(keyward.RowClient, o.ID, keyward.ClientRow{
-			ID: o.ID, KeyManagerID: e.named(keyward.KindKeyManager, o.Tenant, spec.KeyManager).ID, ClientID: spec.ClientID,
-			ApplicationID: app.ID, Environment: spec.EnvironmentOrDefault(),
-		})
 	}
 }
+
+func (e *everything) clientRow(o *keyward.Object) keyward.ClientRow {
+	spec := specOf[*keyward.OAuthClientSpec](o)
+	row := keyward.ClientRow{
+		ID: o.ID, KeyManagerID: e.named(keyward.KindKeyManager, o.Tenant, spec.KeyManager).ID, ClientID: spec.ClientID,
+		ApplicationID: e.named(keyward.KindApplication, o.Tenant, spec.Application).ID,
+		Environment:   spec.EnvironmentOrDefault(), Match: spec.Match, Revoked: o.Set == revokedSet,
+	}
+	if spec.Match != nil {
+		row.Tenant = o.Tenant
+	}
+	return row
+}
+
+// revokedSet is the mark of clients that were last written without a gateways' row.
+const revokedSet = "revoked"
 
 // canonical writes JSON in one form, whatever its author did.
 func canonical(text []byte) string {
@@ -403,7 +423,16 @@ func (c chooser) spec(kind keyward.Kind) keyward.Spec {
 		}
 		return spec
 	default:
-		return &keyward.OAuthClientSpec{Application: c.name("a", 3), KeyManager: c.name("k", 3), ClientID: c.name("id", 6)}
+		spec := &keyward.OAuthClientSpec{Application: c.name("a", 3), KeyManager: c.name("k", 3)}
+		switch c(4) {
+		case 0:
+			spec.Match = &keyward.ClientMatch{Any: true}
+		case 1:
+			spec.Match = &keyward.ClientMatch{Claim: "sub", Prefix: c.name("svc", 2)}
+		default:
+			spec.ClientID = c.name("id", 6)
+		}
+		return spec
 	}
 }
 
@@ -438,6 +467,12 @@ func (c chooser) step(tx *Tx) error {
 		e.Row = nil
 	case 1:
 		e.Row = json.RawMessage("null")
+	}
+	if kind == keyward.KindOAuthClient && (e.Row != nil || o.Version == 0) {
+		o.Set = ""
+		if !bytes.Equal(e.Row, enabled()) {
+			o.Set = revokedSet
+		}
 	}
 	if kind == keyward.KindKeyManager {
 		if c.flip() {

@@ -76,7 +76,7 @@ func TestUnique(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		store(t, s, acme(), keyManager("corp", "https://corp"), keyManager("other", "https://other"),
-			api("orders", "/orders", "corp"), application("mobile"), application("web"),
+			api("orders", "/orders", "corp"), application("mobile"), application("web"), application("spare"),
 			subscription("mobile-orders", "mobile", "orders"), client("mobile-corp", "mobile", "corp", "abc"))
 		withDefault := func(name, version string) *keyward.Object {
 			o := api(name, "/orders", "corp")
@@ -88,6 +88,13 @@ func TestUnique(t *testing.T) {
 		specOf[*keyward.KeyManagerSpec](inherits).OtherIssuers = []keyward.OtherIssuer{
 			{Issuer: "https://old"}, {Issuer: "https://corp"},
 		}
+		ruled := func(name, application, manager string, m keyward.ClientMatch) *keyward.Object {
+			o := client(name, application, manager, "")
+			specOf[*keyward.OAuthClientSpec](o).Match = &m
+			return o
+		}
+		svc := keyward.ClientMatch{Claim: "sub", Prefix: "svc-"}
+		store(t, s, ruled("web-svc", "web", "corp", svc))
 		discovered := keyManager("fourth", "")
 		discovered.Status = []byte(`{"issuer":"https://corp"}`)
 		for _, c := range []struct {
@@ -105,6 +112,9 @@ func TestUnique(t *testing.T) {
 			{subscription("again", "mobile", "orders"), keyward.CodeConflict, "spec.api"},
 			{client("again", "web", "corp", "abc"), keyward.CodeConflict, "spec.clientId"},
 			{client("again", "mobile", "corp", "def"), keyward.CodeKeysExist, "spec.environment"},
+			{ruled("again", "spare", "corp", svc), keyward.CodeConflict, "spec.match"},
+			{ruled("again", "spare", "corp", keyward.ClientMatch{Claim: "/sub", Prefix: "svc-"}), keyward.CodeConflict, "spec.match"},
+			{ruled("again", "mobile", "corp", keyward.ClientMatch{Any: true}), keyward.CodeKeysExist, "spec.environment"},
 		} {
 			refused(t, tryPut(t, s, c.o), c.code, c.field)
 		}
@@ -113,7 +123,8 @@ func TestUnique(t *testing.T) {
 		elsewhere.Tenant = "acme"
 		sandbox := client("again", "mobile", "corp", "def")
 		specOf[*keyward.OAuthClientSpec](sandbox).Environment = keyward.Sandbox
-		store(t, s, elsewhere, sandbox, client("mobile-other", "mobile", "other", "abc"))
+		store(t, s, elsewhere, sandbox, client("mobile-other", "mobile", "other", "abc"),
+			ruled("spare-any", "spare", "corp", keyward.ClientMatch{Any: true}), ruled("web-other", "web", "other", svc))
 	})
 }
 

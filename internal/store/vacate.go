@@ -67,7 +67,10 @@ func clearKeyManager(tx *Tx, o *keyward.Object) error {
 
 // clearClient leaves an environment that no client can have.
 func clearClient(tx *Tx, o *keyward.Object) error {
-	_, err := tx.run.Exec(`UPDATE oauth_clients SET client_id = '', environment = id WHERE id = $1`, o.ID)
+	if err := tx.markClient(o.ID); err != nil { // the key manager whose rule it may have been
+		return err
+	}
+	_, err := tx.run.Exec(`UPDATE oauth_clients SET client_id = '', rule = '', environment = id WHERE id = $1`, o.ID)
 	return err
 }
 

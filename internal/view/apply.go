@@ -14,7 +14,9 @@ import (
 
 // features are the needs of changes that this build carries out.
 func features() []string {
-	return []string{keyward.NeedHold, keyward.NeedCeiling, keyward.NeedExchange, keyward.NeedIntrospection}
+	return []string{
+		keyward.NeedHold, keyward.NeedCeiling, keyward.NeedExchange, keyward.NeedIntrospection, keyward.NeedMatch,
+	}
 }
 
 // Apply gives the view after the changes, which must be whole transactions. It never changes v. What the changes refer
@@ -43,6 +45,7 @@ type application struct {
 	ownedUnused   bool
 	applications  shardEdit[string, *keyward.ApplicationRow]
 	clients       indexedEdit[clientKey, keyward.ClientRow]
+	rules         indexedEdit[string, keyward.ClientRow]
 	subscriptions indexedEdit[subscriptionKey, keyward.SubscriptionRow]
 	owned         map[keyward.RowKind]bool
 	tenants       map[string]bool // those to derive again
@@ -52,8 +55,10 @@ type application struct {
 func newApplication(v *View) *application {
 	a := &application{next: *v, owned: map[keyward.RowKind]bool{}, tenants: map[string]bool{}}
 	a.applications = edit(v.seed, v.applications)
-	a.clients = editIndexed(v.seed, v.clients,
-		func(r *keyward.ClientRow) string { return r.ID },
+	clientID := func(r *keyward.ClientRow) string { return r.ID }
+	a.rules = editIndexed(v.seed, v.rules, clientID, func(r *keyward.ClientRow) string { return r.KeyManagerID })
+	a.rules.order = func(x, y *keyward.ClientRow) int { return x.Match.Compare(*y.Match) }
+	a.clients = editIndexed(v.seed, v.clients, clientID,
 		func(r *keyward.ClientRow) clientKey { return clientKey{r.KeyManagerID, r.ClientID} })
 	a.subscriptions = editIndexed(v.seed, v.subscriptions,
 		func(r *keyward.SubscriptionRow) string { return r.ID },
@@ -106,12 +111,7 @@ func (a *application) put(c *keyward.Change) error {
 		}
 		return err
 	case keyward.RowClient:
-		row, err := decode[keyward.ClientRow](c)
-		if err == nil {
-			row.ID = c.ID
-			a.clients.put(row)
-		}
-		return err
+		return a.putClient(c)
 	case keyward.RowSubscription:
 		row, err := decode[keyward.SubscriptionRow](c)
 		if err == nil {
@@ -145,10 +145,35 @@ func (a *application) remove(c *keyward.Change) {
 	case keyward.RowApplication:
 		a.applications.remove(c.ID)
 	case keyward.RowClient:
-		a.clients.remove(c.ID)
+		a.removeClient(c.ID)
 	case keyward.RowSubscription:
 		a.subscriptions.remove(c.ID)
 	}
+}
+
+func (a *application) putClient(c *keyward.Change) error {
+	row, err := decode[keyward.ClientRow](c)
+	if err != nil {
+		return err
+	}
+	row.ID = c.ID
+	a.removeClient(c.ID)
+	switch {
+	case row.Match == nil:
+		a.clients.put(row)
+	case !row.Match.Sound():
+		return errors.New("its match is no rule")
+	default:
+		*row.Match = row.Match.Canonical()
+		a.rules.put(row)
+	}
+	return nil
+}
+
+// removeClient looks in both tables: a client may have become a rule.
+func (a *application) removeClient(id string) {
+	a.clients.remove(id)
+	a.rules.remove(id)
 }
 
 // refuse takes the row out of use. What the row was before must not live on.
@@ -253,6 +278,7 @@ func own[R any](a *application, kind keyward.RowKind, m *map[string]*R) map[stri
 func (a *application) done() *View {
 	a.next.applications = a.applications.now
 	a.next.clients = a.clients.done()
+	a.next.rules = a.rules.done()
 	a.next.subscriptions = a.subscriptions.done()
 	if a.owned[keyward.RowKeyManager] {
 		a.next.sorted = sortedKeyManagers(a.next.keyManagers)

@@ -70,6 +70,11 @@ func knowledge(t interface{ Fatalf(string, ...any) }, v *View) map[string]any {
 			if row := v.Client(fmt.Sprintf("km%d", km), fmt.Sprintf("client%d", client)); row != nil {
 				k[fmt.Sprintf("client %d %d", km, client)] = *row
 			}
+			if rules := v.ClientRules(fmt.Sprintf("km%d", km)); client == 0 && len(rules) > 0 {
+				for _, rule := range rules {
+					k[fmt.Sprintf("rules %d", km)] = fmt.Sprint(k[fmt.Sprintf("rules %d", km)], " ", rule.ID, " ", rule.Match)
+				}
+			}
 			if row := v.Subscription(fmt.Sprintf("app%d", km), fmt.Sprintf("api%d", client)); row != nil {
 				k[fmt.Sprintf("subscription %d %d", km, client)] = *row
 			}
@@ -118,6 +123,9 @@ func anyChange(t *rapid.T) keyward.Change {
 		},
 		keyward.RowClient: keyward.ClientRow{
 			ID: id, KeyManagerID: fmt.Sprintf("km%d", n("km", 1)), ClientID: fmt.Sprintf("client%d", n("client", 1)),
+			Match: rapid.SampledFrom([]*keyward.ClientMatch{
+				nil, {Any: true}, {Claim: "sub", Prefix: "a"}, {Claim: "sub", Prefix: "ab"}, {Claim: "/azp", Prefix: "ab"}, {},
+			}).Draw(t, "match"),
 		},
 		keyward.RowGatewayKey: keyward.GatewayKeyRow{ID: id, Gateway: fmt.Sprint(n("gateway", 3))},
 		"from_the_future":     map[string]string{"id": id},
@@ -341,5 +349,37 @@ func TestKeyManagerTakesOpaqueAnchored(t *testing.T) {
 	}
 	if len(km.ClaimRules) != 1 {
 		t.Errorf("%d claim rules, want 1", len(km.ClaimRules))
+	}
+}
+
+// TestClientRules: the longest prefix first and any last, whatever the order of arrival; and one row is in one table.
+func TestClientRules(t *testing.T) {
+	rule := func(m keyward.ClientMatch) keyward.ClientRow {
+		return keyward.ClientRow{KeyManagerID: "km", ApplicationID: "app", ClientID: "ignored", Match: &m}
+	}
+	any1, long := rule(keyward.ClientMatch{Any: true}), rule(keyward.ClientMatch{Claim: "/sub", Prefix: "svc-a"})
+	short, early := rule(keyward.ClientMatch{Claim: "sub", Prefix: "svc"}), rule(keyward.ClientMatch{Claim: "email", Prefix: "bob"})
+	v := applied(t, EmptyView(), rowPut(t, keyward.RowClient, "1", any1), rowPut(t, keyward.RowClient, "2", short),
+		rowPut(t, keyward.RowClient, "3", long), rowPut(t, keyward.RowClient, "4", early))
+	order := func(v *View) (ids string) {
+		for _, r := range v.ClientRules("km") {
+			ids += r.ID
+		}
+		return ids
+	}
+	if got := order(v); got != "3421" || v.ClientRules("km")[0].Match.Claim != "sub" || v.Client("km", "ignored") != nil {
+		t.Errorf("order %s, %+v", got, v.ClientRules("km")[0].Match)
+	}
+	next := applied(t, v, rowPut(t, keyward.RowClient, "3", keyward.ClientRow{KeyManagerID: "km", ClientID: "abc"}))
+	if order(next) != "421" || next.Client("km", "abc") == nil || next.Counts()[keyward.RowClient] != 4 || order(v) != "3421" {
+		t.Errorf("a rule that became a client: %s, %+v", order(next), next.Counts())
+	}
+	back := applied(t, next, rowPut(t, keyward.RowClient, "3", long), rowDelete(keyward.RowClient, "1"))
+	if order(back) != "342" || back.Client("km", "abc") != nil {
+		t.Errorf("a client that became a rule: %s", order(back))
+	}
+	broken := applied(t, v, rowPut(t, keyward.RowClient, "2", rule(keyward.ClientMatch{Claim: "sub"})))
+	if order(broken) != "341" || len(broken.Unused()) != 1 {
+		t.Errorf("a rule that says nothing: %s, %+v", order(broken), broken.Unused())
 	}
 }

@@ -27,6 +27,7 @@ type View struct {
 
 	applications  shards[string, *keyward.ApplicationRow]
 	clients       indexed[clientKey, keyward.ClientRow]
+	rules         indexed[string, keyward.ClientRow] // clients with match, by key manager
 	subscriptions indexed[subscriptionKey, keyward.SubscriptionRow]
 
 	tenants map[string]*tenant // derived from keyManagers and apis
@@ -103,6 +104,12 @@ func (v *View) Client(keyManagerID, clientID string) *keyward.ClientRow {
 	return v.clients.find(v.seed, clientKey{keyManagerID, clientID})
 }
 
+// ClientRules gives the clients with match of a key manager, in the order in which they count. The slice must not be
+// changed.
+func (v *View) ClientRules(keyManagerID string) []*keyward.ClientRow {
+	return v.rules.all(v.seed, keyManagerID)
+}
+
 // Subscription gives the application's subscription to the API, or nil.
 func (v *View) Subscription(applicationID, apiID string) *keyward.SubscriptionRow {
 	return v.subscriptions.find(v.seed, subscriptionKey{applicationID, apiID})
@@ -153,7 +160,7 @@ func (v *View) Counts() map[keyward.RowKind]int {
 		keyward.RowAPI:           len(v.apis),
 		keyward.RowApplication:   v.applications.size,
 		keyward.RowSubscription:  v.subscriptions.byID.size,
-		keyward.RowClient:        v.clients.byID.size,
+		keyward.RowClient:        v.clients.byID.size + v.rules.byID.size,
 		keyward.RowGatewayKey:    len(v.gatewayKeys),
 	}
 }
@@ -178,7 +185,9 @@ func (v *View) Rows() ([]keyward.Change, error) {
 		c.add(keyward.RowGatewayKey, id, row, nil)
 	}
 	v.applications.each(func(row *keyward.ApplicationRow) { c.add(keyward.RowApplication, row.ID, row, nil) })
-	v.clients.byID.each(func(row *keyward.ClientRow) { c.add(keyward.RowClient, row.ID, row, nil) })
+	for _, table := range []shards[string, *keyward.ClientRow]{v.clients.byID, v.rules.byID} {
+		table.each(func(row *keyward.ClientRow) { c.add(keyward.RowClient, row.ID, row, nil) })
+	}
 	v.subscriptions.byID.each(func(row *keyward.SubscriptionRow) { c.add(keyward.RowSubscription, row.ID, row, nil) })
 	for name, u := range v.unused {
 		if v.holds(name) {

@@ -146,15 +146,23 @@ func MappingFaults(
 	km keyward.Ref, kmSpec *keyward.KeyManagerSpec, client *keyward.OAuthClientSpec,
 ) []keyward.FieldError {
 	var faults []keyward.FieldError
+	if client.Match == nil {
+		faults = clientIDFaults(kmSpec, client)
+	}
+	if env := client.EnvironmentOrDefault(); !slices.Contains(kmSpec.EnvironmentsOrDefault(), env) {
+		faults = append(faults, fault("environment", "%s takes no clients for %s", km, env))
+	}
+	return faults
+}
+
+func clientIDFaults(kmSpec *keyward.KeyManagerSpec, client *keyward.OAuthClientSpec) []keyward.FieldError {
+	var faults []keyward.FieldError
 	if keymanager.OwnClient(kmSpec, client.ClientID) {
 		faults = append(faults, fault("clientId",
 			"%q is a client of the key manager's own: it can never belong to an application", client.ClientID))
 	}
 	if client.ClientID == "" || len(client.ClientID) > maxClientID || strings.ContainsFunc(client.ClientID, unprintable) {
 		faults = append(faults, fault("clientId", "must have 1 to %d printable characters", maxClientID))
-	}
-	if env := client.EnvironmentOrDefault(); !slices.Contains(kmSpec.EnvironmentsOrDefault(), env) {
-		faults = append(faults, fault("environment", "%s takes no clients for %s", km, env))
 	}
 	return faults
 }

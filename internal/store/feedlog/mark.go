@@ -8,6 +8,7 @@ type Marks struct {
 	rows          map[keyward.RowKind]map[string]struct{}
 	subscribed    map[string]struct{} // APIs whose subscriptions may enter or leave a group
 	applications  map[string]struct{} // applications that may enter or leave, with their clients
+	ruled         map[string]struct{} // key managers of which all clients may
 	open          map[string]struct{} // tenants of which all applications may
 	takers        map[string]struct{} // tenants of which all introspection credentials may
 	gateways      map[string]struct{} // gateways whose keys may
@@ -19,7 +20,7 @@ func NewMarks() *Marks {
 	return &Marks{
 		rows: map[keyward.RowKind]map[string]struct{}{}, subscribed: map[string]struct{}{},
 		applications: map[string]struct{}{}, open: map[string]struct{}{}, takers: map[string]struct{}{},
-		gateways: map[string]struct{}{},
+		gateways: map[string]struct{}{}, ruled: map[string]struct{}{},
 	}
 }
 
@@ -35,7 +36,7 @@ func (m *Marks) Row(kind keyward.RowKind, ids ...string) {
 
 func (m *Marks) empty() bool {
 	return !m.introspection &&
-		len(m.rows)+len(m.subscribed)+len(m.applications)+len(m.open)+len(m.takers)+len(m.gateways) == 0
+		len(m.rows)+len(m.subscribed)+len(m.applications)+len(m.ruled)+len(m.open)+len(m.takers)+len(m.gateways) == 0
 }
 
 // Subscribed marks an API whose subscriptions may enter or leave a group.
@@ -43,6 +44,9 @@ func (m *Marks) Subscribed(api string) { m.subscribed[api] = struct{}{} }
 
 // Application marks an application that may enter or leave a group, with its clients.
 func (m *Marks) Application(id string) { m.applications[id] = struct{}{} }
+
+// Ruled marks a key manager of which every client may enter or leave a group: a rule for its tokens does.
+func (m *Marks) Ruled(keyManager string) { m.ruled[keyManager] = struct{}{} }
 
 // Open marks a tenant of which every application may enter or leave a group.
 func (m *Marks) Open(tenant string) { m.open[tenant] = struct{}{} }

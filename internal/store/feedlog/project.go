@@ -53,11 +53,13 @@ func (l *Log) expand(m *Marks) error {
 		{m.subscribed, `SELECT id FROM subscriptions WHERE api_id IN `, func(id string) {
 			m.Row(keyward.RowSubscription, id)
 		}},
-		{m.subscribed, `SELECT application_id FROM subscriptions WHERE api_id IN `, func(id string) {
-			m.Application(id)
-		}},
-		{m.open, `SELECT id FROM applications WHERE tenant IN `, func(id string) { m.Application(id) }},
+		{m.subscribed, `SELECT application_id FROM subscriptions WHERE api_id IN `, m.Application},
+		{m.open, `SELECT id FROM applications WHERE tenant IN `, m.Application},
 		{m.applications, `SELECT id FROM oauth_clients WHERE application_id IN `, func(id string) {
+			m.Row(keyward.RowClient, id)
+		}},
+		{m.applications, `SELECT key_manager_id FROM oauth_clients WHERE rule <> '' AND application_id IN `, m.Ruled},
+		{m.ruled, `SELECT id FROM oauth_clients WHERE key_manager_id IN `, func(id string) {
 			m.Row(keyward.RowClient, id)
 		}},
 		{m.gateways, `SELECT kid FROM gateway_keys WHERE gateway_id IN `, func(id string) {

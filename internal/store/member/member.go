@@ -25,10 +25,10 @@ const (
 		OR EXISTS (SELECT 1 FROM api_key_managers u JOIN apis a ON a.id = u.api_id
 			WHERE u.key_manager_id = x.id AND` + servedHere + `))`
 
-	// %s is the application's id.
+	// %[1]s is a row of the application or of what belongs to it, %[2]s the column with the application's id.
 	reachesHere = `(EXISTS (SELECT 1 FROM subscriptions s JOIN apis a ON a.id = s.api_id
-			WHERE s.application_id = %s AND` + servedHere + `)
-		OR EXISTS (SELECT 1 FROM apis a WHERE a.tenant = x.tenant AND a.open AND` + servedHere + `))`
+			WHERE s.application_id = %[1]s.%[2]s AND` + servedHere + `)
+		OR EXISTS (SELECT 1 FROM apis a WHERE a.tenant = %[1]s.tenant AND a.open AND` + servedHere + `))`
 )
 
 // Query selects id, row and sealed secrets of the kind's rows in group $1, up to the list of ids that it
@@ -45,14 +45,17 @@ func Query(kind keyward.RowKind) string {
 	case keyward.RowAPI:
 		return `SELECT a.id, a.gateway_row, '' FROM apis a WHERE` + servedHere + ` AND a.id IN `
 	case keyward.RowApplication:
-		return `SELECT x.id, x.gateway_row, '' FROM applications x WHERE ` + fmt.Sprintf(reachesHere, "x.id") +
+		return `SELECT x.id, x.gateway_row, '' FROM applications x WHERE ` + fmt.Sprintf(reachesHere, "x", "id") +
 			` AND x.id IN `
 	case keyward.RowSubscription:
 		return `SELECT x.id, x.gateway_row, '' FROM subscriptions x JOIN apis a ON a.id = x.api_id WHERE` + servedHere +
 			` AND x.id IN `
 	case keyward.RowClient:
-		return `SELECT x.id, x.gateway_row, '' FROM oauth_clients x WHERE x.gateway_row <> '' AND ` +
-			fmt.Sprintf(reachesHere, "x.application_id") + ` AND x.id IN `
+		// Where a rule for a key manager's tokens is, all of the key manager's clients are: they come before it.
+		return `SELECT x.id, x.gateway_row, '' FROM oauth_clients x WHERE x.gateway_row <> '' AND (` +
+			fmt.Sprintf(reachesHere, "x", "application_id") + ` OR EXISTS (SELECT 1 FROM oauth_clients r
+			WHERE r.key_manager_id = x.key_manager_id AND r.rule <> '' AND r.gateway_row <> '' AND ` +
+			fmt.Sprintf(reachesHere, "r", "application_id") + `)) AND x.id IN `
 	default: // keyward.RowGatewayKey
 		return `SELECT x.kid, x.gateway_row, '' FROM gateway_keys x JOIN gateways w ON w.id = x.gateway_id
 			WHERE w.group_name = $1 AND w.revoked_at IS NULL AND x.kid IN `

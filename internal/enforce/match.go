@@ -1,0 +1,95 @@
+package enforce
+
+import (
+	"slices"
+	"strings"
+
+	"keyward.dev/keyward"
+)
+
+// clientOf finds whose client the token has: who has its client id, and where nobody has, the first of the key
+// manager's rules that fits. A client that was put out of use is found too, so that no rule takes its tokens up.
+func clientOf(v *validated) *keyward.ClientRow {
+	if id := v.facts.clientID; id != "" {
+		if client := v.view.Client(v.km.ID, id); client != nil {
+			return client
+		}
+	}
+	rules := v.view.ClientRules(v.km.ID)
+	if len(rules) == 0 || v.km.OwnClients == nil || v.ownClient() != "" {
+		return nil
+	}
+	for _, rule := range rules {
+		if rule.Tenant == v.api.Tenant && v.facts.fits(rule.Match) {
+			return rule
+		}
+	}
+	return nil
+}
+
+// fits tells whether the rule takes the token: any does, a prefix needs a claim that is one string.
+func (f *facts) fits(m *keyward.ClientMatch) bool {
+	if m.Any {
+		return true
+	}
+	s, ok := text(f.claims, m.Claim)
+	return ok && strings.HasPrefix(s, m.Prefix)
+}
+
+// ownClient names a client of the key manager's own that the token was issued to, or gives "". It is looked for in every
+// claim that servers put a client's id into, not only where the key manager says that it is: such a client may hold
+// rights over the server, and its tokens are nobody's.
+func (v *validated) ownClient() string {
+	if len(v.km.OwnClients) == 0 {
+		return ""
+	}
+	for _, name := range slices.Concat(v.km.ClientID, []string{"client_id", "azp", "appid", "cid", "sub"}) {
+		id, ok := text(v.facts.claims, name)
+		if ok && slices.ContainsFunc(v.km.OwnClients, func(own string) bool { return strings.EqualFold(own, id) }) {
+			return id
+		}
+	}
+	return ""
+}
+
+// who is the token's client as explain names it.
+func (f *facts) who() string {
+	if f.clientID == "" {
+		return "no client id"
+	}
+	return "client id " + quote(f.clientID) + " (claim " + f.clientClaim + ")"
+}
+
+// by says how the application has the token.
+func (i *identified) by() string {
+	if i.rule == nil {
+		return "client id " + quote(i.facts.clientID)
+	}
+	said := i.rule.String() + "; the token has " + i.facts.who()
+	for _, other := range i.view.ClientRules(i.km.ID) {
+		if other.Tenant == i.api.Tenant && *other.Match != *i.rule && i.facts.fits(other.Match) {
+			return said + "; " + other.Match.String() + " would fit too, and comes later"
+		}
+	}
+	return said
+}
+
+// whyNoRule says what the key manager's rules make of the token.
+func whyNoRule(v *validated) string {
+	rules := v.view.ClientRules(v.km.ID)
+	found := clientOf(v)
+	switch own := v.ownClient(); {
+	case found != nil && found.Revoked:
+		return "and which was put out of use"
+	case found != nil:
+		return "or whose application this gateway does not have"
+	case len(rules) == 0:
+		return "and there is no match rule for its tokens"
+	case own != "":
+		return "and no match rule takes " + quote(own) + ", a client of the key manager's own"
+	case v.km.OwnClients == nil:
+		return "and match rules wait until the key manager is changed: it was stored by an older build"
+	default:
+		return "and none of the match rules fits"
+	}
+}
