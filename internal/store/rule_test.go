@@ -1,0 +1,106 @@
+package store
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	keyward "keyward.dev/keyward"
+)
+
+// clientsHeld lists what the group default holds of clients: their names, with ! for one that is out of use.
+func clientsHeld(t *testing.T, s *Store) string {
+	t.Helper()
+	var names []string
+	read(t, s, func(tx *Tx) error {
+		names = nil
+		return tx.Snapshot("default", func(record []byte) error {
+			var c keyward.Change
+			var row keyward.ClientRow
+			if err := json.Unmarshal(record, &c); err != nil || c.Kind != keyward.RowClient {
+				return err
+			}
+			if err := json.Unmarshal(c.Row, &row); err != nil {
+				return err
+			}
+			o, err := tx.GetByID(keyward.KindOAuthClient, c.ID)
+			if err != nil {
+				return err
+			}
+			mark := ""
+			if row.Revoked {
+				mark = "!"
+			}
+			if needs := row.Match != nil || row.Revoked; needs != slices.Contains(c.Needs, keyward.NeedMatch) {
+				t.Errorf("%s needs %v of its gateways", o.Name, c.Needs)
+			}
+			names = append(names, o.Name+mark)
+			return nil
+		})
+	})
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+// TestRulesBringTheirKeyManagersClients: a group that holds a rule holds every client of the key manager, whoever calls
+// there, since each of them comes before the rule; and no others.
+func TestRulesBringTheirKeyManagersClients(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		put := func(o *keyward.Object, row string) { // "" = not a word about it
+			t.Helper()
+			var extra Extra
+			if row != "" {
+				extra.Row = json.RawMessage(row)
+			}
+			write(t, s, func(tx *Tx) error { return tx.Put(o, extra) })
+		}
+		want := func(what, names string) {
+			t.Helper()
+			if got := clientsHeld(t, s); got != names {
+				t.Errorf("%s: the group holds %q, want %q", what, got, names)
+			}
+		}
+		web := subscription("web-orders", "web", "orders")
+		rule := client("rule", "web", "corp", "")
+		specOf[*keyward.OAuthClientSpec](rule).Match = &keyward.ClientMatch{Claim: "sub", Prefix: "svc-"}
+		store(t, s, keyManager("corp", "https://corp"), keyManager("other", "https://other"), api("orders", "/orders", "corp"),
+			application("mobile"), application("web"), client("mobile-corp", "mobile", "corp", "abc"),
+			client("mobile-other", "mobile", "other", "abc"), web)
+		want("no rule", "")
+		put(rule, "{}")
+		want("a rule", "mobile-corp rule")
+		late := client("late", "mobile", "corp", "late")
+		specOf[*keyward.OAuthClientSpec](late).Environment = keyward.Sandbox
+		put(late, "{}")
+		want("a client that comes later", "late mobile-corp rule")
+		put(late, "null")
+		want("a client that is put out of use", "late! mobile-corp rule")
+		put(late, "")
+		want("and written again without a word about it", "late! mobile-corp rule")
+		write(t, s, func(tx *Tx) error { return tx.Delete(web) })
+		want("nobody calls by the rule", "")
+		store(t, s, subscription("web-orders", "web", "orders"))
+		want("somebody does again", "late! mobile-corp rule")
+		specOf[*keyward.OAuthClientSpec](rule).KeyManager = "other"
+		put(rule, "{}")
+		want("the rule moves to another key manager", "mobile-other rule")
+		specOf[*keyward.OAuthClientSpec](rule).KeyManager = "corp"
+		write(t, s, func(tx *Tx) error {
+			if err := tx.Vacate(rule); err != nil {
+				return err
+			}
+			return tx.Put(rule, Extra{Row: enabled()})
+		})
+		want("and back, in a batch", "late! mobile-corp rule")
+		specOf[*keyward.OAuthClientSpec](rule).Match, specOf[*keyward.OAuthClientSpec](rule).ClientID = nil, "web"
+		put(rule, "{}")
+		want("the rule becomes a client", "rule")
+		specOf[*keyward.OAuthClientSpec](rule).Match, specOf[*keyward.OAuthClientSpec](rule).ClientID = &keyward.ClientMatch{Any: true}, ""
+		put(rule, "null")
+		want("a rule that is out of use still keeps its place", "late! mobile-corp rule!")
+		write(t, s, func(tx *Tx) error { return tx.Delete(rule) })
+		want("the rule is gone", "")
+	})
+}
