@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	keyward "keyward.dev/keyward"
 )
@@ -100,6 +101,14 @@ func TestRulesBringTheirKeyManagersClients(t *testing.T) {
 		specOf[*keyward.OAuthClientSpec](rule).Match, specOf[*keyward.OAuthClientSpec](rule).ClientID = &keyward.ClientMatch{Any: true}, ""
 		put(rule, "null")
 		want("a rule that is out of use still keeps its place", "late! mobile-corp rule!")
+		put(rule, "{}")
+		write(t, s, func(tx *Tx) error {
+			_, err := tx.Hold(rule, &keyward.Hold{Reason: "leaked", By: "ada", Since: time.Now()})
+			return err
+		})
+		if _, hold := feedRow(t, s, keyward.RowClient, rule.ID); !hold.Holds(time.Now()) {
+			t.Error("a rule that is held is not held on gateways")
+		}
 		write(t, s, func(tx *Tx) error { return tx.Delete(rule) })
 		want("the rule is gone", "")
 	})
