@@ -283,7 +283,7 @@ func fitsGrant(claims token.Object, grant *keyward.Grant) bool {
 // which must then at least have a subject.
 func (f *facts) identityFault(ruled bool) string {
 	switch {
-	case f.clientFault != "" && !(f.noClient && ruled):
+	case f.clientFault != "" && (!f.noClient || !ruled):
 		return f.clientFault
 	case f.subjectFault == "" && f.subject == "":
 		return "neither a client id nor sub is there"
