@@ -7,6 +7,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/onepath"
 	"keyward.dev/keyward/internal/view"
 )
 
@@ -23,7 +24,7 @@ type routed struct {
 
 func (e *Engine) route(v *view.View, req *Request, t *trace) (routed, *Refusal) {
 	t.expect(stepRoute, "an API and an operation for ", req.Method, " of the path, in its one canonical form")
-	path, query, fault := Canonical(req.Target)
+	path, query, fault := onepath.Canonical(req.Target)
 	if req.Method == http.MethodConnect { // RFC 9110, section 9.3.6: it asks for a tunnel, and never names a path
 		fault = "the method is CONNECT, which opens tunnels"
 	}

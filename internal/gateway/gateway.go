@@ -15,6 +15,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/enforce"
+	"keyward.dev/keyward/internal/onepath"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/view"
 )
@@ -176,7 +177,7 @@ func isKeySet(target string) bool {
 	if strings.HasPrefix(path, "/") && strings.IndexByte(path, '%') < 0 {
 		return path == keySetPath
 	}
-	canonical, _, fault := enforce.Canonical(target)
+	canonical, _, fault := onepath.Canonical(target)
 	return fault == "" && canonical == keySetPath
 }
 

@@ -17,7 +17,6 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 	bases := map[keyward.Kind]string{
 		keyward.KindKeyManager: external, keyward.KindAPI: api, keyward.KindPlan: `{"rate":[]`,
 		keyward.KindSubscription: `{"application":"a","api":"x"`,
-		keyward.KindOAuthClient:  `{"application":"a","keyManager":"resident"`,
 	}
 	later := map[keyward.Kind]map[string]string{
 		keyward.KindKeyManager: {
@@ -33,9 +32,6 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 			`"backendJWT":{"dialect":"wso2"}`: "spec.backendJWT.dialect",
 		},
 		keyward.KindPlan: {`"approval":"manual"`: "spec.approval"},
-		keyward.KindOAuthClient: {
-			`"match":{"any":true}`: "spec.match", `"match":{"claim":"sub","prefix":"svc-"}`: "spec.match",
-		},
 	}
 	idle := map[keyward.Kind][]string{
 		keyward.KindKeyManager: {

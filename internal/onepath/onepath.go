@@ -1,4 +1,6 @@
-package enforce
+// Package onepath owns the one form of a request's path that routing, scopes and the backend read alike, and which paths
+// are refused because two readers may read them in two ways. It does not own what is at a path.
+package onepath
 
 import (
 	"strings"
