@@ -166,6 +166,9 @@ func TestClientMatchIsForAdministrators(t *testing.T) {
 			t.Errorf("keys %s of a rule by a developer: %s", verb, r)
 		}
 	}
+	if r := n.CLIAs(t, alice, "", "delete", "application", "mobile", "--with-keys"); r.Code == 0 {
+		t.Errorf("a developer deletes the application with its rule: %s", r)
+	}
 	if r := n.CLIAs(t, alice, "", "keys", "list", "--application", "mobile"); !containsText(r.Stdout, "match claim sub prefix svc-") {
 		t.Errorf("keys list: %s", r)
 	}

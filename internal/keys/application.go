@@ -51,7 +51,7 @@ func (k *Keys) beginDeletion(tx *store.Tx, p keyward.Principal, app *keyward.Obj
 				return keyward.Errorf(keyward.CodeHeld,
 					"%s is held: only administrators delete %s until the hold is lifted", o.Ref(), app.Ref())
 			}
-			if err := ownSubscription(o); err != nil {
+			if err := theirs(o); err != nil {
 				return err
 			}
 		}
@@ -76,8 +76,11 @@ func (k *Keys) beginDeletion(tx *store.Tx, p keyward.Principal, app *keyward.Obj
 	return k.endClients(tx, app)
 }
 
-// ownSubscription refuses developers what only those who run the API change.
-func ownSubscription(o *keyward.Object) error {
+// theirs refuses developers what only those who run the API, or administrators, change.
+func theirs(o *keyward.Object) error {
+	if c, ok := o.Spec.(*keyward.OAuthClientSpec); ok && c.Match != nil {
+		return keyward.Errorf(keyward.CodeForbidden, "%s is a rule, %s: only administrators take it away", o.Ref(), c.Shown())
+	}
 	s, ok := o.Spec.(*keyward.SubscriptionSpec)
 	if !ok || s.StateOrDefault() == keyward.SubscriptionActive && len(s.Scopes) == 0 {
 		return nil
@@ -123,7 +126,7 @@ func (k *Keys) endClients(tx *store.Tx, app *keyward.Object) error {
 	for _, c := range clients {
 		switch {
 		case c.status.Mode == keyward.ClientMapped || c.over():
-			if err := k.audit(tx, c.object, "key.deleted", "client "+c.spec.ClientID); err != nil {
+			if err := k.audit(tx, c.object, "key.deleted", "client "+c.spec.Shown()); err != nil {
 				return err
 			}
 			err = tx.Delete(c.object)
