@@ -95,7 +95,7 @@ func (e *Engine) Judge(ctx context.Context, v *view.View, target, token string) 
 	client := Step{Step: stepClient, Result: resultNotReached, Expected: "a client id in one of the claims of claims.clientId"}
 	if ref == nil {
 		client.Result, client.Seen = resultPass, quote(p.facts.clientID)+", from claim "+p.facts.clientClaim
-		if fault := p.facts.identityFault(); fault != "" {
+		if fault := p.facts.identityFault(false); fault != "" {
 			j.Refusal = refuse(keyward.CodeInvalidToken)
 			client.Result, client.Seen, client.Fix = resultFail, fault, "check claims.clientId of key manager "+p.km.Name
 		}
