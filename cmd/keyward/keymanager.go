@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -10,9 +11,10 @@ import (
 )
 
 type keymanagerCmd struct {
-	Types  keymanagerTypesCmd  `cmd:"" help:"The types, with the fields of admins and of developers."`
-	Usages keymanagerUsagesCmd `cmd:"" help:"What depends on a key manager, and what disabling or deleting it would do."`
-	Check  keymanagerCheckCmd  `cmd:"" help:"Live checks of a registered or not yet saved key manager."`
+	Types    keymanagerTypesCmd    `cmd:"" help:"The types, with the fields of admins and of developers."`
+	Discover keymanagerDiscoverCmd `cmd:"" help:"A manifest filled in from a server's metadata, with what should be known of it."`
+	Usages   keymanagerUsagesCmd   `cmd:"" help:"What depends on a key manager, and what disabling or deleting it would do."`
+	Check    keymanagerCheckCmd    `cmd:"" help:"Live checks of a registered or not yet saved key manager."`
 }
 
 type keymanagerTypesCmd struct {
@@ -86,4 +88,56 @@ func (f typeField) about() string {
 		parts = append(parts, strings.Join(f.Enum, "|"))
 	}
 	return strings.Join(append(parts, f.Help), "; ")
+}
+
+type keymanagerDiscoverCmd struct {
+	URL    string `arg:"" help:"an issuer, or the address of its metadata"`
+	Type   string `placeholder:"T" help:"the type; default: what the metadata looks like"`
+	Name   string `placeholder:"NAME" help:"of the key manager; default: made of the host's name"`
+	Output string `short:"o" enum:"manifest,json,yaml" default:"manifest" placeholder:"FORMAT" help:"manifest, json or yaml"`
+}
+
+// drafted is a manifest filled in from a server's metadata.
+type drafted struct {
+	Type     string         `json:"type"`
+	Why      string         `json:"why"`
+	Manifest map[string]any `json:"manifest"`
+	Findings []draftFinding `json:"findings"`
+	Metadata map[string]any `json:"metadata"`
+}
+
+type draftFinding struct {
+	Level   string `json:"level"`
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// Run prints a manifest that apply takes. What should be known of it stands in comments before it.
+func (cmd *keymanagerDiscoverCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	body := map[string]string{"url": cmd.URL}
+	if cmd.Type != "" {
+		body["type"] = cmd.Type
+	}
+	if cmd.Name != "" {
+		body["name"] = cmd.Name
+	}
+	var d drafted
+	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"key-managers", "discover"}), body, &d); err != nil {
+		return err
+	}
+	if cmd.Output != "manifest" {
+		return outputFlag{Output: cmd.Output}.print(s.out, d, nil)
+	}
+	comments := []string{fmt.Sprintf("# type %s: %s", d.Type, d.Why)}
+	for _, f := range d.Findings {
+		comments = append(comments, fmt.Sprintf("# %s %s: %s", f.Level, f.Field, f.Message))
+	}
+	if _, err := fmt.Fprintln(s.out, strings.Join(comments, "\n")); err != nil {
+		return err
+	}
+	return printYAML(s.out, d.Manifest)
 }

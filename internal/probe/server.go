@@ -8,6 +8,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/keymanager/draft"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -91,4 +92,9 @@ func sameAddresses(a, b *keyward.KeyManagerSpec) bool {
 	}
 	return a.Type == b.Type && a.Discovery == b.Discovery && a.Issuer == b.Issuer && a.Endpoints == b.Endpoints &&
 		maps.Equal(texts(a), texts(b))
+}
+
+// Discover fills in the manifest of a server's metadata, which is not stored.
+func (p *Probe) Discover(ctx context.Context, ask draft.Ask) (*draft.Draft, error) {
+	return draft.Of(ctx, ask, p.client)
 }

@@ -70,6 +70,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.holdRoutes()
 	s.checkRoutes()
 	s.usagesRoute()
+	s.discoverRoute()
 	if err := s.documentRoutes(); err != nil {
 		return nil, err
 	}

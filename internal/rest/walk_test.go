@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
 // visit is how one operation of the document is called.
@@ -75,6 +76,7 @@ func visits() map[string]visit {
 		"check-token": {path: "/api/v1/key-managers/resident/check-token", body: `{"token":"t"}`, wrong: "ann"},
 		"check-token-unsaved": {path: "/api/v1/key-managers/check-token", wrong: "pat",
 			body: `{"token":"t","manifest":` + manifestOf(keyward.KindKeyManager, "x", nowhere) + `}`},
+		"discover-key-manager":   {path: "/api/v1/key-managers/discover", body: `{"url":"METADATA"}`, wrong: "ann"},
 		"key-manager-usages":     {path: "/api/v1/key-managers/ext/usages", right: "ann", wrong: "dora"},
 		"list-audit":             {path: "/api/v1/audit", right: "ann", wrong: "dora"},
 		"list-key-manager-types": {path: "/api/v1/key-manager-types", open: true},
@@ -213,7 +215,7 @@ func TestEveryOperationIsForThoseWhoMay(t *testing.T) {
 // walk calls an operation as those who may not, in a house that nobody changes, and as somebody who may: in a house of
 // its own when that changes something.
 func walk(t *testing.T, shared *house, v visit, method string) {
-	if a := shared.call("", method, shared.fill(v.path), v.body); a.status != http.StatusUnauthorized ||
+	if a := shared.call("", method, shared.fill(v.path), shared.metadata(v.body)); a.status != http.StatusUnauthorized ||
 		a.code(t) != keyward.CodeUnauthenticated {
 		t.Errorf("as nobody: %d %s", a.status, a.body)
 	}
@@ -226,7 +228,7 @@ func walk(t *testing.T, shared *house, v visit, method string) {
 	}
 	if !v.open {
 		for _, user := range []string{wrong, "zoe"} {
-			a := shared.call(user, method, shared.fill(v.path), v.body)
+			a := shared.call(user, method, shared.fill(v.path), shared.metadata(v.body))
 			if a.status != http.StatusForbidden || a.code(t) != keyward.CodeForbidden {
 				t.Errorf("as %s: %d %s", user, a.status, a.body)
 			}
@@ -239,10 +241,18 @@ func walk(t *testing.T, shared *house, v visit, method string) {
 	if v.setup != nil {
 		v.setup(h)
 	}
-	if a := h.call(right, method, h.fill(v.path), v.body); a.status < 200 || a.status > 204 {
+	if a := h.call(right, method, h.fill(v.path), h.metadata(v.body)); a.status < 200 || a.status > 204 {
 		t.Errorf("as %s: %d %s", right, a.status, a.body)
 	}
 }
 
 // fill puts the id of alice's API token where an address asks for one.
 func (h *house) fill(path string) string { return strings.Replace(path, "TOKEN", h.ids["alice"], 1) }
+
+// metadata puts the address of a server's metadata where a body asks for one.
+func (h *house) metadata(body string) string {
+	if !strings.Contains(body, "METADATA") {
+		return body
+	}
+	return strings.Replace(body, "METADATA", issuer.Start(h.t, "k", "ES256").URL, 1)
+}
