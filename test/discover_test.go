@@ -12,7 +12,7 @@ import (
 func TestDiscoverFirst(t *testing.T) {
 	realm := shared.Realm(t, "kc-discover")
 	n := serve(t)
-	n.Env["CORP_CLIENT_ID"], n.Env["CORP_CLIENT_SECRET"] = keycloak.ManagerClient, keycloak.ManagerSecret
+	n.Shell = map[string]string{"CORP_CLIENT_ID": keycloak.ManagerClient, "CORP_CLIENT_SECRET": keycloak.ManagerSecret}
 	text := cli(t, n, "keymanager", "discover", realm.Issuer, "--name", "corp")
 	for _, part := range []string{"# type keycloak: ", "discovery: " + realm.Issuer, "env: CORP_CLIENT_SECRET",
 		"# note spec.tokens.audiences: "} {

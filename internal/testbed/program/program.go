@@ -83,6 +83,7 @@ type Node struct {
 	Name    string
 	Dir     string            // its data folder
 	Env     map[string]string // its settings; change them between Kill and Start
+	Shell   map[string]string // further variables of the commands that talk to it
 	Args    []string
 	Control string // address host:port of each listener
 	Gateway string
@@ -170,6 +171,7 @@ func (n *Node) CLI(t testbed.TB, stdin string, args ...string) Result {
 func (n *Node) CLIAs(t testbed.TB, token, stdin string, args ...string) Result {
 	t.Helper()
 	env := map[string]string{"KEYWARD_SERVER": "http://" + n.Control, "KEYWARD_TOKEN": token}
+	maps.Copy(env, n.Shell)
 	result, err := n.binary.Run(filepath.Dir(n.Dir), env, stdin, args...)
 	if err != nil {
 		t.Fatalf("%v", err)
