@@ -20,6 +20,7 @@ type keysCmd struct {
 	Dismiss  keysDismissCmd  `cmd:"" help:"Forget a registration that failed with its outcome unknown."`
 	Delete   keysDeleteCmd   `cmd:"" help:"Delete a generated client, or unmap a mapped one."`
 	Token    keysTokenCmd    `cmd:"" help:"Get a token by client credentials, for trying out."`
+	Update   keysUpdateCmd   `cmd:"" help:"Change a generated client; what is not named stays as it is."`
 	Retry    keysRetryCmd    `cmd:"" help:"Go on at once with what failed or waits for the key manager."`
 	Cancel   keysCancelCmd   `cmd:"" help:"Give up a registration or rotation that is under way."`
 	Revoke   keysRevokeCmd   `cmd:"" help:"Put a client out of use now; it stays listed until it is deleted or generated anew."`
@@ -44,6 +45,8 @@ type keysRequest struct {
 	ClientSecret string         `json:"clientSecret,omitempty"`
 	Audience     string         `json:"audience,omitempty"`
 	Resources    []string       `json:"resources,omitempty"`
+
+	Overlap keyward.Duration `json:"overlap,omitempty"`
 }
 
 // keysAnswer is what a developer needs to use a client.
@@ -63,6 +66,7 @@ type keysGiven struct {
 	LackingScopes   []string   `json:"lackingScopes,omitempty"`
 	LackingFields   []string   `json:"lackingFields,omitempty"`
 	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty"`
+	OldSecretUntil  *time.Time `json:"oldSecretUntil,omitempty"`
 }
 
 // lacking names what was asked for and not given; empty when nothing is.
@@ -126,6 +130,9 @@ func (o outputFlag) printKeys(s *session, k keysAnswer) error {
 	if k.SecretExpiresAt != nil {
 		rows = append(rows, []string{"Secret expires:", k.SecretExpiresAt.Format(time.RFC3339)})
 	}
+	if k.OldSecretUntil != nil {
+		rows = append(rows, []string{"Old secret until:", k.OldSecretUntil.Format(time.RFC3339)})
+	}
 	if without := k.lacking(); without != "" {
 		rows = append(rows, []string{"Grants:", strings.Join(k.Grants, ", ")}, []string{"Scopes:", strings.Join(k.Scopes, ", ")},
 			[]string{"Not given:", without})
@@ -140,17 +147,17 @@ func (o outputFlag) printKeys(s *session, k keysAnswer) error {
 	return nil
 }
 
-type keysGenerateCmd struct {
+// keysWish is what a client should be able to do.
+type keysWish struct {
 	place
-	Grant    []string          `sep:"none" placeholder:"GRANT" help:"grant type (repeatable; client_credentials)"`
+	Grant    []string          `sep:"none" placeholder:"GRANT" help:"grant type (repeatable; of a new client client_credentials)"`
 	Callback []string          `sep:"none" placeholder:"URL" help:"redirect URI (repeatable)"`
 	Scope    []string          `sep:"none" placeholder:"SCOPE" help:"scope (repeatable)"`
 	Set      map[string]string `placeholder:"FIELD=VALUE" mapsep:"none" help:"a field of the type (repeatable)"`
 	outputFlag
 }
 
-// Run creates a client.
-func (cmd *keysGenerateCmd) Run(s *session) error {
+func (cmd *keysWish) asked() keysRequest {
 	req := cmd.request()
 	req.Grants, req.Callbacks = cmd.Grant, cmd.Callback
 	for _, scopes := range cmd.Scope {
@@ -162,8 +169,18 @@ func (cmd *keysGenerateCmd) Run(s *session) error {
 		}
 		req.Fields[field] = value
 	}
-	return cmd.show(s, cmd.place, "", req)
+	return req
 }
+
+type keysGenerateCmd struct{ keysWish }
+
+// Run creates a client.
+func (cmd *keysGenerateCmd) Run(s *session) error { return cmd.show(s, cmd.place, "", cmd.asked()) }
+
+type keysUpdateCmd struct{ keysWish }
+
+// Run changes a client.
+func (cmd *keysUpdateCmd) Run(s *session) error { return cmd.show(s, cmd.place, "update", cmd.asked()) }
 
 type keysMapCmd struct {
 	place
@@ -203,12 +220,15 @@ func (s *session) clientSecret(file string) (string, error) {
 
 type keysRotateCmd struct {
 	place
+	Overlap time.Duration `placeholder:"TIME" help:"how long the old secret lives on (24h), where the key manager keeps two; ends at once without"`
 	outputFlag
 }
 
 // Run replaces the secret.
 func (cmd *keysRotateCmd) Run(s *session) error {
-	return cmd.show(s, cmd.place, "rotate", cmd.request())
+	req := cmd.request()
+	req.Overlap = keyward.Duration(cmd.Overlap)
+	return cmd.show(s, cmd.place, "rotate", req)
 }
 
 type keysRevealCmd struct {

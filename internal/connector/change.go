@@ -2,8 +2,25 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"time"
 )
+
+// KeepHandle stores a client's handle durably. A connector calls it with every registration access token that comes back
+// new, before it does anything else with the answer (RFC 7592, section 3). Its error ends the call.
+type KeepHandle func(context.Context, Handle) error
+
+// ErrUnmanageable says that the server refuses the client's registration access token, so that nobody but its
+// administrator can change or delete the client; nothing was changed.
+var ErrUnmanageable = errors.New("the client's registration access token is not taken")
+
+// Updater is the capability of connectors whose server can change a client and keep its id.
+type Updater interface {
+	// Update makes the client what r says, its name apart, which stays; without scopes those stay too. It may be called
+	// again after an end that nobody saw. ClientSecret is empty unless the server gave a new one. ErrUnsupported means
+	// that the server offers no way.
+	Update(ctx context.Context, h Handle, r Registration, keep KeepHandle) (Registered, error)
+}
 
 // Secret is one of the secrets of a client that may have two.
 type Secret struct {

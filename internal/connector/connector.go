@@ -105,6 +105,9 @@ type Handle struct {
 	ClientID    string `json:"clientId"`
 	URI         string `json:"uri,omitempty"`         // RFC 7592: registration_client_uri
 	AccessToken string `json:"accessToken,omitempty"` // RFC 7592: registration_access_token
+	// Doubtful says that an answer which may have replaced the AccessToken was not seen: that it is refused does not mean
+	// that the client is gone.
+	Doubtful bool `json:"doubtful,omitempty"`
 }
 
 // LogValue keeps the registration access token out of logs.

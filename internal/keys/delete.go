@@ -118,8 +118,12 @@ func (s *scene) nothing() error {
 // finishDelete deletes a client at its server and then forgets it.
 func (k *Keys) finishDelete(ctx context.Context, server connector.Server, c *client, who string) error {
 	err := k.deleteThere(ctx, server, c)
-	if errors.Is(err, connector.ErrUnsupported) {
-		reason := fmt.Sprintf("the server offers no way to delete client %s: delete it there, then dismiss this one", c.spec.ClientID)
+	if errors.Is(err, connector.ErrUnsupported) || errors.Is(err, connector.ErrUnmanageable) {
+		why := "the server offers no way to delete client " + c.spec.ClientID
+		if errors.Is(err, connector.ErrUnmanageable) {
+			why = "client " + c.spec.ClientID + " is left at the server: " + unmanageable(server)
+		}
+		reason := why + ": delete it there, then dismiss this one"
 		if err := k.markFailed(ctx, c, reason, true); err != nil {
 			return err
 		}
@@ -205,9 +209,7 @@ func (k *Keys) Dismiss(ctx context.Context, p keyward.Principal, place Place) er
 	if len(faults) > 0 {
 		return keyward.Invalid(faults)
 	}
-	if err := k.settlePlace(ctx, p, place); err != nil {
-		return err
-	}
+	// Nothing is settled here first: nobody can have looked for what becomes a possible orphan in this moment.
 	return k.store.Write(ctx, requester(p, place.Tenant), func(tx *store.Tx) error {
 		s, err := k.look(tx, p, place)
 		if err != nil {

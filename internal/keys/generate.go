@@ -325,7 +325,7 @@ func vendorError(keyManager string, err error) *keyward.Error {
 		e.Err = err
 		return e
 	}
-	if errors.Is(err, connector.ErrUnsupported) {
+	if errors.Is(err, connector.ErrUnsupported) || errors.Is(err, connector.ErrUnmanageable) {
 		return keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s offers no way to do this", keyManager)
 	}
 	e := keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s: the call failed", keyManager)

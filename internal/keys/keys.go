@@ -123,6 +123,7 @@ type Result struct {
 	LackingScopes   []string   `json:"lackingScopes,omitempty" doc:"Asked for and not given by the server"`
 	LackingFields   []string   `json:"lackingFields,omitempty" doc:"Fields whose value the server's answer does not confirm"`
 	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty" doc:"When the server stops to take the secret"`
+	OldSecretUntil  *time.Time `json:"oldSecretUntil,omitempty" doc:"Until when the secret before it is taken too"`
 }
 
 // LogValue keeps the secret out of logs.

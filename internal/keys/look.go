@@ -55,7 +55,7 @@ func (s *scene) result(clientID, secret, name string, status keyward.OAuthClient
 		ClientID: clientID, ClientSecret: secret, TokenEndpoint: tokenEndpoint(s.kmSpec, s.server.Status),
 		Grants: status.Grants, Scopes: status.Scopes, LackingGrants: status.LackingGrants,
 		LackingScopes: status.LackingScopes, LackingFields: status.LackingFields, SecretExpiresAt: status.SecretExpiresAt,
-		State: status.State,
+		State: status.State, OldSecretUntil: status.OldSecretUntil,
 	}
 }
 

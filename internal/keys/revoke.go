@@ -76,7 +76,7 @@ func (s *scene) last() *client {
 // finishRevoke ends a revoked client at its server.
 func (k *Keys) finishRevoke(ctx context.Context, server connector.Server, c *client, who string) error {
 	err := k.deleteThere(ctx, server, c)
-	if errors.Is(err, connector.ErrUnsupported) {
+	if errors.Is(err, connector.ErrUnsupported) || errors.Is(err, connector.ErrUnmanageable) {
 		return k.keepRevoked(ctx, c, who, fmt.Sprintf("the server offers no way to delete client %s, so its secret still "+
 			"gets tokens there, which no gateway takes: delete it there", c.spec.ClientID))
 	}

@@ -63,6 +63,8 @@ func (k *Keys) settle(ctx context.Context, c *client, asked bool) error {
 	case keyward.ClientRotating:
 		_, err := k.finishRotate(ctx, server, c, true)
 		return err
+	case keyward.ClientUpdating:
+		return k.finishUpdate(ctx, server, c, true)
 	case keyward.ClientPending, keyward.ClientFailed:
 		return k.settleMaking(ctx, server, c, age)
 	default:

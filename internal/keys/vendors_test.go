@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -105,4 +106,30 @@ func find(t *testing.T, r *rig, keyManager, name string) *connector.Registered {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// openedAt gives the connector of the key manager corp.
+func openedAt(t *testing.T, r *rig) connector.Connector {
+	t.Helper()
+	var server connector.Server
+	err := r.store.Read(t.Context(), func(tx *storeTx) error {
+		o, err := tx.Get(keyward.KindKeyManager, keyward.DefaultTenant, "corp")
+		if err != nil {
+			return err
+		}
+		server.Spec, _ = o.Spec.(*keyward.KeyManagerSpec)
+		if err := json.Unmarshal(o.Status, &server.Status); err != nil {
+			return err
+		}
+		server.Secrets, err = tx.Secrets(o)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := r.openers().Open(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }

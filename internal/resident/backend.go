@@ -16,6 +16,9 @@ import (
 // SecretPath is where a generated client's secret is kept among the secrets of its object.
 const SecretPath = "clientSecret"
 
+// BeforePath is where the secret before it is kept, which counts until the client's status says.
+const BeforePath = "clientSecretBefore"
+
 // tenantBackend answers for one tenant out of the store. It remembers nothing: what was changed a moment ago counts.
 type tenantBackend struct {
 	resident *Resident
@@ -24,14 +27,21 @@ type tenantBackend struct {
 
 // Authenticate implements Backend.
 func (b *tenantBackend) Authenticate(ctx context.Context, clientID, secret string) (*Client, error) {
-	var known string
+	var known, before string
 	err := b.resident.store.Read(ctx, func(tx *store.Tx) error {
 		_, object, err := b.client(tx, clientID)
 		if err != nil {
 			return err
 		}
 		secrets, err := tx.Secrets(object)
+		if err != nil {
+			return err
+		}
 		known = secrets[SecretPath]
+		status, err := object.ClientStatus()
+		if until := status.OldSecretUntil; until != nil && b.resident.now().Before(*until) {
+			before = secrets[BeforePath]
+		}
 		return err
 	})
 	unknown := errors.Is(err, ErrUnknownClient)
@@ -40,7 +50,8 @@ func (b *tenantBackend) Authenticate(ctx context.Context, clientID, secret strin
 	}
 	// The comparison is made for unknown clients too, and over digests, so that neither the answer's time nor a
 	// secret's length tells which of the two was wrong.
-	if match := sameSecret(known, secret); unknown || known == "" || !match {
+	current, older := sameSecret(known, secret), sameSecret(before, secret)
+	if unknown || known == "" || !current && (before == "" || !older) {
 		return nil, ErrUnknownClient
 	}
 	return &Client{ID: clientID}, nil

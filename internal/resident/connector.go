@@ -19,10 +19,12 @@ func (r *Resident) Open(s connector.Server) (connector.Connector, error) {
 }
 
 var (
-	_ connector.Connector = (*clients)(nil)
-	_ connector.Finder    = (*clients)(nil)
-	_ connector.Rotator   = (*clients)(nil)
-	_ connector.Prover    = (*clients)(nil)
+	_ connector.Connector  = (*clients)(nil)
+	_ connector.Finder     = (*clients)(nil)
+	_ connector.Rotator    = (*clients)(nil)
+	_ connector.Prover     = (*clients)(nil)
+	_ connector.Updater    = (*clients)(nil)
+	_ connector.Overlapper = (*clients)(nil)
 )
 
 // clients manages the clients of one tenant's authorization server.
@@ -47,6 +49,21 @@ func (c *clients) Find(context.Context, string) (*connector.Registered, error) {
 
 // Rotate implements connector.Rotator: the old secret is dead when the new one is stored in its place.
 func (c *clients) Rotate(context.Context, connector.Handle) (string, error) { return newSecret(), nil }
+
+// AddSecret implements connector.Overlapper: the one before lives on for as long as it is stored beside the new one.
+func (c *clients) AddSecret(context.Context, connector.Handle) (connector.Secret, error) {
+	return connector.Secret{Value: newSecret()}, nil
+}
+
+// DropSecrets implements connector.Overlapper: what is stored no more is dead.
+func (c *clients) DropSecrets(context.Context, connector.Handle, string) error { return nil }
+
+// Update implements connector.Updater: what the object says counts.
+func (c *clients) Update(
+	_ context.Context, h connector.Handle, _ connector.Registration, _ connector.KeepHandle,
+) (connector.Registered, error) {
+	return connector.Registered{ClientID: h.ClientID, Handle: h}, nil
+}
 
 // Prove implements connector.Prover.
 func (c *clients) Prove(ctx context.Context, clientID, secret string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -16,6 +17,13 @@ import (
 type PlaceBody struct {
 	KeyManager  string              `json:"keyManager"`
 	Environment keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
+}
+
+// RotateBody says whose secret is replaced, and how long the old one lives on.
+type RotateBody struct {
+	KeyManager  string              `json:"keyManager"`
+	Environment keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
+	Overlap     keyward.Duration    `json:"overlap,omitempty" doc:"Where the server keeps two secrets; 720h at most"`
 }
 
 // GenerateBody asks for a client to be created in the key manager.
@@ -95,9 +103,14 @@ func (s *Server) keysRoutes() {
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b MapBody) (*keys.Result, error) {
 			return k.Map(ctx, p, in.place(b.KeyManager, b.Environment), b.ClientID, b.ClientSecret)
 		})
+	keysRoute(s, verb{"update-keys", "/update", "Change a generated client; what is left out stays", http.StatusOK},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b GenerateBody) (*keys.Result, error) {
+			return k.Update(ctx, p, in.place(b.KeyManager, b.Environment),
+				keys.Ask{Grants: b.Grants, Callbacks: b.Callbacks, Scopes: b.Scopes, Fields: b.Fields})
+		})
 	keysRoute(s, verb{"rotate-keys", "/rotate", "Replace a generated client's secret; its id stays", http.StatusOK},
-		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
-			return k.Rotate(ctx, p, in.place(b.KeyManager, b.Environment), keys.RotateAsk{})
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b RotateBody) (*keys.Result, error) {
+			return k.Rotate(ctx, p, in.place(b.KeyManager, b.Environment), keys.RotateAsk{Overlap: time.Duration(b.Overlap)})
 		})
 	keysRoute(s,
 		verb{"reveal-keys", "/reveal", "Fetch a secret once more whose answer was lost, within 10 minutes", http.StatusOK},

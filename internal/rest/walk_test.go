@@ -94,6 +94,7 @@ func visits() map[string]visit {
 		"list-keys":     {path: keys},
 		"generate-keys": {path: keys, body: place},
 		"rotate-keys":   {path: keys + "/rotate", body: place, setup: generate},
+		"update-keys":   {path: keys + "/update", body: place, setup: generate},
 		"reveal-keys":   {path: keys + "/reveal", body: place, setup: generate},
 		"token-keys":    {path: keys + "/token", body: place, setup: generate},
 		"revoke-keys":   {path: keys + "/revoke", body: place, setup: generate},

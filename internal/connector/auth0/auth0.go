@@ -57,6 +57,7 @@ func Type() connector.Type {
 		ClientIDClaims: []string{"azp"},
 		ScopeClaims:    []string{"scope"},
 		Limits: []string{
+			"a client cannot be changed here: delete the keys and generate new ones",
 			"no introspection: opaque tokens are refused",
 			"a client that is made here is authorized for one API",
 			"scopes go to clients with the grant client_credentials only; what users may consent to is the API's to say",

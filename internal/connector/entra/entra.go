@@ -46,6 +46,7 @@ func Type() connector.Type {
 			"1950a258-227b-4e31-a9cf-717495945fc2", "c44b4083-3bb0-49c1-b47d-974e53cbdf3c",
 		},
 		Limits: []string{
+			"a client cannot be changed here: delete the keys and generate new ones; two of its secrets may overlap",
 			"no introspection: opaque tokens are refused",
 			"one organization: an issuer for many, with a template for the tenant, is not carried out yet",
 			"app roles cannot be given at registration: an administrator assigns them and consents",

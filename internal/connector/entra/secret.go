@@ -55,29 +55,62 @@ func (e *entra) Token(ctx context.Context, r connector.TokenRequest) (wire.Acces
 // Rotate implements Rotator: a new secret, then all older ones of ours are removed. One that an administrator made by
 // hand stays.
 func (e *entra) Rotate(ctx context.Context, h connector.Handle) (string, error) {
-	app, err := e.read(ctx, h)
+	app, err := e.known(ctx, h)
 	if err != nil {
 		return "", err
-	}
-	if app == nil {
-		return "", &wire.Failure{Op: "make a new secret", Status: http.StatusNotFound, Sent: true,
-			Description: "the organization has no client " + h.ClientID}
 	}
 	fresh, err := e.addPassword(ctx, h)
 	if err != nil {
 		return "", err
 	}
-	for _, old := range app.Passwords {
-		if old.DisplayName != secretName || old.KeyID == fresh.KeyID {
-			continue
-		}
-		if err := e.removePassword(ctx, h, old.KeyID); err != nil {
-			_ = e.removePassword(ctx, h, fresh.KeyID) // the next rotation removes it otherwise
-			return "", err
-		}
+	if err := e.removeOthers(ctx, h, app.Passwords, fresh.KeyID); err != nil {
+		_ = e.removePassword(ctx, h, fresh.KeyID) // the next rotation removes it otherwise
+		return "", err
 	}
 	e.await(ctx, h.ClientID, fresh.SecretText)
 	return fresh.SecretText, nil
+}
+
+// known reads a client that must be there.
+func (e *entra) known(ctx context.Context, h connector.Handle) (*application, error) {
+	app, err := e.read(ctx, h)
+	if err == nil && app == nil {
+		err = &wire.Failure{Op: "make a new secret", Status: http.StatusNotFound, Sent: true,
+			Description: "the organization has no client " + h.ClientID}
+	}
+	return app, err
+}
+
+// removeOthers removes all secrets of ours but one. One that an administrator made by hand stays.
+func (e *entra) removeOthers(ctx context.Context, h connector.Handle, all []passwordCredential, keep string) error {
+	for _, old := range all {
+		if old.DisplayName != secretName || old.KeyID == keep {
+			continue
+		}
+		if err := e.removePassword(ctx, h, old.KeyID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AddSecret implements connector.Overlapper: an application may have several secrets.
+func (e *entra) AddSecret(ctx context.Context, h connector.Handle) (connector.Secret, error) {
+	fresh, err := e.addPassword(ctx, h)
+	if err != nil {
+		return connector.Secret{}, err
+	}
+	e.await(ctx, h.ClientID, fresh.SecretText)
+	return connector.Secret{ID: fresh.KeyID, Value: fresh.SecretText, ExpiresAt: fresh.EndDateTime}, nil
+}
+
+// DropSecrets implements connector.Overlapper.
+func (e *entra) DropSecrets(ctx context.Context, h connector.Handle, keep string) error {
+	app, err := e.read(ctx, h)
+	if err != nil || app == nil || keep == "" { // without the name of the one that is used, none is safe to remove
+		return err
+	}
+	return e.removeOthers(ctx, h, app.Passwords, keep)
 }
 
 func (e *entra) removePassword(ctx context.Context, h connector.Handle, keyID string) error {

@@ -47,6 +47,7 @@ func Type() connector.Type {
 		ScopeClaims:     []string{"scope"},
 		OwnClients:      []string{"amadmin"},
 		Limits: []string{
+			"a client cannot be changed here: delete the keys and generate new ones",
 			"a token's client is its aud: OpenAM writes no client_id and no azp",
 			"OpenAM answers introspection only to the client that has the token: its opaque tokens are refused",
 			"without an administrator: no search, no new secrets, no deletion, no look at mapped clients",

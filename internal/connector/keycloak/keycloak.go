@@ -45,7 +45,7 @@ func Type() connector.Type {
 		},
 		Limits: []string{
 			"with an initial access token alone: no search, no new secrets, no look at mapped clients",
-			"a new secret ends the old one at once",
+			"a new secret ends the old one at once; a client's scopes are not changed",
 		},
 	}
 }

@@ -227,13 +227,7 @@ func (o *Registrar) Read(ctx context.Context, h connector.Handle) (*connector.Cl
 		return nil, wire.Harmless(k.Failure(a))
 	}
 	c := connector.ClientOf(members)
-	c.Handle = h
-	if token := wire.Member(members, "registration_access_token"); token != "" {
-		c.Handle.AccessToken = token
-	}
-	if at := o.managementURI(wire.Member(members, "registration_client_uri")); at != "" {
-		c.Handle.URI = at
-	}
+	c.Handle = o.renewed(h, members)
 	return c, nil
 }
 
@@ -253,8 +247,11 @@ func (o *Registrar) Delete(ctx context.Context, h connector.Handle) error {
 	case http.StatusOK, http.StatusNoContent, http.StatusAccepted:
 		return nil
 	case http.StatusNotFound, http.StatusUnauthorized, http.StatusGone:
-		if guessed {
+		switch {
+		case guessed:
 			return connector.ErrUnsupported // nobody said that this is the client's address
+		case h.Doubtful && a.Status == http.StatusUnauthorized:
+			return connector.ErrUnmanageable
 		}
 		return nil
 	case http.StatusMethodNotAllowed, http.StatusNotImplemented:

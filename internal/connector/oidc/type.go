@@ -25,6 +25,8 @@ func Type() connector.Type {
 		Limits: []string{
 			"clients cannot be searched: a registration whose end nobody saw is settled by hand",
 			"secrets cannot be changed: delete the keys and generate new ones",
+			"a client can be changed while its registration access token is known (RFC 7592); when an answer with a new one is " +
+				"lost, only the server's administrator can change or delete it",
 			"a mapped client cannot be looked at: only its secret proves that it exists",
 		},
 	}

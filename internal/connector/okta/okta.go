@@ -53,6 +53,7 @@ func Type() connector.Type {
 		ClientIDClaims: []string{"cid"},
 		ScopeClaims:    []string{"scp"},
 		Limits: []string{
+			"a client cannot be changed here: delete the keys and generate new ones",
 			"scopes are only checked to exist: an access policy of the authorization server must give them to the client",
 			"the organization's own authorization server is no use: only Okta can read its tokens",
 			"a new secret ends the old one at once",

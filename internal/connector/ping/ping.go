@@ -55,6 +55,7 @@ func Type() connector.Type {
 		ClientIDClaims: []string{"client_id", "client_id_name"},
 		ScopeClaims:    []string{"scope"},
 		Limits: []string{
+			"a client cannot be changed here: delete the keys and generate new ones",
 			"tokens name their issuer only where the access token manager is told to: set its Issuer Claim Value",
 			"scopes are given from the common ones; exclusive scopes are an administrator's to give",
 			"whether the old secret lives on after a new one is the server's Client Secret Retention Period to say",

@@ -48,6 +48,7 @@ func Type() connector.Type {
 		ScopeClaims:    []string{"scope"},
 		OwnClients:     []string{"CONSOLE", "MY_ACCOUNT"},
 		Limits: []string{
+			"a client cannot be changed here: delete the keys and generate new ones",
 			"scopes cannot be given at registration: an administrator authorizes the client for an API resource",
 			"a new secret ends the old one at once",
 			"an administrator's password opens WSO2 Identity Server only; Asgardeo wants a management application",

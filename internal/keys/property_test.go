@@ -1,0 +1,417 @@
+package keys_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/testbed/contract"
+	"keyward.dev/keyward/internal/testbed/issuer"
+	"keyward.dev/keyward/internal/testbed/oktaserver"
+	"keyward.dev/keyward/internal/testbed/registrar"
+)
+
+// process is one run of the control plane. It dies at a chosen boundary: before a request goes out, after its answer has
+// come, or inside a transaction. What it does after that has no effect, as after kill -9.
+type process struct {
+	rig   *rig
+	keys  *keys.Keys
+	steps atomic.Int64 // boundaries that are left; 0 = it lives on
+	dead  atomic.Bool
+}
+
+func (r *rig) process(die int) *process {
+	r.t.Helper()
+	p := &process{rig: r}
+	p.steps.Store(int64(die))
+	k, err := keys.New(r.store, catalog.New(&http.Client{Transport: p}, nil), keys.Options{Sole: true, Now: p.now})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	p.keys = k
+	return p
+}
+
+// boundary ends the goroutine of a process that is dead.
+func (p *process) boundary() {
+	if p.steps.Load() > 0 && p.steps.Add(-1) == 0 {
+		p.dead.Store(true)
+	}
+	if p.dead.Load() {
+		runtime.Goexit()
+	}
+}
+
+func (p *process) now() time.Time {
+	p.boundary()
+	return p.rig.now()
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.boundary()
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	p.boundary()
+	return resp, err
+}
+
+// do runs one action to its end, or to the process's.
+func (p *process) do(act func(*keys.Keys) error) (err error) {
+	done := make(chan struct{})
+	err = errDied
+	go func() {
+		defer close(done)
+		err = act(p.keys)
+	}()
+	<-done
+	return err
+}
+
+var errDied = errors.New("the process was killed")
+
+// vendorOf is a server as the test sees it: what it holds, and how it is made to fail.
+type vendorOf struct {
+	name      string
+	server    *contract.Server
+	there     func() []string // names of the clients of ours
+	remove    func(name string)
+	searchful bool
+}
+
+// machine is the life of one place, with everything that can go wrong.
+type machine struct {
+	r *rig
+	v vendorOf
+}
+
+var explored, killed atomic.Int64
+
+func (m *machine) act(t *rapid.T, what string, act func(*keys.Keys) error) {
+	fault := rapid.SampledFrom([]string{"", "", "", "", "429", "500", "503", "half"}).Draw(t, "fault")
+	die := rapid.SampledFrom([]int{0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}).Draw(t, "die")
+	times := rapid.IntRange(1, 2).Draw(t, "times")
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodGet, http.MethodDelete} {
+		trouble := contract.Trouble{Method: method, Part: "/", Times: times}
+		switch fault {
+		case "":
+			continue
+		case "half":
+			trouble.Half = true
+		case "429":
+			trouble.Status = 429
+		case "500":
+			trouble.Status = 500
+		default:
+			trouble.Status = 503
+		}
+		m.v.server.Order(trouble)
+	}
+	p := m.r.process(die)
+	err := p.do(act)
+	m.v.server.Mend()
+	explored.Add(1)
+	if errors.Is(err, errDied) {
+		killed.Add(1)
+	}
+	m.check(t, what)
+}
+
+// reset begins with an application without keys, whatever a failed walk has left.
+func (m *machine) reset() {
+	for _, name := range m.v.there() {
+		m.v.remove(name)
+	}
+	if !m.r.exists() {
+		m.r.put(&keyward.Object{Kind: keyward.KindApplication, Name: "mobile", Spec: &keyward.ApplicationSpec{Owner: "alice"}}, store.Extra{})
+		return
+	}
+	err := m.r.store.Write(context.Background(), "test", func(tx *store.Tx) error {
+		objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: keyward.DefaultTenant, Application: "mobile"})
+		if err != nil {
+			return err
+		}
+		for _, o := range objects {
+			if err := tx.Delete(o); err != nil {
+				return err
+			}
+		}
+		o, err := tx.Get(keyward.KindApplication, keyward.DefaultTenant, "mobile")
+		if err != nil {
+			return err
+		}
+		o.Status = nil
+		return tx.Put(o, store.Extra{})
+	})
+	if err != nil {
+		m.r.t.Fatal(err)
+	}
+}
+
+// check holds what must be true at every moment.
+func (m *machine) check(t *rapid.T, after string) {
+	taking, listed := 0, map[string]bool{}
+	if !m.r.exists() {
+		if left := m.v.there(); len(left) > 0 {
+			t.Fatalf("the application is gone, and the server has %v", left)
+		}
+		return
+	}
+	for _, l := range m.r.list() {
+		if l.Status.State != keyward.ClientFailed && l.Status.State != keyward.ClientRevoked {
+			taking++
+			listed[l.Status.VendorName] = true
+		}
+		listed[l.Status.VendorName] = listed[l.Status.VendorName] || l.Status.Orphan
+		if l.Status.State.InUse() && l.ClientID == "" {
+			t.Fatalf("after %s: a client without an id is in use: %s", after, encode(m.r.t, l))
+		}
+	}
+	if taking > 1 {
+		t.Fatalf("after %s: %d clients in one place: %s", after, taking, encode(m.r.t, m.r.list()))
+	}
+	for _, name := range m.v.there() {
+		if !listed[name] {
+			t.Fatalf("after %s: the server has %s, and nobody here knows: %s", after, name, encode(m.r.t, m.r.list()))
+		}
+	}
+}
+
+// settled lets everything come to its end: nothing may be left under way.
+func (m *machine) settled(t *rapid.T) {
+	for range 4 {
+		m.r.later(time.Hour)
+		if err := m.r.start().Sweep(context.Background()); err != nil {
+			t.Logf("sweep: %v", err)
+		}
+	}
+	m.check(t, "settling")
+	for _, l := range m.r.list() {
+		switch l.Status.State {
+		case keyward.ClientFailed, keyward.ClientRevoked:
+			if m.v.searchful && l.Status.Orphan {
+				t.Fatalf("an orphan is left at a server that can be searched: %s", encode(m.r.t, l))
+			}
+		case keyward.ClientActive:
+			if !slices.Contains(m.v.there(), l.Status.VendorName) {
+				t.Fatalf("the server has nothing of %s", encode(m.r.t, l))
+			}
+			if _, err := m.r.start().Token(context.Background(), alice(), at("corp"), keys.TokenAsk{}); err != nil && !isScope(err) {
+				t.Fatalf("the stored secret is not the server's: %v", err)
+			}
+		default:
+			t.Fatalf("a dead row: %s", encode(m.r.t, l))
+		}
+	}
+}
+
+func isScope(err error) bool { return strings.Contains(err.Error(), "scope") }
+
+func (m *machine) actions() map[string]func(*rapid.T) {
+	ctx := context.Background()
+	simple := map[string]func(*keys.Keys) error{
+		"rotate": func(k *keys.Keys) error {
+			_, err := k.Rotate(ctx, alice(), at("corp"), keys.RotateAsk{})
+			return err
+		},
+		"update": func(k *keys.Keys) error {
+			_, err := k.Update(ctx, alice(), at("corp"), keys.Ask{Fields: map[string]any{"client_uri": "https://app.example"}})
+			return err
+		},
+		"retry": func(k *keys.Keys) error {
+			_, err := k.Retry(ctx, alice(), at("corp"))
+			return err
+		},
+		"revoke": func(k *keys.Keys) error { return k.Revoke(ctx, alice(), at("corp")) },
+		"delete": func(k *keys.Keys) error { return k.Delete(ctx, alice(), at("corp")) },
+		"cancel": func(k *keys.Keys) error { return k.Cancel(ctx, alice(), at("corp")) },
+		"sweep":  func(k *keys.Keys) error { return k.Sweep(ctx) },
+	}
+	all := map[string]func(*rapid.T){
+		"": func(t *rapid.T) { m.r.later(time.Duration(rapid.IntRange(1, 90).Draw(t, "seconds")) * time.Second) },
+		"generate": func(t *rapid.T) {
+			m.act(t, "generate", func(k *keys.Keys) error {
+				made, err := k.Generate(ctx, alice(), at("corp"), keys.Ask{})
+				if err != nil {
+					return err
+				}
+				if again, err := k.Reveal(ctx, alice(), at("corp")); err != nil || again.ClientSecret != made.ClientSecret {
+					t.Errorf("the second look: %v", err)
+				}
+				if _, err := k.Reveal(ctx, alice(), at("corp")); err == nil {
+					t.Error("a secret was shown a third time")
+				}
+				return nil
+			})
+		},
+		"dismiss": func(t *rapid.T) { // whoever dismisses has looked at the server
+			for _, l := range m.r.list() {
+				if l.Status.State == keyward.ClientFailed {
+					m.v.remove(l.Status.VendorName)
+				}
+			}
+			m.act(t, "dismiss", func(k *keys.Keys) error { return k.Dismiss(ctx, alice(), at("corp")) })
+		},
+		"delete application": m.deleteApplication,
+	}
+	for name, act := range simple {
+		all[name] = func(t *rapid.T) { m.act(t, name, act) }
+	}
+	return all
+}
+
+// deleteApplication deletes it with its keys, looks after what nobody knows the end of, and makes it again.
+func (m *machine) deleteApplication(t *rapid.T) {
+	ctx := context.Background()
+	m.act(t, "delete application", func(k *keys.Keys) error {
+		_, err := k.DeleteApplication(ctx, alice(), keyward.DefaultTenant, "mobile", any1)
+		return err
+	})
+	for range 5 {
+		if !m.r.exists() {
+			break
+		}
+		m.r.later(time.Hour)
+		gone, err := m.r.start().DeleteApplication(ctx, alice(), keyward.DefaultTenant, "mobile", any1)
+		if err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
+			t.Fatal(err)
+		}
+		if gone {
+			break
+		}
+		for _, l := range m.r.list() {
+			if l.Status.State == keyward.ClientFailed {
+				m.v.remove(l.Status.VendorName)
+			}
+		}
+		if err := m.r.start().Dismiss(ctx, alice(), at("corp")); err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
+			t.Fatal(err)
+		}
+	}
+	if m.r.exists() {
+		t.Fatalf("the application does not go: %s", encode(m.r.t, m.r.list()))
+	}
+	m.check(t, "the application went")
+	m.r.put(&keyward.Object{Kind: keyward.KindApplication, Name: "mobile", Spec: &keyward.ApplicationSpec{Owner: "alice"}}, store.Extra{})
+}
+
+// TestLifeHoldsThroughFailureAndKill walks random lives of keys. The server fails at every step, before, after and in
+// the middle of its answer, and the process is killed at every boundary and started anew from the database.
+func TestLifeHoldsThroughFailureAndKill(t *testing.T) {
+	for _, vendor := range []func(*testing.T, *rig) vendorOf{registrarVendor, oktaVendor} {
+		r := newRig(t)
+		v := vendor(t, r)
+		t.Run(v.name, func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				m := &machine{r: r, v: v}
+				m.reset()
+				rt.Repeat(m.actions())
+				m.settled(rt)
+				m.deleteApplication(rt)
+			})
+		})
+	}
+	t.Logf("%d actions, of which %d were killed in the middle", explored.Load(), killed.Load())
+}
+
+// registrarVendor cannot be searched, and replaces the registration access token with every answer. It has a mapped
+// client, which nobody may touch.
+func registrarVendor(t *testing.T, r *rig) vendorOf {
+	s := registrar.Start(t)
+	r.keyManager("corp", registrarSpec(s), registrarSecrets())
+	s.Add("by-hand", "s")
+	sandbox := keys.Place{Application: "other", KeyManager: "corp"}
+	if _, err := r.keys.Map(t.Context(), bob(), sandbox, "by-hand", "s"); err != nil {
+		t.Fatal(err)
+	}
+	there := func() []string {
+		var names []string
+		mapped := false
+		for _, c := range s.Clients() {
+			if c.ID == "by-hand" {
+				mapped = c.Secret == "s"
+				continue
+			}
+			names = append(names, c.Name)
+		}
+		if !mapped {
+			t.Error("the mapped client was touched")
+		}
+		return names
+	}
+	return vendorOf{name: "registration", server: s.Server, there: there, remove: func(name string) {
+		for _, c := range s.Clients() {
+			if c.Name == name {
+				s.Remove(c.ID)
+			}
+		}
+	}}
+}
+
+// oktaVendor can be searched, and rotates secrets.
+func oktaVendor(t *testing.T, r *rig) vendorOf {
+	key, err := issuer.NewKey("contract", "RS256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := contract.Start(t, func(origin string) http.Handler { return oktaserver.Build(origin, key) })
+	r.keyManager("corp", `{"type":"okta","issuer":"`+s.URL+`/oauth2/`+oktaserver.Server+`","connection":{"apiToken":{"stored":true}}}`,
+		map[string]string{"connection.apiToken": oktaserver.APIToken})
+	list := func() map[string]string {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, s.URL+"/oauth2/v1/clients?limit=200", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "SSWS "+oktaserver.APIToken)
+		req.Header.Set("Accept", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		text, err := io.ReadAll(resp.Body)
+		var clients []struct {
+			ID   string `json:"client_id"`
+			Name string `json:"client_name"`
+		}
+		if err != nil || json.Unmarshal(text, &clients) != nil {
+			t.Fatalf("list: %s, error %v", text, err)
+		}
+		s.Forget()
+		byName := map[string]string{}
+		for _, c := range clients {
+			if strings.HasPrefix(c.Name, "keyward-") {
+				byName[c.Name] = c.ID
+			}
+		}
+		return byName
+	}
+	there := func() []string {
+		var names []string
+		for name := range list() {
+			names = append(names, name)
+		}
+		return names
+	}
+	return vendorOf{name: "searchable", server: s, searchful: true, there: there, remove: func(name string) {
+		if id := list()[name]; id != "" {
+			if err := openedAt(t, r).Delete(context.Background(), connector.Handle{ClientID: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}}
+}

@@ -1,0 +1,217 @@
+package keys
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/store"
+)
+
+// Update changes a generated client at its server: what the ask leaves nil stays as it is, fields beside the given ones
+// too. Where the server has no way to, and for mapped clients, it is refused with update_unsupported before anything
+// changes. While it is under way gateways take the client as before; a change whose end nobody saw is made again by the
+// sweep.
+func (k *Keys) Update(ctx context.Context, p keyward.Principal, place Place, ask Ask) (*Result, error) {
+	s, c, err := k.active(ctx, p, place)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.changeable(c, k.now()); err != nil {
+		return nil, err
+	}
+	if err := s.updatable(k.openers, c); err != nil {
+		return nil, err
+	}
+	want, err := s.checkWish(merged(c.status, ask))
+	if err != nil {
+		return nil, err
+	}
+	defer k.begin(c.object.ID)()
+	err = k.store.Write(ctx, requester(p, s.place.Tenant), func(tx *store.Tx) error {
+		if c, err = reload(tx, c, keyward.ClientActive, keyward.ClientDrifted); err != nil {
+			return err
+		}
+		now := k.now()
+		c.status.State, c.status.ChangedAt, c.status.Reason = keyward.ClientUpdating, &now, ""
+		c.status.Wanted = &keyward.ClientWish{
+			Grants: want.Ask.Grants, Callbacks: want.Ask.Callbacks, Scopes: want.Ask.Scopes, Fields: want.Fields,
+		}
+		return c.put(tx, store.Extra{})
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	if err := k.finishUpdate(ctx, s.server, c, false); err != nil {
+		return nil, err
+	}
+	return s.result(c.spec.ClientID, "", c.object.Name, c.status), nil
+}
+
+// merged is what the client should be when the ask has been carried out.
+func merged(now keyward.OAuthClientStatus, ask Ask) Ask {
+	if ask.Grants == nil {
+		ask.Grants = now.Grants
+	}
+	if ask.Callbacks == nil {
+		ask.Callbacks = now.Callbacks
+	}
+	if ask.Scopes == nil {
+		ask.Scopes = now.Scopes
+	}
+	fields := maps.Clone(now.Fields)
+	if fields == nil {
+		fields = map[string]any{}
+	}
+	maps.Copy(fields, ask.Fields)
+	ask.Fields = fields
+	return ask
+}
+
+// updatable refuses a change that nobody here can carry out.
+func (s *scene) updatable(openers *connector.Openers, c *client) error {
+	if c.status.Mode != keyward.ClientGenerated {
+		return keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s is mapped: it is changed at %s", c.spec.ClientID, s.km.Ref())
+	}
+	conn, err := openers.Open(s.server)
+	if err != nil {
+		return vendorError(s.place.KeyManager, err)
+	}
+	if _, ok := conn.(connector.Updater); !ok {
+		return keyward.Errorf(keyward.CodeUpdateUnsupported,
+			"%s offers no way to change a client: delete the keys and generate new ones", s.km.Ref())
+	}
+	return nil
+}
+
+// finishUpdate changes at its server a client that is marked as updating, and stores what came of it.
+func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *client, resumed bool) error {
+	made, err := k.updateThere(ctx, server, c)
+	if err == nil {
+		return k.keepUpdated(ctx, c, made)
+	}
+	told := vendorError(server.Name, err)
+	if uncertain(err) || resumed && isDown(err) {
+		k.noteReason(ctx, c, inWords(told))
+		wrapped := keyward.Errorf(told.Code, "%s; the change is tried again", told.Message)
+		wrapped.Err = err
+		return wrapped
+	}
+	reason, lost := "", ""
+	if resumed {
+		reason = "the change was interrupted and could not be ended: " + inWords(told)
+	}
+	switch {
+	case errors.Is(err, connector.ErrUnsupported):
+		told = keyward.Errorf(keyward.CodeUpdateUnsupported,
+			"%s offers no way to change a client: delete the keys and generate new ones", server.Name)
+	case errors.Is(err, connector.ErrUnmanageable):
+		lost = unmanageable(server)
+		told = keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s: %s", c.spec.ClientID, lost)
+	}
+	if err := k.stands(ctx, c, reason, lost); err != nil {
+		k.log.WarnContext(ctx, "a client could not be marked", "client", c.object.Name, "error", err)
+	}
+	return told
+}
+
+// unmanageable says what is left where the server no longer takes a client's registration access token.
+func unmanageable(server connector.Server) string {
+	words := "its registration access token is lost or refused, so only the server's administrator can change or delete it"
+	if server.Spec.Type == keyward.TypeKeycloak {
+		words += "; with spec.connection.clientId, a service account, it is managed through the admin API"
+	}
+	return words
+}
+
+// updateThere asks the server. A new registration access token is stored before anything else is done with an answer.
+func (k *Keys) updateThere(ctx context.Context, server connector.Server, c *client) (connector.Registered, error) {
+	if c.status.Wanted == nil {
+		return connector.Registered{}, fmt.Errorf("%s is being changed into nothing", c.object.Ref())
+	}
+	conn, err := k.openers.Open(server)
+	if err != nil {
+		return connector.Registered{}, err
+	}
+	updater, ok := conn.(connector.Updater)
+	if !ok {
+		return connector.Registered{}, connector.ErrUnsupported
+	}
+	handle, keep, err := k.risky(ctx, c)
+	if err != nil {
+		return connector.Registered{}, err
+	}
+	w, scopes := c.status.Wanted, []string(nil)
+	if !slices.Equal(w.Scopes, c.status.Scopes) {
+		scopes = w.Scopes
+	}
+	return updater.Update(ctx, handle, connector.Registration{
+		Name: c.status.VendorName, ObjectID: c.object.ID, Tenant: c.object.Tenant,
+		Grants: w.Grants, Callbacks: w.Callbacks, Scopes: scopes, Fields: w.Fields,
+		Environment: string(c.spec.EnvironmentOrDefault()),
+	}, keep)
+}
+
+// risky gives the handle for calls whose answers may replace the registration access token (RFC 7592, section 3). That it
+// may be lost with an answer is stored first; keep stores what came, before anything else is done with it.
+func (k *Keys) risky(ctx context.Context, c *client) (h connector.Handle, keep connector.KeepHandle, err error) {
+	write := func(ctx context.Context, h connector.Handle) error {
+		text, err := json.Marshal(h) //nolint:gosec // stored sealed
+		if err != nil {
+			return fmt.Errorf("encode the client's handle: %w", err)
+		}
+		return k.store.Write(ctx, actor, func(tx *store.Tx) error {
+			return tx.KeepSecrets(c.object, map[string]string{handlePath: string(text)})
+		})
+	}
+	err = k.store.Read(ctx, func(tx *store.Tx) (err error) {
+		h, err = handleOf(tx, c)
+		return err
+	})
+	if err != nil || h.AccessToken == "" {
+		return h, func(context.Context, connector.Handle) error { return nil }, err
+	}
+	doubtful := h
+	doubtful.Doubtful = true
+	return h, write, write(ctx, doubtful)
+}
+
+// keepUpdated stores what the server made of a change.
+func (k *Keys) keepUpdated(ctx context.Context, c *client, made connector.Registered) error {
+	return k.store.Write(ctx, actor, func(tx *store.Tx) error {
+		now := k.now()
+		fresh, err := reload(tx, c, keyward.ClientUpdating)
+		if err != nil {
+			return err
+		}
+		if w := fresh.status.Wanted; w != nil {
+			fresh.status.Grants, fresh.status.Callbacks, fresh.status.Scopes = w.Grants, w.Callbacks, w.Scopes
+			fresh.status.Fields = w.Fields
+			fresh.status.LackingGrants, fresh.status.LackingScopes = nil, nil
+		}
+		expires := fresh.status.SecretExpiresAt
+		given(&fresh.status, made)
+		if made.SecretExpiresAt == nil {
+			fresh.status.SecretExpiresAt = expires
+		}
+		fresh.status.Drift, fresh.status.Unmanageable = nil, ""
+		fresh.stand("", now)
+		if err := fresh.put(tx, store.Extra{}); err != nil {
+			return err
+		}
+		if made.ClientSecret != "" { // RFC 7592, section 2.2 lets the server give a new one
+			if err := tx.KeepSecrets(fresh.object, map[string]string{secretPath: made.ClientSecret}); err != nil {
+				return fmt.Errorf("keep the client's secret: %w", err)
+			}
+		}
+		c.status = fresh.status
+		return k.audit(tx, fresh.object, "key.updated", "client "+fresh.spec.ClientID)
+	})
+}
