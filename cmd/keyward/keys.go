@@ -220,7 +220,7 @@ func (s *session) clientSecret(file string) (string, error) {
 
 type keysRotateCmd struct {
 	place
-	Overlap time.Duration `placeholder:"TIME" help:"how long the old secret lives on (24h), where the key manager keeps two; ends at once without"`
+	Overlap time.Duration `placeholder:"TIME" help:"how long the old secret lives on (24h), where the key manager keeps two"`
 	outputFlag
 }
 

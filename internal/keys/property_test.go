@@ -131,16 +131,20 @@ func (m *machine) act(t *rapid.T, what string, act func(*keys.Keys) error) {
 	m.check(t, what)
 }
 
+func mobileOfAlice() *keyward.Object {
+	return &keyward.Object{Kind: keyward.KindApplication, Name: "mobile", Spec: &keyward.ApplicationSpec{Owner: "alice"}}
+}
+
 // reset begins with an application without keys, whatever a failed walk has left.
 func (m *machine) reset() {
 	for _, name := range m.v.there() {
 		m.v.remove(name)
 	}
 	if !m.r.exists() {
-		m.r.put(&keyward.Object{Kind: keyward.KindApplication, Name: "mobile", Spec: &keyward.ApplicationSpec{Owner: "alice"}}, store.Extra{})
+		m.r.put(mobileOfAlice(), store.Extra{})
 		return
 	}
-	err := m.r.store.Write(context.Background(), "test", func(tx *store.Tx) error {
+	err := m.r.store.Write(m.r.t.Context(), "test", func(tx *store.Tx) error {
 		objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: keyward.DefaultTenant, Application: "mobile"})
 		if err != nil {
 			return err
@@ -195,7 +199,7 @@ func (m *machine) check(t *rapid.T, after string) {
 func (m *machine) settled(t *rapid.T) {
 	for range 4 {
 		m.r.later(time.Hour)
-		if err := m.r.start().Sweep(context.Background()); err != nil {
+		if err := m.r.start().Sweep(m.r.t.Context()); err != nil {
 			t.Logf("sweep: %v", err)
 		}
 	}
@@ -210,7 +214,7 @@ func (m *machine) settled(t *rapid.T) {
 			if !slices.Contains(m.v.there(), l.Status.VendorName) {
 				t.Fatalf("the server has nothing of %s", encode(m.r.t, l))
 			}
-			if _, err := m.r.start().Token(context.Background(), alice(), at("corp"), keys.TokenAsk{}); err != nil && !isScope(err) {
+			if _, err := m.r.start().Token(m.r.t.Context(), alice(), at("corp"), keys.TokenAsk{}); err != nil && !isScope(err) {
 				t.Fatalf("the stored secret is not the server's: %v", err)
 			}
 		default:
@@ -222,37 +226,36 @@ func (m *machine) settled(t *rapid.T) {
 func isScope(err error) bool { return strings.Contains(err.Error(), "scope") }
 
 func (m *machine) actions() map[string]func(*rapid.T) {
-	ctx := context.Background()
 	simple := map[string]func(*keys.Keys) error{
 		"rotate": func(k *keys.Keys) error {
-			_, err := k.Rotate(ctx, alice(), at("corp"), keys.RotateAsk{})
+			_, err := k.Rotate(m.r.t.Context(), alice(), at("corp"), keys.RotateAsk{})
 			return err
 		},
 		"update": func(k *keys.Keys) error {
-			_, err := k.Update(ctx, alice(), at("corp"), keys.Ask{Fields: map[string]any{"client_uri": "https://app.example"}})
+			_, err := k.Update(m.r.t.Context(), alice(), at("corp"), keys.Ask{Fields: map[string]any{"client_uri": "https://app.example"}})
 			return err
 		},
 		"retry": func(k *keys.Keys) error {
-			_, err := k.Retry(ctx, alice(), at("corp"))
+			_, err := k.Retry(m.r.t.Context(), alice(), at("corp"))
 			return err
 		},
-		"revoke": func(k *keys.Keys) error { return k.Revoke(ctx, alice(), at("corp")) },
-		"delete": func(k *keys.Keys) error { return k.Delete(ctx, alice(), at("corp")) },
-		"cancel": func(k *keys.Keys) error { return k.Cancel(ctx, alice(), at("corp")) },
-		"sweep":  func(k *keys.Keys) error { return k.Sweep(ctx) },
+		"revoke": func(k *keys.Keys) error { return k.Revoke(m.r.t.Context(), alice(), at("corp")) },
+		"delete": func(k *keys.Keys) error { return k.Delete(m.r.t.Context(), alice(), at("corp")) },
+		"cancel": func(k *keys.Keys) error { return k.Cancel(m.r.t.Context(), alice(), at("corp")) },
+		"sweep":  func(k *keys.Keys) error { return k.Sweep(m.r.t.Context()) },
 	}
 	all := map[string]func(*rapid.T){
 		"": func(t *rapid.T) { m.r.later(time.Duration(rapid.IntRange(1, 90).Draw(t, "seconds")) * time.Second) },
 		"generate": func(t *rapid.T) {
 			m.act(t, "generate", func(k *keys.Keys) error {
-				made, err := k.Generate(ctx, alice(), at("corp"), keys.Ask{})
+				made, err := k.Generate(m.r.t.Context(), alice(), at("corp"), keys.Ask{})
 				if err != nil {
 					return err
 				}
-				if again, err := k.Reveal(ctx, alice(), at("corp")); err != nil || again.ClientSecret != made.ClientSecret {
+				if again, err := k.Reveal(m.r.t.Context(), alice(), at("corp")); err != nil || again.ClientSecret != made.ClientSecret {
 					t.Errorf("the second look: %v", err)
 				}
-				if _, err := k.Reveal(ctx, alice(), at("corp")); err == nil {
+				if _, err := k.Reveal(m.r.t.Context(), alice(), at("corp")); err == nil {
 					t.Error("a secret was shown a third time")
 				}
 				return nil
@@ -264,7 +267,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 					m.v.remove(l.Status.VendorName)
 				}
 			}
-			m.act(t, "dismiss", func(k *keys.Keys) error { return k.Dismiss(ctx, alice(), at("corp")) })
+			m.act(t, "dismiss", func(k *keys.Keys) error { return k.Dismiss(m.r.t.Context(), alice(), at("corp")) })
 		},
 		"delete application": m.deleteApplication,
 	}
@@ -276,7 +279,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 
 // deleteApplication deletes it with its keys, looks after what nobody knows the end of, and makes it again.
 func (m *machine) deleteApplication(t *rapid.T) {
-	ctx := context.Background()
+	ctx := m.r.t.Context()
 	m.act(t, "delete application", func(k *keys.Keys) error {
 		_, err := k.DeleteApplication(ctx, alice(), keyward.DefaultTenant, "mobile", any1)
 		return err
@@ -306,7 +309,7 @@ func (m *machine) deleteApplication(t *rapid.T) {
 		t.Fatalf("the application does not go: %s", encode(m.r.t, m.r.list()))
 	}
 	m.check(t, "the application went")
-	m.r.put(&keyward.Object{Kind: keyward.KindApplication, Name: "mobile", Spec: &keyward.ApplicationSpec{Owner: "alice"}}, store.Extra{})
+	m.r.put(mobileOfAlice(), store.Extra{})
 }
 
 // TestLifeHoldsThroughFailureAndKill walks random lives of keys. The server fails at every step, before, after and in
