@@ -25,7 +25,7 @@ func floors() map[string]int {
 		"cmd/keyward": 6,
 		"daemon":      5, "demo": 5,
 		"rest": 4, "syncapi": 4, "gateway": 4,
-		"control": 3, "declare": 3, "keys": 3, "feed": 3, "resident": 3, "enforce": 3, "probe": 3,
+		"control": 3, "declare": 3, "keys": 3, "entitle": 3, "feed": 3, "resident": 3, "enforce": 3, "probe": 3,
 		"store": 2, "keymanager": 2, "registry": 2,
 		"access": 1, "connector": 1, "wire": 1, "throttle": 1, "password": 1, "manifest": 1, "view": 1, "onepath": 1, "seal": 1,
 		"stream": 1, "config": 1, "token": 1, "outbound": 1,
@@ -36,7 +36,7 @@ func floors() map[string]int {
 // sameFloor lists the imports between rooms of one floor that the design wants.
 func sameFloor() []string {
 	return []string{
-		"control -> declare", "control -> feed", "declare -> keys", "connector -> wire",
+		"control -> declare", "control -> feed", "declare -> keys", "connector -> wire", "entitle -> keys", "resident -> entitle",
 		"wire -> outbound", "token -> outbound",
 		"config -> outbound", "config -> seal", "config -> stream", // so that every fault of the settings is told at once
 	}

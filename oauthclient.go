@@ -193,6 +193,8 @@ type OAuthClientStatus struct {
 	// Drift is what a look at the server found that is not as it was asked for.
 	Drift []string `json:"drift,omitempty"`
 	Hold  *Hold    `json:"hold,omitempty"` // while it is held; never stored here
+	// Entitlement is what subscriptions gave a generated client; never stored here.
+	Entitlement *ClientEntitlement `json:"entitlement,omitempty"`
 }
 
 // ClientWish is what a client should be able to do.
@@ -201,6 +203,29 @@ type ClientWish struct {
 	Callbacks []string       `json:"callbacks,omitempty"`
 	Scopes    []string       `json:"scopes,omitempty"`
 	Fields    map[string]any `json:"fields,omitempty"`
+}
+
+// EntitlementState is how far a generated client has what the APIs that its application is subscribed to ask for.
+type EntitlementState string
+
+// The states of an entitlement.
+const (
+	EntitlementWaiting EntitlementState = "waiting" // it is to be carried out, or at this moment is
+	EntitlementGiven   EntitlementState = "given"   // the client has everything
+	EntitlementLacking EntitlementState = "lacking" // an administrator of the key manager has to give something
+	EntitlementFailed  EntitlementState = "failed"  // the last try failed; there will be another
+)
+
+// ClientEntitlement is what a generated client's tokens may carry because of its application's subscriptions.
+type ClientEntitlement struct {
+	State            EntitlementState `json:"state"`
+	Scopes           []string         `json:"scopes,omitempty" doc:"Given to the client because of subscriptions"`
+	Audiences        []string         `json:"audiences,omitempty" doc:"Likewise"`
+	LackingScopes    []string         `json:"lackingScopes,omitempty" doc:"Asked for by APIs and not given to the client"`
+	LackingAudiences []string         `json:"lackingAudiences,omitempty" doc:"Likewise"`
+	Advice           string           `json:"advice,omitempty" doc:"What to ask an administrator of the key manager for"`
+	Reason           string           `json:"reason,omitempty" doc:"Why the last try failed, in the server's own words"`
+	NextTry          *time.Time       `json:"nextTry,omitempty" doc:"After a failure"`
 }
 
 // ClientStatus reads the status of a stored OAuthClient.

@@ -99,7 +99,10 @@ func (k madeKeys) token(t *testing.T, v vendor) string {
 }
 
 func (k madeKeys) tryToken(ctx context.Context, v vendor) (string, error) {
-	form := url.Values{"grant_type": {"client_credentials"}, "scope": {v.scope}}
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if v.scope != "" {
+		form.Set("scope", v.scope)
+	}
 	if v.resource != "" {
 		form.Set("resource", v.resource)
 	}

@@ -29,6 +29,7 @@ type keyManagerType struct {
 	Help            string      `json:"help,omitempty"`
 	AdminFields     []typeField `json:"adminFields"`
 	DeveloperFields []typeField `json:"developerFields"`
+	Scopes          string      `json:"scopes"`
 	Limits          []string    `json:"limits,omitempty"`
 
 	Constraints map[string]keyward.Constraint `json:"constraints,omitempty"`
@@ -69,11 +70,24 @@ func (cmd *keymanagerTypesCmd) Run(s *session) error {
 		for _, field := range slices.Sorted(maps.Keys(t.Constraints)) {
 			rows = append(rows, []string{"", "", "allowed", field + ": " + t.Constraints[field].Allows()})
 		}
+		rows = append(rows, []string{"", "", "scopes", t.aboutScopes()})
 		for _, limit := range t.Limits {
 			rows = append(rows, []string{"", "", "limit", limit})
 		}
 	}
 	return cmd.print(s.out, answer.Items, rows)
+}
+
+// aboutScopes says what is done about the scopes of the APIs that an application is subscribed to.
+func (t keyManagerType) aboutScopes() string {
+	switch t.Scopes {
+	case "manage":
+		return "manage: generated clients are given what subscribed APIs ask for, and the server what it lacks"
+	case "assign":
+		return "assign: generated clients are given what subscribed APIs ask for, where the server has it"
+	default:
+		return "check: an administrator of the server gives clients their scopes; keys list tells which are missing"
+	}
 }
 
 func (f typeField) about() string {

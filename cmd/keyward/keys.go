@@ -67,6 +67,8 @@ type keysGiven struct {
 	LackingFields   []string   `json:"lackingFields,omitempty"`
 	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty"`
 	OldSecretUntil  *time.Time `json:"oldSecretUntil,omitempty"`
+
+	Entitlement *keyward.ClientEntitlement `json:"entitlement,omitempty"`
 }
 
 // lacking names what was asked for and not given; empty when nothing is.
@@ -137,6 +139,9 @@ func (o outputFlag) printKeys(s *session, k keysAnswer) error {
 		rows = append(rows, []string{"Grants:", strings.Join(k.Grants, ", ")}, []string{"Scopes:", strings.Join(k.Scopes, ", ")},
 			[]string{"Not given:", without})
 	}
+	if e := k.Entitlement; e != nil {
+		rows = append(rows, entitled(e)...)
+	}
 	if err := o.print(s.out, k, rows); err != nil {
 		return err
 	}
@@ -145,6 +150,30 @@ func (o outputFlag) printKeys(s *session, k keysAnswer) error {
 		return err
 	}
 	return nil
+}
+
+// entitled tells what subscriptions gave the client, or what stands in the way.
+func entitled(e *keyward.ClientEntitlement) [][]string {
+	var rows [][]string
+	if len(e.Scopes) > 0 {
+		rows = append(rows, []string{"By subscription:", strings.Join(e.Scopes, ", ")})
+	}
+	if why := standsInTheWay(e); why != "" {
+		rows = append(rows, []string{"To do:", why})
+	}
+	return rows
+}
+
+// standsInTheWay is why a client does not have what its application's subscriptions allow; empty when it does.
+func standsInTheWay(e *keyward.ClientEntitlement) string {
+	switch {
+	case e == nil:
+		return ""
+	case e.State == keyward.EntitlementFailed:
+		return "the key manager could not be told of subscriptions: " + e.Reason
+	default:
+		return e.Advice
+	}
 }
 
 // keysWish is what a client should be able to do.
@@ -312,11 +341,17 @@ func expires(s *keyward.OAuthClientStatus) string {
 
 // reason is why a client failed, or what one in use does not have.
 func reason(s *keyward.OAuthClientStatus) string {
-	without := keysGiven{LackingGrants: s.LackingGrants, LackingScopes: s.LackingScopes, LackingFields: s.LackingFields}.lacking()
-	if s.Reason != "" || without == "" {
-		return s.Reason
+	lacks := keysGiven{LackingGrants: s.LackingGrants, LackingScopes: s.LackingScopes, LackingFields: s.LackingFields}
+	parts := []string{}
+	if s.Reason != "" {
+		parts = append(parts, s.Reason)
+	} else if without := lacks.lacking(); without != "" {
+		parts = append(parts, "not given: "+without)
 	}
-	return "not given: " + without
+	if why := standsInTheWay(s.Entitlement); why != "" {
+		parts = append(parts, why)
+	}
+	return strings.Join(parts, "; ")
 }
 
 type keysTokenCmd struct {

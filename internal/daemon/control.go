@@ -7,8 +7,10 @@ import (
 	"net/url"
 	"time"
 
+	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/entitle"
 	"keyward.dev/keyward/internal/feed"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/outbound"
@@ -60,7 +62,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	}
 	client := outbound.NewClient(p.rules, outbound.Options{Timeout: 15 * time.Second})
 	useCases := control.New(st, client, authority, control.Options{Log: p.log, Withdrawn: changes.Withdraw})
-	clients, err := keys.New(st, catalog.New(client, authority.Open), keys.Options{Log: p.log, Sole: s.Database.IsZero()})
+	clients, entitler, err := p.newKeys(st, catalog.New(client, authority.Open))
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +79,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 		return nil, err
 	}
 	doors := controlDoors(door, authority, syncapi.New(changes, p.log))
-	for _, part := range []func(context.Context) error{changes.Run, authority.Run, clients.Run} {
+	for _, part := range []func(context.Context) error{changes.Run, authority.Run, clients.Run, entitler.Run} {
 		p.run(ctx, part)
 	}
 	p.run(ctx, func(ctx context.Context) error { return controlDoor.serve(ctx, managementServer(doors)) })
@@ -97,6 +99,17 @@ func controlDoors(door *rest.Server, authority *resident.Resident, sync *syncapi
 		mux.Handle(pattern, authority.Handler())
 	}
 	return mux
+}
+
+// newKeys makes what looks after OAuth clients, and after what their tokens may carry.
+func (p *process) newKeys(st *store.Store, openers *connector.Openers) (*keys.Keys, *entitle.Entitler, error) {
+	sole := p.settings.Database.IsZero()
+	entitler, err := entitle.New(st, openers, entitle.Options{Log: p.log, Sole: sole})
+	if err != nil {
+		return nil, nil, err
+	}
+	clients, err := keys.New(st, openers, keys.Options{Log: p.log, Sole: sole, Entitler: entitler})
+	return clients, entitler, err
 }
 
 // hubNote tells of a hub that is away: the control plane works without it, gateways then ask by themselves.

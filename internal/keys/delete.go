@@ -194,7 +194,7 @@ func handleOf(tx *store.Tx, c *client) (connector.Handle, error) {
 	if err != nil {
 		return handle, fmt.Errorf("open the secrets of %s: %w", c.object.Ref(), err)
 	}
-	if text := secrets[handlePath]; text != "" {
+	if text := secrets[HandlePath]; text != "" {
 		if err := json.Unmarshal([]byte(text), &handle); err != nil {
 			return handle, fmt.Errorf("read the handle of %s: %w", c.object.Ref(), err)
 		}

@@ -54,6 +54,9 @@ func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, a
 	if err != nil {
 		return nil, k.takeBack(ctx, s, c, conn, made, err)
 	}
+	if k.entitle != nil {
+		c.status.Entitlement = k.entitle.Now(ctx, c.object.ID)
+	}
 	return s.result(made.ClientID, made.ClientSecret, c.object.Name, c.status), nil
 }
 
@@ -197,7 +200,7 @@ func (k *Keys) activate(ctx context.Context, c *client, made connector.Registere
 		if err != nil {
 			return err
 		}
-		secrets := map[string]string{handlePath: string(handle), secretPath: made.ClientSecret}
+		secrets := map[string]string{HandlePath: string(handle), secretPath: made.ClientSecret}
 		app, err := tx.Get(keyward.KindApplication, fresh.object.Tenant, fresh.spec.Application)
 		if err != nil {
 			return err

@@ -37,12 +37,23 @@ type Options struct {
 	// is one that was interrupted.
 	Sole bool
 	Now  func() time.Time // default time.Now
+	// Entitler gives generated clients what subscriptions allow them; nil = nobody does.
+	Entitler Entitler
+}
+
+// Entitler looks after what generated clients' tokens may carry.
+type Entitler interface {
+	// Now gives a client what is due, as far as its key manager lets it, and tells how that ended.
+	Now(ctx context.Context, clientID string) *keyward.ClientEntitlement
+	// Status tells the same without doing anything; nil for a client that is not Keyward's to change.
+	Status(tx *store.Tx, clientID string) (*keyward.ClientEntitlement, error)
 }
 
 // Keys carries out what people ask about clients. Its methods may be called at once.
 type Keys struct {
 	store   *store.Store
 	openers *connector.Openers
+	entitle Entitler
 	log     *slog.Logger
 	sole    bool
 	now     func() time.Time
@@ -71,7 +82,8 @@ const (
 // Names under which a generated client's secrets are stored.
 const (
 	secretPath = "clientSecret" // the built-in authorization server reads it there
-	handlePath = "handle"
+	// HandlePath is that of the connector.Handle, as JSON.
+	HandlePath = "handle"
 	beforePath = "clientSecretBefore" // the one that is still alive after a rotation with overlap
 	secretID   = "clientSecretId"     // the server's name of the current one, where it has two
 )
@@ -88,7 +100,7 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 		o.Now = time.Now
 	}
 	return &Keys{
-		store: s, openers: openers, log: o.Log, sole: o.Sole, now: o.Now, holder: store.NewID(),
+		store: s, openers: openers, entitle: o.Entitler, log: o.Log, sole: o.Sole, now: o.Now, holder: store.NewID(),
 		proofs: throttle.New(proofPeriod, proofBurst, proofMemory), working: map[string]bool{},
 		tries: pace.New(sweepPeriod),
 	}, nil
@@ -124,6 +136,8 @@ type Result struct {
 	LackingFields   []string   `json:"lackingFields,omitempty" doc:"Fields whose value the server's answer does not confirm"`
 	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty" doc:"When the server stops to take the secret"`
 	OldSecretUntil  *time.Time `json:"oldSecretUntil,omitempty" doc:"Until when the secret before it is taken too"`
+
+	Entitlement *keyward.ClientEntitlement `json:"entitlement,omitempty" doc:"What the application's subscriptions gave the client"`
 }
 
 // LogValue keeps the secret out of logs.

@@ -45,6 +45,12 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 			}
 			status := c.status
 			status.Hold = seenHold(p, o, k.now())
+			if k.entitle != nil {
+				if status.Entitlement, err = k.entitle.Status(tx, o.ID); err != nil {
+					return fmt.Errorf("read what %s is entitled to: %w", o.Ref(), err)
+				}
+				status.LackingScopes = lackingScopes(status)
+			}
 			listed = append(listed, Listed{
 				Name: o.Name, Application: application, KeyManager: c.spec.KeyManager,
 				Environment: c.spec.EnvironmentOrDefault(), ClientID: c.spec.ClientID, Match: c.spec.Match,

@@ -3,6 +3,7 @@ package keys
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
@@ -54,9 +55,18 @@ func (s *scene) result(clientID, secret, name string, status keyward.OAuthClient
 		Name: name, Application: s.place.Application, KeyManager: s.place.KeyManager, Environment: s.place.Environment,
 		ClientID: clientID, ClientSecret: secret, TokenEndpoint: tokenEndpoint(s.kmSpec, s.server.Status),
 		Grants: status.Grants, Scopes: status.Scopes, LackingGrants: status.LackingGrants,
-		LackingScopes: status.LackingScopes, LackingFields: status.LackingFields, SecretExpiresAt: status.SecretExpiresAt,
-		State: status.State, OldSecretUntil: status.OldSecretUntil,
+		LackingScopes: lackingScopes(status), LackingFields: status.LackingFields, SecretExpiresAt: status.SecretExpiresAt,
+		State: status.State, OldSecretUntil: status.OldSecretUntil, Entitlement: status.Entitlement,
 	}
+}
+
+// lackingScopes are those that the developer asked for and those that subscriptions call for, as far as the client lacks
+// them.
+func lackingScopes(status keyward.OAuthClientStatus) []string {
+	if status.Entitlement == nil {
+		return status.LackingScopes
+	}
+	return append(slices.Clone(status.LackingScopes), without(status.Entitlement.LackingScopes, status.LackingScopes)...)
 }
 
 // complete checks that a place is whole and fills in what has a default.

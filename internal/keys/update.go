@@ -168,7 +168,7 @@ func (k *Keys) risky(ctx context.Context, c *client) (h connector.Handle, keep c
 			return fmt.Errorf("encode the client's handle: %w", err)
 		}
 		return k.store.Write(ctx, actor, func(tx *store.Tx) error {
-			return tx.KeepSecrets(c.object, map[string]string{handlePath: string(text)})
+			return tx.KeepSecrets(c.object, map[string]string{HandlePath: string(text)})
 		})
 	}
 	err = k.store.Read(ctx, func(tx *store.Tx) (err error) {

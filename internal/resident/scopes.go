@@ -1,92 +1,38 @@
 package resident
 
 import (
-	"fmt"
 	"slices"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/entitle/reach"
 	"keyward.dev/keyward/internal/store"
 )
 
-// reach is how far a client's application gets: what the APIs it is subscribed to ask for.
-type reach struct {
+// reached is how far a client's application gets: what the APIs it is subscribed to ask for.
+type reached struct {
 	scopes    []string // sorted, each once
 	audiences []string // sorted, each once
 }
 
-// reachOf follows the application's subscriptions that let this client through now.
-func (r *Resident) reachOf(tx *store.Tx, tenant string, client *keyward.OAuthClientSpec) (reach, error) {
-	var found reach
-	subscriptions, _, err := tx.List(keyward.KindSubscription,
-		store.Filter{Tenant: tenant, Application: client.Application})
-	if err != nil {
-		return found, fmt.Errorf("list the subscriptions of %s: %w", client.Application, err)
-	}
-	for _, object := range subscriptions {
-		subscription, ok := object.Spec.(*keyward.SubscriptionSpec)
-		if !ok || object.Hold.Holds(r.now()) || !letsThrough(subscription.StateOrDefault(), client.EnvironmentOrDefault()) {
-			continue
+// reachOf follows the application's subscriptions that let this client through now. A token may name a scope as the API
+// does, or as the API's entry for the key manager does.
+func (r *Resident) reachOf(tx *store.Tx, tenant string, client *keyward.OAuthClientSpec) (reached, error) {
+	var found reached
+	needs, err := reach.Of(tx, reach.Client{
+		Tenant: tenant, Application: client.Application, KeyManager: keyward.ResidentName, Environment: client.EnvironmentOrDefault(),
+	}, r.operationsOf, func(subscription *keyward.Object) bool { return subscription.Hold.Holds(r.now()) })
+	for _, need := range needs {
+		found.scopes = append(found.scopes, need.Scopes...)
+		for _, scope := range need.Scopes {
+			found.scopes = append(found.scopes, need.InTokens(scope)...)
 		}
-		api, err := tx.Get(keyward.KindAPI, tenant, subscription.API)
-		if err != nil {
-			return found, fmt.Errorf("look up the API %s: %w", subscription.API, err)
-		}
-		if err := r.extend(&found, api, subscription.Scopes); err != nil {
-			return found, err
-		}
+		found.audiences = slices.Concat(found.audiences, need.API.Audiences, need.Use.Audiences)
 	}
-	found.scopes = sorted(found.scopes)
-	found.audiences = sorted(found.audiences)
-	return found, nil
-}
-
-func letsThrough(state keyward.SubscriptionState, environment keyward.Environment) bool {
-	return state == keyward.SubscriptionActive ||
-		state == keyward.SubscriptionProductionBlocked && environment == keyward.Sandbox
-}
-
-// extend takes an API in, if it accepts the resident key manager at all: below the subscription's ceiling, where it has
-// one.
-func (r *Resident) extend(found *reach, object *keyward.Object, ceiling []string) error {
-	api, ok := object.Spec.(*keyward.APISpec)
-	if !ok {
-		return fmt.Errorf("%s has a spec of another kind", object.Ref())
-	}
-	use := keyward.KeyManagerUse{Name: keyward.ResidentName}
-	if !api.KeyManagers.All {
-		i := slices.IndexFunc(api.KeyManagers.List, func(u keyward.KeyManagerUse) bool { return u.Name == use.Name })
-		if i < 0 {
-			return nil
-		}
-		use = api.KeyManagers.List[i]
-	}
-	operations, err := r.operationsOf(object, api)
-	if err != nil {
-		return err
-	}
-	needed := map[string]bool{}
-	for _, op := range operations {
-		for _, scope := range slices.Concat(op.Scopes, op.AllOf) {
-			if len(ceiling) > 0 && !slices.Contains(ceiling, scope) {
-				continue
-			}
-			needed[scope] = true
-			found.scopes = append(found.scopes, scope)
-		}
-	}
-	for inToken, ofOperation := range use.Scopes {
-		if needed[ofOperation] {
-			found.scopes = append(found.scopes, inToken)
-		}
-	}
-	found.audiences = append(found.audiences, api.Audiences...)
-	found.audiences = append(found.audiences, use.Audiences...)
-	return nil
+	return reached{scopes: sorted(found.scopes), audiences: sorted(found.audiences)}, err
 }
 
 // audienceOf names whom the token is for: what the key manager and the APIs insist on. Nothing stands for the issuer.
-func audienceOf(spec *keyward.KeyManagerSpec, r reach) []string {
+func audienceOf(spec *keyward.KeyManagerSpec, r reached) []string {
 	return sorted(slices.Concat(spec.Tokens.Audiences, r.audiences))
 }
 
@@ -130,10 +76,6 @@ func (r *Resident) operationsOf(object *keyward.Object, api *keyward.APISpec) ([
 		return api.Operations, nil
 	}
 	return r.imported.get(operationsKey{object.ID, object.Version}, func() ([]keyward.Operation, error) {
-		operations, faults := manifest.Operations(api.OpenAPI.Document)
-		if len(faults) > 0 {
-			return nil, fmt.Errorf("read the operations of %s: %w", object.Ref(), keyward.Invalid(faults))
-		}
-		return operations, nil
+		return reach.Read(object, api)
 	})
 }

@@ -16,7 +16,12 @@ func clientNoun() noun {
 		kind: keyward.KindOAuthClient, table: "oauth_clients",
 		own:  []string{"application_id", "key_manager_id", "environment", "client_id", "rule", "state"},
 		fill: fillClient, clear: clearClient,
-		link: func(p *put) error { return p.tx.markClient(p.o.ID) },
+		link: func(p *put) error {
+			if err := p.tx.markClient(p.o.ID); err != nil {
+				return err
+			}
+			return enqueueClient(p)
+		},
 		drop: func(tx *Tx, o *keyward.Object) error { return tx.markClient(o.ID) },
 		by: map[keyward.Kind]string{
 			keyward.KindApplication: "x.application_id = %s",
@@ -24,6 +29,19 @@ func clientNoun() noun {
 		},
 		owner: "x.application_id",
 	}
+}
+
+// enqueueClient lets the key manager be told what a client that Keyward makes may carry. What its developer asked for is
+// what it says while it is made: later it says what the server gave.
+func enqueueClient(p *put) error {
+	status, err := p.o.ClientStatus()
+	if err != nil || status.Mode != keyward.ClientGenerated {
+		return err
+	}
+	if status.State == keyward.ClientUpdating && status.Wanted != nil {
+		return p.tx.EnqueueAnew(p.o.ID, status.Wanted.Scopes)
+	}
+	return p.tx.Enqueue(p.o.ID, status.Scopes)
 }
 
 func fillClient(p *put) ([]any, error) {

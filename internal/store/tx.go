@@ -9,6 +9,7 @@ import (
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
+	"keyward.dev/keyward/internal/store/entitled"
 	"keyward.dev/keyward/internal/store/feedlog"
 	"keyward.dev/keyward/internal/store/issued"
 )
@@ -17,6 +18,7 @@ import (
 type (
 	feedLog  = feedlog.Log
 	material = issued.Material
+	queue    = entitled.Queue
 )
 
 // Record is one entry of a group's log.
@@ -25,6 +27,9 @@ type Record = feedlog.Record
 // ResidentKey is a signing key of the resident authorization server.
 type ResidentKey = issued.Key
 
+// Entitlement is a generated client's place in the queue of what key managers are to be told.
+type Entitlement = entitled.Row
+
 // ResidentToken is an access token that the resident authorization server gave out.
 type ResidentToken = issued.Token
 
@@ -32,6 +37,7 @@ type ResidentToken = issued.Token
 type Tx struct {
 	*feedLog
 	*material
+	*queue
 	store  *Store
 	run    *database.Run
 	actor  string
@@ -110,6 +116,9 @@ func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, k
 		err = tx.settle()
 	}
 	if err == nil && run.Broken() == nil {
+		err = tx.Touch(tx.marks.Concern())
+	}
+	if err == nil && run.Broken() == nil {
 		err = feedlog.Project(tx.feedLog, tx.marks)
 	}
 	if run.Broken() != nil && (err == nil || passing(run.Broken())) {
@@ -128,7 +137,8 @@ func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, k
 func (s *Store) tx(run *database.Run) *Tx {
 	at := now()
 	return &Tx{
-		feedLog: feedlog.New(run, s.key, s.digest, at), material: issued.New(run, s.key), store: s, run: run, now: at,
+		feedLog: feedlog.New(run, s.key, s.digest, at), material: issued.New(run, s.key),
+		queue: entitled.New(run), store: s, run: run, now: at,
 	}
 }
 

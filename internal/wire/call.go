@@ -163,6 +163,7 @@ func (k Call) Failure(a *Answer) *Failure {
 	}
 	if pause, told := a.pause(time.Now()); told && a.Status == http.StatusTooManyRequests {
 		f.Description = strings.TrimSpace(fmt.Sprintf("%s (try again in %s)", f.Description, pause))
+		f.RetryAfter = pause
 	}
 	return f
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -18,6 +19,8 @@ type Failure struct {
 	Sent        bool   // the request may have reached the server
 	Harmless    bool   // the request could not have made anything, however it ended
 	Err         error  // the cause when no usable answer came; for the log
+
+	RetryAfter time.Duration // the pause that the server asked for with 429; 0 = none
 }
 
 // Error implements error.

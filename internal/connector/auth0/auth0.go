@@ -56,6 +56,7 @@ func Type() connector.Type {
 		},
 		ClientIDClaims: []string{"azp"},
 		ScopeClaims:    []string{"scope"},
+		Scopes:         connector.ScopesChecked,
 		Limits: []string{
 			"a client cannot be changed here: delete the keys and generate new ones",
 			"no introspection: opaque tokens are refused",

@@ -89,5 +89,6 @@ func residentType() connector.Type {
 		DeveloperFields: []connector.Field{},
 		ClientIDClaims:  []string{"client_id", "azp"},
 		ScopeClaims:     []string{"scope", "scp"},
+		Scopes:          connector.ScopesManaged,
 	}
 }

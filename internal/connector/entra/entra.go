@@ -41,6 +41,7 @@ func Type() connector.Type {
 		DeveloperFields: []connector.Field{},
 		ClientIDClaims:  []string{"azp", "appid"},
 		ScopeClaims:     []string{"roles", "scp"},
+		Scopes:          connector.ScopesChecked,
 		OwnClients: []string{ // Microsoft Graph, the Azure command line, Azure PowerShell, the portal
 			"00000003-0000-0000-c000-000000000000", "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
 			"1950a258-227b-4e31-a9cf-717495945fc2", "c44b4083-3bb0-49c1-b47d-974e53cbdf3c",

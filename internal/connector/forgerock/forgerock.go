@@ -45,6 +45,7 @@ func Type() connector.Type {
 		DeveloperFields: []connector.Field{},
 		ClientIDClaims:  []string{"client_id", "azp", "aud"},
 		ScopeClaims:     []string{"scope"},
+		Scopes:          connector.ScopesChecked,
 		OwnClients:      []string{"amadmin"},
 		Limits: []string{
 			"a client cannot be changed here: delete the keys and generate new ones",

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -40,6 +41,7 @@ func Type() connector.Type {
 		DeveloperFields: []connector.Field{},
 		ClientIDClaims:  []string{"client_id", "azp"},
 		ScopeClaims:     []string{"scope", "scp"},
+		Scopes:          connector.ScopesManaged,
 		OwnClients: []string{
 			"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console", "master-realm",
 		},
@@ -79,6 +81,8 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	}, nil
 }
 
+const protocol = "openid-connect"
+
 // keycloak manages a realm's clients through its admin API, where a client has an id of the database beside its client
 // id. The client id is chosen by us, so an interrupted registration can be found.
 type keycloak struct {
@@ -105,6 +109,7 @@ type client struct {
 	Attributes           map[string]string `json:"attributes"`
 	DefaultClientScopes  []string          `json:"defaultClientScopes,omitempty"`
 	OptionalClientScopes []string          `json:"optionalClientScopes,omitempty"`
+	ProtocolMappers      []mapper          `json:"protocolMappers,omitempty"`
 }
 
 // Register implements Connector.
@@ -114,7 +119,7 @@ func (k *keycloak) Register(ctx context.Context, r connector.Registration) (conn
 		return connector.Registered{}, err
 	}
 	if len(r.Scopes) > 0 {
-		if client.DefaultClientScopes, client.OptionalClientScopes, err = k.scopes(ctx, r.Scopes); err != nil {
+		if client.DefaultClientScopes, err = k.scopes(ctx, r.Scopes); err != nil {
 			return connector.Registered{}, err
 		}
 	}
@@ -150,7 +155,7 @@ func (k *keycloak) takeBack(ctx context.Context, name string, cause error) error
 // representation writes the wanted grants as Keycloak's switches.
 func representation(r connector.Registration) (client, error) {
 	c := client{
-		ClientID: r.Name, Name: r.Name, Protocol: "openid-connect", Authenticator: "client-secret",
+		ClientID: r.Name, Name: r.Name, Protocol: protocol, Authenticator: "client-secret",
 		Description:  "Made by Keyward for an application; it is deleted with the application's keys.",
 		RedirectURIs: append([]string{}, r.Callbacks...),
 		Attributes:   map[string]string{"use.refresh.tokens": "false"},
@@ -181,43 +186,26 @@ func representation(r connector.Registration) (client, error) {
 	return c, nil
 }
 
-// scopes gives the realm's default scopes, which stay, and of the asked ones those that are not among them.
-func (k *keycloak) scopes(ctx context.Context, asked []string) (defaults, optional []string, err error) {
-	all, err := k.scopeNames(ctx, "/client-scopes")
+// scopes gives the realm's default scopes, which stay, with the asked ones: every token carries them.
+func (k *keycloak) scopes(ctx context.Context, asked []string) ([]string, error) {
+	all, err := k.scopeIDs(ctx, "/client-scopes")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if unknown := connector.Without(asked, append(all, "openid")); len(unknown) > 0 {
-		return nil, nil, connector.Refused("scopes", "the realm has no scope %s",
-			strings.Join(unknown, ", "))
+	all["openid"] = "" // every token of a person has it, and it is no client scope
+	if unknown := connector.Without(asked, slices.Collect(maps.Keys(all))); len(unknown) > 0 {
+		return nil, connector.Refused("scopes", "the realm has no scope %s", strings.Join(unknown, ", "))
 	}
-	defaults, err = k.scopeNames(ctx, "/default-default-client-scopes")
+	defaults, err := k.scopeIDs(ctx, "/default-default-client-scopes")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return defaults, slices.DeleteFunc(connector.Without(asked, defaults), func(s string) bool { return s == "openid" }), nil
-}
-
-func (k *keycloak) scopeNames(ctx context.Context, path string) ([]string, error) {
-	get := wire.Call{Op: "read the realm's client scopes", Method: http.MethodGet, URL: k.admin + path}
-	a, err := k.manage.Do(ctx, get)
-	if err != nil {
-		return nil, wire.Harmless(err)
-	}
-	var scopes []struct {
-		Name     string `json:"name"`
-		Protocol string `json:"protocol"`
-	}
-	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &scopes) != nil {
-		return nil, wire.Harmless(get.Failure(a))
-	}
-	names := []string{}
-	for _, s := range scopes {
-		if s.Protocol == "openid-connect" || s.Protocol == "" {
-			names = append(names, s.Name)
+	for _, name := range asked {
+		if name != "openid" {
+			defaults[name] = all[name]
 		}
 	}
-	return names, nil
+	return slices.Sorted(maps.Keys(defaults)), nil
 }
 
 // Find implements Finder. The name is the client id.

@@ -18,6 +18,7 @@ func ExternalType() connector.Type {
 		DeveloperFields: []connector.Field{},
 		ClientIDClaims:  []string{"client_id", "azp"},
 		ScopeClaims:     []string{"scope", "scp"},
+		Scopes:          connector.ScopesChecked,
 		Limits:          []string{"creates, changes and deletes no clients; they are mapped"},
 	}
 }

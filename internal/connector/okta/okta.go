@@ -52,6 +52,7 @@ func Type() connector.Type {
 		},
 		ClientIDClaims: []string{"cid"},
 		ScopeClaims:    []string{"scp"},
+		Scopes:         connector.ScopesChecked,
 		Limits: []string{
 			"a client cannot be changed here: delete the keys and generate new ones",
 			"scopes are only checked to exist: an access policy of the authorization server must give them to the client",

@@ -54,6 +54,7 @@ func Type() connector.Type {
 		},
 		ClientIDClaims: []string{"client_id", "client_id_name"},
 		ScopeClaims:    []string{"scope"},
+		Scopes:         connector.ScopesChecked,
 		Limits: []string{
 			"a client cannot be changed here: delete the keys and generate new ones",
 			"tokens name their issuer only where the access token manager is told to: set its Issuer Claim Value",

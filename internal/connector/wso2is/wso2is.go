@@ -46,6 +46,7 @@ func Type() connector.Type {
 		},
 		ClientIDClaims: []string{"client_id", "azp"},
 		ScopeClaims:    []string{"scope"},
+		Scopes:         connector.ScopesChecked,
 		OwnClients:     []string{"CONSOLE", "MY_ACCOUNT"},
 		Limits: []string{
 			"a client cannot be changed here: delete the keys and generate new ones",

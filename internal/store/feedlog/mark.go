@@ -1,6 +1,12 @@
 package feedlog
 
-import keyward "keyward.dev/keyward"
+import (
+	"maps"
+	"slices"
+
+	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/entitled"
+)
 
 // Marks are what a transaction touched, as far as the feed is concerned. They name causes: which rows follow from them
 // is asked only when the groups' counters are locked, so that what other transactions committed meanwhile is seen.
@@ -31,6 +37,16 @@ func (m *Marks) Row(kind keyward.RowKind, ids ...string) {
 	}
 	for _, id := range ids {
 		m.rows[kind][id] = struct{}{}
+	}
+}
+
+// Concern names what of the touched rows decides what clients' tokens may carry.
+func (m *Marks) Concern() entitled.Concern {
+	return entitled.Concern{
+		Applications:  slices.Sorted(maps.Keys(m.applications)),
+		Subscriptions: slices.Sorted(maps.Keys(m.rows[keyward.RowSubscription])),
+		APIs:          slices.Sorted(maps.Keys(m.rows[keyward.RowAPI])),
+		KeyManagers:   slices.Sorted(maps.Keys(m.rows[keyward.RowKeyManager])),
 	}
 }
 

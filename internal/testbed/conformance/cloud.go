@@ -24,6 +24,8 @@ type Cloud struct {
 	Secrets map[string]string
 	Build   func() http.Handler // the same server again, empty
 	Create  string              // part of the path that creates
+
+	Entitlements []connector.Entitlement // given and taken away again; nothing where the type only checks
 }
 
 // RSAKey makes a key for a contract server that signs tokens.
@@ -75,6 +77,9 @@ func (c Cloud) Walk(t *testing.T, allowed ...string) {
 	}
 	if found, err := FinderOf(t, conn).Find(ctx, "keyward-ab"); err != nil || found != nil {
 		t.Errorf("find another name: %v, error %v", found, err)
+	}
+	if len(c.Entitlements) > 0 {
+		Entitle(t, conn, made.Handle, c.Entitlements)
 	}
 	for range 2 {
 		if err := conn.Delete(ctx, made.Handle); err != nil {

@@ -90,3 +90,27 @@ func Decode(t *testing.T, resp *http.Response, into any) {
 		t.Fatal(err)
 	}
 }
+
+// Entitle gives a client what is in the list, twice, and takes it away again, twice: doing it again does no harm.
+func Entitle(t *testing.T, c connector.Connector, h connector.Handle, list []connector.Entitlement) {
+	t.Helper()
+	e, ok := c.(connector.Entitler)
+	if !ok {
+		t.Fatalf("%T gives nothing", c)
+	}
+	for _, give := range []bool{true, false} {
+		for range 2 {
+			toGive, toTake := list, []connector.Entitlement(nil)
+			if !give {
+				toGive, toTake = toTake, toGive
+			}
+			if lacking, err := e.Entitle(t.Context(), h, toGive, toTake); err != nil || len(lacking) != 0 {
+				t.Errorf("give %q, take %q: lacking %q, error %v", toGive, toTake, lacking, err)
+			}
+		}
+		has, err := e.Entitled(t.Context(), h, list)
+		if err != nil || give != (len(has) == len(list)) || give == (len(has) == 0) {
+			t.Errorf("given %v: the client has %q, error %v", give, has, err)
+		}
+	}
+}

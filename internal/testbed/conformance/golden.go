@@ -143,6 +143,9 @@ func Transcript(t *testing.T, name, origin string, s connector.Server) {
 			t.Errorf("find: %v, error %v", found, err)
 		}
 	}
+	if _, can := conn.(connector.Entitler); can {
+		Entitle(t, conn, made.Handle, []connector.Entitlement{{Scope: "keyward:made"}, {Audience: "urn:keyward"}})
+	}
 	for range 2 {
 		if err := conn.Delete(ctx, made.Handle); err != nil {
 			t.Errorf("delete: %v", err)

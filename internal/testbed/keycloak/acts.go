@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 )
 
 // RotateKeys publishes a new RSA key, with which the realm signs from then on. The old one stays published.
@@ -94,4 +95,52 @@ func (r *Realm) Clients(ctx context.Context) ([]Client, error) {
 		return nil, fmt.Errorf("list the clients of realm %s: %w", r.Name, err)
 	}
 	return all, nil
+}
+
+// Carried is what every token of a client carries: the names of its default client scopes, and the audiences that mappers
+// of its own add.
+func (r *Realm) Carried(ctx context.Context, client string) (scopes, audiences []string, err error) {
+	var found []struct {
+		ClientID            string   `json:"clientId"`
+		DefaultClientScopes []string `json:"defaultClientScopes"`
+		ProtocolMappers     []struct {
+			Config map[string]string `json:"config"`
+		} `json:"protocolMappers"`
+	}
+	if err := r.admin(ctx, http.MethodGet, "/clients?clientId="+url.QueryEscape(client), nil, &found); err != nil {
+		return nil, nil, err
+	}
+	for _, c := range found {
+		for _, m := range c.ProtocolMappers {
+			if audience := m.Config["included.custom.audience"]; audience != "" {
+				audiences = append(audiences, audience)
+			}
+		}
+		scopes = c.DefaultClientScopes
+	}
+	return scopes, audiences, nil
+}
+
+// Attach gives a client a scope of the realm's, as an administrator does by hand: default or optional.
+func (r *Realm) Attach(ctx context.Context, client, scope, list string) error {
+	id, err := r.clientID(ctx, client)
+	if err != nil {
+		return err
+	}
+	var all []struct{ ID, Name string }
+	if err := r.admin(ctx, http.MethodGet, "/client-scopes", nil, &all); err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.Name != scope {
+			continue
+		}
+		for _, other := range []string{"default", "optional"} { // Keycloak passes over a scope that is in the other list
+			if err := r.admin(ctx, http.MethodDelete, "/clients/"+id+"/"+other+"-client-scopes/"+s.ID, nil, nil); err != nil {
+				return err
+			}
+		}
+		return r.admin(ctx, http.MethodPut, "/clients/"+id+"/"+list+"-client-scopes/"+s.ID, nil, nil)
+	}
+	return fmt.Errorf("the realm has no scope %s", scope)
 }

@@ -1,0 +1,42 @@
+package connector
+
+import "context"
+
+// Entitlement is one thing that a client's tokens may carry.
+type Entitlement struct {
+	Scope    string `json:"scope,omitempty"`    // "" = the audience itself
+	Audience string `json:"audience,omitempty"` // "" = whomever the server's tokens are for anyway
+}
+
+// String is the entitlement as people read it.
+func (e Entitlement) String() string {
+	switch {
+	case e.Scope == "":
+		return "the audience " + e.Audience
+	case e.Audience == "":
+		return e.Scope
+	default:
+		return e.Scope + " of " + e.Audience
+	}
+}
+
+// Entitler is the capability of connectors that can change what the tokens of a client that exists may carry. It is
+// used for clients that Register made only.
+type Entitler interface {
+	// Entitled gives those of the list that the client has at the server, whoever gave them. A client that the server
+	// does not have is a *wire.Failure.
+	Entitled(ctx context.Context, h Handle, list []Entitlement) ([]Entitlement, error)
+	// Entitle gives the client what is in give and takes away what is in take. Both may be done in part when it fails,
+	// and doing it again does no harm. What the server has not, and this type does not make there, comes back as lacking.
+	Entitle(ctx context.Context, h Handle, give, take []Entitlement) (lacking []Entitlement, err error)
+}
+
+// ScopeControl says what a type does about the scopes and audiences that APIs ask for.
+type ScopeControl string
+
+// The ways. What a type only checks, or finds missing where it assigns, an administrator of the vendor's has to do.
+const (
+	ScopesManaged  ScopeControl = "manage" // they are made at the server where it lacks them, and given to clients
+	ScopesAssigned ScopeControl = "assign" // those that the server has are given to clients
+	ScopesChecked  ScopeControl = "check"  // what a client has is read, as far as the server tells it
+)

@@ -1,0 +1,319 @@
+package entitle
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/entitle/reach"
+	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// task is one client's turn.
+type task struct {
+	row      *store.Entitlement
+	progress progress
+	wanted   []connector.Entitlement
+	asked    []string // by its developer; nothing = whatever there is
+	object   *keyward.Object
+	clientID string
+	given    []string // scopes, as the key manager said when it made the client
+	handle   connector.Handle
+	server   connector.Server
+	kind     connector.Type
+}
+
+// settle carries out the latest turn of a client, if there is one to do.
+func (e *Entitler) settle(ctx context.Context, clientID string) error {
+	defer e.lock(clientID)()
+	var t *task
+	err := e.store.Read(ctx, func(tx *store.Tx) (err error) {
+		t, err = read(tx, clientID)
+		return err
+	})
+	if err != nil || t == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
+	defer cancel()
+	var lacking []connector.Entitlement
+	if !t.isDone() {
+		lacking, err = e.tell(ctx, t)
+	}
+	return e.note(context.WithoutCancel(ctx), t, lacking, err)
+}
+
+// read finds what there is to do; nil where there is nothing.
+func read(tx *store.Tx, clientID string) (*task, error) {
+	row, err := tx.Entitlement(clientID)
+	if err != nil || row == nil || row.Settled >= row.Turn {
+		return nil, err
+	}
+	t := &task{row: row}
+	if t.progress, err = readProgress(row); err != nil {
+		return nil, err
+	}
+	if t.object, err = tx.GetByID(keyward.KindOAuthClient, clientID); err != nil {
+		return nil, err
+	}
+	status, err := t.object.ClientStatus()
+	if err != nil {
+		return nil, err
+	}
+	spec, ok := t.object.Spec.(*keyward.OAuthClientSpec)
+	inUse := status.State == keyward.ClientActive || status.State == keyward.ClientDrifted
+	if !ok || status.Mode != keyward.ClientGenerated || !inUse {
+		return nil, nil
+	}
+	if t.asked = asked(row, status); len(t.asked) > 0 {
+		t.asked = sorted(t.asked)
+	}
+	t.clientID, t.given = spec.ClientID, status.Scopes
+	km, err := tx.Get(keyward.KindKeyManager, t.object.Tenant, spec.KeyManager)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := tx.Secrets(km)
+	if err != nil {
+		return nil, fmt.Errorf("open the secrets of %s: %w", km.Ref(), err)
+	}
+	if t.server, err = keymanager.ServerOf(km, opened); err != nil {
+		return nil, err
+	}
+	t.kind, _ = catalog.TypeOf(t.server.Spec.Type) // an unknown one cannot be stored
+	secrets, err := tx.Secrets(t.object)
+	if err != nil {
+		return nil, fmt.Errorf("open the secrets of %s: %w", t.object.Ref(), err)
+	}
+	t.handle = connector.Handle{ClientID: spec.ClientID}
+	if stored := secrets[keys.HandlePath]; stored != "" {
+		if err := json.Unmarshal([]byte(stored), &t.handle); err != nil {
+			return nil, fmt.Errorf("read the handle of %s: %w", t.object.Ref(), err)
+		}
+	}
+	needs, err := reach.Of(tx, reach.Client{
+		Tenant: t.object.Tenant, Application: spec.Application, KeyManager: spec.KeyManager, Environment: spec.EnvironmentOrDefault(),
+	}, reach.Read, nil)
+	t.wanted = t.wants(needs)
+	return t, err
+}
+
+// asked is what the developer asked for. Where it was not kept, it is what was given and what was lacking.
+func asked(row *store.Entitlement, status keyward.OAuthClientStatus) []string {
+	var list []string
+	if json.Unmarshal(row.Asked, &list) == nil && list != nil {
+		return list
+	}
+	if len(status.LackingScopes) == 0 {
+		return nil
+	}
+	return slices.Concat(status.Scopes, status.LackingScopes)
+}
+
+// wants flattens what the APIs need: below what the developer asked for, where that was anything. Of a list of
+// audiences any one is enough, so the first is taken.
+func (t *task) wants(needs []reach.Need) []connector.Entitlement {
+	var wanted []connector.Entitlement
+	for _, need := range needs {
+		audience := ""
+		for _, list := range [][]string{need.Use.Audiences, need.API.Audiences} {
+			if len(list) > 0 {
+				audience = list[0]
+				break
+			}
+		}
+		for _, a := range slices.Concat([]string{audience}, t.server.Spec.Tokens.Audiences[:min(1, len(t.server.Spec.Tokens.Audiences))]) {
+			if a != "" {
+				wanted = append(wanted, connector.Entitlement{Audience: a})
+			}
+		}
+		for _, scope := range need.Scopes {
+			for _, inToken := range need.InTokens(scope) {
+				if len(t.asked) > 0 && !slices.Contains(t.asked, inToken) {
+					continue
+				}
+				one := connector.Entitlement{Scope: inToken}
+				if t.kind.PerAudience {
+					one.Audience = audience
+				}
+				wanted = append(wanted, one)
+			}
+		}
+	}
+	return union(wanted)
+}
+
+// isDone tells that nothing changed since the client had everything: the change did not concern it. The built-in server
+// looks at subscriptions whenever it gives a token.
+func (t *task) isDone() bool {
+	if t.kind.Name == keyward.TypeResident {
+		t.progress = progress{Wanted: t.wanted, Has: t.wanted}
+		return true
+	}
+	return t.row.Settled > 0 && t.progress.Reason == "" && len(t.progress.Lacking) == 0 && slices.Equal(t.wanted, t.progress.Wanted)
+}
+
+// tell compares what the client has with what it should have, and has the key manager changed. What comes back is what
+// the key manager does not have.
+func (e *Entitler) tell(ctx context.Context, t *task) ([]connector.Entitlement, error) {
+	if !t.server.Spec.IsEnabled() {
+		return nil, keyward.Errorf(keyward.CodeKeyManagerDisabled, "the key manager is disabled")
+	}
+	conn, err := e.openers.Open(t.server)
+	if err != nil {
+		return nil, err
+	}
+	entitler, ok := conn.(connector.Entitler)
+	if !ok {
+		return t.check(ctx, conn)
+	}
+	has, err := entitler.Entitled(ctx, t.handle, union(t.wanted, t.progress.Given))
+	if err != nil {
+		return nil, err
+	}
+	give, take := minus(t.wanted, has), both(minus(t.progress.Given, t.wanted), has)
+	// What the developer asked for by name was given when the client was made, and goes with the subscription.
+	registered := slices.DeleteFunc(both(t.wanted, has), func(w connector.Entitlement) bool { return !slices.Contains(t.asked, w.Scope) })
+	ours := union(both(t.progress.Given, has), give, registered)
+	t.progress.Given = ours
+	var lacking []connector.Entitlement
+	if len(give) > 0 || len(take) > 0 {
+		if err := e.keep(ctx, t); err != nil {
+			return nil, err
+		}
+		if lacking, err = entitler.Entitle(ctx, t.handle, give, take); err != nil {
+			return nil, err
+		}
+	}
+	t.progress.Wanted, t.progress.Has = t.wanted, minus(t.wanted, lacking)
+	t.progress.Given = both(ours, t.progress.Has)
+	return lacking, nil
+}
+
+// check is for key managers that only an administrator of theirs can change: what the client has there is read, where
+// they tell it.
+func (t *task) check(ctx context.Context, conn connector.Connector) ([]connector.Entitlement, error) {
+	scopes := t.given
+	if reader, ok := conn.(connector.Reader); ok {
+		c, err := reader.Read(ctx, t.handle)
+		switch {
+		case err != nil && !errors.Is(err, connector.ErrUnsupported):
+			return nil, err
+		case c != nil && c.Scopes != nil:
+			scopes = c.Scopes
+		}
+	}
+	lacking := slices.DeleteFunc(slices.Clone(t.wanted), func(w connector.Entitlement) bool {
+		return w.Scope == "" || slices.Contains(scopes, w.Scope) // who tokens are for, no client's data say
+	})
+	t.progress.Wanted, t.progress.Has = t.wanted, minus(t.wanted, lacking)
+	return lacking, nil
+}
+
+// keep writes down what is about to be given.
+func (e *Entitler) keep(ctx context.Context, t *task) error {
+	text, err := t.progress.encode()
+	if err != nil {
+		return err
+	}
+	return e.store.Write(ctx, actor, func(tx *store.Tx) error { return tx.KeepEntitlement(t.object.ID, text) })
+}
+
+// note stores how the turn ended.
+func (e *Entitler) note(ctx context.Context, t *task, lacking []connector.Entitlement, cause error) error {
+	before, err := readProgress(t.row)
+	if err != nil {
+		return err
+	}
+	t.progress.Reason, t.progress.Lacking, t.progress.Advice = "", lacking, advise(t.clientID, t.server.Name, lacking)
+	until := e.now().Add(longPause)
+	if cause != nil {
+		t.progress.Reason, t.progress.Lacking, t.progress.Advice = words(cause), before.Lacking, before.Advice
+		until = e.now().Add(e.pause(t, cause))
+	}
+	text, err := t.progress.encode()
+	if err != nil {
+		return err
+	}
+	err = e.store.Write(ctx, actor, func(tx *store.Tx) error {
+		if cause != nil || len(lacking) > 0 {
+			return tx.PutOffEntitlement(t.object.ID, t.row.Turn, text, until)
+		}
+		if err := tx.SettleEntitlement(t.object.ID, t.row.Turn, text); err != nil {
+			return err
+		}
+		return audit(tx, t, before)
+	})
+	return errors.Join(cause, err)
+}
+
+// audit tells what changed at the key manager.
+func audit(tx *store.Tx, t *task, before progress) error {
+	var detail []string
+	for _, part := range []struct {
+		verb string
+		list []connector.Entitlement
+	}{{"given", minus(t.progress.Given, before.Given)}, {"taken away", minus(before.Given, t.progress.Given)}} {
+		for _, one := range part.list {
+			detail = append(detail, part.verb+" "+one.String())
+		}
+	}
+	if len(detail) == 0 {
+		return nil
+	}
+	return tx.Audit(keyward.AuditEntry{
+		Tenant: t.object.Tenant, Action: "key.entitled", Kind: string(keyward.KindOAuthClient), Name: t.object.Name,
+		Detail: strings.Join(detail, ", "),
+	})
+}
+
+// words are fit for people: a vendor's own, without a secret.
+func words(err error) string {
+	var told *keyward.Error
+	var f *wire.Failure
+	switch {
+	case errors.As(err, &told):
+		return told.Message
+	case errors.As(err, &f):
+		return f.Error()
+	default:
+		return "the call failed"
+	}
+}
+
+// pause is how long to wait after a failure: what the server asked for, else longer each time.
+func (e *Entitler) pause(t *task, cause error) time.Duration {
+	var f *wire.Failure
+	if errors.As(cause, &f) && f.RetryAfter > 0 {
+		return f.RetryAfter
+	}
+	pause := firstPause << min(t.row.Tries, 7)
+	return min(pause, longPause)
+}
+
+// isDown notes that a key manager asked for a pause or does not answer, so that its other clients are not tried now.
+func (e *Entitler) isDown(ctx context.Context, km string, cause error) bool {
+	var f *wire.Failure
+	if !errors.As(cause, &f) || f.Status != 0 && f.RetryAfter == 0 {
+		return false
+	}
+	until := e.now().Add(max(f.RetryAfter, firstPause))
+	e.mu.Lock()
+	e.paused[km] = until
+	e.mu.Unlock()
+	err := e.store.Write(context.WithoutCancel(ctx), actor, func(tx *store.Tx) error { return tx.PutOffKeyManager(km, until) })
+	if err != nil {
+		e.log.WarnContext(ctx, "put off a key manager", "error", err)
+	}
+	return true
+}
