@@ -46,7 +46,7 @@ type KeyManagerSpec struct {
 	Endpoints     Endpoints         `json:"endpoints,omitzero"`
 	Display       map[string]string `json:"display,omitempty"` // what developers are shown instead of an endpoint
 	Keys          KeySource         `json:"keys,omitzero"`
-	Connection    map[string]any    `json:"connection,omitempty"` // the type's own fields; secrets in it are Secret values
+	Connection    map[string]any    `json:"connection,omitempty"` // the type's own fields; secrets in it are Secret values; or ref
 	Introspection *Introspection    `json:"introspection,omitempty"`
 	Tokens        TokenRules        `json:"tokens,omitzero"`
 	Claims        ClaimRules        `json:"claims,omitzero"`
@@ -320,8 +320,13 @@ func (l *StringList) UnmarshalJSON(b []byte) error {
 // Kind implements Spec.
 func (*KeyManagerSpec) Kind() Kind { return KindKeyManager }
 
-// References implements Spec: a key manager names no other object.
-func (*KeyManagerSpec) References() []Ref { return nil }
+// References implements Spec.
+func (s *KeyManagerSpec) References() []Ref {
+	if name := s.ConnectionRef(); name != "" {
+		return []Ref{{Kind: KindConnection, Name: name}}
+	}
+	return nil
+}
 
 // IsEnabled is false only when the spec says so.
 func (s *KeyManagerSpec) IsEnabled() bool { return s.Enabled == nil || *s.Enabled }

@@ -18,7 +18,8 @@ func Algorithms() []string {
 // the token room's.
 func (s *KeyManagerSpec) Validate() []FieldError {
 	var f faults
-	s.validateType(&f)
+	f.keyManagerType(s.Type)
+	s.validateConnectionRef(&f)
 	for i, e := range s.Environments {
 		f.oneOf(fmt.Sprintf("spec.environments[%d]", i), string(e), string(Production), string(Sandbox))
 	}
@@ -45,15 +46,15 @@ func (s *KeyManagerSpec) Validate() []FieldError {
 	return f
 }
 
-func (s *KeyManagerSpec) validateType(f *faults) {
-	switch s.Type {
+func (f *faults) keyManagerType(t KeyManagerType) {
+	switch t {
 	case "":
 		f.missing("spec.type", "the kind of authorization server, as in oidc or keycloak")
 	case TypeResident, TypeOIDC, TypeKeycloak, TypeOkta, TypeAuth0, TypeExternal, TypeWSO2IS, TypeEntra, TypeForgeRock, TypePing:
 	case "asgardeo":
 		f.add("spec.type", "Asgardeo is of type wso2is: with discovery https://api.asgardeo.io/t/ORGANIZATION/oauth2/token")
 	default:
-		f.add("spec.type", "%q is no type: keyward keymanager types lists them", s.Type)
+		f.add("spec.type", "%q is no type: keyward keymanager types lists them", t)
 	}
 }
 

@@ -15,6 +15,7 @@ type Kind string
 const (
 	KindTenant       Kind = "Tenant"
 	KindUser         Kind = "User"
+	KindConnection   Kind = "Connection"
 	KindKeyManager   Kind = "KeyManager"
 	KindPlan         Kind = "Plan"
 	KindAPI          Kind = "API"
@@ -26,7 +27,8 @@ const (
 // Kinds lists every kind in applying order.
 func Kinds() []Kind {
 	return []Kind{
-		KindTenant, KindUser, KindKeyManager, KindPlan, KindAPI, KindApplication, KindSubscription, KindOAuthClient,
+		KindTenant, KindUser, KindConnection, KindKeyManager, KindPlan, KindAPI, KindApplication, KindSubscription,
+		KindOAuthClient,
 	}
 }
 
@@ -61,6 +63,8 @@ func (k Kind) NewSpec() (Spec, bool) {
 		return &TenantSpec{}, true
 	case KindUser:
 		return &UserSpec{}, true
+	case KindConnection:
+		return &ConnectionSpec{}, true
 	case KindKeyManager:
 		return &KeyManagerSpec{}, true
 	case KindPlan:

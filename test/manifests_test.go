@@ -29,6 +29,10 @@ func everything(up *upstream, i *issuer.Issuer) string {
   claims: {clientId: [azp, client_id], scopes: scope, mapping: [{from: email, to: user_email}]},
   clients: {create: true, map: true, grantTypes: [client_credentials]}`,
 			i.URL+"/.well-known/openid-configuration", i.URL+"/jwks", i.URL+"/jwks")),
+		manifest("KeyManager", "realm", fmt.Sprintf(`type: keycloak, issuer: %q, keys: {jwks: %q},
+  endpoints: {token: %q}, connection: {ref: sso}`, i.URL+"/realms/a", i.URL+"/jwks", i.URL+"/realms/a/token")),
+		manifest("Connection", "sso", fmt.Sprintf(`type: keycloak, displayName: Partners,
+  connection: {realmUrl: %q, clientId: keyward, clientSecret: a-shared-secret}`, i.URL+"/realms/master")),
 		orders(up.URL, `[{name: corp, audiences: ["urn:test"], scopes: {Orders.Read: "orders:read"}}]`,
 			`, plans: [gold], title: Orders,
   credential: keep, state: published, gateways: [default], visibility: []`),
@@ -46,13 +50,13 @@ func TestExportAppliesToNothing(t *testing.T) {
 	n := serve(t)
 	first := apply(t, n, everything(up, i))
 	for _, name := range []string{"acme", "alice", "gold", "corp", "orders-v1", "mobile", "mobile-orders",
-		"mobile-corp"} {
+		"mobile-corp", "sso", "realm"} {
 		if !containsText(first.Stdout, name) {
 			t.Errorf("%s is not in what apply printed:\n%s", name, first.Stdout)
 		}
 	}
-	if lines := strings.Count(first.Stdout, "\n"); lines != 9 {
-		t.Errorf("%d lines for 9 objects:\n%s", lines, first.Stdout)
+	if lines := strings.Count(first.Stdout, "\n"); lines != 11 {
+		t.Errorf("%d lines for 11 objects:\n%s", lines, first.Stdout)
 	}
 	if first.Stderr != "" {
 		t.Errorf("a success off a terminal says on standard error: %s", first.Stderr)
@@ -60,12 +64,13 @@ func TestExportAppliesToNothing(t *testing.T) {
 	again := apply(t, n, everything(up, i))
 	for line := range strings.Lines(again.Stdout) {
 		// Secrets are written anew, so they alone may count as a change.
-		if !containsText(line, "unchanged") && !containsText(line, "corp") && !containsText(line, "alice") {
+		if !containsText(line, "unchanged") && !containsText(line, "corp") &&
+			!containsText(line, "alice") && !containsText(line, "sso") {
 			t.Errorf("applied twice: %s", line)
 		}
 	}
 	exported := cli(t, n, "export")
-	for _, secret := range []string{"an-initial-access-token", "gateway-secret", "a-long-password"} {
+	for _, secret := range []string{"an-initial-access-token", "gateway-secret", "a-long-password", "a-shared-secret"} {
 		if containsText(exported, secret) {
 			t.Errorf("the export holds the secret %s", secret)
 		}

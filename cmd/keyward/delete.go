@@ -10,7 +10,7 @@ import (
 )
 
 type deleteCmd struct {
-	Kind     string        `arg:"" help:"KeyManager, API, Plan, Application, Subscription, OAuthClient, Tenant or User"`
+	Kind     string        `arg:"" help:"Connection, KeyManager, API, Plan, Application, Subscription, OAuthClient, Tenant or User"`
 	Name     string        `arg:""`
 	DryRun   bool          `help:"of a key manager: say what would happen, and delete nothing"`
 	WithKeys bool          `help:"of an application: delete its keys, at their key managers too, and its subscriptions with it"`

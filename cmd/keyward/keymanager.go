@@ -33,6 +33,11 @@ type keyManagerType struct {
 	Limits          []string    `json:"limits,omitempty"`
 
 	Constraints map[string]keyward.Constraint `json:"constraints,omitempty"`
+	// Shared is what a Connection of the type holds; nil = there is none.
+	Shared *struct {
+		Fields []typeField `json:"fields"`
+		Beside []string    `json:"beside,omitempty"`
+	} `json:"shared,omitempty"`
 }
 
 type typeField struct {
@@ -63,6 +68,11 @@ func (cmd *keymanagerTypesCmd) Run(s *session) error {
 		rows = append(rows, []string{t.Name, "", "", t.Title})
 		for _, f := range t.AdminFields {
 			rows = append(rows, []string{"", "admin", f.Name, f.about()})
+		}
+		if t.Shared != nil {
+			for _, f := range t.Shared.Fields {
+				rows = append(rows, []string{"", "Connection", f.Name, f.about()})
+			}
 		}
 		for _, f := range t.DeveloperFields {
 			rows = append(rows, []string{"", "developer", f.Name, f.about()})

@@ -9,7 +9,7 @@ import (
 )
 
 type getCmd struct {
-	Kind string `arg:"" help:"KeyManager, API, Plan, Application, Subscription, OAuthClient, Tenant or User"`
+	Kind string `arg:"" help:"Connection, KeyManager, API, Plan, Application, Subscription, OAuthClient, Tenant or User"`
 	Name string `arg:"" optional:"" help:"one object; all of the kind without it"`
 	Out  string `short:"o" name:"output" enum:"table,json,yaml," default:"" placeholder:"FORMAT" help:"table, json or yaml"`
 }
@@ -100,6 +100,8 @@ func aboutSpec(spec keyward.Spec, status json.RawMessage) string {
 			state += ", exchange too"
 		}
 		return fmt.Sprintf("%s, %s, %s", s.Type, state, issuerOf(s, status))
+	case *keyward.ConnectionSpec:
+		return string(s.Type)
 	case *keyward.APISpec:
 		return fmt.Sprintf("%s/%s", s.Context, s.Version)
 	case *keyward.SubscriptionSpec:

@@ -24,6 +24,7 @@ func permissions(role keyward.Role) map[keyward.Kind]Set {
 		return map[keyward.Kind]Set{
 			keyward.KindTenant:       ReadOwn, // only operators write tenants
 			keyward.KindUser:         ReadAll | WriteAll,
+			keyward.KindConnection:   ReadAll | WriteAll,
 			keyward.KindKeyManager:   ReadAll | WriteAll,
 			keyward.KindPlan:         ReadAll | WriteAll,
 			keyward.KindAPI:          ReadAll | WriteAll,
@@ -52,6 +53,7 @@ func permissions(role keyward.Role) map[keyward.Kind]Set {
 		return map[keyward.Kind]Set{
 			keyward.KindTenant:       ReadOwn,
 			keyward.KindUser:         ReadAll,
+			keyward.KindConnection:   ReadAll,
 			keyward.KindKeyManager:   ReadAll,
 			keyward.KindPlan:         ReadAll,
 			keyward.KindAPI:          ReadAll,

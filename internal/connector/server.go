@@ -11,12 +11,15 @@ import (
 
 // Server is one registered key manager, as its connector needs it.
 type Server struct {
-	ID      string // the key manager's object id
-	Tenant  string
-	Name    string
-	Spec    *keyward.KeyManagerSpec
-	Status  keyward.KeyManagerStatus
-	Secrets map[string]string // path in the spec, as in connection.initialAccessToken -> value
+	ID     string // the key manager's object id
+	Tenant string
+	Name   string
+	Spec   *keyward.KeyManagerSpec
+	Status keyward.KeyManagerStatus
+	// Connection names the one whose credentials these are; "" = the key manager's own. Such credentials go to no address
+	// of the key manager's, its token endpoint included.
+	Connection string
+	Secrets    map[string]string // path in the spec, as in connection.initialAccessToken -> value
 }
 
 // Endpoint gives the declared address, or else the discovered one.
@@ -29,11 +32,14 @@ func (s Server) Endpoint(pick func(keyward.Endpoints) string) string {
 
 // Declared is where an administrator said that the server is. What discovery said counts for nothing here: a credential
 // is sent there.
-func (s Server) Declared() string {
-	if s.Spec.Issuer != "" {
-		return s.Spec.Issuer
+func (s Server) Declared() string { return DeclaredAddress(s.Spec) }
+
+// DeclaredAddress is the declared issuer, else the address of the metadata.
+func DeclaredAddress(spec *keyward.KeyManagerSpec) string {
+	if spec.Issuer != "" {
+		return spec.Issuer
 	}
-	return s.Spec.Discovery
+	return spec.Discovery
 }
 
 // Text reads a connection field that is no secret.

@@ -19,21 +19,36 @@ type Type struct {
 
 	// Constraints are one key manager's: what its administrator allows in developer fields, callbacks and scopes.
 	Constraints map[string]keyward.Constraint `json:"constraints,omitempty"`
+	Shared      *Shared                       `json:"shared,omitempty"` // nil = every key manager has credentials of its own
 
 	Twin   func(issuer string) string                         `json:"-"` // the other issuer of the same tokens; nil = there is none
 	Derive func(*keyward.KeyManagerStatus)                    `json:"-"` // adds what the vendor's discovery keeps to itself
 	Check  func(*keyward.KeyManagerSpec) []keyward.FieldError `json:"-"` // what the fields alone cannot say; nil = nothing
 }
 
+// Shared says how one set of credentials, of kind Connection, opens several key managers of a type.
+type Shared struct {
+	Fields []Field  `json:"fields"`           // of the Connection: spec.connection.NAME with the address that its secrets go to
+	Beside []string `json:"beside,omitempty"` // fields that a key manager gives itself, beside ref
+
+	Check func(*keyward.ConnectionSpec) []keyward.FieldError `json:"-"` // what the fields alone cannot say; nil = nothing
+	// Foreign says why a key manager of this declared address is not one that the connection's credentials are for; "" =
+	// it is. Nothing of the connection ever goes to an address that only the key manager names.
+	Foreign func(connection *keyward.ConnectionSpec, declared string) string `json:"-"`
+}
+
+// Connection gives the Connection's fields without the prefix of their part.
+func (s Shared) Connection() []Field { return part(s.Fields, "connection.") }
+
 // Connection gives the fields of spec.connection, without that prefix.
-func (t Type) Connection() []Field { return t.part("connection.") }
+func (t Type) Connection() []Field { return part(t.AdminFields, "connection.") }
 
 // Introspects tells whether gateways can ask servers of this type about opaque tokens.
-func (t Type) Introspects() bool { return len(t.part("introspection.")) > 0 }
+func (t Type) Introspects() bool { return len(part(t.AdminFields, "introspection.")) > 0 }
 
-func (t Type) part(prefix string) []Field {
+func part(all []Field, prefix string) []Field {
 	var fields []Field
-	for _, f := range t.AdminFields {
+	for _, f := range all {
 		if len(f.Name) > len(prefix) && f.Name[:len(prefix)] == prefix {
 			f.Name = f.Name[len(prefix):]
 			fields = append(fields, f)

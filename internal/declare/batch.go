@@ -78,7 +78,15 @@ func newItem(d manifest.Decoded, prefix, tenant string, found []keyward.FieldErr
 	case *keyward.KeyManagerSpec:
 		var faults []keyward.FieldError
 		it.values, it.kept, faults = keymanager.TakeSecrets(spec)
-		return it, append(faults, it.typeFaults(spec, slices.Concat(found, faults))...)
+		return it, append(faults, it.typeFaults(slices.Concat(found, faults), func(secrets map[string]string) []keyward.FieldError {
+			return keymanager.Validate(spec, secrets)
+		})...)
+	case *keyward.ConnectionSpec:
+		var faults []keyward.FieldError
+		it.values, it.kept, faults = keymanager.TakeConnectionSecrets(spec)
+		return it, append(faults, it.typeFaults(slices.Concat(found, faults), func(secrets map[string]string) []keyward.FieldError {
+			return keymanager.ValidateConnection(spec, secrets)
+		})...)
 	case *keyward.UserSpec:
 		it.values = map[string]string{}
 		switch {
@@ -92,9 +100,9 @@ func newItem(d manifest.Decoded, prefix, tenant string, found []keyward.FieldErr
 	return it, nil
 }
 
-// typeFaults are those that the key manager's type finds beside the ones found already. A manifest without any is
+// typeFaults are those that the type of a key manager or connection finds beside the ones found already. A manifest without any is
 // judged by its type later, when it is known what is stored.
-func (it *item) typeFaults(spec *keyward.KeyManagerSpec, found []keyward.FieldError) []keyward.FieldError {
+func (it *item) typeFaults(found []keyward.FieldError, judge func(secrets map[string]string) []keyward.FieldError) []keyward.FieldError {
 	if len(found) == 0 {
 		return nil
 	}
@@ -107,7 +115,7 @@ func (it *item) typeFaults(spec *keyward.KeyManagerSpec, found []keyward.FieldEr
 	}
 	// Beside what this build lacks, only fields that nobody knows count: the refusal stays one of not_supported.
 	lacking := !slices.ContainsFunc(found, func(f keyward.FieldError) bool { return f.Code != keyward.CodeNotSupported })
-	return slices.DeleteFunc(keymanager.Validate(spec, secrets), func(f keyward.FieldError) bool {
+	return slices.DeleteFunc(judge(secrets), func(f keyward.FieldError) bool {
 		return manifest.Covered(f.Path, found) || lacking && !strings.HasPrefix(f.Path, "spec.connection.")
 	})
 }

@@ -26,6 +26,8 @@ func references(spec keyward.Spec, tenant string) []reference {
 		}
 	}
 	switch s := spec.(type) {
+	case *keyward.KeyManagerSpec:
+		add("spec.connection.ref", keyward.KindConnection, s.ConnectionRef())
 	case *keyward.APISpec:
 		for i, use := range s.KeyManagers.List {
 			add(use.Path(i), keyward.KindKeyManager, use.Name)
@@ -250,7 +252,11 @@ func (w *world) checkClient(ch *change, s *keyward.OAuthClientSpec) error {
 		return err
 	}
 	if km, ok := spec.(*keyward.KeyManagerSpec); ok {
-		w.checkMapping(ch, s, km)
+		whole, _, err := w.through(km, ch.ref.Tenant)
+		if err != nil {
+			return err
+		}
+		w.checkMapping(ch, s, whole)
 	}
 	stored, err := w.list(keyward.KindOAuthClient, store.Filter{Tenant: ch.ref.Tenant, Application: s.Application},
 		"application "+s.Application)

@@ -10,7 +10,6 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
-	"keyward.dev/keyward/internal/store"
 )
 
 // checkKeyManager holds the rules of one key manager. Where its server's metadata must be read, that is asked for
@@ -25,14 +24,13 @@ func (w *world) checkKeyManager(ch *change, s *keyward.KeyManagerSpec) error {
 	if err != nil {
 		return err
 	}
-	faults := keymanager.Validate(s, ch.secrets)
-	for _, f := range faults {
-		f.Path = ch.prefix + f.Path
-		if !slices.Contains(w.faults, f) {
-			w.faults = append(w.faults, f)
-		}
+	misfits, whole, err := w.checkRef(ch, s)
+	if err != nil {
+		return err
 	}
-	if err := w.checkClientsOf(ch, before, s); err != nil {
+	faults := append(keymanager.Validate(s, ch.secrets), misfits...)
+	w.addAll(ch, faults)
+	if err := w.checkClientsOf(ch, before, s, whole); err != nil {
 		return err
 	}
 	if s.Type == keyward.TypeResident && ch.existing != nil {
@@ -110,12 +108,13 @@ func (w *world) checkKeptSecrets(ch *change, before, s *keyward.KeyManagerSpec, 
 				merged(before.Endpoints, old.Endpoints) == merged(s.Endpoints, status.Endpoints)
 		}
 		if !same {
-			w.add(ch, keyward.CodeInvalidInput, "spec."+path,
-				"the address it is sent to changes: give the value again, a stored secret stays with its address")
+			w.add(ch, keyward.CodeInvalidInput, "spec."+path, staysWithItsAddress)
 		}
 	}
 	return nil
 }
+
+const staysWithItsAddress = "the address it is sent to changes: give the value again, a stored secret stays with its address"
 
 func firstOf(a, b string) string {
 	if a != "" {
@@ -139,12 +138,12 @@ func merged(declared, found keyward.Endpoints) keyward.Endpoints {
 // sameConnection tells whether everything that decides where a connection's secrets go is as before: the server, and
 // every field of the connection that is an address.
 func sameConnection(a, b *keyward.KeyManagerSpec) bool {
-	return a.Discovery == b.Discovery && a.Issuer == b.Issuer && maps.Equal(addresses(a), addresses(b))
+	return a.Discovery == b.Discovery && a.Issuer == b.Issuer && maps.Equal(addresses(a.Connection), addresses(b.Connection))
 }
 
-func addresses(s *keyward.KeyManagerSpec) map[string]string {
+func addresses(connection map[string]any) map[string]string {
 	out := map[string]string{}
-	for name, v := range s.Connection {
+	for name, v := range connection {
 		if text, ok := v.(string); ok && strings.Contains(text, "://") {
 			out[name] = text
 		}
@@ -153,20 +152,20 @@ func addresses(s *keyward.KeyManagerSpec) map[string]string {
 }
 
 // checkClientsOf refuses what would leave a client without a place: an environment that is taken away, another type
-// than the one whose ways made it, and an id that becomes the key manager's own.
-func (w *world) checkClientsOf(ch *change, before, s *keyward.KeyManagerSpec) error {
+// than the one whose ways made it, and an id that becomes the key manager's own; whole is s with the fields of its
+// Connection.
+func (w *world) checkClientsOf(ch *change, before, s, whole *keyward.KeyManagerSpec) error {
 	if before == nil {
 		return nil
 	}
-	stored, err := w.list(keyward.KindOAuthClient, store.Filter{Tenant: ch.ref.Tenant, KeyManager: ch.ref.Name},
-		"key manager "+ch.ref.Name)
+	clients, err := w.clientsOf(ch.ref)
 	if err != nil {
 		return err
 	}
 	environments := s.EnvironmentsOrDefault()
-	for _, o := range w.after(keyward.KindOAuthClient, ch.ref.Tenant, "", stored) {
+	for _, o := range clients {
 		client, ok := o.spec.(*keyward.OAuthClientSpec)
-		if !ok || client.KeyManager != ch.ref.Name {
+		if !ok {
 			continue
 		}
 		if !slices.Contains(environments, client.EnvironmentOrDefault()) {
@@ -175,7 +174,7 @@ func (w *world) checkClientsOf(ch *change, before, s *keyward.KeyManagerSpec) er
 		if before.Type != s.Type && generated(o.status) {
 			w.add(ch, keyward.CodeInUse, "spec.type", "%s was made in the way of type %s: delete its keys first", o.ref, before.Type)
 		}
-		if keymanager.OwnClient(s, client.ClientID) && !keymanager.OwnClient(before, client.ClientID) {
+		if keymanager.OwnClient(whole, client.ClientID) && !keymanager.OwnClient(before, client.ClientID) {
 			w.add(ch, keyward.CodeInUse, ownPath(s, client.ClientID),
 				"%q is the client of an application, %s: the key manager needs one of its own", client.ClientID, o.ref)
 		}
@@ -196,6 +195,9 @@ func ownPath(s *keyward.KeyManagerSpec, clientID string) string {
 	}
 	if id, ok := s.Connection["clientId"].(string); ok && strings.EqualFold(id, clientID) {
 		return "spec.connection.clientId"
+	}
+	if s.ConnectionRef() != "" {
+		return "spec.connection.ref"
 	}
 	return "spec.type"
 }

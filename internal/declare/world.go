@@ -83,7 +83,9 @@ func (w *world) load() error {
 	return w.loadPruned()
 }
 
-func hasSecrets(k keyward.Kind) bool { return k == keyward.KindKeyManager || k == keyward.KindUser }
+func hasSecrets(k keyward.Kind) bool {
+	return k == keyward.KindConnection || k == keyward.KindKeyManager || k == keyward.KindUser
+}
 
 // loadPruned lists the objects of the set that the manifests no longer name. The resident key manager is never one.
 func (w *world) loadPruned() error {
@@ -244,6 +246,8 @@ func (w *world) checkOne(ch *change) error {
 	}
 	w.checkSecrets(ch)
 	switch spec := ch.spec.(type) {
+	case *keyward.ConnectionSpec:
+		return w.checkConnection(ch, spec)
 	case *keyward.KeyManagerSpec:
 		return w.checkKeyManager(ch, spec)
 	case *keyward.APISpec:

@@ -83,11 +83,7 @@ func read(tx *store.Tx, clientID string) (*task, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := tx.Secrets(km)
-	if err != nil {
-		return nil, fmt.Errorf("open the secrets of %s: %w", km.Ref(), err)
-	}
-	if t.server, err = keymanager.ServerOf(km, opened); err != nil {
+	if t.server, err = keymanager.ServerOf(tx, km); err != nil {
 		return nil, err
 	}
 	t.kind, _ = catalog.TypeOf(t.server.Spec.Type) // an unknown one cannot be stored

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
 )
 
@@ -13,16 +14,22 @@ import (
 func SecretPaths(spec *keyward.KeyManagerSpec) []string {
 	var paths []string
 	if t, ok := catalog.TypeOf(spec.Type); ok {
-		for _, f := range t.Connection() {
-			if v, given := spec.Connection[f.Name]; given && f.Secret && v != nil {
-				paths = append(paths, "connection."+f.Name)
-			}
-		}
+		paths = secretFields(t.Connection(), spec.Connection)
 	}
 	own := spec.Introspection.IntrospectionSecrets()
 	for _, path := range sortedKeys(own) {
 		if !own[path].IsZero() {
 			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+func secretFields(fields []connector.Field, connection map[string]any) []string {
+	var paths []string
+	for _, f := range fields {
+		if v, given := connection[f.Name]; given && f.Secret && v != nil {
+			paths = append(paths, "connection."+f.Name)
 		}
 	}
 	return paths
@@ -42,20 +49,25 @@ func TakeSecrets(spec *keyward.KeyManagerSpec) (values map[string]string, kept [
 			}
 			continue
 		}
-		name := strings.TrimPrefix(path, "connection.")
-		value, stored, fault := readSecret(spec.Connection[name])
-		switch {
-		case fault != "":
-			faults = append(faults, fieldError("spec."+path, "%s", fault))
-		case stored:
-			kept = append(kept, path)
-			spec.Connection[name] = keyward.StoredSecret()
-		default:
-			values[path] = value
-			spec.Connection[name] = keyward.StoredSecret()
-		}
+		keeps, fault := takeSecret(spec.Connection, path, values)
+		kept, faults = append(kept, keeps...), append(faults, fault...)
 	}
 	return values, kept, faults
+}
+
+// takeSecret moves one secret out of a connection.
+func takeSecret(connection map[string]any, path string, values map[string]string) (kept []string, faults []keyward.FieldError) {
+	name := strings.TrimPrefix(path, "connection.")
+	value, stored, fault := readSecret(connection[name])
+	if fault != "" {
+		return nil, []keyward.FieldError{fieldError("spec."+path, "%s", fault)}
+	}
+	connection[name] = keyward.StoredSecret()
+	if stored {
+		return []string{path}, nil
+	}
+	values[path] = value
+	return nil, nil
 }
 
 // readSecret reads a secret field as JSON or a program left it in a map: a text, a keyward.Secret, or the marker.

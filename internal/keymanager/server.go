@@ -3,16 +3,27 @@ package keymanager
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 )
 
-// ServerOf gives a stored key manager as its connector needs it, with its opened secrets.
-func ServerOf(km *keyward.Object, secrets map[string]string) (connector.Server, error) {
+// Stored is where objects and their opened secrets are read.
+type Stored interface {
+	Get(kind keyward.Kind, tenant, name string) (*keyward.Object, error)
+	Secrets(*keyward.Object) (map[string]string, error)
+}
+
+// ServerOf gives a stored key manager as its connector needs it, with its opened secrets and those of its Connection.
+func ServerOf(from Stored, km *keyward.Object) (connector.Server, error) {
 	spec, ok := km.Spec.(*keyward.KeyManagerSpec)
 	if !ok {
 		return connector.Server{}, fmt.Errorf("%s has a spec of another kind", km.Ref())
+	}
+	secrets, err := from.Secrets(km)
+	if err != nil {
+		return connector.Server{}, fmt.Errorf("open the secrets of %s: %w", km.Ref(), err)
 	}
 	s := connector.Server{ID: km.ID, Tenant: km.Tenant, Name: km.Name, Spec: spec, Secrets: secrets}
 	if len(km.Status) > 0 {
@@ -20,5 +31,36 @@ func ServerOf(km *keyward.Object, secrets map[string]string) (connector.Server, 
 			return s, fmt.Errorf("read the status of %s: %w", km.Ref(), err)
 		}
 	}
+	return Connect(from, s)
+}
+
+// Connect puts the fields and secrets of the Connection that a key manager names in the place of its own, as they are
+// now: a rotation there counts for each of its key managers at once. A key manager that names none stays as it is; one
+// at another address than the connection's is an invalid_input error, and gets nothing of it.
+func Connect(from Stored, s connector.Server) (connector.Server, error) {
+	name := s.Spec.ConnectionRef()
+	if name == "" {
+		return s, nil
+	}
+	o, err := from.Get(keyward.KindConnection, s.Tenant, name)
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		return s, keyward.Invalid([]keyward.FieldError{fieldError("spec.connection.ref", "there is no Connection %s", name)})
+	}
+	if err != nil {
+		return s, fmt.Errorf("read the connection of key manager %s: %w", s.Name, err)
+	}
+	c, err := keyward.SpecOf[*keyward.ConnectionSpec](o)
+	if err != nil {
+		return s, err
+	}
+	if err := keyward.Invalid(Misfits(s.Spec, name, c)); err != nil {
+		return s, err
+	}
+	secrets, err := from.Secrets(o)
+	if err != nil {
+		return s, fmt.Errorf("open the secrets of %s: %w", o.Ref(), err)
+	}
+	maps.Copy(secrets, s.Secrets)
+	s.Spec, s.Secrets, s.Connection = Through(s.Spec, c), secrets, name
 	return s, nil
 }

@@ -22,7 +22,10 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 	if !ok {
 		return nil // the spec's own validation has said so
 	}
-	faults := validateConnection(t, spec, secrets)
+	faults := validateConnection(t.Connection(), spec.Connection, secrets)
+	if _, shared := spec.Connection["ref"]; shared {
+		faults = validateBeside(t, spec)
+	}
 	faults = append(faults, validateKeySources(spec)...)
 	faults = append(faults, validateConstraints(t, spec.Clients.Constraints)...)
 	if t.Name == keyward.TypeResident {
@@ -41,11 +44,10 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 	return faults
 }
 
-func validateConnection(t connector.Type, spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
+func validateConnection(fields []connector.Field, connection map[string]any, secrets map[string]string) []keyward.FieldError {
 	var faults []keyward.FieldError
-	fields := t.Connection()
 	plain := map[string]any{}
-	for name, v := range spec.Connection {
+	for name, v := range connection {
 		i := slices.IndexFunc(fields, func(f connector.Field) bool { return f.Name == name })
 		if i < 0 || !fields[i].Secret || v == nil {
 			plain[name] = v

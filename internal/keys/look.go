@@ -111,7 +111,7 @@ func (k *Keys) look(tx *store.Tx, p keyward.Principal, place Place) (*scene, err
 }
 
 func (k *Keys) sceneOf(tx *store.Tx, place Place, app, km *keyward.Object) (*scene, error) {
-	server, err := serverOf(tx, km)
+	server, err := keymanager.ServerOf(tx, km)
 	if err != nil {
 		return nil, err
 	}
@@ -132,15 +132,6 @@ func (k *Keys) sceneOf(tx *store.Tx, place Place, app, km *keyward.Object) (*sce
 		}
 	}
 	return s, nil
-}
-
-// serverOf gives a key manager as its connector needs it.
-func serverOf(tx *store.Tx, km *keyward.Object) (connector.Server, error) {
-	secrets, err := tx.Secrets(km)
-	if err != nil {
-		return connector.Server{}, fmt.Errorf("open the secrets of %s: %w", km.Ref(), err)
-	}
-	return keymanager.ServerOf(km, secrets)
 }
 
 func readClient(o *keyward.Object) (*client, error) {

@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -89,7 +90,7 @@ func (k *Keys) again(ctx context.Context, c *client) (fresh *client, server conn
 		if err != nil {
 			return err
 		}
-		server, err = serverOf(tx, km)
+		server, err = keymanager.ServerOf(tx, km)
 		return err
 	})
 	return fresh, server, err

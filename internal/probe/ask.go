@@ -53,8 +53,12 @@ func (c *check) creates() bool {
 	return kind.Creates && c.server.Spec.MayCreate()
 }
 
-// account is the connection's client, where the type has one.
+// account is the connection's client, where the type has one. That of a Connection for several key managers is not
+// shown to the token endpoint of one.
 func (c *check) account() connector.TokenRequest {
+	if c.server.Connection != "" {
+		return connector.TokenRequest{}
+	}
 	id, _ := c.server.Spec.Connection["clientId"].(string)
 	return connector.TokenRequest{ClientID: id, Secret: c.server.Secrets["connection.clientSecret"]}
 }

@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -309,4 +310,49 @@ func TestIntrospectionInEveryWay(t *testing.T) {
 			t.Errorf("a secret is in %s", text)
 		}
 	}
+}
+
+// TestASharedAccountIsNotShownToOneKeyManager: the credentials of a Connection are tried where the connection says, never
+// at a token endpoint that a key manager names.
+func TestASharedAccountIsNotShownToOneKeyManager(t *testing.T) {
+	w := newWorld(t)
+	spy := issuer.Start(t, "spy", "RS256")
+	shared := &keyward.ConnectionSpec{Type: keyward.TypeKeycloak, Connection: map[string]any{
+		"realmUrl": w.issuer.URL + "/realms/master", "clientId": "shared-account", "clientSecret": keyward.StoredSecret(),
+	}}
+	err := w.store.Write(t.Context(), "test", func(tx *store.Tx) error {
+		return tx.Put(&keyward.Object{Kind: keyward.KindConnection, Name: "sso", Spec: shared},
+			store.Extra{Secrets: map[string]string{"connection.clientSecret": "shared-secret"}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := func(issuer string) *keyward.KeyManagerSpec {
+		return &keyward.KeyManagerSpec{
+			Type: keyward.TypeKeycloak, Issuer: issuer, Keys: keyward.KeySource{JWKS: w.issuer.URL + "/jwks"},
+			Endpoints: keyward.Endpoints{Token: spy.URL + "/token"}, Connection: map[string]any{"ref": "sso"},
+		}
+	}
+	lines := w.check(w.probe.Unsaved(t.Context(), "default", "corp", spec(w.issuer.URL+"/realms/corp"), order()))
+	w.want(lines, "connection", probe.Fail, "service account")
+	if seen := shown(w.issuer, "/realms/master/protocol/openid-connect/token"); !strings.Contains(seen, "shared-account:shared-secret") {
+		t.Errorf("the connection's own server saw %q", seen)
+	}
+	if seen := shown(spy, "/token"); !strings.Contains(seen, ":") || strings.Contains(seen, "shared-") {
+		t.Errorf("the key manager's token endpoint saw %q", seen)
+	}
+	_, err = w.probe.Unsaved(t.Context(), "default", "corp", spec(spy.URL+"/realms/corp"), order())
+	if keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), "spec.issuer") {
+		t.Errorf("a realm elsewhere: %v", err)
+	}
+}
+
+// shown joins the credentials and bodies that a server was sent at a path.
+func shown(i *issuer.Issuer, path string) string {
+	all := ""
+	for _, r := range i.Seen(path) {
+		plain, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(r.Auth, "Basic "))
+		all += fmt.Sprintf("%s %s %v\n", plain, r.Form, err)
+	}
+	return all
 }

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"fmt"
 	"maps"
 
 	"keyward.dev/keyward"
@@ -18,11 +17,7 @@ func stored(tx *store.Tx, tenant, name string) (connector.Server, *keyward.Hold,
 	if err != nil {
 		return connector.Server{}, nil, err
 	}
-	secrets, err := tx.Secrets(km)
-	if err != nil {
-		return connector.Server{}, nil, fmt.Errorf("open the secrets of %s: %w", km.Ref(), err)
-	}
-	s, err := keymanager.ServerOf(km, secrets)
+	s, err := keymanager.ServerOf(tx, km)
 	return s, km.Hold, err
 }
 
@@ -45,16 +40,24 @@ func (p *Probe) declared(ctx context.Context, tenant, name string, spec *keyward
 		}
 		faults = append(faults, more...)
 	}
-	faults = append(faults, keymanager.Validate(spec, values)...)
-	return server, len(kept) > 0, keyward.Invalid(faults)
+	if faults = append(faults, keymanager.Validate(spec, values)...); len(faults) > 0 {
+		return server, false, keyward.Invalid(faults)
+	}
+	err = p.store.Read(ctx, func(tx *store.Tx) (err error) {
+		server, err = keymanager.Connect(tx, server)
+		return err
+	})
+	return server, len(kept) > 0, err
 }
 
 // takeStored fills in the secrets that the declaration keeps. Whoever may change an address and does not know the secret
 // could read it there, so every address must be the stored one.
 func (p *Probe) takeStored(ctx context.Context, server *connector.Server, kept []string) ([]keyward.FieldError, error) {
-	var before connector.Server
+	var before, now connector.Server
 	err := p.store.Read(ctx, func(tx *store.Tx) (err error) {
-		before, _, err = stored(tx, server.Tenant, server.Name)
+		if before, _, err = stored(tx, server.Tenant, server.Name); err == nil {
+			now, err = keymanager.Connect(tx, *server)
+		}
 		return err
 	})
 	if keyward.CodeOf(err) == keyward.CodeNotFound {
@@ -64,7 +67,7 @@ func (p *Probe) takeStored(ctx context.Context, server *connector.Server, kept [
 		return nil, err
 	}
 	var faults []keyward.FieldError
-	same := sameAddresses(before.Spec, server.Spec)
+	same := sameAddresses(before.Spec, now.Spec)
 	for _, path := range kept {
 		if same {
 			server.Secrets[path] = before.Secrets[path]

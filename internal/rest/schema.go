@@ -109,6 +109,8 @@ func schemaName(t reflect.Type, hint string) string {
 		return "ConnectorType"
 	case reflect.TypeFor[Listing[connector.Type]]():
 		return "ListingConnectorType"
+	case reflect.TypeFor[connector.Shared]():
+		return "ConnectorShared"
 	case reflect.TypeFor[connector.Field]():
 		return "ConnectorField"
 	default:

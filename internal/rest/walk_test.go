@@ -25,8 +25,9 @@ type visit struct {
 const (
 	walkAPI = `{"context":"/orders","version":"v1","upstream":{"production":"http://127.0.0.1:9000"},"keyManagers":"all",` +
 		`"operations":[{"method":"GET","path":"/a"}]}`
-	nowhere = `{"type":"external","issuer":"https://e.example","keys":{"jwks":"http://127.0.0.1:9/k"}}`
-	place   = `{"keyManager":"resident"}`
+	nowhere        = `{"type":"external","issuer":"https://e.example","keys":{"jwks":"http://127.0.0.1:9/k"}}`
+	place          = `{"keyManager":"resident"}`
+	walkConnection = `{"type":"okta","connection":{"orgUrl":"https://acme.okta.com","apiToken":"hush"}}`
 )
 
 func generate(h *house) { h.must("alice", http.MethodPost, "/api/v1/applications/mobile/keys", place) }
@@ -119,6 +120,8 @@ func visits() map[string]visit {
 			writesNot: "pat", listsNot: "dora", deletable: "third"},
 		{kind: keyward.KindUser, name: "alice", spec: `{"roles":["developer"]}`, fresh: `{}`, reads: "alice",
 			readsNot: "dora", writesNot: "dora", lists: "ann", listsNot: "dora", deletable: "dora"},
+		{kind: keyward.KindConnection, name: "org", spec: walkConnection, fresh: walkConnection, reads: "ann", readsNot: "pat",
+			writesNot: "ann", lists: "ann", listsNot: "dora", deletable: "org"},
 		{kind: keyward.KindKeyManager, name: "ext",
 			spec: `{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://e.example/k"}}`,
 			fresh: `{"type":"external","issuer":"https://f.example",` +
@@ -161,6 +164,7 @@ func furnish(t *testing.T) *house {
 	h.apply(manifestOf(keyward.KindTenant, "acme", `{}`), manifestOf(keyward.KindTenant, "third", `{}`),
 		manifestOf(keyward.KindPlan, "gold", `{}`), manifestOf(keyward.KindAPI, "orders-v1", walkAPI),
 		manifestOf(keyward.KindAPI, "spare", strings.Replace(walkAPI, "/orders", "/spare", 1)),
+		manifestOf(keyward.KindConnection, "org", walkConnection),
 		manifestOf(keyward.KindKeyManager, "ext",
 			`{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://e.example/k"}}`),
 		manifestOf(keyward.KindKeyManager, "spare",

@@ -10,7 +10,8 @@ import (
 
 func keyManagerNoun() noun {
 	return noun{
-		kind: keyward.KindKeyManager, table: "key_managers", own: []string{"introspection"},
+		kind: keyward.KindKeyManager, table: "key_managers", own: []string{"introspection", "connection_id"},
+		by:   map[keyward.Kind]string{keyward.KindConnection: "x.connection_id = %s"},
 		fill: fillKeyManager, link: linkKeyManager, clear: clearKeyManager,
 		drop: func(tx *Tx, o *keyward.Object) error {
 			tx.marks.Row(keyward.RowKeyManager, o.ID)
@@ -41,7 +42,15 @@ func fillKeyManager(p *put) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []any{introspection}, p.issuersFree(issuers)
+	connection := (*string)(nil)
+	if name := spec.ConnectionRef(); name != "" {
+		id, err := p.refer(keyward.KindConnection, name, "spec.connection.ref")
+		if err != nil {
+			return nil, err
+		}
+		connection = &id
+	}
+	return []any{introspection, connection}, p.issuersFree(issuers)
 }
 
 // introspection gives the row without its secret, which is sealed apart and joined when the group's row is made.

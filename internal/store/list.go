@@ -16,6 +16,7 @@ type Filter struct {
 	Tenant      string   // empty = every tenant
 	Set         string   // the manifest set
 	Application string   // subscriptions and OAuth clients of it
+	Connection  string   // key managers that name it
 	KeyManager  string   // OAuth clients of it, APIs that list it
 	API         string   // subscriptions to it
 	Plan        string   // subscriptions under it, APIs that offer it
@@ -152,7 +153,7 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 		name string
 	}{
 		{keyward.KindApplication, f.Application}, {keyward.KindKeyManager, f.KeyManager}, {keyward.KindAPI, f.API},
-		{keyward.KindPlan, f.Plan},
+		{keyward.KindPlan, f.Plan}, {keyward.KindConnection, f.Connection},
 	} {
 		if relation.name == "" {
 			continue

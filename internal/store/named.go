@@ -20,6 +20,18 @@ func planNoun() noun {
 	}
 }
 
+// connectionNoun: a connection is on no gateway, so that nothing is marked.
+func connectionNoun() noun {
+	return noun{
+		kind: keyward.KindConnection, table: "connections",
+		fill: func(p *put) ([]any, error) {
+			spec := specOf[*keyward.ConnectionSpec](p.o)
+			p.search, p.row = spec.DisplayName+" "+string(spec.Type), ""
+			return nil, nil
+		},
+	}
+}
+
 // tenantNoun: a tenant is referred to by its name, from the tenant column of every other table.
 func tenantNoun() noun {
 	return noun{

@@ -42,7 +42,7 @@ type noun struct {
 
 func nouns() []noun {
 	return []noun{
-		tenantNoun(), userNoun(), keyManagerNoun(), planNoun(), apiNoun(), applicationNoun(),
+		tenantNoun(), userNoun(), connectionNoun(), keyManagerNoun(), planNoun(), apiNoun(), applicationNoun(),
 		subscriptionNoun(), clientNoun(),
 	}
 }

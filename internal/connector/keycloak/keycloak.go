@@ -45,6 +45,7 @@ func Type() connector.Type {
 		OwnClients: []string{
 			"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console", "master-realm",
 		},
+		Shared: shared(),
 		Limits: []string{
 			"with an initial access token alone: no search, no new secrets, no look at mapped clients",
 			"a new secret ends the old one at once; a client's scopes are not changed",
@@ -61,17 +62,20 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	if s.Text("clientId") == "" {
 		return dcr, nil
 	}
+	if s.Text("realmUrl") != "" {
+		return openShared(s, l, dcr)
+	}
 	issuer := s.Spec.Issuer
 	if issuer == "" {
 		issuer = s.Status.Issuer
 	}
 	admin := s.Text("adminUrl")
 	if admin == "" {
-		base, realm, ok := strings.Cut(issuer, "/realms/")
-		if !ok || realm == "" || strings.Contains(realm, "/") {
+		base, realm, ok := realmOf(issuer)
+		if !ok {
 			return nil, connector.Refused("spec.connection.adminUrl", "is required: the issuer %s is not of the form …/realms/NAME", issuer)
 		}
-		admin = base + "/admin/realms/" + realm
+		admin = adminURL(base, realm)
 	}
 	return &keycloak{
 		TokenEndpoint: dcr.TokenEndpoint, admin: strings.TrimSuffix(admin, "/"),

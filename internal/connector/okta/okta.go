@@ -25,10 +25,7 @@ func Type() connector.Type {
 			"created through the organization's client registration API with an API token.",
 		Creates: true,
 		AdminFields: slices.Concat([]connector.Field{
-			{
-				Name: "connection.apiToken", Title: "API token", Type: connector.FieldString, Secret: true,
-				Help: "Made under Security, API, Tokens, by a user who may manage applications and read authorization servers.",
-			},
+			apiToken(),
 			{
 				Name: "connection.orgUrl", Title: "Address of the organization", Type: connector.FieldURL,
 				Help: "As in https://acme.okta.com. The declared issuer's or discovery's own address when left out.",
@@ -61,7 +58,8 @@ func Type() connector.Type {
 			"OAuth for Okta in place of an API token is not carried out",
 			"proven against a contract server written from the vendor's documentation only",
 		},
-		Check: check,
+		Check:  check,
+		Shared: shared(),
 	}
 }
 

@@ -52,7 +52,7 @@ func (s *Server) NewRealm(ctx context.Context, name string) (*Realm, error) {
 			return nil, err
 		}
 	}
-	if err := r.grantManagement(ctx); err != nil {
+	if err := r.grantTo(ctx, ManagerClient, "realm-management"); err != nil {
 		return nil, err
 	}
 	for _, scope := range Scopes() {
@@ -115,13 +115,13 @@ func (r *Realm) addScope(ctx context.Context, name string, optional bool, mapper
 	return fmt.Errorf("client scope %s was made and is not there", name)
 }
 
-// grantManagement lets the service account of ManagerClient manage the realm's clients.
-func (r *Realm) grantManagement(ctx context.Context) error {
-	manager, err := r.clientID(ctx, ManagerClient)
+// grantTo lets the service account of a client manage the clients of the realm that the roles of management are about.
+func (r *Realm) grantTo(ctx context.Context, client, management string) error {
+	manager, err := r.clientID(ctx, client)
 	if err != nil {
 		return err
 	}
-	management, err := r.clientID(ctx, "realm-management")
+	management, err = r.clientID(ctx, management)
 	if err != nil {
 		return err
 	}

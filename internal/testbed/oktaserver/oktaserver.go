@@ -1,4 +1,4 @@
-// Package oktaserver owns a contract server for an Okta organization with one custom authorization server: it takes
+// Package oktaserver owns a contract server for an Okta organization with two custom authorization servers: it takes
 // what Okta documents, nothing else, and answers as documented. It does not own a real organization's policies, except
 // that every client may ask for Scope.
 //
@@ -23,7 +23,8 @@ import (
 // What the organization has from its start.
 const (
 	APIToken           = "00-api-token-of-an-administrator"
-	Server             = "aus1orders" // the custom authorization server's id
+	Server             = "aus1orders" // the id of a custom authorization server
+	OtherServer        = "aus2billing"
 	Scope              = "orders:read"
 	OtherScope         = "orders:write"
 	Audience           = "api://orders"
@@ -54,23 +55,29 @@ func Build(origin string, key *issuer.Key) http.Handler {
 }
 
 func (s *state) calls() []contract.Call {
-	const clients, server = "/oauth2/v1/clients", "/oauth2/" + Server
+	const clients = "/oauth2/v1/clients"
 	text := contract.Member{Kind: contract.Text}
 	paged := contract.Members{"after": text, "limit": text, "q": text}
-	return []contract.Call{
-		{Method: "GET", Path: server + "/.well-known/openid-configuration", Do: s.metadata},
-		{Method: "GET", Path: server + "/.well-known/oauth-authorization-server", Do: s.metadata},
-		{Method: "GET", Path: server + "/v1/keys", Do: contract.PublicKeys(s.key)},
-		{Method: "POST", Path: server + "/v1/token", Form: contract.TokenForm(), Do: s.token},
-		{Method: "POST", Path: server + "/v1/introspect", Form: contract.IntrospectForm(), Do: s.introspect},
+	all := []contract.Call{
 		{Doc: "Register new client", Method: "POST", Path: clients, Auth: admin, JSON: settings(), Do: s.register},
 		{Doc: "List client Applications", Method: "GET", Path: clients, Auth: admin, Query: paged, Do: s.list},
 		{Doc: "Get an OAuth client", Method: "GET", Path: clients + "/{id}", Auth: admin, Do: s.read},
 		{Doc: "Remove a client Application", Method: "DELETE", Path: clients + "/{id}", Auth: admin, Do: s.remove},
 		{Doc: "Generate a new client secret", Method: "POST", Path: clients + "/{id}/lifecycle/newSecret", Auth: admin, Do: s.newSecret},
-		{Doc: "List all custom token scopes", Method: "GET", Path: "/api/v1/authorizationServers/" + Server + "/scopes",
-			Auth: admin, Query: paged, Do: s.scopes},
 	}
+	for _, id := range []string{Server, OtherServer} {
+		server := "/oauth2/" + id
+		all = append(all, []contract.Call{
+			{Method: "GET", Path: server + "/.well-known/openid-configuration", Do: s.metadata},
+			{Method: "GET", Path: server + "/.well-known/oauth-authorization-server", Do: s.metadata},
+			{Method: "GET", Path: server + "/v1/keys", Do: contract.PublicKeys(s.key)},
+			{Method: "POST", Path: server + "/v1/token", Form: contract.TokenForm(), Do: s.token},
+			{Method: "POST", Path: server + "/v1/introspect", Form: contract.IntrospectForm(), Do: s.introspect},
+			{Doc: "List all custom token scopes", Method: "GET", Path: "/api/v1/authorizationServers/" + id + "/scopes",
+				Auth: admin, Query: paged, Do: s.scopes},
+		}...)
+	}
+	return all
 }
 
 // settings are the properties of the client application object that a request may hold.

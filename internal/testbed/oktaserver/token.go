@@ -62,13 +62,19 @@ func (s *state) page(x *contract.Exchange, items []map[string]any) {
 	x.JSON(http.StatusOK, append([]map[string]any{}, items[from:to]...))
 }
 
-func (s *state) issuer() string { return s.origin + "/oauth2/" + Server }
+// issuer is that of the authorization server whose address was called: clients are the organization's, tokens a server's.
+func (s *state) issuer(x *contract.Exchange) string {
+	_, after, _ := strings.Cut(x.R.URL.Path, "/oauth2/")
+	id, _, _ := strings.Cut(after, "/")
+	return s.origin + "/oauth2/" + id
+}
 
 func (s *state) metadata(x *contract.Exchange) {
+	at := s.issuer(x)
 	x.JSON(http.StatusOK, map[string]any{
-		"issuer": s.issuer(), "jwks_uri": s.issuer() + "/v1/keys", "token_endpoint": s.issuer() + "/v1/token",
-		"introspection_endpoint": s.issuer() + "/v1/introspect", "revocation_endpoint": s.issuer() + "/v1/revoke",
-		"authorization_endpoint": s.issuer() + "/v1/authorize", "registration_endpoint": s.origin + "/oauth2/v1/clients",
+		"issuer": at, "jwks_uri": at + "/v1/keys", "token_endpoint": at + "/v1/token",
+		"introspection_endpoint": at + "/v1/introspect", "revocation_endpoint": at + "/v1/revoke",
+		"authorization_endpoint": at + "/v1/authorize", "registration_endpoint": s.origin + "/oauth2/v1/clients",
 		"grant_types_supported": []string{"authorization_code", "implicit", "refresh_token", "password", "client_credentials"},
 		"token_endpoint_auth_methods_supported": []string{
 			"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none",
@@ -116,7 +122,7 @@ func (s *state) token(x *contract.Exchange) {
 	s.count++
 	now := time.Now().Unix()
 	token, ok := x.Mint(s.key, "", map[string]any{
-		"ver": 1, "jti": fmt.Sprintf("AT.%d", s.count), "iss": s.issuer(), "aud": Audience, "iat": now, "exp": now + 3600,
+		"ver": 1, "jti": fmt.Sprintf("AT.%d", s.count), "iss": s.issuer(x), "aud": Audience, "iat": now, "exp": now + 3600,
 		"cid": id, "scp": scopes, "sub": id,
 	})
 	if !ok {

@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward/internal/testbed/contract"
+	"keyward.dev/keyward/internal/testbed/keycloak"
+	"keyward.dev/keyward/internal/testbed/oktaserver"
+)
+
+// TestOneConnectionForTwoRealms: a service account of the realm master makes the clients of two realms; it is rotated in
+// one place, and its secret goes to no other server.
+func TestOneConnectionForTwoRealms(t *testing.T) {
+	one, two := shared.Realm(t, "connection-one"), shared.Realm(t, "connection-two")
+	account := "keyward-" + one.Name
+	home, err := one.Server.NewManager(t.Context(), account, "first-shared-secret", one, two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, n := newUpstream(t), serve(t)
+	connection := func(secret string) string {
+		return manifest("Connection", "sso", fmt.Sprintf("type: keycloak, connection: {realmUrl: %q, clientId: %s, clientSecret: %s}",
+			home, account, secret))
+	}
+	realm := func(name, issuer string) string {
+		return manifest("KeyManager", name, fmt.Sprintf(`type: keycloak, issuer: %q, connection: {ref: sso}`, issuer))
+	}
+	apply(t, n, orders(up.URL, "[one, two]", ""), mobile(), realm("one", one.Issuer), realm("two", two.Issuer),
+		connection("first-shared-secret"))
+	rotated := map[string]madeKeys{}
+	for name, r := range map[string]*keycloak.Realm{"one": one, "two": two} {
+		k := cliJSON[madeKeys](t, n, place("generate", name, "--scope", "orders:read")...)
+		token, err := r.Token(t.Context(), k.ClientID, k.ClientSecret, "orders:read")
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, n.Gateway, http.MethodGet, items, token, 200, "")
+		rotated[name] = k
+	}
+	if err := one.Server.SetManagerSecret(t.Context(), account, "second-shared-secret"); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, n, connection("second-shared-secret"))
+	for name, k := range rotated {
+		fresh := cliJSON[madeKeys](t, n, place("rotate", name)...)
+		if fresh.ClientID != k.ClientID || fresh.ClientSecret == k.ClientSecret {
+			t.Errorf("%s: rotate after the account's own secret was rotated", name)
+		}
+		cli(t, n, place("delete", name)...)
+	}
+	foreign := n.CLI(t, realm("three", strings.Replace(one.Issuer, "127.0.0.1", "localhost", 1)), "apply", "-f", "-")
+	if foreign.Code != 3 || !containsText(foreign.Stderr, "spec.issuer") || !containsText(foreign.Stderr, "not a realm beside") {
+		t.Errorf("a realm at another address: %s", foreign)
+	}
+	readConnections(t, func(args ...string) (string, int) {
+		r := n.CLI(t, "", args...)
+		return r.Stdout + r.Stderr, r.Code
+	})
+}
+
+// readConnections: what is read back holds no secret, what is exported is taken back, what is used stays.
+func readConnections(t *testing.T, run func(...string) (string, int)) {
+	t.Helper()
+	for _, args := range [][]string{
+		{"get", "connections"}, {"get", "connection", "sso", "-o", "yaml"}, {"export"}, {"keymanager", "types"},
+	} {
+		if out, code := run(args...); code != 0 || containsText(out, "second-shared-secret") {
+			t.Errorf("%v: exit code %d: %s", args, code, out)
+		}
+	}
+	if out, code := run("delete", "connection", "sso"); code != 3 || !containsText(out, "in_use") || !containsText(out, "KeyManager two") {
+		t.Errorf("delete while it is used: exit code %d: %s", code, out)
+	}
+	if out, code := run("get", "connection", "sso", "-o", "yaml"); code != 0 || !containsText(out, "stored: true") {
+		t.Errorf("the connection: exit code %d: %s", code, out)
+	}
+}
+
+// TestOneConnectionForAnOrganization: two authorization servers of an Okta organization.
+func TestOneConnectionForAnOrganization(t *testing.T) {
+	key := contractKey(t)
+	s := contract.Start(t, func(origin string) http.Handler { return oktaserver.Build(origin, key) })
+	up, n := newUpstream(t), serve(t)
+	server := func(name, id string) string {
+		return manifest("KeyManager", name, fmt.Sprintf("type: okta, issuer: %q, connection: {ref: acme, proofScope: %q}",
+			s.URL+"/oauth2/"+id, oktaserver.Scope))
+	}
+	apply(t, n, server("first", oktaserver.Server), server("second", oktaserver.OtherServer),
+		manifest("Connection", "acme", fmt.Sprintf("type: okta, connection: {orgUrl: %q, apiToken: %q}", s.URL, oktaserver.APIToken)),
+		orders(up.URL, "[first, second]", ""), mobile())
+	for _, name := range []string{"first", "second"} {
+		v := vendor{name: name, scope: oktaserver.Scope}
+		k := cliJSON[madeKeys](t, n, place("generate", name, "--scope", oktaserver.Scope)...)
+		until(t, n.Gateway, http.MethodGet, items, k.token(t, v), 200, "")
+	}
+}
