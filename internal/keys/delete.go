@@ -85,10 +85,9 @@ func (k *Keys) delete(ctx context.Context, p keyward.Principal, place Place, id 
 	if err != nil || c.status.State != keyward.ClientDeleting {
 		return err
 	}
-	defer k.begin(c.object.ID)()
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	return k.finishDelete(ctx, s.server, c, requester(p, place.Tenant))
+	return k.finish(ctx, c, keyward.ClientDeleting, func(ctx context.Context) error {
+		return k.finishDelete(ctx, s.server, c, requester(p, place.Tenant))
+	})
 }
 
 func (s *scene) toDelete(id *string) (*client, error) {
@@ -218,7 +217,7 @@ func (k *Keys) Dismiss(ctx context.Context, p keyward.Principal, place Place) er
 		gone := 0
 		for _, c := range s.clients {
 			ending := c.status.State == keyward.ClientDeleting || c.status.State == keyward.ClientRevoking
-			stuck := ending && isAdmin(p, place.Tenant) && !k.isWorking(c.object.ID)
+			stuck := ending && isAdmin(p, place.Tenant) && !k.turns.Taken(c.object.ID)
 			if c.status.State != keyward.ClientFailed && !stuck {
 				continue
 			}

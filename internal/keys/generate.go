@@ -29,7 +29,7 @@ func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, a
 		return nil, err
 	}
 	id := store.NewID()
-	defer k.begin(id)()
+	defer k.turns.Take(id)()
 	s, c, want, err := k.reserve(ctx, p, place, ask, id)
 	if err != nil {
 		return nil, err

@@ -19,12 +19,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keys/pace"
+	"keyward.dev/keyward/internal/keys/turn"
 	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/throttle"
@@ -63,8 +63,7 @@ type Keys struct {
 
 	tries *pace.Pace
 
-	mu      sync.Mutex
-	working map[string]bool // ids of clients that this process is asking a server about
+	turns *turn.Turns // by id, who of this process asks a server about a client
 }
 
 const (
@@ -101,7 +100,7 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 	}
 	return &Keys{
 		store: s, openers: openers, entitle: o.Entitler, log: o.Log, sole: o.Sole, now: o.Now, holder: store.NewID(),
-		proofs: throttle.New(proofPeriod, proofBurst, proofMemory), working: map[string]bool{},
+		proofs: throttle.New(proofPeriod, proofBurst, proofMemory), turns: turn.New(),
 		tries: pace.New(sweepPeriod),
 	}, nil
 }
@@ -161,22 +160,31 @@ type Listed struct {
 	Status        *keyward.OAuthClientStatus `json:"status"`
 }
 
-// begin marks a client as worked on by this process, and gives the function that ends it.
-func (k *Keys) begin(id string) func() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.working[id] = true
-	return func() {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		delete(k.working, id)
+// finish does what is left to do about a client in the given state, after whoever works on it, who may have done it.
+func (k *Keys) finish(ctx context.Context, c *client, state keyward.ClientState, do func(context.Context) error) error {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	end, err := k.turns.Await(ctx, c.object.ID)
+	if err != nil {
+		return err
 	}
+	defer end()
+	now, _, err := k.again(ctx, c)
+	switch {
+	case err != nil || now == nil:
+		return err
+	case now.status.State == keyward.ClientFailed:
+		return keyward.Errorf(keyward.CodeKeyManagerFailed, "no gateway takes the client any more, but %s", now.status.Reason)
+	case now.status.State != state:
+		return nil
+	}
+	return do(ctx)
 }
 
-func (k *Keys) isWorking(id string) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.working[id]
+// busy refuses a change of a client that somebody works on.
+func (c *client) busy() error {
+	return keyward.Errorf(keyward.CodeConflict, "the server is being asked about client %s at this moment: wait for its answer",
+		c.spec.ClientID)
 }
 
 // detached gives a context that outlives the caller's patience: a call that changes a server is finished even when

@@ -106,9 +106,8 @@ func (k *Keys) cancel(tx *store.Tx, s *scene, c *client) error {
 		c.status.State, c.status.Orphan, c.status.ChangedAt = keyward.ClientFailed, true, &now
 		c.status.Reason = "it was cancelled; the server may make a client named " + c.status.VendorName + " all the same"
 	case keyward.ClientRotating, keyward.ClientUpdating:
-		if k.isWorking(c.object.ID) {
-			return keyward.Errorf(keyward.CodeConflict, "the server is being asked about client %s at this moment: wait for its answer",
-				c.spec.ClientID)
+		if k.turns.Taken(c.object.ID) {
+			return c.busy()
 		}
 		reason := "a change was cancelled that the server may have made"
 		if c.status.State == keyward.ClientRotating {

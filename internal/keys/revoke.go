@@ -54,10 +54,9 @@ func (k *Keys) Revoke(ctx context.Context, p keyward.Principal, place Place) err
 	if err != nil || c.status.State == keyward.ClientRevoked {
 		return err
 	}
-	defer k.begin(c.object.ID)()
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	return k.finishRevoke(ctx, s.server, c, requester(p, place.Tenant))
+	return k.finish(ctx, c, keyward.ClientRevoking, func(ctx context.Context) error {
+		return k.finishRevoke(ctx, s.server, c, requester(p, place.Tenant))
+	})
 }
 
 // last gives the client that takes the place, or else the one that took it until it was revoked.

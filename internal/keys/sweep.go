@@ -41,10 +41,11 @@ func (k *Keys) settlePlace(ctx context.Context, p keyward.Principal, place Place
 // settle brings one client to an end that everybody can see. It leaves alone what may still be under way; asked says
 // that a person wants it now.
 func (k *Keys) settle(ctx context.Context, c *client, asked bool) error {
-	if k.isWorking(c.object.ID) {
+	end := k.turns.Take(c.object.ID)
+	if end == nil {
 		return nil
 	}
-	defer k.begin(c.object.ID)()
+	defer end()
 	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
 	defer cancel()
 	c, server, err := k.again(ctx, c)

@@ -32,7 +32,11 @@ func (k *Keys) Update(ctx context.Context, p keyward.Principal, place Place, ask
 	if err != nil {
 		return nil, err
 	}
-	defer k.begin(c.object.ID)()
+	end := k.turns.Take(c.object.ID)
+	if end == nil {
+		return nil, c.busy()
+	}
+	defer end()
 	err = k.store.Write(ctx, requester(p, s.place.Tenant), func(tx *store.Tx) error {
 		if c, err = reload(tx, c, keyward.ClientActive, keyward.ClientDrifted); err != nil {
 			return err
