@@ -103,7 +103,8 @@ func TestASharedCredentialGoesNowhereElse(t *testing.T) {
 			plane.Manifest(keyward.KindConnection, "kc", strings.Replace(master, "/realms/master", "", 1)), "spec.connection.realmUrl",
 		},
 		"a field that is missing": {
-			plane.Manifest(keyward.KindConnection, "kc", strings.Replace(master, `"clientId":"keyward",`, "", 1)), "spec.connection.clientId",
+			plane.Manifest(keyward.KindConnection, "kc", strings.Replace(master, `"clientId":"keyward",`, "", 1)),
+			"spec.connection.clientId",
 		},
 	} {
 		e := h.Refused(plane.Operator(), declare.Request{Objects: h.Objects(c.manifest)}, keyward.CodeInvalidInput)
