@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,15 @@ type HeldStatus struct {
 // HoldableKinds are the kinds that can be held.
 func HoldableKinds() []Kind {
 	return []Kind{KindKeyManager, KindApplication, KindSubscription, KindOAuthClient}
+}
+
+// HoldableNames lists them for people.
+func HoldableNames() string {
+	names := make([]string, 0, len(HoldableKinds()))
+	for _, k := range HoldableKinds() {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, ", ")
 }
 
 // Holdable tells whether objects of the kind can be held.

@@ -56,7 +56,7 @@ func (s *session) setHold(kindText, name, verb string, body any) (keyward.Ref, e
 		return keyward.Ref{}, err
 	}
 	if !kind.Holdable() {
-		return keyward.Ref{}, usageError{fmt.Errorf("objects of kind %s cannot be held: only %v", kind, keyward.HoldableKinds())}
+		return keyward.Ref{}, usageError{fmt.Errorf("objects of kind %s cannot be held: only %s can", kind, keyward.HoldableNames())}
 	}
 	c, err := s.client()
 	if err != nil {

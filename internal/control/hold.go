@@ -60,8 +60,8 @@ func mayHold(p keyward.Principal, ref keyward.Ref) error {
 		return err
 	}
 	if !ref.Kind.Holdable() {
-		return keyward.Errorf(keyward.CodeInvalidInput, "objects of kind %s cannot be held: only %v", ref.Kind,
-			keyward.HoldableKinds())
+		return keyward.Errorf(keyward.CodeInvalidInput, "objects of kind %s cannot be held: only %s can", ref.Kind,
+			keyward.HoldableNames())
 	}
 	return nil
 }
