@@ -24,7 +24,6 @@ func (s *KeyManagerSpec) Validate() []FieldError {
 		f.oneOf(fmt.Sprintf("spec.environments[%d]", i), string(e), string(Production), string(Sandbox))
 	}
 	f.webURL("spec.discovery", s.Discovery)
-	f.issuer("spec.issuer", s.Issuer)
 	f.endpoints(s.Endpoints)
 	for name, v := range s.Display {
 		path := "spec.display." + name
@@ -68,15 +67,7 @@ func (s *KeyManagerSpec) validateIssuers(f *faults) {
 			f.add(path+".issuer", "%q is listed twice", o.Issuer)
 		}
 		seen[o.Issuer] = true
-		f.issuer(path+".issuer", o.Issuer)
 		o.Keys.validate(f, path+".keys")
-	}
-}
-
-// issuer refuses the form that stands for the issuers of many tenants; taken as an exact value it would fit no token.
-func (f *faults) issuer(path, v string) {
-	if strings.Contains(v, "{tid}") {
-		f.unsupported(path, "with {tid}")
 	}
 }
 

@@ -3,6 +3,7 @@ package keyward
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -45,6 +46,9 @@ type IssuerRow struct {
 	PEM     []string        `json:"pem,omitempty"`
 	Inline  json.RawMessage `json:"inline,omitempty"`
 	Until   *time.Time      `json:"until,omitempty"`
+	// Organization is what the claim tid of its tokens must be, and a part of their clients' ids: TID/CLIENTID; "" where
+	// the server has one organization only.
+	Organization string `json:"organization,omitempty"`
 }
 
 // IntrospectionRow is the credential for a key manager's introspection endpoint. It reaches only groups that serve an
@@ -117,6 +121,10 @@ const NeedCeiling = "subscription-scopes"
 // that lacks it would let them through.
 const NeedExchange = "exchange-only"
 
+// NeedOrganization names the feature that a gateway must have to use a key manager for many organizations: one that
+// lacks it would not compare the claim tid, and would take a client of one organization for that of another.
+const NeedOrganization = "issuer-organization"
+
 // NeedMatch names the feature that a gateway must have to use a client with a rule, or one that is out of use.
 const NeedMatch = "client-match"
 
@@ -138,15 +146,20 @@ func (k RowKind) Needs(row json.RawMessage) ([]string, error) {
 
 func needsOfKeyManager(row json.RawMessage) ([]string, error) {
 	var km struct {
-		Use TokenUse `json:"use"`
+		Use     TokenUse    `json:"use"`
+		Issuers []IssuerRow `json:"issuers"`
 	}
 	if err := json.Unmarshal(row, &km); err != nil {
 		return nil, fmt.Errorf("read the row of a key manager: %w", err)
 	}
-	if km.Use.Direct() {
-		return nil, nil
+	var needs []string
+	if !km.Use.Direct() {
+		needs = append(needs, NeedExchange)
 	}
-	return []string{NeedExchange}, nil
+	if slices.ContainsFunc(km.Issuers, func(i IssuerRow) bool { return i.Organization != "" }) {
+		needs = append(needs, NeedOrganization)
+	}
+	return needs, nil
 }
 
 // NeedIntrospection names the feature that a gateway must have to ask with something else than a client secret: one

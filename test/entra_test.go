@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 
 	"keyward.dev/keyward/internal/testbed/contract"
@@ -35,10 +34,6 @@ func TestKeysOnEntra(t *testing.T) {
 	r := n.CLI(t, "", "keys", "generate", "--application", "mobile", "--key-manager", "entra", "--scope", "orders:read")
 	if r.Code != 3 || !containsText(r.Stderr, "app roles") {
 		t.Errorf("scopes at registration: %s", r)
-	}
-	many := strings.Replace(v.spec, "/"+entraserver.Tenant+"/v2.0", "/common/v2.0/.well-known/openid-configuration", 1)
-	if r := n.CLI(t, manifest("KeyManager", "many", many), "apply", "-f", "-"); r.Code != 3 || !containsText(r.Stderr, "not_supported") {
-		t.Errorf("many organizations: %s", r)
 	}
 }
 

@@ -174,6 +174,10 @@ func (w *world) checkClientsOf(ch *change, before, s, whole *keyward.KeyManagerS
 		if before.Type != s.Type && generated(o.status) {
 			w.add(ch, keyward.CodeInUse, "spec.type", "%s was made in the way of type %s: delete its keys first", o.ref, before.Type)
 		}
+		if why := keymanager.ClientIDFault(s, client.ClientID); why != "" && client.ClientID != "" &&
+			keymanager.ClientIDFault(before, client.ClientID) == "" {
+			w.add(ch, keyward.CodeInUse, "spec.issuer", "%q is the client of %s, and %s: delete it first", client.ClientID, o.ref, why)
+		}
 		if keymanager.OwnClient(whole, client.ClientID) && !keymanager.OwnClient(before, client.ClientID) {
 			w.add(ch, keyward.CodeInUse, ownPath(s, client.ClientID),
 				"%q is the client of an application, %s: the key manager needs one of its own", client.ClientID, o.ref)

@@ -51,7 +51,7 @@ func (e *Engine) mint(g *granted, now time.Time, t *trace) (string, *Refusal) {
 // the bare form.
 func (g *granted) subject() string {
 	if g.api.RawSubject && !g.api.AllKeyManagers && len(g.api.KeyManagers) == 1 {
-		return g.facts.subject
+		return g.facts.within()
 	}
 	return qualified(g.km, g.facts)
 }

@@ -148,7 +148,7 @@ func (e *Engine) openTo(r *routed, t *trace) (*Decision, *Refusal) {
 func (g *granted) decision(backend string) *Decision {
 	d := &Decision{
 		ID: newID(), Tenant: g.api.Tenant, API: g.api.Name, APIID: g.api.ID, Version: g.api.Version, Operation: g.op,
-		KeyManager: g.km.Name, KeyManagerID: g.km.ID, OriginID: g.facts.origin, ClientID: g.facts.clientID, Environment: g.environment,
+		KeyManager: g.km.Name, KeyManagerID: g.km.ID, OriginID: g.facts.origin, ClientID: g.facts.clientKey, Environment: g.environment,
 		Upstream: g.upstream, Path: g.path, Query: g.query, KeepCredential: g.api.KeepCredential, BackendJWT: backend,
 		token: g.sum, seen: true,
 	}

@@ -26,7 +26,7 @@ type Decision struct {
 	KeyManager   string // name; empty for an operation without security
 	KeyManagerID string
 	OriginID     string // of an exchanged token: the id of the key manager whose token it was given for
-	ClientID     string
+	ClientID     string // as applications have it: TID/CLIENTID of one of many organizations
 	Application  string // name; empty when no application has the client
 	Plan         string // name; empty when none applies
 	Environment  keyward.Environment

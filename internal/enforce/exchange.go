@@ -14,7 +14,7 @@ type Subject struct {
 	KeyManager   string // name
 	KeyManagerID string
 	Environments []keyward.Environment // the key manager's
-	Subject      string                // KEYMANAGER|sub, as backends see it
+	Subject      string                // KEYMANAGER|sub as backends see it; KEYMANAGER|TID|sub of one of many organizations
 	Expires      time.Time
 	Claims       map[string]json.RawMessage // those that claims.mapping names, under their new names
 	Delegated    bool                       // it has an act claim: somebody acts for the subject already (RFC 8693, section 4.1)
@@ -94,7 +94,16 @@ func (e *Engine) subject(ctx context.Context, r *routed, raw string, t *trace) (
 
 // qualified is a token's sub in the eyes of those who see tokens of several key managers: unique, because names of key
 // managers have no bar.
-func qualified(km *view.KeyManager, f *facts) string { return km.Name + "|" + f.subject }
+func qualified(km *view.KeyManager, f *facts) string { return km.Name + "|" + f.within() }
+
+// within is a token's sub as it is unique in its key manager: subjects of many organizations may be the same. Ids of
+// organizations have no bar.
+func (f *facts) within() string {
+	if f.organization == "" {
+		return f.subject
+	}
+	return f.organization + "|" + f.subject
+}
 
 // mapped gives the claims that the key manager's mapping names, under their new names.
 func mapped(km *view.KeyManager, f *facts) map[string]json.RawMessage {

@@ -94,7 +94,7 @@ func (e *Engine) Judge(ctx context.Context, v *view.View, target, token string) 
 	j.Steps = slices.DeleteFunc(t.finish(), func(s Step) bool { return s.Result != resultFail && !aboutToken(s.Step) })
 	client := Step{Step: stepClient, Result: resultNotReached, Expected: "a client id in one of the claims of claims.clientId"}
 	if ref == nil {
-		client.Result, client.Seen = resultPass, quote(p.facts.clientID)+", from claim "+p.facts.clientClaim
+		client.Result, client.Seen = resultPass, quote(p.facts.clientKey)+", from claim "+p.facts.clientClaim
 		if fault := p.facts.identityFault(false); fault != "" {
 			j.Refusal = refuse(keyward.CodeInvalidToken)
 			client.Result, client.Seen, client.Fix = resultFail, fault, "check claims.clientId of key manager "+p.km.Name

@@ -23,7 +23,9 @@ type facts struct {
 	audience                     []string
 	audienceState                presence
 	clientID                     string
-	clientClaim                  string // the claim that gave it
+	clientKey                    string // as applications have it: of many organizations TID/CLIENTID, else the id alone
+	clientClaim                  string // the claim that gave the id
+	organization                 string // the tid of a token of one of many; else ""
 	clientFault                  string
 	noClient                     bool // the fault is that no claim is there: a rule may still know whose token it is
 	subject                      string
@@ -64,8 +66,11 @@ type tokenKey struct {
 	sum    [sha256.Size]byte
 }
 
-func readJWT(jwt *token.JWT, km *view.KeyManager) facts {
+func readJWT(jwt *token.JWT, km *view.KeyManager, entry *keyward.IssuerRow) facts {
 	f := readFacts(jwt.Claims(), km, false)
+	if f.organization = entry.Organization; f.organization != "" && f.clientID != "" {
+		f.clientKey = f.organization + "/" + f.clientID
+	}
 	if f.typeFault == "" && km.TokenType != "any" {
 		if fault := headerTypeFault(jwt.Header()); fault != "" {
 			f.typeFault, f.typeFix = fault, fixType
@@ -197,7 +202,7 @@ func (f *facts) readClient(km *view.KeyManager, introspected bool) {
 			f.clientFault = "claim " + name + " is not one non-empty string"
 			return
 		}
-		f.clientID = s
+		f.clientID, f.clientKey = s, s
 		return
 	}
 	f.noClient = true

@@ -2,6 +2,7 @@ package enforce
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,7 +52,10 @@ func (e *Engine) chooseKeyManager(p *presented, now time.Time, t *trace) (issued
 		if fits == 1 {
 			t.held(keyward.KindKeyManager, km.ID, km.Hold, now)
 		}
-		seen, fix := explainIssuer(&p.routed, issuer, candidates, km, fits)
+		seen, fix := foreign(issuer, candidates, p.claims())
+		if seen == "" || fits > 0 {
+			seen, fix = explainIssuer(&p.routed, issuer, candidates, km, fits)
+		}
 		t.fail(seen, fix)
 	}
 	return issued{}, refuse(keyward.CodeUnknownIssuer)
@@ -63,13 +67,23 @@ func fitting(
 ) (found *view.KeyManager, entry *keyward.IssuerRow, fits int) {
 	for _, km := range candidates {
 		i := km.Issuer(issuer, now)
-		if i < 0 || len(km.ClaimRules) > 0 && !fitsRule(km, claims) {
+		if i < 0 || len(km.ClaimRules) > 0 && !fitsRule(km, claims) || !ofOrganization(&km.Issuers[i], claims) {
 			continue
 		}
 		fits++
 		found, entry = km, &km.Issuers[i]
 	}
 	return found, entry, fits
+}
+
+// ofOrganization tells whether the claim tid is the organization that the issuer is for, as one exact string. Keys that
+// many organizations share say nothing about it.
+func ofOrganization(entry *keyward.IssuerRow, claims token.Object) bool {
+	if entry.Organization == "" {
+		return true
+	}
+	tid, ok := text(claims, "tid")
+	return ok && tid == entry.Organization
 }
 
 // fitsRule tells whether all claims of one of the rules have their value.
@@ -98,7 +112,9 @@ func (e *Engine) chooseByClaims(p *presented, now time.Time, t *trace) (issued, 
 	var found *view.KeyManager
 	fits := 0
 	for _, km := range p.view.ClaimingOf(p.api.Tenant) {
-		if fitsRule(km, p.claims()) {
+		// Where iss says the organization, a token without iss is of none.
+		ofMany := len(km.Issuers) > 0 && km.Issuers[0].Organization != ""
+		if fitsRule(km, p.claims()) && !ofMany {
 			found = km
 			fits++
 		}
@@ -208,6 +224,23 @@ func (r *routed) whyNot(km *view.KeyManager) (why, fix string) {
 	default:
 		return "held", "have the hold lifted: keyward unhold key-manager " + km.Name
 	}
+}
+
+// foreign tells of a token whose tid is not the organization of its iss, or gives "".
+func foreign(issuer string, candidates []*view.KeyManager, claims token.Object) (seen, fix string) {
+	for _, km := range candidates {
+		i := slices.IndexFunc(km.Issuers, func(r keyward.IssuerRow) bool { return r.Issuer == issuer })
+		if i < 0 || ofOrganization(&km.Issuers[i], claims) {
+			continue
+		}
+		tid := "no claim tid that is a string"
+		if s, ok := text(claims, "tid"); ok {
+			tid = "tid " + quote(s)
+		}
+		return "iss " + quote(issuer) + " and " + tid + ", where key manager " + km.Name + " expects tid " +
+			quote(km.Issuers[i].Organization), "get a token in which tid is the organization that iss names"
+	}
+	return "", ""
 }
 
 // explainIssuer says why no key manager was found, and looks for the mistakes that are made most.

@@ -10,7 +10,7 @@ import (
 // clientOf finds whose client the token has: who has its client id, and where nobody has, the first of the key
 // manager's rules that fits. A client that was put out of use is found too, so that no rule takes its tokens up.
 func clientOf(v *validated) *keyward.ClientRow {
-	if id := v.facts.clientID; id != "" {
+	if id := v.facts.clientKey; id != "" {
 		if client := v.view.Client(v.km.ID, id); client != nil {
 			return client
 		}
@@ -57,13 +57,13 @@ func (f *facts) who() string {
 	if f.clientID == "" {
 		return "no client id"
 	}
-	return "client id " + quote(f.clientID) + " (claim " + f.clientClaim + ")"
+	return "client id " + quote(f.clientKey) + " (claim " + f.clientClaim + ")"
 }
 
 // by says how the application has the token.
 func (i *identified) by() string {
 	if i.rule == nil {
-		return "client id " + quote(i.facts.clientID)
+		return "client id " + quote(i.facts.clientKey)
 	}
 	said := i.rule.String() + "; the token has " + i.facts.who()
 	for _, other := range i.view.ClientRules(i.km.ID) {

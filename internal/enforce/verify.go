@@ -66,7 +66,7 @@ func (e *Engine) verify(ctx context.Context, a *allowed, t *trace) (*verified, *
 		}
 		t.pass("signed with ", jwt.Algorithm(), " by key ", key.Thumbprint)
 		v := &verified{
-			facts: readJWT(jwt, a.km), keyManagerID: a.km.ID, settings: a.km.Settings, issuer: a.issuer.Issuer,
+			facts: readJWT(jwt, a.km, a.issuer), keyManagerID: a.km.ID, settings: a.km.Settings, issuer: a.issuer.Issuer,
 			thumbprint: key.Thumbprint,
 		}
 		v.size = sizeOf(a.raw)

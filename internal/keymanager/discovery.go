@@ -42,6 +42,9 @@ func Discover(ctx context.Context, spec *keyward.KeyManagerSpec, client *http.Cl
 	if at == "" {
 		return keyward.KeyManagerStatus{}, nil
 	}
+	if strings.Contains(at, template) {
+		at = commonMetadata(at)
+	}
 	ctx, cancel := context.WithTimeout(ctx, wire.Timeout)
 	defer cancel()
 	doc, err := fetchMetadata(ctx, at, client)
@@ -183,9 +186,13 @@ func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keywar
 	if status.Issuer == "" {
 		return status, discoveryError(keyward.CodeInvalidInput, nil, "%s names no issuer", at)
 	}
-	if strings.ContainsAny(status.Issuer, "{}") {
+	t, _ := catalog.TypeOf(spec.Type)
+	if t.Many {
+		status.Issuer = strings.Replace(status.Issuer, "{tenantid}", template, 1)
+	}
+	if bare := strings.Replace(status.Issuer, template, "", 1); strings.ContainsAny(bare, "{}") || bare != status.Issuer && !t.Many {
 		return status, discoveryError(keyward.CodeNotSupported, nil,
-			"the issuer %s is a template for several tenants, which this build does not carry out yet", status.Issuer)
+			"the issuer %s is a template for several tenants, which only type %s knows", status.Issuer, keyward.TypeEntra)
 	}
 	note := func(format string, args ...any) { status.Notes = append(status.Notes, fmt.Sprintf(format, args...)) }
 	address := func(name string) string {
@@ -212,13 +219,13 @@ func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keywar
 		Authorization: address("authorization_endpoint"),
 		Userinfo:      address("userinfo_endpoint"),
 	}
-	if t, _ := catalog.TypeOf(spec.Type); t.Derive != nil {
+	if t.Derive != nil {
 		t.Derive(&status)
 	}
 	if spec.Issuer != "" && spec.Issuer != status.Issuer {
 		note("the metadata's issuer is %s; the declared %s counts", status.Issuer, spec.Issuer)
 	}
-	if strings.Contains(at, wellKnown) && !placesOf(status.Issuer, at) {
+	if strings.Contains(at, wellKnown) && !strings.Contains(status.Issuer, template) && !placesOf(status.Issuer, at) {
 		note("the metadata at %s belongs to the issuer %s, whose own metadata would be elsewhere", at, status.Issuer)
 	}
 	return status, nil

@@ -165,6 +165,9 @@ func issuerRows(t connector.Type, spec *keyward.KeyManagerSpec, status keyward.K
 	if t.Twin != nil {
 		rows = withTwin(rows, t.Twin(main.Issuer))
 	}
+	if ForMany(spec) {
+		rows = expand(rows, Organizations(spec))
+	}
 	return rows, faults
 }
 

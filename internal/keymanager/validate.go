@@ -28,6 +28,7 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 	}
 	faults = append(faults, validateKeySources(spec)...)
 	faults = append(faults, validateConstraints(t, spec.Clients.Constraints)...)
+	faults = append(faults, validateOrganizations(t, spec)...)
 	if t.Name == keyward.TypeResident {
 		return append(faults, validateResident(spec)...)
 	}
@@ -154,6 +155,10 @@ func missing(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) []ke
 	if Discovers(spec) {
 		hint = ": discovery does not give it"
 	}
+	if spec.Issuer == "" && strings.Contains(status.Issuer, template) {
+		faults = append(faults, fieldError("spec.issuer", "is required, because the server's metadata is that of every "+
+			"organization: write issuer: %q, and list the organizations: %s", status.Issuer, listLines))
+	}
 	if spec.Issuer == "" && status.Issuer == "" {
 		faults = append(faults, fieldError("spec.issuer", "is required, the exact iss value of its tokens%s", hint))
 	}
@@ -253,8 +258,11 @@ func hasPrivateMembers(set json.RawMessage) bool {
 
 // OwnClient tells whether a client id is one of the key manager's own: those of its connection and introspection, and
 // what the server's kind brings along. Such a client can never be mapped to an application. Case does not count,
-// because for some servers it does not.
+// because for some servers it does not; nor does the organization, because an app registration is the same in all.
 func OwnClient(spec *keyward.KeyManagerSpec, clientID string) bool {
+	if _, bare, cut := strings.Cut(clientID, "/"); cut && ForMany(spec) {
+		clientID = bare
+	}
 	return slices.ContainsFunc(OwnClients(spec), func(id string) bool { return strings.EqualFold(id, clientID) })
 }
 

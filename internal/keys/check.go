@@ -3,6 +3,7 @@ package keys
 import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys/wish"
 )
 
@@ -20,6 +21,9 @@ func (s *scene) checkGenerate(ask Ask) (wish.Checked, error) {
 	case !kind.Creates:
 		return wish.Checked{}, keyward.Errorf(keyward.CodeCreationDisabled,
 			"a key manager of type %s creates no clients: map one that exists", spec.Type)
+	case keymanager.ForMany(spec):
+		return wish.Checked{}, keyward.Errorf(keyward.CodeCreationDisabled, "%s is for many organizations, each with its own "+
+			"client ids: have the client registered in its organization, and map it as TID/CLIENTID", s.km.Ref())
 	case !spec.MayCreate():
 		return wish.Checked{}, keyward.Errorf(keyward.CodeCreationDisabled, "%s lets nobody create clients", s.km.Ref())
 	}

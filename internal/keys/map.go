@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -100,6 +101,13 @@ func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *k
 
 // prove asks the server about a secret. Without one, only an administrator's word counts, and not against the server's.
 func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene, clientID, secret string) error {
+	if keymanager.ForMany(s.kmSpec) && isAdmin(p, s.place.Tenant) {
+		return nil // what the connection sees is one organization's
+	}
+	if keymanager.ForMany(s.kmSpec) {
+		return keyward.Errorf(keyward.CodeForbidden,
+			"%s is for many organizations, where no secret is tried: ask an administrator to map the client", s.km.Ref())
+	}
 	if secret == "" {
 		if isAdmin(p, s.place.Tenant) {
 			return k.exists(ctx, s, clientID)

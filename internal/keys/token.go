@@ -6,6 +6,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/wire"
@@ -35,6 +36,10 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 	}
 	if c.spec.Match != nil {
 		return nil, c.onlyRule()
+	}
+	if keymanager.ForMany(s.kmSpec) {
+		return nil, keyward.Errorf(keyward.CodeNotSupported,
+			"%s is for many organizations: ask for a token at that of client %s", s.km.Ref(), c.spec.ClientID)
 	}
 	if faults := ask.faults(); len(faults) > 0 {
 		return nil, keyward.Invalid(faults)

@@ -21,10 +21,9 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 	later := map[keyward.Kind]map[string]string{
 		keyward.KindKeyManager: {
 			`"tokens":{"jwt":"introspect"}`: "spec.tokens.jwt", `"tokens":{"jwt":"both"}`: "spec.tokens.jwt",
-			`"tokens":{"type":"at+jwt"}`:                            "spec.tokens.type",
-			`"otherIssuers":[{"issuer":"https://e.example/{tid}"}]`: "spec.otherIssuers[0].issuer",
-			`"global":true`:             "spec.global",
-			`"signIn":{"enabled":true}`: "spec.signIn",
+			`"tokens":{"type":"at+jwt"}`: "spec.tokens.type",
+			`"global":true`:              "spec.global",
+			`"signIn":{"enabled":true}`:  "spec.signIn",
 		},
 		keyward.KindAPI: {
 			`"state":"draft"`: "spec.state", `"state":"deprecated"`: "spec.state", `"state":"retired"`: "spec.state",

@@ -16,6 +16,7 @@ import (
 func features() []string {
 	return []string{
 		keyward.NeedHold, keyward.NeedCeiling, keyward.NeedExchange, keyward.NeedIntrospection, keyward.NeedMatch,
+		keyward.NeedOrganization,
 	}
 }
 

@@ -24,7 +24,8 @@ func Type() connector.Type {
 		Title: "Microsoft Entra ID",
 		Help: "One organization of Entra ID: discovery is https://login.microsoftonline.com/TENANT-ID/v2.0. Tokens of version 1 " +
 			"(issuer https://sts.windows.net/TENANT-ID/) and 2 are both taken: which one a client gets follows the API's " +
-			"registration. Clients are created through Microsoft Graph.",
+			"registration. Clients are created through Microsoft Graph. For many organizations, issuer is " +
+			"https://login.microsoftonline.com/{tid}/v2.0, and tokens.match lists them: {claims: {tid: TENANT-ID}}.",
 		Creates: true,
 		AdminFields: append(connector.ServiceAccount("Management application's",
 			"An app registration with the application permission Application.ReadWrite.OwnedBy of Microsoft Graph, and "+
@@ -49,12 +50,14 @@ func Type() connector.Type {
 		Limits: []string{
 			"a client cannot be changed here: delete the keys and generate new ones; two of its secrets may overlap",
 			"no introspection: opaque tokens are refused",
-			"one organization: an issuer for many, with a template for the tenant, is not carried out yet",
+			"many organizations, with {tid} in the issuer: clients are mapped as TENANT-ID/CLIENT-ID, without a look at the " +
+				"server, and none is created",
 			"app roles cannot be given at registration: an administrator assigns them and consents",
 			"secrets end after two years: rotate before; a removed secret may work for some minutes",
 			"a deleted client stays in the organization's list of deleted applications for 30 days",
 			"proven against a contract server written from the vendor's documentation only",
 		},
+		Many: true,
 		Twin: twin,
 	}
 }

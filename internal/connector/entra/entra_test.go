@@ -151,7 +151,7 @@ func TestEntraIssuers(t *testing.T) {
 	}
 	many := *c.Spec
 	many.Discovery = c.Server.URL + "/common/v2.0/.well-known/openid-configuration"
-	if _, err := keymanager.Discover(t.Context(), &many, nil); keyward.CodeOf(err) != keyward.CodeNotSupported {
-		t.Errorf("many organizations: %v", err)
+	if status, err := keymanager.Discover(t.Context(), &many, nil); err != nil || status.Issuer != c.Server.URL+"/{tid}/v2.0" {
+		t.Errorf("many organizations: %+v, %v", status, err)
 	}
 }

@@ -161,6 +161,9 @@ func clientIDFaults(kmSpec *keyward.KeyManagerSpec, client *keyward.OAuthClientS
 		faults = append(faults, fault("clientId",
 			"%q is a client of the key manager's own: it can never belong to an application", client.ClientID))
 	}
+	if why := keymanager.ClientIDFault(kmSpec, client.ClientID); why != "" {
+		faults = append(faults, fault("clientId", "%s", why))
+	}
 	if client.ClientID == "" || len(client.ClientID) > maxClientID || strings.ContainsFunc(client.ClientID, unprintable) {
 		faults = append(faults, fault("clientId", "must have 1 to %d printable characters", maxClientID))
 	}
