@@ -17,7 +17,11 @@ func TestManyOrganizations(t *testing.T) {
 	s := contract.Start(t, func(origin string) http.Handler { return entraserver.Build(origin, key, 0) })
 	up := newUpstream(t)
 	n := serve(t)
-	const one, two = "11111111-86f1-41af-91ab-2d7cd011db47", "22222222-86f1-41af-91ab-2d7cd011db47"
+	const (
+		one = "11111111-86f1-41af-91ab-2d7cd011db47"
+		two = "22222222-86f1-41af-91ab-2d7cd011db47"
+		odd = "33333333-86f1-41af-91ab-2d7cd011db47"
+	)
 	many := fmt.Sprintf(`type: entra, issuer: "%s/{tid}/v2.0"`, s.URL)
 	list := fmt.Sprintf(", tokens: {match: [{claims: {tid: %s}}, {claims: {tid: %s}}]}", one, two)
 	apply(t, n, manifest("KeyManager", "partners", many+list), orders(up.URL, "[partners]", ", backendJWT: {enabled: true}"),
@@ -41,7 +45,7 @@ func TestManyOrganizations(t *testing.T) {
 	apply(t, n, manifest("Subscription", "rival-orders", "application: rival, api: orders-v1"))
 	until(t, n.Gateway, http.MethodGet, items, token(two, two), 200, "")
 	for what, raw := range map[string]string{
-		"one's iss, two's tid": token(one, two), "not listed": token("33333333-86f1-41af-91ab-2d7cd011db47", "33333333-86f1-41af-91ab-2d7cd011db47"),
+		"one's iss, two's tid": token(one, two), "not listed": token(odd, odd),
 		"the template": token("{tid}", one), "no tid": token(one, ""),
 	} {
 		if fault := call(t, n.Gateway, http.MethodGet, items, raw).want(401, "unknown_issuer"); fault != "" {

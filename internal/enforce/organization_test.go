@@ -30,12 +30,10 @@ func organizations(t *testing.T) (w *world, one, two string) {
 	return w, one, two
 }
 
-func (w *world) ofTenant(iss string, tid any, more ...string) string {
-	claims := map[string]any{"iss": iss, "tid": tid, "client_id": "abc", "sub": "alice"}
-	for i := 0; i < len(more); i += 2 {
-		claims[more[i]] = more[i+1]
-	}
-	return w.claims(claims)
+func (w *world) ofTenant(iss string, tid any) string { return w.ofClient(iss, tid, "abc") }
+
+func (w *world) ofClient(iss string, tid any, client string) string {
+	return w.claims(map[string]any{"iss": iss, "tid": tid, "client_id": client, "sub": "alice"})
 }
 
 func TestOneClientIDInTwoOrganizations(t *testing.T) {
@@ -45,7 +43,8 @@ func TestOneClientIDInTwoOrganizations(t *testing.T) {
 		for range 2 { // the second from the cache
 			d := w.decide(items(raw))
 			claims := readClaims(t, d.BackendJWT)
-			if d.Application != c.app || d.ClientID != c.tid+"/abc" || claims["client_id"] != "abc" || claims["sub"] != "corp|"+c.tid+"|alice" {
+			if d.Application != c.app || d.ClientID != c.tid+"/abc" || claims["client_id"] != "abc" ||
+				claims["sub"] != "corp|"+c.tid+"|alice" {
 				t.Errorf("%s: %s, client %s, claims %v", c.tid, d.Application, d.ClientID, claims)
 			}
 		}
@@ -54,8 +53,8 @@ func TestOneClientIDInTwoOrganizations(t *testing.T) {
 			t.Errorf("explain names no organization: %s", text)
 		}
 	}
-	w.want("a client that only its id knows", items(w.ofTenant(one, "one", "client_id", "abc-sandbox")), keyward.CodeNoSubscription)
-	w.want("the id with its organization", items(w.ofTenant(one, "one", "client_id", "two/abc")), keyward.CodeNoSubscription)
+	w.want("a client that only its id knows", items(w.ofClient(one, "one", "abc-sandbox")), keyward.CodeNoSubscription)
+	w.want("the id with its organization", items(w.ofClient(one, "one", "two/abc")), keyward.CodeNoSubscription)
 	w.changeOrders(func(r *keyward.APIRow) { r.RawSubject = true })
 	if sub := readClaims(t, w.decide(items(w.ofTenant(two, "two"))).BackendJWT)["sub"]; sub != "two|alice" {
 		t.Errorf("the bare sub is %v", sub)

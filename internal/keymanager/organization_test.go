@@ -25,13 +25,17 @@ func TestOrganizationsAreListed(t *testing.T) {
 		{"version 1 beside", `{"type":"entra",` + v2 + list + `,"otherIssuers":[{` + v1 + `}]}`, nil, ""},
 		{"no list", `{"type":"entra",` + v2 + `}`, []string{"spec.tokens.match"}, "{claims: {tid: TENANT-ID}}"},
 		{"an empty list", `{"type":"entra",` + v2 + `,"tokens":{"match":[]}}`, []string{"spec.tokens.match"}, "{claims: {tid: TENANT-ID}}"},
-		{"an entry of all organizations", `{"type":"entra",` + v2 + `,"tokens":{"match":[{"claims":{"tid":"one"}},{"claims":{"idtyp":"app"}}]}}`,
+		{"an entry of all organizations", `{"type":"entra",` + v2 +
+			`,"tokens":{"match":[{"claims":{"tid":"one"}},{"claims":{"idtyp":"app"}}]}}`,
 			[]string{"spec.tokens.match[1].claims"}, "{claims: {tid: TENANT-ID}}"},
-		{"a number", `{"type":"entra",` + v2 + `,"tokens":{"match":[{"claims":{"tid":7}}]}}`, []string{"spec.tokens.match[0].claims"}, "tid"},
+		{"a number", `{"type":"entra",` + v2 + `,"tokens":{"match":[{"claims":{"tid":7}}]}}`,
+			[]string{"spec.tokens.match[0].claims"}, "tid"},
 		{"a path", `{"type":"entra",` + v2 + `,"tokens":{"match":[{"claims":{"tid":"one/v2.0"}}]}}`,
 			[]string{"spec.tokens.match[0].claims.tid"}, "digits"},
-		{"dots", `{"type":"entra",` + v2 + `,"tokens":{"match":[{"claims":{"tid":".."}}]}}`, []string{"spec.tokens.match[0].claims.tid"}, ""},
-		{"a bar", `{"type":"entra",` + v2 + `,"tokens":{"match":[{"claims":{"tid":"a|b"}}]}}`, []string{"spec.tokens.match[0].claims.tid"}, ""},
+		{"dots", `{"type":"entra",` + v2 + `,"tokens":{"match":[{"claims":{"tid":".."}}]}}`,
+			[]string{"spec.tokens.match[0].claims.tid"}, ""},
+		{"a bar", `{"type":"entra",` + v2 + `,"tokens":{"match":[{"claims":{"tid":"a|b"}}]}}`,
+			[]string{"spec.tokens.match[0].claims.tid"}, ""},
 		{"the template itself", `{"type":"entra",` + v2 + `,"tokens":{"match":[{"claims":{"tid":"{tid}"}}]}}`,
 			[]string{"spec.tokens.match[0].claims.tid"}, ""},
 		{"half a segment", `{"type":"entra","issuer":"https://a.example/x{tid}/v2.0"` + list + `}`, []string{"spec.issuer"}, "segment"},
@@ -80,7 +84,8 @@ func TestTemplatesAreExpanded(t *testing.T) {
 	if again, _, _ := keymanager.Resolve(&keyward.Object{ID: "km"}, spec, keyward.KeyManagerStatus{}); again.Digest == before {
 		t.Error("the digest stays when the list changes")
 	}
-	one := specOf(t, `{"type":"entra","issuer":"https://login.microsoftonline.com/one/v2.0"`+manyKeys+`,"tokens":{"match":[{"claims":{"tid":"one"}}]}}`)
+	one := specOf(t, `{"type":"entra","issuer":"https://login.microsoftonline.com/one/v2.0"`+manyKeys+
+		`,"tokens":{"match":[{"claims":{"tid":"one"}}]}}`)
 	if row, _, _ := keymanager.Resolve(&keyward.Object{ID: "km"}, one, keyward.KeyManagerStatus{}); row.Issuers[0].Organization != "" {
 		t.Errorf("one organization: %+v", row.Issuers)
 	}
