@@ -52,7 +52,7 @@ type KeyManagerSpec struct {
 	Claims        ClaimRules        `json:"claims,omitzero"`
 	Clients       ClientRules       `json:"clients,omitzero"`
 	Permissions   *Permissions      `json:"permissions,omitempty"`
-	Global        bool              `json:"global,omitempty"`
+	Global        bool              `json:"global,omitempty"` // offered in every tenant; in the tenant default only
 	SignIn        *SignIn           `json:"signIn,omitempty"`
 }
 

@@ -73,9 +73,6 @@ func (s *KeyManagerSpec) validateIssuers(f *faults) {
 
 // validateLater refuses what later builds carry out. A value that only says what happens anyway is accepted.
 func (s *KeyManagerSpec) validateLater(f *faults) {
-	if s.Global {
-		f.unsupported("spec.global")
-	}
 	if s.SignIn != nil && (s.SignIn.Enabled || len(s.SignIn.Roles) > 0) {
 		f.unsupported("spec.signIn")
 	}

@@ -210,10 +210,11 @@ type SubscriptionRow struct {
 	Hold          *HoldRow          `json:"hold,omitempty"`
 }
 
-// ClientRow ties (key manager, client id) to an application. Identity is always this pair. With Match it ties tokens
-// to an application whose client id nobody has.
+// ClientRow ties (key manager, client id) to an application. Identity is always this pair, in the tenant whose API is
+// called. With Match it ties tokens to an application whose client id nobody has.
 type ClientRow struct {
 	ID            string      `json:"id"`
+	Tenant        string      `json:"tenant,omitempty"` // the application's; always there in a rule, else empty = the key manager's
 	KeyManagerID  string      `json:"keyManagerId"`
 	ClientID      string      `json:"clientId"`
 	ApplicationID string      `json:"applicationId"`
@@ -221,7 +222,6 @@ type ClientRow struct {
 	Hold          *HoldRow    `json:"hold,omitempty"`
 
 	Match   *ClientMatch `json:"match,omitempty"`
-	Tenant  string       `json:"tenant,omitempty"`  // of a rule: it counts for APIs of this tenant only
 	Revoked bool         `json:"revoked,omitempty"` // out of use: nobody's client, and no rule's either
 }
 

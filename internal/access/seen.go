@@ -6,11 +6,23 @@ import (
 	"keyward.dev/keyward"
 )
 
-// Permitted tells whether a key manager's permissions let the principal see it. Publishers see every one: their APIs
-// name them.
+// Permitted tells whether a key manager's permissions let the principal see it. Administrators, publishers and auditors
+// see every one: their APIs name them.
 func Permitted(p keyward.Principal, o *keyward.Object) bool {
 	s, ok := o.Spec.(*keyward.KeyManagerSpec)
-	return !ok || p.Has(keyward.RolePublisher) || s.Permissions.Permits(p)
+	return !ok || p.Has(keyward.RoleAdmin, keyward.RolePublisher, keyward.RoleAuditor) || s.Permissions.Permits(p)
+}
+
+// ForeignGlobal is the refusal to change a global key manager from another tenant than its own.
+func ForeignGlobal(ref keyward.Ref) error {
+	return keyward.Errorf(keyward.CodeForbidden, "%s is global: only administrators of tenant %s change, hold or delete it, there",
+		ref, keyward.DefaultTenant)
+}
+
+// OfferedTo tells whether a global key manager is shown to the principal as one of their tenant's.
+func OfferedTo(p keyward.Principal, o *keyward.Object, tenant string) bool {
+	s, ok := o.Spec.(*keyward.KeyManagerSpec)
+	return ok && s.Global && o.Tenant != tenant && To(p, keyward.KindKeyManager, tenant).Reads()
 }
 
 // Public leaves out what is not everybody's business: how a key manager is managed, whose an application is.

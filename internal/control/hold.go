@@ -73,7 +73,7 @@ func (c *Control) setHold(
 	err := c.store.Write(ctx, p.Actor(), func(tx *store.Tx) error {
 		o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
 		if err != nil {
-			return err
+			return foreign(tx, ref, err)
 		}
 		held = o
 		_, err = tx.Hold(o, hold)

@@ -20,7 +20,7 @@ func (c *Control) Get(ctx context.Context, p keyward.Principal, ref keyward.Ref)
 	}
 	var seen *keyward.Object
 	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
+		o, err := get(tx, ref)
 		if err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func (c *Control) Get(ctx context.Context, p keyward.Principal, ref keyward.Ref)
 			seen = o
 			return nil
 		}
-		seen, err = newReader(p, tx).visible(o)
+		seen, err = newReader(p, tx, ref.Tenant).visible(o)
 		seen = access.WithoutReason(p, seen)
 		if err == nil && seen == nil {
 			err = access.ForbiddenRead(p, ref.Kind, ref.Tenant)
@@ -66,7 +66,7 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 	if !a.Reads() || kind == keyward.KindTenant && a&access.ReadAll == 0 {
 		return nil, "", access.ForbiddenRead(p, kind, tenant)
 	}
-	filter := store.Filter{Tenant: tenant, After: page.After, Limit: page.Limit, Set: page.Set, Search: page.Search}
+	filter := store.Filter{Tenant: tenant, After: page.After, Limit: page.Limit, Set: page.Set, Search: page.Search, Offered: true}
 	if filter.Limit == 0 {
 		filter.Limit = DefaultPage
 	}
@@ -76,7 +76,7 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 	var out []*keyward.Object
 	var next string
 	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		r := newReader(p, tx)
+		r := newReader(p, tx, tenant)
 		if err := tenantExists(tx, tenant); err != nil {
 			return err
 		}
@@ -106,11 +106,12 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 type reader struct {
 	principal    keyward.Principal
 	tx           *store.Tx
+	tenant       string // where they look
 	applications map[keyward.Ref]keyward.Spec // read already; nil for what is not there
 }
 
-func newReader(p keyward.Principal, tx *store.Tx) *reader {
-	return &reader{principal: p, tx: tx, applications: map[keyward.Ref]keyward.Spec{}}
+func newReader(p keyward.Principal, tx *store.Tx, tenant string) *reader {
+	return &reader{principal: p, tx: tx, tenant: tenant, applications: map[keyward.Ref]keyward.Spec{}}
 }
 
 // visible gives the object as the principal may see it; nil for one that is not theirs.
@@ -129,7 +130,8 @@ func (r *reader) visible(o *keyward.Object) (*keyward.Object, error) {
 			return o, nil
 		}
 	}
-	if a&access.ReadPublic == 0 || !access.Permitted(p, o) {
+	public := a&access.ReadPublic != 0 || access.OfferedTo(p, o, r.tenant)
+	if !public || !access.Permitted(p, o) {
 		return nil, nil
 	}
 	return access.Public(o), nil
@@ -173,4 +175,23 @@ func (c *Control) OwnsApplication(ctx context.Context, p keyward.Principal, tena
 		return err
 	})
 	return owns, err
+}
+
+// get reads an object; a key manager that the tenant does not have may be a global one.
+func get(tx *store.Tx, ref keyward.Ref) (*keyward.Object, error) {
+	if ref.Kind == keyward.KindKeyManager {
+		return tx.KeyManagerFor(ref.Tenant, ref.Name)
+	}
+	return tx.Get(ref.Kind, ref.Tenant, ref.Name)
+}
+
+// foreign explains why a name that means a global key manager is not found among the tenant's own.
+func foreign(tx *store.Tx, ref keyward.Ref, err error) error {
+	if ref.Kind != keyward.KindKeyManager || keyward.CodeOf(err) != keyward.CodeNotFound {
+		return err
+	}
+	if global, lookErr := tx.KeyManagerFor(ref.Tenant, ref.Name); lookErr == nil {
+		return access.ForeignGlobal(global.Ref())
+	}
+	return err
 }

@@ -48,7 +48,11 @@ func references(spec keyward.Spec, tenant string) []reference {
 
 func (w *world) checkReferences(ch *change) error {
 	for _, r := range references(ch.spec, ch.ref.Tenant) {
-		spec, _, err := w.spec(r.ref)
+		at, err := w.meant(r.ref)
+		if err != nil {
+			return err
+		}
+		spec, _, err := w.spec(at)
 		if err != nil {
 			return err
 		}
@@ -204,7 +208,7 @@ func (w *world) checkSubscription(ch *change, s *keyward.SubscriptionSpec) error
 }
 
 // after replaces what the batch touches in a listing, and adds what it makes: of an application, or, without one, all
-// of the kind.
+// of the kind. An empty tenant means every one.
 func (w *world) after(kind keyward.Kind, tenant, application string, stored []*keyward.Object) []candidate {
 	var out []candidate
 	for _, o := range stored {
@@ -217,7 +221,7 @@ func (w *world) after(kind keyward.Kind, tenant, application string, stored []*k
 		made = w.changesOf(kind, tenant, application)
 	}
 	for _, ch := range made {
-		if ch.ref.Kind == kind && ch.ref.Tenant == tenant && ch.sound {
+		if ch.ref.Kind == kind && (tenant == "" || ch.ref.Tenant == tenant) && ch.sound {
 			out = append(out, candidate{ref: ch.ref, spec: ch.spec, status: ch.status, change: ch})
 		}
 	}
@@ -246,17 +250,20 @@ func (w *world) checkClient(ch *change, s *keyward.OAuthClientSpec) error {
 			return err
 		}
 	}
-	kmRef := keyward.Ref{Kind: keyward.KindKeyManager, Tenant: ch.ref.Tenant, Name: s.KeyManager}
+	kmRef, err := w.meant(keyward.Ref{Kind: keyward.KindKeyManager, Tenant: ch.ref.Tenant, Name: s.KeyManager})
+	if err != nil {
+		return err
+	}
 	spec, _, err := w.spec(kmRef)
 	if err != nil {
 		return err
 	}
 	if km, ok := spec.(*keyward.KeyManagerSpec); ok {
-		whole, _, err := w.through(km, ch.ref.Tenant)
+		whole, _, err := w.through(km, kmRef.Tenant)
 		if err != nil {
 			return err
 		}
-		w.checkMapping(ch, s, whole)
+		w.checkMapping(ch, s, kmRef, whole)
 	}
 	stored, err := w.list(keyward.KindOAuthClient, store.Filter{Tenant: ch.ref.Tenant, Application: s.Application},
 		"application "+s.Application)
@@ -284,8 +291,9 @@ func failed(raw json.RawMessage) bool {
 }
 
 // checkMapping holds what the key manager says about clients that exist in it.
-func (w *world) checkMapping(ch *change, s *keyward.OAuthClientSpec, km *keyward.KeyManagerSpec) {
-	at := keyward.Ref{Kind: keyward.KindKeyManager, Tenant: ch.ref.Tenant, Name: s.KeyManager}
+func (w *world) checkMapping(
+	ch *change, s *keyward.OAuthClientSpec, at keyward.Ref, km *keyward.KeyManagerSpec,
+) {
 	for _, f := range wish.MappingFaults(at, km, s) {
 		w.add(ch, f.Code, "spec."+f.Path, "%s", f.Message)
 	}

@@ -59,13 +59,21 @@ func (w *world) checkConnectionsClient(ch *change, km keyward.Ref, now, before *
 	return nil
 }
 
-// clientsOf lists the clients that a key manager will have.
+// clientsOf lists the clients that a stored key manager will have: of a global one, in every tenant.
 func (w *world) clientsOf(km keyward.Ref) ([]candidate, error) {
-	stored, err := w.list(keyward.KindOAuthClient, store.Filter{Tenant: km.Tenant, KeyManager: km.Name}, "key manager "+km.Name)
+	before, err := w.get(km)
+	if err != nil || before == nil {
+		return nil, err
+	}
+	filter, tenant := store.Filter{Tenant: km.Tenant, ManagerID: before.ID}, km.Tenant
+	if isGlobal(before.Spec) {
+		filter.Tenant, tenant = "", ""
+	}
+	stored, err := w.list(keyward.KindOAuthClient, filter, "key manager "+km.String())
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(w.after(keyward.KindOAuthClient, km.Tenant, "", stored), func(o candidate) bool {
+	return slices.DeleteFunc(w.after(keyward.KindOAuthClient, tenant, "", stored), func(o candidate) bool {
 		client, ok := o.spec.(*keyward.OAuthClientSpec)
 		return !ok || client.KeyManager != km.Name
 	}), nil

@@ -20,6 +20,10 @@ func (w *world) checkKeyManager(ch *change, s *keyward.KeyManagerSpec) error {
 			"the key manager %s, and no other, is of type %s", keyward.ResidentName, keyward.TypeResident)
 		return nil
 	}
+	if s.Global && ch.ref.Tenant != keyward.DefaultTenant {
+		w.add(ch, keyward.CodeInvalidInput, "spec.global", "is for key managers of the tenant %s, which its administrators offer "+
+			"in every tenant", keyward.DefaultTenant)
+	}
 	before, err := keyward.SpecOf[*keyward.KeyManagerSpec](ch.existing)
 	if err != nil {
 		return err
@@ -208,10 +212,21 @@ func ownPath(s *keyward.KeyManagerSpec, clientID string) string {
 
 // checkIssuers holds that an issuer is one key manager's, unless each that has it tells its tokens apart by claims.
 func (w *world) checkIssuers() error {
-	for _, tenant := range w.tenantsOf(keyward.KindKeyManager) {
+	tenants := w.tenantsOf(keyward.KindKeyManager)
+	if w.touchesGlobal() {
+		tenants = []string{""} // it has its issuers in every tenant
+	}
+	for _, tenant := range tenants {
 		all, err := w.all(keyward.KindKeyManager, tenant)
 		if err != nil {
 			return err
+		}
+		if tenant != "" && tenant != keyward.DefaultTenant {
+			others, err := w.all(keyward.KindKeyManager, keyward.DefaultTenant)
+			if err != nil {
+				return err
+			}
+			all = append(all, slices.DeleteFunc(others, func(o candidate) bool { return !isGlobal(o.spec) })...)
 		}
 		byIssuer := map[string][]candidate{}
 		for _, o := range all {
@@ -258,7 +273,8 @@ func issuersOf(o candidate) []string {
 func (w *world) checkShared(issuer string, sharing []candidate) {
 	for i, a := range sharing {
 		for _, b := range sharing[i+1:] {
-			if a.change == nil && b.change == nil || toldApart(a.spec, b.spec) {
+			together := a.ref.Tenant == b.ref.Tenant || isGlobal(a.spec) || isGlobal(b.spec)
+			if !together || a.change == nil && b.change == nil || toldApart(a.spec, b.spec) {
 				continue
 			}
 			ch, other := a.change, b

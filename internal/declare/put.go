@@ -88,7 +88,7 @@ func (c *Writer) Delete(ctx context.Context, p keyward.Principal, ref keyward.Re
 			return err
 		}
 		if o == nil {
-			return notFound(ref)
+			return w.missing(ref)
 		}
 		if err := w.mayDelete(o); err != nil {
 			return err

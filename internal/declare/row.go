@@ -45,7 +45,11 @@ func (w *world) apiRow(ch *change, s *keyward.APISpec) (json.RawMessage, error) 
 		RawSubject:     s.BackendJWT.Subject == "raw",
 	}
 	for _, use := range s.KeyManagers.List {
-		km, err := w.get(keyward.Ref{Kind: keyward.KindKeyManager, Tenant: ch.ref.Tenant, Name: use.Name})
+		at, err := w.meant(keyward.Ref{Kind: keyward.KindKeyManager, Tenant: ch.ref.Tenant, Name: use.Name})
+		if err != nil {
+			return nil, err
+		}
+		km, err := w.get(at)
 		if err != nil {
 			return nil, err
 		}

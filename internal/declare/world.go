@@ -159,7 +159,7 @@ func (w *world) spec(ref keyward.Ref) (spec keyward.Spec, sound bool, err error)
 }
 
 // all gives every object of a kind in a tenant as it will be: name, spec, and the stored object where there is one.
-func (w *world) all(kind keyward.Kind, tenant string) ([]candidate, error) {
+func (w *world) all(kind keyward.Kind, tenant string) ([]candidate, error) { // an empty tenant means every one
 	stored, err := w.list(kind, store.Filter{Tenant: tenant}, tenant)
 	if err != nil {
 		return nil, err

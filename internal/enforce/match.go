@@ -7,20 +7,20 @@ import (
 	"keyward.dev/keyward"
 )
 
-// clientOf finds whose client the token has: who has its client id, and where nobody has, the first of the key
-// manager's rules that fits. A client that was put out of use is found too, so that no rule takes its tokens up.
+// clientOf finds whose client the token has: who has its client id, and where nobody has, the first of the tenant's
+// rules in the key manager that fits. A client that was put out of use is found too, so that no rule takes its tokens up.
 func clientOf(v *validated) *keyward.ClientRow {
 	if id := v.facts.clientKey; id != "" {
-		if client := v.view.Client(v.km.ID, id); client != nil {
+		if client := v.view.Client(v.api.Tenant, v.km, id); client != nil {
 			return client
 		}
 	}
-	rules := v.view.ClientRules(v.km.ID)
+	rules := v.view.ClientRules(v.api.Tenant, v.km.ID)
 	if len(rules) == 0 || v.km.OwnClients == nil || v.ownClient() != "" {
 		return nil
 	}
 	for _, rule := range rules {
-		if rule.Tenant == v.api.Tenant && v.facts.fits(rule.Match) {
+		if v.facts.fits(rule.Match) {
 			return rule
 		}
 	}
@@ -66,8 +66,8 @@ func (i *identified) by() string {
 		return "client id " + quote(i.facts.clientKey)
 	}
 	said := i.rule.String() + "; the token has " + i.facts.who()
-	for _, other := range i.view.ClientRules(i.km.ID) {
-		if other.Tenant == i.api.Tenant && *other.Match != *i.rule && i.facts.fits(other.Match) {
+	for _, other := range i.view.ClientRules(i.api.Tenant, i.km.ID) {
+		if *other.Match != *i.rule && i.facts.fits(other.Match) {
 			return said + "; " + other.Match.String() + " would fit too, and comes later"
 		}
 	}
@@ -76,7 +76,7 @@ func (i *identified) by() string {
 
 // whyNoRule says what the key manager's rules make of the token.
 func whyNoRule(v *validated) string {
-	rules := v.view.ClientRules(v.km.ID)
+	rules := v.view.ClientRules(v.api.Tenant, v.km.ID)
 	found := clientOf(v)
 	switch own := v.ownClient(); {
 	case found != nil && found.Revoked:

@@ -38,10 +38,10 @@ type ground struct {
 
 func groundOf(v *view.View, d *enforce.Decision) ground {
 	g := ground{keyManager: v.KeyManager(d.KeyManagerID), origin: v.KeyManager(d.OriginID), api: v.API(d.APIID)}
-	if d.ClientID == "" {
+	if d.ClientID == "" || g.keyManager == nil || g.api == nil {
 		return g
 	}
-	if g.client = v.Client(d.KeyManagerID, d.ClientID); g.client != nil {
+	if g.client = v.Client(g.api.Tenant, g.keyManager, d.ClientID); g.client != nil {
 		g.application = v.Application(g.client.ApplicationID)
 		g.subscription = v.Subscription(g.client.ApplicationID, d.APIID)
 	}

@@ -140,6 +140,9 @@ func validateResident(spec *keyward.KeyManagerSpec) []keyward.FieldError {
 			faults = append(faults, fieldError(path, "is Keyward's to decide for the resident key manager"))
 		}
 	}
+	if spec.Global {
+		faults = append(faults, fieldError("spec.global", "every tenant has a resident key manager of its own: it cannot be global"))
+	}
 	if spec.Tokens.Use.Exchanges() {
 		faults = append(faults, fieldError("spec.tokens.use",
 			"the resident key manager gives tokens in exchange for those of others, and takes none of its own"))

@@ -256,8 +256,12 @@ func DropFailed(tx *store.Tx, ref keyward.Ref) error {
 	switch ref.Kind {
 	case keyward.KindApplication:
 		filter.Application = ref.Name
-	case keyward.KindKeyManager:
-		filter.KeyManager = ref.Name
+	case keyward.KindKeyManager: // a global one has clients in every tenant
+		km, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
+		if err != nil {
+			return err
+		}
+		filter = store.Filter{ManagerID: km.ID}
 	default:
 		return nil
 	}

@@ -66,7 +66,7 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 }
 
 func shownEndpoint(tx *store.Tx, tenant, keyManager string) (string, error) {
-	km, err := tx.Get(keyward.KindKeyManager, tenant, keyManager)
+	km, err := tx.KeyManagerFor(tenant, keyManager)
 	if err != nil {
 		return "", err
 	}

@@ -103,7 +103,7 @@ func (k *Keys) look(tx *store.Tx, p keyward.Principal, place Place) (*scene, err
 	if err := mayUse(p, app); err != nil {
 		return nil, err
 	}
-	km, err := tx.Get(keyward.KindKeyManager, place.Tenant, place.KeyManager)
+	km, err := tx.KeyManagerFor(place.Tenant, place.KeyManager)
 	if err != nil {
 		return nil, err
 	}

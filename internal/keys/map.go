@@ -81,7 +81,7 @@ func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *k
 	if taken := s.taking(); taken != nil {
 		return nil, s.taken(taken)
 	}
-	other, err := tx.ClientByVendorID(s.km.ID, spec.ClientID)
+	other, err := tx.ClientByVendorID(place.Tenant, s.km.ID, spec.ClientID)
 	if before := s.last(); err == nil && before != nil && before.object.ID == other.ID && !before.status.Orphan {
 		return s, nil // revoked here: it gives way
 	}

@@ -87,7 +87,7 @@ func (k *Keys) again(ctx context.Context, c *client) (fresh *client, server conn
 		if fresh, err = readClient(o); err != nil {
 			return err
 		}
-		km, err := tx.Get(keyward.KindKeyManager, o.Tenant, fresh.spec.KeyManager)
+		km, err := tx.KeyManagerFor(o.Tenant, fresh.spec.KeyManager)
 		if err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func (b *tenantBackend) client(tx *store.Tx, clientID string) (*keyManager, *key
 	if err != nil {
 		return nil, nil, err
 	}
-	object, err := tx.ClientByVendorID(km.object.ID, clientID)
+	object, err := tx.ClientByVendorID(b.tenant, km.object.ID, clientID)
 	if keyward.CodeOf(err) == keyward.CodeNotFound {
 		return nil, nil, ErrUnknownClient
 	}

@@ -156,7 +156,7 @@ func TestClientsThatAreNotInUse(t *testing.T) {
 	expect(t, "a guess for it", w.ask(w.url, who("by-hand", "guess")), 401, "invalid_client")
 
 	w.write(func(tx *store.Tx) error {
-		o, err := tx.ClientByVendorID(keyManagerID(t, tx), shop.ClientID)
+		o, err := tx.ClientByVendorID("default", keyManagerID(t, tx), shop.ClientID)
 		if err != nil {
 			return err
 		}
@@ -296,7 +296,7 @@ func TestRotateGivesNewSecretThatWorks(t *testing.T) {
 		t.Fatalf("rotate: %v", err)
 	}
 	w.write(func(tx *store.Tx) error {
-		o, err := tx.ClientByVendorID(keyManagerID(t, tx), shop.ClientID)
+		o, err := tx.ClientByVendorID("default", keyManagerID(t, tx), shop.ClientID)
 		if err != nil {
 			return err
 		}

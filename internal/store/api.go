@@ -40,7 +40,7 @@ func fillAPI(p *put) ([]any, error) {
 	p.indexed("spec.context", spec.Context)
 	p.indexed("spec.version", spec.Version)
 	for i, use := range spec.KeyManagers.List {
-		id, err := p.refer(keyward.KindKeyManager, use.Name, use.Path(i))
+		id, _, err := p.manager(use.Name, use.Path(i))
 		if err != nil {
 			return nil, err
 		}

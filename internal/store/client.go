@@ -65,7 +65,7 @@ func fillClient(p *put) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	manager, err := p.refer(keyward.KindKeyManager, spec.KeyManager, "spec.keyManager")
+	manager, foreign, err := p.manager(spec.KeyManager, "spec.keyManager")
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func fillClient(p *put) ([]any, error) {
 	if err := p.clientFree(application, manager, rule, status.State); err != nil {
 		return nil, err
 	}
-	if err := p.encodeClient(application, manager, active); err != nil {
+	if err := p.encodeClient(application, manager, foreign, active); err != nil {
 		return nil, err
 	}
 	return []any{
@@ -139,7 +139,7 @@ func (p *put) activeClient() (bool, error) {
 
 // encodeClient makes the gateways' row. A client that is out of use stays known to gateways, so that no rule takes up its
 // tokens; one that has no id yet has none.
-func (p *put) encodeClient(application, manager string, active bool) error {
+func (p *put) encodeClient(application, manager string, foreign, active bool) error {
 	o, spec := p.o, specOf[*keyward.OAuthClientSpec](p.o)
 	if spec.ClientID == "" && spec.Match == nil {
 		p.row = ""
@@ -151,7 +151,10 @@ func (p *put) encodeClient(application, manager string, active bool) error {
 	}
 	if spec.Match != nil {
 		match := spec.Match.Canonical()
-		row.Match, row.Tenant = &match, o.Tenant
+		row.Match = &match
+	}
+	if foreign || row.Match != nil {
+		row.Tenant = o.Tenant
 	}
 	return p.encode(row)
 }
@@ -168,15 +171,15 @@ func (tx *Tx) markClient(id string) error {
 	return err
 }
 
-// clientFree refuses a client id or a rule that the key manager's clients have already, and a place (application, key
+// clientFree refuses a client id or a rule that the tenant's clients in the key manager have already, and a place (application, key
 // manager, environment) that is taken. A failed client holds no place.
 func (p *put) clientFree(application, manager, rule string, state keyward.ClientState) error {
 	o, spec := p.o, specOf[*keyward.OAuthClientSpec](p.o)
 	var other string
 	if spec.ClientID != "" {
-		found, err := p.tx.run.One(`SELECT name FROM oauth_clients WHERE key_manager_id = $1 AND client_id = $2
-			AND client_id <> '' AND id <> $3`,
-			[]any{manager, spec.ClientID, o.ID}, &other)
+		found, err := p.tx.run.One(`SELECT name FROM oauth_clients WHERE tenant = $1 AND key_manager_id = $2
+			AND client_id = $3 AND client_id <> '' AND id <> $4`,
+			[]any{o.Tenant, manager, spec.ClientID, o.ID}, &other)
 		if err != nil {
 			return err
 		}
@@ -186,8 +189,8 @@ func (p *put) clientFree(application, manager, rule string, state keyward.Client
 		}
 	}
 	if rule != "" {
-		found, err := p.tx.run.One(`SELECT name FROM oauth_clients WHERE key_manager_id = $1 AND rule = $2
-			AND rule <> '' AND id <> $3`, []any{manager, rule, o.ID}, &other)
+		found, err := p.tx.run.One(`SELECT name FROM oauth_clients WHERE tenant = $1 AND key_manager_id = $2
+			AND rule = $3 AND rule <> '' AND id <> $4`, []any{o.Tenant, manager, rule, o.ID}, &other)
 		if err != nil {
 			return err
 		}
@@ -213,14 +216,15 @@ func (p *put) clientFree(application, manager, rule string, state keyward.Client
 	}
 }
 
-// ClientByVendorID gives the OAuth client with that client id in the key manager, or a not_found error.
-func (tx *Tx) ClientByVendorID(keyManagerID, clientID string) (*keyward.Object, error) {
+// ClientByVendorID gives the tenant's OAuth client with that client id in the key manager, or a not_found error.
+func (tx *Tx) ClientByVendorID(tenant, keyManagerID, clientID string) (*keyward.Object, error) {
 	if clientID == "" || clientID != database.Clean(clientID) {
 		return nil, database.NotFound("OAuthClient of that client id")
 	}
 	// The last condition says what the index says, so that it is used.
 	return tx.object(clientNoun(), "OAuthClient of that client id",
-		`x.key_manager_id = $1 AND x.client_id = $2 AND x.client_id <> ''`, database.Clean(keyManagerID), clientID)
+		`x.tenant = $1 AND x.key_manager_id = $2 AND x.client_id = $3 AND x.client_id <> ''`, database.Clean(tenant),
+		database.Clean(keyManagerID), clientID)
 }
 
 // PendingClients lists OAuth clients of every tenant about which a server was asked (to make, change, revoke or delete

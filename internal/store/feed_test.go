@@ -174,18 +174,22 @@ func (e *everything) projectApplications(
 			add(keyward.RowApplication, o.ID, keyward.ApplicationRow{ID: o.ID, Tenant: o.Tenant, Name: o.Name})
 		}
 	}
-	// A group that holds one rule for a key manager's tokens holds all of its clients.
-	ruled := map[string]bool{}
+	// A group that holds one rule of a tenant for a key manager's tokens holds all of the tenant's clients there.
+	type place struct{ tenant, keyManager string }
+	ruled := map[place]bool{}
+	places := map[string]place{}
 	rows := map[string]keyward.ClientRow{}
 	reached := map[string]bool{}
 	for _, o := range e.objects[keyward.KindOAuthClient] {
 		row := e.clientRow(o)
 		rows[o.ID] = row
 		reached[o.ID] = subscribed[row.ApplicationID] || openTenant[o.Tenant]
-		ruled[row.KeyManagerID] = ruled[row.KeyManagerID] || reached[o.ID] && row.Match != nil
+		at := place{o.Tenant, row.KeyManagerID}
+		places[o.ID] = at
+		ruled[at] = ruled[at] || reached[o.ID] && row.Match != nil
 	}
 	for id, row := range rows {
-		if e.rows[id] != "" && (reached[id] || ruled[row.KeyManagerID]) {
+		if e.rows[id] != "" && (reached[id] || ruled[places[id]]) {
 			add(keyward.RowClient, id, row)
 		}
 	}

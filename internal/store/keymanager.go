@@ -5,12 +5,11 @@ import (
 	"fmt"
 
 	keyward "keyward.dev/keyward"
-	"keyward.dev/keyward/internal/store/database"
 )
 
 func keyManagerNoun() noun {
 	return noun{
-		kind: keyward.KindKeyManager, table: "key_managers", own: []string{"introspection", "connection_id"},
+		kind: keyward.KindKeyManager, table: "key_managers", own: []string{"introspection", "connection_id", "is_global"},
 		by:   map[keyward.Kind]string{keyward.KindConnection: "x.connection_id = %s"},
 		fill: fillKeyManager, link: linkKeyManager, clear: clearKeyManager,
 		drop: func(tx *Tx, o *keyward.Object) error {
@@ -23,6 +22,15 @@ func keyManagerNoun() noun {
 
 func fillKeyManager(p *put) ([]any, error) {
 	o, spec := p.o, specOf[*keyward.KeyManagerSpec](p.o)
+	if err := p.tx.lockKeyManagers(); err != nil {
+		return nil, err
+	}
+	if err := p.nameFree(spec.Global); err != nil {
+		return nil, err
+	}
+	if err := p.leaveOthers(spec.Global); err != nil {
+		return nil, err
+	}
 	p.search = spec.DisplayName + " " + string(spec.Type) + " " + spec.Issuer
 	introspection, err := p.introspection()
 	if err != nil {
@@ -50,7 +58,7 @@ func fillKeyManager(p *put) ([]any, error) {
 		}
 		connection = &id
 	}
-	return []any{introspection, connection}, p.issuersFree(issuers)
+	return []any{introspection, connection, spec.Global}, p.issuersFree(issuers)
 }
 
 // introspection gives the row without its secret, which is sealed apart and joined when the group's row is made.
@@ -126,37 +134,22 @@ func (p *put) toldApart() bool {
 }
 
 // issuersFree refuses an issuer that another key manager of the tenant has, unless the claim rules of both tell their
-// tokens apart. The lock on the tenant's row keeps two key managers from taking one issuer at the same time.
+// tokens apart; a global one has its issuers in every tenant.
 func (p *put) issuersFree(issuers []claimed) error {
-	if len(issuers) == 0 {
-		return nil
-	}
-	tx, o := p.tx, p.o
-	if err := tx.lockIssuers(o.Tenant); err != nil {
-		return err
-	}
-	apart := p.toldApart()
+	apart, global := p.toldApart(), specOf[*keyward.KeyManagerSpec](p.o).Global
 	for _, c := range issuers {
 		p.indexed(c.path, c.issuer)
-		var other string
-		found, err := tx.run.One(`SELECT k.name FROM issuers i JOIN key_managers k ON k.id = i.key_manager_id
-			WHERE i.tenant = $1 AND i.issuer = $2 AND i.key_manager_id <> $3 AND NOT (i.told_apart AND $4)
-			ORDER BY k.name LIMIT 1`, []any{o.Tenant, database.Clean(c.issuer), o.ID, apart}, &other)
+		other, found, err := p.issuerTaken(c.issuer, apart, global)
 		if err != nil {
 			return err
 		}
 		if found {
 			return conflict(c.path, "the issuer %s belongs to %s: several key managers may share one only if "+
 				"tokens.match.claims of each tells their tokens apart",
-				c.issuer, keyward.Ref{Kind: keyward.KindKeyManager, Tenant: o.Tenant, Name: other})
+				c.issuer, other)
 		}
 	}
 	return nil
-}
-
-func (tx *Tx) lockIssuers(tenant string) error {
-	_, err := tx.run.Exec(`UPDATE tenants SET updated_at = updated_at WHERE name = $1`, tenant)
-	return err
 }
 
 func linkKeyManager(p *put) error {

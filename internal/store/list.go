@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -17,7 +18,9 @@ type Filter struct {
 	Set         string   // the manifest set
 	Application string   // subscriptions and OAuth clients of it
 	Connection  string   // key managers that name it
-	KeyManager  string   // OAuth clients of it, APIs that list it
+	KeyManager  string   // OAuth clients of it, APIs that list it; a global one too
+	ManagerID   string   // the same by id, in every tenant where none is said
+	Offered     bool     // key managers: the global ones too, in order of name
 	API         string   // subscriptions to it
 	Plan        string   // subscriptions under it, APIs that offer it
 	Owners      []string // user and group/NAME: applications that any of them owns, their subscriptions and clients
@@ -126,7 +129,11 @@ func (tx *Tx) List(kind keyward.Kind, f Filter) (objects []*keyward.Object, next
 	if err != nil || !some {
 		return nil, "", err
 	}
-	query := strings.Join(append(where, "1 = 1"), " AND ") + " ORDER BY x.tenant, x.name"
+	order := " ORDER BY x.tenant, x.name"
+	if f.Tenant != "" {
+		order = " ORDER BY x.name"
+	}
+	query := strings.Join(append(where, "1 = 1"), " AND ") + order
 	if f.Limit > 0 {
 		query += " LIMIT " + v.Add(f.Limit+1)
 	}
@@ -135,15 +142,22 @@ func (tx *Tx) List(kind keyward.Kind, f Filter) (objects []*keyward.Object, next
 	}
 	if f.Limit > 0 && len(objects) > f.Limit {
 		objects = objects[:f.Limit]
-		next = cursor(objects[f.Limit-1])
+		last := objects[f.Limit-1]
+		next = cursor(cmp.Or(f.Tenant, last.Tenant), last.Name)
 	}
 	return objects, next, nil
 }
 
 // conditions turns a filter into SQL; some is false when it can choose nothing.
 func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, some bool, err error) {
-	if f.Tenant != "" {
+	switch {
+	case f.Tenant != "" && f.Offered && n.kind == keyward.KindKeyManager:
+		where = append(where, "(x.tenant = "+v.Add(database.Clean(f.Tenant))+" OR x.is_global)")
+	case f.Tenant != "":
 		where = append(where, "x.tenant = "+v.Add(database.Clean(f.Tenant)))
+	}
+	if form, ok := n.by[keyward.KindKeyManager]; ok && f.ManagerID != "" {
+		where = append(where, fmt.Sprintf(form, v.Add(f.ManagerID)))
 	}
 	if f.Set != "" {
 		where = append(where, "x.set_name = "+v.Add(database.Clean(f.Set)))
@@ -162,7 +176,11 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 		if !ok || f.Tenant == "" {
 			return nil, false, invalid("filter", "%s objects cannot be chosen by %s", n.kind, relation.kind)
 		}
-		o, err := tx.Get(relation.kind, f.Tenant, relation.name)
+		find := func() (*keyward.Object, error) { return tx.Get(relation.kind, f.Tenant, relation.name) }
+		if relation.kind == keyward.KindKeyManager {
+			find = func() (*keyward.Object, error) { return tx.KeyManagerFor(f.Tenant, relation.name) }
+		}
+		o, err := find()
 		if keyward.CodeOf(err) == keyward.CodeNotFound {
 			return nil, false, nil
 		}
@@ -208,8 +226,8 @@ func following(f Filter, v *database.Values) (string, error) {
 	return "x.name > " + v.Add(name), nil
 }
 
-func cursor(o *keyward.Object) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(o.Tenant + "/" + o.Name))
+func cursor(tenant, name string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(tenant + "/" + name))
 }
 
 func parseCursor(s string) (tenant, name string, ok bool) {

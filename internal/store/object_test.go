@@ -427,12 +427,12 @@ func TestClients(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			got, err := tx.ClientByVendorID(manager.ID, "x")
+			got, err := tx.ClientByVendorID("default", manager.ID, "x")
 			if err != nil || got.Name != "second" {
 				t.Errorf("ClientByVendorID: %v, %v", got, err)
 			}
 			for _, id := range []string{"y", "", "\x00", "\xff"} {
-				_, err = tx.ClientByVendorID(manager.ID, id)
+				_, err = tx.ClientByVendorID("default", manager.ID, id)
 				refused(t, err, keyward.CodeNotFound, "")
 			}
 			return nil

@@ -45,7 +45,9 @@ type Tx struct {
 	marks  *feedlog.Marks     // what the feed must look at before the commit; nil in a read
 	seen   map[string]int64   // versions of the objects read so far, by id
 	vacant map[string]*stored // what Vacate took away and Put has not brought back, by id
-	undo   []func()           // gives objects back what Put set, for a transaction that is rolled back
+
+	withdrawn map[string]keyward.Ref // key managers that are global no more, by id
+	undo      []func()               // gives objects back what Put set, for a transaction that is rolled back
 }
 
 // Read runs fn over one snapshot of the database. Do not keep the Tx, and do not wait for a network in fn.
@@ -102,6 +104,7 @@ func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, k
 	}
 	tx := s.tx(run)
 	tx.actor, tx.marks, tx.seen, tx.vacant = actor, feedlog.NewMarks(), map[string]int64{}, map[string]*stored{}
+	tx.withdrawn = map[string]keyward.Ref{}
 	done := false
 	defer func() {
 		if !done {

@@ -42,12 +42,12 @@ func (tx *Tx) vacated(n noun, o *keyward.Object) (*stored, error) {
 	return old, nil
 }
 
-// settle fails where something was vacated and not put again.
+// settle fails where something was vacated and not put again, or taken from those who use it.
 func (tx *Tx) settle() error {
 	for _, old := range tx.vacant {
 		return fmt.Errorf("%s was vacated and not written again", old.name)
 	}
-	return nil
+	return tx.settleWithdrawn()
 }
 
 // clearAPI leaves a place that no API can have: a context begins with a slash.
@@ -58,7 +58,7 @@ func clearAPI(tx *Tx, o *keyward.Object) error {
 
 // clearKeyManager takes the lock that keeps two key managers from taking one issuer first, as every writer does.
 func clearKeyManager(tx *Tx, o *keyward.Object) error {
-	if err := tx.lockIssuers(o.Tenant); err != nil {
+	if err := tx.lockKeyManagers(); err != nil {
 		return err
 	}
 	_, err := tx.run.Exec(`DELETE FROM issuers WHERE key_manager_id = $1`, o.ID)

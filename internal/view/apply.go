@@ -46,7 +46,7 @@ type application struct {
 	ownedUnused   bool
 	applications  shardEdit[string, *keyward.ApplicationRow]
 	clients       indexedEdit[clientKey, keyward.ClientRow]
-	rules         indexedEdit[string, keyward.ClientRow]
+	rules         indexedEdit[ruleKey, keyward.ClientRow]
 	subscriptions indexedEdit[subscriptionKey, keyward.SubscriptionRow]
 	owned         map[keyward.RowKind]bool
 	tenants       map[string]bool // those to derive again
@@ -57,10 +57,11 @@ func newApplication(v *View) *application {
 	a := &application{next: *v, owned: map[keyward.RowKind]bool{}, tenants: map[string]bool{}}
 	a.applications = edit(v.seed, v.applications)
 	clientID := func(r *keyward.ClientRow) string { return r.ID }
-	a.rules = editIndexed(v.seed, v.rules, clientID, func(r *keyward.ClientRow) string { return r.KeyManagerID })
+	a.rules = editIndexed(v.seed, v.rules, clientID,
+		func(r *keyward.ClientRow) ruleKey { return ruleKey{r.Tenant, r.KeyManagerID} })
 	a.rules.order = func(x, y *keyward.ClientRow) int { return x.Match.Compare(*y.Match) }
 	a.clients = editIndexed(v.seed, v.clients, clientID,
-		func(r *keyward.ClientRow) clientKey { return clientKey{r.KeyManagerID, r.ClientID} })
+		func(r *keyward.ClientRow) clientKey { return clientKey{r.Tenant, r.KeyManagerID, r.ClientID} })
 	a.subscriptions = editIndexed(v.seed, v.subscriptions,
 		func(r *keyward.SubscriptionRow) string { return r.ID },
 		func(r *keyward.SubscriptionRow) subscriptionKey { return subscriptionKey{r.ApplicationID, r.APIID} })

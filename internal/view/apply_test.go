@@ -67,12 +67,17 @@ func knowledge(t interface{ Fatalf(string, ...any) }, v *View) map[string]any {
 	}
 	for km := range 4 {
 		for client := range 4 {
-			if row := v.Client(fmt.Sprintf("km%d", km), fmt.Sprintf("client%d", client)); row != nil {
-				k[fmt.Sprintf("client %d %d", km, client)] = *row
-			}
-			if rules := v.ClientRules(fmt.Sprintf("km%d", km)); client == 0 && len(rules) > 0 {
-				for _, rule := range rules {
-					k[fmt.Sprintf("rules %d", km)] = fmt.Sprint(k[fmt.Sprintf("rules %d", km)], " ", rule.ID, " ", rule.Match)
+			for _, tenant := range []string{"default", "acme"} {
+				at := &KeyManager{KeyManagerRow: keyward.KeyManagerRow{ID: fmt.Sprintf("km%d", km), Tenant: "default"}}
+				if row := v.Client(tenant, at, fmt.Sprintf("client%d", client)); row != nil {
+					k[fmt.Sprintf("client %s %d %d", tenant, km, client)] = *row
+				}
+				if client > 0 {
+					continue
+				}
+				name := fmt.Sprintf("rules %s %d", tenant, km)
+				for _, rule := range v.ClientRules(tenant, at.ID) {
+					k[name] = fmt.Sprint(k[name], " ", rule.ID, " ", rule.Match)
 				}
 			}
 			if row := v.Subscription(fmt.Sprintf("app%d", km), fmt.Sprintf("api%d", client)); row != nil {
@@ -355,31 +360,39 @@ func TestKeyManagerTakesOpaqueAnchored(t *testing.T) {
 // TestClientRules: the longest prefix first and any last, whatever the order of arrival; and one row is in one table.
 func TestClientRules(t *testing.T) {
 	rule := func(m keyward.ClientMatch) keyward.ClientRow {
-		return keyward.ClientRow{KeyManagerID: "km", ApplicationID: "app", ClientID: "ignored", Match: &m}
+		return keyward.ClientRow{Tenant: "acme", KeyManagerID: "km", ApplicationID: "app", ClientID: "ignored", Match: &m}
 	}
+	km := &KeyManager{KeyManagerRow: keyward.KeyManagerRow{ID: "km", Tenant: "acme"}}
 	any1, long := rule(keyward.ClientMatch{Any: true}), rule(keyward.ClientMatch{Claim: "/sub", Prefix: "svc-a"})
 	short, early := rule(keyward.ClientMatch{Claim: "sub", Prefix: "svc"}), rule(keyward.ClientMatch{Claim: "email", Prefix: "bob"})
 	v := applied(t, EmptyView(), rowPut(t, keyward.RowClient, "1", any1), rowPut(t, keyward.RowClient, "2", short),
 		rowPut(t, keyward.RowClient, "3", long), rowPut(t, keyward.RowClient, "4", early))
 	order := func(v *View) (ids string) {
-		for _, r := range v.ClientRules("km") {
+		for _, r := range v.ClientRules("acme", "km") {
 			ids += r.ID
 		}
 		return ids
 	}
-	if got := order(v); got != "3421" || v.ClientRules("km")[0].Match.Claim != "sub" || v.Client("km", "ignored") != nil {
-		t.Errorf("order %s, %+v", got, v.ClientRules("km")[0].Match)
+	if got := order(v); got != "3421" || v.ClientRules("acme", "km")[0].Match.Claim != "sub" || v.Client("acme", km, "ignored") != nil {
+		t.Errorf("order %s, %+v", got, v.ClientRules("acme", "km")[0].Match)
 	}
 	next := applied(t, v, rowPut(t, keyward.RowClient, "3", keyward.ClientRow{KeyManagerID: "km", ClientID: "abc"}))
-	if order(next) != "421" || next.Client("km", "abc") == nil || next.Counts()[keyward.RowClient] != 4 || order(v) != "3421" {
+	if order(next) != "421" || next.Client("acme", km, "abc") == nil || next.Counts()[keyward.RowClient] != 4 || order(v) != "3421" {
 		t.Errorf("a rule that became a client: %s, %+v", order(next), next.Counts())
 	}
 	back := applied(t, next, rowPut(t, keyward.RowClient, "3", long), rowDelete(keyward.RowClient, "1"))
-	if order(back) != "342" || back.Client("km", "abc") != nil {
+	if order(back) != "342" || back.Client("acme", km, "abc") != nil {
 		t.Errorf("a client that became a rule: %s", order(back))
 	}
 	broken := applied(t, v, rowPut(t, keyward.RowClient, "2", rule(keyward.ClientMatch{Claim: "sub"})))
 	if order(broken) != "341" || len(broken.Unused()) != 1 {
 		t.Errorf("a rule that says nothing: %s, %+v", order(broken), broken.Unused())
+	}
+	moved := long
+	moved.Tenant = "beta"
+	two := applied(t, v, rowPut(t, keyward.RowClient, "3", moved))
+	theirs := two.ClientRules("beta", "km")
+	if order(two) != "421" || len(theirs) != 1 || theirs[0].ID != "3" || len(two.ClientRules("", "km")) != 0 {
+		t.Errorf("a rule of another tenant: %s, %+v", order(two), theirs)
 	}
 }

@@ -27,14 +27,18 @@ type View struct {
 
 	applications  shards[string, *keyward.ApplicationRow]
 	clients       indexed[clientKey, keyward.ClientRow]
-	rules         indexed[string, keyward.ClientRow] // clients with match, by key manager
+	rules         indexed[ruleKey, keyward.ClientRow] // clients with match
 	subscriptions indexed[subscriptionKey, keyward.SubscriptionRow]
 
 	tenants map[string]*tenant // derived from keyManagers and apis
 	sorted  []*KeyManager      // derived from keyManagers
 }
 
-type clientKey struct{ keyManager, client string }
+// clientKey has no tenant where it is the key manager's own.
+type clientKey struct{ tenant, keyManager, client string }
+
+// ruleKey has the tenant whose APIs the rules count for, and always.
+type ruleKey struct{ tenant, keyManager string }
 
 type subscriptionKey struct{ application, api string }
 
@@ -98,16 +102,19 @@ func (v *View) Application(id string) *keyward.ApplicationRow {
 	return row
 }
 
-// Client gives who has the client id in that key manager, or nil. The same client id in another key manager is another
-// client.
-func (v *View) Client(keyManagerID, clientID string) *keyward.ClientRow {
-	return v.clients.find(v.seed, clientKey{keyManagerID, clientID})
+// Client gives who of a tenant has the client id in that key manager, or nil. The same client id in another key manager is
+// another client, and in a global one each tenant has its own.
+func (v *View) Client(tenant string, km *KeyManager, clientID string) *keyward.ClientRow {
+	if tenant == km.Tenant {
+		tenant = ""
+	}
+	return v.clients.find(v.seed, clientKey{tenant, km.ID, clientID})
 }
 
-// ClientRules gives the clients with match of a key manager, in the order in which they count. The slice must not be
-// changed.
-func (v *View) ClientRules(keyManagerID string) []*keyward.ClientRow {
-	return v.rules.all(v.seed, keyManagerID)
+// ClientRules gives a tenant's clients with match in a key manager, in the order in which they count. The slice must not
+// be changed.
+func (v *View) ClientRules(tenant, keyManagerID string) []*keyward.ClientRow {
+	return v.rules.all(v.seed, ruleKey{tenant, keyManagerID})
 }
 
 // Subscription gives the application's subscription to the API, or nil.

@@ -47,7 +47,8 @@ func (l *Log) expand(m *Marks) error {
 		query string
 		into  func(id string)
 	}{
-		{m.takers, `SELECT id FROM key_managers WHERE introspection <> '' AND tenant IN `, func(id string) {
+		{m.takers, `SELECT k.id FROM key_managers k JOIN tenants t ON t.name = k.tenant OR k.is_global
+			WHERE k.introspection <> '' AND t.name IN `, func(id string) {
 			m.Row(keyward.RowIntrospection, id)
 		}},
 		{m.subscribed, `SELECT id FROM subscriptions WHERE api_id IN `, func(id string) {

@@ -21,7 +21,7 @@ func RowKinds() []keyward.RowKind {
 const (
 	servedHere = ` a.served AND EXISTS (SELECT 1 FROM api_groups g WHERE g.api_id = a.id AND g.group_name = $1)`
 
-	takenHere = `(EXISTS (SELECT 1 FROM apis a WHERE a.tenant = x.tenant AND a.takes_all AND` + servedHere + `)
+	takenHere = `(EXISTS (SELECT 1 FROM apis a WHERE (a.tenant = x.tenant OR x.is_global) AND a.takes_all AND` + servedHere + `)
 		OR EXISTS (SELECT 1 FROM api_key_managers u JOIN apis a ON a.id = u.api_id
 			WHERE u.key_manager_id = x.id AND` + servedHere + `))`
 
@@ -51,10 +51,10 @@ func Query(kind keyward.RowKind) string {
 		return `SELECT x.id, x.gateway_row, '' FROM subscriptions x JOIN apis a ON a.id = x.api_id WHERE` + servedHere +
 			` AND x.id IN `
 	case keyward.RowClient:
-		// Where a rule for a key manager's tokens is, all of the key manager's clients are: they come before it.
+		// Where a tenant's rule for a key manager's tokens is, all of its clients there are: they come before it.
 		return `SELECT x.id, x.gateway_row, '' FROM oauth_clients x WHERE x.gateway_row <> '' AND (` +
 			fmt.Sprintf(reachesHere, "x", "application_id") + ` OR EXISTS (SELECT 1 FROM oauth_clients r
-			WHERE r.key_manager_id = x.key_manager_id AND r.rule <> '' AND r.gateway_row <> '' AND ` +
+			WHERE r.key_manager_id = x.key_manager_id AND r.tenant = x.tenant AND r.rule <> '' AND r.gateway_row <> '' AND ` +
 			fmt.Sprintf(reachesHere, "r", "application_id") + `)) AND x.id IN `
 	default: // keyward.RowGatewayKey
 		return `SELECT x.kid, x.gateway_row, '' FROM gateway_keys x JOIN gateways w ON w.id = x.gateway_id
