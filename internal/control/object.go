@@ -106,7 +106,7 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 type reader struct {
 	principal    keyward.Principal
 	tx           *store.Tx
-	tenant       string // where they look
+	tenant       string                       // where they look
 	applications map[keyward.Ref]keyward.Spec // read already; nil for what is not there
 }
 
