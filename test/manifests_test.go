@@ -189,7 +189,6 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 	for part, text := range map[string]string{
 		"introspect": external("a", i, ", tokens: {jwt: introspect}"),
 		"at+jwt":     external("a", i, `, tokens: {type: "at+jwt"}`),
-		"global":     external("a", i, ", global: true"),
 		"signIn":     external("a", i, ", signIn: {enabled: true}"),
 		"visibility": orders(up.URL, "[a]", ", visibility: [partners]"),
 		"state":      orders(up.URL, "[a]", ", state: deprecated"),

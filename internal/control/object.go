@@ -20,7 +20,7 @@ func (c *Control) Get(ctx context.Context, p keyward.Principal, ref keyward.Ref)
 	}
 	var seen *keyward.Object
 	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		o, err := get(tx, ref)
+		o, err := tx.Meant(ref)
 		if err != nil {
 			return err
 		}
@@ -175,14 +175,6 @@ func (c *Control) OwnsApplication(ctx context.Context, p keyward.Principal, tena
 		return err
 	})
 	return owns, err
-}
-
-// get reads an object; a key manager that the tenant does not have may be a global one.
-func get(tx *store.Tx, ref keyward.Ref) (*keyward.Object, error) {
-	if ref.Kind == keyward.KindKeyManager {
-		return tx.KeyManagerFor(ref.Tenant, ref.Name)
-	}
-	return tx.Get(ref.Kind, ref.Tenant, ref.Name)
 }
 
 // foreign explains why a name that means a global key manager is not found among the tenant's own.

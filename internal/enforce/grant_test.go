@@ -122,9 +122,15 @@ func TestGlobalKeyManagerKeepsApplicationsApart(t *testing.T) {
 	if d := w.decide(theirs); d.Application != "" || d.Environment != keyward.Production {
 		t.Errorf("an application of another tenant is named: %+v", d)
 	}
-	w.put(keyward.RowApplication, "app-mobile", keyward.ApplicationRow{Tenant: "acme", Name: "mobile"})
-	if d := w.decide(theirs); d.Application != "mobile" {
+	w.put(keyward.RowApplication, "app-theirs", keyward.ApplicationRow{Tenant: "acme", Name: "theirs"})
+	w.put(keyward.RowClient, "client-theirs", keyward.ClientRow{
+		Tenant: "acme", KeyManagerID: "km-corp", ClientID: "abc", ApplicationID: "app-theirs", Environment: keyward.Sandbox,
+	})
+	if d := w.decide(theirs); d.Application != "theirs" || d.Environment != keyward.Sandbox {
 		t.Errorf("the control: %+v", d)
+	}
+	if d := w.decide(get("/orders/v1/items", w.claims(nil))); d.Application != "mobile" || d.Environment != keyward.Production {
+		t.Errorf("the same client of the other tenant: %+v", d)
 	}
 }
 

@@ -20,6 +20,14 @@ func (tx *Tx) KeyManagerFor(tenant, name string) (*keyward.Object, error) {
 		`x.tenant = $1 AND x.name = $2 AND x.is_global`, keyward.DefaultTenant, name)
 }
 
+// Meant gives the object that a name means in its tenant: of key managers the global ones too; else a not_found error.
+func (tx *Tx) Meant(ref keyward.Ref) (*keyward.Object, error) {
+	if ref.Kind == keyward.KindKeyManager {
+		return tx.KeyManagerFor(ref.Tenant, ref.Name)
+	}
+	return tx.Get(ref.Kind, ref.Tenant, ref.Name)
+}
+
 // manager gives the id of the key manager that a spec names at path. A global one is locked until the transaction ends,
 // so that it cannot be taken from other tenants meanwhile; a missing one becomes a fault of the put. foreign tells that it
 // is another tenant's.

@@ -148,8 +148,8 @@ func (tx *Tx) List(kind keyward.Kind, f Filter) (objects []*keyward.Object, next
 	return objects, next, nil
 }
 
-// conditions turns a filter into SQL; some is false when it can choose nothing.
-func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, some bool, err error) {
+// where says where the objects are.
+func (f Filter) where(n noun, v *database.Values) (where []string) {
 	switch {
 	case f.Tenant != "" && f.Offered && n.kind == keyward.KindKeyManager:
 		where = append(where, "(x.tenant = "+v.Add(database.Clean(f.Tenant))+" OR x.is_global)")
@@ -159,6 +159,12 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 	if form, ok := n.by[keyward.KindKeyManager]; ok && f.ManagerID != "" {
 		where = append(where, fmt.Sprintf(form, v.Add(f.ManagerID)))
 	}
+	return where
+}
+
+// conditions turns a filter into SQL; some is false when it can choose nothing.
+func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, some bool, err error) {
+	where = f.where(n, v)
 	if f.Set != "" {
 		where = append(where, "x.set_name = "+v.Add(database.Clean(f.Set)))
 	}
@@ -176,11 +182,7 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 		if !ok || f.Tenant == "" {
 			return nil, false, invalid("filter", "%s objects cannot be chosen by %s", n.kind, relation.kind)
 		}
-		find := func() (*keyward.Object, error) { return tx.Get(relation.kind, f.Tenant, relation.name) }
-		if relation.kind == keyward.KindKeyManager {
-			find = func() (*keyward.Object, error) { return tx.KeyManagerFor(f.Tenant, relation.name) }
-		}
-		o, err := find()
+		o, err := tx.Meant(keyward.Ref{Kind: relation.kind, Tenant: f.Tenant, Name: relation.name})
 		if keyward.CodeOf(err) == keyward.CodeNotFound {
 			return nil, false, nil
 		}

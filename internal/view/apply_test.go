@@ -127,7 +127,8 @@ func anyChange(t *rapid.T) keyward.Change {
 			ID: id, ApplicationID: fmt.Sprintf("app%d", n("app", 1)), APIID: fmt.Sprintf("api%d", n("api", 1)), State: "active",
 		},
 		keyward.RowClient: keyward.ClientRow{
-			ID: id, KeyManagerID: fmt.Sprintf("km%d", n("km", 1)), ClientID: fmt.Sprintf("client%d", n("client", 1)),
+			ID: id, Tenant: rapid.SampledFrom([]string{"", "default", "acme"}).Draw(t, "of"),
+			KeyManagerID: fmt.Sprintf("km%d", n("km", 1)), ClientID: fmt.Sprintf("client%d", n("client", 1)),
 			Match: rapid.SampledFrom([]*keyward.ClientMatch{
 				nil, {Any: true}, {Claim: "sub", Prefix: "a"}, {Claim: "sub", Prefix: "ab"}, {Claim: "/azp", Prefix: "ab"}, {},
 			}).Draw(t, "match"),
