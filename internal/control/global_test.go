@@ -133,6 +133,27 @@ func TestGlobalKeyManagersBelongToTheOperators(t *testing.T) {
 	if len(got.Users) != 2 || !strings.Contains(got.Paths, "spec.global") {
 		t.Errorf("switched off although others use it: %+v", got)
 	}
+	for who, c := range map[string]struct {
+		p      keyward.Principal
+		tenant string
+		want   string
+	}{
+		"operator":                      {plane.Operator(), "default", "acme/orders-v1 acme/mobile"},
+		"auditor of the tenant default": {plane.As("ann", keyward.RoleAuditor), "default", ""},
+		"administrator of acme":         {inTenant("ada", nil, keyward.RoleAdmin), "acme", "orders-v1 mobile"},
+	} {
+		u, err := h.Control.Usages(ctx, c.p, c.tenant, "sso")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := append([]string{}, u.Applications...)
+		for _, a := range u.APIs {
+			got = append([]string{a.Name}, got...)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s is told of %v, want %q", who, got, c.want)
+		}
+	}
 	if _, err := h.Control.Hold(ctx, plane.Operator(), ref, control.HoldRequest{Reason: "a secret of ours"}); err != nil {
 		t.Fatal(err)
 	}

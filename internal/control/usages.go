@@ -44,7 +44,8 @@ type Impact struct {
 	Applications []string `json:"applications" doc:"These could call nothing any more: they have no client elsewhere"`
 }
 
-// Usages lists everything that depends on a key manager of the tenant.
+// Usages lists everything in the tenant that depends on a key manager. Operators who ask about a global one in its own
+// tenant are told of every tenant's, as TENANT/NAME; nobody else learns what others have.
 func (c *Control) Usages(ctx context.Context, p keyward.Principal, tenant, name string) (*Usages, error) {
 	if err := access.Require(p, access.RightUsages, tenant); err != nil {
 		return nil, err
@@ -52,17 +53,31 @@ func (c *Control) Usages(ctx context.Context, p keyward.Principal, tenant, name 
 	u := &Usages{KeyManager: name, APIs: []UsingAPI{}, Applications: []string{}, Clients: []UsingClient{}}
 	u.Delete.RefusedBy = []keyward.Ref{}
 	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		km, err := tx.Get(keyward.KindKeyManager, tenant, name)
+		km, err := tx.KeyManagerFor(tenant, name)
 		if err != nil {
 			return err
 		}
-		stranded, err := u.readAPIs(tx, km)
-		if err != nil {
-			return err
+		tenants := []*keyward.Object{{Name: tenant}}
+		if s, ok := km.Spec.(*keyward.KeyManagerSpec); ok && s.Global && km.Tenant == tenant && p.IsOperator() {
+			if tenants, _, err = tx.List(keyward.KindTenant, store.Filter{}); err != nil {
+				return err
+			}
 		}
-		lost, err := u.readClients(tx, km)
-		if err != nil {
-			return err
+		stranded, lost := []string{}, []string{}
+		for _, t := range tenants {
+			in := place{tenant: t.Name}
+			if t.Name != tenant {
+				in.prefix = t.Name + "/"
+			}
+			apis, err := u.readAPIs(tx, km, in)
+			if err != nil {
+				return err
+			}
+			applications, err := u.readClients(tx, km, in)
+			if err != nil {
+				return err
+			}
+			stranded, lost = append(stranded, apis...), append(lost, applications...)
 		}
 		u.Disable = Impact{RefusedBy: []keyward.Ref{}, APIs: stranded, Applications: lost}
 		u.Delete.APIs, u.Delete.Applications = stranded, lost
@@ -74,9 +89,12 @@ func (c *Control) Usages(ctx context.Context, p keyward.Principal, tenant, name 
 	return u, nil
 }
 
+// place is a tenant, and what stands before the names of what is in it.
+type place struct{ tenant, prefix string }
+
 // readAPIs gives those that take no other enabled key manager.
-func (u *Usages) readAPIs(tx *store.Tx, km *keyward.Object) ([]string, error) {
-	managers, _, err := tx.List(keyward.KindKeyManager, store.Filter{Tenant: km.Tenant})
+func (u *Usages) readAPIs(tx *store.Tx, km *keyward.Object, in place) ([]string, error) {
+	managers, _, err := tx.List(keyward.KindKeyManager, store.Filter{Tenant: in.tenant, Offered: true})
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +104,7 @@ func (u *Usages) readAPIs(tx *store.Tx, km *keyward.Object) ([]string, error) {
 			others = append(others, o.Name)
 		}
 	}
-	apis, _, err := tx.List(keyward.KindAPI, store.Filter{Tenant: km.Tenant})
+	apis, _, err := tx.List(keyward.KindAPI, store.Filter{Tenant: in.tenant})
 	if err != nil {
 		return nil, err
 	}
@@ -109,21 +127,21 @@ func (u *Usages) readAPIs(tx *store.Tx, km *keyward.Object) ([]string, error) {
 		if !s.KeyManagers.All {
 			u.Delete.RefusedBy = append(u.Delete.RefusedBy, o.Ref())
 		}
-		u.APIs = append(u.APIs, UsingAPI{Name: o.Name, All: s.KeyManagers.All})
+		u.APIs = append(u.APIs, UsingAPI{Name: in.prefix + o.Name, All: s.KeyManagers.All})
 		if !slices.ContainsFunc(takes, func(name string) bool { return slices.Contains(others, name) }) {
-			stranded = append(stranded, o.Name)
+			stranded = append(stranded, in.prefix+o.Name)
 		}
 	}
 	return stranded, nil
 }
 
 // readClients gives the applications that have clients nowhere else.
-func (u *Usages) readClients(tx *store.Tx, km *keyward.Object) ([]string, error) {
-	all, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: km.Tenant})
+func (u *Usages) readClients(tx *store.Tx, km *keyward.Object, in place) ([]string, error) {
+	all, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: in.tenant})
 	if err != nil {
 		return nil, err
 	}
-	elsewhere := map[string]bool{}
+	elsewhere, here := map[string]bool{}, []string{}
 	for _, o := range all {
 		s, ok := o.Spec.(*keyward.OAuthClientSpec)
 		if !ok {
@@ -137,20 +155,22 @@ func (u *Usages) readClients(tx *store.Tx, km *keyward.Object) ([]string, error)
 			status.Mode, status.State = keyward.ClientMapped, keyward.ClientActive
 		}
 		if s.KeyManager != km.Name {
-			elsewhere[s.Application] = elsewhere[s.Application] || status.State == keyward.ClientActive
+			name := in.prefix + s.Application
+			elsewhere[name] = elsewhere[name] || status.State == keyward.ClientActive
 			continue
 		}
 		u.Clients = append(u.Clients, UsingClient{
-			Name: o.Name, Application: s.Application, Environment: s.EnvironmentOrDefault(), ClientID: s.ClientID,
+			Name: in.prefix + o.Name, Application: in.prefix + s.Application, Environment: s.EnvironmentOrDefault(), ClientID: s.ClientID,
 			Mode: status.Mode, State: status.State,
 		})
 		if status.State != keyward.ClientFailed || status.Orphan { // a failed attempt that left nothing goes with the key manager
 			u.Delete.RefusedBy = append(u.Delete.RefusedBy, o.Ref())
 		}
-		if s.Application != "" && !slices.Contains(u.Applications, s.Application) {
-			u.Applications = append(u.Applications, s.Application)
+		if name := in.prefix + s.Application; s.Application != "" && !slices.Contains(here, name) {
+			here = append(here, name)
 		}
 	}
-	slices.Sort(u.Applications)
-	return slices.DeleteFunc(append([]string{}, u.Applications...), func(name string) bool { return elsewhere[name] }), nil
+	slices.Sort(here)
+	u.Applications = append(u.Applications, here...)
+	return slices.DeleteFunc(here, func(name string) bool { return elsewhere[name] }), nil
 }
