@@ -133,7 +133,8 @@ func TestGlobalKeyManagerOfOthers(t *testing.T) {
 	for who, run := range map[string]func(string, ...string) program.Result{"ada": ada, "alice": alice} {
 		for _, args := range [][]string{{"get", "key-manager", "op", "-o", "json"}, {"get", "key-managers", "-o", "json"}} {
 			r := run("", args...)
-			if r.Code != 0 || !containsText(r.Stdout, `"op"`) || containsText(r.Stdout, "initialAccessToken") || containsText(r.Stdout, "partners") {
+			if r.Code != 0 || !containsText(r.Stdout, `"op"`) || containsText(r.Stdout, "initialAccessToken") ||
+				containsText(r.Stdout, "partners") {
 				t.Errorf("%s sees: %s", who, r)
 			}
 		}
@@ -149,7 +150,8 @@ func TestGlobalKeyManagerOfOthers(t *testing.T) {
 			t.Errorf("%s from another tenant: %s", what, r)
 		}
 	}
-	if r := ada(moved("acme", manifest("KeyManager", "mine", v.spec)), "apply", "-f", "-"); r.Code != 3 || !containsText(r.Stderr, "issuer") {
+	if r := ada(moved("acme", manifest("KeyManager", "mine", v.spec)), "apply", "-f", "-"); r.Code != 3 ||
+		!containsText(r.Stderr, "issuer") {
 		t.Errorf("its issuer is taken: %s", r)
 	}
 	if r := dan("", place("generate", "op")...); r.Code != 3 {
@@ -173,7 +175,8 @@ func TestGlobalKeyManagerOfOthers(t *testing.T) {
 		if r.Code != 0 || containsText(r.Stdout, "name: op\n") {
 			t.Errorf("%s exports it: %s", tenant, r)
 		}
-		if r := run("", "keys", "list", "--application", "mobile", "-o", "json"); r.Code != 0 || containsText(r.Stdout, k.ClientID) != (tenant == "acme") {
+		r = run("", "keys", "list", "--application", "mobile", "-o", "json")
+		if r.Code != 0 || containsText(r.Stdout, k.ClientID) != (tenant == "acme") {
 			t.Errorf("keys of %s: %s", tenant, r)
 		}
 	}

@@ -157,7 +157,8 @@ func TestGlobalKeyManagersBelongToTheOperators(t *testing.T) {
 	if _, err := h.Control.Hold(ctx, plane.Operator(), ref, control.HoldRequest{Reason: "a secret of ours"}); err != nil {
 		t.Fatal(err)
 	}
-	o, err := h.Control.Get(ctx, inTenant("ada", nil, keyward.RoleAdmin), keyward.Ref{Kind: keyward.KindKeyManager, Tenant: "acme", Name: "sso"})
+	o, err := h.Control.Get(ctx, inTenant("ada", nil, keyward.RoleAdmin),
+		keyward.Ref{Kind: keyward.KindKeyManager, Tenant: "acme", Name: "sso"})
 	if err != nil || o.Hold == nil || o.Hold.Reason != "" || o.Hold.By != "" {
 		t.Errorf("another tenant sees the hold as %+v %v", o, err)
 	}
@@ -200,7 +201,8 @@ func TestGlobalIsRefusedWhereItCannotBe(t *testing.T) {
 			keyward.CodeInUse},
 		"an own client": {"sso", strings.Replace(ssoSpec, `"gateway"`, `"abc"`, 1), "spec.introspection.clientId", keyward.CodeInUse},
 	} {
-		got := h.Refused(plane.Operator(), declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindKeyManager, c.object, c.spec))}, c.code)
+		objects := h.Objects(plane.Manifest(keyward.KindKeyManager, c.object, c.spec))
+		got := h.Refused(plane.Operator(), declare.Request{Objects: objects}, c.code)
 		if !strings.Contains(got.Paths, c.path) {
 			t.Errorf("%s: faults at %q", name, got.Paths)
 		}
