@@ -101,6 +101,51 @@ func TestGlobalKeyManager(t *testing.T) {
 	until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")
 }
 
+// TestGlobalKeyManagerRules: a rule takes tokens at its own tenant's APIs and nowhere else; two tenants may have the same.
+func TestGlobalKeyManagerRules(t *testing.T) {
+	up, sso := newUpstream(t), issuer.Start(t, "sso", "RS256")
+	n := serve(t)
+	apply(t, n, external("sso", sso, ", global: true"), tenants("[sso]", up.URL, "acme", "beta"), moved("acme", mobile()),
+		moved("beta", mobile("sso"), strings.ReplaceAll(mobile(), "mobile", "shop")))
+	everybody := strings.ReplaceAll(rule("every", "mobile", "{any: true}"), "keyManager: a,", "keyManager: sso,")
+	token := mint(t, sso, issuer.Token{Claims: map[string]any{"client_id": "x"}})
+	mapped := mint(t, sso, issuer.Token{}) // beta's client
+	const acme, beta = "/t/acme" + items, "/t/beta" + items
+	until(t, n.Gateway, http.MethodGet, beta, mapped, 200, "")
+	until(t, n.Gateway, http.MethodGet, acme, token, 403, "no_subscription")
+	apply(t, n, moved("acme", everybody))
+	until(t, n.Gateway, http.MethodGet, acme, token, 200, "")
+	for _, target := range []string{acme, "/t/acme/open/v1/items"} {
+		if got := whose(t, n, target, token); got != "acme mobile sso" {
+			t.Errorf("%s: the backend is told of %q", target, got)
+		}
+	}
+	if got := whose(t, n, acme, mapped) + ", " + whose(t, n, beta, mapped); got != "acme mobile sso, beta mobile sso" {
+		t.Errorf("the backends are told of %q", got)
+	}
+	if fault := call(t, n.Gateway, http.MethodGet, beta, token).want(403, "no_subscription"); fault != "" {
+		t.Errorf("another tenant's API: %s", fault)
+	}
+	if got := whose(t, n, "/t/beta/open/v1/items", token); got != "beta  sso" {
+		t.Errorf("another tenant's open API: the backend is told of %q", got)
+	}
+	apply(t, n, moved("beta", strings.ReplaceAll(everybody, "mobile", "shop")))
+	until(t, n.Gateway, http.MethodGet, beta, token, 200, "")
+	if got := whose(t, n, acme, token) + ", " + whose(t, n, beta, token); got != "acme mobile sso, beta shop sso" {
+		t.Errorf("the backends are told of %q", got)
+	}
+	again := moved("beta", strings.ReplaceAll(everybody, "every", "again"), manifest("Application", "late", ""))
+	r := n.CLI(t, strings.ReplaceAll(again, "mobile", "late"), "apply", "-f", "-")
+	if r.Code != 3 || !containsText(r.Stderr, "beta/every") || containsText(r.Stderr, "acme") {
+		t.Errorf("the same rule twice in a tenant: %s", r)
+	}
+	cli(t, n, "delete", "oauth-client", "every", "--tenant", "acme")
+	until(t, n.Gateway, http.MethodGet, acme, token, 403, "no_subscription")
+	if fault := call(t, n.Gateway, http.MethodGet, beta, token).want(200, ""); fault != "" {
+		t.Errorf("the other tenant's rule went too: %s", fault)
+	}
+}
+
 // TestGlobalOpaqueTokens: gateways have the credential for a global key manager while an API of any tenant takes it.
 func TestGlobalOpaqueTokens(t *testing.T) {
 	up, sso := newUpstream(t), issuer.Start(t, "sso", "RS256")

@@ -187,3 +187,57 @@ func TestMatchOutOfUse(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// TestRulesOfAGlobalKeyManager: a tenant's rule takes tokens at the tenant's APIs alone, whatever other tenants' clients
+// and rules in the key manager say, and is not spoken of elsewhere.
+func TestRulesOfAGlobalKeyManager(t *testing.T) {
+	w := ruledWorld(t)
+	w.changeCorp(func(r *keyward.KeyManagerRow) { r.Global, r.OwnClients = true, []string{"admin-cli"} })
+	w.remove(keyward.RowClient, "r-svc")
+	theirs := ordersAPI()
+	theirs.Tenant = "acme"
+	w.put(keyward.RowAPI, "api-acme", theirs)
+	w.put(keyward.RowApplication, "app-acme", keyward.ApplicationRow{Tenant: "acme", Name: "shop"})
+	w.put(keyward.RowSubscription, "s-acme", keyward.SubscriptionRow{
+		ApplicationID: "app-acme", APIID: "api-acme", State: keyward.SubscriptionActive,
+	})
+	at := func(r Request) Request {
+		return Request{Method: r.Method, Target: "/t/acme" + r.Target, Authorization: r.Authorization}
+	}
+	want := func(what string, r Request, here, there string) {
+		t.Helper()
+		for application, request := range map[*string]Request{&here: r, &there: at(r)} {
+			if *application == "" {
+				w.want(what, request, keyward.CodeNoSubscription)
+			} else if d := w.decide(request); d.Application != *application {
+				t.Errorf("%s: %s is called by %q, want %q", what, request.Target, d.Application, *application)
+			}
+		}
+	}
+	service, user, exact := w.of("x", "svc-1"), w.of("x", "user-1"), w.of("abc", "user-1")
+	want("no rule", service, "", "")
+	mine := ruleRow("app-acme", keyward.ClientMatch{Any: true})
+	mine.Tenant = "acme"
+	w.put(keyward.RowClient, "r-acme", mine)
+	want("a rule of acme", service, "", "shop")
+	want("any", user, "", "shop")
+	want("a client that another tenant has is nobody's in acme", exact, "mobile", "shop")
+	if seen := w.seen(service); !strings.Contains(seen, "there is no match rule") {
+		t.Errorf("acme's rule is spoken of elsewhere: %s", seen)
+	}
+	w.put(keyward.RowClient, "r-svc", ruleRow("app-mobile", prefixed("sub", "svc-")))
+	want("a longer rule of another tenant", service, "mobile", "shop")
+	if seen := w.seen(service); strings.Contains(seen, "would fit too") {
+		t.Errorf("acme's rule is spoken of elsewhere: %s", seen)
+	}
+	w.put(keyward.RowClient, "r-same", ruleRow("app-mobile", keyward.ClientMatch{Any: true}))
+	want("the same rule in both", user, "mobile", "shop")
+	w.remove(keyward.RowClient, "r-acme")
+	want("acme's is gone", user, "mobile", "")
+	w.put(keyward.RowClient, "r-acme", mine)
+	gone := clientRow("km-corp", "abc", "app-acme", keyward.Production)
+	gone.Tenant, gone.Revoked = "acme", true
+	w.put(keyward.RowClient, "c-acme", gone)
+	want("a client of acme that is out of use", exact, "mobile", "")
+	want("no other client", user, "mobile", "shop")
+}

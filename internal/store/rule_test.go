@@ -113,3 +113,43 @@ func TestRulesBringTheirKeyManagersClients(t *testing.T) {
 		want("the rule is gone", "")
 	})
 }
+
+// TestRulesInAGlobalKeyManager: each tenant may have the same one, a conflict names nothing of another tenant, and a rule
+// brings its own tenant's clients alone.
+func TestRulesInAGlobalKeyManager(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		rule := func(tenant, name, application string) *keyward.Object {
+			o := in(tenant, client(name, application, "sso", ""))
+			specOf[*keyward.OAuthClientSpec](o).Match = &keyward.ClientMatch{Any: true}
+			return o
+		}
+		theirs := rule("acme", "acme-rule", "web")
+		store(t, s, acme(), global("sso", "https://sso"), api("orders", "/orders", "sso"),
+			application("mobile"), application("web"), client("mobile-sso", "mobile", "sso", "abc"),
+			in("acme", api("orders", "/orders", "sso")), in("acme", application("mobile")), in("acme", application("web")),
+			in("acme", client("acme-mobile", "mobile", "sso", "abc")), in("acme", subscription("calls", "web", "orders")), theirs)
+		if got := clientsHeld(t, s); got != "acme-mobile acme-rule" {
+			t.Errorf("a rule of acme brings %q", got)
+		}
+		err := tryPut(t, s, rule("acme", "again", "mobile"))
+		refused(t, err, keyward.CodeConflict, "spec.match")
+		store(t, s, rule("", "own-rule", "web"))
+		if got := clientsHeld(t, s); got != "acme-mobile acme-rule" {
+			t.Errorf("where nobody calls by it, a rule brings %q", got)
+		}
+		calls := subscription("calls", "web", "orders")
+		store(t, s, calls)
+		if got := clientsHeld(t, s); got != "acme-mobile acme-rule mobile-sso own-rule" {
+			t.Errorf("the rules of both bring %q", got)
+		}
+		write(t, s, func(tx *Tx) error { return tx.Delete(theirs) })
+		if got := clientsHeld(t, s); got != "mobile-sso own-rule" {
+			t.Errorf("the other tenant's rule brings %q", got)
+		}
+		write(t, s, func(tx *Tx) error { return tx.Delete(calls) })
+		if got := clientsHeld(t, s); got != "" {
+			t.Errorf("no rule brings %q", got)
+		}
+	})
+}
