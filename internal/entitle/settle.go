@@ -79,7 +79,7 @@ func read(tx *store.Tx, clientID string) (*task, error) {
 		t.asked = sorted(t.asked)
 	}
 	t.clientID, t.given = spec.ClientID, status.Scopes
-	km, err := tx.Get(keyward.KindKeyManager, t.object.Tenant, spec.KeyManager)
+	km, err := tx.KeyManagerFor(t.object.Tenant, spec.KeyManager)
 	if err != nil {
 		return nil, err
 	}

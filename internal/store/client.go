@@ -171,8 +171,8 @@ func (tx *Tx) markClient(id string) error {
 	return err
 }
 
-// clientFree refuses a client id or a rule that the tenant's clients in the key manager have already, and a place (application, key
-// manager, environment) that is taken. A failed client holds no place.
+// clientFree refuses a client id or a rule that the tenant's clients in the key manager have already, and a place
+// (application, key manager, environment) that is taken. A failed client holds no place.
 func (p *put) clientFree(application, manager, rule string, state keyward.ClientState) error {
 	o, spec := p.o, specOf[*keyward.OAuthClientSpec](p.o)
 	var other string
