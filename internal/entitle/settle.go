@@ -170,7 +170,7 @@ func (e *Entitler) tell(ctx context.Context, t *task) ([]connector.Entitlement, 
 		return nil, err
 	}
 	entitler, ok := conn.(connector.Entitler)
-	if !ok {
+	if !ok || t.server.Tenant != t.object.Tenant { // what one tenant's APIs ask for must not reach into another's server
 		return t.check(ctx, conn)
 	}
 	has, err := entitler.Entitled(ctx, t.handle, union(t.wanted, t.progress.Given))
