@@ -40,6 +40,8 @@ type world struct {
 	entitler *entitle.Entitler
 	ahead    atomic.Int64
 	road     *road
+	tenant   string // in which people work
+	global   bool   // of key managers
 }
 
 // road lets every request through but those that it is told to answer itself.
@@ -87,7 +89,7 @@ func newWorld(t *testing.T) *world {
 			t.Errorf("close the store: %v", err)
 		}
 	})
-	w := &world{t: t, store: s, road: &road{}}
+	w := &world{t: t, store: s, road: &road{}, tenant: keyward.DefaultTenant}
 	openers := catalog.New(&http.Client{Transport: w.road}, nil)
 	now := func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 	if w.entitler, err = entitle.New(s, openers, entitle.Options{Sole: true, Now: now}); err != nil {
@@ -115,8 +117,8 @@ func (w *world) run() {
 func (w *world) put(kind keyward.Kind, name string, spec keyward.Spec) {
 	w.t.Helper()
 	err := w.store.Write(w.t.Context(), "test", func(tx *store.Tx) error {
-		o := &keyward.Object{Kind: kind, Tenant: keyward.DefaultTenant, Name: name}
-		if old, err := tx.Get(kind, keyward.DefaultTenant, name); err == nil {
+		o := &keyward.Object{Kind: kind, Tenant: w.tenant, Name: name}
+		if old, err := tx.Get(kind, w.tenant, name); err == nil {
 			o = old
 		}
 		o.Spec = spec
@@ -140,7 +142,9 @@ func (w *world) api(name, scope string, uses ...keyward.KeyManagerUse) {
 
 func (w *world) keyManager(name string, r *keycloak.Realm, connection map[string]any, secrets map[string]string) {
 	w.t.Helper()
-	spec := &keyward.KeyManagerSpec{Type: keyward.TypeKeycloak, Discovery: r.Discovery(), Connection: connection}
+	spec := &keyward.KeyManagerSpec{
+		Type: keyward.TypeKeycloak, Discovery: r.Discovery(), Connection: connection, Global: w.global,
+	}
 	status, err := keymanager.Discover(w.t.Context(), spec, http.DefaultClient)
 	if err != nil {
 		w.t.Fatal(err)
@@ -174,8 +178,9 @@ func (w *world) managed(name string, r *keycloak.Realm) {
 
 func (w *world) generate(keyManager string, ask keys.Ask) *keys.Result {
 	w.t.Helper()
-	alice := keyward.Principal{User: "alice", Tenant: keyward.DefaultTenant, Roles: []keyward.Role{keyward.RoleDeveloper}}
-	made, err := w.keys.Generate(w.t.Context(), alice, keys.Place{Application: "mobile", KeyManager: keyManager}, ask)
+	alice := keyward.Principal{User: "alice", Tenant: w.tenant, Roles: []keyward.Role{keyward.RoleDeveloper}}
+	place := keys.Place{Tenant: w.tenant, Application: "mobile", KeyManager: keyManager}
+	made, err := w.keys.Generate(w.t.Context(), alice, place, ask)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -189,7 +194,7 @@ func (w *world) generate(keyManager string, ask keys.Ask) *keys.Result {
 func (w *world) status(keyManager string) *keyward.OAuthClientStatus {
 	w.t.Helper()
 	root := keyward.Principal{User: "root", Tenant: keyward.DefaultTenant, Roles: []keyward.Role{keyward.RoleAdmin}}
-	all, err := w.keys.List(w.t.Context(), root, "", "mobile")
+	all, err := w.keys.List(w.t.Context(), root, w.tenant, "mobile")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -329,4 +334,33 @@ func TestOnlyChecked(t *testing.T) {
 		Application: "mobile", API: "stock", State: keyward.SubscriptionBlocked,
 	})
 	w.until("kc", keyward.EntitlementGiven, "orders:read")
+}
+
+// At a global key manager the APIs of other tenants make and give nothing: it is the operators'.
+func TestOtherTenantsAreOnlyChecked(t *testing.T) {
+	w := newWorld(t)
+	w.global = true
+	r := shared.Realm(t, "entitle-global")
+	w.managed("kc", r)
+	w.api("parts", "parts:made")
+	if e := w.generate("kc", keys.Ask{}).Entitlement; e.State != keyward.EntitlementGiven ||
+		!slices.Equal(e.Scopes, []string{"parts:made"}) {
+		t.Errorf("the operators' own client: %+v", e)
+	}
+	w.put(keyward.KindTenant, "acme", &keyward.TenantSpec{})
+	w.tenant = "acme"
+	w.put(keyward.KindApplication, "mobile", &keyward.ApplicationSpec{Owner: "alice"})
+	w.api("tools", "tools:made")
+	w.api("spares", "parts:made")
+	made := w.generate("kc", keys.Ask{})
+	if e := made.Entitlement; e.State != keyward.EntitlementLacking ||
+		!slices.Equal(e.LackingScopes, []string{"parts:made", "tools:made"}) {
+		t.Errorf("another tenant's client: %+v", e)
+	}
+	w.run()
+	w.until("kc", keyward.EntitlementLacking)
+	if scopes, _, err := r.Carried(t.Context(), made.ClientID); err != nil || slices.Contains(scopes, "tools:made") ||
+		slices.Contains(scopes, "parts:made") {
+		t.Errorf("another tenant's client carries %q (%v)", scopes, err)
+	}
 }
