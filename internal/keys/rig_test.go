@@ -3,6 +3,7 @@ package keys_test
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -20,10 +21,16 @@ import (
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/keycloak"
+	"keyward.dev/keyward/internal/testbed/walks"
 )
 
 // TestMain ends the Keycloak that tests share.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := walks.Shorten(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	shared.Kill()
 	os.Exit(code)

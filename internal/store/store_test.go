@@ -13,6 +13,7 @@ import (
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/testbed/postgres"
+	"keyward.dev/keyward/internal/testbed/walks"
 )
 
 // cluster is the PostgreSQL of this test binary, started and stopped by TestMain.
@@ -20,7 +21,7 @@ var cluster *postgres.Cluster
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	err := shorten()
+	err := walks.Shorten()
 	code := 0
 	if err == nil {
 		code, err = run(m)
