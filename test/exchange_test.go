@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -86,19 +85,6 @@ func (c *trader) must(t *testing.T, subject string) string {
 	return e.Token
 }
 
-// claimsOf reads what a JWT says.
-func claimsOf(t *testing.T, token string) map[string]any {
-	t.Helper()
-	claims := map[string]any{}
-	if parts := strings.Split(token, "."); len(parts) == 3 {
-		text, err := base64.RawURLEncoding.DecodeString(parts[1])
-		if err != nil || json.Unmarshal(text, &claims) != nil {
-			t.Fatalf("%q is no JWT", token)
-		}
-	}
-	return claims
-}
-
 // newTrader makes an application with a client in the resident key manager, whose API takes all key managers.
 func newTrader(t *testing.T, n *program.Node, up string) *trader {
 	t.Helper()
@@ -127,22 +113,22 @@ func TestTokenExchange(t *testing.T) {
 		t.Fatal(err)
 	}
 	ofPartner := mint(t, a, issuer.Token{Claims: map[string]any{"email": "joe@a.example", "sub": "joe"}})
-	realmSub, _ := claimsOf(t, ofRealm)["sub"].(string)
+	realmSub, _ := testbed.Claims(t, ofRealm)["sub"].(string)
 	for subject, sub := range map[string]string{ofPartner: "a|joe", ofRealm: "kc|" + realmSub} {
 		until(t, n.Gateway, http.MethodGet, items, subject, 401, "unknown_issuer")
 		e := c.exchange(t, subject, "scope", "orders:read no:such")
 		if fault := e.want(""); fault != "" {
 			t.Fatal(fault)
 		}
-		claims := claimsOf(t, e.Token)
+		claims := testbed.Claims(t, e.Token)
 		exp, _ := claims["exp"].(float64)
-		ends, _ := claimsOf(t, subject)["exp"].(float64)
+		ends, _ := testbed.Claims(t, subject)["exp"].(float64)
 		if e.Status != 200 || e.Issued != "urn:ietf:params:oauth:token-type:access_token" || e.Type != "Bearer" ||
 			e.Scope != "orders:read" || e.Life <= 0 || exp > ends || claims["sub"] != sub || claims["client_id"] != c.ClientID {
 			t.Errorf("the answer: %+v, the token: %v", e, claims)
 		}
 		until(t, n.Gateway, http.MethodGet, items, e.Token, 200, "")
-		backend := claimsOf(t, call(t, n.Gateway, http.MethodGet, items, e.Token).echo.Header.Get("X-JWT-Assertion"))
+		backend := testbed.Claims(t, call(t, n.Gateway, http.MethodGet, items, e.Token).echo.Header.Get("X-JWT-Assertion"))
 		if backend["sub"] != "resident|"+sub || (sub == "a|joe") != (backend["mail"] == "joe@a.example") {
 			t.Errorf("the backend sees %v", backend)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/testbed/oidcprovider"
 	"keyward.dev/keyward/internal/testbed/program"
@@ -32,7 +33,7 @@ func tenants(keyManagers, upstream string, names ...string) string {
 func whose(t *testing.T, n *program.Node, target, token string) string {
 	t.Helper()
 	got := call(t, n.Gateway, http.MethodGet, target, token)
-	inner, ok := claimsOf(t, got.echo.Header.Get("X-JWT-Assertion"))["keyward"].(map[string]any)
+	inner, ok := testbed.Claims(t, got.echo.Header.Get("X-JWT-Assertion"))["keyward"].(map[string]any)
 	if !ok {
 		t.Fatalf("%s: no backend JWT: %d %s", target, got.status, got.body)
 	}

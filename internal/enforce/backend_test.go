@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
@@ -30,7 +31,7 @@ func TestBackendJWT(t *testing.T) {
 			3600, "scope": "orders:read extra", "email": "a@b", "org": map[string]any{"id": 7}, "roles": []string{"x", "y"},
 	})
 	d := w.decide(items(raw))
-	claims := readClaims(t, d.BackendJWT)
+	claims := testbed.Claims(t, d.BackendJWT)
 	jti, _ := claims["jti"].(string)
 	if len(jti) < 20 {
 		t.Errorf("jti %q", jti)
@@ -69,12 +70,12 @@ func TestBackendJWT(t *testing.T) {
 func TestBackendJWTEndsWithItsToken(t *testing.T) {
 	w := newWorld(t)
 	soon := time.Now().Unix() + 60
-	got := readClaims(t, w.decide(items(w.claims(map[string]any{"exp": soon}))).BackendJWT)["exp"]
+	got := testbed.Claims(t, w.decide(items(w.claims(map[string]any{"exp": soon}))).BackendJWT)["exp"]
 	if got != float64(soon) {
 		t.Errorf("exp %v, want the token's %d", got, soon)
 	}
 	gone := time.Now().Unix() - 10
-	got = readClaims(t, w.decide(items(w.claims(map[string]any{"exp": gone}))).BackendJWT)["exp"]
+	got = testbed.Claims(t, w.decide(items(w.claims(map[string]any{"exp": gone}))).BackendJWT)["exp"]
 	if got != float64(gone) {
 		t.Errorf("exp %v, want the token's %d: the skew does not make it longer", got, gone)
 	}
@@ -85,7 +86,7 @@ func TestBackendJWTCacheSaysWhatHolds(t *testing.T) {
 	w := newWorld(t)
 	raw := w.claims(nil)
 	said := func() map[string]any {
-		c := readClaims(t, w.decide(items(raw)).BackendJWT)
+		c := testbed.Claims(t, w.decide(items(raw)).BackendJWT)
 		context, _ := c["keyward"].(map[string]any)
 		context["sub"], context["aud"] = c["sub"], c["aud"]
 		return context
@@ -110,7 +111,7 @@ func TestBackendJWTCacheSaysWhatHolds(t *testing.T) {
 	} {
 		c.do()
 		if c.field == "version" {
-			context, _ := readClaims(t, w.decide(get("/orders/v2/items", raw)).BackendJWT)["keyward"].(map[string]any)
+			context, _ := testbed.Claims(t, w.decide(get("/orders/v2/items", raw)).BackendJWT)["keyward"].(map[string]any)
 			if context["version"] != c.want {
 				t.Errorf("version is %v", context["version"])
 			}

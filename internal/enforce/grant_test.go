@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
@@ -179,7 +180,7 @@ func TestSubscriptionIsACeiling(t *testing.T) {
 	ceiling := func(scopes ...string) {
 		w.changeSubscription(func(s *keyward.SubscriptionRow) { s.Scopes = scopes })
 	}
-	said := func(r Request) any { return readClaims(t, w.decide(r).BackendJWT)["scope"] }
+	said := func(r Request) any { return testbed.Claims(t, w.decide(r).BackendJWT)["scope"] }
 	w.want("no ceiling: read", call("GET"), "")
 	w.want("no ceiling: all of", call("PUT"), "")
 	if got := said(call("GET")); got != "orders:read orders:write x" {

@@ -180,7 +180,7 @@ func TestIntrospectionAnswers(t *testing.T) {
 	w.want("a grant", plain(grouped), "")
 	w.want("a grant of another group", plain(map[string]any{"scope": "x", "groups": "staff"}), keyward.CodeInsufficientScope)
 	d := w.decide(plain(nil))
-	if sub := readClaims(t, d.BackendJWT)["sub"]; sub != "corp|abc" {
+	if sub := testbed.Claims(t, d.BackendJWT)["sub"]; sub != "corp|abc" {
 		t.Errorf("sub falls back to the client id, got %v", sub)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
@@ -222,7 +223,7 @@ func TestSameClientIDTwoKeyManagers(t *testing.T) {
 		t.Errorf("corp's abc a second time: %+v", ref)
 	}
 	one, two := w.decide(open(w.claims(nil))), w.decide(open(theirs))
-	if a, b := readClaims(t, one.BackendJWT)["sub"], readClaims(t, two.BackendJWT)["sub"]; a != "corp|service-abc" ||
+	if a, b := testbed.Claims(t, one.BackendJWT)["sub"], testbed.Claims(t, two.BackendJWT)["sub"]; a != "corp|service-abc" ||
 		b != "partner|service-abc" {
 		t.Errorf("the backend cannot tell %v and %v apart", a, b)
 	}

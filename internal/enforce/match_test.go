@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
@@ -84,11 +85,11 @@ func TestMatchRules(t *testing.T) {
 		w.partner)), keyward.CodeInvalidToken)
 
 	d := w.decide(w.of("x", "svc-1"))
-	if claims := readClaims(t, d.BackendJWT); d.Application != "mobile" || d.ClientID != "x" || claims["client_id"] != "x" ||
+	if claims := testbed.Claims(t, d.BackendJWT); d.Application != "mobile" || d.ClientID != "x" || claims["client_id"] != "x" ||
 		claims["sub"] != "corp|svc-1" {
 		t.Errorf("%+v: %v", d, claims)
 	}
-	if claims := readClaims(t, w.decide(w.of(nil, "svc-1")).BackendJWT); claims["sub"] != "corp|svc-1" || claims["client_id"] != nil {
+	if claims := testbed.Claims(t, w.decide(w.of(nil, "svc-1")).BackendJWT); claims["sub"] != "corp|svc-1" || claims["client_id"] != nil {
 		t.Errorf("the backend is told of a client that the token does not name: %v", claims)
 	}
 	if seen := w.seen(w.of("x", "svc-1")); seen != `application mobile, environment production, by match claim sub prefix `+

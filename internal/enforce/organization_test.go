@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/testbed"
 )
 
 // organizations makes corp a key manager for two of them, each with a client "abc" of another application.
@@ -42,7 +43,7 @@ func TestOneClientIDInTwoOrganizations(t *testing.T) {
 		raw := w.ofTenant(c.iss, c.tid)
 		for range 2 { // the second from the cache
 			d := w.decide(items(raw))
-			claims := readClaims(t, d.BackendJWT)
+			claims := testbed.Claims(t, d.BackendJWT)
 			if d.Application != c.app || d.ClientID != c.tid+"/abc" || claims["client_id"] != "abc" ||
 				claims["sub"] != "corp|"+c.tid+"|alice" {
 				t.Errorf("%s: %s, client %s, claims %v", c.tid, d.Application, d.ClientID, claims)
@@ -56,7 +57,7 @@ func TestOneClientIDInTwoOrganizations(t *testing.T) {
 	w.want("a client that only its id knows", items(w.ofClient(one, "one", "abc-sandbox")), keyward.CodeNoSubscription)
 	w.want("the id with its organization", items(w.ofClient(one, "one", "two/abc")), keyward.CodeNoSubscription)
 	w.changeOrders(func(r *keyward.APIRow) { r.RawSubject = true })
-	if sub := readClaims(t, w.decide(items(w.ofTenant(two, "two"))).BackendJWT)["sub"]; sub != "two|alice" {
+	if sub := testbed.Claims(t, w.decide(items(w.ofTenant(two, "two"))).BackendJWT)["sub"]; sub != "two|alice" {
 		t.Errorf("the bare sub is %v", sub)
 	}
 }

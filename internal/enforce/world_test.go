@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"sync"
@@ -279,22 +278,4 @@ func (w *world) refuse(r Request) *Refusal {
 		w.t.Fatalf("%s %s: passed: %+v", r.Method, r.Target, d)
 	}
 	return ref
-}
-
-// readClaims reads the claims of a JWT that we made.
-func readClaims(t testing.TB, raw string) map[string]any {
-	t.Helper()
-	parts := strings.Split(raw, ".")
-	if len(parts) != 3 {
-		t.Fatalf("%q is no JWT", raw)
-	}
-	text, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	var claims map[string]any
-	if err := json.Unmarshal(text, &claims); err != nil {
-		t.Fatal(err)
-	}
-	return claims
 }

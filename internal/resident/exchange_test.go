@@ -2,7 +2,6 @@ package resident
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/testbed"
 )
 
 // told is what the judge of subject tokens says, by token. Whether that is right is the judge's own tests' matter.
@@ -85,7 +85,7 @@ func (w *world) traded(c connector.Registered, form url.Values) map[string]any {
 	if got.status != http.StatusOK || raw == "" {
 		w.t.Fatalf("no token: %d %s", got.status, got.text)
 	}
-	return claimsOf(w.t, raw)
+	return testbed.Claims(w.t, raw)
 }
 
 func TestExchangeAnswersAsRFC8693Says(t *testing.T) {
@@ -103,7 +103,7 @@ func TestExchangeAnswersAsRFC8693Says(t *testing.T) {
 	if diff := cmp.Diff(want, got.body); got.status != http.StatusOK || diff != "" {
 		t.Errorf("status %d: %s", got.status, diff)
 	}
-	claims := claimsOf(t, raw)
+	claims := testbed.Claims(t, raw)
 	if exp, _ := claims["exp"].(float64); int64(exp) > s.Expires.Unix() || claims["sub"] != "corp|joe" ||
 		claims["client_id"] != client.ClientID || claims["iss"] != issuer || claims["scope"] != "a:read a:write" {
 		t.Errorf("claims: %v", claims)
@@ -342,22 +342,4 @@ func TestSubjectThatEndsNow(t *testing.T) {
 	if err := error(badSubject(keyward.CodeTokenExpired, "x")); !errors.As(err, &fault) || err.Error() != "token_expired: x" {
 		t.Errorf("the fault reads %v", err)
 	}
-}
-
-// claimsOf reads a JWT's claims.
-func claimsOf(t *testing.T, raw string) map[string]any {
-	t.Helper()
-	parts := strings.Split(raw, ".")
-	if len(parts) != 3 {
-		t.Fatalf("%q is no JWT", raw)
-	}
-	text, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	var claims map[string]any
-	if err := json.Unmarshal(text, &claims); err != nil {
-		t.Fatal(err)
-	}
-	return claims
 }

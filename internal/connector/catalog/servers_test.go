@@ -1,8 +1,6 @@
 package catalog_test
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
@@ -12,6 +10,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/glewlwyd"
 	"keyward.dev/keyward/internal/testbed/keycloak"
@@ -151,19 +150,7 @@ func claimsFrom(t *testing.T, c connector.Connector, id, secret, scope string) m
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts := strings.Split(token.Value, ".")
-	if len(parts) != 3 {
-		t.Fatalf("a token of %d parts", len(parts))
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	var claims map[string]any
-	if err := json.Unmarshal(raw, &claims); err != nil {
-		t.Fatal(err)
-	}
-	return claims
+	return testbed.Claims(t, token.Value)
 }
 
 // fixed is the example provider of zitadel/oidc, whose clients are fixed. Its issuer ends with a slash, its opaque tokens

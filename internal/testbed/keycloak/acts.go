@@ -127,20 +127,14 @@ func (r *Realm) Attach(ctx context.Context, client, scope, list string) error {
 	if err != nil {
 		return err
 	}
-	var all []struct{ ID, Name string }
-	if err := r.admin(ctx, http.MethodGet, "/client-scopes", nil, &all); err != nil {
+	scopeID, err := r.scopeID(ctx, scope)
+	if err != nil {
 		return err
 	}
-	for _, s := range all {
-		if s.Name != scope {
-			continue
+	for _, other := range []string{"default", "optional"} { // Keycloak passes over a scope that is in the other list
+		if err := r.admin(ctx, http.MethodDelete, "/clients/"+id+"/"+other+"-client-scopes/"+scopeID, nil, nil); err != nil {
+			return err
 		}
-		for _, other := range []string{"default", "optional"} { // Keycloak passes over a scope that is in the other list
-			if err := r.admin(ctx, http.MethodDelete, "/clients/"+id+"/"+other+"-client-scopes/"+s.ID, nil, nil); err != nil {
-				return err
-			}
-		}
-		return r.admin(ctx, http.MethodPut, "/clients/"+id+"/"+list+"-client-scopes/"+s.ID, nil, nil)
 	}
-	return fmt.Errorf("the realm has no scope %s", scope)
+	return r.admin(ctx, http.MethodPut, "/clients/"+id+"/"+list+"-client-scopes/"+scopeID, nil, nil)
 }

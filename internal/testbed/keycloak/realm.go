@@ -103,16 +103,24 @@ func (r *Realm) addScope(ctx context.Context, name string, optional bool, mapper
 	if err != nil {
 		return err
 	}
+	id, err := r.scopeID(ctx, name)
+	if err != nil {
+		return err
+	}
+	return r.admin(ctx, http.MethodPut, "/default-"+list+"-client-scopes/"+id, nil, nil)
+}
+
+func (r *Realm) scopeID(ctx context.Context, name string) (string, error) {
 	var all []struct{ ID, Name string }
 	if err := r.admin(ctx, http.MethodGet, "/client-scopes", nil, &all); err != nil {
-		return err
+		return "", err
 	}
 	for _, s := range all {
 		if s.Name == name {
-			return r.admin(ctx, http.MethodPut, "/default-"+list+"-client-scopes/"+s.ID, nil, nil)
+			return s.ID, nil
 		}
 	}
-	return fmt.Errorf("client scope %s was made and is not there", name)
+	return "", fmt.Errorf("the realm has no client scope %s", name)
 }
 
 // grantTo lets the service account of a client manage the clients of the realm that the roles of management are about.
