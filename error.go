@@ -145,6 +145,18 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Words is the refusal for where its fields cannot be shown apart: the message, or each field's.
+func (e *Error) Words() string {
+	if len(e.Fields) == 0 {
+		return e.Message
+	}
+	words := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		words[i] = f.Path + ": " + f.Message
+	}
+	return strings.Join(words, "; ")
+}
+
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -66,22 +66,7 @@ func TestApplicationGoesWithItsKeys(t *testing.T) {
 func TestKillDuringAnApplicationsDeletion(t *testing.T) {
 	for _, side := range []vendorproxy.Side{vendorproxy.Request, vendorproxy.Answer} {
 		t.Run(fmt.Sprint(side), func(t *testing.T) {
-			r := shared.Realm(t, fmt.Sprintf("kill-gone-%d", side))
-			proxy := vendorproxy.Start(t, r.Server.URL)
-			v := behindProxy(r, proxy)
-			up := newUpstream(t)
-			n := serve(t)
-			apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "["+v.name+"]", ""), mobile())
-			k := cliJSON[madeKeys](t, n, place("generate", v.name, "--scope", "orders:read")...)
-			token := k.token(t, v)
-			until(t, n.Gateway, http.MethodGet, items, token, 200, "")
-			hold := proxy.HoldNext(http.MethodDelete, "/clients/", side)
-			background(t, n, "delete", "application", "mobile", "--with-keys")
-			<-hold.Reached
-			until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")
-			n.Kill()
-			hold.Drop()
-			n.Start(t)
+			n, v, clientID, token := killedIn(t, "kill-gone", side, "delete", "application", "mobile", "--with-keys")
 			testbed.Eventually(t, "the application is gone", func() string {
 				got := n.CLI(t, "", "get", "application", "mobile")
 				if got.Code == 3 && containsText(got.Stderr, "not_found") {
@@ -90,7 +75,7 @@ func TestKillDuringAnApplicationsDeletion(t *testing.T) {
 				return got.String()
 			})
 			ids, err := v.clients(t.Context())
-			if err != nil || slices.Contains(ids, k.ClientID) {
+			if err != nil || slices.Contains(ids, clientID) {
 				t.Errorf("at the server: %v, error %v", ids, err)
 			}
 			until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")

@@ -149,3 +149,29 @@ func killDuringRegistration(t *testing.T, searchable bool, side vendorproxy.Side
 		return ""
 	})
 }
+
+// killedIn ends the control plane with kill -9 in the middle of a command that deletes the generated client of
+// application mobile at the realm, key manager kc: before the server has seen it or after it has done it. The client's
+// token is out of use at every moment from then on. The node runs again.
+func killedIn(t *testing.T, realm string, side vendorproxy.Side, command ...string) (
+	n *program.Node, v vendor, clientID, token string,
+) {
+	t.Helper()
+	r := shared.Realm(t, fmt.Sprintf("%s-%d", realm, side))
+	proxy := vendorproxy.Start(t, r.Server.URL)
+	v = behindProxy(r, proxy)
+	up := newUpstream(t)
+	n = serve(t)
+	apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "["+v.name+"]", ""), mobile())
+	k := cliJSON[madeKeys](t, n, place("generate", v.name, "--scope", "orders:read")...)
+	token = k.token(t, v)
+	until(t, n.Gateway, http.MethodGet, items, token, 200, "")
+	hold := proxy.HoldNext(http.MethodDelete, "/clients/", side)
+	background(t, n, command...)
+	<-hold.Reached
+	until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")
+	n.Kill()
+	hold.Drop()
+	n.Start(t)
+	return n, v, k.ClientID, token
+}

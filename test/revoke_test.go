@@ -64,22 +64,7 @@ func TestRevokedKeysAreOutOfUse(t *testing.T) {
 func TestKillDuringARevocation(t *testing.T) {
 	for _, side := range []vendorproxy.Side{vendorproxy.Request, vendorproxy.Answer} {
 		t.Run(fmt.Sprint(side), func(t *testing.T) {
-			r := shared.Realm(t, fmt.Sprintf("kill-revoke-%d", side))
-			proxy := vendorproxy.Start(t, r.Server.URL)
-			v := behindProxy(r, proxy)
-			up := newUpstream(t)
-			n := serve(t)
-			apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "["+v.name+"]", ""), mobile())
-			k := cliJSON[madeKeys](t, n, place("generate", v.name, "--scope", "orders:read")...)
-			token := k.token(t, v)
-			until(t, n.Gateway, http.MethodGet, items, token, 200, "")
-			hold := proxy.HoldNext(http.MethodDelete, "/clients/", side)
-			background(t, n, place("revoke", v.name)...)
-			<-hold.Reached
-			until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")
-			n.Kill()
-			hold.Drop()
-			n.Start(t)
+			n, v, clientID, token := killedIn(t, "kill-revoke", side, place("revoke", "kc")...)
 			until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")
 			// The sweep ends it in its time; whoever asks again need not wait for it.
 			cli(t, n, place("revoke", v.name)...)
@@ -87,7 +72,7 @@ func TestKillDuringARevocation(t *testing.T) {
 				t.Errorf("states: %s", got)
 			}
 			ids, err := v.clients(t.Context())
-			if err != nil || slices.Contains(ids, k.ClientID) {
+			if err != nil || slices.Contains(ids, clientID) {
 				t.Errorf("at the server: %v, error %v", ids, err)
 			}
 			fresh := cliJSON[madeKeys](t, n, place("generate", v.name, "--scope", "orders:read")...)

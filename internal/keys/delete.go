@@ -204,20 +204,12 @@ func handleOf(tx *store.Tx, c *client) (connector.Handle, error) {
 // Dismiss forgets the failed attempts of a place, possible orphans included: somebody has looked after them at the
 // server. An administrator also gives up a deletion that the server never answers.
 func (k *Keys) Dismiss(ctx context.Context, p keyward.Principal, place Place) error {
-	place, faults := place.complete()
-	if len(faults) > 0 {
-		return keyward.Invalid(faults)
-	}
 	// Nothing is settled here first: nobody can have looked for what becomes a possible orphan in this moment.
-	return k.store.Write(ctx, requester(p, place.Tenant), func(tx *store.Tx) error {
-		s, err := k.look(tx, p, place)
-		if err != nil {
-			return err
-		}
+	return k.at(ctx, p, place, func(tx *store.Tx, s *scene) error {
 		gone := 0
 		for _, c := range s.clients {
 			ending := c.status.State == keyward.ClientDeleting || c.status.State == keyward.ClientRevoking
-			stuck := ending && isAdmin(p, place.Tenant) && !k.turns.Taken(c.object.ID)
+			stuck := ending && isAdmin(p, s.place.Tenant) && !k.turns.Taken(c.object.ID)
 			if c.status.State != keyward.ClientFailed && !stuck {
 				continue
 			}
@@ -231,7 +223,7 @@ func (k *Keys) Dismiss(ctx context.Context, p keyward.Principal, place Place) er
 		}
 		if gone == 0 {
 			return keyward.Errorf(keyward.CodeNotFound, "nothing failed for application %s in %s for %s",
-				place.Application, place.KeyManager, place.Environment)
+				s.place.Application, s.place.KeyManager, s.place.Environment)
 		}
 		return nil
 	})

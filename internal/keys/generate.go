@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"keyward.dev/keyward"
@@ -303,7 +302,7 @@ func (k *Keys) isActive(ctx context.Context, c *client) bool {
 // failed marks the client and gives the refusal that its requester is told.
 func (k *Keys) failed(ctx context.Context, s *scene, c *client, cause error, orphan bool) error {
 	told := vendorError(s.place.KeyManager, cause)
-	reason := inWords(told)
+	reason := told.Words()
 	if orphan {
 		told = keyward.Errorf(keyward.CodeOutcomeUnknown, "%s; the server may have made a client named %s",
 			told.Message, c.status.VendorName)
@@ -334,18 +333,6 @@ func vendorError(keyManager string, err error) *keyward.Error {
 	e := keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s: the call failed", keyManager)
 	e.Err = err
 	return e
-}
-
-// inWords is a refusal for where its fields cannot be shown apart.
-func inWords(e *keyward.Error) string {
-	if len(e.Fields) == 0 {
-		return e.Message
-	}
-	words := make([]string, len(e.Fields))
-	for i, f := range e.Fields {
-		words[i] = f.Path + ": " + f.Message
-	}
-	return strings.Join(words, "; ")
 }
 
 const (

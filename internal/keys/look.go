@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -67,6 +68,21 @@ func lackingScopes(status keyward.OAuthClientStatus) []string {
 		return status.LackingScopes
 	}
 	return append(slices.Clone(status.LackingScopes), without(status.Entitlement.LackingScopes, status.LackingScopes)...)
+}
+
+// at writes about a place as it is, with nothing settled there before.
+func (k *Keys) at(ctx context.Context, p keyward.Principal, place Place, do func(*store.Tx, *scene) error) error {
+	place, faults := place.complete()
+	if len(faults) > 0 {
+		return keyward.Invalid(faults)
+	}
+	return k.store.Write(ctx, requester(p, place.Tenant), func(tx *store.Tx) error {
+		s, err := k.look(tx, p, place)
+		if err != nil {
+			return err
+		}
+		return do(tx, s)
+	})
 }
 
 // complete checks that a place is whole and fills in what has a default.

@@ -79,15 +79,7 @@ func (k *Keys) retryFailed(ctx context.Context, p keyward.Principal, s *scene) (
 // same is deleted there where it can be found; a rotation or change is not asked for again, and the client stays as the
 // server has it. A revocation or deletion has taken effect on every gateway and cannot be taken back: that is a conflict.
 func (k *Keys) Cancel(ctx context.Context, p keyward.Principal, place Place) error {
-	place, faults := place.complete()
-	if len(faults) > 0 {
-		return keyward.Invalid(faults)
-	}
-	return k.store.Write(ctx, requester(p, place.Tenant), func(tx *store.Tx) error {
-		s, err := k.look(tx, p, place)
-		if err != nil {
-			return err
-		}
+	return k.at(ctx, p, place, func(tx *store.Tx, s *scene) error {
 		c := s.taking()
 		if c == nil {
 			return s.nothing()

@@ -33,28 +33,20 @@ func (k *Keys) Rotate(ctx context.Context, p keyward.Principal, place Place, ask
 	if err := s.rotatable(k.openers, c, ask); err != nil {
 		return nil, err
 	}
-	end := k.turns.Take(c.object.ID)
-	if end == nil {
-		return nil, c.busy()
-	}
-	defer end()
-	err = k.store.Write(ctx, requester(p, s.place.Tenant), func(tx *store.Tx) error {
-		if c, err = reload(tx, c, keyward.ClientActive, keyward.ClientDrifted); err != nil {
-			return err
-		}
-		if c.status.OldSecretUntil != nil && ask.Overlap > 0 {
+	who := requester(p, s.place.Tenant)
+	c, end, err := k.change(ctx, who, c, keyward.ClientRotating, func(status *keyward.OAuthClientStatus) error {
+		if status.OldSecretUntil != nil && ask.Overlap > 0 {
 			return keyward.Errorf(keyward.CodeConflict,
 				"client %s has two secrets until %s: rotate without an overlap, which ends the older one now, or wait",
-				c.spec.ClientID, c.status.OldSecretUntil.Format(time.RFC3339))
+				c.spec.ClientID, status.OldSecretUntil.Format(time.RFC3339))
 		}
-		now := k.now()
-		c.status.State, c.status.ChangedAt, c.status.Reason = keyward.ClientRotating, &now, ""
-		c.status.Requester, c.status.Overlap = requester(p, s.place.Tenant), keyward.Duration(ask.Overlap)
-		return c.put(tx, store.Extra{})
+		status.Requester, status.Overlap = who, keyward.Duration(ask.Overlap)
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	defer end()
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	secret, err := k.finishRotate(ctx, s.server, c, false)
@@ -62,6 +54,32 @@ func (k *Keys) Rotate(ctx context.Context, p keyward.Principal, place Place, ask
 		return nil, err
 	}
 	return s.result(c.spec.ClientID, secret, c.object.Name, c.status), nil
+}
+
+// change takes the turn to change a client at its server and stores what is to be changed, before the server is asked.
+// Whoever gets the turn ends it.
+func (k *Keys) change(
+	ctx context.Context, who string, c *client, state keyward.ClientState, set func(*keyward.OAuthClientStatus) error,
+) (fresh *client, end func(), err error) {
+	if end = k.turns.Take(c.object.ID); end == nil {
+		return nil, nil, c.busy()
+	}
+	err = k.store.Write(ctx, who, func(tx *store.Tx) (err error) {
+		if fresh, err = reload(tx, c, keyward.ClientActive, keyward.ClientDrifted); err != nil {
+			return err
+		}
+		now := k.now()
+		fresh.status.State, fresh.status.ChangedAt, fresh.status.Reason = state, &now, ""
+		if err := set(&fresh.status); err != nil {
+			return err
+		}
+		return fresh.put(tx, store.Extra{})
+	})
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	return fresh, end, nil
 }
 
 // changeable refuses to change at its server what is not Keyward's to change there now.
@@ -117,14 +135,14 @@ func (k *Keys) finishRotate(ctx context.Context, server connector.Server, c *cli
 	}
 	told := vendorError(server.Name, err)
 	if uncertain(err) || resumed && isDown(err) {
-		k.noteReason(ctx, c, inWords(told))
+		k.noteReason(ctx, c, told.Words())
 		wrapped := keyward.Errorf(told.Code, "%s; the new secret is asked for again: fetch it with reveal", told.Message)
 		wrapped.Err = err
 		return "", wrapped
 	}
 	reason := ""
 	if resumed {
-		reason = "the rotation was interrupted and could not be ended: " + inWords(told) + "; rotate again when the secret is refused"
+		reason = "the rotation was interrupted and could not be ended: " + told.Words() + "; rotate again when the secret is refused"
 	}
 	if err := k.stands(ctx, c, reason, ""); err != nil {
 		k.log.WarnContext(ctx, "a client could not be marked", "client", c.object.Name, "error", err)

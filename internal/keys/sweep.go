@@ -110,7 +110,7 @@ func (k *Keys) settleMaking(ctx context.Context, server connector.Server, c *cli
 	}
 	switch {
 	case err != nil && pending:
-		return k.markFailed(ctx, c, "outcome unknown: the registration was interrupted, and "+inWords(vendorError(server.Name, err)), true)
+		return k.markFailed(ctx, c, "outcome unknown: the registration was interrupted, and "+vendorError(server.Name, err).Words(), true)
 	case finder != nil && pending:
 		return k.settlePending(ctx, server, conn, finder, c, age)
 	case finder != nil:

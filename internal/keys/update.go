@@ -32,25 +32,17 @@ func (k *Keys) Update(ctx context.Context, p keyward.Principal, place Place, ask
 	if err != nil {
 		return nil, err
 	}
-	end := k.turns.Take(c.object.ID)
-	if end == nil {
-		return nil, c.busy()
-	}
-	defer end()
-	err = k.store.Write(ctx, requester(p, s.place.Tenant), func(tx *store.Tx) error {
-		if c, err = reload(tx, c, keyward.ClientActive, keyward.ClientDrifted); err != nil {
-			return err
-		}
-		now := k.now()
-		c.status.State, c.status.ChangedAt, c.status.Reason = keyward.ClientUpdating, &now, ""
-		c.status.Wanted = &keyward.ClientWish{
+	who := requester(p, s.place.Tenant)
+	c, end, err := k.change(ctx, who, c, keyward.ClientUpdating, func(status *keyward.OAuthClientStatus) error {
+		status.Wanted = &keyward.ClientWish{
 			Grants: want.Ask.Grants, Callbacks: want.Ask.Callbacks, Scopes: want.Ask.Scopes, Fields: want.Fields,
 		}
-		return c.put(tx, store.Extra{})
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	defer end()
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	if err := k.finishUpdate(ctx, s.server, c, false); err != nil {
@@ -103,14 +95,14 @@ func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *cli
 	}
 	told := vendorError(server.Name, err)
 	if uncertain(err) || resumed && isDown(err) {
-		k.noteReason(ctx, c, inWords(told))
+		k.noteReason(ctx, c, told.Words())
 		wrapped := keyward.Errorf(told.Code, "%s; the change is tried again", told.Message)
 		wrapped.Err = err
 		return wrapped
 	}
 	reason, lost := "", ""
 	if resumed {
-		reason = "the change was interrupted and could not be ended: " + inWords(told)
+		reason = "the change was interrupted and could not be ended: " + told.Words()
 	}
 	switch {
 	case errors.Is(err, connector.ErrUnsupported):
