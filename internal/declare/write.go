@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/manifest"
 	"keyward.dev/keyward/internal/store"
 )
@@ -109,7 +109,7 @@ func (w *world) deleteUnused(doomed []*keyward.Object) ([]*keyward.Object, error
 
 // lastUsers is users for an object that is about to go: attempts at keys that failed and left nothing are forgotten.
 func (w *world) lastUsers(o *keyward.Object) ([]keyward.Ref, error) {
-	if err := keys.DropFailed(w.tx, o.Ref()); err != nil {
+	if err := scene.DropFailed(w.tx, o.Ref()); err != nil {
 		return nil, err
 	}
 	return w.users(o)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +13,7 @@ import (
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/entitle/reach"
 	"keyward.dev/keyward/internal/keymanager"
-	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -87,15 +86,8 @@ func read(tx *store.Tx, clientID string) (*task, error) {
 		return nil, err
 	}
 	t.kind, _ = catalog.TypeOf(t.server.Spec.Type) // an unknown one cannot be stored
-	secrets, err := tx.Secrets(t.object)
-	if err != nil {
-		return nil, fmt.Errorf("open the secrets of %s: %w", t.object.Ref(), err)
-	}
-	t.handle = connector.Handle{ClientID: spec.ClientID}
-	if stored := secrets[keys.HandlePath]; stored != "" {
-		if err := json.Unmarshal([]byte(stored), &t.handle); err != nil {
-			return nil, fmt.Errorf("read the handle of %s: %w", t.object.Ref(), err)
-		}
+	if t.handle, err = scene.HandleOf(tx, &scene.Client{Object: t.object, Spec: spec, Status: status}); err != nil {
+		return nil, err
 	}
 	needs, err := reach.Of(tx, reach.Client{
 		Tenant: t.object.Tenant, Application: spec.Application, KeyManager: spec.KeyManager, Environment: spec.EnvironmentOrDefault(),

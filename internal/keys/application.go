@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -19,11 +20,11 @@ func (k *Keys) DeleteApplication(
 	ctx context.Context, p keyward.Principal, tenant, name string, match func(*keyward.Object) error,
 ) (gone bool, err error) {
 	var app *keyward.Object
-	err = k.store.Write(ctx, requester(p, tenant), func(tx *store.Tx) error {
+	err = k.store.Write(ctx, scene.Requester(p, tenant), func(tx *store.Tx) error {
 		if app, err = tx.Get(keyward.KindApplication, tenant, name); err != nil {
-			return hideFrom(p, tenant, err)
+			return scene.HideFrom(p, tenant, err)
 		}
-		if err := mayUse(p, app); err != nil {
+		if err := scene.MayUse(p, app); err != nil {
 			return err
 		}
 		if err := match(app); err != nil {
@@ -45,7 +46,7 @@ func (k *Keys) beginDeletion(tx *store.Tx, p keyward.Principal, app *keyward.Obj
 	if err != nil {
 		return err
 	}
-	if !isAdmin(p, app.Tenant) {
+	if !scene.IsAdmin(p, app.Tenant) {
 		for _, o := range append(belongings, app) {
 			if o.Hold.Holds(k.now()) {
 				return keyward.Errorf(keyward.CodeHeld,
@@ -61,7 +62,7 @@ func (k *Keys) beginDeletion(tx *store.Tx, p keyward.Principal, app *keyward.Obj
 		return err
 	}
 	if deletion == nil {
-		deletion = &keyward.Deletion{By: requester(p, app.Tenant), Since: k.now().UTC()}
+		deletion = &keyward.Deletion{By: scene.Requester(p, app.Tenant), Since: k.now().UTC()}
 		if app.Status, err = json.Marshal(keyward.ApplicationStatus{Deleting: deletion}); err != nil {
 			return fmt.Errorf("encode the status of %s: %w", app.Ref(), err)
 		}
@@ -103,14 +104,14 @@ func belongingsOf(tx *store.Tx, app *keyward.Object) ([]*keyward.Object, error) 
 }
 
 // clientsOf lists an application's clients in every key manager.
-func clientsOf(tx *store.Tx, app *keyward.Object) ([]*client, error) {
+func clientsOf(tx *store.Tx, app *keyward.Object) ([]*scene.Client, error) {
 	objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: app.Tenant, Application: app.Name})
 	if err != nil {
 		return nil, fmt.Errorf("list the clients of %s: %w", app.Ref(), err)
 	}
-	clients := make([]*client, len(objects))
+	clients := make([]*scene.Client, len(objects))
 	for i, o := range objects {
-		if clients[i], err = readClient(o); err != nil {
+		if clients[i], err = scene.ReadClient(o); err != nil {
 			return nil, err
 		}
 	}
@@ -125,36 +126,36 @@ func (k *Keys) endClients(tx *store.Tx, app *keyward.Object) error {
 	}
 	for _, c := range clients {
 		switch {
-		case c.status.Mode == keyward.ClientMapped || c.over():
-			if err := k.audit(tx, c.object, "key.deleted", "client "+c.spec.Shown()); err != nil {
+		case c.Status.Mode == keyward.ClientMapped || c.Over():
+			if err := k.audit(tx, c.Object, "key.deleted", "client "+c.Spec.Shown()); err != nil {
 				return err
 			}
-			err = tx.Delete(c.object)
-		case c.status.State.InUse() || c.status.State == keyward.ClientRevoking:
+			err = tx.Delete(c.Object)
+		case c.Status.State.InUse() || c.Status.State == keyward.ClientRevoking:
 			err = k.doom(tx, c)
-		case c.status.State == keyward.ClientRevoked: // its server offers no way to delete it
-			c.status.State = keyward.ClientFailed
-			err = c.put(tx, store.Extra{Row: noRow()})
+		case c.Status.State == keyward.ClientRevoked: // its server offers no way to delete it
+			c.Status.State = keyward.ClientFailed
+			err = c.Put(tx, store.Extra{Row: scene.NoRow()})
 		}
 		if err != nil {
-			return fmt.Errorf("end %s: %w", c.object.Ref(), err)
+			return fmt.Errorf("end %s: %w", c.Object.Ref(), err)
 		}
 	}
 	return nil
 }
 
 // doom takes a generated client off every gateway; from then on it is deleted at its server.
-func (k *Keys) doom(tx *store.Tx, c *client) error {
+func (k *Keys) doom(tx *store.Tx, c *scene.Client) error {
 	now := k.now()
-	c.status.State, c.status.Reason, c.status.ChangedAt = keyward.ClientDeleting, "", &now
-	return c.put(tx, store.Extra{Row: noRow()})
+	c.Status.State, c.Status.Reason, c.Status.ChangedAt = keyward.ClientDeleting, "", &now
+	return c.Put(tx, store.Extra{Row: scene.NoRow()})
 }
 
 // finishDeletion goes on with an application that is being deleted: its clients first where now says so, and when none
 // is left, the subscriptions and itself.
 func (k *Keys) finishDeletion(ctx context.Context, app *keyward.Object, now bool) (gone bool, err error) {
 	if now {
-		var clients []*client
+		var clients []*scene.Client
 		err := k.store.Read(ctx, func(tx *store.Tx) (err error) {
 			clients, err = clientsOf(tx, app)
 			return err
@@ -220,13 +221,4 @@ func (k *Keys) sweepDeletions(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// alive refuses new keys for an application that is being deleted.
-func alive(app *keyward.Object) error {
-	deletion, err := keyward.DeletionOf(app)
-	if err != nil || deletion == nil {
-		return err
-	}
-	return keyward.Errorf(keyward.CodeConflict, "%s is being deleted and takes no new keys", app.Ref())
 }

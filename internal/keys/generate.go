@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/wire"
@@ -20,7 +20,7 @@ import (
 // key_manager_failed with the server's own words, and outcome_unknown where the server may have made a client that
 // nobody can find.
 func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, ask Ask) (*Result, error) {
-	place, faults := place.complete()
+	place, faults := place.Complete()
 	if len(faults) > 0 {
 		return nil, keyward.Invalid(faults)
 	}
@@ -35,11 +35,11 @@ func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, a
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	conn, err := k.openers.Open(s.server)
+	conn, err := k.openers.Open(s.Server)
 	if err != nil {
 		return nil, k.failed(ctx, s, c, err, false)
 	}
-	made, err := conn.Register(ctx, s.registration(c, want))
+	made, err := conn.Register(ctx, s.Registration(c, want))
 	if err != nil {
 		made, err = k.findMade(ctx, conn, c, err)
 	}
@@ -48,60 +48,60 @@ func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, a
 	}
 	err = k.activate(ctx, c, made)
 	if errors.Is(err, errDoomed) {
-		return nil, keyward.Errorf(keyward.CodeConflict, "%s is being deleted, and so is the client that was just made", s.app.Ref())
+		return nil, keyward.Errorf(keyward.CodeConflict, "%s is being deleted, and so is the client that was just made", s.App.Ref())
 	}
 	if err != nil {
 		return nil, k.takeBack(ctx, s, c, conn, made, err)
 	}
 	if k.entitle != nil {
-		c.status.Entitlement = k.entitle.Now(ctx, c.object.ID)
+		c.Status.Entitlement = k.entitle.Now(ctx, c.Object.ID)
 	}
-	return s.result(made.ClientID, made.ClientSecret, c.object.Name, c.status), nil
+	return result(s, made.ClientID, made.ClientSecret, c.Object.Name, c.Status), nil
 }
 
 // reserve stores the pending client: from then on the place is taken, and an interruption is seen.
 func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, ask Ask, id string) (
-	s *scene, c *client, want wish.Checked, err error,
+	s *scene.Scene, c *scene.Client, want wish.Checked, err error,
 ) {
-	err = k.store.Write(ctx, requester(p, place.Tenant), func(tx *store.Tx) error {
-		if s, err = k.look(tx, p, place); err != nil {
+	err = k.store.Write(ctx, scene.Requester(p, place.Tenant), func(tx *store.Tx) error {
+		if s, err = scene.Look(tx, p, place); err != nil {
 			return err
 		}
-		if err := s.permit(p); err != nil {
+		if err := s.Permit(p); err != nil {
 			return err
 		}
-		if err := s.held(nil, k.now()); err != nil {
+		if err := s.Held(nil, k.now()); err != nil {
 			return err
 		}
-		if err := alive(s.app); err != nil {
+		if err := scene.Alive(s.App); err != nil {
 			return err
 		}
-		if want, err = s.checkGenerate(ask); err != nil {
+		if want, err = s.CheckGenerate(ask); err != nil {
 			return err
 		}
-		if taken := s.taking(); taken != nil {
-			return s.taken(taken)
+		if taken := s.Taking(); taken != nil {
+			return s.Taken(taken)
 		}
 		if err := k.vacate(tx, p, s); err != nil {
 			return err
 		}
-		name, err := freeName(tx, place, id)
+		name, err := scene.FreeName(tx, place, id)
 		if err != nil {
 			return err
 		}
 		now := k.now()
-		c = &client{
-			object: &keyward.Object{ID: id, Kind: keyward.KindOAuthClient, Tenant: place.Tenant, Name: name},
-			spec: &keyward.OAuthClientSpec{
+		c = &scene.Client{
+			Object: &keyward.Object{ID: id, Kind: keyward.KindOAuthClient, Tenant: place.Tenant, Name: name},
+			Spec: &keyward.OAuthClientSpec{
 				Application: place.Application, KeyManager: place.KeyManager, Environment: place.Environment,
 			},
-			status: keyward.OAuthClientStatus{
-				Mode: keyward.ClientGenerated, State: keyward.ClientPending, VendorName: vendorName(id),
+			Status: keyward.OAuthClientStatus{
+				Mode: keyward.ClientGenerated, State: keyward.ClientPending, VendorName: scene.VendorName(id),
 				Grants: want.Ask.Grants, Callbacks: want.Ask.Callbacks, Scopes: want.Ask.Scopes, Fields: want.Fields,
-				Requester: requester(p, place.Tenant), ChangedAt: &now,
+				Requester: scene.Requester(p, place.Tenant), ChangedAt: &now,
 			},
 		}
-		return c.put(tx, store.Extra{})
+		return c.Put(tx, store.Extra{})
 	})
 	if err != nil {
 		return nil, nil, wish.Checked{}, err
@@ -109,62 +109,13 @@ func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, as
 	return s, c, want, nil
 }
 
-// vendorName is what the client is called at the server: its own for each attempt, so that one that was interrupted is
-// never taken for the next.
-func vendorName(id string) string { return "keyward-" + id }
-
-// freeName is APPLICATION-KEYMANAGER-ENVIRONMENT as a DNS label; where that is too long or taken (by an attempt that
-// failed), the end of the id makes it the client's own.
-func freeName(tx *store.Tx, place Place, id string) (string, error) {
-	name := fmt.Sprintf("%s-%s-%s", place.Application, place.KeyManager, place.Environment)
-	if keyward.ValidName(name) {
-		_, err := tx.Get(keyward.KindOAuthClient, place.Tenant, name)
-		if keyward.CodeOf(err) == keyward.CodeNotFound {
-			return name, nil
-		}
-		if err != nil {
-			return "", fmt.Errorf("look for a free name: %w", err)
-		}
-	}
-	const tail = 10
-	if room := 63 - tail - 1; len(name) > room {
-		name = name[:room]
-	}
-	return name + "-" + id[len(id)-tail:], nil
-}
-
-// taken says who takes the place.
-func (s *scene) taken(c *client) error {
-	where := fmt.Sprintf("application %s has a client in %s for %s already", s.place.Application, s.place.KeyManager, s.place.Environment)
-	switch c.status.State {
-	case keyward.ClientPending:
-		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being generated at this moment", where)
-	case keyward.ClientDeleting:
-		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being deleted (%s)", where, c.status.Reason)
-	case keyward.ClientRevoking:
-		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being revoked (%s)", where, c.status.Reason)
-	case keyward.ClientRotating, keyward.ClientUpdating:
-		return keyward.Errorf(keyward.CodeKeysExist, "%s: %s is %s (%s)", where, c.spec.ClientID, c.status.State, c.status.Reason)
-	default:
-		return keyward.Errorf(keyward.CodeKeysExist, "%s: %s", where, c.spec.Shown())
-	}
-}
-
-func (s *scene) registration(c *client, want wish.Checked) connector.Registration {
-	return connector.Registration{
-		Name: c.status.VendorName, ObjectID: c.object.ID, Tenant: s.place.Tenant, KeyManagerID: s.km.ID,
-		ApplicationID: s.app.ID, Environment: string(s.place.Environment),
-		Grants: want.Ask.Grants, Callbacks: want.Ask.Callbacks, Scopes: want.Ask.Scopes, Fields: want.Ask.Fields,
-	}
-}
-
 // findMade looks for a client whose registration ended in doubt, where the server can be searched.
-func (k *Keys) findMade(ctx context.Context, conn connector.Connector, c *client, cause error) (connector.Registered, error) {
+func (k *Keys) findMade(ctx context.Context, conn connector.Connector, c *scene.Client, cause error) (connector.Registered, error) {
 	finder, ok := conn.(connector.Finder)
 	if !ok || !uncertain(cause) {
 		return connector.Registered{}, cause
 	}
-	found, err := finder.Find(ctx, c.status.VendorName)
+	found, err := finder.Find(ctx, c.Status.VendorName)
 	if err != nil || found == nil || found.ClientSecret == "" {
 		return connector.Registered{}, cause
 	}
@@ -179,49 +130,49 @@ func uncertain(err error) bool {
 
 // activate stores what the server made: from the commit on gateways know the client. The secret can be fetched once
 // more by its requester.
-func (k *Keys) activate(ctx context.Context, c *client, made connector.Registered) error {
+func (k *Keys) activate(ctx context.Context, c *scene.Client, made connector.Registered) error {
 	handle, err := json.Marshal(made.Handle) //nolint:gosec // stored sealed
 	if err != nil {
 		return fmt.Errorf("encode the client's handle: %w", err)
 	}
 	var stored keyward.OAuthClientStatus
 	doomed := false
-	err = k.store.Write(ctx, c.status.Requester, func(tx *store.Tx) error {
+	err = k.store.Write(ctx, c.Status.Requester, func(tx *store.Tx) error {
 		now := k.now()
-		fresh, err := reload(tx, c, keyward.ClientPending)
+		fresh, err := scene.Reload(tx, c, keyward.ClientPending)
 		if err != nil {
 			return err
 		}
-		fresh.spec.ClientID = made.ClientID
-		given(&fresh.status, made)
-		fresh.status.State, fresh.status.Reason, fresh.status.ChangedAt = keyward.ClientActive, "", &now
-		row, err := fresh.gatewayRow()
+		fresh.Spec.ClientID = made.ClientID
+		scene.Given(&fresh.Status, made)
+		fresh.Status.State, fresh.Status.Reason, fresh.Status.ChangedAt = keyward.ClientActive, "", &now
+		row, err := fresh.GatewayRow()
 		if err != nil {
 			return err
 		}
-		secrets := map[string]string{HandlePath: string(handle), secretPath: made.ClientSecret}
-		app, err := tx.Get(keyward.KindApplication, fresh.object.Tenant, fresh.spec.Application)
+		secrets := map[string]string{scene.HandlePath: string(handle), secretPath: made.ClientSecret}
+		app, err := tx.Get(keyward.KindApplication, fresh.Object.Tenant, fresh.Spec.Application)
 		if err != nil {
 			return err
 		}
-		if doomed = alive(app) != nil; doomed {
-			fresh.status.State = keyward.ClientDeleting
-			return fresh.put(tx, store.Extra{Secrets: secrets, Row: noRow()})
+		if doomed = scene.Alive(app) != nil; doomed {
+			fresh.Status.State = keyward.ClientDeleting
+			return fresh.Put(tx, store.Extra{Secrets: secrets, Row: scene.NoRow()})
 		}
-		stored = fresh.status
-		if err := fresh.put(tx, store.Extra{Secrets: secrets, Row: row}); err != nil {
+		stored = fresh.Status
+		if err := fresh.Put(tx, store.Extra{Secrets: secrets, Row: row}); err != nil {
 			return err
 		}
-		if err := tx.PutReveal(fresh.object.ID, fresh.status.Requester, made.ClientSecret, now.Add(revealPeriod)); err != nil {
+		if err := tx.PutReveal(fresh.Object.ID, fresh.Status.Requester, made.ClientSecret, now.Add(revealPeriod)); err != nil {
 			return fmt.Errorf("keep the secret for one more look: %w", err)
 		}
-		return k.audit(tx, fresh.object, "key.generated", "client "+made.ClientID)
+		return k.audit(tx, fresh.Object, "key.generated", "client "+made.ClientID)
 	})
 	switch {
 	case err == nil && doomed:
 		return errDoomed
 	case err == nil:
-		c.status = stored
+		c.Status = stored
 	}
 	return err
 }
@@ -229,70 +180,36 @@ func (k *Keys) activate(ctx context.Context, c *client, made connector.Registere
 // errDoomed says that the client's application is being deleted: the client is stored, in order to be deleted.
 var errDoomed = errors.New("the application is being deleted")
 
-// given notes what the server made of what was asked for.
-func given(status *keyward.OAuthClientStatus, made connector.Registered) {
-	status.SecretExpiresAt, status.LackingFields = made.SecretExpiresAt, made.LackingFields
-	if made.Grants != nil {
-		status.LackingGrants, status.Grants = without(status.Grants, made.Grants), made.Grants
-	}
-	if made.Scopes != nil {
-		status.LackingScopes, status.Scopes = without(status.Scopes, made.Scopes), made.Scopes
-	}
-}
-
-func without(asked, given []string) []string {
-	return slices.DeleteFunc(slices.Clone(asked), func(one string) bool { return slices.Contains(given, one) })
-}
-
-// errOvertaken says that somebody else changed the client meanwhile.
-var errOvertaken = errors.New("the client was changed meanwhile")
-
-// reload reads the client again and wants it in one of the states.
-func reload(tx *store.Tx, c *client, states ...keyward.ClientState) (*client, error) {
-	o, err := tx.GetByID(keyward.KindOAuthClient, c.object.ID)
-	if err != nil {
-		return nil, err
-	}
-	fresh, err := readClient(o)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range states {
-		if fresh.status.State == s {
-			return fresh, nil
-		}
-	}
-	return nil, fmt.Errorf("%w: it is %s", errOvertaken, fresh.status.State)
-}
-
 // takeBack deletes at the server a client that could not be stored. When the commit had succeeded after all, the client
 // stands.
-func (k *Keys) takeBack(ctx context.Context, s *scene, c *client, conn connector.Connector, made connector.Registered, cause error) error {
+func (k *Keys) takeBack(
+	ctx context.Context, s *scene.Scene, c *scene.Client, conn connector.Connector, made connector.Registered, cause error,
+) error {
 	if k.isActive(ctx, c) {
-		k.log.WarnContext(ctx, "a commit was reported as failed and had succeeded", "client", c.object.Name, "error", cause)
+		k.log.WarnContext(ctx, "a commit was reported as failed and had succeeded", "client", c.Object.Name, "error", cause)
 		return fmt.Errorf("the client was generated, and its answer was lost; fetch the secret with reveal: %w", cause)
 	}
 	orphan := false
 	if err := conn.Delete(ctx, made.Handle); err != nil {
 		orphan = true
 		k.log.ErrorContext(ctx, "a client that could not be stored could not be deleted at its server either",
-			"keyManager", s.place.KeyManager, "name", c.status.VendorName, "client", made.ClientID, "error", err)
+			"keyManager", s.Place.KeyManager, "name", c.Status.VendorName, "client", made.ClientID, "error", err)
 	}
 	why, reason := fmt.Errorf("store the client: %w", cause), "the client could not be stored"
-	if errors.Is(cause, errOvertaken) {
+	if errors.Is(cause, scene.ErrOvertaken) {
 		reason = "it was cancelled while the server made it"
 		why = keyward.Errorf(keyward.CodeConflict, "the client was cancelled or settled while the server made it")
 	}
 	if err := k.markFailed(ctx, c, reason, orphan); err != nil {
-		k.log.ErrorContext(ctx, "a failed client stays pending until it is settled", "client", c.object.Name, "error", err)
+		k.log.ErrorContext(ctx, "a failed client stays pending until it is settled", "client", c.Object.Name, "error", err)
 	}
 	return why
 }
 
-func (k *Keys) isActive(ctx context.Context, c *client) bool {
+func (k *Keys) isActive(ctx context.Context, c *scene.Client) bool {
 	active := false
 	err := k.store.Read(ctx, func(tx *store.Tx) error {
-		_, err := reload(tx, c, keyward.ClientActive, keyward.ClientDrifted)
+		_, err := scene.Reload(tx, c, keyward.ClientActive, keyward.ClientDrifted)
 		active = err == nil
 		return nil
 	})
@@ -300,17 +217,17 @@ func (k *Keys) isActive(ctx context.Context, c *client) bool {
 }
 
 // failed marks the client and gives the refusal that its requester is told.
-func (k *Keys) failed(ctx context.Context, s *scene, c *client, cause error, orphan bool) error {
-	told := vendorError(s.place.KeyManager, cause)
+func (k *Keys) failed(ctx context.Context, s *scene.Scene, c *scene.Client, cause error, orphan bool) error {
+	told := vendorError(s.Place.KeyManager, cause)
 	reason := told.Words()
 	if orphan {
 		told = keyward.Errorf(keyward.CodeOutcomeUnknown, "%s; the server may have made a client named %s",
-			told.Message, c.status.VendorName)
+			told.Message, c.Status.VendorName)
 		told.Err = cause
 		reason = "outcome unknown: " + reason
 	}
 	if err := k.markFailed(ctx, c, reason, orphan); err != nil {
-		k.log.ErrorContext(ctx, "a failed client stays pending until it is settled", "client", c.object.Name, "error", err)
+		k.log.ErrorContext(ctx, "a failed client stays pending until it is settled", "client", c.Object.Name, "error", err)
 	}
 	return told
 }
@@ -342,25 +259,25 @@ const (
 
 // markFailed ends a pending or deleting client as failed. It tries a few times, because a client that stays pending is
 // seen by nobody but the sweep.
-func (k *Keys) markFailed(ctx context.Context, c *client, reason string, orphan bool) error {
+func (k *Keys) markFailed(ctx context.Context, c *scene.Client, reason string, orphan bool) error {
 	write := func() error {
 		return k.store.Write(ctx, actor, func(tx *store.Tx) error {
 			now := k.now()
-			fresh, err := reload(tx, c, keyward.ClientPending, keyward.ClientDeleting, keyward.ClientFailed)
+			fresh, err := scene.Reload(tx, c, keyward.ClientPending, keyward.ClientDeleting, keyward.ClientFailed)
 			if err != nil {
 				return err
 			}
-			fresh.status.State, fresh.status.Reason, fresh.status.Orphan = keyward.ClientFailed, reason, orphan
-			fresh.status.ChangedAt = &now
-			if err := fresh.put(tx, store.Extra{Row: noRow()}); err != nil {
+			fresh.Status.State, fresh.Status.Reason, fresh.Status.Orphan = keyward.ClientFailed, reason, orphan
+			fresh.Status.ChangedAt = &now
+			if err := fresh.Put(tx, store.Extra{Row: scene.NoRow()}); err != nil {
 				return err
 			}
-			return k.audit(tx, fresh.object, "key.failed", reason)
+			return k.audit(tx, fresh.Object, "key.failed", reason)
 		})
 	}
 	var err error
 	for range storeTries {
-		if err = write(); err == nil || errors.Is(err, errOvertaken) || keyward.CodeOf(err) != keyward.CodeInternal {
+		if err = write(); err == nil || errors.Is(err, scene.ErrOvertaken) || keyward.CodeOf(err) != keyward.CodeInternal {
 			return err
 		}
 		select {

@@ -24,6 +24,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keys/pace"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/keys/turn"
 	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
@@ -80,9 +81,7 @@ const (
 
 // Names under which a generated client's secrets are stored.
 const (
-	secretPath = "clientSecret" // the built-in authorization server reads it there
-	// HandlePath is that of the connector.Handle, as JSON.
-	HandlePath = "handle"
+	secretPath = "clientSecret"       // the built-in authorization server reads it there
 	beforePath = "clientSecretBefore" // the one that is still alive after a rotation with overlap
 	secretID   = "clientSecretId"     // the server's name of the current one, where it has two
 )
@@ -106,12 +105,7 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 }
 
 // Place is where a client belongs. An application has at most one usable client in each.
-type Place struct {
-	Tenant      string
-	Application string
-	KeyManager  string
-	Environment keyward.Environment // empty = production
-}
+type Place = scene.Place
 
 // Ask is what a generated client should be able to do.
 type Ask = wish.Ask
@@ -161,10 +155,10 @@ type Listed struct {
 }
 
 // finish does what is left to do about a client in the given state, after whoever works on it, who may have done it.
-func (k *Keys) finish(ctx context.Context, c *client, state keyward.ClientState, do func(context.Context) error) error {
+func (k *Keys) finish(ctx context.Context, c *scene.Client, state keyward.ClientState, do func(context.Context) error) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	end, err := k.turns.Await(ctx, c.object.ID)
+	end, err := k.turns.Await(ctx, c.Object.ID)
 	if err != nil {
 		return err
 	}
@@ -173,18 +167,12 @@ func (k *Keys) finish(ctx context.Context, c *client, state keyward.ClientState,
 	switch {
 	case err != nil || now == nil:
 		return err
-	case now.status.State == keyward.ClientFailed:
-		return keyward.Errorf(keyward.CodeKeyManagerFailed, "no gateway takes the client any more, but %s", now.status.Reason)
-	case now.status.State != state:
+	case now.Status.State == keyward.ClientFailed:
+		return keyward.Errorf(keyward.CodeKeyManagerFailed, "no gateway takes the client any more, but %s", now.Status.Reason)
+	case now.Status.State != state:
 		return nil
 	}
 	return do(ctx)
-}
-
-// busy refuses a change of a client that somebody works on.
-func (c *client) busy() error {
-	return keyward.Errorf(keyward.CodeConflict, "the server is being asked about client %s at this moment: wait for its answer",
-		c.spec.ClientID)
 }
 
 // detached gives a context that outlives the caller's patience: a call that changes a server is finished even when

@@ -13,6 +13,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/keycloak"
 	"keyward.dev/keyward/internal/testbed/oidcprovider"
@@ -72,7 +73,7 @@ func TestLifeAtKeycloak(t *testing.T) {
 
 	ref := keyward.Ref{Kind: keyward.KindApplication, Tenant: keyward.DefaultTenant, Name: "mobile"}
 	err = r.store.Write(ctx, "test", func(tx *store.Tx) error {
-		if err := keys.DropFailed(tx, ref); err != nil {
+		if err := scene.DropFailed(tx, ref); err != nil {
 			return err
 		}
 		app, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)

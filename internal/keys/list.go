@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -19,10 +20,10 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 	err := k.store.Read(ctx, func(tx *store.Tx) error {
 		app, err := tx.Get(keyward.KindApplication, tenant, application)
 		if err != nil {
-			return hideFrom(p, tenant, err)
+			return scene.HideFrom(p, tenant, err)
 		}
 		auditor := p.Has(keyward.RoleAuditor) && (p.Tenant == tenant || p.Tenant == keyward.DefaultTenant)
-		if err := mayUse(p, app); err != nil && !auditor {
+		if err := scene.MayUse(p, app); err != nil && !auditor {
 			return err
 		}
 		objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: tenant, Application: application})
@@ -32,28 +33,28 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 		listed = listed[:0]
 		endpoints := map[string]string{}
 		for _, o := range objects {
-			c, err := readClient(o)
+			c, err := scene.ReadClient(o)
 			if err != nil {
 				return err
 			}
-			endpoint, known := endpoints[c.spec.KeyManager]
+			endpoint, known := endpoints[c.Spec.KeyManager]
 			if !known {
-				if endpoint, err = shownEndpoint(tx, tenant, c.spec.KeyManager); err != nil {
+				if endpoint, err = shownEndpoint(tx, tenant, c.Spec.KeyManager); err != nil {
 					return err
 				}
-				endpoints[c.spec.KeyManager] = endpoint
+				endpoints[c.Spec.KeyManager] = endpoint
 			}
-			status := c.status
-			status.Hold = seenHold(p, o, k.now())
+			status := c.Status
+			status.Hold = scene.SeenHold(p, o, k.now())
 			if k.entitle != nil {
 				if status.Entitlement, err = k.entitle.Status(tx, o.ID); err != nil {
 					return fmt.Errorf("read what %s is entitled to: %w", o.Ref(), err)
 				}
-				status.LackingScopes = lackingScopes(status)
+				status.LackingScopes = scene.LackingScopes(status)
 			}
 			listed = append(listed, Listed{
-				Name: o.Name, Application: application, KeyManager: c.spec.KeyManager,
-				Environment: c.spec.EnvironmentOrDefault(), ClientID: c.spec.ClientID, Match: c.spec.Match,
+				Name: o.Name, Application: application, KeyManager: c.Spec.KeyManager,
+				Environment: c.Spec.EnvironmentOrDefault(), ClientID: c.Spec.ClientID, Match: c.Spec.Match,
 				TokenEndpoint: endpoint, Status: &status,
 			})
 		}
@@ -80,5 +81,5 @@ func shownEndpoint(tx *store.Tx, tenant, keyManager string) (string, error) {
 			return "", fmt.Errorf("read the status of %s: %w", km.Ref(), err)
 		}
 	}
-	return tokenEndpoint(spec, status), nil
+	return scene.TokenEndpoint(spec, status), nil
 }

@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -18,9 +19,9 @@ import (
 // is told: forbidden, not_found, key_manager_disabled, exchange_only, mapping_disabled, keys_exist, conflict (another application has
 // the client), invalid_input, too_many_requests after many secrets, key_manager_failed with the server's own words.
 func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, clientID, secret string) (*Result, error) {
-	place, faults := place.complete()
+	place, faults := place.Complete()
 	if clientID == "" {
-		faults = append(faults, fault("clientId", "is required"))
+		faults = append(faults, scene.Fault("clientId", "is required"))
 	}
 	if len(faults) > 0 {
 		return nil, keyward.Invalid(faults)
@@ -31,7 +32,7 @@ func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, client
 	spec := &keyward.OAuthClientSpec{
 		Application: place.Application, KeyManager: place.KeyManager, Environment: place.Environment, ClientID: clientID,
 	}
-	var s *scene
+	var s *scene.Scene
 	err := k.store.Read(ctx, func(tx *store.Tx) (err error) {
 		s, err = k.lookToMap(tx, p, place, spec)
 		return err
@@ -43,13 +44,13 @@ func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, client
 		return nil, err
 	}
 	var name string
-	err = k.store.Write(ctx, requester(p, place.Tenant), func(tx *store.Tx) error {
+	err = k.store.Write(ctx, scene.Requester(p, place.Tenant), func(tx *store.Tx) error {
 		again, err := k.lookToMap(tx, p, place, spec)
 		if err != nil {
 			return err
 		}
-		if again.km.ID != s.km.ID {
-			return keyward.Errorf(keyward.CodeConflict, "%s was replaced meanwhile: try again", s.km.Ref())
+		if again.KeyManager.ID != s.KeyManager.ID {
+			return keyward.Errorf(keyward.CodeConflict, "%s was replaced meanwhile: try again", s.KeyManager.Ref())
 		}
 		name, err = k.putMapped(tx, p, again, *spec)
 		return err
@@ -57,39 +58,39 @@ func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, client
 	if err != nil {
 		return nil, err
 	}
-	return s.result(clientID, "", name, keyward.OAuthClientStatus{State: keyward.ClientActive}), nil
+	return result(s, clientID, "", name, keyward.OAuthClientStatus{State: keyward.ClientActive}), nil
 }
 
 // lookToMap reads the place and refuses what cannot be mapped there.
-func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *keyward.OAuthClientSpec) (*scene, error) {
-	s, err := k.look(tx, p, place)
+func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *keyward.OAuthClientSpec) (*scene.Scene, error) {
+	s, err := scene.Look(tx, p, place)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.permit(p); err != nil {
+	if err := s.Permit(p); err != nil {
 		return nil, err
 	}
-	if err := s.held(nil, k.now()); err != nil {
+	if err := s.Held(nil, k.now()); err != nil {
 		return nil, err
 	}
-	if err := alive(s.app); err != nil {
+	if err := scene.Alive(s.App); err != nil {
 		return nil, err
 	}
-	if err := checkMapping(s.km, s.kmSpec, spec); err != nil {
+	if err := scene.CheckMapping(s.KeyManager, s.Spec, spec); err != nil {
 		return nil, err
 	}
-	if taken := s.taking(); taken != nil {
-		return nil, s.taken(taken)
+	if taken := s.Taking(); taken != nil {
+		return nil, s.Taken(taken)
 	}
-	other, err := tx.ClientByVendorID(place.Tenant, s.km.ID, spec.ClientID)
-	if before := s.last(); err == nil && before != nil && before.object.ID == other.ID && !before.status.Orphan {
+	other, err := tx.ClientByVendorID(place.Tenant, s.KeyManager.ID, spec.ClientID)
+	if before := s.Last(); err == nil && before != nil && before.Object.ID == other.ID && !before.Status.Orphan {
 		return s, nil // revoked here: it gives way
 	}
 	if err == nil {
 		// Whose it is would tell a developer about other people's applications.
 		return nil, &keyward.Error{
 			Code:    keyward.CodeConflict,
-			Message: fmt.Sprintf("client %s of %s belongs to an application already", spec.ClientID, s.km.Ref()),
+			Message: fmt.Sprintf("client %s of %s belongs to an application already", spec.ClientID, s.KeyManager.Ref()),
 			Fields:  []keyward.FieldError{{Path: "clientId", Code: keyward.CodeConflict, Message: "belongs to an application already"}},
 		}
 	}
@@ -100,16 +101,16 @@ func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *k
 }
 
 // prove asks the server about a secret. Without one, only an administrator's word counts, and not against the server's.
-func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene, clientID, secret string) error {
-	if keymanager.ForMany(s.kmSpec) && isAdmin(p, s.place.Tenant) {
+func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene.Scene, clientID, secret string) error {
+	if keymanager.ForMany(s.Spec) && scene.IsAdmin(p, s.Place.Tenant) {
 		return nil // what the connection sees is one organization's
 	}
-	if keymanager.ForMany(s.kmSpec) {
+	if keymanager.ForMany(s.Spec) {
 		return keyward.Errorf(keyward.CodeForbidden,
-			"%s is for many organizations, where no secret is tried: ask an administrator to map the client", s.km.Ref())
+			"%s is for many organizations, where no secret is tried: ask an administrator to map the client", s.KeyManager.Ref())
 	}
 	if secret == "" {
-		if isAdmin(p, s.place.Tenant) {
+		if scene.IsAdmin(p, s.Place.Tenant) {
 			return k.exists(ctx, s, clientID)
 		}
 		return &keyward.Error{
@@ -120,44 +121,44 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene, clientI
 			}},
 		}
 	}
-	if wait := k.proofs.Take(p.Tenant+"/"+p.User+" "+s.km.ID, k.now()); wait > 0 {
+	if wait := k.proofs.Take(p.Tenant+"/"+p.User+" "+s.KeyManager.ID, k.now()); wait > 0 {
 		e := keyward.Errorf(keyward.CodeTooManyRequests,
-			"too many secrets were tried at %s: wait, and have the right one at hand", s.km.Ref())
+			"too many secrets were tried at %s: wait, and have the right one at hand", s.KeyManager.Ref())
 		e.RetryAfter = wait
 		return e
 	}
 	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
 	defer cancel()
-	conn, err := k.openers.Open(s.server)
+	conn, err := k.openers.Open(s.Server)
 	if err != nil {
-		return vendorError(s.place.KeyManager, err)
+		return vendorError(s.Place.KeyManager, err)
 	}
 	err = connector.ErrUnsupported
 	if prover, ok := conn.(connector.Prover); ok {
 		err = prover.Prove(ctx, clientID, secret)
 	}
 	if errors.Is(err, connector.ErrUnsupported) {
-		if isAdmin(p, s.place.Tenant) {
+		if scene.IsAdmin(p, s.Place.Tenant) {
 			return k.exists(ctx, s, clientID)
 		}
 		return keyward.Errorf(keyward.CodeForbidden,
-			"%s has no token endpoint at which the secret could be tried: ask an administrator to map the client", s.km.Ref())
+			"%s has no token endpoint at which the secret could be tried: ask an administrator to map the client", s.KeyManager.Ref())
 	}
 	if f, ok := errors.AsType[*wire.Failure](err); ok && (f.Code == "invalid_client" || f.Status == http.StatusUnauthorized) {
-		return keyward.Invalid([]keyward.FieldError{fault("clientSecret",
-			"%s does not take it as the secret of client %s: %v", s.km.Ref(), clientID, f)})
+		return keyward.Invalid([]keyward.FieldError{scene.Fault("clientSecret",
+			"%s does not take it as the secret of client %s: %v", s.KeyManager.Ref(), clientID, f)})
 	}
 	if err != nil {
-		return vendorError(s.place.KeyManager, err)
+		return vendorError(s.Place.KeyManager, err)
 	}
 	return nil
 }
 
 // exists refuses a client that the server says it does not have. A server that cannot be asked says nothing.
-func (k *Keys) exists(ctx context.Context, s *scene, clientID string) error {
+func (k *Keys) exists(ctx context.Context, s *scene.Scene, clientID string) error {
 	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
 	defer cancel()
-	conn, err := k.openers.Open(s.server)
+	conn, err := k.openers.Open(s.Server)
 	if err != nil {
 		return nil //nolint:nilerr // a connection that is not set up cannot be asked
 	}
@@ -168,7 +169,7 @@ func (k *Keys) exists(ctx context.Context, s *scene, clientID string) error {
 	c, err := reader.Read(ctx, connector.Handle{ClientID: clientID})
 	if err != nil {
 		k.log.InfoContext(ctx, "a client is mapped without a look at it",
-			"keyManager", s.place.KeyManager, "client", clientID, "error", err)
+			"keyManager", s.Place.KeyManager, "client", clientID, "error", err)
 		return nil
 	}
 	if c != nil && c.ClientID == clientID {
@@ -176,34 +177,34 @@ func (k *Keys) exists(ctx context.Context, s *scene, clientID string) error {
 	}
 	return &keyward.Error{
 		Code:    keyward.CodeNotFound,
-		Message: fmt.Sprintf("%s has no client %s", s.km.Ref(), clientID),
+		Message: fmt.Sprintf("%s has no client %s", s.KeyManager.Ref(), clientID),
 		Fields:  []keyward.FieldError{{Path: "clientId", Code: keyward.CodeNotFound, Message: "does not exist at the server"}},
 	}
 }
 
-func (k *Keys) putMapped(tx *store.Tx, p keyward.Principal, s *scene, spec keyward.OAuthClientSpec) (string, error) {
+func (k *Keys) putMapped(tx *store.Tx, p keyward.Principal, s *scene.Scene, spec keyward.OAuthClientSpec) (string, error) {
 	if err := k.vacate(tx, p, s); err != nil {
 		return "", err
 	}
 	id := store.NewID()
-	name, err := freeName(tx, s.place, id)
+	name, err := scene.FreeName(tx, s.Place, id)
 	if err != nil {
 		return "", err
 	}
 	now := k.now()
-	c := &client{
-		object: &keyward.Object{ID: id, Kind: keyward.KindOAuthClient, Tenant: s.place.Tenant, Name: name},
-		spec:   &spec,
-		status: keyward.OAuthClientStatus{
-			Mode: keyward.ClientMapped, State: keyward.ClientActive, Requester: requester(p, s.place.Tenant), ChangedAt: &now,
+	c := &scene.Client{
+		Object: &keyward.Object{ID: id, Kind: keyward.KindOAuthClient, Tenant: s.Place.Tenant, Name: name},
+		Spec:   &spec,
+		Status: keyward.OAuthClientStatus{
+			Mode: keyward.ClientMapped, State: keyward.ClientActive, Requester: scene.Requester(p, s.Place.Tenant), ChangedAt: &now,
 		},
 	}
-	row, err := c.gatewayRow()
+	row, err := c.GatewayRow()
 	if err != nil {
 		return "", err
 	}
-	if err := c.put(tx, store.Extra{Row: row}); err != nil {
+	if err := c.Put(tx, store.Extra{Row: row}); err != nil {
 		return "", err
 	}
-	return name, k.audit(tx, c.object, "key.mapped", "client "+spec.ClientID)
+	return name, k.audit(tx, c.Object, "key.mapped", "client "+spec.ClientID)
 }

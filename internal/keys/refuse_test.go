@@ -3,7 +3,6 @@ package keys_test
 import (
 	"context"
 	"errors"
-	"github.com/google/go-cmp/cmp"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"

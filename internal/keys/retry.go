@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -16,7 +17,7 @@ const ClientDeleted keyward.ClientState = "deleted"
 // another name. The result tells the state that came of it, and the secret of a new client. With nothing to do it is a
 // conflict.
 func (k *Keys) Retry(ctx context.Context, p keyward.Principal, place Place) (*Result, error) {
-	place, faults := place.complete()
+	place, faults := place.Complete()
 	if len(faults) > 0 {
 		return nil, keyward.Invalid(faults)
 	}
@@ -24,12 +25,12 @@ func (k *Keys) Retry(ctx context.Context, p keyward.Principal, place Place) (*Re
 	if err != nil {
 		return nil, err
 	}
-	c := s.taking()
+	c := s.Taking()
 	if c == nil {
 		return k.retryFailed(ctx, p, s)
 	}
-	if c.status.State == keyward.ClientActive || c.status.State == keyward.ClientDrifted {
-		return nil, keyward.Errorf(keyward.CodeConflict, "client %s is %s: there is nothing to try again", c.spec.ClientID, c.status.State)
+	if c.Status.State == keyward.ClientActive || c.Status.State == keyward.ClientDrifted {
+		return nil, keyward.Errorf(keyward.CodeConflict, "client %s is %s: there is nothing to try again", c.Spec.ClientID, c.Status.State)
 	}
 	if err := k.settle(ctx, c, true); err != nil {
 		return nil, err
@@ -39,39 +40,39 @@ func (k *Keys) Retry(ctx context.Context, p keyward.Principal, place Place) (*Re
 		return nil, err
 	}
 	if fresh == nil {
-		c.status.State = ClientDeleted
+		c.Status.State = ClientDeleted
 		fresh = c
 	}
-	return s.result(fresh.spec.ClientID, "", fresh.object.Name, fresh.status), nil
+	return result(s, fresh.Spec.ClientID, "", fresh.Object.Name, fresh.Status), nil
 }
 
 // visit reads a place for somebody who may make keys there.
-func (k *Keys) visit(ctx context.Context, p keyward.Principal, place Place) (s *scene, err error) {
+func (k *Keys) visit(ctx context.Context, p keyward.Principal, place Place) (s *scene.Scene, err error) {
 	err = k.store.Read(ctx, func(tx *store.Tx) error {
-		if s, err = k.look(tx, p, place); err != nil {
+		if s, err = scene.Look(tx, p, place); err != nil {
 			return err
 		}
-		return s.permit(p)
+		return s.Permit(p)
 	})
 	return s, err
 }
 
 // retryFailed makes the newest failed registration of a place anew. What the older one may have left is looked for first.
-func (k *Keys) retryFailed(ctx context.Context, p keyward.Principal, s *scene) (*Result, error) {
-	var failed *client
-	for _, c := range s.clients {
-		if c.status.State == keyward.ClientFailed && (failed == nil || c.object.CreatedAt.After(failed.object.CreatedAt)) {
+func (k *Keys) retryFailed(ctx context.Context, p keyward.Principal, s *scene.Scene) (*Result, error) {
+	var failed *scene.Client
+	for _, c := range s.Clients {
+		if c.Status.State == keyward.ClientFailed && (failed == nil || c.Object.CreatedAt.After(failed.Object.CreatedAt)) {
 			failed = c
 		}
 	}
 	if failed == nil {
-		return nil, s.nothing()
+		return nil, s.Nothing()
 	}
-	if err := k.settle(ctx, failed, true); err != nil && !errors.Is(err, errOvertaken) {
-		return nil, vendorError(s.place.KeyManager, err)
+	if err := k.settle(ctx, failed, true); err != nil && !errors.Is(err, scene.ErrOvertaken) {
+		return nil, vendorError(s.Place.KeyManager, err)
 	}
-	return k.Generate(ctx, p, s.place, Ask{
-		Grants: failed.status.Grants, Callbacks: failed.status.Callbacks, Scopes: failed.status.Scopes, Fields: failed.status.Fields,
+	return k.Generate(ctx, p, s.Place, Ask{
+		Grants: failed.Status.Grants, Callbacks: failed.Status.Callbacks, Scopes: failed.Status.Scopes, Fields: failed.Status.Fields,
 	})
 }
 
@@ -79,42 +80,42 @@ func (k *Keys) retryFailed(ctx context.Context, p keyward.Principal, s *scene) (
 // same is deleted there where it can be found; a rotation or change is not asked for again, and the client stays as the
 // server has it. A revocation or deletion has taken effect on every gateway and cannot be taken back: that is a conflict.
 func (k *Keys) Cancel(ctx context.Context, p keyward.Principal, place Place) error {
-	return k.at(ctx, p, place, func(tx *store.Tx, s *scene) error {
-		c := s.taking()
+	return k.at(ctx, p, place, func(tx *store.Tx, s *scene.Scene) error {
+		c := s.Taking()
 		if c == nil {
-			return s.nothing()
+			return s.Nothing()
 		}
-		if err := s.mayDelete(p, c, k.now()); err != nil {
+		if err := s.MayDelete(p, c, k.now()); err != nil {
 			return err
 		}
 		return k.cancel(tx, s, c)
 	})
 }
 
-func (k *Keys) cancel(tx *store.Tx, s *scene, c *client) error {
-	now, row := k.now(), noRow()
-	switch c.status.State {
+func (k *Keys) cancel(tx *store.Tx, s *scene.Scene, c *scene.Client) error {
+	now, row := k.now(), scene.NoRow()
+	switch c.Status.State {
 	case keyward.ClientPending:
-		c.status.State, c.status.Orphan, c.status.ChangedAt = keyward.ClientFailed, true, &now
-		c.status.Reason = "it was cancelled; the server may make a client named " + c.status.VendorName + " all the same"
+		c.Status.State, c.Status.Orphan, c.Status.ChangedAt = keyward.ClientFailed, true, &now
+		c.Status.Reason = "it was cancelled; the server may make a client named " + c.Status.VendorName + " all the same"
 	case keyward.ClientRotating, keyward.ClientUpdating:
-		if k.turns.Taken(c.object.ID) {
-			return c.busy()
+		if k.turns.Taken(c.Object.ID) {
+			return c.Busy()
 		}
 		reason := "a change was cancelled that the server may have made"
-		if c.status.State == keyward.ClientRotating {
+		if c.Status.State == keyward.ClientRotating {
 			reason = "a rotation was cancelled that the server may have made: rotate again when the secret is refused"
 		}
-		c.stand(reason, now)
+		c.Stand(reason, now)
 		row = nil
 	case keyward.ClientDeleting, keyward.ClientRevoking:
 		return keyward.Errorf(keyward.CodeConflict, "client %s is %s and no gateway takes it any more: that cannot be taken back",
-			c.spec.ClientID, c.status.State)
+			c.Spec.ClientID, c.Status.State)
 	default:
-		return keyward.Errorf(keyward.CodeConflict, "nothing is under way for client %s of %s", c.spec.ClientID, s.km.Ref())
+		return keyward.Errorf(keyward.CodeConflict, "nothing is under way for client %s of %s", c.Spec.ClientID, s.KeyManager.Ref())
 	}
-	if err := c.put(tx, store.Extra{Row: row}); err != nil {
+	if err := c.Put(tx, store.Extra{Row: row}); err != nil {
 		return err
 	}
-	return k.audit(tx, c.object, "key.cancelled", c.status.VendorName)
+	return k.audit(tx, c.Object, "key.cancelled", c.Status.VendorName)
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -75,7 +76,7 @@ func (k *Keys) giveUpLease() {
 // orphans at servers that can be searched, second secrets whose time is over, and applications that are being deleted.
 // One client that cannot be settled hinders no other, and one key manager no other; all errors come back joined.
 func (k *Keys) Sweep(ctx context.Context) error {
-	var unsettled []*client
+	var unsettled []*scene.Client
 	err := k.store.Read(ctx, func(tx *store.Tx) error {
 		objects, err := tx.PendingClients(k.now().Add(time.Second))
 		if err != nil {
@@ -87,7 +88,7 @@ func (k *Keys) Sweep(ctx context.Context) error {
 		}
 		unsettled = nil
 		for _, o := range slices.Concat(objects, orphans) {
-			c, err := readClient(o)
+			c, err := scene.ReadClient(o)
 			if err != nil {
 				return err
 			}
@@ -103,10 +104,10 @@ func (k *Keys) Sweep(ctx context.Context) error {
 
 // settleAll settles clients, those of several key managers at once. asked says that a person wants it now; else those
 // that have failed a few times wait longer and longer.
-func (k *Keys) settleAll(ctx context.Context, clients []*client, asked bool) error {
-	byServer := map[string][]*client{}
+func (k *Keys) settleAll(ctx context.Context, clients []*scene.Client, asked bool) error {
+	byServer := map[string][]*scene.Client{}
 	for _, c := range clients {
-		server := c.object.Tenant + "/" + c.spec.KeyManager
+		server := c.Object.Tenant + "/" + c.Spec.KeyManager
 		byServer[server] = append(byServer[server], c)
 	}
 	var mu sync.Mutex
@@ -128,7 +129,7 @@ func (k *Keys) settleAll(ctx context.Context, clients []*client, asked bool) err
 
 // settleAt settles the clients of one key manager, one after the other. One that does not answer is not asked again in
 // this turn.
-func (k *Keys) settleAt(ctx context.Context, clients []*client, asked bool) error {
+func (k *Keys) settleAt(ctx context.Context, clients []*scene.Client, asked bool) error {
 	ctx, cancel := context.WithTimeout(ctx, turnLimit)
 	defer cancel()
 	var errs []error
@@ -136,13 +137,13 @@ func (k *Keys) settleAt(ctx context.Context, clients []*client, asked bool) erro
 		if ctx.Err() != nil {
 			break
 		}
-		if !asked && !k.tries.Due(c.object.ID, k.now()) {
+		if !asked && !k.tries.Due(c.Object.ID, k.now()) {
 			continue
 		}
 		err := k.settle(ctx, c, asked)
-		k.tries.Note(c.object.ID, err, k.now())
+		k.tries.Note(c.Object.ID, err, k.now())
 		if err != nil {
-			errs = append(errs, fmt.Errorf("settle %s: %w", c.object.Ref(), err))
+			errs = append(errs, fmt.Errorf("settle %s: %w", c.Object.Ref(), err))
 		}
 		if isDown(err) {
 			break

@@ -9,39 +9,40 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 )
 
 // settlePlace settles an interrupted attempt that takes the place somebody asks about, so that it does not stand in
 // the way of the next one until the sweep comes by.
 func (k *Keys) settlePlace(ctx context.Context, p keyward.Principal, place Place) error {
-	var taking *client
+	var taking *scene.Client
 	err := k.store.Read(ctx, func(tx *store.Tx) error {
-		s, err := k.look(tx, p, place)
+		s, err := scene.Look(tx, p, place)
 		if err != nil {
 			return err
 		}
-		taking = s.taking()
+		taking = s.Taking()
 		return nil
 	})
 	if err != nil || taking == nil {
 		return err
 	}
-	switch taking.status.State {
+	switch taking.Status.State {
 	case keyward.ClientPending, keyward.ClientRotating, keyward.ClientUpdating:
 	default:
 		return nil
 	}
 	if err := k.settle(ctx, taking, false); err != nil {
-		k.log.WarnContext(ctx, "settle an interrupted client", "client", taking.object.Name, "error", err)
+		k.log.WarnContext(ctx, "settle an interrupted client", "client", taking.Object.Name, "error", err)
 	}
 	return nil
 }
 
 // settle brings one client to an end that everybody can see. It leaves alone what may still be under way; asked says
 // that a person wants it now.
-func (k *Keys) settle(ctx context.Context, c *client, asked bool) error {
-	end := k.turns.Take(c.object.ID)
+func (k *Keys) settle(ctx context.Context, c *scene.Client, asked bool) error {
+	end := k.turns.Take(c.Object.ID)
 	if end == nil {
 		return nil
 	}
@@ -53,11 +54,11 @@ func (k *Keys) settle(ctx context.Context, c *client, asked bool) error {
 		return err
 	}
 	age := k.age(c)
-	ending := c.status.State == keyward.ClientDeleting || c.status.State == keyward.ClientRevoking
+	ending := c.Status.State == keyward.ClientDeleting || c.Status.State == keyward.ClientRevoking
 	if !k.sole && age < pendingAge && (!ending || !asked) {
 		return nil
 	}
-	switch c.status.State {
+	switch c.Status.State {
 	case keyward.ClientDeleting:
 		return k.finishDelete(ctx, server, c, actor)
 	case keyward.ClientRevoking:
@@ -75,19 +76,19 @@ func (k *Keys) settle(ctx context.Context, c *client, asked bool) error {
 }
 
 // again reads a client anew, with its server; nil when it is gone.
-func (k *Keys) again(ctx context.Context, c *client) (fresh *client, server connector.Server, err error) {
+func (k *Keys) again(ctx context.Context, c *scene.Client) (fresh *scene.Client, server connector.Server, err error) {
 	err = k.store.Read(ctx, func(tx *store.Tx) error {
-		o, err := tx.GetByID(keyward.KindOAuthClient, c.object.ID)
+		o, err := tx.GetByID(keyward.KindOAuthClient, c.Object.ID)
 		if keyward.CodeOf(err) == keyward.CodeNotFound {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if fresh, err = readClient(o); err != nil {
+		if fresh, err = scene.ReadClient(o); err != nil {
 			return err
 		}
-		km, err := tx.KeyManagerFor(o.Tenant, fresh.spec.KeyManager)
+		km, err := tx.KeyManagerFor(o.Tenant, fresh.Spec.KeyManager)
 		if err != nil {
 			return err
 		}
@@ -98,9 +99,9 @@ func (k *Keys) again(ctx context.Context, c *client) (fresh *client, server conn
 }
 
 // settleMaking settles a registration whose end nobody saw.
-func (k *Keys) settleMaking(ctx context.Context, server connector.Server, c *client, age time.Duration) error {
-	pending := c.status.State == keyward.ClientPending
-	if !pending && !c.status.Orphan {
+func (k *Keys) settleMaking(ctx context.Context, server connector.Server, c *scene.Client, age time.Duration) error {
+	pending := c.Status.State == keyward.ClientPending
+	if !pending && !c.Status.Orphan {
 		return nil
 	}
 	conn, err := k.openers.Open(server)
@@ -117,25 +118,25 @@ func (k *Keys) settleMaking(ctx context.Context, server connector.Server, c *cli
 		return k.settleOrphan(ctx, conn, finder, c, age)
 	case pending:
 		return k.markFailed(ctx, c, "outcome unknown: the registration was interrupted, and the server cannot be searched; look there for "+
-			"a client named "+c.status.VendorName+", then dismiss this one", true)
+			"a client named "+c.Status.VendorName+", then dismiss this one", true)
 	default:
 		return nil // an orphan at a server that cannot be searched waits for a person
 	}
 }
 
-func (k *Keys) age(c *client) time.Duration {
-	if c.status.ChangedAt == nil {
-		return k.now().Sub(c.object.UpdatedAt)
+func (k *Keys) age(c *scene.Client) time.Duration {
+	if c.Status.ChangedAt == nil {
+		return k.now().Sub(c.Object.UpdatedAt)
 	}
-	return k.now().Sub(*c.status.ChangedAt)
+	return k.now().Sub(*c.Status.ChangedAt)
 }
 
 // settlePending asks the server by name. What it made is taken over when its secret can be read, and else deleted. What
 // it has not made may still come, for as long as it works on the request: the name is looked for once more later.
 func (k *Keys) settlePending(
-	ctx context.Context, server connector.Server, conn connector.Connector, finder connector.Finder, c *client, age time.Duration,
+	ctx context.Context, server connector.Server, conn connector.Connector, finder connector.Finder, c *scene.Client, age time.Duration,
 ) error {
-	found, err := finder.Find(ctx, c.status.VendorName)
+	found, err := finder.Find(ctx, c.Status.VendorName)
 	switch {
 	case err != nil:
 		told := vendorError(server.Name, err)
@@ -155,11 +156,13 @@ func (k *Keys) settlePending(
 }
 
 // settleOrphan deletes at the server what a failed attempt left there, or finds that nothing is there.
-func (k *Keys) settleOrphan(ctx context.Context, conn connector.Connector, finder connector.Finder, c *client, age time.Duration) error {
-	if c.spec.ClientID != "" {
+func (k *Keys) settleOrphan(
+	ctx context.Context, conn connector.Connector, finder connector.Finder, c *scene.Client, age time.Duration,
+) error {
+	if c.Spec.ClientID != "" {
 		return nil // the server refuses to delete it: a person has to
 	}
-	found, err := finder.Find(ctx, c.status.VendorName)
+	found, err := finder.Find(ctx, c.Status.VendorName)
 	if err != nil {
 		return fmt.Errorf("look for an orphan: %w", err)
 	}
@@ -172,15 +175,15 @@ func (k *Keys) settleOrphan(ctx context.Context, conn connector.Connector, finde
 		}
 	}
 	return k.store.Write(ctx, actor, func(tx *store.Tx) error {
-		fresh, err := reload(tx, c, keyward.ClientFailed)
+		fresh, err := scene.Reload(tx, c, keyward.ClientFailed)
 		if err != nil {
 			return err
 		}
-		fresh.status.Orphan = false
-		fresh.status.Reason = "the registration was interrupted; nothing of it is left at the server"
-		if err := fresh.put(tx, store.Extra{}); err != nil {
+		fresh.Status.Orphan = false
+		fresh.Status.Reason = "the registration was interrupted; nothing of it is left at the server"
+		if err := fresh.Put(tx, store.Extra{}); err != nil {
 			return err
 		}
-		return k.audit(tx, fresh.object, "key.settled", c.status.VendorName)
+		return k.audit(tx, fresh.Object, "key.settled", c.Status.VendorName)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/wire"
@@ -28,26 +29,26 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.held(c, k.now()); err != nil {
+	if err := s.Held(c, k.now()); err != nil {
 		return nil, err
 	}
-	if !s.kmSpec.IsEnabled() {
-		return nil, disabled(s.km)
+	if !s.Spec.IsEnabled() {
+		return nil, scene.Disabled(s.KeyManager)
 	}
-	if c.spec.Match != nil {
-		return nil, c.onlyRule()
+	if c.Spec.Match != nil {
+		return nil, c.OnlyRule()
 	}
-	if keymanager.ForMany(s.kmSpec) {
+	if keymanager.ForMany(s.Spec) {
 		return nil, keyward.Errorf(keyward.CodeNotSupported,
-			"%s is for many organizations: ask for a token at that of client %s", s.km.Ref(), c.spec.ClientID)
+			"%s is for many organizations: ask for a token at that of client %s", s.KeyManager.Ref(), c.Spec.ClientID)
 	}
 	if faults := ask.faults(); len(faults) > 0 {
 		return nil, keyward.Invalid(faults)
 	}
 	// The entry is written first: no token without one.
 	secret := ask.Secret
-	err = k.store.Write(ctx, requester(p, s.place.Tenant), func(tx *store.Tx) error {
-		fresh, err := reload(tx, c, keyward.ClientActive, keyward.ClientDrifted)
+	err = k.store.Write(ctx, scene.Requester(p, s.Place.Tenant), func(tx *store.Tx) error {
+		fresh, err := scene.Reload(tx, c, keyward.ClientActive, keyward.ClientDrifted)
 		if err != nil {
 			return err
 		}
@@ -56,26 +57,26 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 				return err
 			}
 		}
-		return k.audit(tx, fresh.object, "key.token", "client "+fresh.spec.ClientID)
+		return k.audit(tx, fresh.Object, "key.token", "client "+fresh.Spec.ClientID)
 	})
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
 	defer cancel()
-	conn, err := k.openers.Open(s.server)
+	conn, err := k.openers.Open(s.Server)
 	if err != nil {
-		return nil, vendorError(s.place.KeyManager, err)
+		return nil, vendorError(s.Place.KeyManager, err)
 	}
 	err = connector.ErrUnsupported
 	var token wire.AccessToken
 	if granter, ok := conn.(connector.Granter); ok {
 		token, err = granter.Token(ctx, connector.TokenRequest{
-			ClientID: c.spec.ClientID, Secret: secret, Scopes: ask.Scopes, Audience: ask.Audience, Resources: ask.Resources,
+			ClientID: c.Spec.ClientID, Secret: secret, Scopes: ask.Scopes, Audience: ask.Audience, Resources: ask.Resources,
 		})
 	}
 	if err != nil {
-		return nil, vendorError(s.place.KeyManager, err)
+		return nil, vendorError(s.Place.KeyManager, err)
 	}
 	return &token, nil
 }
@@ -84,30 +85,30 @@ func (a TokenAsk) faults() []keyward.FieldError {
 	var faults []keyward.FieldError
 	for i, scope := range a.Scopes {
 		if !wish.ValidScope(scope) {
-			faults = append(faults, fault(fmt.Sprintf("scopes[%d]", i), "%q is not a scope (RFC 6749, section 3.3)", scope))
+			faults = append(faults, scene.Fault(fmt.Sprintf("scopes[%d]", i), "%q is not a scope (RFC 6749, section 3.3)", scope))
 		}
 	}
 	for i, resource := range a.Resources {
 		if resource == "" {
-			faults = append(faults, fault(fmt.Sprintf("resources[%d]", i), "must not be empty"))
+			faults = append(faults, scene.Fault(fmt.Sprintf("resources[%d]", i), "must not be empty"))
 		}
 	}
 	return faults
 }
 
 // storedSecret gives a generated client's secret.
-func storedSecret(tx *store.Tx, c *client) (string, error) {
-	if c.status.Mode != keyward.ClientGenerated {
-		return "", keyward.Invalid([]keyward.FieldError{fault("clientSecret",
-			"is required: client %s is mapped, and a mapped client's secret is not stored here", c.spec.ClientID)})
+func storedSecret(tx *store.Tx, c *scene.Client) (string, error) {
+	if c.Status.Mode != keyward.ClientGenerated {
+		return "", keyward.Invalid([]keyward.FieldError{scene.Fault("clientSecret",
+			"is required: client %s is mapped, and a mapped client's secret is not stored here", c.Spec.ClientID)})
 	}
-	secrets, err := tx.Secrets(c.object)
+	secrets, err := tx.Secrets(c.Object)
 	if err != nil {
-		return "", fmt.Errorf("open the secrets of %s: %w", c.object.Ref(), err)
+		return "", fmt.Errorf("open the secrets of %s: %w", c.Object.Ref(), err)
 	}
 	if secrets[secretPath] == "" {
-		return "", keyward.Invalid([]keyward.FieldError{fault("clientSecret",
-			"is required: the key manager gave client %s none", c.spec.ClientID)})
+		return "", keyward.Invalid([]keyward.FieldError{scene.Fault("clientSecret",
+			"is required: the key manager gave client %s none", c.Spec.ClientID)})
 	}
 	return secrets[secretPath], nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -22,17 +23,17 @@ func (k *Keys) Update(ctx context.Context, p keyward.Principal, place Place, ask
 	if err != nil {
 		return nil, err
 	}
-	if err := s.changeable(c, k.now()); err != nil {
+	if err := s.Changeable(c, k.now()); err != nil {
 		return nil, err
 	}
-	if err := s.updatable(k.openers, c); err != nil {
+	if err := updatable(s, k.openers, c); err != nil {
 		return nil, err
 	}
-	want, err := s.checkWish(merged(c.status, ask))
+	want, err := s.CheckWish(merged(c.Status, ask))
 	if err != nil {
 		return nil, err
 	}
-	who := requester(p, s.place.Tenant)
+	who := scene.Requester(p, s.Place.Tenant)
 	c, end, err := k.change(ctx, who, c, keyward.ClientUpdating, func(status *keyward.OAuthClientStatus) error {
 		status.Wanted = &keyward.ClientWish{
 			Grants: want.Ask.Grants, Callbacks: want.Ask.Callbacks, Scopes: want.Ask.Scopes, Fields: want.Fields,
@@ -45,10 +46,10 @@ func (k *Keys) Update(ctx context.Context, p keyward.Principal, place Place, ask
 	defer end()
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	if err := k.finishUpdate(ctx, s.server, c, false); err != nil {
+	if err := k.finishUpdate(ctx, s.Server, c, false); err != nil {
 		return nil, err
 	}
-	return s.result(c.spec.ClientID, "", c.object.Name, c.status), nil
+	return result(s, c.Spec.ClientID, "", c.Object.Name, c.Status), nil
 }
 
 // merged is what the client should be when the ask has been carried out.
@@ -72,23 +73,24 @@ func merged(now keyward.OAuthClientStatus, ask Ask) Ask {
 }
 
 // updatable refuses a change that nobody here can carry out.
-func (s *scene) updatable(openers *connector.Openers, c *client) error {
-	if c.status.Mode != keyward.ClientGenerated {
-		return keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s is mapped: it is changed at %s", c.spec.ClientID, s.km.Ref())
+func updatable(s *scene.Scene, openers *connector.Openers, c *scene.Client) error {
+	if c.Status.Mode != keyward.ClientGenerated {
+		return keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s is mapped: it is changed at %s",
+			c.Spec.ClientID, s.KeyManager.Ref())
 	}
-	conn, err := openers.Open(s.server)
+	conn, err := openers.Open(s.Server)
 	if err != nil {
-		return vendorError(s.place.KeyManager, err)
+		return vendorError(s.Place.KeyManager, err)
 	}
 	if _, ok := conn.(connector.Updater); !ok {
 		return keyward.Errorf(keyward.CodeUpdateUnsupported,
-			"%s offers no way to change a client: delete the keys and generate new ones", s.km.Ref())
+			"%s offers no way to change a client: delete the keys and generate new ones", s.KeyManager.Ref())
 	}
 	return nil
 }
 
 // finishUpdate changes at its server a client that is marked as updating, and stores what came of it.
-func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *client, resumed bool) error {
+func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *scene.Client, resumed bool) error {
 	made, err := k.updateThere(ctx, server, c)
 	if err == nil {
 		return k.keepUpdated(ctx, c, made)
@@ -110,10 +112,10 @@ func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *cli
 			"%s offers no way to change a client: delete the keys and generate new ones", server.Name)
 	case errors.Is(err, connector.ErrUnmanageable):
 		lost = unmanageable(server)
-		told = keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s: %s", c.spec.ClientID, lost)
+		told = keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s: %s", c.Spec.ClientID, lost)
 	}
 	if err := k.stands(ctx, c, reason, lost); err != nil {
-		k.log.WarnContext(ctx, "a client could not be marked", "client", c.object.Name, "error", err)
+		k.log.WarnContext(ctx, "a client could not be marked", "client", c.Object.Name, "error", err)
 	}
 	return told
 }
@@ -128,9 +130,9 @@ func unmanageable(server connector.Server) string {
 }
 
 // updateThere asks the server. A new registration access token is stored before anything else is done with an answer.
-func (k *Keys) updateThere(ctx context.Context, server connector.Server, c *client) (connector.Registered, error) {
-	if c.status.Wanted == nil {
-		return connector.Registered{}, fmt.Errorf("%s is being changed into nothing", c.object.Ref())
+func (k *Keys) updateThere(ctx context.Context, server connector.Server, c *scene.Client) (connector.Registered, error) {
+	if c.Status.Wanted == nil {
+		return connector.Registered{}, fmt.Errorf("%s is being changed into nothing", c.Object.Ref())
 	}
 	conn, err := k.openers.Open(server)
 	if err != nil {
@@ -144,31 +146,31 @@ func (k *Keys) updateThere(ctx context.Context, server connector.Server, c *clie
 	if err != nil {
 		return connector.Registered{}, err
 	}
-	w, scopes := c.status.Wanted, []string(nil)
-	if !slices.Equal(w.Scopes, c.status.Scopes) {
+	w, scopes := c.Status.Wanted, []string(nil)
+	if !slices.Equal(w.Scopes, c.Status.Scopes) {
 		scopes = w.Scopes
 	}
 	return updater.Update(ctx, handle, connector.Registration{
-		Name: c.status.VendorName, ObjectID: c.object.ID, Tenant: c.object.Tenant,
+		Name: c.Status.VendorName, ObjectID: c.Object.ID, Tenant: c.Object.Tenant,
 		Grants: w.Grants, Callbacks: w.Callbacks, Scopes: scopes, Fields: w.Fields,
-		Environment: string(c.spec.EnvironmentOrDefault()),
+		Environment: string(c.Spec.EnvironmentOrDefault()),
 	}, keep)
 }
 
 // risky gives the handle for calls whose answers may replace the registration access token (RFC 7592, section 3). That it
 // may be lost with an answer is stored first; keep stores what came, before anything else is done with it.
-func (k *Keys) risky(ctx context.Context, c *client) (h connector.Handle, keep connector.KeepHandle, err error) {
+func (k *Keys) risky(ctx context.Context, c *scene.Client) (h connector.Handle, keep connector.KeepHandle, err error) {
 	write := func(ctx context.Context, h connector.Handle) error {
 		text, err := json.Marshal(h) //nolint:gosec // stored sealed
 		if err != nil {
 			return fmt.Errorf("encode the client's handle: %w", err)
 		}
 		return k.store.Write(ctx, actor, func(tx *store.Tx) error {
-			return tx.KeepSecrets(c.object, map[string]string{HandlePath: string(text)})
+			return tx.KeepSecrets(c.Object, map[string]string{scene.HandlePath: string(text)})
 		})
 	}
 	err = k.store.Read(ctx, func(tx *store.Tx) (err error) {
-		h, err = handleOf(tx, c)
+		h, err = scene.HandleOf(tx, c)
 		return err
 	})
 	if err != nil || h.AccessToken == "" {
@@ -180,34 +182,34 @@ func (k *Keys) risky(ctx context.Context, c *client) (h connector.Handle, keep c
 }
 
 // keepUpdated stores what the server made of a change.
-func (k *Keys) keepUpdated(ctx context.Context, c *client, made connector.Registered) error {
+func (k *Keys) keepUpdated(ctx context.Context, c *scene.Client, made connector.Registered) error {
 	return k.store.Write(ctx, actor, func(tx *store.Tx) error {
 		now := k.now()
-		fresh, err := reload(tx, c, keyward.ClientUpdating)
+		fresh, err := scene.Reload(tx, c, keyward.ClientUpdating)
 		if err != nil {
 			return err
 		}
-		if w := fresh.status.Wanted; w != nil {
-			fresh.status.Grants, fresh.status.Callbacks, fresh.status.Scopes = w.Grants, w.Callbacks, w.Scopes
-			fresh.status.Fields = w.Fields
-			fresh.status.LackingGrants, fresh.status.LackingScopes = nil, nil
+		if w := fresh.Status.Wanted; w != nil {
+			fresh.Status.Grants, fresh.Status.Callbacks, fresh.Status.Scopes = w.Grants, w.Callbacks, w.Scopes
+			fresh.Status.Fields = w.Fields
+			fresh.Status.LackingGrants, fresh.Status.LackingScopes = nil, nil
 		}
-		expires := fresh.status.SecretExpiresAt
-		given(&fresh.status, made)
+		expires := fresh.Status.SecretExpiresAt
+		scene.Given(&fresh.Status, made)
 		if made.SecretExpiresAt == nil {
-			fresh.status.SecretExpiresAt = expires
+			fresh.Status.SecretExpiresAt = expires
 		}
-		fresh.status.Drift, fresh.status.Unmanageable = nil, ""
-		fresh.stand("", now)
-		if err := fresh.put(tx, store.Extra{}); err != nil {
+		fresh.Status.Drift, fresh.Status.Unmanageable = nil, ""
+		fresh.Stand("", now)
+		if err := fresh.Put(tx, store.Extra{}); err != nil {
 			return err
 		}
 		if made.ClientSecret != "" { // RFC 7592, section 2.2 lets the server give a new one
-			if err := tx.KeepSecrets(fresh.object, map[string]string{secretPath: made.ClientSecret}); err != nil {
+			if err := tx.KeepSecrets(fresh.Object, map[string]string{secretPath: made.ClientSecret}); err != nil {
 				return fmt.Errorf("keep the client's secret: %w", err)
 			}
 		}
-		c.status = fresh.status
-		return k.audit(tx, fresh.object, "key.updated", "client "+fresh.spec.ClientID)
+		c.Status = fresh.Status
+		return k.audit(tx, fresh.Object, "key.updated", "client "+fresh.Spec.ClientID)
 	})
 }

@@ -1,0 +1,77 @@
+// Package scene owns what is known about a place in one transaction: its application, its key manager, the clients that
+// are or were there, who may act on them, and what stands in the way. It does not own what is done to a client: it asks no
+// server and changes no state by itself.
+package scene
+
+import (
+	"fmt"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store"
+)
+
+// Place is where a client belongs. An application has at most one usable client in each.
+type Place struct {
+	Tenant      string
+	Application string
+	KeyManager  string
+	Environment keyward.Environment // empty = production
+}
+
+// Complete checks that a place is whole and fills in what has a default.
+func (p Place) Complete() (Place, []keyward.FieldError) {
+	var faults []keyward.FieldError
+	if p.Tenant == "" {
+		p.Tenant = keyward.DefaultTenant
+	}
+	if p.Environment == "" {
+		p.Environment = keyward.Production
+	}
+	if p.Application == "" {
+		faults = append(faults, Fault("application", "is required"))
+	}
+	if p.KeyManager == "" {
+		faults = append(faults, Fault("keyManager", "is required"))
+	}
+	if p.Environment != keyward.Production && p.Environment != keyward.Sandbox {
+		faults = append(faults, Fault("environment", "%q is none of production, sandbox", p.Environment))
+	}
+	return p, faults
+}
+
+// Where is the client's place.
+func (c *Client) Where() Place {
+	return Place{
+		Tenant: c.Object.Tenant, Application: c.Spec.Application, KeyManager: c.Spec.KeyManager,
+		Environment: c.Spec.EnvironmentOrDefault(),
+	}
+}
+
+// FreeName is APPLICATION-KEYMANAGER-ENVIRONMENT as a DNS label; where that is too long or taken (by an attempt that
+// failed), the end of the id makes it the client's own.
+func FreeName(tx *store.Tx, place Place, id string) (string, error) {
+	name := fmt.Sprintf("%s-%s-%s", place.Application, place.KeyManager, place.Environment)
+	if keyward.ValidName(name) {
+		_, err := tx.Get(keyward.KindOAuthClient, place.Tenant, name)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			return name, nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("look for a free name: %w", err)
+		}
+	}
+	const tail = 10
+	if room := 63 - tail - 1; len(name) > room {
+		name = name[:room]
+	}
+	return name + "-" + id[len(id)-tail:], nil
+}
+
+// VendorName is what the client is called at the server: its own for each attempt, so that one that was interrupted is
+// never taken for the next.
+func VendorName(id string) string { return "keyward-" + id }
+
+// Fault is what is wrong with one field of a request.
+func Fault(path, format string, args ...any) keyward.FieldError {
+	return keyward.FieldError{Path: path, Code: keyward.CodeInvalidInput, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,132 @@
+package scene
+
+import (
+	"fmt"
+	"slices"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/keys/wish"
+	"keyward.dev/keyward/internal/store"
+)
+
+// Scene is what is known about a place in one transaction.
+type Scene struct {
+	Place      Place
+	App        *keyward.Object
+	KeyManager *keyward.Object
+	Spec       *keyward.KeyManagerSpec // the key manager's
+	Server     connector.Server
+	Clients    []*Client // every client of the place, failed ones too
+}
+
+// Look reads a place, after the principal's right to act for its application.
+func Look(tx *store.Tx, p keyward.Principal, place Place) (*Scene, error) {
+	app, err := tx.Get(keyward.KindApplication, place.Tenant, place.Application)
+	if err != nil {
+		return nil, HideFrom(p, place.Tenant, err)
+	}
+	if err := MayUse(p, app); err != nil {
+		return nil, err
+	}
+	km, err := tx.KeyManagerFor(place.Tenant, place.KeyManager)
+	if err != nil {
+		return nil, err
+	}
+	return Of(tx, place, app, km)
+}
+
+// Of reads the place of an application and a key manager that are known already.
+func Of(tx *store.Tx, place Place, app, km *keyward.Object) (*Scene, error) {
+	server, err := keymanager.ServerOf(tx, km)
+	if err != nil {
+		return nil, err
+	}
+	s := &Scene{Place: place, App: app, KeyManager: km, Spec: server.Spec, Server: server}
+	objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{
+		Tenant: place.Tenant, Application: place.Application, KeyManager: place.KeyManager,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the clients of a place: %w", err)
+	}
+	for _, o := range objects {
+		c, err := ReadClient(o)
+		if err != nil {
+			return nil, err
+		}
+		if c.Spec.EnvironmentOrDefault() == place.Environment {
+			s.Clients = append(s.Clients, c)
+		}
+	}
+	return s, nil
+}
+
+// Taking gives the client that takes the place, or nil.
+func (s *Scene) Taking() *Client {
+	for _, c := range s.Clients {
+		if c.Status.State != keyward.ClientFailed && c.Status.State != keyward.ClientRevoked {
+			return c
+		}
+	}
+	return nil
+}
+
+// Last gives the client that takes the place, or else the one that took it until it was revoked.
+func (s *Scene) Last() *Client {
+	if c := s.Taking(); c != nil {
+		return c
+	}
+	for _, c := range s.Clients {
+		if c.Status.State == keyward.ClientRevoked {
+			return c
+		}
+	}
+	return nil
+}
+
+// ToDelete gives the client of this id, or without one the last of the place.
+func (s *Scene) ToDelete(id *string) (*Client, error) {
+	if id == nil {
+		if c := s.Last(); c != nil {
+			return c, nil
+		}
+	} else {
+		for _, c := range s.Clients {
+			if c.Object.ID == *id {
+				return c, nil
+			}
+		}
+	}
+	return nil, s.Nothing()
+}
+
+// Registration is what a server is asked to make.
+func (s *Scene) Registration(c *Client, want wish.Checked) connector.Registration {
+	return connector.Registration{
+		Name: c.Status.VendorName, ObjectID: c.Object.ID, Tenant: s.Place.Tenant, KeyManagerID: s.KeyManager.ID,
+		ApplicationID: s.App.ID, Environment: string(s.Place.Environment),
+		Grants: want.Ask.Grants, Callbacks: want.Ask.Callbacks, Scopes: want.Ask.Scopes, Fields: want.Ask.Fields,
+	}
+}
+
+// TokenEndpoint is what developers are shown.
+func TokenEndpoint(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) string {
+	switch {
+	case spec.Display["token"] != "":
+		return spec.Display["token"]
+	case spec.Endpoints.Token != "":
+		return spec.Endpoints.Token
+	default:
+		return status.Endpoints.Token
+	}
+}
+
+// LackingScopes are those that the developer asked for and those that subscriptions call for, as far as the client lacks
+// them.
+func LackingScopes(status keyward.OAuthClientStatus) []string {
+	if status.Entitlement == nil {
+		return status.LackingScopes
+	}
+	return append(slices.Clone(status.LackingScopes), Without(status.Entitlement.LackingScopes, status.LackingScopes)...)
+}
