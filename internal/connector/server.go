@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -81,22 +83,31 @@ type Opener func(Server, Line) (Connector, error)
 // Openers opens connectors by type and keeps what they share, such as access tokens for admin APIs.
 type Openers struct {
 	byType map[keyward.KeyManagerType]Opener
-	line   Line
+	client *http.Client
+	lanes  *wire.Lanes
+	tokens *wire.Tokens
 }
 
 // NewOpeners makes the openers of these types. The client carries the operator's rules for outbound addresses.
 func NewOpeners(client *http.Client, byType map[keyward.KeyManagerType]Opener) *Openers {
-	return &Openers{byType: byType, line: Line{Caller: wire.New(client), Tokens: wire.NewTokens()}}
+	return &Openers{byType: byType, client: client, lanes: wire.NewLanes(nil), tokens: wire.NewTokens()}
 }
 
-// Open makes the connector of a key manager. A type that this process cannot talk to is a keyward.Error with
-// not_supported.
+// Measured gives the same openers with metrics of their calls.
+func (o *Openers) Measured(reg prometheus.Registerer) *Openers {
+	own := *o
+	own.lanes = wire.NewLanes(reg)
+	return &own
+}
+
+// Open makes the connector of a key manager; its calls are bounded by themselves, whatever becomes of others'. A type
+// that this process cannot talk to is a keyward.Error with not_supported.
 func (o *Openers) Open(s Server) (Connector, error) {
 	open, ok := o.byType[s.Spec.Type]
 	if !ok {
 		return nil, keyward.Errorf(keyward.CodeNotSupported, "this build cannot manage clients of type %s", s.Spec.Type)
 	}
-	c, err := open(s, o.line)
+	c, err := open(s, Line{Caller: o.lanes.Caller(s.ID, o.client), Tokens: o.tokens})
 	if err != nil {
 		return nil, fmt.Errorf("open key manager %s: %w", s.Name, err)
 	}

@@ -62,7 +62,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	}
 	client := outbound.NewClient(p.rules, outbound.Options{Timeout: 15 * time.Second})
 	useCases := control.New(st, client, authority, control.Options{Log: p.log, Withdrawn: changes.Withdraw})
-	clients, entitler, err := p.newKeys(st, catalog.New(client, authority.Open))
+	clients, entitler, err := p.newKeys(st, catalog.New(client, authority.Open).Measured(p.metrics))
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ const (
 // Caller makes calls that carry credentials: no redirect is followed, because the credential would follow it.
 type Caller struct {
 	client *http.Client
+	lane   *lane // of one key manager; nil = none
 }
 
 // New makes a caller. The client carries the operator's rules for outbound addresses.
@@ -65,22 +66,37 @@ type Answer struct {
 }
 
 // Do makes the call. An answer of any status is no error; none, or one that cannot be read whole, is a *Failure. A
-// server that asks for a short pause (429) gets it, twice at most; such a refusal has changed nothing.
+// server that asks for a short pause (429) gets it, twice at most; such a refusal has changed nothing. A call that only
+// reads is made again after no usable answer, twice at most. A caller of Lanes waits for a place, and does not call a
+// server that failed again and again a moment ago.
 func (c *Caller) Do(ctx context.Context, k Call) (*Answer, error) {
-	for tries := 0; ; tries++ {
-		a, err := c.once(ctx, k)
-		if err != nil || a.Status != http.StatusTooManyRequests || tries == maxPauses {
+	for again := newPatience(k); ; {
+		a, err := c.try(ctx, k)
+		pause, worthIt := again.after(ctx, a, err)
+		if !worthIt {
 			return a, err
 		}
-		pause, told := a.pause(time.Now())
-		if !told || pause > longestPause {
-			return a, nil
+		if err != nil || a.broken() {
+			c.repeated()
 		}
 		select {
 		case <-ctx.Done():
-			return a, nil
+			return a, err
 		case <-time.After(pause):
 		}
+	}
+}
+
+func (c *Caller) try(ctx context.Context, k Call) (*Answer, error) {
+	if c.lane == nil {
+		return c.once(ctx, k)
+	}
+	return c.lane.pass(ctx, k, c.once)
+}
+
+func (c *Caller) repeated() {
+	if c.lane != nil {
+		c.lane.metrics.repeats.Inc()
 	}
 }
 
