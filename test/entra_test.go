@@ -5,8 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/entraserver"
 )
@@ -19,14 +25,39 @@ func TestKeysOnEntra(t *testing.T) {
 	up := newUpstream(t)
 	n := serve(t)
 	v := entraVendor(s)
-	apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "[entra]", ""), mobile())
+	const old = entraserver.ResourceV1
+	apply(t, n, manifest("KeyManager", v.name, v.spec+fmt.Sprintf(", tokens: {audiences: [%q, %q]}", entraserver.ResourceID, old)),
+		orders(up.URL, "[entra]", ""), mobile(),
+		stock(up.URL, fmt.Sprintf("[{name: entra, audiences: [%q]}]", old), entraserver.StockRole))
 	k := cliJSON[madeKeys](t, n, place("generate", v.name)...)
-	for _, resource := range []string{entraserver.Resource, entraserver.ResourceV1} {
-		v.scope = resource + "/.default"
-		until(t, n.Gateway, http.MethodGet, items, k.token(t, v), 200, "")
+	until(t, n.Gateway, http.MethodGet, items, k.token(t, v), 200, "")
+	e := entitlementOf(t, n)
+	if e.State != keyward.EntitlementLacking || !slices.Equal(e.Scopes, []string{"orders:read", "orders:write"}) ||
+		!slices.Equal(e.LackingScopes, []string{"orders:admin"}) || !strings.Contains(e.Advice, "orders:admin") {
+		t.Errorf("a role that the API lacks: %+v", e)
 	}
-	v.scope = k.ClientID + "/.default"
+	v.scope = old + "/.default"
 	until(t, n.Gateway, http.MethodGet, items, k.token(t, v), 403, "insufficient_scope")
+
+	// Another API's role comes with its subscription, and goes with it.
+	roles := func(want string) {
+		t.Helper()
+		testbed.Eventually(t, "a token's roles are "+want, func() string {
+			return cmp.Diff(want, fmt.Sprint(testbed.Claims(t, k.token(t, v))["roles"]))
+		})
+	}
+	roles("<nil>")
+	apply(t, n, manifest("Subscription", "mobile-stock", stockSubscribe))
+	roles("[stock:read]")
+	until(t, n.Gateway, http.MethodGet, stockItems, k.token(t, v), 200, "")
+	cli(t, n, "delete", "subscription", "mobile-stock")
+	roles("<nil>")
+
+	updated := cliJSON[madeKeys](t, n, place("update", v.name, "--grant", "client_credentials", "--grant", "authorization_code",
+		"--callback", "https://app.example/cb")...)
+	if updated.ClientID != k.ClientID || updated.ClientSecret != "" {
+		t.Errorf("updated: %+v", updated)
+	}
 	cli(t, n, place("delete", v.name)...)
 	v.scope = entraserver.Resource + "/.default"
 	walkKeys(t, n, v)
@@ -54,7 +85,7 @@ func entraVendor(s *contract.Server) vendor {
 	type application struct{ ID, AppID string }
 	at := s.URL + "/v1.0/applications"
 	return vendor{
-		name: "entra", rotates: true, unscoped: true,
+		name: "entra", rotates: true, unscoped: true, scope: entraserver.Resource + "/.default",
 		spec: fmt.Sprintf("type: entra, discovery: %q, connection: {clientId: %s, clientSecret: %q, graphUrl: %q, resource: %q}",
 			s.URL+"/"+entraserver.Tenant+"/v2.0", entraserver.ManagementClient, entraserver.ManagementSecret, s.URL+"/v1.0",
 			entraserver.Resource),
@@ -80,8 +111,27 @@ func entraVendor(s *contract.Server) vendor {
 			var secret struct{ SecretText string }
 			_ = ask(ctx, http.MethodPost, at, `{"displayName":"by-hand"}`, &made, "Authorization", bearer)
 			principal := fmt.Sprintf(`{"appId":%q}`, made.AppID)
-			_ = ask(ctx, http.MethodPost, s.URL+"/v1.0/servicePrincipals", principal, &struct{}{}, "Authorization", bearer) // unseen
-			_ = ask(ctx, http.MethodPost, s.URL+"/v1.0/servicePrincipals", principal, &struct{}{}, "Authorization", bearer)
+			var client, api struct {
+				ID    string
+				Value []struct {
+					ID       string
+					AppRoles []struct{ ID string }
+				}
+			}
+			principals := s.URL + "/v1.0/servicePrincipals"
+			_ = ask(ctx, http.MethodPost, principals, principal, &struct{}{}, "Authorization", bearer) // unseen
+			_ = ask(ctx, http.MethodPost, principals, principal, &client, "Authorization", bearer)
+			err = ask(ctx, http.MethodGet, principals+"?"+url.Values{"$filter": {
+				fmt.Sprintf("servicePrincipalNames/any(n:n eq '%s')", entraserver.Resource),
+			}}.Encode(), "", &api, "Authorization", bearer)
+			if err != nil || len(api.Value) == 0 {
+				return "", "", fmt.Errorf("find the API: %w", err)
+			}
+			found := api.Value[0]
+			role := fmt.Sprintf(`{"principalId":%q,"resourceId":%q,"appRoleId":%q}`, client.ID, found.ID, found.AppRoles[0].ID)
+			roles := principals + "/" + found.ID + "/appRoleAssignedTo"
+			_ = ask(ctx, http.MethodPost, roles, role, &struct{}{}, "Authorization", bearer) // unseen
+			_ = ask(ctx, http.MethodPost, roles, role, &struct{}{}, "Authorization", bearer)
 			err = ask(ctx, http.MethodPost, at+"/"+made.ID+"/addPassword", `{}`, &secret, "Authorization", bearer)
 			form := url.Values{"grant_type": {"client_credentials"}, "scope": {entraserver.Resource + "/.default"},
 				"client_id": {made.AppID}, "client_secret": {secret.SecretText}}

@@ -31,6 +31,18 @@ type Entitler interface {
 	Entitle(ctx context.Context, h Handle, give, take []Entitlement) (lacking []Entitlement, err error)
 }
 
+// Barred says that the connection's credentials may not see or change what clients are given there. Nothing was changed.
+type Barred struct {
+	Ask string // what the server's administrator has to allow the connection; follows "to allow"
+	Err error  // the refusal in the server's own words
+}
+
+// Error gives the server's words and what to ask for.
+func (b *Barred) Error() string { return b.Err.Error() + "; it needs " + b.Ask }
+
+// Unwrap gives the refusal.
+func (b *Barred) Unwrap() error { return b.Err }
+
 // ScopeControl says what a type does about the scopes and audiences that APIs ask for.
 type ScopeControl string
 

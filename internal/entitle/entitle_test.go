@@ -142,9 +142,13 @@ func (w *world) api(name, scope string, uses ...keyward.KeyManagerUse) {
 
 func (w *world) keyManager(name string, r *keycloak.Realm, connection map[string]any, secrets map[string]string) {
 	w.t.Helper()
-	spec := &keyward.KeyManagerSpec{
+	w.register(name, &keyward.KeyManagerSpec{
 		Type: keyward.TypeKeycloak, Discovery: r.Discovery(), Connection: connection, Global: w.global,
-	}
+	}, secrets)
+}
+
+func (w *world) register(name string, spec *keyward.KeyManagerSpec, secrets map[string]string) {
+	w.t.Helper()
 	status, err := keymanager.Discover(w.t.Context(), spec, http.DefaultClient)
 	if err != nil {
 		w.t.Fatal(err)

@@ -81,8 +81,8 @@ func sorted(list []string) []string {
 	return slices.Compact(list)
 }
 
-// advise says what an administrator of the key manager has to do.
-func advise(clientID, keyManager string, lacking []connector.Entitlement) string {
+// advise says what an administrator of the key manager has to do; ask is what they may allow instead, if anything.
+func advise(clientID, keyManager string, lacking []connector.Entitlement, ask string) string {
 	if len(lacking) == 0 {
 		return ""
 	}
@@ -90,8 +90,12 @@ func advise(clientID, keyManager string, lacking []connector.Entitlement) string
 	for i, e := range lacking {
 		words[i] = e.String()
 	}
-	return fmt.Sprintf("ask an administrator of key manager %s to give client %s there: %s", keyManager, clientID,
+	advice := fmt.Sprintf("ask an administrator of key manager %s to give client %s there: %s", keyManager, clientID,
 		strings.Join(words, ", "))
+	if ask != "" {
+		advice += "; or to allow its connection " + ask
+	}
+	return advice
 }
 
 // The lists are sets, sorted.

@@ -30,6 +30,7 @@ type task struct {
 	handle   connector.Handle
 	server   connector.Server
 	kind     connector.Type
+	ask      string // what the key manager's administrator has to allow, so that nobody need give anything by hand
 }
 
 // settle carries out the latest turn of a client, if there is one to do.
@@ -166,26 +167,44 @@ func (e *Entitler) tell(ctx context.Context, t *task) ([]connector.Entitlement, 
 		return t.check(ctx, conn)
 	}
 	has, err := entitler.Entitled(ctx, t.handle, union(t.wanted, t.progress.Given))
+	if t.barred(err, minus(t.progress.Given, t.wanted)) {
+		return t.check(ctx, conn)
+	}
 	if err != nil {
 		return nil, err
 	}
 	give, take := minus(t.wanted, has), both(minus(t.progress.Given, t.wanted), has)
 	// What the developer asked for by name was given when the client was made, and goes with the subscription.
 	registered := slices.DeleteFunc(both(t.wanted, has), func(w connector.Entitlement) bool { return !slices.Contains(t.asked, w.Scope) })
-	ours := union(both(t.progress.Given, has), give, registered)
+	before, ours := t.progress.Given, union(both(t.progress.Given, has), give, registered)
 	t.progress.Given = ours
 	var lacking []connector.Entitlement
 	if len(give) > 0 || len(take) > 0 {
 		if err := e.keep(ctx, t); err != nil {
 			return nil, err
 		}
-		if lacking, err = entitler.Entitle(ctx, t.handle, give, take); err != nil {
+		lacking, err = entitler.Entitle(ctx, t.handle, give, take)
+		if t.barred(err, take) {
+			ours, lacking, err = both(before, has), give, nil
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	t.progress.Wanted, t.progress.Has = t.wanted, minus(t.wanted, lacking)
 	t.progress.Given = both(ours, t.progress.Has)
 	return lacking, nil
+}
+
+// barred tells that the connection may not give anything, and that there is nothing to take away: then an administrator
+// of the key manager gives what is wanted, as where nothing else is possible.
+func (t *task) barred(err error, take []connector.Entitlement) bool {
+	b, ok := errors.AsType[*connector.Barred](err)
+	if !ok || len(take) > 0 {
+		return false
+	}
+	t.ask = b.Ask
+	return true
 }
 
 // check is for key managers that only an administrator of theirs can change: what the client has there is read, where
@@ -223,7 +242,7 @@ func (e *Entitler) note(ctx context.Context, t *task, lacking []connector.Entitl
 	if err != nil {
 		return err
 	}
-	t.progress.Reason, t.progress.Lacking, t.progress.Advice = "", lacking, advise(t.clientID, t.server.Name, lacking)
+	t.progress.Reason, t.progress.Lacking, t.progress.Advice = "", lacking, advise(t.clientID, t.server.Name, lacking, t.ask)
 	until := e.now().Add(longPause)
 	if cause != nil {
 		t.progress.Reason, t.progress.Lacking, t.progress.Advice = words(cause), before.Lacking, before.Advice
@@ -268,10 +287,13 @@ func audit(tx *store.Tx, t *task, before progress) error {
 // words are fit for people: a vendor's own, without a secret.
 func words(err error) string {
 	var told *keyward.Error
+	var barred *connector.Barred
 	var f *wire.Failure
 	switch {
 	case errors.As(err, &told):
 		return told.Message
+	case errors.As(err, &barred):
+		return barred.Error()
 	case errors.As(err, &f):
 		return f.Error()
 	default:

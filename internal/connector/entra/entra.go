@@ -29,10 +29,12 @@ func Type() connector.Type {
 		Creates: true,
 		AdminFields: append(connector.ServiceAccount("Management application's",
 			"An app registration with the application permission Application.ReadWrite.OwnedBy of Microsoft Graph, and "+
-				"an administrator's consent."), []connector.Field{
+				"an administrator's consent. To give clients app roles it needs AppRoleAssignment.ReadWrite.All and "+
+				"Application.Read.All too."), []connector.Field{
 			{
 				Name: "connection.resource", Title: "The APIs' application ID URI", Type: connector.FieldString,
-				Help: "As in api://orders. For it a token is asked when a secret is tried; left out, the client's own id.",
+				Help: "As in api://orders. For it a token is asked when a secret is tried; left out, the client's own id. App " +
+					"roles are given of this API and of those in tokens.audiences, and of no other.",
 			},
 			{
 				Name: "connection.graphUrl", Title: "Microsoft Graph", Type: connector.FieldURL, Default: graphURL,
@@ -42,17 +44,20 @@ func Type() connector.Type {
 		DeveloperFields: []connector.Field{},
 		ClientIDClaims:  []string{"azp", "appid"},
 		ScopeClaims:     []string{"roles", "scp"},
-		Scopes:          connector.ScopesChecked,
+		Scopes:          connector.ScopesAssigned,
+		PerAudience:     true,
 		OwnClients: []string{ // Microsoft Graph, the Azure command line, Azure PowerShell, the portal
 			"00000003-0000-0000-c000-000000000000", "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
 			"1950a258-227b-4e31-a9cf-717495945fc2", "c44b4083-3bb0-49c1-b47d-974e53cbdf3c",
 		},
 		Limits: []string{
-			"a client cannot be changed here: delete the keys and generate new ones; two of its secrets may overlap",
+			"of a client only the callbacks can be changed; two of its secrets may overlap",
 			"no introspection: opaque tokens are refused",
 			"many organizations, with {tid} in the issuer: clients are mapped as TENANT-ID/CLIENT-ID, without a look at the " +
 				"server, and none is created",
-			"app roles cannot be given at registration: an administrator assigns them and consents",
+			"scopes are app roles, given by subscriptions, with AppRoleAssignment.ReadWrite.All only; else an administrator " +
+				"assigns them. A role that the API has not is never made, and a token carries all roles of a client",
+			"app roles are given of the APIs in connection.resource and tokens.audiences only; they may take minutes to show",
 			"secrets end after two years: rotate before; a removed secret may work for some minutes",
 			"a deleted client stays in the organization's list of deleted applications for 30 days",
 			"proven against a contract server written from the vendor's documentation only",
@@ -80,6 +85,7 @@ type entra struct {
 	connector.TokenEndpoint
 
 	resource string
+	named    []string // APIs that the key manager's administrator named; the first is that of scopes without an audience
 	graph    string
 	manage   connector.Service
 }
@@ -90,6 +96,8 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	if own := s.Text("graphUrl"); own != "" {
 		e.graph = strings.TrimSuffix(own, "/")
 	}
+	e.named = slices.Concat([]string{e.resource}, s.Spec.Tokens.Audiences)
+	e.named = slices.DeleteFunc(e.named, func(name string) bool { return name == "" })
 	// The endpoint of version 1 wants a resource where that of version 2, beside it, wants a scope.
 	if before, old := strings.CutSuffix(e.URL, "/oauth2/token"); old {
 		e.URL = before + "/oauth2/v2.0/token"
@@ -174,8 +182,8 @@ func (e *entra) takeBack(ctx context.Context, made connector.Registered, cause e
 func newApplication(r connector.Registration) (application, error) {
 	app := application{DisplayName: r.Name, Audience: "AzureADMyOrg"}
 	if len(r.Scopes) > 0 {
-		return app, connector.Refused("scopes", "cannot be given to a client of Entra when it is "+
-			"registered: leave them out, and let an administrator there assign it the API's app roles")
+		return app, connector.Refused("scopes", "cannot be given to a client of Entra by name: leave them out; its app roles "+
+			"are those that the APIs of its application's subscriptions ask for")
 	}
 	for i, grant := range r.Grants {
 		if !slices.Contains([]string{"client_credentials", "authorization_code", "refresh_token"}, grant) {
@@ -206,29 +214,16 @@ func (e *entra) principal(ctx context.Context, appID string) error {
 
 // Find implements Finder. Names are not unique there; ours are. A secret is never told again.
 func (e *entra) Find(ctx context.Context, name string) (*connector.Registered, error) {
-	quoted := "'" + strings.ReplaceAll(name, "'", "''") + "'"
-	at := e.graph + "/applications?$filter=" + url.PathEscape("displayName eq "+quoted)
-	for at != "" {
-		get := wire.Call{Op: "find the client", Method: http.MethodGet, URL: at}
-		a, err := e.manage.Do(ctx, get)
-		if err != nil {
-			return nil, err
+	filter := "displayName eq '" + strings.ReplaceAll(name, "'", "''") + "'"
+	found, err := pages[application](ctx, e, "find the client", e.graph+"/applications?$filter="+url.PathEscape(filter))
+	if err != nil {
+		return nil, err
+	}
+	for _, app := range found {
+		if app.DisplayName == name && app.AppID != "" {
+			uri := e.graph + "/applications/" + url.PathEscape(app.ID)
+			return &connector.Registered{ClientID: app.AppID, Handle: connector.Handle{ClientID: app.AppID, URI: uri}}, nil
 		}
-		var page struct {
-			Value []application `json:"value"`
-			Next  string        `json:"@odata.nextLink"`
-		}
-		if a.Status != http.StatusOK || json.Unmarshal(a.Body, &page) != nil ||
-			page.Next != "" && !connector.SameOrigin(page.Next, e.graph) {
-			return nil, get.Failure(a)
-		}
-		for _, app := range page.Value {
-			if app.DisplayName == name && app.AppID != "" {
-				uri := e.graph + "/applications/" + url.PathEscape(app.ID)
-				return &connector.Registered{ClientID: app.AppID, Handle: connector.Handle{ClientID: app.AppID, URI: uri}}, nil
-			}
-		}
-		at = page.Next
 	}
 	return nil, nil //nolint:nilnil // Finder says so
 }
@@ -269,8 +264,11 @@ func (e *entra) application(h connector.Handle) string {
 	if strings.HasPrefix(h.URI, e.graph+"/applications/") {
 		return h.URI
 	}
-	return e.graph + "/applications(appId='" + url.PathEscape(strings.ReplaceAll(h.ClientID, "'", "''")) + "')"
+	return e.graph + "/applications(appId='" + quoted(h.ClientID) + "')"
 }
+
+// quoted writes a text between the quotes of an address.
+func quoted(text string) string { return url.PathEscape(strings.ReplaceAll(text, "'", "''")) }
 
 // patiently makes a call again while the answer may only say that a write is not seen yet.
 func (e *entra) patiently(ctx context.Context, k wire.Call, unseen func(*wire.Answer) bool) (*wire.Answer, error) {

@@ -1,13 +1,17 @@
 package entra_test
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/entraserver"
@@ -28,6 +32,9 @@ func entra(t *testing.T, lag int) conformance.Cloud {
 			},
 		},
 		Secrets: map[string]string{"connection.clientSecret": entraserver.ManagementSecret},
+		Entitlements: []connector.Entitlement{
+			{Scope: entraserver.Role}, {Scope: entraserver.OtherRole, Audience: entraserver.ResourceID},
+		},
 	}
 }
 
@@ -36,7 +43,10 @@ func TestEntra(t *testing.T) {
 		// The documentation calls these optional.
 		"drop member /signInAudience", "drop member /passwordCredential", "drop member /passwordCredential/displayName",
 		// Without a filter all applications are listed.
-		"GET /v1.0/applications: drop query $filter",
+		"GET /v1.0/applications: drop query $filter", "GET /v1.0/servicePrincipals: drop query $filter",
+		"drop query $select", "drop query $skiptoken",
+		// What is not in a change stays as it is.
+		"drop member /web", "drop member /web/redirectUris",
 	)
 	entra(t, 0).Fail(t)
 	entra(t, 0).WrongSecrets(t, "invalid_client: AADSTS7000215")
@@ -126,6 +136,93 @@ func TestEntraRegistration(t *testing.T) {
 	}
 	if err := conformance.ProverOf(t, conn).Prove(t.Context(), made.ClientID, made.ClientSecret); err != nil {
 		t.Error(err)
+	}
+}
+
+// roles are those that a client's token for an API carries.
+func roles(t *testing.T, conn connector.Connector, made connector.Registered, resource string) []string {
+	t.Helper()
+	granter, ok := conn.(connector.Granter)
+	if !ok {
+		t.Fatalf("%T gets no tokens", conn)
+	}
+	token, err := granter.Token(t.Context(), connector.TokenRequest{
+		ClientID: made.ClientID, Secret: made.ClientSecret, Audience: resource,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _ := testbed.Claims(t, token.Value)["roles"].([]any) // absent: none
+	out := []string{}
+	for _, r := range list {
+		out = append(out, fmt.Sprint(r))
+	}
+	return out
+}
+
+// Graph shows a role that was given or taken away after a while; what it shows when Entitle returns is what was done.
+func TestEntraRoles(t *testing.T) {
+	c := entra(t, 2)
+	c.Spec.Tokens.Audiences = []string{entraserver.ResourceV1}
+	conn := c.Open(t, c.Secrets)
+	giver, ok := conn.(connector.Entitler)
+	if !ok {
+		t.Fatal("it gives nothing")
+	}
+	made, err := conn.Register(t.Context(), conformance.Registration())
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders := connector.Entitlement{Scope: entraserver.Role}
+	stock := connector.Entitlement{Scope: entraserver.StockRole, Audience: entraserver.ResourceV1}
+	there := []connector.Entitlement{{Audience: entraserver.Resource}, {Audience: entraserver.ResourceV1}}
+	if has, err := giver.Entitled(t.Context(), made.Handle, append(there, orders, stock)); err != nil || !slices.Equal(has, there) {
+		t.Errorf("a new client has %q, error %v", has, err)
+	}
+	absent := []connector.Entitlement{
+		{Scope: "orders:none"}, {Scope: entraserver.RetiredRole}, {Scope: entraserver.PeoplesRole}, {Audience: "api://none"},
+		{Scope: entraserver.Role, Audience: "api://none"},
+		{Scope: entraserver.GraphRole, Audience: entraserver.GraphResource}, // an API that nobody named
+	}
+	for range 2 {
+		lacking, err := giver.Entitle(t.Context(), made.Handle, append(absent, orders, stock), nil)
+		if err != nil || !slices.Equal(lacking, absent) {
+			t.Errorf("lacking %q, error %v", lacking, err)
+		}
+	}
+	if got := roles(t, conn, made, entraserver.Resource); !slices.Equal(got, []string{entraserver.Role}) {
+		t.Errorf("roles %q", got)
+	}
+	if got := roles(t, conn, made, entraserver.ResourceV1); !slices.Equal(got, []string{entraserver.StockRole}) {
+		t.Errorf("roles of version 1 %q", got)
+	}
+	if _, err := giver.Entitle(t.Context(), made.Handle, nil, []connector.Entitlement{stock}); err != nil {
+		t.Error(err)
+	}
+	if has, err := giver.Entitled(t.Context(), made.Handle, []connector.Entitlement{orders, stock}); err != nil ||
+		!slices.Equal(has, []connector.Entitlement{orders}) {
+		t.Errorf("afterwards it has %q, error %v", has, err)
+	}
+	if got := roles(t, conn, made, entraserver.ResourceV1); len(got) != 0 {
+		t.Errorf("roles that were taken away: %q", got)
+	}
+
+	// Without the permission everything else goes on to work, and what to ask for is said.
+	c.Spec.Connection["clientId"] = entraserver.OwnerClient
+	conn = c.Open(t, map[string]string{"connection.clientSecret": entraserver.OwnerSecret})
+	if giver, ok = conn.(connector.Entitler); !ok {
+		t.Fatal("it gives nothing")
+	}
+	r := conformance.Registration()
+	r.Name = "keyward-owned"
+	if made, err = conn.Register(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	_, err = giver.Entitled(t.Context(), made.Handle, []connector.Entitlement{orders})
+	var barred *connector.Barred
+	if !errors.As(err, &barred) || !strings.Contains(err.Error(), "Insufficient privileges") ||
+		!strings.Contains(barred.Ask, "AppRoleAssignment.ReadWrite.All") {
+		t.Errorf("without the permission: %v", err)
 	}
 }
 

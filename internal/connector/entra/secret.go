@@ -44,10 +44,15 @@ func (e *entra) Prove(ctx context.Context, clientID, secret string) error {
 func (e *entra) Token(ctx context.Context, r connector.TokenRequest) (wire.AccessToken, error) {
 	if len(r.Scopes) == 0 {
 		resource := e.resource
-		if resource == "" {
+		switch {
+		case r.Audience != "":
+			resource = r.Audience
+		case len(r.Resources) == 1:
+			resource = r.Resources[0]
+		case resource == "":
 			resource = r.ClientID
 		}
-		r.Scopes = []string{resource + "/.default"}
+		r.Scopes, r.Audience, r.Resources = []string{resource + "/.default"}, "", nil
 	}
 	return e.TokenEndpoint.Token(ctx, r)
 }

@@ -78,6 +78,9 @@ func (c Cloud) Walk(t *testing.T, allowed ...string) {
 	if found, err := FinderOf(t, conn).Find(ctx, "keyward-ab"); err != nil || found != nil {
 		t.Errorf("find another name: %v, error %v", found, err)
 	}
+	if _, can := conn.(connector.Updater); can {
+		Change(t, conn, made, secret)
+	}
 	if len(c.Entitlements) > 0 {
 		Entitle(t, conn, made.Handle, c.Entitlements)
 	}

@@ -1,12 +1,15 @@
 // Package entraserver owns a contract server for one organization of Microsoft Entra ID: the token endpoint and the part
 // of Microsoft Graph that manages app registrations, as Microsoft documents them, with the delay after which a write is
-// seen. It does not own consent and app role assignments: every client has the role that the resource defines.
+// seen. It does not own consent, users and their permissions.
 //
 // Read on 23 November 2026: github.com/microsoftgraph/microsoft-graph-docs-contrib, api-reference/v1.0/api/
 // application-{post-applications,get,list,delete,addpassword,removepassword}.md, serviceprincipal-post-serviceprincipals.md
 // and resources/application.md; learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow and
 // reference-error-codes (AADSTS7000215 a wrong secret, AADSTS700016 an unknown client, AADSTS1002012 a scope without
-// /.default). From general knowledge: the claims of tokens of version 1 and 2, and how long nothing is seen.
+// /.default). On 28 November 2026: application-update.md, serviceprincipal-{get,list,post-approleassignedto,
+// list-approleassignments,delete-approleassignedto}.md with the permissions that each needs, and resources/
+// {serviceprincipal,approle}.md of the same (also at learn.microsoft.com/graph/api). From general knowledge: the claims of
+// tokens of version 1 and 2, how long nothing is seen, and the words with which a role that a client has is refused.
 package entraserver
 
 import (
@@ -15,7 +18,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/issuer"
@@ -30,7 +32,17 @@ const (
 	Resource         = "api://orders"    // tokens of version 2, whose aud is ResourceID
 	ResourceV1       = "api://orders-v1" // tokens of version 1, whose aud is the same text
 	ResourceID       = "7d4c1f0e-2222-4e6a-9a53-0f3b1a6f0002"
-	Role             = "orders:read"
+	Role             = "orders:read" // of both APIs, as are OtherRole and StockRole
+	OtherRole        = "orders:write"
+	StockRole        = "stock:read"
+	RetiredRole      = "orders:old"   // switched off
+	PeoplesRole      = "orders:staff" // for people only
+	GraphResource    = "https://graph.microsoft.com"
+	GraphRole        = "Directory.ReadWrite.All" // of Microsoft Graph, which every organization has
+
+	// OwnerClient may manage its applications only, not give app roles.
+	OwnerClient = "7d4c1f0e-3333-4e6a-9a53-0f3b1a6f0003"
+	OwnerSecret = "owner-secret-of-entra"
 )
 
 type password struct {
@@ -42,7 +54,7 @@ type application struct {
 	id, appID, name  string
 	callbacks        []string
 	passwords        []*password
-	principal        bool
+	principal        *principal
 	unseen, unlisted int // how often it will not be there yet
 	unknown          int // the same at the token endpoint
 }
@@ -54,12 +66,14 @@ type state struct {
 	lag    int
 	count  int
 	apps   []*application
-	bearer map[string]bool
+	apis   []*principal
+	grants []*assignment
+	bearer map[string]string // token of a management application -> its client id
 }
 
 // Build makes the server's handler. What is written is not seen the first lag times that somebody looks.
 func Build(origin string, key *issuer.Key, lag int) http.Handler {
-	s := &state{origin: origin, key: key, lag: lag, bearer: map[string]bool{}}
+	s := &state{origin: origin, key: key, lag: lag, apis: apis(), bearer: map[string]string{}}
 	return contract.Book{Calls: s.calls(), Refuse: refuse}.Handler()
 }
 
@@ -68,7 +82,7 @@ func (s *state) calls() []contract.Call {
 	needed := contract.Member{Kind: contract.Text, Required: true}
 	form := contract.TokenForm()
 	form["scope"] = needed
-	return []contract.Call{
+	return append(s.roleCalls(), []contract.Call{
 		{Method: "GET", Path: "/" + Tenant + "/v2.0/.well-known/openid-configuration", Do: s.metadata(2)},
 		{Method: "GET", Path: "/" + Tenant + "/.well-known/openid-configuration", Do: s.metadata(1)},
 		{Method: "GET", Path: "/common/v2.0/.well-known/openid-configuration", Do: s.common},
@@ -93,7 +107,11 @@ func (s *state) calls() []contract.Call {
 		}, Do: s.list},
 		{Doc: "application-get", Method: "GET", Path: "/v1.0/applications/{id}", Auth: s.admin, Do: s.one(s.read)},
 		{Doc: "application-delete", Method: "DELETE", Path: "/v1.0/applications/{id}", Auth: s.admin, Do: s.one(s.remove)},
-		{Doc: "application-get, by appId", Method: "GET", Path: "/v1.0/{key}", Auth: s.admin, Do: s.one(s.read)},
+		{Doc: "application-update", Method: "PATCH", Path: "/v1.0/applications/{id}", Auth: s.admin, JSON: contract.Members{
+			"displayName": text, "web": {Kind: contract.Object, Members: contract.Members{"redirectUris": {Kind: contract.Texts}}},
+		}, Do: s.one(s.update)},
+		{Doc: "application-get and serviceprincipal-get, by appId", Method: "GET", Path: "/v1.0/{key}", Auth: s.admin,
+			Query: contract.Members{"$select": text}, Do: s.byAppID},
 		{
 			Doc: "application-addpassword", Method: "POST", Path: "/v1.0/applications/{id}/addPassword", Auth: s.admin,
 			JSON: contract.Members{"passwordCredential": {Kind: contract.Object, Members: contract.Members{
@@ -108,7 +126,7 @@ func (s *state) calls() []contract.Call {
 			Doc: "serviceprincipal-post-serviceprincipals", Method: "POST", Path: "/v1.0/servicePrincipals", Auth: s.admin,
 			JSON: contract.Members{"appId": needed}, Do: s.principal,
 		},
-	}
+	}...)
 }
 
 func refuse(w http.ResponseWriter, _ *http.Request, f contract.Fault, text string) {
@@ -129,7 +147,7 @@ func fail(w http.ResponseWriter, status int, code, text string) {
 
 func (s *state) admin(r *http.Request) bool {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return ok && s.bearer[token]
+	return ok && s.bearer[token] != ""
 }
 
 func (s *state) next(format string) string {
@@ -170,10 +188,7 @@ func (s *state) create(x *contract.Exchange) {
 	}
 	a.name, _ = x.Body["displayName"].(string) // judged
 	web, _ := x.Body["web"].(map[string]any)   // judged; may be absent
-	list, _ := web["redirectUris"].([]any)
-	for _, uri := range list {
-		a.callbacks = append(a.callbacks, fmt.Sprint(uri))
-	}
+	a.callbacks = contract.Strings(web["redirectUris"])
 	s.apps = append(s.apps, a)
 	x.JSON(http.StatusCreated, a.answer())
 }
@@ -221,6 +236,15 @@ func (s *state) list(x *contract.Exchange) {
 	x.JSON(http.StatusOK, answer)
 }
 
+// byAppID reads an application or a service principal by its client id.
+func (s *state) byAppID(x *contract.Exchange) {
+	if strings.HasPrefix(x.R.PathValue("key"), "servicePrincipals(") {
+		s.readPrincipal(x)
+		return
+	}
+	s.one(s.read)(x)
+}
+
 // one finds the application that the path names, by object id or by client id.
 func (s *state) one(do func(*contract.Exchange, *application)) func(*contract.Exchange) {
 	return func(x *contract.Exchange) {
@@ -236,15 +260,31 @@ func (s *state) one(do func(*contract.Exchange, *application)) func(*contract.Ex
 			do(x, a)
 			return
 		}
-		fail(x.W, http.StatusNotFound, "Request_ResourceNotFound", "Resource '"+id+key+
-			"' does not exist or one of its queried reference-property objects are not present.")
+		missing(x, id+key)
 	}
+}
+
+func missing(x *contract.Exchange, what string) {
+	fail(x.W, http.StatusNotFound, "Request_ResourceNotFound", "Resource '"+what+
+		"' does not exist or one of its queried reference-property objects are not present.")
 }
 
 func (s *state) read(x *contract.Exchange, a *application) { x.JSON(http.StatusOK, a.answer()) }
 
+// update leaves what is not in the body as it is.
+func (s *state) update(x *contract.Exchange, a *application) {
+	if name, ok := x.Body["displayName"].(string); ok {
+		a.name = name
+	}
+	if web, ok := x.Body["web"].(map[string]any); ok && web["redirectUris"] != nil {
+		a.callbacks = contract.Strings(web["redirectUris"])
+	}
+	x.W.WriteHeader(http.StatusNoContent)
+}
+
 func (s *state) remove(x *contract.Exchange, a *application) {
 	s.apps = slices.DeleteFunc(s.apps, func(o *application) bool { return o == a })
+	s.grants = slices.DeleteFunc(s.grants, func(g *assignment) bool { return a.principal != nil && g.principal == a.principal.id })
 	x.W.WriteHeader(http.StatusNoContent)
 }
 
@@ -277,94 +317,16 @@ func (s *state) principal(x *contract.Exchange) {
 			a.unseen--
 			break
 		}
-		if a.principal {
+		if a.principal != nil {
 			fail(x.W, http.StatusConflict, "Request_MultipleObjectsWithSameKeyValue", "The service principal exists already.")
 			return
 		}
-		a.principal = true
-		x.JSON(http.StatusCreated, map[string]any{"id": s.next("59e617e5-e447-4adc-8b88-%012d"), "appId": a.appID})
+		a.principal = &principal{
+			id: s.next("00af5dfb-85da-4b41-a677-%012d"), appID: a.appID, name: a.name, names: []string{a.appID}, unseen: s.lag,
+		}
+		x.JSON(http.StatusCreated, a.principal.answer())
 		return
 	}
 	fail(x.W, http.StatusBadRequest, "Request_BadRequest",
 		"The appId of the service principal does not reference a valid application object.")
-}
-
-// denied answers as the token endpoint does.
-func denied(x *contract.Exchange, status int, code string, number int, text string) {
-	x.JSON(status, map[string]any{"error": code, "error_description": fmt.Sprintf("AADSTS%d: %s", number, text),
-		"error_codes": []int{number}, "trace_id": "t-1", "correlation_id": "c-1"})
-}
-
-func (s *state) token(x *contract.Exchange) {
-	resource, all := strings.CutSuffix(x.Form.Get("scope"), "/.default")
-	if !all || resource == "" {
-		denied(x, http.StatusBadRequest, "invalid_scope", 1002012, "The provided value for scope is not valid.")
-		return
-	}
-	id, secret, basic := x.Credentials()
-	if basic {
-		id, _ = url.QueryUnescape(id) // a fault fits no client
-		secret, _ = url.QueryUnescape(secret)
-	}
-	if id == ManagementClient && secret == ManagementSecret {
-		token := s.next("graph-token-%d")
-		s.bearer[token] = resource == s.origin
-		x.JSON(http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 3599})
-		return
-	}
-	var app *application
-	for _, a := range s.apps {
-		if a.appID == id && a.unknown > 0 {
-			a.unknown--
-		} else if a.appID == id && a.principal {
-			app = a
-		}
-	}
-	switch {
-	case app == nil && id != ManagementClient:
-		denied(x, http.StatusBadRequest, "unauthorized_client", 700016, "Application with identifier '"+id+"' was not found.")
-	case !app.knows(secret):
-		denied(x, http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided.")
-	default:
-		token, ok := x.Mint(s.key, "JWT", s.claims(app, resource))
-		if !ok {
-			return
-		}
-		x.JSON(http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 3599})
-	}
-}
-
-func (a *application) knows(secret string) bool {
-	if a == nil {
-		return false
-	}
-	for _, p := range a.passwords {
-		if p.secret != secret {
-			continue
-		}
-		if p.unseen > 0 {
-			p.unseen--
-			return false
-		}
-		return true
-	}
-	return false
-}
-
-func (s *state) claims(a *application, resource string) map[string]any {
-	now := time.Now().Unix()
-	claims := map[string]any{
-		"iss": s.issuer(2), "aud": resource, "sub": a.id, "oid": a.id, "tid": Tenant, "azp": a.appID, "azpacr": "1", "ver": "2.0",
-		"iat": now, "nbf": now, "exp": now + 3599, "uti": s.next("uti-%d"),
-	}
-	switch resource {
-	case Resource:
-		claims["aud"], claims["roles"] = ResourceID, []string{Role}
-	case ResourceV1:
-		claims["iss"], claims["ver"], claims["roles"] = s.issuer(1), "1.0", []string{Role}
-		claims["appid"], claims["appidacr"] = a.appID, "1"
-		delete(claims, "azp")
-		delete(claims, "azpacr")
-	}
-	return claims
 }
