@@ -42,6 +42,15 @@ type Reader interface {
 	Read(ctx context.Context, h Handle) (*Client, error)
 }
 
+// Lister is the capability of connectors whose server lists clients by how their name begins, so that clients are found
+// which nobody knows any more.
+type Lister interface {
+	// List gives the clients whose name (Registration.Name) begins with exactly prefix, whoever made them, in no order:
+	// ClientID, Name and what Delete needs of the Handle at least. It reads MaxPages of the server's list; a longer one is
+	// the failure TooLong, and never a part of the list.
+	List(ctx context.Context, prefix string) ([]Client, error)
+}
+
 // Client is what a server says of a client. A member that the server does not tell is empty.
 type Client struct {
 	ClientID  string

@@ -81,7 +81,8 @@ func keycloakByAdministrator(t *testing.T) conformance.Server {
 		},
 		Secrets:      map[string]string{"connection.clientSecret": keycloak.ManagerSecret},
 		Registration: connector.Registration{Scopes: keycloak.Scopes()[:1]},
-		Creates:      true, Deletes: true, Finds: true, Rotates: true, Reads: true, Knows: true, Existing: madeInRealm(r),
+		Creates:      true, Deletes: true, Finds: true, Lists: true, Rotates: true, Reads: true, Knows: true,
+		Existing: madeInRealm(r),
 	}
 }
 

@@ -2,6 +2,7 @@ package keycloak_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -164,6 +165,32 @@ func introspectedActive(t *testing.T, s connector.Server, token string) bool {
 	var answer struct{ Active bool }
 	conformance.Decode(t, resp, &answer)
 	return answer.Active
+}
+
+// A list that takes several pages is whole, and one of other clients' names has none of ours.
+func TestKeycloakListsEveryPage(t *testing.T) {
+	ctx := t.Context()
+	r := shared.Realm(t, "list")
+	c := conformance.Open(t, conformance.ServerAt(t, &keyward.KeyManagerSpec{
+		Type: "keycloak", Discovery: r.Issuer,
+		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
+	}, map[string]string{"connection.clientSecret": keycloak.ManagerSecret}))
+	const many = 105
+	if err := r.AddClients(ctx, many, func(i int) string { return fmt.Sprintf("keyward-page-%d", i) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.AddClient(ctx, "not-keyward-page-1", "secret"); err != nil {
+		t.Fatal(err)
+	}
+	lister, ok := c.(connector.Lister)
+	if !ok {
+		t.Fatal("nothing is listed")
+	}
+	for prefix, want := range map[string]int{"keyward-page-": many, "keyward-page-10": 6, "keyward-pages": 0} {
+		if list, err := lister.List(ctx, prefix); err != nil || len(list) != want {
+			t.Errorf("%s: %d clients, want %d, error %v", prefix, len(list), want, err)
+		}
+	}
 }
 
 func TestKeycloakTranscript(t *testing.T) {

@@ -81,6 +81,9 @@ func (c Cloud) Walk(t *testing.T, allowed ...string) {
 	if _, can := conn.(connector.Updater); can {
 		Change(t, conn, made, secret)
 	}
+	if _, can := conn.(connector.Lister); can {
+		Lists(t, conn, made, Registration().Name)
+	}
 	if len(c.Entitlements) > 0 {
 		Entitle(t, conn, made.Handle, c.Entitlements)
 	}

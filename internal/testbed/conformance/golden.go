@@ -143,6 +143,11 @@ func Transcript(t *testing.T, name, origin string, s connector.Server) {
 			t.Errorf("find: %v, error %v", found, err)
 		}
 	}
+	if l, can := conn.(connector.Lister); can {
+		if list, err := l.List(ctx, Registration().Name); err != nil || len(list) != 1 {
+			t.Errorf("list: %v, error %v", list, err)
+		}
+	}
 	if _, can := conn.(connector.Entitler); can {
 		Entitle(t, conn, made.Handle, []connector.Entitlement{{Scope: "keyward:made"}, {Audience: "urn:keyward"}})
 	}

@@ -25,6 +25,7 @@ type Server struct {
 	Creates bool // clients can be registered
 	Deletes bool // and deleted again
 	Finds   bool // the server can be searched for a client's name
+	Lists   bool // and lists clients by how their name begins
 	Rotates bool // a client gets another secret and keeps its id
 	Reads   bool // what was registered can be looked at
 	Knows   bool // the server tells of any client id whether there is such a client, as a mapping asks
@@ -41,6 +42,9 @@ func (s Server) Run(t *testing.T) {
 	c := Open(t, at)
 	if _, can := c.(connector.Finder); can != s.Finds {
 		t.Errorf("the connector searches: %v", can)
+	}
+	if _, can := c.(connector.Lister); can != s.Lists {
+		t.Errorf("the connector lists: %v", can)
 	}
 	if _, can := c.(connector.Rotator); can != s.Rotates {
 		t.Errorf("the connector rotates: %v", can)
@@ -94,6 +98,9 @@ func (s Server) life(t *testing.T, c connector.Connector) {
 	s.reads(t, c, made)
 	if s.Finds {
 		s.finds(t, c, made)
+	}
+	if s.Lists {
+		Lists(t, c, made, r.Name)
 	}
 	secret := made.ClientSecret
 	if s.Rotates {
@@ -178,6 +185,30 @@ func (s Server) finds(t *testing.T, c connector.Connector, made connector.Regist
 	for _, other := range []string{name[:len(name)-1], name + "2", strings.ToUpper(name), "%"} {
 		if found, err := finder.Find(t.Context(), other); err != nil || found != nil {
 			t.Errorf("find %q, which is not there: %v, error %v", other, found, err)
+		}
+	}
+}
+
+// Lists holds that a client, which was registered under this name, is listed by how its name begins, can be deleted by
+// what the list says of it, and is listed by no other beginning.
+func Lists(t *testing.T, c connector.Connector, made connector.Registered, name string) {
+	t.Helper()
+	lister := able[connector.Lister](t, c)
+	for prefix, listed := range map[string]bool{
+		name: true, name[:len(name)-1]: true, name + "2": false, name[1:]: false, strings.ToUpper(name): false, "%": false,
+	} {
+		list, err := lister.List(t.Context(), prefix)
+		of := slices.IndexFunc(list, func(c connector.Client) bool { return c.ClientID == made.ClientID })
+		switch {
+		case err != nil || listed != (of >= 0):
+			t.Errorf("list what begins with %q: %+v, error %v", prefix, list, err)
+		case listed && (list[of].Name != name || list[of].Handle.ClientID != made.Handle.ClientID):
+			t.Errorf("listed as %+v", list[of])
+		}
+		for _, other := range list {
+			if !strings.HasPrefix(other.Name, prefix) {
+				t.Errorf("%q begins with %q", other.Name, prefix)
+			}
 		}
 	}
 }
