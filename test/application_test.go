@@ -14,6 +14,7 @@ import (
 // TestApplicationGoesWithItsKeys: without the flag deletion is refused with the list of users; with it the application
 // is out of use everywhere at once, its clients are gone at both servers, and a client made by hand is only unmapped.
 func TestApplicationGoesWithItsKeys(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	n := serve(t)
 	kc := keycloakVendor(t, "kc-gone", true)
@@ -64,6 +65,7 @@ func TestApplicationGoesWithItsKeys(t *testing.T) {
 // TestKillDuringAnApplicationsDeletion ends the control plane with kill -9 before and after the server has deleted the
 // client: the application is out of use at once and goes by itself afterwards.
 func TestKillDuringAnApplicationsDeletion(t *testing.T) {
+	t.Parallel()
 	for _, side := range []vendorproxy.Side{vendorproxy.Request, vendorproxy.Answer} {
 		t.Run(fmt.Sprint(side), func(t *testing.T) {
 			n, v, clientID, token := killedIn(t, "kill-gone", side, "delete", "application", "mobile", "--with-keys")

@@ -75,6 +75,7 @@ func check(t *testing.T, n *program.Node, manifest string, code int, args ...str
 
 // TestCheckOnRealServers checks good key managers, and the same with one thing wrong, which that step alone says.
 func TestCheckOnRealServers(t *testing.T) {
+	t.Parallel()
 	realm := shared.Realm(t, "kc-check")
 	if err := realm.AddClient(t.Context(), "stranger", "stranger-secret"); err != nil {
 		t.Fatal(err)
@@ -144,6 +145,7 @@ func TestCheckOnRealServers(t *testing.T) {
 }
 
 func TestCheckOfOtherTypes(t *testing.T) {
+	t.Parallel()
 	op := oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{})
 	n := serve(t)
 	v := providerVendor(t, op)
@@ -183,6 +185,7 @@ func TestCheckOfOtherTypes(t *testing.T) {
 
 // TestCheckOfServersInTrouble: nothing hangs, nothing is hidden, and what is told is the trouble itself.
 func TestCheckOfServersInTrouble(t *testing.T) {
+	t.Parallel()
 	n := serve(t)
 	dead := issuer.Start(t, "d", "RS256")
 	spec := func(i *issuer.Issuer) string {
@@ -227,6 +230,7 @@ func TestCheckOfServersInTrouble(t *testing.T) {
 // TestCheckOfCertificates: a private authority, an end that is near or past, another name; and the same authority once
 // the machine trusts it.
 func TestCheckOfCertificates(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t)
 	site := func(name string, until time.Time, hosts ...string) string {
 		a.issueUntil(t, name, until, hosts...)
@@ -268,6 +272,7 @@ type judged struct {
 
 // TestCheckOfTokens has tokens judged by saved and unsaved settings, as gateways then do.
 func TestCheckOfTokens(t *testing.T) {
+	t.Parallel()
 	i, other := issuer.Start(t, "k", "RS256"), issuer.Start(t, "o", "RS256")
 	n := serve(t)
 	file := filepath.Join(t.TempDir(), "token")

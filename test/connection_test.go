@@ -14,6 +14,7 @@ import (
 // TestOneConnectionForTwoRealms: a service account of the realm master makes the clients of two realms; it is rotated in
 // one place, and its secret goes to no other server.
 func TestOneConnectionForTwoRealms(t *testing.T) {
+	t.Parallel()
 	one, two := shared.Realm(t, "connection-one"), shared.Realm(t, "connection-two")
 	account := "keyward-" + one.Name
 	home, err := one.Server.NewManager(t.Context(), account, "first-shared-secret", one, two)
@@ -81,6 +82,7 @@ func readConnections(t *testing.T, run func(...string) (string, int)) {
 
 // TestOneConnectionForAnOrganization: two authorization servers of an Okta organization.
 func TestOneConnectionForAnOrganization(t *testing.T) {
+	t.Parallel()
 	key := contractKey(t)
 	s := contract.Start(t, func(origin string) http.Handler { return oktaserver.Build(origin, key) })
 	up, n := newUpstream(t), serve(t)

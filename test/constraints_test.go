@@ -5,6 +5,7 @@ import "testing"
 // TestConstraints: what an administrator allows for developers' fields holds for keys, every field is named at once, and
 // a server that does not know a field is not taken for one that obeys.
 func TestConstraints(t *testing.T) {
+	t.Parallel()
 	r := shared.Realm(t, "limits")
 	n := serve(t)
 	spec := "type: oidc, discovery: " + quoted(r.Issuer) + ", endpoints: {registration: " + quoted(r.Registration()) +

@@ -15,6 +15,7 @@ import (
 // TestDemo runs the demo as the README says, pastes what it prints into a shell in another folder, and looks at what
 // came of it. Its default ports may be taken: it takes others.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"first", "beside the first"} {
 		output := startDemo(t)
 		var script strings.Builder

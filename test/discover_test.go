@@ -10,6 +10,7 @@ import (
 
 // TestDiscoverFirst: what is printed is what check and apply take.
 func TestDiscoverFirst(t *testing.T) {
+	t.Parallel()
 	realm := shared.Realm(t, "kc-discover")
 	n := serve(t)
 	n.Shell = map[string]string{"CORP_CLIENT_ID": keycloak.ManagerClient, "CORP_CLIENT_SECRET": keycloak.ManagerSecret}

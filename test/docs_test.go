@@ -32,6 +32,7 @@ func fences(t *testing.T, page, language string) []string {
 // TestPagesRunAsTheyStand: what the pages of types say is pasted into a shell, with addresses and secrets of real servers
 // in place of the examples'.
 func TestPagesRunAsTheyStand(t *testing.T) {
+	t.Parallel()
 	for name, instead := range map[string]func(t *testing.T) []string{
 		"resident": func(*testing.T) []string { return nil },
 		"oidc": func(t *testing.T) []string {

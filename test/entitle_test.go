@@ -58,6 +58,7 @@ func carries(t *testing.T, r *keycloak.Realm, client string, scopes []string, au
 // TestAKeyThatWorksAtOnce: what a developer asks for works without anybody opening the realm's console, and ends with
 // the subscription; what an administrator gave by hand stays.
 func TestAKeyThatWorksAtOnce(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	r := shared.Realm(t, "at-once")
 	v := vendor{name: "kc"}
@@ -125,6 +126,7 @@ func TestAKeyThatWorksAtOnce(t *testing.T) {
 // TestKillBetweenTheStepsOfAnEntitlement ends the control plane before the realm has seen a change and after it has made
 // it. Afterwards the client has what it should, and what was given is known as Keyward's: it ends with the subscription.
 func TestKillBetweenTheStepsOfAnEntitlement(t *testing.T) {
+	t.Parallel()
 	for name, side := range map[string]vendorproxy.Side{"before": vendorproxy.Request, "after": vendorproxy.Answer} {
 		t.Run(name, func(t *testing.T) {
 			r := shared.Realm(t, "kill-entitle-"+name)

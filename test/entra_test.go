@@ -20,6 +20,7 @@ import (
 // TestKeysOnEntra walks the life of a client on the contract server of Entra, which shows what was written only at the
 // second look, with tokens of both versions.
 func TestKeysOnEntra(t *testing.T) {
+	t.Parallel()
 	key := contractKey(t)
 	s := contract.Start(t, func(origin string) http.Handler { return entraserver.Build(origin, key, 1) })
 	up := newUpstream(t)

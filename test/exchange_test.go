@@ -97,6 +97,7 @@ func newTrader(t *testing.T, n *program.Node, up string) *trader {
 // TestTokenExchange: tokens of a partner and of a Keycloak that are for exchange only open nothing themselves, and what
 // the resident key manager gives for them opens what the application may call, for the person they speak of.
 func TestTokenExchange(t *testing.T) {
+	t.Parallel()
 	up, a := newUpstream(t), issuer.Start(t, "a", "RS256")
 	r := shared.Realm(t, "exchange")
 	if err := r.AddClient(t.Context(), "till", "till-secret"); err != nil {
@@ -165,6 +166,7 @@ func TestTokenExchange(t *testing.T) {
 // TestUseIsSwitched: direct, exchange and both, each in force at once, for tokens that were used before too; a hold and
 // a switch-off end exchange and what was exchanged.
 func TestUseIsSwitched(t *testing.T) {
+	t.Parallel()
 	up, a, b := newUpstream(t), issuer.Start(t, "a", "RS256"), issuer.Start(t, "b", "RS256")
 	n := serve(t)
 	c := newTrader(t, n, up.URL)
@@ -240,6 +242,7 @@ func statusOf(code string) int {
 // TestSubjectTokensFollowRotation: keys from an address follow it, keys that stand in the manifest stay until they are
 // changed; and who may exchange is the client's grant and the key manager's permissions.
 func TestSubjectTokensFollowRotation(t *testing.T) {
+	t.Parallel()
 	up, a := newUpstream(t), issuer.Start(t, "first", "RS256")
 	n := serve(t)
 	c := newTrader(t, n, up.URL)

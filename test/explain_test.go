@@ -33,6 +33,7 @@ func explain(t *testing.T, n *program.Node, path, token string) explanation {
 // TestExplainSaysWhatTheGatewayDoes: the same status and code as the real call, with the steps in the contract's order
 // and never the token.
 func TestExplainSaysWhatTheGatewayDoes(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	a, b := issuer.Start(t, "a", "RS256"), issuer.Start(t, "b", "RS256")
 	n := serve(t)
@@ -101,6 +102,7 @@ func bearer(token string) []string {
 
 // TestEnvironmentsAndStates: the client's environment picks the upstream; a subscription's state decides.
 func TestEnvironmentsAndStates(t *testing.T) {
+	t.Parallel()
 	production, sandbox := newUpstream(t), newUpstream(t)
 	i := issuer.Start(t, "a", "RS256")
 	n := serve(t)
@@ -150,6 +152,7 @@ func TestEnvironmentsAndStates(t *testing.T) {
 
 // TestExplainKnowsWhatIsLeftOfAPlan: in one process with the gateway it counts with it, and uses nothing up.
 func TestExplainKnowsWhatIsLeftOfAPlan(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	a := issuer.Start(t, "a", "RS256")
 	n := serve(t)

@@ -16,6 +16,7 @@ import (
 // TestNothingHidesBehindARequest is row D6: where two readers could see the end of a request in two places, nothing
 // behind it is ever taken for another request, in clear text and inside TLS.
 func TestNothingHidesBehindARequest(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	i := issuer.Start(t, "k", "RS256")
 	plain := serve(t)

@@ -102,6 +102,7 @@ const items = "/orders/v1/items"
 
 // TestTwoGateways is the main promise over processes, on the embedded parts and on separate ones.
 func TestTwoGateways(t *testing.T) {
+	t.Parallel()
 	for _, separate := range []bool{false, true} {
 		name := "SQLite and the embedded hub"
 		if separate {
@@ -197,6 +198,7 @@ func readyz(t *testing.T, n *program.Node) string {
 
 // TestGatewayWithoutASnapshot is never ready.
 func TestGatewayWithoutASnapshot(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 1, false)
 	g := binary.NewNode(t, "late", "gateway", t.TempDir())
 	g.Env["KEYWARD_CONTROL_URL"] = "http://" + f.control.Control
@@ -223,6 +225,7 @@ func TestGatewayWithoutASnapshot(t *testing.T) {
 // TestMaxStale: after KEYWARD_MAX_STALE without a heartbeat the gateway refuses and is not ready; a restart resets
 // nothing; a gateway without the setting goes on.
 func TestMaxStale(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 1, false)
 	strict := f.addGateway(t, "strict", "KEYWARD_MAX_STALE=5s")
 	up := newUpstream(t)
@@ -267,6 +270,7 @@ func TestMaxStale(t *testing.T) {
 
 // TestRevokedGateway stops serving, for good; the others go on.
 func TestRevokedGateway(t *testing.T) {
+	t.Parallel()
 	for _, separate := range []bool{false, true} {
 		t.Run(fmt.Sprintf("separate hub %v", separate), func(t *testing.T) {
 			f := newFleet(t, 2, separate)
@@ -344,6 +348,7 @@ func jwks(t *testing.T, g *program.Node) *jose.JSONWebKeySet {
 
 // TestBackendJWT: the backend can verify who calls with the keys of any gateway of the group.
 func TestBackendJWT(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 2, false)
 	up := newUpstream(t)
 	i := issuer.Start(t, "a", "RS256")

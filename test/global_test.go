@@ -47,6 +47,7 @@ func whose(t *testing.T, n *program.Node, target, token string) string {
 // TestGlobalKeyManager: its tokens are taken in every tenant, and a client counts only for the APIs of the tenant whose
 // application has it. A hold switches it off everywhere.
 func TestGlobalKeyManager(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	sso, corp := issuer.Start(t, "sso", "RS256"), issuer.Start(t, "corp", "RS256")
 	n := serve(t)
@@ -104,6 +105,7 @@ func TestGlobalKeyManager(t *testing.T) {
 
 // TestGlobalKeyManagerRules: a rule takes tokens at its own tenant's APIs and nowhere else; two tenants may have the same.
 func TestGlobalKeyManagerRules(t *testing.T) {
+	t.Parallel()
 	up, sso := newUpstream(t), issuer.Start(t, "sso", "RS256")
 	n := serve(t)
 	apply(t, n, external("sso", sso, ", global: true"), tenants("[sso]", up.URL, "acme", "beta"), moved("acme", mobile()),
@@ -149,6 +151,7 @@ func TestGlobalKeyManagerRules(t *testing.T) {
 
 // TestGlobalOpaqueTokens: gateways have the credential for a global key manager while an API of any tenant takes it.
 func TestGlobalOpaqueTokens(t *testing.T) {
+	t.Parallel()
 	up, sso := newUpstream(t), issuer.Start(t, "sso", "RS256")
 	n := serve(t)
 	apply(t, n, strings.Replace(introspecting("sso", sso, "op_", ""), "spec: {", "spec: {global: true, ", 1),
@@ -163,6 +166,7 @@ func TestGlobalOpaqueTokens(t *testing.T) {
 // TestGlobalKeyManagerOfOthers: people of other tenants see it without its secrets, make keys in it for applications of
 // their own as its rules say, and change nothing.
 func TestGlobalKeyManagerOfOthers(t *testing.T) {
+	t.Parallel()
 	up, op := newUpstream(t), oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{})
 	v, n := providerVendor(t, op), serve(t)
 	spec := v.spec + ", global: true, environments: [production], permissions: {allow: [partners]}"

@@ -12,6 +12,7 @@ import (
 // TestAuthorizationGrammar: what is no well-formed single bearer credential is refused, never with a 5xx, never
 // guessed at.
 func TestAuthorizationGrammar(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	i := issuer.Start(t, "k", "RS256")
 	n := serve(t)
@@ -110,6 +111,7 @@ func containsInt(list []int, v int) bool {
 // TestIdentityHeadersOfCallers is rows D1, D2 and D5: what looks like our header never comes from a caller, on any
 // route; and ours cannot be nominated away.
 func TestIdentityHeadersOfCallers(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	i := issuer.Start(t, "k", "RS256")
 	n := serve(t)
@@ -168,6 +170,7 @@ func TestIdentityHeadersOfCallers(t *testing.T) {
 
 // TestForwardedOfStrangers: nothing of a caller's Forwarded is believed unless it is a trusted peer.
 func TestForwardedOfStrangers(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	i := issuer.Start(t, "k", "RS256")
 	for _, trusted := range []bool{false, true} {
@@ -210,6 +213,7 @@ func TestForwardedOfStrangers(t *testing.T) {
 
 // TestMalformedHTTP: what two parsers could read in two ways is refused.
 func TestMalformedHTTP(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	i := issuer.Start(t, "k", "RS256")
 	n := serve(t)

@@ -16,6 +16,7 @@ import (
 // TestHold: what an administrator holds is off on every gateway, cached tokens included, stays off through apply, and
 // is on again when the hold is lifted. Another issuer, client and application go on all the while.
 func TestHold(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 2, false)
 	n, up := f.control, newUpstream(t)
 	a, b := issuer.Start(t, "a", "RS256"), issuer.Start(t, "b", "RS256")
@@ -102,6 +103,7 @@ func saysWhy(t *testing.T, n *program.Node, token, step, code string) {
 
 // TestHoldEndsByItself: at its time, also on a gateway that has lost the control plane and one that starts without it.
 func TestHoldEndsByItself(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 1, false)
 	up, a := newUpstream(t), issuer.Start(t, "a", "RS256")
 	token := mint(t, a, issuer.Token{})
@@ -124,6 +126,7 @@ func TestHoldEndsByItself(t *testing.T) {
 
 // TestHoldForbidsKeys: nobody gets new keys where a hold is; developers cannot replace what is held, nor read why.
 func TestHoldForbidsKeys(t *testing.T) {
+	t.Parallel()
 	n := serve(t)
 	apply(t, n, manifest("User", "alice", "roles: [developer]"), manifest("Application", "mobile", "owners: [alice]"),
 		manifest("Application", "spare", "owners: [alice]"))

@@ -118,6 +118,7 @@ func (c *collector) mint(name string, i *issuer.Issuer, token issuer.Token, code
 
 // TestHostileTokens sends every hostile token to a running gateway, with a good one before and after each row.
 func TestHostileTokens(t *testing.T) {
+	t.Parallel()
 	a := newArena(t)
 	rows := []struct {
 		name  string
@@ -180,6 +181,7 @@ func (a *arena) good(t *testing.T) {
 
 // TestGoodTokens are unusual tokens that must pass: refusing them would be a fault too.
 func TestGoodTokens(t *testing.T) {
+	t.Parallel()
 	a := newArena(t)
 	tid := map[string]any{"tid": "acme"}
 	with := func(more map[string]any) map[string]any {

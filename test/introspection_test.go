@@ -39,6 +39,7 @@ func newGatewayKey(t *testing.T) (private, public string) {
 // TestIntrospectionByAssertion: oidc-provider takes the gateway's signed assertions, and none by another key; the key is
 // nowhere to be read.
 func TestIntrospectionByAssertion(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	key, public := newGatewayKey(t)
 	other, _ := newGatewayKey(t)
@@ -93,6 +94,7 @@ func TestIntrospectionByAssertion(t *testing.T) {
 
 // TestIntrospectionByCertificateAndToken: against a server that takes nothing but what the method says.
 func TestIntrospectionByCertificateAndToken(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t)
 	a.issue(t, "server", "localhost", "127.0.0.1")
 	a.issue(t, "gateway", "gateway")

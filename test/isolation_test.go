@@ -13,6 +13,7 @@ import (
 // TestHangingKeyManagerBlocksNoOther: while many calls wait for a server that never answers, those of another one pass,
 // its tokens are exchanged and objects are written; the waiting ones are told to come again.
 func TestHangingKeyManagerBlocksNoOther(t *testing.T) {
+	t.Parallel()
 	up, slow, good := newUpstream(t), issuer.Start(t, "slow", "RS256"), issuer.Start(t, "good", "RS256")
 	for _, path := range []string{"/jwks", "/introspect"} {
 		slow.Fix(path, issuer.Answer{Delay: 10 * time.Minute})

@@ -13,6 +13,7 @@ import (
 // TestSameKidNeverCrosses is row A1: two issuers with the same kid, each primed first in turn, and both at once on a
 // gateway that has seen neither.
 func TestSameKidNeverCrosses(t *testing.T) {
+	t.Parallel()
 	for _, first := range []string{"a", "b", "together"} {
 		t.Run("primed first: "+first, func(t *testing.T) {
 			up := newUpstream(t)
@@ -53,6 +54,7 @@ func TestSameKidNeverCrosses(t *testing.T) {
 // TestCredentialIsIgnoredWhereNoneIsAsked is row A6: on an operation without security a bad token changes nothing and
 // makes no identity, while the same token is refused where one is asked.
 func TestCredentialIsIgnoredWhereNoneIsAsked(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	i := issuer.Start(t, "k", "RS256")
 	n := serve(t)
@@ -80,6 +82,7 @@ func TestCredentialIsIgnoredWhereNoneIsAsked(t *testing.T) {
 
 // TestClientIDsOfTwoIssuersAreTwoClients is row A7.
 func TestClientIDsOfTwoIssuersAreTwoClients(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	a, b := issuer.Start(t, "k", "RS256"), issuer.Start(t, "k", "ES256")
 	n := serve(t)
@@ -112,6 +115,7 @@ func TestClientIDsOfTwoIssuersAreTwoClients(t *testing.T) {
 
 // TestTenantsDoNotMix is row A8.
 func TestTenantsDoNotMix(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	ours, theirs := issuer.Start(t, "k", "RS256"), issuer.Start(t, "k", "RS256")
 	n := serve(t)
@@ -148,6 +152,7 @@ func TestTenantsDoNotMix(t *testing.T) {
 
 // TestKeyManagerComesAndGoes is row A10 on one process: tokens that were validated before are refused too.
 func TestKeyManagerComesAndGoes(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	a, b := issuer.Start(t, "a", "RS256"), issuer.Start(t, "b", "RS256")
 	n := serve(t)
@@ -177,6 +182,7 @@ func TestKeyManagerComesAndGoes(t *testing.T) {
 
 // TestDeleteIsRefusedWhileUsed names who uses the object.
 func TestDeleteIsRefusedWhileUsed(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	a := issuer.Start(t, "a", "RS256")
 	n := serve(t)
@@ -195,6 +201,7 @@ func TestDeleteIsRefusedWhileUsed(t *testing.T) {
 // TestKeyRotationAtTheIssuer: a new kid is fetched once, a withdrawn key ends what it signed, and unknown kids cost a
 // bounded number of fetches.
 func TestKeyRotationAtTheIssuer(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	i := issuer.Start(t, "first", "RS256")
 	n := serve(t)

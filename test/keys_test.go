@@ -126,6 +126,7 @@ func place(command, km string, more ...string) []string {
 // TestKeysOnRealServers walks the life of a client on each server: made, used, rotated, deleted; and a client made by
 // hand is mapped and unmapped, never touched.
 func TestKeysOnRealServers(t *testing.T) {
+	t.Parallel()
 	vendors := []vendor{
 		keycloakVendor(t, "kc-registration", false), keycloakVendor(t, "kc-admin", true),
 		providerVendor(t, oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{})),
@@ -260,6 +261,7 @@ func tokenEndpoint(t *testing.T, n *program.Node, v vendor) string {
 // TestKeysAreRefusedClearly: creation off, the manager disabled, a redirect grant without its callback, an unknown
 // type's field; and nothing is left that blocks the next try.
 func TestKeysAreRefusedClearly(t *testing.T) {
+	t.Parallel()
 	s := oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{})
 	v := providerVendor(t, s)
 	up := newUpstream(t)
@@ -301,6 +303,7 @@ func TestKeysAreRefusedClearly(t *testing.T) {
 
 // TestClientDeletedAtTheVendor: a client that the vendor's administrator removed can still be deleted here.
 func TestClientDeletedAtTheVendor(t *testing.T) {
+	t.Parallel()
 	r := shared.Realm(t, "gone")
 	up := newUpstream(t)
 	n := serve(t)
@@ -317,6 +320,7 @@ func TestClientDeletedAtTheVendor(t *testing.T) {
 // TestKeycloakRotatesAndIsDisabled: a new realm key is picked up; a disabled realm still verifies, and the manager of a
 // server that is down can be disabled.
 func TestKeycloakRotatesAndIsDisabled(t *testing.T) {
+	t.Parallel()
 	r := shared.Realm(t, "rotating")
 	up := newUpstream(t)
 	n := serve(t)

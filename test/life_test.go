@@ -9,6 +9,7 @@ import (
 // TestSecretsOverlapAtTheResidentServer: with an overlap the old secret lives beside the new one until the next rotation
 // without; and a generated client is changed.
 func TestSecretsOverlapAtTheResidentServer(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	n := serve(t)
 	v := vendor{name: "resident", scope: "orders:read"}

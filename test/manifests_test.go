@@ -46,6 +46,7 @@ func everything(up *upstream, i *issuer.Issuer) string {
 
 // TestExportAppliesToNothing: what is exported can be applied to where it came from and changes nothing; secrets stay.
 func TestExportAppliesToNothing(t *testing.T) {
+	t.Parallel()
 	up, i := newUpstream(t), issuer.Start(t, "k", "RS256")
 	n := serve(t)
 	first := apply(t, n, everything(up, i))
@@ -104,6 +105,7 @@ func TestExportAppliesToNothing(t *testing.T) {
 
 // TestOneFaultChangesNothing: all or nothing, with file, line and field; every fault at once.
 func TestOneFaultChangesNothing(t *testing.T) {
+	t.Parallel()
 	n := serve(t)
 	dir := t.TempDir()
 	files := map[string]string{
@@ -141,6 +143,7 @@ func TestOneFaultChangesNothing(t *testing.T) {
 // TestSetsAndPrune: a set owns its objects; prune deletes only its own, and refuses the whole apply where something
 // outside still uses one.
 func TestSetsAndPrune(t *testing.T) {
+	t.Parallel()
 	up, i := newUpstream(t), issuer.Start(t, "k", "RS256")
 	n := serve(t)
 	team := join(external("a", i, ""), orders(up.URL, "[a]", ""),
@@ -183,6 +186,7 @@ func TestSetsAndPrune(t *testing.T) {
 
 // TestMissingPartsAreRefusedByName: nothing is stored without being enforced.
 func TestMissingPartsAreRefusedByName(t *testing.T) {
+	t.Parallel()
 	up, i := newUpstream(t), issuer.Start(t, "k", "RS256")
 	n := serve(t)
 	apply(t, n, external("a", i, ""), orders(up.URL, "[a]", ""), mobile("a"))
@@ -208,6 +212,7 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 // TestReferencesOnTheCommandLine: {env: …}, {file: …} and openapi.file are resolved where the command runs, and only
 // there.
 func TestReferencesOnTheCommandLine(t *testing.T) {
+	t.Parallel()
 	up, i := newUpstream(t), issuer.Start(t, "k", "RS256")
 	n := serve(t)
 	dir := t.TempDir()

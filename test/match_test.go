@@ -18,6 +18,7 @@ func rule(name, application, match string) string {
 // TestClientMatch: a partner whose clients nobody can list. Rules give its tokens to applications on every gateway, in
 // their order, within a second, also from disk; explain and the backend are told of the token's own client.
 func TestClientMatch(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 2, false)
 	n, up, i := f.control, newUpstream(t), issuer.Start(t, "k", "RS256")
 	as := func(client, sub any) string {
@@ -117,6 +118,7 @@ func backendApplication(t *testing.T, g *program.Node, token string) string {
 
 // TestClientMatchIsForAdministrators, and is refused where it says nothing or says what another says.
 func TestClientMatchIsForAdministrators(t *testing.T) {
+	t.Parallel()
 	up, i := newUpstream(t), issuer.Start(t, "k", "RS256")
 	n := serve(t)
 	apply(t, n, external("a", i, ""), orders(up.URL, "[a]", ""), mobile(), manifest("User", "alice", "roles: [developer]"),

@@ -14,6 +14,7 @@ import (
 // TestKeysOnGlewlwyd: a server that wants a callback of every client and a scope with every request for a token, and
 // whose metadata leaves out a grant that it offers.
 func TestKeysOnGlewlwyd(t *testing.T) {
+	t.Parallel()
 	s := glewlwyd.Start(t, t.TempDir())
 	spec := fmt.Sprintf("type: oidc, discovery: %q, connection: {proofScope: %q}", s.Issuer, glewlwyd.Scope)
 	up := newUpstream(t)
@@ -39,6 +40,7 @@ func TestKeysOnGlewlwyd(t *testing.T) {
 // TestEncryptedTokensOfZitadel: opaque tokens of five parts that begin as a JWT does. The server tells of a token only
 // those whom the token's audience names, and names the client in sub alone.
 func TestEncryptedTokensOfZitadel(t *testing.T) {
+	t.Parallel()
 	z := zitadel.Start(t)
 	up := newUpstream(t)
 	n := serve(t)

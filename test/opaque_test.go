@@ -20,6 +20,7 @@ func introspecting(name string, i *issuer.Issuer, prefix, more string) string {
 
 // TestOpaqueTokens: which key manager is asked, what its answers mean, and that nobody is asked in vain.
 func TestOpaqueTokens(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	a, b, other := issuer.Start(t, "a", "RS256"), issuer.Start(t, "b", "RS256"), issuer.Start(t, "c", "RS256")
 	n := serve(t)
@@ -118,6 +119,7 @@ func TestOpaqueTokens(t *testing.T) {
 
 // TestIntrospectionCache: an answer is kept no longer than allowed, and a disabled key manager's not at all.
 func TestIntrospectionCache(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	a, b := issuer.Start(t, "a", "RS256"), issuer.Start(t, "b", "RS256")
 	n := serve(t)
@@ -157,6 +159,7 @@ func TestIntrospectionCache(t *testing.T) {
 
 // TestOpaqueTokensOfRealServers: oidc-provider's opaque tokens, and Keycloak's introspection.
 func TestOpaqueTokensOfRealServers(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	s := oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{IssuerPath: "/tenant1", Algorithm: "ES256"})
 	id, secret, err := s.Register(ctx, "app")

@@ -13,6 +13,7 @@ import (
 // TestManyOrganizations: one key manager for two organizations whose keys are the vendor's, found by the metadata for
 // every organization; a client id that both have is two clients.
 func TestManyOrganizations(t *testing.T) {
+	t.Parallel()
 	key := contractKey(t)
 	s := contract.Start(t, func(origin string) http.Handler { return entraserver.Build(origin, key, 0) })
 	up := newUpstream(t)

@@ -115,6 +115,7 @@ func (f *fence) known(t *testing.T) string {
 
 // TestOutboundRulesForBackends: an address is judged by what it is, not by how it is written.
 func TestOutboundRulesForBackends(t *testing.T) {
+	t.Parallel()
 	f := newFence(t, "KEYWARD_OUTBOUND_DENY=127.0.0.1")
 	list := []string{f.known(t), backend("permitted", f.permitted.URL), backend("metadata", "http://169.254.169.254")}
 	for name, address := range spellings(f.up.URL) {
@@ -154,6 +155,7 @@ func (f *fence) wantNothingFollowed(t *testing.T, token string) {
 
 // TestOutboundRulesForIssuers: key sets and introspection, straight and by redirect.
 func TestOutboundRulesForIssuers(t *testing.T) {
+	t.Parallel()
 	f := newFence(t, "KEYWARD_OUTBOUND_DENY=127.0.0.1")
 	addresses := spellings(f.denied.URL)
 	addresses["redirected"] = f.permitted.URL + "/away"
@@ -186,6 +188,7 @@ func TestOutboundRulesForIssuers(t *testing.T) {
 
 // TestOutboundAllow: with a list of what is permitted, everything else is not.
 func TestOutboundAllow(t *testing.T) {
+	t.Parallel()
 	f := newFence(t, "KEYWARD_OUTBOUND_ALLOW=127.0.0.2/32")
 	apply(t, f.node, f.known(t), backend("permitted", f.permitted.URL), backend("other", f.up.URL))
 	token := mint(t, f.denied, issuer.Token{})

@@ -14,6 +14,7 @@ func containsText(s, part string) bool { return strings.Contains(s, part) }
 // TestHostilePaths is row D4: one canonical form for routing, scopes and upstream; what is ambiguous is refused before
 // anything else is looked at, and never reaches the backend.
 func TestHostilePaths(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	i := issuer.Start(t, "k", "RS256")
 	n := serve(t)

@@ -8,6 +8,7 @@ import (
 // TestPermissions: a developer outside the key manager's list neither sees it nor gets keys in it; one inside does, and
 // an administrator too.
 func TestPermissions(t *testing.T) {
+	t.Parallel()
 	n := serve(t)
 	apply(t, n, manifest("KeyManager", "resident", "type: resident, permissions: {allow: [partners]}"),
 		manifest("User", "alice", "roles: [developer]"), manifest("User", "pam", "roles: [developer], groups: [partners]"),

@@ -48,6 +48,7 @@ func (s *stage) request(t *testing.T, method, path string, body io.Reader) *http
 
 // TestServerSentEvents: each event is passed on when it comes, not when the answer ends.
 func TestServerSentEvents(t *testing.T) {
+	t.Parallel()
 	more := make(chan struct{})
 	s := newStage(t, map[string]http.HandlerFunc{"/files/events": func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -79,6 +80,7 @@ func TestServerSentEvents(t *testing.T) {
 
 // TestStreamingBothWays: a request's body flows to the backend while the answer flows back.
 func TestStreamingBothWays(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, map[string]http.HandlerFunc{"/files/stream": func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		_ = control.EnableFullDuplex()
@@ -109,6 +111,7 @@ func TestStreamingBothWays(t *testing.T) {
 
 // TestLargeBodies pass unchanged, with a length and chunked.
 func TestLargeBodies(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, map[string]http.HandlerFunc{"/files/big": func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).EnableFullDuplex() // else Go's server throws away what is unread
 		_, _ = io.Copy(w, r.Body)
@@ -185,6 +188,7 @@ func (s *stage) upgrade(t *testing.T, token string) (net.Conn, *bufio.Reader, in
 
 // TestWebSocket passes with a good token only, and is cut when its key manager is switched off (row A10).
 func TestWebSocket(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, map[string]http.HandlerFunc{"/files/ws": websocket})
 	if _, _, status, _ := s.upgrade(t, "x"); status != http.StatusUnauthorized {
 		t.Errorf("a bad token: %d", status)
@@ -209,6 +213,7 @@ func TestWebSocket(t *testing.T) {
 
 // TestHTTP2WithoutTLS: a gateway listener takes h2c with prior knowledge, and the same paths are refused there.
 func TestHTTP2WithoutTLS(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, nil)
 	protocols := &http.Protocols{}
 	protocols.SetUnencryptedHTTP2(true)
@@ -241,6 +246,7 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 
 // TestHopByHopHeaders end at the gateway, in both directions; end-to-end ones pass, several of a name too.
 func TestHopByHopHeaders(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, map[string]http.HandlerFunc{"/files/answer": func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
 		h.Set("Connection", "X-Private")
@@ -281,6 +287,7 @@ func TestHopByHopHeaders(t *testing.T) {
 
 // TestBackendsThatFail: unreachable is 502, also when it dies in the middle; keep sends the credential on.
 func TestBackendsThatFail(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, map[string]http.HandlerFunc{"/files/dies": func(http.ResponseWriter,
 		*http.Request) {
 		panic(http.ErrAbortHandler)
@@ -307,6 +314,7 @@ func TestBackendsThatFail(t *testing.T) {
 
 // TestKeepAlive: many calls over one connection are decided one by one.
 func TestKeepAlive(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, nil)
 	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.node.Gateway)
 	if err != nil {

@@ -24,6 +24,7 @@ func clientStates(t *testing.T, n *program.Node, km string) string {
 
 // TestRevokedKeysAreOutOfUse: refused on the gateway, dead at the server, listed, and replaced by the next ones.
 func TestRevokedKeysAreOutOfUse(t *testing.T) {
+	t.Parallel()
 	up := newUpstream(t)
 	n := serve(t)
 	for _, v := range []vendor{keycloakVendor(t, "kc-revoke", true), {name: "resident", scope: "orders:read"}} {
@@ -62,6 +63,7 @@ func TestRevokedKeysAreOutOfUse(t *testing.T) {
 // TestKillDuringARevocation ends the control plane with kill -9 before and after the server has deleted the client: it
 // is refused all the same, and ends revoked.
 func TestKillDuringARevocation(t *testing.T) {
+	t.Parallel()
 	for _, side := range []vendorproxy.Side{vendorproxy.Request, vendorproxy.Answer} {
 		t.Run(fmt.Sprint(side), func(t *testing.T) {
 			n, v, clientID, token := killedIn(t, "kill-revoke", side, place("revoke", "kc")...)

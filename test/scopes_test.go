@@ -11,6 +11,7 @@ import (
 // TestSubscriptionScopesAreACeiling: a call has no scope that the subscription does not list, whichever server issued
 // the token, and the resident one gives no more either.
 func TestSubscriptionScopesAreACeiling(t *testing.T) {
+	t.Parallel()
 	up, i := newUpstream(t), issuer.Start(t, "k", "RS256")
 	n := serve(t)
 	with := func(scopes string) string {
@@ -71,6 +72,7 @@ func failedStep(x explanation) (failed struct{ Step, Result, Expected, Seen, Fix
 
 // TestGrantsTurnClaimsIntoScopes: groups and roles of a token give scopes, on the running gateway and in explain.
 func TestGrantsTurnClaimsIntoScopes(t *testing.T) {
+	t.Parallel()
 	up, i := newUpstream(t), issuer.Start(t, "k", "RS256")
 	n := serve(t)
 	apply(t, n, external("a", i, ""), orders(up.URL, "[a]", ""), mobile("a"))

@@ -18,6 +18,7 @@ import (
 // TestSecretsStayHidden: every secret of a run is looked for, plain and encoded, in what the processes print at the
 // lowest level, in metrics, in listings and refusals, and in every file that they write.
 func TestSecretsStayHidden(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 0, false)
 	f.control.Kill()
 	f.control.Env["KEYWARD_LOG_LEVEL"] = "debug"

@@ -21,6 +21,7 @@ func runBinary(t *testing.T, env map[string]string, args ...string) program.Resu
 
 // TestFaultySettingsAreAllReported at once, with the place in the file.
 func TestFaultySettingsAreAllReported(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "keyward.yaml")
 	text := "controlAddress: nowhere\nunknownThing: 1\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -55,6 +56,7 @@ func TestFaultySettingsAreAllReported(t *testing.T) {
 
 // TestOpenListenersWantTLS: a control listener that others reach is refused without TLS, unless insecure is said.
 func TestOpenListenersWantTLS(t *testing.T) {
+	t.Parallel()
 	r := runBinary(t, map[string]string{"KEYWARD_CONTROL_ADDRESS": "0.0.0.0:0"}, "serve")
 	if r.Code == 0 || !containsText(r.Stderr, "KEYWARD_CONTROL_ADDRESS") {
 		t.Errorf("%s", r)
@@ -68,6 +70,7 @@ func TestOpenListenersWantTLS(t *testing.T) {
 // TestOddSettingsDoNotStop: an unknown KEYWARD_ variable warns, an empty one counts as not set, one of another role is
 // ignored; flags win over environment, which wins over the file.
 func TestOddSettingsDoNotStop(t *testing.T) {
+	t.Parallel()
 	n := binary.NewNode(t, "all", "", t.TempDir())
 	file := filepath.Join(t.TempDir(), "keyward.yaml")
 	if err := os.WriteFile(file, []byte("opsAddress: 127.0.0.1:1\ncontrolAddress: 127.0.0.1:1\n"), 0o600); err != nil {
@@ -91,6 +94,7 @@ func TestOddSettingsDoNotStop(t *testing.T) {
 // TestAdminToken: written with mode 0600, never printed; a refused token never falls back; the CLI reads the file only
 // where KEYWARD_TOKEN is not set.
 func TestAdminToken(t *testing.T) {
+	t.Parallel()
 	n := serve(t)
 	path := filepath.Join(n.Dir, "admin.token")
 	info, err := os.Stat(path)
@@ -134,6 +138,7 @@ func TestAdminToken(t *testing.T) {
 
 // TestWrongUsage is exit 2, and version says what it must.
 func TestWrongUsage(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{{"nonsense"}, {"apply"}, {"get"}, {"serve", "--role", "cook"}, {"keys", "generate"},
 		{"get", "nonsense"}} {
 		if r := runBinary(t, nil, args...); r.Code != 2 {

@@ -24,6 +24,7 @@ func startFails(t *testing.T, n *program.Node) program.Result {
 
 // TestTheSealKeyMustBeTheDatabases: another one is refused, and a lost one is not replaced by a new one.
 func TestTheSealKeyMustBeTheDatabases(t *testing.T) {
+	t.Parallel()
 	n := serve(t)
 	n.Kill()
 	file := filepath.Join(n.Dir, "seal.key")
@@ -49,6 +50,7 @@ func TestTheSealKeyMustBeTheDatabases(t *testing.T) {
 
 // TestATakenPortIsTold for each listener, and one data folder serves one process.
 func TestATakenPortIsTold(t *testing.T) {
+	t.Parallel()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +75,7 @@ func TestATakenPortIsTold(t *testing.T) {
 
 // TestAFolderThatCannotBeUsedIsTold: a file in the folder's place, and a database that is none.
 func TestAFolderThatCannotBeUsedIsTold(t *testing.T) {
+	t.Parallel()
 	n := binary.NewNode(t, "file", "", t.TempDir())
 	if err := os.WriteFile(n.Dir, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)

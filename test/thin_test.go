@@ -9,6 +9,7 @@ import (
 // TestThinnestPath is the product in one test: everything runs, a key manager and an API are applied, and a token of a
 // real Keycloak passes; before, and without it, it does not.
 func TestThinnestPath(t *testing.T) {
+	t.Parallel()
 	r := shared.Realm(t, "thin")
 	up := newUpstream(t)
 	n := serve(t)

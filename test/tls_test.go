@@ -218,6 +218,7 @@ func (a *authority) gateway(t *testing.T, control *program.Node, name, believes 
 
 // TestTLSOnEveryListener: console, internal API, hub, traffic and ops with certificates of a private authority.
 func TestTLSOnEveryListener(t *testing.T) {
+	t.Parallel()
 	a, stranger := newAuthority(t), newAuthority(t)
 	control, g := a.secure(t)
 	up, i := newUpstream(t), issuer.Start(t, "a", "ES256")

@@ -22,6 +22,7 @@ type triedToken struct {
 // TestTokenForTryingOut gets tokens on the command line from real servers and calls an API with them; nothing of a token
 // or secret stays anywhere.
 func TestTokenForTryingOut(t *testing.T) {
+	t.Parallel()
 	vendors := []vendor{
 		keycloakVendor(t, "kc-trying", true),
 		providerVendor(t, oidcprovider.Start(t, t.TempDir(), oidcprovider.Options{})),

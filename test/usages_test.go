@@ -24,6 +24,7 @@ type usages struct {
 
 // TestUsagesOfAKeyManager: everything that depends on it is listed, by deletion too, and nothing once it is alone.
 func TestUsagesOfAKeyManager(t *testing.T) {
+	t.Parallel()
 	a, b := issuer.Start(t, "a", "RS256"), issuer.Start(t, "b", "RS256")
 	n := serve(t)
 	api := func(name, keyManagers string) string {

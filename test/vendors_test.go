@@ -41,6 +41,7 @@ func ask(ctx context.Context, method, at, body string, answer any, fields ...str
 
 // TestKeysOnOkta walks the life of a client on Okta's contract server.
 func TestKeysOnOkta(t *testing.T) {
+	t.Parallel()
 	key := contractKey(t)
 	s := contract.Start(t, func(origin string) http.Handler { return oktaserver.Build(origin, key) })
 	up := newUpstream(t)
@@ -84,6 +85,7 @@ func TestKeysOnOkta(t *testing.T) {
 // TestKeysOnAuth0 walks the life of a client on Auth0's contract server: a key gets tokens at once, because it is
 // authorized for the API when it is made.
 func TestKeysOnAuth0(t *testing.T) {
+	t.Parallel()
 	key := contractKey(t)
 	s := contract.Start(t, func(origin string) http.Handler { return auth0server.Build(origin, key) })
 	up := newUpstream(t)
@@ -154,6 +156,7 @@ func tokenFor(ctx context.Context, at string, form url.Values) (string, error) {
 // TestKeysOnPingFederate walks the life of a client on PingFederate's contract server, with JWTs, then one with a
 // reference token, which the gateway asks about.
 func TestKeysOnPingFederate(t *testing.T) {
+	t.Parallel()
 	key := contractKey(t)
 	s := contract.Start(t, func(origin string) http.Handler { return pingserver.Build(origin, key) })
 	up := newUpstream(t)

@@ -19,6 +19,7 @@ import (
 // TestWithdrawalCutsTheHub: a gateway that is revoked stops, and whoever else listens with its credential is cut off
 // the embedded hub and not let in again. The other gateway's connection stays.
 func TestWithdrawalCutsTheHub(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 2, false)
 	up, a := newUpstream(t), issuer.Start(t, "a", "RS256")
 	token := mint(t, a, issuer.Token{})

@@ -26,6 +26,7 @@ func contractKey(t *testing.T) *issuer.Key {
 // TestKeysOnWSO2IS walks the life of a client on the contract servers of WSO2 Identity Server and Asgardeo, and of an
 // opaque token on the first.
 func TestKeysOnWSO2IS(t *testing.T) {
+	t.Parallel()
 	key := contractKey(t)
 	up := newUpstream(t)
 	n := serve(t)
@@ -75,6 +76,7 @@ func wso2Vendor(s *contract.Server, tenant, connection string) vendor {
 
 // TestOpaqueTokensOfWSO2IS: the administrator's credential introspects there.
 func TestOpaqueTokensOfWSO2IS(t *testing.T) {
+	t.Parallel()
 	key := contractKey(t)
 	up := newUpstream(t)
 	n := serve(t)

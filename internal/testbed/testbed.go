@@ -7,11 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"syscall"
 )
 
 // TB is the part of testing.TB that the rooms below use, so that a TestMain can bring its own.
@@ -73,23 +75,54 @@ func Tool(name string) (string, error) {
 	return "", fmt.Errorf("there is no program %s: %w", name, ErrNotSetUp)
 }
 
-// Port gives a loopback TCP port that was free a moment ago.
+// The ports that tests are given lie below those that systems give by themselves, to clients too.
+const (
+	firstPort = 12_000
+	portCount = 18_000
+)
+
+// Port gives a loopback TCP port that nobody listens on and that no other test, of this process or another one, is given
+// while this process runs.
 func Port(ctx context.Context) (int, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+	for range portCount {
+		port := firstPort + rand.IntN(portCount) //nolint:gosec // it is no secret
+		mine, err := claim(port)
+		if err != nil {
+			return 0, fmt.Errorf("find a free port: %w", err)
+		}
+		if !mine {
+			continue
+		}
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue // a program that is no test's has it
+		}
+		if err := l.Close(); err != nil {
+			return 0, fmt.Errorf("find a free port: %w", err)
+		}
+		return port, nil
 	}
-	addr, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, fmt.Errorf("find a free port: unexpected address %s", l.Addr())
-	}
-	if err := l.Close(); err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	return addr.Port, nil
+	return 0, errors.New("find a free port: there is none")
 }
 
-// Address gives a loopback address host:port that was free a moment ago.
+// claim tells whether this process is the first to take a port. What stands for it is a socket with a name in Linux's
+// abstract namespace, which nobody closes before the process ends.
+func claim(port int) (bool, error) {
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false, fmt.Errorf("open a socket: %w", err)
+	}
+	err = syscall.Bind(fd, &syscall.SockaddrUnix{Name: fmt.Sprintf("@keyward-test-port-%d", port)})
+	if err == nil {
+		return true, nil
+	}
+	if closed := syscall.Close(fd); !errors.Is(err, syscall.EADDRINUSE) {
+		return false, fmt.Errorf("name a socket: %w", errors.Join(err, closed))
+	}
+	return false, nil
+}
+
+// Address gives a loopback address host:port, of a Port.
 func Address(t TB) string {
 	t.Helper()
 	p, err := Port(context.Background())
