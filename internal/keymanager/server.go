@@ -17,6 +17,15 @@ type Stored interface {
 
 // ServerOf gives a stored key manager as its connector needs it, with its opened secrets and those of its Connection.
 func ServerOf(from Stored, km *keyward.Object) (connector.Server, error) {
+	s, err := ServerAlone(from, km)
+	if err != nil {
+		return s, err
+	}
+	return Connect(from, s)
+}
+
+// ServerAlone is ServerOf without what its Connection holds: what gateways ask its server needs none of that.
+func ServerAlone(from Stored, km *keyward.Object) (connector.Server, error) {
 	spec, ok := km.Spec.(*keyward.KeyManagerSpec)
 	if !ok {
 		return connector.Server{}, fmt.Errorf("%s has a spec of another kind", km.Ref())
@@ -31,7 +40,7 @@ func ServerOf(from Stored, km *keyward.Object) (connector.Server, error) {
 			return s, fmt.Errorf("read the status of %s: %w", km.Ref(), err)
 		}
 	}
-	return Connect(from, s)
+	return s, nil
 }
 
 // Connect puts the fields and secrets of the Connection that a key manager names in the place of its own, as they are

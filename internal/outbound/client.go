@@ -58,6 +58,23 @@ func WithCertificate(client *http.Client, certificate tls.Certificate) (*http.Cl
 	return &own, nil
 }
 
+// Fresh gives a client like the given one which makes a connection for each request, so that what it sees of a server, its
+// certificate too, is of now.
+func Fresh(client *http.Client) *http.Client {
+	transport, ok := client.Transport.(*http.Transport)
+	if client.Transport == nil {
+		transport, ok = http.DefaultTransport.(*http.Transport)
+	}
+	if !ok {
+		return client
+	}
+	own := *client
+	fresh := transport.Clone()
+	fresh.DisableKeepAlives = true
+	own.Transport = fresh
+	return &own
+}
+
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return fmt.Errorf("stopped after %d redirects", maxRedirects)

@@ -137,14 +137,25 @@ func (c *check) introspectionEndpoint() string {
 
 // ask is a gateway's question, with the server's own words when it fails.
 func (c *check) ask(ctx context.Context, value string) (bool, error) {
+	k, caller, err := c.question(ctx, value)
+	if err != nil {
+		return false, err
+	}
+	return answered(ctx, caller, k)
+}
+
+// question is one about a token, with its credentials, and who sends it.
+func (c *check) question(ctx context.Context, value string) (wire.Call, *wire.Caller, error) {
 	k := wire.Call{
 		Op: "ask about a token", Method: http.MethodPost, URL: c.introspectionEndpoint(), Secrets: []string{value},
 		Form: url.Values{"token": {value}, "token_type_hint": {"access_token"}},
 	}
 	caller, err := c.authenticate(ctx, &k)
-	if err != nil {
-		return false, err
-	}
+	return k, caller, err
+}
+
+// answered puts a question and tells whether the token is active.
+func answered(ctx context.Context, caller *wire.Caller, k wire.Call) (bool, error) {
 	a, err := caller.Do(ctx, k)
 	if err != nil {
 		return false, err
@@ -186,7 +197,7 @@ func (c *check) authenticate(ctx context.Context, k *wire.Call) (*wire.Caller, e
 		if err != nil {
 			return nil, fmt.Errorf("the introspection certificate: %w", err)
 		}
-		showing, err := outbound.WithCertificate(c.probe.client, pair)
+		showing, err := outbound.WithCertificate(c.base, pair)
 		if err != nil {
 			return nil, err
 		}

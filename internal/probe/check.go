@@ -27,6 +27,7 @@ type check struct {
 	bound   bool
 	order   Order
 	witness *witness.Witness
+	base    *http.Client // what client watches
 	client  *http.Client
 	caller  *wire.Caller
 	openers *connector.Openers
@@ -38,9 +39,9 @@ type check struct {
 	lines   []Line
 }
 
-func newCheck(of *Check, every func(Line)) *check {
-	c := &check{probe: of.probe, server: of.server, bound: of.bound, order: of.order, every: every, lines: []Line{}}
-	c.client, c.witness = witness.Watch(of.probe.client)
+func newCheck(of *Check, base *http.Client, every func(Line)) *check {
+	c := &check{probe: of.probe, server: of.server, bound: of.bound, order: of.order, base: base, every: every, lines: []Line{}}
+	c.client, c.witness = witness.Watch(base)
 	c.caller = wire.New(c.client)
 	c.openers = catalog.New(c.client, of.probe.resident)
 	return c
@@ -202,14 +203,8 @@ func (c *check) keys(ctx context.Context) {
 }
 
 func (c *check) keysOf(ctx context.Context, l *Line, issuer keyward.IssuerRow, faults []keyward.FieldError) {
-	var keys []*token.Key
-	var notes []string
-	var err error
 	switch {
-	case issuer.JWKS != "":
-		keys, notes, err = token.ReadKeys(ctx, c.client, issuer.JWKS)
-	case len(issuer.PEM) > 0 || len(issuer.Inline) > 0:
-		keys, notes, err = token.ParseKeys(issuer)
+	case hasKeys(issuer):
 	case keymanager.Discovers(c.server.Spec) && c.server.Status.Issuer == "":
 		l.not("where its keys are is not known: discovery failed, and spec.keys does not say")
 		return
@@ -220,6 +215,7 @@ func (c *check) keysOf(ctx context.Context, l *Line, issuer keyward.IssuerRow, f
 		l.not("its tokens are opaque: no keys are declared")
 		return
 	}
+	keys, notes, err := c.readKeys(ctx, issuer)
 	if err != nil {
 		l.failed(err)
 		l.Seen = strings.Join(append([]string{l.Seen}, notes...), "; ")
@@ -230,6 +226,19 @@ func (c *check) keysOf(ctx context.Context, l *Line, issuer keyward.IssuerRow, f
 		seen = append(seen, strings.TrimSpace(fmt.Sprintf("kid %q %s", k.Kid, k.Alg)))
 	}
 	l.Seen = strings.Join(append(seen, notes...), "; ")
+}
+
+// hasKeys tells whether it is known where an issuer's keys are.
+func hasKeys(row keyward.IssuerRow) bool {
+	return row.JWKS != "" || len(row.PEM) > 0 || len(row.Inline) > 0
+}
+
+// readKeys reads an issuer's keys as gateways do.
+func (c *check) readKeys(ctx context.Context, row keyward.IssuerRow) (keys []*token.Key, notes []string, err error) {
+	if row.JWKS != "" {
+		return token.ReadKeys(ctx, c.client, row.JWKS)
+	}
+	return token.ParseKeys(row)
 }
 
 // audiences points out that a token for anybody is taken.

@@ -1,7 +1,7 @@
 // Package probe owns the live checks of a key manager, registered or not yet saved: what its server really answers, step
-// by step, each with a verdict and what to change; and what gateways would make of a token by its settings. It does not
-// own what a declaration means, how a server is talked to, how a token is judged, nor who may ask; and it stores nothing
-// but the audit entry of a trial client.
+// by step, each with a verdict and what to change; a look at it that changes nothing; and what gateways would make of a token
+// by its settings. It does not own what a declaration means, how a server is talked to, how a token is judged, nor who may
+// ask; and it stores nothing but the audit entry of a trial client.
 package probe
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -79,6 +80,7 @@ type Options struct {
 type Probe struct {
 	store    *store.Store
 	client   *http.Client
+	fresh    *http.Client // of looks
 	resident func(connector.Server) (connector.Connector, error)
 	log      *slog.Logger
 	judge    Judge
@@ -95,7 +97,8 @@ func New(s *store.Store, client *http.Client, resident func(connector.Server) (c
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Probe{
-		store: s, client: client, resident: resident, log: o.Log, judge: o.Judge, places: make(chan struct{}, atOnce),
+		store: s, client: client, fresh: outbound.Fresh(client), resident: resident, log: o.Log, judge: o.Judge,
+		places: make(chan struct{}, atOnce),
 	}, nil
 }
 
@@ -154,7 +157,7 @@ func (c *Check) Run(ctx context.Context, every func(Line)) (*Report, error) {
 	defer cancel()
 	trying, stopTrying := context.WithDeadline(ctx, began.Add(tryLimit))
 	defer stopTrying()
-	run := newCheck(c, every)
+	run := newCheck(c, c.probe.client, every)
 	run.state(c.held)
 	run.discovery(trying)
 	run.keys(trying)

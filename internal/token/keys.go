@@ -13,6 +13,7 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"strings"
 
 	"keyward.dev/keyward"
 )
@@ -22,6 +23,13 @@ const maxKeys = 100
 
 // errNoKeys is the fault of a source that has not one key that could verify a token.
 var errNoKeys = errors.New("there is no key in it that can verify a token")
+
+// errOtherUse is why a key is left out that is not there for signatures, which is no fault of its set.
+var errOtherUse = errors.New("its use is not sig")
+
+// OtherUse tells that a note about a key that is left out says no more than that the key is there for something else, such
+// as encryption.
+func OtherUse(note string) bool { return strings.HasSuffix(note, errOtherUse.Error()) }
 
 // ParseKeys reads the keys that stand in the row itself: PEM or an inline set. A row whose keys are fetched gives none
 // and no error. Keys that cannot be used are left out one by one, each with a note for people; that none is left is an
@@ -175,7 +183,7 @@ func readUse(o Object) (string, error) {
 		return "", err
 	}
 	if use != "" && use != "sig" {
-		return "", fmt.Errorf("its use is not sig")
+		return "", errOtherUse
 	}
 	if ops, found := o.Get("key_ops"); found {
 		list, ok := ops.Strings()

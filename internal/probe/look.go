@@ -1,0 +1,139 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/wire"
+	"keyward.dev/keyward/internal/wire/witness"
+)
+
+// LookLimit is the longest that a look takes.
+const LookLimit = 15 * time.Second
+
+// setsAtOnce is how many key sets of one key manager a look reads at the same time.
+const setsAtOnce = 4
+
+// Sight is what one look at a key manager's server saw.
+type Sight struct {
+	Sets    []SetSight
+	Asks    string    // the introspection endpoint; "" = gateways have no credentials to ask about tokens with
+	Asked   *AskSight // nil = nobody asked
+	Origins []witness.Origin
+}
+
+// SetSight is one source of keys.
+type SetSight struct {
+	Source  string   // its address; "" = the keys are declared, or travel with the key manager
+	Issuers []string // whose keys these are
+	Refresh time.Duration
+	Keys    []*token.Key
+	LeftOut []string // keys that are not used, and why
+	Took    time.Duration
+	Err     string // why there are no keys, with the server's words; "" = there are
+}
+
+// AskSight is the answer about a token that never was.
+type AskSight struct {
+	Took time.Duration // the question alone, without what got its credentials
+	Err  string        // why that is no answer, with the server's words
+}
+
+// Look looks at what gateways need of a key manager's server: its keys, and with ask its answer about a token that never was.
+// It makes and changes nothing there, uses no credentials but those of introspection, and asks by what is stored: metadata
+// are not read anew. It ends within LookLimit, whatever the server does; what could not be seen is in the sight.
+func (p *Probe) Look(ctx context.Context, s connector.Server, ask bool) Sight {
+	ctx, cancel := context.WithTimeout(ctx, LookLimit)
+	defer cancel()
+	c := newCheck(&Check{probe: p, server: s, bound: true}, p.fresh, nil)
+	row, _, _ := c.row() // what is missing is said when the key manager is declared
+	var sight Sight
+	var all sync.WaitGroup
+	if c.introspects() {
+		sight.Asks = row.Introspection
+	}
+	if ask && sight.Asks != "" {
+		sight.Asked = &AskSight{}
+		all.Go(func() { c.lookAsked(ctx, sight.Asked) })
+	}
+	sources := gathered(row.Issuers)
+	sight.Sets = make([]SetSight, len(sources))
+	places := make(chan struct{}, setsAtOnce)
+	for i, of := range sources {
+		all.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			sight.Sets[i] = c.lookKeys(ctx, of)
+		})
+	}
+	all.Wait()
+	sight.Origins = c.witness.Origins()
+	return sight
+}
+
+// gathered puts issuers together that have their keys from one source. Those whose tokens are opaque, or no longer taken,
+// have none.
+func gathered(issuers []keyward.IssuerRow) [][]keyward.IssuerRow {
+	var sources [][]keyward.IssuerRow
+	for _, row := range issuers {
+		if !hasKeys(row) || row.Until != nil && !time.Now().Before(*row.Until) {
+			continue
+		}
+		i := slices.IndexFunc(sources, func(s []keyward.IssuerRow) bool {
+			return s[0].JWKS == row.JWKS && slices.Equal(s[0].PEM, row.PEM) && string(s[0].Inline) == string(row.Inline)
+		})
+		if i < 0 {
+			sources = append(sources, []keyward.IssuerRow{row})
+			continue
+		}
+		sources[i] = append(sources[i], row)
+	}
+	return sources
+}
+
+func (c *check) lookKeys(ctx context.Context, of []keyward.IssuerRow) SetSight {
+	seen := SetSight{Source: of[0].JWKS, Refresh: of[0].Refresh.Std()}
+	for _, row := range of {
+		seen.Issuers = append(seen.Issuers, row.Issuer)
+	}
+	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	defer cancel()
+	began := time.Now()
+	keys, notes, err := c.readKeys(ctx, of[0])
+	if seen.Took = time.Since(began); seen.Source == "" {
+		seen.Took = 0
+	}
+	seen.Keys, seen.LeftOut = keys, notes
+	if err != nil {
+		seen.Err = words(err)
+	}
+	return seen
+}
+
+func (c *check) lookAsked(ctx context.Context, seen *AskSight) {
+	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	defer cancel()
+	k, caller, err := c.question(ctx, nobody())
+	began := time.Now()
+	active := false
+	if err == nil {
+		active, err = answered(ctx, caller, k)
+		seen.Took = time.Since(began)
+	}
+	switch {
+	case err != nil:
+		seen.Err = words(err, k.Secrets...)
+		if f, ok := errors.AsType[*wire.Failure](err); ok && f.Status == 0 {
+			seen.Err = fmt.Sprintf("%s: %s", c.introspectionEndpoint(), seen.Err)
+		}
+	case active:
+		seen.Err = "active: true about a token that never was: the server takes anything for a token"
+	}
+}
