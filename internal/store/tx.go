@@ -12,6 +12,7 @@ import (
 	"keyward.dev/keyward/internal/store/entitled"
 	"keyward.dev/keyward/internal/store/feedlog"
 	"keyward.dev/keyward/internal/store/issued"
+	"keyward.dev/keyward/internal/store/observed"
 )
 
 // What a transaction has of the rooms below.
@@ -19,6 +20,7 @@ type (
 	feedLog  = feedlog.Log
 	material = issued.Material
 	queue    = entitled.Queue
+	book     = observed.Book
 )
 
 // Record is one entry of a group's log.
@@ -30,6 +32,15 @@ type ResidentKey = issued.Key
 // Entitlement is a generated client's place in the queue of what key managers are to be told.
 type Entitlement = entitled.Row
 
+// ObservedKeyManager is a key manager with when its server was and will be looked at.
+type ObservedKeyManager = observed.KeyManager
+
+// Observation is where things stand with a key manager's server.
+type Observation = observed.Observation
+
+// Sample is what was measured of a key manager's server at a time.
+type Sample = observed.Sample
+
 // ResidentToken is an access token that the resident authorization server gave out.
 type ResidentToken = issued.Token
 
@@ -38,6 +49,7 @@ type Tx struct {
 	*feedLog
 	*material
 	*queue
+	*book
 	store  *Store
 	run    *database.Run
 	actor  string
@@ -141,7 +153,7 @@ func (s *Store) tx(run *database.Run) *Tx {
 	at := now()
 	return &Tx{
 		feedLog: feedlog.New(run, s.key, s.digest, at), material: issued.New(run, s.key),
-		queue: entitled.New(run), store: s, run: run, now: at,
+		queue: entitled.New(run), book: observed.New(run), store: s, run: run, now: at,
 	}
 }
 
