@@ -1,13 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/health"
+	"keyward.dev/keyward/internal/health/table"
 )
 
 type keymanagerCmd struct {
@@ -15,6 +19,8 @@ type keymanagerCmd struct {
 	Discover keymanagerDiscoverCmd `cmd:"" help:"A manifest filled in from a server's metadata, with what should be known of it."`
 	Usages   keymanagerUsagesCmd   `cmd:"" help:"What depends on a key manager, and what disabling or deleting it would do."`
 	Check    keymanagerCheckCmd    `cmd:"" help:"Live checks of a registered or not yet saved key manager."`
+	Health   keymanagerHealthCmd   `cmd:"" help:"What is known of key managers' servers, and its history."`
+	Refresh  keymanagerRefreshCmd  `cmd:"" help:"Read a key manager's keys now, and tell what was seen."`
 }
 
 type keymanagerTypesCmd struct {
@@ -164,4 +170,84 @@ func (cmd *keymanagerDiscoverCmd) Run(s *session) error {
 		return err
 	}
 	return printYAML(s.out, d.Manifest)
+}
+
+type keymanagerHealthCmd struct {
+	Name    string        `arg:"" optional:"" help:"a registered key manager; default: all, a line each"`
+	History bool          `help:"what was measured of it, the oldest first"`
+	Since   time.Duration `placeholder:"DURATION" help:"with --history: only the last so long, as in 24h; default: seven days"`
+	outputFlag
+}
+
+// Run tells what is known of key managers' servers.
+func (cmd *keymanagerHealthCmd) Run(s *session) error {
+	switch {
+	case cmd.History && cmd.Name == "":
+		return usageError{errors.New("--history needs the name of a key manager")}
+	case cmd.Since != 0 && !cmd.History:
+		return usageError{errors.New("--since belongs to --history")}
+	case cmd.Since < 0:
+		return usageError{errors.New("--since is a time ago, such as 24h")}
+	}
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	switch {
+	case cmd.History:
+		return cmd.history(s, c)
+	case cmd.Name == "":
+		return cmd.all(s, c)
+	}
+	var h health.Health
+	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"key-managers", cmd.Name, "health"}), nil, &h); err != nil {
+		return err
+	}
+	return cmd.print(s.out, h, table.OfOne(h, time.Now()))
+}
+
+func (cmd *keymanagerHealthCmd) all(s *session, c *client) error {
+	all, err := list[health.Summary](s.ctx, c, []string{"key-manager-health"})
+	if err != nil {
+		return err
+	}
+	return cmd.print(s.out, all, table.Of(all, time.Now()))
+}
+
+func (cmd *keymanagerHealthCmd) history(s *session, c *client) error {
+	from := ""
+	if cmd.Since > 0 {
+		from = time.Now().Add(-cmd.Since).UTC().Format(time.RFC3339)
+	}
+	samples, err := list[health.Sample](s.ctx, c, []string{"key-managers", cmd.Name, "health", "history"}, "since", from)
+	if err != nil {
+		return err
+	}
+	return cmd.print(s.out, samples, table.OfHistory(samples))
+}
+
+type keymanagerRefreshCmd struct {
+	Name string `arg:"" help:"a registered key manager"`
+	outputFlag
+}
+
+// Run reads a key manager's keys now. Keys that cannot be read make the exit code 1.
+func (cmd *keymanagerRefreshCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	var h health.Health
+	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"key-managers", cmd.Name, "refresh-keys"}), nil, &h); err != nil {
+		return err
+	}
+	if err := cmd.print(s.out, h, table.OfOne(h, time.Now())); err != nil {
+		return err
+	}
+	for _, k := range h.KeySets {
+		if k.Error != "" {
+			return fmt.Errorf("the keys of %s cannot be read", strings.Join(k.Issuers, ", "))
+		}
+	}
+	return nil
 }

@@ -81,6 +81,7 @@ const (
 	RightReadGateways Right = "list gateways"
 	RightCheck        Right = "check key managers"
 	RightUsages       Right = "see what uses a key manager"
+	RightHealth       Right = "see the health of a key manager's server"
 )
 
 // roles lists who may use a right within their own tenant.
@@ -88,7 +89,7 @@ func (a Right) roles() []keyward.Role {
 	switch a {
 	case RightTokens, RightHold, RightCheck:
 		return []keyward.Role{keyward.RoleAdmin}
-	case RightReadTokens, RightAudit, RightExport, RightReadGateways, RightUsages:
+	case RightReadTokens, RightAudit, RightExport, RightReadGateways, RightUsages, RightHealth:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor}
 	case RightExplain:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor, keyward.RolePublisher}

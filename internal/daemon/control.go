@@ -12,6 +12,7 @@ import (
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/entitle"
 	"keyward.dev/keyward/internal/feed"
+	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/probe"
@@ -69,17 +70,17 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err := p.bootstrap(ctx, useCases); err != nil {
 		return nil, err
 	}
-	checks, err := probe.New(st, client, authority.Open, probe.Options{Log: p.log, Judge: judge{p, explainer}})
+	checks, monitor, err := p.newChecks(st, client, authority, judge{p, explainer})
 	if err != nil {
 		return nil, err
 	}
-	deps := rest.Deps{Control: useCases, Keys: clients, Probe: checks, Explainer: explainer}
+	deps := rest.Deps{Control: useCases, Keys: clients, Probe: checks, Health: monitor, Explainer: explainer}
 	door, err := rest.New(deps, rest.Options{Version: p.o.Version, Log: p.log})
 	if err != nil {
 		return nil, err
 	}
 	doors := controlDoors(door, authority, syncapi.New(changes, p.log))
-	for _, part := range []func(context.Context) error{changes.Run, authority.Run, clients.Run, entitler.Run} {
+	for _, part := range []func(context.Context) error{changes.Run, authority.Run, clients.Run, entitler.Run, monitor.Run} {
 		p.run(ctx, part)
 	}
 	p.run(ctx, func(ctx context.Context) error { return controlDoor.serve(ctx, managementServer(doors)) })
@@ -110,6 +111,20 @@ func (p *process) newKeys(st *store.Store, openers *connector.Openers) (*keys.Ke
 	}
 	clients, err := keys.New(st, openers, keys.Options{Log: p.log, Sole: sole, Entitler: entitler})
 	return clients, entitler, err
+}
+
+// newChecks makes what looks at key managers' servers, when people ask for it and all the time.
+func (p *process) newChecks(st *store.Store, client *http.Client, authority *resident.Resident, j judge) (
+	*probe.Probe, *health.Monitor, error,
+) {
+	checks, err := probe.New(st, client, authority.Open, probe.Options{Log: p.log, Judge: j})
+	if err != nil {
+		return nil, nil, err
+	}
+	monitor, err := health.New(st, checks, health.Options{
+		Log: p.log, Registerer: p.metrics, Sole: p.settings.Database.IsZero(),
+	})
+	return checks, monitor, err
 }
 
 // hubNote tells of a hub that is away: the control plane works without it, gateways then ask by themselves.

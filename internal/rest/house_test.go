@@ -15,6 +15,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/resident"
@@ -88,7 +89,12 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.rest, err = rest.New(rest.Deps{Control: h.control, Keys: k, Probe: checks, Explainer: explainer{}}, rest.Options{Version: "test"})
+	monitor, err := health.New(st, checks, health.Options{Sole: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := rest.Deps{Control: h.control, Keys: k, Probe: checks, Health: monitor, Explainer: explainer{}}
+	h.rest, err = rest.New(deps, rest.Options{Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
 )
 
@@ -113,7 +114,16 @@ func schemaName(t reflect.Type, hint string) string {
 		return "ConnectorShared"
 	case reflect.TypeFor[connector.Field]():
 		return "ConnectorField"
+	case reflect.TypeFor[Listing[health.Summary]]():
+		return "ListingHealthSummary"
+	case reflect.TypeFor[Listing[health.Sample]]():
+		return "ListingHealthSample"
+	case reflect.TypeFor[health.Health]():
+		return "Health"
 	default:
+		if t.PkgPath() == reflect.TypeFor[health.Health]().PkgPath() {
+			return "Health" + t.Name()
+		}
 		return huma.DefaultSchemaNamer(t, hint)
 	}
 }

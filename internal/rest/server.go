@@ -17,6 +17,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/probe"
 )
@@ -33,6 +34,7 @@ type Deps struct {
 	Control   *control.Control
 	Keys      *keys.Keys
 	Probe     *probe.Probe
+	Health    *health.Monitor
 	Explainer Explainer
 }
 
@@ -52,8 +54,8 @@ type Server struct {
 
 // New registers every route. It returns an error when the OpenAPI document cannot be written.
 func New(d Deps, o Options) (*Server, error) {
-	if d.Control == nil || d.Keys == nil || d.Probe == nil || d.Explainer == nil {
-		return nil, errors.New("the REST API needs control, keys, checks and an explainer")
+	if d.Control == nil || d.Keys == nil || d.Probe == nil || d.Health == nil || d.Explainer == nil {
+		return nil, errors.New("the REST API needs control, keys, checks, health and an explainer")
 	}
 	s := &Server{deps: d, log: o.Log, mux: http.NewServeMux()}
 	if s.log == nil {
@@ -70,6 +72,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.holdRoutes()
 	s.checkRoutes()
 	s.usagesRoute()
+	s.healthRoutes()
 	s.discoverRoute()
 	if err := s.documentRoutes(); err != nil {
 		return nil, err

@@ -1,0 +1,243 @@
+package health
+
+import (
+	"context"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/store"
+)
+
+// Summary is a key manager's health in one line. Who may see the key manager and is neither administrator nor auditor of
+// its tenant gets its name, how things stand and when somebody looked.
+type Summary struct {
+	KeyManager          string     `json:"keyManager"`
+	Tenant              string     `json:"tenant" doc:"Whose it is: default for a global one"`
+	State               Condition  `json:"state" doc:"ok, warning, failing, disabled, or unknown before the first look"`
+	Since               *time.Time `json:"since,omitempty" doc:"Of the state"`
+	LookedAt            *time.Time `json:"lookedAt,omitempty"`
+	NextLook            *time.Time `json:"nextLook,omitempty"`
+	Failures            int        `json:"failures,omitempty" doc:"Looks that failed in a row, up to now"`
+	LastSuccess         *time.Time `json:"lastSuccess,omitempty"`
+	Error               string     `json:"error,omitempty" doc:"With the server's own words"`
+	Keys                *int       `json:"keys,omitempty" doc:"Those that can verify tokens"`
+	NewestKey           *time.Time `json:"newestKey,omitempty" doc:"Since when the newest key is known"`
+	LastRotation        *time.Time `json:"lastRotation,omitempty" doc:"When a change of its keys was last seen"`
+	KeysMillis          *int64     `json:"keysMillis,omitempty" doc:"How long its keys took to be read; of several sets the slowest"`
+	IntrospectionMillis *int64     `json:"introspectionMillis,omitempty"`
+	TLSDays             *int       `json:"tlsDays,omitempty" doc:"Until the first certificate expires"`
+	ClockOffsetMillis   *int64     `json:"clockOffsetMillis,omitempty" doc:"How far its clock is ahead of the control plane's"`
+	Alerts              []string   `json:"alerts,omitempty" doc:"Codes of what asks for attention"`
+}
+
+// Health is everything that is known of a key manager's server, as the control plane sees it. The lists are empty for those
+// who get a Summary of few words.
+type Health struct {
+	Summary
+	KeySets       []KeySet       `json:"keySets"`
+	Introspection *Introspection `json:"introspection,omitempty" doc:"Where gateways have credentials to ask"`
+	Servers       []Server       `json:"servers"`
+	Attention     []Alert        `json:"attention" doc:"What asks for attention, and what to do"`
+	LastHour      *Recent        `json:"lastHour,omitempty"`
+}
+
+// full tells whether the principal may know everything about a key manager's server.
+func full(p keyward.Principal, km *keyward.Object) bool {
+	return access.May(p, access.RightHealth, km.Tenant)
+}
+
+// find gives a key manager that the principal may see, as it is called in the tenant.
+func find(tx *store.Tx, p keyward.Principal, tenant, name string) (*keyward.Object, error) {
+	if !access.To(p, keyward.KindKeyManager, tenant).Reads() {
+		return nil, access.ForbiddenRead(p, keyward.KindKeyManager, tenant)
+	}
+	km, err := tx.KeyManagerFor(tenant, name)
+	if err != nil {
+		return nil, err
+	}
+	if !access.Permitted(p, km) {
+		return nil, keyward.Errorf(keyward.CodeNotFound, "there is no %s",
+			keyward.Ref{Kind: keyward.KindKeyManager, Tenant: tenant, Name: name})
+	}
+	return km, nil
+}
+
+// Of tells of one key manager.
+func (m *Monitor) Of(ctx context.Context, p keyward.Principal, tenant, name string) (*Health, error) {
+	var h *Health
+	err := m.store.Read(ctx, func(tx *store.Tx) error {
+		km, err := find(tx, p, tenant, name)
+		if err == nil {
+			h, err = m.read(tx, p, km)
+		}
+		return err
+	})
+	return h, err
+}
+
+// read gives what the principal may know of a key manager's server.
+func (m *Monitor) read(tx *store.Tx, p keyward.Principal, km *keyward.Object) (*Health, error) {
+	o, s, err := readState(tx, km.ID)
+	if err != nil {
+		return nil, err
+	}
+	h := &Health{KeySets: []KeySet{}, Servers: []Server{}, Attention: []Alert{}}
+	h.Summary = m.summary(km, o, s, full(p, km))
+	if !full(p, km) || s.Disabled {
+		return h, nil
+	}
+	h.KeySets, h.Servers = append(h.KeySets, s.Sets...), append(h.Servers, s.Servers...)
+	h.Introspection, h.Attention = s.Asked, append(h.Attention, s.Alerts...)
+	list, err := readSamples(tx, km.ID, m.now().Add(-time.Hour), m.now().Add(time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	r := recent(list)
+	h.LastHour = &r
+	return h, nil
+}
+
+// summary makes one line of a state.
+func (m *Monitor) summary(km *keyward.Object, o *store.Observation, s *state, all bool) Summary {
+	line := Summary{KeyManager: km.Name, Tenant: km.Tenant, State: s.Condition}
+	if spec, ok := km.Spec.(*keyward.KeyManagerSpec); ok && !spec.IsEnabled() {
+		line.State = Disabled
+	}
+	if o == nil {
+		return line
+	}
+	line.LookedAt = &s.LookedAt
+	if line.State == s.Condition {
+		line.Since = &s.Since
+	}
+	if !all || line.State == Disabled {
+		return line
+	}
+	line.NextLook, line.Failures, line.LastSuccess = &o.DueAt, s.Failures, s.LastSuccess
+	line.NewestKey, line.LastRotation, line.ClockOffsetMillis = s.newestKey(), s.lastRotation(), s.clockOffset()
+	if until := s.tlsUntil(); until != nil {
+		days := daysLeft(*until, m.now())
+		line.TLSDays = &days
+	}
+	keys := 0
+	for _, set := range s.Sets {
+		keys += len(set.Keys)
+		line.Keys = &keys
+		if set.Error != "" {
+			line.Error = set.Error
+		} else if set.Source != "" && (line.KeysMillis == nil || set.Millis > *line.KeysMillis) {
+			line.KeysMillis = &set.Millis
+		}
+	}
+	if s.Asked != nil {
+		if s.Asked.Error != "" {
+			line.Error = s.Asked.Error
+		} else if s.Asked.AskedAt != nil {
+			line.IntrospectionMillis = &s.Asked.Millis
+		}
+	}
+	for _, a := range s.Alerts {
+		line.Alerts = append(line.Alerts, a.Code)
+	}
+	return line
+}
+
+// newestKey is since when the newest key is known; nil without keys.
+func (s *state) newestKey() *time.Time {
+	var newest *time.Time
+	for _, set := range s.Sets {
+		for _, k := range set.Keys {
+			if newest == nil || k.FirstSeen.After(*newest) {
+				newest = &k.FirstSeen
+			}
+		}
+	}
+	return newest
+}
+
+// lastRotation is when a change of keys was last seen; nil when none was.
+func (s *state) lastRotation() *time.Time {
+	var last *time.Time
+	for _, set := range s.Sets {
+		if len(set.Rotations) > 0 && (last == nil || set.Rotations[0].At.After(*last)) {
+			last = &set.Rotations[0].At
+		}
+	}
+	return last
+}
+
+// All tells of every key manager of a tenant that the principal may see, the global ones too, in order of name.
+func (m *Monitor) All(ctx context.Context, p keyward.Principal, tenant string) ([]Summary, error) {
+	if !access.To(p, keyward.KindKeyManager, tenant).Reads() {
+		return nil, access.ForbiddenRead(p, keyward.KindKeyManager, tenant)
+	}
+	var list []Summary
+	err := m.store.Read(ctx, func(tx *store.Tx) error {
+		list = []Summary{}
+		managers, _, err := tx.List(keyward.KindKeyManager, store.Filter{Tenant: tenant, Offered: true})
+		if err != nil {
+			return err
+		}
+		for _, km := range managers {
+			if !access.Permitted(p, km) {
+				continue
+			}
+			o, s, err := readState(tx, km.ID)
+			if err != nil {
+				return err
+			}
+			list = append(list, m.summary(km, o, s, full(p, km)))
+		}
+		return nil
+	})
+	return list, err
+}
+
+// History lists what was measured of a key manager since a time, the oldest first: single looks of the last six hours and
+// more, and whole hours of seven days. It is for administrators and auditors of its tenant.
+func (m *Monitor) History(ctx context.Context, p keyward.Principal, tenant, name string, since time.Time) ([]Sample, error) {
+	var list []Sample
+	err := m.store.Read(ctx, func(tx *store.Tx) error {
+		km, err := find(tx, p, tenant, name)
+		if err == nil {
+			err = access.Require(p, access.RightHealth, km.Tenant)
+		}
+		if err == nil {
+			list, err = readSamples(tx, km.ID, since, m.now().Add(time.Hour))
+		}
+		return err
+	})
+	return list, err
+}
+
+// Refresh looks at a key manager now, also at one whose turn is late because its server failed, and tells what was seen. It
+// is for administrators of its tenant. Gateways read keys by themselves and hear nothing of it.
+func (m *Monitor) Refresh(ctx context.Context, p keyward.Principal, tenant, name string) (*Health, error) {
+	var km *keyward.Object
+	err := m.store.Read(ctx, func(tx *store.Tx) (err error) {
+		if km, err = find(tx, p, tenant, name); err == nil {
+			err = access.Require(p, access.RightCheck, km.Tenant)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if spec, ok := km.Spec.(*keyward.KeyManagerSpec); ok && !spec.IsEnabled() {
+		return nil, keyward.Errorf(keyward.CodeConflict, "%s is disabled: gateways read no keys of it, and neither does this", km.Ref())
+	}
+	end, err := m.await(ctx, km.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	o, err := m.look(ctx, km.ID, true)
+	if err == nil {
+		err = m.keep(ctx, *o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m.Of(ctx, p, tenant, name)
+}
