@@ -7,13 +7,17 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/auth0server"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/oktaserver"
 	"keyward.dev/keyward/internal/testbed/pingserver"
+	"keyward.dev/keyward/internal/testbed/program"
 )
 
 // ask makes a call to a vendor's server as its own administrator, and reads the answer.
@@ -80,6 +84,54 @@ func TestKeysOnOkta(t *testing.T) {
 	if r := n.CLI(t, "", place("generate", "okta", "--scope", "no:such")...); r.Code != 3 || !containsText(r.Stderr, "no:such") {
 		t.Errorf("a scope that the server lacks: %s", r)
 	}
+	policies := func() string {
+		var all []struct{ Name string }
+		err := ask(t.Context(), http.MethodGet, s.URL+"/api/v1/authorizationServers/"+oktaserver.Server+"/policies", "", &all,
+			"Authorization", token)
+		return fmt.Sprint(all, err)
+	}
+	before := policies()
+	walkSubscriptions(t, n, v, stock(up.URL, `[{name: okta, audiences: ["`+oktaserver.Audience+`"]}]`, "stock:read"))
+	if after := policies(); before != after {
+		t.Errorf("access policies before %s, after %s", before, after)
+	}
+}
+
+// walkSubscriptions: without anybody at the vendor's console a key works at once, follows a subscription that comes later
+// to an API which the vendor has not heard of, and gets nothing for it any more when that ends.
+func walkSubscriptions(t *testing.T, n *program.Node, v vendor, stock string) {
+	t.Helper()
+	token := func(more ...string) string {
+		t.Helper()
+		return strings.TrimSpace(cli(t, n, place("token", v.name, more...)...))
+	}
+	cliJSON[madeKeys](t, n, place("generate", v.name)...)
+	for _, path := range []string{items, "/orders/v1/admin"} { // the vendor had no scope orders:admin
+		until(t, n.Gateway, http.MethodGet, path, token(), 200, "")
+	}
+	apply(t, n, stock)
+	var forStock []string
+	if v.audience != "" {
+		forStock = []string{"--audience", "urn:stock"}
+	}
+	forStock = append(forStock, "--scope", "stock:read")
+	apply(t, n, manifest("Subscription", "mobile-stock", stockSubscribe))
+	testbed.Eventually(t, "the client has what the subscription allows", func() string {
+		if e := entitlementOf(t, n); e.State != keyward.EntitlementGiven || !slices.Contains(e.Scopes, "stock:read") {
+			return fmt.Sprintf("%+v", e)
+		}
+		return ""
+	})
+	until(t, n.Gateway, http.MethodGet, stockItems, token(forStock...), 200, "")
+	cli(t, n, "delete", "subscription", "mobile-stock")
+	testbed.Eventually(t, "the client's tokens no longer have it", func() string {
+		if r := n.CLI(t, "", place("token", v.name, forStock...)...); r.Code != 3 || !containsText(r.Stderr, "access_denied") {
+			return r.String()
+		}
+		return ""
+	})
+	until(t, n.Gateway, http.MethodGet, items, token(), 200, "")
+	cli(t, n, place("delete", v.name)...)
 }
 
 // TestKeysOnAuth0 walks the life of a client on Auth0's contract server: a key gets tokens at once, because it is

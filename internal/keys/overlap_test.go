@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/testbed/auth0server"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/entraserver"
 	"keyward.dev/keyward/internal/testbed/issuer"
@@ -23,13 +24,42 @@ func TestTwoSecretsOverlap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := contract.Start(t, func(o string) http.Handler { return entraserver.Build(o, key, 0) })
+	t.Run("entra", func(t *testing.T) {
+		s := contract.Start(t, func(o string) http.Handler { return entraserver.Build(o, key, 0) })
+		twoSecrets(t, fmt.Sprintf(`{"type":"entra","discovery":"%s/%s/v2.0","connection":{"clientId":"%s",
+			"clientSecret":{"stored":true},"graphUrl":"%s/v1.0","resource":"%s"}}`,
+			s.URL, entraserver.Tenant, entraserver.ManagementClient, s.URL, entraserver.Resource),
+			map[string]string{"connection.clientSecret": entraserver.ManagementSecret})
+	})
+	t.Run("okta", func(t *testing.T) {
+		s := contract.Start(t, func(o string) http.Handler { return oktaserver.Build(o, key) })
+		twoSecrets(t, fmt.Sprintf(`{"type":"okta","issuer":"%s/oauth2/%s","connection":{"apiToken":{"stored":true},
+			"proofScope":"%s"}}`, s.URL, oktaserver.Server, oktaserver.Scope),
+			map[string]string{"connection.apiToken": oktaserver.APIToken})
+	})
+	s := contract.Start(t, func(o string) http.Handler { return auth0server.Build(o, key) })
+	r := newRig(t)
+	r.keyManager("auth0", fmt.Sprintf(`{"type":"auth0","issuer":"%s/","connection":{"clientId":"%s","clientSecret":{"stored":true},
+		"audience":"%s"}}`, s.URL, auth0server.ManagementClient, auth0server.Audience),
+		map[string]string{"connection.clientSecret": auth0server.ManagementSecret})
+	if _, err := r.keys.Generate(ctx, alice(), at("auth0"), keys.Ask{}); err != nil {
+		t.Fatal(err)
+	}
+	before := len(s.Seen())
+	_, err = r.keys.Rotate(ctx, alice(), at("auth0"), keys.RotateAsk{Overlap: time.Hour})
+	wantCode(t, err, keyward.CodeOverlapUnsupported)
+	if len(s.Seen()) != before {
+		t.Error("the server was asked")
+	}
+}
+
+// twoSecrets walks the overlaps of one client.
+func twoSecrets(t *testing.T, spec string, secrets map[string]string) {
+	t.Helper()
+	ctx := t.Context()
 	r := newRig(t)
 	r.subscribe()
-	r.keyManager("corp", fmt.Sprintf(`{"type":"entra","discovery":"%s/%s/v2.0","connection":{"clientId":"%s",
-		"clientSecret":{"stored":true},"graphUrl":"%s/v1.0","resource":"%s"}}`,
-		s.URL, entraserver.Tenant, entraserver.ManagementClient, s.URL, entraserver.Resource),
-		map[string]string{"connection.clientSecret": entraserver.ManagementSecret})
+	r.keyManager("corp", spec, secrets)
 	made, err := r.keys.Generate(ctx, alice(), at("corp"), keys.Ask{})
 	if err != nil {
 		t.Fatal(err)
@@ -70,19 +100,6 @@ func TestTwoSecretsOverlap(t *testing.T) {
 	fourth, err := r.keys.Rotate(ctx, alice(), at("corp"), keys.RotateAsk{})
 	if err != nil || lives(second.ClientSecret) || lives(third.ClientSecret) || !lives(fourth.ClientSecret) {
 		t.Errorf("without an overlap: %v", err)
-	}
-
-	okta := contract.Start(t, func(o string) http.Handler { return oktaserver.Build(o, key) })
-	r.keyManager("okta", fmt.Sprintf(`{"type":"okta","issuer":"%s/oauth2/%s","connection":{"apiToken":{"stored":true}}}`,
-		okta.URL, oktaserver.Server), map[string]string{"connection.apiToken": oktaserver.APIToken})
-	if _, err := r.keys.Generate(ctx, alice(), at("okta"), keys.Ask{}); err != nil {
-		t.Fatal(err)
-	}
-	before := len(okta.Seen())
-	_, err = r.keys.Rotate(ctx, alice(), at("okta"), keys.RotateAsk{Overlap: time.Hour})
-	wantCode(t, err, keyward.CodeOverlapUnsupported)
-	if len(okta.Seen()) != before {
-		t.Error("the server was asked")
 	}
 }
 

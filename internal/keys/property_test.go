@@ -231,6 +231,10 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			_, err := k.Rotate(m.r.t.Context(), alice(), at("corp"), keys.RotateAsk{})
 			return err
 		},
+		"rotate with an overlap": func(k *keys.Keys) error {
+			_, err := k.Rotate(m.r.t.Context(), alice(), at("corp"), keys.RotateAsk{Overlap: time.Hour})
+			return err
+		},
 		"update": func(k *keys.Keys) error {
 			_, err := k.Update(m.r.t.Context(), alice(), at("corp"), keys.Ask{Fields: map[string]any{"client_uri": "https://app.example"}})
 			return err

@@ -1,5 +1,5 @@
-// Package okta manages clients of an Okta organization's custom authorization server through its client registration API.
-// It does not own what connectors have in common.
+// Package okta manages clients of an Okta organization through its client registration API, and what their tokens carry
+// through the scopes and access policies of a custom authorization server. It does not own what connectors have in common.
 package okta
 
 import (
@@ -49,12 +49,13 @@ func Type() connector.Type {
 		},
 		ClientIDClaims: []string{"cid"},
 		ScopeClaims:    []string{"scp"},
-		Scopes:         connector.ScopesChecked,
+		Scopes:         connector.ScopesManaged,
 		Limits: []string{
-			"a client cannot be changed here: delete the keys and generate new ones",
-			"scopes are only checked to exist: an access policy of the authorization server must give them to the client",
+			"what an access policy of somebody else gives a client, no subscription takes away: Okta asks one policy after the other",
+			"a scope that needs consent is given to no client with the grant client_credentials",
+			"who tokens are for is the authorization server's to say: an audience that it has not is lacking",
+			"a client's application type and scopes are not changed by an update",
 			"the organization's own authorization server is no use: only Okta can read its tokens",
-			"a new secret ends the old one at once",
 			"OAuth for Okta in place of an API token is not carried out",
 			"proven against a contract server written from the vendor's documentation only",
 		},
@@ -83,6 +84,7 @@ type okta struct {
 	org    string // scheme and host
 	server string // the authorization server's id
 	token  string
+	looked *access // what Entitled has just read, for the Entitle after it; nil = nothing
 }
 
 // Open is the connector.Opener of Okta.
@@ -99,14 +101,14 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	return o, nil
 }
 
-// Register implements Connector.
+// Register implements Connector. Its scopes are given later, with the access policy; here they only have to exist.
 func (o *okta) Register(ctx context.Context, r connector.Registration) (connector.Registered, error) {
 	if err := o.checkScopes(ctx, r.Scopes); err != nil {
 		return connector.Registered{}, err
 	}
 	kind, responses := "web", connector.ResponseTypes(r.Grants)
-	if slices.Equal(r.Grants, []string{"client_credentials"}) {
-		kind, responses = "service", []string{"token"}
+	if slices.Equal(r.Grants, []string{machine}) {
+		kind, responses = service, []string{"token"}
 	}
 	body := map[string]any{
 		"client_name": r.Name, "application_type": kind, "grant_types": r.Grants, "response_types": responses,
@@ -122,8 +124,19 @@ func (o *okta) Register(ctx context.Context, r connector.Registration) (connecto
 	if a.Status != http.StatusCreated || !ok {
 		return connector.Registered{}, post.Failure(a)
 	}
-	return connector.Keep(ctx, o, made, r.Grants)
+	return connector.Keep(ctx, newborn{o}, made, r.Grants)
 }
+
+const (
+	machine = "client_credentials" // the grant of clients that call in their own name
+	service = "service"            // the application type of clients that do nothing else
+)
+
+// newborn deletes a client that was just made: it has no access policy yet.
+type newborn struct{ *okta }
+
+// Delete implements Connector.
+func (n newborn) Delete(ctx context.Context, h connector.Handle) error { return n.remove(ctx, h) }
 
 // checkScopes wants every asked scope to exist in the authorization server.
 func (o *okta) checkScopes(ctx context.Context, asked []string) error {
@@ -134,45 +147,61 @@ func (o *okta) checkScopes(ctx context.Context, asked []string) error {
 		return connector.Refused("scopes", "cannot be looked up: no custom authorization server "+
 			"is named by the issuer")
 	}
-	var names []string
-	at := o.org + "/api/v1/authorizationServers/" + url.PathEscape(o.server) + "/scopes?limit=200"
-	err := o.pages(ctx, "read the authorization server's scopes", at, func(item map[string]json.RawMessage) bool {
-		names = append(names, wire.Member(item, "name"))
-		return false
-	})
+	scopes, err := o.scopes(ctx)
 	if err != nil {
 		return err
 	}
-	if unknown := connector.Without(asked, names); len(unknown) > 0 {
+	if unknown := connector.Without(asked, slices.Collect(maps.Keys(scopes))); len(unknown) > 0 {
 		return connector.Refused("scopes", "the authorization server has no scope %s",
 			strings.Join(unknown, ", "))
 	}
 	return nil
 }
 
+// listed is what a list of clients says of one.
+type listed struct {
+	ID   string `json:"client_id"`
+	Name string `json:"client_name"`
+}
+
 // Find implements Finder. The search is by prefix, so the name is compared.
 func (o *okta) Find(ctx context.Context, name string) (*connector.Registered, error) {
 	var found *connector.Registered
 	at := o.clients() + "?" + url.Values{"q": {name}, "limit": {"200"}}.Encode()
-	err := o.pages(ctx, "find the client", at, func(item map[string]json.RawMessage) bool {
-		id := wire.Member(item, "client_id")
-		if wire.Member(item, "client_name") == name && id != "" {
-			found = &connector.Registered{ClientID: id, Handle: connector.Handle{ClientID: id}}
+	err := each(ctx, o, "find the client", at, func(c listed) bool {
+		if c.Name == name && c.ID != "" {
+			found = &connector.Registered{ClientID: c.ID, Handle: connector.Handle{ClientID: c.ID}}
 		}
 		return found != nil
 	})
 	return found, err
 }
 
-// pages reads a list page by page, until one says stop. A next page is read only at the organization's own address.
-func (o *okta) pages(ctx context.Context, op, at string, stop func(map[string]json.RawMessage) bool) error {
+// List implements Lister. The search is by prefix, and as Okta says may not always be, so each name is compared.
+func (o *okta) List(ctx context.Context, prefix string) ([]connector.Client, error) {
+	var all []connector.Client
+	at := o.clients() + "?" + url.Values{"q": {prefix}, "limit": {"200"}}.Encode()
+	err := each(ctx, o, "list the clients", at, func(c listed) bool {
+		if strings.HasPrefix(c.Name, prefix) && c.ID != "" {
+			all = append(all, connector.Client{ClientID: c.ID, Name: c.Name, Handle: connector.Handle{ClientID: c.ID}})
+		}
+		return false
+	})
+	if err != nil {
+		return nil, err // a part of the list says nothing of who is not in it
+	}
+	return all, nil
+}
+
+// each reads a list page by page, until one says stop. A next page is read only at the organization's own address.
+func each[T any](ctx context.Context, o *okta, op, at string, stop func(T) bool) error {
 	for range connector.MaxPages {
 		get := wire.Call{Op: op, Method: http.MethodGet, URL: at}
 		a, err := o.do(ctx, get)
 		if err != nil {
 			return wire.Harmless(err)
 		}
-		var items []map[string]json.RawMessage
+		var items []T
 		if a.Status != http.StatusOK || json.Unmarshal(a.Body, &items) != nil {
 			return wire.Harmless(get.Failure(a))
 		}
@@ -211,15 +240,16 @@ func (o *okta) Read(ctx context.Context, h connector.Handle) (*connector.Client,
 	return c, nil
 }
 
-// Rotate implements Rotator.
-func (o *okta) Rotate(ctx context.Context, h connector.Handle) (string, error) {
-	return connector.SecretOf(ctx, o.do, wire.Call{
-		Op: "make a new secret", Method: http.MethodPost, URL: o.client(h) + "/lifecycle/newSecret",
-	}, "client_secret")
+// Delete implements Connector. What ends with the client goes first: an access policy without its client would be found
+// by nobody.
+func (o *okta) Delete(ctx context.Context, h connector.Handle) error {
+	if err := o.forgetPolicy(ctx, h.ClientID); err != nil {
+		return err
+	}
+	return o.remove(ctx, h)
 }
 
-// Delete implements Connector.
-func (o *okta) Delete(ctx context.Context, h connector.Handle) error {
+func (o *okta) remove(ctx context.Context, h connector.Handle) error {
 	return connector.Remove(ctx, o.do, o.client(h), unknown)
 }
 

@@ -26,14 +26,22 @@ func oktaCloud(t *testing.T) conformance.Cloud {
 			Type: keyward.TypeOkta, Issuer: s.URL + "/oauth2/" + oktaserver.Server,
 			Connection: map[string]any{"apiToken": keyward.StoredSecret(), "proofScope": oktaserver.Scope},
 		},
-		Secrets: map[string]string{"connection.apiToken": oktaserver.APIToken},
+		Secrets:      map[string]string{"connection.apiToken": oktaserver.APIToken},
+		Entitlements: []connector.Entitlement{{Scope: oktaserver.OtherScope}, {Scope: "stock:read"}},
+		Fields:       map[string]any{"client_uri": "https://app.example"}, Overlaps: true,
 	}
 }
 
 func TestOkta(t *testing.T) {
 	c := oktaCloud(t)
 	c.Walk(t, // what the documentation calls optional or gives a default
-		"drop member /token_endpoint_auth_method", "drop member /redirect_uris", "drop query q", "drop query limit")
+		"/v1/clients: drop member /token_endpoint_auth_method", "/v1/clients: drop member /redirect_uris",
+		"drop query q", "drop query limit", "drop query after", "secrets: drop member /status", "policies: drop member /type",
+		"scopes: drop member /consent", "scopes: drop member /description", "rules: drop member /priority",
+		"rules: drop member /conditions/people/groups", "rules: drop member /actions", "rules: drop member /actions/token",
+		"rules: drop member /actions/token/accessTokenLifetimeMinutes", "rules: drop member /actions/token/refreshTokenLifetimeMinutes",
+		"rules: drop member /actions/token/refreshTokenWindowMinutes",
+		"PUT /oauth2/v1/clients/0oa00000001: retype member /logo_uri") // it was null
 	oktaCloud(t).Fail(t)
 	oktaCloud(t).WrongSecrets(t, "401 E0000011: Invalid token provided")
 }

@@ -8,7 +8,7 @@ import (
 func apiToken() connector.Field {
 	return connector.Field{
 		Name: "connection.apiToken", Title: "API token", Type: connector.FieldString, Secret: true,
-		Help: "Made under Security, API, Tokens, by a user who may manage applications and read authorization servers.",
+		Help: "Made under Security, API, Tokens, by a user who may manage applications and authorization servers.",
 	}
 }
 

@@ -26,6 +26,8 @@ type Cloud struct {
 	Create  string              // part of the path that creates
 
 	Entitlements []connector.Entitlement // given and taken away again; nothing where the type only checks
+	Fields       map[string]any          // what a change gives a client that can have no other grants; nil where it can
+	Overlaps     bool                    // a client may have two live secrets
 }
 
 // RSAKey makes a key for a contract server that signs tokens.
@@ -78,15 +80,7 @@ func (c Cloud) Walk(t *testing.T, allowed ...string) {
 	if found, err := FinderOf(t, conn).Find(ctx, "keyward-ab"); err != nil || found != nil {
 		t.Errorf("find another name: %v, error %v", found, err)
 	}
-	if _, can := conn.(connector.Updater); can {
-		Change(t, conn, made, secret)
-	}
-	if _, can := conn.(connector.Lister); can {
-		Lists(t, conn, made, Registration().Name)
-	}
-	if len(c.Entitlements) > 0 {
-		Entitle(t, conn, made.Handle, c.Entitlements)
-	}
+	secrets := append(c.abilities(t, conn, made, secret), made.ClientSecret)
 	for range 2 {
 		if err := conn.Delete(ctx, made.Handle); err != nil {
 			t.Errorf("delete: %v", err)
@@ -95,12 +89,32 @@ func (c Cloud) Walk(t *testing.T, allowed ...string) {
 	if got, err := reader.Read(ctx, made.Handle); err != nil || got != nil {
 		t.Errorf("read what is gone: %v, error %v", got, err)
 	}
-	secrets := []string{made.ClientSecret, secret}
 	for _, value := range c.Secrets {
 		secrets = append(secrets, value)
 	}
 	Golden(t, c.Name, c.Server.URL, c.Server.Seen(), secrets...)
 	c.replay(t, allowed)
+}
+
+// abilities tries what only some connectors can, and gives the secrets that live or lived.
+func (c Cloud) abilities(t *testing.T, conn connector.Connector, made connector.Registered, secret string) []string {
+	t.Helper()
+	secrets := []string{secret}
+	if _, can := conn.(connector.Updater); can && c.Fields == nil {
+		Change(t, conn, made, secret)
+	} else if can {
+		ChangeFields(t, conn, made, c.Fields)
+	}
+	if _, can := conn.(connector.Lister); can {
+		Lists(t, conn, made, Registration().Name)
+	}
+	if c.Overlaps {
+		secrets = append(secrets, Overlap(t, conn, made.Handle, secret))
+	}
+	if len(c.Entitlements) > 0 {
+		Entitle(t, conn, made.Handle, c.Entitlements)
+	}
+	return secrets
 }
 
 // replay plays every request again with one change each: the server must refuse all but those that are listed.

@@ -153,6 +153,11 @@ func mutatedObject(at string, o map[string]any) map[string]map[string]any {
 			with("retype item of "+path, func(c map[string]any) {
 				c[name] = append([]any{otherType(v[0])}, v[1:]...)
 			})
+			if first, isObject := v[0].(map[string]any); isObject {
+				for what, inner := range mutatedObject(path+"/0", first) {
+					with(what, func(c map[string]any) { c[name] = append([]any{inner}, v[1:]...) })
+				}
+			}
 		}
 	}
 	return all

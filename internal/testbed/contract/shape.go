@@ -17,14 +17,17 @@ const (
 	Flag   Kind = "true or false"
 	Texts  Kind = "a list of strings"
 	Object Kind = "an object"
+
+	Objects Kind = "a list of objects"
 )
 
 // Member is what the documentation says about one member or parameter.
 type Member struct {
 	Kind     Kind
 	Required bool
+	Nullable bool     // null is a value too
 	Enum     []string // of Text, or of each of Texts
-	Members  Members  // of Object
+	Members  Members  // of Object, or of each of Objects
 }
 
 // Members are all that are documented; any other is refused.
@@ -53,6 +56,9 @@ func (m Members) judge(given map[string]any) string {
 
 func (m Member) judge(value any) string {
 	wrong := "must be " + string(m.Kind)
+	if value == nil && m.Nullable {
+		return ""
+	}
 	switch m.Kind {
 	case Text:
 		s, ok := value.(string)
@@ -68,26 +74,31 @@ func (m Member) judge(value any) string {
 		if _, ok := value.(bool); !ok {
 			return wrong
 		}
-	case Texts:
+	case Texts, Objects:
 		list, ok := value.([]any)
 		if !ok {
 			return wrong
 		}
-		for _, item := range list {
-			s, ok := item.(string)
-			if !ok {
-				return wrong
-			}
-			if text := m.judgeEnum(s); text != "" {
-				return text
-			}
-		}
+		return m.judgeItems(list)
 	case Object:
 		o, ok := value.(map[string]any)
 		if !ok {
 			return wrong
 		}
 		return m.Members.judge(o)
+	}
+	return ""
+}
+
+func (m Member) judgeItems(list []any) string {
+	one := Member{Kind: Text, Enum: m.Enum}
+	if m.Kind == Objects {
+		one = Member{Kind: Object, Members: m.Members}
+	}
+	for _, item := range list {
+		if text := one.judge(item); text != "" {
+			return "must be " + string(m.Kind) + ": an item " + text
+		}
 	}
 	return ""
 }

@@ -1,13 +1,18 @@
-// Package oktaserver owns a contract server for an Okta organization with two custom authorization servers: it takes
-// what Okta documents, nothing else, and answers as documented. It does not own a real organization's policies, except
-// that every client may ask for Scope.
+// Package oktaserver owns a contract server for an Okta organization with three custom authorization servers: it takes
+// what Okta documents, nothing else, and answers as documented; tokens are given by the access policies that it holds. It
+// does not own a real organization's rules about people: every client that it gives a token calls in its own name.
 //
-// Read on 23 November 2026: client registration in github.com/okta/okta-developer-docs, packages/@okta/vuepress-site/
-// docs/reference/api/oauth-clients/index.md (commit 059a9065), and its successor developer.okta.com/docs/api/openapi/
-// okta-oauth/oauth/tag/Client; scopes at developer.okta.com/docs/api/openapi/okta-management/management/tag/
-// AuthorizationServerScopes; limits at developer.okta.com/docs/reference/rl-best-practices. The heading of the call for
-// a new secret says PUT, its example POST, as its older link does: POST counts here. The text of a refused API token
-// (E0000011), tokens, their claims and introspection stand from general knowledge.
+// Read on 23 and 28 November 2026, in github.com/okta/okta-developer-docs, packages/@okta/vuepress-site/docs: client
+// registration in reference/api/oauth-clients/index.md (commit 059a9065), scopes, policies and their rules in
+// reference/api/authorization-servers/index.md (commit 088e1223 and a later one), two secrets in
+// guides/client-secret-rotation-key/main/index.md (commit 00267856). Their successors: developer.okta.com/docs/api/openapi/
+// okta-oauth/oauth/tag/Client, and okta-management/management/tag/ with AuthorizationServerScopes,
+// AuthorizationServerPolicies, AuthorizationServerRules and ApplicationSSOPublicKeys, as github.com/okta/okta-sdk-python,
+// docs, has them too (commit 96ef4dc8). What a client that asks for too much gets: developer.okta.com/docs/how-to/
+// beta-auth-service/api-access-management-troubleshooting; that the next rule and policy is tried where one does not fit:
+// support.okta.com, "Tokens not issued with lifetime configured in access rule for custom authorization server". Limits at
+// developer.okta.com/docs/reference/rl-best-practices. The texts of errors of the management API, that names of scopes and
+// policies are unique, tokens, their claims and introspection stand from general knowledge.
 package oktaserver
 
 import (
@@ -23,8 +28,9 @@ import (
 // What the organization has from its start.
 const (
 	APIToken           = "00-api-token-of-an-administrator"
-	Server             = "aus1orders" // the id of a custom authorization server
-	OtherServer        = "aus2billing"
+	Server             = "aus1orders"  // the id of a custom authorization server: a policy gives Scope to every client
+	OtherServer        = "aus2billing" // the same
+	EmptyServer        = "aus3new"     // has no policy, and no scopes but Okta's own
 	Scope              = "orders:read"
 	OtherScope         = "orders:write"
 	Audience           = "api://orders"
@@ -36,8 +42,9 @@ const (
 const pageLimit = 3
 
 type client struct {
-	id, secret string
-	data       map[string]any // its metadata as answers hold it
+	id      string
+	secrets []*secret      // the oldest first
+	data    map[string]any // its metadata as answers hold it
 }
 
 // state is what one organization holds. Ids and secrets are counted, so that requests can be played again.
@@ -46,11 +53,15 @@ type state struct {
 	key     *issuer.Key
 	count   int
 	clients []*client
+	servers map[string]*authServer
 }
 
 // Build makes the organization's handler for an origin.
 func Build(origin string, key *issuer.Key) http.Handler {
-	s := &state{origin: origin, key: key}
+	s := &state{origin: origin, key: key, servers: map[string]*authServer{}}
+	for _, id := range []string{Server, OtherServer, EmptyServer} {
+		s.servers[id] = newAuthServer(id != EmptyServer)
+	}
 	return contract.Book{Calls: s.calls(), Refuse: refuse}.Handler()
 }
 
@@ -62,10 +73,10 @@ func (s *state) calls() []contract.Call {
 		{Doc: "Register new client", Method: "POST", Path: clients, Auth: admin, JSON: settings(), Do: s.register},
 		{Doc: "List client Applications", Method: "GET", Path: clients, Auth: admin, Query: paged, Do: s.list},
 		{Doc: "Get an OAuth client", Method: "GET", Path: clients + "/{id}", Auth: admin, Do: s.read},
+		{Doc: "Update a client Application", Method: "PUT", Path: clients + "/{id}", Auth: admin, JSON: replacement(), Do: s.replace},
 		{Doc: "Remove a client Application", Method: "DELETE", Path: clients + "/{id}", Auth: admin, Do: s.remove},
-		{Doc: "Generate a new client secret", Method: "POST", Path: clients + "/{id}/lifecycle/newSecret", Auth: admin, Do: s.newSecret},
 	}
-	for _, id := range []string{Server, OtherServer} {
+	for id := range s.servers {
 		server := "/oauth2/" + id
 		all = append(all, []contract.Call{
 			{Method: "GET", Path: server + "/.well-known/openid-configuration", Do: s.metadata},
@@ -73,11 +84,9 @@ func (s *state) calls() []contract.Call {
 			{Method: "GET", Path: server + "/v1/keys", Do: contract.PublicKeys(s.key)},
 			{Method: "POST", Path: server + "/v1/token", Form: contract.TokenForm(), Do: s.token},
 			{Method: "POST", Path: server + "/v1/introspect", Form: contract.IntrospectForm(), Do: s.introspect},
-			{Doc: "List all custom token scopes", Method: "GET", Path: "/api/v1/authorizationServers/" + id + "/scopes",
-				Auth: admin, Query: paged, Do: s.scopes},
 		}...)
 	}
-	return all
+	return slices.Concat(all, s.serverCalls(), s.secretCalls())
 }
 
 // settings are the properties of the client application object that a request may hold.
@@ -100,16 +109,29 @@ func settings() contract.Members {
 	return m
 }
 
+// replacement are the settings of an update: all that the client has, the read-only client_id among them.
+func replacement() contract.Members {
+	m := settings()
+	for name, member := range m {
+		member.Nullable = name != "client_name"
+		m[name] = member
+	}
+	m["client_id"] = contract.Member{Kind: contract.Text, Required: true}
+	return m
+}
+
 func admin(r *http.Request) bool { return r.Header.Get("Authorization") == "SSWS "+APIToken }
 
 // refuse answers in OAuth's words where clients are registered and read, else in Okta's own.
-func refuse(w http.ResponseWriter, _ *http.Request, f contract.Fault, text string) {
-	switch f {
-	case contract.BadAuth:
+func refuse(w http.ResponseWriter, r *http.Request, f contract.Fault, text string) {
+	switch {
+	case f == contract.BadAuth:
 		ownError(w, http.StatusUnauthorized, "E0000011", "Invalid token provided")
-	case contract.BadMember:
+	case f == contract.BadMember && strings.HasPrefix(r.URL.Path, "/api/v1/"):
+		invalid(w, text)
+	case f == contract.BadMember:
 		contract.OAuthError(w, http.StatusBadRequest, "invalid_client_metadata", text)
-	case contract.NoSuchCall:
+	case f == contract.NoSuchCall:
 		ownError(w, http.StatusNotFound, "E0000022", "The endpoint does not support the provided HTTP method")
 	default:
 		ownError(w, int(f), "E0000021", "Bad request.  Accept and/or Content-Type headers likely do not match supported values.")
@@ -122,6 +144,15 @@ func ownError(w http.ResponseWriter, status int, code, summary string) {
 	})
 }
 
+// invalid is how the management API refuses a value.
+func invalid(w http.ResponseWriter, what string) {
+	ownError(w, http.StatusBadRequest, "E0000001", "Api validation failed: "+what)
+}
+
+func missing(w http.ResponseWriter, what string) {
+	ownError(w, http.StatusNotFound, "E0000007", "Not found: Resource not found: "+what)
+}
+
 func (s *state) find(id string) *client {
 	for _, c := range s.clients {
 		if c.id == id {
@@ -131,7 +162,7 @@ func (s *state) find(id string) *client {
 	return nil
 }
 
-// answer gives a client; its secret is shown only where it is made.
+// answer gives a client; its newest secret is shown only where it is made or updated.
 func (c *client) answer(secret bool) map[string]any {
 	all := map[string]any{"client_id": c.id, "client_id_issued_at": 1453913425, "client_secret_expires_at": 0,
 		"client_uri": nil, "logo_uri": nil}
@@ -139,7 +170,7 @@ func (c *client) answer(secret bool) map[string]any {
 		all[name] = value
 	}
 	if secret {
-		all["client_secret"] = c.secret
+		all["client_secret"] = c.secrets[len(c.secrets)-1].value
 	}
 	return all
 }
@@ -156,17 +187,60 @@ func (s *state) register(x *contract.Exchange) {
 		contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client_metadata", text)
 		return
 	}
-	for _, other := range s.clients {
-		if other.data["client_name"] == data["client_name"] {
-			contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client_metadata",
-				"client_name: An object with this field already exists in the current organization")
-			return
-		}
+	if s.named(data["client_name"], nil) {
+		contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client_metadata", taken)
+		return
 	}
 	s.count++
-	c := &client{id: fmt.Sprintf("0oa%08d", s.count), secret: fmt.Sprintf("secret-of-okta-%d", s.count), data: data}
+	c := &client{id: fmt.Sprintf("0oa%08d", s.count), data: data}
+	c.secrets = []*secret{s.newSecret()}
 	s.clients = append(s.clients, c)
 	x.JSON(http.StatusCreated, c.answer(data["token_endpoint_auth_method"] != "none"))
+}
+
+const taken = "client_name: An object with this field already exists in the current organization"
+
+// named tells whether another client has the name.
+func (s *state) named(name any, but *client) bool {
+	return slices.ContainsFunc(s.clients, func(c *client) bool { return c != but && c.data["client_name"] == name })
+}
+
+// replace takes all settings of a client, and nothing less.
+func (s *state) replace(x *contract.Exchange) {
+	c := s.known(x)
+	if c == nil {
+		return
+	}
+	refused := ""
+	for name := range c.answer(false) {
+		_, there := x.Body[name]
+		if readOnly := name == "client_id_issued_at" || name == "client_secret_expires_at"; !there && !readOnly {
+			refused = name + ": all settings must be specified"
+		}
+	}
+	data := map[string]any{}
+	for name, value := range x.Body {
+		if name != "client_id" {
+			data[name] = value
+		}
+	}
+	switch {
+	case refused != "":
+	case x.Body["client_id"] != c.id:
+		refused = "client_id: cannot be changed"
+	case data["application_type"] != c.data["application_type"]:
+		refused = "application_type: cannot be changed"
+	case s.named(data["client_name"], c):
+		refused = taken
+	default:
+		refused = wrong(data)
+	}
+	if refused != "" {
+		contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client_metadata", refused)
+		return
+	}
+	c.data = data
+	x.JSON(http.StatusOK, c.answer(true))
 }
 
 // wrong holds the settings against the table of application types and the notes around it.
@@ -220,16 +294,4 @@ func (s *state) known(x *contract.Exchange) *client {
 		contract.OAuthError(x.W, http.StatusUnauthorized, "invalid_client", "Invalid value for 'client_id' parameter.")
 	}
 	return c
-}
-
-func (s *state) newSecret(x *contract.Exchange) {
-	id := x.R.PathValue("id")
-	c := s.find(id)
-	if c == nil {
-		ownError(x.W, http.StatusNotFound, "E0000007", "Not found: Resource not found: "+id+" (PublicClientApp)")
-		return
-	}
-	s.count++
-	c.secret = fmt.Sprintf("secret-of-okta-%d", s.count)
-	x.JSON(http.StatusOK, c.answer(true))
 }

@@ -22,15 +22,6 @@ func (s *state) list(x *contract.Exchange) {
 	s.page(x, items)
 }
 
-func (s *state) scopes(x *contract.Exchange) {
-	var items []map[string]any
-	for i, name := range []string{"openid", "profile", "email", Scope, OtherScope} {
-		items = append(items, map[string]any{"id": fmt.Sprintf("scp%d", i), "name": name, "system": i < 3, "default": false,
-			"consent": "IMPLICIT", "optional": false, "metadataPublish": "NO_CLIENTS"})
-	}
-	s.page(x, items)
-}
-
 // page cuts a list; the next page is named in the Link field.
 func (s *state) page(x *contract.Exchange, items []map[string]any) {
 	q := x.R.URL.Query()
@@ -62,12 +53,15 @@ func (s *state) page(x *contract.Exchange, items []map[string]any) {
 	x.JSON(http.StatusOK, append([]map[string]any{}, items[from:to]...))
 }
 
-// issuer is that of the authorization server whose address was called: clients are the organization's, tokens a server's.
-func (s *state) issuer(x *contract.Exchange) string {
+// serverID is that of the authorization server whose address was called: clients are the organization's, tokens a
+// server's.
+func (s *state) serverID(x *contract.Exchange) string {
 	_, after, _ := strings.Cut(x.R.URL.Path, "/oauth2/")
 	id, _, _ := strings.Cut(after, "/")
-	return s.origin + "/oauth2/" + id
+	return id
 }
+
+func (s *state) issuer(x *contract.Exchange) string { return s.origin + "/oauth2/" + s.serverID(x) }
 
 func (s *state) metadata(x *contract.Exchange) {
 	at := s.issuer(x)
@@ -89,7 +83,7 @@ func (s *state) authenticated(x *contract.Exchange) string {
 		return id
 	}
 	method := map[bool]string{true: "client_secret_basic", false: "client_secret_post"}[basic]
-	if c := s.find(id); c != nil && c.secret == secret && secret != "" && c.data["token_endpoint_auth_method"] == method {
+	if c := s.find(id); c != nil && c.takes(secret) && c.data["token_endpoint_auth_method"] == method {
 		return id
 	}
 	contract.OAuthError(x.W, http.StatusUnauthorized, "invalid_client", "The client secret supplied for a confidential client is invalid.")
@@ -106,30 +100,29 @@ func (s *state) token(x *contract.Exchange) {
 			"The client is not authorized to use the provided grant type.")
 		return
 	}
-	scopes := strings.Fields(x.Form.Get("scope"))
-	if len(scopes) == 0 {
-		contract.OAuthError(x.W, http.StatusBadRequest, "invalid_scope",
-			"The authorization server resource does not have any configured default scopes, 'scope' must be provided.")
+	server := s.servers[s.serverID(x)]
+	scopes, refused := server.asked(strings.Fields(x.Form.Get("scope")))
+	if refused != "" {
+		contract.OAuthError(x.W, http.StatusBadRequest, "invalid_scope", refused)
 		return
 	}
-	for _, scope := range scopes {
-		if scope != Scope {
-			contract.OAuthError(x.W, http.StatusBadRequest, "invalid_scope",
-				"One or more scopes are not configured for the authorization server resource.")
-			return
-		}
+	lifetime := server.decide(id, "client_credentials", scopes)
+	if lifetime == 0 {
+		contract.OAuthError(x.W, http.StatusBadRequest, "access_denied",
+			"Policy evaluation failed for this request, please check the policy configurations.")
+		return
 	}
 	s.count++
 	now := time.Now().Unix()
 	token, ok := x.Mint(s.key, "", map[string]any{
-		"ver": 1, "jti": fmt.Sprintf("AT.%d", s.count), "iss": s.issuer(x), "aud": Audience, "iat": now, "exp": now + 3600,
+		"ver": 1, "jti": fmt.Sprintf("AT.%d", s.count), "iss": s.issuer(x), "aud": Audience, "iat": now, "exp": now + lifetime,
 		"cid": id, "scp": scopes, "sub": id,
 	})
 	if !ok {
 		return
 	}
 	x.JSON(http.StatusOK, map[string]any{
-		"token_type": "Bearer", "expires_in": 3600, "access_token": token, "scope": strings.Join(scopes, " "),
+		"token_type": "Bearer", "expires_in": lifetime, "access_token": token, "scope": strings.Join(scopes, " "),
 	})
 }
 
