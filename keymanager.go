@@ -251,6 +251,8 @@ type ClientRules struct {
 	GrantTypes []string `json:"grantTypes,omitempty"`
 	// Constraints are by developer field of the type; callbacks and scopes are for each entry.
 	Constraints map[string]Constraint `json:"constraints,omitempty"`
+	// Approval is of generated clients; what is left out is as the tenant says.
+	Approval Approval `json:"approval,omitzero"`
 }
 
 // Permissions restrict which developers see the key manager and make keys in it: one of the two lists, of roles and

@@ -141,6 +141,7 @@ type ClientState string
 
 // The states of a client. A pending one has been asked for at the vendor and nobody knows yet how that ended.
 const (
+	ClientAwaiting ClientState = "awaiting" // an administrator's approval; the vendor was asked for nothing
 	ClientPending  ClientState = "pending"
 	ClientActive   ClientState = "active"
 	ClientFailed   ClientState = "failed"
@@ -192,9 +193,26 @@ type OAuthClientStatus struct {
 	Unmanageable string `json:"unmanageable,omitempty"`
 	// Drift is what a look at the server found that is not as it was asked for.
 	Drift []string `json:"drift,omitempty"`
-	Hold  *Hold    `json:"hold,omitempty"` // while it is held; never stored here
+	// Approval is of a client that an administrator had to approve, or has to.
+	Approval *ClientApproval `json:"approval,omitempty"`
+	Hold     *Hold           `json:"hold,omitempty"` // while it is held; never stored here
 	// Entitlement is what subscriptions gave a generated client; never stored here.
 	Entitlement *ClientEntitlement `json:"entitlement,omitempty"`
+}
+
+// ClientApproval is what an administrator is asked to approve of a client beside its wishes, and how that went.
+type ClientApproval struct {
+	ClientID string     `json:"clientId,omitempty" doc:"Of the client in the key manager that is to be mapped"`
+	Since    time.Time  `json:"since" doc:"When it was asked for"`
+	By       string     `json:"by,omitempty" doc:"Who approved it"`
+	At       *time.Time `json:"at,omitempty" doc:"When it was approved"`
+	// SecretUntil is when the secret ends to wait for its requester; nil = it was fetched, or there is none.
+	SecretUntil *time.Time `json:"secretUntil,omitempty" doc:"Until then the secret waits for its requester, once (reveal)"`
+}
+
+// Declared tells that a manifest can say what the client is: it is mapped, and not only asked for.
+func (s OAuthClientStatus) Declared() bool {
+	return s.Mode != ClientGenerated && s.State != ClientAwaiting && s.State != ClientFailed
 }
 
 // ClientWish is what a client should be able to do.

@@ -15,7 +15,7 @@ import (
 // everything is a set of manifests with every kind and many fields.
 func everything(up *upstream, i *issuer.Issuer) string {
 	return join(
-		manifest("Tenant", "acme", "displayName: Acme"),
+		manifest("Tenant", "acme", "displayName: Acme, keys: {approval: {production: manual}}"),
 		manifest("User", "alice",
 			"email: alice@example.com, password: a-long-password, roles: [developer], groups: [payments]"),
 		manifest("Plan", "gold", "rate: [{requests: 100, per: 1s}, {requests: 1000000, per: 24h}], approval: auto"),
@@ -27,7 +27,7 @@ func everything(up *upstream, i *issuer.Issuer) string {
   tokens: {algorithms: [RS256], audiences: ["urn:test"], clockSkew: 10s, require: {token_use: access},
   match: [{prefix: ory_at_}, {regex: "[0-9a-f]{8}"}]},
   claims: {clientId: [azp, client_id], scopes: scope, mapping: [{from: email, to: user_email}]},
-  clients: {create: true, map: true, grantTypes: [client_credentials]}`,
+  clients: {create: true, map: true, grantTypes: [client_credentials], approval: {sandbox: auto, production: manual}}`,
 			i.URL+"/.well-known/openid-configuration", i.URL+"/jwks", i.URL+"/jwks")),
 		manifest("KeyManager", "realm", fmt.Sprintf(`type: keycloak, issuer: %q, keys: {jwks: %q},
   endpoints: {token: %q}, connection: {ref: sso}`, i.URL+"/realms/a", i.URL+"/jwks", i.URL+"/realms/a/token")),

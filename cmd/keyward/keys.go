@@ -16,14 +16,17 @@ type keysCmd struct {
 	Map      keysMapCmd      `cmd:"" help:"Say that a client which exists in the key manager is the application's."`
 	Rotate   keysRotateCmd   `cmd:"" help:"Replace a generated client's secret; its id stays."`
 	List     keysListCmd     `cmd:"" help:"The application's clients in every key manager."`
-	Reveal   keysRevealCmd   `cmd:"" help:"Fetch a secret once more whose answer was lost, within 10 minutes."`
+	Reveal   keysRevealCmd   `cmd:"" help:"Fetch the secret of an approved client, or one whose answer was lost within 10 minutes."`
 	Dismiss  keysDismissCmd  `cmd:"" help:"Forget a registration that failed with its outcome unknown."`
 	Delete   keysDeleteCmd   `cmd:"" help:"Delete a generated client, or unmap a mapped one."`
 	Token    keysTokenCmd    `cmd:"" help:"Get a token by client credentials, for trying out."`
 	Update   keysUpdateCmd   `cmd:"" help:"Change a generated client; what is not named stays as it is."`
 	Retry    keysRetryCmd    `cmd:"" help:"Go on at once with what failed or waits for the key manager."`
-	Cancel   keysCancelCmd   `cmd:"" help:"Give up a registration or rotation that is under way."`
+	Cancel   keysCancelCmd   `cmd:"" help:"Give up a request, registration or rotation that is under way."`
 	Revoke   keysRevokeCmd   `cmd:"" help:"Put a client out of use now; it stays listed until it is deleted or generated anew."`
+	Requests keysRequestsCmd `cmd:"" help:"What awaits an administrator's approval."`
+	Approve  keysApproveCmd  `cmd:"" help:"Let keys be made or mapped that await it; their secret is for who asked."`
+	Reject   keysRejectCmd   `cmd:"" help:"Say no to keys that await an approval, and why."`
 }
 
 // place is where a client belongs.
@@ -47,6 +50,7 @@ type keysRequest struct {
 	Resources    []string       `json:"resources,omitempty"`
 
 	Overlap keyward.Duration `json:"overlap,omitempty"`
+	Reason  string           `json:"reason,omitempty"`
 }
 
 // keysAnswer is what a developer needs to use a client.
@@ -117,6 +121,9 @@ func (o outputFlag) show(s *session, at place, verb string, body keysRequest) er
 	var k keysAnswer
 	if err := at.send(s, verb, body, &k); err != nil {
 		return err
+	}
+	if o.Output == "table" && k.State == string(keyward.ClientAwaiting) {
+		return at.sayAwaits(s)
 	}
 	return o.printKeys(s, k)
 }
@@ -214,7 +221,7 @@ func (cmd *keysUpdateCmd) Run(s *session) error { return cmd.show(s, cmd.place, 
 type keysMapCmd struct {
 	place
 	ClientID         string `required:"" placeholder:"ID" help:"the client's id in the key manager"`
-	ClientSecretFile string `placeholder:"F" help:"file with its secret, which proves it once and is not kept (- for standard input)"`
+	ClientSecretFile string `placeholder:"F" help:"its secret, used once, not kept (- for standard input); else an administrator approves"`
 	outputFlag
 }
 
@@ -268,20 +275,6 @@ type keysRevealCmd struct {
 // Run fetches a lost secret once more.
 func (cmd *keysRevealCmd) Run(s *session) error {
 	return cmd.show(s, cmd.place, "reveal", cmd.request())
-}
-
-type keysDismissCmd struct{ place }
-
-// Run forgets a failed registration.
-func (cmd *keysDismissCmd) Run(s *session) error {
-	return cmd.do(s, "dismiss", "dismissed")
-}
-
-type keysDeleteCmd struct{ place }
-
-// Run deletes or unmaps a client.
-func (cmd *keysDeleteCmd) Run(s *session) error {
-	return cmd.do(s, "delete", "deleted")
 }
 
 type keysListCmd struct {
@@ -343,6 +336,9 @@ func expires(s *keyward.OAuthClientStatus) string {
 func reason(s *keyward.OAuthClientStatus) string {
 	lacks := keysGiven{LackingGrants: s.LackingGrants, LackingScopes: s.LackingScopes, LackingFields: s.LackingFields}
 	parts := []string{}
+	if why := approval(s); why != "" {
+		parts = append(parts, why)
+	}
 	if s.Reason != "" {
 		parts = append(parts, s.Reason)
 	} else if without := lacks.lacking(); without != "" {
@@ -387,11 +383,4 @@ func (cmd *keysTokenCmd) Run(s *session) error {
 		return err
 	}
 	return cmd.print(s.out, answer, [][]string{{answer.Value}})
-}
-
-type keysRevokeCmd struct{ place }
-
-// Run puts a client out of use.
-func (cmd *keysRevokeCmd) Run(s *session) error {
-	return cmd.do(s, "revoke", "revoked")
 }

@@ -1,6 +1,12 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+)
 
 type keysRetryCmd struct {
 	place
@@ -12,6 +18,9 @@ func (cmd *keysRetryCmd) Run(s *session) error {
 	var answer keysAnswer
 	if err := cmd.send(s, "retry", cmd.request(), &answer); err != nil {
 		return err
+	}
+	if cmd.Output == "table" && answer.State == string(keyward.ClientAwaiting) {
+		return cmd.sayAwaits(s)
 	}
 	if cmd.Output == "table" {
 		_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s): %s\n", cmd.Application, cmd.KeyManager, cmd.Environment, answer.State)
@@ -30,5 +39,125 @@ func (cmd *keysCancelCmd) Run(s *session) error {
 		return err
 	}
 	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) cancelled\n", cmd.Application, cmd.KeyManager, cmd.Environment)
+	return err
+}
+
+type keysDismissCmd struct{ place }
+
+// Run forgets a failed registration.
+func (cmd *keysDismissCmd) Run(s *session) error {
+	return cmd.do(s, "dismiss", "dismissed")
+}
+
+type keysDeleteCmd struct{ place }
+
+// Run deletes or unmaps a client.
+func (cmd *keysDeleteCmd) Run(s *session) error {
+	return cmd.do(s, "delete", "deleted")
+}
+
+type keysRevokeCmd struct{ place }
+
+// Run puts a client out of use.
+func (cmd *keysRevokeCmd) Run(s *session) error {
+	return cmd.do(s, "revoke", "revoked")
+}
+
+// sayAwaits says that nothing is made yet.
+func (p place) sayAwaits(s *session) error {
+	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) await an administrator's approval\n", p.Application, p.KeyManager, p.Environment)
+	return err
+}
+
+// approval is who asked for a client that awaits an approval, or that an approved one's secret waits to be fetched.
+func approval(s *keyward.OAuthClientStatus) string {
+	switch a := s.Approval; {
+	case a == nil:
+		return ""
+	case s.State == keyward.ClientAwaiting && a.ClientID != "":
+		return fmt.Sprintf("%s asks for client %s since %s", s.Requester, a.ClientID, a.Since.Format(time.RFC3339))
+	case s.State == keyward.ClientAwaiting:
+		return fmt.Sprintf("%s asks for it since %s", s.Requester, a.Since.Format(time.RFC3339))
+	case s.State.InUse() && a.SecretUntil != nil:
+		return fmt.Sprintf("%s fetches the secret with keys reveal, until %s", s.Requester, a.SecretUntil.Format(time.RFC3339))
+	default:
+		return ""
+	}
+}
+
+type keysRequestsCmd struct{ outputFlag }
+
+// keyRequest is what awaits an approval.
+type keyRequest struct {
+	Application string              `json:"application"`
+	KeyManager  string              `json:"keyManager"`
+	Environment keyward.Environment `json:"environment"`
+	Mode        keyward.ClientMode  `json:"mode"`
+	ClientID    string              `json:"clientId,omitempty"`
+	Requester   string              `json:"requester"`
+	Since       time.Time           `json:"since"`
+	Grants      []string            `json:"grants,omitempty"`
+	Callbacks   []string            `json:"callbacks,omitempty"`
+	Scopes      []string            `json:"scopes,omitempty"`
+	Fields      map[string]any      `json:"fields,omitempty"`
+}
+
+// Run lists what awaits an approval.
+func (cmd *keysRequestsCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	requests, err := list[keyRequest](s.ctx, c, []string{"key-requests"})
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"APPLICATION", "KEY MANAGER", "ENVIRONMENT", "REQUESTER", "SINCE", "ASKED FOR"}}
+	for _, r := range requests {
+		rows = append(rows, []string{
+			r.Application, r.KeyManager, string(r.Environment), r.Requester, r.Since.Format(time.RFC3339), r.wish(),
+		})
+	}
+	return cmd.print(s.out, requests, rows)
+}
+
+// wish is what is asked for, in one line.
+func (r keyRequest) wish() string {
+	if r.Mode == keyward.ClientMapped {
+		return "client " + r.ClientID
+	}
+	parts := []string{strings.Join(r.Grants, " ")}
+	if len(r.Scopes) > 0 {
+		parts = append(parts, "scopes "+strings.Join(r.Scopes, " "))
+	}
+	if len(r.Callbacks) > 0 {
+		parts = append(parts, "callbacks "+strings.Join(r.Callbacks, " "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+type keysApproveCmd struct {
+	place
+	outputFlag
+}
+
+// Run approves what is asked for.
+func (cmd *keysApproveCmd) Run(s *session) error {
+	return cmd.show(s, cmd.place, "approve", cmd.request())
+}
+
+type keysRejectCmd struct {
+	place
+	Reason string `required:"" placeholder:"TEXT" help:"why, for who asked"`
+}
+
+// Run rejects what is asked for.
+func (cmd *keysRejectCmd) Run(s *session) error {
+	req := cmd.request()
+	req.Reason = cmd.Reason
+	if err := cmd.send(s, "reject", req, nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) rejected\n", cmd.Application, cmd.KeyManager, cmd.Environment)
 	return err
 }

@@ -60,7 +60,7 @@ func exported(o *keyward.Object) (keyward.Manifest, bool, error) {
 	}
 	if o.Kind == keyward.KindOAuthClient {
 		status, err := o.ClientStatus()
-		if err != nil || status.Mode == keyward.ClientGenerated {
+		if err != nil || !status.Declared() {
 			return keyward.Manifest{}, false, err
 		}
 	}

@@ -245,9 +245,17 @@ func (w *world) changesOf(kind keyward.Kind, tenant, application string) []*chan
 
 func (w *world) checkClient(ch *change, s *keyward.OAuthClientSpec) error {
 	if ch.existing != nil {
-		if status, err := ch.existing.ClientStatus(); err != nil || status.Mode == keyward.ClientGenerated {
-			w.add(ch, keyward.CodeConflict, "metadata.name", "%s was generated: it is managed through keys", ch.ref)
+		status, err := ch.existing.ClientStatus()
+		switch {
+		case err != nil:
 			return err
+		case status.Mode == keyward.ClientGenerated:
+			w.add(ch, keyward.CodeConflict, "metadata.name", "%s was generated: it is managed through keys", ch.ref)
+			return nil
+		case status.State == keyward.ClientAwaiting:
+			w.add(ch, keyward.CodeConflict, "metadata.name",
+				"%s awaits an administrator's approval: approve or reject it with keys", ch.ref)
+			return nil
 		}
 	}
 	kmRef, err := w.meant(keyward.Ref{Kind: keyward.KindKeyManager, Tenant: ch.ref.Tenant, Name: s.KeyManager})

@@ -28,6 +28,9 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 	}
 	faults = append(faults, validateKeySources(spec)...)
 	faults = append(faults, validateConstraints(t, spec.Clients.Constraints)...)
+	if !t.Creates && spec.Clients.Approval != (keyward.Approval{}) {
+		faults = append(faults, fieldError("spec.clients.approval", "%s creates no clients: there is nothing to approve", t.Title))
+	}
 	faults = append(faults, validateOrganizations(t, spec)...)
 	if t.Name == keyward.TypeResident {
 		return append(faults, validateResident(spec)...)

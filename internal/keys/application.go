@@ -126,7 +126,7 @@ func (k *Keys) endClients(tx *store.Tx, app *keyward.Object) error {
 	}
 	for _, c := range clients {
 		switch {
-		case c.Status.Mode == keyward.ClientMapped || c.Over():
+		case c.Status.Mode == keyward.ClientMapped || c.Status.State == keyward.ClientAwaiting || c.Over():
 			if err := k.audit(tx, c.Object, "key.deleted", "client "+c.Spec.Shown()); err != nil {
 				return err
 			}

@@ -66,7 +66,7 @@ func (k *Keys) delete(ctx context.Context, p keyward.Principal, place Place, id 
 		case c.Status.State == keyward.ClientFailed && c.Status.Orphan:
 			return keyward.Errorf(keyward.CodeConflict,
 				"nobody knows whether the server has a client named %s: look for it there, then dismiss this one", c.Status.VendorName)
-		case c.Status.Mode == keyward.ClientMapped || c.Over():
+		case c.Status.Mode == keyward.ClientMapped || c.Status.State == keyward.ClientAwaiting || c.Over():
 			if err := k.audit(tx, c.Object, "key.deleted", "client "+c.Spec.Shown()); err != nil {
 				return err
 			}

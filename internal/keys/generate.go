@@ -15,11 +15,17 @@ import (
 	"keyward.dev/keyward/internal/wire"
 )
 
-// Generate creates a client at the key manager for an application. Refusals that a person is told: forbidden,
+// Generate creates a client at the key manager for an application, or lets it await an administrator's approval, where
+// the tenant or the key manager wants one. Refusals that a person is told: forbidden,
 // not_found, key_manager_disabled, exchange_only, creation_disabled, keys_exist, callback_required, invalid_input (each field named),
 // key_manager_failed with the server's own words, and outcome_unknown where the server may have made a client that
 // nobody can find.
 func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, ask Ask) (*Result, error) {
+	return k.generate(ctx, p, place, ask, "")
+}
+
+// generate is Generate; failed is the id of the client that is made anew, if it is.
+func (k *Keys) generate(ctx context.Context, p keyward.Principal, place Place, ask Ask, failed string) (*Result, error) {
 	place, faults := place.Complete()
 	if len(faults) > 0 {
 		return nil, keyward.Invalid(faults)
@@ -29,10 +35,18 @@ func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, a
 	}
 	id := store.NewID()
 	defer k.turns.Take(id)()
-	s, c, want, err := k.reserve(ctx, p, place, ask, id)
+	s, c, want, err := k.reserve(ctx, p, place, ask, id, failed)
 	if err != nil {
 		return nil, err
 	}
+	if c.Status.State == keyward.ClientAwaiting {
+		return result(s, "", "", c.Object.Name, c.Status), nil
+	}
+	return k.register(ctx, s, c, want)
+}
+
+// register has the server make a client that is stored as pending. The caller has its turn.
+func (k *Keys) register(ctx context.Context, s *scene.Scene, c *scene.Client, want wish.Checked) (*Result, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	conn, err := k.openers.Open(s.Server)
@@ -60,7 +74,7 @@ func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, a
 }
 
 // reserve stores the pending client: from then on the place is taken, and an interruption is seen.
-func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, ask Ask, id string) (
+func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, ask Ask, id, failed string) (
 	s *scene.Scene, c *scene.Client, want wish.Checked, err error,
 ) {
 	err = k.store.Write(ctx, scene.Requester(p, place.Tenant), func(tx *store.Tx) error {
@@ -85,21 +99,13 @@ func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, as
 		if err := k.vacate(tx, p, s); err != nil {
 			return err
 		}
-		name, err := scene.FreeName(tx, place, id)
-		if err != nil {
+		if c, err = k.newClient(tx, p, place, id); err != nil {
 			return err
 		}
-		now := k.now()
-		c = &scene.Client{
-			Object: &keyward.Object{ID: id, Kind: keyward.KindOAuthClient, Tenant: place.Tenant, Name: name},
-			Spec: &keyward.OAuthClientSpec{
-				Application: place.Application, KeyManager: place.KeyManager, Environment: place.Environment,
-			},
-			Status: keyward.OAuthClientStatus{
-				Mode: keyward.ClientGenerated, State: keyward.ClientPending, VendorName: scene.VendorName(id),
-				Grants: want.Ask.Grants, Callbacks: want.Ask.Callbacks, Scopes: want.Ask.Scopes, Fields: want.Fields,
-				Requester: scene.Requester(p, place.Tenant), ChangedAt: &now,
-			},
+		c.Status.Grants, c.Status.Callbacks, c.Status.Scopes = want.Ask.Grants, want.Ask.Callbacks, want.Ask.Scopes
+		c.Status.Fields = want.Fields
+		if err := k.makeAwait(tx, p, s, c, failed); err != nil {
+			return err
 		}
 		return c.Put(tx, store.Extra{})
 	})
@@ -159,11 +165,16 @@ func (k *Keys) activate(ctx context.Context, c *scene.Client, made connector.Reg
 			fresh.Status.State = keyward.ClientDeleting
 			return fresh.Put(tx, store.Extra{Secrets: secrets, Row: scene.NoRow()})
 		}
+		until := now.Add(revealPeriod)
+		if a := fresh.Status.Approval; a != nil && made.ClientSecret != "" {
+			until = now.Add(approvedPeriod).UTC()
+			a.SecretUntil = &until
+		}
 		stored = fresh.Status
 		if err := fresh.Put(tx, store.Extra{Secrets: secrets, Row: row}); err != nil {
 			return err
 		}
-		if err := tx.PutReveal(fresh.Object.ID, fresh.Status.Requester, made.ClientSecret, now.Add(revealPeriod)); err != nil {
+		if err := tx.PutReveal(fresh.Object.ID, fresh.Status.Requester, made.ClientSecret, until); err != nil {
 			return fmt.Errorf("keep the secret for one more look: %w", err)
 		}
 		return k.audit(tx, fresh.Object, "key.generated", "client "+made.ClientID)

@@ -4,7 +4,11 @@
 //
 // A generated client goes through these states; every arrow is one transaction, and no transaction waits for a server:
 //
-//	          register, then                 ask the server, then
+//	awaiting -> (gone)  cancelled by who asked
+//	 |    | rejected
+//	 |    +----> failed
+//	 v approved
+//	 |        register, then                 ask the server, then
 //	pending ----------------> active ------------------------------> (gone)
 //	   |                      | ^  |       deleting ^
 //	   | refused, or          | |  +----------------+
@@ -13,6 +17,8 @@
 //
 // A failed client may be an orphan: the server may hold a client that nobody uses. A failed or revoked client takes no
 // place: the next try stands beside it under a name of its own. Pending is what people call requested or being created.
+// A client begins as awaiting where its tenant or key manager wants an administrator's approval: nothing is asked of the
+// server until then. A mapped client awaits one where the developer does not have its secret, and is active from then on.
 package keys
 
 import (
@@ -73,10 +79,12 @@ const (
 	quietAge     = 30 * time.Second // after it, a server has settled what it was asked for
 	revealPeriod = 10 * time.Minute
 	sweepPeriod  = 5 * time.Second
-	proofPeriod  = 6 * time.Second // between two secrets that a requester may try, after the first proofBurst
-	proofBurst   = 10
-	proofMemory  = 10_000
-	actor        = "system/keys"
+
+	approvedPeriod = 7 * 24 * time.Hour // for which the secret of an approved client waits for its requester
+	proofPeriod    = 6 * time.Second    // between two secrets that a requester may try, after the first proofBurst
+	proofBurst     = 10
+	proofMemory    = 10_000
+	actor          = "system/keys"
 )
 
 // Names under which a generated client's secrets are stored.

@@ -46,7 +46,11 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 			}
 			status := c.Status
 			status.Hold = scene.SeenHold(p, o, k.now())
-			if k.entitle != nil {
+			if a := status.Approval; a != nil && a.SecretUntil != nil && !k.now().Before(*a.SecretUntil) {
+				past := *a
+				past.SecretUntil, status.Approval = nil, &past
+			}
+			if k.entitle != nil && status.State != keyward.ClientAwaiting {
 				if status.Entitlement, err = k.entitle.Status(tx, o.ID); err != nil {
 					return fmt.Errorf("read what %s is entitled to: %w", o.Ref(), err)
 				}

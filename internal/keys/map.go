@@ -15,7 +15,8 @@ import (
 )
 
 // Map says that a client which exists in the key manager is the application's. An administrator of the tenant may map
-// any id; others prove the client with its secret, which is used for one token and never stored. Refusals that a person
+// any id; others prove the client with its secret, which is used for one token and never stored; without it, the client
+// awaits an administrator's approval. Refusals that a person
 // is told: forbidden, not_found, key_manager_disabled, exchange_only, mapping_disabled, keys_exist, conflict (another application has
 // the client), invalid_input, too_many_requests after many secrets, key_manager_failed with the server's own words.
 func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, clientID, secret string) (*Result, error) {
@@ -39,6 +40,9 @@ func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, client
 	})
 	if err != nil {
 		return nil, err
+	}
+	if secret == "" && !scene.IsAdmin(p, place.Tenant) {
+		return k.requestMapping(ctx, p, place, spec)
 	}
 	if err := k.prove(ctx, p, s, clientID, secret); err != nil {
 		return nil, err
@@ -70,56 +74,53 @@ func (k *Keys) lookToMap(tx *store.Tx, p keyward.Principal, place Place, spec *k
 	if err := s.Permit(p); err != nil {
 		return nil, err
 	}
-	if err := s.Held(nil, k.now()); err != nil {
-		return nil, err
-	}
 	if err := scene.Alive(s.App); err != nil {
-		return nil, err
-	}
-	if err := scene.CheckMapping(s.KeyManager, s.Spec, spec); err != nil {
 		return nil, err
 	}
 	if taken := s.Taking(); taken != nil {
 		return nil, s.Taken(taken)
 	}
-	other, err := tx.ClientByVendorID(place.Tenant, s.KeyManager.ID, spec.ClientID)
+	return s, k.mappable(tx, s, spec)
+}
+
+// mappable refuses a client that nobody may map at the place, or that has an application.
+func (k *Keys) mappable(tx *store.Tx, s *scene.Scene, spec *keyward.OAuthClientSpec) error {
+	if err := s.Held(nil, k.now()); err != nil {
+		return err
+	}
+	if err := scene.CheckMapping(s.KeyManager, s.Spec, spec); err != nil {
+		return err
+	}
+	other, err := tx.ClientByVendorID(s.Place.Tenant, s.KeyManager.ID, spec.ClientID)
 	if before := s.Last(); err == nil && before != nil && before.Object.ID == other.ID && !before.Status.Orphan {
-		return s, nil // revoked here: it gives way
+		return nil // revoked here: it gives way
 	}
 	if err == nil {
 		// Whose it is would tell a developer about other people's applications.
-		return nil, &keyward.Error{
+		return &keyward.Error{
 			Code:    keyward.CodeConflict,
 			Message: fmt.Sprintf("client %s of %s belongs to an application already", spec.ClientID, s.KeyManager.Ref()),
 			Fields:  []keyward.FieldError{{Path: "clientId", Code: keyward.CodeConflict, Message: "belongs to an application already"}},
 		}
 	}
 	if keyward.CodeOf(err) != keyward.CodeNotFound {
-		return nil, err
+		return err
 	}
-	return s, nil
+	return nil
 }
 
-// prove asks the server about a secret. Without one, only an administrator's word counts, and not against the server's.
+// prove asks the server about a secret. Without one, an administrator's word counts, but not against the server's.
 func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene.Scene, clientID, secret string) error {
 	if keymanager.ForMany(s.Spec) && scene.IsAdmin(p, s.Place.Tenant) {
 		return nil // what the connection sees is one organization's
 	}
 	if keymanager.ForMany(s.Spec) {
 		return keyward.Errorf(keyward.CodeForbidden,
-			"%s is for many organizations, where no secret is tried: ask an administrator to map the client", s.KeyManager.Ref())
+			"%s is for many organizations, where no secret is tried: leave it out, and an administrator is asked to approve",
+			s.KeyManager.Ref())
 	}
 	if secret == "" {
-		if scene.IsAdmin(p, s.Place.Tenant) {
-			return k.exists(ctx, s, clientID)
-		}
-		return &keyward.Error{
-			Code:    keyward.CodeForbidden,
-			Message: "give the client's secret, which proves that it is yours, or ask an administrator to map it",
-			Fields: []keyward.FieldError{{
-				Path: "clientSecret", Code: keyward.CodeForbidden, Message: "is required of everybody but administrators",
-			}},
-		}
+		return k.exists(ctx, s, clientID)
 	}
 	if wait := k.proofs.Take(p.Tenant+"/"+p.User+" "+s.KeyManager.ID, k.now()); wait > 0 {
 		e := keyward.Errorf(keyward.CodeTooManyRequests,
@@ -142,7 +143,8 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene.Scene, c
 			return k.exists(ctx, s, clientID)
 		}
 		return keyward.Errorf(keyward.CodeForbidden,
-			"%s has no token endpoint at which the secret could be tried: ask an administrator to map the client", s.KeyManager.Ref())
+			"%s has no token endpoint at which the secret could be tried: leave it out, and an administrator is asked to approve",
+			s.KeyManager.Ref())
 	}
 	if f, ok := errors.AsType[*wire.Failure](err); ok && (f.Code == "invalid_client" || f.Status == http.StatusUnauthorized) {
 		return keyward.Invalid([]keyward.FieldError{scene.Fault("clientSecret",

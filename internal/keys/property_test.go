@@ -99,7 +99,7 @@ type machine struct {
 	v vendorOf
 }
 
-var explored, killed atomic.Int64
+var explored, killed, approved atomic.Int64
 
 func (m *machine) act(t *rapid.T, what string, act func(*keys.Keys) error) {
 	fault := rapid.SampledFrom([]string{"", "", "", "", "429", "500", "503", "half"}).Draw(t, "fault")
@@ -181,6 +181,9 @@ func (m *machine) check(t *rapid.T, after string) {
 			listed[l.Status.VendorName] = true
 		}
 		listed[l.Status.VendorName] = listed[l.Status.VendorName] || l.Status.Orphan
+		if l.Status.State == keyward.ClientAwaiting && (l.ClientID != "" || slices.Contains(m.v.there(), l.Status.VendorName)) {
+			t.Fatalf("after %s: it is made and nobody has approved it: %s", after, encode(m.r.t, l))
+		}
 		if l.Status.State.InUse() && l.ClientID == "" {
 			t.Fatalf("after %s: a client without an id is in use: %s", after, encode(m.r.t, l))
 		}
@@ -202,6 +205,10 @@ func (m *machine) settled(t *rapid.T) {
 		if err := m.r.start().Sweep(m.r.t.Context()); err != nil {
 			t.Logf("sweep: %v", err)
 		}
+	}
+	if err := m.r.start().Reject(m.r.t.Context(), admin(), at("corp"), "the walk ends"); err != nil &&
+		keyward.CodeOf(err) != keyward.CodeNotFound {
+		t.Fatal(err)
 	}
 	m.check(t, "settling")
 	for _, l := range m.r.list() {
@@ -243,6 +250,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			_, err := k.Retry(m.r.t.Context(), alice(), at("corp"))
 			return err
 		},
+		"reject": func(k *keys.Keys) error { return k.Reject(m.r.t.Context(), admin(), at("corp"), "no") },
 		"revoke": func(k *keys.Keys) error { return k.Revoke(m.r.t.Context(), alice(), at("corp")) },
 		"delete": func(k *keys.Keys) error { return k.Delete(m.r.t.Context(), alice(), at("corp")) },
 		"cancel": func(k *keys.Keys) error { return k.Cancel(m.r.t.Context(), alice(), at("corp")) },
@@ -274,11 +282,35 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			m.act(t, "dismiss", func(k *keys.Keys) error { return k.Dismiss(m.r.t.Context(), alice(), at("corp")) })
 		},
 		"delete application": m.deleteApplication,
+		"request":            m.request,
+		"approve": func(t *rapid.T) {
+			m.request(t)
+			m.act(t, "approve", func(k *keys.Keys) error {
+				_, err := k.Approve(m.r.t.Context(), admin(), at("corp"))
+				if err == nil {
+					approved.Add(1)
+				}
+				return err
+			})
+		},
 	}
 	for name, act := range simple {
 		all[name] = func(t *rapid.T) { m.act(t, name, act) }
 	}
 	return all
+}
+
+// request asks for keys while they have to be approved.
+func (m *machine) request(t *rapid.T) {
+	m.r.approval(manual())
+	defer m.r.approval(keyward.Approval{})
+	m.act(t, "request", func(k *keys.Keys) error {
+		made, err := k.Generate(m.r.t.Context(), alice(), at("corp"), keys.Ask{})
+		if err == nil && (made.State != keyward.ClientAwaiting || made.ClientSecret != "") {
+			t.Errorf("made without an approval: %s", encode(m.r.t, made))
+		}
+		return err
+	})
 }
 
 // deleteApplication deletes it with its keys, looks after what nobody knows the end of, and makes it again.
@@ -332,7 +364,8 @@ func TestLifeHoldsThroughFailureAndKill(t *testing.T) {
 			})
 		})
 	}
-	t.Logf("%d actions, of which %d were killed in the middle", explored.Load(), killed.Load())
+	t.Logf("%d actions, of which %d were killed in the middle, and %d approved keys that were then made", explored.Load(), killed.Load(),
+		approved.Load())
 }
 
 // registrarVendor cannot be searched, and replaces the registration access token with every answer. It has a mapped

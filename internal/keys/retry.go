@@ -14,8 +14,8 @@ const ClientDeleted keyward.ClientState = "deleted"
 
 // Retry goes on at once with what stands still at a place: an interrupted registration is settled; a rotation, change,
 // revocation or deletion is asked of the server again; a failed registration is made anew with the same wishes, under
-// another name. The result tells the state that came of it, and the secret of a new client. With nothing to do it is a
-// conflict.
+// another name; what was rejected is asked for again. The result tells the state that came of it, and the secret of a new
+// client. With nothing to do it is a conflict.
 func (k *Keys) Retry(ctx context.Context, p keyward.Principal, place Place) (*Result, error) {
 	place, faults := place.Complete()
 	if len(faults) > 0 {
@@ -31,6 +31,9 @@ func (k *Keys) Retry(ctx context.Context, p keyward.Principal, place Place) (*Re
 	}
 	if c.Status.State == keyward.ClientActive || c.Status.State == keyward.ClientDrifted {
 		return nil, keyward.Errorf(keyward.CodeConflict, "client %s is %s: there is nothing to try again", c.Spec.ClientID, c.Status.State)
+	}
+	if c.Status.State == keyward.ClientAwaiting {
+		return nil, s.Taken(c)
 	}
 	if err := k.settle(ctx, c, true); err != nil {
 		return nil, err
@@ -71,14 +74,18 @@ func (k *Keys) retryFailed(ctx context.Context, p keyward.Principal, s *scene.Sc
 	if err := k.settle(ctx, failed, true); err != nil && !errors.Is(err, scene.ErrOvertaken) {
 		return nil, vendorError(s.Place.KeyManager, err)
 	}
-	return k.Generate(ctx, p, s.Place, Ask{
+	if a := failed.Status.Approval; failed.Status.Mode == keyward.ClientMapped && a != nil {
+		return k.Map(ctx, p, s.Place, a.ClientID, "")
+	}
+	return k.generate(ctx, p, s.Place, Ask{
 		Grants: failed.Status.Grants, Callbacks: failed.Status.Callbacks, Scopes: failed.Status.Scopes, Fields: failed.Status.Fields,
-	})
+	}, failed.Object.ID)
 }
 
-// Cancel gives up what is under way at a place. A registration becomes failed, and what the server makes of it all the
-// same is deleted there where it can be found; a rotation or change is not asked for again, and the client stays as the
-// server has it. A revocation or deletion has taken effect on every gateway and cannot be taken back: that is a conflict.
+// Cancel gives up what is under way at a place. What awaits an approval is forgotten. A registration becomes failed, and
+// what the server makes of it all the same is deleted there where it can be found; a rotation or change is not asked for
+// again, and the client stays as the server has it. A revocation or deletion has taken effect on every gateway and cannot
+// be taken back: that is a conflict.
 func (k *Keys) Cancel(ctx context.Context, p keyward.Principal, place Place) error {
 	return k.at(ctx, p, place, func(tx *store.Tx, s *scene.Scene) error {
 		c := s.Taking()
@@ -95,6 +102,11 @@ func (k *Keys) Cancel(ctx context.Context, p keyward.Principal, place Place) err
 func (k *Keys) cancel(tx *store.Tx, s *scene.Scene, c *scene.Client) error {
 	now, row := k.now(), scene.NoRow()
 	switch c.Status.State {
+	case keyward.ClientAwaiting:
+		if err := k.audit(tx, c.Object, "key.cancelled", "asked for by "+c.Status.Requester); err != nil {
+			return err
+		}
+		return tx.Delete(c.Object)
 	case keyward.ClientPending:
 		c.Status.State, c.Status.Orphan, c.Status.ChangedAt = keyward.ClientFailed, true, &now
 		c.Status.Reason = "it was cancelled; the server may make a client named " + c.Status.VendorName + " all the same"

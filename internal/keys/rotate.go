@@ -183,6 +183,9 @@ func (k *Keys) keepRotated(ctx context.Context, c *scene.Client, made connector.
 		secrets[secretPath], secrets[secretID] = made.Value, made.ID
 		fresh.Status.State, fresh.Status.Reason, fresh.Status.Overlap = keyward.ClientActive, "", 0
 		fresh.Status.ChangedAt, fresh.Status.SecretExpiresAt = &now, made.ExpiresAt
+		if fresh.Status.Approval != nil { // the secret that waited is none any more
+			fresh.Status.Approval.SecretUntil = nil
+		}
 		if err := fresh.Put(tx, store.Extra{Secrets: secrets}); err != nil {
 			return err
 		}
@@ -283,7 +286,8 @@ func (k *Keys) active(ctx context.Context, p keyward.Principal, place Place) (s 
 }
 
 // Reveal gives the secret of a client once more to the person who generated or rotated it, within 10 minutes, for an
-// answer that was lost. A second time it is not_found.
+// answer that was lost; that of a client that had to be approved once to the person who asked for it, within 7 days. A
+// second time it is not_found.
 func (k *Keys) Reveal(ctx context.Context, p keyward.Principal, place Place) (*Result, error) {
 	s, c, err := k.active(ctx, p, place)
 	if err != nil {
@@ -294,9 +298,13 @@ func (k *Keys) Reveal(ctx context.Context, p keyward.Principal, place Place) (*R
 		secret, err = tx.TakeReveal(c.Object.ID, scene.Requester(p, s.Place.Tenant), k.now())
 		if keyward.CodeOf(err) == keyward.CodeNotFound {
 			return keyward.Errorf(keyward.CodeNotFound,
-				"there is no secret to fetch once more: only who asked for it can, once, within %s", keyward.Duration(revealPeriod))
+				"there is no secret to fetch once more: only who asked for it can, once, within %s, or within %s of an approval",
+				keyward.Duration(revealPeriod), keyward.Duration(approvedPeriod))
 		}
 		if err != nil {
+			return err
+		}
+		if err := fetched(tx, c); err != nil {
 			return err
 		}
 		return k.audit(tx, c.Object, "key.revealed", "client "+c.Spec.ClientID)
@@ -305,4 +313,17 @@ func (k *Keys) Reveal(ctx context.Context, p keyward.Principal, place Place) (*R
 		return nil, err
 	}
 	return result(s, c.Spec.ClientID, secret, c.Object.Name, c.Status), nil
+}
+
+// fetched notes that an approved client's secret does not wait any more.
+func fetched(tx *store.Tx, c *scene.Client) error {
+	if c.Status.Approval == nil || c.Status.Approval.SecretUntil == nil {
+		return nil
+	}
+	fresh, err := scene.Reload(tx, c, keyward.ClientActive, keyward.ClientDrifted)
+	if err != nil {
+		return err
+	}
+	fresh.Status.Approval.SecretUntil = nil
+	return fresh.Put(tx, store.Extra{})
 }

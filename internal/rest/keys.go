@@ -92,14 +92,18 @@ func (s *Server) keysRoutes() {
 		}
 		return listed(chosen), nil
 	})
-	keysRoute(s,
-		verb{"generate-keys", "", "Create a client in the key manager; its secret is shown this once", http.StatusCreated},
+	resultRoute(s, verb{
+		"generate-keys", "", "Create a client in the key manager; its secret is shown this once. It may await an approval",
+		http.StatusCreated,
+	},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b GenerateBody) (*keys.Result, error) {
 			return k.Generate(ctx, p, in.place(b.KeyManager, b.Environment),
 				keys.Ask{Grants: b.Grants, Callbacks: b.Callbacks, Scopes: b.Scopes, Fields: b.Fields})
 		})
-	keysRoute(s,
-		verb{"map-keys", "/map", "Say that a client which exists in the key manager is the application's", http.StatusCreated},
+	resultRoute(s, verb{
+		"map-keys", "/map", "Say that a client which exists in the key manager is the application's, or ask an administrator to",
+		http.StatusCreated,
+	},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b MapBody) (*keys.Result, error) {
 			return k.Map(ctx, p, in.place(b.KeyManager, b.Environment), b.ClientID, b.ClientSecret)
 		})
@@ -113,7 +117,7 @@ func (s *Server) keysRoutes() {
 			return k.Rotate(ctx, p, in.place(b.KeyManager, b.Environment), keys.RotateAsk{Overlap: time.Duration(b.Overlap)})
 		})
 	keysRoute(s,
-		verb{"reveal-keys", "/reveal", "Fetch a secret once more whose answer was lost, within 10 minutes", http.StatusOK},
+		verb{"reveal-keys", "/reveal", "The secret of an approved client, or one whose answer was lost within 10 minutes", http.StatusOK},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
 			return k.Reveal(ctx, p, in.place(b.KeyManager, b.Environment))
 		})
@@ -123,17 +127,18 @@ func (s *Server) keysRoutes() {
 				keys.TokenAsk{Scopes: b.Scopes, Audience: b.Audience, Resources: b.Resources, Secret: b.ClientSecret})
 		})
 	s.endRoutes()
+	s.approvalRoutes()
 }
 
 // endRoutes go on with what stands still, or end it.
 func (s *Server) endRoutes() {
 	k := s.deps.Keys
-	keysRoute(s, verb{"retry-keys", "/retry", "Go on at once with what failed or waits for its server", http.StatusOK},
+	resultRoute(s, verb{"retry-keys", "/retry", "Go on at once with what failed or waits for its server", http.StatusOK},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
 			return k.Retry(ctx, p, in.place(b.KeyManager, b.Environment))
 		})
 	quietRoute(s,
-		verb{"cancel-keys", "/cancel", "Give up a registration, rotation or change that is under way", http.StatusNoContent},
+		verb{"cancel-keys", "/cancel", "Give up a request, registration, rotation or change that is under way", http.StatusNoContent},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) error {
 			return k.Cancel(ctx, p, in.place(b.KeyManager, b.Environment))
 		})

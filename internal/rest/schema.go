@@ -23,6 +23,7 @@ type (
 	stringListSchema  struct{}
 	rateListSchema    struct{}
 	anySchema         struct{}
+	approvalSchema    struct{}
 )
 
 // Schema implements huma.SchemaProvider.
@@ -70,6 +71,20 @@ func (rateListSchema) Schema(r huma.Registry) *huma.Schema {
 // Schema implements huma.SchemaProvider.
 func (anySchema) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
 
+// Schema implements huma.SchemaProvider.
+func (approvalSchema) Schema(huma.Registry) *huma.Schema {
+	mode := func() *huma.Schema {
+		return &huma.Schema{Type: "string", Enum: []any{string(keyward.ApprovalAuto), string(keyward.ApprovalManual)}}
+	}
+	return &huma.Schema{
+		Description: "Whether generated keys await an administrator's approval: one word, or one by environment",
+		OneOf: []*huma.Schema{mode(), {
+			Type: "object", AdditionalProperties: false,
+			Properties: map[string]*huma.Schema{"production": mode(), "sandbox": mode()},
+		}},
+	}
+}
+
 // schemas gives the registry with our own types explained, a manifest schema per kind, and the problem document.
 func schemas() huma.Registry {
 	r := huma.NewMapRegistry(schemaPrefix, schemaName)
@@ -80,6 +95,7 @@ func schemas() huma.Registry {
 		reflect.TypeFor[keyward.StringList]():    reflect.TypeFor[stringListSchema](),
 		reflect.TypeFor[keyward.RateList]():      reflect.TypeFor[rateListSchema](),
 		reflect.TypeFor[json.RawMessage]():       reflect.TypeFor[anySchema](),
+		reflect.TypeFor[keyward.Approval]():      reflect.TypeFor[approvalSchema](),
 	} {
 		r.RegisterTypeAlias(from, to)
 	}
@@ -102,6 +118,10 @@ func schemaName(t reflect.Type, hint string) string {
 		return "ApplyResult"
 	case reflect.TypeFor[keys.Result]():
 		return "Keys"
+	case reflect.TypeFor[keys.Request]():
+		return "KeysRequest"
+	case reflect.TypeFor[Listing[keys.Request]]():
+		return "ListingKeysRequest"
 	case reflect.TypeFor[keys.Listed]():
 		return "ListedKeys"
 	case reflect.TypeFor[Listing[keys.Listed]]():

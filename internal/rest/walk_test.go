@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store"
@@ -48,6 +49,7 @@ func attempt(h *house, state keyward.ClientState) {
 	h.t.Helper()
 	status, err := json.Marshal(keyward.OAuthClientStatus{
 		Mode: keyward.ClientGenerated, State: state, VendorName: "keyward-x", Orphan: state == keyward.ClientFailed, Requester: "alice",
+		Approval: &keyward.ClientApproval{Since: time.Now()},
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -111,6 +113,10 @@ func visits() map[string]visit {
 		v.right, v.wrong = "alice", "dora"
 		all[id] = v
 	}
+	awaiting := func(h *house) { attempt(h, keyward.ClientAwaiting) }
+	all["list-key-requests"] = visit{path: "/api/v1/key-requests", right: "alice", wrong: "pat", setup: awaiting}
+	all["approve-keys"] = visit{path: keys + "/approve", body: place, wrong: "alice", setup: awaiting}
+	all["reject-keys"] = visit{path: keys + "/reject", body: `{"keyManager":"resident","reason":"no"}`, wrong: "alice", setup: awaiting}
 	all["map-keys"] = visit{path: keys + "/map", body: `{"keyManager":"ext","clientId":"other"}`, wrong: "dora"}
 	for _, o := range []struct {
 		kind              keyward.Kind

@@ -20,6 +20,7 @@ type Filter struct {
 	Connection  string   // key managers that name it
 	KeyManager  string   // OAuth clients of it, APIs that list it; a global one too
 	ManagerID   string   // the same by id, in every tenant where none is said
+	Awaiting    bool     // OAuth clients that await an administrator's approval
 	Offered     bool     // key managers: the global ones too, in order of name
 	API         string   // subscriptions to it
 	Plan        string   // subscriptions under it, APIs that offer it
@@ -158,6 +159,9 @@ func (f Filter) where(n noun, v *database.Values) (where []string) {
 	}
 	if form, ok := n.by[keyward.KindKeyManager]; ok && f.ManagerID != "" {
 		where = append(where, fmt.Sprintf(form, v.Add(f.ManagerID)))
+	}
+	if f.Awaiting && n.kind == keyward.KindOAuthClient {
+		where = append(where, "x.state = 'awaiting'") // as the index says it, so that it is used
 	}
 	return where
 }

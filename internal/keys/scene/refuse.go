@@ -90,6 +90,9 @@ func Alive(app *keyward.Object) error {
 func (s *Scene) Taken(c *Client) error {
 	where := fmt.Sprintf("application %s has a client in %s for %s already", s.Place.Application, s.Place.KeyManager, s.Place.Environment)
 	switch c.Status.State {
+	case keyward.ClientAwaiting:
+		return keyward.Errorf(keyward.CodeKeysExist, "application %s has asked for a client in %s for %s: it awaits an "+
+			"administrator's approval", s.Place.Application, s.Place.KeyManager, s.Place.Environment)
 	case keyward.ClientPending:
 		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being generated at this moment", where)
 	case keyward.ClientDeleting:

@@ -1,0 +1,87 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys"
+)
+
+// RejectBody says which request is rejected, and why.
+type RejectBody struct {
+	KeyManager  string              `json:"keyManager"`
+	Environment keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
+	Reason      string              `json:"reason" doc:"For who asked; up to 1000 characters"`
+}
+
+type requestsInput struct {
+	TenantQuery
+	PageQuery
+}
+
+// approvalRoutes are for keys that an administrator has to approve.
+func (s *Server) approvalRoutes() {
+	k := s.deps.Keys
+	route(s, huma.Operation{
+		OperationID: "list-key-requests", Method: http.MethodGet, Path: "/api/v1/key-requests", Tags: []string{"keys"},
+		Summary: "What awaits an administrator's approval; to developers, for their applications",
+	}, func(ctx context.Context, p keyward.Principal, in *requestsInput) (*answerOf[Listing[keys.Request]], error) {
+		limit, err := in.limit()
+		if err != nil {
+			return nil, err
+		}
+		requests, next, err := k.Requests(ctx, p, in.tenant(), keys.Page{After: in.Cursor, Limit: limit})
+		if err != nil {
+			return nil, err
+		}
+		out := listed(requests)
+		out.Body.Next = next
+		return out, nil
+	})
+	keysRoute(s, verb{"approve-keys", "/approve", "Let keys be made or mapped that await it; their secret is for who asked", http.StatusOK},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
+			return k.Approve(ctx, p, in.place(b.KeyManager, b.Environment))
+		})
+	quietRoute(s, verb{"reject-keys", "/reject", "Say no to keys that await an approval, and why", http.StatusNoContent},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b RejectBody) error {
+			return k.Reject(ctx, p, in.place(b.KeyManager, b.Environment), b.Reason)
+		})
+}
+
+// resultRoute is keysRoute for what may await an approval: that is answered with 202.
+func resultRoute[B any](
+	s *Server, v verb, h func(context.Context, keyward.Principal, *keysInput, B) (*keys.Result, error),
+) {
+	type output struct {
+		Status int
+		Body   keys.Result
+	}
+	op := v.operation()
+	op.Responses = answers(v.status, s.schemaOf(reflect.TypeFor[keys.Result]()))
+	op.Responses[strconv.Itoa(http.StatusAccepted)] = &huma.Response{
+		Description: "It awaits an administrator's approval",
+		Content: map[string]*huma.MediaType{
+			"application/json": {Schema: s.schemaOf(reflect.TypeFor[keys.Result]())},
+		},
+	}
+	route(s, op, func(ctx context.Context, p keyward.Principal, in *keysInput) (*output, error) {
+		body, err := decode[B](in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		result, err := h(ctx, p, in, body)
+		if err != nil {
+			return nil, err
+		}
+		if result.State == keyward.ClientAwaiting {
+			return &output{Status: http.StatusAccepted, Body: *result}, nil
+		}
+		return &output{Status: v.status, Body: *result}, nil
+	})
+	s.describeBody(http.MethodPost, keysPath+v.path, s.schemaOf(reflect.TypeFor[B]()))
+}
