@@ -15,6 +15,7 @@ import (
 // middle too, and its secret is the developer's alone; what is rejected leaves nothing; a client without its secret is
 // mapped the same way.
 func TestKeysAwaitApproval(t *testing.T) {
+	t.Parallel()
 	r := shared.Realm(t, "approval")
 	proxy := vendorproxy.Start(t, r.Server.URL)
 	v := behindProxy(r, proxy)
