@@ -95,6 +95,10 @@ func TestCheckOnRealServers(t *testing.T) {
 		saved.want(t, step, "pass", seen)
 	}
 	saved.want(t, "audiences", "warn", "another service")
+	if h := cliJSON[healthOfOne](t, n, "keymanager", "refresh", "kc"); h.State != "ok" || len(h.KeySets[0].LeftOut) != 1 ||
+		!containsText(h.KeySets[0].LeftOut[0], "use is not sig") || h.Introspection.AskedAt == "" || h.Metadata.ReadAt == "" {
+		t.Errorf("the health of a sound server, which has a key for encryption too: %+v", h)
+	}
 	if r := cli(t, n, "get", "key-manager"); containsText(r, "unsaved") {
 		t.Errorf("a check stored something: %s", r)
 	}

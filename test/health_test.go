@@ -21,9 +21,11 @@ type healthOfOne struct {
 	KeySets  []struct {
 		Error     string
 		Keys      []struct{ Kid, FirstSeen string }
+		LeftOut   []string
 		Rotations []struct{ Added, Removed []string }
 	}
 	Introspection struct{ AskedAt, Error string }
+	Metadata      struct{ ReadAt, Differ string }
 	LastHour      struct{ Looks, Failures int }
 }
 

@@ -14,7 +14,7 @@ import (
 
 // Alert is something that asks for a person's attention.
 type Alert struct {
-	Code    string    `json:"code" doc:"keys_failing, introspection_failing, keys_replaced, keys_left_out, tls_ending or clock_off"`
+	Code    string    `json:"code" doc:"Such as keys_replaced; docs/key-managers.md has all of them"`
 	About   string    `json:"about" doc:"The address or issuer that it is about"`
 	Since   time.Time `json:"since"`
 	Message string    `json:"message" doc:"With the server's own words"`
@@ -27,13 +27,14 @@ const (
 	askFailing   = "introspection_failing"
 	keysReplaced = "keys_replaced"
 	keysLeftOut  = "keys_left_out"
+	metadata     = "metadata_changed"
 	tlsEnding    = "tls_ending"
 	clockOff     = "clock_off"
 )
 
 // alertCodes are all of them.
 func alertCodes() []string {
-	return []string{keysFailing, askFailing, keysReplaced, keysLeftOut, tlsEnding, clockOff}
+	return []string{keysFailing, askFailing, keysReplaced, keysLeftOut, metadata, tlsEnding, clockOff}
 }
 
 const (
@@ -65,6 +66,13 @@ func (s *state) alerts(before *state, at time.Time) []Alert {
 			Code: askFailing, About: s.Asked.Endpoint, Message: s.Asked.Error,
 			Fix: "mend spec.introspection or the server: until then gateways can judge no opaque token of it. keyward keymanager check " +
 				"tries each step",
+		})
+	}
+	if s.Metadata != nil && s.Metadata.Differ != "" {
+		add(Alert{
+			Code: metadata, About: s.Metadata.Address, Message: s.Metadata.Differ,
+			Fix: "where the change is meant, write the new value into the spec, and the metadata is read again; until then gateways go " +
+				"on with what is stored",
 		})
 	}
 	for _, server := range s.Servers {

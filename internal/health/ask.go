@@ -6,6 +6,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -37,6 +38,7 @@ type Health struct {
 	Summary
 	KeySets       []KeySet       `json:"keySets"`
 	Introspection *Introspection `json:"introspection,omitempty" doc:"Where gateways have credentials to ask"`
+	Metadata      *Metadata      `json:"metadata,omitempty" doc:"Once they were read again, where something of them is stored"`
 	Servers       []Server       `json:"servers"`
 	Attention     []Alert        `json:"attention" doc:"What asks for attention, and what to do"`
 	LastHour      *Recent        `json:"lastHour,omitempty"`
@@ -88,7 +90,7 @@ func (m *Monitor) read(tx *store.Tx, p keyward.Principal, km *keyward.Object) (*
 		return h, nil
 	}
 	h.KeySets, h.Servers = append(h.KeySets, s.Sets...), append(h.Servers, s.Servers...)
-	h.Introspection, h.Attention = s.Asked, append(h.Attention, s.Alerts...)
+	h.Metadata, h.Introspection, h.Attention = s.Metadata, s.Asked, append(h.Attention, s.Alerts...)
 	list, err := readSamples(tx, km.ID, m.now().Add(-time.Hour), m.now().Add(time.Hour))
 	if err != nil {
 		return nil, err
@@ -232,7 +234,7 @@ func (m *Monitor) Refresh(ctx context.Context, p keyward.Principal, tenant, name
 		return nil, err
 	}
 	defer end()
-	o, err := m.look(ctx, km.ID, true)
+	o, err := m.look(ctx, km.ID, probe.Wants{Token: true, Metadata: true})
 	if err == nil {
 		err = m.keep(ctx, *o)
 	}

@@ -58,6 +58,7 @@ type news struct {
 const (
 	interval    = time.Minute      // between two looks at one key manager, and before the first one
 	askInterval = 5 * time.Minute  // between two questions about a token, and before the first one
+	metadataAge = time.Hour        // that metadata have before they are read again
 	longest     = 10 * time.Minute // between two looks at one whose server fails
 	tick        = 2 * time.Second
 	atOnce      = 32 // looks under way

@@ -12,6 +12,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/health"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/issuer"
@@ -281,6 +282,51 @@ func TestHistoryIsThinned(t *testing.T) {
 	w.sweep(0)
 	if m := w.measured(); len(m) != 0 {
 		t.Errorf("measured of one that is gone: %v", m)
+	}
+}
+
+// Metadata that say something else than what is stored are told, until the key manager is written anew; that they cannot be
+// read is no alert.
+func TestChangedMetadataAreTold(t *testing.T) {
+	w, i := newWorld(t), issuer.Start(t, "a", "ES256")
+	write := func() {
+		spec := &keyward.KeyManagerSpec{Type: keyward.TypeOIDC, Discovery: i.URL}
+		status, err := keymanager.Discover(t.Context(), spec, http.DefaultClient)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.write(&keyward.Object{Name: "corp", Spec: spec}, &status)
+	}
+	write()
+	const metadata = "/.well-known/openid-configuration"
+	told := fmt.Sprintf(`{"issuer":%q,"jwks_uri":"%s/moved","token_endpoint":"%s/token"}`, i.URL, i.URL, i.URL)
+	w.sweep(time.Minute)
+	i.Forget()
+	i.Fix(metadata, issuer.Answer{Body: told})
+	w.sweep(58 * time.Minute)
+	if h := w.want("corp", health.OK); h.Metadata != nil || len(i.Seen(metadata)) != 0 {
+		t.Errorf("within the hour: %+v", h.Metadata)
+	}
+	w.sweep(2 * time.Minute)
+	h := w.want("corp", health.Warning, "metadata_changed")
+	if m := h.Attention[0].Message; !strings.Contains(m, `jwks_uri was "`+i.URL+`/jwks" and is "`+i.URL+`/moved"`) {
+		t.Errorf("what differs: %s", m)
+	}
+	if set := h.KeySets[0]; set.Source != i.URL+"/jwks" || set.Error != "" {
+		t.Errorf("the keys: %+v", set)
+	}
+	i.Fix("/moved", issuer.Answer{Body: jwks(t, i.Key())})
+	write()
+	w.sweep(time.Minute)
+	if h := w.want("corp", health.OK); h.KeySets[0].Source != i.URL+"/moved" || h.Metadata.Differ != "" {
+		t.Errorf("written anew: %+v", h)
+	}
+	for _, path := range []string{metadata, "/.well-known/oauth-authorization-server"} {
+		i.Fix(path, issuer.Answer{Status: 500})
+	}
+	w.sweep(time.Hour)
+	if h := w.want("corp", health.OK); !strings.Contains(h.Metadata.Error, "500") {
+		t.Errorf("metadata that cannot be read: %+v", h.Metadata)
 	}
 }
 

@@ -39,7 +39,7 @@ func (m *Monitor) begin(ctx context.Context, k store.ObservedKeyManager, looks *
 	looks.Go(func() {
 		defer end()
 		defer func() { <-m.places }()
-		o, err := m.look(ctx, k.ID, false)
+		o, err := m.look(ctx, k.ID, probe.Wants{})
 		if ctx.Err() != nil {
 			return
 		}
@@ -95,9 +95,9 @@ func (m *Monitor) await(ctx context.Context, id string) (func(), error) {
 	}
 }
 
-// look reads a key manager and looks at its server; with ask it asks about a token also when that is not due. One that is
-// disabled is left alone.
-func (m *Monitor) look(ctx context.Context, id string, ask bool) (*outcome, error) {
+// look reads a key manager and looks at its server; it asks what is due and what is wanted. One that is disabled is left
+// alone.
+func (m *Monitor) look(ctx context.Context, id string, w probe.Wants) (*outcome, error) {
 	var server connector.Server
 	var before *state
 	o := &outcome{id: id, at: m.now()}
@@ -117,7 +117,9 @@ func (m *Monitor) look(ctx context.Context, id string, ask bool) (*outcome, erro
 	}
 	o.enabled, o.skew = server.Spec.IsEnabled(), server.Spec.Tokens.SkewOrDefault()
 	if o.enabled {
-		o.sight = m.probe.Look(ctx, server, ask || before.asks(o.version, o.at))
+		w.Token = w.Token || before.asks(o.version, o.at)
+		w.Metadata = w.Metadata || before.reads(o.version, o.at)
+		o.sight = m.probe.Look(ctx, server, w)
 	}
 	return o, nil
 }

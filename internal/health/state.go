@@ -28,6 +28,8 @@ type state struct {
 	Sets        []KeySet       `json:"sets,omitempty"`
 	Asked       *Introspection `json:"asked,omitempty"`
 	AskAt       time.Time      `json:"askAt"` // the next question about a token
+	Metadata    *Metadata      `json:"metadata,omitempty"`
+	ReadAt      time.Time      `json:"readAt"` // the next reading of the metadata
 	Servers     []Server       `json:"servers,omitempty"`
 	Alerts      []Alert        `json:"alerts,omitempty"`
 }
@@ -82,6 +84,15 @@ type Introspection struct {
 	Millis     int64      `json:"millis" doc:"How long the last answer took, with a connection of its own"`
 	Error      string     `json:"error,omitempty" doc:"Why the last answer was none, with the server's own words"`
 	ErrorSince *time.Time `json:"errorSince,omitempty"`
+}
+
+// Metadata is what the server says of itself now (RFC 8414), compared with what is stored since the key manager was last
+// written.
+type Metadata struct {
+	Address string    `json:"address" doc:"Theirs, or the issuer that leads to them"`
+	ReadAt  time.Time `json:"readAt"`
+	Differ  string    `json:"differ,omitempty" doc:"What differs from what is stored; gateways go on with what is stored"`
+	Error   string    `json:"error,omitempty" doc:"Why they could not be read; nothing depends on it until the key manager is changed"`
 }
 
 // Server is what connections and answers told beside their content.
@@ -153,6 +164,7 @@ func (s *state) see(before *state, o outcome) {
 	case before.version != o.version:
 		s.AskAt = o.at.Add(askInterval - interval)
 	}
+	s.readMetadata(before, o)
 	failed = failed || s.Asked != nil && s.Asked.Error != ""
 	for _, origin := range o.sight.Origins[:min(keptServers, len(o.sight.Origins))] {
 		s.Servers = append(s.Servers, before.server(origin))
@@ -170,6 +182,30 @@ func (s *state) see(before *state, o outcome) {
 		s.Condition = Failing
 	case len(s.Alerts) > 0:
 		s.Condition = Warning
+	}
+}
+
+// reads tells whether it is time to read the metadata: an hour after they were read, and after a change that may have
+// settled what differed.
+func (s *state) reads(version int64, now time.Time) bool {
+	if s.version != version {
+		return s.Metadata != nil && s.Metadata.Differ != ""
+	}
+	return !now.Before(s.ReadAt)
+}
+
+// readMetadata takes over what was read.
+func (s *state) readMetadata(before *state, o outcome) {
+	if o.sight.Reads == "" {
+		return
+	}
+	s.Metadata, s.ReadAt = before.Metadata, before.ReadAt
+	if before.version != o.version {
+		s.ReadAt = o.at.Add(metadataAge)
+	}
+	if r := o.sight.Read; r != nil {
+		s.ReadAt = o.at.Add(metadataAge)
+		s.Metadata = &Metadata{Address: o.sight.Reads, ReadAt: o.at, Differ: r.Differ, Error: r.Err}
 	}
 }
 

@@ -89,10 +89,25 @@ func (w *world) put(name, issuer, jwks, more string) *keyward.Object {
 	if err := json.Unmarshal([]byte(text), &spec); err != nil {
 		w.Fatalf("%s: %v", text, err)
 	}
-	values, _, _ := keymanager.TakeSecrets(&spec)
-	o := &keyward.Object{Kind: keyward.KindKeyManager, Tenant: keyward.DefaultTenant, Name: name, Spec: &spec}
-	err := w.store.Write(w.Context(), "test", func(tx *store.Tx) error {
-		if old, err := tx.Get(keyward.KindKeyManager, o.Tenant, name); err == nil {
+	return w.write(&keyward.Object{Name: name, Spec: &spec}, nil)
+}
+
+// write stores a key manager, new or changed.
+func (w *world) write(o *keyward.Object, status *keyward.KeyManagerStatus) *keyward.Object {
+	w.Helper()
+	o.Kind, o.Tenant = keyward.KindKeyManager, keyward.DefaultTenant
+	spec, err := keyward.SpecOf[*keyward.KeyManagerSpec](o)
+	if err != nil {
+		w.Fatal(err)
+	}
+	values, _, _ := keymanager.TakeSecrets(spec)
+	if status != nil {
+		if o.Status, err = json.Marshal(status); err != nil {
+			w.Fatal(err)
+		}
+	}
+	err = w.store.Write(w.Context(), "test", func(tx *store.Tx) error {
+		if old, err := tx.Get(o.Kind, o.Tenant, o.Name); err == nil {
 			o.ID, o.Version = old.ID, old.Version
 		}
 		return tx.Put(o, store.Extra{Secrets: values})

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/wire"
 	"keyward.dev/keyward/internal/wire/witness"
@@ -21,11 +23,19 @@ const LookLimit = 15 * time.Second
 // setsAtOnce is how many key sets of one key manager a look reads at the same time.
 const setsAtOnce = 4
 
+// Wants say what a look asks beside the keys.
+type Wants struct {
+	Token    bool // about a token that never was
+	Metadata bool // the metadata, where something of them is stored
+}
+
 // Sight is what one look at a key manager's server saw.
 type Sight struct {
 	Sets    []SetSight
-	Asks    string    // the introspection endpoint; "" = gateways have no credentials to ask about tokens with
-	Asked   *AskSight // nil = nobody asked
+	Asks    string     // the introspection endpoint; "" = gateways have no credentials to ask about tokens with
+	Asked   *AskSight  // nil = nobody asked
+	Reads   string     // what leads to the metadata; "" = nothing of them is stored
+	Read    *ReadSight // nil = nobody read the metadata
 	Origins []witness.Origin
 }
 
@@ -46,10 +56,16 @@ type AskSight struct {
 	Err  string        // why that is no answer, with the server's words
 }
 
-// Look looks at what gateways need of a key manager's server: its keys, and with ask its answer about a token that never was.
-// It makes and changes nothing there, uses no credentials but those of introspection, and asks by what is stored: metadata
-// are not read anew. It ends within LookLimit, whatever the server does; what could not be seen is in the sight.
-func (p *Probe) Look(ctx context.Context, s connector.Server, ask bool) Sight {
+// ReadSight is what the server's metadata say now.
+type ReadSight struct {
+	Differ string // what differs from what is stored; "" = nothing
+	Err    string // why they could not be read, with the server's words
+}
+
+// Look looks at what gateways need of a key manager's server: its keys, and what else is wanted. It makes and changes nothing
+// there, uses no credentials but those of introspection, and asks by what is stored, whatever the metadata say now. It ends
+// within LookLimit, whatever the server does; what could not be seen is in the sight.
+func (p *Probe) Look(ctx context.Context, s connector.Server, w Wants) Sight {
 	ctx, cancel := context.WithTimeout(ctx, LookLimit)
 	defer cancel()
 	c := newCheck(&Check{probe: p, server: s, bound: true}, p.fresh, nil)
@@ -59,7 +75,14 @@ func (p *Probe) Look(ctx context.Context, s connector.Server, ask bool) Sight {
 	if c.introspects() {
 		sight.Asks = row.Introspection
 	}
-	if ask && sight.Asks != "" {
+	if keymanager.Discovers(s.Spec) {
+		sight.Reads = cmp.Or(s.Spec.Discovery, s.Spec.Issuer)
+	}
+	if w.Metadata && sight.Reads != "" {
+		sight.Read = &ReadSight{}
+		all.Go(func() { c.lookMetadata(ctx, sight.Read) })
+	}
+	if w.Token && sight.Asks != "" {
 		sight.Asked = &AskSight{}
 		all.Go(func() { c.lookAsked(ctx, sight.Asked) })
 	}
@@ -115,6 +138,17 @@ func (c *check) lookKeys(ctx context.Context, of []keyward.IssuerRow) SetSight {
 		seen.Err = words(err)
 	}
 	return seen
+}
+
+func (c *check) lookMetadata(ctx context.Context, seen *ReadSight) {
+	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	defer cancel()
+	found, err := keymanager.Discover(ctx, c.server.Spec, c.client)
+	if err != nil {
+		seen.Err = words(err)
+		return
+	}
+	seen.Differ = wire.Words(changes(c.server.Status, found))
 }
 
 func (c *check) lookAsked(ctx context.Context, seen *AskSight) {

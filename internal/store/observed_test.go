@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 )
@@ -47,6 +48,34 @@ func TestObservations(t *testing.T) {
 				t.Errorf("of one that was only locked: %+v, %v", o, err)
 			}
 			return nil
+		})
+		var all sync.WaitGroup // nobody overwrites what another has just kept
+		for range 10 {
+			all.Go(func() {
+				write(t, s, func(tx *Tx) error {
+					if err := tx.LockObservation(corp.ID); err != nil {
+						return err
+					}
+					o, err := tx.Observation(corp.ID)
+					if err != nil {
+						return err
+					}
+					var n struct{ N int }
+					if err := json.Unmarshal(o.State, &n); err != nil {
+						return err
+					}
+					o.State = json.RawMessage(fmt.Sprintf(`{"n":%d}`, n.N+1))
+					return tx.KeepObservation(corp.ID, *o)
+				})
+			})
+		}
+		all.Wait()
+		read(t, s, func(tx *Tx) error {
+			o, err := tx.Observation(corp.ID)
+			if err == nil && string(o.State) != `{"n":11}` {
+				t.Errorf("after ten who each added one: %s", o.State)
+			}
+			return err
 		})
 		put := func(at time.Time, span time.Duration, text string) {
 			write(t, s, func(tx *Tx) error {

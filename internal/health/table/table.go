@@ -3,6 +3,7 @@
 package table
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -76,6 +77,13 @@ func OfOne(h health.Health, now time.Time) [][]string {
 			seen = fmt.Sprintf("answered %s, in %d ms", ago(i.AskedAt, now), i.Millis)
 		}
 		rows = append(rows, []string{"introspection", i.Endpoint, seen})
+	}
+	if m := h.Metadata; m != nil {
+		seen := "as stored, read " + ago(&m.ReadAt, now)
+		if told := cmp.Or(m.Error, m.Differ); told != "" {
+			seen = told
+		}
+		rows = append(rows, []string{"metadata", m.Address, seen})
 	}
 	for _, server := range h.Servers {
 		if server.TLSUntil != nil {
