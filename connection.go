@@ -9,6 +9,11 @@ type ConnectionSpec struct {
 	Connection  map[string]any `json:"connection"` // the type's fields; secrets in it are Secret values
 }
 
+// ConnectionStatus is what a person should know of a Connection.
+type ConnectionStatus struct {
+	Notes []string `json:"notes,omitempty"`
+}
+
 // Kind implements Spec.
 func (*ConnectionSpec) Kind() Kind { return KindConnection }
 

@@ -96,14 +96,15 @@ func (k KeySource) RefreshOrDefault() time.Duration {
 
 // Introspection holds the credentials with which gateways ask about opaque tokens (RFC 7662).
 type Introspection struct {
-	ClientID     string    `json:"clientId,omitempty"`
-	ClientSecret Secret    `json:"clientSecret,omitzero"`
-	Method       string    `json:"method,omitempty"`      // basic (default), post, private_key_jwt, tls or bearer
-	Key          Secret    `json:"key,omitzero"`          // of private_key_jwt and tls: the private key, PEM; the former's may be a JWK
-	Certificate  string    `json:"certificate,omitempty"` // of tls: PEM, the client's own first
-	Token        Secret    `json:"token,omitzero"`        // of bearer, where it is a fixed one
-	Scope        string    `json:"scope,omitempty"`       // of bearer: what the token that clientId and clientSecret get is for
-	Cache        *Duration `json:"cache,omitempty"`       // default 30s, never past the token's exp; 0s = none
+	ClientID     string     `json:"clientId,omitempty"`
+	ClientSecret Credential `json:"clientSecret,omitzero"`
+	Method       string     `json:"method,omitempty"` // basic (default), post, private_key_jwt, tls or bearer
+	Key          Credential `json:"key,omitzero"`     // of private_key_jwt and tls: the private key, PEM; the former's may be a JWK
+	// Certificate is for tls: PEM, the client's own first. With a next key, both keys' certificates.
+	Certificate string     `json:"certificate,omitempty"`
+	Token       Credential `json:"token,omitzero"`  // of bearer, where it is a fixed one
+	Scope       string     `json:"scope,omitempty"` // of bearer: what the token that clientId and clientSecret get is for
+	Cache       *Duration  `json:"cache,omitempty"` // default 30s, never past the token's exp; 0s = none
 }
 
 // The ways in which a gateway authenticates at an introspection endpoint: client_secret_basic and client_secret_post
@@ -117,17 +118,21 @@ const (
 	IntrospectBearer = "bearer"
 )
 
-// IntrospectionSecrets gives the secret fields by their paths from the key manager's spec.
+// IntrospectionSecrets gives the values of the secret fields by their paths from the key manager's spec.
 func (i *Introspection) IntrospectionSecrets() map[string]*Secret {
 	if i == nil {
 		return nil
 	}
-	return map[string]*Secret{
+	secrets := map[string]*Secret{}
+	for path, c := range map[string]*Credential{
 		"introspection.clientSecret": &i.ClientSecret, "introspection.key": &i.Key, "introspection.token": &i.Token,
+	} {
+		secrets[path], secrets[NextPath(path)] = &c.Current, &c.Next
 	}
+	return secrets
 }
 
-// SecretPath is the path of the one secret that gateways need.
+// SecretPath is the path of the one secret that gateways need; what comes after it is at its NextPath.
 func (i *Introspection) SecretPath() string {
 	return introspectionSecret(i.MethodOrDefault(), i.ClientID)
 }

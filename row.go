@@ -56,7 +56,8 @@ type IssuerRow struct {
 type IntrospectionRow struct {
 	ID            string   `json:"id"`
 	ClientID      string   `json:"clientId"`
-	Secret        Sealed   `json:"secret"` // client secret, private key or token, as the method needs
+	Secret        Sealed   `json:"secret"`         // client secret, private key or token, as the method needs
+	Next          *Sealed  `json:"next,omitempty"` // tried where the server refuses Secret; see Needs
 	Method        string   `json:"method"`
 	Certificate   string   `json:"certificate,omitempty"`   // of tls
 	TokenEndpoint string   `json:"tokenEndpoint,omitempty"` // of bearer, where the client gets the token
@@ -166,6 +167,9 @@ func needsOfKeyManager(row json.RawMessage) ([]string, error) {
 // that lacks it would send a private key as if it were one.
 const NeedIntrospection = "introspection-methods"
 
+// A secret's next value needs no feature: a gateway that does not know it goes on with the current one, lets nothing
+// more through, and refuses opaque tokens only from when the server takes the current one no longer. A feature would make
+// it refuse them at once.
 func needsOfIntrospection(row json.RawMessage) ([]string, error) {
 	var r IntrospectionRow
 	if err := json.Unmarshal(row, &r); err != nil {

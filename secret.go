@@ -2,8 +2,11 @@ package keyward
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 )
 
 // Secret is a value that people write and never read back. Written, it is a string. Read back, it is {"stored": true},
@@ -75,3 +78,68 @@ func (s Secret) GoString() string { return s.String() }
 
 // LogValue hides the value from slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// Credential is a secret that some server knows Keyward by. While it is changed there it has a second value, and the two
+// are tried in order: the next one after the server has refused the current one. Written, it is a Secret, or
+// {current: …, next: …} with a Secret in each; read back, the marker for a stored one stands for each value.
+type Credential struct {
+	Current Secret `json:"current,omitzero"`
+	Next    Secret `json:"next,omitzero"` // never without a current one
+}
+
+// NewCredential wraps a value that has no next one.
+func NewCredential(value string) Credential { return Credential{Current: NewSecret(value)} }
+
+// IsZero tells that neither a value nor a marker was given.
+func (c Credential) IsZero() bool { return c.Current.IsZero() && c.Next.IsZero() }
+
+// NextPath is the path of a credential's next value, beside that of its current one: introspection.clientSecret.next.
+func NextPath(path string) string { return path + ".next" }
+
+// UnmarshalJSON reads a Secret, or an object with current and next.
+func (c *Credential) UnmarshalJSON(b []byte) error {
+	var both map[string]json.RawMessage
+	if json.Unmarshal(b, &both) != nil || !IsPair(both) {
+		return c.Current.UnmarshalJSON(b)
+	}
+	var read Credential
+	var faults []error
+	for name, value := range both {
+		var err error
+		switch name {
+		case "current":
+			err = read.Current.UnmarshalJSON(value)
+		case "next":
+			err = read.Next.UnmarshalJSON(value)
+		default:
+			err = errors.New("is unknown: a secret has current and next")
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	if _, given := both["current"]; !given {
+		faults = append(faults, errors.New("current: "+LacksCurrent))
+	}
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	*c = read
+	return errors.Join(faults...)
+}
+
+// LacksCurrent is the fault of a next value that stands alone.
+const LacksCurrent = "is required beside next: write {stored: true} to keep the stored one, or the one new value in place of both"
+
+// IsPair tells that the members of a secret's object are meant as current and next.
+func IsPair[V any](members map[string]V) bool {
+	_, current := members["current"]
+	_, next := members["next"]
+	return current || next
+}
+
+// MarshalJSON writes the markers, or null when there is nothing.
+func (c Credential) MarshalJSON() ([]byte, error) {
+	if c.Next.IsZero() {
+		return c.Current.MarshalJSON()
+	}
+	return []byte(`{"current":{"stored":true},"next":{"stored":true}}`), nil
+}

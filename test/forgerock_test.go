@@ -182,6 +182,8 @@ func openAMsOddities(t *testing.T) {
 	if err := wrong.Delete(ctx, connector.Handle{ClientID: "by-hand"}); err == nil {
 		t.Error("a wrong password counts as a client that is gone")
 	}
+	secrets[keyward.NextPath("connection.password")] = openam.AdminPassword
+	oneLife(t, openForgeRock(t, s.Issuer("alpha"), connection, secrets))
 
 	// It knows itself by one host only.
 	elsewhere := strings.Replace(s.Issuer("alpha"), "127.0.0.1", "localhost", 1)

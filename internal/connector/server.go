@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -20,8 +21,9 @@ type Server struct {
 	Status keyward.KeyManagerStatus
 	// Connection names the one whose credentials these are; "" = the key manager's own. Such credentials go to no address
 	// of the key manager's, its token endpoint included.
-	Connection string
-	Secrets    map[string]string // path in the spec, as in connection.initialAccessToken -> value
+	Connection   string
+	ConnectionID string
+	Secrets      map[string]string // path in the spec, as in connection.initialAccessToken -> value
 }
 
 // Endpoint gives the declared address, or else the discovered one.
@@ -50,8 +52,19 @@ func (s Server) Text(field string) string {
 	return v
 }
 
-// Secret reads a secret connection field.
-func (s Server) Secret(field string) string { return s.Secrets["connection."+field] }
+// Credential reads a secret connection field, with the value that comes after it.
+func (s Server) Credential(field string) rollover.Credential { return s.At("connection." + field) }
+
+// At reads the secret at a path of the spec, with the value that comes after it.
+func (s Server) At(path string) rollover.Credential {
+	c := rollover.Credential{
+		Owner: s.ID, Name: s.Tenant + "/" + s.Name, Path: path, Current: s.Secrets[path], Next: s.Secrets[keyward.NextPath(path)],
+	}
+	if s.Connection != "" && strings.HasPrefix(path, "connection.") {
+		c.Owner, c.Name = s.ConnectionID, s.Tenant+"/"+s.Connection
+	}
+	return c
+}
 
 // Address reads a connection field that is a URL, without a slash at its end. Where it is left out, it is the scheme and
 // host of the declared address; a declared address that is no URL is a fault of the field.
@@ -75,6 +88,7 @@ func (s Server) Issuer() string {
 type Line struct {
 	Caller *wire.Caller
 	Tokens *wire.Tokens
+	Known  *rollover.Memory // which of two values of a secret servers take
 }
 
 // Opener makes the connector of one key manager. It makes no call.
@@ -86,12 +100,24 @@ type Openers struct {
 	client *http.Client
 	lanes  *wire.Lanes
 	tokens *wire.Tokens
+	known  *rollover.Memory
 }
 
 // NewOpeners makes the openers of these types. The client carries the operator's rules for outbound addresses.
 func NewOpeners(client *http.Client, byType map[keyward.KeyManagerType]Opener) *Openers {
-	return &Openers{byType: byType, client: client, lanes: wire.NewLanes(nil), tokens: wire.NewTokens()}
+	o := &Openers{byType: byType, client: client, lanes: wire.NewLanes(nil)}
+	return o.Noting(rollover.New(nil, nil))
 }
+
+// Noting gives the same openers, which note in known what servers take of secrets with two values.
+func (o *Openers) Noting(known *rollover.Memory) *Openers {
+	own := *o
+	own.known, own.tokens = known, wire.NewTokens(known)
+	return &own
+}
+
+// TakesNext tells that a server refused the current value of a credential and took the next one, as far as is known.
+func (o *Openers) TakesNext(c rollover.Credential) bool { return o.known.TakesNext(c) }
 
 // Measured gives the same openers with metrics of their calls.
 func (o *Openers) Measured(reg prometheus.Registerer) *Openers {
@@ -107,7 +133,7 @@ func (o *Openers) Open(s Server) (Connector, error) {
 	if !ok {
 		return nil, keyward.Errorf(keyward.CodeNotSupported, "this build cannot manage clients of type %s", s.Spec.Type)
 	}
-	c, err := open(s, Line{Caller: o.lanes.Caller(s.ID, o.client), Tokens: o.tokens})
+	c, err := open(s, Line{Caller: o.lanes.Caller(s.ID, o.client), Tokens: o.tokens, Known: o.known})
 	if err != nil {
 		return nil, fmt.Errorf("open key manager %s: %w", s.Name, err)
 	}

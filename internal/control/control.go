@@ -11,6 +11,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -20,6 +21,8 @@ type Options struct {
 	Now func() time.Time // nil = time.Now
 	// Withdrawn is called when the withdrawal of a gateway is committed, to tell and to cut it; it may be nil.
 	Withdrawn func(context.Context, *keyward.Gateway)
+	// TakesNext tells of a secret with two values that its server takes the next one; nil = nothing is known.
+	TakesNext func(rollover.Credential) bool
 }
 
 // Control carries out the use cases; those that write objects are the Writer's. It is safe for concurrent use.
@@ -31,6 +34,7 @@ type Control struct {
 	now   func() time.Time
 
 	withdrawn func(context.Context, *keyward.Gateway)
+	takesNext func(rollover.Credential) bool
 }
 
 // New makes the use cases over a store. The client carries the operator's rules for outbound addresses; discovery
@@ -38,7 +42,7 @@ type Control struct {
 func New(st *store.Store, client *http.Client, resident declare.Resident, o Options) *Control {
 	c := &Control{
 		Writer: declare.New(st, client, resident, o.Now),
-		store:  st, log: o.Log, now: o.Now, withdrawn: o.Withdrawn,
+		store:  st, log: o.Log, now: o.Now, withdrawn: o.Withdrawn, takesNext: o.TakesNext,
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)

@@ -29,10 +29,13 @@ func (c *Control) Get(ctx context.Context, p keyward.Principal, ref keyward.Ref)
 			return nil
 		}
 		seen, err = newReader(p, tx, ref.Tenant).visible(o)
-		seen = access.WithoutReason(p, seen)
 		if err == nil && seen == nil {
 			err = access.ForbiddenRead(p, ref.Kind, ref.Tenant)
 		}
+		if err == nil && access.To(p, o.Kind, o.Tenant)&access.ReadAll != 0 {
+			seen, err = c.noted(tx, seen)
+		}
+		seen = access.WithoutReason(p, seen)
 		return err
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/resident"
 	"keyward.dev/keyward/internal/rest"
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/stream"
 	"keyward.dev/keyward/internal/syncapi"
@@ -41,10 +43,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 		return nil, err
 	}
 	p.at.Control = controlDoor.url()
-	publicURL := s.PublicURL
-	if publicURL == "" {
-		publicURL = p.at.Control
-	}
+	publicURL := cmp.Or(s.PublicURL, p.at.Control)
 	hub, err := p.openHub(st, publicURL) //nolint:contextcheck // logins at the hub outlive the start
 	if err != nil {
 		return nil, err
@@ -62,15 +61,18 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 		return nil, err
 	}
 	client := outbound.NewClient(p.rules, outbound.Options{Timeout: 15 * time.Second})
-	useCases := control.New(st, client, authority, control.Options{Log: p.log, Withdrawn: changes.Withdraw})
-	clients, entitler, err := p.newKeys(st, catalog.New(client, authority.Open).Measured(p.metrics))
+	known := rollover.New(p.log, nil)
+	useCases := control.New(st, client, authority, control.Options{
+		Log: p.log, Withdrawn: changes.Withdraw, TakesNext: known.TakesNext,
+	})
+	clients, entitler, err := p.newKeys(st, catalog.New(client, authority.Open).Measured(p.metrics).Noting(known))
 	if err != nil {
 		return nil, err
 	}
 	if err := p.bootstrap(ctx, useCases); err != nil {
 		return nil, err
 	}
-	checks, monitor, err := p.newChecks(st, client, authority, judge{p, explainer})
+	checks, monitor, err := p.newChecks(st, client, authority, probe.Options{Judge: judge{p, explainer}, Known: known})
 	if err != nil {
 		return nil, err
 	}
@@ -114,10 +116,11 @@ func (p *process) newKeys(st *store.Store, openers *connector.Openers) (*keys.Ke
 }
 
 // newChecks makes what looks at key managers' servers, when people ask for it and all the time.
-func (p *process) newChecks(st *store.Store, client *http.Client, authority *resident.Resident, j judge) (
+func (p *process) newChecks(st *store.Store, client *http.Client, authority *resident.Resident, o probe.Options) (
 	*probe.Probe, *health.Monitor, error,
 ) {
-	checks, err := probe.New(st, client, authority.Open, probe.Options{Log: p.log, Judge: j})
+	o.Log = p.log
+	checks, err := probe.New(st, client, authority.Open, o)
 	if err != nil {
 		return nil, nil, err
 	}

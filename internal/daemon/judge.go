@@ -40,7 +40,9 @@ func (j judge) Judge(ctx context.Context, s probe.Subject) (*probe.Judgement, er
 		return nil, err
 	}
 	engine, err := enforce.NewEngine(keySets, introspector, nil, enforce.Options{
-		OpenSealed: func(context.Context, keyward.Sealed, []byte) (string, error) { return s.Secret, nil },
+		OpenSealed: func(_ context.Context, sealed keyward.Sealed, _ []byte) (string, error) {
+			return s.Secrets[sealed.Text], nil
+		},
 		CacheBytes: judgeCache,
 	})
 	if err != nil {
@@ -76,8 +78,13 @@ func viewOf(base *view.View, s probe.Subject) (target string, v *view.View, err 
 		row  any
 	}{{keyward.RowKeyManager, s.Row.ID, s.Row}, {keyward.RowAPI, id, api}}
 	if s.Introspection != nil {
+		asks := *s.Introspection
+		asks.Secret.Text = asks.SecretPath()
+		if next := keyward.NextPath(asks.SecretPath()); s.Secrets[next] != "" {
+			asks.Next = &keyward.Sealed{Text: next}
+		}
 		rows = append(rows, rows[0])
-		rows[2].kind, rows[2].row = keyward.RowIntrospection, s.Introspection
+		rows[2].kind, rows[2].row = keyward.RowIntrospection, asks
 	}
 	changes := make([]keyward.Change, len(rows))
 	for i, r := range rows {

@@ -111,7 +111,7 @@ func (it *item) typeFaults(found []keyward.FieldError, judge func(secrets map[st
 		secrets = map[string]string{}
 	}
 	for _, path := range it.kept {
-		secrets[path] = "stored, for all that is known here"
+		secrets[path] = keymanager.Unseen + path
 	}
 	// Beside what this build lacks, only fields that nobody knows count: the refusal stays one of not_supported.
 	lacking := !slices.ContainsFunc(found, func(f keyward.FieldError) bool { return f.Code != keyward.CodeNotSupported })

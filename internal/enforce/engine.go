@@ -123,11 +123,19 @@ func (e *Engine) keySet(km *view.KeyManager, issuer *keyward.IssuerRow) *token.K
 	return e.keySets.For(km.ID, *issuer)
 }
 
-// open opens the introspection secret of a row.
-func (e *Engine) open(ctx context.Context, row *keyward.IntrospectionRow) (keyward.Secret, error) {
+// open opens the introspection secret of a row, and the one that comes after it.
+func (e *Engine) open(ctx context.Context, row *keyward.IntrospectionRow) (c keyward.Credential, err error) {
 	if e.o.OpenSealed == nil {
-		return keyward.Secret{}, errors.New("open the introspection secret: nothing to open it with")
+		return c, errors.New("open the introspection secret: nothing to open it with")
 	}
-	secret, err := e.o.OpenSealed(ctx, row.Secret, seal.RowContext(keyward.RowIntrospection, row.ID, "secret"))
-	return keyward.NewSecret(secret), err
+	value, err := e.o.OpenSealed(ctx, row.Secret, seal.RowContext(keyward.RowIntrospection, row.ID, "secret"))
+	if err != nil {
+		return c, err
+	}
+	c.Current = keyward.NewSecret(value)
+	if row.Next != nil {
+		value, err = e.o.OpenSealed(ctx, *row.Next, seal.RowContext(keyward.RowIntrospection, row.ID, "next"))
+		c.Next = keyward.NewSecret(value)
+	}
+	return c, err
 }

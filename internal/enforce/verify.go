@@ -177,7 +177,7 @@ func (e *Engine) question(ctx context.Context, a *allowed, t *trace) (token.Ques
 	}
 	return token.Question{
 		KeyManagerID: a.km.ID, Digest: a.km.Settings + row.Digest, Endpoint: a.km.Introspection, ClientID: row.ClientID,
-		Secret: secret, Method: row.Method, Cache: row.Cache.Std(), Token: a.raw, Certificate: row.Certificate,
+		Secret: secret.Current, Next: secret.Next, Name: a.km.Tenant + "/" + a.km.Name, Method: row.Method, Cache: row.Cache.Std(), Token: a.raw, Certificate: row.Certificate,
 		Audience: a.km.Issuers[0].Issuer, TokenEndpoint: row.TokenEndpoint, Scope: row.Scope,
 	}, nil
 }

@@ -87,7 +87,7 @@ func withSecret() []*keyward.Object {
 	return []*keyward.Object{
 		{Kind: keyward.KindKeyManager, Name: "corp", Spec: &keyward.KeyManagerSpec{
 			Type: keyward.TypeOIDC, Issuer: "https://corp.example",
-			Introspection: &keyward.Introspection{ClientID: "gw", ClientSecret: keyward.StoredSecret()},
+			Introspection: &keyward.Introspection{ClientID: "gw", ClientSecret: keyward.Credential{Current: keyward.StoredSecret()}},
 		}},
 		{Kind: keyward.KindAPI, Name: "orders", Spec: &keyward.APISpec{
 			Context: "/orders", Version: "v1", KeyManagers: keyward.KeyManagerSet{List: []keyward.KeyManagerUse{{Name: "corp"}}},

@@ -308,7 +308,7 @@ func randomObject(random *rand.Rand, n int) (*keyward.Object, store.Extra) {
 		on := random.IntN(3) > 0
 		o.Spec = &keyward.KeyManagerSpec{
 			Type: keyward.TypeOIDC, Issuer: "https://" + o.Name + ".example", Enabled: &on, DisplayName: fmt.Sprint(random.IntN(5)),
-			Introspection: &keyward.Introspection{ClientID: "gw", ClientSecret: keyward.StoredSecret()},
+			Introspection: &keyward.Introspection{ClientID: "gw", ClientSecret: keyward.Credential{Current: keyward.StoredSecret()}},
 		}
 		extra.Row = fmt.Appendf(nil, `{"enabled":%v,"issuers":[{"issuer":%q}],"digest":"%d"}`,
 			on, "https://"+o.Name+".example", random.IntN(5))

@@ -132,7 +132,8 @@ func publicServer(tx *store.Tx, km *keyward.Object) (connector.Server, error) {
 		return server, err
 	}
 	path := server.Spec.Introspection.SecretPath()
-	server.Secrets = map[string]string{path: server.Secrets[path]}
+	next := keyward.NextPath(path)
+	server.Secrets = map[string]string{path: server.Secrets[path], next: server.Secrets[next]}
 	return server, nil
 }
 

@@ -2,95 +2,116 @@ package keymanager
 
 import (
 	"fmt"
-	"strings"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
 )
 
-// SecretPaths lists the paths of the spec's secret fields that were given, as a value or as the marker for a stored
-// one: connection.initialAccessToken, introspection.clientSecret. Those of introspection come in the order of names.
-func SecretPaths(spec *keyward.KeyManagerSpec) []string {
-	var paths []string
+// TakeSecrets moves the values of secret fields out of the spec, by path (connection.initialAccessToken,
+// introspection.clientSecret, and each with the next value at its keyward.NextPath), and leaves markers for stored secrets
+// in their place. Paths that held the marker already are listed in kept: what is stored for them stays.
+func TakeSecrets(spec *keyward.KeyManagerSpec) (values map[string]string, kept []string, faults []keyward.FieldError) {
+	values = map[string]string{}
 	if t, ok := catalog.TypeOf(spec.Type); ok {
-		paths = secretFields(t.Connection(), spec.Connection)
+		kept, faults = takeConnection(t.Connection(), spec.Connection, values)
 	}
 	own := spec.Introspection.IntrospectionSecrets()
 	for _, path := range sortedKeys(own) {
-		if !own[path].IsZero() {
-			paths = append(paths, path)
-		}
-	}
-	return paths
-}
-
-func secretFields(fields []connector.Field, connection map[string]any) []string {
-	var paths []string
-	for _, f := range fields {
-		if v, given := connection[f.Name]; given && f.Secret && v != nil {
-			paths = append(paths, "connection."+f.Name)
-		}
-	}
-	return paths
-}
-
-// TakeSecrets moves the values of secret fields out of the spec, by path, and leaves the marker for a stored secret in
-// their place. Paths that held the marker already are listed in kept: what is stored for them stays.
-func TakeSecrets(spec *keyward.KeyManagerSpec) (values map[string]string, kept []string, faults []keyward.FieldError) {
-	values = map[string]string{}
-	for _, path := range SecretPaths(spec) {
-		if v, own := spec.Introspection.IntrospectionSecrets()[path]; own {
-			if v.IsStored() {
-				kept = append(kept, path)
-			} else {
-				values[path] = v.Reveal()
-				*v = keyward.StoredSecret()
-			}
-			continue
-		}
-		keeps, fault := takeSecret(spec.Connection, path, values)
-		kept, faults = append(kept, keeps...), append(faults, fault...)
+		kept = append(kept, take(path, own[path], values)...)
 	}
 	return values, kept, faults
 }
 
-// takeSecret moves one secret out of a connection.
-func takeSecret(connection map[string]any, path string, values map[string]string) (kept []string, faults []keyward.FieldError) {
-	name := strings.TrimPrefix(path, "connection.")
-	value, stored, fault := readSecret(connection[name])
-	if fault != "" {
-		return nil, []keyward.FieldError{fieldError("spec."+path, "%s", fault)}
+// takeConnection moves the secrets out of a connection.
+func takeConnection(fields []connector.Field, connection map[string]any, values map[string]string) (
+	kept []string, faults []keyward.FieldError,
+) {
+	for _, f := range fields {
+		v, given := connection[f.Name]
+		if !given || !f.Secret || v == nil {
+			continue
+		}
+		path := "connection." + f.Name
+		c, found := readCredential(path, v)
+		if faults = append(faults, found...); len(found) > 0 {
+			continue
+		}
+		kept = append(kept, take(path, &c.Current, values)...)
+		kept = append(kept, take(keyward.NextPath(path), &c.Next, values)...)
+		connection[f.Name] = c
 	}
-	connection[name] = keyward.StoredSecret()
-	if stored {
-		return []string{path}, nil
-	}
-	values[path] = value
-	return nil, nil
+	return kept, faults
 }
 
-// readSecret reads a secret field as JSON or a program left it in a map: a text, a keyward.Secret, or the marker.
-func readSecret(v any) (value string, stored bool, fault string) {
+// take moves one value out; it gives the path of one that is the marker already.
+func take(path string, v *keyward.Secret, values map[string]string) (kept []string) {
+	switch {
+	case v.IsZero():
+	case v.IsStored():
+		return []string{path}
+	default:
+		values[path] = v.Reveal()
+		*v = keyward.StoredSecret()
+	}
+	return nil
+}
+
+// readCredential reads a secret field as JSON or a program left it in a map.
+func readCredential(path string, v any) (keyward.Credential, []keyward.FieldError) {
+	if c, ok := v.(keyward.Credential); ok {
+		return c, nil
+	}
+	both, isObject := v.(map[string]any)
+	if !isObject || !keyward.IsPair(both) {
+		current, fault := readSecret(v)
+		if fault != "" {
+			return keyward.Credential{}, []keyward.FieldError{fieldError("spec."+path, "%s", fault)}
+		}
+		return keyward.Credential{Current: current}, nil
+	}
+	var c keyward.Credential
+	var faults []keyward.FieldError
+	for _, name := range sortedKeys(both) {
+		into := map[string]*keyward.Secret{"current": &c.Current, "next": &c.Next}[name]
+		at := "spec." + path + "." + name
+		switch value, fault := readSecret(both[name]); {
+		case into == nil:
+			faults = append(faults, fieldError(at, "is unknown: a secret has current and next"))
+		case both[name] == nil: // null says nothing: the field is left out
+		case fault != "":
+			faults = append(faults, fieldError(at, "%s", fault))
+		default:
+			*into = value
+		}
+	}
+	if both["current"] == nil {
+		faults = append(faults, fieldError("spec."+path+".current", "%s", keyward.LacksCurrent))
+	}
+	return c, faults
+}
+
+// readSecret reads one value: a text, a keyward.Secret, or the marker.
+func readSecret(v any) (secret keyward.Secret, fault string) {
 	switch s := v.(type) {
 	case string:
 		if s == "" {
-			return "", false, "cannot be empty: leave the field out"
+			return secret, "cannot be empty: leave the field out"
 		}
-		return s, false, ""
+		return keyward.NewSecret(s), ""
 	case keyward.Secret:
-		return s.Reveal(), s.IsStored(), ""
+		return s, ""
 	case map[string]any:
 		if len(s) == 1 && s["stored"] == true {
-			return "", true, ""
+			return keyward.StoredSecret(), ""
 		}
 		for ref := range s {
 			if ref == "env" || ref == "file" {
-				return "", false, fmt.Sprintf("{%s: …} is resolved by the command line, on the machine where it runs: send the value", ref)
+				return secret, fmt.Sprintf("{%s: …} is resolved by the command line, on the machine where it runs: send the value", ref)
 			}
 		}
 	}
-	return "", false, "is a string, or {stored: true} to keep the stored one"
+	return secret, "is a string, or {stored: true} to keep the stored one"
 }
 
 func fieldError(path, format string, args ...any) keyward.FieldError {

@@ -70,6 +70,6 @@ func Connect(from Stored, s connector.Server) (connector.Server, error) {
 		return s, fmt.Errorf("open the secrets of %s: %w", o.Ref(), err)
 	}
 	maps.Copy(secrets, s.Secrets)
-	s.Spec, s.Secrets, s.Connection = Through(s.Spec, c), secrets, name
+	s.Spec, s.Secrets, s.Connection, s.ConnectionID = Through(s.Spec, c), secrets, name, o.ID
 	return s, nil
 }

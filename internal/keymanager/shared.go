@@ -37,10 +37,7 @@ func TakeConnectionSecrets(c *keyward.ConnectionSpec) (values map[string]string,
 	if !ok || t.Shared == nil {
 		return values, nil, nil
 	}
-	for _, path := range secretFields(t.Shared.Connection(), c.Connection) {
-		keeps, fault := takeSecret(c.Connection, path, values)
-		kept, faults = append(kept, keeps...), append(faults, fault...)
-	}
+	kept, faults = takeConnection(t.Shared.Connection(), c.Connection, values)
 	return values, kept, faults
 }
 

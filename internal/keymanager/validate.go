@@ -1,7 +1,6 @@
 package keymanager
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
-	"keyward.dev/keyward/internal/token"
 )
 
 // Validate judges what KeyManagerSpec.Validate leaves to the type: the connection's fields, and what the type needs.
@@ -57,19 +55,35 @@ func validateConnection(fields []connector.Field, connection map[string]any, sec
 			plain[name] = v
 			continue
 		}
-		value, stored, fault := readSecret(v)
-		switch {
-		case fault != "":
-			faults = append(faults, fieldError("spec.connection."+name, "%s", fault))
-		case stored && secrets["connection."+name] == "":
-			faults = append(faults, fieldError("spec.connection."+name, "nothing is stored for it: give the value"))
-		case !stored && strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
-			faults = append(faults, fieldError("spec.connection."+name, "has a control character, such as a line break at its end"))
-		}
+		c, wrong := readCredential("connection."+name, v)
+		faults = append(faults, wrong...)
+		faults = append(faults, validateCredential("connection."+name, c, secrets)...)
 		plain[name] = "given"
 	}
 	_, more := CheckFields(fields, plain, "spec.connection")
 	return append(faults, more...)
+}
+
+// validateCredential judges both values of a secret field.
+func validateCredential(path string, c keyward.Credential, secrets map[string]string) []keyward.FieldError {
+	var faults []keyward.FieldError
+	value := func(path string, s keyward.Secret) string {
+		switch {
+		case s.IsStored() && secrets[path] == "":
+			faults = append(faults, fieldError("spec."+path, "nothing is stored for it: give the value"))
+		case s.IsStored():
+			return secrets[path]
+		case strings.HasPrefix(path, "connection.") &&
+			strings.ContainsFunc(s.Reveal(), func(r rune) bool { return r < ' ' || r == 0x7f }):
+			faults = append(faults, fieldError("spec."+path, "has a control character, such as a line break at its end"))
+		}
+		return s.Reveal()
+	}
+	current, next := value(path, c.Current), value(keyward.NextPath(path), c.Next)
+	if next != "" && next == current {
+		faults = append(faults, fieldError("spec."+keyward.NextPath(path), "is the same as current: leave it out"))
+	}
+	return faults
 }
 
 // validateSecretPairs wants an id and its secret together.
@@ -87,45 +101,6 @@ func validateSecretPairs(spec *keyward.KeyManagerSpec, secrets map[string]string
 		faults = append(faults, fieldError("spec.connection.clientId", "is required with adminUrl"))
 	}
 	return append(faults, validateIntrospection(spec, secrets)...)
-}
-
-// validateIntrospection reads the secrets that are at hand as gateways will.
-func validateIntrospection(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
-	var faults []keyward.FieldError
-	own := spec.Introspection.IntrospectionSecrets()
-	for _, path := range sortedKeys(own) {
-		if own[path].IsStored() && secrets[path] == "" {
-			faults = append(faults, fieldError("spec."+path, "nothing is stored for it: give the value"))
-		}
-	}
-	i := spec.Introspection
-	if i == nil {
-		return faults
-	}
-	key := i.Key.Reveal()
-	if key == "" {
-		key = secrets["introspection.key"]
-	}
-	switch i.MethodOrDefault() {
-	case keyward.IntrospectJWT:
-		if _, err := token.ParseAssertionKey(key); key != "" && err != nil {
-			faults = append(faults, fieldError("spec.introspection.key", "cannot sign: %v", err))
-		}
-	case keyward.IntrospectTLS:
-		if key == "" || i.Certificate == "" {
-			break
-		}
-		// The library's error names no part of the key.
-		if _, err := tls.X509KeyPair([]byte(i.Certificate), []byte(key)); err != nil {
-			faults = append(faults, fieldError("spec.introspection.certificate", "does not go with the key: %v", err))
-		}
-	case keyward.IntrospectBearer:
-		if value := i.Token.Reveal(); strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			faults = append(faults, fieldError("spec.introspection.token",
-				"has a space or another character that no token has, such as a line break at its end"))
-		}
-	}
-	return faults
 }
 
 // validateResident refuses what Keyward decides itself for the built-in server.

@@ -74,6 +74,8 @@ func (s *strict) walk(n *node, t reflect.Type, path string) *node {
 	switch t {
 	case reflect.TypeFor[keyward.KeyManagerSet]():
 		return s.keyManagers(n, path)
+	case reflect.TypeFor[keyward.Credential]():
+		return s.credential(n, path)
 	case reflect.TypeFor[keyward.StringList]():
 		if n.shape == shapeString {
 			return n
@@ -166,6 +168,23 @@ func (s *strict) object(n *node, t reflect.Type, path string) *node {
 		}
 	}
 	return out
+}
+
+// credential judges each value of a secret at its own place.
+func (s *strict) credential(n *node, path string) *node {
+	if n.shape != shapeObject || n.get("current") == nil && n.get("next") == nil {
+		return s.own(n, reflect.TypeFor[keyward.Secret](), path)
+	}
+	before := len(s.faults)
+	type pair keyward.Credential
+	clean := s.object(n, reflect.TypeFor[pair](), path)
+	if current := n.get("current"); current == nil || current.shape == shapeNull {
+		s.add(path+".current", keyward.LacksCurrent)
+	}
+	if len(s.faults) > before {
+		return nil // half a pair would be another one
+	}
+	return clean
 }
 
 func (s *strict) unknown(fields map[string]reflect.Type, name, path string) {

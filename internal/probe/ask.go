@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -53,25 +53,29 @@ func (c *check) creates() bool {
 	return kind.Creates && c.server.Spec.MayCreate()
 }
 
-// account is the connection's client, where the type has one. That of a Connection for several key managers is not
-// shown to the token endpoint of one.
-func (c *check) account() connector.TokenRequest {
-	if c.server.Connection != "" {
-		return connector.TokenRequest{}
-	}
+// accounts are the connection's client, where the type has one, with each value of its secret. That of a Connection for
+// several key managers is not shown to the token endpoint of one.
+func (c *check) accounts() []connector.TokenRequest {
 	id, _ := c.server.Spec.Connection["clientId"].(string)
-	return connector.TokenRequest{ClientID: id, Secret: c.server.Secrets["connection.clientSecret"]}
+	if id == "" || c.server.Connection != "" {
+		return nil
+	}
+	var requests []connector.TokenRequest
+	for _, secret := range c.values("connection.clientSecret") {
+		requests = append(requests, connector.TokenRequest{ClientID: id, Secret: secret})
+	}
+	return requests
 }
 
 // tokenEndpoint asks for a token with the connection's credentials, or else as a client that does not exist.
 func (c *check) tokenEndpoint(ctx context.Context) {
 	l := Line{Step: stepTokenEndpoint, Expected: "a token for the client in spec.connection (RFC 6749, section 4.4)"}
-	ask := c.account()
-	own := ask.ClientID != "" && ask.Secret != ""
+	requests := c.accounts()
+	own := len(requests) > 0 && requests[0].Secret != ""
 	if !own {
 		l.Expected = "an unknown client is refused with invalid_client (RFC 6749, section 5.2): no client's credentials are in " +
 			"spec.connection"
-		ask = connector.TokenRequest{ClientID: nobody(), Secret: rand.Text()}
+		requests = []connector.TokenRequest{{ClientID: nobody(), Secret: rand.Text()}}
 	}
 	c.step(ctx, l, func(ctx context.Context, l *Line) {
 		granter, ok := c.conn.(connector.Granter)
@@ -79,7 +83,7 @@ func (c *check) tokenEndpoint(ctx context.Context) {
 			l.not("there is no way to ask")
 			return
 		}
-		_, err := granter.Token(ctx, ask)
+		ask, err := granted(ctx, granter, requests)
 		f, refused := errors.AsType[*wire.Failure](err)
 		refused = refused && f.Status >= 400 && f.Status < 500 && f.Code != ""
 		switch {
@@ -102,6 +106,17 @@ func (c *check) tokenEndpoint(ctx context.Context) {
 			l.Fix = "mend spec.endpoints.token, or what stands before the server"
 		}
 	})
+}
+
+// granted makes the requests one after the other until one is not refused as a client, and gives that, or the last.
+func granted(ctx context.Context, granter connector.Granter, requests []connector.TokenRequest) (connector.TokenRequest, error) {
+	for i, ask := range requests {
+		_, err := granter.Token(ctx, ask)
+		if f, failed := errors.AsType[*wire.Failure](err); i == len(requests)-1 || !failed || !refusal(f) {
+			return ask, err
+		}
+	}
+	return connector.TokenRequest{}, nil
 }
 
 // introspection asks about a token that never was.
@@ -135,22 +150,41 @@ func (c *check) introspectionEndpoint() string {
 	return c.server.Endpoint(func(e keyward.Endpoints) string { return e.Introspection })
 }
 
-// ask is a gateway's question, with the server's own words when it fails.
+// ask is a gateway's question, with the secret that the server takes, and with the server's own words when it fails.
 func (c *check) ask(ctx context.Context, value string) (bool, error) {
-	k, caller, err := c.question(ctx, value)
-	if err != nil {
-		return false, err
-	}
-	return answered(ctx, caller, k)
+	active, _, err := c.asked(ctx, value)
+	return active, err
 }
 
-// question is one about a token, with its credentials, and who sends it.
-func (c *check) question(ctx context.Context, value string) (wire.Call, *wire.Caller, error) {
+// asked tells beside how long the question took, without what got its credentials.
+func (c *check) asked(ctx context.Context, value string) (active bool, took time.Duration, err error) {
+	c.probe.known.Try(ctx, c.server.At(c.server.Spec.Introspection.SecretPath()), func(secret string) rollover.Outcome {
+		var k wire.Call
+		var caller *wire.Caller
+		if k, caller, err = c.question(ctx, secret, value); err == nil {
+			began := time.Now()
+			active, err = answered(ctx, caller, k)
+			took = time.Since(began)
+		}
+		switch f, failed := errors.AsType[*wire.Failure](err); {
+		case err == nil:
+			return rollover.Taken
+		case failed && refusal(f):
+			return rollover.Refused
+		default:
+			return rollover.Unknown
+		}
+	})
+	return active, took, err
+}
+
+// question is one about a token, with a secret, and who sends it.
+func (c *check) question(ctx context.Context, secret, value string) (wire.Call, *wire.Caller, error) {
 	k := wire.Call{
 		Op: "ask about a token", Method: http.MethodPost, URL: c.introspectionEndpoint(), Secrets: []string{value},
 		Form: url.Values{"token": {value}, "token_type_hint": {"access_token"}},
 	}
-	caller, err := c.authenticate(ctx, &k)
+	caller, err := c.authenticate(ctx, secret, &k)
 	return k, caller, err
 }
 
@@ -170,9 +204,8 @@ func answered(ctx context.Context, caller *wire.Caller, k wire.Call) (bool, erro
 }
 
 // authenticate adds to a question what the introspection's method asks for, and gives who sends it.
-func (c *check) authenticate(ctx context.Context, k *wire.Call) (*wire.Caller, error) {
+func (c *check) authenticate(ctx context.Context, secret string, k *wire.Call) (*wire.Caller, error) {
 	own := c.server.Spec.Introspection
-	secret := c.server.Secrets[own.SecretPath()]
 	k.Secrets = append(k.Secrets, secret)
 	switch own.MethodOrDefault() {
 	case keyward.IntrospectPost:
@@ -193,7 +226,7 @@ func (c *check) authenticate(ctx context.Context, k *wire.Call) (*wire.Caller, e
 		k.Form.Set("client_assertion_type", token.AssertionType)
 		k.Form.Set("client_assertion", assertion)
 	case keyward.IntrospectTLS:
-		pair, err := tls.X509KeyPair([]byte(own.Certificate), []byte(secret))
+		pair, err := outbound.ClientCertificate(own.Certificate, secret)
 		if err != nil {
 			return nil, fmt.Errorf("the introspection certificate: %w", err)
 		}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
 )
 
@@ -20,7 +19,7 @@ type Judge interface {
 type Subject struct {
 	Row           keyward.KeyManagerRow
 	Introspection *keyward.IntrospectionRow // nil = gateways have no credentials
-	Secret        string                    // of introspection
+	Secrets       map[string]string         // those of introspection, by path
 	Token         string
 }
 
@@ -61,14 +60,6 @@ func (j *Judgement) failure() JudgeStep {
 	return JudgeStep{Seen: j.Detail}
 }
 
-// gatewaySecret is the one secret that gateways ask about tokens with.
-func gatewaySecret(s connector.Server) string {
-	if s.Spec.Introspection == nil {
-		return ""
-	}
-	return s.Secrets[s.Spec.Introspection.SecretPath()]
-}
-
 // Token has a token judged by the key manager of a prepared check.
 func (c *Check) Token(ctx context.Context, value string) (*Judgement, error) {
 	if c.probe.judge == nil {
@@ -79,7 +70,7 @@ func (c *Check) Token(ctx context.Context, value string) (*Judgement, error) {
 		return nil, err
 	}
 	return c.probe.judge.Judge(ctx, Subject{
-		Row: row, Introspection: introspection, Secret: gatewaySecret(c.server), Token: value,
+		Row: row, Introspection: introspection, Secrets: c.server.Secrets, Token: value,
 	})
 }
 

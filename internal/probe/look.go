@@ -154,16 +154,11 @@ func (c *check) lookMetadata(ctx context.Context, seen *ReadSight) {
 func (c *check) lookAsked(ctx context.Context, seen *AskSight) {
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
-	k, caller, err := c.question(ctx, nobody())
-	began := time.Now()
-	active := false
-	if err == nil {
-		active, err = answered(ctx, caller, k)
-		seen.Took = time.Since(began)
-	}
+	active, took, err := c.asked(ctx, nobody())
+	seen.Took = took
 	switch {
 	case err != nil:
-		seen.Err = words(err, k.Secrets...)
+		seen.Err = words(err, c.secretValues()...)
 		if f, ok := errors.AsType[*wire.Failure](err); ok && f.Status == 0 {
 			seen.Err = fmt.Sprintf("%s: %s", c.introspectionEndpoint(), seen.Err)
 		}

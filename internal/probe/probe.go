@@ -14,6 +14,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -36,6 +37,7 @@ const (
 	stepConnection    = "connection"
 	stepTokenEndpoint = "token endpoint"
 	stepIntrospection = "introspection"
+	stepSecret        = "secret"
 	stepFresh         = "fresh token"
 	stepRegistration  = "registration"
 	stepAudiences     = "audiences"
@@ -74,6 +76,8 @@ const (
 type Options struct {
 	Log   *slog.Logger
 	Judge Judge // nil: no token is judged
+	// Known notes which of two values of introspection's secret servers take; nil = nobody else has a use for it.
+	Known *rollover.Memory
 }
 
 // Probe carries out checks. Its methods may be called at once.
@@ -84,6 +88,7 @@ type Probe struct {
 	resident func(connector.Server) (connector.Connector, error)
 	log      *slog.Logger
 	judge    Judge
+	known    *rollover.Memory
 	places   chan struct{}
 }
 
@@ -96,9 +101,12 @@ func New(s *store.Store, client *http.Client, resident func(connector.Server) (c
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Known == nil {
+		o.Known = rollover.New(o.Log, nil)
+	}
 	return &Probe{
 		store: s, client: client, fresh: outbound.Fresh(client), resident: resident, log: o.Log, judge: o.Judge,
-		places: make(chan struct{}, atOnce),
+		known: o.Known, places: make(chan struct{}, atOnce),
 	}, nil
 }
 
@@ -165,6 +173,7 @@ func (c *Check) Run(ctx context.Context, every func(Line)) (*Report, error) {
 	run.tokenEndpoint(trying)
 	run.introspection(trying)
 	run.trial(trying, until)
+	run.secrets(trying)
 	run.audiences()
 	run.transport()
 	report := &Report{Name: c.server.Name, Verdict: Pass, Steps: run.lines, Millis: time.Since(began).Milliseconds()}

@@ -78,7 +78,7 @@ func (c *check) make(ctx context.Context, l *Line, name string) *connector.Regis
 		made, err = c.conn.Register(ctx, ask)
 	}
 	if err != nil {
-		l.failed(err, c.secrets()...)
+		l.failed(err, c.secretValues()...)
 		f, ok := errors.AsType[*wire.Failure](err)
 		if !ok || !f.Uncertain() {
 			return nil
@@ -88,8 +88,8 @@ func (c *check) make(ctx context.Context, l *Line, name string) *connector.Regis
 	return &made
 }
 
-// secrets are the values that no text may show.
-func (c *check) secrets() []string {
+// secretValues are those that no text may show.
+func (c *check) secretValues() []string {
 	var list []string
 	for _, v := range c.server.Secrets {
 		list = append(list, v)
@@ -209,9 +209,11 @@ func (c *check) obtain(ctx context.Context, l *Line, trial connector.TokenReques
 		l.not("there is no way to get one")
 		return "", false, false
 	}
-	requests := []connector.TokenRequest{trial, c.account()}
+	requests := append([]connector.TokenRequest{trial}, c.accounts()...)
 	if i := c.server.Spec.Introspection; i != nil {
-		requests = append(requests, connector.TokenRequest{ClientID: i.ClientID, Secret: c.server.Secrets["introspection.clientSecret"]})
+		for _, secret := range c.values("introspection.clientSecret") {
+			requests = append(requests, connector.TokenRequest{ClientID: i.ClientID, Secret: secret})
+		}
 	}
 	var why []string
 	for _, r := range requests {
@@ -240,7 +242,7 @@ func (c *check) judged(ctx context.Context, l *Line, value string) {
 	row, introspection, _ := c.row()
 	row.Enabled, row.Use = true, "" // that it is not, the first line says; the token is judged as such
 	j, err := c.probe.judge.Judge(ctx, Subject{
-		Row: row, Introspection: introspection, Secret: gatewaySecret(c.server), Token: value,
+		Row: row, Introspection: introspection, Secrets: c.server.Secrets, Token: value,
 	})
 	if err != nil {
 		c.probe.log.WarnContext(ctx, "a check's token could not be judged", "error", err)

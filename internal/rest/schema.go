@@ -18,6 +18,7 @@ const schemaPrefix = "#/components/schemas/"
 // The schemas of types that read themselves.
 type (
 	secretSchema      struct{}
+	credentialSchema  struct{}
 	durationSchema    struct{}
 	keyManagersSchema struct{}
 	stringListSchema  struct{}
@@ -37,6 +38,19 @@ func (secretSchema) Schema(huma.Registry) *huma.Schema {
 				Properties: map[string]*huma.Schema{"stored": {Type: "boolean", Enum: []any{true}}},
 			},
 		},
+	}
+}
+
+// Schema implements huma.SchemaProvider.
+func (credentialSchema) Schema(r huma.Registry) *huma.Schema {
+	one := secretSchema{}.Schema(r)
+	return &huma.Schema{
+		Description: "A secret; or, while it is changed at the server, its current and its next value, which are tried in order. " +
+			"Each is read back as {stored: true}, which sent again keeps what is stored",
+		OneOf: append(one.OneOf, &huma.Schema{
+			Type: "object", Required: []string{"current"},
+			Properties: map[string]*huma.Schema{"current": one, "next": one},
+		}),
 	}
 }
 
@@ -90,6 +104,7 @@ func schemas() huma.Registry {
 	r := huma.NewMapRegistry(schemaPrefix, schemaName)
 	for from, to := range map[reflect.Type]reflect.Type{
 		reflect.TypeFor[keyward.Secret]():        reflect.TypeFor[secretSchema](),
+		reflect.TypeFor[keyward.Credential]():    reflect.TypeFor[credentialSchema](),
 		reflect.TypeFor[keyward.Duration]():      reflect.TypeFor[durationSchema](),
 		reflect.TypeFor[keyward.KeyManagerSet](): reflect.TypeFor[keyManagersSchema](),
 		reflect.TypeFor[keyward.StringList]():    reflect.TypeFor[stringListSchema](),
@@ -173,6 +188,8 @@ func statusSchema(r huma.Registry, kind keyward.Kind) *huma.Schema {
 	switch kind {
 	case keyward.KindKeyManager:
 		return r.Schema(reflect.TypeFor[keyward.KeyManagerStatus](), true, "")
+	case keyward.KindConnection:
+		return r.Schema(reflect.TypeFor[keyward.ConnectionStatus](), true, "")
 	case keyward.KindOAuthClient:
 		return r.Schema(reflect.TypeFor[keyward.OAuthClientStatus](), true, "")
 	case keyward.KindApplication, keyward.KindSubscription:

@@ -72,7 +72,7 @@ func (p *put) introspection() (string, error) {
 		return "", nil
 	}
 	row := *p.extra.Introspection
-	row.ID, row.Secret = p.o.ID, keyward.Sealed{}
+	row.ID, row.Secret, row.Next = p.o.ID, keyward.Sealed{}, nil
 	text, err := json.Marshal(row)
 	if err != nil {
 		return "", fmt.Errorf("encode the introspection row of %s: %w", p.o.Ref(), err)

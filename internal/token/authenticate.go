@@ -3,10 +3,11 @@ package token
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/rollover"
 )
 
 // AssertionType is the client_assertion_type of RFC 7523, section 2.2.
@@ -27,8 +29,46 @@ type accessToken struct {
 
 // credential tells two ways to authenticate apart.
 func (q *Question) credential() [sha256.Size]byte {
-	return sha256.Sum256([]byte(strings.Join(
-		[]string{q.Method, q.ClientID, q.Secret.Reveal(), q.Certificate, q.TokenEndpoint, q.Scope}, "\x00")))
+	return sha256.Sum256([]byte(strings.Join([]string{
+		q.Method, q.ClientID, q.Secret.Reveal(), q.Next.Reveal(), q.Certificate, q.TokenEndpoint, q.Scope,
+	}, "\x00")))
+}
+
+// pair is the secret with the next one. What servers took of it counts while nothing about the way to authenticate
+// changes.
+func (q *Question) pair() rollover.Credential {
+	way := q.credential()
+	return rollover.Credential{
+		Owner: q.KeyManagerID + q.Endpoint + string(way[:]), Name: q.Name, Path: "introspection",
+		Current: q.Secret.Reveal(), Next: q.Next.Reveal(),
+	}
+}
+
+// failure is that of an answer which is not 200. One that refuses the client's credentials says so (RFC 6749, section 5.2;
+// RFC 7662, section 2.3; RFC 6750, section 3.1).
+func failure(who string, status int, body []byte) error {
+	err := fmt.Errorf("%s answered %d", who, status)
+	var said struct {
+		Error string `json:"error"`
+	}
+	switch {
+	case status >= http.StatusInternalServerError:
+		return err
+	case status == http.StatusUnauthorized,
+		status == http.StatusBadRequest && json.Unmarshal(body, &said) == nil && said.Error == "invalid_client":
+		return fmt.Errorf("%w: %w", errRefused, err)
+	default:
+		return fmt.Errorf("%w: %w", errFinal, err)
+	}
+}
+
+// refusedCertificate marks an alert of the server (RFC 8446, section 6.2) as the refusal of a client's certificate.
+func refusedCertificate(q Question, err error) error {
+	var broken *net.OpError
+	if q.Method == keyward.IntrospectTLS && errors.As(err, &broken) && broken.Op == "remote error" {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	return err
 }
 
 // newQuestion puts the request together, authenticated as the method says.
@@ -105,17 +145,18 @@ func (i *Introspector) clientOf(l *lane, q Question) (*http.Client, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.client != nil {
-		return l.client, nil
+	w := &l.ways[q.turn]
+	if w.client != nil {
+		return w.client, nil
 	}
-	pair, err := tls.X509KeyPair([]byte(q.Certificate), []byte(q.Secret.Reveal()))
+	pair, err := outbound.ClientCertificate(q.Certificate, q.Secret.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("%w: the introspection certificate: %w", errFinal, err)
 	}
-	if l.client, err = outbound.WithCertificate(i.client, pair); err != nil {
+	if w.client, err = outbound.WithCertificate(i.client, pair); err != nil {
 		return nil, fmt.Errorf("%w: %w", errFinal, err)
 	}
-	return l.client, nil
+	return w.client, nil
 }
 
 // accessToken gives the token to ask with: a fixed one, or one that the client gets and keeps for most of its life.
@@ -124,7 +165,7 @@ func (i *Introspector) accessToken(ctx context.Context, l *lane, q Question) (st
 		return q.Secret.Reveal(), nil
 	}
 	l.mu.Lock()
-	kept := l.access
+	kept := l.ways[q.turn].access
 	l.mu.Unlock()
 	if i.now().Before(kept.until) {
 		return kept.value, nil
@@ -134,7 +175,7 @@ func (i *Introspector) accessToken(ctx context.Context, l *lane, q Question) (st
 		return "", err
 	}
 	l.mu.Lock()
-	l.access = got
+	l.ways[q.turn].access = got
 	l.mu.Unlock()
 	return got.value, nil
 }
@@ -146,7 +187,7 @@ func (l *lane) forget(q Question) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.access = accessToken{}
+	l.ways[q.turn].access = accessToken{}
 	return true
 }
 
@@ -169,11 +210,7 @@ func (i *Introspector) obtain(ctx context.Context, q Question) (accessToken, err
 		return accessToken{}, fmt.Errorf("get a token for introspection: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		err := fmt.Errorf("get a token for introspection: the token endpoint answered %d", resp.StatusCode)
-		if resp.StatusCode < http.StatusInternalServerError {
-			err = fmt.Errorf("%w: %w", errFinal, err)
-		}
-		return accessToken{}, err
+		return accessToken{}, fmt.Errorf("get a token for introspection: %w", failure("the token endpoint", resp.StatusCode, body))
 	}
 	answer, err := ParseObject(string(body))
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/rollover"
 )
 
 const (
@@ -31,6 +32,8 @@ type Question struct {
 	Endpoint     string
 	ClientID     string
 	Secret       keyward.Secret // client secret, private key or access token, as the method needs
+	Next         keyward.Secret // tried where the server refuses Secret; zero = there is none
+	Name         string         // of the key manager, for the log
 	Method       string         // one of keyward.Introspect…; empty = basic
 	Cache        time.Duration  // how long the answer may be kept, never past the token's exp; 0 = not at all
 	Token        string
@@ -39,6 +42,8 @@ type Question struct {
 	Certificate   string // of tls: PEM
 	TokenEndpoint string // of bearer, where client id and secret get the token
 	Scope         string // likewise; may be empty
+
+	turn int // 1 = Secret is the next one
 }
 
 // Answer is what the endpoint said. Answers are shared: nobody changes them.
@@ -54,6 +59,7 @@ type Introspector struct {
 	client  *http.Client
 	now     func() time.Time
 	metrics *metrics
+	known   *rollover.Memory
 	answers *otter.Cache[answerKey, kept]
 
 	mu    sync.Mutex
@@ -83,8 +89,13 @@ type lane struct {
 	breaker *gobreaker.CircuitBreaker[*Answer]
 	mu      sync.Mutex
 	flights map[answerKey]*question
-	access  accessToken
-	client  *http.Client // with the certificate of tls; nil until it is needed
+	ways    [2]way // with the secret, and with the next one
+}
+
+// way is what is kept of one way to authenticate.
+type way struct {
+	access accessToken
+	client *http.Client // with the certificate of tls; nil until it is needed
 }
 
 // question is one exchange that any number of calls wait for.
@@ -112,6 +123,7 @@ func NewIntrospector(client *http.Client, o Options) (*Introspector, error) {
 	own.Timeout = askTimeout
 	return &Introspector{
 		client: &own, now: o.Now, metrics: newMetrics(o.Registerer), answers: answers, lanes: map[laneKey]*lane{},
+		known: rollover.New(o.Log, o.Now),
 	}, nil
 }
 
@@ -234,8 +246,8 @@ var errFinal = errors.New("the server refused")
 
 // twice tries once more when the server could not answer.
 func (i *Introspector) twice(ctx context.Context, l *lane, q Question) (*Answer, error) {
-	answer, err := i.once(ctx, l, q)
-	if err == nil || errors.Is(err, errFinal) || errors.Is(err, outbound.ErrForbidden) || ctx.Err() != nil {
+	answer, err := i.either(ctx, l, q)
+	if err == nil || errors.Is(err, errFinal) || errors.Is(err, errRefused) || errors.Is(err, outbound.ErrForbidden) || ctx.Err() != nil {
 		return answer, err
 	}
 	timer := time.NewTimer(jitter(100 * time.Millisecond))
@@ -244,8 +256,32 @@ func (i *Introspector) twice(ctx context.Context, l *lane, q Question) (*Answer,
 	case <-ctx.Done():
 		return nil, err
 	case <-timer.C:
-		return i.once(ctx, l, q)
+		return i.either(ctx, l, q)
 	}
+}
+
+// errRefused marks the refusal of the secret that was asked with, which is final too.
+var errRefused = errors.New("the server refused the secret")
+
+// either sends the question with the secret that the server takes, as far as is known, and with the other one after a
+// refusal.
+func (i *Introspector) either(ctx context.Context, l *lane, q Question) (answer *Answer, err error) {
+	i.known.Try(ctx, q.pair(), func(value string) rollover.Outcome {
+		now := q
+		if now.Secret = keyward.NewSecret(value); value == q.Next.Reveal() {
+			now.turn = 1
+		}
+		answer, err = i.once(ctx, l, now)
+		switch {
+		case err == nil:
+			return rollover.Taken
+		case errors.Is(err, errRefused):
+			return rollover.Refused
+		default:
+			return rollover.Unknown
+		}
+	})
+	return answer, err
 }
 
 // once sends the question. The token is in the body alone, and no error repeats anything of the answer.
@@ -260,7 +296,7 @@ func (i *Introspector) once(ctx context.Context, l *lane, q Question) (*Answer, 
 	}
 	resp, err := client.Do(req) //nolint:bodyclose // outbound.ReadAll closes it
 	if err != nil {
-		return nil, fmt.Errorf("ask the introspection endpoint: %w", err)
+		return nil, fmt.Errorf("ask the introspection endpoint: %w", refusedCertificate(q, err))
 	}
 	body, err := outbound.ReadAll(resp, askLimit)
 	if err != nil {
@@ -270,11 +306,7 @@ func (i *Introspector) once(ctx context.Context, l *lane, q Question) (*Answer, 
 		return nil, errors.New("the introspection endpoint does not take the access token")
 	}
 	if resp.StatusCode != http.StatusOK {
-		err := fmt.Errorf("the introspection endpoint answered %d", resp.StatusCode)
-		if resp.StatusCode < http.StatusInternalServerError {
-			err = fmt.Errorf("%w: %w", errFinal, err)
-		}
-		return nil, err
+		return nil, failure("the introspection endpoint", resp.StatusCode, body)
 	}
 	if !mayBeJSON(resp.Header.Get("Content-Type")) {
 		return nil, fmt.Errorf("%w: the introspection endpoint's answer is not JSON", errFinal)

@@ -12,19 +12,22 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/rollover"
 )
 
 // Account is a client whose own token opens an admin API.
 type Account struct {
 	Endpoint string // token endpoint
 	ClientID string
-	Secret   string
+	Secret   rollover.Credential
 	Params   url.Values // further parameters of the token request, such as an audience
 	Post     bool       // the credentials go into the body instead of into HTTP Basic (RFC 6749, section 2.3.1)
 }
 
 // Tokens keeps the access tokens of accounts until shortly before they expire.
 type Tokens struct {
+	known *rollover.Memory
+
 	mu    sync.Mutex
 	byKey map[string]cachedToken
 }
@@ -40,8 +43,10 @@ const (
 	expiryMargin    = 10 * time.Second
 )
 
-// NewTokens makes an empty cache.
-func NewTokens() *Tokens { return &Tokens{byKey: map[string]cachedToken{}} }
+// NewTokens makes an empty cache. What servers take of accounts' secrets is noted in known.
+func NewTokens(known *rollover.Memory) *Tokens {
+	return &Tokens{known: known, byKey: map[string]cachedToken{}}
+}
 
 // Get gives a token of the account; fresh asks the server even where one is kept.
 func (t *Tokens) Get(ctx context.Context, c *Caller, a Account, fresh bool) (string, error) {
@@ -56,18 +61,11 @@ func (t *Tokens) Get(ctx context.Context, c *Caller, a Account, fresh bool) (str
 	if ok && !fresh && time.Now().Before(kept.until) {
 		return kept.token, nil
 	}
-	form := url.Values{"grant_type": {"client_credentials"}}
-	maps.Copy(form, a.Params)
-	k := Call{
-		Op: "get a token for the service account", Method: http.MethodPost, URL: a.Endpoint,
-		User: a.ClientID, Password: a.Secret, Form: form,
-	}
-	if a.Post {
-		k.User, k.Password = "", ""
-		form.Set("client_id", a.ClientID)
-		form.Set("client_secret", a.Secret)
-	}
-	answer, err := c.Do(ctx, k)
+	var k Call
+	answer, err := c.WithSecret(ctx, t.known, a.Secret, func(value string) Call {
+		k = a.question(value)
+		return k
+	}, RefusesClient)
 	if err != nil {
 		return "", Harmless(err)
 	}
@@ -82,6 +80,22 @@ func (t *Tokens) Get(ctx context.Context, c *Caller, a Account, fresh bool) (str
 	}
 	t.put(key, cachedToken{token: token, until: time.Now().Add(time.Duration(seconds)*time.Second - expiryMargin)})
 	return token, nil
+}
+
+// question asks for a token with one value of the secret.
+func (a Account) question(secret string) Call {
+	form := url.Values{"grant_type": {"client_credentials"}}
+	maps.Copy(form, a.Params)
+	k := Call{
+		Op: "get a token for the service account", Method: http.MethodPost, URL: a.Endpoint,
+		User: a.ClientID, Password: secret, Form: form, Secrets: a.Secret.Values(),
+	}
+	if a.Post {
+		k.User, k.Password = "", ""
+		form.Set("client_id", a.ClientID)
+		form.Set("client_secret", secret)
+	}
+	return k
 }
 
 // Do makes a call with a token of the account. A token that is refused is fetched anew once: the server may have been
@@ -104,7 +118,7 @@ func (t *Tokens) Do(ctx context.Context, c *Caller, a Account, k Call, absent fu
 // key hashes everything that the token depends on.
 func (a Account) key() string {
 	h := sha256.New()
-	for _, part := range []string{a.Endpoint, a.ClientID, a.Secret, a.Params.Encode()} {
+	for _, part := range []string{a.Endpoint, a.ClientID, a.Secret.Current, a.Secret.Next, a.Params.Encode()} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash takes everything
 	}
 	return string(h.Sum(nil))

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -133,8 +134,9 @@ func TestTokens(t *testing.T) {
 			}
 			_ = json.NewEncoder(w).Encode(map[string]any{"access_token": fmt.Sprintf("token-%d", n), "expires_in": 600})
 		})
-		tokens, caller := wire.NewTokens(), wire.New(nil)
-		account := wire.Account{Endpoint: at, ClientID: "a", Secret: "s", Post: post, Params: map[string][]string{"audience": {"x"}}}
+		tokens, caller := wire.NewTokens(rollover.New(nil, nil)), wire.New(nil)
+		right := rollover.Credential{Current: "s"}
+		account := wire.Account{Endpoint: at, ClientID: "a", Secret: right, Post: post, Params: map[string][]string{"audience": {"x"}}}
 		for range 2 {
 			if token, err := tokens.Get(t.Context(), caller, account, false); err != nil || token != "token-1" {
 				t.Errorf("post %v: %s, error %v", post, token, err)
@@ -143,11 +145,21 @@ func TestTokens(t *testing.T) {
 		if token, err := tokens.Get(t.Context(), caller, account, true); err != nil || token != "token-2" || seen.Load() != 2 {
 			t.Errorf("post %v, fresh: %s, error %v", post, token, err)
 		}
-		account.Secret = "wrong-secret"
+		account.Secret = rollover.Credential{Current: "wrong-secret", Next: "s"}
+		for i, sent := range []int64{4, 5} { // the refused one is sent once
+			if token, err := tokens.Get(t.Context(), caller, account, true); err != nil || token != fmt.Sprint("token-", sent) ||
+				seen.Load() != sent {
+				t.Errorf("post %v, the next secret, time %d: %s, error %v, %d requests", post, i, token, err, seen.Load())
+			}
+		}
+		account.Secret.Next = "wrong-secret-2"
 		_, err := tokens.Get(t.Context(), caller, account, false)
 		var f *wire.Failure
-		if !errors.As(err, &f) || f.Uncertain() || strings.Contains(err.Error(), "wrong-secret") {
-			t.Errorf("post %v, wrong secret: %v", post, err)
+		if !errors.As(err, &f) || f.Uncertain() || strings.Contains(err.Error(), "wrong-secret") || seen.Load() != 7 {
+			t.Errorf("post %v, wrong secrets: %v after %d requests", post, err, seen.Load())
+		}
+		if _, err := tokens.Get(t.Context(), caller, account, false); err == nil || seen.Load() != 8 {
+			t.Errorf("post %v, a wrong pair doubles the load: %v after %d requests", post, err, seen.Load())
 		}
 	}
 }

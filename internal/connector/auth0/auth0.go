@@ -94,7 +94,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	a := &auth0{
 		TokenEndpoint: connector.NewTokenEndpoint(s, l), api: tenant + "/api/v2", audience: s.Text("audience"),
 		manage: connector.Service{Line: l, Account: wire.Account{
-			Endpoint: tenant + "/oauth/token", ClientID: s.Text("clientId"), Secret: s.Secret("clientSecret"), Post: true,
+			Endpoint: tenant + "/oauth/token", ClientID: s.Text("clientId"), Secret: s.Credential("clientSecret"), Post: true,
 			Params: url.Values{"audience": {tenant + "/api/v2/"}},
 		}},
 	}

@@ -36,6 +36,7 @@ func TestAuth0(t *testing.T) {
 		"drop member /token_endpoint_auth_method", "drop query fields", "drop query include_fields", "drop query take")
 	auth0Cloud(t).Fail(t)
 	auth0Cloud(t).WrongSecrets(t, "401 access_denied: Unauthorized")
+	auth0Cloud(t).Rollover(t)
 }
 
 // A client that cannot be authorized for its API is of no use, and is taken back.

@@ -109,7 +109,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 			"is required: discovery says %s, which is another host than that of %s", e.URL, d)
 	}
 	e.manage = connector.Service{Line: l, Account: wire.Account{
-		Endpoint: e.URL, ClientID: s.Text("clientId"), Secret: s.Secret("clientSecret"),
+		Endpoint: e.URL, ClientID: s.Text("clientId"), Secret: s.Credential("clientSecret"),
 		Params: url.Values{"scope": {connector.OriginOf(e.graph) + "/.default"}},
 	}}
 	return e, nil

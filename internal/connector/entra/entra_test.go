@@ -50,6 +50,7 @@ func TestEntra(t *testing.T) {
 	)
 	entra(t, 0).Fail(t)
 	entra(t, 0).WrongSecrets(t, "invalid_client: AADSTS7000215")
+	entra(t, 0).Rollover(t)
 }
 
 // What was written is seen only after a while, at Graph and at the token endpoint.

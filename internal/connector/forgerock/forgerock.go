@@ -16,6 +16,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/oidc"
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -82,7 +83,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	dcr.AskFor(s.Text("proofScope"))
 	if s.Text("username") == "" {
 		return &registrar{Registrar: dcr, tokens: l.Tokens, account: wire.Account{
-			Endpoint: dcr.URL, ClientID: s.Text("clientId"), Secret: s.Secret("clientSecret"), Params: dcr.Params,
+			Endpoint: dcr.URL, ClientID: s.Text("clientId"), Secret: s.Credential("clientSecret"), Params: dcr.Params,
 		}}, nil
 	}
 	if realm = strings.Trim(realm, "/"); realm == "" {
@@ -94,7 +95,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	}
 	return &forgerock{
 		TokenEndpoint: dcr.TokenEndpoint, base: base, realm: base + "/json/" + realm, cookie: cookie, user: s.Text("username"),
-		password: s.Secret("password"),
+		password: s.Credential("password"), known: l.Known,
 	}, nil
 }
 
@@ -148,7 +149,8 @@ type forgerock struct {
 	realm    string // of its configuration API
 	cookie   string
 	user     string
-	password string
+	password rollover.Credential
+	known    *rollover.Memory
 	session  string
 }
 
@@ -308,12 +310,14 @@ func (f *forgerock) do(ctx context.Context, k wire.Call) (*wire.Answer, error) {
 func (f *forgerock) signIn(ctx context.Context) (string, error) {
 	post := wire.Call{
 		Op: "sign in as the administrator", Method: http.MethodPost, URL: f.base + "/json/authenticate", JSON: struct{}{},
-		Header: http.Header{
-			"X-Openam-Username": {f.user}, "X-Openam-Password": {f.password}, "Accept-Api-Version": {"resource=2.0, protocol=1.0"},
-		},
-		Secrets: []string{f.password},
+		Secrets: f.password.Values(),
 	}
-	a, err := f.Caller.Do(ctx, post)
+	a, err := f.Caller.WithSecret(ctx, f.known, f.password, func(password string) wire.Call {
+		post.Header = http.Header{
+			"X-Openam-Username": {f.user}, "X-Openam-Password": {password}, "Accept-Api-Version": {"resource=2.0, protocol=1.0"},
+		}
+		return post
+	}, wire.Unauthorized)
 	if err != nil {
 		return "", err
 	}

@@ -80,7 +80,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	return &keycloak{
 		TokenEndpoint: dcr.TokenEndpoint, admin: strings.TrimSuffix(admin, "/"),
 		manage: connector.Service{Line: l, Account: wire.Account{
-			Endpoint: dcr.URL, ClientID: s.Text("clientId"), Secret: s.Secret("clientSecret"),
+			Endpoint: dcr.URL, ClientID: s.Text("clientId"), Secret: s.Credential("clientSecret"),
 		}},
 	}, nil
 }

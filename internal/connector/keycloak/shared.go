@@ -61,7 +61,7 @@ func openShared(s connector.Server, l connector.Line, dcr *oidc.Registrar) (conn
 	return &keycloak{
 		TokenEndpoint: dcr.TokenEndpoint, admin: adminURL(base, realm),
 		manage: connector.Service{Line: l, Account: wire.Account{
-			Endpoint: home + "/protocol/openid-connect/token", ClientID: s.Text("clientId"), Secret: s.Secret("clientSecret"),
+			Endpoint: home + "/protocol/openid-connect/token", ClientID: s.Text("clientId"), Secret: s.Credential("clientSecret"),
 		}},
 	}, nil
 }

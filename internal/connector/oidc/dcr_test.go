@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"keyward.dev/keyward"
@@ -69,6 +70,50 @@ func TestRegisterToleratesOddAnswers(t *testing.T) {
 				t.Errorf("request: %s", seen[0])
 			}
 		})
+	}
+}
+
+// TestNextInitialAccessToken: the one that the server refuses is sent once, and what it refuses otherwise is not repeated.
+func TestNextInitialAccessToken(t *testing.T) {
+	status, refuses := 201, atomic.Bool{}
+	s := conformance.NewOddServer(t, func(w http.ResponseWriter, r *http.Request, b map[string]any) {
+		if refuses.Load() || r.Header.Get("Authorization") != "Bearer next-token" {
+			say(401, `{"error":"invalid_token","error_description":"neither old-token nor next-token"}`)(w, r, b)
+			return
+		}
+		say(status, `{"client_id":"a","client_secret":"s"}`)(w, r, b)
+	})
+	conn := conformance.Open(t, connector.Server{
+		ID: "km1", Tenant: "default", Name: "corp",
+		Spec: &keyward.KeyManagerSpec{Type: "oidc", Endpoints: keyward.Endpoints{Registration: s.URL + "/reg"}},
+		Secrets: map[string]string{
+			"connection.initialAccessToken": "old-token", keyward.NextPath("connection.initialAccessToken"): "next-token",
+		},
+	})
+	for _, want := range []string{"old-token next-token", "next-token"} {
+		before := len(s.Seen())
+		if made, err := conn.Register(t.Context(), conformance.Registration()); err != nil || made.ClientID != "a" {
+			t.Errorf("%v, error %v", made, err)
+		}
+		var sent []string
+		for _, q := range s.Seen()[before:] {
+			sent = append(sent, strings.Fields(q)[3])
+		}
+		if got := strings.Join(sent, " "); got != want {
+			t.Errorf("sent %s, wants %s", got, want)
+		}
+	}
+	status = 500
+	before := len(s.Seen())
+	_, err := conn.Register(t.Context(), conformance.Registration())
+	var f *wire.Failure
+	if !errors.As(err, &f) || !f.Uncertain() || len(s.Seen()) != before+1 {
+		t.Errorf("a registration of unknown outcome was repeated: %v after %d requests", err, len(s.Seen())-before)
+	}
+	refuses.Store(true)
+	_, err = conn.Register(t.Context(), conformance.Registration())
+	if err == nil || !strings.Contains(err.Error(), "neither *** nor ***") {
+		t.Errorf("neither is taken: %v", err)
 	}
 }
 

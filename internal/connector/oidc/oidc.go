@@ -14,6 +14,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -25,7 +26,8 @@ type Registrar struct {
 	Registration string // endpoint; "" = the server has none
 	KeepScopes   bool   // the server's own scopes stay only when none is asked for (Keycloak)
 
-	token       string // initial access token; "" = open registration
+	token       rollover.Credential // initial access token; empty = open registration
+	known       *rollover.Memory
 	authMethods []string
 }
 
@@ -41,7 +43,8 @@ func New(s connector.Server, l connector.Line) *Registrar {
 	return &Registrar{
 		TokenEndpoint: connector.NewTokenEndpoint(s, l),
 		Registration:  s.Endpoint(func(e keyward.Endpoints) string { return e.Registration }),
-		token:         s.Secret("initialAccessToken"),
+		token:         s.Credential("initialAccessToken"),
+		known:         l.Known,
 		authMethods:   s.Status.AuthMethods,
 	}
 }
@@ -54,17 +57,23 @@ func (o *Registrar) Register(ctx context.Context, r connector.Registration) (con
 	}
 	metadata := o.Metadata(r)
 	k := wire.Call{
-		Op: "register the client", Method: http.MethodPost, URL: o.Registration, Bearer: o.token, JSON: metadata,
+		Op: "register the client", Method: http.MethodPost, URL: o.Registration, JSON: metadata, Secrets: o.token.Values(),
 	}
-	a, err := o.Caller.Do(ctx, k)
+	post := func() (*wire.Answer, error) {
+		return o.Caller.WithSecret(ctx, o.known, o.token, func(token string) wire.Call {
+			k.Bearer = token
+			return k
+		}, wire.Unauthorized)
+	}
+	a, err := post()
 	// A refusal has made nothing, so it can be asked again.
 	if err == nil && refusesResponseTypes(a) {
 		metadata["response_types"] = []string{"token"}
-		a, err = o.Caller.Do(ctx, k)
+		a, err = post()
 	}
 	if err == nil && refusesExtension(a, metadata) {
 		delete(metadata, extensionLifetime)
-		a, err = o.Caller.Do(ctx, k)
+		a, err = post()
 	}
 	if err != nil {
 		return connector.Registered{}, err

@@ -86,7 +86,7 @@ func (o *okta) follow(ctx context.Context, h connector.Handle) error {
 // Token implements connector.Granter. Okta gives none without scopes, unless some are defaults: without any in the
 // request, the client's own access policy says which it may have. Where that cannot be read, Okta decides.
 func (o *okta) Token(ctx context.Context, r connector.TokenRequest) (wire.AccessToken, error) {
-	if len(r.Scopes) == 0 && o.token != "" && o.server != "" {
+	if len(r.Scopes) == 0 && o.token.Current != "" && o.server != "" {
 		if a, err := o.look(ctx, connector.Handle{ClientID: r.ClientID}); err == nil {
 			r.Scopes = a.given()
 		}

@@ -13,6 +13,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -83,7 +84,8 @@ type okta struct {
 
 	org    string // scheme and host
 	server string // the authorization server's id
-	token  string
+	token  rollover.Credential
+	known  *rollover.Memory
 	looked *access // what Entitled has just read, for the Entitle after it; nil = nothing
 }
 
@@ -93,7 +95,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &okta{TokenEndpoint: connector.NewTokenEndpoint(s, l), org: org, token: s.Secret("apiToken")}
+	o := &okta{TokenEndpoint: connector.NewTokenEndpoint(s, l), org: org, token: s.Credential("apiToken"), known: l.Known}
 	if _, after, ok := strings.Cut(s.Declared(), "/oauth2/"); ok {
 		o.server, _, _ = strings.Cut(after, "/")
 	}
@@ -267,11 +269,19 @@ func unknown(a *wire.Answer) bool {
 }
 
 func (o *okta) do(ctx context.Context, c wire.Call) (*wire.Answer, error) {
-	if o.token == "" {
+	if o.token.Current == "" {
 		return nil, keyward.Errorf(keyward.CodeCreationDisabled,
 			"the key manager has no API token: set spec.connection.apiToken, or map a client that exists")
 	}
-	c.Header = http.Header{"Authorization": {"SSWS " + o.token}}
-	c.Secrets = append(c.Secrets, o.token)
-	return o.Caller.Do(ctx, c)
+	c.Secrets = append(c.Secrets, o.token.Values()...)
+	return o.Caller.WithSecret(ctx, o.known, o.token, func(token string) wire.Call {
+		c.Header = http.Header{"Authorization": {"SSWS " + token}}
+		return c
+	}, refusesToken)
+}
+
+// refusesToken tells that Okta refuses the API token: 401 in its own words.
+func refusesToken(a *wire.Answer) bool {
+	members, _ := a.Object() // none has no such member
+	return a.Status == http.StatusUnauthorized && wire.Member(members, "errorCode") == "E0000011"
 }

@@ -44,6 +44,7 @@ func TestOkta(t *testing.T) {
 		"PUT /oauth2/v1/clients/0oa00000001: retype member /logo_uri") // it was null
 	oktaCloud(t).Fail(t)
 	oktaCloud(t).WrongSecrets(t, "401 E0000011: Invalid token provided")
+	oktaCloud(t).Rollover(t)
 }
 
 func TestOktaScopesAndPages(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -72,7 +73,8 @@ type ping struct {
 
 	admin    string
 	user     string
-	password string
+	password rollover.Credential
+	known    *rollover.Memory
 	manager  string // access token manager; "" = the server's default
 }
 
@@ -80,7 +82,7 @@ type ping struct {
 func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	return &ping{
 		TokenEndpoint: connector.NewTokenEndpoint(s, l), admin: strings.TrimSuffix(s.Text("adminUrl"), "/"),
-		user: s.Text("username"), password: s.Secret("password"), manager: s.Text("accessTokenManager"),
+		user: s.Text("username"), password: s.Credential("password"), known: l.Known, manager: s.Text("accessTokenManager"),
 	}, nil
 }
 
@@ -222,7 +224,9 @@ func (p *ping) do(ctx context.Context, c wire.Call) (*wire.Answer, error) {
 		return nil, keyward.Errorf(keyward.CodeCreationDisabled, "the key manager has no way into the administrative API: set "+
 			"spec.connection.adminUrl and spec.connection.username, or map a client that exists")
 	}
-	c = connector.AsAdministrator(c, p.user, p.password)
-	c.Header.Set("X-Xsrf-Header", "PingFederate")
-	return p.Caller.Do(ctx, c)
+	return p.Caller.WithSecret(ctx, p.known, p.password, func(password string) wire.Call {
+		k := connector.AsAdministrator(c, p.user, password)
+		k.Header.Set("X-Xsrf-Header", "PingFederate")
+		return k
+	}, wire.Unauthorized)
 }

@@ -35,6 +35,7 @@ func TestPing(t *testing.T) {
 	pingCloud(t).Walk(t, "drop member /redirectUris") // which the documentation calls optional
 	pingCloud(t).Fail(t)
 	pingCloud(t).WrongSecrets(t, "401 invalid_credentials: The credentials you provided were not recognized.")
+	pingCloud(t).Rollover(t)
 }
 
 func TestPingRegistration(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -71,7 +72,8 @@ type wso2is struct {
 	register string            // endpoint
 	manage   connector.Service // where it has an account
 	user     string
-	password string
+	password rollover.Credential
+	known    *rollover.Memory
 }
 
 // Open is the connector.Opener of WSO2 Identity Server.
@@ -86,9 +88,9 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	}
 	w := &wso2is{
 		TokenEndpoint: connector.NewTokenEndpoint(s, l), base: base, register: s.Spec.Endpoints.Registration,
-		user: s.Text("username"), password: s.Secret("password"),
+		user: s.Text("username"), password: s.Credential("password"), known: l.Known,
 		manage: connector.Service{Line: l, Absent: unknown, Account: wire.Account{
-			Endpoint: base + "/oauth2/token", ClientID: s.Text("clientId"), Secret: s.Secret("clientSecret"),
+			Endpoint: base + "/oauth2/token", ClientID: s.Text("clientId"), Secret: s.Credential("clientSecret"),
 			Params: url.Values{"scope": {scopes}},
 		}},
 	}
@@ -231,7 +233,9 @@ func (w *wso2is) do(ctx context.Context, k wire.Call) (*wire.Answer, error) {
 	case w.manage.Account.ClientID != "":
 		return w.manage.Do(ctx, k)
 	case w.user != "":
-		return w.Caller.Do(ctx, connector.AsAdministrator(k, w.user, w.password))
+		return w.Caller.WithSecret(ctx, w.known, w.password, func(password string) wire.Call {
+			return connector.AsAdministrator(k, w.user, password)
+		}, func(a *wire.Answer) bool { return wire.Unauthorized(a) && !unknown(a) })
 	default:
 		return nil, keyward.Errorf(keyward.CodeCreationDisabled, "the key manager has neither a management application nor an "+
 			"administrator: set spec.connection.clientId or spec.connection.username, or map a client that exists")

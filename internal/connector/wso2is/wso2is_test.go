@@ -51,7 +51,9 @@ func TestWSO2IS(t *testing.T) {
 	wso2(t, "", false).Fail(t)
 	wso2(t, "", true).Fail(t)
 	wso2(t, "", false).WrongSecrets(t, "invalid_client: Client Authentication failed")
+	wso2(t, "", false).Rollover(t)
 	wso2(t, "", true).WrongSecrets(t, "401: Unauthorized")
+	wso2(t, "", true).Rollover(t)
 }
 
 func TestWSO2ISRegistration(t *testing.T) {

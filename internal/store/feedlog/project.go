@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
@@ -163,14 +164,14 @@ func (l *Log) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 			if err != nil {
 				return nil, err
 			}
-			var secret string
+			var secret []string
 			if row, secret, err = sealIntrospection(m.id, m.row, stored, keys[0]); err != nil {
 				return nil, err
 			}
-			if secret == "" {
+			if secret[0] == "" {
 				continue
 			}
-			plain += "\x00" + keys[0].ID() + "\x00" + secret
+			plain += "\x00" + keys[0].ID() + "\x00" + strings.Join(secret, "\x00")
 		}
 		needs, err := kind.Needs(row)
 		if err != nil {
@@ -187,24 +188,30 @@ func (l *Log) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 	return want, nil
 }
 
-// sealIntrospection gives the row with the one secret that its method needs, sealed, and that secret; it is empty where
-// nothing is stored.
+// sealIntrospection gives the row with the one secret that its method needs, sealed, and that secret's values: the
+// current one, empty where nothing is stored, and the next one where there is one.
 func sealIntrospection(
 	id, stored string, secrets map[string]string, key seal.Key,
-) (text json.RawMessage, secret string, err error) {
+) (text json.RawMessage, values []string, err error) {
 	var row keyward.IntrospectionRow
 	if err := json.Unmarshal([]byte(stored), &row); err != nil {
-		return nil, "", fmt.Errorf("read the introspection row of key manager %s: %w", id, err)
+		return nil, nil, fmt.Errorf("read the introspection row of key manager %s: %w", id, err)
 	}
-	secret = secrets[row.SecretPath()]
-	row.Secret = keyward.Sealed{
-		Key:  key.ID(),
-		Text: key.Seal([]byte(secret), seal.RowContext(keyward.RowIntrospection, id, "secret")),
+	sealed := func(value, field string) keyward.Sealed {
+		return keyward.Sealed{
+			Key: key.ID(), Text: key.Seal([]byte(value), seal.RowContext(keyward.RowIntrospection, id, field)),
+		}
+	}
+	values = []string{secrets[row.SecretPath()]}
+	row.Secret = sealed(values[0], "secret")
+	if next := secrets[keyward.NextPath(row.SecretPath())]; next != "" {
+		after := sealed(next, "next")
+		row.Next, values = &after, append(values, next)
 	}
 	if text, err = json.Marshal(row); err != nil {
-		return nil, "", fmt.Errorf("encode the introspection row of key manager %s: %w", id, err)
+		return nil, nil, fmt.Errorf("encode the introspection row of key manager %s: %w", id, err)
 	}
-	return text, secret, nil
+	return text, values, nil
 }
 
 // held gives the digests of the rows, of those in ids, that the group holds.

@@ -187,6 +187,42 @@ func (c Cloud) Fail(t *testing.T) {
 	}
 }
 
+// Rollover changes the credential at the server between two calls: what was declared as next goes on, and the refused one
+// is not sent again.
+func (c Cloud) Rollover(t *testing.T) {
+	t.Helper()
+	ctx := t.Context()
+	both := map[string]string{}
+	for path, right := range c.Secrets {
+		both[path], both[keyward.NextPath(path)] = "the-refused-secret", right
+	}
+	before := len(c.Server.Seen())
+	conn := c.Open(t, both)
+	r := Registration()
+	r.Name = "keyward-rollover"
+	made, err := conn.Register(ctx, r)
+	if err != nil {
+		t.Fatalf("with the next secret: %v", err)
+	}
+	for range 3 {
+		if got, err := ReaderOf(t, conn).Read(ctx, made.Handle); err != nil || got == nil {
+			t.Errorf("read with the next secret: %v, error %v", got, err)
+		}
+	}
+	if err := conn.Delete(ctx, made.Handle); err != nil {
+		t.Errorf("delete with the next secret: %v", err)
+	}
+	refused := 0
+	for _, q := range c.Server.Seen()[before:] {
+		if q.Status == http.StatusUnauthorized {
+			refused++
+		}
+	}
+	if refused != 1 {
+		t.Errorf("the refused secret was sent %d times", refused)
+	}
+}
+
 // WrongSecrets tries the key manager with a wrong credential: in the vendor's words, without the credential.
 func (c Cloud) WrongSecrets(t *testing.T, words string) {
 	t.Helper()

@@ -25,10 +25,14 @@ func (s *Server) NewManager(ctx context.Context, id, secret string, realms ...*R
 
 // SetManagerSecret gives a client of the realm master another secret; the old one is dead.
 func (s *Server) SetManagerSecret(ctx context.Context, id, secret string) error {
-	master := &Realm{Server: s, Name: "master"}
-	internal, err := master.clientID(ctx, id)
+	return (&Realm{Server: s, Name: "master"}).SetSecret(ctx, id, secret)
+}
+
+// SetSecret gives a client of the realm another secret; the old one is dead.
+func (r *Realm) SetSecret(ctx context.Context, client, secret string) error {
+	internal, err := r.clientID(ctx, client)
 	if err != nil {
 		return err
 	}
-	return master.admin(ctx, http.MethodPut, "/clients/"+internal, map[string]any{"clientId": id, "secret": secret}, nil)
+	return r.admin(ctx, http.MethodPut, "/clients/"+internal, map[string]any{"clientId": client, "secret": secret}, nil)
 }

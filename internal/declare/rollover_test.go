@@ -1,0 +1,117 @@
+package declare_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/testbed/plane"
+)
+
+// TestASecretRollsOver: the next value is added beside a stored one, read back, kept, and put in the place of both; leaving
+// it out promotes nothing; and neither value goes to another address.
+func TestASecretRollsOver(t *testing.T) {
+	h := plane.New(t)
+	corp := func(iat, secret string) string {
+		return plane.Manifest(keyward.KindKeyManager, "corp", strings.NewReplacer(`"iat"`, iat, `"hush"`, secret).Replace(plane.CorpSpec))
+	}
+	ref := keyward.Ref{Kind: keyward.KindKeyManager, Tenant: keyward.DefaultTenant, Name: "corp"}
+	stored := func() string {
+		t.Helper()
+		var found []string
+		err := h.Store.Read(t.Context(), func(tx *store.Tx) error {
+			o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
+			if err != nil {
+				return err
+			}
+			secrets, err := tx.Secrets(o)
+			for _, path := range slices.Sorted(maps.Keys(secrets)) {
+				found = append(found, strings.TrimPrefix(path, "introspection.")+"="+secrets[path])
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.ReplaceAll(strings.Join(found, " "), "connection.", "")
+	}
+	keep := `{"stored":true}`
+	both := `{"current":{"stored":true},"next":{"stored":true}}`
+	for _, step := range []struct {
+		what, iat, secret string
+		action            declare.Action
+		stored            string
+	}{
+		{"one value each", `"i1"`, `"s1"`, declare.Created, "initialAccessToken=i1 clientSecret=s1"},
+		{"next values beside the stored ones", `{"current":{"stored":true},"next":"i2"}`, `{"current":"s1","next":"s2"}`, declare.Updated,
+			"initialAccessToken=i1 initialAccessToken.next=i2 clientSecret=s1 clientSecret.next=s2"},
+		{"as they are read back", both, both, declare.Unchanged,
+			"initialAccessToken=i1 initialAccessToken.next=i2 clientSecret=s1 clientSecret.next=s2"},
+		{"the new value alone takes the place of both", keep, `"s2"`, declare.Updated, "initialAccessToken=i1 clientSecret=s2"},
+		{"a next one again", keep, `{"current":{"stored":true},"next":"s3"}`, declare.Updated,
+			"initialAccessToken=i1 clientSecret=s2 clientSecret.next=s3"},
+		{"left out, the next one is forgotten", keep, keep, declare.Updated, "initialAccessToken=i1 clientSecret=s2"},
+	} {
+		got := h.MustApply(corp(step.iat, step.secret))
+		if got["KeyManager corp"] != step.action || stored() != step.stored {
+			t.Errorf("%s: %v, stored %s", step.what, got, stored())
+		}
+		o, err := h.Control.Get(t.Context(), plane.Operator(), ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := o.Manifest()
+		if err != nil || strings.Contains(string(m.Spec), `"s1"`) || strings.Contains(string(m.Spec), `"i1"`) ||
+			strings.Contains(string(m.Spec), `"next"`) != strings.Contains(step.stored, ".next") {
+			t.Errorf("%s: read back: %s (%v)", step.what, m.Spec, err)
+		}
+	}
+	h.MustApply(corp(`"i1"`, `{"current":"s1","next":"s2"}`))
+	for what, c := range map[string]struct{ manifest, paths string }{
+		"another address": {strings.Replace(corp(`"i1"`, both), "SERVER/corp", "SERVER/other", 1),
+			"spec.introspection.clientSecret spec.introspection.clientSecret.next"},
+		"a next one that is the stored current one": {corp(keep, `{"current":{"stored":true},"next":"s1"}`),
+			"spec.introspection.clientSecret.next"},
+		"two next ones that are not stored": {plane.Manifest(keyward.KindKeyManager, "new", strings.NewReplacer(
+			`"iat"`, `{"current":"i","next":{"stored":true}}`, `"hush"`, `{"current":"s","next":{"stored":true}}`,
+			"SERVER/corp", "SERVER/new").Replace(plane.CorpSpec)),
+			"spec.connection.initialAccessToken.next spec.introspection.clientSecret.next"},
+		"next ones alone": {corp(`{"next":"i2"}`, `{"next":"s2"}`),
+			"spec.introspection.clientSecret.current spec.connection.initialAccessToken.current"},
+	} {
+		e := h.Refused(plane.Operator(), declare.Request{Objects: h.Objects(c.manifest)}, keyward.CodeInvalidInput)
+		got, want := strings.Fields(e.Paths), strings.Fields(c.paths)
+		slices.Sort(got)
+		slices.Sort(want)
+		if got = slices.Compact(got); strings.ReplaceAll(strings.Join(got, " "), "objects[0].", "") != strings.Join(want, " ") {
+			t.Errorf("%s: faults at %v, wants %v", what, got, want)
+		}
+	}
+}
+
+// TestASharedSecretRollsOver, for each key manager of its Connection at once.
+func TestASharedSecretRollsOver(t *testing.T) {
+	h := plane.New(t)
+	h.MustApply(connectionAnd(master, realmCorp)...)
+	pair := strings.Replace(master, `"hush-secret"`, `{"current":{"stored":true},"next":"hush-next"}`, 1)
+	if got := h.MustApply(plane.Manifest(keyward.KindConnection, "acme", pair)); got["Connection acme"] != declare.Updated {
+		t.Errorf("a next value: %v", got)
+	}
+	again := strings.Replace(master, `"hush-secret"`, `{"current":{"stored":true},"next":{"stored":true}}`, 1)
+	if got := h.MustApply(plane.Manifest(keyward.KindConnection, "acme", again)); got["Connection acme"] != declare.Unchanged {
+		t.Errorf("taken back: %v", got)
+	}
+	if got := storedSecret(t, h); got != "hush-secret" {
+		t.Errorf("the current value is %q", got)
+	}
+	e := h.Refused(plane.Operator(), declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindConnection, "acme",
+		strings.Replace(strings.Replace(again, "sso.example", "evil.example", 1), `{"stored":true},"next"`, `"x","next"`, 1)))},
+		keyward.CodeInvalidInput)
+	if !strings.Contains(e.Paths, "spec.connection.clientSecret.next") {
+		t.Errorf("a stored next value at another address: faults at %s", e.Paths)
+	}
+}

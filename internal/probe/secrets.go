@@ -1,0 +1,107 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// values are those of a secret that there are, the current one first.
+func (c *check) values(path string) []string {
+	list := []string{c.server.Secrets[path]}
+	if next := c.server.Secrets[keyward.NextPath(path)]; next != "" {
+		list = append(list, next)
+	}
+	return list
+}
+
+// refusal tells that a server did not take a credential: as a token endpoint says so (RFC 6749, section 5.2), or by ending
+// the TLS handshake.
+func refusal(f *wire.Failure) bool {
+	return f.Status == http.StatusUnauthorized || f.Status == http.StatusBadRequest && f.Code == "invalid_client" ||
+		f.Status == 0 && f.Err != nil && strings.Contains(f.Err.Error(), "remote error: tls")
+}
+
+// secrets tries both values of each secret that has two, one by one, and says which of them the server takes.
+func (c *check) secrets(ctx context.Context) {
+	for _, path := range slices.Sorted(maps.Keys(c.server.Secrets)) {
+		if len(c.values(path)) < 2 {
+			continue
+		}
+		c.step(ctx, Line{Step: stepSecret, Expected: "the server takes both values of spec." + path},
+			func(ctx context.Context, l *Line) { c.both(ctx, l, path) })
+	}
+}
+
+// errNoWay says that one value cannot be tried.
+var errNoWay = errors.New("there is no way to try it by itself")
+
+func (c *check) both(ctx context.Context, l *Line, path string) {
+	var taken [2]bool
+	var seen [2]string
+	for i, value := range c.values(path) {
+		err := c.alone(ctx, path, value)
+		if errors.Is(err, errNoWay) {
+			c.registered(l, path)
+			return
+		}
+		taken[i], seen[i] = err == nil, "taken"
+		if err != nil {
+			seen[i] = words(err, c.secretValues()...)
+		}
+	}
+	l.Seen = "current: " + seen[0] + "; next: " + seen[1]
+	switch {
+	case taken[0] && taken[1]:
+	case taken[1]:
+		l.Verdict, l.Fix = Warn, nextInUse
+	case taken[0]:
+		l.Verdict, l.Fix = Warn, "have the server take the next value before it refuses the current one, or mend or drop it"
+	default:
+		l.Verdict, l.Fix = Fail, "give a value that the server takes, alone or as next"
+	}
+}
+
+const nextInUse = "the next secret is in use: drop the current one, by declaring the next one's value alone in place of both"
+
+// alone makes a harmless call with one value of a secret.
+func (c *check) alone(ctx context.Context, path, value string) error {
+	one := *c
+	one.server.Secrets = maps.Clone(c.server.Secrets)
+	one.server.Secrets[path] = value
+	delete(one.server.Secrets, keyward.NextPath(path))
+	if strings.HasPrefix(path, "introspection.") {
+		if !c.introspects() {
+			return errNoWay
+		}
+		_, err := one.ask(ctx, nobody())
+		return err
+	}
+	conn, err := c.openers.Open(one.server)
+	if err != nil {
+		return err
+	}
+	finder, searches := conn.(connector.Finder)
+	if !searches {
+		return errNoWay
+	}
+	_, err = finder.Find(ctx, nobody())
+	return err
+}
+
+// registered says what the trial registration has shown of a secret that nothing else uses.
+func (c *check) registered(l *Line, path string) {
+	if c.openers.TakesNext(c.server.Credential(strings.TrimPrefix(path, "connection."))) {
+		l.Verdict, l.Fix = Warn, nextInUse
+		l.Seen = "the registration above was refused with the current one, and not with the next one"
+		return
+	}
+	l.not("only a registration uses it, and goes on to the next value when the current one is refused")
+}
