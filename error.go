@@ -38,6 +38,17 @@ const (
 	CodeUpstreamTimeout        Code = "upstream_timeout"
 )
 
+// GatewayCodes lists all codes of the gateway's answer to a call.
+func GatewayCodes() []Code {
+	return []Code{
+		CodeInvalidRequest, CodeMissingCredentials, CodeInvalidToken, CodeUnknownIssuer, CodeKeyManagerNotAllowed,
+		CodeTokenExpired, CodeTokenNotYetValid, CodeTokenInactive, CodeTokenRevoked, CodeAudienceMismatch,
+		CodeSenderConstraintFailed, CodeInsufficientScope, CodeNoSubscription, CodeSubscriptionBlocked,
+		CodeSubscriptionInactive, CodeEnvironmentMismatch, CodeNoSuchAPI, CodeNoSuchOperation, CodePlanExhausted,
+		CodeKeyManagerUnavailable, CodeGatewayStale, CodeUpstreamUnreachable, CodeUpstreamTimeout,
+	}
+}
+
 // Codes of the management plane: REST, CLI and the use cases behind them.
 const (
 	CodeInvalidInput        Code = "invalid_input"        // 400; one entry per field in Error.Fields

@@ -18,6 +18,7 @@ type keymanagerCmd struct {
 	Types    keymanagerTypesCmd    `cmd:"" help:"The types, with the fields of admins and of developers."`
 	Discover keymanagerDiscoverCmd `cmd:"" help:"A manifest filled in from a server's metadata, with what should be known of it."`
 	Usages   keymanagerUsagesCmd   `cmd:"" help:"What depends on a key manager, and what disabling or deleting it would do."`
+	Traffic  keymanagerTrafficCmd  `cmd:"" help:"The calls with its tokens in each of the last 48 hours, and how they ended."`
 	Check    keymanagerCheckCmd    `cmd:"" help:"Live checks of a registered or not yet saved key manager."`
 	Health   keymanagerHealthCmd   `cmd:"" help:"What is known of key managers' servers, and its history."`
 	Refresh  keymanagerRefreshCmd  `cmd:"" help:"Read a key manager's keys now, and tell what was seen."`

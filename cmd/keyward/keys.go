@@ -291,6 +291,10 @@ type listedKey struct {
 	ClientID    string                     `json:"clientId,omitempty"`
 	Match       *keyward.ClientMatch       `json:"match,omitempty"`
 	Status      *keyward.OAuthClientStatus `json:"status,omitempty"`
+
+	LastUsedAt          *time.Time `json:"lastUsedAt,omitempty"`
+	SecretLastUsedAt    *time.Time `json:"secretLastUsedAt,omitempty"`
+	OldSecretLastUsedAt *time.Time `json:"oldSecretLastUsedAt,omitempty"`
 	keysDetail
 }
 
@@ -311,25 +315,19 @@ func (cmd *keysListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"KEY MANAGER", "ENVIRONMENT", "CLIENT ID", "MODE", "STATE", "SECRET EXPIRES", "REASON"}}
+	rows := [][]string{{"KEY MANAGER", "ENVIRONMENT", "CLIENT ID", "MODE", "STATE", "LAST USED", "SECRET EXPIRES", "REASON"}}
 	for _, k := range keys {
 		row := []string{k.KeyManager, string(k.Environment), k.ClientID}
 		if k.Match != nil {
 			row[2] = k.Match.String()
 		}
 		if k.Status != nil {
-			row = append(row, string(k.Status.Mode), string(k.Status.State), expires(k.Status), reason(k.Status))
+			row = append(row, string(k.Status.Mode), string(k.Status.State), shown(k.LastUsedAt),
+				shown(k.Status.SecretExpiresAt), reason(k.Status))
 		}
 		rows = append(rows, row)
 	}
 	return cmd.print(s.out, keys, rows)
-}
-
-func expires(s *keyward.OAuthClientStatus) string {
-	if s.SecretExpiresAt == nil {
-		return ""
-	}
-	return s.SecretExpiresAt.Format(time.RFC3339)
 }
 
 // reason is why a client failed, or what one in use does not have.

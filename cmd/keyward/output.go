@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -83,4 +84,12 @@ func plainStyle(n *yaml.Node) {
 	for _, child := range n.Content {
 		plainStyle(child)
 	}
+}
+
+// shown is a time in a table; there may be none.
+func shown(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
 }

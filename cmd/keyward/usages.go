@@ -3,8 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"keyward.dev/keyward"
 )
@@ -20,27 +24,49 @@ type usages struct {
 	APIs         []usingAPI    `json:"apis"`
 	Applications []string      `json:"applications"`
 	Clients      []usingClient `json:"clients"`
+	Calls        recentCalls   `json:"calls"`
 	Disable      impact        `json:"disable"`
 	Delete       impact        `json:"delete"`
 }
 
 type usingAPI struct {
-	Name string `json:"name"`
-	All  bool   `json:"all,omitempty"`
+	Name  string `json:"name"`
+	All   bool   `json:"all,omitempty"`
+	Calls calls  `json:"calls"`
 }
 
 type usingClient struct {
-	Name        string `json:"name"`
-	Application string `json:"application"`
-	Environment string `json:"environment"`
-	ClientID    string `json:"clientId,omitempty"`
-	Mode        string `json:"mode"`
-	State       string `json:"state"`
+	Name        string     `json:"name"`
+	Application string     `json:"application"`
+	Environment string     `json:"environment"`
+	ClientID    string     `json:"clientId,omitempty"`
+	Mode        string     `json:"mode"`
+	State       string     `json:"state"`
+	LastUsedAt  *time.Time `json:"lastUsedAt,omitempty"`
+	Calls       calls      `json:"calls"`
+}
+
+// calls say how calls ended at the gateways.
+type calls struct {
+	Passed  int64 `json:"passed"`
+	Refused int64 `json:"refused"`
+}
+
+func (c calls) cells() []string {
+	return []string{strconv.FormatInt(c.Passed, 10), strconv.FormatInt(c.Refused, 10)}
+}
+
+// recentCalls are those of the last hour.
+type recentCalls struct {
+	Since  time.Time `json:"since"`
+	Nobody *calls    `json:"nobody,omitempty"`
+	calls
 }
 
 // impact is what disabling or deleting it would do.
 type impact struct {
 	RefusedBy    []keyward.Ref `json:"refusedBy"`
+	Calls        int64         `json:"calls"`
 	APIs         []string      `json:"apis"`
 	Applications []string      `json:"applications"`
 }
@@ -59,21 +85,25 @@ func (cmd *keymanagerUsagesCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"KIND", "NAME", "HOW"}}
+	rows := [][]string{{"KIND", "NAME", "HOW", "PASSED", "REFUSED", "LAST USED"}}
 	for _, a := range u.APIs {
 		how := "names it"
 		if a.All {
 			how = "takes every key manager"
 		}
-		rows = append(rows, []string{"API", a.Name, how})
+		rows = append(rows, append([]string{"API", a.Name, how}, a.Calls.cells()...))
 	}
 	for _, name := range u.Applications {
 		rows = append(rows, []string{"Application", name, "has clients in it"})
 	}
 	for _, client := range u.Clients {
-		rows = append(rows, []string{"OAuthClient", client.Name,
-			strings.Join([]string{client.Mode, client.State, "for", client.Environment}, " ")})
+		how := strings.Join([]string{client.Mode, client.State, "for", client.Environment}, " ")
+		rows = append(rows, append(append([]string{"OAuthClient", client.Name, how}, client.Calls.cells()...), shown(client.LastUsedAt)))
 	}
+	if u.Calls.Nobody != nil && *u.Calls.Nobody != (calls{}) {
+		rows = append(rows, append([]string{"", "", "clients that no application has"}, u.Calls.Nobody.cells()...))
+	}
+	rows = append(rows, append([]string{"KeyManager", u.KeyManager, "all calls in the last hour"}, u.Calls.cells()...))
 	if err := cmd.print(s.out, u, rows); err != nil || cmd.Output != "table" {
 		return err
 	}
@@ -82,7 +112,7 @@ func (cmd *keymanagerUsagesCmd) Run(s *session) error {
 
 // print says what would follow.
 func (i impact) print(w io.Writer, done string) error {
-	var lines []string
+	lines := []string{fmt.Sprintf("if it were %s, as many calls would be refused as passed in the last hour: %d", done, i.Calls)}
 	if len(i.APIs) > 0 {
 		lines = append(lines, fmt.Sprintf("if it were %s, no caller could reach: %s", done, strings.Join(i.APIs, ", ")))
 	}
@@ -95,6 +125,45 @@ func (i impact) print(w io.Writer, done string) error {
 		}
 	}
 	return nil
+}
+
+// keymanagerTrafficCmd shows hours as they are counted.
+type keymanagerTrafficCmd struct {
+	Name string `arg:"" help:"a registered key manager"`
+	outputFlag
+}
+
+// traffic is the calls of the last two days.
+type traffic struct {
+	KeyManager string        `json:"keyManager"`
+	Hours      []trafficHour `json:"hours"`
+}
+
+type trafficHour struct {
+	Start time.Time        `json:"start"`
+	Codes map[string]int64 `json:"codes"`
+	calls
+}
+
+// Run shows the hours, the latest last.
+func (cmd *keymanagerTrafficCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	var t traffic
+	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"key-managers", cmd.Name, "traffic"}), nil, &t); err != nil {
+		return err
+	}
+	rows := [][]string{{"HOUR", "PASSED", "REFUSED", "WHY"}}
+	for _, h := range t.Hours {
+		var why []string
+		for _, code := range slices.Sorted(maps.Keys(h.Codes)) {
+			why = append(why, fmt.Sprintf("%s %d", code, h.Codes[code]))
+		}
+		rows = append(rows, append(append([]string{shown(&h.Start)}, h.cells()...), strings.Join(why, ", ")))
+	}
+	return cmd.print(s.out, t, rows)
 }
 
 // preview says what deleting a key manager would do: refused as the deletion would be, or with what follows.

@@ -10,6 +10,7 @@ import (
 	"keyward.dev/keyward/internal/gateway"
 	"keyward.dev/keyward/internal/registry"
 	"keyward.dev/keyward/internal/stream"
+	"keyward.dev/keyward/internal/tally"
 	"keyward.dev/keyward/internal/token"
 )
 
@@ -23,9 +24,10 @@ func (p *process) startGateway(ctx context.Context, d *door, c *controlPlane) er
 	if err != nil {
 		return err
 	}
+	counted := tally.New()
 	known, err := registry.New(source, registry.Options{
 		Token: credential, Dir: filepath.Join(p.settings.Data, "gateway"), MaxStale: p.settings.MaxStale,
-		Build: p.o.Version, Log: p.log, Registerer: p.metrics,
+		Build: p.o.Version, Log: p.log, Registerer: p.metrics, Usage: counted,
 	})
 	if err != nil {
 		return err
@@ -43,7 +45,7 @@ func (p *process) startGateway(ctx context.Context, d *door, c *controlPlane) er
 		issuer = p.at.Gateway
 	}
 	engine, err := enforce.NewEngine(keySets, introspector, minter, enforce.Options{
-		Issuer: issuer, OpenSealed: known.OpenSealed, Registerer: p.metrics, Counts: p.counts,
+		Issuer: issuer, OpenSealed: known.OpenSealed, Registerer: p.metrics, Counts: p.counts, Tally: counted,
 	})
 	if err != nil {
 		return err

@@ -57,19 +57,28 @@ func BenchmarkDecideCached(b *testing.B) {
 			benchDecide(b, w, items(raw))
 		})
 	}
-	b.Run("parallel", func(b *testing.B) {
-		w := benchWorld(b)
-		r := items(w.claims(map[string]any{"client_id": "client77"}))
-		w.decide(r)
-		b.ReportAllocs()
-		b.ResetTimer()
-		b.RunParallel(func(p *testing.PB) {
-			for p.Next() {
-				if _, ref := w.engine.Decide(b.Context(), w.view, r); ref != nil {
-					b.Errorf("%+v", ref)
-				}
+	for _, counted := range []string{"parallel", "parallel and not counted"} {
+		b.Run(counted, func(b *testing.B) { benchParallel(b, counted == "parallel") })
+	}
+}
+
+// benchParallel has all cores call with one token: the most that counters can be in each other's way.
+func benchParallel(b *testing.B, counted bool) {
+	b.Helper()
+	w := benchWorld(b)
+	if !counted {
+		w.engine.o.Tally = nil
+	}
+	r := items(w.claims(map[string]any{"client_id": "client77"}))
+	w.decide(r)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if _, ref := w.engine.Decide(b.Context(), w.view, r); ref != nil {
+				b.Errorf("%+v", ref)
 			}
-		})
+		}
 	})
 }
 

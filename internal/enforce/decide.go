@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/tally"
 	"keyward.dev/keyward/internal/view"
 )
 
@@ -18,6 +19,11 @@ func (e *Engine) Decide(ctx context.Context, v *view.View, req Request) (*Decisi
 	d, ref := e.line(ctx, v, &req, start, nil, &p)
 	e.metrics.latency.Observe(e.now().Sub(start).Seconds())
 	e.metrics.decisions.WithLabelValues(p.labels(ref)...).Inc()
+	c := tally.Call{KeyManager: p.km, API: p.api, Identified: p.identified, Client: p.client}
+	if ref != nil {
+		c.Code = ref.Code
+	}
+	e.o.Tally.Count(c, start)
 	return d, ref
 }
 
@@ -30,6 +36,9 @@ type progress struct {
 	token [32]byte
 	seen  bool // token was set
 	asked bool // a credential was looked for
+
+	identified bool               // the token was found good, and it was asked whose it is
+	client     *keyward.ClientRow // who has it; nil = nobody
 }
 
 func (p *progress) labels(ref *Refusal) []string {
@@ -85,7 +94,7 @@ func (e *Engine) grant(
 		return granted{}, ref
 	}
 	who, ref := e.identify(&v, now, t)
-	p.app = who.app
+	p.app, p.client, p.identified = who.app, who.client, ref == nil || ref.Code != keyward.CodeInvalidToken
 	if ref != nil {
 		return granted{}, ref
 	}

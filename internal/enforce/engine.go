@@ -11,6 +11,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/tally"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/view"
 )
@@ -31,6 +32,8 @@ type Options struct {
 	CacheBytes int
 	// Counts are shared with other engines of the process, so that one explains what another counts; nil makes own ones.
 	Counts *Counts
+	// Tally counts what is decided; nil counts nothing.
+	Tally *tally.Tally
 }
 
 // Engine decides. Its methods are safe for concurrent use; it holds caches of facts and the counters of plans, and

@@ -10,7 +10,8 @@ import (
 type identified struct {
 	validated
 	app         *keyward.ApplicationRow // nil: a client that no application has, where none is needed
-	rule        *keyward.ClientMatch    // by which the application has the token; nil: by its client id
+	client      *keyward.ClientRow      // by which the application has the token; nil as app
+	rule        *keyward.ClientMatch    // the client's; nil: it is named by its client id
 	environment keyward.Environment
 }
 
@@ -44,6 +45,7 @@ func (e *Engine) identify(v *validated, now time.Time, t *trace) (identified, *R
 			client, i.app, i.rule = nil, nil, nil
 		}
 	}
+	i.client = client
 	if client == nil && v.api.Subscription {
 		if t.live() {
 			t.fail(v.facts.who()+", which no application has in this key manager, "+whyNoRule(v),
@@ -57,7 +59,7 @@ func (e *Engine) identify(v *validated, now time.Time, t *trace) (identified, *R
 	if !v.km.In(i.environment) {
 		t.fail("environment "+string(i.environment)+", which key manager "+v.km.Name+" does not have",
 			"add it to spec.environments of key manager "+v.km.Name+", or use a client of another environment")
-		return identified{}, refuse(keyward.CodeEnvironmentMismatch)
+		return identified{client: client}, refuse(keyward.CodeEnvironmentMismatch)
 	}
 	if t.live() {
 		t.pass(i.describe())

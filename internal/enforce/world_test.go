@@ -14,6 +14,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/tally"
 	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/view"
@@ -54,7 +55,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.engine, err = NewEngine(token.NewKeySets(client, options), introspector, minter, Options{
-		Issuer: "https://gateway.example", Now: w.clock,
+		Issuer: "https://gateway.example", Now: w.clock, Tally: tally.New(),
 		OpenSealed: func(_ context.Context, s keyward.Sealed, about []byte) (string, error) {
 			plain, err := w.group.Open(s.Text, about)
 			return string(plain), err

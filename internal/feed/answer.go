@@ -92,8 +92,8 @@ func (f *Feed) GroupKey(
 	return nil, keyward.Errorf(keyward.CodeNotFound, "the group has no key of this id")
 }
 
-// Report notes where a gateway stands, and tells it whether every gateway of its group that was heard of in the last
-// ten seconds has the revision that brought its own key.
+// Report notes where a gateway stands and what it counted, and tells it whether every gateway of its group that was heard
+// of in the last ten seconds has the revision that brought its own key.
 func (f *Feed) Report(ctx context.Context, g *keyward.Gateway, q stream.Report) (*stream.ReportReply, error) {
 	now := f.o.Now().UTC()
 	reply := &stream.ReportReply{}
@@ -101,6 +101,12 @@ func (f *Feed) Report(ctx context.Context, g *keyward.Gateway, q stream.Report) 
 		report := store.GatewayReport{Revision: q.Position.Revision, Stale: q.Stale, Build: q.Build, At: now}
 		if err := tx.ReportGateway(g.ID, report); err != nil {
 			return err
+		}
+		if q.Usage != nil {
+			if err := f.count(tx, g, q.Usage, now); err != nil {
+				return err
+			}
+			reply.Counted = q.Usage.Sequence
 		}
 		head, err := tx.Head(g.Group)
 		if err != nil {

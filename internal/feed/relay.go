@@ -269,7 +269,7 @@ func (r *relay) send(ctx context.Context, m *stream.Message) error {
 	return r.f.hub.Publish(ctx, m.Group, data)
 }
 
-// runUpkeep keeps the logs short and lets old gateway keys expire, while this control plane leads.
+// runUpkeep keeps the logs and what was counted short and lets old gateway keys expire, while this control plane leads.
 func (f *Feed) runUpkeep(ctx context.Context, r *relay) error {
 	tick := time.NewTicker(upkeepTick)
 	defer tick.Stop()
@@ -297,6 +297,9 @@ func (f *Feed) upkeep(ctx context.Context, trim bool) error {
 		return err
 	}
 	return f.store.Write(ctx, system, func(tx *store.Tx) error {
+		if err := tx.DropUsage(f.o.Now().UTC()); err != nil {
+			return err
+		}
 		groups, err := tx.Groups()
 		if err != nil {
 			return err

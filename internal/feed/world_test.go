@@ -199,6 +199,7 @@ type flaky struct {
 	held    [][]byte
 	deaf    bool                  // the internal API cannot be reached
 	refuse  error                 // what the internal API answers instead of an answer
+	mute    bool                  // the answers to reports are lost
 	tampers func(*stream.Message) // changes what comes from the hub
 	pulled  func(*stream.Message) // changes what the internal API answers
 	heard   [][]byte              // everything that came from the hub
@@ -259,7 +260,13 @@ func (f *flaky) Report(ctx context.Context, r stream.Report) (*stream.ReportRepl
 	if err != nil {
 		return nil, err
 	}
-	return l.Report(ctx, r)
+	reply, err := l.Report(ctx, r)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.mute {
+		return nil, errDown
+	}
+	return reply, err
 }
 
 func (f *flaky) Pull(ctx context.Context, q stream.PullRequest, yield func(*stream.Message) error) error {

@@ -160,6 +160,10 @@ type Listed struct {
 	Match         *keyward.ClientMatch       `json:"match,omitempty"`
 	TokenEndpoint string                     `json:"tokenEndpoint,omitempty"`
 	Status        *keyward.OAuthClientStatus `json:"status"`
+
+	LastUsedAt          *time.Time `json:"lastUsedAt,omitempty" doc:"When a gateway let a call with a token of the client pass"`
+	SecretLastUsedAt    *time.Time `json:"secretLastUsedAt,omitempty" doc:"When the key manager took its secret; of the resident one"`
+	OldSecretLastUsedAt *time.Time `json:"oldSecretLastUsedAt,omitempty" doc:"The same of the secret before it, while that is taken too"`
 }
 
 // finish does what is left to do about a client in the given state, after whoever works on it, who may have done it.

@@ -30,6 +30,10 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 		if err != nil {
 			return fmt.Errorf("list the clients of %s: %w", app.Ref(), err)
 		}
+		uses, err := tx.ClientUses(objects)
+		if err != nil {
+			return fmt.Errorf("read when the clients of %s were used: %w", app.Ref(), err)
+		}
 		listed = listed[:0]
 		endpoints := map[string]string{}
 		for _, o := range objects {
@@ -44,22 +48,15 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 				}
 				endpoints[c.Spec.KeyManager] = endpoint
 			}
-			status := c.Status
-			status.Hold = scene.SeenHold(p, o, k.now())
-			if a := status.Approval; a != nil && a.SecretUntil != nil && !k.now().Before(*a.SecretUntil) {
-				past := *a
-				past.SecretUntil, status.Approval = nil, &past
-			}
-			if k.entitle != nil && status.State != keyward.ClientAwaiting {
-				if status.Entitlement, err = k.entitle.Status(tx, o.ID); err != nil {
-					return fmt.Errorf("read what %s is entitled to: %w", o.Ref(), err)
-				}
-				status.LackingScopes = scene.LackingScopes(status)
+			status, err := k.shownStatus(tx, p, o, c.Status)
+			if err != nil {
+				return err
 			}
 			listed = append(listed, Listed{
 				Name: o.Name, Application: application, KeyManager: c.Spec.KeyManager,
 				Environment: c.Spec.EnvironmentOrDefault(), ClientID: c.Spec.ClientID, Match: c.Spec.Match,
-				TokenEndpoint: endpoint, Status: &status,
+				TokenEndpoint: endpoint, Status: status, LastUsedAt: uses[o.ID].LastUsedAt,
+				SecretLastUsedAt: uses[o.ID].SecretAt(secretPath), OldSecretLastUsedAt: uses[o.ID].SecretAt(beforePath),
 			})
 		}
 		return nil
@@ -68,6 +65,25 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 		return nil, err
 	}
 	return listed, nil
+}
+
+// shownStatus is the status with what is kept elsewhere, and without what is over.
+func (k *Keys) shownStatus(
+	tx *store.Tx, p keyward.Principal, o *keyward.Object, status keyward.OAuthClientStatus,
+) (*keyward.OAuthClientStatus, error) {
+	status.Hold = scene.SeenHold(p, o, k.now())
+	if a := status.Approval; a != nil && a.SecretUntil != nil && !k.now().Before(*a.SecretUntil) {
+		past := *a
+		past.SecretUntil, status.Approval = nil, &past
+	}
+	if k.entitle != nil && status.State != keyward.ClientAwaiting {
+		var err error
+		if status.Entitlement, err = k.entitle.Status(tx, o.ID); err != nil {
+			return nil, fmt.Errorf("read what %s is entitled to: %w", o.Ref(), err)
+		}
+		status.LackingScopes = scene.LackingScopes(status)
+	}
+	return &status, nil
 }
 
 func shownEndpoint(tx *store.Tx, tenant, keyManager string) (string, error) {

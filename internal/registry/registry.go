@@ -43,6 +43,15 @@ type Options struct {
 	Now        func() time.Time      // nil = time.Now
 	Log        *slog.Logger          // nil = silent
 	Registerer prometheus.Registerer // nil = no metrics
+	Usage      Usage                 // nil = nothing is counted
+}
+
+// Usage is what the gateway counts of its calls, as tally.Tally does. No decision depends on it.
+type Usage interface {
+	// Next gives what is to be told now, nil for nothing: the same again, until it is answered.
+	Next() *stream.Usage
+	// Answered ends what was told under that number, and tells whether more waits.
+	Answered(sequence uint64) (more bool)
 }
 
 // Registry keeps what a gateway knows current: in memory as a View, and on disk for a start without the control plane.
@@ -65,6 +74,7 @@ type Registry struct {
 	watches map[chan struct{}]struct{}
 	status  status
 
+	bare  bool      // runReports only: the next report leaves out what was counted
 	sync  syncState // Run's sync goroutine only, once New has returned
 	inbox chan *stream.Message
 	lost  chan struct{} // the connection to the hub was lost

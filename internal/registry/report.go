@@ -11,7 +11,8 @@ import (
 const (
 	reportEvery  = 2 * time.Second
 	keepPatience = 300 * time.Millisecond // for a disk that is slow to keep a withdrawal, serving goes on
-	reportUnripe = 200 * time.Millisecond // until the signing key is known to be published
+	reportUnripe = 200 * time.Millisecond // until the signing key is known to be published, or while more was counted
+	lastPatience = time.Second
 )
 
 // runHub follows the hub that enrolment named, and another one when it names another.
@@ -145,7 +146,7 @@ func (r *Registry) stop(w *stream.WithdrawnError) {
 	}
 }
 
-// runReports tells the control plane where this gateway stands, and learns when its key may be used.
+// runReports tells the control plane where this gateway stands and what it counted, and learns when its key may be used.
 func (r *Registry) runReports(ctx context.Context) error {
 	wake, stop := r.Watch()
 	defer stop()
@@ -155,6 +156,7 @@ func (r *Registry) runReports(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			r.lastReport(ctx)
 			return ctx.Err()
 		case <-wake: // soon, but many changes are one report
 			if time.Until(next) > reportUnripe {
@@ -166,11 +168,11 @@ func (r *Registry) runReports(ctx context.Context) error {
 		}
 		every := reportEvery
 		if r.view.Load() != nil {
-			published, err := r.report(ctx)
+			published, more, err := r.report(ctx)
 			if err != nil {
 				r.consider(err)
 				r.o.Log.Debug("the report did not reach the control plane", "err", err)
-			} else if !published {
+			} else if !published || more {
 				every = reportUnripe
 			}
 		}
@@ -179,7 +181,21 @@ func (r *Registry) runReports(ctx context.Context) error {
 	}
 }
 
-func (r *Registry) report(ctx context.Context) (published bool, err error) {
+// lastReport tells what was counted since the last one. Who stops this process does not wait long for it.
+func (r *Registry) lastReport(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastPatience)
+	defer cancel()
+	r.bare = false
+	for more := r.o.Usage != nil && r.view.Load() != nil && !r.Withdrawn(); more; {
+		var err error
+		if _, more, err = r.report(ctx); err != nil {
+			r.o.Log.Debug("the last report did not reach the control plane", "err", err)
+		}
+	}
+}
+
+// report tells whether the gateway's key is known to be published, and whether more was counted than the report holds.
+func (r *Registry) report(ctx context.Context) (published, more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	at := r.View().Position()
@@ -187,12 +203,19 @@ func (r *Registry) report(ctx context.Context) (published bool, err error) {
 	s := r.status
 	r.mu.Unlock()
 	stale, _ := r.Stale()
-	reply, err := r.source.Report(ctx, stream.Report{
+	report := stream.Report{
 		Position: at, KeyRevision: s.keyRevision, Lag: max(s.head, at.Revision) - at.Revision, Stale: stale, Build: r.o.Build,
-	})
-	if err != nil {
-		return false, err
 	}
+	if r.o.Usage != nil && !r.bare {
+		report.Usage = r.o.Usage.Next()
+	}
+	reply, err := r.source.Report(ctx, report)
+	// What was counted must not keep the rest from the control plane, should it be what is wrong.
+	r.bare = err != nil && report.Usage != nil
+	if err != nil {
+		return false, false, err
+	}
+	more = report.Usage != nil && reply.Counted == report.Usage.Sequence && r.o.Usage.Answered(reply.Counted)
 	published = reply.KeyPublished && s.keyRevision > 0
 	r.mu.Lock()
 	first := published && !r.status.keyPublished
@@ -203,5 +226,5 @@ func (r *Registry) report(ctx context.Context) (published bool, err error) {
 			r.o.Log.Error("this gateway's identity cannot be kept on disk", "err", err)
 		}
 	}
-	return published, nil
+	return published, more, nil
 }

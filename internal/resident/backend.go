@@ -19,15 +19,25 @@ const SecretPath = "clientSecret"
 // BeforePath is where the secret before it is kept, which counts until the client's status says.
 const BeforePath = "clientSecretBefore"
 
-// tenantBackend answers for one tenant out of the store. It remembers nothing: what was changed a moment ago counts.
+// tenantBackend answers for one tenant out of the store. It keeps nothing of it: what was changed a moment ago counts.
 type tenantBackend struct {
 	resident *Resident
 	tenant   string
 }
 
-// Authenticate implements Backend.
+// Authenticate implements Backend. It remembers that the secret was used.
 func (b *tenantBackend) Authenticate(ctx context.Context, clientID, secret string) (*Client, error) {
-	var known, before string
+	object, err := b.prove(ctx, clientID, secret)
+	if err != nil {
+		return nil, err
+	}
+	b.resident.used.Note(object, secret, b.resident.now())
+	return &Client{ID: clientID}, nil
+}
+
+// prove gives the id of the OAuthClient object whose secret it is.
+func (b *tenantBackend) prove(ctx context.Context, clientID, secret string) (string, error) {
+	var id, known, before string
 	err := b.resident.store.Read(ctx, func(tx *store.Tx) error {
 		_, object, err := b.client(tx, clientID)
 		if err != nil {
@@ -37,6 +47,7 @@ func (b *tenantBackend) Authenticate(ctx context.Context, clientID, secret strin
 		if err != nil {
 			return err
 		}
+		id = object.ID
 		known = secrets[SecretPath]
 		status, err := object.ClientStatus()
 		if until := status.OldSecretUntil; until != nil && b.resident.now().Before(*until) {
@@ -46,15 +57,15 @@ func (b *tenantBackend) Authenticate(ctx context.Context, clientID, secret strin
 	})
 	unknown := errors.Is(err, ErrUnknownClient)
 	if err != nil && !unknown {
-		return nil, err
+		return "", err
 	}
 	// The comparison is made for unknown clients too, and over digests, so that neither the answer's time nor a
 	// secret's length tells which of the two was wrong.
 	current, older := sameSecret(known, secret), sameSecret(before, secret)
 	if unknown || known == "" || !current && (before == "" || !older) {
-		return nil, ErrUnknownClient
+		return "", ErrUnknownClient
 	}
-	return &Client{ID: clientID}, nil
+	return id, nil
 }
 
 func sameSecret(known, given string) bool {

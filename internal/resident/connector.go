@@ -67,7 +67,7 @@ func (c *clients) Update(
 
 // Prove implements connector.Prover.
 func (c *clients) Prove(ctx context.Context, clientID, secret string) error {
-	_, err := c.backend.Authenticate(ctx, clientID, secret)
+	_, err := c.backend.prove(ctx, clientID, secret)
 	if errors.Is(err, ErrUnknownClient) || errors.Is(err, ErrDisabled) {
 		return &wire.Failure{Op: "get a token", Status: 401, Code: "invalid_client", Description: err.Error()}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/resident/secretuse"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -39,6 +40,7 @@ type Resident struct {
 	now      func() time.Time
 	log      *slog.Logger
 	subjects Subjects
+	used     *secretuse.Notes
 	server   *Server
 	parsed   *memo[string, jose.JSONWebKey] // by kid, which is the key's thumbprint
 	imported *memo[operationsKey, []keyward.Operation]
@@ -67,7 +69,7 @@ func New(s *store.Store, o Options) (*Resident, error) {
 	}
 	return &Resident{
 		store: s, base: base, prefix: u.Path, schedule: schedule, check: o.Check, now: o.Now, log: o.Log, subjects: o.Subjects,
-		server: NewServer(o.Now), parsed: newMemo[string, jose.JSONWebKey](1024),
+		used: secretuse.New(s, o.Log), server: NewServer(o.Now), parsed: newMemo[string, jose.JSONWebKey](1024),
 		imported: newMemo[operationsKey, []keyward.Operation](256),
 	}, nil
 }

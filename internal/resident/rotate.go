@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
@@ -16,9 +18,17 @@ import (
 
 const lease = "resident"
 
-// Run rotates keys, keeps the key managers' rows in step with them and with the public URL, and forgets expired
-// revocations, until the context ends. With several control planes one of them does it.
+// Run rotates keys, keeps the key managers' rows in step with them and with the public URL, forgets expired revocations,
+// and stores which secrets were used, until the context ends. With several control planes one of them does all but the
+// last, which each does for itself.
 func (r *Resident) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.used.Run(ctx) })
+	g.Go(func() error { return r.keepKeys(ctx) })
+	return g.Wait()
+}
+
+func (r *Resident) keepKeys(ctx context.Context) error {
 	holder := rand.Text()
 	ticker := time.NewTicker(r.check)
 	defer ticker.Stop()

@@ -3,13 +3,16 @@ package resident
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -242,5 +245,51 @@ func TestRunKeepsKeysUntilItsEnd(t *testing.T) {
 	held, err := w.store.Lease(t.Context(), lease, "another", time.Second)
 	if err != nil || !held {
 		t.Errorf("the lease was not given back: %v, %v", held, err)
+	}
+}
+
+// Which of a client's secrets was used is stored; Keyward's own proof of one is no use, nor is a wrong one.
+func TestSecretsThatAreUsed(t *testing.T) {
+	w := newWorld(t, "")
+	c := w.shop(keyward.DefaultTenant)
+	used := func() (paths []string) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := w.resident.used.Run(ctx); err != nil { // at its end it stores what it has
+			t.Fatal(err)
+		}
+		if err := w.store.Read(t.Context(), func(tx *store.Tx) error {
+			o, err := tx.Get(keyward.KindOAuthClient, keyward.DefaultTenant, "shop-resident")
+			if err != nil {
+				return err
+			}
+			uses, err := tx.ClientUses([]*keyward.Object{o})
+			paths = slices.Sorted(maps.Keys(uses[o.ID].Secrets))
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return paths
+	}
+	opened, err := w.resident.Open(connector.Server{Tenant: keyward.DefaultTenant})
+	if err != nil {
+		t.Fatal(err)
+	}
+	prover, ok := opened.(connector.Prover)
+	if !ok {
+		t.Fatal("the resident key manager proves no secrets")
+	}
+	if err := prover.Prove(t.Context(), c.ClientID, c.ClientSecret); err != nil {
+		t.Fatalf("the secret is not proved: %v", err)
+	}
+	wrong := c
+	wrong.ClientSecret = "wrong"
+	expect(t, "a wrong secret", w.ask(w.url, wrong), http.StatusUnauthorized, "invalid_client")
+	if got := used(); len(got) != 0 {
+		t.Errorf("used without a use: %v", got)
+	}
+	expect(t, "the secret", w.ask(w.url, c), http.StatusOK, "")
+	if got := used(); !slices.Equal(got, []string{SecretPath}) {
+		t.Errorf("used: %v", got)
 	}
 }

@@ -71,7 +71,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.explainRoutes()
 	s.holdRoutes()
 	s.checkRoutes()
-	s.usagesRoute()
+	s.usagesRoutes()
 	s.healthRoutes()
 	s.discoverRoute()
 	if err := s.documentRoutes(); err != nil {

@@ -10,7 +10,7 @@ import (
 	"keyward.dev/keyward/internal/control"
 )
 
-func (s *Server) usagesRoute() {
+func (s *Server) usagesRoutes() {
 	route(s, huma.Operation{
 		OperationID: "key-manager-usages", Method: http.MethodGet, Path: "/api/v1/key-managers/{name}/usages",
 		Tags:    []string{keyward.KindKeyManager.Plural()},
@@ -21,5 +21,16 @@ func (s *Server) usagesRoute() {
 			return nil, err
 		}
 		return &answerOf[control.Usages]{Body: *u}, nil
+	})
+	route(s, huma.Operation{
+		OperationID: "key-manager-traffic", Method: http.MethodGet, Path: "/api/v1/key-managers/{name}/traffic",
+		Tags:    []string{keyward.KindKeyManager.Plural()},
+		Summary: "How many calls its tokens made in each of the last 48 hours, and how they ended",
+	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[control.Traffic], error) {
+		t, err := s.deps.Control.Traffic(ctx, p, in.tenant(), in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return &answerOf[control.Traffic]{Body: *t}, nil
 	})
 }

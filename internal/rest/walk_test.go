@@ -81,6 +81,7 @@ func visits() map[string]visit {
 			body: `{"token":"t","manifest":` + manifestOf(keyward.KindKeyManager, "x", nowhere) + `}`},
 		"discover-key-manager":       {path: "/api/v1/key-managers/discover", body: `{"url":"METADATA"}`, wrong: "ann"},
 		"key-manager-usages":         {path: "/api/v1/key-managers/ext/usages", right: "ann", wrong: "dora"},
+		"key-manager-traffic":        {path: "/api/v1/key-managers/ext/traffic", right: "ann", wrong: "dora"},
 		"list-key-manager-health":    {path: "/api/v1/key-manager-health", right: "dora"},
 		"key-manager-health":         {path: "/api/v1/key-managers/ext/health", right: "dora"},
 		"key-manager-health-history": {path: "/api/v1/key-managers/ext/health/history", right: "ann", wrong: "dora"},

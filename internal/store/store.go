@@ -38,6 +38,7 @@ type Store struct {
 	db     *database.DB
 	key    seal.Key
 	digest seal.Key // keys the digests of feed rows, which cover secrets
+	uses   seal.Key // keys those of secrets that were taken
 	log    *slog.Logger
 
 	mu       sync.Mutex
@@ -59,7 +60,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Key.IsZero() {
 		return nil, errors.New("open the database: no seal key was given")
 	}
-	s := &Store{key: o.Key, digest: o.Key.Derive("feed digest"), log: o.Log, watchers: map[chan struct{}]struct{}{}}
+	s := &Store{
+		key: o.Key, digest: o.Key.Derive("feed digest"), uses: o.Key.Derive("use of a secret"), log: o.Log,
+		watchers: map[chan struct{}]struct{}{},
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/counted"
 	"keyward.dev/keyward/internal/store/database"
 	"keyward.dev/keyward/internal/store/entitled"
 	"keyward.dev/keyward/internal/store/feedlog"
@@ -21,6 +22,7 @@ type (
 	material = issued.Material
 	queue    = entitled.Queue
 	book     = observed.Book
+	ledger   = counted.Ledger
 )
 
 // Record is one entry of a group's log.
@@ -50,6 +52,7 @@ type Tx struct {
 	*material
 	*queue
 	*book
+	*ledger
 	store  *Store
 	run    *database.Run
 	actor  string
@@ -153,7 +156,7 @@ func (s *Store) tx(run *database.Run) *Tx {
 	at := now()
 	return &Tx{
 		feedLog: feedlog.New(run, s.key, s.digest, at), material: issued.New(run, s.key),
-		queue: entitled.New(run), book: observed.New(run), store: s, run: run, now: at,
+		queue: entitled.New(run), book: observed.New(run), ledger: counted.New(run), store: s, run: run, now: at,
 	}
 }
 

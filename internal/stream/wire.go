@@ -54,12 +54,14 @@ type Report struct {
 	Lag         uint64           `json:"lag"`
 	Stale       bool             `json:"stale,omitempty"`
 	Build       string           `json:"build,omitempty"`
+	Usage       *Usage           `json:"usage,omitempty"` // nil = nothing was counted
 }
 
 // ReportReply answers a report.
 type ReportReply struct {
 	Head         keyward.Position `json:"head"`
-	KeyPublished bool             `json:"keyPublished"` // every gateway of the group heard from lately has KeyRevision
+	KeyPublished bool             `json:"keyPublished"`      // every gateway of the group heard from lately has KeyRevision
+	Counted      uint64           `json:"counted,omitempty"` // the sequence number of the report's usage, which is done with
 }
 
 // WithdrawnError is returned when the control plane says that the credential is withdrawn. Only a statement that

@@ -63,6 +63,12 @@ func (c *Child) Output() string { return c.log.String() }
 // Kill ends the program and its own children at once, as kill -9 does, and waits until it is gone.
 func (c *Child) Kill() { c.signal(syscall.SIGKILL) }
 
+// Stop tells the program to end, as service managers do, and waits until it is gone.
+func (c *Child) Stop() {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM) // one that has ended already is gone
+	<-c.done
+}
+
 func (c *Child) signal(s syscall.Signal) {
 	// The group goes first, so that no grandchild is left; it is the child's own group since Setpgid.
 	_ = syscall.Kill(-c.PID(), s)

@@ -1,0 +1,110 @@
+package counted
+
+import (
+	"slices"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
+)
+
+// Outcome is how calls ended: at the gateway's decision, whatever the backend made of them.
+type Outcome struct{ Passed, Refused int64 }
+
+// Lately are the calls of the last hour.
+type Lately struct {
+	Since   time.Time          // 60 to 65 minutes ago
+	APIs    map[string]Outcome // by id
+	Clients map[string]Outcome // by the id of the OAuthClient; "" = clients that no application has
+}
+
+// UsageLately gives the last hour's calls with tokens of a key manager.
+func (l *Ledger) UsageLately(keyManager string, now time.Time) (Lately, error) {
+	u := Lately{
+		Since: now.Add(-time.Hour).Truncate(slot).UTC(), APIs: map[string]Outcome{}, Clients: map[string]Outcome{},
+	}
+	for _, of := range []struct {
+		column, table string
+		into          map[string]Outcome
+	}{{"api_id", "usage_apis", u.APIs}, {"client_id", "usage_clients", u.Clients}} {
+		err := l.run.Rows(`SELECT `+of.column+`, CAST(SUM(passed) AS BIGINT), CAST(SUM(refused) AS BIGINT) FROM `+of.table+`
+			WHERE key_manager_id = $1 AND slot >= $2 GROUP BY `+of.column,
+			[]any{database.Clean(keyManager), database.Micros(u.Since)}, func(row database.Row) error {
+				var who string
+				var o Outcome
+				err := row.Scan(&who, &o.Passed, &o.Refused)
+				of.into[who] = o
+				return err
+			})
+		if err != nil {
+			return u, err
+		}
+	}
+	return u, nil
+}
+
+// Hour is the calls of one hour that ended alike.
+type Hour struct {
+	Start time.Time
+	Code  keyward.Code // empty = passed
+	Calls int64
+}
+
+// UsageHours gives the calls with tokens of a key manager to a tenant's APIs, or those of all tenants, in the last two
+// days, in order of time. An hour without calls is left out.
+func (l *Ledger) UsageHours(keyManager, tenant string, now time.Time) ([]Hour, error) {
+	var hours []Hour
+	err := l.run.Rows(`SELECT hour, code, CAST(SUM(calls) AS BIGINT) FROM usage_hours
+		WHERE key_manager_id = $1 AND hour > $2 AND (tenant = $3 OR CAST($3 AS TEXT) = '')
+		GROUP BY hour, code ORDER BY hour, code`,
+		[]any{database.Clean(keyManager), database.Micros(now.Add(-hoursKept)), database.Clean(tenant)},
+		func(row database.Row) error {
+			var at int64
+			var h Hour
+			err := row.Scan(&at, &h.Code, &h.Calls)
+			h.Start = database.FromMicros(at)
+			hours = append(hours, h)
+			return err
+		})
+	return hours, err
+}
+
+// ClientsUsed tells when calls of clients, by the ids of their objects, passed last; of those that never had one it tells
+// nothing.
+func (l *Ledger) ClientsUsed(ids []string) (map[string]time.Time, error) {
+	used := map[string]time.Time{}
+	err := l.of(ids, `SELECT client_id, '', used_at FROM client_usage WHERE client_id IN `,
+		func(client, _ string, at time.Time) { used[client] = at })
+	return used, err
+}
+
+// SecretsUsed tells when the secrets of clients were taken last.
+func (l *Ledger) SecretsUsed(ids []string) (map[string]map[string]time.Time, error) {
+	used := map[string]map[string]time.Time{}
+	err := l.of(ids, `SELECT client_id, secret, used_at FROM secret_usage WHERE client_id IN `,
+		func(client, secret string, at time.Time) {
+			if used[client] == nil {
+				used[client] = map[string]time.Time{}
+			}
+			used[client][secret] = at
+		})
+	return used, err
+}
+
+func (l *Ledger) of(ids []string, query string, yield func(client, secret string, at time.Time)) error {
+	for some := range slices.Chunk(ids, database.ChunkSize) {
+		var v database.Values
+		list := v.In(some)
+		err := l.run.Rows(query+list, v, func(row database.Row) error {
+			var client, secret string
+			var at int64
+			err := row.Scan(&client, &secret, &at)
+			yield(client, secret, database.FromMicros(at))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
