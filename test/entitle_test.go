@@ -85,6 +85,20 @@ func TestAKeyThatWorksAtOnce(t *testing.T) {
 	// The API asks for another scope; then the subscription stops, goes on, and ends.
 	apply(t, n, stock(up.URL, "[kc]", "stock:list"))
 	carries(t, r, k.ClientID, append(ordered, "stock:list"), true)
+	// An administrator's rule limits what subscriptions give, and what they gave before.
+	rule := ", clients: {constraints: {scopes: {regex: \"orders:.*\"}}}"
+	apply(t, n, manifest("KeyManager", "kc", keycloakSpec(r, r.Registration(), true)+rule))
+	carries(t, r, k.ClientID, ordered, true)
+	testbed.Eventually(t, "keys list names the rule", func() string {
+		e := entitlementOf(t, n)
+		if e.State != keyward.EntitlementLacking || !slices.Equal(e.LackingScopes, []string{"stock:list"}) ||
+			!containsText(e.Advice, "clients.constraints.scopes of key manager kc allows what fits orders:.*") {
+			return fmt.Sprintf("%+v", e)
+		}
+		return ""
+	})
+	apply(t, n, manifest("KeyManager", "kc", keycloakSpec(r, r.Registration(), true)))
+	carries(t, r, k.ClientID, append(ordered, "stock:list"), true)
 	apply(t, n, manifest("Subscription", "mobile-stock", stockSubscribe+", state: blocked"))
 	carries(t, r, k.ClientID, ordered, false)
 	apply(t, n, manifest("Subscription", "mobile-stock", stockSubscribe))
@@ -152,4 +166,28 @@ func TestKillBetweenTheStepsOfAnEntitlement(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTheRuleOnScopesBindsTheResidentKeyManager: its tokens carry no scope that the rule does not allow, whatever APIs ask
+// for.
+func TestTheRuleOnScopesBindsTheResidentKeyManager(t *testing.T) {
+	t.Parallel()
+	up := newUpstream(t)
+	n := serve(t)
+	apply(t, n, orders(up.URL, "[resident]", ""), mobile())
+	k := cliJSON[madeKeys](t, n, place("generate", "resident")...)
+	v := vendor{name: "resident"}
+	until(t, n.Gateway, http.MethodGet, items, k.token(t, v), 200, "")
+	until(t, n.Gateway, http.MethodGet, "/orders/v1/admin", k.token(t, v), 200, "")
+	apply(t, n, manifest("KeyManager", "resident", "type: resident, clients: {constraints: {scopes: {enum: [\"orders:read\"]}}}"))
+	token := k.token(t, v)
+	until(t, n.Gateway, http.MethodGet, items, token, 200, "")
+	until(t, n.Gateway, http.MethodGet, "/orders/v1/admin", token, 403, "insufficient_scope")
+	testbed.Eventually(t, "keys list names the rule", func() string {
+		if e := entitlementOf(t, n); !slices.Equal(e.LackingScopes, []string{"orders:admin", "orders:write"}) ||
+			!containsText(e.Advice, "allows one of orders:read") {
+			return fmt.Sprintf("%+v", e)
+		}
+		return ""
+	})
 }

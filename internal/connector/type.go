@@ -13,9 +13,10 @@ type Type struct {
 	ClientIDClaims  []string               `json:"clientIdClaims"`  // default of claims.clientId
 	ScopeClaims     []string               `json:"scopeClaims"`     // default of claims.scopes
 	OwnClients      []string               `json:"ownClients,omitempty"`
-	Scopes          ScopeControl           `json:"scopes"`           // what is done about the scopes that APIs ask for
-	PerAudience     bool                   `json:"-"`                // a scope belongs to an audience there
-	Limits          []string               `json:"limits,omitempty"` // what it cannot do, and how little it was tried
+	OwnScopes       []string               `json:"ownScopes,omitempty"` // the server's own, which no subscription gives
+	Scopes          ScopeControl           `json:"scopes"`              // what is done about the scopes that APIs ask for
+	PerAudience     bool                   `json:"-"`                   // a scope belongs to an audience there
+	Limits          []string               `json:"limits,omitempty"`    // what it cannot do, and how little it was tried
 
 	// Constraints are one key manager's: what its administrator allows in developer fields, callbacks and scopes.
 	Constraints map[string]keyward.Constraint `json:"constraints,omitempty"`

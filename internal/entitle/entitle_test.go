@@ -2,6 +2,7 @@ package entitle_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -366,5 +367,88 @@ func TestOtherTenantsAreOnlyChecked(t *testing.T) {
 	if scopes, _, err := r.Carried(t.Context(), made.ClientID); err != nil || slices.Contains(scopes, "tools:made") ||
 		slices.Contains(scopes, "parts:made") {
 		t.Errorf("another tenant's client carries %q (%v)", scopes, err)
+	}
+}
+
+// rule limits the scopes of a key manager's clients; nil lifts that.
+func (w *world) rule(keyManager string, rules map[string]keyward.Constraint) {
+	w.t.Helper()
+	err := w.store.Write(w.t.Context(), "test", func(tx *store.Tx) error {
+		o, err := tx.Get(keyward.KindKeyManager, keyward.DefaultTenant, keyManager)
+		if err != nil {
+			return err
+		}
+		spec, ok := o.Spec.(*keyward.KeyManagerSpec)
+		if !ok {
+			return fmt.Errorf("%s has another spec", o.Ref())
+		}
+		spec.Clients.Constraints = rules
+		return tx.Put(o, store.Extra{})
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// What an administrator's rule does not allow no subscription gives, nor what is Keycloak's own or manages the realm; what
+// was given before the rule is taken away, and what somebody gave by hand stays.
+func TestSubscriptionsGiveWhatTheRuleAllows(t *testing.T) {
+	w := newWorld(t)
+	r := shared.Realm(t, "entitle-rule")
+	if err := r.AddManagingScope(t.Context(), "boss"); err != nil {
+		t.Fatal(err)
+	}
+	w.managed("kc", r)
+	w.api("orders", "orders:read")
+	w.api("stock", "stock:read")
+	w.api("mail", "offline_access")
+	w.api("users", "boss")
+	made := w.generate("kc", keys.Ask{})
+	carried := func(want bool, scope string) {
+		t.Helper()
+		if scopes, _, err := r.Carried(t.Context(), made.ClientID); err != nil || slices.Contains(scopes, scope) != want {
+			t.Errorf("the client carries %q (%v), want %s: %t", scopes, err, scope, want)
+		}
+	}
+	lacks := func(e *keyward.ClientEntitlement, words string, scopes ...string) {
+		t.Helper()
+		if !slices.Equal(e.LackingScopes, scopes) || !strings.Contains(e.Advice, words) {
+			t.Errorf("%+v", e)
+		}
+	}
+	if e := made.Entitlement; e.State != keyward.EntitlementLacking || !slices.Equal(e.Scopes, []string{"orders:read", "stock:read"}) {
+		t.Errorf("%+v", e)
+	}
+	lacks(made.Entitlement, "offline_access is key manager kc's own", "boss", "offline_access")
+	lacks(made.Entitlement, "to give client "+made.ClientID+" there: boss", "boss", "offline_access")
+	carried(false, "offline_access")
+	carried(false, "boss")
+
+	w.run()
+	w.rule("kc", map[string]keyward.Constraint{"scopes": {Regex: "orders:.*|boss"}})
+	e := w.until("kc", keyward.EntitlementLacking, "orders:read").Entitlement
+	lacks(e, "clients.constraints.scopes of key manager kc allows what fits orders:.*|boss, and so no subscription gives stock:read",
+		"boss", "offline_access", "stock:read")
+	carried(false, "stock:read")
+	carried(true, "orders:read")
+	w.rule("kc", nil)
+	w.until("kc", keyward.EntitlementLacking, "orders:read", "stock:read")
+	carried(true, "stock:read")
+
+	w.rule("kc", map[string]keyward.Constraint{"scopes": {Enum: []any{"orders:read"}}})
+	w.until("kc", keyward.EntitlementLacking, "orders:read")
+	for _, scope := range []string{"stock:read", "offline_access", "boss"} {
+		if err := r.Attach(t.Context(), made.ClientID, scope, "default"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.ahead.Add(int64(time.Hour))
+	w.until("kc", keyward.EntitlementGiven, "boss", "offline_access", "orders:read", "stock:read")
+	w.put(keyward.KindSubscription, "mobile-orders", &keyward.SubscriptionSpec{
+		Application: "mobile", API: "orders", State: keyward.SubscriptionBlocked,
+	})
+	w.until("kc", keyward.EntitlementGiven, "boss", "offline_access", "stock:read")
+	for _, scope := range []string{"stock:read", "offline_access", "boss"} {
+		carried(true, scope)
 	}
 }

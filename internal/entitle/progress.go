@@ -14,12 +14,13 @@ import (
 
 // progress is what is stored of one client's entitlement.
 type progress struct {
-	Wanted  []connector.Entitlement `json:"wanted,omitempty"`
-	Given   []connector.Entitlement `json:"given,omitempty"` // by Keyward, or about to be: it may be taken away
-	Has     []connector.Entitlement `json:"has,omitempty"`   // of what is wanted
-	Lacking []connector.Entitlement `json:"lacking,omitempty"`
-	Advice  string                  `json:"advice,omitempty"`
-	Reason  string                  `json:"reason,omitempty"` // why the last try failed
+	Wanted   []connector.Entitlement `json:"wanted,omitempty"`
+	Withheld []connector.Entitlement `json:"withheld,omitempty"` // of what is wanted: no subscription may give it
+	Given    []connector.Entitlement `json:"given,omitempty"`    // by Keyward, or about to be: it may be taken away
+	Has      []connector.Entitlement `json:"has,omitempty"`      // of what is wanted
+	Lacking  []connector.Entitlement `json:"lacking,omitempty"`
+	Advice   string                  `json:"advice,omitempty"`
+	Reason   string                  `json:"reason,omitempty"` // why the last try failed
 }
 
 func readProgress(row *store.Entitlement) (progress, error) {

@@ -23,7 +23,8 @@ type task struct {
 	row      *store.Entitlement
 	progress progress
 	wanted   []connector.Entitlement
-	asked    []string // by its developer; nothing = whatever there is
+	withheld []connector.Entitlement // of what is wanted
+	asked    []string                // by its developer; nothing = whatever there is
 	object   *keyward.Object
 	clientID string
 	given    []string // scopes, as the key manager said when it made the client
@@ -46,8 +47,8 @@ func (e *Entitler) settle(ctx context.Context, clientID string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
 	defer cancel()
-	var lacking []connector.Entitlement
-	if !t.isDone() {
+	lacking, done := t.isDone()
+	if !done {
 		lacking, err = e.tell(ctx, t)
 	}
 	return e.note(context.WithoutCancel(ctx), t, lacking, err)
@@ -94,6 +95,7 @@ func read(tx *store.Tx, clientID string) (*task, error) {
 		Tenant: t.object.Tenant, Application: spec.Application, KeyManager: spec.KeyManager, Environment: spec.EnvironmentOrDefault(),
 	}, reach.Read, nil)
 	t.wanted = t.wants(needs)
+	t.withhold()
 	return t, err
 }
 
@@ -143,13 +145,14 @@ func (t *task) wants(needs []reach.Need) []connector.Entitlement {
 }
 
 // isDone tells that nothing changed since the client had everything: the change did not concern it. The built-in server
-// looks at subscriptions whenever it gives a token.
-func (t *task) isDone() bool {
+// looks at subscriptions whenever it gives a token, and gives what is not withheld.
+func (t *task) isDone() (lacking []connector.Entitlement, done bool) {
 	if t.kind.Name == keyward.TypeResident {
-		t.progress = progress{Wanted: t.wanted, Has: t.wanted}
-		return true
+		t.progress = progress{Wanted: t.wanted, Withheld: t.withheld, Has: t.may()}
+		return t.withheld, true
 	}
-	return t.row.Settled > 0 && t.progress.Reason == "" && len(t.progress.Lacking) == 0 && slices.Equal(t.wanted, t.progress.Wanted)
+	return nil, t.row.Settled > 0 && t.progress.Reason == "" && len(t.progress.Lacking) == 0 &&
+		slices.Equal(t.wanted, t.progress.Wanted) && slices.Equal(t.withheld, t.progress.Withheld)
 }
 
 // tell compares what the client has with what it should have, and has the key manager changed. What comes back is what
@@ -166,16 +169,17 @@ func (e *Entitler) tell(ctx context.Context, t *task) ([]connector.Entitlement, 
 	if !ok || t.server.Tenant != t.object.Tenant { // what one tenant's APIs ask for must not reach into another's server
 		return t.check(ctx, conn)
 	}
-	has, err := entitler.Entitled(ctx, t.handle, union(t.wanted, t.progress.Given))
-	if t.barred(err, minus(t.progress.Given, t.wanted)) {
+	may := t.may()
+	has, anyway, err := t.has(ctx, entitler, may)
+	if t.barred(err, minus(t.progress.Given, may)) {
 		return t.check(ctx, conn)
 	}
 	if err != nil {
 		return nil, err
 	}
-	give, take := minus(t.wanted, has), both(minus(t.progress.Given, t.wanted), has)
+	give, take := minus(may, has), both(minus(t.progress.Given, may), has)
 	// What the developer asked for by name was given when the client was made, and goes with the subscription.
-	registered := slices.DeleteFunc(both(t.wanted, has), func(w connector.Entitlement) bool { return !slices.Contains(t.asked, w.Scope) })
+	registered := slices.DeleteFunc(both(may, has), func(w connector.Entitlement) bool { return !slices.Contains(t.asked, w.Scope) })
 	before, ours := t.progress.Given, union(both(t.progress.Given, has), give, registered)
 	t.progress.Given = ours
 	var lacking []connector.Entitlement
@@ -191,9 +195,28 @@ func (e *Entitler) tell(ctx context.Context, t *task) ([]connector.Entitlement, 
 			return nil, err
 		}
 	}
-	t.progress.Wanted, t.progress.Has = t.wanted, minus(t.wanted, lacking)
+	lacking = union(lacking, minus(t.withheld, minus(anyway, take)))
+	t.found(lacking)
 	t.progress.Given = both(ours, t.progress.Has)
 	return lacking, nil
+}
+
+// has asks the key manager what the client has of what subscriptions may give, or gave, and what of the rest all the same.
+func (t *task) has(ctx context.Context, entitler connector.Entitler, may []connector.Entitlement) (
+	has, anyway []connector.Entitlement, err error,
+) {
+	if len(t.withheld) > 0 {
+		if anyway, err = entitler.Entitled(ctx, t.handle, t.withheld); err != nil {
+			return nil, nil, err
+		}
+	}
+	has, err = entitler.Entitled(ctx, t.handle, union(may, t.progress.Given))
+	return has, anyway, err
+}
+
+// found keeps how the client stands.
+func (t *task) found(lacking []connector.Entitlement) {
+	t.progress.Wanted, t.progress.Withheld, t.progress.Has = t.wanted, t.withheld, minus(t.wanted, lacking)
 }
 
 // barred tells that the connection may not give anything, and that there is nothing to take away: then an administrator
@@ -223,7 +246,7 @@ func (t *task) check(ctx context.Context, conn connector.Connector) ([]connector
 	lacking := slices.DeleteFunc(slices.Clone(t.wanted), func(w connector.Entitlement) bool {
 		return w.Scope == "" || slices.Contains(scopes, w.Scope) // who tokens are for, no client's data say
 	})
-	t.progress.Wanted, t.progress.Has = t.wanted, minus(t.wanted, lacking)
+	t.found(lacking)
 	return lacking, nil
 }
 
@@ -242,7 +265,7 @@ func (e *Entitler) note(ctx context.Context, t *task, lacking []connector.Entitl
 	if err != nil {
 		return err
 	}
-	t.progress.Reason, t.progress.Lacking, t.progress.Advice = "", lacking, advise(t.clientID, t.server.Name, lacking, t.ask)
+	t.progress.Reason, t.progress.Lacking, t.progress.Advice = "", lacking, t.advice(lacking)
 	until := e.now().Add(longPause)
 	if cause != nil {
 		t.progress.Reason, t.progress.Lacking, t.progress.Advice = words(cause), before.Lacking, before.Advice
@@ -254,7 +277,10 @@ func (e *Entitler) note(ctx context.Context, t *task, lacking []connector.Entitl
 	}
 	err = e.store.Write(ctx, actor, func(tx *store.Tx) error {
 		if cause != nil || len(lacking) > 0 {
-			return tx.PutOffEntitlement(t.object.ID, t.row.Turn, text, until)
+			if err := tx.PutOffEntitlement(t.object.ID, t.row.Turn, text, until); err != nil || cause != nil {
+				return err
+			}
+			return audit(tx, t, before)
 		}
 		if err := tx.SettleEntitlement(t.object.ID, t.row.Turn, text); err != nil {
 			return err

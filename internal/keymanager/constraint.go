@@ -161,6 +161,17 @@ func Constrain(km keyward.Ref, spec *keyward.KeyManagerSpec, asked Asked, known 
 	return fields, faults
 }
 
+// AllowsScope tells whether the constraints of a key manager let its clients have a scope, whoever gives it to them.
+func AllowsScope(spec *keyward.KeyManagerSpec, scope string) bool {
+	c, constrained := spec.Clients.Constraints[constrainedScopes]
+	return !constrained || fits(connector.Field{Type: connector.FieldString}, c, scope)
+}
+
+// AllowedScopes says in words which they are, as in "what fits orders:.*"; empty where every one is.
+func AllowedScopes(spec *keyward.KeyManagerSpec) string {
+	return spec.Clients.Constraints[constrainedScopes].Allows()
+}
+
 // unasked gives the value that a constrained field has when it is left out: the only one that is allowed, or the
 // documented default, if that is allowed.
 func unasked(f connector.Field, c keyward.Constraint) (any, bool) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -169,7 +170,8 @@ func (b *tenantBackend) fill(
 		return err
 	}
 	grant.Audience = audienceOf(km, reach)
-	grant.Scopes, err = chooseScopes(reach.scopes, c.status.Scopes, asked)
+	known := slices.DeleteFunc(reach.scopes, func(s string) bool { return !keymanager.AllowsScope(km, s) })
+	grant.Scopes, err = chooseScopes(known, c.status.Scopes, asked)
 	return err
 }
 

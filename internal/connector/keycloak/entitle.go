@@ -80,14 +80,22 @@ func (k *keycloak) Entitle(
 	if err != nil {
 		return nil, err
 	}
+	var lacking []connector.Entitlement
 	for _, e := range give {
-		if e.Scope == "" {
+		manages := false
+		switch {
+		case e.Scope == "":
 			err = k.addAudience(ctx, c, e.Audience)
-		} else {
-			err = k.addScope(ctx, c, e.Scope, known)
+		default:
+			if manages, err = k.manages(ctx, known[e.Scope]); err == nil && !manages {
+				err = k.addScope(ctx, c, e.Scope, known)
+			}
 		}
 		if err != nil {
 			return nil, err
+		}
+		if manages {
+			lacking = append(lacking, e)
 		}
 	}
 	for _, e := range take {
@@ -100,7 +108,43 @@ func (k *keycloak) Entitle(
 			return nil, err
 		}
 	}
-	return nil, nil
+	return lacking, nil
+}
+
+// manages tells whether tokens with a client scope may manage the realm, when somebody who does signs in to the client: its
+// role scope mappings let roles of the realm's management client through, directly or in composite roles. A scope that the
+// realm lacks does not.
+func (k *keycloak) manages(ctx context.Context, scopeID string) (bool, error) {
+	if scopeID == "" {
+		return false, nil
+	}
+	for _, name := range []string{"realm-management", "master-realm"} { // the other one is in the realm master only
+		management, err := k.lookup(ctx, name)
+		if err != nil {
+			return false, err
+		}
+		if management == nil {
+			continue
+		}
+		get := wire.Call{
+			Op: "read the roles of a client scope", Method: http.MethodGet,
+			URL: k.admin + "/client-scopes/" + url.PathEscape(scopeID) + "/scope-mappings/clients/" + url.PathEscape(management.ID) + "/composite",
+		}
+		a, err := k.manage.Do(ctx, get)
+		if err != nil {
+			return false, wire.Harmless(err)
+		}
+		var roles []struct {
+			Name string `json:"name"`
+		}
+		if a.Status != http.StatusOK || json.Unmarshal(a.Body, &roles) != nil {
+			return false, wire.Harmless(get.Failure(a))
+		}
+		if len(roles) > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // scopeIDs gives client scopes by name, with their ids.

@@ -45,6 +45,10 @@ func Type() connector.Type {
 		OwnClients: []string{
 			"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console", "master-realm",
 		},
+		OwnScopes: []string{ // those that every new realm has
+			"acr", "address", "basic", "email", "microprofile-jwt", "offline_access", "organization", "phone", "profile", "roles",
+			"service_account", "web-origins",
+		},
 		Shared: shared(),
 		Limits: []string{
 			"with an initial access token alone: no search, no new secrets, no look at mapped clients",

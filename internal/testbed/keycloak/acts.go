@@ -147,3 +147,23 @@ func (r *Realm) Attach(ctx context.Context, client, scope, list string) error {
 	}
 	return r.admin(ctx, http.MethodPut, "/clients/"+id+"/"+list+"-client-scopes/"+scopeID, nil, nil)
 }
+
+// AddManagingScope adds a client scope that lets a role through with which users manage the realm's users.
+func (r *Realm) AddManagingScope(ctx context.Context, name string) error {
+	if err := r.addScope(ctx, name, true, nil); err != nil {
+		return err
+	}
+	scope, err := r.scopeID(ctx, name)
+	if err != nil {
+		return err
+	}
+	management, err := r.clientID(ctx, "realm-management")
+	if err != nil {
+		return err
+	}
+	var role map[string]any
+	if err := r.admin(ctx, http.MethodGet, "/clients/"+management+"/roles/manage-users", nil, &role); err != nil {
+		return err
+	}
+	return r.admin(ctx, http.MethodPost, "/client-scopes/"+scope+"/scope-mappings/clients/"+management, []map[string]any{role}, nil)
+}
