@@ -83,13 +83,10 @@ func (k *keycloak) Entitle(
 	var lacking []connector.Entitlement
 	for _, e := range give {
 		manages := false
-		switch {
-		case e.Scope == "":
+		if e.Scope == "" {
 			err = k.addAudience(ctx, c, e.Audience)
-		default:
-			if manages, err = k.manages(ctx, known[e.Scope]); err == nil && !manages {
-				err = k.addScope(ctx, c, e.Scope, known)
-			}
+		} else if manages, err = k.manages(ctx, known[e.Scope]); err == nil && !manages {
+			err = k.addScope(ctx, c, e.Scope, known)
 		}
 		if err != nil {
 			return nil, err
@@ -118,33 +115,30 @@ func (k *keycloak) manages(ctx context.Context, scopeID string) (bool, error) {
 	if scopeID == "" {
 		return false, nil
 	}
-	for _, name := range []string{"realm-management", "master-realm"} { // the other one is in the realm master only
-		management, err := k.lookup(ctx, name)
-		if err != nil {
-			return false, err
-		}
-		if management == nil {
-			continue
-		}
-		get := wire.Call{
-			Op: "read the roles of a client scope", Method: http.MethodGet,
-			URL: k.admin + "/client-scopes/" + url.PathEscape(scopeID) + "/scope-mappings/clients/" + url.PathEscape(management.ID) + "/composite",
-		}
-		a, err := k.manage.Do(ctx, get)
-		if err != nil {
-			return false, wire.Harmless(err)
-		}
-		var roles []struct {
-			Name string `json:"name"`
-		}
-		if a.Status != http.StatusOK || json.Unmarshal(a.Body, &roles) != nil {
-			return false, wire.Harmless(get.Failure(a))
-		}
-		if len(roles) > 0 {
-			return true, nil
-		}
+	name := "realm-management"
+	if strings.HasSuffix(k.admin, "/realms/master") {
+		name = "master-realm"
 	}
-	return false, nil
+	management, err := k.lookup(ctx, name)
+	if err != nil || management == nil {
+		return false, err
+	}
+	get := wire.Call{
+		Op: "read the roles of a client scope", Method: http.MethodGet,
+		URL: k.admin + "/client-scopes/" + url.PathEscape(scopeID) + "/scope-mappings/clients/" +
+			url.PathEscape(management.ID) + "/composite",
+	}
+	a, err := k.manage.Do(ctx, get)
+	if err != nil {
+		return false, wire.Harmless(err)
+	}
+	var roles []struct {
+		Name string `json:"name"`
+	}
+	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &roles) != nil {
+		return false, wire.Harmless(get.Failure(a))
+	}
+	return len(roles) > 0, nil
 }
 
 // scopeIDs gives client scopes by name, with their ids.
