@@ -134,8 +134,7 @@ func walkSubscriptions(t *testing.T, n *program.Node, v vendor, stock string) {
 	cli(t, n, place("delete", v.name)...)
 }
 
-// TestKeysOnAuth0 walks the life of a client on Auth0's contract server: a key gets tokens at once, because it is
-// authorized for the API when it is made.
+// TestKeysOnAuth0 walks the life of a client on Auth0's contract server, and authorizes one for a second API.
 func TestKeysOnAuth0(t *testing.T) {
 	t.Parallel()
 	key := contractKey(t)
@@ -190,6 +189,7 @@ func TestKeysOnAuth0(t *testing.T) {
 	if r := n.CLI(t, "", place("generate", "auth0", "--scope", "no:such")...); r.Code != 3 || !containsText(r.Stderr, "no:such") {
 		t.Errorf("a scope that the API lacks: %s", r)
 	}
+	walkSubscriptions(t, n, v, stock(up.URL, "[auth0]", "stock:read"))
 	if ids, err := v.clients(t.Context()); err != nil || len(ids) != 1 {
 		t.Errorf("only the client made by hand is left: %v, error %v", ids, err)
 	}

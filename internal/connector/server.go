@@ -89,6 +89,7 @@ type Line struct {
 	Caller *wire.Caller
 	Tokens *wire.Tokens
 	Known  *rollover.Memory // which of two values of a secret servers take
+	Alone  *Alone           // shared by all
 }
 
 // Opener makes the connector of one key manager. It makes no call.
@@ -101,11 +102,12 @@ type Openers struct {
 	lanes  *wire.Lanes
 	tokens *wire.Tokens
 	known  *rollover.Memory
+	alone  *Alone
 }
 
 // NewOpeners makes the openers of these types. The client carries the operator's rules for outbound addresses.
 func NewOpeners(client *http.Client, byType map[keyward.KeyManagerType]Opener) *Openers {
-	o := &Openers{byType: byType, client: client, lanes: wire.NewLanes(nil)}
+	o := &Openers{byType: byType, client: client, lanes: wire.NewLanes(nil), alone: NewAlone()}
 	return o.Noting(rollover.New(nil, nil))
 }
 
@@ -133,7 +135,7 @@ func (o *Openers) Open(s Server) (Connector, error) {
 	if !ok {
 		return nil, keyward.Errorf(keyward.CodeNotSupported, "this build cannot manage clients of type %s", s.Spec.Type)
 	}
-	c, err := open(s, Line{Caller: o.lanes.Caller(s.ID, o.client), Tokens: o.tokens, Known: o.known})
+	c, err := open(s, Line{Caller: o.lanes.Caller(s.ID, o.client), Tokens: o.tokens, Known: o.known, Alone: o.alone})
 	if err != nil {
 		return nil, fmt.Errorf("open key manager %s: %w", s.Name, err)
 	}

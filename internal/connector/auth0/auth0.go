@@ -1,5 +1,5 @@
-// Package auth0 manages clients of an Auth0 tenant through its Management API. It does not own what connectors have in
-// common.
+// Package auth0 manages clients of an Auth0 tenant, and the client grants that say what their tokens carry, through its
+// Management API. It does not own what connectors have in common.
 package auth0
 
 import (
@@ -22,15 +22,16 @@ func Type() connector.Type {
 		Name:  keyward.TypeAuth0,
 		Title: "Auth0",
 		Help: "A tenant of Auth0: issuer https://TENANT.auth0.com/, with the slash. Clients are created through the Management " +
-			"API and authorized for one API, whose identifier becomes the audience of their tokens.",
+			"API and authorized for the APIs of their subscriptions, whose identifiers become the audiences of their tokens.",
 		Creates: true,
 		AdminFields: append(connector.ServiceAccount("Management application's",
-			"A machine-to-machine application that is authorized for the Auth0 Management API with create:clients, "+
-				"read:clients, update:client_keys, delete:clients and create:client_grants."), []connector.Field{
+			"A machine-to-machine application that is authorized for the Auth0 Management API with read:, create:, update: and "+
+				"delete:clients, update:client_keys, read:, create:, update: and delete:client_grants, and read: and "+
+				"update:resource_servers."), []connector.Field{
 			{
 				Name: "connection.audience", Title: "Identifier of the API", Type: connector.FieldString,
-				Help: "For which clients are authorized unless a developer names another; also asked for when a mapped client's secret " +
-					"is checked.",
+				Help: "For which every client is authorized unless a developer names another, and which counts where an API lists no " +
+					"audience; also asked for when a mapped client's secret is checked.",
 			},
 			{
 				Name: "connection.tenantUrl", Title: "Address of the tenant", Type: connector.FieldURL,
@@ -40,7 +41,7 @@ func Type() connector.Type {
 		DeveloperFields: []connector.Field{
 			{
 				Name: "audience", Title: "Identifier of the API", Type: connector.FieldString,
-				Help: "The API for which the client is authorized. Left out, the key manager's.",
+				Help: "An API for which the client is authorized beside those of its subscriptions. Left out, the key manager's.",
 			},
 			{
 				Name: "app_type", Title: "Application type", Type: connector.FieldString,
@@ -56,12 +57,13 @@ func Type() connector.Type {
 		},
 		ClientIDClaims: []string{"azp"},
 		ScopeClaims:    []string{"scope"},
-		Scopes:         connector.ScopesChecked,
+		Scopes:         connector.ScopesManaged,
+		PerAudience:    true,
 		Limits: []string{
-			"a client cannot be changed here: delete the keys and generate new ones",
 			"no introspection: opaque tokens are refused",
-			"a client that is made here is authorized for one API",
-			"scopes go to clients with the grant client_credentials only; what users may consent to is the API's to say",
+			"an API that the tenant does not have is not made there: its audience and scopes are lacking",
+			"people may consent to every scope of an API, unless its access policy for users says otherwise: then it is lacking",
+			"a client's scopes are not changed by an update",
 			"a new secret ends the old one at once",
 			"proven against a contract server written from the vendor's documentation, which the vendor's own SDK drives too",
 		},
@@ -83,6 +85,7 @@ type auth0 struct {
 	api      string // …/api/v2
 	audience string
 	manage   connector.Service
+	alone    *connector.Alone
 }
 
 // Open is the connector.Opener of Auth0.
@@ -93,6 +96,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	}
 	a := &auth0{
 		TokenEndpoint: connector.NewTokenEndpoint(s, l), api: tenant + "/api/v2", audience: s.Text("audience"),
+		alone: l.Alone,
 		manage: connector.Service{Line: l, Account: wire.Account{
 			Endpoint: tenant + "/oauth/token", ClientID: s.Text("clientId"), Secret: s.Credential("clientSecret"), Post: true,
 			Params: url.Values{"audience": {tenant + "/api/v2/"}},
@@ -104,29 +108,39 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	return a, nil
 }
 
-// Register implements Connector: a client, and its authorization for the API. A client without that is taken back.
-func (a *auth0) Register(ctx context.Context, r connector.Registration) (connector.Registered, error) {
-	machine := slices.Contains(r.Grants, "client_credentials")
-	audience := a.audience
-	body := map[string]any{
-		"name": r.Name, "app_type": "regular_web", "grant_types": r.Grants, "callbacks": append([]string{}, r.Callbacks...),
+// settings are what a client should be, without its name, and the API that it names.
+func (a *auth0) settings(r connector.Registration) (body map[string]any, audience string) {
+	body = map[string]any{
+		"app_type": "regular_web", "grant_types": r.Grants, "callbacks": append([]string{}, r.Callbacks...),
 		"token_endpoint_auth_method": "client_secret_basic",
 	}
-	if slices.Equal(r.Grants, []string{"client_credentials"}) {
+	if slices.Equal(r.Grants, []string{machine}) {
 		body["app_type"] = "non_interactive"
 	}
 	maps.Copy(body, r.Fields)
-	if named, _ := r.Fields["audience"].(string); named != "" {
-		audience = named
+	if audience, _ = r.Fields["audience"].(string); audience == "" {
+		audience = a.audience
 	}
 	delete(body, "audience")
+	return body, audience
+}
+
+// machine is the grant of clients that call in their own name.
+const machine = "client_credentials"
+
+// Register implements Connector: a client, and its authorization for the API that is named, if any. A client without that
+// is taken back. The APIs of its subscriptions follow.
+func (a *auth0) Register(ctx context.Context, r connector.Registration) (connector.Registered, error) {
+	body, audience := a.settings(r)
+	body["name"] = r.Name
+	forItself := slices.Contains(r.Grants, machine)
 	switch {
-	case machine && audience == "":
-		return connector.Registered{}, connector.Refused("fields.audience",
-			"is required: without an API Auth0 gives the client no token")
-	case !machine && len(r.Scopes) > 0:
+	case len(r.Scopes) > 0 && !forItself:
 		return connector.Registered{}, connector.Refused("scopes",
 			"go to clients with the grant client_credentials only")
+	case len(r.Scopes) > 0 && audience == "":
+		return connector.Registered{}, connector.Refused("fields.audience",
+			"is required with scopes: each belongs to an API, and the key manager names none")
 	}
 	post := wire.Call{Op: "create the client", Method: http.MethodPost, URL: a.api + "/clients", JSON: body}
 	answer, err := a.manage.Do(ctx, post)
@@ -144,7 +158,7 @@ func (a *auth0) Register(ctx context.Context, r connector.Registration) (connect
 	if made, err = connector.Keep(ctx, a, made, r.Grants); err != nil {
 		return connector.Registered{}, err
 	}
-	if machine {
+	if forItself && audience != "" {
 		if err := a.grant(ctx, made.ClientID, audience, r.Scopes); err != nil {
 			return connector.Registered{}, connector.TakeBack(ctx, a, made, err.Error())
 		}
@@ -152,53 +166,66 @@ func (a *auth0) Register(ctx context.Context, r connector.Registration) (connect
 	return made, nil
 }
 
-// grant authorizes a client for an API with these scopes, which may be none.
-func (a *auth0) grant(ctx context.Context, id, audience string, scopes []string) error {
-	post := wire.Call{
-		Op: "authorize the client for the API", Method: http.MethodPost, URL: a.api + "/client-grants",
-		JSON: map[string]any{"client_id": id, "audience": audience, "scope": append([]string{}, scopes...)},
-	}
-	answer, err := a.manage.Do(ctx, post)
-	if err != nil {
-		return err
-	}
-	if answer.Status != http.StatusCreated {
-		return post.Failure(answer)
-	}
-	return nil
+// listed is what a list of clients says of one.
+type listed struct {
+	ID   string `json:"client_id"`
+	Name string `json:"name"`
 }
 
 // Find implements Finder: the tenant's clients cannot be searched by name, so all are read. No secret is given, because
 // an interrupted registration may lack its authorization too.
 func (a *auth0) Find(ctx context.Context, name string) (*connector.Registered, error) {
-	query := url.Values{"take": {"100"}, "fields": {"client_id,name"}, "include_fields": {"true"}}
+	var found *connector.Registered
+	err := a.clients(ctx, "find the client", func(c listed) bool {
+		if c.Name == name && c.ID != "" {
+			found = &connector.Registered{ClientID: c.ID, Handle: connector.Handle{ClientID: c.ID}}
+		}
+		return found != nil
+	})
+	return found, err
+}
+
+// List implements Lister, likewise.
+func (a *auth0) List(ctx context.Context, prefix string) ([]connector.Client, error) {
+	var all []connector.Client
+	err := a.clients(ctx, "list the clients", func(c listed) bool {
+		if strings.HasPrefix(c.Name, prefix) && c.ID != "" {
+			all = append(all, connector.Client{ClientID: c.ID, Name: c.Name, Handle: connector.Handle{ClientID: c.ID}})
+		}
+		return false
+	})
+	if err != nil {
+		return nil, err // a part of the list says nothing of who is not in it
+	}
+	return all, nil
+}
+
+func (a *auth0) clients(ctx context.Context, op string, stop func(listed) bool) error {
+	return each(ctx, a, op, "clients", url.Values{"fields": {"client_id,name"}, "include_fields": {"true"}}, stop)
+}
+
+// each reads a list of the tenant's page by page, until one says stop. Its address says in which member it is.
+func each[T any](ctx context.Context, a *auth0, op, list string, query url.Values, stop func(T) bool) error {
+	query.Set("take", "100")
 	for range connector.MaxPages {
-		get := wire.Call{Op: "find the client", Method: http.MethodGet, URL: a.api + "/clients?" + query.Encode()}
+		get := wire.Call{Op: op, Method: http.MethodGet, URL: a.api + "/" + list + "?" + query.Encode()}
 		answer, err := a.manage.Do(ctx, get)
 		if err != nil {
-			return nil, wire.Harmless(err)
+			return wire.Harmless(err)
 		}
-		var page struct {
-			Clients []struct {
-				ID   string `json:"client_id"`
-				Name string `json:"name"`
-			} `json:"clients"`
-			Next string `json:"next"`
+		page, ok := answer.Object()
+		var items []T
+		member := page[strings.ReplaceAll(list, "-", "_")]
+		if answer.Status != http.StatusOK || !ok || json.Unmarshal(member, &items) != nil {
+			return wire.Harmless(get.Failure(answer))
 		}
-		if answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &page) != nil {
-			return nil, wire.Harmless(get.Failure(answer))
+		next := wire.Member(page, "next")
+		if slices.ContainsFunc(items, stop) || next == "" {
+			return nil
 		}
-		for _, c := range page.Clients {
-			if c.Name == name && c.ID != "" {
-				return &connector.Registered{ClientID: c.ID, Handle: connector.Handle{ClientID: c.ID}}, nil
-			}
-		}
-		if page.Next == "" {
-			return nil, nil //nolint:nilnil // Finder says so
-		}
-		query.Set("from", page.Next)
+		query.Set("from", next)
 	}
-	return nil, connector.TooLong("find the client")
+	return connector.TooLong(op)
 }
 
 // Read implements Reader.

@@ -27,13 +27,19 @@ func auth0Cloud(t *testing.T) conformance.Cloud {
 			},
 		},
 		Secrets: map[string]string{"connection.clientSecret": auth0server.ManagementSecret},
+		Entitlements: []connector.Entitlement{
+			{Scope: auth0server.OtherScope, Audience: auth0server.Audience}, {Scope: "orders:admin"},
+			{Audience: auth0server.StockAudience}, {Scope: "stock:read", Audience: auth0server.StockAudience},
+		},
 	}
 }
 
 func TestAuth0(t *testing.T) {
 	auth0Cloud(t).Walk(t, // what the documentation calls optional or gives a default
 		"drop member /app_type", "drop member /callbacks", "drop member /grant_types", "drop member /scope",
-		"drop member /token_endpoint_auth_method", "drop query fields", "drop query include_fields", "drop query take")
+		"drop member /token_endpoint_auth_method", "drop query fields", "drop query include_fields", "drop query take",
+		"client-grants: drop query client_id", "orders.example/api: drop member /scopes",
+		"urn:stock: drop member /scopes", "drop member /scopes/0/description")
 	auth0Cloud(t).Fail(t)
 	auth0Cloud(t).WrongSecrets(t, "401 access_denied: Unauthorized")
 	auth0Cloud(t).Rollover(t)
@@ -108,8 +114,13 @@ func TestAuth0Registration(t *testing.T) {
 		t.Errorf("scopes without client_credentials: %v", err)
 	}
 	delete(c.Spec.Connection, "audience")
-	if _, err := c.Open(t, c.Secrets).Register(ctx, conformance.Registration()); keyward.CodeOf(err) != keyward.CodeInvalidInput {
-		t.Errorf("without an API: %v", err)
+	r := conformance.Registration()
+	r.Scopes = []string{auth0server.Scope}
+	if _, err := c.Open(t, c.Secrets).Register(ctx, r); keyward.CodeOf(err) != keyward.CodeInvalidInput {
+		t.Errorf("scopes without an API: %v", err)
+	}
+	if _, err := c.Open(t, c.Secrets).Register(ctx, conformance.Registration()); err != nil {
+		t.Errorf("without an API, which subscriptions may name: %v", err)
 	}
 	c.Spec.Connection = map[string]any{"audience": auth0server.Audience}
 	if _, err := c.Open(t, nil).Register(ctx, conformance.Registration()); keyward.CodeOf(err) != keyward.CodeCreationDisabled {

@@ -1,12 +1,16 @@
-// Package auth0server owns a contract server for a tenant of Auth0 with one API: it takes what the Management API's
-// documentation says, nothing else, and answers as documented. It does not own a real tenant's rules and actions.
+// Package auth0server owns a contract server for a tenant of Auth0 with two APIs: it takes what the Management API's
+// documentation says, nothing else, and answers as documented; tokens are given by the client grants that it holds. It
+// does not own a real tenant's rules and actions.
 //
-// Read on 23 November 2026: members and their types in npm auth0 7.1.0, the vendor's own SDK (CreateClientRequestContent,
-// CreateClientGrantRequestContent and the calls of ClientsClient and ClientGrantsClient), which drives this server in a
-// test; auth0.com/docs/api/management/v2/clients/post-rotate-secret and /client-grants/create-client-grant; paging at
-// auth0.com/docs/api/management/v2 (checkpoint: from, take, next); the audience of the client credentials flow at
-// auth0.com/docs/secure/tokens/access-tokens/get-access-tokens. The texts of errors, the idempotent 204 of a removal and
-// the claims of tokens stand from general knowledge.
+// Read on 23 and 28 November 2026: members and their types in npm auth0 7.1.0, the vendor's own SDK (the requests of
+// ClientsClient, ClientGrantsClient and ResourceServersClient), which drives this server in a test;
+// auth0.com/docs/api/management/v2/clients/post-rotate-secret, /client-grants/create-client-grant and
+// /client-grants/patch-client-grants-by-id; paging at auth0.com/docs/api/management/v2 (checkpoint: from, take, next); the
+// audience of the client credentials flow at auth0.com/docs/secure/tokens/access-tokens/get-access-tokens; grants and
+// policies of APIs at auth0.com/docs/get-started/applications/application-access-to-apis-client-grants and
+// /get-started/apis/api-access-policies-for-applications; a missing permission at support.auth0.com, "Management API Token
+// from API Explorer Tab does not contain expected scopes". The texts of other errors, the idempotent 204 of a removal, that
+// a grant's scopes must be defined, and the claims of tokens stand from general knowledge.
 package auth0server
 
 import (
@@ -24,9 +28,10 @@ import (
 const (
 	ManagementClient = "management-client"
 	ManagementSecret = "management-secret"
-	Audience         = "https://orders.example/api" // the identifier of its API
+	Audience         = "https://orders.example/api" // the identifier of an API with Scope and OtherScope
 	Scope            = "orders:read"
 	OtherScope       = "orders:write"
+	StockAudience    = "urn:stock" // the identifier of an API without scopes
 )
 
 // pageLimit is less than what is asked for: a list may always be cut earlier.
@@ -35,7 +40,6 @@ const pageLimit = 3
 type client struct {
 	id, secret string
 	data       map[string]any
-	grants     map[string][]string // audience -> scopes
 }
 
 // state is what one tenant holds. Ids, secrets and management tokens are counted, so that requests can be played again.
@@ -44,12 +48,19 @@ type state struct {
 	key     *issuer.Key
 	count   int
 	clients []*client
+	servers []map[string]any
+	grants  []map[string]any
 	bearer  map[string]bool
 }
 
 // Build makes the tenant's handler for an origin.
 func Build(origin string, key *issuer.Key) http.Handler {
-	s := &state{origin: origin, key: key, bearer: map[string]bool{}}
+	s := &state{origin: origin, key: key, bearer: map[string]bool{}, servers: []map[string]any{
+		{"id": "rs1", "identifier": Audience, "name": "Orders", "is_system": false, "scopes": []any{
+			map[string]any{"value": Scope, "description": "Read orders"}, map[string]any{"value": OtherScope},
+		}},
+		{"id": "rs2", "identifier": StockAudience, "name": "Stock", "is_system": false, "signing_alg": "RS256"},
+	}}
 	return contract.Book{Calls: s.calls(), Refuse: refuse}.Handler()
 }
 
@@ -62,17 +73,17 @@ func (s *state) calls() []contract.Call {
 		"fields": text, "include_fields": flag, "page": text, "per_page": text, "include_totals": flag, "from": text, "take": text,
 		"is_global": flag, "is_first_party": flag, "app_type": text, "q": text, "external_client_id": text,
 	}
-	return []contract.Call{
+	return slices.Concat(s.accessCalls(), []contract.Call{
 		{Method: "GET", Path: "/.well-known/openid-configuration", Do: s.metadata},
 		{Method: "GET", Path: "/.well-known/jwks.json", Do: contract.PublicKeys(s.key)},
 		{Method: "POST", Path: "/oauth/token", Form: tokenForm(), Do: s.token},
 		{Doc: "Create a client", Method: "POST", Path: clients, Auth: s.admin, JSON: createClient(), Do: s.create},
 		{Doc: "Get clients", Method: "GET", Path: clients, Auth: s.admin, Query: list, Do: s.list},
 		{Doc: "Get client by ID", Method: "GET", Path: one, Auth: s.admin, Query: fields, Do: s.read},
+		{Doc: "Update a client", Method: "PATCH", Path: one, Auth: s.admin, JSON: updateClient(), Do: s.update},
 		{Doc: "Delete a client", Method: "DELETE", Path: one, Auth: s.admin, Do: s.remove},
 		{Doc: "Rotate a client secret", Method: "POST", Path: one + "/rotate-secret", Auth: s.admin, Do: s.rotate},
-		{Doc: "Create client grant", Method: "POST", Path: "/api/v2/client-grants", Auth: s.admin, JSON: createGrant(), Do: s.grant},
-	}
+	})
 }
 
 // createClient is CreateClientRequestContent without its members that are objects of their own.
@@ -106,16 +117,11 @@ func createClient() contract.Members {
 	return m
 }
 
-// createGrant is CreateClientGrantRequestContent. Since a grant can be a default for many, client_id is optional in its
-// type; without default_for it is needed.
-func createGrant() contract.Members {
-	return contract.Members{
-		"client_id": {Kind: contract.Text, Required: true}, "audience": {Kind: contract.Text, Required: true},
-		"scope": {Kind: contract.Texts}, "allow_any_organization": {Kind: contract.Flag}, "allow_all_scopes": {Kind: contract.Flag},
-		"organization_usage":          {Kind: contract.Text, Enum: []string{"deny", "allow", "require"}},
-		"subject_type":                {Kind: contract.Text, Enum: []string{"client", "user"}},
-		"authorization_details_types": {Kind: contract.Texts},
-	}
+// updateClient is UpdateClientRequestContent, likewise: nothing is required.
+func updateClient() contract.Members {
+	m := createClient()
+	m["name"] = contract.Member{Kind: contract.Text}
+	return m
 }
 
 func (s *state) admin(r *http.Request) bool {
@@ -180,26 +186,47 @@ func (s *state) create(x *contract.Exchange) {
 	for name, value := range x.Body {
 		data[name] = value
 	}
-	if name := fmt.Sprint(data["name"]); name == "" || strings.ContainsAny(name, "<>") {
-		apiError(x.W, http.StatusBadRequest, "invalid_body", "Payload validation error: 'String does not match pattern' on property name")
+	if !named(x, data["name"]) {
 		return
 	}
 	s.count++
-	c := &client{
-		id: fmt.Sprintf("client%026d", s.count), secret: fmt.Sprintf("secret-of-auth0-%d", s.count), data: data,
-		grants: map[string][]string{},
-	}
+	c := &client{id: fmt.Sprintf("client%026d", s.count), secret: fmt.Sprintf("secret-of-auth0-%d", s.count), data: data}
 	s.clients = append(s.clients, c)
 	x.JSON(http.StatusCreated, c.answer())
 }
 
-// list gives a page by checkpoint where take or from is asked for, else by offset.
+// named holds a client's name against its pattern.
+func named(x *contract.Exchange, name any) bool {
+	if text := fmt.Sprint(name); text != "" && !strings.ContainsAny(text, "<>") {
+		return true
+	}
+	apiError(x.W, http.StatusBadRequest, "invalid_body", "Payload validation error: 'String does not match pattern' on property name")
+	return false
+}
+
+// update changes what is given, and nothing else.
+func (s *state) update(x *contract.Exchange) {
+	c := s.known(x)
+	if name, given := x.Body["name"]; c == nil || given && !named(x, name) {
+		return
+	}
+	for name, value := range x.Body {
+		c.data[name] = value
+	}
+	x.JSON(http.StatusOK, c.answer())
+}
+
 func (s *state) list(x *contract.Exchange) {
-	q := x.R.URL.Query()
 	items := []map[string]any{}
 	for _, c := range s.clients {
-		items = append(items, c.answer(q.Get("fields")))
+		items = append(items, c.answer(x.R.URL.Query().Get("fields")))
 	}
+	page(x, "clients", items)
+}
+
+// page gives a part of a list by checkpoint where take or from is asked for, else by offset.
+func page(x *contract.Exchange, name string, items []map[string]any) {
+	q := x.R.URL.Query()
 	if q.Has("take") || q.Has("from") {
 		from, err := strconv.Atoi(strings.TrimPrefix(q.Get("from")+"0", "checkpoint-"))
 		from /= 10
@@ -209,7 +236,7 @@ func (s *state) list(x *contract.Exchange) {
 			return
 		}
 		to := min(from+pageLimit, len(items))
-		page := map[string]any{"clients": items[from:to]}
+		page := map[string]any{name: items[from:to]}
 		if to < len(items) {
 			page["next"] = fmt.Sprintf("checkpoint-%d", to)
 		}
@@ -217,7 +244,7 @@ func (s *state) list(x *contract.Exchange) {
 		return
 	}
 	if q.Get("include_totals") == "true" {
-		x.JSON(http.StatusOK, map[string]any{"clients": items, "total": len(items), "start": 0, "limit": 50})
+		x.JSON(http.StatusOK, map[string]any{name: items, "total": len(items), "start": 0, "limit": 50})
 		return
 	}
 	x.JSON(http.StatusOK, items)
@@ -231,7 +258,9 @@ func (s *state) read(x *contract.Exchange) {
 
 // remove answers in the same way whether there was such a client or not.
 func (s *state) remove(x *contract.Exchange) {
-	s.clients = slices.DeleteFunc(s.clients, func(c *client) bool { return c.id == x.R.PathValue("id") })
+	id := x.R.PathValue("id")
+	s.clients = slices.DeleteFunc(s.clients, func(c *client) bool { return c.id == id })
+	s.grants = slices.DeleteFunc(s.grants, func(g map[string]any) bool { return g["client_id"] == id })
 	x.W.WriteHeader(http.StatusNoContent)
 }
 
@@ -249,32 +278,4 @@ func (s *state) known(x *contract.Exchange) *client {
 		apiError(x.W, http.StatusNotFound, "inexistent_client", "The client does not exist")
 	}
 	return c
-}
-
-func (s *state) grant(x *contract.Exchange) {
-	id, audience := fmt.Sprint(x.Body["client_id"]), fmt.Sprint(x.Body["audience"])
-	c := s.find(id)
-	scopes := contract.Strings(x.Body["scope"])
-	switch {
-	case c == nil:
-		apiError(x.W, http.StatusNotFound, "inexistent_client", "The client does not exist")
-		return
-	case audience != Audience:
-		apiError(x.W, http.StatusNotFound, "inexistent_resource_server", "Resource server not found: "+audience)
-		return
-	case c.grants[audience] != nil:
-		apiError(x.W, http.StatusConflict, "grant_conflict", "A resource with the same identifier already exists.")
-		return
-	}
-	for _, scope := range scopes {
-		if scope != Scope && scope != OtherScope {
-			apiError(x.W, http.StatusBadRequest, "invalid_scope", "Scope '"+scope+"' is not defined in the resource server "+audience)
-			return
-		}
-	}
-	s.count++
-	c.grants[audience] = scopes
-	x.JSON(http.StatusCreated, map[string]any{
-		"id": fmt.Sprintf("cgr_%016d", s.count), "client_id": id, "audience": audience, "scope": scopes, "subject_type": "client",
-	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -27,6 +28,11 @@ type refusal struct {
 	Body     struct{ ErrorCode, Message string }
 }
 
+type grant struct {
+	ID, Audience string
+	Scope        []string
+}
+
 // TestVendorsOwnSDK drives the server with Auth0's SDK: what it sends is taken, and what it reads makes sense to it.
 func TestVendorsOwnSDK(t *testing.T) {
 	key, err := issuer.NewKey("contract", "RS256")
@@ -41,12 +47,12 @@ func TestVendorsOwnSDK(t *testing.T) {
 			Name   string   `json:"name"`
 			Grants []string `json:"grant_types"`
 		}
-		Grant struct {
-			ID, Audience string
-			Scope        []string
-		}
-		Listed                         []string
-		Again, Bad, Gone, Unauthorized refusal
+		Grant, Widened  grant
+		Held, Ungranted []grant
+		Changed         struct{ Name, Callbacks any }
+		Listed, Defined []string
+
+		Again, Bad, Gone, Unauthorized, UndefinedScope, NoServer refusal
 	}
 	if err := json.Unmarshal(drive(t, s.URL), &got); err != nil {
 		t.Fatal(err)
@@ -62,13 +68,21 @@ func TestVendorsOwnSDK(t *testing.T) {
 		got.Rotated.Secret == got.Made.Secret {
 		t.Errorf("listed %v, rotated %+v", got.Listed, got.Rotated)
 	}
+	wide := []string{auth0server.Scope, "orders:admin"}
+	if !slices.Equal(got.Defined, []string{auth0server.Scope, auth0server.OtherScope, "orders:admin"}) ||
+		!slices.Equal(got.Widened.Scope, wide) || len(got.Held) != 1 || !slices.Equal(got.Held[0].Scope, wide) || len(got.Ungranted) != 0 {
+		t.Errorf("defined %v, widened %+v, held %+v, then %+v", got.Defined, got.Widened, got.Held, got.Ungranted)
+	}
+	if got.Changed.Name != "by-sdk" || fmt.Sprint(got.Changed.Callbacks) != "[https://app.example/cb]" {
+		t.Errorf("changed %+v", got.Changed)
+	}
 	for _, c := range []struct {
 		got    refusal
 		name   string
 		status int
 	}{
 		{got.Again, "ConflictError", 409}, {got.Bad, "BadRequestError", 400}, {got.Gone, "NotFoundError", 404},
-		{got.Unauthorized, "UnauthorizedError", 401},
+		{got.Unauthorized, "UnauthorizedError", 401}, {got.UndefinedScope, "BadRequestError", 400}, {got.NoServer, "NotFoundError", 404},
 	} {
 		if c.got.Accepted || c.got.Name != c.name || c.got.Status != c.status || c.got.Body.Message == "" {
 			t.Errorf("%+v, want %s", c.got, c.name)

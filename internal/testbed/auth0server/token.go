@@ -43,7 +43,7 @@ func (s *state) token(x *contract.Exchange) {
 			"Grant type 'client_credentials' not allowed for the client.")
 		return
 	}
-	scopes, granted := c.grants[audience]
+	scopes, granted := s.granted(id, audience)
 	if !granted {
 		contract.OAuthError(x.W, http.StatusForbidden, "access_denied", fmt.Sprintf(
 			"Client is not authorized to access %q. You need to create a \"client-grant\" associated to this API.", audience))
@@ -75,5 +75,6 @@ func (s *state) management(x *contract.Exchange, audience string) {
 	token := fmt.Sprintf("management-token-%d", s.count)
 	s.bearer[token] = true
 	x.JSON(http.StatusOK, map[string]any{"access_token": token, "expires_in": 86400, "token_type": "Bearer",
-		"scope": "create:clients read:clients delete:clients update:client_keys create:client_grants"})
+		"scope": "create:clients read:clients update:clients delete:clients update:client_keys create:client_grants " +
+			"read:client_grants update:client_grants delete:client_grants read:resource_servers update:resource_servers"})
 }

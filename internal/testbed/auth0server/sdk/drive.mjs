@@ -39,6 +39,23 @@ const grant = await client.clientGrants.create({
 const again = await refused(() =>
   client.clientGrants.create({ client_id: made.client_id, audience: "https://orders.example/api", scope: [] }),
 );
+const grants = async (query) => {
+  const all = [];
+  for await (const g of await client.clientGrants.list(query)) all.push(g);
+  return all;
+};
+const orders = await client.resourceServers.get("https://orders.example/api");
+await client.resourceServers.update("https://orders.example/api", {
+  scopes: [...orders.scopes, { value: "orders:admin", description: "By the SDK" }],
+});
+const defined = (await client.resourceServers.get("https://orders.example/api")).scopes.map((s) => s.value);
+const widened = await client.clientGrants.update(grant.id, { scope: ["orders:read", "orders:admin"] });
+const held = await grants({ client_id: made.client_id, take: 50 });
+const undefinedScope = await refused(() => client.clientGrants.update(grant.id, { scope: ["no:such"] }));
+const noServer = await refused(() => client.resourceServers.get("https://other.example"));
+await client.clientGrants.delete(grant.id);
+const ungranted = await grants({ client_id: made.client_id });
+const changed = await client.clients.update(made.client_id, { callbacks: ["https://app.example/cb"] });
 const read = await client.clients.get(made.client_id, { fields: "client_id,name,grant_types", include_fields: true });
 const listed = [];
 for await (const c of await client.clients.list({ per_page: 50 })) listed.push(c.client_id);
@@ -50,4 +67,9 @@ const gone = await refused(() => client.clients.get(made.client_id));
 const wrong = new ManagementClient({ domain, token: "wrong", fetch: led, maxRetries: 0 });
 const unauthorized = await refused(() => wrong.clients.get(made.client_id));
 
-console.log(JSON.stringify({ made, grant, again, read, listed, rotated, bad, gone, unauthorized }));
+console.log(
+  JSON.stringify({
+    made, grant, again, read, listed, rotated, bad, gone, unauthorized, defined, widened, held, undefinedScope, noServer, ungranted,
+    changed,
+  }),
+);
