@@ -91,19 +91,19 @@ func (cmd *keymanagerUsagesCmd) Run(s *session) error {
 		if a.All {
 			how = "takes every key manager"
 		}
-		rows = append(rows, append([]string{"API", a.Name, how}, a.Calls.cells()...))
+		rows = append(rows, append(append([]string{"API", a.Name, how}, a.Calls.cells()...), ""))
 	}
 	for _, name := range u.Applications {
-		rows = append(rows, []string{"Application", name, "has clients in it"})
+		rows = append(rows, []string{"Application", name, "has clients in it", "", "", ""})
 	}
 	for _, client := range u.Clients {
 		how := strings.Join([]string{client.Mode, client.State, "for", client.Environment}, " ")
 		rows = append(rows, append(append([]string{"OAuthClient", client.Name, how}, client.Calls.cells()...), shown(client.LastUsedAt)))
 	}
 	if u.Calls.Nobody != nil && *u.Calls.Nobody != (calls{}) {
-		rows = append(rows, append([]string{"", "", "clients that no application has"}, u.Calls.Nobody.cells()...))
+		rows = append(rows, append(append([]string{"OAuthClient", "", "no application has it"}, u.Calls.Nobody.cells()...), ""))
 	}
-	rows = append(rows, append([]string{"KeyManager", u.KeyManager, "all calls in the last hour"}, u.Calls.cells()...))
+	rows = append(rows, append(append([]string{"KeyManager", u.KeyManager, "calls in the last hour"}, u.Calls.cells()...), ""))
 	if err := cmd.print(s.out, u, rows); err != nil || cmd.Output != "table" {
 		return err
 	}

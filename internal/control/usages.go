@@ -190,7 +190,13 @@ func (u *Usages) readClients(tx *store.Tx, km *keyward.Object, in place) ([]stri
 	if err != nil {
 		return nil, err
 	}
-	uses, err := tx.ClientUses(all)
+	var own []*keyward.Object
+	for _, o := range all {
+		if s, ok := o.Spec.(*keyward.OAuthClientSpec); ok && s.KeyManager == km.Name {
+			own = append(own, o)
+		}
+	}
+	uses, err := tx.ClientUses(own)
 	if err != nil {
 		return nil, err
 	}
