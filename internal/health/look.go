@@ -3,7 +3,9 @@ package health
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -124,17 +126,11 @@ func (m *Monitor) look(ctx context.Context, id string, w probe.Wants) (*outcome,
 	return o, nil
 }
 
-// publicServer gives a key manager with the one secret that gateways have, and none of those that manage it.
+// publicServer gives a key manager with the secrets that gateways have, and none of those that manage it.
 func publicServer(tx *store.Tx, km *keyward.Object) (connector.Server, error) {
 	server, err := keymanager.ServerAlone(tx, km)
-	if err != nil || server.Spec.Introspection == nil {
-		server.Secrets = nil
-		return server, err
-	}
-	path := server.Spec.Introspection.SecretPath()
-	next := keyward.NextPath(path)
-	server.Secrets = map[string]string{path: server.Secrets[path], next: server.Secrets[next]}
-	return server, nil
+	maps.DeleteFunc(server.Secrets, func(path, _ string) bool { return strings.HasPrefix(path, "connection.") })
+	return server, err
 }
 
 // keepEnded stores what the looks saw that have ended since it was last called.
