@@ -26,6 +26,7 @@ type vendor struct {
 	resource string // asked for with the token, where the server wants one
 	audience string // likewise, under Auth0's name for it
 	rotates  bool
+	overlaps bool   // two secrets of a client live side by side
 	callback string // that clients must have there, whatever they do
 	unscoped bool   // clients get their scopes elsewhere, not when they are generated
 

@@ -216,11 +216,12 @@ func TestKeysOnPingFederate(t *testing.T) {
 	clients := s.URL + "/pf-admin-api/v1/oauth/clients"
 	credential := "Basic " + base64.StdEncoding.EncodeToString([]byte(pingserver.AdminUser+":"+pingserver.AdminPassword))
 	v := vendor{
-		name: "ping", scope: pingserver.Scope, rotates: true,
-		spec: fmt.Sprintf(`type: ping, discovery: %q, connection: {adminUrl: %q, username: %q, password: %q},
+		name: "ping", scope: pingserver.Scope, rotates: true, overlaps: true,
+		spec: fmt.Sprintf(`type: ping, discovery: %q,
+  connection: {adminUrl: %q, username: %q, password: %q, exclusiveScopes: [%q]},
   introspection: {clientId: %s, clientSecret: %s}, tokens: {match: [{regex: "^ref[0-9]{25}$"}]}`,
 			s.URL+"/.well-known/openid-configuration", s.URL+"/pf-admin-api/v1", pingserver.AdminUser, pingserver.AdminPassword,
-			pingserver.Introspector, pingserver.IntrospectorSecret),
+			pingserver.ExclusiveScope, pingserver.Introspector, pingserver.IntrospectorSecret),
 		clients: func(context.Context) ([]string, error) {
 			return nil, nil // clients are looked for one by one, below
 		},
@@ -233,6 +234,7 @@ func TestKeysOnPingFederate(t *testing.T) {
 	}
 	apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "[ping]", ""), mobile())
 	walkKeys(t, n, v)
+	scopesComeAndGo(t, n, v, pingserver.ExclusiveScope)
 	k := cliJSON[madeKeys](t, n, place("generate", "ping", "--scope", v.scope, "--set",
 		"accessTokenManager="+pingserver.ReferenceManager)...)
 	token := k.token(t, v)
@@ -247,4 +249,44 @@ func TestKeysOnPingFederate(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("the deleted client is still at the vendor: %v", err)
 	}
+}
+
+// scopesComeAndGo: a scope that clients have only while somebody gives it to them is in a token at once, and no more when
+// the subscription has ended; meanwhile the client is changed, and two of its secrets live.
+func scopesComeAndGo(t *testing.T, n *program.Node, v vendor, given string) {
+	t.Helper()
+	k := cliJSON[madeKeys](t, n, place("generate", v.name)...)
+	asks := v
+	asks.scope = given
+	until(t, n.Gateway, http.MethodGet, "/orders/v1/admin", k.token(t, asks), 200, "")
+	updated := cliJSON[madeKeys](t, n, place("update", v.name, "--grant", "client_credentials", "--grant", "authorization_code",
+		"--callback", "https://app.example/cb")...)
+	if updated.ClientID != k.ClientID || updated.ClientSecret != "" {
+		t.Errorf("updated: %+v", updated)
+	}
+	k.token(t, asks) // the change takes nothing away
+	if v.overlaps {
+		second := cliJSON[madeKeys](t, n, place("rotate", v.name, "--overlap", "1h")...)
+		second.TokenEndpoint = k.TokenEndpoint
+		k.token(t, asks)
+		second.token(t, asks)
+		k = second
+	}
+	apply(t, n, manifest("Subscription", "mobile-orders", "application: mobile, api: orders-v1, state: blocked"))
+	testbed.Eventually(t, "the scope is gone from the client", func() string {
+		token, err := k.tryToken(t.Context(), asks)
+		if err == nil && strings.Contains(fmt.Sprint(testbed.Claims(t, token)["scope"]), given) {
+			return fmt.Sprintf("a token carries it; the client is %+v", entitlementOf(t, n))
+		}
+		return ""
+	})
+	apply(t, n, manifest("Subscription", "mobile-orders", "application: mobile, api: orders-v1"))
+	testbed.Eventually(t, "the scope is back", func() string {
+		token, err := k.tryToken(t.Context(), asks)
+		if err != nil {
+			return err.Error()
+		}
+		return call(t, n.Gateway, http.MethodGet, "/orders/v1/admin", token).want(200, "")
+	})
+	cli(t, n, place("delete", v.name)...)
 }

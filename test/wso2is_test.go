@@ -2,9 +2,10 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
+	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -38,6 +39,7 @@ func TestKeysOnWSO2IS(t *testing.T) {
 		v := wso2Vendor(s, tenant, connection)
 		apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "["+v.name+"]", ""), mobile())
 		walkKeys(t, n, v)
+		scopesComeAndGo(t, n, v, wso2server.OtherScope)
 	}
 }
 
@@ -51,25 +53,26 @@ func wso2Vendor(s *contract.Server, tenant, connection string) vendor {
 			return nil, nil // walkKeys sees the deleted client's token refused; its own test looks at the server
 		},
 		byHand: func(ctx context.Context) (string, string, error) {
-			body := strings.NewReader(`{"client_name":"by-hand","redirect_uris":[],"grant_types":["client_credentials"],
-				"token_type_extension":"JWT"}`)
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost, dcr, body)
-			if err != nil {
-				return "", "", err
-			}
-			req.Header.Set("Content-Type", "application/json")
-			req.SetBasicAuth(wso2server.AdminUser, wso2server.AdminPassword)
-			resp, err := http.DefaultClient.Do(req)
-			if err != nil {
-				return "", "", err
-			}
-			defer func() { _ = resp.Body.Close() }()
+			credential := "Basic " + base64.StdEncoding.EncodeToString([]byte(wso2server.AdminUser+":"+wso2server.AdminPassword))
 			var made struct {
 				ID     string `json:"client_id"`
 				Secret string `json:"client_secret"`
 			}
-			err = json.NewDecoder(resp.Body).Decode(&made)
-			return made.ID, made.Secret, err
+			err := ask(ctx, http.MethodPost, dcr, `{"client_name":"by-hand","redirect_uris":[],"grant_types":["client_credentials"],
+				"token_type_extension":"JWT"}`, &made, "Authorization", credential)
+			if err != nil {
+				return "", "", err
+			}
+			var found struct{ Applications []struct{ ID string } }
+			apps := base + "/api/server/v1/applications"
+			err = ask(ctx, http.MethodGet, apps+"?filter="+url.QueryEscape("clientId eq "+made.ID), "", &found, "Authorization", credential)
+			if err != nil || len(found.Applications) != 1 {
+				return "", "", fmt.Errorf("find the application: %w", err)
+			}
+			body := fmt.Sprintf(`{"id":"res-1","policyIdentifier":"RBAC","scopes":[%q]}`, wso2server.Scope)
+			at := apps + "/" + found.Applications[0].ID + "/authorized-apis"
+			_ = ask(ctx, http.MethodPost, at, body, &struct{}{}, "Authorization", credential) // its answer has no body
+			return made.ID, made.Secret, nil
 		},
 	}
 }

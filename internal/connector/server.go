@@ -52,6 +52,24 @@ func (s Server) Text(field string) string {
 	return v
 }
 
+// List reads a connection field that is a list: written as one, or as a text with commas or spaces between its items.
+func (s Server) List(field string) []string {
+	var list []string
+	switch v := s.Spec.Connection[field].(type) {
+	case string:
+		list = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+	case []string:
+		list = v
+	case []any:
+		for _, item := range v {
+			if one, ok := item.(string); ok { // judged when it was stored
+				list = append(list, one)
+			}
+		}
+	}
+	return list
+}
+
 // Credential reads a secret connection field, with the value that comes after it.
 func (s Server) Credential(field string) rollover.Credential { return s.At("connection." + field) }
 

@@ -31,7 +31,8 @@ func entra(t *testing.T, lag int) conformance.Cloud {
 				"resource": entraserver.Resource,
 			},
 		},
-		Secrets: map[string]string{"connection.clientSecret": entraserver.ManagementSecret},
+		Secrets:  map[string]string{"connection.clientSecret": entraserver.ManagementSecret},
+		Overlaps: true,
 		Entitlements: []connector.Entitlement{
 			{Scope: entraserver.Role}, {Scope: entraserver.OtherRole, Audience: entraserver.ResourceID},
 		},
@@ -163,7 +164,7 @@ func roles(t *testing.T, conn connector.Connector, made connector.Registered, re
 
 // Graph shows a role that was given or taken away after a while; what it shows when Entitle returns is what was done.
 func TestEntraRoles(t *testing.T) {
-	c := entra(t, 2)
+	c := entra(t, 1)
 	c.Spec.Tokens.Audiences = []string{entraserver.ResourceV1}
 	conn := c.Open(t, c.Secrets)
 	giver, ok := conn.(connector.Entitler)

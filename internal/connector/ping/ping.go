@@ -37,6 +37,10 @@ func Type() connector.Type {
 				Name: "connection.accessTokenManager", Title: "Access token manager", Type: connector.FieldString,
 				Help: "Id of the one that clients get by default. Left out, the server's default.",
 			},
+			{
+				Name: "connection.exclusiveScopes", Title: "Exclusive scopes", Type: connector.FieldList,
+				Help: "Those that clients are given when an API of their subscriptions asks for them. Left out, none.",
+			},
 		}, connector.IntrospectionFields()),
 		DeveloperFields: []connector.Field{
 			{
@@ -55,12 +59,12 @@ func Type() connector.Type {
 		},
 		ClientIDClaims: []string{"client_id", "client_id_name"},
 		ScopeClaims:    []string{"scope"},
-		Scopes:         connector.ScopesChecked,
+		Scopes:         connector.ScopesAssigned,
 		Limits: []string{
-			"a client cannot be changed here: delete the keys and generate new ones",
 			"tokens name their issuer only where the access token manager is told to: set its Issuer Claim Value",
-			"scopes are given from the common ones; exclusive scopes are an administrator's to give",
-			"whether the old secret lives on after a new one is the server's Client Secret Retention Period to say",
+			"subscriptions give exclusive scopes that connection.exclusiveScopes lists, and common ones to clients that --scope " +
+				"restricts; without it a client may ask for every common scope, which no subscription's end takes away",
+			"a scope that the server has not is never made there; who tokens are for is the access token manager's to say",
 			"proven against a contract server written from the vendor's documentation only",
 		},
 	}
@@ -75,7 +79,8 @@ type ping struct {
 	user     string
 	password rollover.Credential
 	known    *rollover.Memory
-	manager  string // access token manager; "" = the server's default
+	manager  string   // access token manager; "" = the server's default
+	named    []string // exclusive scopes that may be given
 }
 
 // Open is the connector.Opener of PingFederate.
@@ -83,6 +88,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	return &ping{
 		TokenEndpoint: connector.NewTokenEndpoint(s, l), admin: strings.TrimSuffix(s.Text("adminUrl"), "/"),
 		user: s.Text("username"), password: s.Credential("password"), known: l.Known, manager: s.Text("accessTokenManager"),
+		named: s.List("exclusiveScopes"),
 	}, nil
 }
 
@@ -102,10 +108,12 @@ func grantNames() map[string]string {
 // Register implements Connector.
 func (p *ping) Register(ctx context.Context, r connector.Registration) (connector.Registered, error) {
 	secret := rand.Text() + rand.Text()
-	body, err := p.representation(r, secret)
+	body, err := p.representation(r)
 	if err != nil {
 		return connector.Registered{}, err
 	}
+	body["clientId"], body["name"] = r.Name, r.Name
+	body["clientAuth"] = map[string]any{"type": "SECRET", "secret": secret}
 	post := wire.Call{
 		Op: "create the client", Method: http.MethodPost, URL: p.admin + "/oauth/clients", JSON: body, Secrets: []string{secret},
 	}
@@ -120,8 +128,8 @@ func (p *ping) Register(ctx context.Context, r connector.Registration) (connecto
 	return connector.Registered{ClientID: r.Name, ClientSecret: secret, Handle: connector.Handle{ClientID: r.Name}}, nil
 }
 
-// representation is the client as the administrative API writes it.
-func (p *ping) representation(r connector.Registration, secret string) (map[string]any, error) {
+// representation is what can be chosen of a client, as the administrative API writes it.
+func (p *ping) representation(r connector.Registration) (map[string]any, error) {
 	grants := []string{}
 	for i, grant := range r.Grants {
 		name, ok := grantNames()[grant]
@@ -133,10 +141,7 @@ func (p *ping) representation(r connector.Registration, secret string) (map[stri
 			grants = append(grants, name)
 		}
 	}
-	body := map[string]any{
-		"clientId": r.Name, "name": r.Name, "grantTypes": grants, "redirectUris": append([]string{}, r.Callbacks...),
-		"clientAuth": map[string]any{"type": "SECRET", "secret": secret},
-	}
+	body := map[string]any{"grantTypes": grants, "redirectUris": append([]string{}, r.Callbacks...)}
 	if len(r.Scopes) > 0 {
 		body["restrictScopes"], body["restrictedScopes"] = true, r.Scopes
 	}
@@ -190,23 +195,6 @@ func (p *ping) Read(ctx context.Context, h connector.Handle) (*connector.Client,
 		ClientID: id, Name: wire.Member(members, "name"), Grants: grants, Callbacks: wire.ListOf(members, "redirectUris"),
 		Scopes: wire.ListOf(members, "restrictedScopes"), Handle: h,
 	}, nil
-}
-
-// Rotate implements Rotator.
-func (p *ping) Rotate(ctx context.Context, h connector.Handle) (string, error) {
-	secret := rand.Text() + rand.Text()
-	put := wire.Call{
-		Op: "set a new secret", Method: http.MethodPut, URL: p.client(h) + "/clientAuth/clientSecret",
-		JSON: map[string]any{"secret": secret}, Secrets: []string{secret},
-	}
-	a, err := p.do(ctx, put)
-	if err != nil {
-		return "", err
-	}
-	if a.Status != http.StatusOK {
-		return "", put.Failure(a)
-	}
-	return secret, nil
 }
 
 // Delete implements Connector.

@@ -25,14 +25,22 @@ func pingCloud(t *testing.T) conformance.Cloud {
 		Spec: &keyward.KeyManagerSpec{
 			Type: keyward.TypePing, Discovery: s.URL + "/.well-known/openid-configuration", Connection: map[string]any{
 				"adminUrl": s.URL + "/pf-admin-api/v1", "username": pingserver.AdminUser, "password": keyward.StoredSecret(),
+				"exclusiveScopes": []any{pingserver.ExclusiveScope, "orders:none"},
 			},
 		},
-		Secrets: map[string]string{"connection.password": pingserver.AdminPassword},
+		Secrets:  map[string]string{"connection.password": pingserver.AdminPassword},
+		Overlaps: true, Entitlements: []connector.Entitlement{{Scope: pingserver.ExclusiveScope}},
 	}
 }
 
 func TestPing(t *testing.T) {
-	pingCloud(t).Walk(t, "drop member /redirectUris") // which the documentation calls optional
+	pingCloud(t).Walk(t,
+		// Which the documentation calls optional, or passes over.
+		"drop member /redirectUris", "drop member /clientId", "drop member /enabled", "drop member /bypassApprovalPage",
+		"drop member /restrictScopes", "drop member /exclusiveScopes", "drop member /clientAuth/enforceReplayPrevention",
+		"drop member /clientAuth/secondarySecrets", "drop member /clientSecretRetentionPeriodType",
+		"drop member /clientSecretRetentionPeriod",
+	)
 	pingCloud(t).Fail(t)
 	pingCloud(t).WrongSecrets(t, "401 invalid_credentials: The credentials you provided were not recognized.")
 	pingCloud(t).Rollover(t)
@@ -109,5 +117,88 @@ func TestPingRotationInDoubt(t *testing.T) {
 	var f *wire.Failure
 	if !errors.As(err, &f) || f.Status != http.StatusNotFound {
 		t.Errorf("a client that does not exist: %v", err)
+	}
+}
+
+// A restricted client gets common scopes and exclusive ones, and what it had otherwise stays.
+func TestPingScopes(t *testing.T) {
+	ctx := t.Context()
+	c := pingCloud(t)
+	conn := c.Open(t, c.Secrets)
+	giver, ok := conn.(connector.Entitler)
+	if !ok {
+		t.Fatal("it gives nothing")
+	}
+	scope := func(name string) connector.Entitlement { return connector.Entitlement{Scope: name} }
+	r := conformance.Registration()
+	r.Scopes = []string{pingserver.Scope}
+	restricted, err := conn.Register(ctx, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Name, r.Scopes = "keyward-free", nil
+	free, err := conn.Register(ctx, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []connector.Entitlement{scope(pingserver.Scope), scope(pingserver.OtherScope), scope(pingserver.ExclusiveScope), {Audience: "x"}}
+	if has, err := giver.Entitled(ctx, free.Handle, all); err != nil ||
+		!slices.Equal(has, []connector.Entitlement{all[0], all[1], all[3]}) {
+		t.Errorf("a client that may ask for every common scope: %q, error %v", has, err)
+	}
+	// One that nobody named, one that is named and not there, and one that is neither.
+	absent := []connector.Entitlement{scope(pingserver.SystemScope), scope("orders:none"), scope("no:such/one")}
+	lacking, err := giver.Entitle(ctx, restricted.Handle, slices.Concat(absent, all[1:3]), nil)
+	if err != nil || !slices.Equal(lacking, absent) {
+		t.Errorf("lacking %q, error %v", lacking, err)
+	}
+	if has, err := giver.Entitled(ctx, restricted.Handle, all); err != nil || !slices.Equal(has, all) {
+		t.Errorf("a restricted client: %q, error %v", has, err)
+	}
+	if _, err := giver.Entitle(ctx, restricted.Handle, nil, all[1:3]); err != nil {
+		t.Fatal(err)
+	}
+	got, err := conformance.ReaderOf(t, conn).Read(ctx, restricted.Handle)
+	if err != nil || got == nil || !slices.Equal(got.Scopes, []string{pingserver.Scope}) {
+		t.Errorf("afterwards: %+v, error %v", got, err)
+	}
+	if err := conformance.ProverOf(t, conn).Prove(ctx, restricted.ClientID, restricted.ClientSecret); err != nil {
+		t.Errorf("its secret: %v", err)
+	}
+	_, err = giver.Entitled(ctx, connector.Handle{ClientID: "nobody"}, all)
+	var f *wire.Failure
+	if !errors.As(err, &f) || f.Status != http.StatusNotFound {
+		t.Errorf("a client that does not exist: %v", err)
+	}
+}
+
+// A rotation without an overlap ends every secret but its own, those too that the server was told to retain.
+func TestPingRotationEndsAnOverlap(t *testing.T) {
+	ctx := t.Context()
+	c := pingCloud(t)
+	conn := c.Open(t, c.Secrets)
+	overlapper, ok := conn.(connector.Overlapper)
+	if !ok {
+		t.Fatal("it keeps one secret")
+	}
+	made, err := conn.Register(ctx, conformance.Registration())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := overlapper.AddSecret(ctx, made.Handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third, err := conformance.RotatorOf(t, conn).Rotate(ctx, made.Handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for secret, lives := range map[string]bool{made.ClientSecret: false, second.Value: false, third: true} {
+		if err := conformance.ProverOf(t, conn).Prove(ctx, made.ClientID, secret); (err == nil) != lives {
+			t.Errorf("a secret lives: %v, want %v", err == nil, lives)
+		}
+	}
+	if err := overlapper.DropSecrets(ctx, connector.Handle{ClientID: "nobody"}, ""); err != nil {
+		t.Errorf("a client that is gone: %v", err)
 	}
 }

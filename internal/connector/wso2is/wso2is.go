@@ -27,8 +27,8 @@ func Type() connector.Type {
 			"Clients are created through its registration API; secrets are rotated through its application API.",
 		Creates: true,
 		AdminFields: slices.Concat(connector.ServiceAccount("Management application's",
-			"A machine-to-machine application that is authorized for the APIs \"Dynamic Client Registration\" and "+
-				"\"Application Management\". The only way into Asgardeo."),
+			"A machine-to-machine application that is authorized for the APIs \"Dynamic Client Registration\", "+
+				"\"Application Management\" and \"API Resource Management\". The only way into Asgardeo."),
 			connector.Administrator("In place of a management application."), []connector.Field{
 				{
 					Name: "connection.adminUrl", Title: "Address of the organization", Type: connector.FieldURL,
@@ -47,11 +47,11 @@ func Type() connector.Type {
 		},
 		ClientIDClaims: []string{"client_id", "azp"},
 		ScopeClaims:    []string{"scope"},
-		Scopes:         connector.ScopesChecked,
+		Scopes:         connector.ScopesAssigned,
 		OwnClients:     []string{"CONSOLE", "MY_ACCOUNT"},
 		Limits: []string{
-			"a client cannot be changed here: delete the keys and generate new ones",
-			"scopes cannot be given at registration: an administrator authorizes the client for an API resource",
+			"scopes are those of the organization's own API resources, given by subscriptions; one that no API resource has is " +
+				"never made there, and --scope is refused. Who tokens are for is not given: their aud is the client's id",
 			"a new secret ends the old one at once",
 			"an administrator's password opens WSO2 Identity Server only; Asgardeo wants a management application",
 			"proven against a contract server written from the vendor's documentation only",
@@ -60,8 +60,8 @@ func Type() connector.Type {
 }
 
 // What a management application asks for; the server leaves out what it is not authorized for.
-const scopes = "internal_dcr_create internal_dcr_view internal_dcr_delete " +
-	"internal_application_mgt_view internal_application_mgt_create internal_application_mgt_update"
+const scopes = "internal_dcr_create internal_dcr_view internal_dcr_update internal_dcr_delete " +
+	"internal_application_mgt_view internal_application_mgt_create internal_application_mgt_update internal_api_resource_view"
 
 // wso2is manages clients through Dynamic Client Registration 1.1 of WSO2 Identity Server, where the administrator's
 // credential opens every client, so that the client's own registration token is never needed.
@@ -102,17 +102,9 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 
 // Register implements Connector.
 func (w *wso2is) Register(ctx context.Context, r connector.Registration) (connector.Registered, error) {
-	if len(r.Scopes) > 0 {
-		return connector.Registered{}, connector.Refused("scopes", "cannot be given to a client of WSO2 "+
-			"Identity Server when it is registered: leave them out, and let an administrator there authorize the client for "+
-			"the API resource whose scopes they are")
-	}
-	body := map[string]any{
-		"client_name": r.Name, "grant_types": r.Grants, "redirect_uris": append([]string{}, r.Callbacks...),
-		"token_type_extension": "JWT",
-	}
-	for name, value := range r.Fields {
-		body[name] = value
+	body, err := metadata(r)
+	if err != nil {
+		return connector.Registered{}, err
 	}
 	post := wire.Call{Op: "register the client", Method: http.MethodPost, URL: w.register, JSON: body}
 	a, err := w.do(ctx, post)
@@ -124,6 +116,43 @@ func (w *wso2is) Register(ctx context.Context, r connector.Registration) (connec
 		return connector.Registered{}, post.Failure(a)
 	}
 	return connector.Keep(ctx, w, made, nil)
+}
+
+// metadata is what registration and its change take.
+func metadata(r connector.Registration) (map[string]any, error) {
+	if len(r.Scopes) > 0 {
+		return nil, connector.Refused("scopes", "cannot be given to a client of WSO2 Identity Server by name: leave them out; "+
+			"it is authorized for the scopes that the APIs of its application's subscriptions ask for")
+	}
+	body := map[string]any{
+		"client_name": r.Name, "grant_types": r.Grants, "redirect_uris": append([]string{}, r.Callbacks...),
+		"token_type_extension": "JWT",
+	}
+	for name, value := range r.Fields {
+		body[name] = value
+	}
+	return body, nil
+}
+
+// Update implements connector.Updater. The answer tells the secret, which stays as it was.
+func (w *wso2is) Update(
+	ctx context.Context, h connector.Handle, r connector.Registration, _ connector.KeepHandle,
+) (connector.Registered, error) {
+	body, err := metadata(r)
+	if err != nil {
+		return connector.Registered{}, err
+	}
+	put := wire.Call{Op: "change the client", Method: http.MethodPut, URL: w.client(h), JSON: body}
+	a, err := w.do(ctx, put)
+	if err != nil {
+		return connector.Registered{}, err
+	}
+	made, ok := connector.ReadRegistered(a)
+	if a.Status != http.StatusOK || !ok || made.ClientID != h.ClientID {
+		return connector.Registered{}, put.Failure(a)
+	}
+	made.ClientSecret, made.Handle = "", h
+	return made, nil
 }
 
 // Find implements Finder; names are unique there.
@@ -160,6 +189,22 @@ func (w *wso2is) Read(ctx context.Context, h connector.Handle) (*connector.Clien
 
 // Rotate implements Rotator, through the application API: registration has no way to make a new secret.
 func (w *wso2is) Rotate(ctx context.Context, h connector.Handle) (string, error) {
+	application, err := w.application(ctx, h)
+	if err != nil {
+		return "", err
+	}
+	post := wire.Call{
+		Op: "make a new secret", Method: http.MethodPost, URL: application + "/inbound-protocols/oidc/regenerate-secret",
+	}
+	_, secret, err := w.protocol(ctx, post)
+	if err == nil && secret == "" {
+		err = &wire.Failure{Op: post.Op, Status: http.StatusOK, Sent: true, Description: "the answer holds no secret"}
+	}
+	return secret, err
+}
+
+// application gives the address of a client's application. A client that the server does not have is a Failure.
+func (w *wso2is) application(ctx context.Context, h connector.Handle) (string, error) {
 	applications := w.base + "/api/server/v1/applications"
 	list := wire.Call{
 		Op: "find the application", Method: http.MethodGet,
@@ -178,23 +223,15 @@ func (w *wso2is) Rotate(ctx context.Context, h connector.Handle) (string, error)
 		return "", list.Failure(a)
 	}
 	for _, app := range found.Applications {
-		protocol := applications + "/" + url.PathEscape(app.ID) + "/inbound-protocols/oidc"
-		id, _, err := w.protocol(ctx, wire.Call{Op: "read the application", Method: http.MethodGet, URL: protocol})
-		if err != nil {
-			return "", err
+		address := applications + "/" + url.PathEscape(app.ID)
+		get := wire.Call{Op: "read the application", Method: http.MethodGet, URL: address + "/inbound-protocols/oidc"}
+		id, _, err := w.protocol(ctx, get)
+		if err != nil || id == h.ClientID {
+			return address, err
 		}
-		if id != h.ClientID {
-			continue
-		}
-		post := wire.Call{Op: "make a new secret", Method: http.MethodPost, URL: protocol + "/regenerate-secret"}
-		_, secret, err := w.protocol(ctx, post)
-		if err == nil && secret == "" {
-			err = &wire.Failure{Op: post.Op, Status: http.StatusOK, Sent: true, Description: "the answer holds no secret"}
-		}
-		return secret, err
 	}
 	return "", &wire.Failure{
-		Op: "make a new secret", Status: http.StatusNotFound, Sent: true, Description: "the server has no client " + h.ClientID,
+		Op: list.Op, Status: http.StatusNotFound, Sent: true, Description: "the server has no client " + h.ClientID,
 	}
 }
 

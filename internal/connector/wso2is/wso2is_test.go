@@ -1,7 +1,9 @@
 package wso2is_test
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/wso2server"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // wso2 starts a server; tenant is "" or "/t/NAME", as Asgardeo has it.
@@ -31,12 +34,16 @@ func wso2(t *testing.T, tenant string, byPassword bool) conformance.Cloud {
 	name := map[bool]string{true: "wso2is-password", false: "wso2is"}[byPassword] + strings.ReplaceAll(tenant, "/", "-")
 	return conformance.Cloud{
 		Name: name, Server: s, Spec: spec, Secrets: secrets, Build: func() http.Handler { return build(s.URL) }, Create: "/register",
+		Entitlements: []connector.Entitlement{{Scope: wso2server.Scope}, {Scope: wso2server.OtherScope}},
 	}
 }
 
 func TestWSO2IS(t *testing.T) {
 	// Members that the documentation calls optional, and a scope without which a client still gets a token.
-	optional := []string{"drop member /grant_types", "drop member /token_type_extension"}
+	optional := []string{
+		"drop member /grant_types", "drop member /token_type_extension", "drop member /client_name", "drop member /redirect_uris",
+		"drop member /scopes", "drop member /removedScopes", "drop query filter", "drop query after",
+	}
 	for name, byPassword := range map[string]bool{"management application": false, "administrator": true} {
 		for _, tenant := range []string{"", "/t/acme"} {
 			t.Run(name+tenant, func(t *testing.T) {
@@ -83,6 +90,52 @@ func TestWSO2ISRegistration(t *testing.T) {
 	conn = conformance.Open(t, conformance.ServerAt(t, &spec, nil))
 	if _, err := conn.Register(t.Context(), conformance.Registration()); keyward.CodeOf(err) != keyward.CodeCreationDisabled {
 		t.Errorf("without a credential: %v", err)
+	}
+}
+
+// A scope is given by authorizing the application for the API resource that has it, and no scope of the server's own APIs
+// ever is. What somebody authorized by hand stays.
+func TestWSO2ISScopes(t *testing.T) {
+	ctx := t.Context()
+	c := wso2(t, "", false)
+	conn := c.Open(t, c.Secrets)
+	giver, ok := conn.(connector.Entitler)
+	if !ok {
+		t.Fatal("it gives nothing")
+	}
+	made, err := conn.Register(ctx, conformance.Registration())
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope := func(name string) connector.Entitlement { return connector.Entitlement{Scope: name} }
+	first, second, third := scope(wso2server.Scope), scope("orders:write"), scope(wso2server.OtherScope)
+	absent := []connector.Entitlement{scope(wso2server.SystemScope), scope("orders:none")}
+	for _, give := range [][]connector.Entitlement{{first, absent[0], absent[1]}, {first, second, third, absent[0], absent[1]}} {
+		if lacking, err := giver.Entitle(ctx, made.Handle, give, nil); err != nil || !slices.Equal(lacking, absent) {
+			t.Errorf("give %q: lacking %q, error %v", give, lacking, err)
+		}
+	}
+	if _, err := giver.Entitle(ctx, made.Handle, []connector.Entitlement{first}, []connector.Entitlement{second, third}); err != nil {
+		t.Fatal(err)
+	}
+	granter, _ := conn.(connector.Granter) // every one is
+	token, err := granter.Token(ctx, connector.TokenRequest{
+		ClientID: made.ClientID, Secret: made.ClientSecret, Scopes: []string{first.Scope, second.Scope, third.Scope},
+	})
+	if err != nil || token.Scope != first.Scope {
+		t.Errorf("the token's scopes are %q, error %v", token.Scope, err)
+	}
+
+	c.Server.Order(contract.Trouble{Method: http.MethodGet, Part: "/api-resources", Status: http.StatusForbidden})
+	_, err = giver.Entitle(ctx, made.Handle, []connector.Entitlement{third}, nil)
+	var barred *connector.Barred
+	if !errors.As(err, &barred) || !strings.Contains(barred.Ask, "API Resource Management") {
+		t.Errorf("without the right to see API resources: %v", err)
+	}
+	_, err = giver.Entitled(ctx, connector.Handle{ClientID: "nobody"}, nil)
+	var f *wire.Failure
+	if !errors.As(err, &f) || f.Status != http.StatusNotFound {
+		t.Errorf("a client that does not exist: %v", err)
 	}
 }
 

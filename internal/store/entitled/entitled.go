@@ -111,8 +111,10 @@ func (q *Queue) Entitlement(clientID string) (*Row, error) {
 	return q.one(`SELECT `+columns+` FROM entitlements e WHERE e.client_id = $1`, database.Clean(clientID))
 }
 
+// due are clients in use; one with two secrets waits in its column for the end of the older, and is in use all the same.
 const due = ` FROM entitlements e JOIN oauth_clients c ON c.id = e.client_id
-	WHERE e.settled < e.turn AND c.state = 'active' AND e.due_at <= $1`
+	WHERE e.settled < e.turn AND e.due_at <= $1 AND (c.state = 'active'
+		OR c.state = 'pending' AND (c.status LIKE '%"state":"active"%' OR c.status LIKE '%"state":"drifted"%'))`
 
 // KeyManagersDue lists the ids of key managers that have clients to be told about.
 func (q *Queue) KeyManagersDue(now time.Time) ([]string, error) {

@@ -33,7 +33,7 @@ type Cloud struct {
 // RSAKey makes a key for a contract server that signs tokens.
 func RSAKey(t *testing.T) *issuer.Key {
 	t.Helper()
-	key, err := issuer.NewKey("contract", "RS256")
+	key, err := issuer.NewKey("contract", "ES256")
 	if err != nil {
 		t.Fatal(err)
 	}

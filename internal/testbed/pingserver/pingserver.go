@@ -2,6 +2,11 @@
 // administrative API's documentation says, nothing else, and answers as documented. It does not own a real server's
 // policies. Both ports of PingFederate are one address here.
 //
+// Read on 28 November 2026, in docs of github.com/pingidentity/pingfederate-go-client (commit 15fd4039): Client.md (PUT
+// takes the whole client, its id from the address; clientSecretRetentionPeriod), ClientAuth.md and SecondarySecret.md
+// (encryptedSecret is passed back unchanged), ClientSecret.md, OauthAuthServerSettingsAPI.md (scopes by name); common and
+// exclusive scopes as below.
+//
 // Read on 23 November 2026: the calls for clients in Ping's own Go client (OauthClientsAPI.md of github.com/pingidentity/
 // pingfederate-go-client: ids, page and filter, statuses) and in github.com/Py-Ping/py-ping-fed-sdk (commit 221022a1:
 // oauth_clients.py, client.py, client_auth.py, api_result.py); the field against forged requests at docs.pingidentity.
@@ -27,6 +32,8 @@ const (
 	AdminPassword      = "2Federate: M%re+"
 	Scope              = "orders:read" // common scopes
 	OtherScope         = "orders:write"
+	ExclusiveScope     = "orders:admin" // exclusive ones
+	SystemScope        = "register:clients"
 	JWTManager         = "jwt" // the default
 	ReferenceManager   = "reference"
 	Introspector       = "gateway" // a client with the grant ACCESS_TOKEN_VALIDATION
@@ -34,9 +41,13 @@ const (
 )
 
 type client struct {
-	id, secret string
-	data       map[string]any
+	id       string
+	secret   secret
+	retained []secret // secondarySecrets
+	data     map[string]any
 }
+
+type secret struct{ value, encrypted string }
 
 // state is what one server holds.
 type state struct {
@@ -63,6 +74,9 @@ func Build(origin string, key *issuer.Key) http.Handler {
 func (s *state) calls() []contract.Call {
 	const clients, one = "/pf-admin-api/v1/oauth/clients", "/pf-admin-api/v1/oauth/clients/{id}"
 	secret := contract.Members{"secret": {Kind: contract.Text, Required: true}}
+	changed := clientModel()
+	changed["clientId"] = contract.Member{Kind: contract.Text} // the address has it
+	const scopes = "/pf-admin-api/v1/oauth/authServerSettings/scopes"
 	return []contract.Call{
 		{Method: "GET", Path: "/.well-known/openid-configuration", Do: s.metadata},
 		{Method: "GET", Path: "/pf/JWKS", Do: contract.PublicKeys(s.key)},
@@ -70,6 +84,10 @@ func (s *state) calls() []contract.Call {
 		{Method: "POST", Path: "/as/introspect.oauth2", Form: contract.IntrospectForm(), Do: s.introspect},
 		{Doc: "createClient", Method: "POST", Path: clients, Auth: admin, JSON: clientModel(), Do: s.create},
 		{Doc: "getClient", Method: "GET", Path: one, Auth: admin, Do: s.read},
+		{Doc: "updateOauthClient", Method: "PUT", Path: one, Auth: admin, JSON: changed, Do: s.update},
+		{Doc: "getCommonScope", Method: "GET", Path: scopes + "/commonScopes/{name}", Auth: admin, Do: scope(Scope, OtherScope)},
+		{Doc: "getExclusiveScope", Method: "GET", Path: scopes + "/exclusiveScopes/{name}", Auth: admin,
+			Do: scope(ExclusiveScope, SystemScope)},
 		{Doc: "deleteClient", Method: "DELETE", Path: one, Auth: admin, Do: s.remove},
 		{Doc: "updateClientSecret", Method: "PUT", Path: one + "/clientAuth/clientSecret", Auth: admin, JSON: secret, Do: s.setSecret},
 	}
@@ -94,8 +112,13 @@ func clientModel() contract.Members {
 			"secret": {Kind: contract.Text}, "encryptedSecret": {Kind: contract.Text},
 			"clientCertIssuerDn": {Kind: contract.Text}, "clientCertSubjectDn": {Kind: contract.Text},
 			"enforceReplayPrevention": {Kind: contract.Flag},
+			"secondarySecrets": {Kind: contract.Objects, Members: contract.Members{
+				"secret": {Kind: contract.Text}, "encryptedSecret": {Kind: contract.Text}, "expiryTime": {Kind: contract.Text},
+			}},
 		}},
-		"defaultAccessTokenManagerRef": link, "requestPolicyRef": link, "tokenExchangeProcessorPolicyRef": link,
+		"clientSecretRetentionPeriodType": {Kind: contract.Text, Enum: []string{"SERVER_DEFAULT", "OVERRIDE_SERVER_DEFAULT"}},
+		"clientSecretRetentionPeriod":     {Kind: contract.Number},
+		"defaultAccessTokenManagerRef":    link, "requestPolicyRef": link, "tokenExchangeProcessorPolicyRef": link,
 		"description": {Kind: contract.Text}, "logoUrl": {Kind: contract.Text},
 	}
 	for _, name := range []string{"redirectUris", "restrictedScopes", "exclusiveScopes", "restrictedResponseTypes"} {
@@ -157,52 +180,135 @@ func (s *state) find(id string) *client {
 
 // answer gives a client; a secret is only ever given encrypted.
 func (c *client) answer() map[string]any {
-	all := map[string]any{"enabled": true, "bypassApprovalPage": false, "restrictScopes": false}
+	all := map[string]any{"enabled": true, "bypassApprovalPage": false, "restrictScopes": false,
+		"clientSecretRetentionPeriodType": "SERVER_DEFAULT", "clientId": c.id}
 	for name, value := range c.data {
 		all[name] = value
 	}
-	all["clientAuth"] = map[string]any{"type": "SECRET", "encryptedSecret": fmt.Sprintf("OBF:JWE:%d", len(c.secret)),
-		"secondarySecrets": []any{}, "enforceReplayPrevention": false}
+	all["clientAuth"] = map[string]any{"type": "SECRET", "encryptedSecret": c.secret.encrypted,
+		"secondarySecrets": c.secondary(), "enforceReplayPrevention": false}
 	return all
+}
+
+func (c *client) secondary() []any {
+	list := []any{}
+	for _, one := range c.retained {
+		list = append(list, map[string]any{"encryptedSecret": one.encrypted, "expiryTime": "2026-12-28T00:00:00.000Z"})
+	}
+	return list
+}
+
+// faults are what is wrong with a client's data; secret is what it would have.
+func faults(data map[string]any, secret string) []string {
+	auth, _ := data["clientAuth"].(map[string]any) // judged; absent is no authentication
+	grants := contract.Strings(data["grantTypes"])
+	var list []string
+	if strings.TrimSpace(fmt.Sprint(data["name"])) == "" {
+		list = append(list, "name This field is required.")
+	}
+	if auth["type"] == "SECRET" && secret == "" || slices.Contains(grants, "CLIENT_CREDENTIALS") && auth["type"] != "SECRET" {
+		list = append(list, "clientAuth.secret Client secret is required.")
+	}
+	redirects := slices.Contains(grants, "AUTHORIZATION_CODE") || slices.Contains(grants, "IMPLICIT")
+	if redirects && len(contract.Strings(data["redirectUris"])) == 0 {
+		list = append(list, "redirectUris At least one redirect URI is required.")
+	}
+	if data["restrictScopes"] != true && len(contract.Strings(data["restrictedScopes"])) > 0 {
+		list = append(list, "restrictedScopes Scopes are only allowed when scopes are restricted.")
+	}
+	for _, scope := range contract.Strings(data["restrictedScopes"]) {
+		if scope != Scope && scope != OtherScope {
+			list = append(list, "restrictedScopes Scope "+scope+" is not a common scope.")
+		}
+	}
+	for _, scope := range contract.Strings(data["exclusiveScopes"]) {
+		if scope != ExclusiveScope && scope != SystemScope {
+			list = append(list, "exclusiveScopes Scope "+scope+" is not an exclusive scope.")
+		}
+	}
+	if manager := managerOf(data); manager != JWTManager && manager != ReferenceManager {
+		list = append(list, "defaultAccessTokenManagerRef.id Resource "+manager+" was not found.")
+	}
+	return list
 }
 
 func (s *state) create(x *contract.Exchange) {
 	id, data := fmt.Sprint(x.Body["clientId"]), x.Body
-	auth, _ := data["clientAuth"].(map[string]any) // judged; absent is no authentication
-	grants := contract.Strings(data["grantTypes"])
-	var faults []string
+	auth, _ := data["clientAuth"].(map[string]any) // judged
+	value, _ := auth["secret"].(string)
+	wrong := faults(data, value)
 	if s.find(id) != nil {
-		faults = append(faults, "clientId An OAuth client with this ID already exists.")
+		wrong = append([]string{"clientId An OAuth client with this ID already exists."}, wrong...)
 	}
-	if id == "" || strings.TrimSpace(fmt.Sprint(data["name"])) == "" {
-		faults = append(faults, "name This field is required.")
+	if id == "" {
+		wrong = append(wrong, "clientId This field is required.")
 	}
-	secret, _ := auth["secret"].(string) // judged
-	if auth["type"] == "SECRET" && secret == "" || slices.Contains(grants, "CLIENT_CREDENTIALS") && auth["type"] != "SECRET" {
-		faults = append(faults, "clientAuth.secret Client secret is required.")
-	}
-	redirects := slices.Contains(grants, "AUTHORIZATION_CODE") || slices.Contains(grants, "IMPLICIT")
-	if redirects && len(contract.Strings(data["redirectUris"])) == 0 {
-		faults = append(faults, "redirectUris At least one redirect URI is required.")
-	}
-	if data["restrictScopes"] != true && len(contract.Strings(data["restrictedScopes"])) > 0 {
-		faults = append(faults, "restrictedScopes Scopes are only allowed when scopes are restricted.")
-	}
-	for _, scope := range contract.Strings(data["restrictedScopes"]) {
-		if scope != Scope && scope != OtherScope {
-			faults = append(faults, "restrictedScopes Scope "+scope+" is not a common scope.")
-		}
-	}
-	if manager := managerOf(data); manager != JWTManager && manager != ReferenceManager {
-		faults = append(faults, "defaultAccessTokenManagerRef.id Resource "+manager+" was not found.")
-	}
-	if len(faults) > 0 {
-		invalid(x.W, faults...)
+	if len(wrong) > 0 {
+		invalid(x.W, wrong...)
 		return
 	}
-	c := &client{id: id, secret: secret, data: data}
+	c := &client{id: id, secret: s.encrypt(value), data: data}
 	s.clients = append(s.clients, c)
 	x.JSON(http.StatusCreated, c.answer())
+}
+
+func (s *state) encrypt(value string) secret {
+	s.count++
+	return secret{value: value, encrypted: fmt.Sprintf("OBF:JWE:%04d", s.count)}
+}
+
+// update replaces a client's data. Secrets stay whose encrypted form comes back.
+func (s *state) update(x *contract.Exchange) {
+	c := s.known(x)
+	if c == nil {
+		return
+	}
+	auth, _ := x.Body["clientAuth"].(map[string]any) // judged
+	primary, _ := auth["secret"].(string)
+	if primary == "" && auth["encryptedSecret"] == c.secret.encrypted {
+		primary = c.secret.value
+	}
+	if wrong := faults(x.Body, primary); len(wrong) > 0 {
+		invalid(x.W, wrong...)
+		return
+	}
+	kept := []secret{}
+	list, _ := auth["secondarySecrets"].([]any) // judged
+	for _, item := range list {
+		one, _ := item.(map[string]any) // judged
+		for _, had := range c.retained {
+			if had.encrypted == one["encryptedSecret"] {
+				kept = append(kept, had)
+			}
+		}
+	}
+	c.retained, c.data = kept, x.Body
+	c.data["clientId"] = c.id
+	if primary != c.secret.value {
+		s.replaceSecret(c, primary)
+	}
+	x.JSON(http.StatusOK, c.answer())
+}
+
+// replaceSecret retains the secret before, where the client says so.
+func (s *state) replaceSecret(c *client, value string) {
+	period, _ := c.data["clientSecretRetentionPeriod"].(float64) // judged
+	if c.data["clientSecretRetentionPeriodType"] == "OVERRIDE_SERVER_DEFAULT" && period > 0 {
+		c.retained = append(c.retained, c.secret)
+	}
+	c.secret = s.encrypt(value)
+}
+
+// scope answers for the names of one kind.
+func scope(names ...string) func(*contract.Exchange) {
+	return func(x *contract.Exchange) {
+		name := x.R.PathValue("name")
+		if !slices.Contains(names, name) {
+			apiError(x.W, http.StatusNotFound, "resource_not_found", "The resource '"+name+"' was not found.")
+			return
+		}
+		x.JSON(http.StatusOK, map[string]any{"name": name, "description": name, "dynamic": false})
+	}
 }
 
 func managerOf(data map[string]any) string {
@@ -236,13 +342,13 @@ func (s *state) remove(x *contract.Exchange) {
 }
 
 func (s *state) setSecret(x *contract.Exchange) {
-	secret := fmt.Sprint(x.Body["secret"])
-	if secret == "" {
+	value := fmt.Sprint(x.Body["secret"])
+	if value == "" {
 		invalid(x.W, "secret This field is required.")
 		return
 	}
 	if c := s.known(x); c != nil {
-		c.secret = secret
-		x.JSON(http.StatusOK, map[string]any{"encryptedSecret": "OBF:JWE:new", "secondarySecrets": []any{}})
+		s.replaceSecret(c, value)
+		x.JSON(http.StatusOK, map[string]any{"encryptedSecret": c.secret.encrypted, "secondarySecrets": c.secondary()})
 	}
 }

@@ -29,11 +29,15 @@ func (s *state) authenticated(x *contract.Exchange) string {
 	if id == Introspector && secret == IntrospectorSecret {
 		return id
 	}
-	if c := s.find(id); c != nil && secret != "" && c.secret == secret {
+	if c := s.find(id); c != nil && secret != "" && c.knows(secret) {
 		return id
 	}
 	contract.OAuthError(x.W, http.StatusUnauthorized, "invalid_client", "Invalid client or client credentials.")
 	return ""
+}
+
+func (c *client) knows(value string) bool {
+	return c.secret.value == value || slices.ContainsFunc(c.retained, func(one secret) bool { return one.value == value })
 }
 
 func (s *state) token(x *contract.Exchange) {
@@ -50,6 +54,7 @@ func (s *state) token(x *contract.Exchange) {
 	if c.data["restrictScopes"] == true {
 		allowed = contract.Strings(c.data["restrictedScopes"])
 	}
+	allowed = append(allowed, contract.Strings(c.data["exclusiveScopes"])...)
 	asked := strings.Fields(x.Form.Get("scope"))
 	for _, scope := range asked {
 		if !slices.Contains(allowed, scope) {

@@ -6,7 +6,13 @@
 // api.server.dcr (api.identity.oauth.dcr.endpoint.yaml, DCRMUtils.java: a name that is taken is 400 although the
 // description says 409, an unknown client is a 401 without a body); the refusal of a credential in github.com/
 // wso2-extensions/identity-carbon-auth-rest, APIErrorResponseHandler.java; the application API's secret in the
-// ApplicationsApi of github.com/wso2/identity-api-server. Claims of tokens and the basic credential at introspection
+// ApplicationsApi of github.com/wso2/identity-api-server. On 28 November 2026: the change of a registration in oauth-dcr.yaml
+// (updateApplication, updateRequest); API resources in components/org.wso2.carbon.identity.api.server.api.resource/…/
+// APIResources.yaml of identity-api-server (commit 004b2522), the filter by type in Asgardeo's command line's guide;
+// authorized APIs in ApplicationsApi.java, AuthorizedAPICreationModel.java, AuthorizedAPIPatchModel.java and
+// AuthorizedAPIResponse.java there (one that is authorized already is 409, ServerApplicationManagementService.java); which
+// of the scopes asked for a client gets with its own credentials in M2MScopeValidationHandler.java of github.com/
+// wso2-extensions/identity-inbound-auth-oauth. Claims of tokens and the basic credential at introspection
 // stand from general knowledge and from is.docs.wso2.com (invoke the OAuth introspection endpoint).
 package wso2server
 
@@ -27,7 +33,9 @@ const (
 	AdminPassword    = "admin: p%ssword+"
 	ManagementClient = "keyward_management"
 	ManagementSecret = "management-secret"
-	Scope            = "orders:read"
+	Scope            = "orders:read"  // of one API resource of the organization's, as is orders:write
+	OtherScope       = "orders:admin" // of another one
+	SystemScope      = "internal_application_mgt_create"
 
 	// A client of the server itself, with which gateways introspect.
 	Introspector       = "keyward_gateway"
@@ -42,6 +50,7 @@ const (
 type application struct {
 	id, clientID, secret, name, format string
 	grants, callbacks                  []string
+	authorized                         map[string][]string // by API resource
 }
 
 // state is what one server holds. Ids and secrets are counted, so that requests can be played again.
@@ -50,13 +59,13 @@ type state struct {
 	key    *issuer.Key
 	count  int
 	apps   []*application
-	bearer map[string]bool   // the management application's tokens
-	opaque map[string]string // token -> client id
+	bearer map[string]bool      // the management application's tokens
+	opaque map[string][2]string // token -> client id, scope
 }
 
 // Build makes the server's handler for an origin and a tenant's path, "" or "/t/ORGANIZATION".
 func Build(origin, tenant string, key *issuer.Key) http.Handler {
-	s := &state{origin: origin + tenant, key: key, bearer: map[string]bool{}, opaque: map[string]string{}}
+	s := &state{origin: origin + tenant, key: key, bearer: map[string]bool{}, opaque: map[string][2]string{}}
 	book := contract.Book{Calls: s.calls(), Refuse: s.refuse}
 	for i := range book.Calls {
 		book.Calls[i].Path = tenant + book.Calls[i].Path
@@ -69,7 +78,13 @@ func (s *state) calls() []contract.Call {
 	protocol := apps + "/{id}/inbound-protocols/oidc"
 	name := contract.Members{"client_name": {Kind: contract.Text, Required: true}}
 	filter := contract.Members{"filter": {Kind: contract.Text, Required: true}}
-	return []contract.Call{
+	changed := registrationRequest()
+	for _, name := range []string{"client_name", "redirect_uris"} {
+		member := changed[name]
+		member.Required = false
+		changed[name] = member
+	}
+	return append(s.authorizationCalls(), []contract.Call{
 		{Method: "GET", Path: "/oauth2/token/.well-known/openid-configuration", Do: s.metadata},
 		{Method: "GET", Path: "/oauth2/jwks", Do: contract.PublicKeys(s.key)},
 		{Method: "POST", Path: "/oauth2/token", Form: tokenForm(), Do: s.token},
@@ -77,11 +92,12 @@ func (s *state) calls() []contract.Call {
 		{Doc: "registerApplication", Method: "POST", Path: dcr, Auth: s.admin, JSON: registrationRequest(), Do: s.register},
 		{Doc: "getApplicationByName", Method: "GET", Path: dcr, Auth: s.admin, Query: name, Do: s.byName},
 		{Doc: "getApplication", Method: "GET", Path: one, Auth: s.admin, Do: s.read},
+		{Doc: "updateApplication", Method: "PUT", Path: one, Auth: s.admin, JSON: changed, Do: s.change},
 		{Doc: "deleteApplication", Method: "DELETE", Path: one, Auth: s.admin, Do: s.remove},
 		{Doc: "getAllApplications", Method: "GET", Path: apps, Auth: s.admin, Query: filter, Do: s.list},
 		{Doc: "getInboundOAuthConfiguration", Method: "GET", Path: protocol, Auth: s.admin, Do: s.protocol},
 		{Doc: "regenerateOAuthClientSecret", Method: "POST", Path: protocol + "/regenerate-secret", Auth: s.admin, Do: s.regenerate},
-	}
+	}...)
 }
 
 func tokenForm() contract.Members {
@@ -179,26 +195,43 @@ func (s *state) find(match func(*application) bool) *application {
 }
 
 func (s *state) register(x *contract.Exchange) {
-	a := &application{name: x.Body["client_name"].(string), format: "Default"} //nolint:errcheck,forcetypeassert // judged
+	a := &application{format: "Default", authorized: map[string][]string{}}
+	a.name, _ = x.Body["client_name"].(string) // judged
 	if s.find(func(o *application) bool { return o.name == a.name }) != nil {
 		contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client_metadata",
 			"Application with the name "+a.name+" already exist in the system")
 		return
 	}
-	a.grants, a.callbacks = contract.Strings(x.Body["grant_types"]), contract.Strings(x.Body["redirect_uris"])
-	for _, grant := range a.grants {
-		if (grant == "authorization_code" || grant == "implicit") && len(a.callbacks) == 0 {
-			contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client_metadata",
-				"RedirectUris property must have at least one URI value.")
-			return
-		}
-	}
-	if format, ok := x.Body["token_type_extension"].(string); ok {
-		a.format = format
+	if !a.take(x) {
+		return
 	}
 	a.id, a.clientID, a.secret = s.next("app-"), s.next("Client_"), s.next("secret-of-wso2-")
 	s.apps = append(s.apps, a)
 	x.JSON(http.StatusCreated, a.answer())
+}
+
+// take takes over what the request says, or refuses it.
+func (a *application) take(x *contract.Exchange) bool {
+	grants, callbacks := contract.Strings(x.Body["grant_types"]), contract.Strings(x.Body["redirect_uris"])
+	for _, grant := range grants {
+		if (grant == "authorization_code" || grant == "implicit") && len(callbacks) == 0 {
+			contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client_metadata",
+				"RedirectUris property must have at least one URI value.")
+			return false
+		}
+	}
+	a.grants, a.callbacks = grants, callbacks
+	if format, ok := x.Body["token_type_extension"].(string); ok {
+		a.format = format
+	}
+	return true
+}
+
+func (s *state) change(x *contract.Exchange) {
+	a := s.find(func(a *application) bool { return a.clientID == x.R.PathValue("id") })
+	if a == nil || a.take(x) {
+		s.give(x, a)
+	}
 }
 
 func (a *application) answer() map[string]any {
@@ -280,16 +313,16 @@ func (s *state) token(x *contract.Exchange) {
 		contract.OAuthError(x.W, http.StatusUnauthorized, "invalid_client", "Client Authentication failed.")
 		return
 	}
+	scope := a.granted(x.Form.Get("scope"))
 	token := s.next("opaque-")
-	s.opaque[token] = id
+	s.opaque[token] = [2]string{id, scope}
 	if a.format == "JWT" {
 		var ok bool
-		if token, ok = x.Mint(s.key, "at+jwt", s.claims(id, x.Form.Get("scope"))); !ok {
+		if token, ok = x.Mint(s.key, "at+jwt", s.claims(id, scope)); !ok {
 			return
 		}
 	}
-	x.JSON(http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 3600,
-		"scope": x.Form.Get("scope")})
+	x.JSON(http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": scope})
 }
 
 func (s *state) claims(id, scope string) map[string]any {
@@ -301,12 +334,12 @@ func (s *state) claims(id, scope string) map[string]any {
 }
 
 func (s *state) introspect(x *contract.Exchange) {
-	id, known := s.opaque[x.Form.Get("token")]
-	if !known || s.find(func(a *application) bool { return a.clientID == id }) == nil {
+	given, known := s.opaque[x.Form.Get("token")]
+	if !known || s.find(func(a *application) bool { return a.clientID == given[0] }) == nil {
 		x.JSON(http.StatusOK, map[string]any{"active": false})
 		return
 	}
-	answer := s.claims(id, Scope)
+	answer := s.claims(given[0], given[1])
 	answer["active"], answer["token_type"] = true, "Bearer"
 	x.JSON(http.StatusOK, answer)
 }
