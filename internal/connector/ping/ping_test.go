@@ -39,7 +39,7 @@ func TestPing(t *testing.T) {
 		"drop member /redirectUris", "drop member /clientId", "drop member /enabled", "drop member /bypassApprovalPage",
 		"drop member /restrictScopes", "drop member /exclusiveScopes", "drop member /clientAuth/enforceReplayPrevention",
 		"drop member /clientAuth/secondarySecrets", "drop member /clientSecretRetentionPeriodType",
-		"drop member /clientSecretRetentionPeriod",
+		"drop member /clientSecretRetentionPeriod", "drop query filter", "drop query page", "drop query numberPerPage",
 	)
 	pingCloud(t).Fail(t)
 	pingCloud(t).WrongSecrets(t, "401 invalid_credentials: The credentials you provided were not recognized.")

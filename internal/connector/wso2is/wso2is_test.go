@@ -43,6 +43,7 @@ func TestWSO2IS(t *testing.T) {
 	optional := []string{
 		"drop member /grant_types", "drop member /token_type_extension", "drop member /client_name", "drop member /redirect_uris",
 		"drop member /scopes", "drop member /removedScopes", "drop query filter", "drop query after",
+		"drop query limit", "drop query offset", "drop query attributes",
 	}
 	for name, byPassword := range map[string]bool{"management application": false, "administrator": true} {
 		for _, tenant := range []string{"", "/t/acme"} {

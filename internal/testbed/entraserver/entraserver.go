@@ -204,19 +204,21 @@ func (a *application) answer() map[string]any {
 	}
 }
 
-// list filters by display name, two to a page.
+// list filters by display name or by how that begins, two to a page.
 func (s *state) list(x *contract.Exchange) {
 	filter, page := x.R.URL.Query().Get("$filter"), 0
 	_, _ = fmt.Sscan(x.R.URL.Query().Get("$skiptoken"), &page) // none is the first
 	name, isName := strings.CutPrefix(filter, "displayName eq '")
-	if !isName && filter != "" {
+	prefix, begins := strings.CutPrefix(filter, "startswith(displayName,'")
+	if !isName && !begins && filter != "" {
 		fail(x.W, http.StatusBadRequest, "Request_UnsupportedQuery", "Unsupported filter")
 		return
 	}
 	name = strings.ReplaceAll(strings.TrimSuffix(name, "'"), "''", "'")
+	prefix = strings.ToLower(strings.ReplaceAll(strings.TrimSuffix(prefix, "')"), "''", "'"))
 	found := []any{}
 	for _, a := range s.apps {
-		if filter != "" && !strings.EqualFold(a.name, name) {
+		if isName && !strings.EqualFold(a.name, name) || begins && !strings.HasPrefix(strings.ToLower(a.name), prefix) {
 			continue
 		}
 		if a.unlisted > 0 {

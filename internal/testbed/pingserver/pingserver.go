@@ -83,6 +83,9 @@ func (s *state) calls() []contract.Call {
 		{Method: "POST", Path: "/as/token.oauth2", Form: contract.TokenForm(), Do: s.token},
 		{Method: "POST", Path: "/as/introspect.oauth2", Form: contract.IntrospectForm(), Do: s.introspect},
 		{Doc: "createClient", Method: "POST", Path: clients, Auth: admin, JSON: clientModel(), Do: s.create},
+		{Doc: "getOauthClients", Method: "GET", Path: clients, Auth: admin, Query: contract.Members{
+			"page": {Kind: contract.Text}, "numberPerPage": {Kind: contract.Text}, "filter": {Kind: contract.Text},
+		}, Do: s.list},
 		{Doc: "getClient", Method: "GET", Path: one, Auth: admin, Do: s.read},
 		{Doc: "updateOauthClient", Method: "PUT", Path: one, Auth: admin, JSON: changed, Do: s.update},
 		{Doc: "getCommonScope", Method: "GET", Path: scopes + "/commonScopes/{name}", Auth: admin, Do: scope(Scope, OtherScope)},
@@ -332,6 +335,20 @@ func (s *state) read(x *contract.Exchange) {
 	if c := s.known(x); c != nil {
 		x.JSON(http.StatusOK, c.answer())
 	}
+}
+
+// list finds a text in a client's id or name, in any case.
+func (s *state) list(x *contract.Exchange) {
+	query := x.R.URL.Query()
+	found, page, size := []any{}, 1, 10
+	_, _ = fmt.Sscan(query.Get("page"), &page) // none is the first
+	_, _ = fmt.Sscan(query.Get("numberPerPage"), &size)
+	for _, c := range s.clients {
+		if strings.Contains(strings.ToLower(c.id+"\n"+fmt.Sprint(c.data["name"])), strings.ToLower(query.Get("filter"))) {
+			found = append(found, c.answer())
+		}
+	}
+	x.JSON(http.StatusOK, map[string]any{"items": found[min((page-1)*size, len(found)):min(page*size, len(found))]})
 }
 
 func (s *state) remove(x *contract.Exchange) {

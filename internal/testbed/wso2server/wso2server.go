@@ -6,14 +6,15 @@
 // api.server.dcr (api.identity.oauth.dcr.endpoint.yaml, DCRMUtils.java: a name that is taken is 400 although the
 // description says 409, an unknown client is a 401 without a body); the refusal of a credential in github.com/
 // wso2-extensions/identity-carbon-auth-rest, APIErrorResponseHandler.java; the application API's secret in the
-// ApplicationsApi of github.com/wso2/identity-api-server. On 28 November 2026: the change of a registration in oauth-dcr.yaml
-// (updateApplication, updateRequest); API resources in components/org.wso2.carbon.identity.api.server.api.resource/…/
-// APIResources.yaml of identity-api-server (commit 004b2522), the filter by type in Asgardeo's command line's guide;
-// authorized APIs in ApplicationsApi.java, AuthorizedAPICreationModel.java, AuthorizedAPIPatchModel.java and
-// AuthorizedAPIResponse.java there (one that is authorized already is 409, ServerApplicationManagementService.java); which
-// of the scopes asked for a client gets with its own credentials in M2MScopeValidationHandler.java of github.com/
-// wso2-extensions/identity-inbound-auth-oauth. Claims of tokens and the basic credential at introspection
-// stand from general knowledge and from is.docs.wso2.com (invoke the OAuth introspection endpoint).
+// ApplicationsApi of github.com/wso2/identity-api-server. On 28 November 2026: the change of a registration in
+// oauth-dcr.yaml (updateApplication, updateRequest); filters, pages and attributes of applications in application.yaml beside
+// it; API resources in components/org.wso2.carbon.identity.api.server.api.resource/…/APIResources.yaml of identity-api-server
+// (commit 004b2522), the filter by type in the guide to Asgardeo's command line; authorized APIs in ApplicationsApi.java,
+// AuthorizedAPICreationModel.java, AuthorizedAPIPatchModel.java and AuthorizedAPIResponse.java there (one that is authorized
+// already is 409, ServerApplicationManagementService.java); which of the scopes asked for a client gets with its own
+// credentials in M2MScopeValidationHandler.java of github.com/wso2-extensions/identity-inbound-auth-oauth. Claims of tokens
+// and the basic credential at introspection stand from general knowledge and from is.docs.wso2.com (invoke the OAuth
+// introspection endpoint).
 package wso2server
 
 import (
@@ -77,7 +78,12 @@ func (s *state) calls() []contract.Call {
 	one := dcr + "/{id}"
 	protocol := apps + "/{id}/inbound-protocols/oidc"
 	name := contract.Members{"client_name": {Kind: contract.Text, Required: true}}
-	filter := contract.Members{"filter": {Kind: contract.Text, Required: true}}
+	filter := contract.Members{
+		"filter": {Kind: contract.Text}, "limit": {Kind: contract.Text}, "offset": {Kind: contract.Text},
+		"attributes": {Kind: contract.Text, Enum: []string{
+			"advancedConfigurations", "templateId", "clientId", "issuer", "associatedRoles.allowedAudience",
+		}},
+	}
 	changed := registrationRequest()
 	for _, name := range []string{"client_name", "redirect_uris"} {
 		member := changed[name]
@@ -267,17 +273,31 @@ func (s *state) remove(x *contract.Exchange) {
 	s.give(x, nil)
 }
 
+// list filters by client id, or by how a name begins.
 func (s *state) list(x *contract.Exchange) {
-	id, ok := strings.CutPrefix(x.R.URL.Query().Get("filter"), "clientId eq ")
-	if !ok {
+	query := x.R.URL.Query()
+	id, byID := strings.CutPrefix(query.Get("filter"), "clientId eq ")
+	prefix, byName := strings.CutPrefix(query.Get("filter"), "name sw ")
+	if !byID && !byName && query.Get("filter") != "" {
 		x.JSON(http.StatusBadRequest, map[string]any{"code": "APP-60004", "message": "Invalid filter"})
 		return
 	}
+	offset, limit := 0, 30
+	_, _ = fmt.Sscan(query.Get("offset"), &offset) // none is the first
+	_, _ = fmt.Sscan(query.Get("limit"), &limit)
 	found := []any{}
-	if a := s.find(func(a *application) bool { return a.clientID == id }); a != nil {
-		found = append(found, map[string]any{"id": a.id, "name": a.name, "accessRole": "WRITE"})
+	for _, a := range s.apps {
+		if byID && a.clientID != id || byName && !strings.HasPrefix(a.name, prefix) {
+			continue
+		}
+		item := map[string]any{"id": a.id, "name": a.name, "accessRole": "WRITE"}
+		if query.Get("attributes") == "clientId" {
+			item["clientId"] = a.clientID
+		}
+		found = append(found, item)
 	}
-	x.JSON(http.StatusOK, map[string]any{"totalResults": len(found), "startIndex": 1, "count": len(found), "applications": found})
+	page := found[min(offset, len(found)):min(offset+limit, len(found))]
+	x.JSON(http.StatusOK, map[string]any{"totalResults": len(found), "startIndex": offset + 1, "count": len(page), "applications": page})
 }
 
 func (s *state) protocol(x *contract.Exchange) {
