@@ -221,6 +221,18 @@ type ClientWish struct {
 	Callbacks []string       `json:"callbacks,omitempty"`
 	Scopes    []string       `json:"scopes,omitempty"`
 	Fields    map[string]any `json:"fields,omitempty"`
+	// Restore says that the client is to become what it was, not something else.
+	Restore *ClientRestore `json:"restore,omitempty"`
+}
+
+// ClientRestore is what somebody changed at the server and is to be undone there, beside what ClientWish says.
+type ClientRestore struct {
+	Give     []string `json:"give,omitempty"`     // scopes that every token is to carry again
+	Offer    []string `json:"offer,omitempty"`    // scopes that a token is to carry again when asked to
+	Take     []string `json:"take,omitempty"`     // scopes that were added
+	Scopes   []string `json:"scopes,omitempty"`   // all that the client is to have, for servers that are told the whole list
+	Enable   bool     `json:"enable,omitempty"`   // the server was told to give the client no tokens
+	Metadata bool     `json:"metadata,omitempty"` // grants, callbacks or the name differ
 }
 
 // EntitlementState is how far a generated client has what the APIs that its application is subscribed to ask for.

@@ -22,6 +22,8 @@ type keymanagerCmd struct {
 	Check    keymanagerCheckCmd    `cmd:"" help:"Live checks of a registered or not yet saved key manager."`
 	Health   keymanagerHealthCmd   `cmd:"" help:"What is known of key managers' servers, and its history."`
 	Refresh  keymanagerRefreshCmd  `cmd:"" help:"Read a key manager's keys now, and tell what was seen."`
+
+	Reconcile keymanagerReconcileCmd `cmd:"" help:"What became of the generated clients at the server, and what mends it."`
 }
 
 type keymanagerTypesCmd struct {

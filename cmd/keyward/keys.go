@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type keysCmd struct {
 	Update   keysUpdateCmd   `cmd:"" help:"Change a generated client; what is not named stays as it is."`
 	Retry    keysRetryCmd    `cmd:"" help:"Go on at once with what failed or waits for the key manager."`
 	Cancel   keysCancelCmd   `cmd:"" help:"Give up a request, registration or rotation that is under way."`
+	Mend     keysMendCmd     `cmd:"" help:"Bring a client and its key manager together again when it changed or vanished there."`
 	Revoke   keysRevokeCmd   `cmd:"" help:"Put a client out of use now; it stays listed until it is deleted or generated anew."`
 	Requests keysRequestsCmd `cmd:"" help:"What awaits an administrator's approval."`
 	Approve  keysApproveCmd  `cmd:"" help:"Let keys be made or mapped that await it; their secret is for who asked."`
@@ -95,7 +97,7 @@ func (p place) request() keysRequest {
 }
 
 // send posts to /applications/A/keys, or to a verb below it.
-func (p place) send(s *session, verb string, body keysRequest, out any) error {
+func (p place) send(s *session, verb string, body, out any) error {
 	c, err := s.client()
 	if err != nil {
 		return err
@@ -333,7 +335,7 @@ func (cmd *keysListCmd) Run(s *session) error {
 // reason is why a client failed, or what one in use does not have.
 func reason(s *keyward.OAuthClientStatus) string {
 	lacks := keysGiven{LackingGrants: s.LackingGrants, LackingScopes: s.LackingScopes, LackingFields: s.LackingFields}
-	parts := []string{}
+	parts := slices.Clone(s.Drift)
 	if why := approval(s); why != "" {
 		parts = append(parts, why)
 	}

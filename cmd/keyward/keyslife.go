@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/reconcile"
+	"keyward.dev/keyward/internal/reconcile/told"
 )
 
 type keysRetryCmd struct {
@@ -22,13 +26,18 @@ func (cmd *keysRetryCmd) Run(s *session) error {
 	if cmd.Output == "table" && answer.State == string(keyward.ClientAwaiting) {
 		return cmd.sayAwaits(s)
 	}
-	if cmd.Output == "table" {
-		_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s): %s\n", cmd.Application, cmd.KeyManager, cmd.Environment, answer.State)
+	return cmd.showState(s, cmd.place, answer)
+}
+
+// showState says what became of a client, and prints it where it has a new secret.
+func (o outputFlag) showState(s *session, at place, answer keysAnswer) error {
+	if o.Output == "table" {
+		_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s): %s\n", at.Application, at.KeyManager, at.Environment, answer.State)
 		if err != nil || answer.ClientSecret == "" {
 			return err
 		}
 	}
-	return cmd.printKeys(s, answer)
+	return o.printKeys(s, answer)
 }
 
 type keysCancelCmd struct{ place }
@@ -160,4 +169,72 @@ func (cmd *keysRejectCmd) Run(s *session) error {
 	}
 	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) rejected\n", cmd.Application, cmd.KeyManager, cmd.Environment)
 	return err
+}
+
+type keymanagerReconcileCmd struct {
+	Name        string `arg:"" help:"a registered key manager"`
+	Application string `placeholder:"A" help:"tell of the clients of this application only"`
+	Last        bool   `help:"tell what the last looks found, and have nothing asked now"`
+	Delete      string `placeholder:"NAME" help:"delete at the server the orphan of exactly this name, and do nothing else"`
+	outputFlag
+}
+
+// Run has the server asked and tells how its clients stand. Where something is to be mended, the exit code is 1.
+func (cmd *keymanagerReconcileCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	at := []string{"key-managers", cmd.Name, "reconciliation"}
+	call := func(method string) (*reconcile.Reconciliation, error) {
+		var report reconcile.Reconciliation
+		return &report, c.call(s.ctx, method, c.path(at), nil, &report)
+	}
+	var report *reconcile.Reconciliation
+	switch {
+	case cmd.Delete != "" && cmd.Last:
+		return usageError{errors.New("--last asks nothing, and --delete changes the server: give one of the two")}
+	case cmd.Delete != "":
+		at = append(at, "delete")
+		if err := c.call(s.ctx, http.MethodPost, c.path(at), map[string]string{"name": cmd.Delete}, nil); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(s.out, "no client %s is left at the server of %s\n", cmd.Delete, cmd.Name)
+		return err
+	case cmd.Last:
+		report, err = call(http.MethodGet)
+	default:
+		report, err = told.Await(s.ctx, s.err, call)
+	}
+	if err != nil {
+		return err
+	}
+	told.Only(report, cmd.Application)
+	if err := cmd.print(s.out, report, told.Table(report)); err != nil {
+		return err
+	}
+	if told.ToMend(report) {
+		return errors.New("something is to be mended")
+	}
+	return nil
+}
+
+type keysMendCmd struct {
+	place
+	Accept bool `help:"leave the server as it is, and take over what it says; a client that vanished is forgotten"`
+	outputFlag
+}
+
+// Run brings a client and its server together again.
+func (cmd *keysMendCmd) Run(s *session) error {
+	body := struct {
+		keysRequest
+
+		Accept bool `json:"accept,omitempty"`
+	}{cmd.request(), cmd.Accept}
+	var answer keysAnswer
+	if err := cmd.send(s, "mend", body, &answer); err != nil {
+		return err
+	}
+	return cmd.showState(s, cmd.place, answer)
 }

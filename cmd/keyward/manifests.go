@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/manifest/yamltree"
 )
 
 // source is one manifest as it was found: its value, and the tree that knows the line of every field.
@@ -132,7 +133,7 @@ func (s *session) readManifests(file string) ([]source, error) {
 			continue
 		}
 		src := source{file: name, body: document.Content[0]}
-		value, err := yamlPlain(src.body)
+		value, err := yamltree.Plain(src.body)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%w", name, err)
 		}
@@ -250,7 +251,7 @@ func (r *resolver) fault(path, format string, args ...any) {
 
 // at gives file:line:column of a field, or of the nearest thing around it when the field is not written.
 func (src source) at(path string) string {
-	line, column := yamlPosition(src.body, path)
+	line, column := yamltree.Position(src.body, path)
 	return fmt.Sprintf("%s:%d:%d", src.file, line, column)
 }
 

@@ -82,6 +82,8 @@ const (
 	RightCheck        Right = "check key managers"
 	RightUsages       Right = "see what uses a key manager"
 	RightHealth       Right = "see the health of a key manager's server"
+
+	RightReconciliation Right = "see how the clients of a key manager stand"
 )
 
 // roles lists who may use a right within their own tenant.
@@ -89,7 +91,7 @@ func (a Right) roles() []keyward.Role {
 	switch a {
 	case RightTokens, RightHold, RightCheck:
 		return []keyward.Role{keyward.RoleAdmin}
-	case RightReadTokens, RightAudit, RightExport, RightReadGateways, RightUsages, RightHealth:
+	case RightReadTokens, RightAudit, RightExport, RightReadGateways, RightUsages, RightHealth, RightReconciliation:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor}
 	case RightExplain:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor, keyward.RolePublisher}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"time"
 
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -58,7 +59,16 @@ type Client struct {
 	Grants    []string // RFC 7591, section 2: grant_types
 	Callbacks []string // redirect_uris
 	Scopes    []string
-	Handle    Handle // as it was given, with a new registration access token where the answer had one (RFC 7592, section 3)
+	Optional  []string // those of Scopes that a token carries only when it is asked for with them
+	Disabled  bool     // the server's administrator has switched the client off
+	Handle    Handle   // as it was given, with a new registration access token where the answer had one (RFC 7592, section 3)
+}
+
+// Restorer is the capability of connectors that undo what somebody changed of a client's scopes, or of whether it is
+// enabled. Where it is there, Update leaves both alone.
+type Restorer interface {
+	// Restore may be called again after an end that nobody saw. A scope that the server no longer has is a *wire.Failure.
+	Restore(ctx context.Context, h Handle, r keyward.ClientRestore) error
 }
 
 // Prover is the capability of connectors that can check a client's id and secret.

@@ -15,8 +15,10 @@ import (
 	"keyward.dev/keyward/internal/feed"
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/turn"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/probe"
+	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/resident"
 	"keyward.dev/keyward/internal/rest"
 	"keyward.dev/keyward/internal/rollover"
@@ -65,7 +67,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	useCases := control.New(st, client, authority, control.Options{
 		Log: p.log, Withdrawn: changes.Withdraw, TakesNext: known.TakesNext,
 	})
-	clients, entitler, err := p.newKeys(st, catalog.New(client, authority.Open).Measured(p.metrics).Noting(known))
+	clients, err := p.newKeys(st, catalog.New(client, authority.Open).Measured(p.metrics).Noting(known))
 	if err != nil {
 		return nil, err
 	}
@@ -76,21 +78,27 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	deps := rest.Deps{Control: useCases, Keys: clients, Probe: checks, Health: monitor, Explainer: explainer}
-	door, err := rest.New(deps, rest.Options{Version: p.o.Version, Log: p.log})
+	door, err := rest.New(rest.Deps{
+		Control: useCases, Keys: clients.Keys, Reconciler: clients.reconciler, Probe: checks, Health: monitor, Explainer: explainer,
+	}, rest.Options{Version: p.o.Version, Log: p.log})
 	if err != nil {
 		return nil, err
 	}
 	doors := controlDoors(door, authority, syncapi.New(changes, p.log))
-	for _, part := range []func(context.Context) error{changes.Run, authority.Run, clients.Run, entitler.Run, monitor.Run} {
+	for _, part := range append(clients.parts(), changes.Run, authority.Run, monitor.Run) {
 		p.run(ctx, part)
 	}
 	p.run(ctx, func(ctx context.Context) error { return controlDoor.serve(ctx, managementServer(doors)) })
+	p.checkControl(st, hub)
+	return &controlPlane{store: st, feed: changes}, nil
+}
+
+// checkControl says what a control plane needs to be ready.
+func (p *process) checkControl(st *store.Store, hub *stream.Hub) {
 	p.checks = append(p.checks,
 		check{"database", func(ctx context.Context) (string, error) { return "", st.Ping(ctx) }},
 		check{"hub", func(context.Context) (string, error) { return hubNote(hub), nil }},
 	)
-	return &controlPlane{store: st, feed: changes}, nil
 }
 
 // controlDoors puts everything that the control listener serves behind one handler.
@@ -104,15 +112,32 @@ func controlDoors(door *rest.Server, authority *resident.Resident, sync *syncapi
 	return mux
 }
 
-// newKeys makes what looks after OAuth clients, and after what their tokens may carry.
-func (p *process) newKeys(st *store.Store, openers *connector.Openers) (*keys.Keys, *entitle.Entitler, error) {
-	sole := p.settings.Database.IsZero()
-	entitler, err := entitle.New(st, openers, entitle.Options{Log: p.log, Sole: sole})
+// clientele is what looks after OAuth clients.
+type clientele struct {
+	*keys.Keys
+
+	entitler   *entitle.Entitler
+	reconciler *reconcile.Reconciler
+}
+
+func (c *clientele) parts() []func(context.Context) error {
+	return []func(context.Context) error{c.Run, c.entitler.Run, c.reconciler.Run}
+}
+
+// newKeys makes what looks after OAuth clients, after what their tokens may carry, and after what becomes of them.
+func (p *process) newKeys(st *store.Store, openers *connector.Openers) (*clientele, error) {
+	sole, turns := p.settings.Database.IsZero(), turn.New()
+	entitler, err := entitle.New(st, openers, entitle.Options{Log: p.log, Sole: sole, Turns: turns})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	clients, err := keys.New(st, openers, keys.Options{Log: p.log, Sole: sole, Entitler: entitler})
-	return clients, entitler, err
+	clients, err := keys.New(st, openers, keys.Options{Log: p.log, Sole: sole, Entitler: entitler, Turns: turns})
+	if err != nil {
+		return nil, err
+	}
+	parts := reconcile.Parts{Store: st, Openers: openers, Keys: clients, Entitler: entitler, Turns: turns}
+	reconciler, err := reconcile.New(parts, reconcile.Options{Log: p.log, Sole: sole})
+	return &clientele{clients, entitler, reconciler}, err
 }
 
 // newChecks makes what looks at key managers' servers, when people ask for it and all the time.

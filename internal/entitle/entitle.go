@@ -16,6 +16,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keys/turn"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -24,12 +25,15 @@ type Options struct {
 	Log  *slog.Logger
 	Sole bool             // no other process works on this database
 	Now  func() time.Time // default time.Now
+
+	Turns *turn.Turns // shared with whoever else asks servers about clients; nil = nobody does
 }
 
 // Entitler carries out what is queued.
 type Entitler struct {
 	store   *store.Store
 	openers *connector.Openers
+	turns   *turn.Turns
 	log     *slog.Logger
 	now     func() time.Time
 	sole    bool
@@ -62,7 +66,11 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Entitler, erro
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Turns == nil {
+		o.Turns = turn.New()
+	}
 	return &Entitler{
+		turns: o.Turns,
 		store: s, openers: openers, log: o.Log, now: o.Now, sole: o.Sole, holder: store.NewID(),
 		clients: map[string]*waiting{}, busy: map[string]bool{}, paused: map[string]time.Time{},
 	}, nil
@@ -167,7 +175,7 @@ func (e *Entitler) work(ctx context.Context, km string) {
 			return // nothing is due, or how it ended could not be stored: Run comes by again
 		}
 		last = *row
-		err = e.settle(ctx, row.ClientID)
+		err = e.visit(ctx, row.ClientID)
 		if err != nil && ctx.Err() == nil {
 			e.log.WarnContext(ctx, "entitle a client", "client", row.ClientID, "error", err)
 		}
@@ -177,8 +185,20 @@ func (e *Entitler) work(ctx context.Context, km string) {
 	}
 }
 
+// visit settles a client while nobody else asks its server about it: an answer may replace what others use.
+func (e *Entitler) visit(ctx context.Context, clientID string) error {
+	waiting, cancel := context.WithTimeout(ctx, vendorLimit)
+	defer cancel()
+	end, err := e.turns.Visit(waiting, clientID)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return e.settle(ctx, clientID)
+}
+
 // Now carries out what is queued for one client and tells how that ended; nil for a client that is not Keyward's to
-// change. What fails is tried again by Run.
+// change. What fails is tried again by Run. The caller has the client's turn.
 func (e *Entitler) Now(ctx context.Context, clientID string) *keyward.ClientEntitlement {
 	if err := e.settle(ctx, clientID); err != nil {
 		e.log.WarnContext(ctx, "entitle a new client", "client", clientID, "error", err)

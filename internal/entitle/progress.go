@@ -18,6 +18,7 @@ type progress struct {
 	Withheld []connector.Entitlement `json:"withheld,omitempty"` // of what is wanted: no subscription may give it
 	Given    []connector.Entitlement `json:"given,omitempty"`    // by Keyward, or about to be: it may be taken away
 	Has      []connector.Entitlement `json:"has,omitempty"`      // of what is wanted
+	Taken    []connector.Entitlement `json:"taken,omitempty"`    // given once, and away again
 	Lacking  []connector.Entitlement `json:"lacking,omitempty"`
 	Advice   string                  `json:"advice,omitempty"`
 	Reason   string                  `json:"reason,omitempty"` // why the last try failed
@@ -37,6 +38,24 @@ func (p progress) encode() (json.RawMessage, error) {
 		return nil, fmt.Errorf("encode an entitlement: %w", err)
 	}
 	return text, nil
+}
+
+// Standing is what subscriptions have to do with what a client carries at its server.
+type Standing struct {
+	Has  []connector.Entitlement // it has them, as the last look there said, and they are not about to be taken away
+	Ours []connector.Entitlement // these come and go, or once did
+}
+
+// StandingOf reads it; nothing for a client that is not Keyward's to change.
+func (*Entitler) StandingOf(tx *store.Tx, clientID string) (Standing, error) {
+	row, err := tx.Entitlement(clientID)
+	if err != nil || row == nil {
+		return Standing{}, err
+	}
+	p, err := readProgress(row)
+	return Standing{
+		Has: minus(p.Has, p.Taken), Ours: union(p.Wanted, p.Given, p.Has, p.Lacking, p.Taken),
+	}, err
 }
 
 // Status is how far a client has what it should; nil for one that is not Keyward's to change.

@@ -13,6 +13,7 @@ import (
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/entitle/reach"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/keys/peek"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/wire"
@@ -167,12 +168,12 @@ func (e *Entitler) tell(ctx context.Context, t *task) ([]connector.Entitlement, 
 	}
 	entitler, ok := conn.(connector.Entitler)
 	if !ok || t.server.Tenant != t.object.Tenant { // what one tenant's APIs ask for must not reach into another's server
-		return t.check(ctx, conn)
+		return e.check(ctx, t, conn)
 	}
 	may := t.may()
 	has, anyway, err := t.has(ctx, entitler, may)
 	if t.barred(err, minus(t.progress.Given, may)) {
-		return t.check(ctx, conn)
+		return e.check(ctx, t, conn)
 	}
 	if err != nil {
 		return nil, err
@@ -181,7 +182,7 @@ func (e *Entitler) tell(ctx context.Context, t *task) ([]connector.Entitlement, 
 	// What the developer asked for by name was given when the client was made, and goes with the subscription.
 	registered := slices.DeleteFunc(both(may, has), func(w connector.Entitlement) bool { return !slices.Contains(t.asked, w.Scope) })
 	before, ours := t.progress.Given, union(both(t.progress.Given, has), give, registered)
-	t.progress.Given = ours
+	t.progress.Given, t.progress.Taken = ours, minus(union(t.progress.Taken, minus(before, may)), may)
 	var lacking []connector.Entitlement
 	if len(give) > 0 || len(take) > 0 {
 		if err := e.keep(ctx, t); err != nil {
@@ -232,10 +233,10 @@ func (t *task) barred(err error, take []connector.Entitlement) bool {
 
 // check is for key managers that only an administrator of theirs can change: what the client has there is read, where
 // they tell it.
-func (t *task) check(ctx context.Context, conn connector.Connector) ([]connector.Entitlement, error) {
+func (e *Entitler) check(ctx context.Context, t *task, conn connector.Connector) ([]connector.Entitlement, error) {
 	scopes := t.given
 	if reader, ok := conn.(connector.Reader); ok {
-		c, err := reader.Read(ctx, t.handle)
+		c, err := peek.Reader{Store: e.store, Actor: actor, Object: t.object}.Read(ctx, reader, &t.handle)
 		switch {
 		case err != nil && !errors.Is(err, connector.ErrUnsupported):
 			return nil, err

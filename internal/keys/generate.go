@@ -21,11 +21,17 @@ import (
 // key_manager_failed with the server's own words, and outcome_unknown where the server may have made a client that
 // nobody can find.
 func (k *Keys) Generate(ctx context.Context, p keyward.Principal, place Place, ask Ask) (*Result, error) {
-	return k.generate(ctx, p, place, ask, "")
+	return k.generate(ctx, p, place, ask, before{})
 }
 
-// generate is Generate; failed is the id of the client that is made anew, if it is.
-func (k *Keys) generate(ctx context.Context, p keyward.Principal, place Place, ask Ask, failed string) (*Result, error) {
+// before is the client that is made anew, if one is.
+type before struct {
+	failed string        // the id of one that failed
+	gone   *scene.Client // one that vanished at its server, and is forgotten with the new one's first transaction
+}
+
+// generate is Generate, after another client or none.
+func (k *Keys) generate(ctx context.Context, p keyward.Principal, place Place, ask Ask, after before) (*Result, error) {
 	place, faults := place.Complete()
 	if len(faults) > 0 {
 		return nil, keyward.Invalid(faults)
@@ -35,7 +41,7 @@ func (k *Keys) generate(ctx context.Context, p keyward.Principal, place Place, a
 	}
 	id := store.NewID()
 	defer k.turns.Take(id)()
-	s, c, want, err := k.reserve(ctx, p, place, ask, id, failed)
+	s, c, want, err := k.reserve(ctx, p, place, ask, id, after)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +80,7 @@ func (k *Keys) register(ctx context.Context, s *scene.Scene, c *scene.Client, wa
 }
 
 // reserve stores the pending client: from then on the place is taken, and an interruption is seen.
-func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, ask Ask, id, failed string) (
+func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, ask Ask, id string, after before) (
 	s *scene.Scene, c *scene.Client, want wish.Checked, err error,
 ) {
 	err = k.store.Write(ctx, scene.Requester(p, place.Tenant), func(tx *store.Tx) error {
@@ -93,6 +99,11 @@ func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, as
 		if want, err = s.CheckGenerate(ask); err != nil {
 			return err
 		}
+		if after.gone != nil {
+			if err := k.leave(tx, p, s, after.gone); err != nil {
+				return err
+			}
+		}
 		if taken := s.Taking(); taken != nil {
 			return s.Taken(taken)
 		}
@@ -104,7 +115,7 @@ func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, as
 		}
 		c.Status.Grants, c.Status.Callbacks, c.Status.Scopes = want.Ask.Grants, want.Ask.Callbacks, want.Ask.Scopes
 		c.Status.Fields = want.Fields
-		if err := k.makeAwait(tx, p, s, c, failed); err != nil {
+		if err := k.makeAwait(tx, p, s, c, after.failed); err != nil {
 			return err
 		}
 		return c.Put(tx, store.Extra{})

@@ -15,6 +15,9 @@
 //	   v outcome unknown      v |    revoking ------------------> revoked
 //	failed        rotating, updating   (in use all the while)
 //
+// An active client that is not at its server what it was made, or not there at all, is drifted, and in use all the same:
+// the reconciler finds that out, and Restore and Replace mend it.
+//
 // A failed client may be an orphan: the server may hold a client that nobody uses. A failed or revoked client takes no
 // place: the next try stands beside it under a name of its own. Pending is what people call requested or being created.
 // A client begins as awaiting where its tenant or key manager wants an administrator's approval: nothing is asked of the
@@ -46,6 +49,7 @@ type Options struct {
 	Now  func() time.Time // default time.Now
 	// Entitler gives generated clients what subscriptions allow them; nil = nobody does.
 	Entitler Entitler
+	Turns    *turn.Turns // shared with whoever else asks servers about clients; nil = nobody does
 }
 
 // Entitler looks after what generated clients' tokens may carry.
@@ -105,9 +109,12 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Turns == nil {
+		o.Turns = turn.New()
+	}
 	return &Keys{
 		store: s, openers: openers, entitle: o.Entitler, log: o.Log, sole: o.Sole, now: o.Now, holder: store.NewID(),
-		proofs: throttle.New(proofPeriod, proofBurst, proofMemory), turns: turn.New(),
+		proofs: throttle.New(proofPeriod, proofBurst, proofMemory), turns: o.Turns,
 		tries: pace.New(sweepPeriod),
 	}, nil
 }

@@ -118,7 +118,7 @@ func (k *Keys) newClient(tx *store.Tx, p keyward.Principal, place Place, id stri
 			Application: place.Application, KeyManager: place.KeyManager, Environment: place.Environment,
 		},
 		Status: keyward.OAuthClientStatus{
-			Mode: keyward.ClientGenerated, State: keyward.ClientPending, VendorName: scene.VendorName(id),
+			Mode: keyward.ClientGenerated, State: keyward.ClientPending, VendorName: scene.VendorName(k.store.Installation(), id),
 			Requester: scene.Requester(p, place.Tenant), ChangedAt: &now,
 		},
 	}, nil

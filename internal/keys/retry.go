@@ -79,7 +79,7 @@ func (k *Keys) retryFailed(ctx context.Context, p keyward.Principal, s *scene.Sc
 	}
 	return k.generate(ctx, p, s.Place, Ask{
 		Grants: failed.Status.Grants, Callbacks: failed.Status.Callbacks, Scopes: failed.Status.Scopes, Fields: failed.Status.Fields,
-	}, failed.Object.ID)
+	}, before{failed: failed.Object.ID})
 }
 
 // Cancel gives up what is under way at a place. What awaits an approval is forgotten. A registration becomes failed, and

@@ -62,7 +62,7 @@ func (k *Keys) Rotate(ctx context.Context, p keyward.Principal, place Place, ask
 func (k *Keys) change(
 	ctx context.Context, who string, c *scene.Client, state keyward.ClientState, set func(*keyward.OAuthClientStatus) error,
 ) (fresh *scene.Client, end func(), err error) {
-	if end = k.turns.Take(c.Object.ID); end == nil {
+	if end = k.turns.Claim(ctx, c.Object.ID); end == nil {
 		return nil, nil, c.Busy()
 	}
 	err = k.store.Write(ctx, who, func(tx *store.Tx) (err error) {

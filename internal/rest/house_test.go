@@ -15,9 +15,12 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/entitle"
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/turn"
 	"keyward.dev/keyward/internal/probe"
+	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/resident"
 	"keyward.dev/keyward/internal/rest"
 	"keyward.dev/keyward/internal/seal"
@@ -81,7 +84,17 @@ func newHouse(t *testing.T) *house {
 	if err := h.control.Bootstrap(ctx, adminToken); err != nil {
 		t.Fatal(err)
 	}
-	k, err := keys.New(st, catalog.New(http.DefaultClient, res.Open), keys.Options{Sole: true})
+	openers, turns := catalog.New(http.DefaultClient, res.Open), turn.New()
+	k, err := keys.New(st, openers, keys.Options{Sole: true, Turns: turns})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entitler, err := entitle.New(st, openers, entitle.Options{Sole: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reconciler, err := reconcile.New(reconcile.Parts{Store: st, Openers: openers, Keys: k, Entitler: entitler, Turns: turns},
+		reconcile.Options{Sole: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +106,9 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deps := rest.Deps{Control: h.control, Keys: k, Probe: checks, Health: monitor, Explainer: explainer{}}
+	deps := rest.Deps{
+		Control: h.control, Keys: k, Reconciler: reconciler, Probe: checks, Health: monitor, Explainer: explainer{},
+	}
 	h.rest, err = rest.New(deps, rest.Options{Version: "test"})
 	if err != nil {
 		t.Fatal(err)

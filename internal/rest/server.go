@@ -20,6 +20,7 @@ import (
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/probe"
+	"keyward.dev/keyward/internal/reconcile"
 )
 
 // Limits of request bodies, in bytes. An apply carries many manifests at once, with OpenAPI documents in them.
@@ -36,6 +37,8 @@ type Deps struct {
 	Probe     *probe.Probe
 	Health    *health.Monitor
 	Explainer Explainer
+
+	Reconciler *reconcile.Reconciler
 }
 
 // Options describe this process.
@@ -54,8 +57,8 @@ type Server struct {
 
 // New registers every route. It returns an error when the OpenAPI document cannot be written.
 func New(d Deps, o Options) (*Server, error) {
-	if d.Control == nil || d.Keys == nil || d.Probe == nil || d.Health == nil || d.Explainer == nil {
-		return nil, errors.New("the REST API needs control, keys, checks, health and an explainer")
+	if d.Control == nil || d.Keys == nil || d.Probe == nil || d.Health == nil || d.Explainer == nil || d.Reconciler == nil {
+		return nil, errors.New("the REST API needs control, keys, checks, health, a reconciler and an explainer")
 	}
 	s := &Server{deps: d, log: o.Log, mux: http.NewServeMux()}
 	if s.log == nil {
@@ -68,6 +71,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.tokenRoutes()
 	s.gatewayRoutes()
 	s.keysRoutes()
+	s.reconcileRoutes()
 	s.explainRoutes()
 	s.holdRoutes()
 	s.checkRoutes()

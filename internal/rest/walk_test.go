@@ -86,13 +86,17 @@ func visits() map[string]visit {
 		"key-manager-health":         {path: "/api/v1/key-managers/ext/health", right: "dora"},
 		"key-manager-health-history": {path: "/api/v1/key-managers/ext/health/history", right: "ann", wrong: "dora"},
 		"refresh-keys":               {path: "/api/v1/key-managers/ext/refresh-keys", wrong: "ann"},
-		"list-audit":                 {path: "/api/v1/audit", right: "ann", wrong: "dora"},
-		"list-key-manager-types":     {path: "/api/v1/key-manager-types", open: true},
-		"create-token":               {path: "/api/v1/tokens", body: `{"user":"alice"}`, wrong: "dora"},
-		"list-tokens":                {path: "/api/v1/tokens", right: "ann", wrong: "dora"},
-		"revoke-token":               {path: "/api/v1/tokens/TOKEN", wrong: "dora"},
-		"create-gateway":             {path: "/api/v1/gateways", body: `{"name":"edge"}`, wrong: "ann"},
-		"list-gateways":              {path: "/api/v1/gateways", wrong: "dora"},
+		"key-manager-reconciliation": {path: "/api/v1/key-managers/ext/reconciliation", right: "ann", wrong: "dora"},
+		"delete-orphan": {path: "/api/v1/key-managers/resident/reconciliation/delete", wrong: "ann",
+			body: `{"name":"keyward-INSTALLATION-gone"}`},
+		"reconcile-key-manager":  {path: "/api/v1/key-managers/ext/reconciliation", wrong: "ann"},
+		"list-audit":             {path: "/api/v1/audit", right: "ann", wrong: "dora"},
+		"list-key-manager-types": {path: "/api/v1/key-manager-types", open: true},
+		"create-token":           {path: "/api/v1/tokens", body: `{"user":"alice"}`, wrong: "dora"},
+		"list-tokens":            {path: "/api/v1/tokens", right: "ann", wrong: "dora"},
+		"revoke-token":           {path: "/api/v1/tokens/TOKEN", wrong: "dora"},
+		"create-gateway":         {path: "/api/v1/gateways", body: `{"name":"edge"}`, wrong: "ann"},
+		"list-gateways":          {path: "/api/v1/gateways", wrong: "dora"},
 		"revoke-gateway": {path: "/api/v1/gateways/edge/revoke", wrong: "ann", setup: func(h *house) {
 			h.must("admin", http.MethodPost, "/api/v1/gateways", `{"name":"edge"}`)
 		}},
@@ -118,6 +122,7 @@ func visits() map[string]visit {
 	all["list-key-requests"] = visit{path: "/api/v1/key-requests", right: "alice", wrong: "pat", setup: awaiting}
 	all["approve-keys"] = visit{path: keys + "/approve", body: place, wrong: "alice", setup: awaiting}
 	all["reject-keys"] = visit{path: keys + "/reject", body: `{"keyManager":"resident","reason":"no"}`, wrong: "alice", setup: awaiting}
+	all["mend-keys"] = visit{path: keys + "/mend", body: place, setup: failedAttempt, right: "alice", wrong: "dora"}
 	all["map-keys"] = visit{path: keys + "/map", body: `{"keyManager":"ext","clientId":"other"}`, wrong: "dora"}
 	for _, o := range []struct {
 		kind              keyward.Kind
@@ -265,8 +270,9 @@ func walk(t *testing.T, shared *house, v visit, method string) {
 // fill puts the id of alice's API token where an address asks for one.
 func (h *house) fill(path string) string { return strings.Replace(path, "TOKEN", h.ids["alice"], 1) }
 
-// metadata puts the address of a server's metadata where a body asks for one.
+// metadata puts the address of a server's metadata, or the installation's name, where a body asks for one.
 func (h *house) metadata(body string) string {
+	body = strings.Replace(body, "INSTALLATION", h.store.Installation(), 1)
 	if !strings.Contains(body, "METADATA") {
 		return body
 	}

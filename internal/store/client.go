@@ -31,12 +31,24 @@ func clientNoun() noun {
 	}
 }
 
-// enqueueClient lets the key manager be told what a client that Keyward makes may carry. What its developer asked for is
-// what it says while it is made: later it says what the server gave.
+// firstLook is how long after its last change a client is compared with its server: what was asked for has an effect by
+// then, and hardly anybody else has changed it.
+const firstLook = 30 * time.Second
+
+// enqueueClient lets the key manager be told what a client that Keyward makes may carry, and has the client looked at
+// there. What its developer asked for is what it says while it is made: later it says what the server gave.
 func enqueueClient(p *put) error {
 	status, err := p.o.ClientStatus()
 	if err != nil || status.Mode != keyward.ClientGenerated {
 		return err
+	}
+	if err := p.tx.EnqueueLook(p.o.ID, p.tx.now.Add(firstLook)); err != nil {
+		return err
+	}
+	if status.State == keyward.ClientUpdating && status.Wanted != nil && status.Wanted.Restore == nil {
+		if err := p.tx.ForgetLook(p.o.ID, p.tx.now.Add(firstLook)); err != nil {
+			return err
+		}
 	}
 	if status.State == keyward.ClientUpdating && status.Wanted != nil {
 		return p.tx.EnqueueAnew(p.o.ID, status.Wanted.Scopes)

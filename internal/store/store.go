@@ -41,6 +41,8 @@ type Store struct {
 	uses   seal.Key // keys those of secrets that were taken
 	log    *slog.Logger
 
+	installation string // see Installation
+
 	mu       sync.Mutex
 	watchers map[chan struct{}]struct{}
 }
@@ -50,6 +52,7 @@ const (
 	canaryName  = "canary"
 	canaryText  = "the seal key fits"
 	signingName = "signing key"
+	nameOfUs    = "installation"
 )
 
 // Open opens or creates the database, brings its schema up to date, verifies the seal key, and makes what every
@@ -96,8 +99,29 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.Write(ctx, "system/store", (*Tx).furnish); err != nil {
 		return fmt.Errorf("make the first rows: %w", err)
 	}
+	if err := s.Write(ctx, "system/store", (*Tx).christen); err != nil {
+		return fmt.Errorf("name the installation: %w", err)
+	}
 	return s.verifyKey(ctx)
 }
+
+// christen gives the installation its name once.
+func (tx *Tx) christen() error {
+	name, found, err := tx.keyring(nameOfUs)
+	if err == nil && !found {
+		id := NewID()
+		name = []byte(id[len(id)-installationSize:])
+		err = tx.putKeyring(nameOfUs, name)
+	}
+	tx.store.installation = string(name)
+	return err
+}
+
+const installationSize = 10 // 50 bits of chance
+
+// Installation is what tells the clients that this installation makes at a server from those of another: ten characters
+// out of a-v and 0-9. A copy of the database has the same.
+func (s *Store) Installation() string { return s.installation }
 
 // verifyKey opens the canary. A schema without one was left by a first start that was cut short.
 func (s *Store) verifyKey(ctx context.Context) error {

@@ -13,6 +13,7 @@ import (
 	"keyward.dev/keyward/internal/store/entitled"
 	"keyward.dev/keyward/internal/store/feedlog"
 	"keyward.dev/keyward/internal/store/issued"
+	"keyward.dev/keyward/internal/store/looked"
 	"keyward.dev/keyward/internal/store/observed"
 )
 
@@ -23,6 +24,7 @@ type (
 	queue    = entitled.Queue
 	book     = observed.Book
 	ledger   = counted.Ledger
+	looks    = looked.Book
 )
 
 // Record is one entry of a group's log.
@@ -43,6 +45,9 @@ type Observation = observed.Observation
 // Sample is what was measured of a key manager's server at a time.
 type Sample = observed.Sample
 
+// Look is when a generated client was compared with its server, or a server searched, and what was found.
+type Look = looked.Row
+
 // ResidentToken is an access token that the resident authorization server gave out.
 type ResidentToken = issued.Token
 
@@ -53,6 +58,7 @@ type Tx struct {
 	*queue
 	*book
 	*ledger
+	*looks
 	store  *Store
 	run    *database.Run
 	actor  string
@@ -156,7 +162,7 @@ func (s *Store) tx(run *database.Run) *Tx {
 	at := now()
 	return &Tx{
 		feedLog: feedlog.New(run, s.key, s.digest, at), material: issued.New(run, s.key),
-		queue: entitled.New(run), book: observed.New(run), ledger: counted.New(run), store: s, run: run, now: at,
+		queue: entitled.New(run), book: observed.New(run), ledger: counted.New(run), looks: looked.New(run), store: s, run: run, now: at,
 	}
 }
 

@@ -107,6 +107,7 @@ type client struct {
 	Name                 string            `json:"name,omitempty"`
 	Description          string            `json:"description,omitempty"`
 	Protocol             string            `json:"protocol"`
+	Enabled              *bool             `json:"enabled,omitempty"` // left out is true
 	PublicClient         bool              `json:"publicClient"`
 	Authenticator        string            `json:"clientAuthenticatorType"`
 	ServiceAccounts      bool              `json:"serviceAccountsEnabled"`
@@ -283,7 +284,8 @@ func (k *keycloak) Read(ctx context.Context, h connector.Handle) (*connector.Cli
 	}
 	return &connector.Client{
 		ClientID: c.ClientID, Name: c.Name, Grants: grants, Callbacks: c.RedirectURIs,
-		Scopes: append(c.DefaultClientScopes, c.OptionalClientScopes...), Handle: h,
+		Scopes: slices.Concat(c.DefaultClientScopes, c.OptionalClientScopes), Optional: c.OptionalClientScopes,
+		Disabled: c.Enabled != nil && !*c.Enabled, Handle: h,
 	}, nil
 }
 

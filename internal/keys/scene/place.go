@@ -5,6 +5,7 @@ package scene
 
 import (
 	"fmt"
+	"strings"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store"
@@ -67,9 +68,36 @@ func FreeName(tx *store.Tx, place Place, id string) (string, error) {
 	return name + "-" + id[len(id)-tail:], nil
 }
 
+// namesBegin is how the names of all clients begin that Keyward makes anywhere.
+const namesBegin = "keyward-"
+
 // VendorName is what the client is called at the server: its own for each attempt, so that one that was interrupted is
-// never taken for the next.
-func VendorName(id string) string { return "keyward-" + id }
+// never taken for the next, and with the installation's name (store.Installation), so that of two that share a server
+// neither takes the other's clients for its own.
+func VendorName(installation, id string) string { return namesBegin + installation + "-" + id }
+
+// NamesBegin is how the names begin of all clients that any installation made at a server.
+func NamesBegin() string { return namesBegin }
+
+// ClientOfName is the id of the object for which this installation made a client of that name, and whether it is of this
+// installation. The id is "" for a name that no installation gives. Before installations had names, theirs were not in it,
+// so that nobody can tell whose such a client is.
+func ClientOfName(installation, name string) (id string, ours bool) {
+	rest, is := strings.CutPrefix(name, namesBegin)
+	if !is {
+		return "", false
+	}
+	if id, ours := strings.CutPrefix(rest, installation+"-"); ours {
+		return id, true
+	}
+	if _, id, named := strings.Cut(rest, "-"); named {
+		rest = id
+	}
+	if len(rest) != len(store.NewID()) || strings.Trim(rest, "0123456789abcdefghijklmnopqrstuv") != "" {
+		return "", false // somebody else likes the word
+	}
+	return rest, false
+}
 
 // Fault is what is wrong with one field of a request.
 func Fault(path, format string, args ...any) keyward.FieldError {

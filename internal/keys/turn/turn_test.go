@@ -48,3 +48,37 @@ func TestOneAtATime(t *testing.T) {
 		t.Errorf("%d of 50 had their turn", counted)
 	}
 }
+
+// A visit is waited for by who claims the turn; one that is taken is not.
+func TestClaimWaitsForVisits(t *testing.T) {
+	turns := turn.New()
+	end := turns.Take("a")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := turns.Visit(ctx, "a"); turns.Claim(t.Context(), "a") != nil || !errors.Is(err, context.Canceled) {
+		t.Fatalf("a turn that is taken is somebody else's too: %v", err)
+	}
+	end()
+	end, err := turns.Visit(t.Context(), "a")
+	if err != nil || !turns.Taken("a") || turns.Take("a") != nil {
+		t.Fatalf("a visit has no turn: %v", err)
+	}
+	if turns.Claim(ctx, "a") != nil {
+		t.Error("a wait that is given up has the turn")
+	}
+	claimed := make(chan func())
+	go func() { claimed <- turns.Claim(t.Context(), "a") }()
+	select {
+	case <-claimed:
+		t.Fatal("the claim did not wait")
+	default:
+	}
+	end()
+	if end = <-claimed; end == nil {
+		t.Fatal("the claim ended with nothing")
+	}
+	end()
+	if turns.Taken("a") {
+		t.Error("a turn does not end")
+	}
+}

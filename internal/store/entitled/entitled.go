@@ -52,6 +52,13 @@ func (q *Queue) enqueue(clientID string, asked []string, more string) error {
 	return err
 }
 
+// EntitleAnew gives a client another turn in which its key manager is asked what the client has, whatever is known of it.
+func (q *Queue) EntitleAnew(clientID string) error {
+	_, err := q.run.Exec(`UPDATE entitlements SET turn = turn + 1, settled = 0, due_at = 0, tries = 0 WHERE client_id = $1`,
+		database.Clean(clientID))
+	return err
+}
+
 // Concern names what a change may have concerned.
 type Concern struct {
 	Applications  []string // their own clients

@@ -3,6 +3,7 @@ package keycloak
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 )
@@ -166,4 +167,36 @@ func (r *Realm) AddManagingScope(ctx context.Context, name string) error {
 		return err
 	}
 	return r.admin(ctx, http.MethodPost, "/client-scopes/"+scope+"/scope-mappings/clients/"+management, []map[string]any{role}, nil)
+}
+
+// Detach takes a scope out of both lists of a client, as an administrator does by hand.
+func (r *Realm) Detach(ctx context.Context, client, scope string) error {
+	id, err := r.clientID(ctx, client)
+	if err != nil {
+		return err
+	}
+	scopeID, err := r.scopeID(ctx, scope)
+	if err != nil {
+		return err
+	}
+	for _, list := range []string{"default", "optional"} {
+		if err := r.admin(ctx, http.MethodDelete, "/clients/"+id+"/"+list+"-client-scopes/"+scopeID, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Change sets members of a client's representation, as an administrator does by hand.
+func (r *Realm) Change(ctx context.Context, client string, members map[string]any) error {
+	id, err := r.clientID(ctx, client)
+	if err != nil {
+		return err
+	}
+	var stored map[string]any
+	if err := r.admin(ctx, http.MethodGet, "/clients/"+id, nil, &stored); err != nil {
+		return err
+	}
+	maps.Copy(stored, members)
+	return r.admin(ctx, http.MethodPut, "/clients/"+id, stored, nil)
 }

@@ -76,6 +76,14 @@ func (s *Server) Change(id string, callbacks ...string) {
 	s.clients[id].Callbacks = callbacks
 }
 
+// Replace gives a client another registration access token, which nobody is told.
+func (s *Server) Replace(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count++
+	s.clients[id].management = fmt.Sprintf("told-to-nobody-%d", s.count)
+}
+
 // Add makes a client as the server's administrator does.
 func (s *Server) Add(id, secret string) {
 	s.mu.Lock()

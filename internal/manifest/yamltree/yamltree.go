@@ -1,4 +1,6 @@
-package main
+// Package yamltree owns the reading of a YAML document as a tree: its plain values, and where in the text each stands. It does
+// not own what a document means.
+package yamltree
 
 import (
 	"fmt"
@@ -14,9 +16,9 @@ const maxNodes = 1 << 20
 // unfolding turns a tree into plain values and counts them.
 type unfolding struct{ nodes int }
 
-// yamlPlain turns a tree into plain values as JSON knows them. Text that looks like a date stays text, and a name that
+// Plain turns a tree into plain values as JSON knows them. Text that looks like a date stays text, and a name that
 // stands twice in a mapping is a fault, as are aliases that unfold without bound.
-func yamlPlain(n *yaml.Node) (any, error) {
+func Plain(n *yaml.Node) (any, error) {
 	u := &unfolding{}
 	return u.value(n)
 }
@@ -70,14 +72,14 @@ func (u *unfolding) mapping(n *yaml.Node) (any, error) {
 	return mapping, nil
 }
 
-// yamlPosition gives line and column of a field, or of the nearest thing around it when the field is not written.
-func yamlPosition(n *yaml.Node, path string) (line, column int) {
+// Position gives line and column of a field, or of the nearest thing around it when the field is not written.
+func Position(n *yaml.Node, path string) (line, column int) {
 	line, column = n.Line, n.Column
 	for _, step := range regexp.MustCompile(`[^.\[\]]+`).FindAllString(path, -1) {
 		for n.Kind == yaml.AliasNode {
 			n = n.Alias
 		}
-		next, at := yamlChild(n, step)
+		next, at := child(n, step)
 		if next == nil {
 			break
 		}
@@ -86,8 +88,8 @@ func yamlPosition(n *yaml.Node, path string) (line, column int) {
 	return line, column
 }
 
-// yamlChild finds a member by name, or an entry by index, and the node that people look for: the member's name.
-func yamlChild(n *yaml.Node, step string) (child, at *yaml.Node) {
+// child finds a member by name, or an entry by index, and the node that people look for: the member's name.
+func child(n *yaml.Node, step string) (found, at *yaml.Node) {
 	switch n.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {

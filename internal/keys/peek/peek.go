@@ -1,0 +1,62 @@
+// Package peek owns the look at a client at its server that loses nothing: the answer may replace the client's registration
+// access token (RFC 7592, section 3). It does not own what is made of what is seen, nor whose turn it is: who looks has the
+// client's turn.
+package peek
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keys/scene"
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// Reader reads one client.
+type Reader struct {
+	Store  *store.Store
+	Actor  string // whom the store is told of
+	Object *keyward.Object
+}
+
+// Read is connector.Reader's with the handle that it takes. That the token may be lost with an answer is stored before, and
+// what came before anything else is done with it; h is then what later calls need.
+func (r Reader) Read(ctx context.Context, at connector.Reader, h *connector.Handle) (*connector.Client, error) {
+	before := *h
+	if before.AccessToken != "" {
+		doubtful := before
+		doubtful.Doubtful = true
+		if err := r.keep(ctx, h, doubtful); err != nil {
+			return nil, err
+		}
+	}
+	c, err := at.Read(ctx, before)
+	var f *wire.Failure
+	switch {
+	case c != nil:
+		return c, r.keep(ctx, h, c.Handle)
+	case errors.As(err, &f) && f.Sent && f.Status < http.StatusBadRequest:
+		return nil, err
+	default:
+		return nil, errors.Join(err, r.keep(ctx, h, before)) // a refusal replaces no token
+	}
+}
+
+func (r Reader) keep(ctx context.Context, h *connector.Handle, now connector.Handle) error {
+	if now == *h {
+		return nil
+	}
+	text, err := json.Marshal(now) //nolint:gosec // stored sealed
+	if err != nil {
+		return fmt.Errorf("encode the client's handle: %w", err)
+	}
+	*h = now
+	return r.Store.Write(context.WithoutCancel(ctx), r.Actor, func(tx *store.Tx) error {
+		return tx.KeepSecrets(r.Object, map[string]string{scene.HandlePath: string(text)})
+	})
+}

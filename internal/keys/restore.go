@@ -1,0 +1,105 @@
+package keys
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keys/scene"
+	"keyward.dev/keyward/internal/store"
+)
+
+// Restore makes a generated client at its server what it was before somebody changed it there. It is a change like any
+// other: where its end is not seen, the sweep makes it again. A client that the server's administrator has switched off is
+// switched on again for an administrator only.
+func (k *Keys) Restore(ctx context.Context, p keyward.Principal, place Place, undo keyward.ClientRestore) error {
+	s, c, err := k.active(ctx, p, place)
+	if err != nil {
+		return err
+	}
+	if err := s.Changeable(c, k.now()); err != nil {
+		return err
+	}
+	if undo.Enable && !scene.IsAdmin(p, s.Place.Tenant) {
+		return keyward.Errorf(keyward.CodeForbidden,
+			"client %s was switched off at %s: only administrators switch it on again", c.Spec.ClientID, s.KeyManager.Ref())
+	}
+	if c.Status.Mode != keyward.ClientGenerated {
+		return updatable(s, k.openers, c)
+	}
+	c, end, err := k.change(ctx, scene.Requester(p, s.Place.Tenant), c, keyward.ClientUpdating,
+		func(status *keyward.OAuthClientStatus) error {
+			status.Wanted = &keyward.ClientWish{
+				Grants: status.Grants, Callbacks: status.Callbacks, Scopes: status.Scopes, Fields: status.Fields, Restore: &undo,
+			}
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	defer end()
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	return k.finishUpdate(ctx, s.Server, c, false)
+}
+
+// restoreThere undoes at the server what was changed there. A server whose scopes are not changed one by one is told all
+// that the client should have.
+func restoreThere(
+	ctx context.Context, conn connector.Connector, h connector.Handle, c *scene.Client, keep connector.KeepHandle,
+) (made connector.Registered, err error) {
+	undo := c.Status.Wanted.Restore
+	restorer, can := conn.(connector.Restorer)
+	scopes := []string(nil)
+	if !can && len(undo.Give)+len(undo.Offer)+len(undo.Take) > 0 {
+		scopes = undo.Scopes
+	}
+	if undo.Metadata || scopes != nil || !can {
+		if made, err = update(ctx, conn, h, c, scopes, keep); err != nil {
+			return made, err
+		}
+	}
+	if can {
+		err = restorer.Restore(ctx, h, *undo)
+	}
+	return made, err
+}
+
+// Replace makes a client anew whose server no longer knows it: with the same wishes, under a new id, with a new secret. The
+// old one is forgotten in the transaction that stores the new one, so that the place is never without either; its id is the
+// OAuthClient object's. Where keys await an approval, the new one does. What Generate refuses is refused before anything changes.
+func (k *Keys) Replace(ctx context.Context, p keyward.Principal, place Place, id string) (*Result, error) {
+	s, c, err := k.active(ctx, p, place)
+	if err != nil {
+		return nil, err
+	}
+	if c.Object.ID != id || c.Status.State != keyward.ClientDrifted {
+		return nil, fmt.Errorf("%w: it is not the client that vanished", scene.ErrOvertaken)
+	}
+	end := k.turns.Claim(ctx, id)
+	if end == nil {
+		return nil, c.Busy()
+	}
+	defer end()
+	return k.generate(ctx, p, s.Place, Ask{
+		Grants: c.Status.Grants, Callbacks: c.Status.Callbacks, Scopes: c.Status.Scopes, Fields: c.Status.Fields,
+	}, before{gone: c})
+}
+
+// leave forgets a client that vanished at its server, in the transaction in which another takes its place.
+func (k *Keys) leave(tx *store.Tx, p keyward.Principal, s *scene.Scene, gone *scene.Client) error {
+	fresh, err := scene.Reload(tx, gone, keyward.ClientDrifted)
+	if err != nil {
+		return err
+	}
+	if err := s.MayDelete(p, fresh, k.now()); err != nil {
+		return err
+	}
+	if err := k.audit(tx, fresh.Object, "key.vanished", "client "+fresh.Spec.ClientID); err != nil {
+		return err
+	}
+	s.Clients = slices.DeleteFunc(s.Clients, func(c *scene.Client) bool { return c.Object.ID == fresh.Object.ID })
+	return tx.Delete(fresh.Object)
+}

@@ -1,0 +1,254 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/keys/scene"
+	"keyward.dev/keyward/internal/store"
+)
+
+// searched is what is stored of the searches of one server.
+type searched struct {
+	At      *time.Time `json:"at,omitempty"`
+	Why     string     `json:"why,omitempty"`     // the last one told nothing
+	Orphans []string   `json:"orphans,omitempty"` // names of clients that this installation made and nobody knows
+	Foreign []string   `json:"foreign,omitempty"` // names that begin like ours and are not of this installation
+	More    int        `json:"more,omitempty"`    // so many beyond maxNames
+}
+
+const maxNames = 500 // of each kind that are kept
+
+func readSearched(row *store.Look) (searched, error) {
+	var s searched
+	if row == nil {
+		return s, nil
+	}
+	if err := json.Unmarshal(row.Found, &s); err != nil {
+		return s, fmt.Errorf("read what was found at key manager %s: %w", row.Subject, err)
+	}
+	return s, nil
+}
+
+// search lists what a server has under our names, and keeps those that nobody knows.
+func (r *Reconciler) search(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
+	defer cancel()
+	var row *store.Look
+	var server connector.Server
+	var before searched
+	known := map[string]bool{}
+	err := r.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		if row, err = tx.Look(id); err != nil {
+			return err
+		}
+		if before, err = readSearched(row); err != nil {
+			return err
+		}
+		km, err := tx.GetByID(keyward.KindKeyManager, id)
+		if err != nil {
+			return err
+		}
+		if server, err = keymanager.ServerOf(tx, km); err != nil {
+			return err
+		}
+		// Whoever is known before the server is asked is known, also where it is deleted there and here meanwhile.
+		objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{ManagerID: id})
+		for _, o := range objects {
+			known[o.ID] = true
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	names, why, err := r.list(ctx, server, scene.NamesBegin())
+	now := r.now()
+	if err != nil {
+		before.Why = words(err)
+		return errors.Join(err, r.keepSearched(ctx, id, before, pauseAfter(row.Tries)))
+	}
+	if why != "" {
+		return r.keepSearched(ctx, id, searched{Why: why}, 0)
+	}
+	found := searched{At: &now}
+	err = r.Store.Read(ctx, func(tx *store.Tx) error {
+		found.Orphans, found.Foreign, found.More = nil, nil, 0
+		for _, name := range names {
+			if err := found.sort(tx, r.Store.Installation(), name, known); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.keepSearched(ctx, id, found, 0)
+}
+
+// list gives names in order; why says that the server cannot be searched.
+func (r *Reconciler) list(ctx context.Context, server connector.Server, prefix string) (names []string, why string, err error) {
+	if !server.Spec.IsEnabled() {
+		return nil, "the key manager is disabled", nil
+	}
+	if server.Spec.Type == keyward.TypeResident {
+		return []string{}, "", nil // its clients are rows of this database
+	}
+	conn, err := r.Openers.Open(server)
+	if err != nil {
+		return nil, "", err
+	}
+	lister, can := conn.(connector.Lister)
+	if !can {
+		return nil, fmt.Sprintf("the server's clients cannot be listed: look there yourself for clients whose name begins with %s",
+			scene.VendorName(r.Store.Installation(), "")), nil
+	}
+	clients, err := lister.List(ctx, prefix)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, c := range clients {
+		names = append(names, c.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), "", nil
+}
+
+// sort puts a name among those that nobody knows, or among those of others; what is known is neither.
+func (s *searched) sort(tx *store.Tx, installation, name string, known map[string]bool) error {
+	id, ours := scene.ClientOfName(installation, name)
+	list := &s.Foreign
+	if ours {
+		list = &s.Orphans
+	}
+	knows, err := knownAs(tx, id)
+	switch {
+	case err != nil:
+		return err
+	case id == "" || knows || known[id]:
+	case len(*list) >= maxNames:
+		s.More++
+	default:
+		*list = append(*list, name)
+	}
+	return nil
+}
+
+// knownAs tells whether a client's object is there, at whichever key manager and in whichever state.
+func knownAs(tx *store.Tx, id string) (bool, error) {
+	_, err := tx.GetByID(keyward.KindOAuthClient, id)
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// keepSearched stores what a search found; with a pause it told nothing.
+func (r *Reconciler) keepSearched(ctx context.Context, id string, found searched, pause time.Duration) error {
+	text, err := encode(found)
+	if err != nil {
+		return err
+	}
+	return r.Store.Write(context.WithoutCancel(ctx), actor, func(tx *store.Tx) error {
+		if pause > 0 {
+			return tx.PutOffLook(id, text, r.now().Add(pause))
+		}
+		return tx.SettleLook(id, text, r.next())
+	})
+}
+
+// DeleteOrphan deletes at a key manager's server the client of exactly this name, which this installation made and nobody
+// knows: looked up anew here and there. Administrators of the key manager's tenant may. A name of another installation, or
+// of none, is refused whatever is known of it; one of a client that is known is a conflict.
+func (r *Reconciler) DeleteOrphan(ctx context.Context, p keyward.Principal, tenant, keyManager, name string) error {
+	if err := access.Require(p, access.RightCheck, tenant); err != nil {
+		return err
+	}
+	id, ours := scene.ClientOfName(r.Store.Installation(), name)
+	if !ours {
+		return keyward.Invalid([]keyward.FieldError{scene.Fault("name",
+			"%s is not of this installation, whose clients' names begin with %s: whoever made it deletes it at the server",
+			name, scene.VendorName(r.Store.Installation(), ""))})
+	}
+	var km *keyward.Object
+	var server connector.Server
+	unknown := func(tx *store.Tx) error {
+		knows, err := knownAs(tx, id)
+		if err == nil && knows {
+			err = keyward.Errorf(keyward.CodeConflict, "client %s is known: see the keys of its application", name)
+		}
+		return err
+	}
+	err := r.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		if km, err = manager(tx, p, tenant, keyManager); err != nil {
+			return err
+		}
+		if server, err = keymanager.ServerOf(tx, km); err != nil {
+			return err
+		}
+		return unknown(tx)
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), vendorLimit)
+	defer cancel()
+	found, err := r.deleteThere(ctx, server, km, name)
+	if err != nil || !found {
+		return err
+	}
+	err = r.Store.Write(ctx, scene.Requester(p, km.Tenant), func(tx *store.Tx) error {
+		return tx.Audit(keyward.AuditEntry{
+			Tenant: km.Tenant, Action: "key.orphan-deleted", Kind: string(keyward.KindKeyManager), Name: km.Name, Detail: name,
+		})
+	})
+	return errors.Join(err, r.search(ctx, km.ID))
+}
+
+func (r *Reconciler) deleteThere(ctx context.Context, server connector.Server, km *keyward.Object, name string) (found bool, err error) {
+	if server.Spec.Type == keyward.TypeResident {
+		return false, nil
+	}
+	conn, err := r.Openers.Open(server)
+	if err != nil {
+		return false, told(km, err)
+	}
+	lister, can := conn.(connector.Lister)
+	if !can {
+		return false, keyward.Errorf(keyward.CodeNotSupported,
+			"the clients of %s cannot be listed: delete %s at the server", km.Ref(), name)
+	}
+	clients, err := lister.List(ctx, name)
+	if err != nil {
+		return false, told(km, err)
+	}
+	for _, c := range clients {
+		if c.Name != name {
+			continue
+		}
+		if err := conn.Delete(ctx, c.Handle); err != nil {
+			return found, told(km, err)
+		}
+		found = true
+	}
+	return found, nil
+}
+
+// told turns a connector's failure into what a person is told.
+func told(km *keyward.Object, err error) error {
+	e := keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s: %s", km.Name, words(err))
+	if code := keyward.CodeOf(err); code != keyward.CodeInternal {
+		e.Code = code
+	}
+	e.Err = err
+	return e
+}

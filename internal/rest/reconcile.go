@@ -1,0 +1,73 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/reconcile"
+)
+
+// MendBody says which client is mended, and how.
+type MendBody struct {
+	KeyManager  string              `json:"keyManager"`
+	Environment keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
+	Accept      bool                `json:"accept,omitempty" doc:"Leave the server as it is, and take over what it says"`
+}
+
+// OrphanBody names a client that nobody knows.
+type OrphanBody struct {
+	Name string `json:"name" doc:"Its exact name at the server, as the reconciliation tells it"`
+}
+
+type orphanInput struct {
+	TenantQuery
+	BodyInput
+	Name string `path:"name"`
+}
+
+const reconciliationPath = "/api/v1/key-managers/{name}/reconciliation"
+
+func (s *Server) reconcileRoutes() {
+	r := s.deps.Reconciler
+	tags := []string{keyward.KindKeyManager.Plural()}
+	report := func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[reconcile.Reconciliation], error) {
+		report, err := r.Report(ctx, p, in.tenant(), in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return &answerOf[reconcile.Reconciliation]{Body: *report}, nil
+	}
+	route(s, huma.Operation{
+		OperationID: "key-manager-reconciliation", Method: http.MethodGet, Path: reconciliationPath, Tags: tags,
+		Summary: "How the key manager's generated clients stood at its server when it was last asked",
+	}, report)
+	route(s, huma.Operation{
+		OperationID: "reconcile-key-manager", Method: http.MethodPost, Path: reconciliationPath, Tags: tags, DefaultStatus: http.StatusOK,
+		Summary: "Have the server asked about every generated client now; waiting tells in the report how far that is",
+	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[reconcile.Reconciliation], error) {
+		if err := r.Ask(ctx, p, in.tenant(), in.Name); err != nil {
+			return nil, err
+		}
+		return report(ctx, p, in)
+	})
+	route(s, huma.Operation{
+		OperationID: "delete-orphan", Method: http.MethodPost, Path: reconciliationPath + "/delete", Tags: tags,
+		DefaultStatus: http.StatusNoContent, Summary: "Delete at the server a client that this installation made and nobody knows",
+	}, func(ctx context.Context, p keyward.Principal, in *orphanInput) (*nothing, error) {
+		body, err := decode[OrphanBody](in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		return &nothing{}, r.DeleteOrphan(ctx, p, in.tenant(), in.Name, body.Name)
+	})
+	s.describeBody(http.MethodPost, reconciliationPath+"/delete", s.schemaOf(reflect.TypeFor[OrphanBody]()))
+	keysRoute(s, verb{"mend-keys", "/mend", "Bring a client and its server together again, after a fresh look", http.StatusOK},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b MendBody) (*keys.Result, error) {
+			return r.Mend(ctx, p, in.place(b.KeyManager, b.Environment), reconcile.MendAsk{Accept: b.Accept})
+		})
+}
