@@ -53,6 +53,7 @@ type keysRequest struct {
 
 	Overlap keyward.Duration `json:"overlap,omitempty"`
 	Reason  string           `json:"reason,omitempty"`
+	Request string           `json:"request,omitempty"`
 }
 
 // keysAnswer is what a developer needs to use a client.

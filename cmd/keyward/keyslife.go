@@ -98,6 +98,7 @@ type keysRequestsCmd struct{ outputFlag }
 
 // keyRequest is what awaits an approval.
 type keyRequest struct {
+	ID          string              `json:"id"`
 	Application string              `json:"application"`
 	KeyManager  string              `json:"keyManager"`
 	Environment keyward.Environment `json:"environment"`
@@ -121,10 +122,10 @@ func (cmd *keysRequestsCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"APPLICATION", "KEY MANAGER", "ENVIRONMENT", "REQUESTER", "SINCE", "ASKED FOR"}}
+	rows := [][]string{{"APPLICATION", "KEY MANAGER", "ENVIRONMENT", "REQUESTER", "SINCE", "REQUEST", "ASKED FOR"}}
 	for _, r := range requests {
 		rows = append(rows, []string{
-			r.Application, r.KeyManager, string(r.Environment), r.Requester, r.Since.Format(time.RFC3339), r.wish(),
+			r.Application, r.KeyManager, string(r.Environment), r.Requester, r.Since.Format(time.RFC3339), r.ID, r.wish(),
 		})
 	}
 	return cmd.print(s.out, requests, rows)
@@ -147,12 +148,15 @@ func (r keyRequest) wish() string {
 
 type keysApproveCmd struct {
 	place
+	Request string `placeholder:"ID" help:"the request as listed: anything else that is asked for now is refused"`
 	outputFlag
 }
 
 // Run approves what is asked for.
 func (cmd *keysApproveCmd) Run(s *session) error {
-	return cmd.show(s, cmd.place, "approve", cmd.request())
+	req := cmd.request()
+	req.Request = cmd.Request
+	return cmd.show(s, cmd.place, "approve", req)
 }
 
 type keysRejectCmd struct {

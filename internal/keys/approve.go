@@ -15,8 +15,9 @@ import (
 // Approve lets be made, or mapped, what awaits an administrator's approval at a place. It is judged anew, by the rules and
 // the rights of this moment: what cannot be done now goes on waiting. A generated client is then made as any other; its
 // secret is for who asked for it alone, who fetches it with Reveal. Refusals beside those of Generate and Map: forbidden,
-// not_found where nothing waits, and conflict where who asked is no user or has no right to keys there any more.
-func (k *Keys) Approve(ctx context.Context, p keyward.Principal, place Place) (*Result, error) {
+// not_found where nothing waits, and conflict where who asked is no user or has no right to keys there any more. request
+// is the id of what was seen, as Requests gives it: with it, what was asked for instead meanwhile is a conflict too.
+func (k *Keys) Approve(ctx context.Context, p keyward.Principal, place Place, request string) (*Result, error) {
 	place, faults := place.Complete()
 	if len(faults) > 0 {
 		return nil, keyward.Invalid(faults)
@@ -32,6 +33,9 @@ func (k *Keys) Approve(ctx context.Context, p keyward.Principal, place Place) (*
 	})
 	if err != nil {
 		return nil, err
+	}
+	if request != "" && request != c.Object.ID {
+		return nil, errOther()
 	}
 	end := k.turns.Take(c.Object.ID)
 	if end == nil {
@@ -63,6 +67,10 @@ func (k *Keys) Approve(ctx context.Context, p keyward.Principal, place Place) (*
 	return made, nil
 }
 
+func errOther() error {
+	return keyward.Errorf(keyward.CodeConflict, "something else is asked for now: look at it, and approve that")
+}
+
 // approved stores that what awaits an approval has it, if do finds that it can be done now.
 func (k *Keys) approved(
 	ctx context.Context, p keyward.Principal, seen *scene.Client, do func(*store.Tx, *scene.Scene, *scene.Client) error,
@@ -76,7 +84,7 @@ func (k *Keys) approved(
 			return err
 		}
 		if c.Object.ID != seen.Object.ID {
-			return keyward.Errorf(keyward.CodeConflict, "something else is asked for now: look at it, and approve it again")
+			return errOther()
 		}
 		if err := s.MayApprove(tx, p, c); err != nil {
 			return err

@@ -102,7 +102,7 @@ func TestApproval(t *testing.T) {
 		t.Error(err)
 	}
 	for _, p := range []keyward.Principal{alice(), bob(), {User: "zoe", Tenant: "acme", Roles: []keyward.Role{keyward.RoleAdmin}}} {
-		_, err := r.keys.Approve(ctx, p, at("corp"))
+		_, err := r.keys.Approve(ctx, p, at("corp"), "")
 		wantCode(t, err, keyward.CodeForbidden)
 		wantCode(t, r.keys.Reject(ctx, p, at("corp"), "no"), keyward.CodeForbidden)
 	}
@@ -111,7 +111,7 @@ func TestApproval(t *testing.T) {
 		t.Errorf("requests: %v, of alice %v, of bob %v", all, own, none)
 	}
 
-	made, err := r.keys.Approve(ctx, admin(), at("corp"))
+	made, err := r.keys.Approve(ctx, admin(), at("corp"), "")
 	if err != nil || made.State != keyward.ClientActive || made.ClientSecret != "" || !r.onGateways(made.ClientID) {
 		t.Fatalf("%+v, error %v", made, err)
 	}
@@ -119,7 +119,7 @@ func TestApproval(t *testing.T) {
 	if a.By != "root" || a.At == nil || a.SecretUntil == nil || len(r.requests(admin())) != 0 {
 		t.Errorf("%s", encode(t, a))
 	}
-	_, err = r.keys.Approve(ctx, admin(), at("corp"))
+	_, err = r.keys.Approve(ctx, admin(), at("corp"), "")
 	wantCode(t, err, keyward.CodeNotFound)
 	r.later(6 * 24 * time.Hour)
 	if err := r.store.Write(ctx, "test", func(tx *store.Tx) error { return tx.DropExpiredReveals(r.now()) }); err != nil {
@@ -157,7 +157,7 @@ func TestRejectAndCancel(t *testing.T) {
 	if why := r.one(keyward.ClientFailed).Status; !strings.HasPrefix(why.Reason, "rejected by root: é") || why.Orphan {
 		t.Errorf("%+v", why)
 	}
-	_, err := r.keys.Approve(ctx, admin(), at("corp"))
+	_, err := r.keys.Approve(ctx, admin(), at("corp"), "")
 	wantCode(t, err, keyward.CodeNotFound)
 	again, err := r.keys.Retry(ctx, alice(), at("corp"))
 	if err != nil || again.State != keyward.ClientAwaiting {
@@ -167,8 +167,15 @@ func TestRejectAndCancel(t *testing.T) {
 	wantCode(t, r.keys.Cancel(ctx, bob(), at("corp")), keyward.CodeForbidden)
 	wantCode(t, r.keys.Cancel(ctx, alice(), at("corp")), "")
 	r.ask()
+	seen, _, err := r.keys.Requests(ctx, admin(), "", keys.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	wantCode(t, r.keys.Delete(ctx, alice(), at("corp")), "")
-	r.ask()
+	r.ask() // for something else, after an administrator has looked
+	_, err = r.keys.Approve(ctx, admin(), at("corp"), seen[0].ID)
+	wantCode(t, err, keyward.CodeConflict, "something else")
+	r.one(keyward.ClientAwaiting)
 	err = r.store.Write(ctx, "test", func(tx *store.Tx) error {
 		ref := keyward.Ref{Kind: keyward.KindKeyManager, Tenant: keyward.DefaultTenant, Name: "corp"}
 		if err := scene.DropFailed(tx, ref); err != nil {
@@ -241,7 +248,7 @@ func TestApprovalJudgesAnew(t *testing.T) {
 			keyward.CodeHeld, "held"},
 	} {
 		c.break_()
-		_, err := r.keys.Approve(ctx, admin(), at("corp"))
+		_, err := r.keys.Approve(ctx, admin(), at("corp"), "")
 		wantCode(t, err, c.code, c.words, "reject it")
 		if r.one(keyward.ClientAwaiting); len(server.Clients()) != 0 {
 			t.Errorf("%s: the server has %v", name, ids(server.Clients()))
@@ -258,10 +265,10 @@ func TestApprovalJudgesAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = r.keys.Approve(ctx, admin(), at("corp"))
+	_, err = r.keys.Approve(ctx, admin(), at("corp"), "")
 	wantCode(t, err, keyward.CodeConflict, "no more")
 	roles(keyward.RoleDeveloper)
-	if _, err := r.keys.Approve(ctx, admin(), at("corp")); err != nil {
+	if _, err := r.keys.Approve(ctx, admin(), at("corp"), ""); err != nil {
 		t.Error(err)
 	}
 }
@@ -275,7 +282,7 @@ func TestApprovalOutlivesFailure(t *testing.T) {
 	r.approval(manual())
 	r.ask()
 	server.Order(contract.Trouble{Method: "POST", Part: "/reg", Status: 400, Times: 1, Body: `{"error":"invalid_client_metadata"}`})
-	_, err := r.keys.Approve(ctx, admin(), at("corp"))
+	_, err := r.keys.Approve(ctx, admin(), at("corp"), "")
 	wantCode(t, err, keyward.CodeKeyManagerFailed, "invalid_client_metadata")
 	server.Mend()
 	r.one(keyward.ClientFailed)
@@ -324,11 +331,11 @@ func TestApprovalOfMapping(t *testing.T) {
 		t.Errorf("%v %q, error %v", page, next, err)
 	}
 
-	mapped, err := r.keys.Approve(ctx, admin(), at("corp"))
+	mapped, err := r.keys.Approve(ctx, admin(), at("corp"), "")
 	if err != nil || mapped.ClientID != "by-hand" || !r.onGateways("by-hand") {
 		t.Fatalf("%+v, error %v", mapped, err)
 	}
-	_, err = r.keys.Approve(ctx, admin(), other)
+	_, err = r.keys.Approve(ctx, admin(), other, page[0].ID)
 	wantCode(t, err, keyward.CodeConflict, "by-hand", "reject it")
 	wantCode(t, r.keys.Reject(ctx, admin(), other, "it is alice's"), "")
 	wantCode(t, r.keys.Delete(ctx, alice(), at("corp")), "")
@@ -336,7 +343,7 @@ func TestApprovalOfMapping(t *testing.T) {
 	if err != nil || made.State != keyward.ClientAwaiting {
 		t.Fatalf("%+v, error %v", made, err)
 	}
-	if mapped, err = r.keys.Approve(ctx, admin(), other); err != nil || mapped.ClientID != "by-hand" {
+	if mapped, err = r.keys.Approve(ctx, admin(), other, ""); err != nil || mapped.ClientID != "by-hand" {
 		t.Errorf("%+v, error %v", mapped, err)
 	}
 	if c := server.Clients(); len(c) != 1 || c[0].Secret != "s" {
@@ -401,7 +408,7 @@ func TestWhoApproves(t *testing.T) {
 	if made, err := r.keys.Generate(ctx, foreign, place, keys.Ask{}); err != nil || made.State != keyward.ClientAwaiting {
 		t.Fatalf("%+v, error %v", made, err)
 	}
-	_, err = r.keys.Approve(ctx, foreign, place)
+	_, err = r.keys.Approve(ctx, foreign, place, "")
 	wantCode(t, err, keyward.CodeForbidden, "default")
 	wantCode(t, r.keys.Cancel(ctx, foreign, place), "")
 	r.change("corp", func(s *keyward.KeyManagerSpec) { s.Clients.Approval = auto })

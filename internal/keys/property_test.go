@@ -286,7 +286,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 		"approve": func(t *rapid.T) {
 			m.request(t)
 			m.act(t, "approve", func(k *keys.Keys) error {
-				_, err := k.Approve(m.r.t.Context(), admin(), at("corp"))
+				_, err := k.Approve(m.r.t.Context(), admin(), at("corp"), "")
 				if err == nil {
 					approved.Add(1)
 				}

@@ -13,6 +13,7 @@ import (
 
 // Request is a client that somebody asked for and that awaits an administrator's approval.
 type Request struct {
+	ID          string              `json:"id" doc:"Of this request alone: what is asked for instead later has another"`
 	Name        string              `json:"name"`
 	Application string              `json:"application"`
 	KeyManager  string              `json:"keyManager"`
@@ -67,7 +68,7 @@ func (k *Keys) Requests(ctx context.Context, p keyward.Principal, tenant string,
 
 func requestOf(c *scene.Client) Request {
 	r := Request{
-		Name: c.Object.Name, Application: c.Spec.Application, KeyManager: c.Spec.KeyManager,
+		ID: c.Object.ID, Name: c.Object.Name, Application: c.Spec.Application, KeyManager: c.Spec.KeyManager,
 		Environment: c.Spec.EnvironmentOrDefault(), Mode: c.Status.Mode, Requester: c.Status.Requester,
 		Grants: c.Status.Grants, Callbacks: c.Status.Callbacks, Scopes: c.Status.Scopes, Fields: c.Status.Fields,
 	}

@@ -12,6 +12,13 @@ import (
 	"keyward.dev/keyward/internal/keys"
 )
 
+// ApproveBody says which request is approved.
+type ApproveBody struct {
+	KeyManager  string              `json:"keyManager"`
+	Environment keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
+	Request     string              `json:"request,omitempty" doc:"The id that was seen: what is asked for instead is a conflict"`
+}
+
 // RejectBody says which request is rejected, and why.
 type RejectBody struct {
 	KeyManager  string              `json:"keyManager"`
@@ -44,8 +51,8 @@ func (s *Server) approvalRoutes() {
 		return out, nil
 	})
 	keysRoute(s, verb{"approve-keys", "/approve", "Let keys be made or mapped that await it; their secret is for who asked", http.StatusOK},
-		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
-			return k.Approve(ctx, p, in.place(b.KeyManager, b.Environment))
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b ApproveBody) (*keys.Result, error) {
+			return k.Approve(ctx, p, in.place(b.KeyManager, b.Environment), b.Request)
 		})
 	quietRoute(s, verb{"reject-keys", "/reject", "Say no to keys that await an approval, and why", http.StatusNoContent},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b RejectBody) error {
