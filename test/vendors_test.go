@@ -52,7 +52,7 @@ func TestKeysOnOkta(t *testing.T) {
 	n := serve(t)
 	const clients, token = "/oauth2/v1/clients", "SSWS " + oktaserver.APIToken
 	v := vendor{
-		name: "okta", scope: oktaserver.Scope, rotates: true,
+		name: "okta", scope: oktaserver.Scope, rotates: true, overlaps: true,
 		spec: fmt.Sprintf("type: okta, issuer: %q, connection: {apiToken: %q, proofScope: %q}",
 			s.URL+"/oauth2/"+oktaserver.Server, oktaserver.APIToken, oktaserver.Scope),
 		clients: func(ctx context.Context) ([]string, error) {
@@ -106,6 +106,9 @@ func walkSubscriptions(t *testing.T, n *program.Node, v vendor, stock string) {
 		return strings.TrimSpace(cli(t, n, place("token", v.name, more...)...))
 	}
 	cliJSON[madeKeys](t, n, place("generate", v.name)...)
+	if v.overlaps { // what a client carries follows while it has two secrets too
+		cli(t, n, place("rotate", v.name, "--overlap", "1h")...)
+	}
 	for _, path := range []string{items, "/orders/v1/admin"} { // the vendor had no scope orders:admin
 		until(t, n.Gateway, http.MethodGet, path, token(), 200, "")
 	}

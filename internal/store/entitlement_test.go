@@ -112,6 +112,18 @@ func TestEntitlementsArePutOff(t *testing.T) {
 		if row := next(now.Add(2 * time.Hour)); row == nil || row.Settled == row.Turn {
 			t.Errorf("an older turn settles a later one: %+v", row)
 		}
+		// Two live secrets change nothing about what it carries; while it is being made or changed there is nothing to tell.
+		for status, due := range map[string]bool{
+			`"state":"active","oldSecretUntil":"2027-01-01T00:00:00Z"`: true, `"state":"pending"`: false,
+			`"state":"drifted","oldSecretUntil":"2027-01-01T00:00:00Z"`: true, `"state":"updating"`: false,
+			`"state":"rotating","oldSecretUntil":"2027-01-01T00:00:00Z"`: false,
+		} {
+			made.Status = json.RawMessage(`{"mode":"generated",` + status + `}`)
+			store(t, s, made)
+			if row := next(now.Add(2 * time.Hour)); (row != nil) != due {
+				t.Errorf("%s: due %+v", status, row)
+			}
+		}
 		// One that is on its way out is told nothing.
 		made.Status = json.RawMessage(`{"mode":"generated","state":"deleting"}`)
 		write(t, s, func(tx *Tx) error { return tx.Put(made, Extra{Row: json.RawMessage("null")}) })
