@@ -14,6 +14,7 @@ import (
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/openam"
 	"keyward.dev/keyward/internal/testbed/program"
 	"keyward.dev/keyward/internal/wire"
@@ -53,6 +54,7 @@ func TestOpenAM(t *testing.T) {
 	t.Parallel()
 	t.Run("keys", keysOnOpenAM)
 	t.Run("registration", registrationAtOpenAM)
+	t.Run("suite", suiteAtOpenAM)
 	t.Run("oddities", openAMsOddities)
 }
 
@@ -65,6 +67,7 @@ func keysOnOpenAM(t *testing.T) {
 	v := forgerockVendor(s, "alpha")
 	apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "[alpha]", ""), mobile())
 	walkKeys(t, n, v)
+	scopesComeAndGo(t, n, v, "orders:read", items)
 	if r := n.CLI(t, "", place("map", v.name, "--client-id", "nobody")...); r.Code != 3 || !containsText(r.Stderr, "has no client") {
 		t.Errorf("map a client that does not exist: %s", r)
 	}
@@ -166,12 +169,7 @@ func openAMsOddities(t *testing.T) {
 		return map[string]any{"username": openam.Admin, "password": keyward.StoredSecret()},
 			map[string]string{"connection.password": password}
 	}
-	connection, secrets := account(openam.AdminPassword)
-	for _, realm := range []string{"/realms/root/realms/bravo", "/realms/root/realms/alpha"} {
-		c := openForgeRock(t, s.URL+"/oauth2"+realm, connection, secrets)
-		oneLife(t, c) // in a realm that may have no client yet: its first one is refused at its own address
-	}
-	connection, secrets = account("wrong-password")
+	connection, secrets := account("wrong-password")
 	wrong := openForgeRock(t, s.Issuer("alpha"), connection, secrets)
 	_, err := wrong.Register(ctx, connector.Registration{Name: "keyward-x"})
 	var f *wire.Failure
@@ -183,7 +181,10 @@ func openAMsOddities(t *testing.T) {
 		t.Error("a wrong password counts as a client that is gone")
 	}
 	secrets[keyward.NextPath("connection.password")] = openam.AdminPassword
-	oneLife(t, openForgeRock(t, s.Issuer("alpha"), connection, secrets))
+	next := openForgeRock(t, s.Issuer("alpha"), connection, secrets)
+	if got, err := conformance.ReaderOf(t, next).Read(ctx, connector.Handle{ClientID: "nobody"}); err != nil || got != nil {
+		t.Errorf("with the password that comes after it: %+v, error %v", got, err)
+	}
 
 	// It knows itself by one host only.
 	elsewhere := strings.Replace(s.Issuer("alpha"), "127.0.0.1", "localhost", 1)
@@ -224,62 +225,75 @@ func openAMsOddities(t *testing.T) {
 	}
 }
 
-// oneLife takes a client through all that the administrator's way can do.
-func oneLife(t *testing.T, c connector.Connector) {
+// suiteAtOpenAM takes clients through what connectors' suite holds: by an administrator in realms of JWTs and of opaque
+// tokens, the second of which has no client yet, so that its first one is refused at its own address; and by registration.
+func suiteAtOpenAM(t *testing.T) {
+	s := openAM(t)
+	secrets := map[string]string{"connection.password": openam.AdminPassword}
+	byAdministrator := func(realm string) *keyward.KeyManagerSpec {
+		return &keyward.KeyManagerSpec{Type: keyward.TypeForgeRock, Discovery: s.Issuer(realm), Connection: map[string]any{
+			"username": openam.Admin, "password": keyward.StoredSecret(),
+		}}
+	}
+	const secret = "by-hand-secret"
+	for _, realm := range []string{"bravo", "alpha"} {
+		server := conformance.Server{
+			Name: "OpenAM, realm " + realm, Spec: byAdministrator(realm), Secrets: secrets,
+			Registration: connector.Registration{
+				Name: "keyward-suite", Scopes: []string{"orders:read", "orders:write"}, Callbacks: []string{"https://a.example/cb"},
+			},
+			Creates: true, Deletes: true, Finds: true, Lists: true, Rotates: true, Reads: true, Knows: true,
+			Existing: func(t *testing.T) (string, string) {
+				t.Helper()
+				if err := s.AddClient(t.Context(), realm, "suite-by-hand", secret, "orders:read", "orders:write"); err != nil {
+					t.Fatal(err)
+				}
+				return "suite-by-hand", secret
+			},
+		}
+		t.Run(server.Name, server.Run)
+	}
+	open := conformance.Server{
+		Name: "OpenAM by registration", Registration: connector.Registration{Scopes: []string{"orders:read"}},
+		Spec: &keyward.KeyManagerSpec{
+			Type: keyward.TypeForgeRock, Discovery: s.Issuer("alpha"), Connection: map[string]any{"proofScope": "orders:read"},
+		},
+		Creates: true, Reads: true,
+	}
+	t.Run(open.Name, open.Run)
+	alpha := conformance.ServerAt(t, byAdministrator("alpha"), secrets)
+	conformance.Transcript(t, "forgerock", conformance.OriginOf(t, s.URL), alpha,
+		connector.Entitlement{Scope: "orders:read"}, connector.Entitlement{Scope: "orders:files"})
+	scopesAtOpenAM(t, conformance.Open(t, alpha))
+}
+
+// scopesAtOpenAM: a client is given what the realm's provider lists, no scope that opens OpenAM itself.
+func scopesAtOpenAM(t *testing.T, c connector.Connector) {
 	t.Helper()
-	ctx := t.Context()
-	full, ok := c.(interface {
-		connector.Connector
-		connector.Finder
-		connector.Rotator
-		connector.Reader
-		connector.Prover
-	})
-	if !ok {
-		t.Fatalf("%T lacks a capability", c)
-	}
-	r := connector.Registration{
-		Name: "keyward-life", Scopes: []string{"orders:read", "orders:write"}, Callbacks: []string{"https://a.example/cb"},
-	}
-	made, err := full.Register(ctx, r)
+	r := conformance.Registration()
+	r.Scopes = []string{"orders:files"}
+	made, err := c.Register(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := full.Register(ctx, r); err == nil || !strings.Contains(err.Error(), "409") {
-		t.Errorf("a name that is taken: %v", err)
+	giver, ok := c.(connector.Entitler)
+	if !ok {
+		t.Fatal("it gives nothing")
 	}
-	got, err := full.Read(ctx, made.Handle)
-	if err != nil || got == nil || got.Name != r.Name || !slices.Equal(got.Scopes, r.Scopes) || !slices.Equal(got.Callbacks, r.Callbacks) {
+	absent := []connector.Entitlement{{Scope: "am-introspect-all-tokens"}, {Scope: "no:such"}}
+	give := append(absent, connector.Entitlement{Scope: "orders:read"})
+	if lacking, err := giver.Entitle(t.Context(), made.Handle, give, nil); err != nil || !slices.Equal(lacking, absent) {
+		t.Errorf("lacking %q, error %v", lacking, err)
+	}
+	got, err := conformance.ReaderOf(t, c).Read(t.Context(), made.Handle)
+	if err != nil || got == nil || !slices.Equal(got.Scopes, []string{"orders:files", "orders:read"}) {
 		t.Errorf("read: %+v, error %v", got, err)
 	}
-	if err := full.Prove(ctx, made.ClientID, made.ClientSecret); err != nil {
-		t.Errorf("prove: %v", err)
+	conformance.Change(t, c, made, made.ClientSecret)
+	if got, err := conformance.ReaderOf(t, c).Read(t.Context(), made.Handle); err != nil || got == nil || len(got.Scopes) != 2 {
+		t.Errorf("a change of the callbacks changed more: %+v, error %v", got, err)
 	}
-	if found, err := full.Find(ctx, r.Name); err != nil || found == nil || found.ClientID != made.ClientID {
-		t.Errorf("find: %v, error %v", found, err)
-	}
-	secret, err := full.Rotate(ctx, made.Handle)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := full.Prove(ctx, made.ClientID, secret); err != nil {
-		t.Errorf("the new secret: %v", err)
-	}
-	if err := full.Prove(ctx, made.ClientID, made.ClientSecret); err == nil || !strings.Contains(err.Error(), "invalid_client") {
-		t.Errorf("the old secret: %v", err)
-	}
-	if got, err := full.Read(ctx, made.Handle); err != nil || got == nil || !slices.Equal(got.Scopes, r.Scopes) {
-		t.Errorf("a new secret changed more: %+v, error %v", got, err)
-	}
-	for range 2 {
-		if err := full.Delete(ctx, made.Handle); err != nil {
-			t.Errorf("delete: %v", err)
-		}
-	}
-	if got, err := full.Read(ctx, made.Handle); err != nil || got != nil {
-		t.Errorf("read what is gone: %v, error %v", got, err)
-	}
-	if _, err := full.Rotate(ctx, made.Handle); err == nil {
-		t.Error("rotate what is gone")
+	if err := c.Delete(t.Context(), made.Handle); err != nil {
+		t.Error(err)
 	}
 }

@@ -237,7 +237,7 @@ func TestKeysOnPingFederate(t *testing.T) {
 	}
 	apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "[ping]", ""), mobile())
 	walkKeys(t, n, v)
-	scopesComeAndGo(t, n, v, pingserver.ExclusiveScope)
+	scopesComeAndGo(t, n, v, pingserver.ExclusiveScope, "/orders/v1/admin")
 	k := cliJSON[madeKeys](t, n, place("generate", "ping", "--scope", v.scope, "--set",
 		"accessTokenManager="+pingserver.ReferenceManager)...)
 	token := k.token(t, v)
@@ -256,12 +256,12 @@ func TestKeysOnPingFederate(t *testing.T) {
 
 // scopesComeAndGo: a scope that clients have only while somebody gives it to them is in a token at once, and no more when
 // the subscription has ended; meanwhile the client is changed, and two of its secrets live.
-func scopesComeAndGo(t *testing.T, n *program.Node, v vendor, given string) {
+func scopesComeAndGo(t *testing.T, n *program.Node, v vendor, given, path string) {
 	t.Helper()
 	k := cliJSON[madeKeys](t, n, place("generate", v.name)...)
 	asks := v
 	asks.scope = given
-	until(t, n.Gateway, http.MethodGet, "/orders/v1/admin", k.token(t, asks), 200, "")
+	until(t, n.Gateway, http.MethodGet, path, k.token(t, asks), 200, "")
 	updated := cliJSON[madeKeys](t, n, place("update", v.name, "--grant", "client_credentials", "--grant", "authorization_code",
 		"--callback", "https://app.example/cb")...)
 	if updated.ClientID != k.ClientID || updated.ClientSecret != "" {
@@ -289,7 +289,7 @@ func scopesComeAndGo(t *testing.T, n *program.Node, v vendor, given string) {
 		if err != nil {
 			return err.Error()
 		}
-		return call(t, n.Gateway, http.MethodGet, "/orders/v1/admin", token).want(200, "")
+		return call(t, n.Gateway, http.MethodGet, path, token).want(200, "")
 	})
 	cli(t, n, place("delete", v.name)...)
 }

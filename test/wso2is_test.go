@@ -39,7 +39,7 @@ func TestKeysOnWSO2IS(t *testing.T) {
 		v := wso2Vendor(s, tenant, connection)
 		apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "["+v.name+"]", ""), mobile())
 		walkKeys(t, n, v)
-		scopesComeAndGo(t, n, v, wso2server.OtherScope)
+		scopesComeAndGo(t, n, v, wso2server.OtherScope, "/orders/v1/admin")
 	}
 }
 
