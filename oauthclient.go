@@ -193,6 +193,8 @@ type OAuthClientStatus struct {
 	Unmanageable string `json:"unmanageable,omitempty"`
 	// Drift is what a look at the server found that is not as it was asked for.
 	Drift []string `json:"drift,omitempty"`
+	// Reuses names the client of another key manager that this one is at the server; nil = it is its own.
+	Reuses *ClientReuse `json:"reuses,omitempty"`
 	// Approval is of a client that an administrator had to approve, or has to.
 	Approval *ClientApproval `json:"approval,omitempty"`
 	Hold     *Hold           `json:"hold,omitempty"` // while it is held; never stored here
@@ -213,6 +215,12 @@ type ClientApproval struct {
 // Declared tells that a manifest can say what the client is: it is mapped, and not only asked for.
 func (s OAuthClientStatus) Declared() bool {
 	return s.Mode != ClientGenerated && s.State != ClientAwaiting && s.State != ClientFailed
+}
+
+// ClientReuse names the client that owns another one at the server: its secret counts, and it alone is changed there.
+type ClientReuse struct {
+	ID         string `json:"id"` // of its object
+	KeyManager string `json:"keyManager"`
 }
 
 // ClientWish is what a client should be able to do.

@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/keycloak"
 	"keyward.dev/keyward/internal/testbed/oktaserver"
+	"keyward.dev/keyward/internal/testbed/program"
 )
 
 // TestOneConnectionForTwoRealms: a service account of the realm master makes the clients of two realms; it is rotated in
@@ -98,4 +99,30 @@ func TestOneConnectionForAnOrganization(t *testing.T) {
 		k := cliJSON[madeKeys](t, n, place("generate", name, "--scope", oktaserver.Scope)...)
 		until(t, n.Gateway, http.MethodGet, items, k.token(t, v), 200, "")
 	}
+	reuseOne(t, n, vendor{name: "second", scope: oktaserver.Scope})
+}
+
+// reuseOne: the application's client at first is its client at second too, with the same secret.
+func reuseOne(t *testing.T, n *program.Node, v vendor) {
+	t.Helper()
+	cli(t, n, place("delete", v.name)...)
+	own := cliJSON[madeKeys](t, n, place("rotate", "first")...)
+	k := cliJSON[madeKeys](t, n, place("generate", v.name, "--reuse-client-of", "first")...)
+	if k.ClientID != own.ClientID || k.ClientSecret != "" {
+		t.Errorf("reused: client %s for %s, with a secret: %v", k.ClientID, own.ClientID, k.ClientSecret != "")
+	}
+	k.ClientSecret = own.ClientSecret
+	until(t, n.Gateway, http.MethodGet, items, k.token(t, v), 200, "")
+	if out := n.CLI(t, "", place("token", v.name, "--scope", v.scope)...); out.Code != 0 || out.Stdout == "" {
+		t.Errorf("a token for trying out: %s", out)
+	}
+	if got := cli(t, n, "keys", "list", "--application", "mobile"); !containsText(got, "reuses first") {
+		t.Errorf("the list:\n%s", got)
+	}
+	if out := n.CLI(t, "", place("delete", "first")...); out.Code != 3 || !containsText(out.Stderr, "in_use") ||
+		!containsText(out.Stderr, "mobile-second-production") {
+		t.Errorf("the owner was deleted: %s", out)
+	}
+	cli(t, n, place("delete", v.name)...)
+	cli(t, n, place("delete", "first")...)
 }

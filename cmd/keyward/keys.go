@@ -54,6 +54,8 @@ type keysRequest struct {
 	Overlap keyward.Duration `json:"overlap,omitempty"`
 	Reason  string           `json:"reason,omitempty"`
 	Request string           `json:"request,omitempty"`
+
+	ReuseClientOf string `json:"reuseClientOf,omitempty"`
 }
 
 // keysAnswer is what a developer needs to use a client.
@@ -211,10 +213,17 @@ func (cmd *keysWish) asked() keysRequest {
 	return req
 }
 
-type keysGenerateCmd struct{ keysWish }
+type keysGenerateCmd struct {
+	keysWish
+	ReuseClientOf string `placeholder:"KM" help:"make none: take the client in this key manager, of the same Connection, here too"`
+}
 
 // Run creates a client.
-func (cmd *keysGenerateCmd) Run(s *session) error { return cmd.show(s, cmd.place, "", cmd.asked()) }
+func (cmd *keysGenerateCmd) Run(s *session) error {
+	req := cmd.asked()
+	req.ReuseClientOf = cmd.ReuseClientOf
+	return cmd.show(s, cmd.place, "", req)
+}
 
 type keysUpdateCmd struct{ keysWish }
 
@@ -325,7 +334,7 @@ func (cmd *keysListCmd) Run(s *session) error {
 			row[2] = k.Match.String()
 		}
 		if k.Status != nil {
-			row = append(row, string(k.Status.Mode), string(k.Status.State), shown(k.LastUsedAt),
+			row = append(row, ownership(k.Status), string(k.Status.State), shown(k.LastUsedAt),
 				shown(k.Status.SecretExpiresAt), reason(k.Status))
 		}
 		rows = append(rows, row)

@@ -242,3 +242,11 @@ func (cmd *keysMendCmd) Run(s *session) error {
 	}
 	return cmd.showState(s, cmd.place, answer)
 }
+
+// ownership is whose the client is at the server.
+func ownership(s *keyward.OAuthClientStatus) string {
+	if s.Reuses != nil {
+		return "reuses " + s.Reuses.KeyManager
+	}
+	return string(s.Mode)
+}

@@ -52,3 +52,10 @@ const (
 	ScopesAssigned ScopeControl = "assign" // those that the server has are given to clients
 	ScopesChecked  ScopeControl = "check"  // what a client has is read, as far as the server tells it
 )
+
+// Releaser is the capability of connectors whose type lets key managers reuse each other's clients (Shared.Reuse).
+type Releaser interface {
+	// Release takes away what was made for a client at this key manager's server alone, and leaves the client. A client
+	// that is gone already is no error.
+	Release(ctx context.Context, h Handle) error
+}

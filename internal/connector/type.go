@@ -33,6 +33,9 @@ type Shared struct {
 	Fields []Field  `json:"fields"`           // of the Connection: spec.connection.NAME with the address that its secrets go to
 	Beside []string `json:"beside,omitempty"` // fields that a key manager gives itself, beside ref
 
+	// Reuse says that a client made through one key manager of a Connection is one in its others too.
+	Reuse bool `json:"reuse,omitempty"`
+
 	Check func(*keyward.ConnectionSpec) []keyward.FieldError `json:"-"` // what the fields alone cannot say; nil = nothing
 	// Foreign says why a key manager of this declared address is not one that the connection's credentials are for; "" =
 	// it is. Nothing of the connection ever goes to an address that only the key manager names.

@@ -72,6 +72,9 @@ func (k *Keys) delete(ctx context.Context, p keyward.Principal, place Place, id 
 			}
 			return tx.Delete(c.Object)
 		}
+		if err := scene.NotReused(tx, c); err != nil {
+			return err
+		}
 		return k.doom(tx, c)
 	})
 	if err != nil || c.Status.State != keyward.ClientDeleting {
@@ -114,7 +117,7 @@ func (k *Keys) finishDelete(ctx context.Context, server connector.Server, c *sce
 	})
 }
 
-// deleteThere deletes a client at its server.
+// deleteThere deletes a client at its server. One that is another's is only released.
 func (k *Keys) deleteThere(ctx context.Context, server connector.Server, c *scene.Client) error {
 	var handle connector.Handle
 	err := k.store.Read(ctx, func(tx *store.Tx) (err error) {
@@ -128,7 +131,13 @@ func (k *Keys) deleteThere(ctx context.Context, server connector.Server, c *scen
 	if err != nil {
 		return err
 	}
-	return conn.Delete(ctx, handle)
+	if c.Status.Reuses == nil {
+		return conn.Delete(ctx, handle)
+	}
+	if releaser, ok := conn.(connector.Releaser); ok {
+		return releaser.Release(ctx, handle)
+	}
+	return nil
 }
 
 // notYet notes and tells that a client is off every gateway, and still at its server. The sweep goes on.

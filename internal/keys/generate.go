@@ -107,10 +107,10 @@ func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, as
 		if taken := s.Taking(); taken != nil {
 			return s.Taken(taken)
 		}
-		if err := k.vacate(tx, p, s); err != nil {
+		if err := s.Vacate(tx, p, k.now()); err != nil {
 			return err
 		}
-		if c, err = k.newClient(tx, p, place, id); err != nil {
+		if c, err = scene.NewClient(tx, p, place, id, scene.VendorName(k.store.Installation(), id), k.now()); err != nil {
 			return err
 		}
 		c.Status.Grants, c.Status.Callbacks, c.Status.Scopes = want.Ask.Grants, want.Ask.Callbacks, want.Ask.Scopes

@@ -185,7 +185,7 @@ func (k *Keys) exists(ctx context.Context, s *scene.Scene, clientID string) erro
 }
 
 func (k *Keys) putMapped(tx *store.Tx, p keyward.Principal, s *scene.Scene, spec keyward.OAuthClientSpec) (string, error) {
-	if err := k.vacate(tx, p, s); err != nil {
+	if err := s.Vacate(tx, p, k.now()); err != nil {
 		return "", err
 	}
 	id := store.NewID()

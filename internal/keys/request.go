@@ -87,13 +87,13 @@ func (k *Keys) requestMapping(ctx context.Context, p keyward.Principal, place Pl
 		if s, err = k.lookToMap(tx, p, place, spec); err != nil {
 			return err
 		}
-		if err := k.vacate(tx, p, s); err != nil {
+		if err := s.Vacate(tx, p, k.now()); err != nil {
 			return err
 		}
-		if c, err = k.newClient(tx, p, place, store.NewID()); err != nil {
+		if c, err = scene.NewClient(tx, p, place, store.NewID(), "", k.now()); err != nil {
 			return err
 		}
-		c.Status.Mode, c.Status.State, c.Status.VendorName = keyward.ClientMapped, keyward.ClientAwaiting, ""
+		c.Status.Mode, c.Status.State = keyward.ClientMapped, keyward.ClientAwaiting
 		c.Status.Approval = &keyward.ClientApproval{ClientID: spec.ClientID, Since: *c.Status.ChangedAt}
 		if err := c.Put(tx, store.Extra{}); err != nil {
 			return err
@@ -104,25 +104,6 @@ func (k *Keys) requestMapping(ctx context.Context, p keyward.Principal, place Pl
 		return nil, err
 	}
 	return result(s, "", "", c.Object.Name, c.Status), nil
-}
-
-// newClient is a client as it begins, for a place that is free.
-func (k *Keys) newClient(tx *store.Tx, p keyward.Principal, place Place, id string) (*scene.Client, error) {
-	name, err := scene.FreeName(tx, place, id)
-	if err != nil {
-		return nil, err
-	}
-	now := k.now().UTC()
-	return &scene.Client{
-		Object: &keyward.Object{ID: id, Kind: keyward.KindOAuthClient, Tenant: place.Tenant, Name: name},
-		Spec: &keyward.OAuthClientSpec{
-			Application: place.Application, KeyManager: place.KeyManager, Environment: place.Environment,
-		},
-		Status: keyward.OAuthClientStatus{
-			Mode: keyward.ClientGenerated, State: keyward.ClientPending, VendorName: scene.VendorName(k.store.Installation(), id),
-			Requester: scene.Requester(p, place.Tenant), ChangedAt: &now,
-		},
-	}, nil
 }
 
 // makeAwait lets a client that was to be made await an approval, where it needs one. Who makes anew what had been approved

@@ -26,7 +26,7 @@ func (k *Keys) Restore(ctx context.Context, p keyward.Principal, place Place, un
 		return keyward.Errorf(keyward.CodeForbidden,
 			"client %s was switched off at %s: only administrators switch it on again", c.Spec.ClientID, s.KeyManager.Ref())
 	}
-	if c.Status.Mode != keyward.ClientGenerated {
+	if c.Status.Mode != keyward.ClientGenerated || c.Status.Reuses != nil {
 		return updatable(s, k.openers, c)
 	}
 	c, end, err := k.change(ctx, scene.Requester(p, s.Place.Tenant), c, keyward.ClientUpdating,

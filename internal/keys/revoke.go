@@ -50,6 +50,9 @@ func (k *Keys) Revoke(ctx context.Context, p keyward.Principal, place Place) err
 		if err := c.Put(tx, store.Extra{Row: scene.NoRow()}); err != nil {
 			return err
 		}
+		if err := scene.RevokeReusers(tx, c, k.now()); err != nil {
+			return err
+		}
 		return k.audit(tx, c.Object, "key.revoked", "client "+c.Spec.Shown())
 	})
 	if err != nil || c.Status.State == keyward.ClientRevoked {
@@ -93,36 +96,4 @@ func (k *Keys) keepRevoked(ctx context.Context, c *scene.Client, who, left strin
 		}
 		return fresh.Put(tx, extra)
 	})
-}
-
-// vacate makes room for the next client of a place: what came to nothing is forgotten, and so is what was revoked. One
-// that may be left at the server stays listed, as failed, until somebody dismisses it.
-func (k *Keys) vacate(tx *store.Tx, p keyward.Principal, s *scene.Scene) error {
-	for _, c := range s.Clients {
-		if c.Status.State != keyward.ClientRevoked {
-			continue
-		}
-		if err := s.MayDelete(p, c, k.now()); err != nil {
-			return err
-		}
-	}
-	if err := scene.DropAll(tx, s.Clients); err != nil {
-		return err
-	}
-	for _, c := range s.Clients {
-		if c.Status.State != keyward.ClientRevoked || c.Over() {
-			continue
-		}
-		if c.Status.Mode == keyward.ClientMapped {
-			if err := tx.Delete(c.Object); err != nil {
-				return fmt.Errorf("forget a revoked client: %w", err)
-			}
-			continue
-		}
-		c.Status.State = keyward.ClientFailed
-		if err := c.Put(tx, store.Extra{Row: scene.NoRow()}); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -74,6 +74,11 @@ func (k *Keys) change(
 		if err := set(&fresh.Status); err != nil {
 			return err
 		}
+		if w := fresh.Status.Wanted; state == keyward.ClientUpdating && w != nil && w.Restore == nil {
+			if err := scene.NotReused(tx, fresh); err != nil { // what it is counts for them
+				return err
+			}
+		}
 		return fresh.Put(tx, store.Extra{})
 	})
 	if err != nil {
@@ -91,6 +96,10 @@ func rotatable(s *scene.Scene, openers *connector.Openers, c *scene.Client, ask 
 	if c.Status.Mode != keyward.ClientGenerated {
 		return keyward.Errorf(keyward.CodeRotationUnsupported, "client %s is mapped: its secret is changed at %s",
 			c.Spec.ClientID, s.KeyManager.Ref())
+	}
+	if of := c.Status.Reuses; of != nil {
+		return keyward.Errorf(keyward.CodeRotationUnsupported, "client %s is that of key manager %s: rotate it there, and its new "+
+			"secret counts here too", c.Spec.ClientID, of.KeyManager)
 	}
 	if ask.Overlap < 0 || ask.Overlap > maxOverlap {
 		return keyward.Invalid([]keyward.FieldError{scene.Fault("overlap", "must lie between 0s and %s", maxOverlap)})

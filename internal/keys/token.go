@@ -53,7 +53,7 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 			return err
 		}
 		if secret == "" {
-			if secret, err = storedSecret(tx, fresh); err != nil {
+			if secret, err = scene.StoredSecret(tx, fresh, secretPath); err != nil {
 				return err
 			}
 		}
@@ -94,21 +94,4 @@ func (a TokenAsk) faults() []keyward.FieldError {
 		}
 	}
 	return faults
-}
-
-// storedSecret gives a generated client's secret.
-func storedSecret(tx *store.Tx, c *scene.Client) (string, error) {
-	if c.Status.Mode != keyward.ClientGenerated {
-		return "", keyward.Invalid([]keyward.FieldError{scene.Fault("clientSecret",
-			"is required: client %s is mapped, and a mapped client's secret is not stored here", c.Spec.ClientID)})
-	}
-	secrets, err := tx.Secrets(c.Object)
-	if err != nil {
-		return "", fmt.Errorf("open the secrets of %s: %w", c.Object.Ref(), err)
-	}
-	if secrets[secretPath] == "" {
-		return "", keyward.Invalid([]keyward.FieldError{scene.Fault("clientSecret",
-			"is required: the key manager gave client %s none", c.Spec.ClientID)})
-	}
-	return secrets[secretPath], nil
 }

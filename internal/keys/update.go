@@ -78,6 +78,10 @@ func updatable(s *scene.Scene, openers *connector.Openers, c *scene.Client) erro
 		return keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s is mapped: it is changed at %s",
 			c.Spec.ClientID, s.KeyManager.Ref())
 	}
+	if of := c.Status.Reuses; of != nil {
+		return keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s is that of key manager %s: it is changed there",
+			c.Spec.ClientID, of.KeyManager)
+	}
 	conn, err := openers.Open(s.Server)
 	if err != nil {
 		return vendorError(s.Place.KeyManager, err)

@@ -34,6 +34,18 @@ type GenerateBody struct {
 	Callbacks   []string            `json:"callbacks,omitempty" doc:"Redirect URIs, for grants that redirect"`
 	Scopes      []string            `json:"scopes,omitempty"`
 	Fields      map[string]any      `json:"fields,omitempty" doc:"The type's developer fields"`
+
+	ReuseClientOf string `json:"reuseClientOf,omitempty" doc:"Makes none: takes the client that it has in this key manager"`
+}
+
+// UpdateBody asks for a generated client to be changed; what is left out stays.
+type UpdateBody struct {
+	KeyManager  string              `json:"keyManager"`
+	Environment keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
+	Grants      []string            `json:"grants,omitempty"`
+	Callbacks   []string            `json:"callbacks,omitempty" doc:"Redirect URIs, for grants that redirect"`
+	Scopes      []string            `json:"scopes,omitempty"`
+	Fields      map[string]any      `json:"fields,omitempty" doc:"The type's developer fields"`
 }
 
 // MapBody says which existing client belongs to the application.
@@ -97,8 +109,11 @@ func (s *Server) keysRoutes() {
 		http.StatusCreated,
 	},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b GenerateBody) (*keys.Result, error) {
-			return k.Generate(ctx, p, in.place(b.KeyManager, b.Environment),
-				keys.Ask{Grants: b.Grants, Callbacks: b.Callbacks, Scopes: b.Scopes, Fields: b.Fields})
+			ask := keys.Ask{Grants: b.Grants, Callbacks: b.Callbacks, Scopes: b.Scopes, Fields: b.Fields}
+			if b.ReuseClientOf != "" {
+				return k.Reuse(ctx, p, in.place(b.KeyManager, b.Environment), b.ReuseClientOf, ask)
+			}
+			return k.Generate(ctx, p, in.place(b.KeyManager, b.Environment), ask)
 		})
 	resultRoute(s, verb{
 		"map-keys", "/map", "Say that a client which exists in the key manager is the application's, or ask an administrator to",
@@ -108,7 +123,7 @@ func (s *Server) keysRoutes() {
 			return k.Map(ctx, p, in.place(b.KeyManager, b.Environment), b.ClientID, b.ClientSecret)
 		})
 	keysRoute(s, verb{"update-keys", "/update", "Change a generated client; what is left out stays", http.StatusOK},
-		func(ctx context.Context, p keyward.Principal, in *keysInput, b GenerateBody) (*keys.Result, error) {
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b UpdateBody) (*keys.Result, error) {
 			return k.Update(ctx, p, in.place(b.KeyManager, b.Environment),
 				keys.Ask{Grants: b.Grants, Callbacks: b.Callbacks, Scopes: b.Scopes, Fields: b.Fields})
 		})

@@ -357,3 +357,29 @@ func TestOktaWithoutRightsOnTheAuthorizationServer(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestOktaRelease: what was made for a client at this authorization server goes, and the client stays.
+func TestOktaRelease(t *testing.T) {
+	w := newWorld(t, "client_credentials")
+	made := w.made
+	releaser, ok := w.conn.(connector.Releaser)
+	if !ok {
+		t.Fatalf("%T releases nothing", w.conn)
+	}
+	w.entitle(scopes(oktaserver.OtherScope), nil)
+	ours := "Keyward " + made.ClientID
+	if w.policies()[ours] == nil {
+		t.Fatal("nothing was made for it")
+	}
+	for range 2 {
+		if err := releaser.Release(t.Context(), made.Handle); err != nil {
+			t.Error(err)
+		}
+	}
+	if w.policies()[ours] != nil {
+		t.Error("the policy is still there")
+	}
+	if c, err := conformance.ReaderOf(t, w.conn).Read(t.Context(), made.Handle); err != nil || c == nil {
+		t.Errorf("the client: %v, error %v", c, err)
+	}
+}

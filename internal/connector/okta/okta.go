@@ -251,6 +251,11 @@ func (o *okta) Delete(ctx context.Context, h connector.Handle) error {
 	return o.remove(ctx, h)
 }
 
+// Release implements connector.Releaser.
+func (o *okta) Release(ctx context.Context, h connector.Handle) error {
+	return o.forgetPolicy(ctx, h.ClientID)
+}
+
 func (o *okta) remove(ctx context.Context, h connector.Handle) error {
 	return connector.Remove(ctx, o.do, o.client(h), unknown)
 }

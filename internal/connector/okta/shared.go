@@ -25,6 +25,7 @@ func shared() *connector.Shared {
 			token,
 		},
 		Beside: []string{"proofScope"},
+		Reuse:  true, // clients are the organization's
 		Foreign: func(c *keyward.ConnectionSpec, declared string) string {
 			org, _ := c.Connection["orgUrl"].(string)
 			if connector.SameOrigin(org, declared) {
