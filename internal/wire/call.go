@@ -54,6 +54,7 @@ type Call struct {
 	Password string
 	Form     url.Values
 	JSON     any
+	Once     bool        // an answer may replace the credential, so that another try would be refused: it is not made again
 	Header   http.Header // further fields, such as a vendor's own credential
 	Secrets  []string    // further values that must not come back in an error's text
 }

@@ -159,6 +159,12 @@ func TestReadsAreRepeated(t *testing.T) {
 				t.Error(err)
 			}
 		}
+		once := to(http.MethodGet, "read-once")
+		once.Once = true
+		r.answers("read-once", http.StatusBadGateway)
+		if a, err := caller.Do(t.Context(), once); err != nil || a.Status != http.StatusBadGateway || r.count("read-once") != 1 {
+			t.Errorf("once: %d requests, error %v", r.count("read-once"), err)
+		}
 		r.answers("dead", 0)
 		if _, err := caller.Do(t.Context(), to(http.MethodGet, "dead")); err == nil || r.count("dead") != 3 {
 			t.Errorf("no answer: %d requests, error %v", r.count("dead"), err)

@@ -29,7 +29,8 @@ type patience struct {
 
 func newPatience(k Call) *patience {
 	p := &patience{pauses: maxPauses}
-	if k.Method == http.MethodGet || k.Method == http.MethodHead { // the others are not safe (RFC 9110, section 9.2.1)
+	safe := k.Method == http.MethodGet || k.Method == http.MethodHead // RFC 9110, section 9.2.1
+	if safe && !k.Once {
 		p.repeats = maxRepeats
 		p.distance = backoff.NewExponentialBackOff() // half of it is left to chance, so that callers do not come in step
 		p.distance.InitialInterval, p.distance.MaxInterval = firstRepeat, longestPause

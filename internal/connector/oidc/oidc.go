@@ -214,7 +214,7 @@ func (o *Registrar) Read(ctx context.Context, h connector.Handle) (*connector.Cl
 	if uri == "" {
 		return nil, connector.ErrUnsupported
 	}
-	k := wire.Call{Op: "read the client", Method: http.MethodGet, URL: uri, Bearer: h.AccessToken}
+	k := wire.Call{Op: "read the client", Method: http.MethodGet, URL: uri, Bearer: h.AccessToken, Once: true}
 	a, err := o.Caller.Do(ctx, k)
 	if err != nil {
 		return nil, wire.Harmless(err)

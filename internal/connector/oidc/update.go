@@ -32,7 +32,7 @@ func (o *Registrar) Update(
 	if uri == "" {
 		return connector.Registered{}, connector.ErrUnmanageable
 	}
-	get := wire.Call{Op: "read the client", Method: http.MethodGet, URL: uri, Bearer: h.AccessToken}
+	get := wire.Call{Op: "read the client", Method: http.MethodGet, URL: uri, Bearer: h.AccessToken, Once: true}
 	members, h, err := o.manage(ctx, h, get, keep)
 	if err != nil {
 		return connector.Registered{}, wire.Harmless(err)
