@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
@@ -112,6 +113,35 @@ func TestReuse(t *testing.T) {
 	reuse()
 	if made, deleted := atServer(s); made != 2 || deleted != 1 {
 		t.Errorf("%d made, %d deleted", made, deleted)
+	}
+}
+
+// TestAReleaseGoesOnAfterAFailure: while the server fails, the use is off every gateway and stays listed; the sweep ends it,
+// and never deletes the client.
+func TestAReleaseGoesOnAfterAFailure(t *testing.T) {
+	ctx := t.Context()
+	r := newRig(t)
+	s := r.okta()
+	if _, err := r.keys.Generate(ctx, alice(), at("orders"), keys.Ask{Scopes: []string{oktaserver.Scope}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.keys.Reuse(ctx, alice(), at("billing"), "orders", keys.Ask{}); err != nil {
+		t.Fatal(err)
+	}
+	s.Order(contract.Trouble{Method: http.MethodGet, Part: "/policies", Status: http.StatusInternalServerError})
+	if err := r.keys.Delete(ctx, alice(), at("billing")); keyward.CodeOf(err) != keyward.CodeKeyManagerFailed {
+		t.Errorf("deleted while the server fails: %v", err)
+	}
+	if l := r.list(); len(l) != 2 {
+		t.Errorf("%d clients are listed", len(l))
+	}
+	s.Mend()
+	r.later(time.Hour)
+	if err := r.start().Sweep(ctx); err != nil { // another process, after the end of this one
+		t.Fatal(err)
+	}
+	if _, deleted := atServer(s); deleted != 0 || r.one(keyward.ClientActive).KeyManager != "orders" {
+		t.Errorf("%d clients were deleted", deleted)
 	}
 }
 
