@@ -42,7 +42,7 @@ func (r *rig) connection(name, text string, secrets map[string]string) {
 // okta is an organization with two authorization servers, both managed through one connection.
 func (r *rig) okta() *contract.Server {
 	r.t.Helper()
-	key := conformance.RSAKey(r.t)
+	key := conformance.SigningKey(r.t)
 	s := contract.Start(r.t, func(origin string) http.Handler { return oktaserver.Build(origin, key) })
 	r.connection("acme", strings.ReplaceAll(oktaConnection, "ORIGIN", s.URL), apiToken(oktaserver.APIToken))
 	for name, id := range map[string]string{"orders": oktaserver.Server, "billing": oktaserver.OtherServer} {
@@ -84,7 +84,7 @@ func TestOneConnectionForTwoKeyManagers(t *testing.T) {
 func TestAForeignKeyManagerGetsNothing(t *testing.T) {
 	r := newRig(t)
 	r.okta()
-	elsewhere := contract.Start(t, func(origin string) http.Handler { return oktaserver.Build(origin, conformance.RSAKey(t)) })
+	elsewhere := contract.Start(t, func(origin string) http.Handler { return oktaserver.Build(origin, conformance.SigningKey(t)) })
 	before := len(elsewhere.Seen())
 	r.change("orders", func(s *keyward.KeyManagerSpec) { s.Issuer = elsewhere.URL + "/oauth2/" + oktaserver.Server })
 	_, err := r.keys.Generate(t.Context(), alice(), at("orders"), keys.Ask{})

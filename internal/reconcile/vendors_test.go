@@ -70,7 +70,7 @@ func clouds() []cloud {
 // No vendor's way of writing a client, nor what subscriptions give it and take away, is a difference; and one that is gone
 // there has vanished.
 func TestVendorsOwnWaysAreNoDrift(t *testing.T) {
-	key := conformance.RSAKey(t)
+	key := conformance.SigningKey(t)
 	for _, c := range clouds() {
 		t.Run(c.name, func(t *testing.T) {
 			s := contract.Start(t, func(origin string) http.Handler { return c.build(origin, key) })

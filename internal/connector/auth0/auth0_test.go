@@ -16,7 +16,7 @@ import (
 
 func auth0Cloud(t *testing.T) conformance.Cloud {
 	t.Helper()
-	key := conformance.RSAKey(t)
+	key := conformance.SigningKey(t)
 	build := func(origin string) http.Handler { return auth0server.Build(origin, key) }
 	s := contract.Start(t, build)
 	return conformance.Cloud{

@@ -19,7 +19,7 @@ import (
 
 func entra(t *testing.T, lag int) conformance.Cloud {
 	t.Helper()
-	key := conformance.RSAKey(t)
+	key := conformance.SigningKey(t)
 	build := func(origin string) http.Handler { return entraserver.Build(origin, key, lag) }
 	s := contract.Start(t, build)
 	return conformance.Cloud{

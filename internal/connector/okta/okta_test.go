@@ -17,7 +17,7 @@ import (
 
 func oktaCloud(t *testing.T) conformance.Cloud {
 	t.Helper()
-	key := conformance.RSAKey(t)
+	key := conformance.SigningKey(t)
 	build := func(origin string) http.Handler { return oktaserver.Build(origin, key) }
 	s := contract.Start(t, build)
 	return conformance.Cloud{

@@ -17,7 +17,7 @@ import (
 
 func pingCloud(t *testing.T) conformance.Cloud {
 	t.Helper()
-	key := conformance.RSAKey(t)
+	key := conformance.SigningKey(t)
 	build := func(origin string) http.Handler { return pingserver.Build(origin, key) }
 	s := contract.Start(t, build)
 	return conformance.Cloud{

@@ -19,7 +19,7 @@ import (
 // wso2 starts a server; tenant is "" or "/t/NAME", as Asgardeo has it.
 func wso2(t *testing.T, tenant string, byPassword bool) conformance.Cloud {
 	t.Helper()
-	key := conformance.RSAKey(t)
+	key := conformance.SigningKey(t)
 	build := func(origin string) http.Handler { return wso2server.Build(origin, tenant, key) }
 	s := contract.Start(t, build)
 	spec := &keyward.KeyManagerSpec{

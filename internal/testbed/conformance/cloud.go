@@ -30,8 +30,8 @@ type Cloud struct {
 	Overlaps     bool                    // a client may have two live secrets
 }
 
-// RSAKey makes a key for a contract server that signs tokens.
-func RSAKey(t *testing.T) *issuer.Key {
+// SigningKey makes a key for a contract server that signs tokens.
+func SigningKey(t *testing.T) *issuer.Key {
 	t.Helper()
 	key, err := issuer.NewKey("contract", "ES256")
 	if err != nil {
