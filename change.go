@@ -47,6 +47,7 @@ type RowKind string
 const (
 	RowKeyManager    RowKind = "key_manager"
 	RowIntrospection RowKind = "introspection"
+	RowOutbound      RowKind = "outbound"
 	RowPlan          RowKind = "plan"
 	RowAPI           RowKind = "api"
 	RowApplication   RowKind = "application"

@@ -48,6 +48,7 @@ type KeyManagerSpec struct {
 	Keys          KeySource         `json:"keys,omitzero"`
 	Connection    map[string]any    `json:"connection,omitempty"` // the type's own fields; secrets in it are Secret values; or ref
 	Introspection *Introspection    `json:"introspection,omitempty"`
+	Outbound      *Outbound         `json:"outbound,omitempty"`
 	Tokens        TokenRules        `json:"tokens,omitzero"`
 	Claims        ClaimRules        `json:"claims,omitzero"`
 	Clients       ClientRules       `json:"clients,omitzero"`

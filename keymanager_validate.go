@@ -34,6 +34,7 @@ func (s *KeyManagerSpec) Validate() []FieldError {
 	s.Keys.validate(&f, "spec.keys")
 	s.validateIssuers(&f)
 	s.Introspection.validate(&f)
+	s.Outbound.validate(&f)
 	s.Tokens.validate(&f)
 	s.Claims.validate(&f)
 	s.validateExchange(&f)

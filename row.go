@@ -31,6 +31,7 @@ type KeyManagerRow struct {
 	Grants        []Grant        `json:"grants,omitempty"`
 	Mapping       []ClaimMapping `json:"mapping,omitempty"`
 	Introspection string         `json:"introspection,omitempty"` // RFC 7662 endpoint; "" = opaque tokens cannot be asked about
+	Outbound      *OutboundRow   `json:"outbound,omitempty"`      // how its servers are reached; nil = in no special way
 	Digest        string         `json:"digest"`                  // of the settings that affect a decision; part of every cache key
 	Hold          *HoldRow       `json:"hold,omitempty"`
 	// OwnClients are the clients that the key manager itself uses or brings along: no rule makes them an application's.
@@ -147,8 +148,9 @@ func (k RowKind) Needs(row json.RawMessage) ([]string, error) {
 
 func needsOfKeyManager(row json.RawMessage) ([]string, error) {
 	var km struct {
-		Use     TokenUse    `json:"use"`
-		Issuers []IssuerRow `json:"issuers"`
+		Use      TokenUse     `json:"use"`
+		Issuers  []IssuerRow  `json:"issuers"`
+		Outbound *OutboundRow `json:"outbound"`
 	}
 	if err := json.Unmarshal(row, &km); err != nil {
 		return nil, fmt.Errorf("read the row of a key manager: %w", err)
@@ -159,6 +161,9 @@ func needsOfKeyManager(row json.RawMessage) ([]string, error) {
 	}
 	if slices.ContainsFunc(km.Issuers, func(i IssuerRow) bool { return i.Organization != "" }) {
 		needs = append(needs, NeedOrganization)
+	}
+	if km.Outbound != nil {
+		needs = append(needs, NeedOutbound)
 	}
 	return needs, nil
 }

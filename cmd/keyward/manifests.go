@@ -189,10 +189,10 @@ func (r *resolver) resolve(v any, path string) any {
 	return v
 }
 
-// takesReference tells whether the field is a secret or the text of a key.
+// takesReference tells whether the field is a secret, or the text of a key or certificate.
 func takesReference(path string) bool {
 	return path == "spec.password" || strings.HasPrefix(path, "spec.connection.") ||
-		strings.HasPrefix(path, "spec.introspection.") ||
+		strings.HasPrefix(path, "spec.introspection.") || strings.HasPrefix(path, "spec.outbound.") ||
 		strings.Contains(path, "keys.pem[") || strings.HasSuffix(path, "keys.jwksInline")
 }
 

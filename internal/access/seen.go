@@ -31,7 +31,7 @@ func Public(o *keyward.Object) *keyward.Object {
 	switch s := o.Spec.(type) {
 	case *keyward.KeyManagerSpec:
 		shown := *s
-		shown.Connection, shown.Introspection, shown.Permissions = nil, nil, nil
+		shown.Connection, shown.Introspection, shown.Permissions, shown.Outbound = nil, nil, nil, nil
 		seen.Spec = &shown
 	case *keyward.ApplicationSpec:
 		seen.Spec = &keyward.ApplicationSpec{DisplayName: s.DisplayName}

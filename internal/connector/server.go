@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -21,9 +22,22 @@ type Server struct {
 	Status keyward.KeyManagerStatus
 	// Connection names the one whose credentials these are; "" = the key manager's own. Such credentials go to no address
 	// of the key manager's, its token endpoint included.
-	Connection   string
-	ConnectionID string
-	Secrets      map[string]string // path in the spec, as in connection.initialAccessToken -> value
+	Connection    string
+	ConnectionID  string
+	ConnectionWay outbound.Policy   // how the server is reached with them
+	Secrets       map[string]string // path in the spec, as in connection.initialAccessToken -> value
+}
+
+// Way is how the key manager's servers are reached by its own policy: for metadata, keys and introspection.
+func (s Server) Way() outbound.Policy { return outbound.PolicyOf(s.Spec.Outbound.Row(), s.Secrets) }
+
+// ManagementWay is how they are reached to manage clients: by the policy of the Connection whose credentials these are,
+// or else by the key manager's own. Whoever declares a key manager leads no credentials of a Connection another way.
+func (s Server) ManagementWay() outbound.Policy {
+	if s.Connection != "" {
+		return s.ConnectionWay
+	}
+	return s.Way()
 }
 
 // Endpoint gives the declared address, or else the discovered one.
@@ -153,9 +167,22 @@ func (o *Openers) Open(s Server) (Connector, error) {
 	if !ok {
 		return nil, keyward.Errorf(keyward.CodeNotSupported, "this build cannot manage clients of type %s", s.Spec.Type)
 	}
-	c, err := open(s, Line{Caller: o.lanes.Caller(s.ID, o.client), Tokens: o.tokens, Known: o.known, Alone: o.alone})
+	client, err := o.reach(s)
+	if err != nil {
+		return nil, fmt.Errorf("open key manager %s: %w", s.Name, err)
+	}
+	c, err := open(s, Line{Caller: o.lanes.Caller(s.ID, client), Tokens: o.tokens, Known: o.known, Alone: o.alone})
 	if err != nil {
 		return nil, fmt.Errorf("open key manager %s: %w", s.Name, err)
 	}
 	return c, nil
+}
+
+// reach gives the client by which a key manager's clients are managed.
+func (o *Openers) reach(s Server) (*http.Client, error) {
+	owner := s.ID
+	if s.Connection != "" {
+		owner += " with a connection" // its own way is another
+	}
+	return outbound.Under(o.client, owner, s.ManagementWay())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"sync"
 
 	"keyward.dev/keyward"
@@ -51,7 +52,10 @@ func (p *process) newExplainer(ctx context.Context, st *store.Store) (*explainer
 
 // newVerifiers make what checks tokens: live key sets and introspection, over clients that keep the operator's rules.
 func (p *process) newVerifiers(o token.Options) (*token.KeySets, *token.Introspector, error) {
-	client := outbound.NewClient(p.rules, outbound.Options{})
+	return verifiersOver(outbound.NewClient(p.rules, outbound.Options{}), o)
+}
+
+func verifiersOver(client *http.Client, o token.Options) (*token.KeySets, *token.Introspector, error) {
 	introspector, err := token.NewIntrospector(client, o)
 	if err != nil {
 		return nil, nil, err

@@ -7,6 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/enforce"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/view"
@@ -31,11 +32,16 @@ func (j judge) Judge(ctx context.Context, s probe.Subject) (*probe.Judgement, er
 			return nil, err
 		}
 	}
+	s.Row.Outbound = nil // the client below goes this way
 	target, now, err := viewOf(base, s)
 	if err != nil {
 		return nil, err
 	}
-	keySets, introspector, err := j.process.newVerifiers(token.Options{Log: j.process.log})
+	client, err := outbound.Under(outbound.NewClient(j.process.rules, outbound.Options{}), "", s.Way)
+	if err != nil {
+		return nil, err
+	}
+	keySets, introspector, err := verifiersOver(client, token.Options{Log: j.process.log})
 	if err != nil {
 		return nil, err
 	}

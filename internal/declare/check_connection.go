@@ -18,9 +18,12 @@ func (w *world) checkConnection(ch *change, c *keyward.ConnectionSpec) error {
 	if err != nil || before == nil {
 		return err
 	}
-	if before.Type != c.Type || !maps.Equal(addresses(before.Connection), addresses(c.Connection)) {
+	if before.Type != c.Type || !keymanager.SameRoute(before.Outbound, c.Outbound) ||
+		!maps.Equal(addresses(before.Connection), addresses(c.Connection)) {
 		for _, path := range ch.kept {
-			w.add(ch, keyward.CodeInvalidInput, "spec."+path, staysWithItsAddress)
+			if path != keyward.OutboundKey { // which is shown to nobody
+				w.add(ch, keyward.CodeInvalidInput, "spec."+path, staysWithItsAddress)
+			}
 		}
 	}
 	stored, err := w.list(keyward.KindKeyManager, store.Filter{Tenant: ch.ref.Tenant, Connection: ch.ref.Name},

@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/outbound"
 )
 
 // checkKeyManager holds the rules of one key manager. Where its server's metadata must be read, that is asked for
@@ -40,7 +41,7 @@ func (w *world) checkKeyManager(ch *change, s *keyward.KeyManagerSpec) error {
 	if s.Type == keyward.TypeResident && ch.existing != nil {
 		ch.status = ch.existing.Status
 	}
-	if len(faults) > 0 || s.Type == keyward.TypeResident {
+	if len(faults) > 0 || s.Type == keyward.TypeResident || w.ledAstray(ch, before, s) {
 		return nil
 	}
 	status, known, err := w.discovered(ch, before, s)
@@ -69,7 +70,8 @@ func (w *world) discovered(ch *change, before, s *keyward.KeyManagerSpec) (keywa
 		return status, true, err
 	}
 	if !w.writing {
-		w.g.discoveries[ch.ref] = &discovery{prefix: ch.prefix, spec: s}
+		way := outbound.PolicyOf(s.Outbound.Row(), ch.secrets)
+		w.g.discoveries[ch.ref] = &discovery{prefix: ch.prefix, spec: s, way: way}
 		return keyward.KeyManagerStatus{}, false, nil
 	}
 	d, done := w.g.discoveries[ch.ref]
@@ -90,6 +92,22 @@ func keyManagerStatus(raw json.RawMessage) (keyward.KeyManagerStatus, error) {
 	return status, nil
 }
 
+// ledAstray refuses to send stored secrets a way that they were not given for. It is asked before metadata are read that
+// way, because the proxy's password would go along.
+func (w *world) ledAstray(ch *change, before, s *keyward.KeyManagerSpec) bool {
+	if before == nil || keymanager.SameRoute(before.Outbound, s.Outbound) {
+		return false
+	}
+	astray := false
+	for _, path := range ch.kept {
+		if path != keyward.OutboundKey { // which is shown to nobody
+			w.add(ch, keyward.CodeInvalidInput, "spec."+path, staysWithItsAddress)
+			astray = true
+		}
+	}
+	return astray
+}
+
 // checkKeptSecrets refuses to send a stored secret to an address that it was not given for: whoever may change the
 // address but does not know the secret could read it there.
 func (w *world) checkKeptSecrets(ch *change, before, s *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) error {
@@ -102,12 +120,15 @@ func (w *world) checkKeptSecrets(ch *change, before, s *keyward.KeyManagerSpec, 
 	}
 	for _, path := range ch.kept {
 		var same bool
-		if strings.HasPrefix(path, "introspection.") {
+		switch {
+		case path == keyward.OutboundKey, path == keyward.OutboundPassword:
+			same = true // the way is the same
+		case strings.HasPrefix(path, "introspection."):
 			same = firstOf(before.Endpoints.Introspection, old.Endpoints.Introspection) ==
 				firstOf(s.Endpoints.Introspection, status.Endpoints.Introspection) &&
 				(s.Introspection.MethodOrDefault() != keyward.IntrospectBearer ||
 					firstOf(before.Endpoints.Token, old.Endpoints.Token) == firstOf(s.Endpoints.Token, status.Endpoints.Token))
-		} else {
+		default:
 			same = before.Type == s.Type && sameConnection(before, s) &&
 				merged(before.Endpoints, old.Endpoints) == merged(s.Endpoints, status.Endpoints)
 		}
@@ -118,7 +139,8 @@ func (w *world) checkKeptSecrets(ch *change, before, s *keyward.KeyManagerSpec, 
 	return nil
 }
 
-const staysWithItsAddress = "the address it is sent to changes: give the value again, a stored secret stays with its address"
+const staysWithItsAddress = "the address it is sent to changes, or the way there: give the value again, a stored secret stays " +
+	"with its address"
 
 func firstOf(a, b string) string {
 	if a != "" {

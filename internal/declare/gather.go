@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/password"
 )
 
@@ -24,6 +25,7 @@ type gathered struct {
 type discovery struct {
 	prefix string
 	spec   *keyward.KeyManagerSpec
+	way    outbound.Policy
 	status keyward.KeyManagerStatus
 }
 
@@ -56,7 +58,14 @@ func (c *Writer) gather(ctx context.Context, g *gathered) error {
 	group.SetLimit(gatherLimit)
 	for _, d := range g.discoveries {
 		group.Go(func() error {
-			status, err := keymanager.Discover(ctx, d.spec, c.client)
+			client, err := outbound.Under(c.client, "", d.way)
+			if err != nil {
+				return fmt.Errorf("read a server's metadata: %w", err)
+			}
+			if d.way != (outbound.Policy{}) { // the client is this reading's alone
+				defer client.CloseIdleConnections()
+			}
+			status, err := keymanager.Discover(ctx, d.spec, client)
 			if err == nil {
 				d.status = status
 				return nil

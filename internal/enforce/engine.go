@@ -2,14 +2,19 @@ package enforce
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
-	"iter"
+	"fmt"
+	"maps"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/tally"
 	"keyward.dev/keyward/internal/token"
@@ -83,47 +88,34 @@ func (e *Engine) now() time.Time { return e.o.Now() }
 // so that new ones are fetched before the first token comes (token.KeySets.Run does that) and those of removed and
 // disabled ones are forgotten.
 func (e *Engine) Follow(v *view.View) {
-	e.keySets.Retain(e.issuers(v))
 	sets := map[*keyward.IssuerRow]*token.KeySet{}
 	for _, km := range v.KeyManagers() {
-		if !e.follows(km) {
+		if !e.follows(v, km) {
 			continue
 		}
+		way := e.way(v, km)
 		for i := range km.Issuers {
-			sets[&km.Issuers[i]] = e.keySets.For(km.ID, km.Issuers[i])
+			sets[&km.Issuers[i]] = e.keySets.For(km.ID, km.Issuers[i], way)
 		}
 	}
+	e.keySets.Retain(maps.Values(sets))
 	e.followed.Store(&sets)
 }
 
-// follows tells whether the key manager's keys are wanted here.
-func (e *Engine) follows(km *view.KeyManager) bool {
-	return km.Usable() || e.o.Exchanges && km.Exchangeable()
-}
-
-func (e *Engine) issuers(v *view.View) iter.Seq2[string, keyward.IssuerRow] {
-	return func(yield func(string, keyward.IssuerRow) bool) {
-		for _, km := range v.KeyManagers() {
-			if !e.follows(km) {
-				continue
-			}
-			for i := range km.Issuers {
-				if !yield(km.ID, km.Issuers[i]) {
-					return
-				}
-			}
-		}
-	}
+// follows tells whether the key manager's keys are wanted here. A gateway that serves no API which takes it may lack what
+// its server is reached with.
+func (e *Engine) follows(v *view.View, km *view.KeyManager) bool {
+	return (km.Usable() || e.o.Exchanges && km.Exchangeable()) && v.Reaches(km)
 }
 
 // keySet gives the keys of one issuer of one key manager.
-func (e *Engine) keySet(km *view.KeyManager, issuer *keyward.IssuerRow) *token.KeySet {
+func (e *Engine) keySet(v *view.View, km *view.KeyManager, issuer *keyward.IssuerRow) *token.KeySet {
 	if sets := e.followed.Load(); sets != nil {
 		if set := (*sets)[issuer]; set != nil {
 			return set
 		}
 	}
-	return e.keySets.For(km.ID, *issuer)
+	return e.keySets.For(km.ID, *issuer, e.way(v, km))
 }
 
 // open opens the introspection secret of a row, and the one that comes after it.
@@ -141,4 +133,44 @@ func (e *Engine) open(ctx context.Context, row *keyward.IntrospectionRow) (c key
 		c.Next = keyward.NewSecret(value)
 	}
 	return c, err
+}
+
+// way says how the key manager's server is reached, for its key sets. Its digest is that of both rows, so that a changed
+// policy counts at once.
+func (e *Engine) way(v *view.View, km *view.KeyManager) token.Way {
+	if km.Outbound == nil {
+		return token.Way{}
+	}
+	secrets := v.OutboundSecrets(km.ID)
+	text, err := json.Marshal([]any{km.Outbound, secrets})
+	sum := sha256.Sum256(text)
+	return token.Way{
+		Digest: hex.EncodeToString(sum[:]),
+		Policy: func(ctx context.Context) (outbound.Policy, error) {
+			if err != nil {
+				return outbound.Policy{}, fmt.Errorf("read the outbound policy: %w", err)
+			}
+			return e.policy(ctx, km.Outbound, secrets)
+		},
+	}
+}
+
+// policy opens what is secret of an outbound policy. Without it there is no way at all: not one past the proxy, nor one
+// without the certificate.
+func (e *Engine) policy(ctx context.Context, row *keyward.OutboundRow, sealed *keyward.OutboundSecretsRow) (outbound.Policy, error) {
+	if row == nil {
+		return outbound.Policy{}, nil
+	}
+	opened := map[string]string{}
+	for _, path := range row.Secrets {
+		if sealed == nil || sealed.Secrets[path].Text == "" || e.o.OpenSealed == nil {
+			return outbound.Policy{}, errors.New("this gateway was not given the secrets of the key manager's outbound policy")
+		}
+		secret, err := e.o.OpenSealed(ctx, sealed.Secrets[path], seal.RowContext(keyward.RowOutbound, sealed.ID, path))
+		if err != nil {
+			return outbound.Policy{}, fmt.Errorf("open a secret of the outbound policy: %w", err)
+		}
+		opened[path] = secret
+	}
+	return outbound.PolicyOf(row, opened), nil
 }

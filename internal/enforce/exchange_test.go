@@ -70,15 +70,15 @@ func TestUseSaysWhatATokenIsGoodFor(t *testing.T) {
 func TestGatewaysWantNoKeysOfExchangeOnly(t *testing.T) {
 	w := exchangeWorld(t)
 	judged := w.view.KeyManager("km-partner")
-	if !w.engine.follows(judged) {
+	if !w.engine.follows(w.view, judged) {
 		t.Error("the judge does not follow the keys")
 	}
 	w.engine.o.Exchanges = false
-	if w.engine.follows(judged) {
+	if w.engine.follows(w.view, judged) {
 		t.Error("a gateway follows the keys of a key manager whose tokens it never takes")
 	}
 	w.changePartner(func(r *keyward.KeyManagerRow) { r.Use = keyward.UseBoth })
-	if !w.engine.follows(w.view.KeyManager("km-partner")) {
+	if !w.engine.follows(w.view, w.view.KeyManager("km-partner")) {
 		t.Error("a gateway does not follow the keys of a key manager whose tokens it takes")
 	}
 }

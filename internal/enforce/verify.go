@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/token"
 )
 
@@ -39,7 +40,7 @@ func (e *Engine) validate(ctx context.Context, a *allowed, t *trace) (validated,
 // issuer entry, and the key is in today's set.
 func (e *Engine) verify(ctx context.Context, a *allowed, t *trace) (*verified, *Refusal) {
 	t.expect(stepSignature, "a signature by a key of issuer ", a.issuer.Issuer, " of key manager ", a.km.Name)
-	keys := e.keySet(a.km, a.issuer)
+	keys := e.keySet(a.view, a.km, a.issuer)
 	if v := a.known; v != nil && v.keyManagerID == a.km.ID && v.settings == a.km.Settings &&
 		v.issuer == a.issuer.Issuer && keys.Holds(v.thumbprint) {
 		e.metrics.verifiedHits.Inc()
@@ -168,16 +169,21 @@ func (e *Engine) question(ctx context.Context, a *allowed, t *trace) (token.Ques
 		return token.Question{}, ref
 	}
 	secret, err := e.open(ctx, row)
+	var way outbound.Policy
+	if err == nil {
+		way, err = e.policy(ctx, a.km.Outbound, a.view.OutboundSecrets(a.km.ID))
+	}
 	if err != nil {
-		t.fail("the introspection secret cannot be opened by this gateway",
+		t.fail("a secret that introspection needs cannot be opened by this gateway",
 			"the gateway asks the control plane for the group's key: check that it reaches it")
 		return token.Question{}, unavailable(&token.Unavailable{RetryAfter: time.Second, Err: &keyward.Error{
-			Code: keyward.CodeKeyManagerUnavailable, Message: "the introspection secret cannot be opened", Err: err,
+			Code: keyward.CodeKeyManagerUnavailable, Message: "a secret that introspection needs cannot be opened", Err: err,
 		}})
 	}
 	return token.Question{
 		KeyManagerID: a.km.ID, Digest: a.km.Settings + row.Digest, Endpoint: a.km.Introspection, ClientID: row.ClientID,
-		Secret: secret.Current, Next: secret.Next, Name: a.km.Tenant + "/" + a.km.Name, Method: row.Method, Cache: row.Cache.Std(), Token: a.raw, Certificate: row.Certificate,
-		Audience: a.km.Issuers[0].Issuer, TokenEndpoint: row.TokenEndpoint, Scope: row.Scope,
+		Secret: secret.Current, Next: secret.Next, Name: a.km.Tenant + "/" + a.km.Name, Method: row.Method, Cache: row.Cache.Std(),
+		Token: a.raw, Certificate: row.Certificate,
+		Audience: a.km.Issuers[0].Issuer, TokenEndpoint: row.TokenEndpoint, Scope: row.Scope, Way: way,
 	}, nil
 }

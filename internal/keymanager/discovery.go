@@ -45,7 +45,7 @@ func Discover(ctx context.Context, spec *keyward.KeyManagerSpec, client *http.Cl
 	if strings.Contains(at, template) {
 		at = commonMetadata(at)
 	}
-	ctx, cancel := context.WithTimeout(ctx, wire.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, outbound.TimeoutOf(client, wire.Timeout))
 	defer cancel()
 	doc, err := fetchMetadata(ctx, at, client)
 	if err != nil {
@@ -134,7 +134,7 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 		return nil, discoveryError(keyward.CodeKeyManagerFailed, errUnreachable{wire.WithoutURL(err)}, "%s cannot be reached: %s", at,
 			wire.Words(wire.WithoutURL(err).Error()))
 	}
-	body, err := outbound.ReadAll(resp, wire.MaxAnswer)
+	body, err := outbound.ReadAll(resp, outbound.LimitOf(client, wire.MaxAnswer))
 	if err != nil {
 		return nil, discoveryError(keyward.CodeKeyManagerFailed, err, "the answer of %s broke off or is too long", at)
 	}

@@ -14,14 +14,15 @@ import (
 )
 
 // NeedsDiscovery tells whether a change of a key manager calls for reading the server's metadata again: only when type,
-// discovery, issuer, endpoints or keys change, so that a server that is down hinders no other change. A nil old is a
-// new key manager.
+// discovery, issuer, endpoints, keys, or the way to the server change, so that a server that is down hinders no other
+// change. A nil old is a new key manager.
 func NeedsDiscovery(old, spec *keyward.KeyManagerSpec) bool {
 	if !Discovers(spec) {
 		return false
 	}
 	return old == nil || old.Type != spec.Type || old.Discovery != spec.Discovery || old.Issuer != spec.Issuer ||
-		old.Endpoints != spec.Endpoints || !reflect.DeepEqual(canonicalKeys(old.Keys), canonicalKeys(spec.Keys))
+		old.Endpoints != spec.Endpoints || !SameRoute(old.Outbound, spec.Outbound) ||
+		!reflect.DeepEqual(canonicalKeys(old.Keys), canonicalKeys(spec.Keys))
 }
 
 // canonicalKeys gives a key source in a form in which two spellings of one JSON document are equal.
@@ -67,6 +68,7 @@ func Resolve(obj *keyward.Object, spec *keyward.KeyManagerSpec, status keyward.K
 		Grants:        spec.Claims.Grants,
 		Mapping:       spec.Claims.Mapping,
 		Introspection: introspectionEndpoint(spec, status),
+		Outbound:      spec.Outbound.Row(),
 		OwnClients:    OwnClients(spec),
 	}
 	row.Digest = digest(row)

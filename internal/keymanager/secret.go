@@ -2,6 +2,7 @@ package keymanager
 
 import (
 	"fmt"
+	"maps"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
@@ -16,11 +17,19 @@ func TakeSecrets(spec *keyward.KeyManagerSpec) (values map[string]string, kept [
 	if t, ok := catalog.TypeOf(spec.Type); ok {
 		kept, faults = takeConnection(t.Connection(), spec.Connection, values)
 	}
-	own := spec.Introspection.IntrospectionSecrets()
+	own := ownSecrets(spec)
 	for _, path := range sortedKeys(own) {
 		kept = append(kept, take(path, own[path], values)...)
 	}
 	return values, kept, faults
+}
+
+// ownSecrets gives the secret fields outside the connection, by path.
+func ownSecrets(spec *keyward.KeyManagerSpec) map[string]*keyward.Secret {
+	own := map[string]*keyward.Secret{}
+	maps.Copy(own, spec.Introspection.IntrospectionSecrets())
+	maps.Copy(own, spec.Outbound.OutboundSecrets())
+	return own
 }
 
 // takeConnection moves the secrets out of a connection.

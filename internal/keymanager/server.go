@@ -7,6 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/outbound"
 )
 
 // Stored is where objects and their opened secrets are read.
@@ -69,6 +70,8 @@ func Connect(from Stored, s connector.Server) (connector.Server, error) {
 	if err != nil {
 		return s, fmt.Errorf("open the secrets of %s: %w", o.Ref(), err)
 	}
+	s.ConnectionWay = outbound.PolicyOf(c.Outbound.Row(), secrets)
+	maps.DeleteFunc(secrets, func(path, _ string) bool { return c.Outbound.OutboundSecrets()[path] != nil })
 	maps.Copy(secrets, s.Secrets)
 	s.Spec, s.Secrets, s.Connection, s.ConnectionID = Through(s.Spec, c), secrets, name, o.ID
 	return s, nil

@@ -19,7 +19,7 @@ func ValidateConnection(c *keyward.ConnectionSpec, secrets map[string]string) []
 	case t.Shared == nil:
 		return []keyward.FieldError{fieldError("spec.type", "%s", sharesNothing(t))}
 	}
-	faults := validateConnection(t.Shared.Connection(), c.Connection, secrets)
+	faults := append(validateConnection(t.Shared.Connection(), c.Connection, secrets), validateOutbound(c.Outbound, secrets)...)
 	if t.Shared.Check != nil && len(faults) == 0 {
 		faults = t.Shared.Check(c)
 	}
@@ -38,6 +38,10 @@ func TakeConnectionSecrets(c *keyward.ConnectionSpec) (values map[string]string,
 		return values, nil, nil
 	}
 	kept, faults = takeConnection(t.Shared.Connection(), c.Connection, values)
+	own := c.Outbound.OutboundSecrets()
+	for _, path := range sortedKeys(own) {
+		kept = append(kept, take(path, own[path], values)...)
+	}
 	return values, kept, faults
 }
 

@@ -30,6 +30,7 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 		faults = append(faults, fieldError("spec.clients.approval", "%s creates no clients: there is nothing to approve", t.Title))
 	}
 	faults = append(faults, validateOrganizations(t, spec)...)
+	faults = append(faults, validateOutbound(spec.Outbound, secrets)...)
 	if t.Name == keyward.TypeResident {
 		return append(faults, validateResident(spec)...)
 	}
@@ -113,6 +114,7 @@ func validateResident(spec *keyward.KeyManagerSpec) []keyward.FieldError {
 		"spec.endpoints":     spec.Endpoints != (keyward.Endpoints{}),
 		"spec.keys":          !spec.Keys.IsZero(),
 		"spec.introspection": spec.Introspection != nil,
+		"spec.outbound":      spec.Outbound != nil,
 	} {
 		if given {
 			faults = append(faults, fieldError(path, "is Keyward's to decide for the resident key manager"))

@@ -13,6 +13,7 @@ import (
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/oktaserver"
+	"keyward.dev/keyward/internal/testbed/walled"
 )
 
 // connection registers one, as the use cases above do; the second time it is replaced.
@@ -76,6 +77,36 @@ func TestOneConnectionForTwoKeyManagers(t *testing.T) {
 		if _, err := r.keys.Rotate(t.Context(), alice(), at(name), keys.RotateAsk{}); err != nil {
 			t.Errorf("%s, the token given again: %v", name, err)
 		}
+	}
+}
+
+// TestAConnectionGoesItsOwnWay: its credentials go through its proxy, and never through one that a key manager names.
+func TestAConnectionGoesItsOwnWay(t *testing.T) {
+	r := newRig(t)
+	s := r.okta()
+	own, other := walled.StartProxy(t, "keyward", "a-password", nil), walled.StartProxy(t, "", "", nil)
+	text := strings.ReplaceAll(oktaConnection, "ORIGIN", s.URL)
+	through := func(password string) {
+		secrets := apiToken(oktaserver.APIToken)
+		secrets[keyward.OutboundPassword] = password
+		r.connection("acme", strings.TrimSuffix(text, "}")+`,"outbound":{"proxy":"`+own.URL+
+			`","proxyUser":"keyward","proxyPassword":{"stored":true}}}`, secrets)
+	}
+	r.change("orders", func(s *keyward.KeyManagerSpec) { s.Outbound = &keyward.Outbound{Proxy: other.URL} })
+	through("a-password")
+	for i, name := range []string{"orders", "billing"} {
+		if _, err := r.keys.Generate(t.Context(), alice(), at(name), keys.Ask{Scopes: []string{oktaserver.Scope}}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n := len(own.Asked()); n != i+1 { // each key manager has connections of its own
+			t.Errorf("%s: the connection's proxy was asked %d times", name, n)
+		}
+	}
+	through("wrong")
+	_, err := r.keys.Rotate(t.Context(), alice(), at("orders"), keys.RotateAsk{})
+	wantCode(t, err, keyward.CodeKeyManagerFailed, "cannot be reached")
+	if asked := other.Asked(); len(asked) != 0 {
+		t.Errorf("the key manager's proxy was asked: %v", asked)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/keycloak"
@@ -76,7 +77,9 @@ func (r *rig) start() *keys.Keys {
 	return k
 }
 
-func (r *rig) openers() *connector.Openers { return catalog.New(&http.Client{}, nil) }
+func (r *rig) openers() *connector.Openers {
+	return catalog.New(outbound.NewClient(outbound.Rules{}, outbound.Options{}), nil)
+}
 
 func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }
 

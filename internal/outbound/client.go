@@ -23,8 +23,8 @@ type Options struct {
 }
 
 // NewClient makes a client for addresses that people enter. Every connection, those of redirects too, is checked
-// against the rules after name resolution. Proxies from the environment are not used: behind a proxy the rules would
-// judge the proxy's address. A redirect from https to http is refused.
+// against the rules after name resolution. Proxies from the environment are not used: behind one the rules would judge
+// the proxy's address; Under gives a client with a proxy. A redirect from https to http is refused.
 func NewClient(r Rules, o Options) *http.Client {
 	if o.Timeout <= 0 {
 		o.Timeout = 10 * time.Second
@@ -32,46 +32,53 @@ func NewClient(r Rules, o Options) *http.Client {
 	return &http.Client{
 		Timeout:       o.Timeout,
 		CheckRedirect: checkRedirect,
-		Transport: &http.Transport{
-			DialContext:            r.DialContext,
-			ForceAttemptHTTP2:      true,
-			TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    5 * time.Second,
-			MaxIdleConnsPerHost:    16,
-			MaxIdleConns:           256,
-			IdleConnTimeout:        60 * time.Second,
-			MaxResponseHeaderBytes: 64 << 10,
+		Transport: &transport{
+			Transport: &http.Transport{
+				DialContext:            r.DialContext,
+				ForceAttemptHTTP2:      true,
+				TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+				TLSHandshakeTimeout:    5 * time.Second,
+				MaxIdleConnsPerHost:    16,
+				MaxIdleConns:           256,
+				IdleConnTimeout:        60 * time.Second,
+				MaxResponseHeaderBytes: 64 << 10,
+			},
+			rules: r, own: &owned{byOwner: map[string]*transport{}},
 		},
 	}
 }
 
-// WithCertificate gives a client like the one that NewClient made which shows a certificate to its servers.
+// WithCertificate gives a client like the one that NewClient or Under made which shows a certificate to its servers, in
+// the place of its policy's.
 func WithCertificate(client *http.Client, certificate tls.Certificate) (*http.Client, error) {
-	transport, ok := client.Transport.(*http.Transport)
+	base, ok := client.Transport.(*transport)
 	if !ok {
 		return nil, errors.New("this client cannot show a certificate")
 	}
-	own := *client
-	showing := transport.Clone()
+	own, showing := *client, *base
+	showing.Transport = base.Clone()
 	showing.TLSClientConfig.Certificates = []tls.Certificate{certificate}
-	own.Transport = showing
+	showing.own = &owned{byOwner: map[string]*transport{}}
+	own.Transport = &showing
 	return &own, nil
 }
 
 // Fresh gives a client like the given one which makes a connection for each request, so that what it sees of a server, its
 // certificate too, is of now.
 func Fresh(client *http.Client) *http.Client {
-	transport, ok := client.Transport.(*http.Transport)
-	if client.Transport == nil {
-		transport, ok = http.DefaultTransport.(*http.Transport)
-	}
-	if !ok {
-		return client
-	}
 	own := *client
-	fresh := transport.Clone()
-	fresh.DisableKeepAlives = true
-	own.Transport = fresh
+	switch base := client.Transport.(type) {
+	case *transport:
+		fresh := *base
+		fresh.Transport = base.Clone()
+		fresh.DisableKeepAlives = true
+		fresh.own = &owned{byOwner: map[string]*transport{}}
+		own.Transport = &fresh
+	case *http.Transport:
+		fresh := base.Clone()
+		fresh.DisableKeepAlives = true
+		own.Transport = fresh
+	}
 	return &own
 }
 

@@ -15,6 +15,7 @@ import (
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/wire"
 	"keyward.dev/keyward/internal/wire/witness"
@@ -27,7 +28,7 @@ type check struct {
 	bound   bool
 	order   Order
 	witness *witness.Witness
-	base    *http.Client // what client watches
+	base    *http.Client // by the key manager's way; client is the same, watched
 	client  *http.Client
 	caller  *wire.Caller
 	openers *connector.Openers
@@ -39,13 +40,32 @@ type check struct {
 	lines   []Line
 }
 
-func newCheck(of *Check, base *http.Client, every func(Line)) *check {
-	c := &check{probe: of.probe, server: of.server, bound: of.bound, order: of.order, base: base, every: every, lines: []Line{}}
-	c.client, c.witness = witness.Watch(base)
+func newCheck(of *Check, by *http.Client, every func(Line)) *check {
+	c := &check{probe: of.probe, server: of.server, bound: of.bound, order: of.order, every: every, lines: []Line{}}
+	c.base = reach(by, of.server.ID, of.server.Way())
+	c.client, c.witness = witness.Watch(c.base)
 	c.caller = wire.New(c.client)
-	c.openers = catalog.New(c.client, of.probe.resident)
+	managing := c.client
+	if way := of.server.ManagementWay(); way != of.server.Way() {
+		managing = c.witness.Also(reach(by, "", way))
+	}
+	c.openers = catalog.New(managing, of.probe.resident)
 	return c
 }
+
+// reach gives the client for a way. One that cannot be gone fails every request, and says why.
+func reach(client *http.Client, owner string, way outbound.Policy) *http.Client {
+	own, err := outbound.Under(client, owner, way)
+	if err != nil {
+		return &http.Client{Transport: impassable{err}}
+	}
+	return own
+}
+
+type impassable struct{ why error }
+
+// RoundTrip implements http.RoundTripper.
+func (i impassable) RoundTrip(*http.Request) (*http.Response, error) { return nil, i.why }
 
 // say adds a line.
 func (c *check) say(l Line) {

@@ -7,6 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/outbound"
 )
 
 // Judge decides about a token with the gateway's own code, over the rows that gateways would have of a key manager.
@@ -20,6 +21,7 @@ type Subject struct {
 	Row           keyward.KeyManagerRow
 	Introspection *keyward.IntrospectionRow // nil = gateways have no credentials
 	Secrets       map[string]string         // those of introspection, by path
+	Way           outbound.Policy           // how the key manager's servers are reached, in the place of the row's
 	Token         string
 }
 
@@ -70,7 +72,7 @@ func (c *Check) Token(ctx context.Context, value string) (*Judgement, error) {
 		return nil, err
 	}
 	return c.probe.judge.Judge(ctx, Subject{
-		Row: row, Introspection: introspection, Secrets: c.server.Secrets, Token: value,
+		Row: row, Introspection: introspection, Secrets: c.server.Secrets, Way: c.server.Way(), Token: value,
 	})
 }
 
@@ -80,7 +82,7 @@ func (c *Check) rows(ctx context.Context) (keyward.KeyManagerRow, *keyward.Intro
 	object := &keyward.Object{ID: c.server.ID, Tenant: c.server.Tenant, Name: c.server.Name}
 	status := c.server.Status
 	if !c.bound && keymanager.Discovers(c.server.Spec) {
-		found, err := keymanager.Discover(ctx, c.server.Spec, c.probe.client)
+		found, err := keymanager.Discover(ctx, c.server.Spec, reach(c.probe.client, c.server.ID, c.server.Way()))
 		if err != nil {
 			return keyward.KeyManagerRow{}, nil, err
 		}

@@ -93,7 +93,8 @@ func sameAddresses(a, b *keyward.KeyManagerSpec) bool {
 		}
 		return out
 	}
-	return a.Type == b.Type && a.Discovery == b.Discovery && a.Issuer == b.Issuer && a.Endpoints == b.Endpoints &&
+	return a.Type == b.Type && keymanager.SameRoute(a.Outbound, b.Outbound) &&
+		a.Discovery == b.Discovery && a.Issuer == b.Issuer && a.Endpoints == b.Endpoints &&
 		maps.Equal(texts(a), texts(b))
 }
 

@@ -63,8 +63,8 @@ func (c *check) tlsLine(o witness.Origin) Line {
 // tlsFix tells what to do about a connection that was not trusted.
 func tlsFix(fault error) string {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](fault); ok {
-		return "have the server send its whole chain from an authority that this machine trusts, or add the authority to the trust " +
-			"store of the machines of control plane and gateways"
+		return "have the server send its whole chain from an authority that this machine trusts, or give the authority's certificate " +
+			"as spec.outbound.ca"
 	}
 	if _, ok := errors.AsType[x509.HostnameError](fault); ok {
 		return "reach the server by a name that its certificate has, or have it issued for this one"

@@ -198,7 +198,7 @@ func (tx *Tx) markReach(o *keyward.Object, old, now reach) {
 	}
 	if moved || !slices.Equal(old.keyManagers, now.keyManagers) {
 		for _, id := range slices.Concat(old.keyManagers, now.keyManagers) {
-			m.Row(keyward.RowIntrospection, id)
+			m.Secrets(id)
 		}
 	}
 }

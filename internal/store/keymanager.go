@@ -9,12 +9,12 @@ import (
 
 func keyManagerNoun() noun {
 	return noun{
-		kind: keyward.KindKeyManager, table: "key_managers", own: []string{"introspection", "connection_id", "is_global"},
+		kind: keyward.KindKeyManager, table: "key_managers", own: []string{"introspection", "connection_id", "is_global", "outbound"},
 		by:   map[keyward.Kind]string{keyward.KindConnection: "x.connection_id = %s"},
 		fill: fillKeyManager, link: linkKeyManager, clear: clearKeyManager,
 		drop: func(tx *Tx, o *keyward.Object) error {
 			tx.marks.Row(keyward.RowKeyManager, o.ID)
-			tx.marks.Row(keyward.RowIntrospection, o.ID)
+			tx.marks.Secrets(o.ID)
 			return nil
 		},
 	}
@@ -36,6 +36,7 @@ func fillKeyManager(p *put) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	outbound := ""
 	if p.row != "" {
 		var row keyward.KeyManagerRow
 		if err := json.Unmarshal([]byte(p.row), &row); err != nil {
@@ -43,6 +44,9 @@ func fillKeyManager(p *put) ([]any, error) {
 		}
 		row.ID, row.Tenant, row.Name, row.Global = o.ID, o.Tenant, o.Name, spec.Global
 		if err := p.encode(row); err != nil {
+			return nil, err
+		}
+		if outbound, err = outboundSecrets(row.Outbound); err != nil {
 			return nil, err
 		}
 	}
@@ -58,7 +62,20 @@ func fillKeyManager(p *put) ([]any, error) {
 		}
 		connection = &id
 	}
-	return []any{introspection, connection, spec.Global}, p.issuersFree(issuers)
+	return []any{introspection, connection, spec.Global, outbound}, p.issuersFree(issuers)
+}
+
+// outboundSecrets gives the paths of the secrets that gateways need to keep to a policy; they are sealed apart, and joined
+// when the group's row is made.
+func outboundSecrets(row *keyward.OutboundRow) (string, error) {
+	if row == nil || len(row.Secrets) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(row.Secrets)
+	if err != nil {
+		return "", fmt.Errorf("encode the names of secrets: %w", err)
+	}
+	return string(text), nil
 }
 
 // introspection gives the row without its secret, which is sealed apart and joined when the group's row is made.
@@ -155,7 +172,7 @@ func (p *put) issuersFree(issuers []claimed) error {
 func linkKeyManager(p *put) error {
 	tx, o := p.tx, p.o
 	tx.marks.Row(keyward.RowKeyManager, o.ID)
-	tx.marks.Row(keyward.RowIntrospection, o.ID)
+	tx.marks.Secrets(o.ID)
 	issuers, err := p.issuers()
 	if err != nil {
 		return err

@@ -31,6 +31,7 @@ type accessToken struct {
 func (q *Question) credential() [sha256.Size]byte {
 	return sha256.Sum256([]byte(strings.Join([]string{
 		q.Method, q.ClientID, q.Secret.Reveal(), q.Next.Reveal(), q.Certificate, q.TokenEndpoint, q.Scope,
+		q.Way.Digest(),
 	}, "\x00")))
 }
 
@@ -72,7 +73,7 @@ func refusedCertificate(q Question, err error) error {
 }
 
 // newQuestion puts the request together, authenticated as the method says.
-func (i *Introspector) newQuestion(ctx context.Context, l *lane, q Question) (*http.Request, error) {
+func (i *Introspector) newQuestion(ctx context.Context, l *lane, q Question, client *http.Client) (*http.Request, error) {
 	form := url.Values{"token": {q.Token}, "token_type_hint": {"access_token"}}
 	var authorization string
 	switch q.Method {
@@ -90,7 +91,7 @@ func (i *Introspector) newQuestion(ctx context.Context, l *lane, q Question) (*h
 	case keyward.IntrospectTLS:
 		form.Set("client_id", q.ClientID) // RFC 8705, section 2: the certificate alone does not name the client
 	case keyward.IntrospectBearer:
-		access, err := i.accessToken(ctx, l, q)
+		access, err := i.accessToken(ctx, l, q, client)
 		if err != nil {
 			return nil, err
 		}
@@ -135,10 +136,15 @@ func (i *Introspector) assertion(q Question) (string, error) {
 	return key.Sign(q.ClientID, q.Audience, i.now())
 }
 
-// clientOf gives the client for the question: for tls one that shows the certificate, to this server only.
+// clientOf gives the client for the question, by the key manager's way: for tls one that shows the certificate, to this
+// server only.
 func (i *Introspector) clientOf(l *lane, q Question) (*http.Client, error) {
+	base, err := outbound.Under(i.client, q.KeyManagerID, q.Way)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errFinal, err)
+	}
 	if q.Method != keyward.IntrospectTLS {
-		return i.client, nil
+		return base, nil
 	}
 	if !strings.HasPrefix(q.Endpoint, "https://") {
 		return nil, fmt.Errorf("%w: the introspection endpoint is not https", errFinal)
@@ -153,14 +159,14 @@ func (i *Introspector) clientOf(l *lane, q Question) (*http.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the introspection certificate: %w", errFinal, err)
 	}
-	if w.client, err = outbound.WithCertificate(i.client, pair); err != nil {
+	if w.client, err = outbound.WithCertificate(base, pair); err != nil {
 		return nil, fmt.Errorf("%w: %w", errFinal, err)
 	}
 	return w.client, nil
 }
 
 // accessToken gives the token to ask with: a fixed one, or one that the client gets and keeps for most of its life.
-func (i *Introspector) accessToken(ctx context.Context, l *lane, q Question) (string, error) {
+func (i *Introspector) accessToken(ctx context.Context, l *lane, q Question, client *http.Client) (string, error) {
 	if q.ClientID == "" {
 		return q.Secret.Reveal(), nil
 	}
@@ -170,7 +176,7 @@ func (i *Introspector) accessToken(ctx context.Context, l *lane, q Question) (st
 	if i.now().Before(kept.until) {
 		return kept.value, nil
 	}
-	got, err := i.obtain(ctx, q)
+	got, err := i.obtain(ctx, q, client)
 	if err != nil {
 		return "", err
 	}
@@ -192,7 +198,7 @@ func (l *lane) forget(q Question) bool {
 }
 
 // obtain gets an access token by client credentials (RFC 6749, section 4.4). Nothing of the answer is in an error.
-func (i *Introspector) obtain(ctx context.Context, q Question) (accessToken, error) {
+func (i *Introspector) obtain(ctx context.Context, q Question, client *http.Client) (accessToken, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if q.Scope != "" {
 		form.Set("scope", q.Scope)
@@ -201,11 +207,11 @@ func (i *Introspector) obtain(ctx context.Context, q Question) (accessToken, err
 	if err != nil {
 		return accessToken{}, err
 	}
-	resp, err := i.client.Do(req) //nolint:bodyclose // outbound.ReadAll closes it
+	resp, err := client.Do(req) //nolint:bodyclose // outbound.ReadAll closes it
 	if err != nil {
 		return accessToken{}, fmt.Errorf("get a token for introspection: %w", err)
 	}
-	body, err := outbound.ReadAll(resp, askLimit)
+	body, err := outbound.ReadAll(resp, outbound.LimitOf(client, askLimit))
 	if err != nil {
 		return accessToken{}, fmt.Errorf("get a token for introspection: %w", err)
 	}

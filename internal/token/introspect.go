@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	askTimeout  = 5 * time.Second // one question, the second try included
-	askLimit    = 256 << 10       // bytes of an answer
+	askTimeout  = 5 * time.Second // one question, the second try included; a policy's timeout stands in its place
+	askLimit    = 256 << 10       // bytes of an answer, likewise
 	askAtOnce   = 64              // questions to one key manager
 	askWait     = time.Second     // for one of those places
 	answerBytes = 64 << 20        // what the cache holds, about
@@ -43,7 +43,8 @@ type Question struct {
 	TokenEndpoint string // of bearer, where client id and secret get the token
 	Scope         string // likewise; may be empty
 
-	turn int // 1 = Secret is the next one
+	Way  outbound.Policy // how the key manager's server is reached
+	turn int             // 1 = Secret is the next one
 }
 
 // Answer is what the endpoint said. Answers are shared: nobody changes them.
@@ -95,7 +96,7 @@ type lane struct {
 // way is what is kept of one way to authenticate.
 type way struct {
 	access accessToken
-	client *http.Client // with the certificate of tls; nil until it is needed
+	client *http.Client // by the key manager's way, with the certificate of tls; nil until it is needed
 }
 
 // question is one exchange that any number of calls wait for.
@@ -223,7 +224,11 @@ func (i *Introspector) exchange(ctx context.Context, l *lane, q Question) (*Answ
 		i.metrics.introspections.WithLabelValues("rejected").Inc()
 		return nil, unavailable(time.Second, errors.New("too many questions wait for the introspection endpoint"))
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	limit := askTimeout
+	if q.Way.Timeout > 0 {
+		limit = q.Way.Timeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	answer, err := l.breaker.Execute(func() (*Answer, error) { return i.twice(ctx, l, q) })
 	switch {
@@ -290,7 +295,7 @@ func (i *Introspector) once(ctx context.Context, l *lane, q Question) (*Answer, 
 	if err != nil {
 		return nil, err
 	}
-	req, err := i.newQuestion(ctx, l, q)
+	req, err := i.newQuestion(ctx, l, q, client)
 	if err != nil {
 		return nil, err
 	}
@@ -298,7 +303,7 @@ func (i *Introspector) once(ctx context.Context, l *lane, q Question) (*Answer, 
 	if err != nil {
 		return nil, fmt.Errorf("ask the introspection endpoint: %w", refusedCertificate(q, err))
 	}
-	body, err := outbound.ReadAll(resp, askLimit)
+	body, err := outbound.ReadAll(resp, outbound.LimitOf(client, askLimit))
 	if err != nil {
 		return nil, fmt.Errorf("ask the introspection endpoint: %w", err)
 	}

@@ -29,6 +29,7 @@ type KeySet struct {
 	id      setID
 	url     string // "" = the keys stand in the row
 	refresh atomic.Int64
+	way     atomic.Pointer[Way]
 	current atomic.Pointer[keyList]
 
 	mu       sync.Mutex
@@ -198,10 +199,9 @@ func (s *KeySet) fly(ctx context.Context) *flight {
 	}
 	f := &flight{done: make(chan struct{})}
 	s.flight = f
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	ctx = context.WithoutCancel(ctx)
 	go func() {
-		defer cancel()
-		keys, err := s.sets.fetch(ctx, s.id, s.url)
+		keys, err := s.sets.fetch(ctx, s.id, s.url, *s.way.Load())
 		s.land(f, keys, err)
 	}()
 	return f

@@ -7,9 +7,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -144,7 +144,7 @@ func TestIssuersShareNothing(t *testing.T) {
 	for name, order := range map[string]string{"A first": "ab", "B first": "ba", "both at once": "both"} {
 		t.Run(name, func(t *testing.T) {
 			sets, _ := newSets(t)
-			setA, setB := sets.For("km-a", a.row("https://a")), sets.For("km-b", b.row("https://b"))
+			setA, setB := sets.For("km-a", a.row("https://a"), Way{}), sets.For("km-b", b.row("https://b"), Way{})
 			prime := map[string]func(){
 				"ab": func() { _ = verify(setA, byA); _ = verify(setB, byB) },
 				"ba": func() { _ = verify(setB, byB); _ = verify(setA, byA) },
@@ -170,12 +170,13 @@ func TestSameAddressTwoKeyManagers(t *testing.T) {
 	server := newKeyServer(t, jwk(t, testKeys().rsa, `"kid":"1"`))
 	sets, _ := newSets(t)
 	rows := []*KeySet{
-		sets.For("km-a", server.row("https://a")), sets.For("km-b", server.row("https://a")), sets.For("km-a", server.row("https://b")),
+		sets.For("km-a", server.row("https://a"), Way{}), sets.For("km-b", server.row("https://a"), Way{}),
+		sets.For("km-a", server.row("https://b"), Way{}), sets.For("km-a", server.row("https://a"), Way{Digest: "another"}),
 	}
-	if rows[0] == rows[1] || rows[0] == rows[2] || rows[1] == rows[2] {
-		t.Fatal("sets of different key managers or issuers must be different")
+	if rows[0] == rows[1] || rows[0] == rows[2] || rows[1] == rows[2] || rows[0] == rows[3] {
+		t.Fatal("sets of different key managers, issuers or ways must be different")
 	}
-	if rows[0] != sets.For("km-a", server.row("https://a")) {
+	if rows[0] != sets.For("km-a", server.row("https://a"), Way{}) {
 		t.Fatal("the same issuer must get the same set")
 	}
 }
@@ -185,7 +186,7 @@ func TestCandidatesByKid(t *testing.T) {
 	server := newKeyServer(t,
 		jwk(t, k.rsa, `"kid":"1"`), jwk(t, k.otherRSA, `"kid":"2"`), jwk(t, k.p256, ""), jwk(t, k.p384, `"kid":"1"`))
 	sets, _ := newSets(t)
-	set := sets.For("km", server.row("https://a"))
+	set := sets.For("km", server.row("https://a"), Way{})
 	without := func(alg string, key crypto.Signer) string {
 		return sign(t, alg, key, `{"alg":"`+alg+`"}`, `{}`)
 	}
@@ -213,17 +214,17 @@ func TestCandidatesByKid(t *testing.T) {
 func TestPEMAndInlineKeysAreNotFetched(t *testing.T) {
 	k := testKeys()
 	sets, _ := newSets(t)
-	inline := sets.For("km", keyward.IssuerRow{Issuer: "https://a", Inline: jwks(jwk(t, k.p256, `"kid":"1"`))})
+	inline := sets.For("km", keyward.IssuerRow{Issuer: "https://a", Inline: jwks(jwk(t, k.p256, `"kid":"1"`))}, Way{})
 	wantCode(t, verify(inline, simple(t, "ES256", "1", k.p256)), "")
 	wantCode(t, verify(inline, simple(t, "ES256", "2", k.p256)), keyward.CodeInvalidToken)
 	if !inline.Holds(mustKey(t, &k.p256.PublicKey).Thumbprint) || inline.Holds("x") {
 		t.Error("Holds of an inline set")
 	}
-	other := sets.For("km", keyward.IssuerRow{Issuer: "https://a", Inline: jwks(jwk(t, k.p384, `"kid":"1"`))})
+	other := sets.For("km", keyward.IssuerRow{Issuer: "https://a", Inline: jwks(jwk(t, k.p384, `"kid":"1"`))}, Way{})
 	if other == inline || other.Holds(mustKey(t, &k.p256.PublicKey).Thumbprint) {
 		t.Error("another source is another set")
 	}
-	none := sets.For("km", keyward.IssuerRow{Issuer: "https://a", Inline: jwks(`{"kty":"oct","k":"AAAA"}`)})
+	none := sets.For("km", keyward.IssuerRow{Issuer: "https://a", Inline: jwks(`{"kty":"oct","k":"AAAA"}`)}, Way{})
 	wantUnavailable(t, verify(none, simple(t, "ES256", "1", k.p256)))
 }
 
@@ -231,7 +232,7 @@ func TestUnknownKidIsFetchedOnceForAll(t *testing.T) {
 	k := testKeys()
 	server := newKeyServer(t, jwk(t, k.rsa, `"kid":"old"`))
 	sets, _ := newSets(t)
-	set := sets.For("km", server.row("https://a"))
+	set := sets.For("km", server.row("https://a"), Way{})
 	wantCode(t, verify(set, simple(t, "RS256", "old", k.rsa)), "")
 
 	arrived, proceed := make(chan struct{}, 1), make(chan struct{})
@@ -262,7 +263,7 @@ func TestUnknownKidFloodIsLimited(t *testing.T) {
 	k := testKeys()
 	server := newKeyServer(t, jwk(t, k.rsa, `"kid":"1"`))
 	sets, clock := newSets(t)
-	set := sets.For("km", server.row("https://a"))
+	set := sets.For("km", server.row("https://a"), Way{})
 	wantCode(t, verify(set, simple(t, "RS256", "1", k.rsa)), "")
 	flood := func(from int) {
 		for i := range 200 {
@@ -286,7 +287,7 @@ func TestRefetchFailsWhileKeysAreCached(t *testing.T) {
 	k := testKeys()
 	server := newKeyServer(t, jwk(t, k.rsa, `"kid":"1"`))
 	sets, _ := newSets(t)
-	set := sets.For("km", server.row("https://a"))
+	set := sets.For("km", server.row("https://a"), Way{})
 	wantCode(t, verify(set, simple(t, "RS256", "1", k.rsa)), "")
 	server.fail()
 	wantCode(t, verify(set, simple(t, "RS256", "2", k.rsa)), keyward.CodeInvalidToken)
@@ -329,7 +330,7 @@ func TestFaultyAnswersNeverGiveKeys(t *testing.T) {
 			server := newKeyServer(t)
 			server.handle(fault)
 			sets, clock := newSets(t)
-			set := sets.For("km", server.row("https://a"))
+			set := sets.For("km", server.row("https://a"), Way{})
 			raw := simple(t, "RS256", "1", k.rsa)
 			wantUnavailable(t, verify(set, raw))
 			wantUnavailable(t, verify(set, raw)) // a moment later: not fetched again
@@ -358,7 +359,7 @@ func TestSlowKeysAreWaitedForThreeSecondsAtMost(t *testing.T) {
 	server.handle(func(http.ResponseWriter, *http.Request) { <-hang })
 	defer close(hang)
 	sets, _ := newSets(t)
-	set := sets.For("km", server.row("https://a"))
+	set := sets.For("km", server.row("https://a"), Way{})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err := set.Candidates(ctx, mustParse(t, simple(t, "RS256", "1", k.rsa)))
@@ -366,29 +367,19 @@ func TestSlowKeysAreWaitedForThreeSecondsAtMost(t *testing.T) {
 	wantUnavailable(t, verify(set, simple(t, "RS256", "1", k.rsa)))
 }
 
-func pairs(rows map[string]keyward.IssuerRow) iter.Seq2[string, keyward.IssuerRow] {
-	return func(yield func(string, keyward.IssuerRow) bool) {
-		for id, row := range rows {
-			if !yield(id, row) {
-				return
-			}
-		}
-	}
-}
-
 func TestRetainFetchesNewSetsAndForgetsOthers(t *testing.T) {
 	k := testKeys()
 	a, b := newKeyServer(t, jwk(t, k.rsa, `"kid":"1"`)), newKeyServer(t, jwk(t, k.p256, `"kid":"1"`))
 	sets, _ := newSets(t)
 	run(t, sets)
-	sets.Retain(pairs(map[string]keyward.IssuerRow{"km-a": a.row("https://a"), "km-b": b.row("https://b")}))
+	sets.Retain(slices.Values([]*KeySet{sets.For("km-a", a.row("https://a"), Way{}), sets.For("km-b", b.row("https://b"), Way{})}))
 	thumbA, thumbB := mustKey(t, &k.rsa.PublicKey).Thumbprint, mustKey(t, &k.p256.PublicKey).Thumbprint
 	poll(t, "both sets", func() bool {
-		return sets.For("km-a", a.row("https://a")).Holds(thumbA) && sets.For("km-b", b.row("https://b")).Holds(thumbB)
+		return sets.For("km-a", a.row("https://a"), Way{}).Holds(thumbA) && sets.For("km-b", b.row("https://b"), Way{}).Holds(thumbB)
 	})
-	before := sets.For("km-b", b.row("https://b"))
-	sets.Retain(pairs(map[string]keyward.IssuerRow{"km-b": b.row("https://b")}))
-	if sets.For("km-b", b.row("https://b")) != before {
+	before := sets.For("km-b", b.row("https://b"), Way{})
+	sets.Retain(slices.Values([]*KeySet{sets.For("km-b", b.row("https://b"), Way{})}))
+	if sets.For("km-b", b.row("https://b"), Way{}) != before {
 		t.Error("a set that stays must stay the same, keys included")
 	}
 	if len(*sets.live.Load()) != 1 {
@@ -402,7 +393,7 @@ func TestRefreshBringsNewKeysAndDropsOld(t *testing.T) {
 	sets, clock := newSets(t)
 	run(t, sets)
 	row := server.row("https://a")
-	set := sets.For("km", row)
+	set := sets.For("km", row, Way{})
 	old, fresh := mustKey(t, &k.rsa.PublicKey).Thumbprint, mustKey(t, &k.p256.PublicKey).Thumbprint
 	poll(t, "the first load", func() bool { return set.Holds(old) })
 	server.serve(jwk(t, k.p256, `"kid":"2"`))
@@ -417,7 +408,7 @@ func TestBackgroundRecoversByItself(t *testing.T) {
 	server.fail()
 	sets, _ := newSets(t)
 	run(t, sets)
-	set := sets.For("km", server.row("https://a"))
+	set := sets.For("km", server.row("https://a"), Way{})
 	poll(t, "a failed attempt", func() bool { return server.fetches.Load() > 0 })
 	server.serve(jwk(t, k.rsa, `"kid":"1"`))
 	poll(t, "the keys", func() bool { return set.Holds(mustKey(t, &k.rsa.PublicKey).Thumbprint) })
@@ -444,7 +435,7 @@ func BenchmarkCandidates(b *testing.B) {
 	j := mustParse(b, simple(b, "EdDSA", "1", private))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := sets.For("km", row).Candidates(context.Background(), j); err != nil {
+		if _, err := sets.For("km", row, Way{}).Candidates(context.Background(), j); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -22,9 +22,9 @@ import (
 )
 
 const (
-	fetchTimeout   = 5 * time.Second
-	fetchLimit     = 1 << 20 // bytes of a key set
-	fetchersAtOnce = 32      // background fetches; those of requests are one per set
+	fetchTimeout   = 5 * time.Second // where the key manager's outbound policy has none
+	fetchLimit     = 1 << 20         // likewise, bytes of a key set
+	fetchersAtOnce = 32              // background fetches; those of requests are one per set
 	defaultRefresh = 5 * time.Minute
 )
 
@@ -58,9 +58,18 @@ type KeySets struct {
 	mu   sync.Mutex                        // for those who replace it
 }
 
-// setID is what a set belongs to. A source inside the row is named by its SHA-256.
+// Way is how a key manager's server is reached. The zero value is the client's own.
+type Way struct {
+	Digest string // tells two ways apart; "" = the zero value
+	// Policy gives the policy with its secrets, which may have to be opened first.
+	Policy func(context.Context) (outbound.Policy, error)
+}
+
+// setID is what a set belongs to. A source inside the row is named by its SHA-256. Keys that came another way are not
+// believed: whoever answered there may not be whom this way trusts.
 type setID struct {
 	keyManager, issuer, url string
+	way                     string // digest; "" where nothing is fetched
 	pem                     bool
 	inline                  [sha256.Size]byte
 }
@@ -75,7 +84,7 @@ func NewKeySets(client *http.Client, o Options) *KeySets {
 	return s
 }
 
-func identify(kmID string, row keyward.IssuerRow) setID {
+func identify(kmID string, row keyward.IssuerRow, way Way) setID {
 	id := setID{keyManager: kmID, issuer: row.Issuer}
 	switch {
 	case len(row.PEM) > 0:
@@ -83,14 +92,14 @@ func identify(kmID string, row keyward.IssuerRow) setID {
 	case len(row.Inline) > 0:
 		id.inline = sha256.Sum256(row.Inline)
 	default:
-		id.url = row.JWKS
+		id.url, id.way = row.JWKS, way.Digest
 	}
 	return id
 }
 
 // For gives the set of one issuer of one key manager, making it when it is new. It fetches nothing.
-func (s *KeySets) For(kmID string, row keyward.IssuerRow) *KeySet {
-	id := identify(kmID, row)
+func (s *KeySets) For(kmID string, row keyward.IssuerRow, way Way) *KeySet {
+	id := identify(kmID, row, way)
 	refresh := int64(row.Refresh.Std())
 	if refresh <= 0 {
 		refresh = int64(defaultRefresh)
@@ -100,12 +109,13 @@ func (s *KeySets) For(kmID string, row keyward.IssuerRow) *KeySet {
 		if set.refresh.Load() != refresh {
 			set.refresh.Store(refresh)
 		}
+		set.way.Store(&way) // its secrets may have been sealed anew
 		return set
 	}
-	return s.add(id, row, refresh)
+	return s.add(id, row, refresh, way)
 }
 
-func (s *KeySets) add(id setID, row keyward.IssuerRow, refresh int64) *KeySet {
+func (s *KeySets) add(id setID, row keyward.IssuerRow, refresh int64, way Way) *KeySet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := *s.live.Load()
@@ -116,6 +126,7 @@ func (s *KeySets) add(id setID, row keyward.IssuerRow, refresh int64) *KeySet {
 		sets: s, id: id, url: id.url, refetch: rate.NewLimiter(rate.Every(refetchEvery), refetchBurst),
 	}
 	set.refresh.Store(refresh)
+	set.way.Store(&way)
 	if set.url == "" {
 		keys, notes, err := ParseKeys(row)
 		s.report(id, notes, err)
@@ -133,12 +144,12 @@ func (s *KeySets) add(id setID, row keyward.IssuerRow, refresh int64) *KeySet {
 	return set
 }
 
-// Retain makes the live sets exactly those of the issuers given, as (key manager id, issuer) pairs: new ones are
-// fetched at once by Run, others are forgotten with their keys. Call it after each change of the view.
-func (s *KeySets) Retain(issuers iter.Seq2[string, keyward.IssuerRow]) {
+// Retain makes the live sets exactly those given: new ones are fetched at once by Run, others are forgotten with their
+// keys. Call it after each change of the view.
+func (s *KeySets) Retain(sets iter.Seq[*KeySet]) {
 	wanted := map[setID]struct{}{}
-	for kmID, row := range issuers {
-		wanted[s.For(kmID, row).id] = struct{}{}
+	for set := range sets {
+		wanted[set.id] = struct{}{}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -219,9 +230,9 @@ func jitter(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1) //nolint:gosec // nothing depends on its being unpredictable
 }
 
-// fetch reads a key set from its address.
-func (s *KeySets) fetch(ctx context.Context, id setID, url string) ([]*Key, error) {
-	keys, notes, err := ReadKeys(ctx, s.client, url)
+// fetch reads a key set from its address, by the way of its key manager.
+func (s *KeySets) fetch(ctx context.Context, id setID, url string, way Way) ([]*Key, error) {
+	keys, notes, err := s.read(ctx, id, url, way)
 	outcome := "ok"
 	if err != nil {
 		outcome = "failed"
@@ -229,6 +240,24 @@ func (s *KeySets) fetch(ctx context.Context, id setID, url string) ([]*Key, erro
 	s.metrics.fetches.WithLabelValues(outcome).Inc()
 	s.report(id, notes, err)
 	return keys, err
+}
+
+func (s *KeySets) read(ctx context.Context, id setID, url string, way Way) (keys []*Key, notes []string, err error) {
+	policy := outbound.Policy{}
+	if way.Policy != nil {
+		opening, cancel := context.WithTimeout(ctx, fetchTimeout)
+		defer cancel()
+		if policy, err = way.Policy(opening); err != nil {
+			return nil, nil, fmt.Errorf("read the key set: %w", err)
+		}
+	}
+	client, err := outbound.Under(s.client, id.keyManager, policy)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the key set: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, outbound.TimeoutOf(client, fetchTimeout))
+	defer cancel()
+	return ReadKeys(ctx, client, url)
 }
 
 // ReadKeys reads the JWK set at an address, once. Notes and errors are those of ParseJWKS.
@@ -242,7 +271,7 @@ func ReadKeys(ctx context.Context, client *http.Client, url string) (keys []*Key
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the key set: %w", err)
 	}
-	body, err := outbound.ReadAll(resp, fetchLimit)
+	body, err := outbound.ReadAll(resp, outbound.LimitOf(client, fetchLimit))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the key set: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 func features() []string {
 	return []string{
 		keyward.NeedHold, keyward.NeedCeiling, keyward.NeedExchange, keyward.NeedIntrospection, keyward.NeedMatch,
-		keyward.NeedOrganization,
+		keyward.NeedOrganization, keyward.NeedOutbound,
 	}
 }
 
@@ -101,6 +101,8 @@ func (a *application) put(c *keyward.Change) error {
 		return a.putAPI(c, "")
 	case keyward.RowIntrospection:
 		return putSmall(a, c, &a.next.introspections, func(r *keyward.IntrospectionRow) { r.ID = c.ID })
+	case keyward.RowOutbound:
+		return putSmall(a, c, &a.next.outbounds, func(r *keyward.OutboundSecretsRow) { r.ID = c.ID })
 	case keyward.RowPlan:
 		return putSmall(a, c, &a.next.plans, func(r *keyward.PlanRow) { r.ID = c.ID })
 	case keyward.RowGatewayKey:
@@ -140,6 +142,8 @@ func (a *application) remove(c *keyward.Change) {
 		}
 	case keyward.RowIntrospection:
 		delete(own(a, c.Kind, &a.next.introspections), c.ID)
+	case keyward.RowOutbound:
+		delete(own(a, c.Kind, &a.next.outbounds), c.ID)
 	case keyward.RowPlan:
 		delete(own(a, c.Kind, &a.next.plans), c.ID)
 	case keyward.RowGatewayKey:

@@ -93,7 +93,7 @@ func knowledge(t interface{ Fatalf(string, ...any) }, v *View) map[string]any {
 func anyChange(t *rapid.T) keyward.Change {
 	n := func(what string, most int) int { return rapid.IntRange(0, most).Draw(t, what) }
 	kind := rapid.SampledFrom([]keyward.RowKind{
-		keyward.RowKeyManager, keyward.RowIntrospection, keyward.RowPlan, keyward.RowAPI, keyward.RowApplication,
+		keyward.RowKeyManager, keyward.RowIntrospection, keyward.RowOutbound, keyward.RowPlan, keyward.RowAPI, keyward.RowApplication,
 		keyward.RowSubscription, keyward.RowClient, keyward.RowGatewayKey, "from_the_future",
 	}).Draw(t, "kind")
 	id := map[keyward.RowKind]string{keyward.RowKeyManager: "km", keyward.RowAPI: "api", keyward.RowApplication: "app"}[kind]
@@ -117,7 +117,10 @@ func anyChange(t *rapid.T) keyward.Change {
 			Match:   []keyward.MatchRule{{Claims: map[string]any{"tid": id}}}[:n("claims", 1)],
 		},
 		keyward.RowIntrospection: keyward.IntrospectionRow{ID: id, ClientID: fmt.Sprint(n("client", 3))},
-		keyward.RowPlan:          keyward.PlanRow{ID: id, Name: fmt.Sprint(n("plan", 3))},
+		keyward.RowOutbound: keyward.OutboundSecretsRow{ID: id, Secrets: map[string]keyward.Sealed{
+			keyward.OutboundKey: {Key: fmt.Sprint(n("key", 2)), Text: "x"},
+		}},
+		keyward.RowPlan: keyward.PlanRow{ID: id, Name: fmt.Sprint(n("plan", 3))},
 		keyward.RowAPI: keyward.APIRow{
 			ID: id, Tenant: tenant, Context: fmt.Sprintf("/c%d", n("context", 2)), Version: fmt.Sprintf("v%d", n("version", 1)),
 			Default: n("default", 1) == 0, Operations: []keyward.Operation{{Method: "GET", Path: "/x"}},

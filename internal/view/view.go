@@ -20,6 +20,7 @@ type View struct {
 
 	keyManagers    map[string]*KeyManager
 	introspections map[string]*keyward.IntrospectionRow
+	outbounds      map[string]*keyward.OutboundSecretsRow
 	plans          map[string]*keyward.PlanRow
 	apis           map[string]*API
 	gatewayKeys    map[string]*keyward.GatewayKeyRow
@@ -61,6 +62,7 @@ func EmptyView() *View {
 		seed:           maphash.MakeSeed(),
 		keyManagers:    map[string]*KeyManager{},
 		introspections: map[string]*keyward.IntrospectionRow{},
+		outbounds:      map[string]*keyward.OutboundSecretsRow{},
 		plans:          map[string]*keyward.PlanRow{},
 		apis:           map[string]*API{},
 		gatewayKeys:    map[string]*keyward.GatewayKeyRow{},
@@ -88,6 +90,25 @@ func (v *View) KeyManagers() []*KeyManager { return v.sorted }
 // Introspection gives the credential for the key manager's introspection endpoint, its secret still sealed, or nil.
 func (v *View) Introspection(keyManagerID string) *keyward.IntrospectionRow {
 	return v.introspections[keyManagerID]
+}
+
+// OutboundSecrets gives what is secret of the key manager's outbound policy, still sealed, or nil.
+func (v *View) OutboundSecrets(keyManagerID string) *keyward.OutboundSecretsRow {
+	return v.outbounds[keyManagerID]
+}
+
+// Reaches tells whether what is secret of the key manager's outbound policy is here, where it has one.
+func (v *View) Reaches(km *KeyManager) bool {
+	if km.Outbound == nil {
+		return true
+	}
+	row := v.outbounds[km.ID]
+	for _, path := range km.Outbound.Secrets {
+		if row == nil || row.Secrets[path].Text == "" {
+			return false
+		}
+	}
+	return true
 }
 
 // API gives the API with the id, or nil.
@@ -130,6 +151,11 @@ func (v *View) SealedWith() map[string]struct{} {
 			ids[row.Secret.Key] = struct{}{}
 		}
 	}
+	for _, row := range v.outbounds {
+		for _, sealed := range row.Secrets {
+			ids[sealed.Key] = struct{}{}
+		}
+	}
 	return ids
 }
 
@@ -163,6 +189,7 @@ func (v *View) Counts() map[keyward.RowKind]int {
 	return map[keyward.RowKind]int{
 		keyward.RowKeyManager:    len(v.keyManagers),
 		keyward.RowIntrospection: len(v.introspections),
+		keyward.RowOutbound:      len(v.outbounds),
 		keyward.RowPlan:          len(v.plans),
 		keyward.RowAPI:           len(v.apis),
 		keyward.RowApplication:   v.applications.size,
@@ -181,6 +208,9 @@ func (v *View) Rows() ([]keyward.Change, error) {
 	}
 	for id, row := range v.introspections {
 		c.add(keyward.RowIntrospection, id, row, nil)
+	}
+	for id, row := range v.outbounds {
+		c.add(keyward.RowOutbound, id, row, nil)
 	}
 	for id, row := range v.plans {
 		c.add(keyward.RowPlan, id, row, nil)

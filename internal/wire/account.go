@@ -54,7 +54,7 @@ func (t *Tokens) Get(ctx context.Context, c *Caller, a Account, fresh bool) (str
 		return "", keyward.Errorf(keyward.CodeKeyManagerFailed,
 			"the key manager has no token endpoint, so its service account gets no token")
 	}
-	key := a.key()
+	key := a.key() + c.way // a token may be bound to the certificate that it was asked for with (RFC 8705, section 3)
 	t.mu.Lock()
 	kept, ok := t.byKey[key]
 	t.mu.Unlock()

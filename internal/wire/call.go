@@ -20,7 +20,7 @@ import (
 	"keyward.dev/keyward/internal/outbound"
 )
 
-// Limits and the name of every call.
+// Limits of a call whose key manager's outbound policy has none, and the name of every call.
 const (
 	Timeout   = 20 * time.Second // one call to a server, its answer included
 	MaxAnswer = 1 << 20          // bytes of an answer that are read
@@ -29,19 +29,25 @@ const (
 
 // Caller makes calls that carry credentials: no redirect is followed, because the credential would follow it.
 type Caller struct {
-	client *http.Client
-	lane   *lane // of one key manager; nil = none
+	client    *http.Client
+	timeout   time.Duration
+	maxAnswer int64
+	way       string // digest of its policy
+	lane      *lane  // of one key manager; nil = none
 }
 
-// New makes a caller. The client carries the operator's rules for outbound addresses.
+// New makes a caller. The client carries the operator's rules for outbound addresses, and a key manager's policy.
 func New(client *http.Client) *Caller {
 	if client == nil {
 		client = http.DefaultClient
 	}
+	way := outbound.DigestOf(client)
 	own := *client
 	own.Timeout = 0 // each call has its own deadline
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Caller{client: &own}
+	return &Caller{
+		client: &own, way: way, timeout: outbound.TimeoutOf(client, Timeout), maxAnswer: outbound.LimitOf(client, MaxAnswer),
+	}
 }
 
 // Call is one request to a server.
@@ -102,7 +108,7 @@ func (c *Caller) repeated() {
 }
 
 func (c *Caller) once(ctx context.Context, k Call) (*Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	var sent atomic.Bool // the transport writes on a goroutine of its own
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
@@ -114,7 +120,7 @@ func (c *Caller) once(ctx context.Context, k Call) (*Answer, error) {
 	if err != nil {
 		return nil, &Failure{Op: k.Op, Sent: sent.Load(), Err: WithoutURL(err)}
 	}
-	body, err := outbound.ReadAll(resp, MaxAnswer)
+	body, err := outbound.ReadAll(resp, c.maxAnswer)
 	if err != nil {
 		return nil, &Failure{
 			Op: k.Op, Status: resp.StatusCode, Sent: true, Description: "its answer broke off or is too long", Err: err,

@@ -35,7 +35,7 @@ func groupKeyContext(group string) []byte { return []byte("keyward group key\x00
 
 // NewGroupKey gives the group a new current key, and marks the rows that must be sealed with it.
 func NewGroupKey(l *Log, m *Marks, group string) error {
-	m.introspection = true
+	m.resealed = true
 	_, err := l.run.Exec(`INSERT INTO group_keys (group_name, number, sealed, created_at)
 		SELECT CAST($1 AS TEXT), COALESCE(MAX(number), 0) + 1, CAST($2 AS TEXT), CAST($3 AS BIGINT)
 		FROM group_keys WHERE group_name = $1`,

@@ -11,14 +11,14 @@ import (
 // Marks are what a transaction touched, as far as the feed is concerned. They name causes: which rows follow from them
 // is asked only when the groups' counters are locked, so that what other transactions committed meanwhile is seen.
 type Marks struct {
-	rows          map[keyward.RowKind]map[string]struct{}
-	subscribed    map[string]struct{} // APIs whose subscriptions may enter or leave a group
-	applications  map[string]struct{} // applications that may enter or leave, with their clients
-	ruled         map[string]struct{} // key managers of which all clients may
-	open          map[string]struct{} // tenants of which all applications may
-	takers        map[string]struct{} // tenants of which all introspection credentials may
-	gateways      map[string]struct{} // gateways whose keys may
-	introspection bool                // a group key was changed: every credential is sealed again
+	rows         map[keyward.RowKind]map[string]struct{}
+	subscribed   map[string]struct{} // APIs whose subscriptions may enter or leave a group
+	applications map[string]struct{} // applications that may enter or leave, with their clients
+	ruled        map[string]struct{} // key managers of which all clients may
+	open         map[string]struct{} // tenants of which all applications may
+	takers       map[string]struct{} // tenants of whose key managers all secrets may
+	gateways     map[string]struct{} // gateways whose keys may
+	resealed     bool                // a group key was changed: every secret is sealed again
 }
 
 // NewMarks gives marks of a transaction that has touched nothing yet.
@@ -40,6 +40,18 @@ func (m *Marks) Row(kind keyward.RowKind, ids ...string) {
 	}
 }
 
+// Secrets marks a key manager whose sealed secrets were written, or may enter or leave a group.
+func (m *Marks) Secrets(keyManager string) {
+	for _, kind := range sealedKinds() {
+		m.Row(kind, keyManager)
+	}
+}
+
+// sealedKinds are the rows of key managers that carry secrets.
+func sealedKinds() []keyward.RowKind {
+	return []keyward.RowKind{keyward.RowIntrospection, keyward.RowOutbound}
+}
+
 // Concern names what of the touched rows decides what clients' tokens may carry.
 func (m *Marks) Concern() entitled.Concern {
 	return entitled.Concern{
@@ -51,7 +63,7 @@ func (m *Marks) Concern() entitled.Concern {
 }
 
 func (m *Marks) empty() bool {
-	return !m.introspection &&
+	return !m.resealed &&
 		len(m.rows)+len(m.subscribed)+len(m.applications)+len(m.ruled)+len(m.open)+len(m.takers)+len(m.gateways) == 0
 }
 
@@ -67,7 +79,7 @@ func (m *Marks) Ruled(keyManager string) { m.ruled[keyManager] = struct{}{} }
 // Open marks a tenant of which every application may enter or leave a group.
 func (m *Marks) Open(tenant string) { m.open[tenant] = struct{}{} }
 
-// Takers marks a tenant of which every introspection credential may enter or leave a group.
+// Takers marks a tenant of whose key managers every secret may enter or leave a group.
 func (m *Marks) Takers(tenant string) { m.takers[tenant] = struct{}{} }
 
 // Gateway marks a gateway whose keys may enter or leave its group.

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store/database"
 	"keyward.dev/keyward/internal/store/member"
-	"keyward.dev/keyward/internal/store/secrets"
 )
 
 // Project writes what follows from the transaction for the feed of each group. The counters are locked in name order,
@@ -49,9 +47,7 @@ func (l *Log) expand(m *Marks) error {
 		into  func(id string)
 	}{
 		{m.takers, `SELECT k.id FROM key_managers k JOIN tenants t ON t.name = k.tenant OR k.is_global
-			WHERE k.introspection <> '' AND t.name IN `, func(id string) {
-			m.Row(keyward.RowIntrospection, id)
-		}},
+			WHERE (k.introspection <> '' OR k.outbound <> '') AND t.name IN `, m.Secrets},
 		{m.subscribed, `SELECT id FROM subscriptions WHERE api_id IN `, func(id string) {
 			m.Row(keyward.RowSubscription, id)
 		}},
@@ -82,12 +78,14 @@ func (l *Log) expand(m *Marks) error {
 		}
 	}
 	m.Row(keyward.RowApplication, slices.Collect(maps.Keys(m.applications))...)
-	if m.introspection {
-		found, err := l.run.Texts(`SELECT id FROM key_managers WHERE introspection <> ''`)
+	if m.resealed {
+		found, err := l.run.Texts(`SELECT id FROM key_managers WHERE introspection <> '' OR outbound <> ''`)
 		if err != nil {
 			return err
 		}
-		m.Row(keyward.RowIntrospection, found...)
+		for _, id := range found {
+			m.Secrets(id)
+		}
 	}
 	return nil
 }
@@ -105,7 +103,7 @@ type delta struct {
 func (l *Log) projectGroup(m *Marks, group string) error {
 	var puts, deletes []delta
 	var keys []seal.Key
-	if len(m.rows[keyward.RowIntrospection]) > 0 {
+	if slices.ContainsFunc(sealedKinds(), func(k keyward.RowKind) bool { return len(m.rows[k]) > 0 }) {
 		var err error
 		if keys, err = l.GroupKeys(group); err != nil {
 			return err
@@ -159,25 +157,19 @@ func (l *Log) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 	want := make(map[string]delta, len(members))
 	for _, m := range members {
 		plain, row := m.row, json.RawMessage(m.row)
-		if kind == keyward.RowIntrospection {
-			stored, err := secrets.Open(l.key, m.id, m.sealed)
-			if err != nil {
+		if slices.Contains(sealedKinds(), kind) {
+			if row, plain, err = l.sealRow(kind, m.id, m.row, m.sealed, keys[0]); err != nil {
 				return nil, err
 			}
-			var secret []string
-			if row, secret, err = sealIntrospection(m.id, m.row, stored, keys[0]); err != nil {
-				return nil, err
-			}
-			if secret[0] == "" {
+			if row == nil {
 				continue
 			}
-			plain += "\x00" + keys[0].ID() + "\x00" + strings.Join(secret, "\x00")
 		}
 		needs, err := kind.Needs(row)
 		if err != nil {
 			return nil, err
 		}
-		if h := held[m.id]; h != nil && kind != keyward.RowIntrospection {
+		if h := held[m.id]; h != nil && !slices.Contains(sealedKinds(), kind) {
 			if row, err = keyward.WithHold(row, h); err != nil {
 				return nil, err
 			}
@@ -186,32 +178,6 @@ func (l *Log) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 		want[m.id] = delta{kind: kind, id: m.id, digest: l.digest.MAC([]byte(plain)), row: row, needs: needs}
 	}
 	return want, nil
-}
-
-// sealIntrospection gives the row with the one secret that its method needs, sealed, and that secret's values: the
-// current one, empty where nothing is stored, and the next one where there is one.
-func sealIntrospection(
-	id, stored string, secrets map[string]string, key seal.Key,
-) (text json.RawMessage, values []string, err error) {
-	var row keyward.IntrospectionRow
-	if err := json.Unmarshal([]byte(stored), &row); err != nil {
-		return nil, nil, fmt.Errorf("read the introspection row of key manager %s: %w", id, err)
-	}
-	sealed := func(value, field string) keyward.Sealed {
-		return keyward.Sealed{
-			Key: key.ID(), Text: key.Seal([]byte(value), seal.RowContext(keyward.RowIntrospection, id, field)),
-		}
-	}
-	values = []string{secrets[row.SecretPath()]}
-	row.Secret = sealed(values[0], "secret")
-	if next := secrets[keyward.NextPath(row.SecretPath())]; next != "" {
-		after := sealed(next, "next")
-		row.Next, values = &after, append(values, next)
-	}
-	if text, err = json.Marshal(row); err != nil {
-		return nil, nil, fmt.Errorf("encode the introspection row of key manager %s: %w", id, err)
-	}
-	return text, values, nil
 }
 
 // held gives the digests of the rows, of those in ids, that the group holds.

@@ -12,7 +12,7 @@ import (
 // the reverse order.
 func RowKinds() []keyward.RowKind {
 	return []keyward.RowKind{
-		keyward.RowKeyManager, keyward.RowIntrospection, keyward.RowPlan, keyward.RowAPI, keyward.RowApplication,
+		keyward.RowOutbound, keyward.RowKeyManager, keyward.RowIntrospection, keyward.RowPlan, keyward.RowAPI, keyward.RowApplication,
 		keyward.RowSubscription, keyward.RowClient, keyward.RowGatewayKey,
 	}
 }
@@ -40,6 +40,8 @@ func Query(kind keyward.RowKind) string {
 	case keyward.RowIntrospection:
 		return `SELECT x.id, x.introspection, x.sealed FROM key_managers x WHERE x.introspection <> '' AND ` + takenHere +
 			` AND x.id IN `
+	case keyward.RowOutbound:
+		return `SELECT x.id, x.outbound, x.sealed FROM key_managers x WHERE x.outbound <> '' AND ` + takenHere + ` AND x.id IN `
 	case keyward.RowPlan:
 		return `SELECT x.id, x.gateway_row, '' FROM plans x WHERE $1 <> '' AND x.id IN `
 	case keyward.RowAPI:

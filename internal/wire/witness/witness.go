@@ -64,6 +64,26 @@ func Watch(client *http.Client) (*http.Client, *Witness) {
 	return &own, w
 }
 
+// Unwrap gives the transport that it stands in front of.
+func (w *Witness) Unwrap() http.RoundTripper { return w.next }
+
+// Also gives a copy of another client whose requests the witness sees too.
+func (w *Witness) Also(client *http.Client) *http.Client {
+	own := *client
+	own.Transport = also{New(client.Transport), w}
+	return &own
+}
+
+// also carries requests for a witness of others.
+type also struct {
+	*Witness
+
+	of *Witness
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a also) RoundTrip(req *http.Request) (*http.Response, error) { return a.of.see(a.next, req) }
+
 // Origins lists what was seen, by name.
 func (w *Witness) Origins() []Origin {
 	w.mu.Lock()
@@ -76,9 +96,11 @@ func (w *Witness) Origins() []Origin {
 }
 
 // RoundTrip implements http.RoundTripper.
-func (w *Witness) RoundTrip(req *http.Request) (*http.Response, error) {
+func (w *Witness) RoundTrip(req *http.Request) (*http.Response, error) { return w.see(w.next, req) }
+
+func (w *Witness) see(next http.RoundTripper, req *http.Request) (*http.Response, error) {
 	began := time.Now()
-	resp, err := w.next.RoundTrip(req)
+	resp, err := next.RoundTrip(req)
 	took := time.Since(began)
 	w.mu.Lock()
 	defer w.mu.Unlock()

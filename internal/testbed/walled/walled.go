@@ -1,0 +1,227 @@
+// Package walled owns servers that are reached through a proxy alone, vouch for themselves with a private authority, and
+// let nobody in without a certificate. It does not own what they answer.
+package walled
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Authority is a private one, which nobody trusts who was not told to.
+type Authority struct {
+	PEM string
+
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+}
+
+// NewAuthority makes one.
+func NewAuthority(t testing.TB) *Authority {
+	t.Helper()
+	a := &Authority{key: newKey(t)}
+	template := &x509.Certificate{
+		SerialNumber: serial(t), Subject: pkix.Name{CommonName: "Private Authority"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(365 * 24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	}
+	a.PEM = a.issue(t, template, template, a.key)
+	block, _ := pem.Decode([]byte(a.PEM))
+	var err error
+	if a.certificate, err = x509.ParseCertificate(block.Bytes); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// Server starts a TLS server whose certificate is the authority's, for 127.0.0.1 and localhost. One that demands wants a
+// client certificate of the same authority.
+func (a *Authority) Server(t testing.TB, demands bool, handler http.Handler) *httptest.Server {
+	t.Helper()
+	return a.start(t, "127.0.0.1", demands, handler)
+}
+
+func (a *Authority) start(t testing.TB, host string, demands bool, handler http.Handler) *httptest.Server {
+	t.Helper()
+	s := unstarted(t, host, handler)
+	certificate, key := a.leaf(t, "server")
+	pair, err := tls.X509KeyPair([]byte(certificate), []byte(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if demands {
+		s.TLS.ClientCAs = x509.NewCertPool()
+		s.TLS.ClientCAs.AddCert(a.certificate)
+		s.TLS.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	s.Config.ErrorLog = quiet()
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// unstarted listens at a host's free port.
+func unstarted(t testing.TB, host string, handler http.Handler) *httptest.Server {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(handler)
+	_ = s.Listener.Close()
+	s.Listener = l
+	return s
+}
+
+// Client makes a client certificate with this common name, and its key.
+func (a *Authority) Client(t testing.TB, name string) (certificate, key string) {
+	t.Helper()
+	return a.leaf(t, name)
+}
+
+func (a *Authority) leaf(t testing.TB, name string) (certificate, key string) {
+	t.Helper()
+	own := newKey(t)
+	der, err := x509.MarshalPKCS8PrivateKey(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate = a.issue(t, &x509.Certificate{
+		SerialNumber: serial(t), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(30 * 24 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 0, 2)},
+	}, a.certificate, own)
+	return certificate, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+func (a *Authority) issue(t testing.TB, template, parent *x509.Certificate, key *ecdsa.PrivateKey) string {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+func newKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func serial(t testing.TB) *big.Int {
+	t.Helper()
+	n, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Proxy is a server that does nothing but CONNECT (RFC 9110, section 9.3.6), and notes what it is asked for.
+type Proxy struct {
+	*httptest.Server
+
+	credential string // of Proxy-Authorization; "" = anybody may
+
+	mu    sync.Mutex
+	asked []string
+	open  int
+}
+
+// StartProxy starts one at 127.0.0.2, apart from all other servers; with a user it wants his password. With an authority
+// it is reached by https.
+func StartProxy(t testing.TB, user, password string, by *Authority) *Proxy {
+	t.Helper()
+	p := &Proxy{}
+	if user != "" {
+		p.credential = "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+	}
+	if by != nil {
+		p.Server = by.start(t, proxyHost, false, p)
+		return p
+	}
+	p.Server = unstarted(t, proxyHost, p)
+	p.Start()
+	t.Cleanup(p.Close)
+	return p
+}
+
+const proxyHost = "127.0.0.2"
+
+// Asked lists what tunnels were asked for, those that were refused too.
+func (p *Proxy) Asked() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.asked)
+}
+
+// Open is how many tunnels stand.
+func (p *Proxy) Open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open
+}
+
+// ServeHTTP implements http.Handler.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	p.asked = append(p.asked, r.Method+" "+r.Host)
+	p.mu.Unlock()
+	switch {
+	case r.Method != http.MethodConnect:
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	case p.credential != "" && r.Header.Get("Proxy-Authorization") != p.credential:
+		w.Header().Set("Proxy-Authenticate", "Basic")
+		w.WriteHeader(http.StatusProxyAuthRequired)
+		return
+	}
+	there, err := (&net.Dialer{}).DialContext(r.Context(), "tcp", r.Host)
+	if err != nil {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	hijacker, ok := w.(http.Hijacker)
+	if !ok {
+		_ = there.Close()
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+	here, buffered, err := hijacker.Hijack()
+	if err != nil {
+		_ = there.Close()
+		return
+	}
+	p.count(1)
+	defer p.count(-1)
+	var both sync.WaitGroup
+	both.Go(func() { _, _ = io.Copy(there, buffered); _ = there.Close() })
+	both.Go(func() { _, _ = io.Copy(here, there); _ = here.Close() })
+	both.Wait()
+}
+
+func (p *Proxy) count(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open += n
+}
