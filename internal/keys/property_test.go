@@ -18,7 +18,10 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/entitle"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/turn"
+	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/issuer"
@@ -31,6 +34,7 @@ import (
 type process struct {
 	rig   *rig
 	keys  *keys.Keys
+	mends *reconcile.Reconciler
 	steps atomic.Int64 // boundaries that are left; 0 = it lives on
 	dead  atomic.Bool
 }
@@ -39,11 +43,19 @@ func (r *rig) process(die int) *process {
 	r.t.Helper()
 	p := &process{rig: r}
 	p.steps.Store(int64(die))
-	k, err := keys.New(r.store, catalog.New(&http.Client{Transport: p}, nil), keys.Options{Sole: true, Now: p.now})
+	openers, turns := catalog.New(&http.Client{Transport: p}, nil), turn.New()
+	var err error
+	if p.keys, err = keys.New(r.store, openers, keys.Options{Sole: true, Now: p.now, Turns: turns}); err != nil {
+		r.t.Fatal(err)
+	}
+	entitler, err := entitle.New(r.store, openers, entitle.Options{Sole: true, Now: p.now, Turns: turns})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	p.keys = k
+	parts := reconcile.Parts{Store: r.store, Openers: openers, Keys: p.keys, Entitler: entitler, Turns: turns}
+	if p.mends, err = reconcile.New(parts, reconcile.Options{Sole: true, Now: p.now}); err != nil {
+		r.t.Fatal(err)
+	}
 	return p
 }
 
@@ -71,12 +83,12 @@ func (p *process) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // do runs one action to its end, or to the process's.
-func (p *process) do(act func(*keys.Keys) error) (err error) {
+func (p *process) do(act func(*process) error) (err error) {
 	done := make(chan struct{})
 	err = errDied
 	go func() {
 		defer close(done)
-		err = act(p.keys)
+		err = act(p)
 	}()
 	<-done
 	return err
@@ -99,9 +111,13 @@ type machine struct {
 	v vendorOf
 }
 
-var explored, killed, approved atomic.Int64
+var explored, killed, approved, mended atomic.Int64
 
 func (m *machine) act(t *rapid.T, what string, act func(*keys.Keys) error) {
+	m.actBy(t, what, func(p *process) error { return act(p.keys) })
+}
+
+func (m *machine) actBy(t *rapid.T, what string, act func(*process) error) {
 	fault := rapid.SampledFrom([]string{"", "", "", "", "429", "500", "503", "half"}).Draw(t, "fault")
 	die := rapid.SampledFrom([]int{0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}).Draw(t, "die")
 	times := rapid.IntRange(1, 2).Draw(t, "times")
@@ -210,6 +226,16 @@ func (m *machine) settled(t *rapid.T) {
 		keyward.CodeOf(err) != keyward.CodeNotFound {
 		t.Fatal(err)
 	}
+	for _, l := range m.r.list() {
+		if !l.Status.State.InUse() {
+			continue
+		}
+		// What vanished is made anew; of the rest a look finds that there is nothing to do, or that it cannot tell.
+		_, err := m.r.process(0).mends.Mend(m.r.t.Context(), alice(), at("corp"), reconcile.MendAsk{})
+		if code := keyward.CodeOf(err); err != nil && code != keyward.CodeConflict && code != keyward.CodeKeyManagerFailed {
+			t.Fatalf("mend: %v", err)
+		}
+	}
 	m.check(t, "settling")
 	for _, l := range m.r.list() {
 		switch l.Status.State {
@@ -282,7 +308,22 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			m.act(t, "dismiss", func(k *keys.Keys) error { return k.Dismiss(m.r.t.Context(), alice(), at("corp")) })
 		},
 		"delete application": m.deleteApplication,
-		"request":            m.request,
+		"vanish": func(*rapid.T) { // the server's administrator deletes whatever is there by hand
+			for _, name := range m.v.there() {
+				m.v.remove(name)
+			}
+		},
+		"mend": func(t *rapid.T) {
+			accept := rapid.SampledFrom([]bool{false, false, true}).Draw(t, "accept")
+			m.actBy(t, "mend", func(p *process) error {
+				_, err := p.mends.Mend(m.r.t.Context(), alice(), at("corp"), reconcile.MendAsk{Accept: accept})
+				if err == nil {
+					mended.Add(1)
+				}
+				return err
+			})
+		},
+		"request": m.request,
 		"approve": func(t *rapid.T) {
 			m.request(t)
 			m.act(t, "approve", func(k *keys.Keys) error {
@@ -364,8 +405,8 @@ func TestLifeHoldsThroughFailureAndKill(t *testing.T) {
 			})
 		})
 	}
-	t.Logf("%d actions, of which %d were killed in the middle, and %d approved keys that were then made", explored.Load(), killed.Load(),
-		approved.Load())
+	t.Logf("%d actions, of which %d were killed in the middle, %d approved keys that were then made, and %d mended a client",
+		explored.Load(), killed.Load(), approved.Load(), mended.Load())
 }
 
 // registrarVendor cannot be searched, and replaces the registration access token with every answer. It has a mapped

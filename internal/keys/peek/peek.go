@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
@@ -40,11 +39,17 @@ func (r Reader) Read(ctx context.Context, at connector.Reader, h *connector.Hand
 	switch {
 	case c != nil:
 		return c, r.keep(ctx, h, c.Handle)
-	case errors.As(err, &f) && f.Sent && f.Status < http.StatusBadRequest:
+	case errors.As(err, &f) && unseen(*f):
 		return nil, err
 	default:
 		return nil, errors.Join(err, r.keep(ctx, h, before)) // a refusal replaces no token
 	}
+}
+
+// unseen tells that the server may have answered with another token: that nothing was made at it, does not count here.
+func unseen(f wire.Failure) bool {
+	f.Harmless = false
+	return f.Uncertain()
 }
 
 func (r Reader) keep(ctx context.Context, h *connector.Handle, now connector.Handle) error {
