@@ -97,6 +97,9 @@ func (k *Keys) leave(tx *store.Tx, p keyward.Principal, s *scene.Scene, gone *sc
 	if err := s.MayDelete(p, fresh, k.now()); err != nil {
 		return err
 	}
+	if err := scene.NotReused(tx, fresh); err != nil {
+		return err
+	}
 	if err := k.audit(tx, fresh.Object, "key.vanished", "client "+fresh.Spec.ClientID); err != nil {
 		return err
 	}

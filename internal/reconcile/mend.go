@@ -183,6 +183,9 @@ func (r *Reconciler) accept(ctx context.Context, p keyward.Principal, place keys
 			if err := s.MayDelete(p, c, r.now()); err != nil {
 				return err
 			}
+			if err := scene.NotReused(tx, c); err != nil {
+				return err
+			}
 			entry.Action, entry.Detail = "key.deleted", "client "+c.Spec.ClientID+", which had vanished at its server"
 			return errors.Join(tx.Audit(entry), tx.Delete(c.Object))
 		}
