@@ -12,6 +12,28 @@ func ServiceAccount(whose, help string) []Field {
 	}
 }
 
+// The ways in which a service account proves itself, as connection.clientAuthentication names them: RFC 6749, section
+// 2.3.1; RFC 7523, section 2.2; RFC 8705, section 2.
+const (
+	BySecret      = "client_secret"
+	ByAssertion   = "private_key_jwt"
+	ByCertificate = "tls_client_auth"
+)
+
+// ServiceAccountWithKey are the fields of a ServiceAccount that may do without a secret.
+func ServiceAccountWithKey(whose, help string) []Field {
+	fields := ServiceAccount(whose, help)
+	fields[1].Help = "Needed with clientId, unless clientAuthentication says otherwise."
+	return append(fields, Field{
+		Name: "connection.clientAuthentication", Title: whose + " authentication", Type: FieldString,
+		Enum: []string{BySecret, ByAssertion, ByCertificate}, Default: BySecret,
+		Help: "private_key_jwt signs with clientKey; tls_client_auth shows outbound.certificate. Neither needs a secret.",
+	}, Field{
+		Name: "connection.clientKey", Title: whose + " private key", Type: FieldString, Secret: true,
+		Help: "Needed with private_key_jwt: PEM, or a JWK whose kid and alg are then used. The server has its public half.",
+	})
+}
+
 // Administrator are the fields of a person's or service's name and password.
 func Administrator(help string) []Field {
 	return []Field{

@@ -98,6 +98,20 @@ func (s Server) At(path string) rollover.Credential {
 	return c
 }
 
+// Account is the service account of the connection, which gets its tokens at the endpoint. Assertions are for the audience.
+func (s Server) Account(endpoint, audience string) wire.Account {
+	a := wire.Account{Endpoint: endpoint, ClientID: s.Text("clientId")}
+	switch s.Text("clientAuthentication") {
+	case ByAssertion:
+		a.Secret, a.Audience = s.Credential("clientKey"), audience
+	case ByCertificate:
+		a.ByCertificate = true
+	default:
+		a.Secret = s.Credential("clientSecret")
+	}
+	return a
+}
+
 // Address reads a connection field that is a URL, without a slash at its end. Where it is left out, it is the scheme and
 // host of the declared address; a declared address that is no URL is a fault of the field.
 func (s Server) Address(field string) (string, error) {

@@ -36,6 +36,10 @@ func paths(faults []keyward.FieldError) []string {
 const goodPEM = `-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n` +
 	`6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n-----END PUBLIC KEY-----\n`
 
+// assertionKey is a JWK as it stands in a JSON text.
+const assertionKey = `{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\",` +
+	`\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"kid\":\"1\"}` // RFC 8037, appendix A.1
+
 func TestValidateNamesEveryField(t *testing.T) {
 	for _, c := range []struct {
 		name, spec string
@@ -59,6 +63,23 @@ func TestValidateNamesEveryField(t *testing.T) {
 			[]string{"spec.outbound.ca"}},
 		{"a private key for a certificate", `{"type":"oidc","discovery":"https://as.example","outbound":{"key":"k",
 			"certificate":"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----"}}`, []string{"spec.outbound.certificate"}},
+		{"a service account with a key", `{"type":"keycloak","issuer":"https://a.example/realms/x","connection":{"clientId":"c",
+			"clientAuthentication":"private_key_jwt","clientKey":"` + assertionKey + `"}}`, []string{}},
+		{"a service account with a certificate", `{"type":"keycloak","issuer":"https://a.example/realms/x","connection":{"clientId":"c",
+			"clientAuthentication":"tls_client_auth"},"outbound":{"certificate":"x","key":{"stored":true}}}`,
+			[]string{"spec.outbound.key", "spec.outbound.certificate"}},
+		{"a service account without its key", `{"type":"keycloak","issuer":"https://a.example/realms/x","connection":{
+			"clientSecret":"s","clientAuthentication":"private_key_jwt"}}`,
+			[]string{"spec.connection.clientSecret", "spec.connection.clientId", "spec.connection.clientKey"}},
+		{"a service account without its certificate", `{"type":"keycloak","issuer":"https://a.example/realms/x","connection":{
+			"clientId":"c","clientKey":"k","clientAuthentication":"tls_client_auth"}}`,
+			[]string{"spec.connection.clientKey", "spec.outbound.certificate"}},
+		{"a key that is none", `{"type":"keycloak","issuer":"https://a.example/realms/x","connection":{"clientId":"c",
+			"clientAuthentication":"private_key_jwt","clientKey":"k"}}`, []string{"spec.connection.clientKey"}},
+		{"a key and no method", `{"type":"keycloak","issuer":"https://a.example/realms/x","connection":{"clientId":"c","clientKey":"k"}}`,
+			[]string{"spec.connection.clientSecret", "spec.connection.clientKey"}},
+		{"another method", `{"type":"keycloak","issuer":"https://a.example/realms/x","connection":{"clientId":"c",
+			"clientAuthentication":"magic"}}`, []string{"spec.connection.clientAuthentication"}},
 		{"unknown and wrong connection fields", `{"type":"oidc","discovery":"https://as.example",
 			"connection":{"initialAccessToken":7,"apiToken":"x","zone":"y"}}`,
 			[]string{"spec.connection.initialAccessToken", "spec.connection.apiToken", "spec.connection.zone"}},

@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/token"
 )
 
 // Validate judges what KeyManagerSpec.Validate leaves to the type: the connection's fields, and what the type needs.
@@ -74,8 +75,8 @@ func validateCredential(path string, c keyward.Credential, secrets map[string]st
 			faults = append(faults, fieldError("spec."+path, "nothing is stored for it: give the value"))
 		case s.IsStored():
 			return secrets[path]
-		case strings.HasPrefix(path, "connection.") &&
-			strings.ContainsFunc(s.Reveal(), func(r rune) bool { return r < ' ' || r == 0x7f }):
+		case strings.HasPrefix(path, "connection.") && !strings.HasPrefix(s.Reveal(), "-----BEGIN ") &&
+			strings.ContainsFunc(s.Reveal(), isControl):
 			faults = append(faults, fieldError("spec."+path, "has a control character, such as a line break at its end"))
 		}
 		return s.Reveal()
@@ -87,21 +88,72 @@ func validateCredential(path string, c keyward.Credential, secrets map[string]st
 	return faults
 }
 
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
 // validateSecretPairs wants an id and its secret together.
 func validateSecretPairs(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
 	var faults []keyward.FieldError
 	given := func(name string) bool { return spec.Connection[name] != nil && spec.Connection[name] != "" }
-	for _, pair := range [][2]string{{"clientId", "clientSecret"}, {"username", "password"}} {
+	pairs := [][2]string{{"clientId", "clientSecret"}, {"username", "password"}}
+	if accountMethod(spec.Connection) != connector.BySecret {
+		pairs = pairs[1:]
+	}
+	for _, pair := range pairs {
 		for i, name := range pair {
 			if other := pair[1-i]; !given(name) && given(other) {
 				faults = append(faults, fieldError("spec.connection."+name, "is required with %s", other))
 			}
 		}
 	}
+	faults = append(faults, validateAccount(spec.Connection, spec.Outbound, secrets)...)
 	if spec.Type == keyward.TypeKeycloak && given("adminUrl") && !given("clientId") && !given("clientSecret") {
 		faults = append(faults, fieldError("spec.connection.clientId", "is required with adminUrl"))
 	}
 	return append(faults, validateIntrospection(spec, secrets)...)
+}
+
+// accountMethod is how the connection's service account proves itself.
+func accountMethod(connection map[string]any) string {
+	method, _ := connection["clientAuthentication"].(string)
+	if method == "" {
+		return connector.BySecret
+	}
+	return method
+}
+
+// validateAccount wants of a service account what its method needs, and nothing that has no part in it.
+func validateAccount(connection map[string]any, o *keyward.Outbound, secrets map[string]string) []keyward.FieldError {
+	var faults []keyward.FieldError
+	method := accountMethod(connection)
+	given := func(name string) bool { return connection[name] != nil && connection[name] != "" }
+	for _, part := range [][2]string{{"clientSecret", connector.BySecret}, {"clientKey", connector.ByAssertion}} {
+		if name := part[0]; given(name) && method != part[1] {
+			faults = append(faults, fieldError("spec.connection."+name, "has no part in clientAuthentication %s: leave it out", method))
+		}
+	}
+	if method != connector.BySecret && !given("clientId") {
+		faults = append(faults, fieldError("spec.connection.clientId", "is required with clientAuthentication %s", method))
+	}
+	switch {
+	case method == connector.ByAssertion && !given("clientKey"):
+		faults = append(faults, fieldError("spec.connection.clientKey", "is required with clientAuthentication %s", method))
+	case method == connector.ByAssertion:
+		c, _ := readCredential("connection.clientKey", connection["clientKey"]) // its own faults are told elsewhere
+		for path, given := range map[string]keyward.Secret{
+			"connection.clientKey": c.Current, keyward.NextPath("connection.clientKey"): c.Next,
+		} {
+			value := given.Reveal()
+			if value == "" {
+				value = secrets[path]
+			}
+			if _, err := token.ParseAssertionKey(value); value != "" && err != nil {
+				faults = append(faults, fieldError("spec."+path, "cannot sign: %v", err))
+			}
+		}
+	case method == connector.ByCertificate && (o == nil || o.Certificate == ""):
+		faults = append(faults, fieldError("spec.outbound.certificate", "is required with clientAuthentication %s", method))
+	}
+	return faults
 }
 
 // validateResident refuses what Keyward decides itself for the built-in server.

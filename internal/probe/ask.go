@@ -78,6 +78,10 @@ func (c *check) tokenEndpoint(ctx context.Context) {
 		requests = []connector.TokenRequest{{ClientID: nobody(), Secret: rand.Text()}}
 	}
 	c.step(ctx, l, func(ctx context.Context, l *Line) {
+		if method := c.server.Text("clientAuthentication"); !own && method != "" && method != connector.BySecret {
+			l.not("the client in spec.connection proves itself by %s, which the step %s tries", method, stepConnection)
+			return
+		}
 		granter, ok := c.conn.(connector.Granter)
 		if !ok {
 			l.not("there is no way to ask")

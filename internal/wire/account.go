@@ -8,11 +8,14 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/rollover"
+	"keyward.dev/keyward/internal/token"
 )
 
 // Account is a client whose own token opens an admin API.
@@ -22,6 +25,12 @@ type Account struct {
 	Secret   rollover.Credential
 	Params   url.Values // further parameters of the token request, such as an audience
 	Post     bool       // the credentials go into the body instead of into HTTP Basic (RFC 6749, section 2.3.1)
+
+	// Audience is whom assertions are for, which the account then signs with its secret, a private key (RFC 7523, section
+	// 2.2): PEM or a JWK. "" = the secret itself is sent.
+	Audience string
+	// ByCertificate says that the certificate of the outbound policy is all that proves the client (RFC 8705, section 2).
+	ByCertificate bool
 }
 
 // Tokens keeps the access tokens of accounts until shortly before they expire.
@@ -61,6 +70,9 @@ func (t *Tokens) Get(ctx context.Context, c *Caller, a Account, fresh bool) (str
 	if ok && !fresh && time.Now().Before(kept.until) {
 		return kept.token, nil
 	}
+	if err := a.fit(); err != nil {
+		return "", err
+	}
 	var k Call
 	answer, err := c.WithSecret(ctx, t.known, a.Secret, func(value string) Call {
 		k = a.question(value)
@@ -70,32 +82,70 @@ func (t *Tokens) Get(ctx context.Context, c *Caller, a Account, fresh bool) (str
 		return "", Harmless(err)
 	}
 	o, isObject := answer.Object()
-	token := Member(o, "access_token")
-	if answer.Status != http.StatusOK || !isObject || token == "" {
+	value := Member(o, "access_token")
+	if answer.Status != http.StatusOK || !isObject || value == "" {
 		return "", Harmless(k.Failure(answer))
 	}
 	var seconds float64
 	if json.Unmarshal(o["expires_in"], &seconds) != nil {
 		seconds = 0 // unknown: used for this call only
 	}
-	t.put(key, cachedToken{token: token, until: time.Now().Add(time.Duration(seconds)*time.Second - expiryMargin)})
-	return token, nil
+	t.put(key, cachedToken{token: value, until: time.Now().Add(time.Duration(seconds)*time.Second - expiryMargin)})
+	return value, nil
 }
 
-// question asks for a token with one value of the secret.
+// fit tells whether the account can prove itself at all.
+func (a Account) fit() error {
+	switch {
+	case a.Audience != "":
+		for _, value := range a.Secret.Values() {
+			if _, err := token.ParseAssertionKey(value); err != nil {
+				return keyward.Errorf(keyward.CodeKeyManagerFailed, "the service account's key cannot sign: %v", err)
+			}
+		}
+	case a.ByCertificate && !strings.HasPrefix(a.Endpoint, "https://"):
+		return keyward.Errorf(keyward.CodeKeyManagerFailed,
+			"the token endpoint is not https, so no certificate proves the service account there")
+	}
+	return nil
+}
+
+// question asks for a token, authenticated in the account's way with one value of the secret.
 func (a Account) question(secret string) Call {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	maps.Copy(form, a.Params)
 	k := Call{
-		Op: "get a token for the service account", Method: http.MethodPost, URL: a.Endpoint,
-		User: a.ClientID, Password: secret, Form: form, Secrets: a.Secret.Values(),
+		Op: "get a token for the service account", Method: http.MethodPost, URL: a.Endpoint, Form: form, Secrets: a.Secret.Values(),
 	}
-	if a.Post {
-		k.User, k.Password = "", ""
+	switch {
+	case a.Audience != "":
+		assertion := a.assertion(secret)
+		k.Secrets = append(k.Secrets, assertion)
+		form.Set("client_id", a.ClientID)
+		form.Set("client_assertion_type", token.AssertionType)
+		form.Set("client_assertion", assertion)
+	case a.ByCertificate:
+		form.Set("client_id", a.ClientID) // the certificate alone does not name the client
+	case a.Post:
 		form.Set("client_id", a.ClientID)
 		form.Set("client_secret", secret)
+	default:
+		k.User, k.Password = a.ClientID, secret
 	}
 	return k
+}
+
+// assertion is made for one request. Where none can be made, which fit has ruled out, the server refuses an empty one.
+func (a Account) assertion(secret string) string {
+	key, err := token.ParseAssertionKey(secret)
+	if err != nil {
+		return ""
+	}
+	signed, err := key.Sign(a.ClientID, a.Audience, time.Now())
+	if err != nil {
+		return ""
+	}
+	return signed
 }
 
 // Do makes a call with a token of the account. A token that is refused is fetched anew once: the server may have been
@@ -103,11 +153,11 @@ func (a Account) question(secret string) Call {
 // nil, tells such an answer from a refusal.
 func (t *Tokens) Do(ctx context.Context, c *Caller, a Account, k Call, absent func(*Answer) bool) (*Answer, error) {
 	for first := true; ; first = false {
-		token, err := t.Get(ctx, c, a, !first)
+		value, err := t.Get(ctx, c, a, !first)
 		if err != nil {
 			return nil, err
 		}
-		k.Bearer = token
+		k.Bearer = value
 		answer, err := c.Do(ctx, k)
 		if err != nil || !first || answer.Status != http.StatusUnauthorized || absent != nil && absent(answer) {
 			return answer, err
@@ -118,7 +168,9 @@ func (t *Tokens) Do(ctx context.Context, c *Caller, a Account, k Call, absent fu
 // key hashes everything that the token depends on.
 func (a Account) key() string {
 	h := sha256.New()
-	for _, part := range []string{a.Endpoint, a.ClientID, a.Secret.Current, a.Secret.Next, a.Params.Encode()} {
+	for _, part := range []string{
+		a.Endpoint, a.ClientID, a.Secret.Current, a.Secret.Next, a.Params.Encode(), a.Audience, strconv.FormatBool(a.ByCertificate),
+	} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash takes everything
 	}
 	return string(h.Sum(nil))

@@ -8,12 +8,16 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/rollover"
+	"keyward.dev/keyward/internal/testbed/walled"
+	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -138,12 +142,12 @@ func TestTokens(t *testing.T) {
 		right := rollover.Credential{Current: "s"}
 		account := wire.Account{Endpoint: at, ClientID: "a", Secret: right, Post: post, Params: map[string][]string{"audience": {"x"}}}
 		for range 2 {
-			if token, err := tokens.Get(t.Context(), caller, account, false); err != nil || token != "token-1" {
-				t.Errorf("post %v: %s, error %v", post, token, err)
+			if value, err := tokens.Get(t.Context(), caller, account, false); err != nil || value != "token-1" {
+				t.Errorf("post %v: %s, error %v", post, value, err)
 			}
 		}
-		if token, err := tokens.Get(t.Context(), caller, account, true); err != nil || token != "token-2" || seen.Load() != 2 {
-			t.Errorf("post %v, fresh: %s, error %v", post, token, err)
+		if value, err := tokens.Get(t.Context(), caller, account, true); err != nil || value != "token-2" || seen.Load() != 2 {
+			t.Errorf("post %v, fresh: %s, error %v", post, value, err)
 		}
 		account.Secret = rollover.Credential{Current: "wrong-secret", Next: "s"}
 		for i, sent := range []int64{4, 5} { // the refused one is sent once
@@ -161,5 +165,54 @@ func TestTokens(t *testing.T) {
 		if _, err := tokens.Get(t.Context(), caller, account, false); err == nil || seen.Load() != 8 {
 			t.Errorf("post %v, a wrong pair doubles the load: %v after %d requests", post, err, seen.Load())
 		}
+	}
+}
+
+// A service account without a secret: by assertions, which are made anew for each request, and by a certificate alone.
+func TestAccountsWithoutASecret(t *testing.T) {
+	authority := walled.NewAuthority(t)
+	certificate, certificateKey := authority.Client(t, "keyward")
+	var seen []url.Values
+	server := authority.Server(t, true, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		seen = append(seen, r.PostForm)
+		_, _, basic := r.BasicAuth()
+		if basic || r.PostForm.Get("client_id") != "a" || r.TLS.PeerCertificates[0].Subject.CommonName != "keyward" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"access_token":"got","expires_in":600}`)
+	}))
+	client, err := outbound.Under(outbound.NewClient(outbound.Rules{}, outbound.Options{}), "km",
+		outbound.Policy{CA: authority.PEM, Certificate: certificate, Key: certificateKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.CloseIdleConnections()
+	tokens, caller := wire.NewTokens(rollover.New(nil, nil)), wire.New(client)
+	bare := wire.Account{Endpoint: server.URL, ClientID: "a", ByCertificate: true}
+	signed := wire.Account{Endpoint: server.URL, ClientID: "a", Secret: rollover.Credential{Current: certificateKey}, Audience: "https://as.example"}
+	for _, account := range []wire.Account{bare, bare, signed, signed} {
+		if value, err := tokens.Get(t.Context(), caller, account, false); err != nil || value != "got" {
+			t.Errorf("%q, error %v", value, err)
+		}
+	}
+	if _, err := tokens.Get(t.Context(), caller, signed, true); err != nil {
+		t.Error(err)
+	}
+	if len(seen) != 3 || len(seen[0]) != 2 || seen[1].Get("client_assertion_type") != token.AssertionType ||
+		seen[1].Get("client_assertion") == seen[2].Get("client_assertion") {
+		t.Errorf("the server saw %v", seen)
+	}
+	for what, account := range map[string]wire.Account{
+		"no TLS": {Endpoint: "http://127.0.0.1:1", ClientID: "a", ByCertificate: true},
+		"no key": {Endpoint: server.URL, ClientID: "a", Audience: "x", Secret: rollover.Credential{Current: "a-secret-that-is-no-key"}},
+	} {
+		if _, err := tokens.Get(t.Context(), caller, account, false); err == nil || strings.Contains(err.Error(), "a-secret") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if len(seen) != 3 {
+		t.Errorf("the server was asked %d times", len(seen))
 	}
 }

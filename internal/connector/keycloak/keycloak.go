@@ -26,7 +26,7 @@ func Type() connector.Type {
 		Help: "A realm of Keycloak. With a service account clients are managed through the admin API, which can also rotate " +
 			"secrets and be searched; with an initial access token alone, through the registration endpoint.",
 		Creates: true,
-		AdminFields: slices.Concat(connector.ServiceAccount("Service account's",
+		AdminFields: slices.Concat(connector.ServiceAccountWithKey("Service account's",
 			"A confidential client of the realm whose service account has the realm-management roles manage-clients and "+
 				"view-clients (query-clients is part of them)."), []connector.Field{
 			{
@@ -83,9 +83,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	}
 	return &keycloak{
 		TokenEndpoint: dcr.TokenEndpoint, admin: strings.TrimSuffix(admin, "/"),
-		manage: connector.Service{Line: l, Account: wire.Account{
-			Endpoint: dcr.URL, ClientID: s.Text("clientId"), Secret: s.Credential("clientSecret"),
-		}},
+		manage: connector.Service{Line: l, Account: s.Account(dcr.URL, issuer)},
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package keycloak_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,9 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/testbed/conformance"
+	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/testbed/keycloak"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -101,6 +105,59 @@ func TestKeycloakWithServiceAccount(t *testing.T) {
 	}
 	if err := wrong.Delete(ctx, made.Handle); err == nil {
 		t.Error("a refused service account counts as a client that is gone")
+	}
+}
+
+// A service account that has a key instead of a secret, in both forms that the key can have.
+func TestKeycloakWithAssertions(t *testing.T) {
+	ctx := t.Context()
+	r := shared.Realm(t, "connector-jwt")
+	key, err := issuer.NewKey("manager-1", "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	private := jose.JSONWebKey{Key: key.Private, KeyID: "manager-1", Algorithm: "ES256", Use: "sig"}
+	public, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{private.Public()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.AddManager(ctx, "keyward-jwt", string(public)); err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := private.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := issuer.NewKey("manager-1", "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := jose.JSONWebKey{Key: stranger.Private, KeyID: "manager-1", Algorithm: "ES256"}.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := &keyward.KeyManagerSpec{Type: "keycloak", Discovery: r.Issuer, Connection: map[string]any{
+		"clientId": "keyward-jwt", "clientAuthentication": connector.ByAssertion, "clientKey": keyward.StoredSecret(),
+	}}
+	with := func(key string) connector.Connector {
+		return conformance.Open(t, conformance.ServerAt(t, spec, map[string]string{"connection.clientKey": key}))
+	}
+	made, err := with(string(jwk)).Register(ctx, conformance.Registration())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = conformance.FinderOf(t, with(string(other))).Find(ctx, made.ClientID)
+	if f, ok := errors.AsType[*wire.Failure](err); !ok || !strings.Contains(f.Error(), "service account") {
+		t.Errorf("another key: %v", err)
+	}
+	for range 2 { // an assertion is good once, and a token is kept
+		found, err := conformance.FinderOf(t, with(string(jwk))).Find(ctx, made.ClientID)
+		if err != nil || found == nil || found.ClientSecret != made.ClientSecret {
+			t.Errorf("find: %v, error %v", found, err)
+		}
+	}
+	if err := with(string(jwk)).Delete(ctx, made.Handle); err != nil {
+		t.Error(err)
 	}
 }
 

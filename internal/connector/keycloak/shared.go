@@ -8,17 +8,14 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/oidc"
-	"keyward.dev/keyward/internal/wire"
 )
 
 // shared is a service account of one realm, as a rule master, that may manage the clients of others.
 func shared() *connector.Shared {
-	account := connector.ServiceAccount("Service account's",
+	account := connector.ServiceAccountWithKey("Service account's",
 		"A confidential client of that realm, whose service account has manage-clients and view-clients of each realm that it "+
 			"manages: in master, roles of the clients REALM-realm.")
-	for i := range account {
-		account[i].Required = true
-	}
+	account[0].Required = true
 	return &connector.Shared{
 		Fields: append([]connector.Field{{
 			Name: "connection.realmUrl", Title: "Realm of the service account", Type: connector.FieldURL, Required: true,
@@ -60,9 +57,7 @@ func openShared(s connector.Server, l connector.Line, dcr *oidc.Registrar) (conn
 	}
 	return &keycloak{
 		TokenEndpoint: dcr.TokenEndpoint, admin: adminURL(base, realm),
-		manage: connector.Service{Line: l, Account: wire.Account{
-			Endpoint: home + "/protocol/openid-connect/token", ClientID: s.Text("clientId"), Secret: s.Credential("clientSecret"),
-		}},
+		manage: connector.Service{Line: l, Account: s.Account(home+"/protocol/openid-connect/token", home)},
 	}, nil
 }
 

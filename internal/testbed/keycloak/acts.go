@@ -58,6 +58,19 @@ func (r *Realm) AddClient(ctx context.Context, id, secret string) error {
 	}, nil)
 }
 
+// AddManager makes a client whose service account may manage the realm's clients, and which proves itself by assertions
+// that a key of this JWK set verifies (RFC 7523, section 2.2).
+func (r *Realm) AddManager(ctx context.Context, id, jwks string) error {
+	err := r.admin(ctx, http.MethodPost, "/clients", map[string]any{
+		"clientId": id, "publicClient": false, "serviceAccountsEnabled": true, "standardFlowEnabled": false,
+		"clientAuthenticatorType": "client-jwt", "attributes": map[string]string{"use.jwks.string": "true", "jwks.string": jwks},
+	}, nil)
+	if err != nil {
+		return err
+	}
+	return r.grantTo(ctx, id, "realm-management")
+}
+
 // AddClients makes many clients, in one request.
 func (r *Realm) AddClients(ctx context.Context, count int, id func(int) string) error {
 	clients := make([]map[string]any, count)
