@@ -36,8 +36,7 @@ type Entitler struct {
 	turns   *turn.Turns
 	log     *slog.Logger
 	now     func() time.Time
-	sole    bool
-	holder  string
+	lead    *store.Lead
 
 	mu      sync.Mutex
 	clients map[string]*waiting  // by client: one at a time
@@ -52,7 +51,6 @@ const (
 	firstPause  = 5 * time.Second // after a failure; doubled with each further one
 	longPause   = 10 * time.Minute
 	actor       = "system/entitle"
-	lease       = "entitle"
 )
 
 // New makes an Entitler over the store; openers reach the key managers.
@@ -71,7 +69,7 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Entitler, erro
 	}
 	return &Entitler{
 		turns: o.Turns,
-		store: s, openers: openers, log: o.Log, now: o.Now, sole: o.Sole, holder: store.NewID(),
+		store: s, openers: openers, log: o.Log, now: o.Now, lead: s.NewLead("entitle", leasePeriod, o.Sole),
 		clients: map[string]*waiting{}, busy: map[string]bool{}, paused: map[string]time.Time{},
 	}, nil
 }
@@ -83,9 +81,9 @@ func (e *Entitler) Run(ctx context.Context) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	var workers sync.WaitGroup
-	defer e.giveUpLease() //nolint:contextcheck // ctx has ended by then
+	defer e.lead.GiveUp(ctx, e.log)
 	defer workers.Wait()
-	mine, told := e.takeLease(ctx), ""
+	mine, told := e.leads(ctx), ""
 	for {
 		if mine {
 			err := e.startWorkers(ctx, &workers)
@@ -99,32 +97,18 @@ func (e *Entitler) Run(ctx context.Context) error {
 			return nil
 		case <-wake:
 		case <-ticker.C:
-			mine = e.takeLease(ctx)
+			mine = e.leads(ctx)
 		}
 	}
 }
 
-func (e *Entitler) takeLease(ctx context.Context) bool {
-	if e.sole {
-		return true
-	}
-	mine, err := e.store.Lease(ctx, lease, e.holder, leasePeriod)
+// leads tells whether this process tells key managers.
+func (e *Entitler) leads(ctx context.Context) bool {
+	mine, err := e.lead.Take(ctx)
 	if err != nil && ctx.Err() == nil {
-		e.log.WarnContext(ctx, "take the lease for entitlements", "error", err)
+		e.log.WarnContext(ctx, "take the lead for entitlements", "error", err)
 	}
 	return err == nil && mine
-}
-
-// giveUpLease lets another process go on at once.
-func (e *Entitler) giveUpLease() {
-	if e.sole {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if _, err := e.store.Lease(ctx, lease, e.holder, 0); err != nil {
-		e.log.Debug("give up the lease", "error", err)
-	}
 }
 
 // startWorkers starts one for each key manager that is due and has none.

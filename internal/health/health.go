@@ -35,8 +35,7 @@ type Monitor struct {
 	probe   *probe.Probe
 	log     *slog.Logger
 	now     func() time.Time
-	sole    bool
-	holder  string
+	lead    *store.Lead
 	metrics *metrics
 	places  chan struct{}
 
@@ -64,7 +63,6 @@ const (
 	atOnce      = 32 // looks under way
 	perTick     = 16 // looks that begin in one tick: many that are due at once are spread
 	leasePeriod = 30 * time.Second
-	lease       = "health"
 	actor       = "system/health"
 )
 
@@ -80,7 +78,7 @@ func New(s *store.Store, p *probe.Probe, o Options) (*Monitor, error) {
 		o.Now = time.Now
 	}
 	return &Monitor{
-		store: s, probe: p, log: o.Log, now: o.Now, sole: o.Sole, holder: store.NewID(), metrics: newMetrics(o.Registerer, o.Now),
+		store: s, probe: p, log: o.Log, now: o.Now, lead: s.NewLead("health", leasePeriod, o.Sole), metrics: newMetrics(o.Registerer, o.Now),
 		places: make(chan struct{}, atOnce), looks: map[string]chan struct{}{}, late: map[string]time.Time{}, news: map[string]news{},
 	}, nil
 }
@@ -91,7 +89,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	var looks sync.WaitGroup
-	defer m.giveUpLease() //nolint:contextcheck // ctx has ended by then
+	defer m.lead.GiveUp(ctx, m.log)
 	defer looks.Wait()
 	told := ""
 	for {
@@ -115,7 +113,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 
 // turn keeps what looks have ended since the last one, and begins those that are due.
 func (m *Monitor) turn(ctx context.Context, looks *sync.WaitGroup) error {
-	mine, err := m.leads(ctx)
+	mine, err := m.lead.Take(ctx)
 	if err != nil || !mine {
 		m.forget()
 		return err
@@ -154,25 +152,6 @@ func (m *Monitor) Sweep(ctx context.Context) error {
 	}
 	looks.Wait()
 	return m.keepEnded(ctx)
-}
-
-func (m *Monitor) leads(ctx context.Context) (bool, error) {
-	if m.sole {
-		return true, nil
-	}
-	return m.store.Lease(ctx, lease, m.holder, leasePeriod)
-}
-
-// giveUpLease lets another process go on at once.
-func (m *Monitor) giveUpLease() {
-	if m.sole {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if _, err := m.store.Lease(ctx, lease, m.holder, 0); err != nil {
-		m.log.Debug("give up the lease", "error", err)
-	}
 }
 
 // list reads the key managers. What is measured of those that are gone goes with them, and after a start what was stored

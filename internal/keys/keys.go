@@ -68,7 +68,7 @@ type Keys struct {
 	log     *slog.Logger
 	sole    bool
 	now     func() time.Time
-	holder  string
+	lead    *store.Lead
 
 	proofs *throttle.Throttle // secrets that were tried, by requester and key manager
 
@@ -113,7 +113,7 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 		o.Turns = turn.New()
 	}
 	return &Keys{
-		store: s, openers: openers, entitle: o.Entitler, log: o.Log, sole: o.Sole, now: o.Now, holder: store.NewID(),
+		store: s, openers: openers, entitle: o.Entitler, log: o.Log, sole: o.Sole, now: o.Now, lead: s.NewLead("keys", leasePeriod, o.Sole),
 		proofs: throttle.New(proofPeriod, proofBurst, proofMemory), turns: o.Turns,
 		tries: pace.New(sweepPeriod),
 	}, nil

@@ -19,10 +19,10 @@ import (
 func (k *Keys) Run(ctx context.Context) error {
 	ticker := time.NewTicker(sweepPeriod)
 	defer ticker.Stop()
-	defer k.giveUpLease() //nolint:contextcheck // ctx has ended by then
+	defer k.lead.GiveUp(ctx, k.log)
 	told := ""
 	for turn := 0; ; turn++ {
-		mine, err := k.leads(ctx)
+		mine, err := k.lead.Take(ctx)
 		if err == nil && mine {
 			err = k.Sweep(ctx)
 		}
@@ -50,27 +50,6 @@ const (
 	turnLimit   = time.Minute     // of one sweep at one key manager; what is left waits for the next
 	atOnce      = 8               // key managers that one sweep asks at the same time
 )
-
-// leads tells whether this process sweeps. One that is alone need not wait for the end of a lease that it had before it
-// was killed.
-func (k *Keys) leads(ctx context.Context) (bool, error) {
-	if k.sole {
-		return true, nil
-	}
-	return k.store.Lease(ctx, "keys", k.holder, leasePeriod)
-}
-
-// giveUpLease lets another process sweep at once; without it that one waits until the lease is over.
-func (k *Keys) giveUpLease() {
-	if k.sole {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if _, err := k.store.Lease(ctx, "keys", k.holder, 0); err != nil {
-		k.log.Debug("give up the lease", "error", err)
-	}
-}
 
 // Sweep settles once what was interrupted: whatever a server was asked for and nobody has noted the end of, possible
 // orphans at servers that can be searched, second secrets whose time is over, and applications that are being deleted.

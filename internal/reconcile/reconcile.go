@@ -44,11 +44,10 @@ type Parts struct {
 type Reconciler struct {
 	Parts
 
-	log    *slog.Logger
-	now    func() time.Time
-	sole   bool
-	holder string
-	wake   chan struct{}
+	log  *slog.Logger
+	now  func() time.Time
+	lead *store.Lead
+	wake chan struct{}
 
 	managers *turn.Turns // by key manager: one look at a time
 }
@@ -64,7 +63,6 @@ const (
 	atOnce      = 8 // key managers that are asked at the same time
 	leasePeriod = 15 * time.Second
 	actor       = "system/reconcile"
-	lease       = "reconcile"
 )
 
 // New makes a Reconciler.
@@ -79,7 +77,7 @@ func New(parts Parts, o Options) (*Reconciler, error) {
 		o.Now = time.Now
 	}
 	return &Reconciler{
-		Parts: parts, log: o.Log, now: o.Now, sole: o.Sole, holder: store.NewID(), wake: make(chan struct{}, 1),
+		Parts: parts, log: o.Log, now: o.Now, lead: parts.Store.NewLead("reconcile", leasePeriod, o.Sole), wake: make(chan struct{}, 1),
 		managers: turn.New(),
 	}, nil
 }
@@ -89,13 +87,13 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	var workers sync.WaitGroup
-	defer r.giveUpLease() //nolint:contextcheck // ctx has ended by then
+	defer r.lead.GiveUp(ctx, r.log)
 	defer workers.Wait()
 	places, told := make(chan struct{}, atOnce), ""
 	mine, leased := false, time.Time{}
 	for {
 		if at := r.now(); at.Sub(leased) > leasePeriod/3 || at.Before(leased) {
-			mine, leased = r.takeLease(ctx), at
+			mine, leased = r.leads(ctx), at
 		}
 		if mine {
 			err := r.startWorkers(ctx, &workers, places)
@@ -113,27 +111,13 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	}
 }
 
-func (r *Reconciler) takeLease(ctx context.Context) bool {
-	if r.sole {
-		return true
-	}
-	mine, err := r.Store.Lease(ctx, lease, r.holder, leasePeriod)
+// leads tells whether this process compares clients.
+func (r *Reconciler) leads(ctx context.Context) bool {
+	mine, err := r.lead.Take(ctx)
 	if err != nil && ctx.Err() == nil {
-		r.log.WarnContext(ctx, "take the lease for comparing clients", "error", err)
+		r.log.WarnContext(ctx, "take the lead for comparing clients", "error", err)
 	}
 	return err == nil && mine
-}
-
-// giveUpLease lets another process go on at once.
-func (r *Reconciler) giveUpLease() {
-	if r.sole {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if _, err := r.Store.Lease(ctx, lease, r.holder, 0); err != nil {
-		r.log.Debug("give up the lease", "error", err)
-	}
 }
 
 // startWorkers starts one for each key manager of which something is due, as far as there are places.

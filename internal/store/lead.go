@@ -1,0 +1,41 @@
+package store
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Lead is the right to do something that one of all processes on a database does at a time.
+type Lead struct {
+	store        *Store
+	name, holder string
+	period       time.Duration
+	sole         bool
+}
+
+// NewLead gives the right of that name to whoever takes it first; a process that takes it no more loses it after the
+// period. sole says that no other process works on this database: it leads at once, even when it was killed while it led.
+func (s *Store) NewLead(name string, period time.Duration, sole bool) *Lead {
+	return &Lead{store: s, name: name, holder: NewID(), period: period, sole: sole}
+}
+
+// Take takes the lead, or keeps it for another period, and tells whether this process has it.
+func (l *Lead) Take(ctx context.Context) (bool, error) {
+	if l.sole {
+		return true, nil
+	}
+	return l.store.Lease(ctx, l.name, l.holder, l.period)
+}
+
+// GiveUp lets another process lead at once, also when ctx has ended. Without it that one waits until the period is over.
+func (l *Lead) GiveUp(ctx context.Context, log *slog.Logger) {
+	if l.sole {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if _, err := l.store.Lease(ctx, l.name, l.holder, 0); err != nil {
+		log.DebugContext(ctx, "give up the lead", "of", l.name, "error", err)
+	}
+}
