@@ -39,7 +39,8 @@ func sameFloor() []string {
 	return []string{
 		"control -> declare", "control -> feed", "declare -> keys", "connector -> wire", "entitle -> keys", "resident -> entitle",
 		"health -> probe", "reconcile -> keys", "reconcile -> entitle",
-		"wire -> outbound", "wire -> token", "token -> outbound", "connector -> outbound", "wire -> rollover", "token -> rollover", "connector -> rollover",
+		"wire -> outbound", "wire -> token", "token -> outbound", "connector -> outbound",
+		"wire -> rollover", "token -> rollover", "connector -> rollover",
 		"config -> outbound", "config -> seal", "config -> stream", // so that every fault of the settings is told at once
 	}
 }

@@ -78,7 +78,8 @@ func New(s *store.Store, p *probe.Probe, o Options) (*Monitor, error) {
 		o.Now = time.Now
 	}
 	return &Monitor{
-		store: s, probe: p, log: o.Log, now: o.Now, lead: s.NewLead("health", leasePeriod, o.Sole), metrics: newMetrics(o.Registerer, o.Now),
+		store: s, probe: p, log: o.Log, now: o.Now, lead: s.NewLead("health", leasePeriod, o.Sole),
+		metrics: newMetrics(o.Registerer, o.Now),
 		places: make(chan struct{}, atOnce), looks: map[string]chan struct{}{}, late: map[string]time.Time{}, news: map[string]news{},
 	}, nil
 }

@@ -191,7 +191,9 @@ func TestAccountsWithoutASecret(t *testing.T) {
 	defer client.CloseIdleConnections()
 	tokens, caller := wire.NewTokens(rollover.New(nil, nil)), wire.New(client)
 	bare := wire.Account{Endpoint: server.URL, ClientID: "a", ByCertificate: true}
-	signed := wire.Account{Endpoint: server.URL, ClientID: "a", Secret: rollover.Credential{Current: certificateKey}, Audience: "https://as.example"}
+	signed := wire.Account{
+		Endpoint: server.URL, ClientID: "a", Secret: rollover.Credential{Current: certificateKey}, Audience: "https://as.example",
+	}
 	for _, account := range []wire.Account{bare, bare, signed, signed} {
 		if value, err := tokens.Get(t.Context(), caller, account, false); err != nil || value != "got" {
 			t.Errorf("%q, error %v", value, err)
