@@ -80,7 +80,7 @@ func New(s *store.Store, p *probe.Probe, o Options) (*Monitor, error) {
 	return &Monitor{
 		store: s, probe: p, log: o.Log, now: o.Now, lead: s.NewLead("health", leasePeriod, o.Sole),
 		metrics: newMetrics(o.Registerer, o.Now),
-		places: make(chan struct{}, atOnce), looks: map[string]chan struct{}{}, late: map[string]time.Time{}, news: map[string]news{},
+		places:  make(chan struct{}, atOnce), looks: map[string]chan struct{}{}, late: map[string]time.Time{}, news: map[string]news{},
 	}, nil
 }
 
