@@ -138,7 +138,8 @@ type OutboundRow struct {
 // which takes the key manager. Its ID is the key manager's.
 type OutboundSecretsRow struct {
 	ID      string            `json:"id"`
-	Secrets map[string]Sealed `json:"secrets"` // by path
+	Secrets map[string]Sealed `json:"secrets"`          // by path
+	Digest  string            `json:"digest,omitempty"` // keyed, of the values: it stays when they are sealed anew
 }
 
 // NeedOutbound names the feature that a gateway must have to use a key manager with an outbound policy: one that lacks it

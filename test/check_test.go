@@ -256,7 +256,7 @@ func TestCheckOfCertificates(t *testing.T) {
 	good, near := site("good", year, "127.0.0.1"), site("near", time.Now().AddDate(0, 0, 5), "127.0.0.1")
 	past, other := site("past", time.Now().Add(-time.Hour), "127.0.0.1"), site("other", year, "sso.example")
 	r := check(t, serve(t), good, 1)
-	r.want(t, "TLS", "fail", "unknown authority", "trust store")
+	r.want(t, "TLS", "fail", "unknown authority", "spec.outbound.ca")
 	r.want(t, "discovery", "fail", "unknown authority")
 
 	n := serve(t, "SSL_CERT_FILE="+a.file)

@@ -25,12 +25,31 @@ func (o outputFlag) print(w io.Writer, value any, rows [][]string) error {
 	case "yaml":
 		return printYAML(w, value)
 	default:
-		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-		for _, row := range rows {
-			_, _ = fmt.Fprintln(t, strings.TrimRight(strings.Join(row, "\t"), "\t"))
-		}
-		return t.Flush()
+		return printRows(w, rows)
 	}
+}
+
+// printRows lays rows out in columns. A row that has less is empty to its end: without that the columns of those below it
+// would begin anew.
+func printRows(w io.Writer, rows [][]string) error {
+	columns := 0
+	for _, row := range rows {
+		columns = max(columns, len(row))
+	}
+	var laid strings.Builder
+	t := tabwriter.NewWriter(&laid, 0, 4, 2, ' ', 0)
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(t, strings.Join(row, "\t")+strings.Repeat("\t", columns-len(row))) // it cannot fail
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(laid.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func printJSON(w io.Writer, value any) error {

@@ -135,14 +135,17 @@ func (e *Engine) open(ctx context.Context, row *keyward.IntrospectionRow) (c key
 	return c, err
 }
 
-// way says how the key manager's server is reached, for its key sets. Its digest is that of both rows, so that a changed
-// policy counts at once.
+// way says how the key manager's server is reached, for its key sets. Its digest is that of the policy and of what is secret
+// of it: a changed one counts at once, and secrets that are only sealed anew throw no keys away.
 func (e *Engine) way(v *view.View, km *view.KeyManager) token.Way {
 	if km.Outbound == nil {
 		return token.Way{}
 	}
-	secrets := v.OutboundSecrets(km.ID)
-	text, err := json.Marshal([]any{km.Outbound, secrets})
+	secrets, known := v.OutboundSecrets(km.ID), ""
+	if secrets != nil {
+		known = secrets.Digest
+	}
+	text, err := json.Marshal([]any{km.Outbound, known})
 	sum := sha256.Sum256(text)
 	return token.Way{
 		Digest: hex.EncodeToString(sum[:]),

@@ -196,10 +196,29 @@ func (e *Entitler) tell(ctx context.Context, t *task) ([]connector.Entitlement, 
 			return nil, err
 		}
 	}
+	if t.kind.PerAudience && len(take) > 0 {
+		if lacking, err = t.again(ctx, entitler, lacking); err != nil {
+			return nil, err
+		}
+	}
 	lacking = union(lacking, minus(t.withheld, minus(anyway, take)))
 	t.found(lacking)
 	t.progress.Given = both(ours, t.progress.Has)
 	return lacking, nil
+}
+
+// again gives what went away with what was taken: an API may have several names there, and what is taken under one may still
+// be due under another.
+func (t *task) again(
+	ctx context.Context, entitler connector.Entitler, lacking []connector.Entitlement,
+) ([]connector.Entitlement, error) {
+	due := minus(t.may(), lacking)
+	has, err := entitler.Entitled(ctx, t.handle, due)
+	if err != nil || len(minus(due, has)) == 0 {
+		return lacking, err
+	}
+	more, err := entitler.Entitle(ctx, t.handle, minus(due, has), nil)
+	return union(lacking, more), err
 }
 
 // has asks the key manager what the client has of what subscriptions may give, or gave, and what of the rest all the same.

@@ -296,10 +296,13 @@ func (k *Keys) active(ctx context.Context, p keyward.Principal, place Place) (s 
 
 // Reveal gives the secret of a client once more to the person who generated or rotated it, within 10 minutes, for an
 // answer that was lost; that of a client that had to be approved once to the person who asked for it, within 7 days. A
-// second time it is not_found.
+// second time it is not_found; while anything is held, nobody gets it.
 func (k *Keys) Reveal(ctx context.Context, p keyward.Principal, place Place) (*Result, error) {
 	s, c, err := k.active(ctx, p, place)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.Held(c, k.now()); err != nil {
 		return nil, err
 	}
 	var secret string

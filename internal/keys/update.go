@@ -33,6 +33,10 @@ func (k *Keys) Update(ctx context.Context, p keyward.Principal, place Place, ask
 	if err != nil {
 		return nil, err
 	}
+	err = k.store.Read(ctx, func(tx *store.Tx) error { return s.MayWiden(tx, p, c, want) })
+	if err != nil {
+		return nil, err
+	}
 	who := scene.Requester(p, s.Place.Tenant)
 	c, end, err := k.change(ctx, who, c, keyward.ClientUpdating, func(status *keyward.OAuthClientStatus) error {
 		status.Wanted = &keyward.ClientWish{

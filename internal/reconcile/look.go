@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ type finding struct {
 	Verdict Verdict                 `json:"verdict,omitempty"` // of the last look that told something
 	At      *time.Time              `json:"at,omitempty"`      // when that was
 	Why     string                  `json:"why,omitempty"`     // the last look told nothing
+	Way     string                  `json:"way,omitempty"`     // how Base was read
 	Base    *shape                  `json:"base,omitempty"`    // what the client is held against
 	Seen    *shape                  `json:"seen,omitempty"`    // where that differs
 	Undo    *keyward.ClientRestore  `json:"undo,omitempty"`    // likewise
@@ -192,9 +194,9 @@ func (f *finding) judge(t *task, c *scene.Client, heard answer, after entitle.St
 	}
 	ours := scopesOf(t.standing.Ours, after.Ours)
 	seen := shapeOf(heard.client, ours)
-	if f.Base == nil {
+	if way := wayOf(t.server); f.Base == nil || f.Way != way {
 		base := first(c.Status, seen, heard.client, ours)
-		f.Base = &base
+		f.Base, f.Way = &base, way
 	}
 	texts, undo := differences(*f.Base, seen, ours)
 	for _, lost := range heard.lost {
@@ -208,6 +210,12 @@ func (f *finding) judge(t *task, c *scene.Client, heard answer, after entitle.St
 		f.Verdict, f.Seen, f.Undo = Changed, &seen, &undo
 	}
 	return texts
+}
+
+// wayOf tells readings of a client apart that cannot be compared: a server may say something else to whoever registered a
+// client than to who manages all of them.
+func wayOf(s connector.Server) string {
+	return string(s.Spec.Type) + " " + strings.Join(slices.Sorted(maps.Keys(s.Spec.Connection)), " ")
 }
 
 func scopesOf(lists ...[]connector.Entitlement) []string {

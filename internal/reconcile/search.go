@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"keyward.dev/keyward"
@@ -70,11 +71,15 @@ func (r *Reconciler) search(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	names, why, err := r.list(ctx, server, scene.NamesBegin())
+	clients, why, err := r.list(ctx, server, scene.NamesBegin())
 	now := r.now()
 	if err != nil {
 		before.Why = words(err)
-		return errors.Join(err, r.keepSearched(ctx, id, before, pauseAfter(row.Tries)))
+		tries := 0
+		if row != nil { // a key manager that had no client yet
+			tries = row.Tries
+		}
+		return errors.Join(err, r.keepSearched(ctx, id, before, pauseAfter(tries)))
 	}
 	if why != "" {
 		return r.keepSearched(ctx, id, searched{Why: why}, 0)
@@ -82,8 +87,8 @@ func (r *Reconciler) search(ctx context.Context, id string) error {
 	found := searched{At: &now}
 	err = r.Store.Read(ctx, func(tx *store.Tx) error {
 		found.Orphans, found.Foreign, found.More = nil, nil, 0
-		for _, name := range names {
-			if err := found.sort(tx, r.Store.Installation(), name, known); err != nil {
+		for _, c := range clients {
+			if err := found.sort(tx, r.Store.Installation(), c, known); err != nil {
 				return err
 			}
 		}
@@ -95,13 +100,15 @@ func (r *Reconciler) search(ctx context.Context, id string) error {
 	return r.keepSearched(ctx, id, found, 0)
 }
 
-// list gives names in order; why says that the server cannot be searched.
-func (r *Reconciler) list(ctx context.Context, server connector.Server, prefix string) (names []string, why string, err error) {
+// list gives clients in the order of their names; why says that the server cannot be searched.
+func (r *Reconciler) list(ctx context.Context, server connector.Server, prefix string) (
+	clients []connector.Client, why string, err error,
+) {
 	if !server.Spec.IsEnabled() {
 		return nil, "the key manager is disabled", nil
 	}
 	if server.Spec.Type == keyward.TypeResident {
-		return []string{}, "", nil // its clients are rows of this database
+		return nil, "", nil // its clients are rows of this database
 	}
 	conn, err := r.Openers.Open(server)
 	if err != nil {
@@ -112,42 +119,39 @@ func (r *Reconciler) list(ctx context.Context, server connector.Server, prefix s
 		return nil, fmt.Sprintf("the server's clients cannot be listed: look there yourself for clients whose name begins with %s",
 			scene.VendorName(r.Store.Installation(), "")), nil
 	}
-	clients, err := lister.List(ctx, prefix)
-	if err != nil {
+	if clients, err = lister.List(ctx, prefix); err != nil {
 		return nil, "", err
 	}
-	for _, c := range clients {
-		names = append(names, c.Name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names), "", nil
+	slices.SortFunc(clients, func(a, b connector.Client) int { return strings.Compare(a.Name, b.Name) })
+	return clients, "", nil
 }
 
-// sort puts a name among those that nobody knows, or among those of others; what is known is neither.
-func (s *searched) sort(tx *store.Tx, installation, name string, known map[string]bool) error {
-	id, ours := scene.ClientOfName(installation, name)
+// sort puts a client's name among those that nobody knows, or among those of others; what is known is neither.
+func (s *searched) sort(tx *store.Tx, installation string, c connector.Client, known map[string]bool) error {
+	id, ours := scene.ClientOfName(installation, c.Name)
 	list := &s.Foreign
 	if ours {
 		list = &s.Orphans
 	}
-	knows, err := knownAs(tx, id)
+	knows, err := knownAs(tx, id, c.ClientID)
 	switch {
 	case err != nil:
 		return err
-	case id == "" || knows || known[id]:
+	case id == "" || knows || known[id] || slices.Contains(*list, c.Name):
 	case len(*list) >= maxNames:
 		s.More++
 	default:
-		*list = append(*list, name)
+		*list = append(*list, c.Name)
 	}
 	return nil
 }
 
-// knownAs tells whether a client's object is there, at whichever key manager and in whichever state.
-func knownAs(tx *store.Tx, id string) (bool, error) {
+// knownAs tells whether a client's object is there, at whichever key manager and in whichever state; or another one with
+// its id at the server, which somebody has mapped.
+func knownAs(tx *store.Tx, id, clientID string) (bool, error) {
 	_, err := tx.GetByID(keyward.KindOAuthClient, id)
 	if keyward.CodeOf(err) == keyward.CodeNotFound {
-		return false, nil
+		return tx.KnowsClientID(clientID)
 	}
 	return err == nil, err
 }
@@ -182,11 +186,7 @@ func (r *Reconciler) DeleteOrphan(ctx context.Context, p keyward.Principal, tena
 	var km *keyward.Object
 	var server connector.Server
 	unknown := func(tx *store.Tx) error {
-		knows, err := knownAs(tx, id)
-		if err == nil && knows {
-			err = keyward.Errorf(keyward.CodeConflict, "client %s is known: see the keys of its application", name)
-		}
-		return err
+		return refuseKnown(tx, id, "", name)
 	}
 	err := r.Store.Read(ctx, func(tx *store.Tx) (err error) {
 		if km, err = manager(tx, p, tenant, keyManager); err != nil {
@@ -202,7 +202,7 @@ func (r *Reconciler) DeleteOrphan(ctx context.Context, p keyward.Principal, tena
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), vendorLimit)
 	defer cancel()
-	found, err := r.deleteThere(ctx, server, km, name)
+	found, err := r.deleteThere(ctx, server, km, id, name)
 	if err != nil || !found {
 		return err
 	}
@@ -214,7 +214,19 @@ func (r *Reconciler) DeleteOrphan(ctx context.Context, p keyward.Principal, tena
 	return errors.Join(err, r.search(ctx, km.ID))
 }
 
-func (r *Reconciler) deleteThere(ctx context.Context, server connector.Server, km *keyward.Object, name string) (found bool, err error) {
+// refuseKnown refuses to delete what belongs to somebody.
+func refuseKnown(tx *store.Tx, id, clientID, name string) error {
+	knows, err := knownAs(tx, id, clientID)
+	if err == nil && knows {
+		err = keyward.Errorf(keyward.CodeConflict, "client %s is known: see the keys of its application", name)
+	}
+	return err
+}
+
+// deleteThere deletes what has this name at the server and belongs to nobody by its id there either.
+func (r *Reconciler) deleteThere(
+	ctx context.Context, server connector.Server, km *keyward.Object, id, name string,
+) (found bool, err error) {
 	if server.Spec.Type == keyward.TypeResident {
 		return false, nil
 	}
@@ -234,6 +246,10 @@ func (r *Reconciler) deleteThere(ctx context.Context, server connector.Server, k
 	for _, c := range clients {
 		if c.Name != name {
 			continue
+		}
+		err := r.Store.Read(ctx, func(tx *store.Tx) error { return refuseKnown(tx, id, c.ClientID, name) })
+		if err != nil {
+			return found, err
 		}
 		if err := conn.Delete(ctx, c.Handle); err != nil {
 			return found, told(km, err)

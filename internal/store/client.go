@@ -239,6 +239,18 @@ func (tx *Tx) ClientByVendorID(tenant, keyManagerID, clientID string) (*keyward.
 		database.Clean(keyManagerID), clientID)
 }
 
+// KnowsClientID tells whether any tenant has an OAuth client of this id, in whichever key manager; "" is nobody's.
+func (tx *Tx) KnowsClientID(clientID string) (bool, error) {
+	if clientID == "" || clientID != database.Clean(clientID) {
+		return false, nil
+	}
+	_, err := tx.object(clientNoun(), "OAuthClient of that client id", `x.client_id = $1 AND x.client_id <> '' LIMIT 1`, clientID)
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // PendingClients lists OAuth clients of every tenant about which a server was asked (to make, change, revoke or delete
 // them) and nobody has noted how that ended, and those with two secrets, unchanged since before olderThan.
 func (tx *Tx) PendingClients(olderThan time.Time) ([]*keyward.Object, error) {

@@ -102,7 +102,11 @@ func (a *application) put(c *keyward.Change) error {
 	case keyward.RowIntrospection:
 		return putSmall(a, c, &a.next.introspections, func(r *keyward.IntrospectionRow) { r.ID = c.ID })
 	case keyward.RowOutbound:
-		return putSmall(a, c, &a.next.outbounds, func(r *keyward.OutboundSecretsRow) { r.ID = c.ID })
+		return putSmall(a, c, &a.next.outbounds, func(r *keyward.OutboundSecretsRow) {
+			if r.ID = c.ID; r.Digest == "" { // then what is sealed anew counts as changed
+				r.Digest = string(c.Row)
+			}
+		})
 	case keyward.RowPlan:
 		return putSmall(a, c, &a.next.plans, func(r *keyward.PlanRow) { r.ID = c.ID })
 	case keyward.RowGatewayKey:

@@ -265,3 +265,19 @@ func TestAuth0DefinesScopesOneAfterTheOther(t *testing.T) {
 		t.Errorf("%d defined with %d changes", defined, patches)
 	}
 }
+
+// Nobody's API gives scopes of the one that manages the tenant, whatever audience it names.
+func TestAuth0sOwnAPIIsGivenToNobody(t *testing.T) {
+	w := newWorld(t, conformance.Registration())
+	system := connector.Entitlement{Scope: auth0server.SystemScope, Audience: auth0server.SystemAudience}
+	orders := connector.Entitlement{Scope: auth0server.OtherScope, Audience: auth0server.Audience}
+	if lacking := w.entitle([]connector.Entitlement{system, orders}, nil); !slices.Equal(lacking, []connector.Entitlement{system}) {
+		t.Errorf("lacking: %v", lacking)
+	}
+	if has := w.has(system, orders); !slices.Equal(has, []connector.Entitlement{orders}) {
+		t.Errorf("it has %v", has)
+	}
+	if _, err := w.token(auth0server.SystemAudience); err == nil {
+		t.Error("there is a token for the API that manages the tenant")
+	}
+}

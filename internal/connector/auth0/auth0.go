@@ -142,6 +142,9 @@ func (a *auth0) Register(ctx context.Context, r connector.Registration) (connect
 		return connector.Registered{}, connector.Refused("fields.audience",
 			"is required with scopes: each belongs to an API, and the key manager names none")
 	}
+	if err := a.mayName(ctx, audience); err != nil {
+		return connector.Registered{}, err
+	}
 	post := wire.Call{Op: "create the client", Method: http.MethodPost, URL: a.api + "/clients", JSON: body}
 	answer, err := a.manage.Do(ctx, post)
 	if err != nil {

@@ -60,9 +60,16 @@ func TestAuth0GrantThatFails(t *testing.T) {
 	r.Scopes = nil
 	r.Fields = map[string]any{"audience": "https://other.example"}
 	_, err = conn.Register(ctx, r)
-	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), "Resource server not found: https://other.example") {
+	if keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), "https://other.example is no API") {
 		t.Errorf("an unknown API: %v", err)
 	}
+	// Nor is Auth0's own: its scopes manage the tenant.
+	r.Scopes, r.Fields = []string{auth0server.SystemScope}, map[string]any{"audience": auth0server.SystemAudience}
+	_, err = conn.Register(ctx, r)
+	if keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), "fields.audience") {
+		t.Errorf("the API that manages the tenant: %v", err)
+	}
+	r.Scopes = nil
 	if found, err := conformance.FinderOf(t, conn).Find(ctx, r.Name); err != nil || found != nil {
 		t.Errorf("a client is left: %v, error %v", found, err)
 	}

@@ -26,7 +26,8 @@ type clientGrant struct {
 
 // resourceServer is an API of the tenant's.
 type resourceServer struct {
-	Scopes []map[string]any `json:"scopes"` // value, description
+	Scopes []map[string]any `json:"scopes"`    // value, description
+	System bool             `json:"is_system"` // Auth0's own, which manages the tenant
 	Policy struct {
 		User struct {
 			Policy string `json:"policy"`
@@ -93,7 +94,8 @@ func (a *auth0) server(audience string) string {
 	return a.api + "/resource-servers/" + url.PathEscape(audience)
 }
 
-// lookAt reads an API; nil without an error where the tenant has none of this identifier.
+// lookAt reads an API; nil without an error where the tenant has none of this identifier that clients are given. Auth0's
+// own are none: their scopes open the tenant itself.
 func (a *auth0) lookAt(ctx context.Context, audience string) (*resourceServer, error) {
 	get := wire.Call{Op: "read the API " + audience, Method: http.MethodGet, URL: a.server(audience)}
 	answer, err := a.manage.Do(ctx, get)
@@ -106,9 +108,23 @@ func (a *auth0) lookAt(ctx context.Context, audience string) (*resourceServer, e
 		return nil, nil
 	case answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &s) != nil:
 		return nil, wire.Harmless(get.Failure(answer))
+	case s.System:
+		return nil, nil
 	default:
 		return &s, nil
 	}
+}
+
+// mayName refuses an API that a developer names and the tenant has not, or has to manage itself.
+func (a *auth0) mayName(ctx context.Context, audience string) error {
+	if audience == "" || audience == a.audience {
+		return nil
+	}
+	s, err := a.lookAt(ctx, audience)
+	if err == nil && s == nil {
+		err = connector.Refused("fields.audience", "%s is no API of the tenant's that clients are authorized for", audience)
+	}
+	return err
 }
 
 // of gives the API that an entitlement belongs to: without one, the key manager's.

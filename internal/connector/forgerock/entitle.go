@@ -16,6 +16,9 @@ func (f *forgerock) Update(
 	ctx context.Context, h connector.Handle, r connector.Registration, _ connector.KeepHandle,
 ) (connector.Registered, error) {
 	members := map[string]any{amClient + "redirectionURIs": numbered(r.Callbacks)}
+	if err := f.mayAsk(ctx, r.Scopes); err != nil {
+		return connector.Registered{}, err
+	}
 	if len(r.Scopes) > 0 {
 		members[amClient+"scopes"] = numbered(r.Scopes)
 	}
@@ -83,6 +86,23 @@ func (f *forgerock) Entitle(
 		return lacking, nil
 	}
 	return lacking, f.change(ctx, "change the client's scopes", h, map[string]any{amClient + "scopes": numbered(scopes)})
+}
+
+// mayAsk refuses scopes that the realm's provider does not list: a client's list takes any text, and some open OpenAM
+// itself.
+func (f *forgerock) mayAsk(ctx context.Context, scopes []string) error {
+	if len(scopes) == 0 {
+		return nil
+	}
+	supported, err := f.supported(ctx)
+	if err != nil {
+		return err
+	}
+	if unknown := connector.Without(scopes, supported); len(unknown) > 0 {
+		return connector.Refused("scopes", "the realm's OAuth2 provider does not list %s: have its administrator add it to the "+
+			"supported scopes", strings.Join(unknown, ", "))
+	}
+	return nil
 }
 
 // supported are the scopes that the realm's OAuth2 provider lists; each may have a language and a text after it.

@@ -122,6 +122,9 @@ const (
 
 // Register implements Connector.
 func (f *forgerock) Register(ctx context.Context, r connector.Registration) (connector.Registered, error) {
+	if err := f.mayAsk(ctx, r.Scopes); err != nil {
+		return connector.Registered{}, err
+	}
 	secret := rand.Text() + rand.Text()
 	client := map[string]any{
 		"userpassword": []string{secret}, amClient + "clientType": []string{"Confidential"},

@@ -196,6 +196,9 @@ func (o *okta) AddSecret(ctx context.Context, h connector.Handle) (connector.Sec
 
 // DropSecrets implements connector.Overlapper.
 func (o *okta) DropSecrets(ctx context.Context, h connector.Handle, keep string) error {
+	if keep == "" {
+		return nil // which one is alive is not known
+	}
 	list, err := o.secrets(ctx, h)
 	if err != nil {
 		return err

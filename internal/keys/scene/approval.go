@@ -3,9 +3,12 @@ package scene
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -38,6 +41,28 @@ func (s *Scene) Approvers(tx *store.Tx) (string, error) {
 func (s *Scene) Awaits(tx *store.Tx, p keyward.Principal) (bool, error) {
 	tenant, err := s.Approvers(tx)
 	return tenant != "" && !IsAdmin(p, tenant), err
+}
+
+// MayWiden refuses a change that asks for more than was approved, of everybody but those who approve keys of the place.
+func (s *Scene) MayWiden(tx *store.Tx, p keyward.Principal, c *Client, want wish.Checked) error {
+	has, ask := c.Status, want.Ask
+	beyond := slices.Concat(
+		Without(ask.Grants, has.Grants), Without(ask.Callbacks, has.Callbacks), Without(ask.Scopes, has.Scopes))
+	for name, value := range want.Fields {
+		if !reflect.DeepEqual(value, has.Fields[name]) {
+			beyond = append(beyond, name)
+		}
+	}
+	if len(beyond) == 0 {
+		return nil
+	}
+	awaits, err := s.Awaits(tx, p)
+	if err == nil && awaits {
+		slices.Sort(beyond)
+		err = keyward.Errorf(keyward.CodeForbidden, "keys in %s need an approval, and this asks for more than the client has (%s): let "+
+			"one of its administrators change it", s.KeyManager.Ref(), strings.Join(beyond, ", "))
+	}
+	return err
 }
 
 // MayApprove refuses everybody but the administrators whose word counts for the client.

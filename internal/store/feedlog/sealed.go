@@ -1,6 +1,7 @@
 package feedlog
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -16,7 +17,7 @@ func (l *Log) sealRow(kind keyward.RowKind, id, row, sealed string, key seal.Key
 	if err != nil {
 		return nil, "", err
 	}
-	seals := sealOutbound
+	seals := l.sealOutbound
 	if kind == keyward.RowIntrospection {
 		seals = sealIntrospection
 	}
@@ -46,7 +47,7 @@ func sealIntrospection(id, row string, stored map[string]string, key seal.Key) (
 }
 
 // sealOutbound gives the secrets of an outbound policy, sealed, and themselves; row lists their paths.
-func sealOutbound(id, row string, stored map[string]string, key seal.Key) (text json.RawMessage, bare string, err error) {
+func (l *Log) sealOutbound(id, row string, stored map[string]string, key seal.Key) (text json.RawMessage, bare string, err error) {
 	var paths []string
 	if err := json.Unmarshal([]byte(row), &paths); err != nil {
 		return nil, "", fmt.Errorf("read the outbound secrets' names of key manager %s: %w", id, err)
@@ -60,6 +61,7 @@ func sealOutbound(id, row string, stored map[string]string, key seal.Key) (text 
 		r.Secrets[path] = sealed(key, secret, keyward.RowOutbound, id, path)
 		bare += path + "\x00" + secret + "\x00"
 	}
+	r.Digest = hex.EncodeToString(l.digest.MAC([]byte("outbound\x00" + id + "\x00" + bare)))
 	if text, err = json.Marshal(r); err != nil {
 		return nil, "", fmt.Errorf("encode the outbound secrets of key manager %s: %w", id, err)
 	}

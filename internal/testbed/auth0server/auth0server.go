@@ -31,7 +31,9 @@ const (
 	Audience         = "https://orders.example/api" // the identifier of an API with Scope and OtherScope
 	Scope            = "orders:read"
 	OtherScope       = "orders:write"
-	StockAudience    = "urn:stock" // the identifier of an API without scopes
+	StockAudience    = "urn:stock"                    // the identifier of an API without scopes
+	SystemAudience   = "https://acme.example/api/v2/" // of the API that manages the tenant, with SystemScope
+	SystemScope      = "update:clients"
 )
 
 // pageLimit is less than what is asked for: a list may always be cut earlier.
@@ -60,6 +62,9 @@ func Build(origin string, key *issuer.Key) http.Handler {
 			map[string]any{"value": Scope, "description": "Read orders"}, map[string]any{"value": OtherScope},
 		}},
 		{"id": "rs2", "identifier": StockAudience, "name": "Stock", "is_system": false, "signing_alg": "RS256"},
+		{"id": "rs0", "identifier": SystemAudience, "name": "Auth0 Management API", "is_system": true, "scopes": []any{
+			map[string]any{"value": SystemScope, "description": "Update clients"},
+		}},
 	}}
 	return contract.Book{Calls: s.calls(), Refuse: refuse}.Handler()
 }
