@@ -121,6 +121,15 @@ func TestApproval(t *testing.T) {
 	}
 	_, err = r.keys.Approve(ctx, admin(), at("corp"), "")
 	wantCode(t, err, keyward.CodeNotFound)
+	for what, more := range map[string]keys.Ask{
+		"https://x.example/back": {Callbacks: []string{"https://x.example/back"}}, "orders:write": {Scopes: []string{"orders:write"}},
+	} {
+		_, err = r.keys.Update(ctx, alice(), at("corp"), more)
+		wantCode(t, err, keyward.CodeForbidden, "approval", what)
+	}
+	if _, err := r.keys.Update(ctx, alice(), at("corp"), keys.Ask{}); err != nil {
+		t.Errorf("a change that asks for nothing more: %v", err)
+	}
 	r.later(6 * 24 * time.Hour)
 	if err := r.store.Write(ctx, "test", func(tx *store.Tx) error { return tx.DropExpiredReveals(r.now()) }); err != nil {
 		t.Fatal(err)
@@ -136,7 +145,7 @@ func TestApproval(t *testing.T) {
 	if a := r.one(keyward.ClientActive).Status.Approval; a.SecretUntil != nil {
 		t.Errorf("%s waits to be fetched", encode(t, a))
 	}
-	want := []string{"key.requested", "key.approved", "key.generated", "key.revealed"}
+	want := []string{"key.requested", "key.approved", "key.generated", "key.updated", "key.revealed"}
 	if got := r.audited(); !slices.Equal(got, want) {
 		t.Errorf("audit: %v", got)
 	}

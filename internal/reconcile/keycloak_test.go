@@ -153,6 +153,13 @@ func TestOrphansAtKeycloak(t *testing.T) {
 	for _, name := range []string{orphan, foreign, old, "not-" + orphan, "keyward-portal"} {
 		do(t, realm.AddClient(ctx, name, "secret"))
 	}
+	known := r.client("mobile").ClientID
+	mapped := scene.VendorName(r.store.Installation(), store.NewID())
+	do(t, realm.AddClient(ctx, mapped, "secret"))
+	_, err := r.keys.Map(ctx, admin(), keys.Place{
+		Application: "mobile", KeyManager: "corp", Environment: keyward.Sandbox,
+	}, mapped, "")
+	do(t, err)
 	report := r.reconcile("corp")
 	want(t, report, "mobile", reconcile.InStep)
 	want(t, report, orphan, reconcile.Orphan)
@@ -166,10 +173,9 @@ func TestOrphansAtKeycloak(t *testing.T) {
 		t.Errorf("the other key manager's: %+v", report.Lines)
 	}
 
-	known := r.client("mobile").ClientID
 	for name, code := range map[string]keyward.Code{
 		foreign: keyward.CodeInvalidInput, old: keyward.CodeInvalidInput, "not-" + orphan: keyward.CodeInvalidInput,
-		known: keyward.CodeConflict, orphan[:len(orphan)-1]: "",
+		known: keyward.CodeConflict, mapped: keyward.CodeConflict, orphan[:len(orphan)-1]: "",
 	} {
 		err := r.reconciler.DeleteOrphan(ctx, admin(), keyward.DefaultTenant, "corp", name)
 		if err != nil && keyward.CodeOf(err) != code || err == nil && code != "" {
@@ -184,7 +190,7 @@ func TestOrphansAtKeycloak(t *testing.T) {
 	for _, c := range clients {
 		left[c.ClientID] = true
 	}
-	if left[orphan] || !left[foreign] || !left[old] || !left["not-"+orphan] || !left[known] {
+	if left[orphan] || !left[foreign] || !left[old] || !left["not-"+orphan] || !left[known] || !left[mapped] {
 		t.Errorf("left at the realm: %v", left)
 	}
 	if report := r.reconcile("corp"); len(report.Lines) != 3 {
