@@ -83,7 +83,7 @@ func (e *Entitler) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	defer e.lead.GiveUp(ctx, e.log)
 	defer workers.Wait()
-	mine, told := e.leads(ctx), ""
+	mine, told := e.lead.Holds(ctx, e.log), ""
 	for {
 		if mine {
 			err := e.startWorkers(ctx, &workers)
@@ -97,18 +97,9 @@ func (e *Entitler) Run(ctx context.Context) error {
 			return nil
 		case <-wake:
 		case <-ticker.C:
-			mine = e.leads(ctx)
+			mine = e.lead.Holds(ctx, e.log)
 		}
 	}
-}
-
-// leads tells whether this process tells key managers.
-func (e *Entitler) leads(ctx context.Context) bool {
-	mine, err := e.lead.Take(ctx)
-	if err != nil && ctx.Err() == nil {
-		e.log.WarnContext(ctx, "take the lead for entitlements", "error", err)
-	}
-	return err == nil && mine
 }
 
 // startWorkers starts one for each key manager that is due and has none.

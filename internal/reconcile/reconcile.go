@@ -93,7 +93,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	mine, leased := false, time.Time{}
 	for {
 		if at := r.now(); at.Sub(leased) > leasePeriod/3 || at.Before(leased) {
-			mine, leased = r.leads(ctx), at
+			mine, leased = r.lead.Holds(ctx, r.log), at
 		}
 		if mine {
 			err := r.startWorkers(ctx, &workers, places)
@@ -109,15 +109,6 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
-}
-
-// leads tells whether this process compares clients.
-func (r *Reconciler) leads(ctx context.Context) bool {
-	mine, err := r.lead.Take(ctx)
-	if err != nil && ctx.Err() == nil {
-		r.log.WarnContext(ctx, "take the lead for comparing clients", "error", err)
-	}
-	return err == nil && mine
 }
 
 // startWorkers starts one for each key manager of which something is due, as far as there are places.

@@ -28,6 +28,15 @@ func (l *Lead) Take(ctx context.Context) (bool, error) {
 	return l.store.Lease(ctx, l.name, l.holder, l.period)
 }
 
+// Holds is Take for who goes on without the lead: a failure is logged, and counts as not having it.
+func (l *Lead) Holds(ctx context.Context, log *slog.Logger) bool {
+	mine, err := l.Take(ctx)
+	if err != nil && ctx.Err() == nil {
+		log.WarnContext(ctx, "take the lead", "of", l.name, "error", err)
+	}
+	return err == nil && mine
+}
+
 // GiveUp lets another process lead at once, also when ctx has ended. Without it that one waits until the period is over.
 func (l *Lead) GiveUp(ctx context.Context, log *slog.Logger) {
 	if l.sole {
