@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/manifest/files"
 )
 
 // filesFlag is the -f of the commands that read manifests.
@@ -56,12 +57,17 @@ func (r applyResult) ref() keyward.Ref {
 	return keyward.Ref{Kind: r.Kind, Tenant: r.Tenant, Name: r.Name}
 }
 
+// manifests reads those of the paths on this machine.
+func (s *session) manifests(paths ...string) ([]files.Source, error) {
+	return files.Reader{Environ: s.environ, Stdin: s.stdin}.Load(paths...)
+}
+
 // apply sends the manifests of the paths and gives one result per object.
 func (s *session) apply(paths []string, set string, prune, dryRun bool) ([]applyResult, error) {
 	if prune && set == "" {
 		return nil, usageError{fmt.Errorf("--prune needs --set: only objects of a set are ever deleted")}
 	}
-	sources, err := s.loadManifests(paths...)
+	sources, err := s.manifests(paths...)
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +77,13 @@ func (s *session) apply(paths []string, set string, prune, dryRun bool) ([]apply
 	}
 	req := applyRequest{Set: set, Prune: prune, DryRun: dryRun}
 	for _, src := range sources {
-		req.Objects = append(req.Objects, src.value)
+		req.Objects = append(req.Objects, src.Value)
 	}
 	var answer struct {
 		Results []applyResult `json:"results"`
 	}
 	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"apply"}), req, &answer); err != nil {
-		return nil, locate(err, sources)
+		return nil, files.Locate(err, sources)
 	}
 	return answer.Results, nil
 }

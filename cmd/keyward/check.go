@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/manifest/files"
 )
 
 type keymanagerCheckCmd struct {
@@ -61,45 +61,34 @@ func (cmd *keymanagerCheckCmd) Run(s *session) error {
 	}
 	body := map[string]any{}
 	segments := []string{"key-managers", cmd.Name}
-	var sources []source
+	var declared files.Source
 	if cmd.File != "" {
-		if sources, err = cmd.manifest(s); err != nil {
+		if declared, err = cmd.manifest(s); err != nil {
 			return err
 		}
-		body["manifest"], segments = sources[0].value, segments[:1]
+		body["manifest"], segments = declared.Value, segments[:1]
 	}
 	if cmd.TokenFile != "" {
 		err = cmd.judge(s, c, append(segments, "check-token"), body)
 	} else {
 		err = cmd.check(s, c, append(segments, "check"), body)
 	}
-	return locateOne(err, sources)
+	if cmd.File != "" {
+		err = files.LocateOne(err, declared)
+	}
+	return err
 }
 
-// manifest reads the one key manager of the file, with its references resolved on this machine.
-func (cmd *keymanagerCheckCmd) manifest(s *session) ([]source, error) {
-	sources, err := s.loadManifests(cmd.File)
+// manifest reads the one key manager of the file.
+func (cmd *keymanagerCheckCmd) manifest(s *session) (files.Source, error) {
+	sources, err := s.manifests(cmd.File)
+	if err == nil && len(sources) != 1 {
+		err = usageError{fmt.Errorf("%s has %d manifests: check takes one", cmd.File, len(sources))}
+	}
 	if err != nil {
-		return nil, err
+		return files.Source{}, err
 	}
-	if len(sources) != 1 {
-		return nil, usageError{fmt.Errorf("%s has %d manifests: check takes one", cmd.File, len(sources))}
-	}
-	return sources, nil
-}
-
-// locateOne rewrites the server's faults about the one manifest as lines of the caller's file.
-func locateOne(err error, sources []source) error {
-	var refused *keyward.Error
-	if !errors.As(err, &refused) || len(sources) != 1 {
-		return err
-	}
-	for i, f := range refused.Fields {
-		if path, ok := strings.CutPrefix(f.Path, "manifest."); ok {
-			refused.Fields[i].Path = sources[0].at(path) + ": " + path
-		}
-	}
-	return refused
+	return sources[0], nil
 }
 
 // check runs the live checks. The table is written line by line, as the steps are taken.

@@ -15,6 +15,7 @@ import (
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/manifest/files"
 )
 
 const docs = "../../docs"
@@ -85,8 +86,7 @@ func TestManifestsInTheDocs(t *testing.T) {
 		for _, m := range regexp.MustCompile(`\{env: ([A-Z0-9_]+)\}`).FindAllStringSubmatch(b.text, -1) {
 			environ = append(environ, m[1]+"=value-of-"+strings.ToLower(m[1]))
 		}
-		s := &session{environ: environ, stdin: strings.NewReader(b.text)}
-		sources, err := s.loadManifests("-")
+		sources, err := files.Reader{Environ: environ, Stdin: strings.NewReader(b.text)}.Load("-")
 		if err != nil {
 			t.Errorf("%s: %v\n%s", b.page, err, b.text)
 			continue
@@ -110,9 +110,9 @@ func inASpec(part string) string {
 		strings.ReplaceAll(strings.TrimRight(part, "\n"), "\n", "\n  ") + "\n"
 }
 
-func judge(t *testing.T, b block, src source) {
+func judge(t *testing.T, b block, src files.Source) {
 	t.Helper()
-	raw, err := json.Marshal(src.value)
+	raw, err := json.Marshal(src.Value)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,8 @@
-package main
+package files
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,7 +37,7 @@ spec:
       path: items
 `
 
-func load(t *testing.T, text string, environ ...string) ([]source, error) {
+func load(t *testing.T, text string, environ ...string) ([]Source, error) {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "all.yaml")
@@ -45,13 +46,12 @@ func load(t *testing.T, text string, environ ...string) ([]source, error) {
 			t.Fatal(err)
 		}
 	}
-	s := &session{environ: environ}
-	return s.loadManifests(file)
+	return Reader{Environ: environ}.Load(file)
 }
 
 // member walks down the names.
-func member(src source, names ...string) any {
-	var v any = src.value
+func member(src Source, names ...string) any {
+	var v any = src.Value
 	for _, name := range names {
 		mapping, _ := v.(map[string]any)
 		v = mapping[name]
@@ -59,22 +59,33 @@ func member(src source, names ...string) any {
 	return v
 }
 
+func text(t *testing.T, v any) string {
+	t.Helper()
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
 func TestReferencesAreResolvedWhereSecretsStand(t *testing.T) {
 	sources, err := load(t, twoManifests, "CORP_SECRET=hush")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := compact(member(sources[0], "spec", "introspection", "clientSecret")); got != `"hush"` {
+	if got := text(t, member(sources[0], "spec", "introspection", "clientSecret")); got != `"hush"` {
 		t.Errorf("the secret is %v", got)
 	}
-	if got := compact(member(sources[0], "spec", "tokens", "require", "env")); got != `"prod"` {
+	if got := text(t, member(sources[0], "spec", "tokens", "require", "env")); got != `"prod"` {
 		t.Errorf("a claim called env became %v", got)
 	}
 	operations, _ := member(sources[1], "spec", "operations").([]any)
-	if got := compact(operations[0]); got != `{"method":"GET","path":"/items","scopes":["orders:read"]}` {
+	if got := text(t, operations[0]); got != `{"method":"GET","path":"/items","scopes":["orders:read"]}` {
 		t.Errorf("the operation is %s", got)
 	}
-	if got := compact(member(sources[1], "spec", "openapi", "document")); got != `"openapi: 3.1.0\n"` {
+	if got := text(t, member(sources[1], "spec", "openapi", "document")); got != `"openapi: 3.1.0\n"` {
 		t.Errorf("the document is %q", got)
 	}
 }
@@ -99,11 +110,11 @@ func TestFaultsNameFileLineAndField(t *testing.T) {
 		"metadata.name":             ":16:3",
 		"":                          ":13:1",
 	} {
-		if got := sources[1].at(path); !strings.HasSuffix(got, "all.yaml"+want) {
+		if got := sources[1].At(path); !strings.HasSuffix(got, "all.yaml"+want) {
 			t.Errorf("%q is at %s, want %s", path, got, want)
 		}
 	}
-	err = locate(&keyward.Error{Code: keyward.CodeInvalidInput, Message: "no", Fields: []keyward.FieldError{
+	err = Locate(&keyward.Error{Code: keyward.CodeInvalidInput, Message: "no", Fields: []keyward.FieldError{
 		{Path: "objects[1].spec.operations[1].path", Message: "must start with /"},
 	}}, sources)
 	if want := "all.yaml:23:7: spec.operations[1].path: must start with /"; !strings.Contains(err.Error(), want) {
@@ -130,42 +141,16 @@ func TestAFolderIsReadWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sources, err := (&session{}).loadManifests(dir)
+	sources, err := Reader{}.Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	kinds := ""
 	for _, src := range sources {
-		kinds += fmt.Sprint(src.value["kind"])
+		kinds += fmt.Sprint(src.Value["kind"])
 	}
 	if kinds != "ABC" {
 		t.Errorf("read %s", kinds)
-	}
-}
-
-func TestExportedTextReadsBack(t *testing.T) {
-	var out bytes.Buffer
-	in := map[string]any{
-		"a": "12", "b": []any{"x: y", "- z", true}, "c": "two\nlines\n", "d": map[string]any{},
-		"e": 1.5, "f": "null", "g": "0x1F", "h": "2027-01-31T00:00:00Z", "i": " padded ",
-		"l": "yes", "m": "0o14", "n": "1e3", "o": "- a\n  b: c",
-		"p": "trailing \nspace", "q": "2026-01-01", "j": "#no", "k": "Ω{}",
-	}
-	if err := printYAML(&out, in); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "x.yaml")
-	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	sources, err := (&session{}).loadManifests(file)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out.String())
-	}
-	for key, want := range in {
-		if a, b := compact(want), compact(sources[0].value[key]); a != b {
-			t.Errorf("%s: %s came back as %s\n%s", key, a, b, out.String())
-		}
 	}
 }
 

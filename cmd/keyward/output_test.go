@@ -1,0 +1,36 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"keyward.dev/keyward/internal/manifest/files"
+)
+
+func TestExportedTextReadsBack(t *testing.T) {
+	var out bytes.Buffer
+	in := map[string]any{
+		"a": "12", "b": []any{"x: y", "- z", true}, "c": "two\nlines\n", "d": map[string]any{},
+		"e": 1.5, "f": "null", "g": "0x1F", "h": "2027-01-31T00:00:00Z", "i": " padded ",
+		"l": "yes", "m": "0o14", "n": "1e3", "o": "- a\n  b: c",
+		"p": "trailing \nspace", "q": "2026-01-01", "j": "#no", "k": "Ω{}",
+	}
+	if err := printYAML(&out, in); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "x.yaml")
+	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sources, err := files.Reader{}.Load(file)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	for key, want := range in {
+		if a, b := compact(want), compact(sources[0].Value[key]); a != b {
+			t.Errorf("%s: %s came back as %s\n%s", key, a, b, out.String())
+		}
+	}
+}
