@@ -29,7 +29,7 @@ func floors() map[string]int {
 		"health": 3, "reconcile": 3,
 		"store": 2, "keymanager": 2, "registry": 2, "tally": 2,
 		"access": 1, "connector": 1, "wire": 1, "throttle": 1, "password": 1, "manifest": 1, "view": 1, "onepath": 1, "seal": 1,
-		"stream": 1, "config": 1, "token": 1, "outbound": 1, "rollover": 1,
+		"stream": 1, "needs": 1, "config": 1, "token": 1, "outbound": 1, "rollover": 1,
 		"": 0, // the root: the nouns
 	}
 }
@@ -41,6 +41,7 @@ func sameFloor() []string {
 		"health -> probe", "reconcile -> keys", "reconcile -> entitle",
 		"wire -> outbound", "wire -> token", "token -> outbound", "connector -> outbound",
 		"wire -> rollover", "token -> rollover", "connector -> rollover",
+		"view -> needs",
 		"config -> outbound", "config -> seal", "config -> stream", // so that every fault of the settings is told at once
 	}
 }

@@ -141,7 +141,3 @@ type OutboundSecretsRow struct {
 	Secrets map[string]Sealed `json:"secrets"`          // by path
 	Digest  string            `json:"digest,omitempty"` // keyed, of the values: it stays when they are sealed anew
 }
-
-// NeedOutbound names the feature that a gateway must have to use a key manager with an outbound policy: one that lacks it
-// would call its server past the proxy, and trust whomever the system trusts.
-const NeedOutbound = "outbound-policy"

@@ -1,7 +1,6 @@
 package keyward
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -44,22 +43,6 @@ func TestOutboundFaultsAreAllToldAtOnce(t *testing.T) {
 		shared := &ConnectionSpec{Type: TypeOkta, Outbound: &c.policy}
 		if n := len(shared.Validate()); n != len(c.paths) {
 			t.Errorf("%s: a connection has %d faults", name, n)
-		}
-	}
-}
-
-// A gateway that knows of no outbound policies refuses a key manager that has one.
-func TestAnOutboundPolicyIsAFeature(t *testing.T) {
-	for _, c := range []struct {
-		policy *Outbound
-		needs  []string
-	}{{nil, nil}, {&Outbound{}, nil}, {&Outbound{MaxAnswer: 4096}, []string{NeedOutbound}}} {
-		row, err := json.Marshal(KeyManagerRow{Outbound: c.policy.Row()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if needs, err := RowKeyManager.Needs(row); err != nil || !slices.Equal(needs, c.needs) {
-			t.Errorf("%v: needs %v, error %v", c.policy, needs, err)
 		}
 	}
 }

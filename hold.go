@@ -49,9 +49,6 @@ func (h *Hold) Public() *Hold {
 	return &Hold{Since: h.Since, Until: h.Until}
 }
 
-// NeedHold names the feature that a gateway must have to use a row with a hold. One that lacks it refuses the row.
-const NeedHold = "hold"
-
 // HoldRow is what gateways are told of a hold: not why.
 type HoldRow struct {
 	Until *time.Time `json:"until,omitempty"`

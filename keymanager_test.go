@@ -8,16 +8,6 @@ import (
 	"keyward.dev/keyward"
 )
 
-// A gateway that does not know a next value goes on with the current one.
-func TestANextSecretNeedsNothing(t *testing.T) {
-	for method, features := range map[string]int{"basic": 0, "post": 0, "bearer": 1} {
-		row := json.RawMessage(`{"method":"` + method + `","secret":{"key":"k","text":"a"},"next":{"key":"k","text":"b"}}`)
-		if needs, err := keyward.RowIntrospection.Needs(row); err != nil || len(needs) != features {
-			t.Errorf("%s: needs %v, error %v", method, needs, err)
-		}
-	}
-}
-
 // What a mapping or a claim's value may be: nothing that one reader takes for something else than another.
 func TestClaimsHaveOneMeaning(t *testing.T) {
 	const begin = `{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://e.example/k"},`

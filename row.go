@@ -2,8 +2,6 @@ package keyward
 
 import (
 	"encoding/json"
-	"fmt"
-	"slices"
 	"time"
 )
 
@@ -113,99 +111,6 @@ type ApplicationRow struct {
 	Tenant string   `json:"tenant"`
 	Name   string   `json:"name"`
 	Hold   *HoldRow `json:"hold,omitempty"`
-}
-
-// NeedCeiling names the feature that a gateway must have to use a subscription with scopes: one that lacks it would let
-// more through, so it refuses the row.
-const NeedCeiling = "subscription-scopes"
-
-// NeedExchange names the feature that a gateway must have to use a key manager whose tokens are for exchange only: one
-// that lacks it would let them through.
-const NeedExchange = "exchange-only"
-
-// NeedOrganization names the feature that a gateway must have to use a key manager for many organizations: one that
-// lacks it would not compare the claim tid, and would take a client of one organization for that of another.
-const NeedOrganization = "issuer-organization"
-
-// NeedMatch names the feature that a gateway must have to use a client with a rule, or one that is out of use.
-const NeedMatch = "client-match"
-
-// Needs lists the features without which a gateway must not use the row: it would let more through than was declared.
-func (k RowKind) Needs(row json.RawMessage) ([]string, error) {
-	switch k {
-	case RowSubscription:
-		return needsOfSubscription(row)
-	case RowKeyManager:
-		return needsOfKeyManager(row)
-	case RowIntrospection:
-		return needsOfIntrospection(row)
-	case RowClient:
-		return needsOfClient(row)
-	default:
-		return nil, nil
-	}
-}
-
-func needsOfKeyManager(row json.RawMessage) ([]string, error) {
-	var km struct {
-		Use      TokenUse     `json:"use"`
-		Issuers  []IssuerRow  `json:"issuers"`
-		Outbound *OutboundRow `json:"outbound"`
-	}
-	if err := json.Unmarshal(row, &km); err != nil {
-		return nil, fmt.Errorf("read the row of a key manager: %w", err)
-	}
-	var needs []string
-	if !km.Use.Direct() {
-		needs = append(needs, NeedExchange)
-	}
-	if slices.ContainsFunc(km.Issuers, func(i IssuerRow) bool { return i.Organization != "" }) {
-		needs = append(needs, NeedOrganization)
-	}
-	if km.Outbound != nil {
-		needs = append(needs, NeedOutbound)
-	}
-	return needs, nil
-}
-
-// NeedIntrospection names the feature that a gateway must have to ask with something else than a client secret: one
-// that lacks it would send a private key as if it were one.
-const NeedIntrospection = "introspection-methods"
-
-// A secret's next value needs no feature: a gateway that does not know it goes on with the current one, lets nothing
-// more through, and refuses opaque tokens only from when the server takes the current one no longer. A feature would make
-// it refuse them at once.
-func needsOfIntrospection(row json.RawMessage) ([]string, error) {
-	var r IntrospectionRow
-	if err := json.Unmarshal(row, &r); err != nil {
-		return nil, fmt.Errorf("read the row of introspection credentials: %w", err)
-	}
-	if r.Method == "" || r.Method == IntrospectBasic || r.Method == IntrospectPost {
-		return nil, nil
-	}
-	return []string{NeedIntrospection}, nil
-}
-
-func needsOfSubscription(row json.RawMessage) ([]string, error) {
-	var s SubscriptionRow
-	if err := json.Unmarshal(row, &s); err != nil {
-		return nil, fmt.Errorf("read the row of a subscription: %w", err)
-	}
-	if len(s.Scopes) == 0 {
-		return nil, nil
-	}
-	return []string{NeedCeiling}, nil
-}
-
-func needsOfClient(row json.RawMessage) ([]string, error) {
-	var c ClientRow
-	if err := json.Unmarshal(row, &c); err != nil {
-		return nil, fmt.Errorf("read the row of a client: %w", err)
-	}
-	if c.Match == nil && !c.Revoked {
-		return nil, nil
-	}
-	return []string{NeedMatch}, nil
 }
 
 // SubscriptionRow lets an application call an API.

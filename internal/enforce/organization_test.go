@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/needs"
 	"keyward.dev/keyward/internal/testbed"
 )
 
@@ -110,22 +111,22 @@ func TestOrganizationCountsWithoutClaimRules(t *testing.T) {
 
 func TestOldGatewaysRefuseManyOrganizations(t *testing.T) {
 	w, _, _ := organizations(t)
-	needs := func() []string {
+	asked := func() []string {
 		text, err := json.Marshal(w.view.KeyManager("km-corp").KeyManagerRow)
 		if err != nil {
 			t.Fatal(err)
 		}
-		needs, err := keyward.RowKeyManager.Needs(text)
+		features, err := needs.Of(keyward.RowKeyManager, text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return needs
+		return features
 	}
-	if got := needs(); !slices.Equal(got, []string{keyward.NeedOrganization}) {
+	if got := asked(); !slices.Equal(got, []string{needs.Organization}) {
 		t.Errorf("needs %v", got)
 	}
 	w.changeCorp(func(r *keyward.KeyManagerRow) { r.Issuers[0].Organization, r.Issuers[1].Organization = "", "" })
-	if got := needs(); len(got) > 0 {
+	if got := asked(); len(got) > 0 {
 		t.Errorf("one organization needs %v", got)
 	}
 }

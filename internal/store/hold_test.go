@@ -6,6 +6,7 @@ import (
 	"time"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/needs"
 )
 
 // feedRow gives what the group default holds of a row, with its needs.
@@ -50,7 +51,7 @@ func TestHoldStaysWithItsObject(t *testing.T) {
 				return tx.Put(o, Extra{Row: enabled()})
 			})
 			change, held := feedRow(t, s, kind, o.ID)
-			if !held.Holds(time.Now()) || len(change.Needs) != 1 || change.Needs[0] != keyward.NeedHold {
+			if !held.Holds(time.Now()) || len(change.Needs) != 1 || change.Needs[0] != needs.Hold {
 				t.Errorf("%s: the feed has %s, needs %v", kind, change.Row, change.Needs)
 			}
 			read(t, s, func(tx *Tx) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/needs"
 )
 
 // clientsHeld lists what the group default holds of clients: their names, with ! for one that is out of use.
@@ -33,7 +34,7 @@ func clientsHeld(t *testing.T, s *Store) string {
 			if row.Revoked {
 				mark = "!"
 			}
-			if needs := row.Match != nil || row.Revoked; needs != slices.Contains(c.Needs, keyward.NeedMatch) {
+			if asked := row.Match != nil || row.Revoked; asked != slices.Contains(c.Needs, needs.Match) {
 				t.Errorf("%s needs %v of its gateways", o.Name, c.Needs)
 			}
 			names = append(names, o.Name+mark)

@@ -10,15 +10,8 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/needs"
 )
-
-// features are the needs of changes that this build carries out.
-func features() []string {
-	return []string{
-		keyward.NeedHold, keyward.NeedCeiling, keyward.NeedExchange, keyward.NeedIntrospection, keyward.NeedMatch,
-		keyward.NeedOrganization, keyward.NeedOutbound,
-	}
-}
 
 // Apply gives the view after the changes, which must be whole transactions. It never changes v. What the changes refer
 // to may come later, in the same call or another: references are followed when a decision is made, so the same rows
@@ -83,10 +76,10 @@ func (a *application) apply(c *keyward.Change) {
 	}
 }
 
-func missing(needs []string) []string {
+func missing(asked []string) []string {
 	var lacking []string
-	for _, need := range needs {
-		if !slices.Contains(features(), need) {
+	for _, need := range asked {
+		if !slices.Contains(needs.All(), need) {
 			lacking = append(lacking, need)
 		}
 	}

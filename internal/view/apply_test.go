@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/needs"
 )
 
 func rowPut(t interface{ Fatalf(string, ...any) }, kind keyward.RowKind, id string, row any, needs ...string) keyward.Change {
@@ -297,12 +298,12 @@ func BenchmarkApplySnapshotOf50000(b *testing.B) {
 // A gateway that does not know ceilings refuses the subscription instead of letting everything through.
 func TestNeedsOfASubscription(t *testing.T) {
 	for scopes, want := range map[string]int{``: 0, `,"scopes":[]`: 0, `,"scopes":["a"]`: 1} {
-		needs, err := keyward.RowSubscription.Needs(json.RawMessage(`{"id":"s"` + scopes + `}`))
-		if err != nil || len(needs) != want {
-			t.Errorf("scopes %q: needs %v, %v", scopes, needs, err)
+		features, err := needs.Of(keyward.RowSubscription, json.RawMessage(`{"id":"s"`+scopes+`}`))
+		if err != nil || len(features) != want {
+			t.Errorf("scopes %q: needs %v, %v", scopes, features, err)
 		}
 		row := keyward.SubscriptionRow{ApplicationID: "app", APIID: "api"}
-		if v := applied(t, EmptyView(), rowPut(t, keyward.RowSubscription, "s", row, needs...)); v.Subscription("app", "api") == nil {
+		if v := applied(t, EmptyView(), rowPut(t, keyward.RowSubscription, "s", row, features...)); v.Subscription("app", "api") == nil {
 			t.Errorf("scopes %q: this build refuses its own need", scopes)
 		}
 		if v := applied(t, EmptyView(), rowPut(t, keyward.RowSubscription, "s", row, "telepathy")); v.Subscription("app", "api") != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/needs"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store/database"
 	"keyward.dev/keyward/internal/store/member"
@@ -165,7 +166,7 @@ func (l *Log) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 				continue
 			}
 		}
-		needs, err := kind.Needs(row)
+		features, err := needs.Of(kind, row)
 		if err != nil {
 			return nil, err
 		}
@@ -173,9 +174,9 @@ func (l *Log) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 			if row, err = keyward.WithHold(row, h); err != nil {
 				return nil, err
 			}
-			plain, needs = string(row), append(needs, keyward.NeedHold)
+			plain, features = string(row), append(features, needs.Hold)
 		}
-		want[m.id] = delta{kind: kind, id: m.id, digest: l.digest.MAC([]byte(plain)), row: row, needs: needs}
+		want[m.id] = delta{kind: kind, id: m.id, digest: l.digest.MAC([]byte(plain)), row: row, needs: features}
 	}
 	return want, nil
 }
