@@ -13,7 +13,7 @@ type APISpec struct {
 	Context      string        `json:"context"`           // /orders; may have several segments
 	Version      string        `json:"version"`           // one path segment; calls go to CONTEXT/VERSION/…
 	Default      bool          `json:"default,omitempty"` // also reachable without the version
-	State        string        `json:"state,omitempty"`   // published (default)
+	State        APIState      `json:"state,omitempty"`
 	Visibility   []string      `json:"visibility,omitempty"`
 	Gateways     []string      `json:"gateways,omitempty"` // gateway groups; default [default]
 	Upstream     Upstream      `json:"upstream"`
@@ -26,6 +26,17 @@ type APISpec struct {
 	Subscription string        `json:"subscription,omitempty"` // required (default) or none
 	BackendJWT   BackendJWT    `json:"backendJWT,omitzero"`
 }
+
+// APIState says who can use an API.
+type APIState string
+
+// The states of an API.
+const (
+	APIDraft      APIState = "draft"      // on no gateway yet
+	APIPublished  APIState = "published"  // the default
+	APIDeprecated APIState = "deprecated" // served to those who are subscribed; takes no new subscriptions
+	APIRetired    APIState = "retired"    // on no gateway any more; its subscriptions stay and have no effect
+)
 
 // Upstream holds the backend's address per environment; a missing one refuses that environment's clients.
 type Upstream struct {
@@ -138,6 +149,19 @@ func (s *APISpec) References() []Ref {
 // SubscriptionRequired tells whether a client needs a subscription.
 func (s *APISpec) SubscriptionRequired() bool { return s.Subscription != "none" }
 
+// StateOrDefault is the API's state.
+func (s *APISpec) StateOrDefault() APIState {
+	if s.State == "" {
+		return APIPublished
+	}
+	return s.State
+}
+
+// Served tells whether gateways serve the API: in the other states its subscriptions have no effect.
+func (s *APISpec) Served() bool {
+	return s.StateOrDefault() == APIPublished || s.StateOrDefault() == APIDeprecated
+}
+
 // GatewaysOrDefault are the gateway groups that serve the API.
 func (s *APISpec) GatewaysOrDefault() []string {
 	if len(s.Gateways) == 0 {
@@ -166,6 +190,8 @@ func (s *APISpec) Validate() []FieldError {
 	if s.Credential != "" {
 		f.oneOf("spec.credential", s.Credential, "remove", "keep")
 	}
+	f.oneOf("spec.state", string(s.StateOrDefault()), string(APIDraft), string(APIPublished), string(APIDeprecated),
+		string(APIRetired))
 	if s.Subscription != "" {
 		f.oneOf("spec.subscription", s.Subscription, "required", "none")
 	}
@@ -246,13 +272,6 @@ func (s *APISpec) validateBackendJWT(f *faults) {
 }
 
 func (s *APISpec) validateLater(f *faults) {
-	switch s.State {
-	case "", "published":
-	case "draft", "deprecated", "retired":
-		f.unsupported("spec.state", s.State)
-	default:
-		f.add("spec.state", "%q is none of draft, published, deprecated, retired", s.State)
-	}
 	if len(s.Visibility) > 0 {
 		f.unsupported("spec.visibility")
 	}

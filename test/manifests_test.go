@@ -195,7 +195,6 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 		"at+jwt":     external("a", i, `, tokens: {type: "at+jwt"}`),
 		"signIn":     external("a", i, ", signIn: {enabled: true}"),
 		"visibility": orders(up.URL, "[a]", ", visibility: [partners]"),
-		"state":      orders(up.URL, "[a]", ", state: deprecated"),
 		"gateways":   orders(up.URL, "[a]", ", gateways: [edge]"),
 		"dialect":    orders(up.URL, "[a]", ", backendJWT: {enabled: true, dialect: wso2}"),
 		"approval":   manifest("Plan", "p", "approval: manual"),

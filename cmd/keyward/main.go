@@ -52,6 +52,7 @@ type cli struct {
 	Unhold     unholdCmd     `cmd:"" help:"Lift a hold."`
 	Keys       keysCmd       `cmd:"" help:"OAuth clients of applications in key managers."`
 	Explain    explainCmd    `cmd:"" help:"Show how the gateway decides on a request, step by step."`
+	API        apiCmd        `cmd:"" name:"api" help:"What depends on APIs."`
 	Keymanager keymanagerCmd `cmd:"" help:"Key manager types and checks."`
 	Gateway    gatewayCmd    `cmd:"" help:"Gateways: credentials, revisions, withdrawal."`
 	Tokens     tokenCmd      `cmd:"" name:"token" help:"API tokens of the management plane."`

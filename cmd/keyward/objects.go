@@ -103,7 +103,7 @@ func aboutSpec(spec keyward.Spec, status json.RawMessage) string {
 	case *keyward.ConnectionSpec:
 		return string(s.Type)
 	case *keyward.APISpec:
-		return fmt.Sprintf("%s/%s", s.Context, s.Version)
+		return fmt.Sprintf("%s/%s, %s", s.Context, s.Version, s.StateOrDefault())
 	case *keyward.SubscriptionSpec:
 		return fmt.Sprintf("%s calls %s, %s", s.Application, s.API, s.StateOrDefault())
 	case *keyward.OAuthClientSpec:

@@ -81,6 +81,7 @@ const (
 	RightReadGateways Right = "list gateways"
 	RightCheck        Right = "check key managers"
 	RightUsages       Right = "see what uses a key manager"
+	RightAPIUsages    Right = "see what uses an API"
 	RightHealth       Right = "see the health of a key manager's server"
 
 	RightReconciliation Right = "see how the clients of a key manager stand"
@@ -93,7 +94,7 @@ func (a Right) roles() []keyward.Role {
 		return []keyward.Role{keyward.RoleAdmin}
 	case RightReadTokens, RightAudit, RightExport, RightReadGateways, RightUsages, RightHealth, RightReconciliation:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor}
-	case RightExplain:
+	case RightExplain, RightAPIUsages:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor, keyward.RolePublisher}
 	default:
 		return nil

@@ -184,6 +184,7 @@ func (w *world) checkSubscription(ch *change, s *keyward.SubscriptionSpec) error
 		return err
 	}
 	if api, ok := spec.(*keyward.APISpec); ok && sound {
+		w.checkSubscribable(ch, s, api)
 		switch {
 		case s.Plan == "" && len(api.Plans) > 0:
 			w.add(ch, keyward.CodeInvalidInput, "spec.plan", "is required: %s offers the plans %v", s.API, api.Plans)

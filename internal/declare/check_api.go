@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -31,6 +32,25 @@ func (w *world) checkPlans(ch *change, s *keyward.APISpec) error {
 		}
 	}
 	return nil
+}
+
+// checkSubscribable keeps new subscriptions from an API that takes none. One that comes with its API in one apply is as
+// old as that: an export goes into an empty house unchanged.
+func (w *world) checkSubscribable(ch *change, s *keyward.SubscriptionSpec, api *keyward.APISpec) {
+	at := keyward.Ref{Kind: keyward.KindAPI, Tenant: ch.ref.Tenant, Name: s.API}
+	if of := w.byRef[at]; of != nil && of.existing == nil {
+		return
+	}
+	if before, ok := specIn(ch.existing).(*keyward.SubscriptionSpec); ok && before.API == s.API && before.Application == s.Application {
+		return
+	}
+	state := api.StateOrDefault()
+	// Administrators prepare what is to be published.
+	if state == keyward.APIPublished ||
+		state == keyward.APIDraft && access.To(w.b.principal, ch.ref.Kind, ch.ref.Tenant)&access.WriteAll != 0 {
+		return
+	}
+	w.add(ch, keyward.CodeConflict, "spec.api", "%s is %s: it takes no new subscriptions", at, state)
 }
 
 // checkPlaces holds that no two APIs of a tenant are found at one address: context and version, one default per

@@ -63,6 +63,14 @@ func TestScopesAreThoseOfSubscribedAPIs(t *testing.T) {
 		s.State = keyward.SubscriptionBlocked
 	})
 	expect(t, "a blocked subscription", w.ask(w.url, shop, "scope", "b:read"), 400, "invalid_scope")
+	for _, c := range []struct {
+		state  keyward.APIState
+		status int
+		says   string
+	}{{keyward.APIRetired, 400, "invalid_scope"}, {keyward.APIDraft, 400, "invalid_scope"}, {keyward.APIDeprecated, 200, ""}} {
+		change(w, keyward.DefaultTenant, keyward.KindAPI, "orders", func(s *keyward.APISpec) { s.State = c.state })
+		expect(t, "a scope of an API that is "+string(c.state), w.ask(w.url, shop, "scope", "a:read"), c.status, c.says)
+	}
 	ceiling := func(scopes ...string) {
 		change(w, keyward.DefaultTenant, keyward.KindSubscription, "shop-orders", func(s *keyward.SubscriptionSpec) {
 			s.Scopes = scopes

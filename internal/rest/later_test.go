@@ -25,7 +25,6 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 			`"signIn":{"enabled":true}`:  "spec.signIn",
 		},
 		keyward.KindAPI: {
-			`"state":"draft"`: "spec.state", `"state":"deprecated"`: "spec.state", `"state":"retired"`: "spec.state",
 			`"visibility":["partners"]`: "spec.visibility", `"gateways":["eu"]`: "spec.gateways",
 			`"backendJWT":{"dialect":"wso2"}`: "spec.backendJWT.dialect",
 		},

@@ -80,6 +80,7 @@ func visits() map[string]visit {
 		"check-token-unsaved": {path: "/api/v1/key-managers/check-token", wrong: "pat",
 			body: `{"token":"t","manifest":` + manifestOf(keyward.KindKeyManager, "x", nowhere) + `}`},
 		"discover-key-manager":       {path: "/api/v1/key-managers/discover", body: `{"url":"METADATA"}`, wrong: "ann"},
+		"api-usages":                 {path: "/api/v1/apis/orders-v1/usages", right: "pat", wrong: "dora"},
 		"key-manager-usages":         {path: "/api/v1/key-managers/ext/usages", right: "ann", wrong: "dora"},
 		"key-manager-traffic":        {path: "/api/v1/key-managers/ext/traffic", right: "ann", wrong: "dora"},
 		"list-key-manager-health":    {path: "/api/v1/key-manager-health", right: "dora"},

@@ -74,9 +74,8 @@ func fillAPI(p *put) ([]any, error) {
 	if err := p.encodeAPI(); err != nil {
 		return nil, err
 	}
-	published := spec.State == "" || spec.State == "published" || spec.State == "deprecated"
 	return []any{
-		spec.Context, spec.Version, spec.Default, published && p.row != "", !spec.SubscriptionRequired(),
+		spec.Context, spec.Version, spec.Default, spec.Served() && p.row != "", !spec.SubscriptionRequired(),
 		spec.KeyManagers.All,
 	}, nil
 }

@@ -411,7 +411,7 @@ func (c chooser) spec(kind keyward.Kind) keyward.Spec {
 	case keyward.KindAPI:
 		spec := &keyward.APISpec{
 			Context: c.name("/ctx", 4), Version: c.name("v", 2), Gateways: c.some("default", "edge"), Plans: c.some("p0", "p1"),
-			State: []string{"", "published", "draft"}[c(3)], Subscription: []string{"", "none"}[c(2)],
+			State: []keyward.APIState{"", keyward.APIPublished, keyward.APIDraft}[c(3)], Subscription: []string{"", "none"}[c(2)],
 		}
 		for _, name := range c.some("k0", "k1", "k2") {
 			spec.KeyManagers.List = append(spec.KeyManagers.List, keyward.KeyManagerUse{Name: name})

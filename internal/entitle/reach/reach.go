@@ -42,7 +42,7 @@ func Read(object *keyward.Object, api *keyward.APISpec) ([]keyward.Operation, er
 	return operations, nil
 }
 
-// Of follows the application's subscriptions that let the client through; leaveOut, which may be nil, drops some more.
+// Of follows the application's subscriptions that let the client through to what is served; leaveOut, which may be nil, drops some more.
 func Of(tx *store.Tx, c Client, operations Operations, leaveOut func(*keyward.Object) bool) ([]Need, error) {
 	subscriptions, _, err := tx.List(keyward.KindSubscription, store.Filter{Tenant: c.Tenant, Application: c.Application})
 	if err != nil {
@@ -63,7 +63,7 @@ func Of(tx *store.Tx, c Client, operations Operations, leaveOut func(*keyward.Ob
 			return nil, fmt.Errorf("%s has a spec of another kind", object.Ref())
 		}
 		use, takes := useOf(api, c.KeyManager)
-		if !takes {
+		if !takes || !api.Served() {
 			continue
 		}
 		all, err := operations(object, api)

@@ -43,6 +43,15 @@ func (l *Ledger) UsageLately(keyManager string, now time.Time) (Lately, error) {
 	return u, nil
 }
 
+// UsageOfAPI gives the last hour's calls to an API with tokens of any key manager, and since when they are counted.
+func (l *Ledger) UsageOfAPI(api string, now time.Time) (Outcome, time.Time, error) {
+	var o Outcome
+	since := now.Add(-time.Hour).Truncate(slot).UTC()
+	_, err := l.run.One(`SELECT CAST(COALESCE(SUM(passed), 0) AS BIGINT), CAST(COALESCE(SUM(refused), 0) AS BIGINT) FROM usage_apis
+		WHERE api_id = $1 AND slot >= $2`, []any{database.Clean(api), database.Micros(since)}, &o.Passed, &o.Refused)
+	return o, since, err
+}
+
 // Hour is the calls of one hour that ended alike.
 type Hour struct {
 	Start time.Time

@@ -1,0 +1,128 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/store"
+)
+
+// APIUsages say who depends on an API, and what would follow if no gateway served it.
+type APIUsages struct {
+	API           string            `json:"api"`
+	State         keyward.APIState  `json:"state"`
+	Subscriptions []APISubscription `json:"subscriptions"`
+	Calls         APICalls          `json:"calls" doc:"Calls in the last hour"`
+	Retire        Impact            `json:"retire" doc:"What retiring it, or making it a draft again, would do"`
+	Delete        Impact            `json:"delete" doc:"What deleting it would do"`
+}
+
+// APISubscription is a subscription to an API.
+type APISubscription struct {
+	Name        string                    `json:"name"`
+	Application string                    `json:"application"`
+	Plan        string                    `json:"plan,omitempty"`
+	State       keyward.SubscriptionState `json:"state"`
+}
+
+// APICalls are all calls of the last hour to an API.
+type APICalls struct {
+	Since time.Time `json:"since" doc:"60 to 65 minutes ago; what gateways have not told yet is missing"`
+	Calls
+}
+
+// APIUsages lists everything that depends on an API.
+func (c *Control) APIUsages(ctx context.Context, p keyward.Principal, tenant, name string) (*APIUsages, error) {
+	if err := access.Require(p, access.RightAPIUsages, tenant); err != nil {
+		return nil, err
+	}
+	u := &APIUsages{API: name, Subscriptions: []APISubscription{}}
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		api, err := tx.Get(keyward.KindAPI, tenant, name)
+		if err != nil {
+			return err
+		}
+		spec, err := keyward.SpecOf[*keyward.APISpec](api)
+		if err != nil {
+			return err
+		}
+		u.State = spec.StateOrDefault()
+		calls, since, err := tx.UsageOfAPI(api.ID, c.now())
+		if err != nil {
+			return err
+		}
+		u.Calls = APICalls{Since: since, Calls: Calls(calls)}
+		u.Delete.RefusedBy = []keyward.Ref{}
+		lost, err := u.readSubscriptions(tx, api)
+		if err != nil {
+			return err
+		}
+		if !spec.Served() {
+			lost = []string{} // what it would take away is gone already
+		}
+		u.Retire = Impact{RefusedBy: []keyward.Ref{}, APIs: []string{}, Applications: lost, Calls: u.Calls.Passed}
+		u.Delete.APIs, u.Delete.Applications, u.Delete.Calls = []string{}, lost, u.Calls.Passed
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// readSubscriptions gives the applications that can call no other API.
+func (u *APIUsages) readSubscriptions(tx *store.Tx, api *keyward.Object) ([]string, error) {
+	objects, _, err := tx.List(keyward.KindSubscription, store.Filter{Tenant: api.Tenant, API: api.Name})
+	if err != nil {
+		return nil, fmt.Errorf("list the subscriptions to %s: %w", api.Ref(), err)
+	}
+	lost := []string{}
+	for _, o := range objects {
+		s, err := keyward.SpecOf[*keyward.SubscriptionSpec](o)
+		if err != nil {
+			return nil, err
+		}
+		u.Subscriptions = append(u.Subscriptions, APISubscription{
+			Name: o.Name, Application: s.Application, Plan: s.Plan, State: s.StateOrDefault(),
+		})
+		u.Delete.RefusedBy = append(u.Delete.RefusedBy, o.Ref())
+		elsewhere, err := callsElsewhere(tx, api, s.Application)
+		if err != nil {
+			return nil, err
+		}
+		if !elsewhere {
+			lost = append(lost, s.Application)
+		}
+	}
+	slices.Sort(lost)
+	return lost, nil
+}
+
+// callsElsewhere tells whether the application has a subscription in force to another API that is served.
+func callsElsewhere(tx *store.Tx, api *keyward.Object, application string) (bool, error) {
+	objects, _, err := tx.List(keyward.KindSubscription, store.Filter{Tenant: api.Tenant, Application: application})
+	if err != nil {
+		return false, fmt.Errorf("list the subscriptions of %s: %w", application, err)
+	}
+	for _, o := range objects {
+		s, err := keyward.SpecOf[*keyward.SubscriptionSpec](o)
+		if err != nil {
+			return false, err
+		}
+		if s.API == api.Name || s.StateOrDefault() != keyward.SubscriptionActive {
+			continue
+		}
+		other, err := tx.Get(keyward.KindAPI, api.Tenant, s.API)
+		if err != nil {
+			return false, fmt.Errorf("read the API %s: %w", s.API, err)
+		}
+		if spec, err := keyward.SpecOf[*keyward.APISpec](other); err != nil || spec.Served() {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
