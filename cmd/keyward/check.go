@@ -95,11 +95,7 @@ func (cmd *keymanagerCheckCmd) manifest(s *session) (files.Source, error) {
 func (cmd *keymanagerCheckCmd) check(s *session, c *client, segments []string, body map[string]any) error {
 	body["register"] = cmd.Register
 	table := cmd.Output == "table"
-	if table {
-		if _, err := fmt.Fprintln(s.out, checkRow("STEP", "VERDICT", "TIME", "SEEN")); err != nil {
-			return err
-		}
-	}
+	heading := checkRow("STEP", "VERDICT", "TIME", "SEEN") + "\n" // before the first step: a check that is refused has none
 	var report *checkReport
 	err := lines(s.ctx, c, c.path(segments), body, func(e checkEvent) error {
 		switch {
@@ -108,7 +104,9 @@ func (cmd *keymanagerCheckCmd) check(s *session, c *client, segments []string, b
 		case e.Report != nil:
 			report = e.Report
 		case e.Step != nil && table:
-			return e.Step.print(s.out)
+			_, err := io.WriteString(s.out, heading+e.Step.text())
+			heading = ""
+			return err
 		}
 		return nil
 	})
@@ -131,15 +129,16 @@ func checkRow(step, verdict, time, seen string) string {
 	return strings.TrimRight(fmt.Sprintf("%-14s  %-9s  %8s  %s", step, verdict, time, seen), " ")
 }
 
-func (l *checkLine) print(w io.Writer) error {
-	_, err := fmt.Fprintln(w, checkRow(l.Step, l.Verdict, fmt.Sprintf("%d ms", l.Millis), l.Seen))
-	if err == nil && (l.Verdict == "fail" || l.Verdict == "warn") {
-		_, err = fmt.Fprintln(w, checkRow("", "", "", "expected: "+l.Expected))
+// text is the step's row, and below it what a person may have to change.
+func (l *checkLine) text() string {
+	text := checkRow(l.Step, l.Verdict, fmt.Sprintf("%d ms", l.Millis), l.Seen) + "\n"
+	if l.Verdict == "fail" || l.Verdict == "warn" {
+		text += checkRow("", "", "", "expected: "+l.Expected) + "\n"
 	}
-	if err == nil && l.Fix != "" {
-		_, err = fmt.Fprintln(w, checkRow("", "", "", "to change: "+l.Fix))
+	if l.Fix != "" {
+		text += checkRow("", "", "", "to change: "+l.Fix) + "\n"
 	}
-	return err
+	return text
 }
 
 // judgement is what gateways make of a token by one key manager's settings.

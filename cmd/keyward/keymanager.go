@@ -3,13 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
-	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/health/table"
 )
@@ -24,103 +21,6 @@ type keymanagerCmd struct {
 	Refresh  keymanagerRefreshCmd  `cmd:"" help:"Read a key manager's keys now, and tell what was seen."`
 
 	Reconcile keymanagerReconcileCmd `cmd:"" help:"What became of the generated clients at the server, and what mends it."`
-}
-
-type keymanagerTypesCmd struct {
-	Name string `arg:"" optional:"" help:"only the type of this key manager, with what its administrator allows"`
-	outputFlag
-}
-
-// keyManagerType is a connector as people choose it.
-type keyManagerType struct {
-	Name            string      `json:"name"`
-	Title           string      `json:"title,omitempty"`
-	Help            string      `json:"help,omitempty"`
-	AdminFields     []typeField `json:"adminFields"`
-	DeveloperFields []typeField `json:"developerFields"`
-	Scopes          string      `json:"scopes"`
-	Limits          []string    `json:"limits,omitempty"`
-
-	Constraints map[string]keyward.Constraint `json:"constraints,omitempty"`
-	// Shared is what a Connection of the type holds; nil = there is none.
-	Shared *struct {
-		Fields []typeField `json:"fields"`
-		Beside []string    `json:"beside,omitempty"`
-	} `json:"shared,omitempty"`
-}
-
-type typeField struct {
-	Name     string   `json:"name"`
-	Title    string   `json:"title,omitempty"`
-	Help     string   `json:"help,omitempty"`
-	Type     string   `json:"type,omitempty"`
-	Required bool     `json:"required,omitempty"`
-	Secret   bool     `json:"secret,omitempty"`
-	Enum     []string `json:"enum,omitempty"`
-	Default  string   `json:"default,omitempty"`
-	Rules    []string `json:"rules,omitempty"`
-}
-
-// Run lists the types and their fields.
-func (cmd *keymanagerTypesCmd) Run(s *session) error {
-	c, err := s.client()
-	if err != nil {
-		return err
-	}
-	var answer page[keyManagerType]
-	at := c.path([]string{"key-manager-types"}, "keyManager", cmd.Name)
-	if err := c.call(s.ctx, http.MethodGet, at, nil, &answer); err != nil {
-		return err
-	}
-	rows := [][]string{{"TYPE", "WHOSE", "FIELD", "ABOUT"}}
-	for _, t := range answer.Items {
-		rows = append(rows, []string{t.Name, "", "", t.Title})
-		for _, f := range t.AdminFields {
-			rows = append(rows, []string{"", "admin", f.Name, f.about()})
-		}
-		if t.Shared != nil {
-			for _, f := range t.Shared.Fields {
-				rows = append(rows, []string{"", "Connection", f.Name, f.about()})
-			}
-		}
-		for _, f := range t.DeveloperFields {
-			rows = append(rows, []string{"", "developer", f.Name, f.about()})
-		}
-		for _, field := range slices.Sorted(maps.Keys(t.Constraints)) {
-			rows = append(rows, []string{"", "", "allowed", field + ": " + t.Constraints[field].Allows()})
-		}
-		rows = append(rows, []string{"", "", "scopes", t.aboutScopes()})
-		for _, limit := range t.Limits {
-			rows = append(rows, []string{"", "", "limit", limit})
-		}
-	}
-	return cmd.print(s.out, answer.Items, rows)
-}
-
-// aboutScopes says what is done about the scopes of the APIs that an application is subscribed to.
-func (t keyManagerType) aboutScopes() string {
-	switch t.Scopes {
-	case "manage":
-		return "manage: generated clients are given what subscribed APIs ask for, and the server what it lacks"
-	case "assign":
-		return "assign: generated clients are given what subscribed APIs ask for, where the server has it"
-	default:
-		return "check: an administrator of the server gives clients their scopes; keys list tells which are missing"
-	}
-}
-
-func (f typeField) about() string {
-	parts := []string{}
-	if f.Required {
-		parts = append(parts, "required")
-	}
-	if f.Secret {
-		parts = append(parts, "secret")
-	}
-	if len(f.Enum) > 0 {
-		parts = append(parts, strings.Join(f.Enum, "|"))
-	}
-	return strings.Join(append(parts, f.Help), "; ")
 }
 
 type keymanagerDiscoverCmd struct {

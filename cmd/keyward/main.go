@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,7 +96,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	}
 	kctx, err := parser.Parse(spelledOut(args))
 	if err != nil {
-		_, _ = fmt.Fprintln(stderr, "keyward:", err)
+		_, _ = fmt.Fprintln(stderr, "keyward:", misspelt(err))
 		return exitUsage
 	}
 	s := &session{ctx: ctx, cli: &c, environ: environ, stdin: stdin, out: stdout, err: stderr}
@@ -116,6 +117,23 @@ func spelledOut(args []string) []string {
 func isTruth(text string) bool {
 	_, err := strconv.ParseBool(text)
 	return err == nil
+}
+
+// misspelt says what is wrong with a command line, and where people read what would be right.
+func misspelt(err error) string {
+	var parse *kong.ParseError
+	if !errors.As(err, &parse) || parse.Context == nil || parse.Context.Selected() == nil {
+		return err.Error() + " (keyward --help lists the commands)"
+	}
+	node, text := parse.Context.Selected(), regexp.MustCompile(`expected .* got "EOL" .*`).ReplaceAllString(err.Error(), "needs a value")
+	if len(node.Children) > 0 && strings.HasPrefix(text, "expected one of") { // kong leaves some of them out
+		names := make([]string, len(node.Children))
+		for i, child := range node.Children {
+			names[i] = child.Name
+		}
+		text = fmt.Sprintf("%s needs one of its commands: %s", node.Name, strings.Join(names, ", "))
+	}
+	return fmt.Sprintf("%s (keyward %s --help says more)", text, node.Path())
 }
 
 // exitPanic carries kong's wish to exit up to run.

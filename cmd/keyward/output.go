@@ -5,11 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"keyward.dev/keyward/internal/health/table"
 )
 
 // outputFlag is the -o of every listing.
@@ -30,7 +34,7 @@ func (o outputFlag) print(w io.Writer, value any, rows [][]string) error {
 }
 
 // printRows lays rows out in columns. A row that has less is empty to its end: without that the columns of those below it
-// would begin anew.
+// would begin anew. One of a single cell is a line of its own, which widens no column.
 func printRows(w io.Writer, rows [][]string) error {
 	columns := 0
 	for _, row := range rows {
@@ -38,18 +42,53 @@ func printRows(w io.Writer, rows [][]string) error {
 	}
 	var laid strings.Builder
 	t := tabwriter.NewWriter(&laid, 0, 4, 2, ' ', 0)
+	oneLine := strings.NewReplacer("\n", " ", "\t", " ")
 	for _, row := range rows {
-		_, _ = fmt.Fprintln(t, strings.Join(row, "\t")+strings.Repeat("\t", columns-len(row))) // it cannot fail
+		if len(row) == 1 {
+			continue
+		}
+		for i := range columns {
+			cell := ""
+			if i < len(row) {
+				cell = oneLine.Replace(row[i])
+			}
+			_, _ = fmt.Fprint(t, cell, "\t") // it cannot fail
+		}
+		_, _ = fmt.Fprintln(t)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for line := range strings.Lines(laid.String()) {
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+	next, stop := iter.Pull(strings.Lines(laid.String()))
+	defer stop()
+	for _, row := range rows {
+		line := row[0]
+		if len(row) > 1 {
+			line, _ = next()
+		}
+		if _, err := fmt.Fprintln(w, coloured(w, strings.TrimRight(line, " \n"))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// coloured makes a line red that tells of a hold, where a person reads it.
+func coloured(w io.Writer, line string) string {
+	if strings.Contains(line, table.Held) && onTerminal(w) {
+		return "\033[31m" + line + "\033[0m"
+	}
+	return line
+}
+
+// onTerminal tells whether a person reads what is written, and wants colours (no-color.org).
+func onTerminal(w io.Writer) bool {
+	f, is := w.(*os.File)
+	if !is || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func printJSON(w io.Writer, value any) error {

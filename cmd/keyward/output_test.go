@@ -34,3 +34,20 @@ func TestExportedTextReadsBack(t *testing.T) {
 		}
 	}
 }
+
+// TestTables: a line of its own widens no column and parts no columns; what would break a line does not.
+func TestTables(t *testing.T) {
+	var out bytes.Buffer
+	rows := [][]string{
+		{"NAME", "STATE", "ABOUT"}, {"a", "changed"}, {"  a sentence that is longer than any column"},
+		{"long-name", "ok", "two\nlines\tand a tab"},
+	}
+	if err := printRows(&out, rows); err != nil {
+		t.Fatal(err)
+	}
+	want := "NAME       STATE    ABOUT\na          changed\n  a sentence that is longer than any column\n" +
+		"long-name  ok       two lines and a tab\n"
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}

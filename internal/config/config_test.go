@@ -144,7 +144,8 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	_, err := Parse(Values{
 		ControlAddress: "0.0.0.0:8480", OpsAddress: "nowhere", Database: "mysql://u:hush@h/db", AdminToken: "short",
 		NATSAddress: "0.0.0.0:1", GatewayTLSCert: "/absent", ExtauthzAddress: ":1", PublicURL: "ftp://x", TrustedPeers: "all",
-		LogLevel: "loud", Insecure: "maybe", OutboundDeny: "everything", OutboundAllow: "10.0.0.0/99", SealKey: "short-hush",
+		LogLevel: "loud", Insecure: "maybe", UnaskedLooks: "never",
+		OutboundDeny: "everything", OutboundAllow: "10.0.0.0/99", SealKey: "short-hush",
 	})
 	if err == nil {
 		t.Fatal("accepted")
@@ -152,7 +153,8 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	for _, name := range []string{
 		"KEYWARD_CONTROL_ADDRESS", "KEYWARD_OPS_ADDRESS", "KEYWARD_DATABASE", "KEYWARD_ADMIN_TOKEN", "KEYWARD_NATS_ADDRESS",
 		"KEYWARD_GATEWAY_TLS_CERT", "KEYWARD_EXTAUTHZ_ADDRESS: not_supported", "KEYWARD_PUBLIC_URL", "KEYWARD_TRUSTED_PEERS",
-		"KEYWARD_LOG_LEVEL", "KEYWARD_INSECURE", "KEYWARD_OUTBOUND_DENY", "KEYWARD_OUTBOUND_ALLOW", "KEYWARD_SEAL_KEY",
+		"KEYWARD_LOG_LEVEL", "KEYWARD_INSECURE", "KEYWARD_UNASKED_LOOKS",
+		"KEYWARD_OUTBOUND_DENY", "KEYWARD_OUTBOUND_ALLOW", "KEYWARD_SEAL_KEY",
 	} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("no word of %s in\n%v", name, err)

@@ -60,6 +60,7 @@ type Settings struct {
 	MaxStale       time.Duration // 0 = unlimited
 	SealKey        keyward.Secret
 	AdminToken     keyward.Secret
+	UnaskedLooks   bool // the control plane contacts key managers by itself
 	OutboundDeny   []string
 	OutboundAllow  []string
 	ControlTLS     TLSFiles
@@ -130,6 +131,7 @@ func (r *reader) control(s *Settings, v Values, insecure bool) {
 	r.guarded("CONTROL", s.ControlAddress, s.ControlTLS, insecure)
 	s.PublicURL = r.url("KEYWARD_PUBLIC_URL", v.PublicURL)
 	s.Database = r.secretURL("KEYWARD_DATABASE", v.Database, "postgres", "postgresql")
+	s.UnaskedLooks = r.truth("KEYWARD_UNASKED_LOOKS", or(v.UnaskedLooks, "true"))
 	s.SealKey = r.sealKey(v)
 	if !s.Database.IsZero() && s.SealKey.IsZero() && v.SealKeyFile == "" {
 		r.fault("KEYWARD_SEAL_KEY", "is required with PostgreSQL: every control plane must have the same key")

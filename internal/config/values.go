@@ -44,6 +44,7 @@ type Values struct {
 	OpsTLSKey          string `env:"KEYWARD_OPS_TLS_KEY" name:"ops-tls-key" placeholder:"FILE" hidden:"" help:"its key"`
 	NATSTLSCert        string `env:"KEYWARD_NATS_TLS_CERT" name:"nats-tls-cert" placeholder:"FILE" hidden:"" help:"certificate of the embedded hub"`
 	NATSTLSKey         string `env:"KEYWARD_NATS_TLS_KEY" name:"nats-tls-key" placeholder:"FILE" hidden:"" help:"its key"`
+	UnaskedLooks       string `env:"KEYWARD_UNASKED_LOOKS" name:"unasked-looks" placeholder:"false" hidden:"" help:"look at key managers' servers without being asked: health every minute, clients every six hours (true)"`
 	Insecure           string `env:"KEYWARD_INSECURE" name:"insecure" placeholder:"true" hidden:"" help:"let control and hub listen beyond loopback without TLS"`
 	LogLevel           string `env:"KEYWARD_LOG_LEVEL" name:"log-level" placeholder:"LEVEL" hidden:"" help:"debug, info, warn or error (info)"`
 	Role               string `env:"KEYWARD_ROLE" name:"role" placeholder:"ROLE" hidden:"" help:"control or gateway (both in one process)"`

@@ -85,8 +85,9 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 		return nil, err
 	}
 	doors := controlDoors(door, authority, syncapi.New(changes, p.log))
-	for _, part := range append(clients.parts(), changes.Run, authority.Run, monitor.Run) {
-		p.run(ctx, part)
+	p.run(ctx, append(clients.parts(), changes.Run, authority.Run)...)
+	if s.UnaskedLooks {
+		p.run(ctx, monitor.Run)
 	}
 	p.run(ctx, func(ctx context.Context) error { return controlDoor.serve(ctx, managementServer(doors)) })
 	p.checkControl(st, hub)
@@ -136,7 +137,7 @@ func (p *process) newKeys(st *store.Store, openers *connector.Openers) (*cliente
 		return nil, err
 	}
 	parts := reconcile.Parts{Store: st, Openers: openers, Keys: clients, Entitler: entitler, Turns: turns}
-	reconciler, err := reconcile.New(parts, reconcile.Options{Log: p.log, Sole: sole})
+	reconciler, err := reconcile.New(parts, reconcile.Options{Log: p.log, Sole: sole, Asks: !p.settings.UnaskedLooks})
 	return &clientele{clients, entitler, reconciler}, err
 }
 

@@ -117,14 +117,16 @@ func (p *process) start(ctx context.Context) error {
 	return nil
 }
 
-// run starts a part of the process; its end by ctx is no failure.
-func (p *process) run(ctx context.Context, part func(context.Context) error) {
-	p.parts.Go(func() error {
-		if err := part(ctx); err != nil && ctx.Err() == nil {
-			return err
-		}
-		return nil
-	})
+// run starts parts of the process; the end of one by ctx is no failure.
+func (p *process) run(ctx context.Context, parts ...func(context.Context) error) {
+	for _, part := range parts {
+		p.parts.Go(func() error {
+			if err := part(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
+			return nil
+		})
+	}
 }
 
 // later closes something when the process ends, the last opened first.

@@ -13,23 +13,24 @@ import (
 // Summary is a key manager's health in one line. Who may see the key manager and is neither administrator nor auditor of
 // its tenant gets its name, how things stand and when somebody looked.
 type Summary struct {
-	KeyManager          string     `json:"keyManager"`
-	Tenant              string     `json:"tenant" doc:"Whose it is: default for a global one"`
-	State               Condition  `json:"state" doc:"ok, warning, failing, disabled, or unknown before the first look"`
-	Since               *time.Time `json:"since,omitempty" doc:"Of the state"`
-	LookedAt            *time.Time `json:"lookedAt,omitempty"`
-	NextLook            *time.Time `json:"nextLook,omitempty"`
-	Failures            int        `json:"failures,omitempty" doc:"Looks that failed in a row, up to now"`
-	LastSuccess         *time.Time `json:"lastSuccess,omitempty"`
-	Error               string     `json:"error,omitempty" doc:"With the server's own words"`
-	Keys                *int       `json:"keys,omitempty" doc:"Those that can verify tokens"`
-	NewestKey           *time.Time `json:"newestKey,omitempty" doc:"Since when the newest key is known"`
-	LastRotation        *time.Time `json:"lastRotation,omitempty" doc:"When a change of its keys was last seen"`
-	KeysMillis          *int64     `json:"keysMillis,omitempty" doc:"How long its keys took to be read; of several sets the slowest"`
-	IntrospectionMillis *int64     `json:"introspectionMillis,omitempty"`
-	TLSDays             *int       `json:"tlsDays,omitempty" doc:"Until the first certificate expires"`
-	ClockOffsetMillis   *int64     `json:"clockOffsetMillis,omitempty" doc:"How far its clock is ahead of the control plane's"`
-	Alerts              []string   `json:"alerts,omitempty" doc:"Codes of what asks for attention"`
+	KeyManager          string        `json:"keyManager"`
+	Tenant              string        `json:"tenant" doc:"Whose it is: default for a global one"`
+	State               Condition     `json:"state" doc:"ok, warning, failing, disabled, or unknown before the first look"`
+	Since               *time.Time    `json:"since,omitempty" doc:"Of the state"`
+	Hold                *keyward.Hold `json:"hold,omitempty" doc:"While it is held: gateways take none of its tokens then"`
+	LookedAt            *time.Time    `json:"lookedAt,omitempty"`
+	NextLook            *time.Time    `json:"nextLook,omitempty"`
+	Failures            int           `json:"failures,omitempty" doc:"Looks that failed in a row, up to now"`
+	LastSuccess         *time.Time    `json:"lastSuccess,omitempty"`
+	Error               string        `json:"error,omitempty" doc:"With the server's own words"`
+	Keys                *int          `json:"keys,omitempty" doc:"Those that can verify tokens"`
+	NewestKey           *time.Time    `json:"newestKey,omitempty" doc:"Since when the newest key is known"`
+	LastRotation        *time.Time    `json:"lastRotation,omitempty" doc:"When a change of its keys was last seen"`
+	KeysMillis          *int64        `json:"keysMillis,omitempty" doc:"How long its keys took to be read; of several sets the slowest"`
+	IntrospectionMillis *int64        `json:"introspectionMillis,omitempty"`
+	TLSDays             *int          `json:"tlsDays,omitempty" doc:"Until the first certificate expires"`
+	ClockOffsetMillis   *int64        `json:"clockOffsetMillis,omitempty" doc:"How far its clock is ahead of the control plane's"`
+	Alerts              []string      `json:"alerts,omitempty" doc:"Codes of what asks for attention"`
 }
 
 // Health is everything that is known of a key manager's server, as the control plane sees it. The lists are empty for those
@@ -102,7 +103,7 @@ func (m *Monitor) read(tx *store.Tx, p keyward.Principal, km *keyward.Object) (*
 
 // summary makes one line of a state.
 func (m *Monitor) summary(km *keyward.Object, o *store.Observation, s *state, all bool) Summary {
-	line := Summary{KeyManager: km.Name, Tenant: km.Tenant, State: s.Condition}
+	line := Summary{KeyManager: km.Name, Tenant: km.Tenant, State: s.Condition, Hold: m.held(km, all)}
 	if spec, ok := km.Spec.(*keyward.KeyManagerSpec); ok && !spec.IsEnabled() {
 		line.State = Disabled
 	}
@@ -143,6 +144,18 @@ func (m *Monitor) summary(km *keyward.Object, o *store.Observation, s *state, al
 		line.Alerts = append(line.Alerts, a.Code)
 	}
 	return line
+}
+
+// held is the hold in force; why and by whom is for who may know all.
+func (m *Monitor) held(km *keyward.Object, all bool) *keyward.Hold {
+	switch {
+	case !km.Hold.Holds(m.now()):
+		return nil
+	case all:
+		return km.Hold
+	default:
+		return km.Hold.Public()
+	}
 }
 
 // newestKey is since when the newest key is known; nil without keys.

@@ -12,6 +12,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/health"
+	"keyward.dev/keyward/internal/health/table"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed"
@@ -282,6 +283,74 @@ func TestHistoryIsThinned(t *testing.T) {
 	w.sweep(0)
 	if m := w.measured(); len(m) != 0 {
 		t.Errorf("measured of one that is gone: %v", m)
+	}
+}
+
+// However often people look, history has each failure: a good look in the same ten seconds does not hide it.
+func TestAFailureIsNotOverwritten(t *testing.T) {
+	w, i := newWorld(t), issuer.Start(t, "a", "ES256")
+	w.issuer("corp", i, "")
+	refresh := func() {
+		if _, err := w.monitor.Refresh(t.Context(), admin(), "default", "corp"); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Second)
+	}
+	refresh()
+	i.Fix("/jwks", issuer.Answer{Status: 503})
+	refresh()
+	i.Mend()
+	refresh()
+	w.pass(10 * time.Second)
+	refresh()
+	history, err := w.monitor.History(t.Context(), admin(), "default", "corp", time.UnixMicro(0))
+	if err != nil || len(history) != 2 {
+		t.Fatalf("%+v, %v", history, err)
+	}
+	if s := history[0]; s.Looks != 3 || s.Failures != 1 || !strings.Contains(s.Error, "503") || s.Hour || s.Keys.Answers != 2 {
+		t.Errorf("three looks in ten seconds, one of them failed: %+v", s)
+	}
+	if s := history[1]; s.Looks != 1 || s.Failures != 0 || s.Error != "" {
+		t.Errorf("the look after: %+v", s)
+	}
+	if h := w.of("corp"); h.LastHour.Looks != 4 || h.LastHour.Failures != 1 {
+		t.Errorf("the last hour: %+v", h.LastHour)
+	}
+}
+
+// A hold is told beside how the server does, while it is in force; why and by whom to who may know all.
+func TestAHoldIsTold(t *testing.T) {
+	w, i := newWorld(t), issuer.Start(t, "a", "ES256")
+	o := w.issuer("corp", i, "")
+	w.sweep(time.Minute)
+	end := w.now().Add(time.Hour)
+	err := w.store.Write(t.Context(), "test", func(tx *store.Tx) error {
+		_, err := tx.Hold(o, &keyward.Hold{Reason: "its key leaked", By: "ada", Since: w.now(), Until: &end})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.pass(time.Minute)
+	shown := func() (one, all string) {
+		list, err := w.monitor.All(t.Context(), admin(), "default")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(table.OfOne(*w.want("corp", health.OK), w.now())), fmt.Sprint(table.Of(list, w.now()))
+	}
+	want := "HELD by ada for 1m0s, until " + end.Format(time.RFC3339) + ": its key leaked"
+	if one, all := shown(); !strings.Contains(one, want) || !strings.Contains(all, want) || !strings.Contains(all, "HELD, ok") {
+		t.Errorf("%q is not in %s, or not in %s", want, one, all)
+	}
+	developer := keyward.Principal{User: "dev", Tenant: keyward.DefaultTenant, Roles: []keyward.Role{keyward.RoleDeveloper}}
+	h, err := w.monitor.Of(t.Context(), developer, "default", "corp")
+	if err != nil || h.Hold == nil || h.Hold.Reason != "" || h.Hold.By != "" || !h.Hold.Until.Equal(end) {
+		t.Errorf("a developer gets %+v, %v", h, err)
+	}
+	w.pass(time.Hour)
+	if one, all := shown(); strings.Contains(one+all, "HELD") {
+		t.Errorf("after its end: %s, %s", one, all)
 	}
 }
 

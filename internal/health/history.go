@@ -9,9 +9,9 @@ import (
 	"keyward.dev/keyward/internal/store"
 )
 
-// Sample is what was measured in one look, or in all looks of an hour.
+// Sample is what was measured in one look, in the looks of ten seconds where people wanted several, or in all looks of an hour.
 type Sample struct {
-	At                time.Time `json:"at" doc:"Of the look; the beginning of the hour"`
+	At                time.Time `json:"at" doc:"Of the look, to ten seconds; the beginning of the hour"`
 	Hour              bool      `json:"hour,omitempty" doc:"All looks of the hour, in one"`
 	Looks             int       `json:"looks"`
 	Failures          int       `json:"failures"`
@@ -124,11 +124,11 @@ func (s Sample) with(later Sample) Sample {
 	return s
 }
 
-// addSample stores a sample, and thins what is older: single looks are kept for six hours and until their hour is over,
-// then one for each hour, for seven days.
+// addSample stores a sample, joined to what was measured in the same ten seconds, and thins what is older: single looks are
+// kept for six hours and until their hour is over, then one for each hour, for seven days.
 func addSample(tx *store.Tx, id string, s *Sample, now time.Time) error {
 	if s != nil {
-		if err := putSample(tx, id, *s); err != nil {
+		if err := joinSample(tx, id, *s); err != nil {
 			return err
 		}
 	}
@@ -147,6 +147,20 @@ func addSample(tx *store.Tx, id string, s *Sample, now time.Time) error {
 			return err
 		}
 	}
+}
+
+// joinSample stores a sample beside what its ten seconds have already: a failure is not forgotten because somebody looked again.
+func joinSample(tx *store.Tx, id string, s Sample) error {
+	there, err := readSamples(tx, id, s.At, s.At.Add(sampleEvery))
+	if err != nil {
+		return err
+	}
+	for _, earlier := range there {
+		if !earlier.Hour {
+			s = earlier.with(s)
+		}
+	}
+	return putSample(tx, id, s)
 }
 
 // thin makes one sample of an hour's.

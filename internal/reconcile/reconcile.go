@@ -29,6 +29,7 @@ type Options struct {
 	Log  *slog.Logger
 	Sole bool             // no other process works on this database
 	Now  func() time.Time // default time.Now
+	Asks bool             // it looks at what somebody asks for, and at nothing else
 }
 
 // Parts are the rooms that a Reconciler works with. All are needed; the turns are those that the keys take.
@@ -46,6 +47,7 @@ type Reconciler struct {
 
 	log  *slog.Logger
 	now  func() time.Time
+	asks bool
 	lead *store.Lead
 	wake chan struct{}
 
@@ -77,8 +79,8 @@ func New(parts Parts, o Options) (*Reconciler, error) {
 		o.Now = time.Now
 	}
 	return &Reconciler{
-		Parts: parts, log: o.Log, now: o.Now, lead: parts.Store.NewLead("reconcile", leasePeriod, o.Sole), wake: make(chan struct{}, 1),
-		managers: turn.New(),
+		Parts: parts, log: o.Log, now: o.Now, asks: o.Asks, lead: parts.Store.NewLead("reconcile", leasePeriod, o.Sole),
+		wake: make(chan struct{}, 1), managers: turn.New(),
 	}, nil
 }
 
@@ -148,7 +150,7 @@ func (r *Reconciler) work(ctx context.Context, km string) {
 			row, err = tx.NextLook(km, r.now())
 			return err
 		})
-		if err != nil || row == nil {
+		if err != nil || row == nil || r.asks && !row.Asked {
 			return
 		}
 		if err := r.take(ctx, row); err != nil || !row.Asked {

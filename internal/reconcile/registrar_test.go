@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
@@ -87,6 +88,23 @@ func TestRegistrationServer(t *testing.T) {
 	if c := r.client("taken"); len(c.Status.Callbacks) != 1 || c.Status.Callbacks[0] != "https://other.example/cb" {
 		t.Errorf("callbacks %q", c.Status.Callbacks)
 	}
+}
+
+// Where nobody is looked at unasked, only the key manager that somebody asks for is, however long the others are due.
+func TestNobodyIsLookedAtUnasked(t *testing.T) {
+	later := func() time.Time { return time.Now().Add(24 * time.Hour) }
+	r := newRigWith(t, reconcile.Options{Asks: true, Now: later})
+	for _, name := range []string{"one", "two"} {
+		r.registering(name, registrar.Start(t))
+		r.generate("of-"+name, name, keys.Ask{})
+	}
+	for range 2 {
+		want(t, r.reconcile("one"), "of-one", reconcile.InStep)
+	}
+	report, err := r.reconciler.Report(t.Context(), admin(), keyward.DefaultTenant, "two")
+	do(t, err)
+	want(t, report, "of-two", reconcile.Unknown, "not looked at yet")
+	want(t, r.reconcile("two"), "of-two", reconcile.InStep)
 }
 
 // A server that is down, or asks for a pause, is asked once and then left alone: nothing is said of its clients but that.

@@ -87,7 +87,9 @@ func (r *road) fail(method string) {
 	r.method = method
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T) *rig { t.Helper(); return newRigWith(t, reconcile.Options{}) }
+
+func newRigWith(t *testing.T, o reconcile.Options) *rig {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
 	if err != nil {
@@ -106,8 +108,9 @@ func newRig(t *testing.T) *rig {
 	if r.keys, err = keys.New(s, openers, keys.Options{Sole: true, Entitler: r.entitler, Turns: turns}); err != nil {
 		t.Fatal(err)
 	}
+	o.Sole = true
 	parts := reconcile.Parts{Store: s, Openers: openers, Keys: r.keys, Entitler: r.entitler, Turns: turns}
-	if r.reconciler, err = reconcile.New(parts, reconcile.Options{Sole: true}); err != nil {
+	if r.reconciler, err = reconcile.New(parts, o); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/health"
 )
 
@@ -18,9 +19,13 @@ func Of(list []health.Summary, now time.Time) [][]string {
 		"NAME", "STATE", "LOOKED AT", "KEYS", "NEWEST KEY", "ROTATION", "KEYS IN", "INTROSPECTION IN", "TLS", "CLOCK", "ALERTS",
 	}}
 	for _, h := range list {
+		attention := strings.Join(h.Alerts, ", ")
+		if h.Hold != nil {
+			attention = strings.TrimSuffix(ofHold(h.Hold, now)+"; "+attention, "; ")
+		}
 		rows = append(rows, []string{
-			h.KeyManager, string(h.State), ago(h.LookedAt, now), number(h.Keys), ago(h.NewestKey, now), ago(h.LastRotation, now),
-			millis(h.KeysMillis), millis(h.IntrospectionMillis), days(h.TLSDays), offset(h.ClockOffsetMillis), strings.Join(h.Alerts, ", "),
+			h.KeyManager, stateOf(h), ago(h.LookedAt, now), number(h.Keys), ago(h.NewestKey, now), ago(h.LastRotation, now),
+			millis(h.KeysMillis), millis(h.IntrospectionMillis), days(h.TLSDays), offset(h.ClockOffsetMillis), attention,
 		})
 	}
 	return rows
@@ -31,8 +36,11 @@ func OfHistory(samples []health.Sample) [][]string {
 	rows := [][]string{{"AT", "OVER", "LOOKS", "FAILURES", "KEYS IN", "INTROSPECTION IN", "TLS", "CLOCK", "ERROR"}}
 	for _, m := range samples {
 		over := "one look"
-		if m.Hour {
+		switch {
+		case m.Hour:
 			over = "1h"
+		case m.Looks > 1:
+			over = "10s"
 		}
 		rows = append(rows, []string{
 			m.At.Format(time.RFC3339), over, strconv.Itoa(m.Looks), strconv.Itoa(m.Failures), latency(m.Keys), latency(m.Introspection),
@@ -44,7 +52,12 @@ func OfHistory(samples []health.Sample) [][]string {
 
 // OfOne gives the rows of everything that is known of one key manager.
 func OfOne(h health.Health, now time.Time) [][]string {
-	rows := [][]string{{"WHAT", "ABOUT", "SEEN"}, {"state", h.KeyManager, string(h.State) + lasting(h.Since, now)}}
+	rows := [][]string{{"WHAT", "ABOUT", "SEEN"}}
+	if h.Hold != nil {
+		rows = append(rows, []string{"hold", h.KeyManager, ofHold(h.Hold, now)},
+			[]string{"", "", "gateways take none of its tokens; to change: keyward unhold key-manager " + h.KeyManager})
+	}
+	rows = append(rows, []string{"state", h.KeyManager, string(h.State) + lasting(h.Since, now)})
 	looked := "nobody has looked yet"
 	if h.LookedAt != nil {
 		looked = "looked at " + ago(h.LookedAt, now)
@@ -94,6 +107,34 @@ func OfOne(h health.Health, now time.Time) [][]string {
 		}
 	}
 	return append(rows, ofHour(h.LastHour)...)
+}
+
+// Held begins what is said of a hold. It is in capitals, since nothing else that is seen of a server matters meanwhile.
+const Held = "HELD"
+
+func stateOf(h health.Summary) string {
+	if h.Hold != nil {
+		return Held + ", " + string(h.State)
+	}
+	return string(h.State)
+}
+
+// ofHold is what is known of a hold: not everybody learns why, and by whom.
+func ofHold(h *keyward.Hold, now time.Time) string {
+	text := Held
+	if h.By != "" {
+		text += " by " + h.By
+	}
+	text += lasting(&h.Since, now) + ", until "
+	if h.Until != nil {
+		text += h.Until.UTC().Format(time.RFC3339)
+	} else {
+		text += "somebody lifts it"
+	}
+	if h.Reason != "" {
+		text += ": " + h.Reason
+	}
+	return text
 }
 
 func ofKeySet(k health.KeySet, now time.Time) [][]string {

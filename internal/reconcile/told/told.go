@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"keyward.dev/keyward/internal/reconcile"
@@ -75,9 +74,10 @@ func ToMend(report *reconcile.Reconciliation) bool {
 	return slices.ContainsFunc(report.Lines, func(l reconcile.StandingClient) bool { return l.Mend != "" })
 }
 
-// Table has a row for each client, below a heading, and one for what was not searched.
+// Table has a row for each client, below a heading, with what was found and what mends it on lines of their own: both are
+// sentences and commands, which no column is wide enough for. The last row says what was not searched.
 func Table(report *reconcile.Reconciliation) [][]string {
-	rows := [][]string{{"VERDICT", "APPLICATION", "ENVIRONMENT", "CLIENT", "FOUND", "MEND"}}
+	rows := [][]string{{"VERDICT", "APPLICATION", "ENVIRONMENT", "CLIENT"}}
 	for _, l := range report.Lines {
 		who, client := l.Application, l.ClientID
 		if l.Tenant != "" {
@@ -86,10 +86,19 @@ func Table(report *reconcile.Reconciliation) [][]string {
 		if client == "" {
 			client = l.Name
 		}
-		rows = append(rows, []string{string(l.Verdict), who, string(l.Environment), client, strings.Join(l.Found, "; "), l.Mend})
+		rows = append(rows, []string{string(l.Verdict), who, string(l.Environment), client})
+		for _, found := range l.Found {
+			rows = append(rows, below(found))
+		}
+		if l.Mend != "" {
+			rows = append(rows, below("to mend: "+l.Mend))
+		}
 	}
 	if report.Note != "" {
-		rows = append(rows, []string{"not searched", "", "", "", report.Note})
+		rows = append(rows, []string{"not searched"}, below(report.Note))
 	}
 	return rows
 }
+
+// below is a line that belongs to the row above it.
+func below(text string) []string { return []string{"  " + text} }
