@@ -14,8 +14,8 @@ import (
 )
 
 // rights are what a management application needs to give scopes.
-const rights = "the API \"API Resource Management\" (view) and \"Application Management\" (view, update), so that Keyward " +
-	"authorizes clients for API resources by itself"
+const rights = "the API \"API Resource Management\" (view) and \"Application Management\" (view, update and, where the " +
+	"console lists it, update authorized business APIs), so that Keyward authorizes clients for API resources by itself"
 
 // business is the type of the API resources that an organization made itself. The others open the server's own APIs.
 const business = "BUSINESS"

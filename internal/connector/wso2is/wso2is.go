@@ -59,9 +59,13 @@ func Type() connector.Type {
 	}
 }
 
-// What a management application asks for; the server leaves out what it is not authorized for.
+// What a management application asks for; the server leaves out what it is not authorized for, or does not know. Secrets and
+// the authorization for an organization's own APIs have scopes of their own in newer versions, which want them beside the
+// older ones.
 const scopes = "internal_dcr_create internal_dcr_view internal_dcr_update internal_dcr_delete " +
-	"internal_application_mgt_view internal_application_mgt_create internal_application_mgt_update internal_api_resource_view"
+	"internal_application_mgt_view internal_application_mgt_create internal_application_mgt_update internal_api_resource_view " +
+	"internal_application_mgt_client_secret_create internal_application_mgt_client_secret_view " +
+	"internal_application_business_api_update"
 
 // wso2is manages clients through Dynamic Client Registration 1.1 of WSO2 Identity Server, where the administrator's
 // credential opens every client, so that the client's own registration token is never needed.

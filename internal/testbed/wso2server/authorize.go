@@ -25,20 +25,23 @@ func resources() []resource {
 
 func (s *state) authorizationCalls() []contract.Call {
 	const apis, of = "/api/server/v1/api-resources", apps + "/{id}/authorized-apis"
+	const view = "internal_api_resource_view"
+	change := []string{"internal_application_mgt_update", "internal_application_business_api_update"}
 	text, texts := contract.Member{Kind: contract.Text}, contract.Member{Kind: contract.Texts}
 	return []contract.Call{
 		{Doc: "getAPIResources", Method: "GET", Path: apis, Auth: s.admin, Query: contract.Members{
 			"filter": text, "limit": text, "after": text, "before": text, "attributes": text,
-		}, Do: s.listResources},
-		{Doc: "api-resources scopes", Method: "GET", Path: apis + "/{resource}/scopes", Auth: s.admin, Do: s.scopesOf},
-		{Doc: "getAuthorizedAPIs", Method: "GET", Path: of, Auth: s.admin, Do: s.inApplication((*application).listAuthorized)},
+		}, Do: s.with(s.listResources, view)},
+		{Doc: "api-resources scopes", Method: "GET", Path: apis + "/{resource}/scopes", Auth: s.admin, Do: s.with(s.scopesOf, view)},
+		{Doc: "getAuthorizedAPIs", Method: "GET", Path: of, Auth: s.admin,
+			Do: s.with(s.inApplication((*application).listAuthorized), viewApps)},
 		{Doc: "addAuthorizedAPI", Method: "POST", Path: of, Auth: s.admin, JSON: contract.Members{
 			"id": {Kind: contract.Text, Required: true}, "scopes": texts, "authorizationDetailsTypes": texts,
 			"policyIdentifier": {Kind: contract.Text, Required: true, Enum: []string{"RBAC", "No Policy"}},
-		}, Do: s.inApplication((*application).authorize)},
+		}, Do: s.with(s.inApplication((*application).authorize), change...)},
 		{Doc: "patchAuthorizedAPI", Method: "PATCH", Path: of + "/{resource}", Auth: s.admin, JSON: contract.Members{
 			"addedScopes": texts, "removedScopes": texts,
-		}, Do: s.inApplication((*application).reauthorize)},
+		}, Do: s.with(s.inApplication((*application).reauthorize), change...)},
 	}
 }
 

@@ -12,7 +12,9 @@
 // (commit 004b2522), the filter by type in the guide to Asgardeo's command line; authorized APIs in ApplicationsApi.java,
 // AuthorizedAPICreationModel.java, AuthorizedAPIPatchModel.java and AuthorizedAPIResponse.java there (one that is authorized
 // already is 409, ServerApplicationManagementService.java); which of the scopes asked for a client gets with its own
-// credentials in M2MScopeValidationHandler.java of github.com/wso2-extensions/identity-inbound-auth-oauth. Claims of tokens
+// credentials in M2MScopeValidationHandler.java of github.com/wso2-extensions/identity-inbound-auth-oauth; which scopes each call
+// wants, those for secrets and business APIs beside the older ones, in resource-access-control-v2.xml.j2 of
+// github.com/wso2/carbon-identity-framework (commit 0008725a, features/identity-core). Claims of tokens
 // and the basic credential at introspection stand from general knowledge and from is.docs.wso2.com (invoke the OAuth
 // introspection endpoint).
 package wso2server
@@ -21,6 +23,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +49,8 @@ const (
 const (
 	dcr  = "/api/identity/oauth2/dcr/v1.1/register"
 	apps = "/api/server/v1/applications"
+
+	viewApps = "internal_application_mgt_view" // the scope to see applications
 )
 
 type application struct {
@@ -60,13 +65,13 @@ type state struct {
 	key    *issuer.Key
 	count  int
 	apps   []*application
-	bearer map[string]bool      // the management application's tokens
+	bearer map[string][]string  // the management application's tokens, with their scopes
 	opaque map[string][2]string // token -> client id, scope
 }
 
 // Build makes the server's handler for an origin and a tenant's path, "" or "/t/ORGANIZATION".
 func Build(origin, tenant string, key *issuer.Key) http.Handler {
-	s := &state{origin: origin + tenant, key: key, bearer: map[string]bool{}, opaque: map[string][2]string{}}
+	s := &state{origin: origin + tenant, key: key, bearer: map[string][]string{}, opaque: map[string][2]string{}}
 	book := contract.Book{Calls: s.calls(), Refuse: s.refuse}
 	for i := range book.Calls {
 		book.Calls[i].Path = tenant + book.Calls[i].Path
@@ -95,14 +100,16 @@ func (s *state) calls() []contract.Call {
 		{Method: "GET", Path: "/oauth2/jwks", Do: contract.PublicKeys(s.key)},
 		{Method: "POST", Path: "/oauth2/token", Form: tokenForm(), Do: s.token},
 		{Method: "POST", Path: "/oauth2/introspect", Form: introspectForm(), Auth: s.introspector, Do: s.introspect},
-		{Doc: "registerApplication", Method: "POST", Path: dcr, Auth: s.admin, JSON: registrationRequest(), Do: s.register},
-		{Doc: "getApplicationByName", Method: "GET", Path: dcr, Auth: s.admin, Query: name, Do: s.byName},
-		{Doc: "getApplication", Method: "GET", Path: one, Auth: s.admin, Do: s.read},
-		{Doc: "updateApplication", Method: "PUT", Path: one, Auth: s.admin, JSON: changed, Do: s.change},
-		{Doc: "deleteApplication", Method: "DELETE", Path: one, Auth: s.admin, Do: s.remove},
-		{Doc: "getAllApplications", Method: "GET", Path: apps, Auth: s.admin, Query: filter, Do: s.list},
-		{Doc: "getInboundOAuthConfiguration", Method: "GET", Path: protocol, Auth: s.admin, Do: s.protocol},
-		{Doc: "regenerateOAuthClientSecret", Method: "POST", Path: protocol + "/regenerate-secret", Auth: s.admin, Do: s.regenerate},
+		{Doc: "registerApplication", Method: "POST", Path: dcr, Auth: s.admin, JSON: registrationRequest(),
+			Do: s.with(s.register, "internal_dcr_create")},
+		{Doc: "getApplicationByName", Method: "GET", Path: dcr, Auth: s.admin, Query: name, Do: s.with(s.byName, "internal_dcr_view")},
+		{Doc: "getApplication", Method: "GET", Path: one, Auth: s.admin, Do: s.with(s.read, "internal_dcr_view")},
+		{Doc: "updateApplication", Method: "PUT", Path: one, Auth: s.admin, JSON: changed, Do: s.with(s.change, "internal_dcr_update")},
+		{Doc: "deleteApplication", Method: "DELETE", Path: one, Auth: s.admin, Do: s.with(s.remove, "internal_dcr_delete")},
+		{Doc: "getAllApplications", Method: "GET", Path: apps, Auth: s.admin, Query: filter, Do: s.with(s.list, viewApps)},
+		{Doc: "getInboundOAuthConfiguration", Method: "GET", Path: protocol, Auth: s.admin, Do: s.with(s.protocol, viewApps)},
+		{Doc: "regenerateOAuthClientSecret", Method: "POST", Path: protocol + "/regenerate-secret", Auth: s.admin,
+			Do: s.with(s.regenerate, "internal_application_mgt_client_secret_create")},
 	}...)
 }
 
@@ -167,7 +174,23 @@ func (s *state) admin(r *http.Request) bool {
 		return user == AdminUser && password == AdminPassword
 	}
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return ok && s.bearer[token]
+	_, known := s.bearer[token]
+	return ok && known
+}
+
+// with refuses a token that lacks one of the scopes a call wants. An administrator's password has them all.
+func (s *state) with(do func(*contract.Exchange), scopes ...string) func(*contract.Exchange) {
+	return func(x *contract.Exchange) {
+		token, ok := strings.CutPrefix(x.R.Header.Get("Authorization"), "Bearer ")
+		for _, scope := range scopes {
+			if ok && !slices.Contains(s.bearer[token], scope) {
+				x.JSON(http.StatusForbidden, map[string]any{"code": "403", "message": "Forbidden",
+					"description": "Operation is not permitted. You do not have permissions to make this request."})
+				return
+			}
+		}
+		do(x)
+	}
 }
 
 // introspector takes client credentials too.
@@ -323,7 +346,7 @@ func (s *state) token(x *contract.Exchange) {
 	secret, _ = url.QueryUnescape(secret)
 	if id == ManagementClient && secret == ManagementSecret {
 		token := s.next("management-token-")
-		s.bearer[token] = strings.Contains(x.Form.Get("scope"), "internal_dcr_create")
+		s.bearer[token] = strings.Fields(x.Form.Get("scope"))
 		x.JSON(http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 3600})
 		return
 	}
