@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"keyward.dev/keyward/internal/testbed/contract"
+	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/testbed/keycloak"
 	"keyward.dev/keyward/internal/testbed/oktaserver"
 	"keyward.dev/keyward/internal/testbed/program"
@@ -79,6 +80,38 @@ func readConnections(t *testing.T, run func(...string) (string, int)) {
 	if out, code := run("get", "connection", "sso", "-o", "yaml"); code != 0 || !containsText(out, "stored: true") {
 		t.Errorf("the connection: exit code %d: %s", code, out)
 	}
+}
+
+// TestNoRuleTakesAConnectionsClient: its tokens are nobody's in a key manager that names the connection, and another client
+// of it counts on the gateway at once, whether the key manager is applied along or not.
+func TestNoRuleTakesAConnectionsClient(t *testing.T) {
+	t.Parallel()
+	up, n, i := newUpstream(t), serve(t), issuer.Start(t, "k", "ES256")
+	i.Issuer = i.URL + "/realms/corp"
+	connection := func(client string) string {
+		return manifest("Connection", "sso", fmt.Sprintf("type: keycloak, connection: {realmUrl: %q, clientId: %s, clientSecret: hush-secret}",
+			i.URL+"/realms/master", client))
+	}
+	realm := manifest("KeyManager", "a", fmt.Sprintf("type: keycloak, issuer: %q, keys: {jwks: %q}, connection: {ref: sso}",
+		i.Issuer, i.URL+"/jwks"))
+	is := func(client string, status int, code string) {
+		t.Helper()
+		token := mint(t, i, issuer.Token{Claims: map[string]any{"azp": client, "client_id": client}})
+		until(t, n.Gateway, http.MethodGet, items, token, status, code)
+	}
+	apply(t, n, realm, connection("first"), orders(up.URL, "[a]", ""), mobile(), rule("any", "mobile", "{any: true}"))
+	is("partner", 200, "")
+	is("first", 403, "no_subscription")
+	is("second", 200, "")
+	apply(t, n, connection("second"))
+	is("second", 403, "no_subscription")
+	is("first", 200, "")
+	r := apply(t, n, realm, connection("third"))
+	if !strings.Contains(r.Stdout, "unchanged") {
+		t.Errorf("the key manager is said to be changed: %s", r)
+	}
+	is("third", 403, "no_subscription")
+	is("partner", 200, "")
 }
 
 // TestOneConnectionForAnOrganization: two authorization servers of an Okta organization.

@@ -30,6 +30,9 @@ func (w *world) write() ([]*change, error) {
 			return nil, located(err, ch.prefix)
 		}
 	}
+	if err := w.follow(); err != nil {
+		return nil, err
+	}
 	used, err := w.deleteUnused(kept)
 	if err != nil {
 		return nil, err

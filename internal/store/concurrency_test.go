@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/seal"
 )
 
 // writeAtRandom runs transactions of random steps. A refusal ends the transaction it is met in.
@@ -145,4 +146,36 @@ func TestWritersOfOneObject(t *testing.T) {
 			return err
 		})
 	})
+}
+
+// TestAKeyManagersRowIsOfTheConnectionThatCounts: one that was made of what a Connection said before another transaction
+// changed it is made anew. SQLite has one writer at a time.
+func TestAKeyManagersRowIsOfTheConnectionThatCounts(t *testing.T) {
+	t.Parallel()
+	s := open(t, backends()[1].open(t, seal.NewKey()))
+	sso := &keyward.Object{Kind: keyward.KindConnection, Name: "sso", Spec: &keyward.ConnectionSpec{
+		Type: keyward.TypeKeycloak, Connection: map[string]any{"clientId": "before"},
+	}}
+	store(t, s, sso)
+	corp := keyManager("corp", "https://corp")
+	specOf[*keyward.KeyManagerSpec](corp).Connection = map[string]any{"ref": "sso"}
+	var made []any
+	write(t, s, func(tx *Tx) error {
+		o, err := tx.Get(keyward.KindConnection, "", "sso")
+		if err != nil {
+			return err
+		}
+		own := specOf[*keyward.ConnectionSpec](o).Connection["clientId"]
+		made = append(made, own)
+		if len(made) == 1 {
+			specOf[*keyward.ConnectionSpec](sso).Connection["clientId"] = "after"
+			if err := tryPut(t, s, sso); err != nil {
+				return err
+			}
+		}
+		return tx.Put(corp, Extra{Row: fmt.Appendf(nil, `{"enabled":true,"ownClients":[%q]}`, own)})
+	})
+	if fmt.Sprint(made) != "[before after]" {
+		t.Errorf("the row was made of %v", made)
+	}
 }

@@ -54,15 +54,31 @@ func fillKeyManager(p *put) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	connection := (*string)(nil)
-	if name := spec.ConnectionRef(); name != "" {
-		id, err := p.refer(keyward.KindConnection, name, "spec.connection.ref")
-		if err != nil {
-			return nil, err
-		}
-		connection = &id
+	connection, err := p.connection(spec.ConnectionRef())
+	if err != nil {
+		return nil, err
 	}
 	return []any{introspection, connection, spec.Global, outbound}, p.issuersFree(issuers)
+}
+
+// connection gives the id of the Connection that the spec names; nil for none. Its fields went into the row, and nobody
+// changes it while the lock on key managers is held: one that is no more as this transaction read it makes it begin anew.
+func (p *put) connection(name string) (*string, error) {
+	if name == "" {
+		return nil, nil
+	}
+	id, err := p.refer(keyward.KindConnection, name, "spec.connection.ref")
+	if err != nil || id == "" {
+		return nil, err
+	}
+	var version int64
+	if _, err := p.tx.run.One(`SELECT version FROM connections WHERE id = $1`, []any{id}, &version); err != nil {
+		return nil, err
+	}
+	if seen, read := p.tx.seen[id]; read && seen != version {
+		return nil, p.tx.run.Fault("meet another transaction", errRace)
+	}
+	return &id, nil
 }
 
 // outboundSecrets gives the paths of the secrets that gateways need to keep to a policy; they are sealed apart, and joined

@@ -20,14 +20,15 @@ func planNoun() noun {
 	}
 }
 
-// connectionNoun: a connection is on no gateway, so that nothing is marked.
+// connectionNoun: a connection is on no gateway, so that nothing is marked. The rows of key managers hold some of it, so
+// that it changes under their lock.
 func connectionNoun() noun {
 	return noun{
 		kind: keyward.KindConnection, table: "connections",
 		fill: func(p *put) ([]any, error) {
 			spec := specOf[*keyward.ConnectionSpec](p.o)
 			p.search, p.row = spec.DisplayName+" "+string(spec.Type), ""
-			return nil, nil
+			return nil, p.tx.lockKeyManagers()
 		},
 	}
 }
