@@ -7,7 +7,7 @@ import (
 
 // ConnectionSpec declares credentials with which clients are managed in several key managers of one server or
 // organization: an Okta organization with many authorization servers, a Keycloak with many realms. Key managers name it
-// with `connection: {ref: NAME}`. It says where its secrets go; no gateway ever holds any of it.
+// with `connection: {ref: NAME}`. It says where its secrets go; no gateway holds more of it than its client's id.
 type ConnectionSpec struct {
 	Type        KeyManagerType `json:"type"` // of every key manager that names it
 	DisplayName string         `json:"displayName,omitempty"`

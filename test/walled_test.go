@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/issuer"
+	"keyward.dev/keyward/internal/testbed/program"
 	"keyward.dev/keyward/internal/testbed/walled"
 )
 
@@ -175,5 +178,65 @@ func (f *fleet) policyChanges(t *testing.T, w *wall, jwt string, policy func(pro
 	}
 	if n := len(second.Asked()); n != asked {
 		t.Errorf("the proxy was asked %d times for a denied address", n-asked)
+	}
+}
+
+// TestACertificateVouchesForNoClient: the certificate of the outbound policy is Keyward's. A server that takes it for a
+// client's authentication does not make a wrong secret right, neither where it is asked without one nor where it lets nobody
+// in without one.
+func TestACertificateVouchesForNoClient(t *testing.T) {
+	t.Parallel()
+	authority, n := walled.NewAuthority(t), serve(t)
+	certificate, key := authority.Client(t, "keyward")
+	tokens := func(vouches bool) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rw.Header().Set("Content-Type", "application/json")
+			_, secret, _ := r.BasicAuth()
+			if secret == "right" || vouches && len(r.TLS.PeerCertificates) > 0 {
+				_, _ = rw.Write([]byte(`{"access_token":"given","token_type":"Bearer"}`))
+				return
+			}
+			rw.WriteHeader(http.StatusUnauthorized)
+			_, _ = rw.Write([]byte(`{"error":"invalid_client"}`))
+		})
+	}
+	dir := t.TempDir()
+	file := func(secret string) string {
+		path := filepath.Join(dir, secret)
+		if err := os.WriteFile(path, []byte(secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	apply(t, n, manifest("Application", "mobile", "owner: alice"))
+	for name, c := range map[string]struct {
+		server *httptest.Server
+		right  bool // whether the right secret can be told from another
+	}{
+		"asking":    {authority.Asking(t, tokens(true)), true},
+		"demanding": {authority.Server(t, true, tokens(false)), true},
+		"vouching":  {authority.Server(t, true, tokens(true)), false},
+	} {
+		apply(t, n, manifest("KeyManager", name, fmt.Sprintf(`type: external, issuer: %q, keys: {jwks: %q},
+  endpoints: {token: %q}, outbound: {ca: %q, certificate: %q, key: %q}`,
+			c.server.URL, c.server.URL+"/jwks", c.server.URL+"/token", authority.PEM, certificate, key)))
+		with := func(command, secret string, more ...string) program.Result {
+			return n.CLI(t, "", append(place(command, name, "--client-secret-file", file(secret)), more...)...)
+		}
+		if r := with("map", "wrong", "--client-id", "abc"); r.Code != 3 || !containsText(r.Stderr, "invalid_client") {
+			t.Errorf("%s: mapped with a wrong secret: %s", name, r)
+		}
+		if r := with("map", "right", "--client-id", "abc"); (r.Code == 0) != c.right {
+			t.Errorf("%s: mapped with the right secret: %s", name, r)
+		}
+		if !c.right {
+			cli(t, n, place("map", name, "--client-id", "abc")...) // an administrator's word
+		}
+		if r := with("token", "wrong"); r.Code != 3 || strings.Contains(r.Stdout, "given") {
+			t.Errorf("%s: a token with a wrong secret: %s", name, r)
+		}
+		if r := with("token", "right"); strings.Contains(r.Stdout, "given") != c.right {
+			t.Errorf("%s: a token with the right secret: %s", name, r)
+		}
 	}
 }

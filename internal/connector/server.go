@@ -133,6 +133,7 @@ func (s Server) Issuer() string {
 // Line is what connectors call with. The tokens of management applications are shared by all that use the same one.
 type Line struct {
 	Caller *wire.Caller
+	Bare   *wire.Caller // the same without the policy's certificate; nil where it has none
 	Tokens *wire.Tokens
 	Known  *rollover.Memory // which of two values of a secret servers take
 	Alone  *Alone           // shared by all
@@ -181,22 +182,35 @@ func (o *Openers) Open(s Server) (Connector, error) {
 	if !ok {
 		return nil, keyward.Errorf(keyward.CodeNotSupported, "this build cannot manage clients of type %s", s.Spec.Type)
 	}
-	client, err := o.reach(s)
-	if err != nil {
+	l := Line{Tokens: o.tokens, Known: o.known, Alone: o.alone}
+	if err := o.reach(s, &l); err != nil {
 		return nil, fmt.Errorf("open key manager %s: %w", s.Name, err)
 	}
-	c, err := open(s, Line{Caller: o.lanes.Caller(s.ID, client), Tokens: o.tokens, Known: o.known, Alone: o.alone})
+	c, err := open(s, l)
 	if err != nil {
 		return nil, fmt.Errorf("open key manager %s: %w", s.Name, err)
 	}
 	return c, nil
 }
 
-// reach gives the client by which a key manager's clients are managed.
-func (o *Openers) reach(s Server) (*http.Client, error) {
-	owner := s.ID
+// reach gives the callers by which a key manager's clients are managed.
+func (o *Openers) reach(s Server, l *Line) error {
+	owner, way := s.ID, s.ManagementWay()
 	if s.Connection != "" {
 		owner += " with a connection" // its own way is another
 	}
-	return outbound.Under(o.client, owner, s.ManagementWay())
+	client, err := outbound.Under(o.client, owner, way)
+	if err != nil {
+		return err
+	}
+	l.Caller = o.lanes.Caller(s.ID, client)
+	if way.Certificate == "" {
+		return nil
+	}
+	way.Certificate, way.Key = "", ""
+	if client, err = outbound.Under(o.client, owner+" without its certificate", way); err != nil {
+		return err
+	}
+	l.Bare = o.lanes.Caller(s.ID, client)
+	return nil
 }

@@ -2,8 +2,10 @@ package connector
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"maps"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -15,15 +17,17 @@ import (
 // and Granter by it.
 type TokenEndpoint struct {
 	Caller  *wire.Caller
-	URL     string     // "" = not known
-	Methods []string   // token_endpoint_auth_methods_supported; empty = unknown
-	Params  url.Values // further parameters that the vendor's token endpoint wants, such as an audience
+	Bare    *wire.Caller // Line.Bare
+	URL     string       // "" = not known
+	Methods []string     // token_endpoint_auth_methods_supported; empty = unknown
+	Params  url.Values   // further parameters that the vendor's token endpoint wants, such as an audience
 }
 
 // NewTokenEndpoint makes that of a key manager.
 func NewTokenEndpoint(s Server, l Line) TokenEndpoint {
 	return TokenEndpoint{
 		Caller:  l.Caller,
+		Bare:    l.Bare,
 		URL:     s.Endpoint(func(e keyward.Endpoints) string { return e.Token }),
 		Methods: s.Status.AuthMethods,
 	}
@@ -51,7 +55,8 @@ func Prove(ctx context.Context, g Granter, clientID, secret string) error {
 	return err
 }
 
-// Token implements Granter. What is asked for stands before what the type wants by itself.
+// Token implements Granter. What is asked for stands before what the type wants by itself. The certificate of the outbound
+// policy is Keyward's: it never vouches for a client (RFC 8705, section 2), so the server is asked without it.
 func (e TokenEndpoint) Token(ctx context.Context, r TokenRequest) (wire.AccessToken, error) {
 	if e.URL == "" {
 		return wire.AccessToken{}, ErrUnsupported
@@ -67,7 +72,36 @@ func (e TokenEndpoint) Token(ctx context.Context, r TokenRequest) (wire.AccessTo
 	if len(r.Resources) > 0 {
 		params["resource"] = r.Resources
 	}
-	return e.Caller.Grant(ctx, wire.Grant{
-		Endpoint: e.URL, Methods: e.Methods, Params: params, ClientID: r.ClientID, Secret: r.Secret,
-	})
+	g := wire.Grant{Endpoint: e.URL, Methods: e.Methods, Params: params, ClientID: r.ClientID, Secret: r.Secret}
+	if e.Bare == nil {
+		return e.Caller.Grant(ctx, g)
+	}
+	token, err := e.Bare.Grant(ctx, g)
+	if f, ok := errors.AsType[*wire.Failure](err); !ok || f.Code != "" {
+		return token, err
+	}
+	return e.walled(ctx, g)
+}
+
+// walled asks with the certificate where a server says nothing without one. What it then gives counts only where it
+// refuses another secret: otherwise the certificate is what opened the client.
+func (e TokenEndpoint) walled(ctx context.Context, g wire.Grant) (wire.AccessToken, error) {
+	token, err := e.Caller.Grant(ctx, g)
+	if err != nil {
+		return wire.AccessToken{}, err
+	}
+	g.Secret = rand.Text()
+	_, err = e.Caller.Grant(ctx, g)
+	f, failed := errors.AsType[*wire.Failure](err)
+	switch {
+	case err == nil:
+		return wire.AccessToken{}, &wire.Failure{
+			Op: "get a token with the client's secret", Status: http.StatusOK, Code: "invalid_client", Sent: true,
+			Description: "outbound.certificate opens this client, whatever its secret is: the secret cannot be tried",
+		}
+	case failed && (f.Code == "invalid_client" || f.Status == http.StatusUnauthorized):
+		return token, nil
+	default:
+		return wire.AccessToken{}, err
+	}
 }

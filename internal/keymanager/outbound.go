@@ -14,7 +14,7 @@ import (
 // The bounds of an outbound policy.
 const (
 	minTimeout = 100 * time.Millisecond
-	maxTimeout = time.Minute
+	maxTimeout = 45 * time.Second // what all calls of one request to the control plane may take together
 	minAnswer  = 1 << 10
 	maxAnswer  = 16 << 20
 )

@@ -80,7 +80,12 @@ func (c *check) say(l Line) {
 
 // step takes one step and says what it found.
 func (c *check) step(ctx context.Context, l Line, do func(ctx context.Context, l *Line)) {
-	c.say(timed(ctx, stepLimit, l, do))
+	c.say(timed(ctx, c.atLeast(stepLimit), l, do))
+}
+
+// atLeast gives the time that the key manager's outbound policy has for one exchange, where that is more than this.
+func (c *check) atLeast(limit time.Duration) time.Duration {
+	return max(limit, c.server.Way().Timeout, c.server.ManagementWay().Timeout)
 }
 
 // timed takes one step within the limit and notes how long it took.
@@ -213,7 +218,7 @@ func (c *check) keys(ctx context.Context) {
 			l.Expected = "a key that can verify signatures, for the issuer that discovery would name"
 		}
 		all.Go(func() {
-			lines[i] = timed(ctx, stepLimit, l, func(ctx context.Context, l *Line) { c.keysOf(ctx, l, issuer, faults) })
+			lines[i] = timed(ctx, c.atLeast(stepLimit), l, func(ctx context.Context, l *Line) { c.keysOf(ctx, l, issuer, faults) })
 		})
 	}
 	all.Wait()

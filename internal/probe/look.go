@@ -17,7 +17,7 @@ import (
 	"keyward.dev/keyward/internal/wire/witness"
 )
 
-// LookLimit is the longest that a look takes.
+// LookLimit is the longest that a look takes, unless an exchange may take longer by the key manager's outbound policy.
 const LookLimit = 15 * time.Second
 
 // setsAtOnce is how many key sets of one key manager a look reads at the same time.
@@ -66,9 +66,9 @@ type ReadSight struct {
 // there, uses no credentials but those of introspection, and asks by what is stored, whatever the metadata say now. It ends
 // within LookLimit, whatever the server does; what could not be seen is in the sight.
 func (p *Probe) Look(ctx context.Context, s connector.Server, w Wants) Sight {
-	ctx, cancel := context.WithTimeout(ctx, LookLimit)
-	defer cancel()
 	c := newCheck(&Check{probe: p, server: s, bound: true}, p.fresh, nil)
+	ctx, cancel := context.WithTimeout(ctx, c.atLeast(LookLimit))
+	defer cancel()
 	row, _, _ := c.row() // what is missing is said when the key manager is declared
 	var sight Sight
 	var all sync.WaitGroup
@@ -126,7 +126,7 @@ func (c *check) lookKeys(ctx context.Context, of []keyward.IssuerRow) SetSight {
 	for _, row := range of {
 		seen.Issuers = append(seen.Issuers, row.Issuer)
 	}
-	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	ctx, cancel := context.WithTimeout(ctx, c.atLeast(stepLimit))
 	defer cancel()
 	began := time.Now()
 	keys, notes, err := c.readKeys(ctx, of[0])
@@ -141,7 +141,7 @@ func (c *check) lookKeys(ctx context.Context, of []keyward.IssuerRow) SetSight {
 }
 
 func (c *check) lookMetadata(ctx context.Context, seen *ReadSight) {
-	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	ctx, cancel := context.WithTimeout(ctx, c.atLeast(stepLimit))
 	defer cancel()
 	found, err := keymanager.Discover(ctx, c.server.Spec, c.client)
 	if err != nil {
@@ -152,7 +152,7 @@ func (c *check) lookMetadata(ctx context.Context, seen *ReadSight) {
 }
 
 func (c *check) lookAsked(ctx context.Context, seen *AskSight) {
-	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	ctx, cancel := context.WithTimeout(ctx, c.atLeast(stepLimit))
 	defer cancel()
 	active, took, err := c.asked(ctx, nobody())
 	seen.Took = took

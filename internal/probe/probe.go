@@ -67,7 +67,7 @@ type Report struct {
 const (
 	WholeLimit = 60 * time.Second // one check, with everything
 	tryLimit   = 48 * time.Second // after it, only what was begun is taken back
-	stepLimit  = 7 * time.Second  // one step of it
+	stepLimit  = 7 * time.Second  // one step of it, unless the outbound policy has more for one exchange
 	waitLimit  = 5 * time.Second  // for a place among the checks that run
 	atOnce     = 8                // checks in this process
 )

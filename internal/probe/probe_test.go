@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
@@ -35,7 +37,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	p, err := probe.New(st, http.DefaultClient, nil, probe.Options{})
+	p, err := probe.New(st, outbound.NewClient(outbound.Rules{}, outbound.Options{}), nil, probe.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,4 +357,16 @@ func shown(i *issuer.Issuer, path string) string {
 		all += fmt.Sprintf("%s %s %v\n", plain, r.Form, err)
 	}
 	return all
+}
+
+// TestAStepHasThePolicysTime, where that is more than its own.
+func TestAStepHasThePolicysTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	keys, err := issuer.JWKS(w.issuer.Key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.issuer.Fix("/jwks", issuer.Answer{Body: keys, Delay: 7200 * time.Millisecond})
+	w.want(w.unsaved(`,"outbound":{"timeout":"40s"}`), "keys", probe.Pass, "")
 }

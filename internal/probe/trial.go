@@ -30,7 +30,7 @@ func (c *check) trial(ctx, until context.Context) {
 	l := Line{Step: stepRegistration, Expected: "a trial client is made, and gone again", Fix: rightsFix}
 	name := nobody()
 	var made *connector.Registered
-	l = timed(ctx, makeLimit, l, func(ctx context.Context, l *Line) { made = c.make(ctx, l, name) })
+	l = timed(ctx, c.atLeast(makeLimit), l, func(ctx context.Context, l *Line) { made = c.make(ctx, l, name) })
 	if made == nil {
 		c.fresh(ctx, connector.TokenRequest{})
 	} else {

@@ -121,7 +121,7 @@ func NewIntrospector(client *http.Client, o Options) (*Introspector, error) {
 	}
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	own.Timeout = askTimeout
+	own.Timeout = outbound.TimeoutOf(client, askTimeout)
 	return &Introspector{
 		client: &own, now: o.Now, metrics: newMetrics(o.Registerer), answers: answers, lanes: map[laneKey]*lane{},
 		known: rollover.New(o.Log, o.Now),
@@ -224,7 +224,7 @@ func (i *Introspector) exchange(ctx context.Context, l *lane, q Question) (*Answ
 		i.metrics.introspections.WithLabelValues("rejected").Inc()
 		return nil, unavailable(time.Second, errors.New("too many questions wait for the introspection endpoint"))
 	}
-	limit := askTimeout
+	limit := i.client.Timeout
 	if q.Way.Timeout > 0 {
 		limit = q.Way.Timeout
 	}

@@ -316,3 +316,40 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 		return err == nil && a.Active
 	})
 }
+
+// TestAPolicysTimeoutCounts in the place of the introspector's own, where it is the client's as well as the question's.
+func TestAPolicysTimeoutCounts(t *testing.T) {
+	t.Parallel()
+	slow := newAskServer(t, func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-time.After(askTimeout + 200*time.Millisecond):
+			says(`{"active":true}`)(w, r)
+		case <-r.Context().Done():
+		}
+	})
+	way := outbound.Policy{Timeout: 40 * time.Second}
+	client, err := outbound.Under(outbound.NewClient(outbound.Rules{}, outbound.Options{}), "", way)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	checking, err := NewIntrospector(client, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asking, _ := newIntrospector(t)
+	own := slow.question("t")
+	own.Way = way
+	var wg sync.WaitGroup
+	for what, ask := range map[string]func() (*Answer, error){
+		"of the client":   func() (*Answer, error) { return checking.Introspect(t.Context(), slow.question("t")) },
+		"of the question": func() (*Answer, error) { return asking.Introspect(t.Context(), own) },
+	} {
+		wg.Go(func() {
+			if a, err := ask(); err != nil || !a.Active {
+				t.Errorf("%s: %+v, %v", what, a, err)
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -51,10 +51,19 @@ func NewAuthority(t testing.TB) *Authority {
 // client certificate of the same authority.
 func (a *Authority) Server(t testing.TB, demands bool, handler http.Handler) *httptest.Server {
 	t.Helper()
-	return a.start(t, "127.0.0.1", demands, handler)
+	if demands {
+		return a.start(t, "127.0.0.1", tls.RequireAndVerifyClientCert, handler)
+	}
+	return a.start(t, "127.0.0.1", tls.NoClientCert, handler)
 }
 
-func (a *Authority) start(t testing.TB, host string, demands bool, handler http.Handler) *httptest.Server {
+// Asking is a Server that takes a client certificate of the same authority and lets in who has none.
+func (a *Authority) Asking(t testing.TB, handler http.Handler) *httptest.Server {
+	t.Helper()
+	return a.start(t, "127.0.0.1", tls.VerifyClientCertIfGiven, handler)
+}
+
+func (a *Authority) start(t testing.TB, host string, wants tls.ClientAuthType, handler http.Handler) *httptest.Server {
 	t.Helper()
 	s := unstarted(t, host, handler)
 	certificate, key := a.leaf(t, "server")
@@ -62,12 +71,10 @@ func (a *Authority) start(t testing.TB, host string, demands bool, handler http.
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	if demands {
-		s.TLS.ClientCAs = x509.NewCertPool()
-		s.TLS.ClientCAs.AddCert(a.certificate)
-		s.TLS.ClientAuth = tls.RequireAndVerifyClientCert
+	s.TLS = &tls.Config{
+		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, ClientAuth: wants, ClientCAs: x509.NewCertPool(),
 	}
+	s.TLS.ClientCAs.AddCert(a.certificate)
 	s.Config.ErrorLog = quiet()
 	s.StartTLS()
 	t.Cleanup(s.Close)
@@ -156,7 +163,7 @@ func StartProxy(t testing.TB, user, password string, by *Authority) *Proxy {
 		p.credential = "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 	}
 	if by != nil {
-		p.Server = by.start(t, proxyHost, false, p)
+		p.Server = by.start(t, proxyHost, tls.NoClientCert, p)
 		return p
 	}
 	p.Server = unstarted(t, proxyHost, p)
