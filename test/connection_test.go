@@ -89,8 +89,8 @@ func TestNoRuleTakesAConnectionsClient(t *testing.T) {
 	up, n, i := newUpstream(t), serve(t), issuer.Start(t, "k", "ES256")
 	i.Issuer = i.URL + "/realms/corp"
 	connection := func(client string) string {
-		return manifest("Connection", "sso", fmt.Sprintf("type: keycloak, connection: {realmUrl: %q, clientId: %s, clientSecret: hush-secret}",
-			i.URL+"/realms/master", client))
+		return manifest("Connection", "sso", fmt.Sprintf(
+			"type: keycloak, connection: {realmUrl: %q, clientId: %s, clientSecret: hush-secret}", i.URL+"/realms/master", client))
 	}
 	realm := manifest("KeyManager", "a", fmt.Sprintf("type: keycloak, issuer: %q, keys: {jwks: %q}, connection: {ref: sso}",
 		i.Issuer, i.URL+"/jwks"))
