@@ -1,7 +1,11 @@
 package main
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -75,7 +79,9 @@ func blocks(t *testing.T) []block {
 // TestManifestsInTheDocs: what apply would read is read, and holds what its type wants.
 func TestManifestsInTheDocs(t *testing.T) {
 	read := 0
-	for _, b := range blocks(t) {
+	all, key := blocks(t), privateKey(t)
+	t.Chdir(t.TempDir()) // for the files that manifests name
+	for _, b := range all {
 		if b.language != "yaml" {
 			continue
 		}
@@ -85,6 +91,11 @@ func TestManifestsInTheDocs(t *testing.T) {
 		var environ []string
 		for _, m := range regexp.MustCompile(`\{env: ([A-Z0-9_]+)\}`).FindAllStringSubmatch(b.text, -1) {
 			environ = append(environ, m[1]+"=value-of-"+strings.ToLower(m[1]))
+		}
+		for _, m := range regexp.MustCompile(`\{file: ([a-z0-9.-]+)\}`).FindAllStringSubmatch(b.text, -1) {
+			if err := os.WriteFile(m[1], key, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 		sources, err := files.Reader{Environ: environ, Stdin: strings.NewReader(b.text)}.Load("-")
 		if err != nil {
@@ -99,6 +110,20 @@ func TestManifestsInTheDocs(t *testing.T) {
 	if read < 12 {
 		t.Errorf("only %d manifests were found", read)
 	}
+}
+
+// privateKey is what every file of a manifest in the docs holds.
+func privateKey(t *testing.T) []byte {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
 // inASpec makes a manifest of a part of a key manager's spec.

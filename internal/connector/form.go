@@ -1,5 +1,10 @@
 package connector
 
+import (
+	"slices"
+	"strings"
+)
+
 // ServiceAccount are the fields of a client whose own token opens the vendor's management API. Whose it is begins both
 // titles; help says what it must be allowed to do.
 func ServiceAccount(whose, help string) []Field {
@@ -20,18 +25,27 @@ const (
 	ByCertificate = "tls_client_auth"
 )
 
-// ServiceAccountWithKey are the fields of a ServiceAccount that may do without a secret.
-func ServiceAccountWithKey(whose, help string) []Field {
+// ServiceAccountWithKey are the fields of a ServiceAccount that may do without a secret, and the ways in which it may
+// prove itself. The first is that of an account that names none; one that has no other names none.
+func ServiceAccountWithKey(whose, help string, ways ...string) []Field {
 	fields := ServiceAccount(whose, help)
-	fields[1].Help = "Needed with clientId, unless clientAuthentication says otherwise."
-	return append(fields, Field{
-		Name: "connection.clientAuthentication", Title: whose + " authentication", Type: FieldString,
-		Enum: []string{BySecret, ByAssertion, ByCertificate}, Default: BySecret,
-		Help: "private_key_jwt signs with clientKey; tls_client_auth shows outbound.certificate. Neither needs a secret.",
-	}, Field{
+	key := Field{
 		Name: "connection.clientKey", Title: whose + " private key", Type: FieldString, Secret: true,
 		Help: "Needed with private_key_jwt: PEM, or a JWK whose kid and alg are then used. The server has its public half.",
-	})
+	}
+	if len(ways) == 1 && ways[0] == ByAssertion {
+		key.Help = strings.Replace(key.Help, ByAssertion, "clientId", 1)
+		return []Field{fields[0], key}
+	}
+	fields[1].Help = "Needed with clientId, unless clientAuthentication says otherwise."
+	method := Field{
+		Name: "connection.clientAuthentication", Title: whose + " authentication", Type: FieldString, Enum: ways, Default: ways[0],
+		Help: "private_key_jwt signs with clientKey, and needs no secret.",
+	}
+	if slices.Contains(ways, ByCertificate) {
+		method.Help = "private_key_jwt signs with clientKey; tls_client_auth shows outbound.certificate. Neither needs a secret."
+	}
+	return append(fields, method, key)
 }
 
 // Administrator are the fields of a person's or service's name and password.

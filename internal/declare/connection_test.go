@@ -92,6 +92,14 @@ func TestASharedCredentialGoesNowhereElse(t *testing.T) {
 		"no realm":                 {kc("/realms/corp", "/realms/.."), "spec.issuer"},
 		"an escaped climb":         {kc("/realms/corp", "/realms/%2e%2e"), "spec.issuer"},
 		"an admin address":         {kc(`"ref"`, `"adminUrl":"https://evil.example","ref"`), "spec.connection.adminUrl"},
+		"a service app beside an API token": {
+			plane.Manifest(keyward.KindConnection, "acme", strings.Replace(organization, `"apiToken"`, `"clientId":"c","apiToken"`, 1)),
+			"spec.connection.clientKey",
+		},
+		"no credential": {
+			plane.Manifest(keyward.KindConnection, "acme", strings.Replace(organization, `,"apiToken":"hush-token"`, "", 1)),
+			"spec.connection.apiToken",
+		},
 		"a type that shares nothing": {
 			plane.Manifest(keyward.KindKeyManager, "x", `{"type":"oidc","discovery":"SERVER/x","connection":{"ref":"acme"}}`),
 			"spec.connection.ref",

@@ -20,11 +20,11 @@ func ValidateConnection(c *keyward.ConnectionSpec, secrets map[string]string) []
 		return []keyward.FieldError{fieldError("spec.type", "%s", sharesNothing(t))}
 	}
 	faults := append(validateConnection(t.Shared.Connection(), c.Connection, secrets), validateOutbound(c.Outbound, secrets)...)
-	if t.Name == keyward.TypeKeycloak {
-		faults = append(faults, validateAccount(c.Connection, c.Outbound, secrets)...)
-		if accountMethod(c.Connection) == connector.BySecret && c.Connection["clientSecret"] == nil {
-			faults = append(faults, fieldError("spec.connection.clientSecret", "is required with clientId"))
-		}
+	fields := t.Shared.Connection()
+	faults = append(faults, validateAccount(fields, c.Connection, c.Outbound, secrets)...)
+	bySecret := hasField(fields, "clientSecret") && accountMethod(fields, c.Connection) == connector.BySecret
+	if bySecret && c.Connection["clientSecret"] == nil {
+		faults = append(faults, fieldError("spec.connection.clientSecret", "is required with clientId"))
 	}
 	if t.Shared.Check != nil && len(faults) == 0 {
 		faults = t.Shared.Check(c)

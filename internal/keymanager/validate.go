@@ -35,7 +35,7 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 	if t.Name == keyward.TypeResident {
 		return append(faults, validateResident(spec)...)
 	}
-	faults = append(faults, validateSecretPairs(spec, secrets)...)
+	faults = append(faults, validateSecretPairs(t, spec, secrets)...)
 	if spec.Introspection != nil && !t.Introspects() {
 		faults = append(faults, fieldError("spec.introspection", "%s offers no introspection", t.Title))
 	}
@@ -75,7 +75,7 @@ func validateCredential(path string, c keyward.Credential, secrets map[string]st
 			faults = append(faults, fieldError("spec."+path, "nothing is stored for it: give the value"))
 		case s.IsStored():
 			return secrets[path]
-		case strings.HasPrefix(path, "connection.") && !strings.HasPrefix(s.Reveal(), "-----BEGIN ") &&
+		case strings.HasPrefix(path, "connection.") && !strings.HasPrefix(path, "connection.clientKey") && // which is sent nowhere
 			strings.ContainsFunc(s.Reveal(), isControl):
 			faults = append(faults, fieldError("spec."+path, "has a control character, such as a line break at its end"))
 		}
@@ -91,11 +91,11 @@ func validateCredential(path string, c keyward.Credential, secrets map[string]st
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // validateSecretPairs wants an id and its secret together.
-func validateSecretPairs(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
+func validateSecretPairs(t connector.Type, spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
 	var faults []keyward.FieldError
 	given := func(name string) bool { return spec.Connection[name] != nil && spec.Connection[name] != "" }
 	pairs := [][2]string{{"clientId", "clientSecret"}, {"username", "password"}}
-	if accountMethod(spec.Connection) != connector.BySecret {
+	if accountMethod(t.Connection(), spec.Connection) != connector.BySecret {
 		pairs = pairs[1:]
 	}
 	for _, pair := range pairs {
@@ -105,38 +105,58 @@ func validateSecretPairs(spec *keyward.KeyManagerSpec, secrets map[string]string
 			}
 		}
 	}
-	faults = append(faults, validateAccount(spec.Connection, spec.Outbound, secrets)...)
+	faults = append(faults, validateAccount(t.Connection(), spec.Connection, spec.Outbound, secrets)...)
 	if spec.Type == keyward.TypeKeycloak && given("adminUrl") && !given("clientId") && !given("clientSecret") {
 		faults = append(faults, fieldError("spec.connection.clientId", "is required with adminUrl"))
 	}
 	return append(faults, validateIntrospection(spec, secrets)...)
 }
 
-// accountMethod is how the connection's service account proves itself.
-func accountMethod(connection map[string]any) string {
+// accountMethod is how the connection's service account proves itself: as it says, or else in the only way that the type
+// has.
+func accountMethod(fields []connector.Field, connection map[string]any) string {
 	method, _ := connection["clientAuthentication"].(string)
-	if method == "" {
+	switch {
+	case method != "":
+		return method
+	case hasField(fields, "clientKey") && !hasField(fields, "clientSecret"):
+		return connector.ByAssertion
+	default:
 		return connector.BySecret
 	}
-	return method
+}
+
+func hasField(fields []connector.Field, name string) bool {
+	return slices.ContainsFunc(fields, func(f connector.Field) bool { return f.Name == name })
 }
 
 // validateAccount wants of a service account what its method needs, and nothing that has no part in it.
-func validateAccount(connection map[string]any, o *keyward.Outbound, secrets map[string]string) []keyward.FieldError {
+func validateAccount(
+	fields []connector.Field, connection map[string]any, o *keyward.Outbound, secrets map[string]string,
+) []keyward.FieldError {
 	var faults []keyward.FieldError
-	method := accountMethod(connection)
+	method := accountMethod(fields, connection)
 	given := func(name string) bool { return connection[name] != nil && connection[name] != "" }
+	if !given("clientId") && !given("clientKey") && !given("clientAuthentication") {
+		return nil // there is none
+	}
 	for _, part := range [][2]string{{"clientSecret", connector.BySecret}, {"clientKey", connector.ByAssertion}} {
-		if name := part[0]; given(name) && method != part[1] {
+		if name := part[0]; given(name) && hasField(fields, name) && method != part[1] {
 			faults = append(faults, fieldError("spec.connection."+name, "has no part in clientAuthentication %s: leave it out", method))
 		}
 	}
+	with := func(other string) string {
+		if given("clientAuthentication") {
+			return "clientAuthentication " + method
+		}
+		return other
+	}
 	if method != connector.BySecret && !given("clientId") {
-		faults = append(faults, fieldError("spec.connection.clientId", "is required with clientAuthentication %s", method))
+		faults = append(faults, fieldError("spec.connection.clientId", "is required with %s", with("clientKey")))
 	}
 	switch {
 	case method == connector.ByAssertion && !given("clientKey"):
-		faults = append(faults, fieldError("spec.connection.clientKey", "is required with clientAuthentication %s", method))
+		faults = append(faults, fieldError("spec.connection.clientKey", "is required with %s", with("clientId")))
 	case method == connector.ByAssertion:
 		c, _ := readCredential("connection.clientKey", connection["clientKey"]) // its own faults are told elsewhere
 		for path, given := range map[string]keyward.Secret{

@@ -41,10 +41,10 @@ func (r *rig) connection(name, text string, secrets map[string]string) {
 }
 
 // okta is an organization with two authorization servers, both managed through one connection.
-func (r *rig) okta() *contract.Server {
+func (r *rig) okta(apps ...*oktaserver.App) *contract.Server {
 	r.t.Helper()
 	key := conformance.SigningKey(r.t)
-	s := contract.Start(r.t, func(origin string) http.Handler { return oktaserver.Build(origin, key) })
+	s := contract.Start(r.t, func(origin string) http.Handler { return oktaserver.Build(origin, key, apps...) })
 	r.connection("acme", strings.ReplaceAll(oktaConnection, "ORIGIN", s.URL), apiToken(oktaserver.APIToken))
 	for name, id := range map[string]string{"orders": oktaserver.Server, "billing": oktaserver.OtherServer} {
 		r.keyManager(name, `{"type":"okta","issuer":"`+s.URL+`/oauth2/`+id+`","connection":{"ref":"acme","proofScope":"`+
@@ -77,6 +77,30 @@ func TestOneConnectionForTwoKeyManagers(t *testing.T) {
 		if _, err := r.keys.Rotate(t.Context(), alice(), at(name), keys.RotateAsk{}); err != nil {
 			t.Errorf("%s, the token given again: %v", name, err)
 		}
+	}
+}
+
+// TestAServiceAppForTwoKeyManagers: a private key opens what an API token does, and one access token serves both.
+func TestAServiceAppForTwoKeyManagers(t *testing.T) {
+	r := newRig(t)
+	account := conformance.AccountKey(t, "key-1", "RS256")
+	app := oktaserver.ServiceApp(account.Key)
+	s := r.okta(app)
+	r.connection("acme", `{"type":"okta","connection":{"orgUrl":"`+s.URL+`","clientId":"`+app.ID+`","clientKey":{"stored":true}}}`,
+		map[string]string{"connection.clientKey": account.JWK})
+	for _, name := range []string{"orders", "billing"} {
+		if _, err := r.keys.Generate(t.Context(), alice(), at(name), keys.Ask{Scopes: []string{oktaserver.Scope}}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	tokens := 0
+	for _, q := range s.Seen() {
+		if q.URI == "/oauth2/v1/token" {
+			tokens++
+		}
+	}
+	if tokens != 1 {
+		t.Errorf("%d access tokens were asked for", tokens)
 	}
 }
 

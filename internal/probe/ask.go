@@ -73,8 +73,7 @@ func (c *check) tokenEndpoint(ctx context.Context) {
 	requests := c.accounts()
 	own := len(requests) > 0 && requests[0].Secret != ""
 	if !own {
-		l.Expected = "an unknown client is refused with invalid_client (RFC 6749, section 5.2): no client's credentials are in " +
-			"spec.connection"
+		l.Expected = "an unknown client is refused with invalid_client (RFC 6749, section 5.2): no client's secret is in spec.connection"
 		requests = []connector.TokenRequest{{ClientID: nobody(), Secret: rand.Text()}}
 	}
 	c.step(ctx, l, func(ctx context.Context, l *Line) {

@@ -149,8 +149,8 @@ func (a Account) assertion(secret string) string {
 }
 
 // Do makes a call with a token of the account. A token that is refused is fetched anew once: the server may have been
-// restarted or have changed its keys. Some servers say with a 401 that there is no such object; absent, which may be
-// nil, tells such an answer from a refusal.
+// restarted or have changed its keys, and the account may have got the scope that a token lacks. Some servers say with a
+// 401 that there is no such object; absent, which may be nil, tells such an answer from a refusal.
 func (t *Tokens) Do(ctx context.Context, c *Caller, a Account, k Call, absent func(*Answer) bool) (*Answer, error) {
 	for first := true; ; first = false {
 		value, err := t.Get(ctx, c, a, !first)
@@ -159,10 +159,19 @@ func (t *Tokens) Do(ctx context.Context, c *Caller, a Account, k Call, absent fu
 		}
 		k.Bearer = value
 		answer, err := c.Do(ctx, k)
-		if err != nil || !first || answer.Status != http.StatusUnauthorized || absent != nil && absent(answer) {
+		if err != nil || !first || !refusesToken(answer) || absent != nil && absent(answer) {
 			return answer, err
 		}
 	}
+}
+
+// refusesToken tells that a server does not take the token, or wants one with another scope (RFC 6750, section 3.1).
+func refusesToken(a *Answer) bool {
+	if a.Status == http.StatusForbidden {
+		code, _ := challenged(a, nil)
+		return code == "insufficient_scope"
+	}
+	return a.Status == http.StatusUnauthorized
 }
 
 // key hashes everything that the token depends on.

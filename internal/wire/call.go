@@ -183,6 +183,9 @@ func (k Call) Failure(a *Answer) *Failure {
 		f.Description = "the answer is not the JSON that was expected"
 	default:
 		f.Code, f.Description = vendorWords(a, secrets)
+		if f.Code == "" && f.Description == "" {
+			f.Code, f.Description = challenged(a, secrets)
+		}
 	}
 	if pause, told := a.pause(time.Now()); told && a.Status == http.StatusTooManyRequests {
 		f.Description = strings.TrimSpace(fmt.Sprintf("%s (try again in %s)", f.Description, pause))
@@ -217,6 +220,20 @@ func vendorWords(a *Answer, secrets []string) (code, description string) {
 		return "", Words(string(a.Body), secrets...)
 	}
 	return "", ""
+}
+
+// challenged finds the words of a resource server that refuses a token: they stand in the challenge (RFC 6750, section 3).
+func challenged(a *Answer, secrets []string) (code, description string) {
+	parameter := func(name string) string {
+		for _, challenge := range a.Header.Values("WWW-Authenticate") {
+			if _, after, found := strings.Cut(challenge, name+`="`); found {
+				value, _, _ := strings.Cut(after, `"`)
+				return Words(value, secrets...)
+			}
+		}
+		return ""
+	}
+	return parameter("error"), parameter("error_description")
 }
 
 // vendorDetails reads the single faults that Okta (errorCauses) and PingFederate (validationErrors) list.

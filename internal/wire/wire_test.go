@@ -89,12 +89,21 @@ func TestPauseEndsWithTheContext(t *testing.T) {
 }
 
 func TestVendorsWords(t *testing.T) {
+	challenges := map[string]string{
+		"a challenge": `Bearer realm="x", scope="a.manage", error="insufficient_scope", ` +
+			`error_description="the-secret lacks a scope"`,
+		"a challenge beside own words":  `Bearer error="insufficient_scope"`,
+		"a challenge that says nothing": `Bearer realm="x"`,
+	}
 	for name, c := range map[string]struct {
 		status int
 		body   string
 		want   string
 	}{
-		"OAuth": {400, `{"error":"invalid_scope","error_description":"no:such"}`, "400 invalid_scope: no:such"},
+		"a challenge":                   {403, "", "403 insufficient_scope: *** lacks a scope"},
+		"a challenge beside own words":  {403, `{"error":"own"}`, "403 own"},
+		"a challenge that says nothing": {401, "", "401"},
+		"OAuth":                         {400, `{"error":"invalid_scope","error_description":"no:such"}`, "400 invalid_scope: no:such"},
 		"Okta": {400, `{"errorCode":"E0000001","errorSummary":"Api validation failed","errorCauses":[{"errorSummary":"name: is taken"}]}`,
 			"400 E0000001: Api validation failed name: is taken"},
 		"Auth0": {400, `{"statusCode":400,"error":"Bad Request","message":"Payload validation error"}`,
@@ -109,6 +118,7 @@ func TestVendorsWords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			at, _ := serve(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Retry-After", "3600")
+				w.Header().Set("WWW-Authenticate", challenges[name])
 				w.WriteHeader(c.status)
 				_, _ = io.WriteString(w, c.body)
 			})

@@ -28,7 +28,7 @@ func Type() connector.Type {
 		Creates: true,
 		AdminFields: slices.Concat(connector.ServiceAccountWithKey("Service account's",
 			"A confidential client of the realm whose service account has the realm-management roles manage-clients and "+
-				"view-clients (query-clients is part of them)."), []connector.Field{
+				"view-clients (query-clients is part of them).", ways()...), []connector.Field{
 			{
 				Name: "connection.initialAccessToken", Title: "Initial access token", Type: connector.FieldString, Secret: true,
 				Help: "Made under Clients, Client registration, Initial access token. Used where there is no service account.",
@@ -55,6 +55,11 @@ func Type() connector.Type {
 			"a new secret ends the old one at once; a client's scopes are not changed",
 		},
 	}
+}
+
+// ways are those in which a service account may prove itself.
+func ways() []string {
+	return []string{connector.BySecret, connector.ByAssertion, connector.ByCertificate}
 }
 
 // Open is the connector.Opener of Keycloak. It chooses the way into the realm: its admin API where there is a service

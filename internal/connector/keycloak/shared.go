@@ -14,7 +14,7 @@ import (
 func shared() *connector.Shared {
 	account := connector.ServiceAccountWithKey("Service account's",
 		"A confidential client of that realm, whose service account has manage-clients and view-clients of each realm that it "+
-			"manages: in master, roles of the clients REALM-realm.")
+			"manages: in master, roles of the clients REALM-realm.", ways()...)
 	account[0].Required = true
 	return &connector.Shared{
 		Fields: append([]connector.Field{{

@@ -233,7 +233,7 @@ func (o *okta) gone(op string, h connector.Handle) error {
 	}
 }
 
-// forbidden tells that the API token may not do something.
+// forbidden tells that the credentials do not allow something.
 func forbidden(err error) bool {
 	f, ok := errors.AsType[*wire.Failure](err)
 	return ok && f.Status == http.StatusForbidden
@@ -242,7 +242,8 @@ func forbidden(err error) bool {
 // barred tells a missing right from other failures.
 func barred(err error) error {
 	if forbidden(err) {
-		return &connector.Barred{Ask: "the role API Access Management Administrator for the API token's user", Err: err}
+		return &connector.Barred{Err: err, Ask: "the role API Access Management Administrator for the API token's user, or for the " +
+			"service app, which is granted okta.authorizationServers.manage besides"}
 	}
 	return err
 }

@@ -63,7 +63,7 @@ func (o *okta) Update(
 	return connector.Registered{ClientID: h.ClientID, Handle: h, Grants: made.Grants}, nil
 }
 
-// follow makes the rule of a client's access policy fit the client's grants. An API token that may not read policies has
+// follow makes the rule of a client's access policy fit the client's grants. Credentials that may not read policies have
 // made none.
 func (o *okta) follow(ctx context.Context, h connector.Handle) error {
 	if o.server == "" {
@@ -86,7 +86,7 @@ func (o *okta) follow(ctx context.Context, h connector.Handle) error {
 // Token implements connector.Granter. Okta gives none without scopes, unless some are defaults: without any in the
 // request, the client's own access policy says which it may have. Where that cannot be read, Okta decides.
 func (o *okta) Token(ctx context.Context, r connector.TokenRequest) (wire.AccessToken, error) {
-	if len(r.Scopes) == 0 && o.token.Current != "" && o.server != "" {
+	if len(r.Scopes) == 0 && o.server != "" {
 		if a, err := o.look(ctx, connector.Handle{ClientID: r.ClientID}); err == nil {
 			r.Scopes = a.given()
 		}

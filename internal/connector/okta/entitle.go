@@ -214,7 +214,7 @@ func same(a, b []string) bool {
 	return len(connector.Without(a, b)) == 0 && len(connector.Without(b, a)) == 0
 }
 
-// forgetPolicy removes what was made for a client. An API token that may not read policies has made none.
+// forgetPolicy removes what was made for a client. Credentials that may not read policies have made none.
 func (o *okta) forgetPolicy(ctx context.Context, clientID string) error {
 	if o.server == "" {
 		return nil

@@ -13,7 +13,6 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
-	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -23,10 +22,11 @@ func Type() connector.Type {
 		Name:  keyward.TypeOkta,
 		Title: "Okta",
 		Help: "A custom authorization server of an Okta organization: issuer https://ORG.okta.com/oauth2/default. Clients are " +
-			"created through the organization's client registration API with an API token.",
+			"created through the organization's client registration API, with an API token or as a service app with a private key.",
 		Creates: true,
 		AdminFields: slices.Concat([]connector.Field{
 			apiToken(),
+		}, serviceApp(), []connector.Field{
 			{
 				Name: "connection.orgUrl", Title: "Address of the organization", Type: connector.FieldURL,
 				Help: "As in https://acme.okta.com. The declared issuer's or discovery's own address when left out.",
@@ -57,7 +57,7 @@ func Type() connector.Type {
 			"who tokens are for is the authorization server's to say: an audience that it has not is lacking",
 			"a client's application type and scopes are not changed by an update",
 			"the organization's own authorization server is no use: only Okta can read its tokens",
-			"OAuth for Okta in place of an API token is not carried out",
+			"a service app that must prove possession (DPoP), as new ones must, gets no token: switch that off in its settings",
 			"proven against a contract server written from the vendor's documentation only",
 		},
 		Check:  check,
@@ -65,8 +65,13 @@ func Type() connector.Type {
 	}
 }
 
-// check refuses the organization's own authorization server, whose access tokens nobody else can verify.
+// check refuses the organization's own authorization server, whose access tokens nobody else can verify, and two
+// credentials where one opens everything.
 func check(spec *keyward.KeyManagerSpec) []keyward.FieldError {
+	return append(checkCredentials(spec.Connection), checkServer(spec)...)
+}
+
+func checkServer(spec *keyward.KeyManagerSpec) []keyward.FieldError {
 	path, at := "spec.issuer", spec.Issuer
 	if at == "" {
 		path, at = "spec.discovery", spec.Discovery
@@ -78,15 +83,14 @@ func check(spec *keyward.KeyManagerSpec) []keyward.FieldError {
 		"read: name a custom one, as in https://ORG.okta.com/oauth2/default")}
 }
 
-// okta manages clients with the API token of an administrator, which opens every client of the organization.
+// okta manages clients with the rights of an administrator, which open every client of the organization.
 type okta struct {
 	connector.TokenEndpoint
 
-	org    string // scheme and host
-	server string // the authorization server's id
-	token  rollover.Credential
-	known  *rollover.Memory
-	looked *access // what Entitled has just read, for the Entitle after it; nil = nothing
+	org    string         // scheme and host
+	server string         // the authorization server's id
+	do     connector.Doer // makes a call with the credential that the connection has
+	looked *access        // what Entitled has just read, for the Entitle after it; nil = nothing
 }
 
 // Open is the connector.Opener of Okta.
@@ -95,7 +99,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &okta{TokenEndpoint: connector.NewTokenEndpoint(s, l), org: org, token: s.Credential("apiToken"), known: l.Known}
+	o := &okta{TokenEndpoint: connector.NewTokenEndpoint(s, l), org: org, do: credentialed(s, l, org)}
 	if _, after, ok := strings.Cut(s.Declared(), "/oauth2/"); ok {
 		o.server, _, _ = strings.Cut(after, "/")
 	}
@@ -271,22 +275,4 @@ func (o *okta) client(h connector.Handle) string {
 func unknown(a *wire.Answer) bool {
 	members, _ := a.Object() // none has no such member
 	return a.Status == http.StatusNotFound || a.Status == http.StatusUnauthorized && wire.Member(members, "error") == "invalid_client"
-}
-
-func (o *okta) do(ctx context.Context, c wire.Call) (*wire.Answer, error) {
-	if o.token.Current == "" {
-		return nil, keyward.Errorf(keyward.CodeCreationDisabled,
-			"the key manager has no API token: set spec.connection.apiToken, or map a client that exists")
-	}
-	c.Secrets = append(c.Secrets, o.token.Values()...)
-	return o.Caller.WithSecret(ctx, o.known, o.token, func(token string) wire.Call {
-		c.Header = http.Header{"Authorization": {"SSWS " + token}}
-		return c
-	}, refusesToken)
-}
-
-// refusesToken tells that Okta refuses the API token: 401 in its own words.
-func refusesToken(a *wire.Answer) bool {
-	members, _ := a.Object() // none has no such member
-	return a.Status == http.StatusUnauthorized && wire.Member(members, "errorCode") == "E0000011"
 }

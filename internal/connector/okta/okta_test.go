@@ -34,17 +34,23 @@ func oktaCloud(t *testing.T) conformance.Cloud {
 
 func TestOkta(t *testing.T) {
 	c := oktaCloud(t)
-	c.Walk(t, // what the documentation calls optional or gives a default
+	c.Walk(t, optional()...)
+	oktaCloud(t).Fail(t)
+	oktaCloud(t).WrongSecrets(t, "401 E0000011: Invalid token provided")
+	oktaCloud(t).Rollover(t)
+}
+
+// optional is what the documentation calls so or gives a default.
+func optional() []string {
+	return []string{
 		"/v1/clients: drop member /token_endpoint_auth_method", "/v1/clients: drop member /redirect_uris",
 		"drop query q", "drop query limit", "drop query after", "secrets: drop member /status", "policies: drop member /type",
 		"scopes: drop member /consent", "scopes: drop member /description", "rules: drop member /priority",
 		"rules: drop member /conditions/people/groups", "rules: drop member /actions", "rules: drop member /actions/token",
 		"rules: drop member /actions/token/accessTokenLifetimeMinutes", "rules: drop member /actions/token/refreshTokenLifetimeMinutes",
 		"rules: drop member /actions/token/refreshTokenWindowMinutes",
-		"PUT /oauth2/v1/clients/0oa00000001: retype member /logo_uri") // it was null
-	oktaCloud(t).Fail(t)
-	oktaCloud(t).WrongSecrets(t, "401 E0000011: Invalid token provided")
-	oktaCloud(t).Rollover(t)
+		": retype member /logo_uri", // it was null
+	}
 }
 
 func TestOktaScopesAndPages(t *testing.T) {

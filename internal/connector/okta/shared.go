@@ -5,27 +5,24 @@ import (
 	"keyward.dev/keyward/internal/connector"
 )
 
-func apiToken() connector.Field {
-	return connector.Field{
-		Name: "connection.apiToken", Title: "API token", Type: connector.FieldString, Secret: true,
-		Help: "Made under Security, API, Tokens, by a user who may manage applications and authorization servers.",
-	}
-}
-
-// shared is an organization: its API token opens the clients of all its authorization servers.
+// shared is an organization: its credentials open the clients of all its authorization servers.
 func shared() *connector.Shared {
-	token := apiToken()
-	token.Required = true
 	return &connector.Shared{
-		Fields: []connector.Field{
+		Fields: append([]connector.Field{
 			{
 				Name: "connection.orgUrl", Title: "Address of the organization", Type: connector.FieldURL, Required: true,
-				Help: "As in https://acme.okta.com: the API token is sent there, and every issuer must begin with it.",
+				Help: "As in https://acme.okta.com: the credentials are sent there, and every issuer must begin with it.",
 			},
-			token,
-		},
+			apiToken(),
+		}, serviceApp()...),
 		Beside: []string{"proofScope"},
 		Reuse:  true, // clients are the organization's
+		Check: func(c *keyward.ConnectionSpec) []keyward.FieldError {
+			if !given(c.Connection, "apiToken") && !given(c.Connection, "clientId") {
+				return []keyward.FieldError{connector.Fault("spec.connection.apiToken", "is required, or clientId and clientKey")}
+			}
+			return checkCredentials(c.Connection)
+		},
 		Foreign: func(c *keyward.ConnectionSpec, declared string) string {
 			org, _ := c.Connection["orgUrl"].(string)
 			if connector.SameOrigin(org, declared) {

@@ -22,6 +22,7 @@ type Cloud struct {
 	Server  *contract.Server
 	Spec    *keyward.KeyManagerSpec
 	Secrets map[string]string
+	Wrong   string              // a credential of the same form that the server does not take; "" = any text
 	Build   func() http.Handler // the same server again, empty
 	Create  string              // part of the path that creates
 
@@ -187,6 +188,14 @@ func (c Cloud) Fail(t *testing.T) {
 	}
 }
 
+// wrong is a credential that the server refuses.
+func (c Cloud) wrong() string {
+	if c.Wrong != "" {
+		return c.Wrong
+	}
+	return "the-wrong-secret"
+}
+
 // Rollover changes the credential at the server between two calls: what was declared as next goes on, and the refused one
 // is not sent again.
 func (c Cloud) Rollover(t *testing.T) {
@@ -194,7 +203,7 @@ func (c Cloud) Rollover(t *testing.T) {
 	ctx := t.Context()
 	both := map[string]string{}
 	for path, right := range c.Secrets {
-		both[path], both[keyward.NextPath(path)] = "the-refused-secret", right
+		both[path], both[keyward.NextPath(path)] = c.wrong(), right
 	}
 	before := len(c.Server.Seen())
 	conn := c.Open(t, both)
@@ -228,12 +237,12 @@ func (c Cloud) WrongSecrets(t *testing.T, words string) {
 	t.Helper()
 	wrong := map[string]string{}
 	for path := range c.Secrets {
-		wrong[path] = "the-wrong-secret"
+		wrong[path] = c.wrong()
 	}
 	conn := c.Open(t, wrong)
 	_, err := conn.Register(t.Context(), Registration())
 	var f *wire.Failure
-	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), words) || strings.Contains(err.Error(), "the-wrong") {
+	if !errors.As(err, &f) || f.Uncertain() || !strings.Contains(err.Error(), words) || strings.Contains(err.Error(), c.wrong()) {
 		t.Errorf("wrong credential: %v", err)
 	}
 	if err := conn.Delete(t.Context(), connector.Handle{ClientID: "x", URI: "x"}); err == nil {

@@ -86,7 +86,7 @@ func pretty(t *testing.T, q contract.Request) string {
 	lines := []string{}
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		value := form.Get(name)
-		if name == "client_secret" {
+		if name == "client_secret" || name == "client_assertion" {
 			value = "***"
 		}
 		lines = append(lines, name+"="+value)

@@ -153,15 +153,15 @@ func (s *state) serverCalls() []contract.Call {
 	text := contract.Member{Kind: contract.Text}
 	paged := contract.Members{"after": text, "limit": text, "q": text, "filter": text}
 	return []contract.Call{
-		{Doc: "Get Authorization Server", Method: "GET", Path: one, Auth: admin, Do: s.at(s.readServer)},
-		{Doc: "Get all Scopes", Method: "GET", Path: one + "/scopes", Auth: admin, Query: paged, Do: s.at(s.scopes)},
-		{Doc: "Create a Scope", Method: "POST", Path: one + "/scopes", Auth: admin, JSON: scopeMembers(), Do: s.at(s.addScope)},
-		{Doc: "Get all Policies", Method: "GET", Path: policies, Auth: admin, Do: s.at(s.listPolicies)},
-		{Doc: "Create a Policy", Method: "POST", Path: policies, Auth: admin, JSON: policyMembers(), Do: s.at(s.addPolicy)},
-		{Doc: "Delete a Policy", Method: "DELETE", Path: policies + "/{policy}", Auth: admin, Do: s.at(s.removePolicy)},
-		{Doc: "Get all Policy Rules", Method: "GET", Path: rules, Auth: admin, Do: s.at(s.listRules)},
-		{Doc: "Create a Policy Rule", Method: "POST", Path: rules, Auth: admin, JSON: ruleMembers(false), Do: s.at(s.addRule)},
-		{Doc: "Update a Policy Rule", Method: "PUT", Path: rules + "/{rule}", Auth: admin, JSON: ruleMembers(true),
+		{Doc: "Get Authorization Server", Method: "GET", Path: one, Auth: s.admin, Do: s.at(s.readServer)},
+		{Doc: "Get all Scopes", Method: "GET", Path: one + "/scopes", Auth: s.admin, Query: paged, Do: s.at(s.scopes)},
+		{Doc: "Create a Scope", Method: "POST", Path: one + "/scopes", Auth: s.admin, JSON: scopeMembers(), Do: s.at(s.addScope)},
+		{Doc: "Get all Policies", Method: "GET", Path: policies, Auth: s.admin, Do: s.at(s.listPolicies)},
+		{Doc: "Create a Policy", Method: "POST", Path: policies, Auth: s.admin, JSON: policyMembers(), Do: s.at(s.addPolicy)},
+		{Doc: "Delete a Policy", Method: "DELETE", Path: policies + "/{policy}", Auth: s.admin, Do: s.at(s.removePolicy)},
+		{Doc: "Get all Policy Rules", Method: "GET", Path: rules, Auth: s.admin, Do: s.at(s.listRules)},
+		{Doc: "Create a Policy Rule", Method: "POST", Path: rules, Auth: s.admin, JSON: ruleMembers(false), Do: s.at(s.addRule)},
+		{Doc: "Update a Policy Rule", Method: "PUT", Path: rules + "/{rule}", Auth: s.admin, JSON: ruleMembers(true),
 			Do: s.at(s.replaceRule)},
 	}
 }

@@ -11,8 +11,16 @@
 // docs, has them too (commit 96ef4dc8). What a client that asks for too much gets: developer.okta.com/docs/how-to/
 // beta-auth-service/api-access-management-troubleshooting; that the next rule and policy is tried where one does not fit:
 // support.okta.com, "Tokens not issued with lifetime configured in access rule for custom authorization server". Limits at
-// developer.okta.com/docs/reference/rl-best-practices. The texts of errors of the management API, that names of scopes and
-// policies are unique, tokens, their claims and introspection stand from general knowledge.
+// developer.okta.com/docs/reference/rl-best-practices. Service apps, read on 28 November 2026: guides/
+// implement-oauth-for-okta-serviceapp/main/index.md (commit ed3b0e9f), with the claims of an assertion in reference/api/
+// oidc/index.md (commit 02169835), now developer.okta.com/docs/api/openapi/okta-oauth/guides/client-auth; scopes at
+// developer.okta.com/docs/api/oauth2; that either of two scopes opens what only reads, and how one that lacks is told:
+// support.okta.com, "insufficient_scope Error when Making a Request to an OAuth or Management Endpoint"; that scopes which
+// are not granted are left out of a token, and words about keys, signatures and clocks: Okta's tutorial of its Terraform
+// provider; keys without a kid: support.okta.com, "Creating a Private Key JWT when a Client Has Multiple Public/Private Key
+// Pairs"; DPoP as the default of new service apps: github.com/okta/okta-sdk-nodejs, issue 424, and its words: okta-sdk-dotnet,
+// issue 697. The texts of other errors, that names of scopes and policies are unique, tokens, their claims and introspection
+// stand from general knowledge.
 package oktaserver
 
 import (
@@ -54,15 +62,22 @@ type state struct {
 	count   int
 	clients []*client
 	servers map[string]*authServer
+
+	apps       []*App
+	assertions *contract.Assertions
+	tokens     map[string]orgToken // by value
 }
 
 // Build makes the organization's handler for an origin.
-func Build(origin string, key *issuer.Key) http.Handler {
-	s := &state{origin: origin, key: key, servers: map[string]*authServer{}}
+func Build(origin string, key *issuer.Key, apps ...*App) http.Handler {
+	s := &state{
+		origin: origin, key: key, servers: map[string]*authServer{},
+		apps: apps, assertions: newAssertions(), tokens: map[string]orgToken{},
+	}
 	for _, id := range []string{Server, OtherServer, EmptyServer} {
 		s.servers[id] = newAuthServer(id != EmptyServer)
 	}
-	return contract.Book{Calls: s.calls(), Refuse: refuse}.Handler()
+	return contract.Book{Calls: s.calls(), Refuse: s.refuse}.Handler()
 }
 
 func (s *state) calls() []contract.Call {
@@ -70,11 +85,11 @@ func (s *state) calls() []contract.Call {
 	text := contract.Member{Kind: contract.Text}
 	paged := contract.Members{"after": text, "limit": text, "q": text}
 	all := []contract.Call{
-		{Doc: "Register new client", Method: "POST", Path: clients, Auth: admin, JSON: settings(), Do: s.register},
-		{Doc: "List client Applications", Method: "GET", Path: clients, Auth: admin, Query: paged, Do: s.list},
-		{Doc: "Get an OAuth client", Method: "GET", Path: clients + "/{id}", Auth: admin, Do: s.read},
-		{Doc: "Update a client Application", Method: "PUT", Path: clients + "/{id}", Auth: admin, JSON: replacement(), Do: s.replace},
-		{Doc: "Remove a client Application", Method: "DELETE", Path: clients + "/{id}", Auth: admin, Do: s.remove},
+		{Doc: "Register new client", Method: "POST", Path: clients, Auth: s.admin, JSON: settings(), Do: s.register},
+		{Doc: "List client Applications", Method: "GET", Path: clients, Auth: s.admin, Query: paged, Do: s.list},
+		{Doc: "Get an OAuth client", Method: "GET", Path: clients + "/{id}", Auth: s.admin, Do: s.read},
+		{Doc: "Update a client Application", Method: "PUT", Path: clients + "/{id}", Auth: s.admin, JSON: replacement(), Do: s.replace},
+		{Doc: "Remove a client Application", Method: "DELETE", Path: clients + "/{id}", Auth: s.admin, Do: s.remove},
 	}
 	for id := range s.servers {
 		server := "/oauth2/" + id
@@ -86,7 +101,7 @@ func (s *state) calls() []contract.Call {
 			{Method: "POST", Path: server + "/v1/introspect", Form: contract.IntrospectForm(), Do: s.introspect},
 		}...)
 	}
-	return slices.Concat(all, s.serverCalls(), s.secretCalls())
+	return slices.Concat(all, s.serverCalls(), s.secretCalls(), s.serviceCalls())
 }
 
 // settings are the properties of the client application object that a request may hold.
@@ -120,13 +135,13 @@ func replacement() contract.Members {
 	return m
 }
 
-func admin(r *http.Request) bool { return r.Header.Get("Authorization") == "SSWS "+APIToken }
-
 // refuse answers in OAuth's words where clients are registered and read, else in Okta's own.
-func refuse(w http.ResponseWriter, r *http.Request, f contract.Fault, text string) {
+func (s *state) refuse(w http.ResponseWriter, r *http.Request, f contract.Fault, text string) {
 	switch {
 	case f == contract.BadAuth:
-		ownError(w, http.StatusUnauthorized, "E0000011", "Invalid token provided")
+		s.refuseCredential(w, r)
+	case f == contract.BadMember && strings.HasSuffix(r.URL.Path, "/v1/token"):
+		contract.OAuthError(w, http.StatusBadRequest, "invalid_request", text)
 	case f == contract.BadMember && strings.HasPrefix(r.URL.Path, "/api/v1/"):
 		invalid(w, text)
 	case f == contract.BadMember:

@@ -35,11 +35,11 @@ func (s *state) secretCalls() []contract.Call {
 		"client_secret": {Kind: contract.Text}, "status": {Kind: contract.Text, Enum: []string{"ACTIVE", "INACTIVE"}},
 	}
 	return []contract.Call{
-		{Doc: "List all OAuth 2.0 client secrets", Method: "GET", Path: all, Auth: admin, Do: s.ofApp(s.listSecrets)},
-		{Doc: "Create an OAuth 2.0 client secret", Method: "POST", Path: all, Auth: admin, JSON: body, Do: s.ofApp(s.addSecret)},
-		{Doc: "Deactivate an OAuth 2.0 client secret", Method: "POST", Path: all + "/{secret}/lifecycle/deactivate", Auth: admin,
+		{Doc: "List all OAuth 2.0 client secrets", Method: "GET", Path: all, Auth: s.admin, Do: s.ofApp(s.listSecrets)},
+		{Doc: "Create an OAuth 2.0 client secret", Method: "POST", Path: all, Auth: s.admin, JSON: body, Do: s.ofApp(s.addSecret)},
+		{Doc: "Deactivate an OAuth 2.0 client secret", Method: "POST", Path: all + "/{secret}/lifecycle/deactivate", Auth: s.admin,
 			Do: s.ofApp(s.deactivateSecret)},
-		{Doc: "Delete an OAuth 2.0 client secret", Method: "DELETE", Path: all + "/{secret}", Auth: admin, Do: s.ofApp(s.removeSecret)},
+		{Doc: "Delete an OAuth 2.0 client secret", Method: "DELETE", Path: all + "/{secret}", Auth: s.admin, Do: s.ofApp(s.removeSecret)},
 	}
 }
 
