@@ -83,7 +83,7 @@ func TestOneConnectionForTwoKeyManagers(t *testing.T) {
 // TestAServiceAppForTwoKeyManagers: a private key opens what an API token does, and one access token serves both.
 func TestAServiceAppForTwoKeyManagers(t *testing.T) {
 	r := newRig(t)
-	account := conformance.AccountKey(t, "key-1", "RS256")
+	account := conformance.AccountKey(t, "key-1", "ES256")
 	app := oktaserver.ServiceApp(account.Key)
 	s := r.okta(app)
 	r.connection("acme", `{"type":"okta","connection":{"orgUrl":"`+s.URL+`","clientId":"`+app.ID+`","clientKey":{"stored":true}}}`,

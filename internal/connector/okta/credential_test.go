@@ -28,12 +28,12 @@ func oktaServiceApp(t *testing.T, app *oktaserver.App, key string) conformance.C
 		Type: keyward.TypeOkta, Issuer: c.Server.URL + "/oauth2/" + oktaserver.Server,
 		Connection: map[string]any{"clientId": app.ID, "clientKey": keyward.StoredSecret(), "proofScope": oktaserver.Scope},
 	}
-	c.Secrets, c.Wrong = map[string]string{"connection.clientKey": key}, conformance.AccountKey(t, "key-1", "RS256").JWK
+	c.Secrets, c.Wrong = map[string]string{"connection.clientKey": key}, conformance.AccountKey(t, "key-1", "ES256").JWK
 	return c
 }
 
 func TestOktaServiceApp(t *testing.T) {
-	own := conformance.AccountKey(t, "key-1", "RS256")
+	own := conformance.AccountKey(t, "key-1", "ES256")
 	app := oktaserver.ServiceApp(own.Key)
 	c := oktaServiceApp(t, app, own.JWK)
 	c.Walk(t, append(optional(), "drop form client_id")...)
@@ -70,7 +70,7 @@ func TestOktaAssertions(t *testing.T) {
 // A key without a name is found while it is the only one; a JWK names itself.
 func TestOktaServiceAppKeys(t *testing.T) {
 	ctx := t.Context()
-	own, second := conformance.AccountKey(t, "key-1", "RS256"), conformance.AccountKey(t, "key-2", "ES256")
+	own, second := conformance.AccountKey(t, "key-1", "ES256"), conformance.AccountKey(t, "key-2", "ES256")
 	alone := oktaServiceApp(t, oktaserver.ServiceApp(own.Key), own.PEM)
 	if _, err := alone.Open(t, alone.Secrets).Register(ctx, conformance.Registration()); err != nil {
 		t.Errorf("PEM, the only key: %v", err)
@@ -95,7 +95,7 @@ func TestOktaServiceAppKeys(t *testing.T) {
 // What the app is not granted its token lacks, in Okta's words; what it is granted later counts at once.
 func TestOktaServiceAppScopes(t *testing.T) {
 	ctx := t.Context()
-	own := conformance.AccountKey(t, "key-1", "RS256")
+	own := conformance.AccountKey(t, "key-1", "ES256")
 	app := oktaserver.ServiceApp(own.Key)
 	app.Scopes = []string{"okta.clients.manage"}
 	c := oktaServiceApp(t, app, own.JWK)
