@@ -44,7 +44,7 @@ func (r *rig) connection(name, text string, secrets map[string]string) {
 func (r *rig) okta(apps ...*oktaserver.App) *contract.Server {
 	r.t.Helper()
 	key := conformance.SigningKey(r.t)
-	s := contract.Start(r.t, func(origin string) http.Handler { return oktaserver.Build(origin, key, apps...) })
+	s := contract.Start(r.t, func(origin string) http.Handler { return oktaserver.BuildWith(origin, key, apps...) })
 	r.connection("acme", strings.ReplaceAll(oktaConnection, "ORIGIN", s.URL), apiToken(oktaserver.APIToken))
 	for name, id := range map[string]string{"orders": oktaserver.Server, "billing": oktaserver.OtherServer} {
 		r.keyManager(name, `{"type":"okta","issuer":"`+s.URL+`/oauth2/`+id+`","connection":{"ref":"acme","proofScope":"`+

@@ -20,7 +20,7 @@ import (
 func oktaServiceApp(t *testing.T, app *oktaserver.App, key string) conformance.Cloud {
 	t.Helper()
 	signing := conformance.SigningKey(t)
-	build := func(origin string) http.Handler { return oktaserver.Build(origin, signing, app) }
+	build := func(origin string) http.Handler { return oktaserver.BuildWith(origin, signing, app) }
 	c := oktaCloud(t)
 	c.Server = contract.Start(t, build)
 	c.Name, c.Build = "okta-service-app", func() http.Handler { return build(c.Server.URL) }

@@ -69,7 +69,10 @@ type state struct {
 }
 
 // Build makes the organization's handler for an origin.
-func Build(origin string, key *issuer.Key, apps ...*App) http.Handler {
+func Build(origin string, key *issuer.Key) http.Handler { return BuildWith(origin, key) }
+
+// BuildWith makes that of an organization with service apps.
+func BuildWith(origin string, key *issuer.Key, apps ...*App) http.Handler {
 	s := &state{
 		origin: origin, key: key, servers: map[string]*authServer{},
 		apps: apps, assertions: newAssertions(), tokens: map[string]orgToken{},
