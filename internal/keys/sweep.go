@@ -155,7 +155,8 @@ func (k *Keys) settlePending(
 	return k.markFailed(ctx, c, "the registration was interrupted; the client that the server had made was deleted again", false)
 }
 
-// settleOrphan deletes at the server what a failed attempt left there, or finds that nothing is there.
+// settleOrphan deletes at the server what a failed attempt left there, or finds that nothing is there. The attempt stays
+// listed, to be tried again, unless that was done already.
 func (k *Keys) settleOrphan(
 	ctx context.Context, conn connector.Connector, finder connector.Finder, c *scene.Client, age time.Duration,
 ) error {
@@ -181,9 +182,13 @@ func (k *Keys) settleOrphan(
 		}
 		fresh.Status.Orphan = false
 		fresh.Status.Reason = "the registration was interrupted; nothing of it is left at the server"
-		if err := fresh.Put(tx, store.Extra{}); err != nil {
+		if err := k.audit(tx, fresh.Object, "key.settled", c.Status.VendorName); err != nil {
 			return err
 		}
-		return k.audit(tx, fresh.Object, "key.settled", c.Status.VendorName)
+		succeeded, err := scene.Succeeded(tx, fresh)
+		if err == nil && succeeded {
+			return tx.Delete(fresh.Object)
+		}
+		return errors.Join(err, fresh.Put(tx, store.Extra{}))
 	})
 }

@@ -139,6 +139,15 @@ func DropAll(tx *store.Tx, clients []*Client) error {
 	return nil
 }
 
+// Succeeded says whether another client has the place of one that failed.
+func Succeeded(tx *store.Tx, c *Client) (bool, error) {
+	clients, err := clientsAt(tx, Place{
+		Tenant: c.Object.Tenant, Application: c.Spec.Application, KeyManager: c.Spec.KeyManager,
+		Environment: c.Spec.EnvironmentOrDefault(),
+	})
+	return err == nil && (&Scene{Clients: clients}).Taking() != nil, err
+}
+
 // DropFailed forgets the failed and revoked clients of an application or a key manager that left nothing at a server, so that they
 // do not stand in the way of its deletion. Possible orphans stay.
 func DropFailed(tx *store.Tx, ref keyward.Ref) error {

@@ -43,23 +43,31 @@ func Of(tx *store.Tx, place Place, app, km *keyward.Object) (*Scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Scene{Place: place, App: app, KeyManager: km, Spec: server.Spec, Server: server}
+	clients, err := clientsAt(tx, place)
+	if err != nil {
+		return nil, err
+	}
+	return &Scene{Place: place, App: app, KeyManager: km, Spec: server.Spec, Server: server, Clients: clients}, nil
+}
+
+func clientsAt(tx *store.Tx, place Place) ([]*Client, error) {
 	objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{
 		Tenant: place.Tenant, Application: place.Application, KeyManager: place.KeyManager,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the clients of a place: %w", err)
 	}
+	var clients []*Client
 	for _, o := range objects {
 		c, err := ReadClient(o)
 		if err != nil {
 			return nil, err
 		}
 		if c.Spec.EnvironmentOrDefault() == place.Environment {
-			s.Clients = append(s.Clients, c)
+			clients = append(clients, c)
 		}
 	}
-	return s, nil
+	return clients, nil
 }
 
 // Taking gives the client that takes the place, or nil.
