@@ -167,7 +167,7 @@ func (k *Keys) activate(ctx context.Context, c *scene.Client, made connector.Reg
 		if err != nil {
 			return err
 		}
-		secrets := map[string]string{scene.HandlePath: string(handle), secretPath: made.ClientSecret}
+		secrets := map[string]string{scene.HandlePath: string(handle), scene.SecretPath: made.ClientSecret}
 		app, err := tx.Get(keyward.KindApplication, fresh.Object.Tenant, fresh.Spec.Application)
 		if err != nil {
 			return err

@@ -32,6 +32,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keys/listing"
 	"keyward.dev/keyward/internal/keys/pace"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/keys/turn"
@@ -74,6 +75,8 @@ type Keys struct {
 
 	tries *pace.Pace
 
+	shown listing.Lister
+
 	turns *turn.Turns // by id, who of this process asks a server about a client
 }
 
@@ -91,13 +94,6 @@ const (
 	actor          = "system/keys"
 )
 
-// Names under which a generated client's secrets are stored.
-const (
-	secretPath = "clientSecret"       // the built-in authorization server reads it there
-	beforePath = "clientSecretBefore" // the one that is still alive after a rotation with overlap
-	secretID   = "clientSecretId"     // the server's name of the current one, where it has two
-)
-
 // New makes Keys over the store; openers reach the servers.
 func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 	if s == nil || openers == nil {
@@ -112,10 +108,14 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 	if o.Turns == nil {
 		o.Turns = turn.New()
 	}
+	shown := listing.Lister{Store: s, Now: o.Now}
+	if o.Entitler != nil {
+		shown.Entitlement = o.Entitler.Status
+	}
 	return &Keys{
 		store: s, openers: openers, entitle: o.Entitler, log: o.Log, sole: o.Sole, now: o.Now, lead: s.NewLead("keys", leasePeriod, o.Sole),
 		proofs: throttle.New(proofPeriod, proofBurst, proofMemory), turns: o.Turns,
-		tries: pace.New(sweepPeriod),
+		tries: pace.New(sweepPeriod), shown: shown,
 	}, nil
 }
 
@@ -124,6 +124,25 @@ type Place = scene.Place
 
 // Ask is what a generated client should be able to do.
 type Ask = wish.Ask
+
+// Listed is one client in a listing.
+type Listed = listing.Listed
+
+// Request is a client that somebody asked for and that awaits an administrator's approval.
+type Request = listing.Request
+
+// Page chooses a part of a listing.
+type Page = listing.Page
+
+// List gives an application's clients, as listing.Lister says.
+func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, application string) ([]Listed, error) {
+	return k.shown.List(ctx, p, tenant, application)
+}
+
+// Requests gives what awaits an approval in a tenant, likewise.
+func (k *Keys) Requests(ctx context.Context, p keyward.Principal, tenant string, page Page) (requests []Request, next string, err error) {
+	return k.shown.Requests(ctx, p, tenant, page)
+}
 
 // Result is what a developer needs to use a client.
 type Result struct {
@@ -156,22 +175,6 @@ func (r Result) String() string { return "client " + r.ClientID + " of " + r.Key
 
 // GoString hides the secret from %#v.
 func (r Result) GoString() string { return r.String() }
-
-// Listed is one client in a listing.
-type Listed struct {
-	Name          string                     `json:"name"`
-	Application   string                     `json:"application"`
-	KeyManager    string                     `json:"keyManager"`
-	Environment   keyward.Environment        `json:"environment"`
-	ClientID      string                     `json:"clientId,omitempty"`
-	Match         *keyward.ClientMatch       `json:"match,omitempty"`
-	TokenEndpoint string                     `json:"tokenEndpoint,omitempty"`
-	Status        *keyward.OAuthClientStatus `json:"status"`
-
-	LastUsedAt          *time.Time `json:"lastUsedAt,omitempty" doc:"When a gateway let a call with a token of the client pass"`
-	SecretLastUsedAt    *time.Time `json:"secretLastUsedAt,omitempty" doc:"When the key manager took its secret; of the resident one"`
-	OldSecretLastUsedAt *time.Time `json:"oldSecretLastUsedAt,omitempty" doc:"The same of the secret before it, while that is taken too"`
-}
 
 // finish does what is left to do about a client in the given state, after whoever works on it, who may have done it.
 func (k *Keys) finish(ctx context.Context, c *scene.Client, state keyward.ClientState, do func(context.Context) error) error {

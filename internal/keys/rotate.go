@@ -184,12 +184,12 @@ func (k *Keys) keepRotated(ctx context.Context, c *scene.Client, made connector.
 			return fmt.Errorf("open the secrets of %s: %w", fresh.Object.Ref(), err)
 		}
 		fresh.Status.OldSecretUntil = nil
-		delete(secrets, beforePath)
+		delete(secrets, scene.BeforePath)
 		if overlap := time.Duration(fresh.Status.Overlap); overlap > 0 {
 			until := now.Add(overlap).UTC()
-			fresh.Status.OldSecretUntil, secrets[beforePath] = &until, secrets[secretPath]
+			fresh.Status.OldSecretUntil, secrets[scene.BeforePath] = &until, secrets[scene.SecretPath]
 		}
-		secrets[secretPath], secrets[secretID] = made.Value, made.ID
+		secrets[scene.SecretPath], secrets[scene.SecretID] = made.Value, made.ID
 		fresh.Status.State, fresh.Status.Reason, fresh.Status.Overlap = keyward.ClientActive, "", 0
 		fresh.Status.ChangedAt, fresh.Status.SecretExpiresAt = &now, made.ExpiresAt
 		if fresh.Status.Approval != nil { // the secret that waited is none any more
@@ -219,7 +219,7 @@ func (k *Keys) endOverlap(ctx context.Context, server connector.Server, c *scene
 			return err
 		}
 		secrets, err := tx.Secrets(c.Object)
-		keep = secrets[secretID]
+		keep = secrets[scene.SecretID]
 		return err
 	})
 	if err != nil {
@@ -243,7 +243,7 @@ func (k *Keys) endOverlap(ctx context.Context, server connector.Server, c *scene
 		if err := fresh.Put(tx, store.Extra{}); err != nil {
 			return err
 		}
-		if err := tx.KeepSecrets(fresh.Object, map[string]string{beforePath: ""}); err != nil {
+		if err := tx.KeepSecrets(fresh.Object, map[string]string{scene.BeforePath: ""}); err != nil {
 			return fmt.Errorf("forget the old secret: %w", err)
 		}
 		return k.audit(tx, fresh.Object, "key.oldSecretEnded", "client "+fresh.Spec.ClientID)

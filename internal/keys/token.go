@@ -53,7 +53,7 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 			return err
 		}
 		if secret == "" {
-			if secret, err = scene.StoredSecret(tx, fresh, secretPath); err != nil {
+			if secret, err = scene.StoredSecret(tx, fresh, scene.SecretPath); err != nil {
 				return err
 			}
 		}

@@ -228,7 +228,7 @@ func (k *Keys) keepUpdated(ctx context.Context, c *scene.Client, made connector.
 			return err
 		}
 		if made.ClientSecret != "" { // RFC 7592, section 2.2 lets the server give a new one
-			if err := tx.KeepSecrets(fresh.Object, map[string]string{secretPath: made.ClientSecret}); err != nil {
+			if err := tx.KeepSecrets(fresh.Object, map[string]string{scene.SecretPath: made.ClientSecret}); err != nil {
 				return fmt.Errorf("keep the client's secret: %w", err)
 			}
 		}

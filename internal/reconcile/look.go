@@ -128,7 +128,7 @@ func (r *Reconciler) read(tx *store.Tx, id string) (*task, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.secret = secrets["clientSecret"]
+	t.secret = secrets[scene.SecretPath]
 	t.standing, err = r.Entitler.StandingOf(tx, id)
 	return t, err
 }

@@ -12,8 +12,13 @@ import (
 	"keyward.dev/keyward/internal/store"
 )
 
-// HandlePath is the name among a generated client's secrets under which its connector.Handle is stored, as JSON.
-const HandlePath = "handle"
+// Names under which a generated client's secrets are stored.
+const (
+	HandlePath = "handle"             // its connector.Handle, as JSON
+	SecretPath = "clientSecret"       // the built-in authorization server reads it there
+	BeforePath = "clientSecretBefore" // the one that is still alive after a rotation with overlap
+	SecretID   = "clientSecretId"     // the server's name of the current one, where it has two
+)
 
 // Client is a stored OAuth client with its parts read.
 type Client struct {

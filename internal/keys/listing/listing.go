@@ -1,23 +1,50 @@
-package keys
+// Package listing owns what people are shown of applications' clients, and of those that await an approval: who sees which,
+// and how they stand. It does not own what becomes of a client, asks no server, and shows no secret.
+package listing
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 )
 
+// Lister reads clients as they are stored. Its methods may be called at once.
+type Lister struct {
+	Store *store.Store
+	Now   func() time.Time
+	// Entitlement tells how far a client has what subscriptions give; nil = nobody gives anything.
+	Entitlement func(tx *store.Tx, clientID string) (*keyward.ClientEntitlement, error)
+}
+
+// Listed is one client in a listing.
+type Listed struct {
+	Name          string                     `json:"name"`
+	Application   string                     `json:"application"`
+	KeyManager    string                     `json:"keyManager"`
+	Environment   keyward.Environment        `json:"environment"`
+	ClientID      string                     `json:"clientId,omitempty"`
+	Match         *keyward.ClientMatch       `json:"match,omitempty"`
+	TokenEndpoint string                     `json:"tokenEndpoint,omitempty"`
+	Status        *keyward.OAuthClientStatus `json:"status"`
+
+	LastUsedAt          *time.Time `json:"lastUsedAt,omitempty" doc:"When a gateway let a call with a token of the client pass"`
+	SecretLastUsedAt    *time.Time `json:"secretLastUsedAt,omitempty" doc:"When the key manager took its secret; of the resident one"`
+	OldSecretLastUsedAt *time.Time `json:"oldSecretLastUsedAt,omitempty" doc:"The same of the secret before it, while that is taken too"`
+}
+
 // List gives an application's clients in every key manager, failed attempts too, from the database alone: no server is
 // asked. Who may read it: the application's owners, administrators and auditors of the tenant.
-func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, application string) ([]Listed, error) {
+func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, application string) ([]Listed, error) {
 	if tenant == "" {
 		tenant = keyward.DefaultTenant
 	}
 	listed := []Listed{}
-	err := k.store.Read(ctx, func(tx *store.Tx) error {
+	err := l.Store.Read(ctx, func(tx *store.Tx) error {
 		app, err := tx.Get(keyward.KindApplication, tenant, application)
 		if err != nil {
 			return scene.HideFrom(p, tenant, err)
@@ -48,7 +75,7 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 				}
 				endpoints[c.Spec.KeyManager] = endpoint
 			}
-			status, err := k.shownStatus(tx, p, o, c.Status)
+			status, err := l.shownStatus(tx, p, o, c.Status)
 			if err != nil {
 				return err
 			}
@@ -56,7 +83,7 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 				Name: o.Name, Application: application, KeyManager: c.Spec.KeyManager,
 				Environment: c.Spec.EnvironmentOrDefault(), ClientID: c.Spec.ClientID, Match: c.Spec.Match,
 				TokenEndpoint: endpoint, Status: status, LastUsedAt: uses[o.ID].LastUsedAt,
-				SecretLastUsedAt: uses[o.ID].SecretAt(secretPath), OldSecretLastUsedAt: uses[o.ID].SecretAt(beforePath),
+				SecretLastUsedAt: uses[o.ID].SecretAt(scene.SecretPath), OldSecretLastUsedAt: uses[o.ID].SecretAt(scene.BeforePath),
 			})
 		}
 		return nil
@@ -68,17 +95,17 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 }
 
 // shownStatus is the status with what is kept elsewhere, and without what is over.
-func (k *Keys) shownStatus(
+func (l *Lister) shownStatus(
 	tx *store.Tx, p keyward.Principal, o *keyward.Object, status keyward.OAuthClientStatus,
 ) (*keyward.OAuthClientStatus, error) {
-	status.Hold = scene.SeenHold(p, o, k.now())
-	if a := status.Approval; a != nil && a.SecretUntil != nil && !k.now().Before(*a.SecretUntil) {
+	status.Hold = scene.SeenHold(p, o, l.Now())
+	if a := status.Approval; a != nil && a.SecretUntil != nil && !l.Now().Before(*a.SecretUntil) {
 		past := *a
 		past.SecretUntil, status.Approval = nil, &past
 	}
-	if k.entitle != nil && status.State != keyward.ClientAwaiting {
+	if l.Entitlement != nil && status.State != keyward.ClientAwaiting {
 		var err error
-		if status.Entitlement, err = k.entitle.Status(tx, o.ID); err != nil {
+		if status.Entitlement, err = l.Entitlement(tx, o.ID); err != nil {
 			return nil, fmt.Errorf("read what %s is entitled to: %w", o.Ref(), err)
 		}
 		status.LackingScopes = scene.LackingScopes(status)
