@@ -243,6 +243,11 @@ type ClientRestore struct {
 	Metadata bool     `json:"metadata,omitempty"` // grants, callbacks or the name differ
 }
 
+// Nothing tells that there is nothing to undo.
+func (r ClientRestore) Nothing() bool {
+	return !r.Metadata && !r.Enable && len(r.Give)+len(r.Offer)+len(r.Take) == 0
+}
+
 // EntitlementState is how far a generated client has what the APIs that its application is subscribed to ask for.
 type EntitlementState string
 

@@ -12,22 +12,28 @@ import (
 )
 
 // Restore makes a generated client at its server what it was before somebody changed it there. It is a change like any
-// other: where its end is not seen, the sweep makes it again. A client that the server's administrator has switched off is
-// switched on again for an administrator only.
-func (k *Keys) Restore(ctx context.Context, p keyward.Principal, place Place, undo keyward.ClientRestore) error {
+// other: where its end is not seen, the sweep makes it again. What only an administrator of the key manager may undo is
+// forbidden to others where it is that the client was switched off there; scopes that scene.GivesBack refuses are left as
+// they are, and told. has are those that the client carries there now, in whatever way.
+func (k *Keys) Restore(
+	ctx context.Context, p keyward.Principal, place Place, undo keyward.ClientRestore, has []string,
+) (left []string, err error) {
 	s, c, err := k.active(ctx, p, place)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.Changeable(c, k.now()); err != nil {
-		return err
+		return nil, err
 	}
-	if undo.Enable && !scene.IsAdmin(p, s.Place.Tenant) {
-		return keyward.Errorf(keyward.CodeForbidden,
-			"client %s was switched off at %s: only administrators switch it on again", c.Spec.ClientID, s.KeyManager.Ref())
+	if undo.Enable && !s.Manages(p) {
+		return nil, keyward.Errorf(keyward.CodeForbidden, "client %s was switched off at %s: only administrators of the key manager "+
+			"switch it on again", c.Spec.ClientID, s.KeyManager.Ref())
 	}
 	if c.Status.Mode != keyward.ClientGenerated || c.Status.Reuses != nil {
-		return updatable(s, k.openers, c)
+		return nil, updatable(s, k.openers, c)
+	}
+	if undo, left = s.GivesBack(p, c, undo, has); undo.Nothing() {
+		return left, nil
 	}
 	c, end, err := k.change(ctx, scene.Requester(p, s.Place.Tenant), c, keyward.ClientUpdating,
 		func(status *keyward.OAuthClientStatus) error {
@@ -37,12 +43,12 @@ func (k *Keys) Restore(ctx context.Context, p keyward.Principal, place Place, un
 			return nil
 		})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer end()
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	return k.finishUpdate(ctx, s.Server, c, false)
+	return left, k.finishUpdate(ctx, s.Server, c, false)
 }
 
 // restoreThere undoes at the server what was changed there. A server whose scopes are not changed one by one is told all

@@ -21,6 +21,14 @@ type shape struct {
 	Disabled  bool     `json:"disabled,omitempty"`
 }
 
+// scopes are all that the client has; none of one that was not seen.
+func (s *shape) scopes() []string {
+	if s == nil {
+		return nil
+	}
+	return slices.Concat(s.Always, s.Optional)
+}
+
 // shapeOf leaves the scopes out that come and go with subscriptions.
 func shapeOf(c *connector.Client, ours []string) shape {
 	scopes := set(c.Scopes, ours)

@@ -25,6 +25,7 @@ func TestDriftAtKeycloak(t *testing.T) {
 	made := map[string]*keys.Result{}
 	for app, ask := range map[string]keys.Ask{
 		"early": code, "steady": scoped, "moved": code, "wider": {}, "narrower": scoped, "entitled": {}, "gone": scoped, "off": {},
+		"favoured": code,
 	} {
 		made[app] = r.generate(app, "corp", ask)
 	}
@@ -34,7 +35,8 @@ func TestDriftAtKeycloak(t *testing.T) {
 		Operations: []keyward.Operation{{Method: "*", Path: "/**", Scopes: []string{"orders:made"}}},
 	})
 	r.subscribe("entitled", made["entitled"])
-	do(t, realm.Change(ctx, made["early"].ClientID, map[string]any{"redirectUris": []string{"https://evil.example/cb"}}))
+	do(t, realm.Change(ctx, made["early"].ClientID, map[string]any{"redirectUris": []string{"https://evil.example/cb"}}),
+		realm.Attach(ctx, made["favoured"].ClientID, keycloak.Scopes()[1], "default"))
 
 	report := r.reconcile("corp")
 	want(t, report, "early", reconcile.Changed, "missing https://app.example", "added https://evil.example/cb")
@@ -55,6 +57,8 @@ func TestDriftAtKeycloak(t *testing.T) {
 		realm.Detach(ctx, id("entitled"), "orders:made"),
 		realm.DeleteClient(ctx, id("gone")),
 		realm.Change(ctx, id("off"), map[string]any{"enabled": false}),
+		realm.Detach(ctx, id("favoured"), keycloak.Scopes()[1]), realm.Detach(ctx, id("favoured"), "web-origins"),
+		realm.Change(ctx, id("favoured"), map[string]any{"redirectUris": []string{"https://evil.example/cb"}}),
 	)
 	r.subscribe("steady", made["steady"]) // its client gets a scope, which is no drift
 	for range 2 {                         // a second look tells nothing anew
@@ -67,6 +71,7 @@ func TestDriftAtKeycloak(t *testing.T) {
 		want(t, report, "entitled", reconcile.Changed, "orders:made was given because of a subscription")
 		want(t, report, "gone", reconcile.Vanished, id("gone"))
 		want(t, report, "off", reconcile.Changed, "switched off")
+		want(t, report, "favoured", reconcile.Changed, "missing "+keycloak.Scopes()[1]+", web-origins", "added https://evil.example/cb")
 	}
 	for app := range made {
 		c := r.client(app)
@@ -83,6 +88,17 @@ func TestDriftAtKeycloak(t *testing.T) {
 	_, err := r.reconciler.Mend(ctx, alice(), at("off", "corp"), reconcile.MendAsk{})
 	wantCode(t, err, keyward.CodeForbidden, "switched off")
 	if _, err := r.reconciler.Mend(ctx, admin(), at("off", "corp"), reconcile.MendAsk{}); err != nil {
+		t.Error(err)
+	}
+	// Scopes that she never asked for, and no subscription gives, are given back likewise; the rest is mended.
+	_, err = r.reconciler.Mend(ctx, alice(), at("favoured", "corp"), reconcile.MendAsk{})
+	wantCode(t, err, keyward.CodeForbidden, keycloak.Scopes()[1]+", web-origins")
+	want(t, r.reconcile("corp"), "favoured", reconcile.Changed, "scopes: missing")
+	if has, _, err := realm.Carried(ctx, id("favoured")); err != nil || slices.Contains(has, keycloak.Scopes()[1]) ||
+		strings.Contains(strings.Join(r.client("favoured").Status.Drift, ";"), "evil") {
+		t.Errorf("favoured carries %q (%v) and is drifted: %q", has, err, r.client("favoured").Status.Drift)
+	}
+	if _, err := r.reconciler.Mend(ctx, admin(), at("favoured", "corp"), reconcile.MendAsk{}); err != nil {
 		t.Error(err)
 	}
 	_, err = r.reconciler.Mend(ctx, alice(), at("steady", "corp"), reconcile.MendAsk{})
@@ -117,6 +133,7 @@ func (r *rig) isAsItWas(realm *keycloak.Realm, made map[string]*keys.Result) {
 	r.t.Helper()
 	for app, scope := range map[string]string{
 		"narrower": keycloak.Scopes()[0], "entitled": "orders:made", "wider": "-" + keycloak.Scopes()[1],
+		"favoured": keycloak.Scopes()[1],
 	} {
 		has, _, err := realm.Carried(r.t.Context(), made[app].ClientID)
 		taken := strings.HasPrefix(scope, "-")

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
@@ -20,7 +21,8 @@ type MendAsk struct {
 // Mend brings a client and its server together again, after a fresh look. One that changed becomes at its server what it
 // was; one that vanished is made anew, under a new id, and the result has its new secret. One with something under way or
 // failed goes on as keys.Retry says. Owners of the application and administrators may. With nothing to mend it is a
-// conflict, where the server did not tell it is key_manager_failed; both change nothing.
+// conflict, where the server did not tell it is key_manager_failed; both change nothing. What only administrators of the
+// key manager may undo, as scene.GivesBack says, is forbidden to others, who have the rest mended.
 //
 // A mend that is interrupted goes on like every change of a client; what of it was not begun is found by the next look.
 func (r *Reconciler) Mend(ctx context.Context, p keyward.Principal, place keys.Place, ask MendAsk) (*keys.Result, error) {
@@ -117,8 +119,10 @@ func (r *Reconciler) lookNow(ctx context.Context, c *scene.Client) (found findin
 
 // undo has the server take back what was changed there, and then looks whether it did.
 func (r *Reconciler) undo(ctx context.Context, p keyward.Principal, place keys.Place, c *scene.Client, found finding) error {
-	if u := found.Undo; u != nil && (u.Metadata || u.Enable || len(u.Give)+len(u.Offer)+len(u.Take) > 0) {
-		if err := r.Keys.Restore(ctx, p, place, *u); err != nil {
+	var left []string
+	if u := found.Undo; u != nil && !u.Nothing() {
+		var err error
+		if left, err = r.Keys.Restore(ctx, p, place, *u, found.Seen.scopes()); err != nil {
 			return err
 		}
 	}
@@ -132,11 +136,17 @@ func (r *Reconciler) undo(ctx context.Context, p keyward.Principal, place keys.P
 		}
 	}
 	after, err := r.lookNow(ctx, c)
-	if err == nil && after.Verdict != InStep {
-		err = keyward.Errorf(keyward.CodeKeyManagerFailed,
+	switch {
+	case err != nil || after.Verdict == InStep:
+		return err
+	case len(left) > 0:
+		return keyward.Errorf(keyward.CodeForbidden, "client %s has lost %s at its server: its application has neither asked for that nor "+
+			"subscribed to it, or may not have it now, so only administrators of the key manager give it back; what else differed is "+
+			"mended, and --accept takes the client as it is", c.Spec.ClientID, strings.Join(left, ", "))
+	default:
+		return keyward.Errorf(keyward.CodeKeyManagerFailed,
 			"the server was told, and client %s is still not what it was: see keys list; --accept takes it as it is", c.Spec.ClientID)
 	}
-	return err
 }
 
 func (r *Reconciler) entitle(ctx context.Context, id string) error {

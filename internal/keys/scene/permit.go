@@ -1,9 +1,11 @@
 package scene
 
 import (
+	"slices"
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keymanager"
 )
 
 // MayUse lets an administrator of the tenant act for every application, and a developer for those they own.
@@ -47,6 +49,30 @@ func (s *Scene) Permit(p keyward.Principal) error {
 	}
 	return keyward.Errorf(keyward.CodeForbidden, "%s lets only some roles and groups make keys, and user %s has none of them",
 		s.KeyManager.Ref(), p.User)
+}
+
+// Manages tells whether somebody administers the key manager itself, which a global one's users do not.
+func (s *Scene) Manages(p keyward.Principal) bool { return IsAdmin(p, s.KeyManager.Tenant) }
+
+// GivesBack is what of a client's restoration is done for the principal. What an administrator of the server took away of
+// a client's scopes there, its owners get back only as far as they could ask for it today: what the client was made with by
+// name, within clients.constraints. The server's own defaults, and what somebody gave by hand, are for who manages the key
+// manager; left are those. What the client still has, in every token or where it is asked for, is not lost. What
+// subscriptions give is no part of a restoration.
+func (s *Scene) GivesBack(
+	p keyward.Principal, c *Client, undo keyward.ClientRestore, has []string,
+) (does keyward.ClientRestore, left []string) {
+	if s.Manages(p) {
+		return undo, nil
+	}
+	for _, scope := range Without(slices.Concat(undo.Give, undo.Offer), has) {
+		if !slices.Contains(c.Status.Scopes, scope) || !keymanager.AllowsScope(s.Spec, scope) {
+			left = append(left, scope)
+		}
+	}
+	undo.Give, undo.Offer = Without(undo.Give, left), Without(undo.Offer, left)
+	undo.Scopes = Without(undo.Scopes, left)
+	return undo, left
 }
 
 // MayDelete keeps everybody but administrators from deleting what is held: another client, which nobody holds, could
