@@ -426,3 +426,61 @@ func TestWhoApproves(t *testing.T) {
 		t.Errorf("%+v, error %v", made, err)
 	}
 }
+
+// An approval goes over to the next try only where those who gave it are still those who approve.
+func TestApprovalOfOthers(t *testing.T) {
+	ctx := t.Context()
+	server := registrar.Start(t)
+	r := newRig(t)
+	r.keyManager("corp", registrarSpec(server), registrarSecrets())
+	r.change("corp", func(s *keyward.KeyManagerSpec) { s.Global = true })
+	rules := func(tenant, keyManager keyward.Approval) {
+		r.edit(keyward.KindTenant, "acme", &keyward.TenantSpec{Keys: keyward.KeyRules{Approval: tenant}})
+		r.change("corp", func(s *keyward.KeyManagerSpec) { s.Clients.Approval = keyManager })
+	}
+	rules(manual(), keyward.Approval{})
+	zoe := keyward.Principal{User: "zoe", Tenant: "acme", Roles: []keyward.Role{keyward.RoleDeveloper}}
+	theirs := keyward.Principal{User: "mia", Tenant: "acme", Roles: []keyward.Role{keyward.RoleAdmin}}
+	err := r.store.Write(ctx, "test", func(tx *store.Tx) error {
+		for _, o := range []*keyward.Object{
+			{Kind: keyward.KindUser, Name: "zoe", Spec: &keyward.UserSpec{Roles: zoe.Roles}},
+			{Kind: keyward.KindApplication, Name: "mobile", Spec: &keyward.ApplicationSpec{Owner: "zoe"}},
+		} {
+			o.Tenant = "acme"
+			if err := tx.Put(o, store.Extra{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := at("corp")
+	place.Tenant = "acme"
+	for name, c := range map[string]struct {
+		by             keyward.Principal
+		tenant, global keyward.Approval // the rules of the second try
+		state          keyward.ClientState
+	}{
+		"the same rule":                           {theirs, manual(), keyward.Approval{}, keyward.ClientActive},
+		"the operators want to approve by now":    {theirs, manual(), manual(), keyward.ClientAwaiting},
+		"an operator's word counts in the tenant": {admin(), manual(), keyward.Approval{}, keyward.ClientActive},
+		"an operator's word counts at their own":  {admin(), manual(), manual(), keyward.ClientActive},
+		"nobody has to approve any more":          {theirs, keyward.Approval{}, keyward.Approval{}, keyward.ClientActive},
+	} {
+		rules(manual(), keyward.Approval{})
+		if made, err := r.keys.Generate(ctx, zoe, place, keys.Ask{}); err != nil || made.State != keyward.ClientAwaiting {
+			t.Fatalf("%s: %+v, error %v", name, made, err)
+		}
+		server.Order(contract.Trouble{Method: "POST", Part: "/reg", Status: 400, Times: 1, Body: `{"error":"invalid_client_metadata"}`})
+		_, err := r.keys.Approve(ctx, c.by, place, "")
+		wantCode(t, err, keyward.CodeKeyManagerFailed)
+		rules(c.tenant, c.global)
+		again, err := r.keys.Retry(ctx, zoe, place)
+		if err != nil || again.State != c.state {
+			t.Errorf("%s: %+v, error %v, want %s", name, again, err, c.state)
+		}
+		wantCode(t, r.keys.Delete(ctx, zoe, place), "")
+	}
+}

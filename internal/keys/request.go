@@ -37,18 +37,23 @@ func (k *Keys) requestMapping(ctx context.Context, p keyward.Principal, place Pl
 }
 
 // makeAwait lets a client that was to be made await an approval, where it needs one. Who makes anew what had been approved
-// and failed needs none: that approval goes over, once.
+// and failed needs none, where the same people would have to approve: that approval goes over, once.
 func (k *Keys) makeAwait(tx *store.Tx, p keyward.Principal, s *scene.Scene, c *scene.Client, failed string) error {
 	awaits, err := s.Awaits(tx, p)
 	if err != nil || !awaits {
 		return err
 	}
 	for _, old := range s.Clients {
-		a := old.Status.Approval
-		if old.Object.ID != failed || a == nil || a.By == "" || old.Spec.ClientID != "" || old.Status.Requester != c.Status.Requester {
+		if old.Object.ID != failed {
 			continue
 		}
-		c.Status.Approval, old.Status.Approval = a, nil
+		if goesOver, err := s.Inherits(tx, c, old); err != nil || !goesOver {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		c.Status.Approval, old.Status.Approval = old.Status.Approval, nil
 		if old.Over() { // it is forgotten already
 			return nil
 		}

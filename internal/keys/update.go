@@ -224,15 +224,37 @@ func (k *Keys) keepUpdated(ctx context.Context, c *scene.Client, made connector.
 		}
 		fresh.Status.Drift, fresh.Status.Unmanageable = nil, ""
 		fresh.Stand("", now)
-		if err := fresh.Put(tx, store.Extra{}); err != nil {
+		if err := k.keepSecret(tx, fresh, made.ClientSecret); err != nil {
 			return err
 		}
-		if made.ClientSecret != "" { // RFC 7592, section 2.2 lets the server give a new one
-			if err := tx.KeepSecrets(fresh.Object, map[string]string{scene.SecretPath: made.ClientSecret}); err != nil {
-				return fmt.Errorf("keep the client's secret: %w", err)
-			}
+		if err := fresh.Put(tx, store.Extra{}); err != nil {
+			return err
 		}
 		c.Status = fresh.Status
 		return k.audit(tx, fresh.Object, "key.updated", "client "+fresh.Spec.ClientID)
 	})
+}
+
+// keepSecret stores the secret that came with a change, if that is a new one (RFC 7592, section 2.2 lets the server give
+// one), for one more look by who asked for the client. The one before it is dead, also where it was still to be fetched.
+func (k *Keys) keepSecret(tx *store.Tx, c *scene.Client, secret string) error {
+	secrets, err := tx.Secrets(c.Object)
+	if err != nil {
+		return fmt.Errorf("open the secrets of %s: %w", c.Object.Ref(), err)
+	}
+	if secret == "" || secret == secrets[scene.SecretPath] {
+		return nil
+	}
+	if err := tx.KeepSecrets(c.Object, map[string]string{scene.SecretPath: secret}); err != nil {
+		return fmt.Errorf("keep the client's secret: %w", err)
+	}
+	until := k.now().Add(revealPeriod)
+	if a := c.Status.Approval; a != nil && a.SecretUntil != nil && a.SecretUntil.After(until) {
+		until = *a.SecretUntil
+	}
+	if err := tx.PutReveal(c.Object.ID, c.Status.Requester, secret, until); err != nil {
+		return fmt.Errorf("keep the secret for one more look: %w", err)
+	}
+	c.Status.Reason = "its server gave it a new secret with a change: fetch it with reveal, or rotate"
+	return nil
 }

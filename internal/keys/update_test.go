@@ -171,3 +171,51 @@ func TestUpdateAtKeycloak(t *testing.T) {
 	_, err = r.keys.Rotate(ctx, alice(), at("admin"), keys.RotateAsk{Overlap: time.Hour})
 	wantCode(t, err, keyward.CodeRotationUnsupported, "mapped")
 }
+
+// A server may give a new secret with a change: then that is the one that waits to be fetched, and it is said.
+func TestUpdateThatBringsANewSecret(t *testing.T) {
+	ctx := t.Context()
+	s := registrar.Start(t)
+	r := newRig(t)
+	r.keyManager("corp", registrarSpec(s), registrarSecrets())
+	made, err := r.keys.Generate(ctx, alice(), at("corp"), codeGrant())
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(callback string) string {
+		t.Helper()
+		if _, err := r.keys.Update(ctx, alice(), at("corp"), keys.Ask{Callbacks: []string{callback}}); err != nil {
+			t.Fatal(err)
+		}
+		return r.one(keyward.ClientActive).Status.Reason
+	}
+	if reason := change("https://app.example/two"); reason != "" || s.Clients()[0].Secret != made.ClientSecret {
+		t.Errorf("a change that leaves the secret: %q", reason)
+	}
+	s.RenewSecrets()
+	reason := change("https://app.example/three")
+	if !strings.Contains(reason, "new secret") || s.Clients()[0].Secret == made.ClientSecret {
+		t.Errorf("a change that brings a new one: %q", reason)
+	}
+	_, err = r.keys.Reveal(ctx, admin(), at("corp"))
+	wantCode(t, err, keyward.CodeNotFound)
+	shown, err := r.keys.Reveal(ctx, alice(), at("corp"))
+	if err != nil || shown.ClientSecret != s.Clients()[0].Secret {
+		t.Errorf("revealed: %v, error %v", shown, err)
+	}
+
+	r.approval(manual())
+	wantCode(t, r.keys.Delete(ctx, alice(), at("corp")), "")
+	r.ask()
+	if _, err := r.keys.Approve(ctx, admin(), at("corp"), ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.keys.Update(ctx, admin(), at("corp"), keys.Ask{Fields: map[string]any{"client_uri": "https://a.example"}}); err != nil {
+		t.Fatal(err)
+	}
+	r.later(time.Hour) // an approved one waits for days
+	shown, err = r.keys.Reveal(ctx, alice(), at("corp"))
+	if err != nil || shown.ClientSecret != s.Clients()[0].Secret {
+		t.Errorf("revealed after an approval: %v, error %v", shown, err)
+	}
+}

@@ -37,6 +37,26 @@ func (s *Scene) Approvers(tx *store.Tx) (string, error) {
 	return "", nil
 }
 
+// approvedBy tells whether an approval was given by administrators whose word counts for the tenant.
+func (s *Scene) approvedBy(a *keyward.ClientApproval, approvers string) bool {
+	tenant, _, other := strings.Cut(a.By, "/")
+	if !other {
+		tenant = s.Place.Tenant
+	}
+	return a.By != "" && (tenant == approvers || tenant == keyward.DefaultTenant)
+}
+
+// Inherits tells whether the client, which is made anew for the same requester, needs no approval because the one that
+// failed before it had been approved by those who would have to approve now.
+func (s *Scene) Inherits(tx *store.Tx, c, failed *Client) (bool, error) {
+	a := failed.Status.Approval
+	if a == nil || failed.Spec.ClientID != "" || failed.Status.Requester != c.Status.Requester {
+		return false, nil
+	}
+	approvers, err := s.Approvers(tx)
+	return err == nil && s.approvedBy(a, approvers), err
+}
+
 // Awaits tells whether keys that the principal generates at the place need an approval first.
 func (s *Scene) Awaits(tx *store.Tx, p keyward.Principal) (bool, error) {
 	tenant, err := s.Approvers(tx)

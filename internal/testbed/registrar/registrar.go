@@ -36,6 +36,7 @@ type Server struct {
 	mu      sync.Mutex
 	origin  string
 	count   int
+	renews  bool // each change of a client gives it a new secret
 	clients map[string]*Client
 }
 
@@ -74,6 +75,13 @@ func (s *Server) Change(id string, callbacks ...string) {
 	defer s.mu.Unlock()
 	s.clients[id].data["redirect_uris"] = callbacks
 	s.clients[id].Callbacks = callbacks
+}
+
+// RenewSecrets has each change of a client give it a new secret, as RFC 7592, section 2.2 lets a server do.
+func (s *Server) RenewSecrets() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.renews = true
 }
 
 // Replace gives a client another registration access token, which nobody is told.
@@ -227,6 +235,10 @@ func (s *Server) replace(x *contract.Exchange) {
 		return
 	}
 	c.fill(x.Body)
+	if s.renews {
+		s.count++
+		c.Secret = fmt.Sprintf("secret-%d", s.count)
+	}
 	s.answer(x, http.StatusOK, c)
 }
 
