@@ -26,12 +26,15 @@ type Entitler interface {
 	// Entitled gives those of the list that the client has at the server, whoever gave them. A client that the server
 	// does not have is a *wire.Failure.
 	Entitled(ctx context.Context, h Handle, list []Entitlement) ([]Entitlement, error)
-	// Entitle gives the client what is in give and takes away what is in take. Both may be done in part when it fails,
-	// and doing it again does no harm. What the server has not, and this type does not make there, comes back as lacking.
+	// Entitle gives the client what is in give and takes away what is in take, also where that does not count at this
+	// moment, because somebody switched it off by hand; what is gone already is no error, and nothing is changed for it.
+	// Both may be done in part when it fails, and doing it again does no harm. What the server has not, and this type does
+	// not make there, comes back as lacking.
 	Entitle(ctx context.Context, h Handle, give, take []Entitlement) (lacking []Entitlement, err error)
 }
 
-// Barred says that the connection's credentials may not see or change what clients are given there. Nothing was changed.
+// Barred says that the connection's credentials may not see or change what clients are given there. Nothing that the client
+// has was changed.
 type Barred struct {
 	Ask string // what the server's administrator has to allow the connection; follows "to allow"
 	Err error  // the refusal in the server's own words

@@ -313,6 +313,20 @@ func TestWhatIsWanted(t *testing.T) {
 	if scopes, _, err := r.Carried(t.Context(), asked.ClientID); err != nil || slices.Contains(scopes, "orders:write") {
 		t.Errorf("without the subscription it carries %q (%v)", scopes, err)
 	}
+
+	// One that somebody took out of both lists meanwhile is not offered again when the subscription ends.
+	w.put(keyward.KindSubscription, "mobile-stock", &keyward.SubscriptionSpec{Application: "mobile", API: "stock"})
+	w.until("kc", keyward.EntitlementGiven, "orders:write")
+	if err := r.Detach(t.Context(), asked.ClientID, "orders:write"); err != nil {
+		t.Fatal(err)
+	}
+	w.put(keyward.KindSubscription, "mobile-stock", &keyward.SubscriptionSpec{
+		Application: "mobile", API: "stock", State: keyward.SubscriptionOnHold,
+	})
+	w.until("kc", keyward.EntitlementGiven)
+	if _, err := r.Token(t.Context(), asked.ClientID, asked.ClientSecret, "orders:write"); err == nil {
+		t.Error("a scope that somebody took away is offered again")
+	}
 }
 
 // Where the way into the key manager only lets clients be made, the developer reads what to ask for.

@@ -178,10 +178,12 @@ func (e *Entitler) tell(ctx context.Context, t *task) ([]connector.Entitlement, 
 	if err != nil {
 		return nil, err
 	}
-	give, take := minus(may, has), both(minus(t.progress.Given, may), has)
+	// What is no longer due is taken away whether it counts there at this moment or not: what somebody switched off by hand
+	// would be back with the switch.
+	give, take := minus(may, has), minus(t.progress.Given, may)
 	// What the developer asked for by name was given when the client was made, and goes with the subscription.
 	registered := slices.DeleteFunc(both(may, has), func(w connector.Entitlement) bool { return !slices.Contains(t.asked, w.Scope) })
-	before, ours := t.progress.Given, union(both(t.progress.Given, has), give, registered)
+	before, ours := t.progress.Given, union(t.progress.Given, give, registered)
 	t.progress.Given, t.progress.Taken = ours, minus(union(t.progress.Taken, minus(before, may)), may)
 	var lacking []connector.Entitlement
 	if len(give) > 0 || len(take) > 0 {
@@ -190,7 +192,7 @@ func (e *Entitler) tell(ctx context.Context, t *task) ([]connector.Entitlement, 
 		}
 		lacking, err = entitler.Entitle(ctx, t.handle, give, take)
 		if t.barred(err, take) {
-			ours, lacking, err = both(before, has), give, nil
+			ours, lacking, err = before, give, nil
 		}
 		if err != nil {
 			return nil, err
@@ -203,7 +205,7 @@ func (e *Entitler) tell(ctx context.Context, t *task) ([]connector.Entitlement, 
 	}
 	lacking = union(lacking, minus(t.withheld, minus(anyway, take)))
 	t.found(lacking)
-	t.progress.Given = both(ours, t.progress.Has)
+	t.progress.Given = union(both(ours, t.progress.Has), both(before, may))
 	return lacking, nil
 }
 

@@ -281,3 +281,58 @@ func TestAuth0sOwnAPIIsGivenToNobody(t *testing.T) {
 		t.Error("there is a token for the API that manages the tenant")
 	}
 }
+
+// A permission that is missing in the midst of it is a failure like others: something was changed already, and is not
+// forgotten. Where nothing was, somebody has to allow it.
+func TestAuth0RefusesHalfOfIt(t *testing.T) {
+	insufficient := contract.Trouble{
+		Part: "/client-grants", Status: http.StatusForbidden, Times: 1,
+		Body: `{"statusCode":403,"error":"Forbidden","message":"Insufficient scope","errorCode":"insufficient_scope"}`,
+	}
+	for method, barred := range map[string]bool{
+		http.MethodPatch: true,  // of the grant that there is, which comes first
+		http.MethodPost:  false, // of the grant for the second API
+	} {
+		w := newWorld(t, conformance.Registration())
+		orders, all := at(auth0server.Audience, auth0server.OtherScope), at(stock, "")
+		all = append(all, orders...)
+		insufficient.Method = method
+		w.Server.Order(insufficient)
+		_, err := w.entitler().Entitle(t.Context(), w.made.Handle, all, nil)
+		if _, is := errors.AsType[*connector.Barred](err); err == nil || is != barred || !strings.Contains(err.Error(), "Insufficient") {
+			t.Errorf("without %s: %v, want that nothing was changed: %t", method, err, barred)
+		}
+		if has := w.has(all...); (len(has) == 0) != barred || !barred && !slices.Equal(has, orders) {
+			t.Errorf("without %s it has %q", method, has)
+		}
+	}
+}
+
+// What a client was given while it called in its own name is taken away although it no longer does: it may do so again.
+func TestAuth0TakesFromClientsForPeople(t *testing.T) {
+	w := newWorld(t, conformance.Registration())
+	w.entitle(at(stock, "stock:read", "stock:write", ""), nil)
+	updater, ok := w.conn.(connector.Updater)
+	if !ok {
+		t.Fatalf("%T changes nothing", w.conn)
+	}
+	grants := func(list ...string) {
+		t.Helper()
+		r := connector.Registration{Grants: list, Callbacks: []string{"https://app.example/cb"}}
+		if _, err := updater.Update(t.Context(), w.made.Handle, r, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	grants("authorization_code")
+	w.entitle(at(stock, "stock:new"), at(stock, "stock:write"))
+	grants("authorization_code", "client_credentials")
+	if got, err := w.token(stock); err != nil || got != "stock:read" {
+		t.Errorf("what is left: scopes %q, error %v", got, err)
+	}
+	grants("authorization_code")
+	w.entitle(nil, at(stock, "stock:read", ""))
+	grants("authorization_code", "client_credentials")
+	if got, err := w.token(stock); err == nil || !strings.Contains(err.Error(), "client-grant") {
+		t.Errorf("nothing is left: scopes %q, error %v", got, err)
+	}
+}

@@ -55,6 +55,14 @@ func barred(err error) error {
 	return err
 }
 
+// barredAt is barred where so many of the client's grants were changed before.
+func barredAt(changes int, err error) error {
+	if changes > 0 {
+		return err
+	}
+	return barred(err)
+}
+
 func forbidden(err error) bool {
 	f, ok := errors.AsType[*wire.Failure](err)
 	return ok && f.Status == http.StatusForbidden
@@ -211,23 +219,31 @@ func (a *auth0) Entitle(
 	for _, e := range take {
 		at(e).take = append(at(e).take, e)
 	}
+	changes := 0
 	for _, audience := range slices.Sorted(maps.Keys(turns)) {
 		t := turns[audience]
 		missing, err := a.prepare(ctx, c, audience, t.give)
 		if err != nil {
-			return nil, barred(err)
+			return nil, barredAt(changes, err)
 		}
 		lacking = append(lacking, missing...)
 		t.give = slices.DeleteFunc(t.give, func(e connector.Entitlement) bool { return slices.Contains(missing, e) })
-		if audience == "" || !slices.Contains(c.Grants, machine) {
+		if !slices.Contains(c.Grants, machine) {
+			t.give = nil // its users give it what the API defines; what it had before it may only lose
+		}
+		if audience == "" {
 			continue
 		}
 		grant, granted := grants[audience]
 		if !granted {
 			grant = clientGrant{Audience: audience}
 		}
-		if err := a.change(ctx, h.ClientID, grant, *t); err != nil {
-			return nil, barred(err)
+		changed, err := a.change(ctx, h.ClientID, grant, *t)
+		if err != nil {
+			return nil, barredAt(changes, err)
+		}
+		if changed {
+			changes++
 		}
 	}
 	return lacking, nil
@@ -288,21 +304,21 @@ func (a *auth0) define(ctx context.Context, audience string, scopes []string) er
 	return err
 }
 
-// change writes a client's grant for one API, unless it is right already.
-func (a *auth0) change(ctx context.Context, clientID string, g clientGrant, t turn) error {
+// change writes a client's grant for one API, unless it is right already, and tells whether it did.
+func (a *auth0) change(ctx context.Context, clientID string, g clientGrant, t turn) (changed bool, err error) {
 	takes := scopesOf(t.take)
 	scopes := slices.DeleteFunc(slices.Clone(g.Scopes), func(s string) bool { return slices.Contains(takes, s) })
 	scopes = append(scopes, connector.Without(scopesOf(t.give), scopes)...)
 	ends := slices.ContainsFunc(t.take, func(e connector.Entitlement) bool { return e.Scope == "" })
 	switch {
 	case g.ID == "" && len(t.give) == 0:
-		return nil
+		return false, nil
 	case g.ID == "":
-		return a.grant(ctx, clientID, g.Audience, scopes)
+		return true, a.grant(ctx, clientID, g.Audience, scopes)
 	case ends && len(scopes) == 0 && !g.All:
-		return a.removeGrant(ctx, g)
+		return true, a.removeGrant(ctx, g)
 	case g.All || strings.Join(scopes, " ") == strings.Join(g.Scopes, " "):
-		return nil
+		return false, nil
 	}
 	patch := wire.Call{
 		Op: "change the client's grant", Method: http.MethodPatch, URL: a.clientGrant(g),
@@ -312,7 +328,7 @@ func (a *auth0) change(ctx context.Context, clientID string, g clientGrant, t tu
 	if err == nil && answer.Status != http.StatusOK {
 		err = patch.Failure(answer)
 	}
-	return err
+	return true, err
 }
 
 func (a *auth0) clientGrant(g clientGrant) string {

@@ -204,8 +204,8 @@ func (k *keycloak) makeScope(ctx context.Context, name string, known map[string]
 // dropScope takes a scope out of every token of the client. Where the realm offers it to all clients as an optional one,
 // it becomes that again.
 func (k *keycloak) dropScope(ctx context.Context, c *client, name string, known map[string]string) error {
-	if known[name] == "" {
-		return nil // the realm has it no more, so no client has
+	if known[name] == "" || !slices.Contains(c.DefaultClientScopes, name) {
+		return nil // the realm has it no more, or somebody took it out
 	}
 	if err := k.attach(ctx, http.MethodDelete, c, "default", known[name]); err != nil {
 		return err
