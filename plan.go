@@ -8,8 +8,9 @@ import (
 
 // PlanSpec declares how often an application may call an API, counted per gateway.
 type PlanSpec struct {
-	Rate     RateList `json:"rate,omitempty"`     // every limit holds; one may stand alone
-	Approval string   `json:"approval,omitempty"` // auto (default)
+	Rate RateList `json:"rate,omitempty"` // every limit holds; one may stand alone
+	// Approval says whether subscriptions under the plan that developers ask for await a publisher's approval.
+	Approval ApprovalMode `json:"approval,omitempty"` // auto (default) or manual
 }
 
 // RateList is a list of limits that may be written as one limit.
@@ -47,12 +48,8 @@ func (s *PlanSpec) Validate() []FieldError {
 			f.add(fmt.Sprintf("spec.rate[%d].per", i), "must be 1ms or longer")
 		}
 	}
-	switch s.Approval {
-	case "", "auto":
-	case "manual":
-		f.unsupported("spec.approval", "manual")
-	default:
-		f.add("spec.approval", "%q is none of auto, manual", s.Approval)
+	if s.Approval != "" {
+		f.oneOf("spec.approval", string(s.Approval), string(ApprovalAuto), string(ApprovalManual))
 	}
 	return f
 }

@@ -1,5 +1,11 @@
 package keyward
 
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
 // SubscriptionState says whether a subscription lets calls through.
 type SubscriptionState string
 
@@ -53,4 +59,46 @@ func (s *SubscriptionSpec) Validate() []FieldError {
 		string(SubscriptionProductionBlocked), string(SubscriptionOnHold), string(SubscriptionRejected))
 	f.scopes("spec.scopes", s.Scopes)
 	return f
+}
+
+// SubscriptionStatus is what is known of a subscription beyond its declaration.
+type SubscriptionStatus struct {
+	Approval *SubscriptionApproval `json:"approval,omitempty" doc:"Present once the subscription had to be approved"`
+	Hold     *Hold                 `json:"hold,omitempty" doc:"Present while the subscription is held; never stored here"`
+}
+
+// SubscriptionApproval is what became of a subscription that somebody has to approve, because its plan says so.
+type SubscriptionApproval struct {
+	State     ApprovalState `json:"state"`
+	Request   string        `json:"request" doc:"The id of this request alone: one that is made later has another"`
+	Requester string        `json:"requester"`
+	Since     time.Time     `json:"since" doc:"When it was asked for"`
+	By        string        `json:"by,omitempty" doc:"Who approved or rejected it"`
+	At        *time.Time    `json:"at,omitempty" doc:"When"`
+	Reason    string        `json:"reason,omitempty" doc:"Why it was rejected"`
+}
+
+// ApprovalState is how a request stands.
+type ApprovalState string
+
+// The states of a request. Only an approved subscription is on gateways.
+const (
+	ApprovalPending  ApprovalState = "pending"
+	ApprovalGiven    ApprovalState = "approved"
+	ApprovalRejected ApprovalState = "rejected"
+)
+
+// Stands tells whether the subscription may be in force. One that never had to be approved has no approval, and may.
+func (a *SubscriptionApproval) Stands() bool { return a == nil || a.State == ApprovalGiven }
+
+// ApprovalOf gives the approval of a subscription; nil for one that never had to be approved, and for no object.
+func ApprovalOf(subscription *Object) (*SubscriptionApproval, error) {
+	if subscription == nil || subscription.Kind != KindSubscription || len(subscription.Status) == 0 {
+		return nil, nil //nolint:nilnil // nil says that nobody had to approve it
+	}
+	var status SubscriptionStatus
+	if err := json.Unmarshal(subscription.Status, &status); err != nil {
+		return nil, fmt.Errorf("read the status of %s: %w", subscription.Ref(), err)
+	}
+	return status.Approval, nil
 }

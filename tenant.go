@@ -26,13 +26,13 @@ func (*TenantSpec) References() []Ref { return nil }
 // Validate implements Spec.
 func (*TenantSpec) Validate() []FieldError { return nil }
 
-// ApprovalMode says whether keys that a developer asks for are made at once.
+// ApprovalMode says whether what a developer asks for is done at once: keys, or a subscription under a plan.
 type ApprovalMode string
 
 // The modes. Empty means that nothing is said.
 const (
 	ApprovalAuto   ApprovalMode = "auto"
-	ApprovalManual ApprovalMode = "manual" // an administrator has to approve them first
+	ApprovalManual ApprovalMode = "manual" // somebody has to approve it first
 )
 
 // Approval says for each environment whether generated keys await an administrator's approval. It is written as one word

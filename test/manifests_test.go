@@ -197,7 +197,6 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 		"visibility": orders(up.URL, "[a]", ", visibility: [partners]"),
 		"gateways":   orders(up.URL, "[a]", ", gateways: [edge]"),
 		"dialect":    orders(up.URL, "[a]", ", backendJWT: {enabled: true, dialect: wso2}"),
-		"approval":   manifest("Plan", "p", "approval: manual"),
 	} {
 		r := n.CLI(t, text, "apply", "-f", "-")
 		if r.Code != 3 || !containsText(r.Stderr, "not_supported") && !containsText(r.Stderr,

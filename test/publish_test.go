@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
+	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
@@ -59,4 +61,61 @@ func TestStatesOfAnAPI(t *testing.T) {
 		t.Errorf("usages of nothing: %s", r)
 	}
 	until(t, f.gateways[0].Gateway, http.MethodGet, "/orders/v1/ping", "", 200, "")
+}
+
+// TestSubscriptionApproval: what a developer asks for under a plan that wants an approval has no effect until a publisher
+// approves it, at gateways and at key managers, and asks again with another such plan.
+func TestSubscriptionApproval(t *testing.T) {
+	t.Parallel()
+	n, up := serve(t), newUpstream(t)
+	apply(t, n, manifest("User", "alice", "roles: [developer]"), manifest("User", "pat", "roles: [publisher]"),
+		manifest("Plan", "platinum", "approval: manual"), manifest("Plan", "iron", "approval: manual"),
+		orders(up.URL, "[resident]", ", plans: [platinum, iron]"), manifest("Application", "mobile", "owner: alice"))
+	alice := strings.TrimSpace(cli(t, n, "token", "create", "--user", "alice"))
+	pat := strings.TrimSpace(cli(t, n, "token", "create", "--user", "pat"))
+	as := func(token, input string, args ...string) string {
+		t.Helper()
+		r := n.CLIAs(t, token, input, args...)
+		if r.Code != 0 {
+			t.Fatalf("keyward %s: %s", strings.Join(args, " "), r)
+		}
+		return r.Stdout
+	}
+	keys := func(verb string, more ...string) []string {
+		place := []string{"--application", "mobile", "--key-manager", "resident", "--environment", "production"}
+		return append(append([]string{"keys", verb}, place...), more...)
+	}
+	as(alice, manifest("Subscription", "s", "application: mobile, api: orders-v1, plan: platinum"), "apply", "-f", "-")
+	as(alice, "", keys("generate")...)
+	plain := strings.TrimSpace(as(alice, "", keys("token")...))
+	if r := n.CLIAs(t, alice, "", keys("token", "--scope", "orders:read")...); r.Code == 0 {
+		t.Errorf("a scope before the approval: %s", r)
+	}
+	until(t, n.Gateway, http.MethodGet, items, plain, 403, "no_subscription")
+	if out := as(pat, "", "subscriptions", "requests"); !containsText(out, "platinum  alice") {
+		t.Errorf("requests:\n%s", out)
+	}
+	if r := n.CLIAs(t, alice, "", "subscriptions", "approve", "s"); r.Code != 3 {
+		t.Errorf("approved by who asked: %s", r)
+	}
+	if out := as(pat, "", "subscriptions", "approve", "s"); out != "Subscription s approved\n" {
+		t.Errorf("approve printed %q", out)
+	}
+	var token string
+	testbed.Eventually(t, "a token with the scope", func() string {
+		r := n.CLIAs(t, alice, "", keys("token", "--scope", "orders:read")...)
+		token = strings.TrimSpace(r.Stdout)
+		return r.Stderr
+	})
+	until(t, n.Gateway, http.MethodGet, items, token, 200, "")
+	as(alice, manifest("Subscription", "s", "application: mobile, api: orders-v1, plan: iron"), "apply", "-f", "-")
+	until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")
+	if r := n.CLIAs(t, alice, "", "subscriptions", "reject", "s", "--reason", "too many calls"); r.Code != 3 {
+		t.Errorf("rejected by who asked: %s", r)
+	}
+	as(pat, "", "subscriptions", "reject", "s", "--reason", "too many calls")
+	if out := as(alice, "", "get", "subscriptions"); !containsText(out, "rejected: too many calls") {
+		t.Errorf("who asked reads:\n%s", out)
+	}
+	as(alice, "", "delete", "subscription", "s")
 }

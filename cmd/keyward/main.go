@@ -42,22 +42,23 @@ type cli struct {
 	Tenant string `help:"tenant to work in" default:"default" placeholder:"T"`
 	config.Values
 
-	Serve      serveCmd      `cmd:"" help:"Run the control plane, a gateway, or both in one process."`
-	Demo       demoCmd       `cmd:"" help:"Run everything on a throw-away folder and print calls to try."`
-	Apply      applyCmd      `cmd:"" help:"Make the control plane match manifests, all or nothing."`
-	Diff       diffCmd       `cmd:"" help:"Show what apply would change."`
-	Export     exportCmd     `cmd:"" help:"Print everything as manifests that apply takes back."`
-	Get        getCmd        `cmd:"" help:"Show one object or all of a kind."`
-	Delete     deleteCmd     `cmd:"" help:"Delete an object that nothing uses."`
-	Hold       holdCmd       `cmd:"" help:"Switch an object off on every gateway, whatever a manifest says."`
-	Unhold     unholdCmd     `cmd:"" help:"Lift a hold."`
-	Keys       keysCmd       `cmd:"" help:"OAuth clients of applications in key managers."`
-	Explain    explainCmd    `cmd:"" help:"Show how the gateway decides on a request, step by step."`
-	API        apiCmd        `cmd:"" name:"api" help:"What depends on APIs."`
-	Keymanager keymanagerCmd `cmd:"" help:"Key manager types and checks."`
-	Gateway    gatewayCmd    `cmd:"" help:"Gateways: credentials, revisions, withdrawal."`
-	Tokens     tokenCmd      `cmd:"" name:"token" help:"API tokens of the management plane."`
-	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`
+	Serve         serveCmd         `cmd:"" help:"Run the control plane, a gateway, or both in one process."`
+	Demo          demoCmd          `cmd:"" help:"Run everything on a throw-away folder and print calls to try."`
+	Apply         applyCmd         `cmd:"" help:"Make the control plane match manifests, all or nothing."`
+	Diff          diffCmd          `cmd:"" help:"Show what apply would change."`
+	Export        exportCmd        `cmd:"" help:"Print everything as manifests that apply takes back."`
+	Get           getCmd           `cmd:"" help:"Show one object or all of a kind."`
+	Delete        deleteCmd        `cmd:"" help:"Delete an object that nothing uses."`
+	Hold          holdCmd          `cmd:"" help:"Switch an object off on every gateway, whatever a manifest says."`
+	Unhold        unholdCmd        `cmd:"" help:"Lift a hold."`
+	Keys          keysCmd          `cmd:"" help:"OAuth clients of applications in key managers."`
+	Subscriptions subscriptionsCmd `cmd:"" help:"Subscriptions that await an approval."`
+	Explain       explainCmd       `cmd:"" help:"Show how the gateway decides on a request, step by step."`
+	API           apiCmd           `cmd:"" name:"api" help:"What depends on APIs."`
+	Keymanager    keymanagerCmd    `cmd:"" help:"Key manager types and checks."`
+	Gateway       gatewayCmd       `cmd:"" help:"Gateways: credentials, revisions, withdrawal."`
+	Tokens        tokenCmd         `cmd:"" name:"token" help:"API tokens of the management plane."`
+	Version       versionCmd       `cmd:"" help:"Print version, commit and Go version."`
 }
 
 // session is what a command runs with.

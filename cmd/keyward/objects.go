@@ -105,7 +105,7 @@ func aboutSpec(spec keyward.Spec, status json.RawMessage) string {
 	case *keyward.APISpec:
 		return fmt.Sprintf("%s/%s, %s", s.Context, s.Version, s.StateOrDefault())
 	case *keyward.SubscriptionSpec:
-		return fmt.Sprintf("%s calls %s, %s", s.Application, s.API, s.StateOrDefault())
+		return fmt.Sprintf("%s calls %s, %s", s.Application, s.API, stateOf(s, status))
 	case *keyward.OAuthClientSpec:
 		return fmt.Sprintf("%s of %s in %s, %s", s.Shown(), s.Application, s.KeyManager, s.EnvironmentOrDefault())
 	case *keyward.UserSpec:
@@ -117,6 +117,18 @@ func aboutSpec(spec keyward.Spec, status json.RawMessage) string {
 	default:
 		return ""
 	}
+}
+
+// stateOf is a subscription's state; where somebody has to approve it, or rejected it, that.
+func stateOf(s *keyward.SubscriptionSpec, status json.RawMessage) string {
+	var known keyward.SubscriptionStatus
+	if json.Unmarshal(status, &known) != nil || known.Approval.Stands() {
+		return string(s.StateOrDefault())
+	}
+	if known.Approval.State == keyward.ApprovalRejected {
+		return "rejected: " + known.Approval.Reason
+	}
+	return "awaits an approval"
 }
 
 func rates(s *keyward.PlanSpec) string {

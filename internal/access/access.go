@@ -81,6 +81,7 @@ const (
 	RightReadGateways Right = "list gateways"
 	RightCheck        Right = "check key managers"
 	RightUsages       Right = "see what uses a key manager"
+	RightApprove      Right = "approve subscriptions"
 	RightAPIUsages    Right = "see what uses an API"
 	RightHealth       Right = "see the health of a key manager's server"
 
@@ -92,6 +93,8 @@ func (a Right) roles() []keyward.Role {
 	switch a {
 	case RightTokens, RightHold, RightCheck:
 		return []keyward.Role{keyward.RoleAdmin}
+	case RightApprove:
+		return []keyward.Role{keyward.RoleAdmin, keyward.RolePublisher}
 	case RightReadTokens, RightAudit, RightExport, RightReadGateways, RightUsages, RightHealth, RightReconciliation:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor}
 	case RightExplain, RightAPIUsages:

@@ -27,6 +27,7 @@ type APISubscription struct {
 	Application string                    `json:"application"`
 	Plan        string                    `json:"plan,omitempty"`
 	State       keyward.SubscriptionState `json:"state"`
+	Approval    keyward.ApprovalState     `json:"approval,omitempty" doc:"Of one that had to be approved"`
 }
 
 // APICalls are all calls of the last hour to an API.
@@ -86,15 +87,21 @@ func (u *APIUsages) readSubscriptions(tx *store.Tx, api *keyward.Object) ([]stri
 		if err != nil {
 			return nil, err
 		}
-		u.Subscriptions = append(u.Subscriptions, APISubscription{
-			Name: o.Name, Application: s.Application, Plan: s.Plan, State: s.StateOrDefault(),
-		})
+		approval, err := keyward.ApprovalOf(o)
+		if err != nil {
+			return nil, err
+		}
+		listed := APISubscription{Name: o.Name, Application: s.Application, Plan: s.Plan, State: s.StateOrDefault()}
+		if approval != nil {
+			listed.Approval = approval.State
+		}
+		u.Subscriptions = append(u.Subscriptions, listed)
 		u.Delete.RefusedBy = append(u.Delete.RefusedBy, o.Ref())
 		elsewhere, err := callsElsewhere(tx, api, s.Application)
 		if err != nil {
 			return nil, err
 		}
-		if !elsewhere {
+		if !elsewhere && approval.Stands() {
 			lost = append(lost, s.Application)
 		}
 	}
@@ -113,7 +120,11 @@ func callsElsewhere(tx *store.Tx, api *keyward.Object, application string) (bool
 		if err != nil {
 			return false, err
 		}
-		if s.API == api.Name || s.StateOrDefault() != keyward.SubscriptionActive {
+		approval, err := keyward.ApprovalOf(o)
+		if err != nil {
+			return false, err
+		}
+		if s.API == api.Name || s.StateOrDefault() != keyward.SubscriptionActive || !approval.Stands() {
 			continue
 		}
 		other, err := tx.Get(keyward.KindAPI, api.Tenant, s.API)

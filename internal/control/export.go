@@ -10,8 +10,9 @@ import (
 	"keyward.dev/keyward/internal/store"
 )
 
-// Export gives the manifests of a tenant that Apply takes back unchanged: every object but generated clients, and of
-// what is built in only what was changed. Tenants belong to the tenant default. A set chooses its objects only.
+// Export gives the manifests of a tenant that Apply takes back unchanged: every object but generated clients and
+// subscriptions that await an approval or were rejected, and of what is built in only what was changed. Tenants belong to
+// the tenant default. A set chooses its objects only.
 func (c *Control) Export(ctx context.Context, p keyward.Principal, tenant, set string) ([]keyward.Manifest, error) {
 	if err := access.Require(p, access.RightExport, tenant); err != nil {
 		return nil, err
@@ -63,6 +64,9 @@ func exported(o *keyward.Object) (keyward.Manifest, bool, error) {
 		if err != nil || !status.Declared() {
 			return keyward.Manifest{}, false, err
 		}
+	}
+	if approval, err := keyward.ApprovalOf(o); err != nil || !approval.Stands() { // an apply would approve it
+		return keyward.Manifest{}, false, err
 	}
 	m, err := o.Manifest()
 	m.Status = nil

@@ -23,6 +23,9 @@ type change struct {
 	diffs    []manifest.Difference // what differs
 	action   Action
 	object   *keyward.Object // after the write
+
+	approval *keyward.SubscriptionApproval // of a subscription, after the write
+	decided  bool                          // the write changes it
 }
 
 // world is the database as it will be after the batch: what is stored, under what the batch writes.

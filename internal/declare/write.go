@@ -213,7 +213,10 @@ func (w *world) prepare(ch *change) error {
 		o.ID = store.NewID()
 	}
 	ch.object = o
-	return w.compare(ch)
+	if err := w.compare(ch); err != nil {
+		return err
+	}
+	return w.askApproval(ch)
 }
 
 // writeOne stores one change when there is one.
@@ -241,6 +244,9 @@ func (w *world) writeOne(ch *change) error {
 		return err
 	}
 	w.stored[ch.ref] = o
+	if err := w.auditApproval(ch); err != nil {
+		return err
+	}
 	if ch.ref.Kind == keyward.KindTenant && ch.action == Created {
 		return w.c.MakeResident(w.tx, ch.ref.Name)
 	}

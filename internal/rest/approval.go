@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/keys"
 )
 
@@ -58,6 +59,67 @@ func (s *Server) approvalRoutes() {
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b RejectBody) error {
 			return k.Reject(ctx, p, in.place(b.KeyManager, b.Environment), b.Reason)
 		})
+}
+
+// ApproveSubscriptionBody says which request is approved.
+type ApproveSubscriptionBody struct {
+	Request string `json:"request,omitempty" doc:"The id that was seen: what is asked for instead is a conflict"`
+}
+
+// RejectSubscriptionBody says which request is rejected, and why.
+type RejectSubscriptionBody struct {
+	Request string `json:"request,omitempty" doc:"The id that was seen: what is asked for instead is a conflict"`
+	Reason  string `json:"reason" doc:"For who asked; up to 1000 characters"`
+}
+
+// subscriptionApprovalRoutes are for subscriptions under plans that somebody has to approve.
+func (s *Server) subscriptionApprovalRoutes() {
+	c, tag := s.deps.Control, keyward.KindSubscription.Plural()
+	route(s, huma.Operation{
+		OperationID: "list-subscription-requests", Method: http.MethodGet, Path: "/api/v1/subscription-requests", Tags: []string{tag},
+		Summary: "Subscriptions that await an approval; to developers, of their applications",
+	}, func(ctx context.Context, p keyward.Principal, in *requestsInput) (*answerOf[Listing[control.SubscriptionRequest]], error) {
+		limit, err := in.limit()
+		if err != nil {
+			return nil, err
+		}
+		requests, next, err := c.SubscriptionRequests(ctx, p, in.tenant(), control.Page{After: in.Cursor, Limit: limit})
+		if err != nil {
+			return nil, err
+		}
+		out := listed(requests)
+		out.Body.Next = next
+		return out, nil
+	})
+	decideSubscription(s, "approve", "Put a subscription in force that awaits it",
+		func(ctx context.Context, p keyward.Principal, in *putInput, b ApproveSubscriptionBody) (*keyward.Object, error) {
+			return c.ApproveSubscription(ctx, p, in.tenant(), in.Name, b.Request)
+		})
+	decideSubscription(s, "reject", "Say no to a subscription that awaits an approval, and why",
+		func(ctx context.Context, p keyward.Principal, in *putInput, b RejectSubscriptionBody) (*keyward.Object, error) {
+			return c.RejectSubscription(ctx, p, in.tenant(), in.Name, b.Request, b.Reason)
+		})
+}
+
+func decideSubscription[B any](
+	s *Server, verb, summary string, h func(context.Context, keyward.Principal, *putInput, B) (*keyward.Object, error),
+) {
+	path := "/api/v1/subscriptions/{name}/" + verb
+	route(s, huma.Operation{
+		OperationID: verb + "-subscription", Method: http.MethodPost, Path: path, Tags: []string{keyward.KindSubscription.Plural()},
+		Summary: summary, Responses: answers(http.StatusOK, ref(string(keyward.KindSubscription))),
+	}, func(ctx context.Context, p keyward.Principal, in *putInput) (*objectOutput, error) {
+		body, err := decode[B](in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		o, err := h(ctx, p, in, body)
+		if err != nil {
+			return nil, err
+		}
+		return shown(o, http.StatusOK)
+	})
+	s.describeBody(http.MethodPost, path, s.schemaOf(reflect.TypeFor[B]()))
 }
 
 // resultRoute is keysRoute for what may await an approval: that is answered with 202.

@@ -85,6 +85,9 @@ func (s *Server) explainRoutes() {
 		if err := s.explainHolds(ctx, p, e); err != nil {
 			return nil, err
 		}
+		if err := s.explainApproval(ctx, e); err != nil {
+			return nil, err
+		}
 		if e.Steps == nil {
 			e.Steps = []Step{}
 		}
@@ -104,6 +107,24 @@ func (s *Server) explainHolds(ctx context.Context, p keyward.Principal, e *Expla
 	for i := range e.Steps {
 		if e.Steps[i].Result == "fail" && len(reasons) > 0 {
 			e.Steps[i].Seen += "; " + strings.Join(reasons, "; ")
+		}
+	}
+	return nil
+}
+
+// explainApproval says where a subscription is there and not in force yet. Who may explain the call may know of it: it is
+// of the application that calls.
+func (s *Server) explainApproval(ctx context.Context, e *Explanation) error {
+	if e.Code != keyward.CodeNoSubscription || e.Application == "" {
+		return nil
+	}
+	said, err := s.deps.Control.Unapproved(ctx, e.Tenant, e.Application, e.API)
+	if err != nil || said == "" {
+		return err
+	}
+	for i := range e.Steps {
+		if e.Steps[i].Result == "fail" {
+			e.Steps[i].Seen += "; " + said
 		}
 	}
 	return nil

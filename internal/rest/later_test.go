@@ -28,7 +28,6 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 			`"visibility":["partners"]`: "spec.visibility", `"gateways":["eu"]`: "spec.gateways",
 			`"backendJWT":{"dialect":"wso2"}`: "spec.backendJWT.dialect",
 		},
-		keyward.KindPlan: {`"approval":"manual"`: "spec.approval"},
 	}
 	idle := map[keyward.Kind][]string{
 		keyward.KindKeyManager: {

@@ -89,7 +89,8 @@ func TestProblemsNameEveryField(t *testing.T) {
 		got != "spce spec.rates spec.rate[0].per spec.rate[0].requests" {
 		t.Errorf("%s at %s: %s", p.Code, got, a.body)
 	}
-	later := h.call("admin", http.MethodPut, "/api/v1/plans/gold", `{"spec":{"approval":"manual"}}`)
+	later := h.call("admin", http.MethodPut, "/api/v1/apis/gold", `{"spec":`+
+		strings.Replace(walkAPI, "{", `{"gateways":["eu"],`, 1)+`}`)
 	if later.status != http.StatusBadRequest || later.code(t) != keyward.CodeNotSupported {
 		t.Errorf("not supported: %d %s", later.status, later.body)
 	}

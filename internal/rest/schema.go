@@ -192,7 +192,9 @@ func statusSchema(r huma.Registry, kind keyward.Kind) *huma.Schema {
 		return r.Schema(reflect.TypeFor[keyward.ConnectionStatus](), true, "")
 	case keyward.KindOAuthClient:
 		return r.Schema(reflect.TypeFor[keyward.OAuthClientStatus](), true, "")
-	case keyward.KindApplication, keyward.KindSubscription:
+	case keyward.KindSubscription:
+		return r.Schema(reflect.TypeFor[keyward.SubscriptionStatus](), true, "")
+	case keyward.KindApplication:
 		return r.Schema(reflect.TypeFor[keyward.HeldStatus](), true, "")
 	default:
 		return &huma.Schema{Type: "object", ReadOnly: true}

@@ -71,6 +71,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.tokenRoutes()
 	s.gatewayRoutes()
 	s.keysRoutes()
+	s.subscriptionApprovalRoutes()
 	s.reconcileRoutes()
 	s.explainRoutes()
 	s.holdRoutes()

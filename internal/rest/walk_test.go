@@ -123,6 +123,15 @@ func visits() map[string]visit {
 	all["list-key-requests"] = visit{path: "/api/v1/key-requests", right: "alice", wrong: "pat", setup: awaiting}
 	all["approve-keys"] = visit{path: keys + "/approve", body: place, wrong: "alice", setup: awaiting}
 	all["reject-keys"] = visit{path: keys + "/reject", body: `{"keyManager":"resident","reason":"no"}`, wrong: "alice", setup: awaiting}
+	requested := func(h *house) {
+		h.apply(manifestOf(keyward.KindPlan, "manual", `{"approval":"manual"}`),
+			manifestOf(keyward.KindAPI, "planned", strings.Replace(walkAPI, `"/orders"`, `"/planned","plans":["manual"]`, 1)))
+		h.must("alice", http.MethodPut, "/api/v1/subscriptions/asked", `{"spec":{"application":"bare","api":"planned","plan":"manual"}}`)
+	}
+	asked := "/api/v1/subscriptions/asked"
+	all["list-subscription-requests"] = visit{path: "/api/v1/subscription-requests", right: "alice", wrong: "eve", setup: requested}
+	all["approve-subscription"] = visit{path: asked + "/approve", body: `{}`, right: "pat", wrong: "alice", setup: requested}
+	all["reject-subscription"] = visit{path: asked + "/reject", body: `{"reason":"no"}`, right: "pat", wrong: "ann", setup: requested}
 	all["mend-keys"] = visit{path: keys + "/mend", body: place, setup: failedAttempt, right: "alice", wrong: "dora"}
 	all["map-keys"] = visit{path: keys + "/map", body: `{"keyManager":"ext","clientId":"other"}`, wrong: "dora"}
 	for _, o := range []struct {

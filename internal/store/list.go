@@ -20,7 +20,7 @@ type Filter struct {
 	Connection  string   // key managers that name it
 	KeyManager  string   // OAuth clients of it, APIs that list it; a global one too
 	ManagerID   string   // the same by id, in every tenant where none is said
-	Awaiting    bool     // OAuth clients that await an administrator's approval
+	Awaiting    bool     // OAuth clients and subscriptions that await an approval
 	Offered     bool     // key managers: the global ones too, in order of name
 	API         string   // subscriptions to it
 	Plan        string   // subscriptions under it, APIs that offer it
@@ -160,8 +160,11 @@ func (f Filter) where(n noun, v *database.Values) (where []string) {
 	if form, ok := n.by[keyward.KindKeyManager]; ok && f.ManagerID != "" {
 		where = append(where, fmt.Sprintf(form, v.Add(f.ManagerID)))
 	}
-	if f.Awaiting && n.kind == keyward.KindOAuthClient {
-		where = append(where, "x.state = 'awaiting'") // as the index says it, so that it is used
+	switch { // as the indexes say it, so that they are used
+	case f.Awaiting && n.kind == keyward.KindOAuthClient:
+		where = append(where, "x.state = 'awaiting'")
+	case f.Awaiting && n.kind == keyward.KindSubscription:
+		where = append(where, `x.gateway_row = '' AND x.status LIKE '%"state":"pending"%'`)
 	}
 	return where
 }

@@ -51,6 +51,11 @@ func fillSubscription(p *put) ([]any, error) {
 		return nil, conflict("spec.api", "the application has a subscription to it already: %s",
 			keyward.Ref{Kind: o.Kind, Tenant: o.Tenant, Name: other})
 	}
+	approval, err := keyward.ApprovalOf(o)
+	if err != nil || !approval.Stands() {
+		p.row = "" // on no gateway
+		return []any{application, api, plan}, err
+	}
 	return []any{application, api, plan}, p.encode(row)
 }
 

@@ -54,6 +54,13 @@ func Of(tx *store.Tx, c Client, operations Operations, leaveOut func(*keyward.Ob
 		if !ok || leaveOut != nil && leaveOut(object) || !letsThrough(subscription.StateOrDefault(), c.Environment) {
 			continue
 		}
+		approval, err := keyward.ApprovalOf(object)
+		if err != nil {
+			return nil, err
+		}
+		if !approval.Stands() {
+			continue
+		}
 		object, err := tx.Get(keyward.KindAPI, c.Tenant, subscription.API)
 		if err != nil {
 			return nil, fmt.Errorf("look up the API %s: %w", subscription.API, err)

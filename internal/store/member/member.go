@@ -27,7 +27,7 @@ const (
 
 	// %[1]s is a row of the application or of what belongs to it, %[2]s the column with the application's id.
 	reachesHere = `(EXISTS (SELECT 1 FROM subscriptions s JOIN apis a ON a.id = s.api_id
-			WHERE s.application_id = %[1]s.%[2]s AND` + servedHere + `)
+			WHERE s.application_id = %[1]s.%[2]s AND s.gateway_row <> '' AND` + servedHere + `)
 		OR EXISTS (SELECT 1 FROM apis a WHERE a.tenant = %[1]s.tenant AND a.open AND` + servedHere + `))`
 )
 
@@ -50,8 +50,8 @@ func Query(kind keyward.RowKind) string {
 		return `SELECT x.id, x.gateway_row, '' FROM applications x WHERE ` + fmt.Sprintf(reachesHere, "x", "id") +
 			` AND x.id IN `
 	case keyward.RowSubscription:
-		return `SELECT x.id, x.gateway_row, '' FROM subscriptions x JOIN apis a ON a.id = x.api_id WHERE` + servedHere +
-			` AND x.id IN `
+		return `SELECT x.id, x.gateway_row, '' FROM subscriptions x JOIN apis a ON a.id = x.api_id WHERE x.gateway_row <> '' AND` +
+			servedHere + ` AND x.id IN `
 	case keyward.RowClient:
 		// Where a tenant's rule for a key manager's tokens is, all of its clients there are: they come before it.
 		return `SELECT x.id, x.gateway_row, '' FROM oauth_clients x WHERE x.gateway_row <> '' AND (` +

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+)
+
+type apiCmd struct {
+	Usages apiUsagesCmd `cmd:"" help:"What depends on an API, and what retiring or deleting it would do."`
+}
+
+type apiUsagesCmd struct {
+	Name string `arg:"" help:"a registered API"`
+	outputFlag
+}
+
+// apiUsages say who depends on an API.
+type apiUsages struct {
+	API           string            `json:"api"`
+	State         keyward.APIState  `json:"state"`
+	Subscriptions []apiSubscription `json:"subscriptions"`
+	Calls         recentCalls       `json:"calls"`
+	Retire        impact            `json:"retire"`
+	Delete        impact            `json:"delete"`
+}
+
+type apiSubscription struct {
+	Name        string `json:"name"`
+	Application string `json:"application"`
+	Plan        string `json:"plan,omitempty"`
+	State       string `json:"state"`
+	Approval    string `json:"approval,omitempty"`
+}
+
+// Run lists everything that depends on an API.
+func (cmd *apiUsagesCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	var u apiUsages
+	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"apis", cmd.Name, "usages"}), nil, &u); err != nil {
+		return err
+	}
+	rows := [][]string{{"KIND", "NAME", "HOW", "PASSED", "REFUSED"}}
+	for _, sub := range u.Subscriptions {
+		how := strings.TrimSpace(strings.Join([]string{sub.Application, sub.State, sub.Plan, sub.Approval}, " "))
+		rows = append(rows, []string{"Subscription", sub.Name, how})
+	}
+	rows = append(rows, append([]string{"API", u.API, string(u.State) + ", calls in the last hour"}, u.Calls.cells()...))
+	if err := cmd.print(s.out, u, rows); err != nil || cmd.Output != "table" {
+		return err
+	}
+	return u.Retire.print(s.out, "retired")
+}
+
+type subscriptionsCmd struct {
+	Requests subscriptionsRequestsCmd `cmd:"" help:"What awaits an approval; to developers, for their applications."`
+	Approve  subscriptionsApproveCmd  `cmd:"" help:"Put a subscription in force that awaits it."`
+	Reject   subscriptionsRejectCmd   `cmd:"" help:"Say no to one, and why."`
+}
+
+type subscriptionsRequestsCmd struct{ outputFlag }
+
+// subscriptionRequest is a subscription that awaits an approval.
+type subscriptionRequest struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Application string    `json:"application"`
+	API         string    `json:"api"`
+	Plan        string    `json:"plan"`
+	Requester   string    `json:"requester"`
+	Since       time.Time `json:"since"`
+}
+
+// Run lists what awaits an approval.
+func (cmd *subscriptionsRequestsCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	requests, err := list[subscriptionRequest](s.ctx, c, []string{"subscription-requests"})
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"NAME", "APPLICATION", "API", "PLAN", "REQUESTER", "SINCE", "REQUEST"}}
+	for _, r := range requests {
+		rows = append(rows, []string{r.Name, r.Application, r.API, r.Plan, r.Requester, r.Since.Format(time.RFC3339), r.ID})
+	}
+	return cmd.print(s.out, requests, rows)
+}
+
+// subscriptionRequestArg says about which request something is decided.
+type subscriptionRequestArg struct {
+	Name    string `arg:"" help:"the subscription"`
+	Request string `placeholder:"ID" help:"only this request, as requests shows it: what is asked for instead is left"`
+}
+
+type subscriptionsApproveCmd struct{ subscriptionRequestArg }
+
+// Run approves a request.
+func (cmd *subscriptionsApproveCmd) Run(s *session) error {
+	return cmd.decide(s, "approve", "approved", map[string]string{"request": cmd.Request})
+}
+
+type subscriptionsRejectCmd struct {
+	subscriptionRequestArg
+	Reason string `required:"" placeholder:"TEXT" help:"what who asked is told"`
+}
+
+// Run rejects a request.
+func (cmd *subscriptionsRejectCmd) Run(s *session) error {
+	return cmd.decide(s, "reject", "rejected", map[string]string{"request": cmd.Request, "reason": cmd.Reason})
+}
+
+func (a subscriptionRequestArg) decide(s *session, verb, done string, body map[string]string) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"subscriptions", a.Name, verb}), body, nil); err != nil {
+		return err
+	}
+	ref := keyward.Ref{Kind: keyward.KindSubscription, Tenant: s.cli.Tenant, Name: a.Name}
+	_, err = fmt.Fprintf(s.out, "%s %s\n", ref, done)
+	return err
+}

@@ -1,0 +1,198 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/store"
+)
+
+// SubscriptionRequest is a subscription that somebody asked for and that awaits an approval.
+type SubscriptionRequest struct {
+	ID          string    `json:"id" doc:"Of this request alone: what is asked for instead later has another"`
+	Name        string    `json:"name"`
+	Application string    `json:"application"`
+	API         string    `json:"api"`
+	Plan        string    `json:"plan"`
+	Requester   string    `json:"requester"`
+	Since       time.Time `json:"since"`
+}
+
+// SubscriptionRequests lists what awaits an approval in a tenant, in order of name, and the cursor of the next page:
+// everything to administrators, publishers and auditors, to developers what is for their applications.
+func (c *Control) SubscriptionRequests(ctx context.Context, p keyward.Principal, tenant string, page Page) (
+	requests []SubscriptionRequest, next string, err error,
+) {
+	filter := store.Filter{Tenant: tenant, Awaiting: true, After: page.After, Limit: page.Limit}
+	switch may := access.To(p, keyward.KindSubscription, tenant); {
+	case may&access.ReadAll != 0:
+	case may&access.ReadOwn != 0:
+		filter.Owners = access.Owners(p)
+	default:
+		return nil, "", access.ForbiddenRead(p, keyward.KindSubscription, tenant)
+	}
+	err = c.store.Read(ctx, func(tx *store.Tx) error {
+		var objects []*keyward.Object
+		if objects, next, err = tx.List(keyward.KindSubscription, filter); err != nil {
+			return fmt.Errorf("list what awaits an approval: %w", err)
+		}
+		requests = []SubscriptionRequest{}
+		for _, o := range objects {
+			s, err := keyward.SpecOf[*keyward.SubscriptionSpec](o)
+			if err != nil {
+				return err
+			}
+			a, err := keyward.ApprovalOf(o)
+			if err != nil {
+				return err
+			}
+			requests = append(requests, SubscriptionRequest{
+				ID: a.Request, Name: o.Name, Application: s.Application, API: s.API, Plan: s.Plan, Requester: a.Requester, Since: a.Since,
+			})
+		}
+		return nil
+	})
+	return requests, next, err
+}
+
+// ApproveSubscription puts a subscription in force that awaits it. It is judged anew: the API must still take new
+// subscriptions, and who asked must still own the application. request is the id of what was seen; with it, what was asked
+// for instead meanwhile is a conflict. Other refusals: forbidden, not_found, and conflict where nothing waits.
+func (c *Control) ApproveSubscription(ctx context.Context, p keyward.Principal, tenant, name, request string) (*keyward.Object, error) {
+	return c.decideSubscription(ctx, p, tenant, name, request, func(tx *store.Tx, d decided) (string, error) {
+		d.approval.State = keyward.ApprovalGiven
+		return "asked for by " + d.approval.Requester, stillAskedFor(tx, d.object, d.approval.Requester)
+	})
+}
+
+// RejectSubscription says no to a subscription that awaits an approval, and why. It stays, on no gateway, until somebody
+// deletes it.
+func (c *Control) RejectSubscription(
+	ctx context.Context, p keyward.Principal, tenant, name, request, reason string,
+) (*keyward.Object, error) {
+	reason = strings.TrimSpace(reason)
+	if reason == "" || utf8.RuneCountInString(reason) > maxReason {
+		return nil, keyward.Invalid([]keyward.FieldError{keyward.Fault("reason", "say why, in 1 to %d characters", maxReason)})
+	}
+	return c.decideSubscription(ctx, p, tenant, name, request, func(_ *store.Tx, d decided) (string, error) {
+		d.approval.State, d.approval.Reason = keyward.ApprovalRejected, reason
+		return "asked for by " + d.approval.Requester + ": " + reason, nil
+	})
+}
+
+// decided is a subscription whose approval is decided about.
+type decided struct {
+	object   *keyward.Object
+	approval *keyward.SubscriptionApproval
+}
+
+// decideSubscription stores what was decided about a request; do says it, and what the audit trail keeps of it.
+func (c *Control) decideSubscription(
+	ctx context.Context, p keyward.Principal, tenant, name, request string,
+	do func(*store.Tx, decided) (string, error),
+) (seen *keyward.Object, err error) {
+	if err := access.Require(p, access.RightApprove, tenant); err != nil {
+		return nil, err
+	}
+	err = c.store.Write(ctx, p.Actor(), func(tx *store.Tx) error {
+		o, err := tx.Get(keyward.KindSubscription, tenant, name)
+		if err != nil {
+			return err
+		}
+		a, err := keyward.ApprovalOf(o)
+		switch {
+		case err != nil:
+			return err
+		case a == nil || a.State != keyward.ApprovalPending:
+			return keyward.Errorf(keyward.CodeConflict, "%s awaits no approval", o.Ref())
+		case request != "" && request != a.Request:
+			return keyward.Errorf(keyward.CodeConflict, "something else is asked for now: look at it, and decide about that")
+		}
+		detail, err := do(tx, decided{o, a})
+		if err != nil {
+			return err
+		}
+		now := c.now().UTC()
+		a.By, a.At = p.Actor(), &now
+		if o.Status, err = json.Marshal(keyward.SubscriptionStatus{Approval: a}); err != nil {
+			return fmt.Errorf("encode the status of %s: %w", o.Ref(), err)
+		}
+		if err := tx.Put(o, store.Extra{}); err != nil {
+			return err
+		}
+		seen = o
+		return tx.Audit(keyward.AuditEntry{
+			Tenant: tenant, Action: "subscription." + string(a.State), Kind: string(o.Kind), Name: o.Name, Detail: detail,
+		})
+	})
+	return access.WithoutReason(p, seen), err
+}
+
+// stillAskedFor tells whether a request can be granted today.
+func stillAskedFor(tx *store.Tx, o *keyward.Object, requester string) error {
+	s, err := keyward.SpecOf[*keyward.SubscriptionSpec](o)
+	if err != nil {
+		return err
+	}
+	api, err := tx.Get(keyward.KindAPI, o.Tenant, s.API)
+	if err != nil {
+		return err
+	}
+	spec, err := keyward.SpecOf[*keyward.APISpec](api)
+	if err != nil {
+		return err
+	}
+	if state := spec.StateOrDefault(); state != keyward.APIPublished {
+		return keyward.Errorf(keyward.CodeConflict, "%s is %s: it takes no new subscriptions; reject it", api.Ref(), state)
+	}
+	application, err := tx.Get(keyward.KindApplication, o.Tenant, s.Application)
+	if err != nil {
+		return err
+	}
+	owned, err := keyward.SpecOf[*keyward.ApplicationSpec](application)
+	if err != nil {
+		return err
+	}
+	user, err := tx.Get(keyward.KindUser, o.Tenant, requester)
+	if err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
+		return err
+	}
+	asker, err := keyward.SpecOf[*keyward.UserSpec](user)
+	if err == nil && (asker == nil || !owned.OwnedBy(requester, asker.Groups)) {
+		err = keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, is no owner of %s any more; reject it", requester,
+			application.Ref())
+	}
+	return err
+}
+
+// Unapproved says, of an application that has no subscription in force to an API, that one awaits an approval or was
+// rejected; "" where neither is so.
+func (c *Control) Unapproved(ctx context.Context, tenant, application, api string) (said string, err error) {
+	err = c.store.Read(ctx, func(tx *store.Tx) error {
+		said = ""
+		objects, _, err := tx.List(keyward.KindSubscription, store.Filter{Tenant: tenant, Application: application, API: api})
+		if err != nil {
+			return fmt.Errorf("look for a subscription of %s: %w", application, err)
+		}
+		for _, o := range objects {
+			a, err := keyward.ApprovalOf(o)
+			switch {
+			case err != nil:
+				return err
+			case a.Stands():
+			case a.State == keyward.ApprovalRejected:
+				said = fmt.Sprintf("%s was rejected: %s", o.Ref(), a.Reason)
+			default:
+				said = fmt.Sprintf("%s awaits an approval", o.Ref())
+			}
+		}
+		return nil
+	})
+	return said, err
+}

@@ -1,0 +1,166 @@
+package declare_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/testbed/plane"
+)
+
+// TestSubscriptionsAwaitAnApproval: what developers ask for under a plan that wants it waits, asks again with every other
+// plan, application and API, and is on no gateway meanwhile; what those declare who approve is approved.
+func TestSubscriptionsAwaitAnApproval(t *testing.T) {
+	h, ctx := plane.New(t), context.Background()
+	h.MustApply(plane.Usual()...)
+	h.MustApply(plane.Manifest(keyward.KindPlan, "platinum", `{"approval":"manual"}`),
+		plane.Manifest(keyward.KindPlan, "iron", `{"approval":"manual"}`),
+		plane.Manifest(keyward.KindAPI, "orders-v1", strings.Replace(plane.OrdersSpec, `["gold"]`, `["gold","platinum","iron"]`, 1)),
+		plane.Manifest(keyward.KindApplication, "web", `{"owners":["alice","bob"]}`))
+	alice, pat := plane.As("alice", keyward.RoleDeveloper), plane.As("pat", keyward.RolePublisher)
+	ref := keyward.Ref{Kind: keyward.KindSubscription, Tenant: keyward.DefaultTenant, Name: "web-orders"}
+	ask := func(plan string) declare.Request {
+		spec := `{"application":"web","api":"orders-v1","plan":"` + plan + `"}`
+		return declare.Request{Objects: h.Objects(plane.Manifest(ref.Kind, ref.Name, spec))}
+	}
+	put := func(p keyward.Principal, plan string, want keyward.ApprovalState) *keyward.SubscriptionApproval {
+		t.Helper()
+		if _, err := h.Apply(p, ask(plan)); err != nil {
+			t.Fatalf("%s asks for %s: %v", p.User, plan, err)
+		}
+		return stands(t, h, ref, want)
+	}
+	first := put(alice, "platinum", keyward.ApprovalPending)
+	if again := put(alice, "platinum", keyward.ApprovalPending); again.Request != first.Request {
+		t.Error("the same manifest is another request")
+	}
+	second := put(alice, "iron", keyward.ApprovalPending)
+	requests, _, err := h.Control.SubscriptionRequests(ctx, alice, ref.Tenant, control.Page{})
+	if got := fmt.Sprint(requests); err != nil || len(requests) != 1 || !strings.Contains(got, " web orders-v1 iron alice ") {
+		t.Errorf("alice sees %s, %v", got, err)
+	}
+	if requests, _, err := h.Control.SubscriptionRequests(ctx, plane.As("dora", keyward.RoleDeveloper), ref.Tenant,
+		control.Page{}); err != nil || len(requests) > 0 {
+		t.Errorf("dora sees %v, %v", requests, err)
+	}
+	for what, try := range map[string]func() error{
+		"what was asked for before": func() error {
+			_, err := h.Control.ApproveSubscription(ctx, pat, ref.Tenant, ref.Name, first.Request)
+			return err
+		},
+		"one that nobody asked for": func() error {
+			_, err := h.Control.ApproveSubscription(ctx, pat, ref.Tenant, "mobile-orders", "")
+			return err
+		},
+	} {
+		if err := try(); keyward.CodeOf(err) != keyward.CodeConflict {
+			t.Errorf("approve %s: %v", what, err)
+		}
+	}
+	if _, err := h.Control.ApproveSubscription(ctx, alice, ref.Tenant, ref.Name, ""); keyward.CodeOf(err) != keyward.CodeForbidden {
+		t.Errorf("a developer approves: %v", err)
+	}
+	exported, err := h.Control.Export(ctx, plane.Operator(), ref.Tenant, "")
+	if err != nil || strings.Contains(fmt.Sprint(exported), ref.Name) {
+		t.Errorf("an export approves what waits: %v", err)
+	}
+	if _, err := h.Control.ApproveSubscription(ctx, pat, ref.Tenant, ref.Name, second.Request); err != nil {
+		t.Fatal(err)
+	}
+	stands(t, h, ref, keyward.ApprovalGiven)
+	put(alice, "iron", keyward.ApprovalGiven)
+	put(alice, "gold", "")
+	put(alice, "iron", keyward.ApprovalPending) // asked for again
+	if _, err := h.Control.RejectSubscription(ctx, pat, ref.Tenant, ref.Name, "", " "); keyward.CodeOf(err) != keyward.CodeInvalidInput {
+		t.Errorf("rejected without a reason: %v", err)
+	}
+	if _, err := h.Control.RejectSubscription(ctx, pat, ref.Tenant, ref.Name, "", "too many"); err != nil {
+		t.Fatal(err)
+	}
+	if a := put(alice, "iron", keyward.ApprovalRejected); a.Reason != "too many" || a.By != "pat" {
+		t.Errorf("rejected: %+v", a)
+	}
+	put(plane.Operator(), "iron", keyward.ApprovalGiven)
+	put(plane.Operator(), "platinum", keyward.ApprovalGiven)
+	put(plane.Operator(), "gold", keyward.ApprovalGiven)
+
+	// Who asked is no owner any more, or the API takes nobody any more.
+	put(alice, "platinum", keyward.ApprovalPending)
+	h.MustApply(plane.Manifest(keyward.KindApplication, "web", `{"owners":["bob"]}`))
+	refuses(t, h, pat, ref)
+	h.MustApply(plane.Manifest(keyward.KindApplication, "web", `{"owners":["alice"]}`), plane.Manifest(keyward.KindAPI, "orders-v1",
+		strings.Replace(plane.OrdersSpec, `["gold"]`, `["gold","platinum","iron"],"state":"deprecated"`, 1)))
+	refuses(t, h, pat, ref)
+	if said, err := h.Control.Unapproved(ctx, ref.Tenant, "web", "orders-v1"); err != nil || said != ref.String()+" awaits an approval" {
+		t.Errorf("explained as %q, %v", said, err)
+	}
+	entries, _ := json.Marshal(auditOf(t, h))
+	for _, action := range []string{"subscription.requested", "subscription.approved", "subscription.rejected"} {
+		if !strings.Contains(string(entries), action) {
+			t.Errorf("the audit trail lacks %s", action)
+		}
+	}
+}
+
+func refuses(t *testing.T, h *plane.Plane, p keyward.Principal, ref keyward.Ref) {
+	t.Helper()
+	_, err := h.Control.ApproveSubscription(context.Background(), p, ref.Tenant, ref.Name, "")
+	if keyward.CodeOf(err) != keyward.CodeConflict {
+		t.Errorf("approved what cannot be: %v", err)
+	}
+	stands(t, h, ref, keyward.ApprovalPending)
+}
+
+// stands holds that the subscription's approval is as wanted ("" = none), and that gateways have it and its application
+// exactly when it may be in force.
+func stands(t *testing.T, h *plane.Plane, ref keyward.Ref, want keyward.ApprovalState) (approval *keyward.SubscriptionApproval) {
+	t.Helper()
+	rows := map[string]bool{}
+	err := h.Store.Read(context.Background(), func(tx *store.Tx) error {
+		o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
+		if err != nil {
+			return err
+		}
+		application, err := tx.Get(keyward.KindApplication, ref.Tenant, "web")
+		if err != nil {
+			return err
+		}
+		if approval, err = keyward.ApprovalOf(o); err != nil {
+			return err
+		}
+		return tx.Snapshot(keyward.DefaultGroup, func(record []byte) error {
+			var c keyward.Change
+			err := json.Unmarshal(record, &c)
+			if c.ID == o.ID || c.ID == application.ID {
+				rows[string(c.Kind)] = true
+			}
+			return err
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var state keyward.ApprovalState
+	if approval != nil {
+		state = approval.State
+	}
+	if on := rows["subscription"] && rows["application"]; state != want || on != approval.Stands() || !on && len(rows) > 0 {
+		t.Errorf("it is %q, want %q; gateways have %v", state, want, rows)
+	}
+	return approval
+}
+
+func auditOf(t *testing.T, h *plane.Plane) []keyward.AuditEntry {
+	t.Helper()
+	entries, err := h.Control.Audit(context.Background(), plane.Operator(), keyward.DefaultTenant, control.AuditFilter{Limit: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries
+}
