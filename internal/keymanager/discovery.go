@@ -6,6 +6,7 @@ package keymanager
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -62,28 +63,35 @@ func fetchMetadata(ctx context.Context, at string, client *http.Client) (metadat
 	if strings.Contains(at, wellKnown) {
 		return fetchDocument(ctx, at, client)
 	}
-	var mismatch, last error
-	for _, place := range metadataPlaces(at) {
+	var told error
+	places := metadataPlaces(at)
+	for _, place := range places {
 		doc, err := fetchDocument(ctx, place, client)
-		if err != nil {
-			if last == nil || keyward.CodeOf(last) == keyward.CodeInvalidInput {
-				last = err
+		if err == nil {
+			issuer := wire.Member(doc, "issuer")
+			if issuer == at {
+				return doc, nil
 			}
-			if unreachable(err) {
-				return nil, err
-			}
-			continue
+			err = discoveryError(keyward.CodeInvalidInput, nil, "%s", issuerMismatch(at, issuer))
 		}
-		if issuer := wire.Member(doc, "issuer"); issuer != at {
-			mismatch = discoveryError(keyward.CodeInvalidInput, nil, "%s", issuerMismatch(at, issuer))
-			continue
+		if unreachable(err) {
+			return nil, err
 		}
-		return doc, nil
+		// The first place is the one that people mean; another one tells more only where nothing is at the first.
+		if told == nil || absent(told) && !absent(err) {
+			told = err
+		}
 	}
-	if mismatch != nil {
-		return nil, mismatch
+	if absent(told) {
+		told = discoveryError(keyward.CodeInvalidInput, told, "%s answered 404, and so did the other places where it can be", places[0])
 	}
-	return nil, last
+	return nil, told
+}
+
+// absent tells that a server has no metadata at an address.
+func absent(err error) bool {
+	f, ok := errors.AsType[*wire.Failure](err)
+	return ok && f.Status == http.StatusNotFound
 }
 
 // metadataPlaces lists the addresses of an issuer's metadata: appended (OpenID Connect Discovery 1.0, section 4), then
@@ -143,7 +151,8 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 		if resp.StatusCode >= 500 {
 			code = keyward.CodeKeyManagerFailed
 		}
-		return nil, discoveryError(code, nil, "%s answered %d", at, resp.StatusCode)
+		cause := &wire.Failure{Op: "read the metadata", Status: resp.StatusCode, Sent: true}
+		return nil, discoveryError(code, cause, "%s answered %d", at, resp.StatusCode)
 	}
 	var doc metadata
 	if err := json.Unmarshal(body, &doc); err != nil || doc == nil {

@@ -13,6 +13,12 @@ import (
 // ErrTooLarge is in the chain of the error of a body that is longer than its reader allows.
 var ErrTooLarge = errors.New("the answer is too large")
 
+// Errors in the chain of that of a request whose redirects were not followed to their end.
+var (
+	ErrRedirects = errors.New("too many redirects")
+	ErrDowngrade = errors.New("a redirect leaves https")
+)
+
 // maxRedirects is how many redirects a client follows.
 const maxRedirects = 5
 
@@ -84,10 +90,10 @@ func Fresh(client *http.Client) *http.Client {
 
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
-		return fmt.Errorf("stopped after %d redirects", maxRedirects)
+		return fmt.Errorf("%w: stopped after %d", ErrRedirects, maxRedirects)
 	}
 	if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
-		return fmt.Errorf("%w: a redirect from https to %s", ErrForbidden, req.URL.Scheme)
+		return fmt.Errorf("%w: %w for %s", ErrForbidden, ErrDowngrade, req.URL.Scheme)
 	}
 	return nil
 }

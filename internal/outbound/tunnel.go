@@ -22,6 +22,19 @@ const (
 	maxAddresses = 3                // of one name that it is asked for, one after the other
 )
 
+// ProxyError is in the chain of the error of a request that did not get past its policy's proxy.
+type ProxyError struct {
+	Proxy  string // its host and port
+	Status int    // what it answered when it was asked for a tunnel; 0 = nothing
+	Err    error  // what went wrong
+}
+
+// Error implements error.
+func (e *ProxyError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *ProxyError) Unwrap() error { return e.Err }
+
 // tunnel connects through a proxy, which is asked by CONNECT (RFC 9110, section 9.3.6) for an address that was looked up
 // and judged here: what a proxy makes of a name, nobody can judge.
 type tunnel struct {
@@ -87,11 +100,11 @@ func (r Rules) resolve(ctx context.Context, address string) ([]netip.AddrPort, e
 func (t tunnel) to(ctx context.Context, target string) (net.Conn, error) {
 	conn, err := t.reach(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reach the proxy: %w", err)
+		return nil, &ProxyError{Proxy: t.proxy.Host, Err: fmt.Errorf("reach the proxy: %w", err)}
 	}
 	// Whoever waits no longer ends what is under way on the connection.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	err = t.ask(conn, target)
+	status, err := t.ask(conn, target)
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
@@ -100,7 +113,7 @@ func (t tunnel) to(ctx context.Context, target string) (net.Conn, error) {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, fmt.Errorf("ask the proxy for a tunnel: %w", err)
+		return nil, &ProxyError{Proxy: t.proxy.Host, Status: status, Err: fmt.Errorf("ask the proxy for a tunnel: %w", err)}
 	}
 	return conn, nil
 }
@@ -123,7 +136,8 @@ func (t tunnel) reach(ctx context.Context) (net.Conn, error) {
 	return secure, nil
 }
 
-func (t tunnel) ask(conn net.Conn, target string) error {
+// ask gives the status of the proxy's answer, and an error for any that is no tunnel; 0 without an answer.
+func (t tunnel) ask(conn net.Conn, target string) (int, error) {
 	// It has no context: whoever traces the request to the server must not take this one for it.
 	req := &http.Request{
 		Method: http.MethodConnect, URL: &url.URL{Opaque: target}, Host: target, Header: http.Header{"User-Agent": {"keyward"}},
@@ -133,20 +147,20 @@ func (t tunnel) ask(conn net.Conn, target string) error {
 		req.Header.Set("Proxy-Authorization", "Basic "+pair) // RFC 7617
 	}
 	if err := req.Write(conn); err != nil {
-		return err
+		return 0, err
 	}
 	reader := bufio.NewReader(io.LimitReader(conn, proxyAnswer))
 	resp, err := http.ReadResponse(reader, req) //nolint:bodyclose // the connection is closed, or becomes the tunnel
 	if err != nil {
-		return err
+		return 0, err
 	}
 	switch {
 	case resp.StatusCode == http.StatusProxyAuthRequired:
-		return errors.New("it answered 407: it wants outbound.proxyUser and proxyPassword, or others")
+		err = errors.New("it answered 407: it wants outbound.proxyUser and proxyPassword, or others")
 	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("it answered %d", resp.StatusCode)
+		err = fmt.Errorf("it answered %d", resp.StatusCode)
 	case reader.Buffered() > 0:
-		return errors.New("it sent something before it was asked for it")
+		err = errors.New("it sent something before it was asked for it")
 	}
-	return nil
+	return resp.StatusCode, err
 }

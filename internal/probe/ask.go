@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"keyward.dev/keyward"
@@ -29,20 +30,33 @@ func (c *check) connection(ctx context.Context) {
 	c.step(ctx, l, func(ctx context.Context, l *Line) {
 		finder, searches := c.conn.(connector.Finder)
 		switch {
+		case c.opened != nil && c.blind:
+			l.not(afterDiscovery)
 		case c.opened != nil:
 			l.failed(c.opened)
+			l.Fix = "mend spec.connection"
 		case c.server.Spec.Type == keyward.TypeResident:
 			l.not("the resident key manager needs none")
 		case !c.creates():
 			l.not("it makes no clients, so it needs none")
+		case !searches && c.blind && c.server.Spec.Endpoints.Registration == "":
+			l.not(afterDiscovery)
+		case !searches && !c.order.Register:
+			l.not("the server cannot be searched, and the registration, which would try them, is left out")
+		case !searches && c.management(nil).Credentials == "":
+			l.not("there are none: the registration below shows whether the server wants any")
 		case !searches:
 			l.not("the server cannot be searched: the registration below tries them")
 		default:
-			if _, err := finder.Find(ctx, nobody()); err != nil {
-				l.failed(err)
-				return
+			switch _, err := finder.Find(ctx, nobody()); {
+			case err == nil:
+				l.Seen, c.knows = "the server was searched with them", true
+			case c.blind && !asked(err):
+				l.not(afterDiscovery)
+			default:
+				l.failed(err, c.secretValues()...)
+				l.Fix = c.management(err).For(err, l.Fix)
 			}
-			l.Seen, c.knows = "the server was searched with them", true
 		}
 	})
 }
@@ -83,13 +97,16 @@ func (c *check) tokenEndpoint(ctx context.Context) {
 		}
 		granter, ok := c.conn.(connector.Granter)
 		if !ok {
-			l.not("there is no way to ask")
+			l.not("%s", c.unopened())
 			return
 		}
 		ask, err := granted(ctx, granter, requests)
 		f, refused := errors.AsType[*wire.Failure](err)
-		refused = refused && f.Status >= 400 && f.Status < 500 && f.Code != ""
+		refused = refused && slices.Contains([]int{400, 401, 403}, f.Status) && f.Code != ""
+		at := c.fields("spec.endpoints.token", "")
 		switch {
+		case errors.Is(err, connector.ErrUnsupported) && c.blind:
+			l.not(afterDiscovery)
 		case errors.Is(err, connector.ErrUnsupported):
 			l.not("no token endpoint is known: spec.endpoints.token says where it is")
 		case own && err == nil:
@@ -98,15 +115,15 @@ func (c *check) tokenEndpoint(ctx context.Context) {
 			l.Seen = "client " + ask.ClientID + " is known there, and gets no token without more being asked for: " + words(err, ask.Secret)
 		case own:
 			l.failed(err, ask.Secret)
-			l.Fix = "mend spec.connection.clientId and clientSecret, or let the client use client_credentials at the server"
+			l.Fix = at.For(err, "mend spec.connection.clientId and clientSecret, or let the client use client_credentials at the server")
 		case err == nil:
 			l.Verdict, l.Seen = Fail, "a client that does not exist got a token"
 			l.Fix = "this server gives tokens to anybody: do not trust it"
 		case refused:
-			l.Seen = words(err)
+			l.Seen = "a client that does not exist was refused, as it should be: " + words(err)
 		default:
 			l.failed(err)
-			l.Fix = "mend spec.endpoints.token, or what stands before the server"
+			l.Fix = at.For(err, "mend spec.endpoints.token, or what stands before the server")
 		}
 	})
 }
@@ -129,16 +146,26 @@ func (c *check) introspection(ctx context.Context) {
 		Fix: "mend spec.introspection and spec.endpoints.introspection: gateways ask with these credentials",
 	}
 	c.step(ctx, l, func(ctx context.Context, l *Line) {
-		if !c.introspects() {
+		switch {
+		case c.server.Spec.Introspection == nil:
 			l.not("gateways have no credentials for it: opaque tokens are refused")
+			return
+		case !c.introspects() && c.blind:
+			l.not(afterDiscovery)
+			return
+		case !c.introspects():
+			l.Verdict, l.Seen = Fail, "neither spec.endpoints.introspection nor the metadata says where to ask"
+			l.Fix = "say it in spec.endpoints.introspection, or leave spec.introspection out"
 			return
 		}
 		active, err := c.ask(ctx, nobody())
 		switch {
 		case err != nil:
-			l.failed(err)
+			l.failed(err, c.secretValues()...)
+			l.Fix = c.introspector().For(err, l.Fix)
 		case active:
 			l.Verdict, l.Seen = Fail, "active: true: the server takes anything for a token"
+			l.Fix = "do not ask this server about tokens: mend spec.endpoints.introspection, or the server"
 		default:
 			l.Seen, c.asks = "active: false", true
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/probe/remedy"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/wire"
 	"keyward.dev/keyward/internal/wire/witness"
@@ -34,6 +36,8 @@ type check struct {
 	openers *connector.Openers
 	conn    connector.Connector // nil: it cannot be opened, as opening says
 	opened  error
+	blind   bool // discovery failed, and nothing is stored of an earlier one
+	keyless bool // the keys of an issuer cannot be read
 	knows   bool // the server took the connection's credentials
 	asks    bool // the introspection endpoint answers as it should
 	every   func(Line)
@@ -126,9 +130,85 @@ func words(err error, secrets ...string) string {
 		text = f.Error() + ": " + f.Err.Error()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		text += " (no answer in time)"
+		text = strings.TrimSuffix(text, ": "+context.DeadlineExceeded.Error()) + ": no answer in time"
 	}
 	return wire.Words(text, secrets...)
+}
+
+// afterDiscovery is why a step was not tried that needs what the metadata would have told.
+const afterDiscovery = "discovery failed, and what this needs of it is not declared"
+
+// unopened is why nothing can be asked of the server's own clients.
+func (c *check) unopened() string {
+	switch {
+	case c.opened == nil:
+		return "the type has no way to do this"
+	case c.blind:
+		return afterDiscovery
+	default:
+		return "spec.connection cannot be used, as the step " + stepConnection + " says"
+	}
+}
+
+// asked tells that a failure is of a request, and not of a declaration that leads to none.
+func asked(err error) bool {
+	_, ok := errors.AsType[*wire.Failure](err)
+	return ok
+}
+
+// fields say where in the declaration the parts of a request come from that gateways make too.
+func (c *check) fields(address, credentials string) remedy.Fields {
+	return remedy.Fields{Address: address, Credentials: credentials, Outbound: "spec.outbound"}
+}
+
+// management is fields for requests that create and manage clients: those with a Connection's credentials go its way.
+func (c *check) management(err error) remedy.Fields {
+	f := c.fields(c.managed(err), "")
+	var given []string
+	for _, path := range slices.Sorted(maps.Keys(c.server.Secrets)) {
+		if strings.HasPrefix(path, "connection.") && !strings.HasSuffix(path, keyward.NextPath("")) {
+			given = append(given, "spec."+path)
+		}
+	}
+	if id, _ := c.server.Spec.Connection["clientId"].(string); id != "" {
+		given = append([]string{"spec.connection.clientId"}, given...)
+	}
+	f.Credentials = strings.Join(given, " and ")
+	if c.server.Connection != "" {
+		f.Credentials, f.Outbound = "the Connection's spec.connection", "the Connection's spec.outbound"
+	}
+	return f
+}
+
+// managed says where the address of a request about clients comes from.
+func (c *check) managed(err error) string {
+	if f, ok := errors.AsType[*wire.Failure](err); ok && strings.HasPrefix(f.Op, "get a token") {
+		return "spec.endpoints.token"
+	}
+	if c.server.Connection != "" {
+		return "the Connection's address"
+	}
+	kind, _ := catalog.TypeOf(c.server.Spec.Type)
+	var fields []string
+	for _, f := range kind.Connection() {
+		if _, registers := c.server.Spec.Connection["initialAccessToken"]; f.Type == connector.FieldURL && !registers {
+			fields = append(fields, "spec.connection."+f.Name)
+		}
+	}
+	if len(fields) == 0 {
+		return "spec.endpoints.registration"
+	}
+	return strings.Join(fields, " or ")
+}
+
+// introspector is fields for questions about tokens.
+func (c *check) introspector() remedy.Fields {
+	own := c.server.Spec.Introspection
+	credentials := "spec." + own.SecretPath()
+	if own.ClientID != "" {
+		credentials = "spec.introspection.clientId and " + credentials
+	}
+	return c.fields("spec.endpoints.introspection", credentials)
 }
 
 // nobody is the name of a client or token that no server has.
@@ -153,7 +233,11 @@ func (c *check) discovery(ctx context.Context) {
 	spec := c.server.Spec
 	l := Line{
 		Step: stepDiscovery, Expected: "metadata that names the issuer",
-		Fix: "mend spec.discovery or spec.issuer, or the server's metadata",
+		Fix: "mend the server's metadata, or declare what is right: what is declared wins over them",
+	}
+	field := "spec.discovery"
+	if spec.Discovery == "" {
+		field = "spec.issuer"
 	}
 	c.step(ctx, l, func(ctx context.Context, l *Line) {
 		if !keymanager.Discovers(spec) {
@@ -163,6 +247,9 @@ func (c *check) discovery(ctx context.Context) {
 		found, err := keymanager.Discover(ctx, spec, c.client)
 		if err != nil {
 			l.failed(err)
+			l.Fix = c.fields(field, "").For(err, "mend "+field+": the server's issuer exactly as it writes it, or the address of its "+
+				"metadata; where that is right, mend the server's metadata")
+			c.blind = c.server.Status.Issuer == ""
 			return
 		}
 		l.Seen = "issuer " + found.Issuer
@@ -204,6 +291,22 @@ func (c *check) row() (keyward.KeyManagerRow, *keyward.IntrospectionRow, []keywa
 	return keymanager.Resolve(object, c.server.Spec, c.server.Status)
 }
 
+// settings points out what apply would still want. What keys and introspection lack, their own steps say.
+func (c *check) settings() {
+	if c.blind {
+		return
+	}
+	_, _, faults := c.row()
+	for _, f := range faults {
+		if f.Path == "spec.keys" || f.Path == "spec.endpoints.introspection" && !c.introspects() {
+			continue
+		}
+		c.say(Line{
+			Step: stepSettings, Verdict: Fail, Expected: "settings that apply takes", Seen: f.Path + " " + f.Message, Fix: "mend " + f.Path,
+		})
+	}
+}
+
 // keys reads every issuer's keys as gateways do, all at once.
 func (c *check) keys(ctx context.Context) {
 	row, _, faults := c.row()
@@ -212,7 +315,6 @@ func (c *check) keys(ctx context.Context) {
 	for i, issuer := range row.Issuers {
 		l := Line{
 			Step: stepKeys, Expected: "a key that can verify signatures, for " + issuer.Issuer,
-			Fix: "publish RSA keys of 2048 bits and more, or EC or Ed25519 keys, with use sig, at the address in spec.keys",
 		}
 		if issuer.Issuer == "" {
 			l.Expected = "a key that can verify signatures, for the issuer that discovery would name"
@@ -223,6 +325,7 @@ func (c *check) keys(ctx context.Context) {
 	}
 	all.Wait()
 	for _, l := range lines {
+		c.keyless = c.keyless || l.Verdict == Fail
 		c.say(l)
 	}
 }
@@ -230,11 +333,12 @@ func (c *check) keys(ctx context.Context) {
 func (c *check) keysOf(ctx context.Context, l *Line, issuer keyward.IssuerRow, faults []keyward.FieldError) {
 	switch {
 	case hasKeys(issuer):
-	case keymanager.Discovers(c.server.Spec) && c.server.Status.Issuer == "":
-		l.not("where its keys are is not known: discovery failed, and spec.keys does not say")
+	case c.blind:
+		l.not(afterDiscovery)
 		return
 	case slices.ContainsFunc(faults, func(f keyward.FieldError) bool { return f.Path == "spec.keys" }):
 		l.Verdict, l.Seen = Fail, "neither spec.keys nor the metadata says where its keys are"
+		l.Fix = "say in spec.keys.jwks where they are, or give them in spec.keys.pem; or have the server's metadata name its jwks_uri"
 		return
 	default:
 		l.not("its tokens are opaque: no keys are declared")
@@ -244,6 +348,11 @@ func (c *check) keysOf(ctx context.Context, l *Line, issuer keyward.IssuerRow, f
 	if err != nil {
 		l.failed(err)
 		l.Seen = strings.Join(append([]string{l.Seen}, notes...), "; ")
+		if l.Fix = soundKeys; issuer.JWKS != "" && !errors.Is(err, token.ErrNoKeys) {
+			l.Seen = issuer.JWKS + ": " + l.Seen
+			l.Fix = c.fields("spec.keys.jwks", "").For(err, "mend spec.keys.jwks, or the jwks_uri in the server's metadata: what answers "+
+				"there is no JWK set (RFC 7517, section 5)")
+		}
 		return
 	}
 	seen := []string{fmt.Sprintf("%d usable", len(keys))}
@@ -251,7 +360,12 @@ func (c *check) keysOf(ctx context.Context, l *Line, issuer keyward.IssuerRow, f
 		seen = append(seen, strings.TrimSpace(fmt.Sprintf("kid %q %s", k.Kid, k.Alg)))
 	}
 	l.Seen = strings.Join(append(seen, notes...), "; ")
+	if slices.ContainsFunc(notes, func(note string) bool { return !token.OtherUse(note) }) {
+		l.Verdict, l.Fix = Warn, "tokens signed with the keys that are left out are refused: "+soundKeys
+	}
 }
+
+const soundKeys = "publish RSA keys of 2048 bits and more, or EC or Ed25519 keys, with use sig and without their private half"
 
 // hasKeys tells whether it is known where an issuer's keys are.
 func hasKeys(row keyward.IssuerRow) bool {

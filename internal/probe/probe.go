@@ -33,6 +33,7 @@ const (
 const (
 	stepState         = "state"
 	stepDiscovery     = "discovery"
+	stepSettings      = "settings"
 	stepKeys          = "keys"
 	stepConnection    = "connection"
 	stepTokenEndpoint = "token endpoint"
@@ -168,6 +169,7 @@ func (c *Check) Run(ctx context.Context, every func(Line)) (*Report, error) {
 	run := newCheck(c, c.probe.client, every)
 	run.state(c.held)
 	run.discovery(trying)
+	run.settings()
 	run.keys(trying)
 	run.connection(trying)
 	run.tokenEndpoint(trying)

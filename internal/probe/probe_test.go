@@ -124,7 +124,9 @@ func TestEachStepSaysItsOwnTrouble(t *testing.T) {
 	good := w.unsaved(credentials)
 	w.want(good, "discovery", probe.Pass, "issuer "+w.issuer.URL)
 	w.want(good, "keys", probe.Pass, `1 usable; kid "k" RS256`)
+	w.want(good, "token endpoint", probe.Pass, "refused, as it should be: ")
 	w.want(good, "token endpoint", probe.Pass, "401 invalid_client")
+	w.want(good, "registration", probe.Fail, "the server wants credentials for this")
 	w.want(good, "introspection", probe.Pass, "active: false")
 	w.want(good, "registration", probe.Fail, "403 access_denied: no open registration")
 	w.want(good, "audiences", probe.Warn, "another service")
@@ -135,19 +137,24 @@ func TestEachStepSaysItsOwnTrouble(t *testing.T) {
 		answer issuer.Answer
 		step   string
 		text   string
+		fix    string
 	}{
-		{"/jwks", issuer.Answer{Body: `{"keys":[{"kty":"oct","k":"AA"}]}`}, "keys", "key 0 is ignored"},
-		{"/jwks", issuer.Answer{Status: 500}, "keys", "500"},
+		{"/jwks", issuer.Answer{Body: `{"keys":[{"kty":"oct","k":"AA"}]}`}, "keys", "key 0 is ignored", "publish RSA keys"},
+		{"/jwks", issuer.Answer{Status: 500}, "keys", "500", "mend spec.keys.jwks, or the jwks_uri"},
 		{"/token", issuer.Answer{Status: 200, Body: `{"access_token":"x","token_type":"Bearer"}`}, "token endpoint",
-			"does not exist got a token"},
-		{"/token", issuer.Answer{Status: 502, Type: "text/plain", Body: "bad gateway"}, "token endpoint", "502: bad gateway"},
-		{"/introspect", issuer.Answer{Body: `{"active":true}`}, "introspection", "anything for a token"},
-		{"/introspect", issuer.Answer{Body: `<html>`, Type: "text/html"}, "introspection", "not the JSON"},
-		{"/introspect", issuer.Answer{Status: 401, Body: `{"error":"invalid_client"}`}, "introspection", "401 invalid_client"},
+			"does not exist got a token", "do not trust it"},
+		{"/token", issuer.Answer{Status: 502, Type: "text/plain", Body: "bad gateway"}, "token endpoint", "502: bad gateway",
+			"see its log"},
+		{"/token", issuer.Answer{Status: 404, Body: `{"error":"no such resource"}`}, "token endpoint", "404", "mend spec.endpoints.token"},
+		{"/introspect", issuer.Answer{Body: `{"active":true}`}, "introspection", "anything for a token", "do not ask this server"},
+		{"/introspect", issuer.Answer{Body: `<html>`, Type: "text/html"}, "introspection", "not the JSON", "spec.endpoints.introspection"},
+		{"/introspect", issuer.Answer{Status: 401, Body: `{"error":"invalid_client"}`}, "introspection", "401 invalid_client",
+			"mend spec.introspection.clientId and spec.introspection.clientSecret"},
 	} {
 		w.issuer.Fix(c.path, c.answer)
 		lines := w.unsaved(credentials)
 		w.want(lines, c.step, probe.Fail, c.text)
+		w.want(lines, c.step, probe.Fail, c.fix)
 		for step, l := range lines {
 			if step != c.step && step != "fresh token" && good[step] != nil && l[0].Verdict != good[step][0].Verdict {
 				t.Errorf("%s at %s: %s is %+v", c.text, c.path, step, l)
@@ -161,6 +168,43 @@ func TestEachStepSaysItsOwnTrouble(t *testing.T) {
 		lines["audiences"][0].Verdict != probe.Pass || lines["audiences"][0].Seen != "a, b" {
 		t.Errorf("%+v", lines)
 	}
+}
+
+// Where discovery fails, what depends on it is not tried, and blames nothing else; what is declared is tried all the same.
+func TestWhatDependsOnDiscoveryIsNotTried(t *testing.T) {
+	w := newWorld(t)
+	const realm = `,"type":"keycloak","connection":{"clientId":"m","clientSecret":{"current":"one-secret","next":"two-secret"}}` +
+		credentials
+	for _, more := range []string{realm, credentials} {
+		lines := w.unsaved(more + `,"discovery":"` + w.issuer.URL + `/nowhere"`)
+		w.want(lines, "discovery", probe.Fail, "answered 404, and so did the other places")
+		w.want(lines, "discovery", probe.Fail, "mend spec.discovery")
+		for _, step := range []string{"keys", "connection", "token endpoint", "introspection", "fresh token", "registration"} {
+			w.want(lines, step, probe.NotTried, "discovery failed")
+		}
+		for _, l := range lines["secret"] {
+			if l.Verdict != probe.NotTried || !strings.HasPrefix(l.Seen, "spec.connection.clientSecret: discovery failed") {
+				t.Errorf("%+v", l)
+			}
+		}
+	}
+	lines := w.unsaved(credentials + fmt.Sprintf(`,"discovery":"%[1]s/nowhere","keys":{"jwks":"%[1]s/jwks"},`+
+		`"endpoints":{"introspection":"%[1]s/introspect"}`, w.issuer.URL))
+	w.want(lines, "keys", probe.Pass, "1 usable")
+	w.want(lines, "introspection", probe.Pass, "active: false")
+	w.want(lines, "token endpoint", probe.NotTried, "discovery failed")
+
+	// What apply would still want is said beside what the server answers.
+	w.want(w.unsaved(`,"tokens":{"match":[{"prefix":"x_"}]}`), "settings", probe.Fail, "spec.introspection is required")
+}
+
+// Each of two values of a secret is told by its field; one that something else stands in the way of is not judged.
+func TestBothValuesOfASecretAreNamed(t *testing.T) {
+	w := newWorld(t)
+	const two = `,"introspection":{"clientId":"gateway","clientSecret":{"current":"gateway-secret","next":"not-known-there"}}`
+	w.want(w.unsaved(two), "secret", probe.Warn, "spec.introspection.clientSecret: current: taken; next: ask about a token")
+	w.issuer.Fix("/introspect", issuer.Answer{Status: 503})
+	w.want(w.unsaved(two), "secret", probe.NotTried, "spec.introspection.clientSecret could not be tried: ask about a token")
 }
 
 // What a trial leaves at the server is said with its name, and the audit trail knows it beforehand.

@@ -35,29 +35,41 @@ func (c *check) secrets(ctx context.Context) {
 		if len(c.values(path)) < 2 {
 			continue
 		}
-		c.step(ctx, Line{Step: stepSecret, Expected: "the server takes both values of spec." + path},
+		c.step(ctx, Line{Step: stepSecret, Expected: "the server takes both values"},
 			func(ctx context.Context, l *Line) { c.both(ctx, l, path) })
 	}
 }
 
-// errNoWay says that one value cannot be tried.
-var errNoWay = errors.New("there is no way to try it by itself")
+// Why one value cannot be tried.
+var (
+	errNoWay = errors.New("there is no way to try it by itself")
+	errBlind = errors.New(afterDiscovery)
+)
 
+// both tries the two values of a secret, and says of each what the server did, beside the secret's name.
 func (c *check) both(ctx context.Context, l *Line, path string) {
 	var taken [2]bool
 	var seen [2]string
 	for i, value := range c.values(path) {
 		err := c.alone(ctx, path, value)
-		if errors.Is(err, errNoWay) {
+		switch f, failed := errors.AsType[*wire.Failure](err); {
+		case errors.Is(err, errNoWay):
 			c.registered(l, path)
 			return
-		}
-		taken[i], seen[i] = err == nil, "taken"
-		if err != nil {
+		case errors.Is(err, errBlind):
+			l.not("spec.%s: %s", path, afterDiscovery)
+			return
+		case err != nil && (!failed || !refusal(f) && (f.Status < 400 || f.Status == http.StatusNotFound || f.Status >= 429)):
+			// Something else than the secret is in the way, and says nothing about it.
+			l.not("spec.%s could not be tried: %s", path, words(err, c.secretValues()...))
+			return
+		case err != nil:
 			seen[i] = words(err, c.secretValues()...)
+		default:
+			taken[i], seen[i] = true, "taken"
 		}
 	}
-	l.Seen = "current: " + seen[0] + "; next: " + seen[1]
+	l.Seen = "spec." + path + ": current: " + seen[0] + "; next: " + seen[1]
 	switch {
 	case taken[0] && taken[1]:
 	case taken[1]:
@@ -65,7 +77,7 @@ func (c *check) both(ctx context.Context, l *Line, path string) {
 	case taken[0]:
 		l.Verdict, l.Fix = Warn, "have the server take the next value before it refuses the current one, or mend or drop it"
 	default:
-		l.Verdict, l.Fix = Fail, "give a value that the server takes, alone or as next"
+		l.Verdict, l.Fix = Fail, "give a value of spec."+path+" that the server takes, alone or as next"
 	}
 }
 
@@ -78,6 +90,9 @@ func (c *check) alone(ctx context.Context, path, value string) error {
 	one.server.Secrets[path] = value
 	delete(one.server.Secrets, keyward.NextPath(path))
 	if strings.HasPrefix(path, "introspection.") {
+		if !c.introspects() && c.blind {
+			return errBlind
+		}
 		if !c.introspects() {
 			return errNoWay
 		}
@@ -85,6 +100,9 @@ func (c *check) alone(ctx context.Context, path, value string) error {
 		return err
 	}
 	conn, err := c.openers.Open(one.server)
+	if err != nil && c.blind {
+		return errBlind
+	}
 	if err != nil {
 		return err
 	}
@@ -92,7 +110,9 @@ func (c *check) alone(ctx context.Context, path, value string) error {
 	if !searches {
 		return errNoWay
 	}
-	_, err = finder.Find(ctx, nobody())
+	if _, err = finder.Find(ctx, nobody()); err != nil && c.blind && !asked(err) {
+		return errBlind
+	}
 	return err
 }
 
@@ -100,8 +120,8 @@ func (c *check) alone(ctx context.Context, path, value string) error {
 func (c *check) registered(l *Line, path string) {
 	if c.openers.TakesNext(c.server.Credential(strings.TrimPrefix(path, "connection."))) {
 		l.Verdict, l.Fix = Warn, nextInUse
-		l.Seen = "the registration above was refused with the current one, and not with the next one"
+		l.Seen = "spec." + path + ": the registration above was refused with the current one, and not with the next one"
 		return
 	}
-	l.not("only a registration uses it, and goes on to the next value when the current one is refused")
+	l.not("spec.%s: only a registration uses it, and goes on to the next value when the current one is refused", path)
 }

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/wire"
 	"keyward.dev/keyward/internal/wire/witness"
 )
@@ -38,19 +40,19 @@ func (c *check) tlsLine(o witness.Origin) Line {
 	case !o.Secure && loopback(o.Name):
 		l.Seen = o.Name + ": no TLS, and on this machine"
 		if !o.Reached {
-			l.not("%s: no connection", o.Name)
+			l.not("%s", unreached(o))
 		}
 	case !o.Secure:
 		l.Verdict, l.Seen = Warn, o.Name+": no TLS"
 		l.Fix = "reach the server by https: tokens, keys and secrets pass over this connection"
 	case o.Fault != nil:
-		l.Verdict, l.Fix = Fail, tlsFix(o.Fault)
+		l.Verdict, l.Fix = Fail, cmp.Or(c.fields("", "").TLS(o.Fault), "mend the server's TLS, or what stands before the server")
 		l.Seen = o.Name + ": " + wire.Words(o.Fault.Error())
 		if len(o.Chain) > 0 {
 			l.Seen += "; " + chainText(o.Chain)
 		}
 	case !o.Reached:
-		l.not("%s: no connection", o.Name)
+		l.not("%s", unreached(o))
 	default:
 		l.Seen = fmt.Sprintf("%s: %s, %d days left; %s", o.Name, tls.VersionName(o.Version), left, chainText(o.Chain))
 		if left < certificateDays {
@@ -60,19 +62,12 @@ func (c *check) tlsLine(o witness.Origin) Line {
 	return l
 }
 
-// tlsFix tells what to do about a connection that was not trusted.
-func tlsFix(fault error) string {
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](fault); ok {
-		return "have the server send its whole chain from an authority that this machine trusts, or give the authority's certificate " +
-			"as spec.outbound.ca"
+// unreached says why nothing was seen of a connection.
+func unreached(o witness.Origin) string {
+	if _, ok := errors.AsType[*outbound.ProxyError](o.Err); ok {
+		return o.Name + ": no connection: the proxy let none through"
 	}
-	if _, ok := errors.AsType[x509.HostnameError](fault); ok {
-		return "reach the server by a name that its certificate has, or have it issued for this one"
-	}
-	if e, ok := errors.AsType[x509.CertificateInvalidError](fault); ok && e.Reason == x509.Expired {
-		return "renew the server's certificate; where it is not expired, set this machine's clock right"
-	}
-	return "mend the server's TLS, or what stands before the server"
+	return o.Name + ": no connection that was answered"
 }
 
 // chainText names each certificate with its end, the server's first.
@@ -119,8 +114,8 @@ func (c *check) clocks(seen []witness.Origin) {
 		l.Seen = fmt.Sprintf("%s: %+d s", o.Name, int(o.Offset.Round(time.Second).Seconds()))
 		if o.Offset.Abs() > skew+time.Second { // the date has whole seconds
 			l.Verdict = Warn
-			l.Fix = "set the clocks right by NTP: fresh tokens are refused as not yet valid, or expired ones pass; tokens.clockSkew " +
-				"forgives small differences"
+			l.Fix = "one of the two clocks is wrong: set both by NTP. Fresh tokens are refused as not yet valid, or expired ones pass; " +
+				"tokens.clockSkew forgives small differences"
 		}
 		c.say(l)
 	}

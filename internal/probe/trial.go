@@ -56,7 +56,7 @@ func (c *check) make(ctx context.Context, l *Line, name string) *connector.Regis
 		l.not("it was left out: it makes a client at the server for a moment")
 		return nil
 	case c.opened != nil:
-		l.failed(c.opened)
+		l.not("%s", c.unopened())
 		return nil
 	}
 	err := c.probe.store.Write(ctx, c.order.Actor, func(tx *store.Tx) error {
@@ -77,8 +77,13 @@ func (c *check) make(ctx context.Context, l *Line, name string) *connector.Regis
 		ask.Grants, ask.Callbacks = []string{"authorization_code"}, []string{trialCallback}
 		made, err = c.conn.Register(ctx, ask)
 	}
+	if err != nil && c.blind && !asked(err) {
+		l.not(afterDiscovery)
+		return nil
+	}
 	if err != nil {
 		l.failed(err, c.secretValues()...)
+		l.Fix = c.refused(err)
 		f, ok := errors.AsType[*wire.Failure](err)
 		if !ok || !f.Uncertain() {
 			return nil
@@ -86,6 +91,23 @@ func (c *check) make(ctx context.Context, l *Line, name string) *connector.Regis
 		return &connector.Registered{} // it may be there
 	}
 	return &made
+}
+
+// refused says what to change about a registration that the server did not make.
+func (c *check) refused(err error) string {
+	by := c.management(err)
+	f, told := errors.AsType[*wire.Failure](err)
+	switch {
+	case !told:
+		return "change it as is said; or set spec.clients.create to false, and map clients that exist"
+	case by.Credentials == "" && (f.Status == http.StatusUnauthorized || f.Status == http.StatusForbidden):
+		return "the server wants credentials for this: give them in spec.connection; docs/connectors.md says which the type takes"
+	case f.Status == http.StatusBadRequest && f.Code != "invalid_client":
+		return "the server does not make clients as they are asked for: its words say what it misses; docs/connectors.md says what the " +
+			"type needs"
+	default:
+		return by.For(err, rightsFix)
+	}
 }
 
 // secretValues are those that no text may show.
@@ -206,7 +228,7 @@ func (c *check) fresh(ctx context.Context, trial connector.TokenRequest) {
 func (c *check) obtain(ctx context.Context, l *Line, trial connector.TokenRequest) (value string, own, ok bool) {
 	granter, ok := c.conn.(connector.Granter)
 	if !ok {
-		l.not("there is no way to get one")
+		l.not("%s", c.unopened())
 		return "", false, false
 	}
 	requests := append([]connector.TokenRequest{trial}, c.accounts()...)
@@ -225,9 +247,16 @@ func (c *check) obtain(ctx context.Context, l *Line, trial connector.TokenReques
 			l.Seen = "client " + r.ClientID + " got a token"
 			return got.Value, r.ClientID != trial.ClientID, true
 		}
+		if errors.Is(err, connector.ErrUnsupported) {
+			why = []string{"no token endpoint is known"}
+			break
+		}
 		why = append(why, "client "+r.ClientID+" got no token: "+words(err, r.Secret))
 	}
-	if len(why) == 0 {
+	switch {
+	case c.blind && c.server.Spec.Endpoints.Token == "":
+		why = []string{afterDiscovery}
+	case len(why) == 0:
 		why = []string{"no client's credentials are at hand"}
 	}
 	l.not("%s", strings.Join(why, "; "))
@@ -253,13 +282,25 @@ func (c *check) judged(ctx context.Context, l *Line, value string) {
 		l.Seen += ", which gateways take as of client " + j.ClientID
 		return
 	}
+	if j.Code == keyward.CodeKeyManagerUnavailable && c.keyless {
+		l.Seen += "; gateways cannot judge it without the keys, of which the step " + stepKeys + " tells"
+		return
+	}
 	failed := j.failure()
-	l.Verdict = Fail
+	verdict := Fail
 	if j.Code == keyward.CodeAudienceMismatch {
-		l.Verdict = Warn // the server gives audiences where clients are given their rights
+		verdict = Warn // the server gives audiences where clients are given their rights
 	}
 	l.Seen += ", which gateways refuse with " + string(j.Code) + ": " + wire.Words(failed.Seen, value)
-	l.Fix = failed.Fix
+	l.worse(verdict, failed.Fix)
+}
+
+// worse adds a trouble to those that the step has already: the worst is its verdict, and each has its fix.
+func (l *Line) worse(verdict Verdict, fix string) {
+	if l.Verdict != Fail {
+		l.Verdict = verdict
+	}
+	l.Fix = strings.TrimPrefix(l.Fix+"; "+fix, "; ")
 }
 
 // active asks about the token as gateways do. What a server says of a token of the key manager's own client it need not
@@ -272,16 +313,19 @@ func (c *check) active(ctx context.Context, l *Line, value string, own bool) {
 	case refused && f.Status == http.StatusBadRequest && token.LooksLikeJWT(value):
 		l.Seen += "; the server does not answer about tokens of this form, and gateways do not ask about them: " + words(err)
 	case err != nil:
-		l.Verdict, l.Seen = Fail, l.Seen+"; "+words(err, value)
-		l.Fix = "mend spec.introspection: the server answers about other tokens"
+		l.Seen += "; " + words(err, append(c.secretValues(), value)...)
+		l.worse(Fail, c.introspector().For(err,
+			"mend spec.introspection: the server answers about other tokens"))
 	case yes:
 		l.Seen += "; active: true"
 	default:
-		l.Verdict, l.Seen = Fail, l.Seen+"; the server calls its own fresh token inactive when client "+asker+" asks"
-		l.Fix = "let tokens name the client " + asker + " in aud: Keycloak and others answer nobody else (there: an audience mapper for " +
-			"that client in a default client scope of the realm)"
+		l.Seen += "; the server calls its own fresh token inactive when client " + asker + " asks"
+		verdict := Fail
 		if own {
-			l.Verdict, l.Seen = Warn, l.Seen+"; tokens of applications' clients may fare better, as a trial client would show"
+			verdict = Warn
+			l.Seen += "; tokens of applications' clients may fare better, as a trial client would show"
 		}
+		l.worse(verdict, "let tokens name the client "+asker+" in aud: Keycloak and others answer nobody else (there: an audience mapper "+
+			"for that client in a default client scope of the realm)")
 	}
 }

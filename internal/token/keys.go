@@ -21,8 +21,8 @@ import (
 // maxKeys is how many keys of one set are looked at.
 const maxKeys = 100
 
-// errNoKeys is the fault of a source that has not one key that could verify a token.
-var errNoKeys = errors.New("there is no key in it that can verify a token")
+// ErrNoKeys is the fault of a source that has not one key that could verify a token.
+var ErrNoKeys = errors.New("there is no key in it that can verify a token")
 
 // errOtherUse is why a key is left out that is not there for signatures, which is no fault of its set.
 var errOtherUse = errors.New("its use is not sig")
@@ -68,7 +68,7 @@ func ParsePEM(entries []string) (keys []*Key, notes []string, err error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, notes, errNoKeys
+		return nil, notes, ErrNoKeys
 	}
 	return keys, notes, nil
 }
@@ -130,7 +130,7 @@ func ParseJWKS(text []byte) (keys []*Key, notes []string, err error) {
 		seen++
 	}
 	if len(keys) == 0 {
-		return nil, notes, errNoKeys
+		return nil, notes, ErrNoKeys
 	}
 	return keys, notes, nil
 }

@@ -123,7 +123,7 @@ func (l *keyList) candidates(j *JWT) []*Key {
 // load gets the first keys, or new ones in place of those that became too old.
 func (s *KeySet) load(ctx context.Context) (*keyList, error) {
 	if s.url == "" {
-		return nil, unavailable(time.Minute, errNoKeys)
+		return nil, unavailable(time.Minute, ErrNoKeys)
 	}
 	f, err := s.startLoad(ctx)
 	if err != nil {

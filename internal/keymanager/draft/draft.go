@@ -120,12 +120,12 @@ func (d *Draft) look(at string, found *keymanager.Found) {
 		"127.0.0.1", "::1"}, u.Hostname()) {
 		d.add(Warn, "spec.discovery", "the server is reached without TLS: tokens, keys and secrets pass in the clear")
 	}
-	for _, weak := range wire.ListOf(found.Document, "id_token_signing_alg_values_supported") {
-		if weak == "none" || strings.HasPrefix(weak, "HS") {
-			d.add(Warn, "spec.tokens.algorithms",
-				"the server offers %s for ID tokens: see to it that access tokens are signed with a key "+
-					"pair; Keyward takes no others", weak)
-		}
+	weak := slices.DeleteFunc(wire.ListOf(found.Document, "id_token_signing_alg_values_supported"),
+		func(alg string) bool { return alg != "none" && !strings.HasPrefix(alg, "HS") })
+	if len(weak) > 0 {
+		d.add(Warn, "spec.tokens.algorithms",
+			"the server offers %s for ID tokens: see to it that access tokens are signed with a key "+
+				"pair; Keyward takes no others", strings.Join(weak, ", "))
 	}
 	if len(s.AuthMethods) > 0 && !slices.Contains(s.AuthMethods,
 		"client_secret_basic") && !slices.Contains(s.AuthMethods, "client_secret_post") {

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"keyward.dev/keyward/internal/outbound"
 )
 
 // Origin is what was seen of one server address: scheme, host and port.
@@ -131,8 +133,11 @@ func (o *Origin) trusted(state *tls.ConnectionState) {
 	}
 }
 
-// untrusted keeps a fault of the handshake, with the certificates that the server showed.
+// untrusted keeps a fault of the handshake, with the certificates that the server showed. One with a proxy is not the server's.
 func (o *Origin) untrusted(err error) {
+	if _, ok := errors.AsType[*outbound.ProxyError](err); ok {
+		return
+	}
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		o.Fault, o.Chain = e.Err, e.UnverifiedCertificates
 		return
