@@ -105,6 +105,7 @@ type Registration struct {
 	Callbacks     []string       // redirect_uris
 	Scopes        []string       // empty = what the server gives by itself
 	Fields        map[string]any // the type's developer fields, checked by CheckFields
+	Enable        bool           // a change switches it on again; for types whose Read says Disabled, and that have no Restorer
 }
 
 // Registered is a client that the server made.

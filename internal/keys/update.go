@@ -172,7 +172,7 @@ func update(
 	return updater.Update(ctx, h, connector.Registration{
 		Name: c.Status.VendorName, ObjectID: c.Object.ID, Tenant: c.Object.Tenant,
 		Grants: w.Grants, Callbacks: w.Callbacks, Scopes: scopes, Fields: w.Fields,
-		Environment: string(c.Spec.EnvironmentOrDefault()),
+		Environment: string(c.Spec.EnvironmentOrDefault()), Enable: w.Restore != nil && w.Restore.Enable,
 	}, keep)
 }
 

@@ -187,7 +187,9 @@ func TestAuth0ClientsForPeople(t *testing.T) {
 	if !ok {
 		t.Fatalf("%T changes nothing", w.conn)
 	}
-	r := connector.Registration{Grants: []string{"authorization_code", "client_credentials"}, Callbacks: []string{"https://app.example/cb"}}
+	r := connector.Registration{
+		Name: "keyward-abc", Grants: []string{"authorization_code", "client_credentials"}, Callbacks: []string{"https://app.example/cb"},
+	}
 	if _, err := updater.Update(t.Context(), w.made.Handle, r, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,8 @@ func TestAuth0(t *testing.T) {
 		"drop member /app_type", "drop member /callbacks", "drop member /grant_types", "drop member /scope",
 		"drop member /token_endpoint_auth_method", "drop query fields", "drop query include_fields", "drop query take",
 		"client-grants: drop query client_id", "orders.example/api: drop member /scopes",
-		"urn:stock: drop member /scopes", "drop member /scopes/0/description")
+		"urn:stock: drop member /scopes", "drop member /scopes/0/description",
+		"client00000000000000000000000002: drop member /name")
 	auth0Cloud(t).Fail(t)
 	auth0Cloud(t).WrongSecrets(t, "401 access_denied: Unauthorized")
 	auth0Cloud(t).Rollover(t)

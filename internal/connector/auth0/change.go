@@ -20,6 +20,7 @@ func (a *auth0) Update(
 		return connector.Registered{}, connector.Refused("scopes", "follow the application's subscriptions: leave them out")
 	}
 	body, audience := a.settings(r)
+	body["name"] = r.Name
 	patch := wire.Call{Op: "change the client", Method: http.MethodPatch, URL: a.client(h), JSON: body}
 	answer, err := a.manage.Do(ctx, patch)
 	if err != nil {

@@ -248,8 +248,11 @@ func (e *entra) read(ctx context.Context, h connector.Handle) (*application, err
 		return nil, err
 	}
 	var app application
-	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &app) != nil || app.AppID != h.ClientID {
+	switch {
+	case a.Status != http.StatusOK || json.Unmarshal(a.Body, &app) != nil || !strings.EqualFold(app.AppID, h.ClientID):
 		return nil, get.Failure(a)
+	case app.AppID != h.ClientID:
+		return nil, nil //nolint:nilnil // Graph takes ids in any case; tokens carry this one only
 	}
 	return &app, nil
 }

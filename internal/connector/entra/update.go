@@ -8,8 +8,8 @@ import (
 	"keyward.dev/keyward/internal/wire"
 )
 
-// Update implements connector.Updater. Callbacks are all that can differ: which grants a client may use follows from
-// them, and its scopes are app roles.
+// Update implements connector.Updater. Callbacks are all that can differ, and the name when somebody changed it: which
+// grants a client may use follows from callbacks, and its scopes are app roles.
 func (e *entra) Update(
 	ctx context.Context, h connector.Handle, r connector.Registration, _ connector.KeepHandle,
 ) (connector.Registered, error) {
@@ -18,7 +18,7 @@ func (e *entra) Update(
 	}
 	patch := wire.Call{
 		Op: "change the client", Method: http.MethodPatch, URL: e.application(h),
-		JSON: map[string]any{"web": web{RedirectURIs: append([]string{}, r.Callbacks...)}},
+		JSON: map[string]any{"displayName": r.Name, "web": web{RedirectURIs: append([]string{}, r.Callbacks...)}},
 	}
 	a, err := e.patiently(ctx, patch, connector.NotFound)
 	if err != nil {

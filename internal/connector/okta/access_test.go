@@ -313,7 +313,9 @@ func TestOktaRuleFollowsGrants(t *testing.T) {
 	if !ok {
 		t.Fatalf("%T changes nothing", w.conn)
 	}
-	r := connector.Registration{Grants: []string{"authorization_code"}, Callbacks: []string{"https://app.example/other"}}
+	r := connector.Registration{
+		Name: "keyward-abc", Grants: []string{"authorization_code"}, Callbacks: []string{"https://app.example/other"},
+	}
 	if _, err := updater.Update(ctx, w.made.Handle, r, nil); err != nil {
 		t.Fatal(err)
 	}

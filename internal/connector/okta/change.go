@@ -40,7 +40,7 @@ func (o *okta) Update(
 	for _, name := range []string{"client_secret", "client_id_issued_at", "client_secret_expires_at"} {
 		delete(body, name)
 	}
-	body["grant_types"], body["redirect_uris"] = r.Grants, append([]string{}, r.Callbacks...)
+	body["client_name"], body["grant_types"], body["redirect_uris"] = r.Name, r.Grants, append([]string{}, r.Callbacks...)
 	if body["response_types"] = connector.ResponseTypes(r.Grants); kind == service {
 		body["response_types"] = []string{"token"}
 	}

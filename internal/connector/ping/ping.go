@@ -193,7 +193,7 @@ func (p *ping) Read(ctx context.Context, h connector.Handle) (*connector.Client,
 	}
 	return &connector.Client{
 		ClientID: id, Name: wire.Member(members, "name"), Grants: grants, Callbacks: wire.ListOf(members, "redirectUris"),
-		Scopes: wire.ListOf(members, "restrictedScopes"), Handle: h,
+		Scopes: wire.ListOf(members, "restrictedScopes"), Disabled: string(members["enabled"]) == "false", Handle: h,
 	}, nil
 }
 

@@ -172,6 +172,36 @@ func TestPingScopes(t *testing.T) {
 	}
 }
 
+// A client that somebody switched off there is seen so, stays off when something else is changed, and is switched on by a
+// change that says so.
+func TestPingSwitchedOff(t *testing.T) {
+	ctx := t.Context()
+	c := pingCloud(t)
+	conn := c.Open(t, c.Secrets)
+	updater, ok := conn.(connector.Updater)
+	if !ok {
+		t.Fatal("it changes nothing")
+	}
+	off, other, on := conformance.Registration(), conformance.Registration(), conformance.Registration()
+	off.Fields, on.Enable = map[string]any{"enabled": false}, true
+	made, err := conn.Register(ctx, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		change connector.Registration
+		off    bool
+	}{{other, false}, {off, true}, {other, true}, {on, false}} {
+		if _, err := updater.Update(ctx, made.Handle, step.change, nil); err != nil {
+			t.Fatal(err)
+		}
+		got, err := conformance.ReaderOf(t, conn).Read(ctx, made.Handle)
+		if err != nil || got == nil || got.Disabled != step.off {
+			t.Errorf("after %+v: %+v, error %v, want off %v", step.change, got, err, step.off)
+		}
+	}
+}
+
 // A rotation without an overlap ends every secret but its own, those too that the server was told to retain.
 func TestPingRotationEndsAnOverlap(t *testing.T) {
 	ctx := t.Context()

@@ -18,8 +18,12 @@ func (p *ping) Update(
 	if err != nil {
 		return connector.Registered{}, err
 	}
+	wanted["name"] = r.Name
 	err = p.change(ctx, "change the client", h, func(c map[string]any, _ map[string]json.RawMessage) error {
 		maps.Copy(c, wanted)
+		if r.Enable {
+			c["enabled"] = true
+		}
 		return nil
 	})
 	if err != nil {

@@ -101,6 +101,13 @@ func (c Cloud) Walk(t *testing.T, allowed ...string) {
 func (c Cloud) abilities(t *testing.T, conn connector.Connector, made connector.Registered, secret string) []string {
 	t.Helper()
 	secrets := []string{secret}
+	if updater, can := conn.(connector.Updater); can { // as somebody does there: the change that follows gives the name back
+		renamed := Registration()
+		renamed.Name, renamed.Fields = "renamed", c.Fields
+		if _, err := updater.Update(t.Context(), made.Handle, renamed, nil); err != nil {
+			t.Errorf("change the name: %v", err)
+		}
+	}
 	if _, can := conn.(connector.Updater); can && c.Fields == nil {
 		Change(t, conn, made, secret)
 	} else if can {

@@ -252,7 +252,7 @@ func (s *state) one(do func(*contract.Exchange, *application)) func(*contract.Ex
 	return func(x *contract.Exchange) {
 		id, key := x.R.PathValue("id"), x.R.PathValue("key")
 		for _, a := range s.apps {
-			if a.id != id && "applications(appId='"+a.appID+"')" != key {
+			if a.id != id && !strings.EqualFold("applications(appId='"+a.appID+"')", key) { // GUIDs are one in any case
 				continue
 			}
 			if a.unseen > 0 {
