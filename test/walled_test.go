@@ -25,6 +25,7 @@ type wall struct {
 	proxy     *walled.Proxy
 	signer    *issuer.Issuer
 	asked     atomic.Int32 // about opaque tokens
+	fresh     string       // the token that a client which it made gets
 }
 
 func newWall(t *testing.T) *wall {
@@ -55,6 +56,8 @@ func newWall(t *testing.T) *wall {
 				"client_id": "made", "client_secret": "made-secret", "client_secret_expires_at": 0,
 				"grant_types": []string{"client_credentials"},
 			}
+		case r.URL.Path == "/token" && secret == "made-secret":
+			answer = map[string]any{"access_token": w.fresh, "token_type": "Bearer", "expires_in": 300}
 		default:
 			rw.WriteHeader(http.StatusUnauthorized)
 			answer = map[string]any{"error": "invalid_client"}
@@ -63,6 +66,7 @@ func newWall(t *testing.T) *wall {
 		_ = json.NewEncoder(rw).Encode(answer)
 	}))
 	w.signer.Issuer = w.server.URL
+	w.fresh = mint(t, w.signer, issuer.Token{})
 	w.proxy = walled.StartProxy(t, "keyward", "the-password-of-the-proxy", w.authority)
 	return w
 }
@@ -116,7 +120,8 @@ func TestOutboundPolicy(t *testing.T) {
 			t.Errorf("the proxy was asked for %s", asked)
 		}
 	}
-	if r := f.control.CLI(t, "", "keymanager", "check", "walled"); !strings.Contains(r.Stdout, "Private Authority until") {
+	if r := f.control.CLI(t, "", "keymanager", "check", "walled"); !strings.Contains(r.Stdout, "Private Authority until") ||
+		!strings.Contains(r.Stdout, "which gateways take as of client") {
 		t.Errorf("check: %s", r)
 	}
 	made := cli(t, f.control, "keys", "generate", "--application", "mobile", "--key-manager", "walled", "--environment", "sandbox")

@@ -37,7 +37,8 @@ func (j judge) Judge(ctx context.Context, s probe.Subject) (*probe.Judgement, er
 	if err != nil {
 		return nil, err
 	}
-	client, err := outbound.Under(outbound.NewClient(j.process.rules, outbound.Options{}), "", s.Way)
+	// A connection for each request: nothing of a judgement stays open.
+	client, err := outbound.Under(outbound.Fresh(outbound.NewClient(j.process.rules, outbound.Options{})), "", s.Way)
 	if err != nil {
 		return nil, err
 	}

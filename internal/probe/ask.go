@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -218,19 +217,22 @@ func (c *check) question(ctx context.Context, secret, value string) (wire.Call, 
 	return k, caller, err
 }
 
-// answered puts a question and tells whether the token is active.
+// answered puts a question and tells whether the token is active, by what gateways take for an answer.
 func answered(ctx context.Context, caller *wire.Caller, k wire.Call) (bool, error) {
 	a, err := caller.Do(ctx, k)
 	if err != nil {
 		return false, err
 	}
-	var said struct {
-		Active *bool `json:"active"`
+	f := k.Failure(a)
+	if a.Status != http.StatusOK {
+		return false, f
 	}
-	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &said) != nil || said.Active == nil {
-		return false, k.Failure(a)
+	said, err := token.ReadAnswer(a.Header.Get("Content-Type"), a.Body)
+	if err != nil {
+		f.Description = "its answer " + err.Error()
+		return false, f
 	}
-	return *said.Active, nil
+	return said.Active, nil
 }
 
 // authenticate adds to a question what the introspection's method asks for, and gives who sends it.

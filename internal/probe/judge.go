@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/outbound"
 )
@@ -71,9 +72,12 @@ func (c *Check) Token(ctx context.Context, value string) (*Judgement, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.probe.judge.Judge(ctx, Subject{
-		Row: row, Introspection: introspection, Secrets: c.server.Secrets, Way: c.server.Way(), Token: value,
-	})
+	return c.probe.judge.Judge(ctx, subject(c.server, row, introspection, value))
+}
+
+// subject is a token of the server, to be judged by what gateways have of its key manager, and reached as they reach it.
+func subject(of connector.Server, row keyward.KeyManagerRow, introspection *keyward.IntrospectionRow, value string) Subject {
+	return Subject{Row: row, Introspection: introspection, Secrets: of.Secrets, Way: of.Way(), Token: value}
 }
 
 // rows are those that gateways have, or would have: for a declaration that is not saved, with what its server's metadata

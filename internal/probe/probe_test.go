@@ -147,7 +147,12 @@ func TestEachStepSaysItsOwnTrouble(t *testing.T) {
 			"see its log"},
 		{"/token", issuer.Answer{Status: 404, Body: `{"error":"no such resource"}`}, "token endpoint", "404", "mend spec.endpoints.token"},
 		{"/introspect", issuer.Answer{Body: `{"active":true}`}, "introspection", "anything for a token", "do not ask this server"},
-		{"/introspect", issuer.Answer{Body: `<html>`, Type: "text/html"}, "introspection", "not the JSON", "spec.endpoints.introspection"},
+		{"/introspect", issuer.Answer{Body: `<html>`, Type: "text/html"}, "introspection", `"text/html", not JSON`,
+			"spec.endpoints.introspection"},
+		{"/introspect", issuer.Answer{Body: `{"active":false}`, Type: "text/html"}, "introspection", `"text/html", not JSON`,
+			"spec.endpoints.introspection"},
+		{"/introspect", issuer.Answer{Body: `{"active":"false"}`}, "introspection", "no boolean named active",
+			"spec.endpoints.introspection"},
 		{"/introspect", issuer.Answer{Status: 401, Body: `{"error":"invalid_client"}`}, "introspection", "401 invalid_client",
 			"mend spec.introspection.clientId and spec.introspection.clientSecret"},
 	} {

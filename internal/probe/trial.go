@@ -270,9 +270,7 @@ func (c *check) judged(ctx context.Context, l *Line, value string) {
 	}
 	row, introspection, _ := c.row()
 	row.Enabled, row.Use = true, "" // that it is not, the first line says; the token is judged as such
-	j, err := c.probe.judge.Judge(ctx, Subject{
-		Row: row, Introspection: introspection, Secrets: c.server.Secrets, Token: value,
-	})
+	j, err := c.probe.judge.Judge(ctx, subject(c.server, row, introspection, value))
 	if err != nil {
 		c.probe.log.WarnContext(ctx, "a check's token could not be judged", "error", err)
 		l.Seen += "; what gateways make of it could not be told"

@@ -313,17 +313,28 @@ func (i *Introspector) once(ctx context.Context, l *lane, q Question) (*Answer, 
 	if resp.StatusCode != http.StatusOK {
 		return nil, failure("the introspection endpoint", resp.StatusCode, body)
 	}
-	if !mayBeJSON(resp.Header.Get("Content-Type")) {
-		return nil, fmt.Errorf("%w: the introspection endpoint's answer is not JSON", errFinal)
+	answer, err := ReadAnswer(resp.Header.Get("Content-Type"), body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the introspection endpoint's answer %w", errFinal, err)
+	}
+	answer.At = i.now()
+	return answer, nil
+}
+
+// ReadAnswer reads what an introspection endpoint answered with status 200 (RFC 7662, section 2.2). It is an error unless
+// it is one JSON object, called nothing else by its media type, with a boolean named active.
+func ReadAnswer(contentType string, body []byte) (*Answer, error) {
+	if !mayBeJSON(contentType) {
+		return nil, fmt.Errorf("calls itself %.60q, not JSON", contentType)
 	}
 	claims, err := ParseObject(string(body))
 	if err != nil {
-		return nil, fmt.Errorf("%w: read the introspection endpoint's answer: %w", errFinal, err)
+		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
 	active, _ := claims.Get("active")
 	value, ok := active.Bool()
 	if !ok {
-		return nil, fmt.Errorf("%w: the introspection endpoint's answer has no boolean named active", errFinal)
+		return nil, errors.New("has no boolean named active")
 	}
-	return &Answer{Active: value, Claims: claims, At: i.now()}, nil
+	return &Answer{Active: value, Claims: claims}, nil
 }
