@@ -52,10 +52,11 @@ func (w *world) checkKeyManager(ch *change, s *keyward.KeyManagerSpec) error {
 		return fmt.Errorf("encode the status of %s: %w", ch.ref, err)
 	}
 	_, _, unresolved := keymanager.Resolve(&keyward.Object{Tenant: ch.ref.Tenant, Name: ch.ref.Name}, s, status)
-	for _, f := range unresolved {
-		f.Path = ch.prefix + f.Path
-		w.faults = append(w.faults, f)
+	unresolved = append(unresolved, keymanager.GrantFaults(s, status)...)
+	if keymanager.NeedsDiscovery(before, s) { // what is stored was taken as it was
+		unresolved = append(unresolved, keymanager.IssuerFaults(s, status)...)
 	}
+	w.addAll(ch, unresolved)
 	return w.checkKeptSecrets(ch, before, s, status)
 }
 

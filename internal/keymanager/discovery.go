@@ -234,7 +234,7 @@ func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keywar
 	if spec.Issuer != "" && spec.Issuer != status.Issuer {
 		note("the metadata's issuer is %s; the declared %s counts", status.Issuer, spec.Issuer)
 	}
-	if strings.Contains(at, wellKnown) && !strings.Contains(status.Issuer, template) && !placesOf(status.Issuer, at) {
+	if foreign(at, status.Issuer) {
 		note("the metadata at %s belongs to the issuer %s, whose own metadata would be elsewhere", at, status.Issuer)
 	}
 	return status, nil

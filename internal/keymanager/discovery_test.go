@@ -111,6 +111,32 @@ func TestDiscoveryNotesDifferences(t *testing.T) {
 	}
 }
 
+// Metadata that belong to another issuer than their address are taken only where somebody wrote down that issuer.
+func TestMetadataThatLieAboutTheirIssuer(t *testing.T) {
+	origin := site(t, map[string]string{
+		"/x/.well-known/openid-configuration": `{"issuer":"https://public.example","jwks_uri":"$O/j"}`,
+		"/.well-known/openid-configuration":   `{"issuer":"$O/","jwks_uri":"$O/j"}`,
+	})
+	for _, c := range []struct {
+		at, issuer string
+		want       []string
+	}{
+		{"/x/.well-known/openid-configuration", "", []string{"spec.discovery"}},
+		{"/x/.well-known/openid-configuration", "https://public.example", []string{}},
+		{"/.well-known/openid-configuration", "", []string{}},
+	} {
+		spec := &keyward.KeyManagerSpec{Type: "oidc", Discovery: origin + c.at, Issuer: c.issuer}
+		status, err := discover(t, spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		faults := keymanager.IssuerFaults(spec, status)
+		if got := paths(faults); !slices.Equal(got, c.want) || len(got) > 0 && !strings.Contains(faults[0].Message, "public.example") {
+			t.Errorf("%+v: %+v, want %q", c, faults, c.want)
+		}
+	}
+}
+
 func TestDiscoveryFaults(t *testing.T) {
 	origin := site(t, map[string]string{
 		"/list/.well-known/openid-configuration":     `[]`,

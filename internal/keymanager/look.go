@@ -64,7 +64,11 @@ func firstMetadata(ctx context.Context, at string, client *http.Client) (metadat
 			}
 		case wire.Member(doc, "issuer") == at:
 			return doc, place, nil
-		case other == nil && wire.Member(doc, "issuer") != "":
+		case wire.Member(doc, "issuer") == "":
+			if first == nil {
+				first = discoveryError(keyward.CodeInvalidInput, nil, "%s names no issuer", place)
+			}
+		case other == nil:
 			other, where = doc, place
 		}
 	}

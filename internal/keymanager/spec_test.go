@@ -36,6 +36,8 @@ func paths(faults []keyward.FieldError) []string {
 const goodPEM = `-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n` +
 	`6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n-----END PUBLIC KEY-----\n`
 
+const goodJWK = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}` // RFC 8037, appendix A.2
+
 // assertionKey is a JWK as it stands in a JSON text.
 const assertionKey = `{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\",` +
 	`\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"kid\":\"1\"}` // RFC 8037, appendix A.1
@@ -112,6 +114,16 @@ func TestValidateNamesEveryField(t *testing.T) {
 			[]string{"spec.keys.jwksInline"}},
 		{"empty JWK set of another issuer", `{"type":"external","issuer":"x","keys":{"jwks":"https://a.example/k"},
 			"otherIssuers":[{"issuer":"y","keys":{"jwksInline":{"keys":[]}}}]}`, []string{"spec.otherIssuers[0].keys.jwksInline"}},
+		{"a JWK set with a malformed key", `{"type":"external","issuer":"x","keys":{"jwksInline":{"keys":[` + goodJWK + `,
+			{"kty":"RSA","n":"!!","e":"AQAB"}]}}}`, []string{"spec.keys.jwksInline"}},
+		{"a JWK set with a key for encryption", `{"type":"external","issuer":"x","keys":{"jwksInline":{"keys":[` + goodJWK + `,
+			{"kty":"OKP","crv":"Ed25519","use":"enc","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}}}`, []string{}},
+		{"issuers that no token has", `{"type":"oidc","issuer":" https://a.example","keys":{"jwks":"https://a.example/k"},"otherIssuers":[
+			{"issuer":"https://a b.example"},{"issuer":"https:///x"},{"issuer":"http://[::1"},{"issuer":"x\n"}]}`,
+			[]string{"spec.issuer", "spec.otherIssuers[0].issuer", "spec.otherIssuers[1].issuer", "spec.otherIssuers[2].issuer",
+				"spec.otherIssuers[3].issuer"}},
+		{"issuers that tokens may have", `{"type":"oidc","issuer":"urn:a","keys":{"jwks":"https://a.example/k"},"otherIssuers":[
+			{"issuer":"https://A.example:443/x/?y"},{"issuer":"Our Partner"}]}`, []string{}},
 		{"auth0, which introspects nothing, without its slash", `{"type":"auth0","issuer":"https://acme.auth0.com",
 			"introspection":{"clientId":"g","clientSecret":"s"}}`, []string{"spec.introspection", "spec.issuer"}},
 		{"entra, which introspects nothing", `{"type":"entra","discovery":"https://login.microsoftonline.com/x/v2.0",
@@ -133,6 +145,33 @@ func TestValidateNamesEveryField(t *testing.T) {
 				t.Errorf("fields (-want +got):\n%s\n%v", diff, faults)
 			}
 		})
+	}
+}
+
+// A key that stands in the spec and cannot be used is named with the reason.
+func TestKeysInTheSpecSayWhatIsWrong(t *testing.T) {
+	for keys, want := range map[string]string{
+		`{"pem":["nonsense"]}`: "the entry is not PEM",
+		`{"pem":["-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"]}`:       "cannot be read",
+		`{"jwksInline":{"keys":[` + goodJWK + `,5]}}`:                                  "key 1 is ignored",
+		`{"jwksInline":{"keys":[{"kty":"OKP","crv":"Ed25519","use":"enc","x":"AA"}]}}`: "key 0 is ignored: its use is not sig",
+		`{"jwksInline":"x"}`: "not a JSON object",
+	} {
+		faults := keymanager.Validate(specOf(t, `{"type":"external","issuer":"x","keys":`+keys+`}`), nil)
+		if len(faults) != 1 || !strings.Contains(faults[0].Message, want) {
+			t.Errorf("%s: %+v, want %q", keys, faults, want)
+		}
+	}
+}
+
+func TestGrantsThatNobodyKnows(t *testing.T) {
+	spec := specOf(t, `{"type":"oidc","discovery":"https://as.example","clients":{"grantTypes":["client_credentials","passwrd","",
+		"urn:ietf:params:oauth:grant-type:device_code","organization_switch","implicit","kerberos","implicit","urn:a b"]}}`)
+	got := paths(keymanager.GrantFaults(spec, keyward.KeyManagerStatus{GrantTypes: []string{"kerberos"}}))
+	want := []string{"spec.clients.grantTypes[1]", "spec.clients.grantTypes[2]", "spec.clients.grantTypes[4]",
+		"spec.clients.grantTypes[7]", "spec.clients.grantTypes[8]"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
 	}
 }
 

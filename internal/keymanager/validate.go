@@ -25,6 +25,7 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 	if _, shared := spec.Connection["ref"]; shared {
 		faults = validateBeside(t, spec)
 	}
+	faults = append(faults, validateIssuerNames(spec)...)
 	faults = append(faults, validateKeySources(spec)...)
 	faults = append(faults, validateConstraints(t, spec.Clients.Constraints)...)
 	if !t.Creates && spec.Clients.Approval != (keyward.Approval{}) {

@@ -253,6 +253,10 @@ func (c *check) discovery(ctx context.Context) {
 			return
 		}
 		l.Seen = "issuer " + found.Issuer
+		if faults := keymanager.IssuerFaults(spec, found); len(faults) > 0 && !c.bound {
+			l.Verdict, l.Seen = Fail, l.Seen+"; "+faults[0].Message
+			return
+		}
 		if len(found.Notes) > 0 {
 			l.Verdict, l.Seen = Warn, l.Seen+"; "+strings.Join(found.Notes, "; ")
 		}

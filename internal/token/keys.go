@@ -47,12 +47,16 @@ func ParseKeys(row keyward.IssuerRow) (keys []*Key, notes []string, err error) {
 // ParsePEM reads public keys and certificates, one block or several an entry.
 func ParsePEM(entries []string) (keys []*Key, notes []string, err error) {
 	for i, entry := range entries {
+		name := "the entry"
+		if len(entries) > 1 {
+			name = fmt.Sprintf("entry %d", i)
+		}
 		rest := []byte(entry)
 		for n := 0; ; n++ {
 			var block *pem.Block
 			if block, rest = pem.Decode(rest); block == nil {
 				if n == 0 {
-					notes = append(notes, fmt.Sprintf("entry %d is not PEM", i))
+					notes = append(notes, name+" is not PEM")
 				}
 				break
 			}
@@ -61,7 +65,7 @@ func ParsePEM(entries []string) (keys []*Key, notes []string, err error) {
 			}
 			key, keyErr := parsePEMBlock(block)
 			if keyErr != nil {
-				notes = append(notes, fmt.Sprintf("the key in entry %d is ignored: %v", i, keyErr))
+				notes = append(notes, fmt.Sprintf("the key in %s is ignored: %v", name, keyErr))
 				continue
 			}
 			keys = append(keys, key)

@@ -77,6 +77,9 @@ func Of(ctx context.Context, ask Ask, client *http.Client) (*Draft, error) {
 			d.Type)})
 	}
 	spec := map[string]any{"type": string(d.Type), "discovery": found.Discovery}
+	if found.Discovery != found.Status.Issuer { // the metadata are elsewhere, so that the issuer has to be written down
+		spec["issuer"] = found.Status.Issuer
+	}
 	d.Manifest = map[string]any{
 		"apiVersion": keyward.APIVersion, "kind": string(keyward.KindKeyManager),
 		"metadata": map[string]any{"name": ask.Name}, "spec": spec,

@@ -54,6 +54,17 @@ func TestDraftsSayWhatDiffers(t *testing.T) {
 				c.lacks, text)
 		}
 	}
+	i.Fix("/.well-known/openid-configuration", issuer.Answer{Body: `{"issuer":"https://public.example"}`})
+	d, err := draft.Of(t.Context(), draft.Ask{URL: i.URL + "/.well-known/openid-configuration", Name: "corp"}, http.DefaultClient)
+	if err != nil || !strings.Contains(fmt.Sprint(d.Manifest), "issuer:https://public.example") {
+		t.Errorf("metadata of another issuer: %+v, %v", d, err)
+	}
+	i.Fix("/.well-known/openid-configuration", issuer.Answer{Body: `{}`})
+	i.Fix("/.well-known/oauth-authorization-server", issuer.Answer{Status: 404})
+	if _, err := draft.Of(t.Context(), draft.Ask{URL: i.URL, Name: "corp"}, http.DefaultClient); err == nil ||
+		!strings.Contains(err.Error(), i.URL+"/.well-known/openid-configuration names no issuer") {
+		t.Errorf("metadata of nobody: %v", err)
+	}
 	i.Mend()
 	for ask, want := range map[draft.Ask]string{
 		{URL: "ftp://x"}: "url", {URL: i.URL, Name: "No"}: "name", {URL: i.URL, Type: "resident"}: "type",
