@@ -20,6 +20,7 @@ const (
 
 // UserSpec declares a person or program that uses the management plane.
 type UserSpec struct {
+	Enabled  *bool    `json:"enabled,omitempty"` // default true; false: no sign-in, session or API token of theirs counts
 	Email    string   `json:"email,omitempty"`
 	Password Secret   `json:"password,omitzero"`
 	Roles    []Role   `json:"roles,omitempty"`
@@ -31,6 +32,9 @@ func (*UserSpec) Kind() Kind { return KindUser }
 
 // References implements Spec.
 func (*UserSpec) References() []Ref { return nil }
+
+// IsEnabled tells whether the user may do anything at all.
+func (s *UserSpec) IsEnabled() bool { return s.Enabled == nil || *s.Enabled }
 
 // Validate implements Spec.
 func (s *UserSpec) Validate() []FieldError {

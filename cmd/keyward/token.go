@@ -71,3 +71,29 @@ func (cmd *tokenRevokeCmd) Run(s *session) error {
 	_, err = fmt.Fprintf(s.out, "token %s revoked\n", cmd.ID)
 	return err
 }
+
+type userCmd struct {
+	ResetPassword userResetCmd `cmd:"" name:"reset-password" help:"Make a one-time link to choose a password; it is printed alone, once."`
+}
+
+type userResetCmd struct {
+	Name string `arg:"" help:"the user"`
+}
+
+// Run makes the link.
+func (cmd *userResetCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Link    string
+		Expires time.Time
+	}
+	path := c.path([]string{"users", cmd.Name, "password-reset"})
+	if err := c.call(s.ctx, http.MethodPost, path, nil, &answer); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.out, answer.Link)
+	return err
+}

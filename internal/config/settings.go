@@ -48,6 +48,8 @@ type Settings struct {
 	PublicURL      string // without trailing slash; empty = http(s):// and the bound control address
 	GatewayURL     string // likewise
 	TrustedPeers   []netip.Prefix
+	SessionIdle    time.Duration
+	SessionLife    time.Duration
 	Database       keyward.Secret // its URL may carry a password
 	NATS           keyward.Secret
 	NATSGateway    keyward.Secret
@@ -112,6 +114,13 @@ func parse(v Values, places Places) (*Settings, error) {
 	s.OutboundDeny, s.OutboundAllow = list(v.OutboundDeny), list(v.OutboundAllow)
 	r.networks("KEYWARD_OUTBOUND_DENY", s.OutboundDeny)
 	r.networks("KEYWARD_OUTBOUND_ALLOW", s.OutboundAllow)
+	for _, p := range list(v.TrustedPeers) {
+		if prefix, ok := parsePrefix(p); ok {
+			s.TrustedPeers = append(s.TrustedPeers, prefix)
+		} else {
+			r.fault("KEYWARD_TRUSTED_PEERS", "%q is neither a network such as 10.0.0.0/8 nor an address", p)
+		}
+	}
 	if s.Role.HasControl() {
 		r.control(s, v, insecure)
 	}
@@ -130,6 +139,8 @@ func (r *reader) control(s *Settings, v Values, insecure bool) {
 	s.ControlTLS = r.tls("CONTROL", v.ControlTLSCert, v.ControlTLSKey)
 	r.guarded("CONTROL", s.ControlAddress, s.ControlTLS, insecure)
 	s.PublicURL = r.url("KEYWARD_PUBLIC_URL", v.PublicURL)
+	s.SessionIdle = r.duration("KEYWARD_SESSION_IDLE", or(v.SessionIdle, "1h"))
+	s.SessionLife = r.duration("KEYWARD_SESSION_LIFETIME", or(v.SessionLifetime, "12h"))
 	s.Database = r.secretURL("KEYWARD_DATABASE", v.Database, "postgres", "postgresql")
 	s.UnaskedLooks = r.truth("KEYWARD_UNASKED_LOOKS", or(v.UnaskedLooks, "true"))
 	s.SealKey = r.sealKey(v)
@@ -175,13 +186,6 @@ func (r *reader) gateway(s *Settings, v Values) {
 		r.warnings = append(r.warnings, "the gateway listener is reachable from other machines without TLS")
 	}
 	s.GatewayURL = r.url("KEYWARD_GATEWAY_URL", v.GatewayURL)
-	for _, p := range list(v.TrustedPeers) {
-		if prefix, ok := parsePrefix(p); ok {
-			s.TrustedPeers = append(s.TrustedPeers, prefix)
-		} else {
-			r.fault("KEYWARD_TRUSTED_PEERS", "%q is neither a network such as 10.0.0.0/8 nor an address", p)
-		}
-	}
 	r.later("KEYWARD_EXTAUTHZ_ADDRESS", v.ExtauthzAddress)
 	r.later("KEYWARD_FORWARDAUTH_ADDRESS", v.ForwardauthAddress)
 	if s.Role != RoleGateway {

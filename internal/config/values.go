@@ -22,6 +22,8 @@ type Values struct {
 	TrustedPeers       string `env:"KEYWARD_TRUSTED_PEERS" name:"trusted-peers" placeholder:"NETS" hidden:"" help:"networks whose Forwarded headers are believed"`
 	ExtauthzAddress    string `env:"KEYWARD_EXTAUTHZ_ADDRESS" name:"extauthz-address" placeholder:"ADDR" hidden:"" help:"Envoy ext_authz (off)"`
 	ForwardauthAddress string `env:"KEYWARD_FORWARDAUTH_ADDRESS" name:"forwardauth-address" placeholder:"ADDR" hidden:"" help:"forward-auth (off)"`
+	SessionIdle        string `env:"KEYWARD_SESSION_IDLE" name:"session-idle" placeholder:"TIME" hidden:"" help:"people are signed out after this time without a request (1h)"`
+	SessionLifetime    string `env:"KEYWARD_SESSION_LIFETIME" name:"session-lifetime" placeholder:"TIME" hidden:"" help:"people sign in again after this time (12h)"`
 	Database           string `env:"KEYWARD_DATABASE" name:"database" placeholder:"URL" hidden:"" help:"postgres://… (SQLite in the data folder)"`
 	NATS               string `env:"KEYWARD_NATS" name:"nats" placeholder:"URL" hidden:"" help:"nats://… of an external hub (embedded)"`
 	NATSGateway        string `env:"KEYWARD_NATS_GATEWAY" name:"nats-gateway" placeholder:"URL" hidden:"" help:"the external hub with the gateways' read-only credentials"`

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/account"
 	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/store"
 )
@@ -121,16 +123,14 @@ func (c *Control) Authenticate(ctx context.Context, token string) (keyward.Princ
 		if t.RevokedAt != nil {
 			return keyward.Errorf(keyward.CodeNotFound, "the token was revoked")
 		}
-		o, err := tx.Get(keyward.KindUser, t.Tenant, t.User)
+		user, err := account.ByName(tx, t.Tenant, t.User)
+		if errors.Is(err, account.ErrNone) {
+			return keyward.Errorf(keyward.CodeNotFound, "the token's user is gone or disabled")
+		}
 		if err != nil {
 			return err
 		}
-		s, err := keyward.SpecOf[*keyward.UserSpec](o)
-		if err != nil {
-			return err
-		}
-		used = t
-		p = keyward.Principal{User: o.Name, Tenant: o.Tenant, Roles: s.Roles, Groups: s.Groups}
+		used, p = t, user.Principal()
 		return nil
 	})
 	if keyward.CodeOf(err) == keyward.CodeNotFound {

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"time"
 
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/control"
@@ -58,7 +60,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	authority, err := resident.New(st, resident.Options{PublicURL: publicURL, Log: p.log, Subjects: explainer})
+	authority, err := p.newResident(st, publicURL, explainer)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +73,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.bootstrap(ctx, useCases); err != nil {
+	if err := p.bootstrap(ctx, useCases, authority); err != nil {
 		return nil, err
 	}
 	checks, monitor, err := p.newChecks(st, client, authority, probe.Options{Judge: judge{p, explainer}, Known: known})
@@ -80,6 +82,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	}
 	door, err := rest.New(rest.Deps{
 		Control: useCases, Keys: clients.Keys, Reconciler: clients.reconciler, Probe: checks, Health: monitor, Explainer: explainer,
+		PasswordLink: authority.PasswordLink,
 	}, rest.Options{Version: p.o.Version, Log: p.log})
 	if err != nil {
 		return nil, err
@@ -92,6 +95,15 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	p.run(ctx, func(ctx context.Context) error { return controlDoor.serve(ctx, managementServer(doors)) })
 	p.checkControl(st, hub)
 	return &controlPlane{store: st, feed: changes}, nil
+}
+
+// newResident makes the built-in authorization servers.
+func (p *process) newResident(st *store.Store, publicURL string, subjects resident.Subjects) (*resident.Resident, error) {
+	s := p.settings
+	return resident.New(st, resident.Options{
+		PublicURL: publicURL, Log: p.log, Subjects: subjects, SessionIdle: s.SessionIdle, SessionLifetime: s.SessionLife,
+		TrustedPeers: s.TrustedPeers,
+	})
 }
 
 // checkControl says what a control plane needs to be ready.
@@ -220,11 +232,35 @@ func hostOf(address string) string {
 }
 
 // bootstrap makes the first administrator and tells where the token is.
-func (p *process) bootstrap(ctx context.Context, c *control.Control) error {
+func (p *process) bootstrap(ctx context.Context, c *control.Control, a *resident.Resident) error {
 	token, err := p.folder.adminToken(p.settings)
 	if err != nil {
 		return err
 	}
 	p.at.AdminToken = token.Reveal()
-	return c.Bootstrap(ctx, token.Reveal())
+	if err := c.Bootstrap(ctx, token.Reveal()); err != nil {
+		return err
+	}
+	return p.letAdminIn(ctx, c, a)
 }
+
+// letAdminIn leaves a one-time link for the first administrator in the data folder while that user has no password: there
+// is no default one.
+func (p *process) letAdminIn(ctx context.Context, c *control.Control, a *resident.Resident) error {
+	value, err := c.FirstLink(ctx)
+	if err != nil {
+		return fmt.Errorf("make the first administrator's link: %w", err)
+	}
+	if value == "" {
+		return p.folder.remove(adminLinkFile)
+	}
+	if err := p.folder.write(adminLinkFile, a.PasswordLink(keyward.DefaultTenant, value)+"\n"); err != nil {
+		return err
+	}
+	p.log.Info("the user admin has no password yet: open the link in this file to choose one; it is good once, for 24 hours",
+		"file", filepath.Join(p.folder.path, adminLinkFile), "later", "keyward user reset-password admin")
+	return nil
+}
+
+// adminLinkFile holds the first administrator's link, in the data folder.
+const adminLinkFile = "admin.signin"

@@ -124,3 +124,11 @@ func (f *folder) write(name, text string) error {
 	}
 	return nil
 }
+
+// remove deletes a file that may not be there.
+func (f *folder) remove(name string) error {
+	if err := os.Remove(filepath.Join(f.path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	return nil
+}

@@ -329,7 +329,7 @@ func (w *world) checkMapping(
 func (w *world) checkUser(ch *change) error {
 	password, given := ch.values[passwordPath]
 	if !given {
-		return nil
+		return w.keepPassword(ch)
 	}
 	work, done := w.g.passwords[ch.ref]
 	if !w.writing {
@@ -340,6 +340,18 @@ func (w *world) checkUser(ch *change) error {
 		return errMoved
 	}
 	ch.secrets[passwordPath] = work.hash
+	return nil
+}
+
+// keepPassword lets a manifest without a password leave alone what the user chose: most people's passwords are no
+// administrator's to write down.
+func (w *world) keepPassword(ch *change) error {
+	spec, ok := ch.spec.(*keyward.UserSpec)
+	hash, stored := ch.stored[passwordPath]
+	if ok && stored && spec.Password.IsZero() {
+		spec.Password = keyward.StoredSecret()
+		ch.secrets[passwordPath] = hash
+	}
 	return nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"keyward.dev/keyward/internal/resident/flow"
 )
 
 // What a Backend says when it refuses. Anything else it returns is a fault of ours: the caller reads server_error, the
@@ -26,6 +28,9 @@ var (
 type Authority struct {
 	Issuer  string // exact `iss`; the endpoints are below it
 	Backend Backend
+
+	Tenant  string       // whose users sign in here; "" = nobody does
+	Clients flow.Clients // those that users sign in to; with Tenant
 }
 
 // Client is an authenticated client.

@@ -9,7 +9,10 @@ import (
 )
 
 // protocolClient shows a client to the framework, which asks far more than client credentials need.
-type protocolClient struct{ client *Client }
+type protocolClient struct {
+	client *Client
+	public bool
+}
 
 func authenticated(c op.Client) (*Client, error) {
 	known, ok := c.(protocolClient)
@@ -24,7 +27,7 @@ func same(scopes []string) []string { return scopes }
 // GetID implements op.Client.
 func (c protocolClient) GetID() string { return c.client.ID }
 
-// RedirectURIs implements op.Client: there is no flow with a redirect.
+// RedirectURIs implements op.Client: the token endpoint redirects nobody.
 func (c protocolClient) RedirectURIs() []string { return nil }
 
 // PostLogoutRedirectURIs implements op.Client.
@@ -34,14 +37,24 @@ func (c protocolClient) PostLogoutRedirectURIs() []string { return nil }
 func (c protocolClient) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
 
 // AuthMethod implements op.Client.
-func (c protocolClient) AuthMethod() oidc.AuthMethod { return oidc.AuthMethodBasic }
+func (c protocolClient) AuthMethod() oidc.AuthMethod {
+	if c.public {
+		return oidc.AuthMethodNone
+	}
+	return oidc.AuthMethodBasic
+}
 
 // ResponseTypes implements op.Client.
 func (c protocolClient) ResponseTypes() []oidc.ResponseType { return nil }
 
 // GrantTypes implements op.Client. Which client may use which grant is the Backend's to say.
 func (c protocolClient) GrantTypes() []oidc.GrantType {
-	return []oidc.GrantType{oidc.GrantTypeClientCredentials, oidc.GrantTypeTokenExchange}
+	if c.public {
+		return []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken}
+	}
+	return []oidc.GrantType{
+		oidc.GrantTypeClientCredentials, oidc.GrantTypeTokenExchange, oidc.GrantTypeCode, oidc.GrantTypeRefreshToken,
+	}
 }
 
 // LoginURL implements op.Client.
@@ -50,7 +63,7 @@ func (c protocolClient) LoginURL(string) string { return "" }
 // AccessTokenType implements op.Client.
 func (c protocolClient) AccessTokenType() op.AccessTokenType { return op.AccessTokenTypeJWT }
 
-// IDTokenLifetime implements op.Client: there are no ID tokens.
+// IDTokenLifetime implements op.Client: the framework makes no ID tokens.
 func (c protocolClient) IDTokenLifetime() time.Duration { return 0 }
 
 // DevMode implements op.Client.

@@ -5,9 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"maps"
 	"strings"
 
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -31,11 +34,16 @@ var (
 type clients struct{ backend *tenantBackend }
 
 // Register implements connector.Connector.
-func (c *clients) Register(_ context.Context, _ connector.Registration) (connector.Registered, error) {
+func (c *clients) Register(_ context.Context, r connector.Registration) (connector.Registered, error) {
+	if err := c.checkRegistration(r); err != nil {
+		return connector.Registered{}, err
+	}
 	id := strings.ToLower(rand.Text())
-	return connector.Registered{
-		ClientID: id, ClientSecret: newSecret(), Handle: connector.Handle{ClientID: id},
-	}, nil
+	made := connector.Registered{ClientID: id, Handle: connector.Handle{ClientID: id}}
+	if r.Fields[fieldAuth] != authNone {
+		made.ClientSecret = newSecret()
+	}
+	return made, nil
 }
 
 // Delete implements connector.Connector: with its object the client is gone.
@@ -48,20 +56,77 @@ func (c *clients) Find(context.Context, string) (*connector.Registered, error) {
 }
 
 // Rotate implements connector.Rotator: the old secret is dead when the new one is stored in its place.
-func (c *clients) Rotate(context.Context, connector.Handle) (string, error) { return newSecret(), nil }
+func (c *clients) Rotate(ctx context.Context, h connector.Handle) (string, error) {
+	if err := c.wantSecret(ctx, h); err != nil {
+		return "", err
+	}
+	return newSecret(), nil
+}
+
+// wantSecret refuses what makes no sense of a client without a secret.
+func (c *clients) wantSecret(ctx context.Context, h connector.Handle) error {
+	known, err := c.registered(ctx, h)
+	if err == nil && known.public() {
+		err = fmt.Errorf("%w: the client has no secret (%s: %s)", connector.ErrUnsupported, fieldAuth, authNone)
+	}
+	return err
+}
+
+func (c *clients) registered(ctx context.Context, h connector.Handle) (*registered, error) {
+	var found *registered
+	err := c.backend.resident.store.Read(ctx, func(tx *store.Tx) error {
+		km, err := keyManagerOf(tx, c.backend.tenant)
+		if err != nil {
+			return err
+		}
+		object, err := tx.ClientByVendorID(c.backend.tenant, km.object.ID, h.ClientID)
+		if err != nil {
+			return err
+		}
+		found, err = registration(object)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up a client: %w", err)
+	}
+	return found, nil
+}
 
 // AddSecret implements connector.Overlapper: the one before lives on for as long as it is stored beside the new one.
-func (c *clients) AddSecret(context.Context, connector.Handle) (connector.Secret, error) {
+func (c *clients) AddSecret(ctx context.Context, h connector.Handle) (connector.Secret, error) {
+	if err := c.wantSecret(ctx, h); err != nil {
+		return connector.Secret{}, err
+	}
 	return connector.Secret{Value: newSecret()}, nil
 }
 
 // DropSecrets implements connector.Overlapper: what is stored no more is dead.
 func (c *clients) DropSecrets(context.Context, connector.Handle, string) error { return nil }
 
-// Update implements connector.Updater: what the object says counts.
+// Update implements connector.Updater: what the object says counts. Whether it has a secret stays as it was made.
 func (c *clients) Update(
-	_ context.Context, h connector.Handle, _ connector.Registration, _ connector.KeepHandle,
+	ctx context.Context, h connector.Handle, r connector.Registration, _ connector.KeepHandle,
 ) (connector.Registered, error) {
+	known, err := c.registered(ctx, h)
+	if err != nil {
+		return connector.Registered{}, err
+	}
+	before := known.status.Fields[fieldAuth]
+	if wanted, asked := r.Fields[fieldAuth]; asked && (wanted == authNone) != (before == authNone) {
+		return connector.Registered{}, connector.Refused("fields."+fieldAuth, "cannot be changed: delete the keys and generate new ones")
+	}
+	r.Fields = maps.Clone(r.Fields)
+	if r.Fields == nil {
+		r.Fields = map[string]any{}
+	}
+	for name, value := range known.status.Fields {
+		if _, asked := r.Fields[name]; !asked {
+			r.Fields[name] = value
+		}
+	}
+	if err := c.checkRegistration(r); err != nil {
+		return connector.Registered{}, err
+	}
 	return connector.Registered{ClientID: h.ClientID, Handle: h}, nil
 }
 

@@ -164,7 +164,7 @@ func (b *tenantBackend) Exchange(ctx context.Context, client *Client, ask Exchan
 		if err != nil {
 			return nil, nil, err
 		}
-		if c, err = registration(object); err == nil && !c.mayExchange(km.spec) {
+		if c, err = registration(object); err == nil && !c.may(km.spec, keyward.GrantTokenExchange) {
 			err = ErrGrantNotAllowed
 		}
 		return km, c, err
@@ -199,15 +199,6 @@ func (b *tenantBackend) Exchange(ctx context.Context, client *Client, ask Exchan
 			"token", token.Fingerprint(ask.SubjectToken), "code", f.Code, "reason", f.Seen)
 	}
 	return grant, err
-}
-
-// mayExchange tells whether the client was made with the grant, the server still offers it, and the client's
-// environment is one of the server's.
-func (c *registered) mayExchange(km *keyward.KeyManagerSpec) bool {
-	offered := km.Clients.GrantTypes
-	return slices.Contains(c.status.Grants, keyward.GrantTokenExchange) &&
-		(len(offered) == 0 || slices.Contains(offered, keyward.GrantTokenExchange)) &&
-		slices.Contains(km.EnvironmentsOrDefault(), c.spec.EnvironmentOrDefault())
 }
 
 // fits holds what the token itself says about who may have it exchanged. An actor that this server would not name must

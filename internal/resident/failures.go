@@ -2,14 +2,13 @@ package resident
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 
+	"keyward.dev/keyward/internal/resident/peer"
 	"keyward.dev/keyward/internal/throttle"
 )
 
@@ -44,11 +43,11 @@ func newFailures(now func() time.Time) *failures {
 // hold counts a wrong secret. It gives nil when that is answered as usual, and else the refusal, after a pause for as
 // long as not too many answers are held back.
 func (f *failures) hold(ctx context.Context, clientID string) error {
-	peer, now := peerOf(ctx), f.now()
+	from, now := peer.Of(ctx), f.now()
 	if len(clientID) > 200 {
 		clientID = clientID[:200]
 	}
-	if max(f.peers.Take(peer, now), f.pairs.Take(peer+" "+clientID, now)) == 0 {
+	if max(f.peers.Take(from, now), f.pairs.Take(from+" "+clientID, now)) == 0 {
 		return nil
 	}
 	select {
@@ -64,26 +63,4 @@ func (f *failures) hold(ctx context.Context, clientID string) error {
 	}
 	return op.NewStatusError(oidc.ErrInvalidClient().WithDescription("too many wrong secrets: wait before the next one"),
 		http.StatusTooManyRequests)
-}
-
-type peerKey struct{}
-
-// withPeer notes who is at the other end. Of IPv6 the network of one site counts, which has more addresses than could
-// be remembered.
-func withPeer(ctx context.Context, r *http.Request) context.Context {
-	peer := r.RemoteAddr
-	if host, _, err := net.SplitHostPort(peer); err == nil {
-		peer = host
-	}
-	if addr, err := netip.ParseAddr(peer); err == nil && addr.Unmap().Is6() {
-		if site, err := addr.WithZone("").Prefix(64); err == nil {
-			peer = site.String()
-		}
-	}
-	return context.WithValue(ctx, peerKey{}, peer)
-}
-
-func peerOf(ctx context.Context) string {
-	peer, _ := ctx.Value(peerKey{}).(string)
-	return peer
 }

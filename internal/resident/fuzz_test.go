@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/store"
 )
 
 // Whatever is sent without the secret: no token, no fault of ours, and always an answer of RFC 6749, section 5.2.
@@ -49,7 +51,12 @@ func FuzzTokenEndpoint(f *testing.F) {
 
 // However a path is written, it belongs to one tenant at most, and never to one that has no such name.
 func FuzzPlace(f *testing.F) {
-	r, err := New(nil, Options{PublicURL: "https://public.example/kw"})
+	s, err := store.Open(f.Context(), store.Options{DataDir: f.TempDir(), Key: seal.NewKey()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = s.Close() })
+	r, err := New(s, Options{PublicURL: "https://public.example/kw"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -27,23 +27,27 @@ func (c *clients) Token(ctx context.Context, r connector.TokenRequest) (wire.Acc
 	if len(r.Resources) > 0 {
 		params["resource"] = r.Resources
 	}
-	caller := wire.New(&http.Client{Transport: &inside{server: c.backend.resident.server, authority: authority}})
+	server := c.backend.resident.server
+	caller := wire.New(&http.Client{Transport: inside(func(w http.ResponseWriter, r *http.Request) {
+		server.Serve(w, withPath(r, pathToken), authority)
+	})})
 	return caller.Grant(ctx, wire.Grant{
 		Endpoint: strings.TrimSuffix(authority.Issuer, "/") + pathToken, Methods: authMethods(), Params: params,
 		ClientID: r.ClientID, Secret: r.Secret,
 	})
 }
 
-// inside carries requests to the token endpoint without a connection.
-type inside struct {
-	server    *Server
-	authority Authority
-}
+// inside carries requests to a handler of this process without a connection.
+type inside http.HandlerFunc
 
 // RoundTrip implements http.RoundTripper.
-func (i *inside) RoundTrip(req *http.Request) (*http.Response, error) {
+func (i inside) RoundTrip(req *http.Request) (*http.Response, error) {
 	a := &heard{header: http.Header{}, status: http.StatusOK}
-	i.server.Serve(a, withPath(req, pathToken), i.authority)
+	if req.Body == nil {
+		req = req.Clone(req.Context())
+		req.Body = http.NoBody
+	}
+	i(a, req)
 	return &http.Response{
 		StatusCode: a.status, Header: a.header, Body: io.NopCloser(&a.body), Request: req,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(a.body.Len()),

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/resident/flow"
 )
 
 // A form is a handful of short parameters; an access token to be introspected is the longest.
@@ -16,16 +17,27 @@ const maxForm = 64 << 10
 
 // guard holds, before the framework, what it leaves open: which method each endpoint takes, that nothing secret stands
 // in a query, that no parameter is given twice (RFC 6749, section 3.2), that a client authenticates in one way only
-// (section 2.3), that answers are never stored (section 5.1) and that a 401 says how to authenticate (section 5.2).
-func guard(next http.Handler) http.Handler {
+// (section 2.3), that answers are never stored (section 5.1) and that a 401 says how to authenticate (section 5.2). What
+// browsers are sent to is behind doors; nil = there is no such thing here.
+func guard(next, doors http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		people := doors != nil && authority(r.Context()).Tenant != ""
+		if people && fromPages(w, r) {
+			return
+		}
 		switch r.URL.Path {
 		case pathToken, pathIntrospect, pathRevoke:
 			w.Header().Set("Cache-Control", "no-store")
 			w.Header().Set("Pragma", "no-cache")
 			if fault := checkForm(w, r); fault != nil {
 				fault.write(w)
+				return
+			}
+			if !people && mayBePublic(r, url.Values{"grant_type": r.Form["grant_type"]}) && r.URL.Path == pathToken {
+				(&oauthFault{
+					status: http.StatusBadRequest, code: "unsupported_grant_type", description: "nobody signs in at this server",
+				}).write(w)
 				return
 			}
 			next.ServeHTTP(&challengeWriter{ResponseWriter: w}, r)
@@ -37,9 +49,32 @@ func guard(next http.Handler) http.Handler {
 			w.Header().Set("Cache-Control", "public, max-age=60")
 			next.ServeHTTP(w, r)
 		default:
+			if people && flow.Owns(r.URL.Path) {
+				doors.ServeHTTP(w, r)
+				return
+			}
 			(&oauthFault{status: http.StatusNotFound}).write(w)
 		}
 	})
+}
+
+// fromPages lets scripts of other origins, which is what public clients are in browsers, read what is answered to what
+// they know themselves: no cookie counts at these endpoints. It tells whether that was all that was asked.
+func fromPages(w http.ResponseWriter, r *http.Request) bool {
+	switch r.URL.Path {
+	case pathToken, pathRevoke, pathKeys, pathDiscovery, flow.PathUserinfo:
+	default:
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Methods", "GET, POST")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	w.Header().Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+	return true
 }
 
 // oauthFault is a refusal in the form of RFC 6749, section 5.2.
@@ -116,7 +151,7 @@ func checkClient(r *http.Request, form url.Values) *oauthFault {
 		return notAuthenticated("client assertions are not supported: use client_secret_basic or client_secret_post")
 	}
 	if len(headers) == 0 {
-		if form.Get("client_id") == "" || form.Get("client_secret") == "" {
+		if form.Get("client_id") == "" || form.Get("client_secret") == "" && !mayBePublic(r, form) {
 			return notAuthenticated("authenticate with client id and secret")
 		}
 		return nil
@@ -137,6 +172,17 @@ func checkClient(r *http.Request, form url.Values) *oauthFault {
 		return badRequest("client_id in the body is not the authenticated client")
 	}
 	return nil
+}
+
+// mayBePublic knows the requests of clients that have no secret: those that prove something else, and the end of what
+// they hold (RFC 7009, section 2.1).
+func mayBePublic(r *http.Request, form url.Values) bool {
+	if form.Has("client_secret") {
+		return false
+	}
+	grant := form.Get("grant_type")
+	return r.URL.Path == pathRevoke ||
+		r.URL.Path == pathToken && (grant == grantCode || grant == grantRefresh)
 }
 
 // printable keeps a caller's parameter name from carrying anything but itself into the answer.

@@ -38,7 +38,7 @@ func (r *Resident) storedRing(tx *store.Tx, tenant string) (KeyRing, error) {
 	}
 	ring := make(KeyRing, 0, len(rows))
 	for _, row := range rows {
-		private, err := r.parsed.get(row.Kid, func() (jose.JSONWebKey, error) {
+		private, err := r.parsed.Get(row.Kid, func() (jose.JSONWebKey, error) {
 			var jwk jose.JSONWebKey
 			err := json.Unmarshal(row.PrivateJWK, &jwk)
 			return jwk, err

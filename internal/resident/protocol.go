@@ -13,22 +13,27 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/crypto"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"keyward.dev/keyward/internal/resident/flow"
+	"keyward.dev/keyward/internal/resident/signin"
 )
 
 // protocol carries out the endpoints. The authority comes with each request, so that one of it serves every tenant.
 type protocol struct {
-	op.UnimplementedServer
+	*flow.Flow // what has to do with people
+
 	now      func() time.Time
 	failures *failures
 }
 
 func newProtocol(now func() time.Time) *protocol {
-	return &protocol{now: now, failures: newFailures(now)}
+	return &protocol{Flow: &flow.Flow{}, now: now, failures: newFailures(now)}
 }
 
 type authorityKey struct{}
 
 func withAuthority(ctx context.Context, a Authority) context.Context {
+	ctx = signin.WithPlace(ctx, signin.Place{Tenant: a.Tenant, Issuer: a.Issuer})
 	return context.WithValue(op.ContextWithIssuer(ctx, a.Issuer), authorityKey{}, a)
 }
 
@@ -50,13 +55,17 @@ func (p *protocol) Keys(ctx context.Context, _ *op.Request[struct{}]) (*op.Respo
 // Discovery serves the metadata.
 func (p *protocol) Discovery(ctx context.Context, _ *op.Request[struct{}]) (*op.Response, error) {
 	a := authority(ctx)
-	return op.NewResponse(metadataOf(a.Issuer, a.grantTypes())), nil
+	return op.NewResponse(a.metadata()), nil
 }
 
-// VerifyClient authenticates by client_secret_basic or client_secret_post (RFC 6749, section 2.3.1).
+// VerifyClient authenticates by client_secret_basic or client_secret_post (RFC 6749, section 2.3.1). A client that was made
+// without a secret names itself (section 3.2.1), for the grants at which it proves something else.
 func (p *protocol) VerifyClient(ctx context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
-	if r.Data.ClientSecret == "" || r.Data.ClientAssertion != "" {
+	if r.Data.ClientAssertion != "" {
 		return nil, failure(ErrUnknownClient)
+	}
+	if r.Data.ClientSecret == "" {
+		return p.publicClient(ctx, r.Data.ClientID)
 	}
 	client, err := authority(ctx).Backend.Authenticate(ctx, r.Data.ClientID, r.Data.ClientSecret)
 	if errors.Is(err, ErrUnknownClient) {
@@ -67,7 +76,23 @@ func (p *protocol) VerifyClient(ctx context.Context, r *op.Request[op.ClientCred
 	if err != nil {
 		return nil, failure(err)
 	}
-	return protocolClient{client}, nil
+	return protocolClient{client: client}, nil
+}
+
+func (p *protocol) publicClient(ctx context.Context, id string) (op.Client, error) {
+	a := authority(ctx)
+	if a.Tenant == "" {
+		return nil, failure(ErrUnknownClient)
+	}
+	client, err := a.Clients.Client(ctx, id)
+	var none *flow.Refusal
+	if errors.As(err, &none) || err == nil && !client.Public {
+		return nil, failure(ErrUnknownClient)
+	}
+	if err != nil {
+		return nil, failure(err)
+	}
+	return protocolClient{client: &Client{ID: id}, public: true}, nil
 }
 
 // ClientCredentialsExchange gives a JWT access token (RFC 9068).
@@ -97,23 +122,12 @@ func (p *protocol) ClientCredentialsExchange(
 }
 
 func (p *protocol) sign(ctx context.Context, a Authority, client *Client, grant *Grant) (string, error) {
-	ring, err := a.Backend.Keys(ctx)
-	if err != nil {
-		return "", err
-	}
-	now := p.now()
-	key, err := ring.Signing(now)
-	if err != nil {
-		return "", err
-	}
-	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(key.Private.Algorithm), Key: &key.Private},
-		(&jose.SignerOptions{}).WithType("at+jwt"),
-	)
-	if err != nil {
-		return "", fmt.Errorf("prepare the signing key: %w", err)
-	}
-	audience := grant.Audience
+	return p.signAs(ctx, a, client, grant, rand.Text())
+}
+
+// signAs makes an access token with the id.
+func (p *protocol) signAs(ctx context.Context, a Authority, client *Client, grant *Grant, id string) (string, error) {
+	now, audience := p.now(), grant.Audience
 	if len(audience) == 0 {
 		audience = []string{a.Issuer}
 	}
@@ -121,7 +135,7 @@ func (p *protocol) sign(ctx context.Context, a Authority, client *Client, grant 
 	if subject == "" {
 		subject = client.ID
 	}
-	token, err := crypto.Sign(&oidc.AccessTokenClaims{
+	return p.signClaims(ctx, a, "at+jwt", &oidc.AccessTokenClaims{
 		TokenClaims: oidc.TokenClaims{
 			Issuer:     a.Issuer,
 			Subject:    subject,
@@ -129,13 +143,33 @@ func (p *protocol) sign(ctx context.Context, a Authority, client *Client, grant 
 			Expiration: oidc.FromTime(now.Add(grant.Lifetime)),
 			IssuedAt:   oidc.FromTime(now),
 			ClientID:   client.ID,
-			JWTID:      rand.Text(),
+			JWTID:      id,
 		},
 		Scopes: grant.Scopes,
 		Claims: grant.Claims,
-	}, signer)
+	})
+}
+
+// signClaims makes a token of a type (RFC 7515, section 4.1.9) with the key in use.
+func (p *protocol) signClaims(ctx context.Context, a Authority, kind jose.ContentType, claims any) (string, error) {
+	ring, err := a.Backend.Keys(ctx)
 	if err != nil {
-		return "", fmt.Errorf("sign an access token: %w", err)
+		return "", err
+	}
+	key, err := ring.Signing(p.now())
+	if err != nil {
+		return "", err
+	}
+	signer, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(key.Private.Algorithm), Key: &key.Private},
+		(&jose.SignerOptions{}).WithType(kind),
+	)
+	if err != nil {
+		return "", fmt.Errorf("prepare the signing key: %w", err)
+	}
+	token, err := crypto.Sign(claims, signer)
+	if err != nil {
+		return "", fmt.Errorf("sign a token: %w", err)
 	}
 	return token, nil
 }
@@ -148,18 +182,11 @@ func (p *protocol) Introspect(ctx context.Context, r *op.Request[op.Introspectio
 		return nil, err
 	}
 	inactive := op.NewResponse(map[string]bool{"active": false})
-	claims, good, err := p.verify(ctx, r.Data.Token)
+	claims, good, err := p.Verify(ctx, r.Data.Token)
 	if err != nil {
 		return nil, failure(err)
 	}
 	if !good || claims.ClientID != client.GetID() {
-		return inactive, nil
-	}
-	revoked, err := authority(ctx).Backend.Revoked(ctx, claims.JWTID)
-	if err != nil {
-		return nil, failure(err)
-	}
-	if revoked {
 		return inactive, nil
 	}
 	return op.NewResponse(&oidc.IntrospectionResponse{
@@ -184,6 +211,11 @@ func (p *protocol) Revocation(
 	claims, good, err := p.verify(ctx, r.Data.Token)
 	if err != nil {
 		return nil, failure(err)
+	}
+	if !good && authority(ctx).Tenant != "" {
+		if _, err := p.Forget(ctx, r.Client.GetID(), r.Data.Token); err != nil {
+			return nil, failure(err)
+		}
 	}
 	if !good {
 		return op.NewResponse(nil), nil

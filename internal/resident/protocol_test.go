@@ -244,7 +244,7 @@ func TestTokenEndpointRefusals(t *testing.T) {
 		{"unknown grant", url.Values{"grant_type": {"password"}}, as(alice), 400, "unsupported_grant_type"},
 		{
 			"code grant", url.Values{"grant_type": {"authorization_code"}, "code": {"x"}},
-			as(alice), 400, "unauthorized_client",
+			as(alice), 400, "unsupported_grant_type",
 		},
 		{
 			"assertion grant", url.Values{"grant_type": {string(oidc.GrantTypeBearer)}, "assertion": {"x"}},

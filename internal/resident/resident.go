@@ -1,10 +1,12 @@
 package resident
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -12,7 +14,10 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/resident/flow"
+	"keyward.dev/keyward/internal/resident/memo"
 	"keyward.dev/keyward/internal/resident/secretuse"
+	"keyward.dev/keyward/internal/resident/signin"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -26,6 +31,11 @@ type Options struct {
 	Check     time.Duration // how often Run looks at keys and expired tokens; default 1 minute
 	Now       func() time.Time
 	Log       *slog.Logger // nil = silent
+	// SessionIdle and SessionLifetime say how long a browser stays signed in without a request, and in all; default 1 hour
+	// and 12 hours.
+	SessionIdle, SessionLifetime time.Duration
+	// TrustedPeers are proxies whose X-Forwarded-For tells who tries passwords and secrets.
+	TrustedPeers []netip.Prefix
 	// Subjects judges the subject tokens of token exchange; nil takes none.
 	Subjects Subjects
 }
@@ -42,8 +52,8 @@ type Resident struct {
 	subjects Subjects
 	used     *secretuse.Notes
 	server   *Server
-	parsed   *memo[string, jose.JSONWebKey] // by kid, which is the key's thumbprint
-	imported *memo[operationsKey, []keyward.Operation]
+	parsed   *memo.Memo[string, jose.JSONWebKey] // by kid, which is the key's thumbprint
+	imported *memo.Memo[operationsKey, []keyward.Operation]
 }
 
 // New prepares the authorization servers. It refuses a public URL that cannot be an issuer (RFC 8414, section 2).
@@ -67,11 +77,22 @@ func New(s *store.Store, o Options) (*Resident, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Resident{
+	r := &Resident{
 		store: s, base: base, prefix: u.Path, schedule: schedule, check: o.Check, now: o.Now, log: o.Log, subjects: o.Subjects,
-		used: secretuse.New(s, o.Log), server: NewServer(o.Now), parsed: newMemo[string, jose.JSONWebKey](1024),
-		imported: newMemo[operationsKey, []keyward.Operation](256),
-	}, nil
+		used: secretuse.New(s, o.Log), parsed: memo.New[string, jose.JSONWebKey](1024),
+		imported: memo.New[operationsKey, []keyward.Operation](256),
+	}
+	p, times := newProtocol(o.Now), signin.Options{
+		Home: base + "/", Idle: cmp.Or(o.SessionIdle, time.Hour), Lifetime: cmp.Or(o.SessionLifetime, 12*time.Hour), Now: o.Now, Log: o.Log,
+	}
+	browsers := signin.NewBrowsers(s, times)
+	p.Flow = flow.New(s, people{r}, p, browsers, times)
+	pages, err := signin.New(browsers, p.Flow)
+	if err != nil {
+		return nil, err
+	}
+	r.server = newServer(p, pages, o.TrustedPeers)
+	return r, nil
 }
 
 // Issuer is the exact `iss` of a tenant's tokens.
@@ -80,6 +101,11 @@ func (r *Resident) Issuer(tenant string) string {
 		return r.base
 	}
 	return r.base + "/t/" + tenant
+}
+
+// PasswordLink gives the address of a tenant's page on which the user of a one-time link's value chooses a password.
+func (r *Resident) PasswordLink(tenant, value string) string {
+	return signin.Place{Tenant: tenant, Issuer: r.Issuer(tenant)}.Address(signin.PathReset, url.Values{"link": {value}})
 }
 
 // Patterns are the paths of Handler, as patterns of http.ServeMux.
@@ -118,7 +144,9 @@ func (r *Resident) Handler() http.Handler {
 }
 
 func (r *Resident) authority(tenant string) Authority {
-	return Authority{Issuer: r.Issuer(tenant), Backend: &tenantBackend{resident: r, tenant: tenant}}
+	return Authority{
+		Issuer: r.Issuer(tenant), Backend: &tenantBackend{resident: r, tenant: tenant}, Tenant: tenant, Clients: people{r},
+	}
 }
 
 // place splits a path into the tenant and the path below its issuer. Metadata is found in three places: below the

@@ -61,8 +61,10 @@ func (r *Resident) turn(ctx context.Context, holder string) error {
 		return err
 	}
 	err = r.store.Write(ctx, actor, func(tx *store.Tx) error {
-		_, err := tx.DropExpiredResidentTokens(r.now())
-		return err
+		if _, err := tx.DropExpiredResidentTokens(r.now()); err != nil {
+			return err
+		}
+		return tx.DropExpiredSignIns(r.now())
 	})
 	if err != nil {
 		return fmt.Errorf("forget expired revocations: %w", err)

@@ -75,7 +75,7 @@ func (r *Resident) operationsOf(object *keyward.Object, api *keyward.APISpec) ([
 	if api.OpenAPI == nil {
 		return api.Operations, nil
 	}
-	return r.imported.get(operationsKey{object.ID, object.Version}, func() ([]keyward.Operation, error) {
+	return r.imported.Get(operationsKey{object.ID, object.Version}, func() ([]keyward.Operation, error) {
 		return reach.Read(object, api)
 	})
 }

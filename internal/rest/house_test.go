@@ -108,6 +108,7 @@ func newHouse(t *testing.T) *house {
 	}
 	deps := rest.Deps{
 		Control: h.control, Keys: k, Reconciler: reconciler, Probe: checks, Health: monitor, Explainer: explainer{},
+		PasswordLink: res.PasswordLink,
 	}
 	h.rest, err = rest.New(deps, rest.Options{Version: "test"})
 	if err != nil {

@@ -39,6 +39,8 @@ type Deps struct {
 	Explainer Explainer
 
 	Reconciler *reconcile.Reconciler
+	// PasswordLink gives the address of a one-time link's value in a tenant.
+	PasswordLink func(tenant, value string) string
 }
 
 // Options describe this process.
@@ -57,7 +59,8 @@ type Server struct {
 
 // New registers every route. It returns an error when the OpenAPI document cannot be written.
 func New(d Deps, o Options) (*Server, error) {
-	if d.Control == nil || d.Keys == nil || d.Probe == nil || d.Health == nil || d.Explainer == nil || d.Reconciler == nil {
+	if d.Control == nil || d.Keys == nil || d.Probe == nil || d.Health == nil || d.Explainer == nil || d.Reconciler == nil ||
+		d.PasswordLink == nil {
 		return nil, errors.New("the REST API needs control, keys, checks, health, a reconciler and an explainer")
 	}
 	s := &Server{deps: d, log: o.Log, mux: http.NewServeMux()}

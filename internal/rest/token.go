@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -19,6 +20,18 @@ type TokenAnswer struct {
 	ID    string `json:"id"`
 	User  string `json:"user"`
 	Token string `json:"token"`
+}
+
+// PasswordLinkAnswer shows a one-time link, this once.
+type PasswordLinkAnswer struct {
+	User    string    `json:"user"`
+	Link    string    `json:"link" doc:"Good once; the user chooses a password there"`
+	Expires time.Time `json:"expires"`
+}
+
+type userInput struct {
+	TenantQuery
+	Name string `path:"name"`
 }
 
 type pageInput struct {
@@ -52,6 +65,18 @@ func (s *Server) tokenRoutes() {
 			return nil, err
 		}
 		return paged(in.PageQuery, tokens, func(t keyward.APIToken) string { return t.ID })
+	})
+	route(s, huma.Operation{
+		OperationID: "reset-password", Method: http.MethodPost, Path: "/api/v1/users/{name}/password-reset", Tags: tags,
+		Summary: "Make a one-time link with which a user chooses a password", DefaultStatus: http.StatusCreated,
+	}, func(ctx context.Context, p keyward.Principal, in *userInput) (*answerOf[PasswordLinkAnswer], error) {
+		value, expires, err := s.deps.Control.PasswordLink(ctx, p, in.tenant(), in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return &answerOf[PasswordLinkAnswer]{Body: PasswordLinkAnswer{
+			User: in.Name, Link: s.deps.PasswordLink(in.tenant(), value), Expires: expires,
+		}}, nil
 	})
 	route(s, huma.Operation{
 		OperationID: "revoke-token", Method: http.MethodDelete, Path: "/api/v1/tokens/{id}", Tags: tags,

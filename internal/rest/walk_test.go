@@ -95,6 +95,7 @@ func visits() map[string]visit {
 		"list-key-manager-types": {path: "/api/v1/key-manager-types", open: true},
 		"create-token":           {path: "/api/v1/tokens", body: `{"user":"alice"}`, wrong: "dora"},
 		"list-tokens":            {path: "/api/v1/tokens", right: "ann", wrong: "dora"},
+		"reset-password":         {path: "/api/v1/users/alice/password-reset", wrong: "dora"},
 		"revoke-token":           {path: "/api/v1/tokens/TOKEN", wrong: "dora"},
 		"create-gateway":         {path: "/api/v1/gateways", body: `{"name":"edge"}`, wrong: "ann"},
 		"list-gateways":          {path: "/api/v1/gateways", wrong: "dora"},

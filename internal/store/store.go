@@ -193,6 +193,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Key gives a key for one purpose, the same for every control plane that shares the database.
+func (s *Store) Key(purpose string) seal.Key { return s.key.Derive(purpose) }
+
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.db.Read.PingContext(ctx); err != nil {

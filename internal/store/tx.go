@@ -48,6 +48,18 @@ type Sample = observed.Sample
 // Look is when a generated client was compared with its server, or a server searched, and what was found.
 type Look = looked.Row
 
+// SignIn is a browser that is signed in at a tenant's resident authorization server.
+type SignIn = issued.SignIn
+
+// Given is what a user let a client have in one authorization.
+type Given = issued.Given
+
+// Code is an authorization code.
+type Code = issued.Code
+
+// Reset is a one-time link with which a user chooses a password.
+type Reset = issued.Reset
+
 // ResidentToken is an access token that the resident authorization server gave out.
 type ResidentToken = issued.Token
 

@@ -78,17 +78,38 @@ func New(
 	return connector.NewOpeners(client, byType)
 }
 
+// ConsoleClient is the id of the console at every tenant's resident authorization server. It is no application's, its
+// tokens open nothing, and nobody can map it.
+const ConsoleClient = "keyward-console"
+
 func residentType() connector.Type {
 	return connector.Type{
 		Name:  keyward.TypeResident,
 		Title: "Resident",
 		Help: "The authorization server that is built in. Every tenant has one; its issuer and keys are Keyward's. It gives " +
-			"tokens by client credentials, and in exchange for those of other key managers (tokens.use).",
-		Creates:         true,
-		AdminFields:     []connector.Field{},
-		DeveloperFields: []connector.Field{},
-		ClientIDClaims:  []string{"client_id", "azp"},
-		ScopeClaims:     []string{"scope", "scp"},
-		Scopes:          connector.ScopesManaged,
+			"tokens by client credentials, to people who sign in with an account of the tenant (authorization_code, refresh_token), " +
+			"and in exchange for those of other key managers (tokens.use).",
+		Creates:     true,
+		AdminFields: []connector.Field{},
+		DeveloperFields: []connector.Field{
+			{
+				Name: "token_endpoint_auth_method", Title: "Client authentication", Type: connector.FieldString,
+				Enum: []string{"client_secret_basic", "client_secret_post", "none"}, Default: "client_secret_basic",
+				Help: "none: a public client, such as a page in a browser or an app, which keeps no secret. It must use PKCE.",
+			},
+			{
+				Name: "application_type", Title: "Application type", Type: connector.FieldString, Enum: []string{"web", "native"},
+				Default: "web",
+				Help:    "native: an app on somebody's machine. The port of a callback http://127.0.0.1/… is its own choice (RFC 8252).",
+			},
+			{
+				Name: "post_logout_redirect_uris", Title: "Addresses after signing out", Type: connector.FieldList,
+				Help: "Where people may be sent after the client ended their session (OpenID Connect RP-Initiated Logout 1.0).",
+			},
+		},
+		OwnClients:     []string{ConsoleClient},
+		ClientIDClaims: []string{"client_id", "azp"},
+		ScopeClaims:    []string{"scope", "scp"},
+		Scopes:         connector.ScopesManaged,
 	}
 }
