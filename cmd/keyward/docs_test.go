@@ -1,11 +1,7 @@
 package main
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,6 +16,7 @@ import (
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/manifest"
 	"keyward.dev/keyward/internal/manifest/files"
+	"keyward.dev/keyward/internal/testbed/conformance"
 )
 
 const docs = "../../docs"
@@ -79,7 +76,7 @@ func blocks(t *testing.T) []block {
 // TestManifestsInTheDocs: what apply would read is read, and holds what its type wants.
 func TestManifestsInTheDocs(t *testing.T) {
 	read := 0
-	all, key := blocks(t), privateKey(t)
+	all, key := blocks(t), conformance.CertifiedKey(t).Bundle
 	t.Chdir(t.TempDir()) // for the files that manifests name
 	for _, b := range all {
 		if b.language != "yaml" {
@@ -93,7 +90,7 @@ func TestManifestsInTheDocs(t *testing.T) {
 			environ = append(environ, m[1]+"=value-of-"+strings.ToLower(m[1]))
 		}
 		for _, m := range regexp.MustCompile(`\{file: ([a-z0-9.-]+)\}`).FindAllStringSubmatch(b.text, -1) {
-			if err := os.WriteFile(m[1], key, 0o600); err != nil {
+			if err := os.WriteFile(m[1], []byte(key), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -110,20 +107,6 @@ func TestManifestsInTheDocs(t *testing.T) {
 	if read < 12 {
 		t.Errorf("only %d manifests were found", read)
 	}
-}
-
-// privateKey is what every file of a manifest in the docs holds.
-func privateKey(t *testing.T) []byte {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
 // inASpec makes a manifest of a part of a key manager's spec.

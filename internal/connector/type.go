@@ -22,6 +22,8 @@ type Type struct {
 	Constraints map[string]keyward.Constraint `json:"constraints,omitempty"`
 	Shared      *Shared                       `json:"shared,omitempty"` // nil = every key manager has credentials of its own
 
+	Certified bool `json:"-"` // clientKey has its certificate beside it
+
 	Many   bool                                               `json:"-"` // issuers may carry {tid}, for many organizations
 	Twin   func(issuer string) string                         `json:"-"` // the other issuer of the same tokens; nil = there is none
 	Derive func(*keyward.KeyManagerStatus)                    `json:"-"` // adds what the vendor's discovery keeps to itself

@@ -21,7 +21,7 @@ func ValidateConnection(c *keyward.ConnectionSpec, secrets map[string]string) []
 	}
 	faults := append(validateConnection(t.Shared.Connection(), c.Connection, secrets), validateOutbound(c.Outbound, secrets)...)
 	fields := t.Shared.Connection()
-	faults = append(faults, validateAccount(fields, c.Connection, c.Outbound, secrets)...)
+	faults = append(faults, validateAccount(t, fields, c.Connection, c.Outbound, secrets)...)
 	bySecret := hasField(fields, "clientSecret") && accountMethod(fields, c.Connection) == connector.BySecret
 	if bySecret && c.Connection["clientSecret"] == nil {
 		faults = append(faults, fieldError("spec.connection.clientSecret", "is required with clientId"))

@@ -13,6 +13,7 @@ import (
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/testbed/conformance"
 )
 
 // specOf reads a spec as REST does.
@@ -41,6 +42,15 @@ const goodJWK = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPap
 // assertionKey is a JWK as it stands in a JSON text.
 const assertionKey = `{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\",` +
 	`\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"kid\":\"1\"}` // RFC 8037, appendix A.1
+
+func inJSON(t *testing.T, text string) string {
+	t.Helper()
+	b, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
 
 func TestValidateNamesEveryField(t *testing.T) {
 	for _, c := range []struct {
@@ -91,6 +101,18 @@ func TestValidateNamesEveryField(t *testing.T) {
 			"connection":{"clientKey":"` + assertionKey + `"}}`, []string{"spec.connection.clientId"}},
 		{"a key over several lines", `{"type":"okta","issuer":"https://acme.okta.com/oauth2/default","keys":{"jwks":"https://a.example/k"},
 			"connection":{"clientId":"c","clientKey":"` + strings.ReplaceAll(assertionKey, ",", `,\n`) + `"}}`, []string{}},
+		{"auth0 with a key", `{"type":"auth0","issuer":"https://acme.auth0.com/","keys":{"jwks":"https://a.example/k"},"connection":{
+			"clientId":"c","clientAuthentication":"private_key_jwt","clientKey":"` + assertionKey + `"}}`, []string{}},
+		{"auth0 with a certificate, which it does not take", `{"type":"auth0","issuer":"https://acme.auth0.com/","connection":{
+			"clientId":"c","clientAuthentication":"tls_client_auth"}}`,
+			[]string{"spec.connection.clientAuthentication", "spec.outbound.certificate"}},
+		{"entra with a key and its certificate", `{"type":"entra","discovery":"https://login.microsoftonline.com/x/v2.0","connection":{
+			"clientId":"c","clientAuthentication":"private_key_jwt","clientKey":` + inJSON(t, conformance.CertifiedKey(t).Bundle) + `}}`,
+			[]string{}},
+		{"entra with a key and no certificate, and a secret", `{"type":"entra","discovery":"https://login.microsoftonline.com/x/v2.0",
+			"connection":{"clientId":"c","clientSecret":"s","clientAuthentication":"private_key_jwt",
+			"clientKey":` + inJSON(t, conformance.CertifiedKey(t).PEM) + `}}`,
+			[]string{"spec.connection.clientSecret", "spec.connection.clientKey"}},
 		{"another method", `{"type":"keycloak","issuer":"https://a.example/realms/x","connection":{"clientId":"c",
 			"clientAuthentication":"magic"}}`, []string{"spec.connection.clientAuthentication"}},
 		{"unknown and wrong connection fields", `{"type":"oidc","discovery":"https://as.example",

@@ -106,7 +106,7 @@ func validateSecretPairs(t connector.Type, spec *keyward.KeyManagerSpec, secrets
 			}
 		}
 	}
-	faults = append(faults, validateAccount(t.Connection(), spec.Connection, spec.Outbound, secrets)...)
+	faults = append(faults, validateAccount(t, t.Connection(), spec.Connection, spec.Outbound, secrets)...)
 	if spec.Type == keyward.TypeKeycloak && given("adminUrl") && !given("clientId") && !given("clientSecret") {
 		faults = append(faults, fieldError("spec.connection.clientId", "is required with adminUrl"))
 	}
@@ -133,7 +133,7 @@ func hasField(fields []connector.Field, name string) bool {
 
 // validateAccount wants of a service account what its method needs, and nothing that has no part in it.
 func validateAccount(
-	fields []connector.Field, connection map[string]any, o *keyward.Outbound, secrets map[string]string,
+	t connector.Type, fields []connector.Field, connection map[string]any, o *keyward.Outbound, secrets map[string]string,
 ) []keyward.FieldError {
 	var faults []keyward.FieldError
 	method := accountMethod(fields, connection)
@@ -159,20 +159,31 @@ func validateAccount(
 	case method == connector.ByAssertion && !given("clientKey"):
 		faults = append(faults, fieldError("spec.connection.clientKey", "is required with %s", with("clientId")))
 	case method == connector.ByAssertion:
-		c, _ := readCredential("connection.clientKey", connection["clientKey"]) // its own faults are told elsewhere
-		for path, given := range map[string]keyward.Secret{
-			"connection.clientKey": c.Current, keyward.NextPath("connection.clientKey"): c.Next,
-		} {
-			value := given.Reveal()
-			if value == "" {
-				value = secrets[path]
-			}
-			if _, err := token.ParseAssertionKey(value); value != "" && err != nil {
-				faults = append(faults, fieldError("spec."+path, "cannot sign: %v", err))
-			}
-		}
+		faults = append(faults, validateClientKey(t, connection, secrets)...)
 	case method == connector.ByCertificate && (o == nil || o.Certificate == ""):
 		faults = append(faults, fieldError("spec.outbound.certificate", "is required with clientAuthentication %s", method))
+	}
+	return faults
+}
+
+// validateClientKey wants values that can sign.
+func validateClientKey(t connector.Type, connection map[string]any, secrets map[string]string) []keyward.FieldError {
+	var faults []keyward.FieldError
+	parse := token.ParseAssertionKey
+	if t.Certified {
+		parse = token.ParseCertifiedKey
+	}
+	c, _ := readCredential("connection.clientKey", connection["clientKey"]) // its own faults are told elsewhere
+	for path, given := range map[string]keyward.Secret{
+		"connection.clientKey": c.Current, keyward.NextPath("connection.clientKey"): c.Next,
+	} {
+		value := given.Reveal()
+		if value == "" {
+			value = secrets[path]
+		}
+		if _, err := parse(value); value != "" && err != nil {
+			faults = append(faults, fieldError("spec."+path, "cannot sign: %v", err))
+		}
 	}
 	return faults
 }

@@ -29,6 +29,8 @@ type Account struct {
 	// Audience is whom assertions are for, which the account then signs with its secret, a private key (RFC 7523, section
 	// 2.2): PEM or a JWK. "" = the secret itself is sent.
 	Audience string
+	// Certified says that the private key has its certificate beside it, which assertions name.
+	Certified bool
 	// ByCertificate says that the certificate of the outbound policy is all that proves the client (RFC 8705, section 2).
 	ByCertificate bool
 }
@@ -99,7 +101,7 @@ func (a Account) fit() error {
 	switch {
 	case a.Audience != "":
 		for _, value := range a.Secret.Values() {
-			if _, err := token.ParseAssertionKey(value); err != nil {
+			if _, err := a.signingKey(value); err != nil {
 				return keyward.Errorf(keyward.CodeKeyManagerFailed, "the service account's key cannot sign: %v", err)
 			}
 		}
@@ -137,7 +139,7 @@ func (a Account) question(secret string) Call {
 
 // assertion is made for one request. Where none can be made, which fit has ruled out, the server refuses an empty one.
 func (a Account) assertion(secret string) string {
-	key, err := token.ParseAssertionKey(secret)
+	key, err := a.signingKey(secret)
 	if err != nil {
 		return ""
 	}
@@ -146,6 +148,13 @@ func (a Account) assertion(secret string) string {
 		return ""
 	}
 	return signed
+}
+
+func (a Account) signingKey(secret string) (*token.AssertionKey, error) {
+	if a.Certified {
+		return token.ParseCertifiedKey(secret)
+	}
+	return token.ParseAssertionKey(secret)
 }
 
 // Do makes a call with a token of the account. A token that is refused is fetched anew once: the server may have been

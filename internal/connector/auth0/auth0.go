@@ -24,10 +24,10 @@ func Type() connector.Type {
 		Help: "A tenant of Auth0: issuer https://TENANT.auth0.com/, with the slash. Clients are created through the Management " +
 			"API and authorized for the APIs of their subscriptions, whose identifiers become the audiences of their tokens.",
 		Creates: true,
-		AdminFields: append(connector.ServiceAccount("Management application's",
+		AdminFields: append(connector.ServiceAccountWithKey("Management application's",
 			"A machine-to-machine application that is authorized for the Auth0 Management API with read:, create:, update: and "+
 				"delete:clients, update:client_keys, read:, create:, update: and delete:client_grants, and read: and "+
-				"update:resource_servers."), []connector.Field{
+				"update:resource_servers.", connector.BySecret, connector.ByAssertion), []connector.Field{
 			{
 				Name: "connection.audience", Title: "Identifier of the API", Type: connector.FieldString,
 				Help: "For which every client is authorized unless a developer names another, and which counts where an API lists no " +
@@ -94,13 +94,11 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
+	account := s.Account(tenant+"/oauth/token", tenant+"/")
+	account.Post, account.Params = true, url.Values{"audience": {tenant + "/api/v2/"}}
 	a := &auth0{
 		TokenEndpoint: connector.NewTokenEndpoint(s, l), api: tenant + "/api/v2", audience: s.Text("audience"),
-		alone: l.Alone,
-		manage: connector.Service{Line: l, Account: wire.Account{
-			Endpoint: tenant + "/oauth/token", ClientID: s.Text("clientId"), Secret: s.Credential("clientSecret"), Post: true,
-			Params: url.Values{"audience": {tenant + "/api/v2/"}},
-		}},
+		alone: l.Alone, manage: connector.Service{Line: l, Account: account},
 	}
 	if a.audience != "" {
 		a.Params = url.Values{"audience": {a.audience}}

@@ -27,10 +27,7 @@ func Type() connector.Type {
 			"registration. Clients are created through Microsoft Graph. For many organizations, issuer is " +
 			"https://login.microsoftonline.com/{tid}/v2.0, and tokens.match lists them: {claims: {tid: TENANT-ID}}.",
 		Creates: true,
-		AdminFields: append(connector.ServiceAccount("Management application's",
-			"An app registration with the application permission Application.ReadWrite.OwnedBy of Microsoft Graph, and "+
-				"an administrator's consent. To give clients app roles it needs AppRoleAssignment.ReadWrite.All and "+
-				"Application.Read.All too."), []connector.Field{
+		AdminFields: append(management(), []connector.Field{
 			{
 				Name: "connection.resource", Title: "The APIs' application ID URI", Type: connector.FieldString,
 				Help: "As in api://orders. For it a token is asked when a secret is tried; left out, the client's own id. App " +
@@ -62,9 +59,21 @@ func Type() connector.Type {
 			"a deleted client stays in the organization's list of deleted applications for 30 days",
 			"proven against a contract server written from the vendor's documentation only",
 		},
-		Many: true,
-		Twin: twin,
+		Certified: true,
+		Many:      true,
+		Twin:      twin,
 	}
+}
+
+// management are the fields of the app registration that manages others.
+func management() []connector.Field {
+	fields := connector.ServiceAccountWithKey("Management application's",
+		"An app registration with the application permission Application.ReadWrite.OwnedBy of Microsoft Graph, and "+
+			"an administrator's consent. To give clients app roles it needs AppRoleAssignment.ReadWrite.All and "+
+			"Application.Read.All too.", connector.BySecret, connector.ByAssertion)
+	fields[len(fields)-1].Help = "Needed with private_key_jwt: an RSA key and its certificate, both PEM, in one text. The app " +
+		"registration has the certificate."
+	return fields
 }
 
 const (
@@ -108,10 +117,9 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 		return nil, connector.Refused("spec.endpoints.token",
 			"is required: discovery says %s, which is another host than that of %s", e.URL, d)
 	}
-	e.manage = connector.Service{Line: l, Account: wire.Account{
-		Endpoint: e.URL, ClientID: s.Text("clientId"), Secret: s.Credential("clientSecret"),
-		Params: url.Values{"scope": {connector.OriginOf(e.graph) + "/.default"}},
-	}}
+	account := s.Account(e.URL, e.URL)
+	account.Certified, account.Params = true, url.Values{"scope": {connector.OriginOf(e.graph) + "/.default"}}
+	e.manage = connector.Service{Line: l, Account: account}
 	return e, nil
 }
 

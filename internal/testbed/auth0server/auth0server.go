@@ -9,7 +9,10 @@
 // audience of the client credentials flow at auth0.com/docs/secure/tokens/access-tokens/get-access-tokens; grants and
 // policies of APIs at auth0.com/docs/get-started/applications/application-access-to-apis-client-grants and
 // /get-started/apis/api-access-policies-for-applications; a missing permission at support.auth0.com, "Management API Token
-// from API Explorer Tab does not contain expected scopes". The texts of other errors, the idempotent 204 of a removal, that
+// from API Explorer Tab does not contain expected scopes". Private Key JWT, read on 28 November 2026: claims, audience, lifetime,
+// skew and the limits of lengths at auth0.com/docs/get-started/authentication-and-authorization-flow/
+// authenticate-with-private-key-jwt, algorithms at auth0.com/docs/get-started/applications/credentials, how the SDK makes an
+// assertion in npm auth0 7.1.0, which is taken in a test. The texts of other errors, the idempotent 204 of a removal, that
 // a grant's scopes must be defined, and the claims of tokens stand from general knowledge.
 package auth0server
 
@@ -28,6 +31,8 @@ import (
 const (
 	ManagementClient = "management-client"
 	ManagementSecret = "management-secret"
+	KeyClient        = "management-key-client"      // another management application, which has keys and no secret
+	CustomDomain     = "https://tenant.example/"    // assertions may be for it, as for the tenant's own address
 	Audience         = "https://orders.example/api" // the identifier of an API with Scope and OtherScope
 	Scope            = "orders:read"
 	OtherScope       = "orders:write"
@@ -53,10 +58,16 @@ type state struct {
 	servers []map[string]any
 	grants  []map[string]any
 	bearer  map[string]bool
+
+	registered []*issuer.Key // of KeyClient
+	assertions *contract.Assertions
 }
 
 // Build makes the tenant's handler for an origin.
-func Build(origin string, key *issuer.Key) http.Handler {
+func Build(origin string, key *issuer.Key) http.Handler { return BuildWith(origin, key) }
+
+// BuildWith makes that of a tenant whose KeyClient has keys.
+func BuildWith(origin string, key *issuer.Key, registered ...*issuer.Key) http.Handler {
 	s := &state{origin: origin, key: key, bearer: map[string]bool{}, servers: []map[string]any{
 		{"id": "rs1", "identifier": Audience, "name": "Orders", "is_system": false, "scopes": []any{
 			map[string]any{"value": Scope, "description": "Read orders"}, map[string]any{"value": OtherScope},
@@ -66,6 +77,7 @@ func Build(origin string, key *issuer.Key) http.Handler {
 			map[string]any{"value": SystemScope, "description": "Update clients"},
 		}},
 	}}
+	s.registered, s.assertions = registered, newAssertions()
 	return contract.Book{Calls: s.calls(), Refuse: refuse}.Handler()
 }
 

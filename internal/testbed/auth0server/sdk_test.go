@@ -2,8 +2,10 @@ package auth0server_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	_ "embed"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"os"
@@ -39,7 +41,11 @@ func TestVendorsOwnSDK(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := contract.Start(t, func(origin string) http.Handler { return auth0server.Build(origin, key) })
+	private, err := x509.MarshalPKCS8PrivateKey(key.Private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := contract.Start(t, func(origin string) http.Handler { return auth0server.BuildWith(origin, key, key) })
 	var got struct {
 		Made, Read, Rotated struct {
 			ID     string   `json:"client_id"`
@@ -51,10 +57,12 @@ func TestVendorsOwnSDK(t *testing.T) {
 		Held, Ungranted []grant
 		Changed         struct{ Name, Callbacks any }
 		Listed, Defined []string
+		ByKey           []string
 
 		Again, Bad, Gone, Unauthorized, UndefinedScope, NoServer refusal
 	}
-	if err := json.Unmarshal(drive(t, s.URL), &got); err != nil {
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
+	if err := json.Unmarshal(drive(t, s.URL, string(keyPEM)), &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.Made.ID == "" || got.Made.Secret == "" || got.Made.Name != "by-sdk" || got.Read.ID != got.Made.ID || got.Read.Secret != "" ||
@@ -72,6 +80,9 @@ func TestVendorsOwnSDK(t *testing.T) {
 	if !slices.Equal(got.Defined, []string{auth0server.Scope, auth0server.OtherScope, "orders:admin"}) ||
 		!slices.Equal(got.Widened.Scope, wide) || len(got.Held) != 1 || !slices.Equal(got.Held[0].Scope, wide) || len(got.Ungranted) != 0 {
 		t.Errorf("defined %v, widened %+v, held %+v, then %+v", got.Defined, got.Widened, got.Held, got.Ungranted)
+	}
+	if got.ByKey == nil || len(got.ByKey) != 0 {
+		t.Errorf("with a key it lists %v", got.ByKey)
 	}
 	if got.Changed.Name != "by-sdk" || fmt.Sprint(got.Changed.Callbacks) != "[https://app.example/cb]" {
 		t.Errorf("changed %+v", got.Changed)
@@ -91,7 +102,7 @@ func TestVendorsOwnSDK(t *testing.T) {
 }
 
 // drive runs the script beside the SDK that set-up fetched.
-func drive(t *testing.T, origin string) []byte {
+func drive(t *testing.T, origin, key string) []byte {
 	t.Helper()
 	modules, err := testbed.Cached("auth0-7.1.0", "node_modules")
 	if err != nil {
@@ -109,7 +120,7 @@ func drive(t *testing.T, origin string) []byte {
 	if err := os.WriteFile(file, script, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), node, file, origin)
+	cmd := exec.CommandContext(t.Context(), node, file, origin, key)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {

@@ -1,17 +1,20 @@
 package auth0server
 
 import (
+	"crypto"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"keyward.dev/keyward/internal/testbed/contract"
 )
 
 func tokenForm() contract.Members {
-	form := contract.TokenForm()
+	form := contract.EitherForm()
 	form["audience"] = contract.Member{Kind: contract.Text, Required: true}
 	return form
 }
@@ -25,7 +28,47 @@ func (s *state) metadata(x *contract.Exchange) {
 	})
 }
 
+// newAssertions is what the tenant takes: "Auth0 supports a maximum of 5 minutes for the lifetime of a token", and 10 seconds
+// of skew.
+func newAssertions() *contract.Assertions {
+	return &contract.Assertions{
+		Algorithms: []string{"RS256", "RS384", "PS256"}, Longest: 5 * time.Minute, Skew: 10 * time.Second, NeedsID: true,
+	}
+}
+
+// byCredential finds keys as Auth0 does: kid is optional, and the algorithm is that of the credential.
+func (s *state) byCredential(h jose.Header) []crypto.PublicKey {
+	var found []crypto.PublicKey
+	for _, k := range s.registered {
+		if (h.KeyID == "" || h.KeyID == k.Kid) && h.Algorithm == k.Algorithm {
+			found = append(found, k.Private.Public())
+		}
+	}
+	return found
+}
+
+// asserted gives a token for the Management API to an application that proves itself by its key.
+func (s *state) asserted(x *contract.Exchange) {
+	flaw := contract.UnknownKey
+	if contract.Claimed(x.Form) == KeyClient && !x.Form.Has("client_secret") {
+		for _, audience := range []string{s.origin + "/", CustomDomain} {
+			if flaw = s.assertions.Judge(x.Form, KeyClient, audience, s.byCredential); flaw != contract.BadAudience {
+				break
+			}
+		}
+	}
+	if flaw != contract.NoFlaw {
+		contract.OAuthError(x.W, http.StatusUnauthorized, "invalid_client", "Invalid client assertion: "+string(flaw))
+		return
+	}
+	s.management(x, x.Form.Get("audience"))
+}
+
 func (s *state) token(x *contract.Exchange) {
+	if x.Form.Has("client_assertion") || x.Form.Has("client_assertion_type") {
+		s.asserted(x)
+		return
+	}
 	id, secret, basic := x.Credentials()
 	audience := x.Form.Get("audience")
 	if id == ManagementClient && secret == ManagementSecret && !basic {

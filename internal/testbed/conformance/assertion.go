@@ -2,12 +2,15 @@ package conformance
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"maps"
+	"math/big"
 	"net/http"
 	"net/url"
 	"strings"
@@ -180,4 +183,35 @@ func AccountKey(t *testing.T, kid, algorithm string) Account {
 		t.Fatal(err)
 	}
 	return Account{Key: key, JWK: string(jwk), PEM: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))}
+}
+
+// Certified is the key of a service account with its certificate.
+type Certified struct {
+	Account
+	Certificate *x509.Certificate
+	Thumbprint  string // SHA-256, as x5t#S256 has it (RFC 7515 section 4.1.8)
+	Bundle      string // the private key, then the certificate, both PEM
+}
+
+// CertifiedKey makes an RSA key with a certificate that it signed itself.
+func CertifiedKey(t *testing.T) Certified {
+	t.Helper()
+	account := AccountKey(t, "", "PS256")
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "keyward"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, account.Key.Private.Public(), account.Key.Private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(der)
+	return Certified{
+		Account: account, Certificate: certificate, Thumbprint: issuer.Encode(string(sum[:])),
+		Bundle: account.PEM + string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+	}
 }

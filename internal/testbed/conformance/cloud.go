@@ -25,6 +25,7 @@ type Cloud struct {
 	Wrong   string              // a credential of the same form that the server does not take; "" = any text
 	Build   func() http.Handler // the same server again, empty
 	Create  string              // part of the path that creates
+	Changed string              // part of the paths whose requests are played again with changes; "" = all
 
 	Entitlements []connector.Entitlement // given and taken away again; nothing where the type only checks
 	Fields       map[string]any          // what a change gives a client that can have no other grants; nil where it can
@@ -128,7 +129,7 @@ func (c Cloud) abilities(t *testing.T, conn connector.Connector, made connector.
 // replay plays every request again with one change each: the server must refuse all but those that are listed.
 func (c Cloud) replay(t *testing.T, allowed []string) {
 	t.Helper()
-	report := contract.Mutate(c.Build, c.Server.Seen())
+	report := contract.Mutate(c.Build, c.Server.Seen(), c.Changed)
 	t.Logf("%d mutations", report.Played)
 	if len(report.Broken) > 0 {
 		t.Errorf("refused unchanged: %q", report.Broken)

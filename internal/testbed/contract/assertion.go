@@ -26,6 +26,18 @@ func AssertionForm() Members {
 	}
 }
 
+// EitherForm is TokenForm for clients of both kinds.
+func EitherForm() Members {
+	form := AssertionForm()
+	form["client_secret"] = Member{Kind: Text}
+	for _, name := range []string{"client_assertion_type", "client_assertion"} {
+		member := form[name]
+		member.Required = false
+		form[name] = member
+	}
+	return form
+}
+
 // Flaw is what is wrong with a client assertion.
 type Flaw string
 
@@ -49,6 +61,7 @@ const (
 type Assertions struct {
 	Algorithms []string
 	Longest    time.Duration // from now until exp; 0 = no limit is documented
+	Skew       time.Duration // by which iat and nbf may lie in the future
 	NeedsID    bool          // jti is documented as required
 	NeedsType  bool          // typ is documented, as JWT
 	NeedsTimes bool          // nbf and iat are documented
@@ -67,24 +80,30 @@ type assertionClaims struct {
 	ID       string   `json:"jti"`
 }
 
-// Judge says what is wrong with the assertion in a form. key finds the client's public key by the header.
-func (a *Assertions) Judge(form url.Values, client, audience string, key func(jose.Header) crypto.PublicKey) Flaw {
+// Judge says what is wrong with the assertion in a form. keys finds the client's public keys by the header.
+func (a *Assertions) Judge(form url.Values, client, audience string, keys func(jose.Header) []crypto.PublicKey) Flaw {
 	var algorithms []jose.SignatureAlgorithm
 	for _, name := range a.Algorithms {
 		algorithms = append(algorithms, jose.SignatureAlgorithm(name))
 	}
 	signed, err := jose.ParseSignedCompact(form.Get("client_assertion"), algorithms)
-	if err != nil || a.NeedsType && signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType] != "JWT" {
+	if err != nil || form.Get("client_assertion_type") != AssertionType ||
+		a.NeedsType && signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType] != "JWT" {
 		return BadForm
 	}
-	public := key(signed.Signatures[0].Protected)
-	if public == nil {
+	fitting := keys(signed.Signatures[0].Protected)
+	if len(fitting) == 0 {
 		return UnknownKey
 	}
-	payload, err := signed.Verify(public)
-	if err != nil {
-		return BadSignature
+	for _, key := range fitting {
+		if payload, err := signed.Verify(key); err == nil {
+			return a.judgeClaims(payload, form, client, audience)
+		}
 	}
+	return BadSignature
+}
+
+func (a *Assertions) judgeClaims(payload []byte, form url.Values, client, audience string) Flaw {
 	var c assertionClaims
 	if json.Unmarshal(payload, &c) != nil {
 		return BadForm
@@ -107,7 +126,7 @@ func (a *Assertions) judgeTimes(c assertionClaims) Flaw {
 		return Expired
 	case a.Longest > 0 && *c.Expiry > now+a.Longest.Seconds():
 		return TooLong
-	case c.IssuedAt != nil && *c.IssuedAt > now || c.Before != nil && *c.Before > now,
+	case c.IssuedAt != nil && *c.IssuedAt > now+a.Skew.Seconds() || c.Before != nil && *c.Before > now+a.Skew.Seconds(),
 		a.NeedsTimes && (c.IssuedAt == nil || c.Before == nil):
 		return TooEarly
 	case c.ID == "" && a.NeedsID:
@@ -140,13 +159,14 @@ func Claimed(form url.Values) string {
 }
 
 // ByKid finds a key by the header's kid. Without one, it is the only key that there is.
-func ByKid(keys []*issuer.Key) func(jose.Header) crypto.PublicKey {
-	return func(h jose.Header) crypto.PublicKey {
+func ByKid(keys []*issuer.Key) func(jose.Header) []crypto.PublicKey {
+	return func(h jose.Header) []crypto.PublicKey {
+		var found []crypto.PublicKey
 		for _, k := range keys {
 			if k.Kid == h.KeyID || h.KeyID == "" && len(keys) == 1 {
-				return k.Private.Public()
+				found = append(found, k.Private.Public())
 			}
 		}
-		return nil
+		return found
 	}
 }

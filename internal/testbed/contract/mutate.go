@@ -17,14 +17,14 @@ type Report struct {
 	Broken   []string // requests that it refused unchanged, though it had taken them before
 }
 
-// Mutate plays every recorded request that succeeded again, each time with one change: a field of the header, a
-// parameter or a member that is dropped, renamed or of another type. Each is played to a server of its own, which has
-// seen the requests before it; so build must count up its ids and secrets, never draw them.
-func Mutate(build func() http.Handler, seen []Request) Report {
+// Mutate plays every recorded request that succeeded again, of those with this part in their paths, each time with one
+// change: a field of the header, a parameter or a member that is dropped, renamed or of another type. Each is played to a
+// server of its own, which has seen the requests before it; so build must count up its ids and secrets, never draw them.
+func Mutate(build func() http.Handler, seen []Request, part string) Report {
 	report := Report{}
 	known := map[string]bool{}
 	for i, q := range seen {
-		if q.Status >= http.StatusBadRequest {
+		if q.Status >= http.StatusBadRequest || !strings.Contains(q.URI, part) {
 			continue
 		}
 		before := func() http.Handler {

@@ -8,11 +8,16 @@
 // reference-error-codes (AADSTS7000215 a wrong secret, AADSTS700016 an unknown client, AADSTS1002012 a scope without
 // /.default). On 28 November 2026: application-update.md, serviceprincipal-{get,list,post-approleassignedto,
 // list-approleassignments,delete-approleassignedto}.md with the permissions that each needs, and resources/
-// {serviceprincipal,approle}.md of the same (also at learn.microsoft.com/graph/api). From general knowledge: the claims of
+// {serviceprincipal,approle}.md of the same (also at learn.microsoft.com/graph/api); certificates in the place of a secret: the
+// header and claims of an assertion in github.com/MicrosoftDocs/entra-docs, docs/identity-platform/certificate-credentials.md
+// (commit 07bd829d; learn.microsoft.com/entra/identity-platform/certificate-credentials), what it calls proper being demanded
+// here, an exp of at most ten minutes and PS256 among it; AADSTS700027 as learn.microsoft.com/answers/questions/5915574 has
+// it. That an assertion is taken once is stricter than what is written. From general knowledge: the claims of
 // tokens of version 1 and 2, how long nothing is seen, and the words with which a role that a client has is refused.
 package entraserver
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -69,18 +74,27 @@ type state struct {
 	apis   []*principal
 	grants []*assignment
 	bearer map[string]string // token of a management application -> its client id
+
+	certificates []*x509.Certificate // of ManagementClient
+	assertions   *contract.Assertions
 }
 
 // Build makes the server's handler. What is written is not seen the first lag times that somebody looks.
-func Build(origin string, key *issuer.Key, lag int) http.Handler {
-	s := &state{origin: origin, key: key, lag: lag, apis: apis(), bearer: map[string]string{}}
+func Build(origin string, key *issuer.Key, lag int) http.Handler { return BuildWith(origin, key, lag) }
+
+// BuildWith makes that of an organization whose ManagementClient has certificates beside its secret.
+func BuildWith(origin string, key *issuer.Key, lag int, certificates ...*x509.Certificate) http.Handler {
+	s := &state{
+		origin: origin, key: key, lag: lag, apis: apis(), bearer: map[string]string{},
+		certificates: certificates, assertions: newAssertions(),
+	}
 	return contract.Book{Calls: s.calls(), Refuse: refuse}.Handler()
 }
 
 func (s *state) calls() []contract.Call {
 	text := contract.Member{Kind: contract.Text}
 	needed := contract.Member{Kind: contract.Text, Required: true}
-	form := contract.TokenForm()
+	form := contract.EitherForm()
 	form["scope"] = needed
 	return append(s.roleCalls(), []contract.Call{
 		{Method: "GET", Path: "/" + Tenant + "/v2.0/.well-known/openid-configuration", Do: s.metadata(2)},

@@ -1,8 +1,8 @@
-// Drives the contract server with Auth0's own SDK: node drive.mjs ORIGIN. It prints one JSON object with what the SDK
+// Drives the contract server with Auth0's own SDK: node drive.mjs ORIGIN KEY, a private key in PEM. It prints one JSON object with what the SDK
 // understood of each answer. The SDK knows https only, so its requests are led to the origin by a fetch of our own.
 import { ManagementClient } from "auth0";
 
-const [origin] = process.argv.slice(2);
+const [origin, key] = process.argv.slice(2);
 const domain = "tenant.example";
 
 const led = (url, options) => fetch(String(url).replace(`https://${domain}`, origin), options);
@@ -67,9 +67,20 @@ const gone = await refused(() => client.clients.get(made.client_id));
 const wrong = new ManagementClient({ domain, token: "wrong", fetch: led, maxRetries: 0 });
 const unauthorized = await refused(() => wrong.clients.get(made.client_id));
 
+const keyed = new ManagementClient({
+  domain,
+  clientId: "management-key-client",
+  clientAssertionSigningKey: key,
+  audience: `${origin}/api/v2/`,
+  fetch: led,
+  maxRetries: 0,
+});
+const byKey = [];
+for await (const c of await keyed.clients.list({ per_page: 50 })) byKey.push(c.client_id);
+
 console.log(
   JSON.stringify({
     made, grant, again, read, listed, rotated, bad, gone, unauthorized, defined, widened, held, undefinedScope, noServer, ungranted,
-    changed,
+    changed, byKey,
   }),
 );
