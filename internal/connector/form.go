@@ -64,14 +64,25 @@ func ProofScope(help string) Field {
 	return Field{Name: "connection.proofScope", Title: "Scope for checking secrets", Type: FieldString, Help: help}
 }
 
-// ClientAuthentication is the developer's choice of how the client will authenticate (RFC 7591, section 2). Without a
-// default, help says what is taken.
+// AuthenticationField is the developer's field of how the client will authenticate (RFC 7591, section 2).
+const AuthenticationField = "token_endpoint_auth_method"
+
+// public is the method of clients without a secret (RFC 6749, section 2.1).
+const public = "none"
+
+// ClientAuthentication is the developer's choice of how the client will authenticate. Without a default, help says what
+// is taken.
 func ClientAuthentication(byDefault, help string) Field {
 	return Field{
-		Name: "token_endpoint_auth_method", Title: "Client authentication", Type: FieldString,
-		Enum: []string{"client_secret_basic", "client_secret_post"}, Default: byDefault, Help: help,
+		Name: AuthenticationField, Title: "Client authentication", Type: FieldString,
+		Enum: []string{"client_secret_basic", "client_secret_post", public}, Default: byDefault,
+		Help: strings.TrimSpace(help + " none makes a public client, such as an app on people's devices: it has no secret, and " +
+			"proves itself with PKCE (RFC 7636)."),
 	}
 }
+
+// IsPublic says that fields ask for a client without a secret.
+func IsPublic(fields map[string]any) bool { return fields[AuthenticationField] == public }
 
 // IntrospectionFields are those of servers that gateways can ask about opaque tokens.
 func IntrospectionFields() []Field {

@@ -23,11 +23,14 @@ func ReadRegistered(a *wire.Answer) (Registered, bool) {
 	}, ok && id != ""
 }
 
-// Keep gives back a client that can be used. One without a secret, or with none of the grants that were asked for, is
-// taken back.
-func Keep(ctx context.Context, c Connector, made Registered, asked []string) (Registered, error) {
+// Keep gives back a client that can be used. One without a secret that is not public, or with none of the grants that were
+// asked for, is taken back. What a server calls the secret of a public client is none.
+func Keep(ctx context.Context, c Connector, made Registered, asked []string, fields map[string]any) (Registered, error) {
+	if IsPublic(fields) {
+		made.ClientSecret, made.SecretExpiresAt = "", nil
+	}
 	switch {
-	case made.ClientSecret == "":
+	case made.ClientSecret == "" && !IsPublic(fields):
 		return Registered{}, TakeBack(ctx, c, made, "the server gave the client no secret")
 	case useless(asked, made.Grants):
 		return Registered{}, TakeBack(ctx, c, made, fmt.Sprintf("the server gave the client none of the grants %s, only %s",

@@ -167,7 +167,10 @@ func (k *Keys) activate(ctx context.Context, c *scene.Client, made connector.Reg
 		if err != nil {
 			return err
 		}
-		secrets := map[string]string{scene.HandlePath: string(handle), scene.SecretPath: made.ClientSecret}
+		secrets := map[string]string{scene.HandlePath: string(handle)}
+		if made.ClientSecret != "" {
+			secrets[scene.SecretPath] = made.ClientSecret
+		}
 		app, err := tx.Get(keyward.KindApplication, fresh.Object.Tenant, fresh.Spec.Application)
 		if err != nil {
 			return err
@@ -185,8 +188,10 @@ func (k *Keys) activate(ctx context.Context, c *scene.Client, made connector.Reg
 		if err := fresh.Put(tx, store.Extra{Secrets: secrets, Row: row}); err != nil {
 			return err
 		}
-		if err := tx.PutReveal(fresh.Object.ID, fresh.Status.Requester, made.ClientSecret, until); err != nil {
-			return fmt.Errorf("keep the secret for one more look: %w", err)
+		if made.ClientSecret != "" {
+			if err := tx.PutReveal(fresh.Object.ID, fresh.Status.Requester, made.ClientSecret, until); err != nil {
+				return fmt.Errorf("keep the secret for one more look: %w", err)
+			}
 		}
 		return k.audit(tx, fresh.Object, "key.generated", "client "+made.ClientID)
 	})

@@ -101,6 +101,9 @@ func rotatable(s *scene.Scene, openers *connector.Openers, c *scene.Client, ask 
 		return keyward.Errorf(keyward.CodeRotationUnsupported, "client %s is that of key manager %s: rotate it there, and its new "+
 			"secret counts here too", c.Spec.ClientID, of.KeyManager)
 	}
+	if connector.IsPublic(c.Status.Fields) {
+		return keyward.Errorf(keyward.CodeRotationUnsupported, "client %s is public: it has no secret", c.Spec.ClientID)
+	}
 	if ask.Overlap < 0 || ask.Overlap > maxOverlap {
 		return keyward.Invalid([]keyward.FieldError{scene.Fault("overlap", "must lie between 0s and %s", maxOverlap)})
 	}

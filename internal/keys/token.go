@@ -42,6 +42,10 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 		return nil, keyward.Errorf(keyward.CodeNotSupported,
 			"%s is for many organizations: ask for a token at that of client %s", s.KeyManager.Ref(), c.Spec.ClientID)
 	}
+	if connector.IsPublic(c.Status.Fields) {
+		return nil, keyward.Errorf(keyward.CodeNotSupported,
+			"client %s is public: it has no secret, and gets tokens for people only", c.Spec.ClientID)
+	}
 	if faults := ask.faults(); len(faults) > 0 {
 		return nil, keyward.Invalid(faults)
 	}

@@ -33,6 +33,10 @@ func (k *Keys) Update(ctx context.Context, p keyward.Principal, place Place, ask
 	if err != nil {
 		return nil, err
 	}
+	if connector.IsPublic(want.Fields) != connector.IsPublic(c.Status.Fields) {
+		return nil, keyward.Invalid([]keyward.FieldError{scene.Fault("fields."+connector.AuthenticationField,
+			"cannot make a public client of one with a secret, or the other way round: delete the keys and generate new ones")})
+	}
 	err = k.store.Read(ctx, func(tx *store.Tx) error { return s.MayWiden(tx, p, c, want) })
 	if err != nil {
 		return nil, err
@@ -111,9 +115,6 @@ func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *sce
 		return wrapped
 	}
 	reason, lost := "", ""
-	if resumed {
-		reason = "the change was interrupted and could not be ended: " + told.Words()
-	}
 	switch {
 	case errors.Is(err, connector.ErrUnsupported):
 		told = keyward.Errorf(keyward.CodeUpdateUnsupported,
@@ -121,6 +122,9 @@ func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *sce
 	case errors.Is(err, connector.ErrUnmanageable):
 		lost = unmanageable(server)
 		told = keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s: %s", c.Spec.ClientID, lost)
+	}
+	if resumed {
+		reason = "the change was interrupted and could not be ended: " + told.Words()
 	}
 	if err := k.stands(ctx, c, reason, lost); err != nil {
 		k.log.WarnContext(ctx, "a client could not be marked", "client", c.Object.Name, "error", err)

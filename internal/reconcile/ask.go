@@ -75,6 +75,10 @@ func (r *Reconciler) gone(ctx context.Context, t *task, conn connector.Connector
 	if t.handle.AccessToken == "" || !can {
 		return answer{}, nil
 	}
+	const noOtherWay = "the server refuses the client's registration access token, and there is no other way to ask"
+	if t.secret == "" { // a public client
+		return answer{why: noOtherWay}, nil
+	}
 	err := prover.Prove(ctx, t.client.Spec.ClientID, t.secret)
 	var f *wire.Failure
 	const takesSecret = "the server refuses the client's registration access token and takes its secret: only the server's " +
@@ -83,7 +87,7 @@ func (r *Reconciler) gone(ctx context.Context, t *task, conn connector.Connector
 	case err == nil:
 		return answer{why: takesSecret}, nil
 	case errors.Is(err, connector.ErrUnsupported):
-		return answer{why: "the server refuses the client's registration access token, and there is no other way to ask"}, nil
+		return answer{why: noOtherWay}, nil
 	case !errors.As(err, &f) || f.Status == 0 || f.Status == http.StatusTooManyRequests || f.Status >= http.StatusInternalServerError:
 		return answer{}, err
 	case f.Code == "invalid_client": // RFC 6749, section 5.2

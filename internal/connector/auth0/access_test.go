@@ -320,7 +320,7 @@ func TestAuth0TakesFromClientsForPeople(t *testing.T) {
 	}
 	grants := func(list ...string) {
 		t.Helper()
-		r := connector.Registration{Grants: list, Callbacks: []string{"https://app.example/cb"}}
+		r := connector.Registration{Name: "keyward-abc", Grants: list, Callbacks: []string{"https://app.example/cb"}}
 		if _, err := updater.Update(t.Context(), w.made.Handle, r, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -115,6 +115,9 @@ func (a *auth0) settings(r connector.Registration) (body map[string]any, audienc
 	if slices.Equal(r.Grants, []string{machine}) {
 		body["app_type"] = "non_interactive"
 	}
+	if connector.IsPublic(r.Fields) {
+		body["app_type"] = "native"
+	}
 	maps.Copy(body, r.Fields)
 	if audience, _ = r.Fields["audience"].(string); audience == "" {
 		audience = a.audience
@@ -152,11 +155,11 @@ func (a *auth0) Register(ctx context.Context, r connector.Registration) (connect
 	switch {
 	case answer.Status != http.StatusCreated || !ok:
 		return connector.Registered{}, post.Failure(answer)
-	case made.ClientSecret == "":
+	case made.ClientSecret == "" && !connector.IsPublic(r.Fields):
 		return connector.Registered{}, connector.TakeBack(ctx, a, made,
 			"the tenant gave the client no secret: the management application lacks a scope")
 	}
-	if made, err = connector.Keep(ctx, a, made, r.Grants); err != nil {
+	if made, err = connector.Keep(ctx, a, made, r.Grants, r.Fields); err != nil {
 		return connector.Registered{}, err
 	}
 	if forItself && audience != "" {

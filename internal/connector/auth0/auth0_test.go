@@ -44,6 +44,7 @@ func TestAuth0(t *testing.T) {
 	auth0Cloud(t).Fail(t)
 	auth0Cloud(t).WrongSecrets(t, "401 access_denied: Unauthorized")
 	auth0Cloud(t).Rollover(t)
+	conformance.Public(t, auth0Cloud(t).Open(t, auth0Cloud(t).Secrets))
 }
 
 // A client that cannot be authorized for its API is of no use, and is taken back.

@@ -38,7 +38,7 @@ func Type() connector.Type {
 				Help: "As in https://sso.example/admin/realms/corp. Derived from the issuer when left out.",
 			},
 		}, connector.IntrospectionFields()),
-		DeveloperFields: []connector.Field{},
+		DeveloperFields: []connector.Field{connector.ClientAuthentication("client_secret_basic", "")},
 		ClientIDClaims:  []string{"client_id", "azp"},
 		ScopeClaims:     []string{"scope", "scp"},
 		Scopes:          connector.ScopesManaged,
@@ -144,7 +144,7 @@ func (k *keycloak) Register(ctx context.Context, r connector.Registration) (conn
 		return connector.Registered{}, post.Failure(a)
 	}
 	made, err := k.Find(ctx, r.Name)
-	if err == nil && (made == nil || made.ClientSecret == "") {
+	if err == nil && (made == nil || made.ClientSecret == "" && !client.PublicClient) {
 		err = &wire.Failure{Op: "read the client's secret", Status: http.StatusOK, Sent: true,
 			Description: "the client was made, and its secret cannot be read: the service account lacks a role"}
 	}
@@ -171,6 +171,9 @@ func representation(r connector.Registration) (client, error) {
 		Description:  "Made by Keyward for an application; it is deleted with the application's keys.",
 		RedirectURIs: append([]string{}, r.Callbacks...),
 		Attributes:   map[string]string{"use.refresh.tokens": "false"},
+	}
+	if c.PublicClient = connector.IsPublic(r.Fields); c.PublicClient {
+		c.Attributes["pkce.code.challenge.method"] = "S256" // nothing else proves that it is the one who began
 	}
 	for i, grant := range r.Grants {
 		switch grant {
@@ -222,11 +225,14 @@ func (k *keycloak) scopes(ctx context.Context, asked []string) ([]string, error)
 
 // Find implements Finder. The name is the client id.
 func (k *keycloak) Find(ctx context.Context, name string) (*connector.Registered, error) {
-	id, err := k.internalID(ctx, name)
-	if err != nil || id == "" {
+	c, err := k.lookup(ctx, name)
+	if err != nil || c == nil {
 		return nil, err
 	}
-	get := wire.Call{Op: "read the client's secret", Method: http.MethodGet, URL: k.client(id) + "/client-secret"}
+	if c.PublicClient {
+		return &connector.Registered{ClientID: name, Handle: connector.Handle{ClientID: name}}, nil
+	}
+	get := wire.Call{Op: "read the client's secret", Method: http.MethodGet, URL: k.client(c.ID) + "/client-secret"}
 	secret, err := connector.SecretOf(ctx, k.manage.Do, get, "value")
 	if err != nil {
 		return nil, err

@@ -49,6 +49,7 @@ func TestKeycloakWithInitialAccessToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	conformance.Public(t, c)
 	withScope.Scopes = []string{"no:such"}
 	_, err = c.Register(ctx, withScope)
 	var f *wire.Failure
@@ -96,6 +97,7 @@ func TestKeycloakWithServiceAccount(t *testing.T) {
 		t.Error("the same name was registered twice")
 	}
 	testFindAndRotate(t, r, c, made)
+	conformance.Public(t, c)
 
 	wrong := conformance.Open(t, conformance.ServerAt(t, spec, map[string]string{"connection.clientSecret": "wrong"}))
 	_, err = wrong.Register(ctx, conformance.Registration())

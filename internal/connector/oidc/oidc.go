@@ -156,7 +156,7 @@ func (o *Registrar) Made(ctx context.Context, r connector.Registration, k wire.C
 	made.LackingFields = unconfirmed(r.Fields, members)
 	made.Handle.URI = o.managementURI(wire.Member(members, "registration_client_uri"))
 	made.Handle.AccessToken = wire.Member(members, "registration_access_token")
-	made, err := connector.Keep(ctx, o, made, r.Grants)
+	made, err := connector.Keep(ctx, o, made, r.Grants, r.Fields)
 	if err != nil {
 		return connector.Registered{}, err
 	}

@@ -116,6 +116,9 @@ func (o *okta) Register(ctx context.Context, r connector.Registration) (connecto
 	if slices.Equal(r.Grants, []string{machine}) {
 		kind, responses = service, []string{"token"}
 	}
+	if connector.IsPublic(r.Fields) {
+		kind = "native"
+	}
 	body := map[string]any{
 		"client_name": r.Name, "application_type": kind, "grant_types": r.Grants, "response_types": responses,
 		"redirect_uris": append([]string{}, r.Callbacks...), "token_endpoint_auth_method": "client_secret_basic",
@@ -130,7 +133,7 @@ func (o *okta) Register(ctx context.Context, r connector.Registration) (connecto
 	if a.Status != http.StatusCreated || !ok {
 		return connector.Registered{}, post.Failure(a)
 	}
-	return connector.Keep(ctx, newborn{o}, made, r.Grants)
+	return connector.Keep(ctx, newborn{o}, made, r.Grants, r.Fields)
 }
 
 const (

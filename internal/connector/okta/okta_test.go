@@ -38,6 +38,7 @@ func TestOkta(t *testing.T) {
 	oktaCloud(t).Fail(t)
 	oktaCloud(t).WrongSecrets(t, "401 E0000011: Invalid token provided")
 	oktaCloud(t).Rollover(t)
+	conformance.Public(t, oktaCloud(t).Open(t, oktaCloud(t).Secrets))
 }
 
 // optional is what the documentation calls so or gives a default.

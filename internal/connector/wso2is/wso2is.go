@@ -119,7 +119,7 @@ func (w *wso2is) Register(ctx context.Context, r connector.Registration) (connec
 	if a.Status != http.StatusCreated || !ok {
 		return connector.Registered{}, post.Failure(a)
 	}
-	return connector.Keep(ctx, w, made, nil)
+	return connector.Keep(ctx, w, made, nil, nil)
 }
 
 // metadata is what registration and its change take.

@@ -45,6 +45,10 @@ func Check(server connector.Server, km keyward.Ref, env keyward.Environment, ask
 	}
 	fields, more := keymanager.CheckFields(kind.DeveloperFields, ask.Fields, "fields")
 	faults = append(faults, more...)
+	if i := slices.Index(ask.Grants, "client_credentials"); i >= 0 && connector.IsPublic(fields) {
+		faults = append(faults, fault(fmt.Sprintf("grants[%d]", i), "client_credentials is for clients with a secret, and with "+
+			"%s none there is none: ask for authorization_code", connector.AuthenticationField))
+	}
 	fields, more = keymanager.Constrain(km, server.Spec, keymanager.Asked{
 		Fields: fields, Callbacks: ask.Callbacks, Scopes: ask.Scopes,
 	}, faults)
