@@ -270,7 +270,7 @@ func TestCheckOfCertificates(t *testing.T) {
 type judged struct {
 	KeyManager, Code, Fingerprint, ClientID, ClientClaim, Subject, Issuer string
 	Status                                                                int
-	Scopes, Audience                                                      []string
+	Scopes, Audience, Unmapped                                            []string
 	Steps                                                                 []struct{ Step, Result, Seen, Fix string }
 }
 
@@ -294,12 +294,14 @@ func TestCheckOfTokens(t *testing.T) {
 		}
 		return decode[judged](t, r.Stdout)
 	}
-	const grants = `, claims: {grants: [{claim: /groups, equals: warehouse, scopes: ["orders:write"]}]}`
+	const grants = `, claims: {grants: [{claim: /groups, equals: warehouse, scopes: ["orders:write"]}],
+    mapping: [{from: groups, to: teams}, {from: email, to: mail}]}`
 	apply(t, n, external("corp", i, grants))
 	token := mint(t, i, issuer.Token{Claims: map[string]any{"groups": []string{"warehouse"}}})
 	j := judge(token, "", 0, "corp")
 	if j.Code != "" || j.ClientID != "abc" || j.ClientClaim != "client_id" || j.Subject != "service-abc" || j.Issuer != i.Issuer ||
-		!slices.Equal(j.Scopes, []string{"orders:read", "orders:write"}) || !strings.HasPrefix(j.Fingerprint, "sha256:") {
+		!slices.Equal(j.Scopes, []string{"orders:read", "orders:write"}) || !strings.HasPrefix(j.Fingerprint, "sha256:") ||
+		!slices.Equal(j.Unmapped, []string{"email"}) {
 		t.Errorf("a good token: %+v", j)
 	}
 	for _, s := range j.Steps {

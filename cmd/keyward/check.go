@@ -155,6 +155,7 @@ type judgement struct {
 	Audience    []string       `json:"audience,omitempty"`
 	Scopes      []string       `json:"scopes,omitempty"`
 	Mapped      map[string]any `json:"mapped,omitempty"`
+	Unmapped    []string       `json:"unmapped,omitempty"`
 	Steps       []explainStep  `json:"steps"`
 }
 
@@ -193,6 +194,9 @@ func (j judgement) print(w io.Writer) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(j.Mapped)) {
 		facts = append(facts, [2]string{"mapped " + name, fmt.Sprint(j.Mapped[name])})
+	}
+	for _, name := range j.Unmapped {
+		facts = append(facts, [2]string{"not mapped", name + ", which the token does not have: backends do not get it"})
 	}
 	printSteps(&b, facts, j.Steps)
 	_, err := io.WriteString(w, b.String())

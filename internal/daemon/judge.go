@@ -64,6 +64,11 @@ func (j judge) Judge(ctx context.Context, s probe.Subject) (*probe.Judgement, er
 	if found.Refusal != nil {
 		out.Status, out.Code, out.Detail = found.Refusal.Status(), found.Refusal.Code, found.Refusal.Detail
 	}
+	for _, m := range s.Row.Mapping {
+		if _, has := found.Mapped[m.To]; found.Mapped != nil && !has {
+			out.Unmapped = append(out.Unmapped, m.From)
+		}
+	}
 	for i, step := range found.Steps {
 		out.Steps[i] = probe.JudgeStep{Step: step.Step, Result: step.Result, Expected: step.Expected, Seen: step.Seen, Fix: step.Fix}
 	}

@@ -144,6 +144,8 @@ func TestValidateNamesEveryField(t *testing.T) {
 			{"issuer":"https://a b.example"},{"issuer":"https:///x"},{"issuer":"http://[::1"},{"issuer":"x\n"}]}`,
 			[]string{"spec.issuer", "spec.otherIssuers[0].issuer", "spec.otherIssuers[1].issuer", "spec.otherIssuers[2].issuer",
 				"spec.otherIssuers[3].issuer"}},
+		{"grants that nobody knows, beside another fault", `{"type":"external","issuer":" x","keys":{"jwks":"https://a.example/k"},
+			"clients":{"grantTypes":["client_credentials","passwrd"]}}`, []string{"spec.issuer", "spec.clients.grantTypes[1]"}},
 		{"issuers that tokens may have", `{"type":"oidc","issuer":"urn:a","keys":{"jwks":"https://a.example/k"},"otherIssuers":[
 			{"issuer":"https://A.example:443/x/?y"},{"issuer":"Our Partner"}]}`, []string{}},
 		{"auth0, which introspects nothing, without its slash", `{"type":"auth0","issuer":"https://acme.auth0.com",

@@ -45,6 +45,7 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 	}
 	if !Discovers(spec) {
 		faults = append(faults, missing(spec, keyward.KeyManagerStatus{})...)
+		faults = append(faults, GrantFaults(spec, keyward.KeyManagerStatus{})...)
 	}
 	return faults
 }

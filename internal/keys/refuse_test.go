@@ -61,8 +61,8 @@ func TestGenerateRefusals(t *testing.T) {
 		{name: "redirect without callback", edit: func(_ *keys.Place, a *keys.Ask) { a.Grants = []string{"authorization_code"} },
 			code: keyward.CodeCallbackRequired, fields: []string{"callbacks"}},
 		{name: "callback that is none", edit: func(_ *keys.Place, a *keys.Ask) {
-			a.Grants, a.Callbacks = []string{"authorization_code"}, []string{"/cb", "https://a.example/cb#x"}
-		}, code: keyward.CodeInvalidInput, fields: []string{"callbacks[0]", "callbacks[1]"}},
+			a.Grants, a.Callbacks = []string{"authorization_code"}, []string{"/cb", "https://a.example/cb#x", "JavaScript:alert(1)"}
+		}, code: keyward.CodeInvalidInput, fields: []string{"callbacks[0]", "callbacks[1]", "callbacks[2]"}},
 		{name: "unknown and wrong fields", edit: func(_ *keys.Place, a *keys.Ask) {
 			a.Fields = map[string]any{"authorization_code": "yes", "application_type": "desktop"}
 		}, code: keyward.CodeInvalidInput, fields: []string{"fields.application_type", "fields.authorization_code"}},

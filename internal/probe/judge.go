@@ -41,6 +41,7 @@ type Judgement struct {
 	Audience    []string                   `json:"audience,omitempty"`
 	Scopes      []string                   `json:"scopes,omitempty" doc:"Those of the scope claims, and what claims.grants gives"`
 	Mapped      map[string]json.RawMessage `json:"mapped,omitempty" doc:"The claims that claims.mapping puts into the backend JWT"`
+	Unmapped    []string                   `json:"unmapped,omitempty" doc:"What claims.mapping names and the token does not have"`
 	Steps       []JudgeStep                `json:"steps"`
 }
 

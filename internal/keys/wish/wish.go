@@ -114,6 +114,12 @@ func redirectGrants(grants []string) []string {
 	return needed
 }
 
+// scripted are schemes of URIs that a browser carries out or shows itself instead of going there: a server that takes one
+// for a callback hands codes, or its own pages, to whoever wrote it.
+func scripted(scheme string) bool {
+	return slices.Contains([]string{"javascript", "data", "vbscript", "blob", "about", "file"}, scheme)
+}
+
 // callbackFaults wants absolute URIs without a fragment (RFC 6749, section 3.1.2); apps may have schemes of their own.
 func callbackFaults(callbacks []string) []keyward.FieldError {
 	var faults []keyward.FieldError
@@ -122,6 +128,8 @@ func callbackFaults(callbacks []string) []keyward.FieldError {
 		switch {
 		case err != nil || !u.IsAbs() || u.Opaque == "" && u.Host == "" && u.Path == "":
 			faults = append(faults, fault(fmt.Sprintf("callbacks[%d]", i), "%q is not an absolute URI", c))
+		case scripted(u.Scheme):
+			faults = append(faults, fault(fmt.Sprintf("callbacks[%d]", i), "leads nowhere: nobody answers at a %s URI", u.Scheme))
 		case strings.Contains(c, "#"):
 			faults = append(faults, fault(fmt.Sprintf("callbacks[%d]", i), "must not have a fragment"))
 		}
