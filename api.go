@@ -14,7 +14,7 @@ type APISpec struct {
 	Version      string        `json:"version"`           // one path segment; calls go to CONTEXT/VERSION/…
 	Default      bool          `json:"default,omitempty"` // also reachable without the version
 	State        APIState      `json:"state,omitempty"`
-	Visibility   []string      `json:"visibility,omitempty"`
+	Visibility   []string      `json:"visibility,omitempty"` // groups of developers that see it; empty = everybody
 	Gateways     []string      `json:"gateways,omitempty"` // gateway groups; default [default]
 	Upstream     Upstream      `json:"upstream"`
 	KeyManagers  KeyManagerSet `json:"keyManagers"`         // mandatory: a list, or the word all
@@ -183,6 +183,9 @@ func (s *APISpec) Validate() []FieldError {
 	}
 	s.validateKeyManagers(&f)
 	f.nonEmpty("spec.audiences", s.Audiences)
+	for i, group := range s.Visibility {
+		f.name(fmt.Sprintf("spec.visibility[%d]", i), group)
+	}
 	s.validateOperations(&f)
 	for i, p := range s.Plans {
 		f.name(fmt.Sprintf("spec.plans[%d]", i), p)
@@ -272,9 +275,6 @@ func (s *APISpec) validateBackendJWT(f *faults) {
 }
 
 func (s *APISpec) validateLater(f *faults) {
-	if len(s.Visibility) > 0 {
-		f.unsupported("spec.visibility")
-	}
 	if slices.ContainsFunc(s.Gateways, func(g string) bool { return g != DefaultGroup }) {
 		f.unsupported("spec.gateways", "other than default")
 	}

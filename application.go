@@ -47,6 +47,9 @@ func (s *ApplicationSpec) OwnedBy(user string, groups []string) bool {
 	return s.Owner != "" && owns(s.Owner) || slices.ContainsFunc(s.Owners, owns)
 }
 
+// HasOwners tells whether anybody owns the application.
+func (s *ApplicationSpec) HasOwners() bool { return s.Owner != "" || len(s.Owners) > 0 }
+
 // ApplicationOf names the application that a subscription or a client belongs to; ok is false for what belongs to none.
 func ApplicationOf(s Spec) (name string, ok bool) {
 	switch s := s.(type) {

@@ -194,7 +194,6 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 		"introspect": external("a", i, ", tokens: {jwt: introspect}"),
 		"at+jwt":     external("a", i, `, tokens: {type: "at+jwt"}`),
 		"signIn":     external("a", i, ", signIn: {enabled: true}"),
-		"visibility": orders(up.URL, "[a]", ", visibility: [partners]"),
 		"gateways":   orders(up.URL, "[a]", ", gateways: [edge]"),
 		"dialect":    orders(up.URL, "[a]", ", backendJWT: {enabled: true, dialect: wso2}"),
 	} {

@@ -118,4 +118,11 @@ func TestSubscriptionApproval(t *testing.T) {
 		t.Errorf("who asked reads:\n%s", out)
 	}
 	as(alice, "", "delete", "subscription", "s")
+	if out := as(alice, "", "explain", "--path", items); !containsText(out, "API: orders-v1") {
+		t.Errorf("explained to who sees the API: %s", out)
+	}
+	apply(t, n, orders(up.URL, "[resident]", ", plans: [platinum, iron], visibility: [partners]"))
+	if r := n.CLIAs(t, alice, "", "explain", "--path", items); r.Code != 3 || containsText(r.Stdout+r.Stderr, "orders-v1") {
+		t.Errorf("explained to who does not: %s", r)
+	}
 }

@@ -34,6 +34,7 @@ type apiSubscription struct {
 	Plan        string `json:"plan,omitempty"`
 	State       string `json:"state"`
 	Approval    string `json:"approval,omitempty"`
+	Outside     bool   `json:"outside,omitempty"`
 }
 
 // Run lists everything that depends on an API.
@@ -49,6 +50,9 @@ func (cmd *apiUsagesCmd) Run(s *session) error {
 	rows := [][]string{{"KIND", "NAME", "HOW", "PASSED", "REFUSED"}}
 	for _, sub := range u.Subscriptions {
 		how := strings.TrimSpace(strings.Join([]string{sub.Application, sub.State, sub.Plan, sub.Approval}, " "))
+		if sub.Outside {
+			how += ", no owner sees the API"
+		}
 		rows = append(rows, []string{"Subscription", sub.Name, how})
 	}
 	rows = append(rows, append([]string{"API", u.API, string(u.State) + ", calls in the last hour"}, u.Calls.cells()...))

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"time"
 
 	"keyward.dev/keyward"
@@ -11,6 +12,16 @@ import (
 func Permitted(p keyward.Principal, o *keyward.Object) bool {
 	s, ok := o.Spec.(*keyward.KeyManagerSpec)
 	return !ok || p.Has(keyward.RoleAdmin, keyward.RolePublisher, keyward.RoleAuditor) || s.Permissions.Permits(p)
+}
+
+// SeesAPI tells whether the principal sees an API: developers those that their groups are to see, once they are published.
+// Administrators, publishers and auditors see every one.
+func SeesAPI(p keyward.Principal, s *keyward.APISpec) bool {
+	if p.Has(keyward.RoleAdmin, keyward.RolePublisher, keyward.RoleAuditor) {
+		return true
+	}
+	return s.StateOrDefault() != keyward.APIDraft &&
+		(len(s.Visibility) == 0 || slices.ContainsFunc(s.Visibility, func(g string) bool { return slices.Contains(p.Groups, g) }))
 }
 
 // ForeignGlobal is the refusal to change a global key manager from another tenant than its own.

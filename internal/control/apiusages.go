@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"keyward.dev/keyward"
@@ -28,6 +29,7 @@ type APISubscription struct {
 	Plan        string                    `json:"plan,omitempty"`
 	State       keyward.SubscriptionState `json:"state"`
 	Approval    keyward.ApprovalState     `json:"approval,omitempty" doc:"Of one that had to be approved"`
+	Outside     bool                      `json:"outside,omitempty" doc:"No owner of the application sees the API: the subscription stays"`
 }
 
 // APICalls are all calls of the last hour to an API.
@@ -95,6 +97,9 @@ func (u *APIUsages) readSubscriptions(tx *store.Tx, api *keyward.Object) ([]stri
 		if approval != nil {
 			listed.Approval = approval.State
 		}
+		if listed.Outside, err = outside(tx, api, s.Application); err != nil {
+			return nil, err
+		}
 		u.Subscriptions = append(u.Subscriptions, listed)
 		u.Delete.RefusedBy = append(u.Delete.RefusedBy, o.Ref())
 		elsewhere, err := callsElsewhere(tx, api, s.Application)
@@ -136,4 +141,49 @@ func callsElsewhere(tx *store.Tx, api *keyward.Object, application string) (bool
 		}
 	}
 	return false, nil
+}
+
+// outside tells whether an application has owners and none of them sees the API.
+func outside(tx *store.Tx, api *keyward.Object, application string) (bool, error) {
+	spec, err := keyward.SpecOf[*keyward.APISpec](api)
+	if err != nil {
+		return false, err
+	}
+	o, err := tx.Get(keyward.KindApplication, api.Tenant, application)
+	if err != nil {
+		return false, fmt.Errorf("read the application %s: %w", application, err)
+	}
+	owned, err := keyward.SpecOf[*keyward.ApplicationSpec](o)
+	if err != nil || !owned.HasOwners() {
+		return false, err
+	}
+	for _, owner := range append([]string{owned.Owner}, owned.Owners...) {
+		p := keyward.Principal{Tenant: api.Tenant}
+		if group, ok := strings.CutPrefix(owner, "group/"); ok {
+			p.Groups = []string{group}
+		} else if p, err = principalOf(tx, api.Tenant, owner); err != nil {
+			return false, err
+		}
+		if owner != "" && access.SeesAPI(p, spec) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// principalOf gives a user of the tenant with roles and groups; one that is not there has none.
+func principalOf(tx *store.Tx, tenant, name string) (keyward.Principal, error) {
+	p := keyward.Principal{User: name, Tenant: tenant}
+	o, err := tx.Get(keyward.KindUser, tenant, name)
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		return p, nil
+	}
+	if err != nil {
+		return p, fmt.Errorf("read the user %s: %w", name, err)
+	}
+	user, err := keyward.SpecOf[*keyward.UserSpec](o)
+	if err == nil {
+		p.Roles, p.Groups = user.Roles, user.Groups
+	}
+	return p, err
 }

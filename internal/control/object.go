@@ -30,7 +30,7 @@ func (c *Control) Get(ctx context.Context, p keyward.Principal, ref keyward.Ref)
 		}
 		seen, err = newReader(p, tx, ref.Tenant).visible(o)
 		if err == nil && seen == nil {
-			err = access.ForbiddenRead(p, ref.Kind, ref.Tenant)
+			err = unseen(p, ref)
 		}
 		if err == nil && access.To(p, o.Kind, o.Tenant)&access.ReadAll != 0 {
 			seen, err = c.noted(tx, seen)
@@ -42,6 +42,32 @@ func (c *Control) Get(ctx context.Context, p keyward.Principal, ref keyward.Ref)
 		return nil, err
 	}
 	return seen, nil
+}
+
+// unseen is the refusal to show an object that the principal does not see: an API that is not for them is not there.
+func unseen(p keyward.Principal, ref keyward.Ref) error {
+	if ref.Kind == keyward.KindAPI {
+		return keyward.Errorf(keyward.CodeNotFound, "there is no %s", ref)
+	}
+	return access.ForbiddenRead(p, ref.Kind, ref.Tenant)
+}
+
+// SeesAPI tells whether the principal sees the API of that name; nobody sees one that is not there.
+func (c *Control) SeesAPI(ctx context.Context, p keyward.Principal, tenant, name string) (sees bool, err error) {
+	err = c.store.Read(ctx, func(tx *store.Tx) error {
+		o, err := tx.Get(keyward.KindAPI, tenant, name)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			sees = false
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s, err := keyward.SpecOf[*keyward.APISpec](o)
+		sees = err == nil && access.SeesAPI(p, s)
+		return err
+	})
+	return sees, err
 }
 
 // Page chooses a part of a listing.
@@ -121,6 +147,9 @@ func newReader(p keyward.Principal, tx *store.Tx, tenant string) *reader {
 func (r *reader) visible(o *keyward.Object) (*keyward.Object, error) {
 	p := r.principal
 	a := access.To(p, o.Kind, o.Tenant)
+	if s, ok := o.Spec.(*keyward.APISpec); ok && !access.SeesAPI(p, s) {
+		return nil, nil
+	}
 	switch {
 	case a&access.ReadAll != 0, o.Kind == keyward.KindTenant && o.Name == p.Tenant:
 		return o, nil

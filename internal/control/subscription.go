@@ -62,7 +62,7 @@ func (c *Control) SubscriptionRequests(ctx context.Context, p keyward.Principal,
 }
 
 // ApproveSubscription puts a subscription in force that awaits it. It is judged anew: the API must still take new
-// subscriptions, and who asked must still own the application. request is the id of what was seen; with it, what was asked
+// subscriptions, and who asked must still see it and own the application. request is the id of what was seen; with it, what was asked
 // for instead meanwhile is a conflict. Other refusals: forbidden, not_found, and conflict where nothing waits.
 func (c *Control) ApproveSubscription(ctx context.Context, p keyward.Principal, tenant, name, request string) (*keyward.Object, error) {
 	return c.decideSubscription(ctx, p, tenant, name, request, func(tx *store.Tx, d decided) (string, error) {
@@ -159,16 +159,18 @@ func stillAskedFor(tx *store.Tx, o *keyward.Object, requester string) error {
 	if err != nil {
 		return err
 	}
-	user, err := tx.Get(keyward.KindUser, o.Tenant, requester)
-	if err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
+	asker, err := principalOf(tx, o.Tenant, requester)
+	switch {
+	case err != nil:
 		return err
-	}
-	asker, err := keyward.SpecOf[*keyward.UserSpec](user)
-	if err == nil && (asker == nil || !owned.OwnedBy(requester, asker.Groups)) {
-		err = keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, is no owner of %s any more; reject it", requester,
+	case len(asker.Roles) == 0 || !owned.OwnedBy(requester, asker.Groups):
+		return keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, is no owner of %s any more; reject it", requester,
 			application.Ref())
+	case !access.SeesAPI(asker, spec):
+		return keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, does not see %s any more; reject it", requester, api.Ref())
+	default:
+		return nil
 	}
-	return err
 }
 
 // Unapproved says, of an application that has no subscription in force to an API, that one awaits an approval or was

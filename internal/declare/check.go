@@ -184,7 +184,9 @@ func (w *world) checkSubscription(ch *change, s *keyward.SubscriptionSpec) error
 		return err
 	}
 	if api, ok := spec.(*keyward.APISpec); ok && sound {
-		w.checkSubscribable(ch, s, api)
+		if !w.checkSubscribable(ch, s, api) {
+			return nil
+		}
 		switch {
 		case s.Plan == "" && len(api.Plans) > 0:
 			w.add(ch, keyward.CodeInvalidInput, "spec.plan", "is required: %s offers the plans %v", s.API, api.Plans)

@@ -34,23 +34,27 @@ func (w *world) checkPlans(ch *change, s *keyward.APISpec) error {
 	return nil
 }
 
-// checkSubscribable keeps new subscriptions from an API that takes none. One that comes with its API in one apply is as
-// old as that: an export goes into an empty house unchanged.
-func (w *world) checkSubscribable(ch *change, s *keyward.SubscriptionSpec, api *keyward.APISpec) {
+// checkSubscribable keeps new subscriptions from an API that takes none, or that who asks does not see: to them it is not
+// there, and false says that nothing more may be told of it. One that comes with its API in one apply is as old as that: an
+// export goes into an empty house unchanged.
+func (w *world) checkSubscribable(ch *change, s *keyward.SubscriptionSpec, api *keyward.APISpec) bool {
 	at := keyward.Ref{Kind: keyward.KindAPI, Tenant: ch.ref.Tenant, Name: s.API}
-	if of := w.byRef[at]; of != nil && of.existing == nil {
-		return
-	}
-	if before, ok := specIn(ch.existing).(*keyward.SubscriptionSpec); ok && before.API == s.API && before.Application == s.Application {
-		return
+	before, _ := specIn(ch.existing).(*keyward.SubscriptionSpec)
+	if of := w.byRef[at]; of != nil && of.existing == nil || before != nil && before.API == s.API && before.Application == s.Application {
+		return true
 	}
 	state := api.StateOrDefault()
-	// Administrators prepare what is to be published.
-	if state == keyward.APIPublished ||
-		state == keyward.APIDraft && access.To(w.b.principal, ch.ref.Kind, ch.ref.Tenant)&access.WriteAll != 0 {
-		return
+	switch {
+	case !access.SeesAPI(w.b.principal, api):
+		w.add(ch, keyward.CodeInvalidInput, "spec.api", "there is no %s", at)
+		return false
+	case state == keyward.APIPublished:
+	case state == keyward.APIDraft && access.To(w.b.principal, ch.ref.Kind, ch.ref.Tenant)&access.WriteAll != 0:
+		// Administrators prepare what is to be published.
+	default:
+		w.add(ch, keyward.CodeConflict, "spec.api", "%s is %s: it takes no new subscriptions", at, state)
 	}
-	w.add(ch, keyward.CodeConflict, "spec.api", "%s is %s: it takes no new subscriptions", at, state)
+	return true
 }
 
 // checkPlaces holds that no two APIs of a tenant are found at one address: context and version, one default per

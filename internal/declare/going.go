@@ -20,3 +20,11 @@ func (w *world) checkGoing(ch *change) error {
 	}
 	return err
 }
+
+// checkOwners keeps the last owner of an application: nobody but administrators could take it over.
+func (w *world) checkOwners(ch *change, s *keyward.ApplicationSpec) {
+	before, ok := specIn(ch.existing).(*keyward.ApplicationSpec)
+	if ok && before.HasOwners() && !s.HasOwners() {
+		w.add(ch, keyward.CodeInvalidInput, "spec.owners", "%s has owners: name at least one of those who shall own it", ch.ref)
+	}
+}

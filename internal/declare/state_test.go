@@ -47,7 +47,11 @@ func TestSubscriptionsFollowTheStateOfTheirAPI(t *testing.T) {
 			}
 			request := declare.Request{Objects: h.Objects(sub)}
 			if !who.take {
-				if e := h.Refused(who.p, request, keyward.CodeConflict); e.Paths != "objects[0].spec.api" {
+				code := keyward.CodeConflict
+				if c.state == keyward.APIDraft { // developers see no draft
+					code = keyward.CodeInvalidInput
+				}
+				if e := h.Refused(who.p, request, code); e.Paths != "objects[0].spec.api" {
 					t.Errorf("%s: faults at %q", c.state, e.Paths)
 				}
 				continue

@@ -255,6 +255,9 @@ func (w *world) checkOne(ch *change) error {
 		return w.checkKeyManager(ch, spec)
 	case *keyward.APISpec:
 		return w.checkPlans(ch, spec)
+	case *keyward.ApplicationSpec:
+		w.checkOwners(ch, spec)
+		return nil
 	case *keyward.SubscriptionSpec:
 		return w.checkSubscription(ch, spec)
 	case *keyward.OAuthClientSpec:

@@ -77,7 +77,15 @@ func (s *Server) explainRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if !all && body.Token != "" {
+		hidden := false
+		if !all && e.API != "" {
+			sees, err := s.deps.Control.SeesAPI(ctx, p, tenant, e.API)
+			if err != nil {
+				return nil, err
+			}
+			hidden = !sees
+		}
+		if !all && (body.Token != "" || hidden) {
 			if err := s.concerns(ctx, p, tenant, e.Application); err != nil {
 				return nil, err
 			}

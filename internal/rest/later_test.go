@@ -25,7 +25,7 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 			`"signIn":{"enabled":true}`:  "spec.signIn",
 		},
 		keyward.KindAPI: {
-			`"visibility":["partners"]`: "spec.visibility", `"gateways":["eu"]`: "spec.gateways",
+			`"gateways":["eu"]`:               "spec.gateways",
 			`"backendJWT":{"dialect":"wso2"}`: "spec.backendJWT.dialect",
 		},
 	}

@@ -196,7 +196,7 @@ func furnish(t *testing.T) *house {
 			`{"type":"external","issuer":"https://e.example","keys":{"jwks":"https://e.example/k"}}`),
 		manifestOf(keyward.KindKeyManager, "spare",
 			`{"type":"external","issuer":"https://s.example","keys":{"jwks":"https://s.example/k"}}`),
-		manifestOf(keyward.KindApplication, "mobile", `{"owner":"alice"}`), manifestOf(keyward.KindApplication, "bare",
+		manifestOf(keyward.KindApplication, "mobile", `{"owners":["group/payments"]}`), manifestOf(keyward.KindApplication, "bare",
 			`{"owner":"alice"}`),
 		manifestOf(keyward.KindSubscription, "mobile-orders", `{"application":"mobile","api":"orders-v1"}`),
 		manifestOf(keyward.KindOAuthClient, "mobile-ext",
@@ -205,6 +205,9 @@ func furnish(t *testing.T) *house {
 		"alice": {keyward.RoleDeveloper}, "dora": {keyward.RoleDeveloper}, "pat": {keyward.RolePublisher},
 		"ann": {keyward.RoleAuditor}, "eve": {},
 	}, "default")
+	// alice owns mobile through a group: what its members may do, they may do by name and by request alike.
+	h.apply(manifestOf(keyward.KindUser, "alice", `{"roles":["developer"],"groups":["payments"]}`),
+		manifestOf(keyward.KindUser, "dora", `{"roles":["developer"],"groups":["sales"]}`))
 	h.users(map[string][]keyward.Role{
 		"zoe": {keyward.RoleAdmin, keyward.RolePublisher, keyward.RoleDeveloper, keyward.RoleAuditor},
 	}, "acme")

@@ -1,0 +1,89 @@
+package rest_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
+)
+
+// TestAPIsAreForThoseWhoseGroupsSeeThem: to other developers an API is not there, by whatever way they ask; what they are
+// subscribed to already stays theirs to keep, and publishers are told.
+func TestAPIsAreForThoseWhoseGroupsSeeThem(t *testing.T) {
+	h := newHouse(t)
+	h.users(map[string][]keyward.Role{
+		"inga": {keyward.RoleDeveloper}, "otto": {keyward.RoleDeveloper}, "pat": {keyward.RolePublisher}, "ann": {keyward.RoleAuditor},
+	}, "default")
+	api := func(more string) string {
+		return manifestOf(keyward.KindAPI, "orders", strings.Replace(walkAPI, `"/orders"`, `"/orders","plans":["gold","iron"]`+more, 1))
+	}
+	h.apply(manifestOf(keyward.KindUser, "inga", `{"roles":["developer"],"groups":["partners"]}`),
+		manifestOf(keyward.KindPlan, "gold", `{}`), manifestOf(keyward.KindPlan, "iron", `{}`), api(""),
+		manifestOf(keyward.KindApplication, "in", `{"owner":"inga"}`), manifestOf(keyward.KindApplication, "out", `{"owner":"otto"}`),
+		manifestOf(keyward.KindApplication, "new", `{"owner":"otto"}`),
+		manifestOf(keyward.KindApplication, "both", `{"owners":["otto","group/partners"]}`),
+		manifestOf(keyward.KindSubscription, "out-orders", `{"application":"out","api":"orders","plan":"gold"}`),
+		manifestOf(keyward.KindSubscription, "both-orders", `{"application":"both","api":"orders","plan":"gold"}`))
+	for _, c := range []struct {
+		hidden string
+		api    string
+		sees   map[string]bool
+	}{
+		{"nobody's", api(""), map[string]bool{"otto": true, "inga": true, "pat": true, "ann": true}},
+		{"of a group", api(`,"visibility":["partners","others"]`), map[string]bool{"inga": true, "pat": true, "ann": true}},
+		{"a draft", api(`,"state":"draft"`), map[string]bool{"pat": true, "ann": true}},
+		{"of a group, and retired", api(`,"visibility":["partners"],"state":"retired"`),
+			map[string]bool{"inga": true, "pat": true, "ann": true}},
+	} {
+		h.apply(c.api)
+		for _, who := range []string{"otto", "inga", "pat", "ann"} {
+			got, none := h.call(who, http.MethodGet, "/api/v1/apis/orders", ""), h.call(who, http.MethodGet, "/api/v1/apis/nothing", "")
+			like := strings.ReplaceAll(string(none.body), "nothing", "orders")
+			sees := got.status == http.StatusOK
+			if sees != c.sees[who] || !sees && (got.status != none.status || string(got.body) != like) {
+				t.Errorf("%s: %s gets %d %s, and of no API %s", c.hidden, who, got.status, got.body, none.body)
+			}
+			list := h.must(who, http.MethodGet, "/api/v1/apis?search=orders", "")
+			if listed := strings.Contains(string(list.body), `"/orders"`); listed != c.sees[who] {
+				t.Errorf("%s: %s is listed %s", c.hidden, who, list.body)
+			}
+		}
+		if !strings.Contains(c.api, "state") {
+			subscribes(t, h, "inga", "in", true)
+			subscribes(t, h, "otto", "new", c.sees["otto"])
+		}
+		// What is there goes on, also under another plan.
+		for _, plan := range []string{"iron", "gold"} {
+			h.must("otto", http.MethodPut, "/api/v1/subscriptions/out-orders",
+				`{"spec":{"application":"out","api":"orders","plan":"`+plan+`"}}`)
+		}
+		var u control.APIUsages
+		h.must("pat", http.MethodGet, "/api/v1/apis/orders/usages", "").into(t, &u)
+		for _, s := range u.Subscriptions {
+			if s.Outside != (s.Name == "out-orders" && !c.sees["otto"] || c.hidden == "a draft") {
+				t.Errorf("%s: told of %+v", c.hidden, s)
+			}
+		}
+	}
+	if a := h.call("admin", http.MethodPut, "/api/v1/applications/out", `{"spec":{}}`); a.status != http.StatusBadRequest {
+		t.Errorf("the last owner was removed: %d %s", a.status, a.body)
+	}
+	h.must("otto", http.MethodPut, "/api/v1/applications/out", `{"spec":{"owners":["otto","inga"]}}`)
+}
+
+// subscribes has a developer subscribe, and unsubscribe again.
+func subscribes(t *testing.T, h *house, who, application string, may bool) {
+	t.Helper()
+	body := func(api string) string { return `{"spec":{"application":"` + application + `","api":"` + api + `","plan":"gold"}}` }
+	got := h.call(who, http.MethodPut, "/api/v1/subscriptions/try", body("orders"))
+	none := h.call(who, http.MethodPut, "/api/v1/subscriptions/try-none", body("nothing"))
+	took, like := got.status == http.StatusCreated, strings.ReplaceAll(string(none.body), "nothing", "orders")
+	if took != may || !took && string(got.body) != like {
+		t.Errorf("%s subscribes %s: %d %s; to no API: %s", who, application, got.status, got.body, none.body)
+	}
+	if may {
+		h.must(who, http.MethodDelete, "/api/v1/subscriptions/try", "")
+	}
+}
