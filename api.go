@@ -15,7 +15,7 @@ type APISpec struct {
 	Default      bool          `json:"default,omitempty"` // also reachable without the version
 	State        APIState      `json:"state,omitempty"`
 	Visibility   []string      `json:"visibility,omitempty"` // groups of developers that see it; empty = everybody
-	Gateways     []string      `json:"gateways,omitempty"` // gateway groups; default [default]
+	Gateways     []string      `json:"gateways,omitempty"`   // gateway groups; default [default]
 	Upstream     Upstream      `json:"upstream"`
 	KeyManagers  KeyManagerSet `json:"keyManagers"`         // mandatory: a list, or the word all
 	Audiences    []string      `json:"audiences,omitempty"` // any one in `aud` suffices; empty = any

@@ -76,7 +76,9 @@ func TestAPIsAreForThoseWhoseGroupsSeeThem(t *testing.T) {
 // subscribes has a developer subscribe, and unsubscribe again.
 func subscribes(t *testing.T, h *house, who, application string, may bool) {
 	t.Helper()
-	body := func(api string) string { return `{"spec":{"application":"` + application + `","api":"` + api + `","plan":"gold"}}` }
+	body := func(api string) string {
+		return `{"spec":{"application":"` + application + `","api":"` + api + `","plan":"gold"}}`
+	}
 	got := h.call(who, http.MethodPut, "/api/v1/subscriptions/try", body("orders"))
 	none := h.call(who, http.MethodPut, "/api/v1/subscriptions/try-none", body("nothing"))
 	took, like := got.status == http.StatusCreated, strings.ReplaceAll(string(none.body), "nothing", "orders")
