@@ -13,11 +13,12 @@ import (
 // Found is metadata that was looked at before there is a declaration.
 type Found struct {
 	// Discovery is what spec.discovery should say: the issuer where its metadata is in its place, else the metadata's own
-	// address.
+	// address. It is empty where the issuer of every organization leads to its metadata by itself.
 	Discovery string
 	Differs   string // how the issuer differs from the address that was given; "" = it does not
 	Document  map[string]json.RawMessage
 	Status    keyward.KeyManagerStatus
+	Many      bool // it is the metadata of every organization, whose issuer carries {tid}
 }
 
 // Look reads the metadata of an issuer, or at its own address. Unlike Discover it takes what it finds where the issuer is
@@ -30,15 +31,22 @@ func Look(ctx context.Context, at string, client *http.Client) (*Found, error) {
 		return nil, err
 	}
 	spec := &keyward.KeyManagerSpec{Type: keyward.TypeOIDC, Discovery: place}
+	many := strings.Contains(wire.Member(doc, "issuer"), "{tenantid}")
+	if many {
+		spec.Type = keyward.TypeEntra
+	}
 	status, err := readMetadata(spec, place, doc)
 	if err != nil {
 		return nil, err
 	}
-	f := &Found{Discovery: status.Issuer, Document: doc, Status: status}
-	if !placesOf(status.Issuer, place) {
+	f := &Found{Discovery: status.Issuer, Document: doc, Status: status, Many: many}
+	switch {
+	case many && place == commonMetadata(status.Issuer):
+		f.Discovery = ""
+	case !placesOf(status.Issuer, place):
 		f.Discovery = place
 	}
-	if !strings.Contains(at, wellKnown) && status.Issuer != at {
+	if !many && !strings.Contains(at, wellKnown) && status.Issuer != at {
 		f.Differs = issuerMismatch(at, status.Issuer)
 	}
 	return f, nil

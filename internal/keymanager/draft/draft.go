@@ -76,7 +76,14 @@ func Of(ctx context.Context, ask Ask, client *http.Client) (*Draft, error) {
 			"%q is no type of server; keyward keymanager types lists them",
 			d.Type)})
 	}
-	spec := map[string]any{"type": string(d.Type), "discovery": found.Discovery}
+	if found.Many && !t.Many {
+		return nil, keyward.Invalid([]keyward.FieldError{keyward.Fault("type",
+			"must be %s: the metadata are those of every organization", keyward.TypeEntra)})
+	}
+	spec := map[string]any{"type": string(d.Type)}
+	if found.Discovery != "" {
+		spec["discovery"] = found.Discovery
+	}
 	if found.Discovery != found.Status.Issuer { // the metadata are elsewhere, so that the issuer has to be written down
 		spec["issuer"] = found.Status.Issuer
 	}
@@ -85,7 +92,7 @@ func Of(ctx context.Context, ask Ask, client *http.Client) (*Draft, error) {
 		"metadata": map[string]any{"name": ask.Name}, "spec": spec,
 	}
 	d.look(at, found)
-	d.require(spec, t, ask.Name)
+	d.require(spec, t, ask.Name, found)
 	d.keys(ctx, client)
 	return d, nil
 }
@@ -148,10 +155,14 @@ func (d *Draft) look(at string, found *keymanager.Found) {
 }
 
 // require puts in what discovered facts make necessary.
-func (d *Draft) require(spec map[string]any, t connector.Type, name string) {
+func (d *Draft) require(spec map[string]any, t connector.Type, name string, found *keymanager.Found) {
 	s := d.Metadata
 	env := func(field string) map[string]any { return map[string]any{"env": variable(name, field)} }
-	if fields := connectionOf(d.Type); len(fields) > 0 {
+	if found.Many {
+		spec["tokens"] = map[string]any{"match": []any{map[string]any{"claims": map[string]any{"tid": "TENANT-ID"}}}}
+		d.add(Warn, "spec.tokens.match", "list the organizations whose tokens are taken, one entry for each, in the place of TENANT-ID; "+
+			"for one organization alone, give the address of its own metadata")
+	} else if fields := connectionOf(d.Type); len(fields) > 0 {
 		connection := map[string]any{}
 		for _, f := range fields {
 			connection[f] = env(f)

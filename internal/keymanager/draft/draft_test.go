@@ -65,6 +65,18 @@ func TestDraftsSayWhatDiffers(t *testing.T) {
 		!strings.Contains(err.Error(), i.URL+"/.well-known/openid-configuration names no issuer") {
 		t.Errorf("metadata of nobody: %v", err)
 	}
+	i.Fix("/common/v2.0/.well-known/openid-configuration", issuer.Answer{Body: fmt.Sprintf(`{"issuer":"%s/{tenantid}/v2.0",
+		"jwks_uri":"%s/jwks"}`, i.URL, i.URL)})
+	every := draft.Ask{URL: i.URL + "/common/v2.0", Name: "corp"}
+	d, err = draft.Of(t.Context(), every, http.DefaultClient)
+	if want := fmt.Sprintf("map[issuer:%s/{tid}/v2.0 tokens:map[match:[map[claims:map[tid:TENANT-ID]]]] type:entra]", i.URL); err != nil ||
+		!strings.Contains(fmt.Sprint(d.Manifest), want) {
+		t.Errorf("metadata of every organization: %+v, %v, want %s", d, err, want)
+	}
+	every.Type = keyward.TypeOIDC
+	if _, err := draft.Of(t.Context(), every, http.DefaultClient); err == nil || !strings.Contains(err.Error(), "must be entra") {
+		t.Errorf("metadata of every organization for another type: %v", err)
+	}
 	i.Mend()
 	for ask, want := range map[draft.Ask]string{
 		{URL: "ftp://x"}: "url", {URL: i.URL, Name: "No"}: "name", {URL: i.URL, Type: "resident"}: "type",

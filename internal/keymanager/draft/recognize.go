@@ -36,6 +36,7 @@ func marks() []mark {
 		}
 	}
 	return []mark{
+		{keyward.TypeEntra, "the metadata are those of every organization", func(_ string, f *keymanager.Found) bool { return f.Many }},
 		{keyward.TypeEntra, "the server is Microsoft's", hosted("login.microsoftonline.com", "sts.windows.net",
 			"login.microsoftonline.us")},
 		{keyward.TypeEntra, "the metadata has msgraph_host", named("msgraph_host")},
