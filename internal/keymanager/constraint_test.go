@@ -33,7 +33,7 @@ func TestConstraintsNameTheirFaults(t *testing.T) {
 		`{"client_uri":{"regex":"("}}`:                                 {at + ".client_uri.regex"},
 		`{"client_uri":{"enum":["ftp://x"]}}`:                          {at + ".client_uri.enum[0]"},
 		`{"client_uri":{"regex":"` + strings.Repeat("a", 1001) + `"}}`: {at + ".client_uri.regex"},
-		`{"token_endpoint_auth_method":{"enum":["none"]}}`:             {at + ".token_endpoint_auth_method.enum[0]"},
+		`{"token_endpoint_auth_method":{"enum":["plain"]}}`:            {at + ".token_endpoint_auth_method.enum[0]"},
 		`{"scopes":{"min":1},"callbacks":{"min":2,"max":1}}`: {at + ".callbacks.max", at + ".callbacks.min",
 			at + ".callbacks.min", at + ".scopes.min"},
 	} {
