@@ -254,6 +254,7 @@ type ClaimMapping struct {
 type ClientRules struct {
 	Create     *bool    `json:"create,omitempty"` // default true
 	Map        *bool    `json:"map,omitempty"`    // default true
+	Tokens     *bool    `json:"tokens,omitempty"` // default true: people get tokens with clients' credentials, for trying out
 	GrantTypes []string `json:"grantTypes,omitempty"`
 	// Constraints are by developer field of the type; callbacks and scopes are for each entry.
 	Constraints map[string]Constraint `json:"constraints,omitempty"`
@@ -344,6 +345,9 @@ func (s *KeyManagerSpec) MayCreate() bool { return s.Clients.Create == nil || *s
 
 // MayMap tells whether existing clients may be mapped.
 func (s *KeyManagerSpec) MayMap() bool { return s.Clients.Map == nil || *s.Clients.Map }
+
+// GivesTokens tells whether tokens may be got for trying out.
+func (s *KeyManagerSpec) GivesTokens() bool { return s.Clients.Tokens == nil || *s.Clients.Tokens }
 
 // EnvironmentsOrDefault are the environments that its clients and tokens may belong to.
 func (s *KeyManagerSpec) EnvironmentsOrDefault() []Environment {

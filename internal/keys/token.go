@@ -35,6 +35,10 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 	if !s.Spec.IsEnabled() {
 		return nil, scene.Disabled(s.KeyManager)
 	}
+	if !s.Spec.GivesTokens() {
+		return nil, keyward.Errorf(keyward.CodeForbidden,
+			"%s gives nobody tokens through Keyward (clients.tokens is false): ask its token endpoint", s.KeyManager.Ref())
+	}
 	if c.Spec.Match != nil {
 		return nil, c.OnlyRule()
 	}

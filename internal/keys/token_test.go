@@ -56,7 +56,13 @@ func TestTokenForTryingOut(t *testing.T) {
 	r.change("corp", func(s *keyward.KeyManagerSpec) { s.Enabled = &off })
 	_, err = r.keys.Token(t.Context(), admin(), at("corp"), ask)
 	wantCode(t, err, keyward.CodeKeyManagerDisabled)
-	r.change("corp", func(s *keyward.KeyManagerSpec) { s.Enabled = nil })
+	r.change("corp", func(s *keyward.KeyManagerSpec) { s.Enabled, s.Clients.Tokens = nil, &off })
+	_, err = r.keys.Token(t.Context(), admin(), at("corp"), ask)
+	wantCode(t, err, keyward.CodeForbidden, "clients.tokens")
+	r.change("corp", func(s *keyward.KeyManagerSpec) { s.Clients.Tokens = nil })
+	if _, err := r.keys.Token(t.Context(), admin(), at("corp"), ask); err != nil {
+		t.Errorf("when it is on again: %v", err)
+	}
 	if err := r.keys.Delete(t.Context(), alice(), at("corp")); err != nil {
 		t.Fatal(err)
 	}
