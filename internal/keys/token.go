@@ -29,29 +29,8 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Held(c, k.now()); err != nil {
+	if err := k.mayGive(s, c, ask); err != nil {
 		return nil, err
-	}
-	if !s.Spec.IsEnabled() {
-		return nil, scene.Disabled(s.KeyManager)
-	}
-	if !s.Spec.GivesTokens() {
-		return nil, keyward.Errorf(keyward.CodeForbidden,
-			"%s gives nobody tokens through Keyward (clients.tokens is false): ask its token endpoint", s.KeyManager.Ref())
-	}
-	if c.Spec.Match != nil {
-		return nil, c.OnlyRule()
-	}
-	if keymanager.ForMany(s.Spec) {
-		return nil, keyward.Errorf(keyward.CodeNotSupported,
-			"%s is for many organizations: ask for a token at that of client %s", s.KeyManager.Ref(), c.Spec.ClientID)
-	}
-	if connector.IsPublic(c.Status.Fields) {
-		return nil, keyward.Errorf(keyward.CodeNotSupported,
-			"client %s is public: it has no secret, and gets tokens for people only", c.Spec.ClientID)
-	}
-	if faults := ask.faults(); len(faults) > 0 {
-		return nil, keyward.Invalid(faults)
 	}
 	// The entry is written first: no token without one.
 	secret := ask.Secret
@@ -87,6 +66,35 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 		return nil, vendorError(s.Place.KeyManager, err)
 	}
 	return &token, nil
+}
+
+// mayGive tells whether a client's tokens are got here at all, and for this ask.
+func (k *Keys) mayGive(s *scene.Scene, c *scene.Client, ask TokenAsk) error {
+	if err := s.Held(c, k.now()); err != nil {
+		return err
+	}
+	if !s.Spec.IsEnabled() {
+		return scene.Disabled(s.KeyManager)
+	}
+	if !s.Spec.GivesTokens() {
+		return keyward.Errorf(keyward.CodeForbidden,
+			"%s gives nobody tokens through Keyward (clients.tokens is false): ask its token endpoint", s.KeyManager.Ref())
+	}
+	if c.Spec.Match != nil {
+		return c.OnlyRule()
+	}
+	if keymanager.ForMany(s.Spec) {
+		return keyward.Errorf(keyward.CodeNotSupported,
+			"%s is for many organizations: ask for a token at that of client %s", s.KeyManager.Ref(), c.Spec.ClientID)
+	}
+	if connector.IsPublic(c.Status.Fields) {
+		return keyward.Errorf(keyward.CodeNotSupported,
+			"client %s is public: it has no secret, and gets tokens for people only", c.Spec.ClientID)
+	}
+	if faults := ask.faults(); len(faults) > 0 {
+		return keyward.Invalid(faults)
+	}
+	return nil
 }
 
 func (a TokenAsk) faults() []keyward.FieldError {
