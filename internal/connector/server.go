@@ -150,6 +150,7 @@ type Openers struct {
 	tokens *wire.Tokens
 	known  *rollover.Memory
 	alone  *Alone
+	watch  func(*http.Client) *http.Client // nil = clients are taken as they are
 }
 
 // NewOpeners makes the openers of these types. The client carries the operator's rules for outbound addresses.
@@ -172,6 +173,13 @@ func (o *Openers) TakesNext(c rollover.Credential) bool { return o.known.TakesNe
 func (o *Openers) Measured(reg prometheus.Registerer) *Openers {
 	own := *o
 	own.lanes = wire.NewLanes(reg)
+	return &own
+}
+
+// Watched gives the same openers, whose calls go by what watch makes of each client.
+func (o *Openers) Watched(watch func(*http.Client) *http.Client) *Openers {
+	own := *o
+	own.watch = watch
 	return &own
 }
 
@@ -203,7 +211,7 @@ func (o *Openers) reach(s Server, l *Line) error {
 	if err != nil {
 		return err
 	}
-	l.Caller = o.lanes.Caller(s.ID, client)
+	l.Caller = o.lanes.Caller(s.ID, o.watched(client))
 	if way.Certificate == "" {
 		return nil
 	}
@@ -211,6 +219,13 @@ func (o *Openers) reach(s Server, l *Line) error {
 	if client, err = outbound.Under(o.client, owner+" without its certificate", way); err != nil {
 		return err
 	}
-	l.Bare = o.lanes.Caller(s.ID, client)
+	l.Bare = o.lanes.Caller(s.ID, o.watched(client))
 	return nil
+}
+
+func (o *Openers) watched(client *http.Client) *http.Client {
+	if o.watch == nil {
+		return client
+	}
+	return o.watch(client)
 }

@@ -49,11 +49,7 @@ func newCheck(of *Check, by *http.Client, every func(Line)) *check {
 	c.base = reach(by, of.server.ID, of.server.Way())
 	c.client, c.witness = witness.Watch(c.base)
 	c.caller = wire.New(c.client)
-	managing := c.client
-	if way := of.server.ManagementWay(); way != of.server.Way() {
-		managing = c.witness.Also(reach(by, "", way))
-	}
-	c.openers = catalog.New(managing, of.probe.resident)
+	c.openers = catalog.New(by, of.probe.resident).Watched(c.witness.Also)
 	return c
 }
 
