@@ -26,6 +26,7 @@ import (
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/testbed/oktaserver"
+	"keyward.dev/keyward/internal/testbed/postgres"
 	"keyward.dev/keyward/internal/testbed/registrar"
 )
 
@@ -98,11 +99,11 @@ var errDied = errors.New("the process was killed")
 
 // vendorOf is a server as the test sees it: what it holds, and how it is made to fail.
 type vendorOf struct {
-	name      string
 	server    *contract.Server
 	there     func() []string // names of the clients of ours
 	remove    func(name string)
 	searchful bool
+	sister    bool // the key manager sister reuses clients of corp
 }
 
 // machine is the life of one place, with everything that can go wrong.
@@ -111,7 +112,7 @@ type machine struct {
 	v vendorOf
 }
 
-var explored, killed, approved, mended atomic.Int64
+var explored, killed, approved, mended, reused, released, onPostgres atomic.Int64
 
 func (m *machine) act(t *rapid.T, what string, act func(*keys.Keys) error) {
 	m.actBy(t, what, func(p *process) error { return act(p.keys) })
@@ -165,6 +166,7 @@ func (m *machine) reset() {
 		if err != nil {
 			return err
 		}
+		slices.SortStableFunc(objects, func(a, b *keyward.Object) int { return uses(b) - uses(a) })
 		for _, o := range objects {
 			if err := tx.Delete(o); err != nil {
 				return err
@@ -182,18 +184,27 @@ func (m *machine) reset() {
 	}
 }
 
+// uses is 1 for a client that is another one's too.
+func uses(o *keyward.Object) int {
+	if status, err := o.ClientStatus(); err == nil && status.Reuses != nil {
+		return 1
+	}
+	return 0
+}
+
 // check holds what must be true at every moment.
 func (m *machine) check(t *rapid.T, after string) {
-	taking, listed := 0, map[string]bool{}
+	taking, listed := map[string]int{}, map[string]bool{}
 	if !m.r.exists() {
 		if left := m.v.there(); len(left) > 0 {
 			t.Fatalf("the application is gone, and the server has %v", left)
 		}
 		return
 	}
-	for _, l := range m.r.list() {
+	all := m.r.list()
+	for _, l := range all {
 		if l.Status.State != keyward.ClientFailed && l.Status.State != keyward.ClientRevoked {
-			taking++
+			taking[l.KeyManager]++
 			listed[l.Status.VendorName] = true
 		}
 		listed[l.Status.VendorName] = listed[l.Status.VendorName] || l.Status.Orphan
@@ -203,9 +214,14 @@ func (m *machine) check(t *rapid.T, after string) {
 		if l.Status.State.InUse() && l.ClientID == "" {
 			t.Fatalf("after %s: a client without an id is in use: %s", after, encode(m.r.t, l))
 		}
+		if of := l.Status.Reuses; of != nil && l.Status.State.InUse() && !slices.ContainsFunc(all, func(o keys.Listed) bool {
+			return o.KeyManager == of.KeyManager && o.ClientID == l.ClientID && o.Status.State.InUse()
+		}) {
+			t.Fatalf("after %s: in use without the client that owns it: %s", after, encode(m.r.t, all))
+		}
 	}
-	if taking > 1 {
-		t.Fatalf("after %s: %d clients in one place: %s", after, taking, encode(m.r.t, m.r.list()))
+	if taking["corp"] > 1 || taking["sister"] > 1 {
+		t.Fatalf("after %s: %v clients in one place: %s", after, taking, encode(m.r.t, all))
 	}
 	for _, name := range m.v.there() {
 		if !listed[name] {
@@ -225,6 +241,11 @@ func (m *machine) settled(t *rapid.T) {
 	if err := m.r.start().Reject(m.r.t.Context(), admin(), at("corp"), "the walk ends"); err != nil &&
 		keyward.CodeOf(err) != keyward.CodeNotFound {
 		t.Fatal(err)
+	}
+	if m.v.sister {
+		if err := m.r.start().Delete(m.r.t.Context(), alice(), at("sister")); err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
+			t.Fatal(err)
+		}
 	}
 	for _, l := range m.r.list() {
 		if !l.Status.State.InUse() {
@@ -335,6 +356,22 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			})
 		},
 	}
+	if m.v.sister {
+		simple["reuse"] = func(k *keys.Keys) error {
+			_, err := k.Reuse(m.r.t.Context(), alice(), at("sister"), "corp", keys.Ask{})
+			if err == nil {
+				reused.Add(1)
+			}
+			return err
+		}
+		simple["release"] = func(k *keys.Keys) error {
+			err := k.Delete(m.r.t.Context(), alice(), at("sister"))
+			if err == nil {
+				released.Add(1)
+			}
+			return err
+		}
+	}
 	for name, act := range simple {
 		all[name] = func(t *rapid.T) { m.act(t, name, act) }
 	}
@@ -390,14 +427,35 @@ func (m *machine) deleteApplication(t *rapid.T) {
 }
 
 // TestLifeHoldsThroughFailureAndKill walks random lives of keys. The server fails at every step, before, after and in
-// the middle of its answer, and the process is killed at every boundary and started anew from the database.
+// the middle of its answer, and the process is killed at every boundary and started anew from the database. One walk in
+// four is on PostgreSQL.
 func TestLifeHoldsThroughFailureAndKill(t *testing.T) {
-	for _, vendor := range []func(*testing.T, *rig) vendorOf{registrarVendor, oktaVendor} {
-		r := newRig(t)
-		v := vendor(t, r)
-		t.Run(v.name, func(t *testing.T) {
+	cluster, err := postgres.Start(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cluster.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	for name, vendor := range map[string]func(*testing.T, *rig) vendorOf{"registration": registrarVendor, "searchable": oktaVendor} {
+		t.Run(name, func(t *testing.T) {
+			url, err := cluster.Database(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			walker := func(url string) *machine {
+				r := newRigOn(t, url)
+				return &machine{r: r, v: vendor(t, r)}
+			}
+			lite, large := walker(""), walker(url)
 			rapid.Check(t, func(rt *rapid.T) {
-				m := &machine{r: r, v: v}
+				m := lite
+				if rapid.IntRange(0, 3).Draw(rt, "on PostgreSQL where it is 3") == 3 {
+					m = large
+					onPostgres.Add(1)
+				}
 				m.reset()
 				rt.Repeat(m.actions())
 				m.settled(rt)
@@ -405,8 +463,9 @@ func TestLifeHoldsThroughFailureAndKill(t *testing.T) {
 			})
 		})
 	}
-	t.Logf("%d actions, of which %d were killed in the middle, %d approved keys that were then made, and %d mended a client",
-		explored.Load(), killed.Load(), approved.Load(), mended.Load())
+	t.Logf("%d actions, of which %d were killed in the middle, %d approved keys that were then made, %d mended a client, %d reused "+
+		"one and %d released it; %d walks were on PostgreSQL",
+		explored.Load(), killed.Load(), approved.Load(), mended.Load(), reused.Load(), released.Load(), onPostgres.Load())
 }
 
 // registrarVendor cannot be searched, and replaces the registration access token with every answer. It has a mapped
@@ -434,7 +493,7 @@ func registrarVendor(t *testing.T, r *rig) vendorOf {
 		}
 		return names
 	}
-	return vendorOf{name: "registration", server: s.Server, there: there, remove: func(name string) {
+	return vendorOf{server: s.Server, there: there, remove: func(name string) {
 		for _, c := range s.Clients() {
 			if c.Name == name {
 				s.Remove(c.ID)
@@ -443,15 +502,17 @@ func registrarVendor(t *testing.T, r *rig) vendorOf {
 	}}
 }
 
-// oktaVendor can be searched, and rotates secrets.
+// oktaVendor can be searched, and rotates secrets. It is an organization with two key managers.
 func oktaVendor(t *testing.T, r *rig) vendorOf {
 	key, err := issuer.NewKey("contract", "RS256")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := contract.Start(t, func(origin string) http.Handler { return oktaserver.Build(origin, key) })
-	r.keyManager("corp", `{"type":"okta","issuer":"`+s.URL+`/oauth2/`+oktaserver.Server+`","connection":{"apiToken":{"stored":true}}}`,
-		map[string]string{"connection.apiToken": oktaserver.APIToken})
+	r.connection("acme", strings.ReplaceAll(oktaConnection, "ORIGIN", s.URL), apiToken(oktaserver.APIToken))
+	for name, id := range map[string]string{"corp": oktaserver.Server, "sister": oktaserver.OtherServer} {
+		r.keyManager(name, `{"type":"okta","issuer":"`+s.URL+`/oauth2/`+id+`","connection":{"ref":"acme"}}`, map[string]string{})
+	}
 	list := func() map[string]string {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, s.URL+"/oauth2/v1/clients?limit=200", nil)
 		if err != nil {
@@ -488,7 +549,7 @@ func oktaVendor(t *testing.T, r *rig) vendorOf {
 		}
 		return names
 	}
-	return vendorOf{name: "searchable", server: s, searchful: true, there: there, remove: func(name string) {
+	return vendorOf{server: s, searchful: true, sister: true, there: there, remove: func(name string) {
 		if id := list()[name]; id != "" {
 			if err := openedAt(t, r).Delete(context.Background(), connector.Handle{ClientID: id}); err != nil {
 				t.Fatal(err)

@@ -47,9 +47,12 @@ type rig struct {
 	ahead atomic.Int64 // how far the clock is put forward
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T) *rig { return newRigOn(t, "") }
+
+// newRigOn is newRig on a PostgreSQL database, or else on SQLite.
+func newRigOn(t *testing.T, url string) *rig {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
+	s, err := store.Open(t.Context(), store.Options{URL: url, DataDir: t.TempDir(), Key: seal.NewKey()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package keys_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/testbed/auth0server"
 	"keyward.dev/keyward/internal/testbed/contract"
@@ -117,11 +117,7 @@ func openedAt(t *testing.T, r *rig) connector.Connector {
 		if err != nil {
 			return err
 		}
-		server.Spec, _ = o.Spec.(*keyward.KeyManagerSpec)
-		if err := json.Unmarshal(o.Status, &server.Status); err != nil {
-			return err
-		}
-		server.Secrets, err = tx.Secrets(o)
+		server, err = keymanager.ServerOf(tx, o)
 		return err
 	})
 	if err != nil {
