@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -184,6 +185,37 @@ func (f *fleet) policyChanges(t *testing.T, w *wall, jwt string, policy func(pro
 	if n := len(second.Asked()); n != asked {
 		t.Errorf("the proxy was asked %d times for a denied address", n-asked)
 	}
+	f.keysSurviveARotation(t, w, jwt)
+}
+
+// keysSurviveARotation: a revoked gateway makes the group's key another one, with which the policy's secrets are sealed
+// anew. They are the same, and so is the way by which the keys were read: nobody reads them again, and the server need not be
+// there.
+func (f *fleet) keysSurviveARotation(t *testing.T, w *wall, jwt string) {
+	t.Helper()
+	type seen struct {
+		Name     string
+		Revision uint64
+		Lag      uint64
+	}
+	first := func() seen {
+		list := cliJSON[[]seen](t, f.control, "gateway", "list")
+		return list[slices.IndexFunc(list, func(g seen) bool { return g.Name == "g1" })]
+	}
+	before := first().Revision
+	w.server.Close()
+	cli(t, f.control, "gateway", "revoke", "fenced")
+	testbed.Eventually(t, "the gateway has what was sealed anew", func() string {
+		if now := first(); now.Revision == before || now.Lag != 0 {
+			return fmt.Sprintf("%+v after revision %d", now, before)
+		}
+		return ""
+	})
+	g := f.gateways[0].Gateway
+	if fault := call(t, g, http.MethodGet, items, jwt).want(200, ""); fault != "" {
+		t.Errorf("after the rotation: %s", fault)
+	}
+	until(t, g, http.MethodGet, items, "opaque-token", 503, "key_manager_unavailable") // the server is away indeed
 }
 
 // TestACertificateVouchesForNoClient: the certificate of the outbound policy is Keyward's. A server that takes it for a

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -200,7 +201,14 @@ func TestOrphansAtKeycloak(t *testing.T) {
 		}
 	}
 	wantCode(t, r.reconciler.DeleteOrphan(ctx, alice(), keyward.DefaultTenant, "corp", orphan), keyward.CodeForbidden, "alice")
+	// That the server cannot be searched anew afterwards says nothing of the deletion.
+	r.road.mu.Lock()
+	r.road.last = http.MethodDelete
+	r.road.mu.Unlock()
 	do(t, r.reconciler.DeleteOrphan(ctx, admin(), keyward.DefaultTenant, "corp", orphan))
+	if met := r.road.close("", 0, ""); met == 0 {
+		t.Error("the server was not searched anew")
+	}
 	left := map[string]bool{}
 	clients, err := realm.Clients(ctx)
 	do(t, err)

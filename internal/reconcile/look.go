@@ -62,7 +62,8 @@ type task struct {
 	standing entitle.Standing
 }
 
-// errMeanwhile says that a client is being changed, or was while its server was asked: it is looked at again.
+// errMeanwhile says that a client is being changed, or was while its server was asked: what the look found is of before, and
+// it is looked at again.
 var errMeanwhile = errors.New("the client was changed meanwhile")
 
 // look compares one client with its server. An error says that nothing came of it; what the server said is stored too.
@@ -75,12 +76,19 @@ func (r *Reconciler) look(ctx context.Context, id string) error {
 	}
 	defer end()
 	var t *task
-	err = r.Store.Read(ctx, func(tx *store.Tx) (err error) {
-		t, err = r.read(tx, id)
-		return err
+	err = r.Store.Read(ctx, func(tx *store.Tx) error {
+		row, err := tx.Look(id)
+		if t = nil; err != nil || row == nil {
+			return err
+		}
+		t = &task{row: row}
+		return r.read(tx, t)
 	})
-	if err != nil || t == nil {
+	switch {
+	case t == nil || ctx.Err() != nil:
 		return err
+	case err != nil: // the others at this key manager do not wait for it
+		return errors.Join(err, r.putOff(ctx, t, unreadable, pauseAfter(t.row.Tries)))
 	}
 	if t.client == nil {
 		return errors.Join(errMeanwhile, r.putOff(ctx, t, "", soon))
@@ -92,47 +100,46 @@ func (r *Reconciler) look(ctx context.Context, id string) error {
 	return r.note(context.WithoutCancel(ctx), t, heard)
 }
 
-// read finds a client that can be looked at; one without a client is not to be looked at now.
-func (r *Reconciler) read(tx *store.Tx, id string) (*task, error) {
-	row, err := tx.Look(id)
-	if err != nil || row == nil {
-		return nil, err
+// unreadable is what people are told of a row that cannot be read; the log has the error.
+const unreadable = "what is stored of it cannot be read, as the control plane's log says"
+
+// read fills in what a look at the client needs; a task without a client is not to be carried out now.
+func (r *Reconciler) read(tx *store.Tx, t *task) (err error) {
+	if t.found, err = readFinding(t.row); err != nil {
+		return err
 	}
-	t := &task{row: row}
-	if t.found, err = readFinding(row); err != nil {
-		return nil, err
-	}
-	o, err := tx.GetByID(keyward.KindOAuthClient, id)
+	o, err := tx.GetByID(keyward.KindOAuthClient, t.row.Subject)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c, err := scene.ReadClient(o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if c.Status.State != keyward.ClientActive && c.Status.State != keyward.ClientDrifted {
-		return t, nil
+		return nil
 	}
 	t.client = c
 	km, err := tx.KeyManagerFor(o.Tenant, c.Spec.KeyManager)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if t.server, err = keymanager.ServerOf(tx, km); err != nil {
-		return nil, err
+		return err
 	}
 	if t.handle, err = scene.HandleOf(tx, c); err != nil {
-		return nil, err
+		return err
 	}
 	secrets, err := tx.Secrets(o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	t.secret = secrets[scene.SecretPath]
-	t.standing, err = r.Entitler.StandingOf(tx, id)
-	return t, err
+	t.standing, err = r.Entitler.StandingOf(tx, o.ID)
+	return err
 }
 
+// putOff stores that a look told nothing. What was found before stays, unless the client was changed since the look began.
 func (r *Reconciler) putOff(ctx context.Context, t *task, why string, pause time.Duration) error {
 	if why != "" {
 		t.found.Why = why
@@ -142,12 +149,16 @@ func (r *Reconciler) putOff(ctx context.Context, t *task, why string, pause time
 		return err
 	}
 	return r.Store.Write(ctx, actor, func(tx *store.Tx) error {
+		same, err := tx.HoldLook(t.row)
+		if err != nil || !same {
+			return err
+		}
 		return tx.PutOffLook(t.row.Subject, text, r.now().Add(pause))
 	})
 }
 
-// note stores what the server told, and what follows from it for the client's state. A client that was changed meanwhile
-// is looked at once more.
+// note stores what the server told, and what follows from it for the client's state. A client that was changed meanwhile, by
+// another process too, is looked at once more.
 func (r *Reconciler) note(ctx context.Context, t *task, heard answer) error {
 	overtaken := false
 	err := r.Store.Write(ctx, actor, func(tx *store.Tx) error {
@@ -160,6 +171,10 @@ func (r *Reconciler) note(ctx context.Context, t *task, heard answer) error {
 			return err
 		}
 		if overtaken = err != nil || fresh.Object.Version != t.client.Object.Version; overtaken {
+			same, err := tx.HoldLook(t.row)
+			if err != nil || !same {
+				return err
+			}
 			return tx.PutOffLook(t.row.Subject, t.row.Found, now)
 		}
 		if found.Why = heard.why; found.Why == "" {
@@ -176,6 +191,9 @@ func (r *Reconciler) note(ctx context.Context, t *task, heard answer) error {
 		text, err := encode(found)
 		if err != nil {
 			return err
+		}
+		if same, err := tx.HoldLook(t.row); err != nil || !same {
+			return errors.Join(errMeanwhile, err)
 		}
 		return tx.SettleLook(t.row.Subject, text, r.next())
 	})

@@ -87,12 +87,13 @@ func (r *Reconciler) Report(ctx context.Context, p keyward.Principal, tenant, na
 			looks[row.Subject] = row
 		}
 		for _, o := range objects {
-			if err := report.add(o, looks[o.ID], tenant, r.now()); err != nil {
-				return err
+			if err := report.add(o, looks[o.ID], tenant, r.now()); err != nil { // the others are told of all the same
+				report.Lines = append(report.Lines, StandingClient{Verdict: Unknown, Name: o.Name, Found: []string{unreadable}})
+				r.log.WarnContext(ctx, "tell how a client stands", "client", o.ID, "error", err)
 			}
 		}
 		if own {
-			return report.search(tenant, looks[km.ID])
+			report.search(tenant, looks[km.ID])
 		}
 		return nil
 	})
@@ -193,10 +194,10 @@ func inTenant(tenant string) string {
 }
 
 // search tells what the server has that no row knows.
-func (r *Reconciliation) search(tenant string, look *store.Look) error {
+func (r *Reconciliation) search(tenant string, look *store.Look) {
 	found, err := readSearched(look)
 	if err != nil {
-		return err
+		found.Why = unreadable
 	}
 	if look != nil {
 		r.Looks++
@@ -219,7 +220,6 @@ func (r *Reconciliation) search(tenant string, look *store.Look) error {
 			"another installation made it, or this one before installations had names: Keyward leaves it alone",
 		}})
 	}
-	return nil
 }
 
 // manager gives a key manager of the tenant to whoever may have its server asked: administrators.

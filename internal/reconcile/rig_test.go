@@ -51,12 +51,18 @@ type road struct {
 	wait   string // Retry-After
 	method string // whose next request gets an answer of a broken server
 	met    int    // requests that were not let through
+	during func() // is called once, while a GET is under way
+	last   string // method of the last request that is let through
 }
 
 // RoundTrip implements http.RoundTripper.
 func (r *road) RoundTrip(q *http.Request) (*http.Response, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if during := r.during; during != nil && q.Method == http.MethodGet {
+		r.during = nil
+		during()
+	}
 	if r.host != "" && strings.Contains(q.URL.String(), r.host) {
 		r.met++
 		h := http.Header{"Content-Type": {"application/json"}, "Retry-After": {r.wait}}
@@ -67,6 +73,9 @@ func (r *road) RoundTrip(q *http.Request) (*http.Response, error) {
 	if r.method == q.Method {
 		r.method = ""
 		return &http.Response{StatusCode: http.StatusBadGateway, Request: q, Body: http.NoBody, Header: http.Header{}}, nil
+	}
+	if r.last == q.Method {
+		r.last, r.host, r.answer = "", q.URL.Host, http.StatusServiceUnavailable
 	}
 	return http.DefaultTransport.RoundTrip(q)
 }

@@ -68,6 +68,10 @@ func (r *Reconciler) search(ctx context.Context, id string) error {
 		}
 		return err
 	})
+	if err != nil && row != nil && ctx.Err() == nil { // the clients there do not wait for it
+		before.Why = unreadable
+		return errors.Join(err, r.keepSearched(ctx, id, before, pauseAfter(row.Tries)))
+	}
 	if err != nil {
 		return err
 	}
@@ -211,7 +215,10 @@ func (r *Reconciler) DeleteOrphan(ctx context.Context, p keyward.Principal, tena
 			Tenant: km.Tenant, Action: "key.orphan-deleted", Kind: string(keyward.KindKeyManager), Name: km.Name, Detail: name,
 		})
 	})
-	return errors.Join(err, r.search(ctx, km.ID))
+	if failed := r.search(ctx, km.ID); failed != nil { // it is deleted; what else is there is looked for later
+		r.log.WarnContext(ctx, "search a server after a deletion", "keyManager", km.ID, "error", failed)
+	}
+	return err
 }
 
 // refuseKnown refuses to delete what belongs to somebody.

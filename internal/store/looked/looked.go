@@ -118,6 +118,13 @@ func (b *Book) NextLook(keyManagerID string, now time.Time) (*Row, error) {
 		database.Micros(now), database.Clean(keyManagerID))
 }
 
+// HoldLook tells whether a row is still what it was when it was read, and keeps it so until the transaction ends.
+func (b *Book) HoldLook(began *Row) (bool, error) {
+	same, err := b.run.Exec(`UPDATE looks SET tries = tries WHERE subject_id = $1 AND due_at = $2 AND found = $3`,
+		database.Clean(began.Subject), database.Micros(began.DueAt), database.Clean(string(began.Found)))
+	return same > 0, err
+}
+
 // SettleLook stores what a look found, and when the next one is due.
 func (b *Book) SettleLook(subject string, found json.RawMessage, due time.Time) error {
 	_, err := b.run.Exec(`UPDATE looks SET found = $1, due_at = $2, tries = 0, asked = 0 WHERE subject_id = $3`,

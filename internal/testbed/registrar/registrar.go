@@ -84,6 +84,14 @@ func (s *Server) RenewSecrets() {
 	s.renews = true
 }
 
+// Widen sets a client's scope as the server's administrator does.
+func (s *Server) Widen(id, scope string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clients[id].data["scope"] = scope
+	s.clients[id].Scope = scope
+}
+
 // Replace gives a client another registration access token, which nobody is told.
 func (s *Server) Replace(id string) {
 	s.mu.Lock()
