@@ -32,6 +32,7 @@ type KeyManagerRow struct {
 	Outbound      *OutboundRow   `json:"outbound,omitempty"`      // how its servers are reached; nil = in no special way
 	Digest        string         `json:"digest"`                  // of the settings that affect a decision; part of every cache key
 	Hold          *HoldRow       `json:"hold,omitempty"`
+	KeysAsked     string         `json:"keysAsked,omitempty"` // another value: somebody wants the keys read anew
 	// OwnClients are the clients that the key manager itself uses or brings along: no rule makes them an application's.
 	// null = not known, and then no rule counts.
 	OwnClients []string `json:"ownClients"`

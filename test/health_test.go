@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"keyward.dev/keyward/internal/testbed"
+	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/testbed/oidcprovider"
 	"keyward.dev/keyward/internal/testbed/program"
 )
@@ -41,17 +42,8 @@ func (h healthOfOne) kids() []string {
 // measuredHealth gives the lines about a key manager's health that Prometheus reads.
 func measuredHealth(t *testing.T, n *program.Node, name string) string {
 	t.Helper()
-	resp, err := http.Get("http://" + n.Ops + "/metrics") //nolint:noctx // a test's own question
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var lines []string
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(metricsOf(t, n)) {
 		if strings.HasPrefix(line, "keyward_key_manager_") && strings.Contains(line, fmt.Sprintf(`key_manager=%q`, name)) {
 			lines = append(lines, line)
 		}
@@ -123,4 +115,60 @@ func TestHealthOfAKeyManager(t *testing.T) {
 		t.Errorf("of one that is deleted: %s", r)
 	}
 	nowhere(t, n.Dir, oidcprovider.IntrospectionSecret)
+}
+
+// TestRefreshReachesGateways: a server replaces its key under the same kid, which no gateway can see. After a refresh each
+// reads the keys anew: the new key's token passes and the old one's is refused, without a restart, and asking again and again
+// has the server asked a few times.
+func TestRefreshReachesGateways(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 2, false)
+	up, i := newUpstream(t), issuer.Start(t, "k", "ES256")
+	for _, g := range f.gateways { // a rise can only be seen from what is there
+		if text := metricsOf(t, g); !strings.Contains(text, `keyward_gateway_messages_refused_total{reason="forged"} 0`) {
+			t.Error("refused messages are not counted from 0")
+		}
+	}
+	apply(t, f.control, manifest("KeyManager", "a", fmt.Sprintf("type: external, issuer: %q, keys: {jwks: %q, refresh: 1h}",
+		i.Issuer, i.URL+"/jwks")), orders(up.URL, "[a]", ""), mobile("a"))
+	old := mint(t, i, issuer.Token{})
+	f.everywhere(t, old, 200, "")
+	key, err := issuer.NewKey("k", "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.SetKeys(key)
+	fresh := mint(t, i, issuer.Token{})
+	for _, g := range f.gateways { // as long as an hour
+		if fault := call(t, g.Gateway, http.MethodGet, items, fresh).want(401, "invalid_token"); fault != "" {
+			t.Error(fault)
+		}
+		if fault := call(t, g.Gateway, http.MethodGet, items, old).want(200, ""); fault != "" {
+			t.Error(fault)
+		}
+	}
+	i.Forget()
+	for range 3 {
+		cli(t, f.control, "keymanager", "refresh", "a")
+	}
+	f.everywhere(t, fresh, 200, "")
+	f.everywhere(t, old, 401, "invalid_token")
+	if r := f.control.CLI(t, "", "get", "key-manager", "a", "-o", "yaml"); containsText(r.Stdout, "keysAsked") {
+		t.Errorf("the object shows it: %s", r)
+	}
+}
+
+// metricsOf gives what Prometheus reads of a process.
+func metricsOf(t *testing.T, n *program.Node) string {
+	t.Helper()
+	resp, err := http.Get("http://" + n.Ops + "/metrics") //nolint:noctx // a test's own question
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

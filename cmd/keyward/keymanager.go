@@ -18,7 +18,7 @@ type keymanagerCmd struct {
 	Traffic  keymanagerTrafficCmd  `cmd:"" help:"The calls with its tokens in each of the last 48 hours, and how they ended."`
 	Check    keymanagerCheckCmd    `cmd:"" help:"Live checks of a registered or not yet saved key manager."`
 	Health   keymanagerHealthCmd   `cmd:"" help:"What is known of key managers' servers, and its history."`
-	Refresh  keymanagerRefreshCmd  `cmd:"" help:"Read a key manager's keys now, and tell what was seen."`
+	Refresh  keymanagerRefreshCmd  `cmd:"" help:"Read a key manager's keys now, on gateways too, and tell what was seen."`
 
 	Reconcile keymanagerReconcileCmd `cmd:"" help:"What became of the generated clients at the server, and what mends it."`
 }

@@ -139,7 +139,7 @@ func (e *Engine) open(ctx context.Context, row *keyward.IntrospectionRow) (c key
 // of it: a changed one counts at once, and secrets that are only sealed anew throw no keys away.
 func (e *Engine) way(v *view.View, km *view.KeyManager) token.Way {
 	if km.Outbound == nil {
-		return token.Way{}
+		return token.Way{Asked: km.KeysAsked}
 	}
 	secrets, known := v.OutboundSecrets(km.ID), ""
 	if secrets != nil {
@@ -148,7 +148,7 @@ func (e *Engine) way(v *view.View, km *view.KeyManager) token.Way {
 	text, err := json.Marshal([]any{km.Outbound, known})
 	sum := sha256.Sum256(text)
 	return token.Way{
-		Digest: hex.EncodeToString(sum[:]),
+		Digest: hex.EncodeToString(sum[:]), Asked: km.KeysAsked,
 		Policy: func(ctx context.Context) (outbound.Policy, error) {
 			if err != nil {
 				return outbound.Policy{}, fmt.Errorf("read the outbound policy: %w", err)

@@ -227,20 +227,23 @@ func (m *Monitor) History(ctx context.Context, p keyward.Principal, tenant, name
 }
 
 // Refresh looks at a key manager now, also at one whose turn is late because its server failed, and tells what was seen. It
-// is for administrators of its tenant. Gateways read keys by themselves and hear nothing of it.
+// is for administrators of its tenant. Gateways that have the key manager are told to read its keys too.
 func (m *Monitor) Refresh(ctx context.Context, p keyward.Principal, tenant, name string) (*Health, error) {
 	var km *keyward.Object
-	err := m.store.Read(ctx, func(tx *store.Tx) (err error) {
+	err := m.store.Write(ctx, p.Actor(), func(tx *store.Tx) (err error) {
 		if km, err = find(tx, p, tenant, name); err == nil {
 			err = access.Require(p, access.RightCheck, km.Tenant)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		if spec, ok := km.Spec.(*keyward.KeyManagerSpec); ok && !spec.IsEnabled() {
+			return keyward.Errorf(keyward.CodeConflict, "%s is disabled: gateways read no keys of it, and neither does this", km.Ref())
+		}
+		return tx.AskKeys(km)
 	})
 	if err != nil {
 		return nil, err
-	}
-	if spec, ok := km.Spec.(*keyward.KeyManagerSpec); ok && !spec.IsEnabled() {
-		return nil, keyward.Errorf(keyward.CodeConflict, "%s is disabled: gateways read no keys of it, and neither does this", km.Ref())
 	}
 	end, err := m.await(ctx, km.ID)
 	if err != nil {

@@ -24,6 +24,9 @@ func newMetrics(reg prometheus.Registerer, age func() float64) *metrics {
 			Name: "keyward_gateway_messages_refused_total", Help: "Messages of the hub that changed nothing, by reason.",
 		}, []string{"reason"}),
 	}
+	for _, reason := range []string{"forged", "gap", "known", "late", "old", "overflow", "unknown", "unreadable"} {
+		m.refused.WithLabelValues(reason) // so that it is there as 0: an alert on its rise misses the first one otherwise
+	}
 	if reg != nil {
 		reg.MustRegister(m.revision, m.lag, m.pulls, m.refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "keyward_gateway_heartbeat_age_seconds", Help: "Time since the last heartbeat that counted.",

@@ -58,7 +58,7 @@ func (s *Server) healthRoutes() {
 	})
 	route(s, huma.Operation{
 		OperationID: "refresh-keys", Method: http.MethodPost, Path: "/api/v1/key-managers/{name}/refresh-keys", Tags: tags,
-		Summary: "Read a key manager's keys now, on the control plane, and tell what was seen; gateways read theirs by themselves",
+		Summary: "Read a key manager's keys now, on the control plane and on gateways, and tell what the control plane saw",
 	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[health.Health], error) {
 		return healthOf(s.deps.Health.Refresh(ctx, p, in.tenant(), in.Name))
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 func keyManagerNoun() noun {
@@ -59,6 +60,16 @@ func fillKeyManager(p *put) ([]any, error) {
 		return nil, err
 	}
 	return []any{introspection, connection, spec.Global, outbound}, p.issuersFree(issuers)
+}
+
+// AskKeys has every gateway read a key manager's keys anew, and changes neither the object nor its version.
+func (tx *Tx) AskKeys(km *keyward.Object) error {
+	_, err := tx.run.Exec(`UPDATE key_managers SET keys_asked = $1 WHERE id = $2`, database.Micros(tx.now), km.ID)
+	if err != nil {
+		return err
+	}
+	tx.marks.KeysAsked(km.ID)
+	return tx.Audit(entryOf(km, "keys-refreshed"))
 }
 
 // connection gives the id of the Connection that the spec names; nil for none. Its fields went into the row, and nobody

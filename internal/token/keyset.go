@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,8 +20,9 @@ const (
 	refetchWait  = 3 * time.Second  // the longest that a request waits for keys
 	refetchEvery = 10 * time.Second // between two refetches for unknown kids, once the burst is used up
 	refetchBurst = 3
-	retryAtLeast = time.Second    // between two loads that requests start while there are no keys
-	keepAtMost   = 24 * time.Hour // how long the last good set is believed when no newer one can be had
+	retryAtLeast = time.Second      // between two loads that requests start while there are no keys
+	askEvery     = 10 * time.Second // between two reads that somebody asked for
+	keepAtMost   = 24 * time.Hour   // how long the last good set is believed when no newer one can be had
 )
 
 // KeySet is the keys of one issuer of one key manager, from one source. Its methods are safe for concurrent use.
@@ -38,6 +40,8 @@ type KeySet struct {
 	failures int           // since the last success
 	failedAt time.Time
 	due      time.Time // when Run reads the source next
+	asked    bool      // somebody wants it read, no earlier than askDue
+	askDue   time.Time
 }
 
 // keyList is one immutable state of a set.
@@ -198,13 +202,33 @@ func (s *KeySet) fly(ctx context.Context) *flight {
 		return s.flight
 	}
 	f := &flight{done: make(chan struct{})}
-	s.flight = f
+	s.flight, s.asked = f, false
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		keys, err := s.sets.fetch(ctx, s.id, s.url, *s.way.Load())
 		s.land(f, keys, err)
 	}()
 	return f
+}
+
+// ask has Run read the source anew, within a second: not all gateways in step. However often somebody asks, that happens
+// every 10 seconds at most; a read that still waits is for all who asked before it.
+func (s *KeySet) ask() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.url == "" || s.asked {
+		return
+	}
+	s.asked = true
+	next := s.sets.now().Add(rand.N(time.Second)) //nolint:gosec // nothing depends on its being unpredictable
+	if again := s.askDue.Add(askEvery); again.After(next) {
+		next = again
+	}
+	s.askDue = next
+	if next.Before(s.due) {
+		s.due = next
+	}
+	s.sets.nudge()
 }
 
 // land stores a fetch's outcome and plans the next one.
@@ -224,6 +248,9 @@ func (s *KeySet) land(f *flight, keys []*Key, err error) {
 		s.failures++
 		s.failedAt = now
 		s.due = now.Add(jitter(backOff(s.failures, s.usable() != nil, time.Duration(s.refresh.Load()))))
+	}
+	if s.asked && s.askDue.Before(s.due) { // while this read was under way
+		s.due = s.askDue
 	}
 	s.mu.Unlock()
 	close(f.done)

@@ -402,6 +402,37 @@ func TestRefreshBringsNewKeysAndDropsOld(t *testing.T) {
 	poll(t, "the new key alone", func() bool { return set.Holds(fresh) && !set.Holds(old) })
 }
 
+// TestKeysAreReadAnewWhenSomebodyAsks, once for all who ask within ten seconds, and while what is there is fresh.
+func TestKeysAreReadAnewWhenSomebodyAsks(t *testing.T) {
+	k := testKeys()
+	server := newKeyServer(t, jwk(t, k.rsa, `"kid":"1"`))
+	sets, clock := newSets(t)
+	run(t, sets)
+	asked := func(mark string) *KeySet { return sets.For("km", server.row("https://a"), Way{Asked: mark}) }
+	set := asked("at birth")
+	old, fresh := mustKey(t, &k.rsa.PublicKey).Thumbprint, mustKey(t, &k.p256.PublicKey).Thumbprint
+	poll(t, "the first load", func() bool { return set.Holds(old) })
+	server.serve(jwk(t, k.p256, `"kid":"1"`))
+	for i := range 100 {
+		asked("at birth")
+		asked(fmt.Sprint(i))
+	}
+	poll(t, "the new key alone", func() bool { return set.Holds(fresh) && !set.Holds(old) })
+	server.serve(jwk(t, k.rsa, `"kid":"1"`))
+	for i := range 100 {
+		asked(fmt.Sprint(100 + i))
+	}
+	if n := server.fetches.Load(); n != 2 || !set.Holds(fresh) {
+		t.Errorf("read %d times, want 2: the next one waits", n)
+	}
+	clock.advance(2 * askEvery)
+	sets.nudge()
+	poll(t, "what those got who asked last", func() bool { return set.Holds(old) })
+	if n := server.fetches.Load(); n != 3 {
+		t.Errorf("read %d times, want 3", n)
+	}
+}
+
 func TestBackgroundRecoversByItself(t *testing.T) {
 	k := testKeys()
 	server := newKeyServer(t)

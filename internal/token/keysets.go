@@ -58,9 +58,10 @@ type KeySets struct {
 	mu   sync.Mutex                        // for those who replace it
 }
 
-// Way is how a key manager's server is reached. The zero value is the client's own.
+// Way is how a key manager's server is reached, and whether its keys are wanted anew. The zero value is the client's own.
 type Way struct {
 	Digest string // tells two ways apart; "" = the zero value
+	Asked  string // another value than before: somebody wants the keys read anew
 	// Policy gives the policy with its secrets, which may have to be opened first.
 	Policy func(context.Context) (outbound.Policy, error)
 }
@@ -109,7 +110,9 @@ func (s *KeySets) For(kmID string, row keyward.IssuerRow, way Way) *KeySet {
 		if set.refresh.Load() != refresh {
 			set.refresh.Store(refresh)
 		}
-		set.way.Store(&way) // its secrets may have been sealed anew
+		if before := set.way.Swap(&way); before.Asked != way.Asked { // its secrets may have been sealed anew
+			set.ask()
+		}
 		return set
 	}
 	return s.add(id, row, refresh, way)

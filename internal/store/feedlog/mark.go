@@ -18,6 +18,7 @@ type Marks struct {
 	open         map[string]struct{} // tenants of which all applications may
 	takers       map[string]struct{} // tenants of whose key managers all secrets may
 	gateways     map[string]struct{} // gateways whose keys may
+	keysAsked    map[string]struct{} // key managers whose rows change in nothing but when their keys were wanted anew
 	resealed     bool                // a group key was changed: every secret is sealed again
 }
 
@@ -26,7 +27,7 @@ func NewMarks() *Marks {
 	return &Marks{
 		rows: map[keyward.RowKind]map[string]struct{}{}, subscribed: map[string]struct{}{},
 		applications: map[string]struct{}{}, open: map[string]struct{}{}, takers: map[string]struct{}{},
-		gateways: map[string]struct{}{}, ruled: map[string]struct{}{},
+		gateways: map[string]struct{}{}, ruled: map[string]struct{}{}, keysAsked: map[string]struct{}{},
 	}
 }
 
@@ -63,8 +64,8 @@ func (m *Marks) Concern() entitled.Concern {
 }
 
 func (m *Marks) empty() bool {
-	return !m.resealed &&
-		len(m.rows)+len(m.subscribed)+len(m.applications)+len(m.ruled)+len(m.open)+len(m.takers)+len(m.gateways) == 0
+	return !m.resealed && len(m.rows)+len(m.subscribed)+len(m.applications)+len(m.ruled)+len(m.open)+len(m.takers)+
+		len(m.gateways)+len(m.keysAsked) == 0
 }
 
 // Subscribed marks an API whose subscriptions may enter or leave a group.
@@ -81,6 +82,9 @@ func (m *Marks) Open(tenant string) { m.open[tenant] = struct{}{} }
 
 // Takers marks a tenant of whose key managers every secret may enter or leave a group.
 func (m *Marks) Takers(tenant string) { m.takers[tenant] = struct{}{} }
+
+// KeysAsked marks a key manager whose keys are wanted anew, which is no concern of its clients.
+func (m *Marks) KeysAsked(keyManager string) { m.keysAsked[keyManager] = struct{}{} }
 
 // Gateway marks a gateway whose keys may enter or leave its group.
 func (m *Marks) Gateway(id string) { m.gateways[id] = struct{}{} }

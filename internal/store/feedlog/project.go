@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/needs"
@@ -79,6 +80,7 @@ func (l *Log) expand(m *Marks) error {
 		}
 	}
 	m.Row(keyward.RowApplication, slices.Collect(maps.Keys(m.applications))...)
+	m.Row(keyward.RowKeyManager, slices.Collect(maps.Keys(m.keysAsked))...)
 	if m.resealed {
 		found, err := l.run.Texts(`SELECT id FROM key_managers WHERE introspection <> '' OR outbound <> ''`)
 		if err != nil {
@@ -140,11 +142,11 @@ func (l *Log) projectGroup(m *Marks, group string) error {
 func (l *Log) wanted(group string, kind keyward.RowKind, ids []string, keys []seal.Key) (map[string]delta, error) {
 	v := database.Values{group}
 	query := member.Query(kind) + v.In(ids)
-	type member struct{ id, row, sealed string }
+	type member struct{ id, row, beside string }
 	var members []member
 	err := l.run.Rows(query, v, func(r database.Row) error {
 		var m member
-		err := r.Scan(&m.id, &m.row, &m.sealed)
+		err := r.Scan(&m.id, &m.row, &m.beside)
 		members = append(members, m)
 		return err
 	})
@@ -159,12 +161,18 @@ func (l *Log) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 	for _, m := range members {
 		plain, row := m.row, json.RawMessage(m.row)
 		if slices.Contains(sealedKinds(), kind) {
-			if row, plain, err = l.sealRow(kind, m.id, m.row, m.sealed, keys[0]); err != nil {
+			if row, plain, err = l.sealRow(kind, m.id, m.row, m.beside, keys[0]); err != nil {
 				return nil, err
 			}
 			if row == nil {
 				continue
 			}
+		}
+		if kind == keyward.RowKeyManager && m.beside != "0" {
+			if row, err = withKeysAsked(row, m.beside); err != nil {
+				return nil, err
+			}
+			plain = string(row)
 		}
 		features, err := needs.Of(kind, row)
 		if err != nil {
@@ -179,6 +187,17 @@ func (l *Log) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 		want[m.id] = delta{kind: kind, id: m.id, digest: l.digest.MAC([]byte(plain)), row: row, needs: features}
 	}
 	return want, nil
+}
+
+// withKeysAsked says in a key manager's row when its keys were last wanted anew. A gateway that does not know it reads them
+// when it would anyway.
+func withKeysAsked(row json.RawMessage, at string) (json.RawMessage, error) {
+	facts := map[string]json.RawMessage{}
+	if err := json.Unmarshal(row, &facts); err != nil {
+		return nil, fmt.Errorf("read the row of a key manager: %w", err)
+	}
+	facts["keysAsked"] = json.RawMessage(strconv.Quote(at))
+	return json.Marshal(facts)
 }
 
 // held gives the digests of the rows, of those in ids, that the group holds.

@@ -31,12 +31,13 @@ const (
 		OR EXISTS (SELECT 1 FROM apis a WHERE a.tenant = %[1]s.tenant AND a.open AND` + servedHere + `))`
 )
 
-// Query selects id, row and sealed secrets of the kind's rows in group $1, up to the list of ids that it
-// chooses from.
+// Query selects id and row of the kind's rows in group $1, with their sealed secrets or when a key manager's keys were last
+// wanted anew, up to the list of ids that it chooses from.
 func Query(kind keyward.RowKind) string {
 	switch kind {
 	case keyward.RowKeyManager:
-		return `SELECT x.id, x.gateway_row, '' FROM key_managers x WHERE x.gateway_row <> '' AND $1 <> '' AND x.id IN `
+		return `SELECT x.id, x.gateway_row, CAST(x.keys_asked AS TEXT) FROM key_managers x WHERE x.gateway_row <> '' AND $1 <> ''
+			AND x.id IN `
 	case keyward.RowIntrospection:
 		return `SELECT x.id, x.introspection, x.sealed FROM key_managers x WHERE x.introspection <> '' AND ` + takenHere +
 			` AND x.id IN `
