@@ -40,7 +40,7 @@ func sameFloor() []string {
 		"control -> declare", "control -> feed", "declare -> keys", "connector -> wire", "entitle -> keys", "resident -> entitle",
 		"health -> probe", "control -> account", "resident -> account", "reconcile -> keys", "reconcile -> entitle",
 		"wire -> outbound", "wire -> token", "token -> outbound", "connector -> outbound",
-		"wire -> rollover", "token -> rollover", "connector -> rollover",
+		"wire -> rollover", "token -> rollover", "token -> throttle", "connector -> rollover",
 		"view -> needs",
 		"config -> outbound", "config -> seal", "config -> stream", // so that every fault of the settings is told at once
 	}

@@ -46,25 +46,13 @@ func (r *Reconciler) search(ctx context.Context, id string) error {
 	var row *store.Look
 	var server connector.Server
 	var before searched
-	known := map[string]bool{}
+	var known map[string]bool
 	err := r.Store.Read(ctx, func(tx *store.Tx) (err error) {
 		if row, err = tx.Look(id); err != nil {
 			return err
 		}
-		if before, err = readSearched(row); err != nil {
-			return err
-		}
-		km, err := tx.GetByID(keyward.KindKeyManager, id)
-		if err != nil {
-			return err
-		}
-		if server, err = keymanager.ServerOf(tx, km); err != nil {
-			return err
-		}
-		// Whoever is known before the server is asked is known, also where it is deleted there and here meanwhile.
-		objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{ManagerID: id})
-		for _, o := range objects {
-			known[o.ID] = true
+		if before, err = readSearched(row); err == nil {
+			server, known, err = toSearch(tx, id)
 		}
 		return err
 	})
@@ -102,6 +90,24 @@ func (r *Reconciler) search(ctx context.Context, id string) error {
 		return err
 	}
 	return r.keepSearched(ctx, id, found, 0)
+}
+
+// toSearch reads a server, and who is known there: whoever is before it is asked, also where it is deleted there and here
+// meanwhile.
+func toSearch(tx *store.Tx, id string) (server connector.Server, known map[string]bool, err error) {
+	km, err := tx.GetByID(keyward.KindKeyManager, id)
+	if err != nil {
+		return server, nil, err
+	}
+	if server, err = keymanager.ServerOf(tx, km); err != nil {
+		return server, nil, err
+	}
+	objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{ManagerID: id})
+	known = map[string]bool{}
+	for _, o := range objects {
+		known[o.ID] = true
+	}
+	return server, known, err
 }
 
 // list gives clients in the order of their names; why says that the server cannot be searched.

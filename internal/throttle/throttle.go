@@ -1,5 +1,5 @@
-// Package throttle owns the pace at which somebody may try again, and forgets those who keep quiet. It does not own who
-// that is, nor what counts as a try.
+// Package throttle owns the pace at which somebody may try again, and forgets those who keep quiet, and the pace at which
+// what many wish for is done. It does not own who that is, nor what counts as a try or is done.
 package throttle
 
 import (

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/rollover"
+	"keyward.dev/keyward/internal/throttle"
 )
 
 const (
@@ -224,11 +226,7 @@ func (i *Introspector) exchange(ctx context.Context, l *lane, q Question) (*Answ
 		i.metrics.introspections.WithLabelValues("rejected").Inc()
 		return nil, unavailable(time.Second, errors.New("too many questions wait for the introspection endpoint"))
 	}
-	limit := i.client.Timeout
-	if q.Way.Timeout > 0 {
-		limit = q.Way.Timeout
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(q.Way.Timeout, i.client.Timeout))
 	defer cancel()
 	answer, err := l.breaker.Execute(func() (*Answer, error) { return i.twice(ctx, l, q) })
 	switch {
@@ -255,7 +253,7 @@ func (i *Introspector) twice(ctx context.Context, l *lane, q Question) (*Answer,
 	if err == nil || errors.Is(err, errFinal) || errors.Is(err, errRefused) || errors.Is(err, outbound.ErrForbidden) || ctx.Err() != nil {
 		return answer, err
 	}
-	timer := time.NewTimer(jitter(100 * time.Millisecond))
+	timer := time.NewTimer(throttle.Jitter(100 * time.Millisecond))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

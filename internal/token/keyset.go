@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/throttle"
 )
 
 // Times of a key set. The contract promises the first two.
@@ -40,8 +40,7 @@ type KeySet struct {
 	failures int           // since the last success
 	failedAt time.Time
 	due      time.Time // when Run reads the source next
-	asked    bool      // somebody wants it read, no earlier than askDue
-	askDue   time.Time
+	asked    throttle.Wishes
 }
 
 // keyList is one immutable state of a set.
@@ -202,7 +201,8 @@ func (s *KeySet) fly(ctx context.Context) *flight {
 		return s.flight
 	}
 	f := &flight{done: make(chan struct{})}
-	s.flight, s.asked = f, false
+	s.flight = f
+	s.asked.Begin()
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		keys, err := s.sets.fetch(ctx, s.id, s.url, *s.way.Load())
@@ -211,23 +211,12 @@ func (s *KeySet) fly(ctx context.Context) *flight {
 	return f
 }
 
-// ask has Run read the source anew, within a second: not all gateways in step. However often somebody asks, that happens
-// every 10 seconds at most; a read that still waits is for all who asked before it.
+// ask has Run read the source anew, once for all who ask within askEvery.
 func (s *KeySet) ask() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.url == "" || s.asked {
-		return
-	}
-	s.asked = true
-	next := s.sets.now().Add(rand.N(time.Second)) //nolint:gosec // nothing depends on its being unpredictable
-	if again := s.askDue.Add(askEvery); again.After(next) {
-		next = again
-	}
-	s.askDue = next
-	if next.Before(s.due) {
-		s.due = next
-	}
+	s.asked.Add(s.sets.now())
+	s.due = s.asked.Sooner(s.due)
 	s.sets.nudge()
 }
 
@@ -243,15 +232,13 @@ func (s *KeySet) land(f *flight, keys []*Key, err error) {
 	s.flight = nil
 	if err == nil {
 		s.failures = 0
-		s.due = now.Add(jitter(time.Duration(s.refresh.Load())))
+		s.due = now.Add(throttle.Jitter(time.Duration(s.refresh.Load())))
 	} else {
 		s.failures++
 		s.failedAt = now
-		s.due = now.Add(jitter(backOff(s.failures, s.usable() != nil, time.Duration(s.refresh.Load()))))
+		s.due = now.Add(throttle.Jitter(backOff(s.failures, s.usable() != nil, time.Duration(s.refresh.Load()))))
 	}
-	if s.asked && s.askDue.Before(s.due) { // while this read was under way
-		s.due = s.askDue
-	}
+	s.due = s.asked.Sooner(s.due) // who asked while this read was under way is served by the next one
 	s.mu.Unlock()
 	close(f.done)
 	s.sets.nudge()

@@ -1,12 +1,12 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"iter"
 	"log/slog"
-	"math/rand/v2"
 	"mime"
 	"net/http"
 	"strings"
@@ -19,6 +19,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/throttle"
 )
 
 const (
@@ -101,11 +102,7 @@ func identify(kmID string, row keyward.IssuerRow, way Way) setID {
 // For gives the set of one issuer of one key manager, making it when it is new. It fetches nothing.
 func (s *KeySets) For(kmID string, row keyward.IssuerRow, way Way) *KeySet {
 	id := identify(kmID, row, way)
-	refresh := int64(row.Refresh.Std())
-	if refresh <= 0 {
-		refresh = int64(defaultRefresh)
-	}
-	refresh = max(refresh, int64(time.Second))
+	refresh := int64(max(cmp.Or(row.Refresh.Std(), defaultRefresh), time.Second))
 	if set, found := (*s.live.Load())[id]; found {
 		if set.refresh.Load() != refresh {
 			set.refresh.Store(refresh)
@@ -127,6 +124,7 @@ func (s *KeySets) add(id setID, row keyward.IssuerRow, refresh int64, way Way) *
 	}
 	set := &KeySet{
 		sets: s, id: id, url: id.url, refetch: rate.NewLimiter(rate.Every(refetchEvery), refetchBurst),
+		asked: throttle.Wishes{Every: askEvery},
 	}
 	set.refresh.Store(refresh)
 	set.way.Store(&way)
@@ -226,11 +224,6 @@ func backOff(failures int, haveKeys bool, refresh time.Duration) time.Duration {
 		limit = max(limit, refresh)
 	}
 	return min(limit, 500*time.Millisecond<<min(failures-1, 16))
-}
-
-// jitter spreads a distance by a tenth to both sides, so that gateways do not ask in step.
-func jitter(d time.Duration) time.Duration {
-	return d - d/10 + rand.N(d/5+1) //nolint:gosec // nothing depends on its being unpredictable
 }
 
 // fetch reads a key set from its address, by the way of its key manager.
