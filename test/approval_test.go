@@ -104,7 +104,23 @@ func TestKeysAwaitApproval(t *testing.T) {
 	if r := n.CLI(t, name, "apply", "-f", "-"); r.Code != 3 || !containsText(r.Stderr, "awaits an administrator's approval") {
 		t.Errorf("a manifest over a request: %s", r)
 	}
-	cli(t, n, place("approve", v.name)...)
+	for _, args := range [][]string{{"--request", "nobody"}, {"--application", "mobile"},
+		{"--request", request(t, n), "--application", "x"}} {
+		if r := n.CLI(t, "", append([]string{"keys", "approve"}, args...)...); r.Code == 0 || !containsText(r.Stderr, "request") {
+			t.Errorf("approve %v: %s", args, r)
+		}
+	}
+	cli(t, n, "keys", "approve", "--request", request(t, n))
 	k = madeKeys{ClientID: "by-hand", ClientSecret: "by-hand-secret", TokenEndpoint: k.TokenEndpoint}
 	until(t, n.Gateway, http.MethodGet, items, k.token(t, v), 200, "")
+}
+
+// request is the id of the one request that waits.
+func request(t *testing.T, n *program.Node) string {
+	t.Helper()
+	waiting := cliJSON[[]struct{ ID string }](t, n, "keys", "requests")
+	if len(waiting) != 1 {
+		t.Fatalf("%d requests wait", len(waiting))
+	}
+	return waiting[0].ID
 }

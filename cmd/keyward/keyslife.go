@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,32 +148,76 @@ func (r keyRequest) wish() string {
 	return strings.Join(parts, "; ")
 }
 
+// awaited says which request is meant: by its id alone, or by the place where it waits.
+type awaited struct {
+	Application string `placeholder:"A" help:"the application; with --request not needed"`
+	KeyManager  string `placeholder:"K" help:"the key manager; with --request not needed"`
+	Environment string `enum:"production,sandbox," default:"" help:"production (without --request the default) or sandbox"`
+	Request     string `placeholder:"ID" help:"the request, as keys requests lists it: anything else that is asked for now is refused"`
+}
+
+// place finds where the request waits. What the ID leads to must be what is said beside it.
+func (a awaited) place(s *session) (place, error) {
+	if a.Request == "" {
+		if a.Application == "" || a.KeyManager == "" {
+			return place{}, usageError{errors.New("say which: --request with an id of keys requests, or --application and --key-manager")}
+		}
+		return place{a.Application, a.KeyManager, cmp.Or(a.Environment, string(keyward.Production))}, nil
+	}
+	c, err := s.client()
+	if err != nil {
+		return place{}, err
+	}
+	requests, err := list[keyRequest](s.ctx, c, []string{"key-requests"})
+	if err != nil {
+		return place{}, err
+	}
+	i := slices.IndexFunc(requests, func(r keyRequest) bool { return r.ID == a.Request })
+	if i < 0 {
+		return place{}, keyward.Errorf(keyward.CodeNotFound, "no request %s awaits an approval in tenant %s: keyward keys requests lists "+
+			"those that do", a.Request, c.tenant)
+	}
+	at := place{requests[i].Application, requests[i].KeyManager, string(requests[i].Environment)}
+	if (place{cmp.Or(a.Application, at.Application), cmp.Or(a.KeyManager, at.KeyManager), cmp.Or(a.Environment, at.Environment)}) != at {
+		return place{}, usageError{fmt.Errorf("request %s is for keys of %s in %s (%s): leave the place out, or give this one", a.Request,
+			at.Application, at.KeyManager, at.Environment)}
+	}
+	return at, nil
+}
+
 type keysApproveCmd struct {
-	place
-	Request string `placeholder:"ID" help:"the request as listed: anything else that is asked for now is refused"`
+	awaited
 	outputFlag
 }
 
 // Run approves what is asked for.
 func (cmd *keysApproveCmd) Run(s *session) error {
-	req := cmd.request()
+	at, err := cmd.place(s)
+	if err != nil {
+		return err
+	}
+	req := at.request()
 	req.Request = cmd.Request
-	return cmd.show(s, cmd.place, "approve", req)
+	return cmd.show(s, at, "approve", req)
 }
 
 type keysRejectCmd struct {
-	place
+	awaited
 	Reason string `required:"" placeholder:"TEXT" help:"why, for who asked"`
 }
 
 // Run rejects what is asked for.
 func (cmd *keysRejectCmd) Run(s *session) error {
-	req := cmd.request()
-	req.Reason = cmd.Reason
-	if err := cmd.send(s, "reject", req, nil); err != nil {
+	at, err := cmd.place(s)
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) rejected\n", cmd.Application, cmd.KeyManager, cmd.Environment)
+	req := at.request()
+	req.Reason, req.Request = cmd.Reason, cmd.Request
+	if err := at.send(s, "reject", req, nil); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "keys of %s in %s (%s) rejected\n", at.Application, at.KeyManager, at.Environment)
 	return err
 }
 

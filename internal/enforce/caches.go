@@ -64,7 +64,7 @@ func newCaches(bytes int) (*caches, error) {
 // verifiedToken gives what a JWT turned out to be when it was last verified for the tenant, or nil.
 func (c *caches) verifiedToken(tenant string, sum [sha256.Size]byte) *verified {
 	v, found := c.tokens.GetIfPresent(tokenKey{tenant, sum})
-	if !found || v.thumbprint == "" {
+	if !found || v.key == nil {
 		return nil
 	}
 	return v
@@ -73,7 +73,7 @@ func (c *caches) verifiedToken(tenant string, sum [sha256.Size]byte) *verified {
 // answered gives what was read from this very introspection answer, or nil.
 func (c *caches) answered(tenant string, sum [sha256.Size]byte, claims token.Object) *verified {
 	v, found := c.tokens.GetIfPresent(tokenKey{tenant, sum})
-	if !found || v.thumbprint != "" || v.claims != claims {
+	if !found || v.key != nil || v.claims != claims {
 		return nil
 	}
 	return v

@@ -31,6 +31,10 @@ func TestExplainSteps(t *testing.T) {
 	if diff := cmp.Diff(stepOrder(), names); diff != "" {
 		t.Errorf("the steps (-want +got):\n%s", diff)
 	}
+	name := `by the key of kid "` + w.corp.Key().Kid + `"`
+	if seen := x.Steps[slices.Index(names, "signature")].Seen; !strings.Contains(seen, name) {
+		t.Errorf("the key is named as elsewhere: %q, want %q", seen, name)
+	}
 	if x.Status != 200 || x.Code != "" || x.KeyManager != "corp" || x.API != "orders" || x.Application != "mobile" ||
 		x.Decision == "" ||
 		x.Fingerprint != w.decide(items(raw)).Fingerprint() {

@@ -55,9 +55,9 @@ type date struct {
 type verified struct {
 	facts
 	keyManagerID string
-	settings     string // of the key manager, when it was judged
-	issuer       string // the entry whose key verified it
-	thumbprint   string // of that key; empty for an opaque token, whose introspection answer the claims are
+	settings     string     // of the key manager, when it was judged
+	issuer       string     // the entry whose key verified it
+	key          *token.Key // that key; nil for an opaque token, whose introspection answer the claims are
 }
 
 // tokenKey separates tokens by tenant: two tenants may know one issuer, and judge it apart.

@@ -42,9 +42,9 @@ func (e *Engine) verify(ctx context.Context, a *allowed, t *trace) (*verified, *
 	t.expect(stepSignature, "a signature by a key of issuer ", a.issuer.Issuer, " of key manager ", a.km.Name)
 	keys := e.keySet(a.view, a.km, a.issuer)
 	if v := a.known; v != nil && v.keyManagerID == a.km.ID && v.settings == a.km.Settings &&
-		v.issuer == a.issuer.Issuer && keys.Holds(v.thumbprint) {
+		v.issuer == a.issuer.Issuer && v.key != nil && keys.Holds(v.key.Thumbprint) {
 		e.metrics.verifiedHits.Inc()
-		t.pass("verified before, with key ", v.thumbprint, ", which is still in the issuer's set")
+		t.pass("verified before, with the key of ", v.key.Name, ", which is still in the issuer's set")
 		return v, nil
 	}
 	e.metrics.verifiedMisses.Inc()
@@ -65,10 +65,10 @@ func (e *Engine) verify(ctx context.Context, a *allowed, t *trace) (*verified, *
 		if err = jwt.Verify(key, a.km.Algorithms); err != nil {
 			continue
 		}
-		t.pass("signed with ", jwt.Algorithm(), " by key ", key.Thumbprint)
+		t.pass("signed with ", jwt.Algorithm(), " by the key of ", key.Name)
 		v := &verified{
 			facts: readJWT(jwt, a.km, a.issuer), keyManagerID: a.km.ID, settings: a.km.Settings, issuer: a.issuer.Issuer,
-			thumbprint: key.Thumbprint,
+			key: key,
 		}
 		v.size = sizeOf(a.raw)
 		e.caches.keepVerified(a.api.Tenant, a.sum, v)

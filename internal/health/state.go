@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/wire"
 	"keyward.dev/keyward/internal/wire/witness"
 )
@@ -73,7 +74,7 @@ type Key struct {
 // Rotation is a change of a set's keys.
 type Rotation struct {
 	At      time.Time `json:"at" doc:"When it was seen; it happened since the reading before"`
-	Added   []string  `json:"added,omitempty" doc:"Key ids; a thumbprint for a key without one"`
+	Added   []string  `json:"added,omitempty" doc:"Key ids; where one does not tell keys apart, or is missing, thumbprints"`
 	Removed []string  `json:"removed,omitempty"`
 }
 
@@ -258,6 +259,7 @@ func (k KeySet) after(sight probe.SetSight, at time.Time) KeySet {
 	}
 	n.ReadAt, n.Keys = &at, []Key{}
 	rotation := Rotation{At: at}
+	var added []Key
 	kept := 0
 	for _, seen := range sight.Keys {
 		key := Key{Kid: wire.Words(seen.Kid), Alg: seen.Alg, Thumbprint: seen.Thumbprint, FirstSeen: at, LastSeen: at}
@@ -265,13 +267,16 @@ func (k KeySet) after(sight probe.SetSight, at time.Time) KeySet {
 			key.FirstSeen = k.Keys[i].FirstSeen
 			kept++
 		} else {
-			rotation.Added = append(rotation.Added, key.name())
+			added = append(added, key)
 		}
 		n.Keys = append(n.Keys, key)
 	}
+	for _, key := range added {
+		rotation.Added = append(rotation.Added, n.name(key))
+	}
 	for _, old := range k.Keys {
 		if n.index(old.Thumbprint) < 0 {
-			rotation.Removed = append(rotation.Removed, old.name())
+			rotation.Removed = append(rotation.Removed, k.name(old))
 		}
 	}
 	if len(k.Keys) == 0 || len(rotation.Added)+len(rotation.Removed) == 0 {
@@ -288,12 +293,24 @@ func (k KeySet) index(thumbprint string) int {
 	return slices.IndexFunc(k.Keys, func(key Key) bool { return key.Thumbprint == thumbprint })
 }
 
-func (k Key) name() string {
-	if k.Kid != "" {
-		return k.Kid
+// name is a key's id in lists of ids.
+func (k KeySet) name(key Key) string {
+	switch {
+	case key.Kid == "":
+		return key.Thumbprint
+	case k.alone(key):
+		return key.Kid
+	default:
+		return key.Kid + " " + key.Thumbprint
 	}
-	return k.Thumbprint
 }
+
+func (k KeySet) alone(key Key) bool {
+	return !slices.ContainsFunc(k.Keys, func(o Key) bool { return o.Kid == key.Kid && o.Thumbprint != key.Thumbprint })
+}
+
+// Name is how people are told of a key of the set, as explain and checks tell of it.
+func (k KeySet) Name(key Key) string { return token.KeyName(key.Kid, key.Thumbprint, k.alone(key)) }
 
 // clean makes notes about a server's keys fit to be shown.
 func clean(notes []string) []string {

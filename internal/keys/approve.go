@@ -141,14 +141,17 @@ func (k *Keys) approveMapping(ctx context.Context, p keyward.Principal, s *scene
 const maxReason = 1000
 
 // Reject ends what awaits an approval at a place, and tells who asked why. Nothing is left of it but that word: the place
-// is free.
-func (k *Keys) Reject(ctx context.Context, p keyward.Principal, place Place, reason string) error {
+// is free. request is the id of what was seen, as for Approve.
+func (k *Keys) Reject(ctx context.Context, p keyward.Principal, place Place, request, reason string) error {
 	reason = strings.TrimSpace(reason)
 	if reason == "" || utf8.RuneCountInString(reason) > maxReason {
 		return keyward.Invalid([]keyward.FieldError{scene.Fault("reason", "say why, in 1 to %d characters", maxReason)})
 	}
 	return k.at(ctx, p, place, func(tx *store.Tx, s *scene.Scene) error {
 		c, err := s.Awaited(p)
+		if err == nil && request != "" && request != c.Object.ID {
+			err = errOther()
+		}
 		if err != nil {
 			return err
 		}

@@ -104,7 +104,7 @@ func TestApproval(t *testing.T) {
 	for _, p := range []keyward.Principal{alice(), bob(), {User: "zoe", Tenant: "acme", Roles: []keyward.Role{keyward.RoleAdmin}}} {
 		_, err := r.keys.Approve(ctx, p, at("corp"), "")
 		wantCode(t, err, keyward.CodeForbidden)
-		wantCode(t, r.keys.Reject(ctx, p, at("corp"), "no"), keyward.CodeForbidden)
+		wantCode(t, r.keys.Reject(ctx, p, at("corp"), "", "no"), keyward.CodeForbidden)
 	}
 	if all, own, none := r.requests(admin()), r.requests(alice()), r.requests(bob()); !slices.Equal(all, []string{"mobile production"}) ||
 		!slices.Equal(own, all) || len(none) != 0 {
@@ -160,9 +160,9 @@ func TestRejectAndCancel(t *testing.T) {
 	r.approval(manual())
 	r.ask()
 	for _, reason := range []string{"", " ", strings.Repeat("é", 1001)} {
-		wantCode(t, r.keys.Reject(ctx, admin(), at("corp"), reason), keyward.CodeInvalidInput, "reason")
+		wantCode(t, r.keys.Reject(ctx, admin(), at("corp"), "", reason), keyward.CodeInvalidInput, "reason")
 	}
-	wantCode(t, r.keys.Reject(ctx, admin(), at("corp"), strings.Repeat("é", 1000)), "")
+	wantCode(t, r.keys.Reject(ctx, admin(), at("corp"), "", strings.Repeat("é", 1000)), "")
 	if why := r.one(keyward.ClientFailed).Status; !strings.HasPrefix(why.Reason, "rejected by root: é") || why.Orphan {
 		t.Errorf("%+v", why)
 	}
@@ -346,7 +346,7 @@ func TestApprovalOfMapping(t *testing.T) {
 	}
 	_, err = r.keys.Approve(ctx, admin(), other, page[0].ID)
 	wantCode(t, err, keyward.CodeConflict, "by-hand", "reject it")
-	wantCode(t, r.keys.Reject(ctx, admin(), other, "it is alice's"), "")
+	wantCode(t, r.keys.Reject(ctx, admin(), other, "", "it is alice's"), "")
 	wantCode(t, r.keys.Delete(ctx, alice(), at("corp")), "")
 	made, err := r.keys.Retry(ctx, bob(), other)
 	if err != nil || made.State != keyward.ClientAwaiting {

@@ -238,7 +238,7 @@ func (m *machine) settled(t *rapid.T) {
 			t.Logf("sweep: %v", err)
 		}
 	}
-	if err := m.r.start().Reject(m.r.t.Context(), admin(), at("corp"), "the walk ends"); err != nil &&
+	if err := m.r.start().Reject(m.r.t.Context(), admin(), at("corp"), "", "the walk ends"); err != nil &&
 		keyward.CodeOf(err) != keyward.CodeNotFound {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			_, err := k.Retry(m.r.t.Context(), alice(), at("corp"))
 			return err
 		},
-		"reject": func(k *keys.Keys) error { return k.Reject(m.r.t.Context(), admin(), at("corp"), "no") },
+		"reject": func(k *keys.Keys) error { return k.Reject(m.r.t.Context(), admin(), at("corp"), "", "no") },
 		"revoke": func(k *keys.Keys) error { return k.Revoke(m.r.t.Context(), alice(), at("corp")) },
 		"delete": func(k *keys.Keys) error { return k.Delete(m.r.t.Context(), alice(), at("corp")) },
 		"cancel": func(k *keys.Keys) error { return k.Cancel(m.r.t.Context(), alice(), at("corp")) },

@@ -357,7 +357,7 @@ func (c *check) keysOf(ctx context.Context, l *Line, issuer keyward.IssuerRow, f
 	}
 	seen := []string{fmt.Sprintf("%d usable", len(keys))}
 	for _, k := range keys {
-		seen = append(seen, strings.TrimSpace(fmt.Sprintf("kid %q %s", k.Kid, k.Alg)))
+		seen = append(seen, strings.TrimSpace(k.Name+" "+k.Alg))
 	}
 	l.Seen = strings.Join(append(seen, notes...), "; ")
 	if slices.ContainsFunc(notes, func(note string) bool { return !token.OtherUse(note) }) {

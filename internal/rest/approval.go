@@ -24,6 +24,7 @@ type ApproveBody struct {
 type RejectBody struct {
 	KeyManager  string              `json:"keyManager"`
 	Environment keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
+	Request     string              `json:"request,omitempty" doc:"The id that was seen: what is asked for instead is a conflict"`
 	Reason      string              `json:"reason" doc:"For who asked; up to 1000 characters"`
 }
 
@@ -57,7 +58,7 @@ func (s *Server) approvalRoutes() {
 		})
 	quietRoute(s, verb{"reject-keys", "/reject", "Say no to keys that await an approval, and why", http.StatusNoContent},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b RejectBody) error {
-			return k.Reject(ctx, p, in.place(b.KeyManager, b.Environment), b.Reason)
+			return k.Reject(ctx, p, in.place(b.KeyManager, b.Environment), b.Request, b.Reason)
 		})
 }
 

@@ -18,6 +18,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/google/uuid"
+
+	"keyward.dev/keyward/internal/token/sound"
 )
 
 // assertionLife is how long an assertion is good: it is made for one request.
@@ -134,8 +136,8 @@ func parsePrivatePEM(text string) (any, error) {
 func signingAlgorithms(key any) ([]jose.SignatureAlgorithm, error) {
 	switch k := key.(type) {
 	case *rsa.PrivateKey:
-		if k.N.BitLen() < minRSABits {
-			return nil, fmt.Errorf("an RSA key of less than %d bits is too weak", minRSABits)
+		if k.N.BitLen() < sound.MinRSABits {
+			return nil, fmt.Errorf("an RSA key of less than %d bits is too weak", sound.MinRSABits)
 		}
 		return []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512}, nil
 	case *ecdsa.PrivateKey:

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/token/sound"
 )
 
 // maxKeys is how many keys of one set are looked at.
@@ -30,6 +31,31 @@ var errOtherUse = errors.New("its use is not sig")
 // OtherUse tells that a note about a key that is left out says no more than that the key is there for something else, such
 // as encryption.
 func OtherUse(note string) bool { return strings.HasSuffix(note, errOtherUse.Error()) }
+
+// KeyName is how people are told of a key, everywhere: by its kid, with its thumbprint where another key of its set has the same
+// one, and by the thumbprint alone where it has none.
+func KeyName(kid, thumbprint string, alone bool) string {
+	switch {
+	case kid == "":
+		return "thumbprint " + thumbprint
+	case alone:
+		return fmt.Sprintf("kid %q", kid)
+	default:
+		return fmt.Sprintf("kid %q, thumbprint %s", kid, thumbprint)
+	}
+}
+
+// named gives each key of a set its name.
+func named(keys []*Key) []*Key {
+	of := map[string]int{}
+	for _, k := range keys {
+		of[k.Kid]++
+	}
+	for _, k := range keys {
+		k.Name = KeyName(k.Kid, k.Thumbprint, of[k.Kid] == 1)
+	}
+	return keys
+}
 
 // ParseKeys reads the keys that stand in the row itself: PEM or an inline set. A row whose keys are fetched gives none
 // and no error. Keys that cannot be used are left out one by one, each with a note for people; that none is left is an
@@ -61,7 +87,7 @@ func ParsePEM(entries []string) (keys []*Key, notes []string, err error) {
 				break
 			}
 			if len(keys) == maxKeys {
-				return keys, append(notes, fmt.Sprintf("only the first %d keys are used", maxKeys)), nil
+				return named(keys), append(notes, fmt.Sprintf("only the first %d keys are used", maxKeys)), nil
 			}
 			key, keyErr := parsePEMBlock(block)
 			if keyErr != nil {
@@ -74,7 +100,7 @@ func ParsePEM(entries []string) (keys []*Key, notes []string, err error) {
 	if len(keys) == 0 {
 		return nil, notes, ErrNoKeys
 	}
-	return keys, notes, nil
+	return named(keys), notes, nil
 }
 
 func parsePEMBlock(block *pem.Block) (*Key, error) {
@@ -127,7 +153,7 @@ func ParseJWKS(text []byte) (keys []*Key, notes []string, err error) {
 		}
 		key, keyErr := parseJWK(item)
 		if keyErr != nil {
-			notes = append(notes, fmt.Sprintf("key %d is ignored: %v", seen, keyErr))
+			notes = append(notes, fmt.Sprintf("key %d%s is ignored: %v", seen, kidOf(item), keyErr))
 		} else {
 			keys = append(keys, key)
 		}
@@ -136,7 +162,7 @@ func ParseJWKS(text []byte) (keys []*Key, notes []string, err error) {
 	if len(keys) == 0 {
 		return nil, notes, ErrNoKeys
 	}
-	return keys, notes, nil
+	return named(keys), notes, nil
 }
 
 // parseJWK reads one key of a set (RFC 7517, section 4; RFC 7518, section 6; RFC 8037).
@@ -178,6 +204,18 @@ func parseJWK(v Value) (*Key, error) {
 	}
 	key.Alg = alg
 	return key, nil
+}
+
+// kidOf names a key that cannot be used, where it has a name.
+func kidOf(v Value) string {
+	o, ok := v.Object()
+	if !ok {
+		return ""
+	}
+	if kid, err := optional(o, "kid"); err == nil && kid != "" {
+		return fmt.Sprintf(" (kid %q)", kid)
+	}
+	return ""
 }
 
 // readUse wants a key that is there to verify: use absent or sig, key_ops absent or with verify.
@@ -244,8 +282,8 @@ func parseRSA(o Object) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(n) > maxRSABits/8+1 {
-		return nil, fmt.Errorf("its modulus is too long: RSA keys have at most %d bits", maxRSABits)
+	if len(n) > sound.MaxRSABits/8+1 {
+		return nil, fmt.Errorf("its modulus is too long: RSA keys have at most %d bits", sound.MaxRSABits)
 	}
 	exponent := new(big.Int).SetBytes(e)
 	if !exponent.IsInt64() || exponent.Int64() > math.MaxInt32 {

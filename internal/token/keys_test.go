@@ -204,3 +204,24 @@ func TestKeyBounds(t *testing.T) {
 		t.Error("a string is no key")
 	}
 }
+
+// Keys are told by their kid, with the thumbprint only where the kid does not tell them apart, or is missing.
+func TestKeysHaveNames(t *testing.T) {
+	k := testKeys()
+	keys, notes, err := ParseJWKS([]byte(`{"keys":[` + jwk(t, k.rsa, `"kid":"a"`) + "," + jwk(t, k.p256, `"kid":"twice"`) + "," +
+		jwk(t, k.p384, `"kid":"twice"`) + "," + jwk(t, k.ed, "") + `,{"kty":"oct","kid":"shared","k":"c2VjcmV0"},7]}`))
+	if err != nil || len(keys) != 4 {
+		t.Fatalf("%v, %v", keys, err)
+	}
+	want := []string{`kid "a"`, `kid "twice", thumbprint ` + keys[1].Thumbprint, `kid "twice", thumbprint ` + keys[2].Thumbprint,
+		"thumbprint " + keys[3].Thumbprint}
+	for i, key := range keys {
+		if key.Name != want[i] {
+			t.Errorf("key %d is called %s, want %s", i, key.Name, want[i])
+		}
+	}
+	if len(notes) != 2 || !strings.HasPrefix(notes[0], `key 4 (kid "shared") is ignored: `) ||
+		!strings.HasPrefix(notes[1], "key 5 is ignored: ") {
+		t.Errorf("notes %q", notes)
+	}
+}

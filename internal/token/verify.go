@@ -9,6 +9,8 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"slices"
+
+	"keyward.dev/keyward/internal/token/sound"
 )
 
 // Verify checks the signature with one key. The algorithm must be one that the key's type, its curve and its own alg
@@ -35,7 +37,7 @@ func (j *JWT) allowedBy(allowed []string) bool {
 func (j *JWT) verify(k *Key) bool {
 	var space [3072]byte
 	message := append(space[:0], j.signed...)
-	var signatureSpace [maxRSABits / 8]byte
+	var signatureSpace [sound.MaxRSABits / 8]byte
 	signature := append(signatureSpace[:0], j.signature...)
 	if public, ok := k.Public.(ed25519.PublicKey); ok {
 		return len(signature) == ed25519.SignatureSize && ed25519.Verify(public, message, signature)

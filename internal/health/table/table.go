@@ -151,11 +151,7 @@ func ofKeySet(k health.KeySet, now time.Time) [][]string {
 		rows = append(rows, []string{"", "", read})
 	}
 	for _, key := range k.Keys {
-		name := "kid " + strconv.Quote(key.Kid)
-		if key.Kid == "" {
-			name = "thumbprint " + key.Thumbprint
-		}
-		rows = append(rows, []string{"", strings.TrimSpace(name + " " + key.Alg), "known" + lasting(&key.FirstSeen, now)})
+		rows = append(rows, []string{"", strings.TrimSpace(k.Name(key) + " " + key.Alg), "known" + lasting(&key.FirstSeen, now)})
 	}
 	for _, note := range k.LeftOut {
 		rows = append(rows, []string{"", "left out", note})
