@@ -18,7 +18,7 @@ type Type struct {
 	PerAudience     bool                   `json:"-"`                   // a scope belongs to an audience there
 	Limits          []string               `json:"limits,omitempty"`    // what it cannot do, and how little it was tried
 
-	// Constraints are one key manager's: what its administrator allows in developer fields, callbacks and scopes.
+	// Constraints are one key manager's: what its administrator allows in developer fields, callbacks, scopes and audiences.
 	Constraints map[string]keyward.Constraint `json:"constraints,omitempty"`
 	Shared      *Shared                       `json:"shared,omitempty"` // nil = every key manager has credentials of its own
 
@@ -28,6 +28,9 @@ type Type struct {
 	Twin   func(issuer string) string                         `json:"-"` // the other issuer of the same tokens; nil = there is none
 	Derive func(*keyward.KeyManagerStatus)                    `json:"-"` // adds what the vendor's discovery keeps to itself
 	Check  func(*keyward.KeyManagerSpec) []keyward.FieldError `json:"-"` // what the fields alone cannot say; nil = nothing
+
+	// OwnAudience tells whether tokens for an audience open the server itself, beside those for OwnClients; nil = none do.
+	OwnAudience func(s Server, audience string) bool `json:"-"`
 }
 
 // Shared says how one set of credentials, of kind Connection, opens several key managers of a type.

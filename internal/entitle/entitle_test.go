@@ -417,6 +417,7 @@ func TestSubscriptionsGiveWhatTheRuleAllows(t *testing.T) {
 	w.api("stock", "stock:read")
 	w.api("mail", "offline_access")
 	w.api("users", "boss")
+	w.api("realm", "orders:read", keyward.KeyManagerUse{Name: "kc", Audiences: []string{"realm-management"}})
 	made := w.generate("kc", keys.Ask{})
 	carried := func(want bool, scope string) {
 		t.Helper()
@@ -433,12 +434,36 @@ func TestSubscriptionsGiveWhatTheRuleAllows(t *testing.T) {
 	if e := made.Entitlement; e.State != keyward.EntitlementLacking || !slices.Equal(e.Scopes, []string{"orders:read", "stock:read"}) {
 		t.Errorf("%+v", e)
 	}
-	lacks(made.Entitlement, "offline_access is key manager kc's own", "boss", "offline_access")
+	lacks(made.Entitlement, "offline_access, the audience realm-management is key manager kc's own", "boss", "offline_access")
 	lacks(made.Entitlement, "to give client "+made.ClientID+" there: boss", "boss", "offline_access")
 	carried(false, "offline_access")
 	carried(false, "boss")
+	meant := func(want ...string) {
+		t.Helper()
+		testbed.Eventually(t, "whom tokens are for", func() string {
+			_, audiences, err := r.Carried(t.Context(), made.ClientID)
+			slices.Sort(audiences)
+			return testbed.Same(fmt.Sprint(audiences, err), fmt.Sprint(want, error(nil)))
+		})
+	}
+	all := []string{"urn:mail", "urn:orders", "urn:stock", "urn:users"}
+	meant(all...)
+	if e := made.Entitlement; !slices.Equal(e.LackingAudiences, []string{"realm-management"}) ||
+		!strings.Contains(e.Advice, "the audience realm-management is key manager kc's own") {
+		t.Errorf("%+v", e)
+	}
 
 	w.run()
+	w.rule("kc", map[string]keyward.Constraint{"audiences": {Regex: "urn:(orders|users)"}})
+	meant("urn:orders", "urn:users")
+	if e := w.status("kc").Entitlement; !strings.Contains(e.Advice, "clients.constraints.audiences of key manager kc allows what fits "+
+		"urn:(orders|users), and so no subscription gives the audience urn:mail, the audience urn:stock: ") {
+		t.Errorf("%+v", e)
+	}
+	w.rule("kc", map[string]keyward.Constraint{"audiences": {Regex: "urn:o.*"}}) // of an API's audiences any one is enough
+	meant("urn:orders", "urn:other")
+	w.rule("kc", nil)
+	meant(all...)
 	w.rule("kc", map[string]keyward.Constraint{"scopes": {Regex: "orders:.*|boss"}})
 	e := w.until("kc", keyward.EntitlementLacking, "orders:read").Entitlement
 	lacks(e, "clients.constraints.scopes of key manager kc allows what fits orders:.*|boss, and so no subscription gives stock:read",
@@ -457,6 +482,9 @@ func TestSubscriptionsGiveWhatTheRuleAllows(t *testing.T) {
 		}
 	}
 	w.ahead.Add(int64(time.Hour))
+	w.put(keyward.KindSubscription, "mobile-realm", &keyward.SubscriptionSpec{
+		Application: "mobile", API: "realm", State: keyward.SubscriptionBlocked,
+	})
 	w.until("kc", keyward.EntitlementGiven, "boss", "offline_access", "orders:read", "stock:read")
 	w.put(keyward.KindSubscription, "mobile-orders", &keyward.SubscriptionSpec{
 		Application: "mobile", API: "orders", State: keyward.SubscriptionBlocked,

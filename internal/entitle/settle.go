@@ -112,15 +112,14 @@ func asked(row *store.Entitlement, status keyward.OAuthClientStatus) []string {
 	return slices.Concat(status.Scopes, status.LackingScopes)
 }
 
-// wants flattens what the APIs need: below what the developer asked for, where that was anything. Of a list of
-// audiences any one is enough, so the first is taken.
+// wants flattens what the APIs need: below what the developer asked for, where that was anything.
 func (t *task) wants(needs []reach.Need) []connector.Entitlement {
 	var wanted []connector.Entitlement
 	for _, need := range needs {
 		audience := ""
 		for _, list := range [][]string{need.Use.Audiences, need.API.Audiences} {
 			if len(list) > 0 {
-				audience = list[0]
+				audience = t.audienceOf(list)
 				break
 			}
 		}

@@ -11,17 +11,19 @@ import (
 	"keyward.dev/keyward/internal/connector/catalog"
 )
 
-// Names of what developers ask for in every type and administrators may constrain, entry by entry.
+// Names of what developers and APIs ask for in every type and administrators may constrain, entry by entry.
 const (
 	constrainedCallbacks = "callbacks"
 	constrainedScopes    = "scopes"
+	constrainedAudiences = "audiences"
 )
 
 // constrainable lists everything of a type that spec.clients.constraints may name.
 func constrainable(t connector.Type) []connector.Field {
 	return append(slices.Clone(t.DeveloperFields),
 		connector.Field{Name: constrainedCallbacks, Type: connector.FieldList},
-		connector.Field{Name: constrainedScopes, Type: connector.FieldList})
+		connector.Field{Name: constrainedScopes, Type: connector.FieldList},
+		connector.Field{Name: constrainedAudiences, Type: connector.FieldList})
 }
 
 // validateConstraints holds the rules against the fields that they are for.
@@ -149,6 +151,9 @@ func Constrain(km keyward.Ref, spec *keyward.KeyManagerSpec, asked Asked, known 
 			refuse("fields."+f.Name, "is not allowed", c)
 		}
 	}
+	if audience, given := fields[audienceField].(string); given && !AllowsAudience(spec, audience) {
+		refuse("fields."+audienceField, "is not allowed", spec.Clients.Constraints[constrainedAudiences])
+	}
 	for name, entries := range map[string][]string{constrainedCallbacks: asked.Callbacks, constrainedScopes: asked.Scopes} {
 		c := spec.Clients.Constraints[name]
 		for i, one := range entries {
@@ -170,6 +175,35 @@ func AllowsScope(spec *keyward.KeyManagerSpec, scope string) bool {
 // AllowedScopes says in words which they are, as in "what fits orders:.*"; empty where every one is.
 func AllowedScopes(spec *keyward.KeyManagerSpec) string {
 	return spec.Clients.Constraints[constrainedScopes].Allows()
+}
+
+// audienceField is the developer field with which a client is given another audience, in types that have it.
+const audienceField = "audience"
+
+// AllowsAudience tells likewise whether the tokens of a key manager's clients may be meant for an audience. Those that the
+// key manager insists on itself (tokens.audiences) always may.
+func AllowsAudience(spec *keyward.KeyManagerSpec, audience string) bool {
+	c, constrained := spec.Clients.Constraints[constrainedAudiences]
+	return !constrained || slices.Contains(spec.Tokens.Audiences, audience) ||
+		fits(connector.Field{Type: connector.FieldString}, c, audience)
+}
+
+// AllowedAudiences says in words which they are, as AllowedScopes does.
+func AllowedAudiences(spec *keyward.KeyManagerSpec) string {
+	return spec.Clients.Constraints[constrainedAudiences].Allows()
+}
+
+// OwnAudience tells whether an audience is the server itself: a client of its own, or the API by which it is managed. What
+// is meant for those opens the server, so no subscription gives it, unless the key manager insists on it. The client with
+// which gateways introspect is none of them: some servers tell it only of tokens that are meant for it.
+func OwnAudience(s connector.Server, audience string) bool {
+	if slices.Contains(s.Spec.Tokens.Audiences, audience) {
+		return false
+	}
+	t, _ := catalog.TypeOf(s.Spec.Type) // an unknown one cannot be stored
+	manager, _ := s.Spec.Connection["clientId"].(string)
+	own := func(id string) bool { return id != "" && strings.EqualFold(id, audience) }
+	return own(manager) || slices.ContainsFunc(t.OwnClients, own) || t.OwnAudience != nil && t.OwnAudience(s, audience)
 }
 
 // unasked gives the value that a constrained field has when it is left out: the only one that is allowed, or the

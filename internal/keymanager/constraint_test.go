@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
 )
 
@@ -21,19 +22,21 @@ func TestConstraintsNameTheirFaults(t *testing.T) {
 		`{"access_token_lifetime":{"enum":[300,"3600"]}}`:                 {},
 		`{"client_uri":{"regex":"https://.*"},"contacts":{"enum":["a"]}}`: {},
 		`{"callbacks":{"regex":"https://.*"},"scopes":{"enum":["read"]}}`: {},
-		`{"speed":{"max":1}}`:                                          {at + ".speed"},
-		`{"grants":{"enum":["password"]}}`:                             {at + ".grants"},
-		`{"access_token_lifetime":{}}`:                                 {at + ".access_token_lifetime"},
-		`{"access_token_lifetime":{"min":9,"max":1}}`:                  {at + ".access_token_lifetime.min"},
-		`{"access_token_lifetime":{"max":9007199254740992}}`:           {at + ".access_token_lifetime.max"},
-		`{"access_token_lifetime":{"regex":"[0-9]+"}}`:                 {at + ".access_token_lifetime.regex"},
-		`{"access_token_lifetime":{"enum":[1,"soon"]}}`:                {at + ".access_token_lifetime.enum[1]"},
-		`{"access_token_lifetime":{"max":10,"enum":[11,12]}}`:          {at + ".access_token_lifetime.enum"},
-		`{"client_uri":{"max":9}}`:                                     {at + ".client_uri.max"},
-		`{"client_uri":{"regex":"("}}`:                                 {at + ".client_uri.regex"},
-		`{"client_uri":{"enum":["ftp://x"]}}`:                          {at + ".client_uri.enum[0]"},
-		`{"client_uri":{"regex":"` + strings.Repeat("a", 1001) + `"}}`: {at + ".client_uri.regex"},
-		`{"token_endpoint_auth_method":{"enum":["plain"]}}`:            {at + ".token_endpoint_auth_method.enum[0]"},
+		`{"audiences":{"regex":"urn:.*"}}`:                                {},
+		`{"audiences":{"max":1}}`:                                         {at + ".audiences.max"},
+		`{"speed":{"max":1}}`:                                             {at + ".speed"},
+		`{"grants":{"enum":["password"]}}`:                                {at + ".grants"},
+		`{"access_token_lifetime":{}}`:                                    {at + ".access_token_lifetime"},
+		`{"access_token_lifetime":{"min":9,"max":1}}`:                     {at + ".access_token_lifetime.min"},
+		`{"access_token_lifetime":{"max":9007199254740992}}`:              {at + ".access_token_lifetime.max"},
+		`{"access_token_lifetime":{"regex":"[0-9]+"}}`:                    {at + ".access_token_lifetime.regex"},
+		`{"access_token_lifetime":{"enum":[1,"soon"]}}`:                   {at + ".access_token_lifetime.enum[1]"},
+		`{"access_token_lifetime":{"max":10,"enum":[11,12]}}`:             {at + ".access_token_lifetime.enum"},
+		`{"client_uri":{"max":9}}`:                                        {at + ".client_uri.max"},
+		`{"client_uri":{"regex":"("}}`:                                    {at + ".client_uri.regex"},
+		`{"client_uri":{"enum":["ftp://x"]}}`:                             {at + ".client_uri.enum[0]"},
+		`{"client_uri":{"regex":"` + strings.Repeat("a", 1001) + `"}}`:    {at + ".client_uri.regex"},
+		`{"token_endpoint_auth_method":{"enum":["plain"]}}`:               {at + ".token_endpoint_auth_method.enum[0]"},
 		`{"scopes":{"min":1},"callbacks":{"min":2,"max":1}}`: {at + ".callbacks.max", at + ".callbacks.min",
 			at + ".callbacks.min", at + ".scopes.min"},
 	} {
@@ -92,6 +95,10 @@ func TestConstrain(t *testing.T) {
 		"callbacks and scopes": {"resident", `{"callbacks":{"regex":"https://.*"},"scopes":{"enum":["read"]}}`,
 			keymanager.Asked{Callbacks: []string{home, "http://app.example/"}, Scopes: []string{"read", "write"}}, nil,
 			[]string{"callbacks[1]", "scopes[1]"}},
+		"a client's own audience": {"auth0", `{"audiences":{"regex":"urn:.*"}}`,
+			keymanager.Asked{Fields: map[string]any{"audience": "https://acme.example/api/v2/"}}, nil, []string{"fields.audience"}},
+		"an audience that is allowed": {"auth0", `{"audiences":{"regex":"urn:.*"}}`,
+			keymanager.Asked{Fields: map[string]any{"audience": "urn:stock"}}, map[string]any{"audience": "urn:stock"}, nil},
 		"none of them": {"resident", `{"callbacks":{"regex":"https://.*"},"scopes":{"enum":["read"]}}`, keymanager.Asked{},
 			map[string]any{}, nil},
 	} {
@@ -108,6 +115,30 @@ func TestConstrain(t *testing.T) {
 			if !strings.Contains(f.Message, "KeyManager corp allows ") {
 				t.Errorf("%s: %s does not say what is allowed", name, f.Message)
 			}
+		}
+	}
+}
+
+// What is meant for the server itself is nobody's to give, but by the administrator who insists on it.
+func TestOwnAudiences(t *testing.T) {
+	const keycloak = `{"type":"keycloak","issuer":"https://sso.example/realms/corp","connection":{"clientId":"keyward"},` +
+		`"introspection":{"clientId":"gateway"},"tokens":{"audiences":["account"]}}`
+	const master = `{"type":"keycloak","issuer":"https://sso.example/realms/master"}`
+	const auth0 = `{"type":"auth0","issuer":"https://acme.example/"}`
+	for _, c := range []struct {
+		spec, audience string
+		own            bool
+	}{
+		{keycloak, "realm-management", true}, {keycloak, "Realm-Management", true}, {keycloak, "keyward", true},
+		{keycloak, "urn:orders", false}, {keycloak, "gateway", false}, {keycloak, "account", false},
+		{keycloak, "corp-realm", false}, {master, "corp-realm", true}, {master, "account", true},
+		{auth0, "https://acme.example/api/v2/", true}, {auth0, "https://acme.example/api/", false},
+		{auth0, "https://orders.example/api/v2/", false},
+		{`{"type":"entra"}`, "00000003-0000-0000-c000-000000000000", true}, {`{"type":"entra"}`, "https://graph.microsoft.com", true},
+		{`{"type":"entra"}`, "api://orders", false},
+	} {
+		if got := keymanager.OwnAudience(connector.Server{Spec: specOf(t, c.spec)}, c.audience); got != c.own {
+			t.Errorf("%s of %s: own %t", c.audience, c.spec, got)
 		}
 	}
 }

@@ -100,6 +100,12 @@ func TestScopesAreThoseOfSubscribedAPIs(t *testing.T) {
 	if _, claims := issued(t, w.ask(w.url, shop)); !slices.Equal(claims.Audience, []string{"urn:house", "urn:orders"}) {
 		t.Errorf("with the key manager's own rule the audience is %v", claims.Audience)
 	}
+	change(w, keyward.DefaultTenant, keyward.KindKeyManager, keyward.ResidentName, func(s *keyward.KeyManagerSpec) {
+		s.Clients.Constraints = map[string]keyward.Constraint{"audiences": {Enum: []any{"urn:stock"}}}
+	})
+	if _, claims := issued(t, w.ask(w.url, shop)); !slices.Equal(claims.Audience, []string{"urn:house"}) {
+		t.Errorf("where the API's is not allowed the audience is %v", claims.Audience)
+	}
 }
 
 func TestScopesOfAnImportedAPI(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/entitle/reach"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -31,9 +32,11 @@ func (r *Resident) reachOf(tx *store.Tx, tenant string, client *keyward.OAuthCli
 	return reached{scopes: sorted(found.scopes), audiences: sorted(found.audiences)}, err
 }
 
-// audienceOf names whom the token is for: what the key manager and the APIs insist on. Nothing stands for the issuer.
+// audienceOf names whom the token is for: what the key manager and the APIs insist on, those as far as the key manager
+// allows it. Nothing stands for the issuer.
 func audienceOf(spec *keyward.KeyManagerSpec, r reached) []string {
-	return sorted(slices.Concat(spec.Tokens.Audiences, r.audiences))
+	allowed := slices.DeleteFunc(slices.Clone(r.audiences), func(a string) bool { return !keymanager.AllowsAudience(spec, a) })
+	return sorted(slices.Concat(spec.Tokens.Audiences, allowed))
 }
 
 // chooseScopes gives the scopes of a token: what the APIs know, below the ceiling the client was registered with, and

@@ -68,8 +68,15 @@ func Type() connector.Type {
 			"proven against a contract server written from the vendor's documentation, which the vendor's own SDK drives too",
 		},
 		Check: check,
+		OwnAudience: func(s connector.Server, audience string) bool {
+			tenant, err := s.Address("tenantUrl")
+			return err == nil && audience == tenant+managementAPI
+		},
 	}
 }
+
+// managementAPI follows the tenant's address in the identifier of the API that manages it.
+const managementAPI = "/api/v2/"
 
 func check(spec *keyward.KeyManagerSpec) []keyward.FieldError {
 	if spec.Issuer == "" || strings.HasSuffix(spec.Issuer, "/") {
@@ -95,7 +102,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 		return nil, err
 	}
 	account := s.Account(tenant+"/oauth/token", tenant+"/")
-	account.Post, account.Params = true, url.Values{"audience": {tenant + "/api/v2/"}}
+	account.Post, account.Params = true, url.Values{"audience": {tenant + managementAPI}}
 	a := &auth0{
 		TokenEndpoint: connector.NewTokenEndpoint(s, l), api: tenant + "/api/v2", audience: s.Text("audience"),
 		alone: l.Alone, manage: connector.Service{Line: l, Account: account},

@@ -47,6 +47,9 @@ func Type() connector.Type {
 			"00000003-0000-0000-c000-000000000000", "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
 			"1950a258-227b-4e31-a9cf-717495945fc2", "c44b4083-3bb0-49c1-b47d-974e53cbdf3c",
 		},
+		OwnAudience: func(s connector.Server, audience string) bool {
+			return strings.TrimSuffix(audience, "/") == connector.OriginOf(graphOf(s))
+		},
 		Limits: []string{
 			"of a client only the callbacks can be changed; two of its secrets may overlap",
 			"no introspection: opaque tokens are refused",
@@ -99,12 +102,17 @@ type entra struct {
 	manage   connector.Service
 }
 
+// graphOf is the address of Microsoft Graph for a key manager, with its version.
+func graphOf(s connector.Server) string {
+	if own := s.Text("graphUrl"); own != "" {
+		return strings.TrimSuffix(own, "/")
+	}
+	return graphURL
+}
+
 // Open is the connector.Opener of Entra ID.
 func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
-	e := &entra{TokenEndpoint: connector.NewTokenEndpoint(s, l), resource: s.Text("resource"), graph: graphURL}
-	if own := s.Text("graphUrl"); own != "" {
-		e.graph = strings.TrimSuffix(own, "/")
-	}
+	e := &entra{TokenEndpoint: connector.NewTokenEndpoint(s, l), resource: s.Text("resource"), graph: graphOf(s)}
 	e.named = slices.Concat([]string{e.resource}, s.Spec.Tokens.Audiences)
 	e.named = slices.DeleteFunc(e.named, func(name string) bool { return name == "" })
 	// The endpoint of version 1 wants a resource where that of version 2, beside it, wants a scope.

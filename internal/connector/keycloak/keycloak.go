@@ -49,6 +49,9 @@ func Type() connector.Type {
 			"acr", "address", "basic", "email", "microprofile-jwt", "offline_access", "organization", "phone", "profile", "roles",
 			"service_account", "web-origins",
 		},
+		OwnAudience: func(s connector.Server, audience string) bool { // the realm master has such a client for each realm
+			return strings.HasSuffix(strings.TrimSuffix(s.Issuer(), "/"), "/realms/master") && strings.HasSuffix(audience, "-realm")
+		},
 		Shared: shared(),
 		Limits: []string{
 			"with an initial access token alone: no search, no new secrets, no look at mapped clients",
