@@ -384,11 +384,11 @@ func TestOtherTenantsAreOnlyChecked(t *testing.T) {
 	}
 }
 
-// rule limits the scopes of a key manager's clients; nil lifts that.
-func (w *world) rule(keyManager string, rules map[string]keyward.Constraint) {
+// rule limits what the clients of the key manager kc are given; nil lifts that.
+func (w *world) rule(rules map[string]keyward.Constraint) {
 	w.t.Helper()
 	err := w.store.Write(w.t.Context(), "test", func(tx *store.Tx) error {
-		o, err := tx.Get(keyward.KindKeyManager, keyward.DefaultTenant, keyManager)
+		o, err := tx.Get(keyward.KindKeyManager, keyward.DefaultTenant, "kc")
 		if err != nil {
 			return err
 		}
@@ -454,27 +454,27 @@ func TestSubscriptionsGiveWhatTheRuleAllows(t *testing.T) {
 	}
 
 	w.run()
-	w.rule("kc", map[string]keyward.Constraint{"audiences": {Regex: "urn:(orders|users)"}})
+	w.rule(map[string]keyward.Constraint{"audiences": {Regex: "urn:(orders|users)"}})
 	meant("urn:orders", "urn:users")
 	if e := w.status("kc").Entitlement; !strings.Contains(e.Advice, "clients.constraints.audiences of key manager kc allows what fits "+
 		"urn:(orders|users), and so no subscription gives the audience urn:mail, the audience urn:stock: ") {
 		t.Errorf("%+v", e)
 	}
-	w.rule("kc", map[string]keyward.Constraint{"audiences": {Regex: "urn:o.*"}}) // of an API's audiences any one is enough
+	w.rule(map[string]keyward.Constraint{"audiences": {Regex: "urn:o.*"}}) // of an API's audiences any one is enough
 	meant("urn:orders", "urn:other")
-	w.rule("kc", nil)
+	w.rule(nil)
 	meant(all...)
-	w.rule("kc", map[string]keyward.Constraint{"scopes": {Regex: "orders:.*|boss"}})
+	w.rule(map[string]keyward.Constraint{"scopes": {Regex: "orders:.*|boss"}})
 	e := w.until("kc", keyward.EntitlementLacking, "orders:read").Entitlement
 	lacks(e, "clients.constraints.scopes of key manager kc allows what fits orders:.*|boss, and so no subscription gives stock:read",
 		"boss", "offline_access", "stock:read")
 	carried(false, "stock:read")
 	carried(true, "orders:read")
-	w.rule("kc", nil)
+	w.rule(nil)
 	w.until("kc", keyward.EntitlementLacking, "orders:read", "stock:read")
 	carried(true, "stock:read")
 
-	w.rule("kc", map[string]keyward.Constraint{"scopes": {Enum: []any{"orders:read"}}})
+	w.rule(map[string]keyward.Constraint{"scopes": {Enum: []any{"orders:read"}}})
 	w.until("kc", keyward.EntitlementLacking, "orders:read")
 	for _, scope := range []string{"stock:read", "offline_access", "boss"} {
 		if err := r.Attach(t.Context(), made.ClientID, scope, "default"); err != nil {

@@ -94,6 +94,40 @@ func (k *Keys) Replace(ctx context.Context, p keyward.Principal, place Place, id
 	}, before{gone: c})
 }
 
+// Clear takes away at its server what is left there of a client that vanished, such as an access policy of its own, which
+// nobody would look for any more once the client is forgotten. What the server refuses to take away stays; one that does not
+// answer is the error. Who may not forget the client may not have it cleared either; id is the OAuthClient object's.
+func (k *Keys) Clear(ctx context.Context, p keyward.Principal, place Place, id string) error {
+	s, c, err := k.active(ctx, p, place)
+	if err != nil {
+		return err
+	}
+	if c.Object.ID != id || c.Status.State != keyward.ClientDrifted {
+		return fmt.Errorf("%w: it is not the client that vanished", scene.ErrOvertaken)
+	}
+	if err := s.MayDelete(p, c, k.now()); err != nil {
+		return err
+	}
+	if err := k.store.Read(ctx, func(tx *store.Tx) error { return scene.NotReused(tx, c) }); err != nil {
+		return err
+	}
+	end := k.turns.Claim(ctx, id)
+	if end == nil {
+		return c.Busy()
+	}
+	defer end()
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	err = k.deleteThere(ctx, s.Server, c)
+	if uncertain(err) || isDown(err) {
+		return vendorError(s.Place.KeyManager, err)
+	}
+	if err != nil {
+		k.log.InfoContext(ctx, "what is left of a client that vanished is not taken away", "client", c.Object.Name, "error", err)
+	}
+	return nil
+}
+
 // leave forgets a client that vanished at its server, in the transaction in which another takes its place.
 func (k *Keys) leave(tx *store.Tx, p keyward.Principal, s *scene.Scene, gone *scene.Client) error {
 	fresh, err := scene.Reload(tx, gone, keyward.ClientDrifted)

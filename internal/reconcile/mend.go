@@ -42,6 +42,11 @@ func (r *Reconciler) Mend(ctx context.Context, p keyward.Principal, place keys.P
 		return nil, err
 	}
 	place = c.Where()
+	if found.Verdict == Vanished {
+		if err := r.Keys.Clear(ctx, p, place, c.Object.ID); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case found.Verdict == InStep:
 		return nil, keyward.Errorf(keyward.CodeConflict,
