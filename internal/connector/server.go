@@ -2,7 +2,9 @@ package connector
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -211,7 +213,8 @@ func (o *Openers) reach(s Server, l *Line) error {
 	if err != nil {
 		return err
 	}
-	l.Caller = o.lanes.Caller(s.ID, o.watched(client))
+	hidden := wire.NewHidden(slices.Collect(maps.Values(s.Secrets))...)
+	l.Caller = o.lanes.Caller(s.ID, o.watched(client)).Hiding(hidden)
 	if way.Certificate == "" {
 		return nil
 	}
@@ -219,7 +222,7 @@ func (o *Openers) reach(s Server, l *Line) error {
 	if client, err = outbound.Under(o.client, owner+" without its certificate", way); err != nil {
 		return err
 	}
-	l.Bare = o.lanes.Caller(s.ID, o.watched(client))
+	l.Bare = o.lanes.Caller(s.ID, o.watched(client)).Hiding(hidden)
 	return nil
 }
 

@@ -77,6 +77,11 @@ func TestUpdateThatTheServerRefuses(t *testing.T) {
 			t.Errorf("%s: %+v", method, one.Status)
 		}
 	}
+	// A server's words may hold what the call itself does not, such as the credential of registrations.
+	s.Order(contract.Trouble{Method: http.MethodPut, Part: "/reg/", Status: 400, Times: 1,
+		Body: `{"error":"no","error_description":"told by ` + registrar.InitialAccessToken + `"}`})
+	_, err := r.keys.Update(ctx, alice(), at("corp"), keys.Ask{Callbacks: []string{"https://app.example/bad"}})
+	wantCode(t, err, keyward.CodeKeyManagerFailed, "no: told by ***")
 	if _, err := r.keys.Update(ctx, alice(), at("corp"), keys.Ask{Callbacks: []string{"https://app.example/good"}}); err != nil {
 		t.Errorf("a good one: %v", err)
 	}

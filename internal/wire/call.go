@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -32,8 +33,9 @@ type Caller struct {
 	client    *http.Client
 	timeout   time.Duration
 	maxAnswer int64
-	way       string // digest of its policy
-	lane      *lane  // of one key manager; nil = none
+	way       string  // digest of its policy
+	lane      *lane   // of one key manager; nil = none
+	hidden    *Hidden // nil = a failure hides its own call's secrets alone
 }
 
 // New makes a caller. The client carries the operator's rules for outbound addresses, and a key manager's policy.
@@ -70,6 +72,8 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
+
+	hidden *Hidden // of the caller
 }
 
 // Do makes the call. An answer of any status is no error; none, or one that cannot be read whole, is a *Failure. A
@@ -126,7 +130,12 @@ func (c *Caller) once(ctx context.Context, k Call) (*Answer, error) {
 			Op: k.Op, Status: resp.StatusCode, Sent: true, Description: "its answer broke off or is too long", Err: err,
 		}
 	}
-	return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+	a := &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, hidden: c.hidden}
+	if c.hidden != nil {
+		c.hidden.add(k.credentials()...)
+		c.hidden.add(a.secrets()...)
+	}
+	return a, nil
 }
 
 // WithoutURL drops the address from an error of http.Client, whose query could hold what should not be in a log.
@@ -175,7 +184,7 @@ func (k Call) request(ctx context.Context) (*http.Request, error) {
 // Failure makes a Failure out of an answer that is not what was hoped for.
 func (k Call) Failure(a *Answer) *Failure {
 	f := &Failure{Op: k.Op, Status: a.Status, Sent: true}
-	secrets := append([]string{k.Bearer, k.Password, k.Form.Get("client_secret")}, k.Secrets...)
+	secrets := slices.Concat(a.hidden.all(), k.credentials())
 	switch {
 	case a.Status >= 300 && a.Status < 400:
 		f.Description = "a redirect, which is not followed with credentials: write the address it leads to"

@@ -228,3 +228,50 @@ func TestAccountsWithoutASecret(t *testing.T) {
 		t.Errorf("the server was asked %d times", len(seen))
 	}
 }
+
+// A server may repeat in any answer what it was told in another one, or told itself: none of it is in a failure's text.
+func TestNoSecretComesBackInAFailure(t *testing.T) {
+	given := []string{"management-secret", "bearer-of-before", "password-of-before", "assertion-of-before", "admin-word"}
+	at, _ := serve(t, func(n int, w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if n < 4 {
+			_, _ = io.WriteString(w, `{"client_secret":"secret-of-the-client",`+
+				`"registration_access_token":"token-of-the-client","value":"x"}`)
+			return
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		text, err := json.Marshal(map[string]string{
+			"error": "bad", "error_description": "exactly x: " + strings.Join(given, " ") + " secret-of-the-client token-of-the-client",
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = w.Write(text)
+	})
+	hiding := wire.New(nil).Hiding(wire.NewHidden("management-secret"))
+	words := func(c *wire.Caller) string {
+		k := wire.Call{Op: "try", Method: http.MethodGet, URL: at}
+		a, err := c.Do(t.Context(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k.Failure(a).Error()
+	}
+	for _, k := range []wire.Call{
+		{Op: "a", Method: http.MethodGet, URL: at, Bearer: "bearer-of-before"},
+		{Op: "b", Method: http.MethodPost, URL: at, User: "u", Password: "password-of-before", Form: url.Values{
+			"client_assertion": {"assertion-of-before"},
+		}},
+		{Op: "c", Method: http.MethodGet, URL: at, Header: http.Header{"Authorization": {"SSWS admin-word"}}},
+	} {
+		if _, err := hiding.Do(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := words(hiding); got != "try: the server answered 400 bad: exactly x: *** *** *** *** *** *** ***" {
+		t.Errorf("a secret comes back: %s", got)
+	}
+	if got := words(wire.New(nil)); !strings.Contains(got, "secret-of-the-client") {
+		t.Errorf("the server did not repeat them: %s", got)
+	}
+}
