@@ -47,6 +47,22 @@ func manual() keyward.Approval {
 	return keyward.Approval{Production: keyward.ApprovalManual, Sandbox: keyward.ApprovalManual}
 }
 
+// hold holds an object, or lifts that with nil.
+func (r *rig) hold(kind keyward.Kind, name string, h *keyward.Hold) {
+	r.t.Helper()
+	err := r.store.Write(r.t.Context(), "test", func(tx *store.Tx) error {
+		o, err := tx.Get(kind, keyward.DefaultTenant, name)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Hold(o, h)
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // requests lists what awaits an approval, as APPLICATION ENVIRONMENT CLIENT.
 func (r *rig) requests(p keyward.Principal) []string {
 	r.t.Helper()
@@ -217,21 +233,7 @@ func TestApprovalJudgesAnew(t *testing.T) {
 	}
 	roles := func(roles ...keyward.Role) { r.edit(keyward.KindUser, "alice", &keyward.UserSpec{Roles: roles}) }
 	km := func(edit func(*keyward.KeyManagerSpec)) func() { return func() { r.change("corp", edit) } }
-	hold := func(kind keyward.Kind, name string, h *keyward.Hold) func() {
-		return func() {
-			err := r.store.Write(ctx, "test", func(tx *store.Tx) error {
-				o, err := tx.Get(kind, keyward.DefaultTenant, name)
-				if err != nil {
-					return err
-				}
-				_, err = tx.Hold(o, h)
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	hold := func(kind keyward.Kind, name string, h *keyward.Hold) func() { return func() { r.hold(kind, name, h) } }
 	held := &keyward.Hold{Reason: "leak", By: "root", Since: time.Now()}
 	for name, c := range map[string]struct {
 		break_, mend func()
@@ -482,5 +484,28 @@ func TestApprovalOfOthers(t *testing.T) {
 			t.Errorf("%s: %+v, error %v, want %s", name, again, err, c.state)
 		}
 		wantCode(t, r.keys.Delete(ctx, zoe, place), "")
+	}
+}
+
+// While anything is held that a secret belongs to, nobody gets it, and it is not used up.
+func TestNothingIsRevealedWhileHeld(t *testing.T) {
+	ctx := t.Context()
+	server := registrar.Start(t)
+	r := newRig(t)
+	r.keyManager("corp", registrarSpec(server), registrarSecrets())
+	made, err := r.keys.Generate(ctx, alice(), at("corp"), keys.Ask{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, name := range map[keyward.Kind]string{
+		keyward.KindKeyManager: "corp", keyward.KindApplication: "mobile", keyward.KindOAuthClient: made.Name,
+	} {
+		r.hold(kind, name, &keyward.Hold{Reason: "leak", By: "root", Since: r.now()})
+		_, err := r.keys.Reveal(ctx, alice(), at("corp"))
+		wantCode(t, err, keyward.CodeHeld, string(kind)+" "+name)
+		r.hold(kind, name, nil)
+	}
+	if shown, err := r.keys.Reveal(ctx, alice(), at("corp")); err != nil || shown.ClientSecret != made.ClientSecret {
+		t.Errorf("when nothing is held: %v, error %v", shown, err)
 	}
 }

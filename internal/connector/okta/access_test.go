@@ -385,3 +385,25 @@ func TestOktaRelease(t *testing.T) {
 		t.Errorf("the client: %v, error %v", c, err)
 	}
 }
+
+// Where it is not known which secret is alive, none is ended.
+func TestOktaKeepsSecretsItDoesNotKnow(t *testing.T) {
+	w := newWorld(t)
+	o, ok := w.conn.(connector.Overlapper)
+	if !ok {
+		t.Fatalf("%T keeps one secret", w.conn)
+	}
+	fresh, err := o.AddSecret(t.Context(), w.made.Handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := w.made
+	newer.ClientSecret = fresh.Value
+	lives := func(c connector.Registered) bool { return w.token(c, oktaserver.Scope) == nil }
+	if err := o.DropSecrets(t.Context(), w.made.Handle, ""); err != nil || !lives(w.made) || !lives(newer) {
+		t.Errorf("without a name: %v, the older lives: %t, the newer: %t", err, lives(w.made), lives(newer))
+	}
+	if err := o.DropSecrets(t.Context(), w.made.Handle, fresh.ID); err != nil || lives(w.made) || !lives(newer) {
+		t.Errorf("by name: %v, the older lives: %t, the newer: %t", err, lives(w.made), lives(newer))
+	}
+}
