@@ -141,6 +141,15 @@ func (k *keycloak) manages(ctx context.Context, scopeID string) (bool, error) {
 	return len(roles) > 0, nil
 }
 
+// mayName refuses a scope by name that manages the realm; known are the realm's, with their ids.
+func (k *keycloak) mayName(ctx context.Context, name string, known map[string]string) error {
+	manages, err := k.manages(ctx, known[name])
+	if err == nil && manages {
+		err = connector.Refused("scopes", "%s lets roles through that manage the realm: no client of an application is given it", name)
+	}
+	return err
+}
+
 // scopeIDs gives client scopes by name, with their ids.
 func (k *keycloak) scopeIDs(ctx context.Context, path string) (map[string]string, error) {
 	get := wire.Call{Op: "read the realm's client scopes", Method: http.MethodGet, URL: k.admin + path}

@@ -120,6 +120,7 @@ type client struct {
 	StandardFlow         bool              `json:"standardFlowEnabled"`
 	ImplicitFlow         bool              `json:"implicitFlowEnabled"`
 	DirectAccessGrants   bool              `json:"directAccessGrantsEnabled"`
+	FullScope            *bool             `json:"fullScopeAllowed,omitempty"` // tokens carry all roles; left out is true
 	RedirectURIs         []string          `json:"redirectUris"`
 	Attributes           map[string]string `json:"attributes"`
 	DefaultClientScopes  []string          `json:"defaultClientScopes,omitempty"`
@@ -169,8 +170,9 @@ func (k *keycloak) takeBack(ctx context.Context, name string, cause error) error
 
 // representation writes the wanted grants as Keycloak's switches.
 func representation(r connector.Registration) (client, error) {
+	noRoles := false // but for those that client scopes let through: who signs in to an application lends it no more
 	c := client{
-		ClientID: r.Name, Name: r.Name, Protocol: protocol, Authenticator: "client-secret",
+		FullScope: &noRoles, ClientID: r.Name, Name: r.Name, Protocol: protocol, Authenticator: "client-secret",
 		Description:  "Made by Keyward for an application; it is deleted with the application's keys.",
 		RedirectURIs: append([]string{}, r.Callbacks...),
 		Attributes:   map[string]string{"use.refresh.tokens": "false"},
@@ -213,6 +215,11 @@ func (k *keycloak) scopes(ctx context.Context, asked []string) ([]string, error)
 	all["openid"] = "" // every token of a person has it, and it is no client scope
 	if unknown := connector.Without(asked, slices.Collect(maps.Keys(all))); len(unknown) > 0 {
 		return nil, connector.Refused("scopes", "the realm has no scope %s", strings.Join(unknown, ", "))
+	}
+	for _, name := range asked {
+		if err := k.mayName(ctx, name, all); err != nil {
+			return nil, err
+		}
 	}
 	defaults, err := k.scopeIDs(ctx, "/default-default-client-scopes")
 	if err != nil {

@@ -110,6 +110,67 @@ func TestKeycloakWithServiceAccount(t *testing.T) {
 	}
 }
 
+// What an application's client is made with opens the realm to nobody: not by a scope that a developer names, not by the
+// roles of whoever its tokens are about.
+func TestKeycloakClientsManageNothing(t *testing.T) {
+	ctx := t.Context()
+	r := shared.Realm(t, "connector-nothing")
+	if err := r.AddManagingScope(ctx, "boss"); err != nil {
+		t.Fatal(err)
+	}
+	c := conformance.Open(t, conformance.ServerAt(t, &keyward.KeyManagerSpec{
+		Type: "keycloak", Discovery: r.Issuer,
+		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
+	}, map[string]string{"connection.clientSecret": keycloak.ManagerSecret}))
+	register := func(name string, scopes ...string) (connector.Registered, error) {
+		ask := conformance.Registration()
+		ask.Name, ask.Scopes = name, scopes
+		return c.Register(ctx, ask)
+	}
+	if _, err := register("keyward-boss", keycloak.Scopes()[0], "boss"); keyward.CodeOf(err) != keyward.CodeInvalidInput ||
+		!strings.Contains(err.Error(), "boss lets roles through") {
+		t.Errorf("a scope that manages the realm: %v", err)
+	}
+	made, err := register("keyward-plain", keycloak.Scopes()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	restorer, ok := c.(connector.Restorer)
+	if !ok {
+		t.Fatalf("%T restores nothing", c)
+	}
+	if err := restorer.Restore(ctx, made.Handle, keyward.ClientRestore{Give: []string{"boss"}}); err == nil {
+		t.Error("a scope that manages the realm was given back")
+	}
+	if err := restorer.Restore(ctx, made.Handle, keyward.ClientRestore{Give: keycloak.Scopes()[1:2]}); err != nil {
+		t.Errorf("another scope: %v", err)
+	}
+
+	// An administrator appoints the clients' service accounts: that of a client made by hand may list the realm's clients.
+	if err := r.AddClient(ctx, "by-hand", "secret-of-by-hand"); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]int{"by-hand": http.StatusOK, made.ClientID: http.StatusForbidden} {
+		secret := made.ClientSecret
+		if id == "by-hand" {
+			secret = "secret-of-by-hand"
+		}
+		if err := r.Appoint(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+		token, err := r.Token(ctx, id, secret, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := wire.Call{
+			Op: "list", Method: http.MethodGet, URL: strings.Replace(r.Issuer, "/realms/", "/admin/realms/", 1) + "/clients", Bearer: token,
+		}
+		if a, err := wire.New(nil).Do(ctx, k); err != nil || a.Status != want {
+			t.Errorf("%s: %+v, error %v, want %d", id, a, err, want)
+		}
+	}
+}
+
 // A service account that has a key instead of a secret, in both forms that the key can have.
 func TestKeycloakWithAssertions(t *testing.T) {
 	ctx := t.Context()

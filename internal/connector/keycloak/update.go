@@ -103,6 +103,11 @@ func (k *keycloak) Restore(ctx context.Context, h connector.Handle, r keyward.Cl
 		{r.Offer, []string{"default"}, []string{"optional"}},
 	} {
 		for _, name := range change.scopes {
+			if len(change.to) > 0 {
+				if err := k.mayName(ctx, name, known); err != nil {
+					return err
+				}
+			}
 			if err := k.move(ctx, &client{ID: id}, name, known[name], change.from, change.to); err != nil {
 				return err
 			}

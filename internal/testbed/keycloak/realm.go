@@ -123,6 +123,11 @@ func (r *Realm) scopeID(ctx context.Context, name string) (string, error) {
 	return "", fmt.Errorf("the realm has no client scope %s", name)
 }
 
+// Appoint lets the service account of a client manage the realm's clients, as an administrator does by hand.
+func (r *Realm) Appoint(ctx context.Context, client string) error {
+	return r.grantTo(ctx, client, "realm-management")
+}
+
 // grantTo lets the service account of a client manage the clients of the realm that the roles of management are about.
 func (r *Realm) grantTo(ctx context.Context, client, management string) error {
 	manager, err := r.clientID(ctx, client)
