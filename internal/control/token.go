@@ -218,3 +218,20 @@ func (c *Control) RevokeToken(ctx context.Context, p keyward.Principal, tenant, 
 		return tx.RevokeAPIToken(tenant, id)
 	})
 }
+
+// TenantsOf lists the tenants whose objects somebody may see: an operator every one, everybody else their own.
+func (c *Control) TenantsOf(ctx context.Context, p keyward.Principal) ([]string, error) {
+	if !p.IsOperator() {
+		return []string{p.Tenant}, nil
+	}
+	var names []string
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		tenants, _, err := tx.List(keyward.KindTenant, store.Filter{})
+		names = nil
+		for _, t := range tenants {
+			names = append(names, t.Name)
+		}
+		return err
+	})
+	return names, err
+}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"keyward.dev/keyward"
@@ -24,6 +25,7 @@ import (
 	"keyward.dev/keyward/internal/resident"
 	"keyward.dev/keyward/internal/rest"
 	"keyward.dev/keyward/internal/rollover"
+	"keyward.dev/keyward/internal/session"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/stream"
 	"keyward.dev/keyward/internal/syncapi"
@@ -82,8 +84,8 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	}
 	door, err := rest.New(rest.Deps{
 		Control: useCases, Keys: clients.Keys, Reconciler: clients.reconciler, Probe: checks, Health: monitor, Explainer: explainer,
-		PasswordLink: authority.PasswordLink,
-	}, rest.Options{Version: p.o.Version, Log: p.log})
+		PasswordLink: authority.PasswordLink, Sessions: p.newSessions(st, publicURL, authority),
+	}, rest.Options{Version: p.o.Version, PublicURL: publicURL, Log: p.log})
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +105,14 @@ func (p *process) newResident(st *store.Store, publicURL string, subjects reside
 	return resident.New(st, resident.Options{
 		PublicURL: publicURL, Log: p.log, Subjects: subjects, SessionIdle: s.SessionIdle, SessionLifetime: s.SessionLife,
 		TrustedPeers: s.TrustedPeers,
+	})
+}
+
+// newSessions makes the console's sessions.
+func (p *process) newSessions(st *store.Store, publicURL string, authority *resident.Resident) *session.Sessions {
+	return session.New(st, session.Options{
+		Callback: strings.TrimSuffix(publicURL, "/") + resident.CallbackPath, Client: catalog.ConsoleClient, Issuer: authority.Issuer,
+		Inside: authority.Client(), Idle: p.settings.SessionIdle, Lifetime: p.settings.SessionLife, Now: time.Now, Log: p.log,
 	})
 }
 

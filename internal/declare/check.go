@@ -350,7 +350,7 @@ func (w *world) checkUser(ch *change) error {
 func (w *world) keepPassword(ch *change) error {
 	spec, ok := ch.spec.(*keyward.UserSpec)
 	hash, stored := ch.stored[passwordPath]
-	if ok && stored && spec.Password.IsZero() {
+	if ok && stored && (spec.Password.IsZero() || spec.Password.IsStored()) { // a batch is checked more than once
 		spec.Password = keyward.StoredSecret()
 		ch.secrets[passwordPath] = hash
 	}

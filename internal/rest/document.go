@@ -40,7 +40,7 @@ func (s *Server) documentRoutes() error {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(document) // the reader went away: nobody is left to tell
 	})
-	policy := "default-src 'none'; style-src '" + styleHash() + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	policy := pagePolicy()
 	html := func(body []byte) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -93,6 +93,11 @@ h3{font-size:1rem;margin:1.4rem 0 .2rem}
 code,pre{font:13px/1.45 ui-monospace,monospace}pre{overflow:auto;padding:.8rem;border:1px solid #8886;border-radius:6px}
 .m{display:inline-block;min-width:4.2rem;font-weight:700}table{border-collapse:collapse}
 td{padding:.1rem .9rem .1rem 0;vertical-align:top}p{margin:.2rem 0}`
+
+// pagePolicy is the Content-Security-Policy of a page without script and form.
+func pagePolicy() string {
+	return "default-src 'none'; style-src '" + styleHash() + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
 
 func styleHash() string {
 	sum := sha256.Sum256([]byte(style))
@@ -187,7 +192,7 @@ func contentName(content map[string]*huma.MediaType) string {
 const docsTemplate = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{.Title}} API</title>
 <style>{{.Style}}</style></head><body>
 <h1>{{.Title}} API {{.Version}}</h1>
-<p>Send an API token with every call: <code>Authorization: Bearer …</code>.
+<p>Send an API token with every call: <code>Authorization: Bearer …</code>. Browsers with a session need none.
 <a href="/openapi.json">OpenAPI document</a></p>
 {{range .Groups}}<h2>{{.Name}}</h2>
 {{range .Operations}}<h3 id="{{.ID}}"><code><span class="m">{{.Method}}</span>{{.Path}}</code></h3><p>{{.Summary}}</p>

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector/catalog"
@@ -24,6 +26,7 @@ import (
 	"keyward.dev/keyward/internal/resident"
 	"keyward.dev/keyward/internal/rest"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/session"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -75,7 +78,9 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	res, err := resident.New(st, resident.Options{PublicURL: "http://127.0.0.1:8480"})
+	server := httptest.NewUnstartedServer(nil)
+	publicURL := "http://" + server.Listener.Addr().String()
+	res, err := resident.New(st, resident.Options{PublicURL: publicURL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,12 +114,22 @@ func newHouse(t *testing.T) *house {
 	deps := rest.Deps{
 		Control: h.control, Keys: k, Reconciler: reconciler, Probe: checks, Health: monitor, Explainer: explainer{},
 		PasswordLink: res.PasswordLink,
+		Sessions: session.New(st, session.Options{
+			Callback: publicURL + resident.CallbackPath, Client: catalog.ConsoleClient, Issuer: res.Issuer, Inside: res.Client(),
+			Idle: time.Hour, Lifetime: 12 * time.Hour, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		}),
 	}
-	h.rest, err = rest.New(deps, rest.Options{Version: "test"})
+	h.rest, err = rest.New(deps, rest.Options{Version: "test", PublicURL: publicURL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.server = httptest.NewServer(h.rest.Handler())
+	mux := http.NewServeMux()
+	mux.Handle("/", h.rest.Handler())
+	for _, pattern := range res.Patterns() {
+		mux.Handle(pattern, res.Handler())
+	}
+	h.server, server.Config.Handler = server, mux
+	server.Start()
 	t.Cleanup(h.server.Close)
 	return h
 }

@@ -94,7 +94,7 @@ func operation(op huma.Operation) huma.Operation {
 		op.MaxBodyBytes = maxBody
 	}
 	if op.Security == nil {
-		op.Security = []map[string][]string{{apiToken: {}}}
+		op.Security = []map[string][]string{{apiToken: {}}, {sessionCookie: {}}}
 	}
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}

@@ -1,4 +1,4 @@
-// Package rest owns the HTTP door of the management plane: addresses, authentication by API token, the OpenAPI
+// Package rest owns the HTTP door of the management plane: addresses, authentication by API token and session, the OpenAPI
 // document and its page, and how use cases' answers and errors look on the wire. It does not own any rule about
 // objects or who may do what: those are control's and keys'.
 package rest
@@ -21,6 +21,7 @@ import (
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/reconcile"
+	"keyward.dev/keyward/internal/session"
 )
 
 // Limits of request bodies, in bytes. An apply carries many manifests at once, with OpenAPI documents in them.
@@ -39,31 +40,39 @@ type Deps struct {
 	Explainer Explainer
 
 	Reconciler *reconcile.Reconciler
+	Sessions   *session.Sessions
 	// PasswordLink gives the address of a one-time link's value in a tenant.
 	PasswordLink func(tenant, value string) string
 }
 
 // Options describe this process.
 type Options struct {
-	Version string       // of the program, for the OpenAPI document
-	Log     *slog.Logger // nil = silent
+	Version   string       // of the program, for the OpenAPI document
+	PublicURL string       // how browsers reach this server
+	Log       *slog.Logger // nil = silent
 }
 
 // Server is the REST API with its document.
 type Server struct {
 	deps Deps
 	log  *slog.Logger
-	mux  *http.ServeMux
-	api  huma.API
+
+	cookies *cookies
+	mux     *http.ServeMux
+	api     huma.API
 }
 
 // New registers every route. It returns an error when the OpenAPI document cannot be written.
 func New(d Deps, o Options) (*Server, error) {
 	if d.Control == nil || d.Keys == nil || d.Probe == nil || d.Health == nil || d.Explainer == nil || d.Reconciler == nil ||
-		d.PasswordLink == nil {
-		return nil, errors.New("the REST API needs control, keys, checks, health, a reconciler and an explainer")
+		d.PasswordLink == nil || d.Sessions == nil {
+		return nil, errors.New("the REST API needs control, keys, checks, health, a reconciler, an explainer and sessions")
 	}
-	s := &Server{deps: d, log: o.Log, mux: http.NewServeMux()}
+	made, err := newCookies(o.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{deps: d, log: o.Log, mux: http.NewServeMux(), cookies: made}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -82,6 +91,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.usagesRoutes()
 	s.healthRoutes()
 	s.discoverRoute()
+	s.sessionRoutes(o.PublicURL)
 	if err := s.documentRoutes(); err != nil {
 		return nil, err
 	}
@@ -102,6 +112,11 @@ func configuration(version string) huma.Config {
 				Schemas: schemas(),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					apiToken: {Type: "http", Scheme: "bearer", Description: "An API token, as made by keyward token create."},
+					sessionCookie: {
+						Type: "apiKey", In: "cookie", Name: cookieSession,
+						Description: "The console's session, begun at /session/start. Its name begins with __Host- where the public " +
+							"URL is https; requests of other origins are refused.",
+					},
 				},
 			},
 		},
@@ -129,11 +144,19 @@ func (s *Server) Handler() http.Handler {
 
 type principalKey struct{}
 
-// authenticate lets only valid API tokens through, before any body is read.
+// authenticate lets only valid API tokens and sessions through, before any body is read. An Authorization field counts
+// before a cookie; what needs neither says so in the document.
 func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
+	if security := ctx.Operation().Security; security != nil && len(security) == 0 {
+		next(ctx)
+		return
+	}
 	token, ok := bearer(ctx)
 	if !ok {
-		s.refuse(ctx, keyward.Errorf(keyward.CodeUnauthenticated, "send an API token: Authorization: Bearer …"))
+		if ctx.Header("Authorization") == "" && s.bySession(ctx, next) {
+			return
+		}
+		s.refuse(ctx, keyward.Errorf(keyward.CodeUnauthenticated, "sign in, or send an API token: Authorization: Bearer …"))
 		return
 	}
 	p, err := s.deps.Control.Authenticate(ctx.Context(), token)

@@ -29,6 +29,9 @@ func TestSignIns(t *testing.T) {
 				tx.PutGiven(given("g", false)), tx.PutGiven(given("h", true)),
 				tx.PutCode(Code{Hash: hash("c"), GivenID: "g", Redirect: "https://x", Challenge: "y", Expires: later}),
 				tx.PutRefresh(hash("r"), "g"),
+				tx.PutSession(Session{
+					ID: "v", Hash: hash("v"), Tenant: "default", UserID: o.ID, Groups: []string{"a b", "c"}, Since: now, Seen: now, Expires: later,
+				}), tx.TouchSession("v", later),
 				tx.PutConsent(o.ID, "c", []string{"b"}, now), tx.PutConsent(o.ID, "c", []string{"a", "b"}, now),
 				tx.PutReset(Reset{UserID: o.ID, Hash: hash("1"), Expires: later}),
 				tx.PutReset(Reset{UserID: o.ID, Hash: hash("2"), Expires: later}),
@@ -66,6 +69,10 @@ func TestSignIns(t *testing.T) {
 			if _, err := tx.GivenByID("acme", "g"); keyward.CodeOf(err) != keyward.CodeNotFound {
 				t.Errorf("in another tenant: %v", err)
 			}
+			if v, err := tx.SessionByHash(hash("v")); err != nil || v.UserID != o.ID || !slices.Equal(v.Groups, []string{"a b", "c"}) ||
+				!v.Seen.Equal(later) || len(v.Roles) > 0 {
+				t.Errorf("session %+v, %v", v, err)
+			}
 			if scopes, decided, err := tx.Consent(o.ID, "c"); err != nil || !decided || !slices.Equal(scopes, []string{"a", "b"}) {
 				t.Errorf("consent %v %v %v", scopes, decided, err)
 			}
@@ -81,6 +88,9 @@ func TestSignIns(t *testing.T) {
 		write(t, s, func(tx *Tx) error {
 			if _, err := tx.GivenOfRefresh(hash("r")); keyward.CodeOf(err) != keyward.CodeNotFound {
 				t.Errorf("after the user: %v", err)
+			}
+			if _, err := tx.SessionByHash(hash("v")); keyward.CodeOf(err) != keyward.CodeNotFound {
+				t.Errorf("a session after its user: %v", err)
 			}
 			return tx.DropExpiredSignIns(later)
 		})

@@ -57,6 +57,9 @@ type Given = issued.Given
 // Code is an authorization code.
 type Code = issued.Code
 
+// Session is a browser that is signed in at the console.
+type Session = issued.Session
+
 // Reset is a one-time link with which a user chooses a password.
 type Reset = issued.Reset
 

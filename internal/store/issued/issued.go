@@ -1,6 +1,6 @@
 // Package issued owns the rows of the resident authorization server: the keys that it signs with, the tokens that it gave
-// out, who is signed in at it, and what users let clients have. It does not own when a key begins or ends to sign, what a
-// token says, nor who may sign in.
+// out, who is signed in at it and at the console, and what users let clients have. It does not own when a key begins or
+// ends to sign, what a token says, nor who may sign in.
 package issued
 
 import (

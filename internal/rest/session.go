@@ -1,0 +1,249 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/session"
+)
+
+// Addresses that browsers go to.
+const (
+	pathStart    = "/session/start"
+	pathCallback = "/session/callback"
+	pathSession  = "/api/v1/session"
+)
+
+// sessionCookie names the security scheme of the console's session.
+const sessionCookie = "session"
+
+// cookies makes those of the console for one public URL.
+type cookies struct {
+	secure     bool
+	protection *http.CrossOriginProtection
+}
+
+func newCookies(publicURL string) (*cookies, error) {
+	u, err := url.Parse(publicURL)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("the public URL %q has no host", publicURL)
+	}
+	c := &cookies{secure: u.Scheme == "https", protection: http.NewCrossOriginProtection()}
+	if err := c.protection.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+		return nil, fmt.Errorf("the public URL as an origin: %w", err)
+	}
+	return c, nil
+}
+
+// name gives the cookie's name. With __Host- no other host and no page without TLS can set it.
+func (c *cookies) name(of string) string {
+	if c.secure {
+		return "__Host-" + of
+	}
+	return of
+}
+
+func (c *cookies) made(of, value string, life time.Duration) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // Secure with TLS; there is none to ask for without
+		Name: c.name(of), Value: value, Path: "/", MaxAge: int(life.Seconds()), HttpOnly: true, Secure: c.secure,
+		SameSite: http.SameSiteLaxMode,
+	}
+}
+
+func (c *cookies) of(r *http.Request, name string) string {
+	cookie, err := r.Cookie(c.name(name))
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
+const (
+	cookieSession = "keyward-session"
+	cookieStart   = "keyward-start-" // and the beginning of the state: two tabs may begin at once
+)
+
+func startCookie(state string) string { return cookieStart + state[:min(len(state), 12)] }
+
+// startSession sends a browser to where its person signs in.
+func (s *Server) startSession(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	start, err := s.deps.Sessions.Begin(r.Context(), session.Ask{Tenant: q.Get("tenant"), Via: q.Get("via"), Return: q.Get("return")})
+	if err != nil {
+		s.sayWhy(w, r, err, session.Ask{Tenant: q.Get("tenant")})
+		return
+	}
+	http.SetCookie(w, s.cookies.made(startCookie(start.State), start.Kept, start.Life))
+	http.Redirect(w, r, start.Location, http.StatusSeeOther)
+}
+
+// finishSession takes the answer of the server, and gives the browser a session: a new one, whatever it held.
+func (s *Server) finishSession(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	name := startCookie(q.Get("state"))
+	kept := s.cookies.of(r, name)
+	http.SetCookie(w, s.cookies.made(name, "", -time.Second))
+	opened, err := s.deps.Sessions.Finish(r.Context(), kept, q, s.cookies.of(r, cookieSession))
+	if err != nil {
+		s.sayWhy(w, r, err, session.Ask{})
+		return
+	}
+	http.SetCookie(w, s.cookies.made(cookieSession, opened.Value, 0))
+	http.Redirect(w, r, opened.Return, http.StatusSeeOther) //nolint:gosec // a path of this server: Begin saw to it
+}
+
+// sayWhy tells a person before a browser why there is no session.
+func (s *Server) sayWhy(w http.ResponseWriter, r *http.Request, err error, again session.Ask) {
+	p := s.problem(r.Context(), err)
+	words := []string{p.Detail}
+	for _, f := range p.Errors {
+		words = append(words, f.Path+" "+f.Message)
+	}
+	var b bytes.Buffer
+	page, fault := template.New("session").Parse(sessionPage)
+	address := url.URL{Path: "start"}
+	if again.Tenant != "" {
+		address.RawQuery = url.Values{"tenant": {again.Tenant}}.Encode()
+	}
+	view := struct {
+		Style template.CSS
+		Words []string
+		Again string
+	}{template.CSS(style), words, address.String()} //nolint:gosec // our own constant
+	if fault == nil {
+		fault = page.Execute(&b, view)
+	}
+	if fault != nil {
+		s.log.ErrorContext(r.Context(), "a page could not be made", "error", fault)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", pagePolicy())
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(b.Bytes()) // the reader went away: nobody is left to tell
+}
+
+const sessionPage = `<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Not signed in · Keyward</title>
+<style>{{.Style}}</style></head><body><main><h1>You are not signed in</h1>
+{{range .Words}}<p>{{.}}</p>
+{{end}}<p><a href="{{.Again}}">Try again</a></p></main></body></html>
+`
+
+// SessionAnswer says who asks.
+type SessionAnswer struct {
+	User       string         `json:"user" doc:"As owners and the audit trail name them"`
+	Name       string         `json:"name" doc:"What to call the person; nothing is decided by it"`
+	Tenant     string         `json:"tenant"`
+	Tenants    []string       `json:"tenants" doc:"Those whose objects they may see"`
+	Roles      []keyward.Role `json:"roles"`
+	Groups     []string       `json:"groups"`
+	KeyManager string         `json:"keyManager,omitempty" doc:"By which they signed in; absent for an account of the tenant"`
+	Subject    string         `json:"subject,omitempty" doc:"sub at that key manager"`
+	Since      *time.Time     `json:"since,omitempty" doc:"When they signed in; absent with an API token"`
+	Expires    *time.Time     `json:"expires,omitempty" doc:"When the session ends in any case"`
+	IdleUntil  *time.Time     `json:"idleUntil,omitempty" doc:"When it ends without a further request"`
+}
+
+// gone answers with a cookie that is taken out of the browser.
+type gone struct {
+	SetCookie string `header:"Set-Cookie"`
+}
+
+func (s *Server) sessionRoutes(publicURL string) {
+	prefixes := []string{""}
+	if u, err := url.Parse(publicURL); err == nil && strings.Trim(u.Path, "/") != "" {
+		prefixes = append(prefixes, strings.TrimSuffix(u.Path, "/")) // where a proxy leaves it on
+	}
+	for _, prefix := range prefixes {
+		s.page(prefix+pathStart, s.startSession)
+		s.page(prefix+pathCallback, s.finishSession)
+	}
+	tags := []string{"session"}
+	route(s, huma.Operation{
+		OperationID: "get-session", Method: http.MethodGet, Path: pathSession, Tags: tags, Summary: "Who asks, and for how long",
+	}, func(ctx context.Context, p keyward.Principal, _ *TenantQuery) (*answerOf[SessionAnswer], error) {
+		tenants, err := s.deps.Control.TenantsOf(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		a := SessionAnswer{
+			User: p.User, Name: p.User, Tenant: p.Tenant, Tenants: tenants, Roles: append([]keyward.Role{}, p.Roles...),
+			Groups: append([]string{}, p.Groups...),
+		}
+		if held, ok := ctx.Value(sessionKey{}).(*heldSession); ok {
+			a.Name, a.KeyManager, a.Subject = held.Shown, held.Via, held.Subject
+			a.Since, a.Expires, a.IdleUntil = &held.Since, &held.Expires, &held.IdleUntil
+		}
+		return &answerOf[SessionAnswer]{Body: a}, nil
+	})
+	route(s, huma.Operation{
+		OperationID: "end-session", Method: http.MethodDelete, Path: pathSession, Tags: tags,
+		Summary: "Sign out: the session, and the browser at the tenant's authorization server", DefaultStatus: http.StatusNoContent,
+	}, func(ctx context.Context, _ keyward.Principal, _ *TenantQuery) (*gone, error) {
+		held, ok := ctx.Value(sessionKey{}).(*heldSession)
+		if !ok {
+			return &gone{}, nil // an API token has none
+		}
+		return &gone{s.cookies.made(cookieSession, "", -time.Second).String()}, s.deps.Sessions.End(ctx, held.value)
+	})
+	route(s, huma.Operation{
+		OperationID: "list-session-ways", Method: http.MethodGet, Path: pathSession + "/ways", Tags: tags,
+		Summary: "How people of the tenant can sign in", Security: []map[string][]string{},
+	}, func(ctx context.Context, _ keyward.Principal, in *TenantQuery) (*answerOf[Listing[session.Offer]], error) {
+		ways, err := s.deps.Sessions.Ways(ctx, in.tenant())
+		if err != nil {
+			return nil, err
+		}
+		return listed(ways), nil
+	})
+}
+
+func (s *Server) page(path string, h http.HandlerFunc) {
+	s.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Frame-Options", "DENY")
+		h(w, r)
+	})
+}
+
+type sessionKey struct{}
+
+// heldSession is the session of a request, with what the browser holds.
+type heldSession struct {
+	*session.Session
+
+	value string
+}
+
+// bySession lets a browser with a session through. What another origin makes the browser send is refused, for the cookie
+// goes along with that too.
+func (s *Server) bySession(ctx huma.Context, next func(huma.Context)) bool {
+	r, _ := humago.Unwrap(ctx)
+	value := s.cookies.of(r, cookieSession)
+	if value == "" {
+		return false
+	}
+	if err := s.cookies.protection.Check(r); err != nil {
+		s.refuse(ctx, keyward.Errorf(keyward.CodeForbidden,
+			"with a session, only our own pages may send this: it came from another origin"))
+		return true
+	}
+	held, err := s.deps.Sessions.Who(ctx.Context(), value)
+	if err != nil {
+		s.refuse(ctx, err)
+		return true
+	}
+	next(huma.WithValue(huma.WithValue(ctx, principalKey{}, held.Principal), sessionKey{}, &heldSession{held, value}))
+	return true
+}

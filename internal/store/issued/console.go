@@ -1,0 +1,84 @@
+package issued
+
+import (
+	"strings"
+	"time"
+
+	"keyward.dev/keyward/internal/store/database"
+)
+
+// Session is a browser that is signed in at the console. What the browser holds is stored as its SHA-256 only.
+type Session struct {
+	ID           string
+	Hash         []byte
+	Tenant       string
+	UserID       string   // of the tenant's user; "" = the person came by a key manager
+	KeyManagerID string   // by which the person came; "" = with an account of the tenant
+	Subject      string   // sub at that key manager
+	Shown        string   // what to call the person; nothing is decided by it
+	Roles        []string // of a person who came by a key manager, as their claims gave them
+	Groups       []string
+	Stamp        string // of what let the person in: a password, or a key manager's rules; with others the session is over
+	SignInID     string // of the browser at the resident authorization server; "" = it is not signed in there
+	Since        time.Time
+	Seen         time.Time
+	Expires      time.Time
+}
+
+// PutSession stores a new session.
+func (m *Material) PutSession(s Session) error {
+	_, err := m.run.Exec(`INSERT INTO console_sessions (id, hash, tenant, user_id, key_manager_id, subject, shown, roles, groups_of,
+		stamp, signin_id, since, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		s.ID, s.Hash, s.Tenant, orNull(s.UserID), orNull(s.KeyManagerID), database.Clean(s.Subject), database.Clean(s.Shown),
+		strings.Join(s.Roles, " "), database.Clean(strings.Join(s.Groups, "\n")), s.Stamp, s.SignInID,
+		database.Micros(s.Since), database.Micros(s.Seen), database.Micros(s.Expires))
+	return err
+}
+
+func orNull(id string) *string {
+	if id == "" {
+		return nil
+	}
+	return &id
+}
+
+// SessionByHash gives the session by what the browser holds, over or not, or a not_found error.
+func (m *Material) SessionByHash(hash []byte) (*Session, error) {
+	s := Session{Hash: hash}
+	var user, keyManager *string
+	var roles, groups string
+	var since, seen, expires int64
+	found, err := m.run.One(`SELECT id, tenant, user_id, key_manager_id, subject, shown, roles, groups_of, stamp, signin_id, since,
+		seen_at, expires_at FROM console_sessions WHERE hash = $1`, []any{hash}, &s.ID, &s.Tenant, &user, &keyManager, &s.Subject,
+		&s.Shown, &roles, &groups, &s.Stamp, &s.SignInID, &since, &seen, &expires)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, database.NotFound("session like that")
+	}
+	if user != nil {
+		s.UserID = *user
+	}
+	if keyManager != nil {
+		s.KeyManagerID = *keyManager
+	}
+	s.Roles = strings.Fields(roles)
+	if groups != "" {
+		s.Groups = strings.Split(groups, "\n")
+	}
+	s.Since, s.Seen, s.Expires = database.FromMicros(since), database.FromMicros(seen), database.FromMicros(expires)
+	return &s, nil
+}
+
+// TouchSession notes that the browser was seen. A session that is gone is no error.
+func (m *Material) TouchSession(id string, at time.Time) error {
+	_, err := m.run.Exec(`UPDATE console_sessions SET seen_at = $1 WHERE id = $2`, database.Micros(at), database.Clean(id))
+	return err
+}
+
+// DropSession ends a session. One that is gone is no error.
+func (m *Material) DropSession(id string) error {
+	_, err := m.run.Exec(`DELETE FROM console_sessions WHERE id = $1`, database.Clean(id))
+	return err
+}
