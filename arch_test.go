@@ -27,9 +27,9 @@ func floors() map[string]int {
 		"rest": 4, "syncapi": 4, "gateway": 4,
 		"control": 3, "declare": 3, "keys": 3, "entitle": 3, "feed": 3, "resident": 3, "enforce": 3, "probe": 3,
 		"health": 3, "reconcile": 3, "account": 3, "session": 3,
-		"store": 2, "keymanager": 2, "registry": 2, "tally": 2,
+		"store": 2, "keymanager": 2, "registry": 2, "tally": 2, "quota": 2,
 		"access": 1, "connector": 1, "wire": 1, "throttle": 1, "password": 1, "manifest": 1, "view": 1, "onepath": 1, "seal": 1,
-		"stream": 1, "needs": 1, "config": 1, "token": 1, "outbound": 1, "rollover": 1,
+		"stream": 1, "needs": 1, "past": 1, "config": 1, "token": 1, "outbound": 1, "rollover": 1,
 		"": 0, // the root: the nouns
 	}
 }
@@ -55,7 +55,7 @@ func controlColumn() []string {
 }
 
 func dataColumn() []string {
-	return []string{"gateway", "enforce", "registry", "tally", "view", "onepath"}
+	return []string{"gateway", "enforce", "registry", "tally", "quota", "view", "onepath"}
 }
 
 // only says which rooms may import what. Names from net/http that make a server are looked for one by one, below.

@@ -75,6 +75,7 @@ const (
 	CodeOutcomeUnknown      Code = "outcome_unknown"      // 502; a registration whose end nobody saw
 	CodeKeyManagerFailed    Code = "key_manager_failed"   // 502; the vendor refused or broke off, with its own words
 	CodeTooManyRequests     Code = "too_many_requests"    // 429; Error.RetryAfter says when to try again
+	CodeGatewayAway         Code = "gateway_away"         // 503; the gateway that knows the answer cannot be asked now
 	CodeInternal            Code = "internal"             // 500; details are in the log only
 )
 

@@ -126,3 +126,72 @@ func TestSubscriptionApproval(t *testing.T) {
 		t.Errorf("explained to who does not: %s", r)
 	}
 }
+
+// remembered is what `decisions -o json` prints of use.
+type remembered []struct {
+	Decision, Gateway, API, Application, KeyManager, Code, Operation, Fingerprint string
+}
+
+// TestPastDecisions: the id of a 401 leads to the steps of that very decision at the gateway that made it, as explain gives
+// them, without the token; a gateway that is away is told of; developers read what concerns their applications, in safe words.
+func TestPastDecisions(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 2, false)
+	n, up, a := f.control, newUpstream(t), issuer.Start(t, "a", "RS256")
+	good, forged := mint(t, a, issuer.Token{}), mint(t, a, issuer.Token{})+"x"
+	apply(t, n, external("a", a, ""), orders(up.URL, "[a]", ""), mobile("a"), manifest("User", "alice", "roles: [developer]"),
+		manifest("User", "dora", "roles: [developer]"))
+	f.everywhere(t, good, 200, "")
+	ids := map[string]string{}
+	for _, g := range f.gateways {
+		id := call(t, g.Gateway, http.MethodGet, items, forged).header.Get("X-Keyward-Decision")
+		call(t, g.Gateway, http.MethodGet, "/orders/v1/admin", good)
+		ids[g.Name] = id
+		x := cliJSON[explanation](t, n, "explain", "--decision", id)
+		if want := explain(t, n, items, forged); x.Code != "invalid_token" || stepsOf(x) != stepsOf(want) || x.Status != want.Status {
+			t.Errorf("remembered %+v, explained %+v", x, want)
+		}
+		if out := cli(t, n, "explain", "--decision", id); !containsText(out, "gateway: "+g.Name) || containsText(out, forged) {
+			t.Errorf("explain printed %s", out)
+		}
+		list := cliJSON[remembered](t, n, "decisions", "--gateway", g.Name, "--code", "invalid_token")
+		if len(list) != 1 || list[0].Decision != id || list[0].Gateway != g.Name || list[0].API != "orders-v1" {
+			t.Errorf("of %s: %+v", g.Name, list)
+		}
+	}
+	alice := strings.TrimSpace(cli(t, n, "token", "create", "--user", "alice"))
+	dora := strings.TrimSpace(cli(t, n, "token", "create", "--user", "dora"))
+	if r := n.CLIAs(t, alice, "", "decisions", "--code", "insufficient_scope", "-o", "json"); !containsText(r.Stdout, "/admin") ||
+		containsText(r.Stdout, "fingerprint") || containsText(r.Stdout, "keyManager") {
+		t.Errorf("alice reads of her application: %s", r)
+	}
+	if r := n.CLIAs(t, dora, "", "decisions", "-o", "json"); r.Code != 0 || containsText(r.Stdout, "orders-v1") {
+		t.Errorf("dora reads of others: %s", r)
+	}
+	if r := n.CLIAs(t, dora, "", "explain", "--decision", ids["g1"]); r.Code != 3 || !containsText(r.Stderr, "not_found") {
+		t.Errorf("dora explains others' decisions: %s", r)
+	}
+	f.gateways[0].Kill()
+	testbed.Eventually(t, "the gateway is known to be away", func() string {
+		r := n.CLI(t, "", "explain", "--decision", ids["g1"])
+		if r.Code != 3 || !containsText(r.Stderr, "gateway_away") || !containsText(r.Stderr, "ateway g1,") {
+			return r.String()
+		}
+		return ""
+	})
+	r := n.CLI(t, "", "decisions")
+	if r.Code != 0 || !containsText(r.Stderr, "could not be asked: g1") || !containsText(r.Stdout, ids["g2"]) {
+		t.Errorf("with one gateway away: %s", r)
+	}
+	if r := n.CLI(t, "", "explain", "--decision", ids["g2"]+"x"); r.Code != 3 || !containsText(r.Stderr, "not_found") {
+		t.Errorf("of none: %s", r)
+	}
+}
+
+func stepsOf(x explanation) string {
+	var all []string
+	for _, s := range x.Steps {
+		all = append(all, s.Step, s.Result, s.Expected, s.Seen, s.Fix)
+	}
+	return strings.Join(all, "\n")
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"keyward.dev/keyward/internal/past"
 	"maps"
 	"net/http"
 	"slices"
@@ -156,7 +157,7 @@ type judgement struct {
 	Scopes      []string       `json:"scopes,omitempty"`
 	Mapped      map[string]any `json:"mapped,omitempty"`
 	Unmapped    []string       `json:"unmapped,omitempty"`
-	Steps       []explainStep  `json:"steps"`
+	Steps       []past.Step    `json:"steps"`
 }
 
 // judge has the token judged. One that gateways refuse makes the exit code 1.

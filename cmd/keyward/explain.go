@@ -5,41 +5,45 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
+
+	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/past"
 )
 
 type explainCmd struct {
 	Method    string `default:"GET" help:"HTTP method of the request"`
 	Path      string `placeholder:"PATH" help:"path of the request, as in /orders/v1/items"`
 	TokenFile string `placeholder:"FILE" help:"file with the access token (- for standard input); none without it"`
-	Decision  string `placeholder:"ID" help:"a past decision (not in this build yet)"`
+	Decision  string `placeholder:"ID" help:"a past decision, by the id in X-Keyward-Decision"`
 	Output    string `short:"o" enum:"text,table,json,yaml" default:"text" placeholder:"FORMAT" help:"text, json or yaml"`
 }
 
 // explanation is the decision with its steps, as the gateway's own code took them.
 type explanation struct {
-	Status      int           `json:"status"`
-	Code        string        `json:"code"`
-	Detail      string        `json:"detail,omitempty"`
-	KeyManager  string        `json:"keyManager,omitempty"`
-	API         string        `json:"api,omitempty"`
-	Application string        `json:"application,omitempty"`
-	Fingerprint string        `json:"fingerprint,omitempty"`
-	Steps       []explainStep `json:"steps"`
-}
+	Status      int         `json:"status"`
+	Code        string      `json:"code"`
+	Detail      string      `json:"detail,omitempty"`
+	KeyManager  string      `json:"keyManager,omitempty"`
+	API         string      `json:"api,omitempty"`
+	Application string      `json:"application,omitempty"`
+	Fingerprint string      `json:"fingerprint,omitempty"`
+	Steps       []past.Step `json:"steps"`
 
-type explainStep struct {
-	Step     string `json:"step"`
-	Result   string `json:"result"`
-	Expected string `json:"expected,omitempty"`
-	Seen     string `json:"seen,omitempty"`
-	Fix      string `json:"fix,omitempty"`
+	// Of a past decision.
+	Decision string     `json:"decision,omitempty"`
+	At       *time.Time `json:"at,omitempty"`
+	Gateway  string     `json:"gateway,omitempty"`
+	Note     string     `json:"note,omitempty"`
 }
 
 // Run asks the control plane to decide as a gateway would.
 func (cmd *explainCmd) Run(s *session) error {
 	if cmd.Decision != "" {
-		return notSupported("explain --decision")
+		return cmd.show(s, http.MethodGet, []string{"decisions", cmd.Decision}, nil)
 	}
 	if cmd.Path == "" {
 		return usageError{fmt.Errorf("explain needs --path, as in /orders/v1/items")}
@@ -52,12 +56,17 @@ func (cmd *explainCmd) Run(s *session) error {
 		}
 		body["token"] = token
 	}
+	return cmd.show(s, http.MethodPost, []string{"explain"}, body)
+}
+
+// show prints what the control plane tells of a decision.
+func (cmd *explainCmd) show(s *session, method string, at []string, body any) error {
 	c, err := s.client()
 	if err != nil {
 		return err
 	}
-	var answer explanation
-	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"explain"}), body, &answer); err != nil {
+	answer := explanation{Steps: []past.Step{}}
+	if err := c.call(s.ctx, method, c.path(at), body, &answer); err != nil {
 		return err
 	}
 	if cmd.Output == "json" || cmd.Output == "yaml" {
@@ -89,13 +98,14 @@ func (e explanation) print(w io.Writer) error {
 	fmt.Fprintf(&b, "%d %s\n", e.Status, verdict)
 	printSteps(&b, [][2]string{
 		{"detail", e.Detail}, {"key manager", e.KeyManager}, {"API", e.API}, {"application", e.Application}, {"token", e.Fingerprint},
+		{"at", shown(e.At)}, {"gateway", e.Gateway}, {"note", e.Note},
 	}, e.Steps)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 // printSteps writes what is known, and each step of a decision.
-func printSteps(b *strings.Builder, facts [][2]string, steps []explainStep) {
+func printSteps(b *strings.Builder, facts [][2]string, steps []past.Step) {
 	for _, line := range facts {
 		if line[1] != "" {
 			fmt.Fprintf(b, "%s: %s\n", line[0], line[1])
@@ -108,5 +118,101 @@ func printSteps(b *strings.Builder, facts [][2]string, steps []explainStep) {
 				fmt.Fprintf(b, "             %s: %s\n", line[0], line[1])
 			}
 		}
+	}
+}
+
+// decisionsCmd shows what gateways decided lately.
+type decisionsCmd struct {
+	Gateway     string    `placeholder:"NAME" help:"only of this gateway"`
+	KeyManager  string    `placeholder:"K" help:"only with tokens of this key manager"`
+	API         string    `name:"api" placeholder:"NAME" help:"only to this API"`
+	Application string    `placeholder:"A" help:"only by this application"`
+	Code        string    `placeholder:"CODE" help:"only refusals with this code"`
+	Since       time.Time `placeholder:"TIME" help:"only later than this time (RFC 3339)"`
+	Limit       int       `placeholder:"N" help:"at most so many"`
+	Follow      bool      `short:"f" help:"go on with what is decided from now on, until interrupted"`
+	outputFlag
+}
+
+// Run lists decisions, the newest first; with --follow, the newest last.
+func (cmd *decisionsCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	found, err := cmd.read(s, c, "")
+	if err != nil {
+		return err
+	}
+	if err := sayAway(s, found.Away); err != nil {
+		return err
+	}
+	if !cmd.Follow {
+		return cmd.print(s.out, found.Items, decisionRows(found.Items))
+	}
+	for {
+		slices.Reverse(found.Items)
+		if err := cmd.more(s, found.Items); err != nil {
+			return err
+		}
+		if found, err = cmd.read(s, c, "20"); err != nil {
+			if s.ctx.Err() != nil { // interrupted, as was meant
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// more prints decisions as they come, one after the other, and notes the last.
+func (cmd *decisionsCmd) more(s *session, items []past.Record) error {
+	for _, d := range items {
+		cmd.Since = d.At
+		if cmd.Output != "table" {
+			if err := cmd.print(s.out, d, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := fmt.Fprintln(s.out, strings.Join(decisionCells(d), "  ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (cmd *decisionsCmd) read(s *session, c *client, wait string) (found control.Decisions, err error) {
+	limit, since := "", ""
+	if cmd.Limit > 0 {
+		limit = strconv.Itoa(cmd.Limit)
+	}
+	if !cmd.Since.IsZero() {
+		since = cmd.Since.Format(time.RFC3339Nano)
+	}
+	return found, c.call(s.ctx, http.MethodGet, c.path([]string{"decisions"}, "gateway", cmd.Gateway, "keyManager", cmd.KeyManager,
+		"api", cmd.API, "application", cmd.Application, "code", cmd.Code, "since", since, "limit", limit, "wait", wait), nil, &found)
+}
+
+// sayAway tells, beside the listing, what it lacks.
+func sayAway(s *session, away []string) error {
+	if len(away) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(s.err, "keyward: could not be asked: %s\n", strings.Join(away, ", "))
+	return err
+}
+
+func decisionRows(items []past.Record) [][]string {
+	rows := [][]string{{"AT", "STATUS", "CODE", "OPERATION", "API", "KEY MANAGER", "APPLICATION", "GATEWAY", "DECISION"}}
+	for _, d := range items {
+		rows = append(rows, decisionCells(d))
+	}
+	return rows
+}
+
+func decisionCells(d past.Record) []string {
+	return []string{
+		d.At.UTC().Format(time.RFC3339), strconv.Itoa(d.Status), string(d.Code), strings.TrimSpace(d.Method + " " + d.Operation), d.API,
+		d.KeyManager, d.Application, d.Gateway, d.ID,
 	}
 }

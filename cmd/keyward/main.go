@@ -53,6 +53,7 @@ type cli struct {
 	Unhold        unholdCmd        `cmd:"" help:"Lift a hold."`
 	Keys          keysCmd          `cmd:"" help:"OAuth clients of applications in key managers."`
 	Subscriptions subscriptionsCmd `cmd:"" help:"Subscriptions that await an approval."`
+	Decisions     decisionsCmd     `cmd:"" help:"What gateways decided lately."`
 	Explain       explainCmd       `cmd:"" help:"Show how the gateway decides on a request, step by step."`
 	API           apiCmd           `cmd:"" name:"api" help:"What depends on APIs."`
 	Keymanager    keymanagerCmd    `cmd:"" help:"Key manager types and checks."`
@@ -172,9 +173,4 @@ func (s *session) printRefusal(e *keyward.Error) {
 	for _, u := range e.Users {
 		_, _ = fmt.Fprintf(s.err, "  used by %s\n", u)
 	}
-}
-
-// notSupported refuses a command of the contract that this build does not carry out yet.
-func notSupported(name string) error {
-	return keyward.Errorf(keyward.CodeNotSupported, "this build does not carry out %q yet", name)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
 )
 
 type apiCmd struct {
@@ -18,48 +19,29 @@ type apiUsagesCmd struct {
 	outputFlag
 }
 
-// apiUsages say who depends on an API.
-type apiUsages struct {
-	API           string            `json:"api"`
-	State         keyward.APIState  `json:"state"`
-	Subscriptions []apiSubscription `json:"subscriptions"`
-	Calls         recentCalls       `json:"calls"`
-	Retire        impact            `json:"retire"`
-	Delete        impact            `json:"delete"`
-}
-
-type apiSubscription struct {
-	Name        string `json:"name"`
-	Application string `json:"application"`
-	Plan        string `json:"plan,omitempty"`
-	State       string `json:"state"`
-	Approval    string `json:"approval,omitempty"`
-	Outside     bool   `json:"outside,omitempty"`
-}
-
 // Run lists everything that depends on an API.
 func (cmd *apiUsagesCmd) Run(s *session) error {
 	c, err := s.client()
 	if err != nil {
 		return err
 	}
-	var u apiUsages
+	var u control.APIUsages
 	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"apis", cmd.Name, "usages"}), nil, &u); err != nil {
 		return err
 	}
 	rows := [][]string{{"KIND", "NAME", "HOW", "PASSED", "REFUSED"}}
 	for _, sub := range u.Subscriptions {
-		how := strings.TrimSpace(strings.Join([]string{sub.Application, sub.State, sub.Plan, sub.Approval}, " "))
+		how := strings.TrimSpace(strings.Join([]string{sub.Application, string(sub.State), sub.Plan, string(sub.Approval)}, " "))
 		if sub.Outside {
 			how += ", no owner sees the API"
 		}
 		rows = append(rows, []string{"Subscription", sub.Name, how})
 	}
-	rows = append(rows, append([]string{"API", u.API, string(u.State) + ", calls in the last hour"}, u.Calls.cells()...))
+	rows = append(rows, append([]string{"API", u.API, string(u.State) + ", calls in the last hour"}, cells(u.Calls.Calls)...))
 	if err := cmd.print(s.out, u, rows); err != nil || cmd.Output != "table" {
 		return err
 	}
-	return u.Retire.print(s.out, "retired")
+	return printImpact(s.out, u.Retire, "retired")
 }
 
 type subscriptionsCmd struct {
@@ -70,24 +52,13 @@ type subscriptionsCmd struct {
 
 type subscriptionsRequestsCmd struct{ outputFlag }
 
-// subscriptionRequest is a subscription that awaits an approval.
-type subscriptionRequest struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Application string    `json:"application"`
-	API         string    `json:"api"`
-	Plan        string    `json:"plan"`
-	Requester   string    `json:"requester"`
-	Since       time.Time `json:"since"`
-}
-
 // Run lists what awaits an approval.
 func (cmd *subscriptionsRequestsCmd) Run(s *session) error {
 	c, err := s.client()
 	if err != nil {
 		return err
 	}
-	requests, err := list[subscriptionRequest](s.ctx, c, []string{"subscription-requests"})
+	requests, err := list[control.SubscriptionRequest](s.ctx, c, []string{"subscription-requests"})
 	if err != nil {
 		return err
 	}

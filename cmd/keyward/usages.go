@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
 )
 
 type keymanagerUsagesCmd struct {
@@ -18,60 +18,12 @@ type keymanagerUsagesCmd struct {
 	outputFlag
 }
 
-// usages say who depends on a key manager.
-type usages struct {
-	KeyManager   string        `json:"keyManager"`
-	APIs         []usingAPI    `json:"apis"`
-	Applications []string      `json:"applications"`
-	Clients      []usingClient `json:"clients"`
-	Calls        recentCalls   `json:"calls"`
-	Disable      impact        `json:"disable"`
-	Delete       impact        `json:"delete"`
-}
-
-type usingAPI struct {
-	Name  string `json:"name"`
-	All   bool   `json:"all,omitempty"`
-	Calls calls  `json:"calls"`
-}
-
-type usingClient struct {
-	Name        string     `json:"name"`
-	Application string     `json:"application"`
-	Environment string     `json:"environment"`
-	ClientID    string     `json:"clientId,omitempty"`
-	Mode        string     `json:"mode"`
-	State       string     `json:"state"`
-	LastUsedAt  *time.Time `json:"lastUsedAt,omitempty"`
-	Calls       calls      `json:"calls"`
-}
-
-// calls say how calls ended at the gateways.
-type calls struct {
-	Passed  int64 `json:"passed"`
-	Refused int64 `json:"refused"`
-}
-
-func (c calls) cells() []string {
+// cells are how calls ended, in a table.
+func cells(c control.Calls) []string {
 	return []string{strconv.FormatInt(c.Passed, 10), strconv.FormatInt(c.Refused, 10)}
 }
 
-// recentCalls are those of the last hour.
-type recentCalls struct {
-	Since  time.Time `json:"since"`
-	Nobody *calls    `json:"nobody,omitempty"`
-	calls
-}
-
-// impact is what disabling or deleting it would do.
-type impact struct {
-	RefusedBy    []keyward.Ref `json:"refusedBy"`
-	Calls        int64         `json:"calls"`
-	APIs         []string      `json:"apis"`
-	Applications []string      `json:"applications"`
-}
-
-func (s *session) usages(name string) (u usages, err error) {
+func (s *session) usages(name string) (u control.Usages, err error) {
 	c, err := s.client()
 	if err != nil {
 		return u, err
@@ -91,27 +43,27 @@ func (cmd *keymanagerUsagesCmd) Run(s *session) error {
 		if a.All {
 			how = "takes every key manager"
 		}
-		rows = append(rows, append(append([]string{"API", a.Name, how}, a.Calls.cells()...), ""))
+		rows = append(rows, append(append([]string{"API", a.Name, how}, cells(a.Calls)...), ""))
 	}
 	for _, name := range u.Applications {
 		rows = append(rows, []string{"Application", name, "has clients in it", "", "", ""})
 	}
 	for _, client := range u.Clients {
-		how := strings.Join([]string{client.Mode, client.State, "for", client.Environment}, " ")
-		rows = append(rows, append(append([]string{"OAuthClient", client.Name, how}, client.Calls.cells()...), shown(client.LastUsedAt)))
+		how := strings.Join([]string{string(client.Mode), string(client.State), "for", string(client.Environment)}, " ")
+		rows = append(rows, append(append([]string{"OAuthClient", client.Name, how}, cells(client.Calls)...), shown(client.LastUsedAt)))
 	}
-	if u.Calls.Nobody != nil && *u.Calls.Nobody != (calls{}) {
-		rows = append(rows, append(append([]string{"OAuthClient", "", "no application has it"}, u.Calls.Nobody.cells()...), ""))
+	if u.Calls.Nobody != nil && *u.Calls.Nobody != (control.Calls{}) {
+		rows = append(rows, append(append([]string{"OAuthClient", "", "no application has it"}, cells(*u.Calls.Nobody)...), ""))
 	}
-	rows = append(rows, append(append([]string{"KeyManager", u.KeyManager, "calls in the last hour"}, u.Calls.cells()...), ""))
+	rows = append(rows, append(append([]string{"KeyManager", u.KeyManager, "calls in the last hour"}, cells(u.Calls.Calls)...), ""))
 	if err := cmd.print(s.out, u, rows); err != nil || cmd.Output != "table" {
 		return err
 	}
-	return u.Disable.print(s.out, "disabled")
+	return printImpact(s.out, u.Disable, "disabled")
 }
 
-// print says what would follow.
-func (i impact) print(w io.Writer, done string) error {
+// printImpact says what would follow.
+func printImpact(w io.Writer, i control.Impact, done string) error {
 	lines := []string{fmt.Sprintf("if it were %s, as many calls would be refused as passed in the last hour: %d", done, i.Calls)}
 	if len(i.APIs) > 0 {
 		lines = append(lines, fmt.Sprintf("if it were %s, no caller could reach: %s", done, strings.Join(i.APIs, ", ")))
@@ -133,25 +85,13 @@ type keymanagerTrafficCmd struct {
 	outputFlag
 }
 
-// traffic is the calls of the last two days.
-type traffic struct {
-	KeyManager string        `json:"keyManager"`
-	Hours      []trafficHour `json:"hours"`
-}
-
-type trafficHour struct {
-	Start time.Time        `json:"start"`
-	Codes map[string]int64 `json:"codes"`
-	calls
-}
-
 // Run shows the hours, the latest last.
 func (cmd *keymanagerTrafficCmd) Run(s *session) error {
 	c, err := s.client()
 	if err != nil {
 		return err
 	}
-	var t traffic
+	var t control.Traffic
 	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"key-managers", cmd.Name, "traffic"}), nil, &t); err != nil {
 		return err
 	}
@@ -161,7 +101,7 @@ func (cmd *keymanagerTrafficCmd) Run(s *session) error {
 		for _, code := range slices.Sorted(maps.Keys(h.Codes)) {
 			why = append(why, fmt.Sprintf("%s %d", code, h.Codes[code]))
 		}
-		rows = append(rows, append(append([]string{shown(&h.Start)}, h.cells()...), strings.Join(why, ", ")))
+		rows = append(rows, append(append([]string{shown(&h.Start)}, cells(h.Calls)...), strings.Join(why, ", ")))
 	}
 	return cmd.print(s.out, t, rows)
 }
@@ -184,5 +124,5 @@ func (cmd *deleteCmd) preview(s *session) error {
 	if _, err := fmt.Fprintf(s.out, "%s would be deleted\n", ref); err != nil {
 		return err
 	}
-	return u.Delete.print(s.out, "deleted")
+	return printImpact(s.out, u.Delete, "deleted")
 }

@@ -75,6 +75,7 @@ const (
 	RightReadTokens   Right = "list API tokens"
 	RightAudit        Right = "read the audit trail"
 	RightExport       Right = "export"
+	RightDecisions    Right = "see what gateways decided"
 	RightExplain      Right = "explain decisions"
 	RightHold         Right = "hold or lift a hold"
 	RightGateways     Right = "manage gateways"
@@ -95,7 +96,8 @@ func (a Right) roles() []keyward.Role {
 		return []keyward.Role{keyward.RoleAdmin}
 	case RightApprove:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RolePublisher}
-	case RightReadTokens, RightAudit, RightExport, RightReadGateways, RightUsages, RightHealth, RightReconciliation:
+	case RightReadTokens, RightAudit, RightExport, RightReadGateways, RightUsages, RightHealth, RightReconciliation,
+		RightDecisions:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor}
 	case RightExplain, RightAPIUsages:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor, keyward.RolePublisher}

@@ -5,12 +5,14 @@ package control
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/store"
 )
@@ -21,6 +23,8 @@ type Options struct {
 	Now func() time.Time // nil = time.Now
 	// Withdrawn is called when the withdrawal of a gateway is committed, to tell and to cut it; it may be nil.
 	Withdrawn func(context.Context, *keyward.Gateway)
+	// Ask asks one gateway about its decisions; nil = no gateway can be asked.
+	Ask func(ctx context.Context, gateway string, q past.Query) ([]past.Record, error)
 	// TakesNext tells of a secret with two values that its server takes the next one; nil = nothing is known.
 	TakesNext func(rollover.Credential) bool
 }
@@ -35,6 +39,7 @@ type Control struct {
 
 	withdrawn func(context.Context, *keyward.Gateway)
 	takesNext func(rollover.Credential) bool
+	ask       func(ctx context.Context, gateway string, q past.Query) ([]past.Record, error)
 }
 
 // New makes the use cases over a store. The client carries the operator's rules for outbound addresses; discovery
@@ -42,10 +47,15 @@ type Control struct {
 func New(st *store.Store, client *http.Client, resident declare.Resident, o Options) *Control {
 	c := &Control{
 		Writer: declare.New(st, client, resident, o.Now),
-		store:  st, log: o.Log, now: o.Now, withdrawn: o.Withdrawn, takesNext: o.TakesNext,
+		store:  st, log: o.Log, now: o.Now, withdrawn: o.Withdrawn, takesNext: o.TakesNext, ask: o.Ask,
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.ask == nil {
+		c.ask = func(context.Context, string, past.Query) ([]past.Record, error) {
+			return nil, errors.New("this process asks no gateways")
+		}
 	}
 	if c.now == nil {
 		c.now = time.Now

@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,6 +21,7 @@ import (
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/keys/turn"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/resident"
@@ -69,7 +71,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	client := outbound.NewClient(p.rules, outbound.Options{Timeout: 15 * time.Second})
 	known := rollover.New(p.log, nil)
 	useCases := control.New(st, client, authority, control.Options{
-		Log: p.log, Withdrawn: changes.Withdraw, TakesNext: known.TakesNext,
+		Log: p.log, Withdrawn: changes.Withdraw, TakesNext: known.TakesNext, Ask: asking(changes),
 	})
 	clients, err := p.newKeys(st, catalog.New(client, authority.Open).Measured(p.metrics).Noting(known))
 	if err != nil {
@@ -114,6 +116,25 @@ func (p *process) newSessions(st *store.Store, publicURL string, authority *resi
 		Callback: strings.TrimSuffix(publicURL, "/") + resident.CallbackPath, Client: catalog.ConsoleClient, Issuer: authority.Issuer,
 		Inside: authority.Client(), Idle: p.settings.SessionIdle, Lifetime: p.settings.SessionLife, Now: time.Now, Log: p.log,
 	})
+}
+
+// asking asks gateways about their decisions.
+func asking(f *feed.Feed) func(context.Context, string, past.Query) ([]past.Record, error) {
+	return func(ctx context.Context, gateway string, q past.Query) ([]past.Record, error) {
+		question, err := json.Marshal(q)
+		if err != nil {
+			return nil, fmt.Errorf("encode a question: %w", err)
+		}
+		answer, err := f.Ask(ctx, gateway, question)
+		if err != nil {
+			return nil, err
+		}
+		var found []past.Record
+		if err := json.Unmarshal(answer, &found); err != nil {
+			return nil, fmt.Errorf("read a gateway's answer: %w", err)
+		}
+		return found, nil
+	}
 }
 
 // checkControl says what a control plane needs to be ready.

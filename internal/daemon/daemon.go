@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keyward.dev/keyward/internal/config"
-	"keyward.dev/keyward/internal/enforce"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/quota"
 )
 
 // Options of a process.
@@ -44,7 +44,7 @@ type process struct {
 	folder   *folder
 	parts    *errgroup.Group
 	checks   []check
-	counts   *enforce.Counts // of the gateway in this process, if there is one
+	counts   *quota.Counts // of the gateway in this process, if there is one
 	closers  []func()
 	at       Addresses
 }
@@ -94,7 +94,7 @@ func (p *process) start(ctx context.Context) error {
 			return err
 		}
 		p.at.Gateway = gatewayDoor.url()
-		p.counts = enforce.NewCounts()
+		p.counts = quota.New()
 	}
 	var control *controlPlane
 	if p.settings.Role.HasControl() {

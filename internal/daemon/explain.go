@@ -72,11 +72,7 @@ func (x *explainer) Explain(ctx context.Context, q rest.Question) (*rest.Explana
 	e := x.engine.Explain(ctx, now, enforce.Request{Method: q.Method, Target: q.Target, Authorization: q.Authorization})
 	answer := &rest.Explanation{
 		Status: e.Status, Code: e.Code, Detail: e.Detail, Decision: e.Decision, Tenant: e.Tenant, API: e.API,
-		KeyManager: e.KeyManager, Application: e.Application, Fingerprint: e.Fingerprint,
-		Steps: make([]rest.Step, len(e.Steps)), Held: e.Held,
-	}
-	for i, s := range e.Steps {
-		answer.Steps[i] = rest.Step{Step: s.Step, Result: s.Result, Expected: s.Expected, Seen: s.Seen, Fix: s.Fix}
+		KeyManager: e.KeyManager, Application: e.Application, Fingerprint: e.Fingerprint, Steps: e.Steps, Held: e.Held,
 	}
 	return answer, nil
 }

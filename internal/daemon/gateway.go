@@ -2,12 +2,14 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"time"
 
 	"keyward.dev/keyward/internal/enforce"
 	"keyward.dev/keyward/internal/gateway"
+	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/registry"
 	"keyward.dev/keyward/internal/stream"
 	"keyward.dev/keyward/internal/tally"
@@ -24,10 +26,10 @@ func (p *process) startGateway(ctx context.Context, d *door, c *controlPlane) er
 	if err != nil {
 		return err
 	}
-	counted := tally.New()
+	counted, lately := tally.New(), past.New(credential.ID())
 	known, err := registry.New(source, registry.Options{
 		Token: credential, Dir: filepath.Join(p.settings.Data, "gateway"), MaxStale: p.settings.MaxStale,
-		Build: p.o.Version, Log: p.log, Registerer: p.metrics, Usage: counted,
+		Build: p.o.Version, Log: p.log, Registerer: p.metrics, Usage: counted, Answer: answering(lately),
 	})
 	if err != nil {
 		return err
@@ -45,7 +47,7 @@ func (p *process) startGateway(ctx context.Context, d *door, c *controlPlane) er
 		issuer = p.at.Gateway
 	}
 	engine, err := enforce.NewEngine(keySets, introspector, minter, enforce.Options{
-		Issuer: issuer, OpenSealed: known.OpenSealed, Registerer: p.metrics, Counts: p.counts, Tally: counted,
+		Issuer: issuer, OpenSealed: known.OpenSealed, Registerer: p.metrics, Counts: p.counts, Tally: counted, Past: lately,
 	})
 	if err != nil {
 		return err
@@ -64,6 +66,21 @@ func (p *process) startGateway(ctx context.Context, d *door, c *controlPlane) er
 	p.run(ctx, func(ctx context.Context) error { return d.serve(ctx, proxy.NewServer()) })
 	p.checks = append(p.checks, check{"gateway", func(context.Context) (string, error) { return staleNote(known), known.Ready() }})
 	return nil
+}
+
+// answering answers the control plane's questions about decisions. A question that cannot be read has no answer.
+func answering(lately *past.Ring) func(json.RawMessage) json.RawMessage {
+	return func(question json.RawMessage) json.RawMessage {
+		var q past.Query
+		if json.Unmarshal(question, &q) != nil {
+			return nil
+		}
+		answer, err := json.Marshal(lately.Find(q))
+		if err != nil {
+			return nil
+		}
+		return answer
+	}
 }
 
 // source gives where the gateway's changes come from, and its credential.

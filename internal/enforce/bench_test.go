@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
@@ -58,14 +59,16 @@ func BenchmarkDecideCached(b *testing.B) {
 		})
 	}
 	for _, counted := range []string{"parallel", "parallel and not counted"} {
-		b.Run(counted, func(b *testing.B) { benchParallel(b, counted == "parallel") })
+		b.Run(counted, func(b *testing.B) { benchParallel(b, counted == "parallel", nil) })
 	}
+	b.Run("parallel and remembered", func(b *testing.B) { benchParallel(b, true, past.New("g")) })
 }
 
 // benchParallel has all cores call with one token: the most that counters can be in each other's way.
-func benchParallel(b *testing.B, counted bool) {
+func benchParallel(b *testing.B, counted bool, lately *past.Ring) {
 	b.Helper()
 	w := benchWorld(b)
+	w.engine.o.Past = lately
 	if !counted {
 		w.engine.o.Tally = nil
 	}
@@ -105,14 +108,19 @@ func BenchmarkDecideCold(b *testing.B) {
 
 // BenchmarkDecideRefused is a forged token: what a flood of them costs.
 func BenchmarkDecideRefused(b *testing.B) {
-	w := benchWorld(b)
-	forged := items(w.mint(issuer.Token{Key: newKey(b, "k1", "ES256")}))
-	ctx := b.Context()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, ref := w.engine.Decide(ctx, w.view, forged); ref == nil {
-			b.Fatal("passed")
-		}
+	for name, lately := range map[string]*past.Ring{"not remembered": nil, "remembered": past.New("g")} {
+		b.Run(name, func(b *testing.B) {
+			w := benchWorld(b)
+			w.engine.o.Past = lately
+			forged := items(w.mint(issuer.Token{Key: newKey(b, "k1", "ES256")}))
+			ctx := b.Context()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, ref := w.engine.Decide(ctx, w.view, forged); ref == nil {
+					b.Fatal("passed")
+				}
+			}
+		})
 	}
 }
 

@@ -16,7 +16,12 @@ import (
 func (e *Engine) Decide(ctx context.Context, v *view.View, req Request) (*Decision, *Refusal) {
 	start := e.now()
 	var p progress
-	d, ref := e.line(ctx, v, &req, start, nil, &p)
+	var t *trace
+	if e.o.Past.Detailed(start) {
+		t = &trace{real: true}
+	}
+	d, ref := e.line(ctx, v, &req, start, t, &p)
+	e.remember(&req, start, t, &p, d, ref)
 	e.metrics.latency.Observe(e.now().Sub(start).Seconds())
 	e.metrics.decisions.WithLabelValues(p.labels(ref)...).Inc()
 	c := tally.Call{KeyManager: p.km, API: p.api, Identified: p.identified, Client: p.client}
@@ -30,6 +35,7 @@ func (e *Engine) Decide(ctx context.Context, v *view.View, req Request) (*Decisi
 // progress is how far a line came, for those who count and log.
 type progress struct {
 	api   *view.API
+	op    *keyward.Operation
 	km    *view.KeyManager
 	app   *keyward.ApplicationRow
 	facts *facts // of a token whose key manager answers for it
@@ -60,7 +66,7 @@ func (e *Engine) line(
 	ctx context.Context, v *view.View, req *Request, now time.Time, t *trace, p *progress,
 ) (*Decision, *Refusal) {
 	r, ref := e.route(v, req, t)
-	p.api = r.api
+	p.api, p.op = r.api, r.op
 	if ref != nil {
 		return nil, p.complete(ref)
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/past"
 )
 
 // Request is what a door knows of a call.
@@ -115,5 +116,52 @@ func (r *Refusal) Status() int {
 		return 504
 	default:
 		return 401
+	}
+}
+
+// remember keeps a decision for those who ask about it later, and gives it an id that names the gateway. Calls that pass are
+// kept with their steps or not at all: where there are too many for that, the next second would overwrite them.
+func (e *Engine) remember(req *Request, at time.Time, t *trace, p *progress, d *Decision, ref *Refusal) {
+	ring := e.o.Past
+	if ref == nil {
+		d.ID = ring.Name(d.ID)
+	} else {
+		ref.ID = ring.Name(ref.ID)
+	}
+	if ring == nil || ref == nil && t == nil {
+		return
+	}
+	r := &past.Record{At: at.UTC(), Method: req.Method, Status: 200}
+	if p.api != nil {
+		r.Tenant, r.API = p.api.Tenant, p.api.Name
+	}
+	if p.km != nil {
+		r.KeyManager = p.km.Name
+	}
+	if p.app != nil {
+		r.Application = p.app.Name
+	}
+	if p.op != nil {
+		r.Operation = p.op.Path
+	}
+	if p.seen {
+		r.Fingerprint = fingerprint(p.token)
+	}
+	if t != nil {
+		r.Steps, r.Held = t.finish(), t.holds
+	}
+	if ref == nil {
+		r.ID = d.ID
+	} else {
+		r.ID, r.Status, r.Code, r.Detail = ref.ID, ref.Status(), ref.Code, ref.Detail
+		hidePath(r)
+	}
+	ring.Keep(r)
+}
+
+// hidePath takes out what a failed route says of the path, which may hold a secret: callers see their own, others do not.
+func hidePath(r *past.Record) {
+	if len(r.Steps) > 0 && r.Steps[0].Step == stepRoute && r.Steps[0].Result == resultFail {
+		r.Steps[0].Seen, r.Steps[0].Fix = "a path that is not kept: it may hold a secret", "explain the call with its path"
 	}
 }

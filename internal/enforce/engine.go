@@ -15,6 +15,8 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/past"
+	"keyward.dev/keyward/internal/quota"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/tally"
 	"keyward.dev/keyward/internal/token"
@@ -36,9 +38,11 @@ type Options struct {
 	// CacheBytes bounds, about, what verified tokens and backend JWTs take; 64 MiB when zero.
 	CacheBytes int
 	// Counts are shared with other engines of the process, so that one explains what another counts; nil makes own ones.
-	Counts *Counts
+	Counts *quota.Counts
 	// Tally counts what is decided; nil counts nothing.
 	Tally *tally.Tally
+	// Past keeps what was decided lately; nil keeps nothing.
+	Past *past.Ring
 }
 
 // Engine decides. Its methods are safe for concurrent use; it holds caches of facts and the counters of plans, and
@@ -49,7 +53,7 @@ type Engine struct {
 	minter       *token.Minter
 	o            Options
 	caches       *caches
-	counts       *Counts
+	counts       *quota.Counts
 	blind        bool // it explains only, and nobody's counts are known to it
 	metrics      *metrics
 
@@ -74,7 +78,7 @@ func NewEngine(
 	}
 	blind := minter == nil && o.Counts == nil
 	if o.Counts == nil {
-		o.Counts = NewCounts()
+		o.Counts = quota.New()
 	}
 	return &Engine{
 		keySets: keySets, introspector: introspector, minter: minter, o: o,

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/view"
 )
 
@@ -27,13 +28,7 @@ type Explanation struct {
 }
 
 // Step is one step of the line.
-type Step struct {
-	Step     string `json:"step"`
-	Result   string `json:"result"` // pass, fail or not reached
-	Expected string `json:"expected"`
-	Seen     string `json:"seen"`
-	Fix      string `json:"fix"` // what to change; for a failed step
-}
+type Step = past.Step
 
 // Explain decides as Decide does, with the same code, and tells each step. It counts no call against a plan. A key
 // manager may be asked, as for the call itself.

@@ -1,17 +1,15 @@
 package enforce
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/quota"
 	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
@@ -343,7 +341,7 @@ func TestPlanExplainedElsewhere(t *testing.T) {
 	raw := w.claims(nil)
 	w.want("the only call", items(raw), "")
 	for name, c := range map[string]struct {
-		counts *Counts
+		counts *quota.Counts
 		code   keyward.Code
 		seen   string
 	}{
@@ -359,61 +357,6 @@ func TestPlanExplainedElsewhere(t *testing.T) {
 		if x.Code != c.code || x.Steps[i].Seen != c.seen {
 			t.Errorf("%s: %s, %q", name, x.Code, x.Steps[i].Seen)
 		}
-	}
-}
-
-func TestPlanAtOnceAndBounded(t *testing.T) {
-	l := NewCounts()
-	rates := []keyward.Rate{{Requests: 100, Per: keyward.Duration(time.Hour)}}
-	now := time.Now()
-	var passed atomic.Int64
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			for range 100 {
-				if !l.take(limitKey{"a", "b"}, rates, now, false).exhausted {
-					passed.Add(1)
-				}
-			}
-		})
-	}
-	all.Wait()
-	if passed.Load() != 100 {
-		t.Errorf("%d calls passed, want 100", passed.Load())
-	}
-	short := []keyward.Rate{{Requests: 1, Per: keyward.Duration(time.Second)}}
-	for n := range 200_000 {
-		now = now.Add(time.Millisecond)
-		l.take(limitKey{fmt.Sprint(n), "b"}, short, now, false)
-	}
-	kept := 0
-	for i := range l.shards {
-		kept += len(l.shards[i].counters)
-	}
-	if kept > 64*(sweepAtLeast+1) {
-		t.Errorf("%d counters are kept", kept)
-	}
-	if !l.take(limitKey{"a", "b"}, rates, now, false).exhausted {
-		t.Error("a counter whose window is open was swept away")
-	}
-}
-
-// A clock that is set back makes nobody wait longer than a window, and forgets no call.
-func TestLimitsWhenTheClockIsSetBack(t *testing.T) {
-	l, now := NewCounts(), time.Now()
-	rates := []keyward.Rate{{Requests: 2, Per: keyward.Duration(time.Minute)}}
-	take := func(at time.Time) state { return l.take(limitKey{"a", "b"}, rates, at, false) }
-	for n := range 3 {
-		if got := take(now).exhausted; got != (n == 2) {
-			t.Fatalf("call %d: exhausted is %v", n, got)
-		}
-	}
-	back := now.Add(-time.Hour)
-	if s := take(back); !s.exhausted || s.wait > time.Minute {
-		t.Errorf("an hour earlier: %+v", s)
-	}
-	if take(back.Add(time.Minute)).exhausted {
-		t.Error("the window has not ended by the clock that counts now")
 	}
 }
 

@@ -44,6 +44,7 @@ const (
 // trace records the steps of a decision that somebody wants explained. A nil trace records nothing and costs nothing:
 // texts are handed over in parts, and what must be formatted is formatted only under live.
 type trace struct {
+	real  bool // of a call that is made, not only explained
 	steps []Step
 	print string // fingerprint of the token
 	holds []keyward.HeldRow

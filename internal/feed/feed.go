@@ -25,13 +25,14 @@ type Options struct {
 
 // Feed serves gateways out of the store.
 type Feed struct {
-	store  *store.Store
-	hub    *stream.Hub
-	signer *stream.Signer
-	o      Options
-	m      *metrics
-	holder string  // this process, in the lease
-	pulls  *places // where answers are made
+	store     *store.Store
+	hub       *stream.Hub
+	signer    *stream.Signer
+	o         Options
+	m         *metrics
+	holder    string  // this process, in the lease
+	pulls     *places // where answers are made
+	questions counters
 }
 
 const (

@@ -58,6 +58,15 @@ func (l *Local) Report(ctx context.Context, r stream.Report) (*stream.ReportRepl
 	return l.feed.Report(ctx, g, r)
 }
 
+// Questions implements registry.Source.
+func (l *Local) Questions(ctx context.Context, q stream.QuestionsRequest) (*stream.QuestionsReply, error) {
+	g, err := l.gateway(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.feed.Questions(ctx, g, q)
+}
+
 // Follow implements registry.Source. It follows over the control plane's own connection, so the access is of no use.
 func (l *Local) Follow(ctx context.Context, group string, _ stream.HubAccess, deliver func([]byte)) error {
 	return l.feed.hub.Follow(ctx, group, deliver)

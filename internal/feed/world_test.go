@@ -269,6 +269,14 @@ func (f *flaky) Report(ctx context.Context, r stream.Report) (*stream.ReportRepl
 	return reply, err
 }
 
+func (f *flaky) Questions(ctx context.Context, q stream.QuestionsRequest) (*stream.QuestionsReply, error) {
+	l, err := f.local()
+	if err != nil {
+		return nil, err
+	}
+	return l.Questions(ctx, q)
+}
+
 func (f *flaky) Pull(ctx context.Context, q stream.PullRequest, yield func(*stream.Message) error) error {
 	l, err := f.local()
 	if err != nil {

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,8 @@ type Source interface {
 	GroupKey(ctx context.Context, id string) (*stream.GroupKeyReply, error)
 	// Report tells where the gateway stands.
 	Report(ctx context.Context, r stream.Report) (*stream.ReportReply, error)
+	// Questions gives answers, and waits a little for the next questions.
+	Questions(ctx context.Context, q stream.QuestionsRequest) (*stream.QuestionsReply, error)
 	// Follow delivers the hub's messages of the group, one call after the other, until ctx ends; nil, when the connection
 	// to the hub was lost.
 	Follow(ctx context.Context, group string, hub stream.HubAccess, deliver func([]byte)) error
@@ -44,6 +47,9 @@ type Options struct {
 	Log        *slog.Logger          // nil = silent
 	Registerer prometheus.Registerer // nil = no metrics
 	Usage      Usage                 // nil = nothing is counted
+
+	// Answer answers the control plane's questions; nil = none are asked for.
+	Answer func(question json.RawMessage) json.RawMessage
 }
 
 // Usage is what the gateway counts of its calls, as tally.Tally does. No decision depends on it.
@@ -142,6 +148,9 @@ func (r *Registry) run(ctx context.Context) error {
 	g.Go(func() error { return r.runHub(ctx) })
 	g.Go(func() error { return r.runReports(ctx) })
 	g.Go(func() error { return r.runGroupKeys(ctx) })
+	if r.o.Answer != nil {
+		g.Go(func() error { return r.runQuestions(ctx) })
+	}
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():

@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/past"
 )
 
 // Explainer decides about a request with the gateway's own code, and tells each step.
@@ -43,20 +44,14 @@ type Explanation struct {
 }
 
 // Step is one step of a decision.
-type Step struct {
-	Step     string `json:"step"`
-	Result   string `json:"result" doc:"pass, fail or not reached"`
-	Expected string `json:"expected"`
-	Seen     string `json:"seen"`
-	Fix      string `json:"fix" doc:"What to change, for a failed step"`
-}
+type Step = past.Step
 
 // ExplainBody asks for an explanation.
 type ExplainBody struct {
 	Method   string `json:"method,omitempty" doc:"Default GET"`
-	Path     string `json:"path" doc:"As in /orders/v1/items, with the query if any"`
+	Path     string `json:"path,omitempty" doc:"As in /orders/v1/items, with the query if any; needed unless decision is given"`
 	Token    string `json:"token,omitempty" doc:"The access token; none without it"`
-	Decision string `json:"decision,omitempty" doc:"A past decision; not in this build yet"`
+	Decision string `json:"decision,omitempty" doc:"A past decision, by the id in X-Keyward-Decision, in the place of all else"`
 }
 
 func (s *Server) explainRoutes() {
@@ -64,6 +59,9 @@ func (s *Server) explainRoutes() {
 		OperationID: "explain", Method: http.MethodPost, Path: "/api/v1/explain", Tags: []string{"explain"},
 		Summary: "The gateway's decision about a request, step by step",
 	}, func(ctx context.Context, p keyward.Principal, tenant string, body ExplainBody) (*Explanation, error) {
+		if body.Decision != "" {
+			return s.explainPast(ctx, p, tenant, body)
+		}
 		q, err := body.question(tenant)
 		if err != nil {
 			return nil, err
@@ -101,6 +99,25 @@ func (s *Server) explainRoutes() {
 		}
 		return e, nil
 	})
+}
+
+// explainPast gives a past decision in the form of any other.
+func (s *Server) explainPast(ctx context.Context, p keyward.Principal, tenant string, b ExplainBody) (*Explanation, error) {
+	if b.Method+b.Path+b.Token != "" {
+		return nil, badField("decision", "stands alone: leave method, path and token out")
+	}
+	d, err := s.decision(ctx, p, tenant, b.Decision)
+	if err != nil {
+		return nil, err
+	}
+	e := &Explanation{
+		Status: d.Status, Code: d.Code, Detail: d.Detail, Decision: d.ID, Tenant: d.Tenant, API: d.API, KeyManager: d.KeyManager,
+		Application: d.Application, Fingerprint: d.Fingerprint, Steps: d.Steps,
+	}
+	if e.Steps == nil {
+		e.Steps = []Step{}
+	}
+	return e, nil
 }
 
 // explainHolds adds the reasons of holds to the step that failed because of them.
@@ -153,11 +170,7 @@ func (s *Server) concerns(ctx context.Context, p keyward.Principal, tenant, appl
 
 func (b ExplainBody) question(tenant string) (Question, error) {
 	var faults []keyward.FieldError
-	if b.Decision != "" {
-		faults = append(faults, keyward.FieldError{
-			Path: "decision", Code: keyward.CodeNotSupported, Message: "this build does not explain past decisions yet",
-		})
-	} else if !strings.HasPrefix(b.Path, "/") {
+	if !strings.HasPrefix(b.Path, "/") {
 		faults = append(faults, keyward.FieldError{
 			Path: "path", Code: keyward.CodeInvalidInput, Message: "must start with /, as in /orders/v1/items",
 		})

@@ -84,8 +84,8 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, store: st, control: control.New(st, http.DefaultClient, res, control.Options{}), ids: map[string]string{},
-		tokens: map[string]string{"admin": adminToken}}
+	h := &house{t: t, store: st, control: control.New(st, http.DefaultClient, res, control.Options{Ask: remembered}),
+		ids: map[string]string{}, tokens: map[string]string{"admin": adminToken}}
 	if err := h.control.Bootstrap(ctx, adminToken); err != nil {
 		t.Fatal(err)
 	}

@@ -86,6 +86,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.subscriptionApprovalRoutes()
 	s.reconcileRoutes()
 	s.explainRoutes()
+	s.decisionRoutes()
 	s.holdRoutes()
 	s.checkRoutes()
 	s.usagesRoutes()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
@@ -75,6 +76,8 @@ func visits() map[string]visit {
 		"export": {path: "/api/v1/export", right: "ann", wrong: "dora"},
 		"explain": {path: "/api/v1/explain", body: `{"path":"/orders/v1/a","token":"t"}`, right: "alice",
 			wrong: "dora"},
+		"list-decisions":    {path: "/api/v1/decisions", right: "ann", wrong: "pat"},
+		"get-decision":      {path: "/api/v1/decisions/DECISION", right: "ann", wrong: "pat"},
 		"check-key-manager": {path: "/api/v1/key-managers/resident/check", body: `{}`, wrong: "ann"},
 		"check-unsaved-key-manager": {path: "/api/v1/key-managers/check", wrong: "pat",
 			body: `{"manifest":` + manifestOf(keyward.KindKeyManager, "x", nowhere) + `}`},
@@ -216,6 +219,7 @@ func furnish(t *testing.T) *house {
 	h.users(map[string][]keyward.Role{
 		"zoe": {keyward.RoleAdmin, keyward.RolePublisher, keyward.RoleDeveloper, keyward.RoleAuditor},
 	}, "acme")
+	decidedLately(h)
 	return h
 }
 
@@ -287,7 +291,33 @@ func walk(t *testing.T, shared *house, v visit, method string) {
 }
 
 // fill puts the id of alice's API token where an address asks for one.
-func (h *house) fill(path string) string { return strings.Replace(path, "TOKEN", h.ids["alice"], 1) }
+func (h *house) fill(path string) string {
+	return strings.NewReplacer("TOKEN", h.ids["alice"], "DECISION", h.ids["decision"]).Replace(path)
+}
+
+// decidedLately has a gateway that remembers one decision.
+func decidedLately(h *house) {
+	h.must("admin", http.MethodPost, "/api/v1/gateways", `{"name":"thoughtful"}`)
+	err := h.store.Read(context.Background(), func(tx *store.Tx) error {
+		gateways, err := tx.Gateways()
+		for _, g := range gateways {
+			if g.Name == "thoughtful" {
+				h.ids["decision"] = past.New(g.ID).Name("only")
+			}
+		}
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// remembered is what any gateway answers that is asked.
+func remembered(_ context.Context, gateway string, q past.Query) ([]past.Record, error) {
+	ring := past.New(gateway)
+	ring.Keep(&past.Record{ID: ring.Name("only"), At: time.Now(), Tenant: keyward.DefaultTenant})
+	return ring.Find(q), nil
+}
 
 // metadata puts the address of a server's metadata, or the installation's name, where a body asks for one.
 func (h *house) metadata(body string) string {

@@ -88,6 +88,11 @@ func (r *Remote) Report(ctx context.Context, report Report) (*ReportReply, error
 	return ask[ReportReply](ctx, r, PathReport, report)
 }
 
+// Questions implements registry.Source.
+func (r *Remote) Questions(ctx context.Context, q QuestionsRequest) (*QuestionsReply, error) {
+	return ask[QuestionsReply](ctx, r, PathQuestions, q)
+}
+
 // Follow implements registry.Source.
 func (r *Remote) Follow(ctx context.Context, group string, hub HubAccess, deliver func([]byte)) error {
 	o := FollowOptions{Access: hub, Token: r.o.Token, TLS: r.tls, Log: r.o.Log}

@@ -64,6 +64,28 @@ type ReportReply struct {
 	Counted      uint64           `json:"counted,omitempty"` // the sequence number of the report's usage, which is done with
 }
 
+// Question is something that the control plane wants to know of one gateway. No decision depends on it.
+type Question struct {
+	ID   string          `json:"id"`
+	Body json.RawMessage `json:"body"` // what is asked, as the rooms above know it
+}
+
+// Answer answers a question.
+type Answer struct {
+	ID   string          `json:"id"` // the question's
+	Body json.RawMessage `json:"body"`
+}
+
+// QuestionsRequest gives the answers to what was asked before, and waits for what is asked next.
+type QuestionsRequest struct {
+	Answers []Answer `json:"answers,omitempty"`
+}
+
+// QuestionsReply is what is asked now; empty after a little while in which nothing was.
+type QuestionsReply struct {
+	Questions []Question `json:"questions,omitempty"`
+}
+
 // WithdrawnError is returned when the control plane says that the credential is withdrawn. Only a statement that
 // verifies stops a gateway.
 type WithdrawnError struct {
@@ -101,11 +123,12 @@ func WrapContext(group, key string) []byte { return fmt.Appendf(nil, "group key 
 // The internal API's paths, below the control plane's listener. Every call is a POST with the gateway's credential as
 // bearer token; pull answers with one message a line.
 const (
-	PathPrefix   = "/internal/v1/"
-	PathEnrol    = PathPrefix + "enrol"
-	PathPull     = PathPrefix + "pull"
-	PathGroupKey = PathPrefix + "group-key"
-	PathReport   = PathPrefix + "report"
+	PathPrefix    = "/internal/v1/"
+	PathEnrol     = PathPrefix + "enrol"
+	PathPull      = PathPrefix + "pull"
+	PathGroupKey  = PathPrefix + "group-key"
+	PathReport    = PathPrefix + "report"
+	PathQuestions = PathPrefix + "questions"
 )
 
 // Problem is the internal API's refusal, an RFC 9457 problem document.

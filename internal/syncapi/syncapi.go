@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	maxBody    = 64 << 10
+	maxBody    = 1 << 20
 	writeStall = 10 * time.Second // a gateway that takes nothing for so long is let go
 )
 
@@ -53,6 +53,9 @@ func (a *API) Handler() http.Handler {
 		}))
 	mux.Handle("POST "+stream.PathReport, question(a, func(r *http.Request, c caller, q stream.Report) (any, error) {
 		return a.feed.Report(r.Context(), c.Gateway, q)
+	}))
+	mux.Handle("POST "+stream.PathQuestions, question(a, func(r *http.Request, c caller, q stream.QuestionsRequest) (any, error) {
+		return a.feed.Questions(r.Context(), c.Gateway, q)
 	}))
 	mux.HandleFunc("POST "+stream.PathPull, a.pull)
 	mux.HandleFunc(stream.PathPrefix, func(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,165 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/past"
+	"keyward.dev/keyward/internal/store"
+)
+
+// Decisions are recent decisions of gateways.
+type Decisions struct {
+	Items []past.Record `json:"items" doc:"The newest first, without their steps"`
+	Away  []string      `json:"away,omitempty" doc:"Gateways that could not be asked"`
+}
+
+// DecisionFilter chooses decisions; empty fields choose nothing out.
+type DecisionFilter struct {
+	Gateway, KeyManager, API, Application string
+	Code                                  keyward.Code
+	Since                                 time.Time // later than that
+	Limit                                 int
+	Wait                                  time.Duration // for the first that fits, where there is none yet
+}
+
+// tailPause is how long a wait for decisions rests between two looks.
+const tailPause = 500 * time.Millisecond
+
+// Decisions gives what gateways decided lately about a tenant's calls: to administrators and auditors everything, to
+// developers what was called by their own applications, in safe words. Calls to no API at all are for the tenant default.
+func (c *Control) Decisions(ctx context.Context, p keyward.Principal, tenant string, f DecisionFilter) (*Decisions, error) {
+	q, all, err := c.decisionQuery(ctx, p, tenant, past.Query{
+		KeyManager: f.KeyManager, API: f.API, Application: f.Application, Code: f.Code, Since: f.Since, Limit: f.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	end := time.Now().Add(f.Wait)
+	for {
+		found, err := c.askGateways(ctx, q, func(g keyward.Gateway) bool { return f.Gateway == "" || g.Name == f.Gateway })
+		if err != nil {
+			return nil, err
+		}
+		if len(found.Items) > 0 || !time.Now().Add(tailPause).Before(end) {
+			found.Items = past.Newest(found.Items, q)
+			return shownDecisions(p, found, all), nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(tailPause):
+		}
+	}
+}
+
+// Decision gives one decision with its steps. Its id names the gateway, which alone is asked. Errors for people: not_found,
+// also for one that the principal may not see, and gateway_away.
+func (c *Control) Decision(ctx context.Context, p keyward.Principal, tenant, id string) (*past.Record, error) {
+	q, all, err := c.decisionQuery(ctx, p, tenant, past.Query{ID: id, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.askGateways(ctx, q, func(g keyward.Gateway) bool { return strings.HasPrefix(id, past.Prefix(g.ID)) })
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found.Items) > 0:
+		return &shownDecisions(p, found, all).Items[0], nil
+	case len(found.Away) > 0 && access.May(p, access.RightReadGateways, tenant):
+		return nil, keyward.Errorf(keyward.CodeGatewayAway, "gateway %s, which decided that, cannot be asked now: try again", found.Away[0])
+	case len(found.Away) > 0:
+		return nil, keyward.Errorf(keyward.CodeGatewayAway, "the gateway that decided that cannot be asked now: try again")
+	default:
+		return nil, keyward.Errorf(keyward.CodeNotFound, "no gateway keeps such a decision: each keeps its last ones only, until it ends")
+	}
+}
+
+// decisionQuery says what the principal may see of a tenant's decisions, and whether that is everything.
+func (c *Control) decisionQuery(ctx context.Context, p keyward.Principal, tenant string, q past.Query) (past.Query, bool, error) {
+	q.Tenants = []string{tenant}
+	if access.May(p, access.RightDecisions, tenant) {
+		if tenant == keyward.DefaultTenant {
+			q.Tenants = append(q.Tenants, "")
+		}
+		return q, true, nil
+	}
+	if p.Tenant != tenant || !p.Has(keyward.RoleDeveloper) {
+		return q, false, access.Require(p, access.RightDecisions, tenant)
+	}
+	q.Applications = []string{}
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		own, _, err := tx.List(keyward.KindApplication, store.Filter{Tenant: tenant, Owners: access.Owners(p), Limit: MaxPage})
+		for _, o := range own {
+			q.Applications = append(q.Applications, o.Name)
+		}
+		return err
+	})
+	return q, false, err
+}
+
+// askGateways asks those that are in use and that the filter takes, all at once.
+func (c *Control) askGateways(ctx context.Context, q past.Query, takes func(keyward.Gateway) bool) (*Decisions, error) {
+	var gateways []keyward.Gateway
+	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
+		gateways, err = tx.Gateways()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the gateways: %w", err)
+	}
+	all := &Decisions{Items: []past.Record{}}
+	var mu sync.Mutex
+	var asked sync.WaitGroup
+	for _, g := range gateways {
+		if g.RevokedAt != nil || !takes(g) {
+			continue
+		}
+		asked.Go(func() {
+			found, err := c.ask(ctx, g.ID, q)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				all.Away = append(all.Away, g.Name)
+				return
+			}
+			for _, d := range found {
+				// What a gateway says is held against the question: it knows every tenant's calls.
+				if slices.Contains(q.Tenants, d.Tenant) && (q.Applications == nil || slices.Contains(q.Applications, d.Application)) {
+					d.Gateway = g.Name
+					all.Items = append(all.Items, d)
+				}
+			}
+		})
+	}
+	asked.Wait()
+	slices.Sort(all.Away)
+	return all, ctx.Err()
+}
+
+// shownDecisions leaves out what the principal may not know.
+func shownDecisions(p keyward.Principal, found *Decisions, all bool) *Decisions {
+	gateways := access.May(p, access.RightReadGateways, p.Tenant)
+	if !gateways {
+		found.Away = nil
+	}
+	for i, d := range found.Items {
+		if !all {
+			d = past.Record{
+				ID: d.ID, At: d.At, Tenant: d.Tenant, API: d.API, Application: d.Application, Method: d.Method, Operation: d.Operation,
+				Status: d.Status, Code: d.Code, Detail: d.Detail,
+			}
+		}
+		if !gateways {
+			d.Gateway = ""
+		}
+		found.Items[i] = d
+	}
+	return found
+}
