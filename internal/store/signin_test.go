@@ -30,7 +30,8 @@ func TestSignIns(t *testing.T) {
 				tx.PutCode(Code{Hash: hash("c"), GivenID: "g", Redirect: "https://x", Challenge: "y", Expires: later}),
 				tx.PutRefresh(hash("r"), "g"),
 				tx.PutSession(Session{
-					ID: "v", Hash: hash("v"), Tenant: "default", UserID: o.ID, Groups: []string{"a b", "c"}, Since: now, Seen: now, Expires: later,
+					ID: "v", Hash: hash("v"), Tenant: "default", UserID: o.ID, Groups: []string{"a b", "c"},
+					Since: now, Seen: now, Expires: later,
 				}), tx.TouchSession("v", later),
 				tx.PutConsent(o.ID, "c", []string{"b"}, now), tx.PutConsent(o.ID, "c", []string{"a", "b"}, now),
 				tx.PutReset(Reset{UserID: o.ID, Hash: hash("1"), Expires: later}),
