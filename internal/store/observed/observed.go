@@ -23,11 +23,12 @@ type KeyManager struct {
 	DueAt            time.Time // the next look; zero before the first
 }
 
-// ObservedKeyManagers lists every key manager, the one whose look is due first at the head.
+// ObservedKeyManagers lists every key manager, the one whose look is due first at the head; of two due at once, by tenant and
+// name: ids of one millisecond have no order.
 func (b *Book) ObservedKeyManagers() ([]KeyManager, error) {
 	var list []KeyManager
 	err := b.run.Rows(`SELECT k.id, k.tenant, k.name, k.version, COALESCE(h.version, 0), COALESCE(h.due_at, 0)
-		FROM key_managers k LEFT JOIN health h ON h.key_manager_id = k.id ORDER BY 6, 1`, nil, func(r database.Row) error {
+		FROM key_managers k LEFT JOIN health h ON h.key_manager_id = k.id ORDER BY 6, 2, 3`, nil, func(r database.Row) error {
 		var k KeyManager
 		var due int64
 		err := r.Scan(&k.ID, &k.Tenant, &k.Name, &k.Version, &k.Seen, &due)
