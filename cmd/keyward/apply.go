@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/manifest/files"
+	"keyward.dev/keyward/internal/output"
 )
 
 // filesFlag is the -f of the commands that read manifests.
@@ -26,7 +27,7 @@ type diffCmd struct {
 	filesFlag
 	Set   string `placeholder:"NAME" help:"the set that the objects belong to"`
 	Prune bool   `help:"with what --prune would delete"`
-	outputFlag
+	output.Flag
 }
 
 // applyRequest is the body of POST /api/v1/apply.
@@ -109,7 +110,7 @@ func (cmd *diffCmd) Run(s *session) error {
 		return err
 	}
 	if cmd.Output != "table" {
-		return cmd.print(s.out, results, nil)
+		return cmd.Print(s.out, results, nil)
 	}
 	for _, r := range results {
 		if r.Action == "unchanged" {
@@ -160,7 +161,7 @@ func (cmd *exportCmd) Run(s *session) error {
 	}
 	docs := make([]string, len(answer.Objects))
 	for i, o := range answer.Objects {
-		text, err := yamlText(o)
+		text, err := output.Document(o)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward/internal/manifest/files"
+	"keyward.dev/keyward/internal/output"
 )
 
 type keymanagerCheckCmd struct {
@@ -18,7 +19,7 @@ type keymanagerCheckCmd struct {
 	File      string `short:"f" placeholder:"FILE" help:"manifest of one that is not saved yet (- for standard input)"`
 	TokenFile string `placeholder:"FILE" help:"have this access token judged as a gateway would, and check nothing else"`
 	Register  bool   `negatable:"" default:"true" help:"make a trial client at the server and delete it again"`
-	outputFlag
+	output.Flag
 }
 
 // checkLine is one step of a check.
@@ -117,7 +118,7 @@ func (cmd *keymanagerCheckCmd) check(s *session, c *client, segments []string, b
 	case report == nil:
 		return errors.New("the control plane ended the check before its end")
 	case !table:
-		err = cmd.print(s.out, report, nil)
+		err = cmd.Print(s.out, report, nil)
 	}
 	if err == nil && report.Verdict == "fail" {
 		err = errCheckFailed
@@ -174,7 +175,7 @@ func (cmd *keymanagerCheckCmd) judge(s *session, c *client, segments []string, b
 	if cmd.Output == "table" {
 		err = j.print(s.out)
 	} else {
-		err = cmd.print(s.out, j, nil)
+		err = cmd.Print(s.out, j, nil)
 	}
 	if err == nil && j.Code != "" {
 		err = errors.New("gateways refuse the token")

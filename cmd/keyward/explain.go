@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/output"
 	"keyward.dev/keyward/internal/past"
 )
 
@@ -70,7 +71,7 @@ func (cmd *explainCmd) show(s *session, method string, at []string, body any) er
 		return err
 	}
 	if cmd.Output == "json" || cmd.Output == "yaml" {
-		return outputFlag{Output: cmd.Output}.print(s.out, answer, nil)
+		return output.Flag{Output: cmd.Output}.Print(s.out, answer, nil)
 	}
 	return answer.print(s.out)
 }
@@ -98,7 +99,7 @@ func (e explanation) print(w io.Writer) error {
 	fmt.Fprintf(&b, "%d %s\n", e.Status, verdict)
 	printSteps(&b, [][2]string{
 		{"detail", e.Detail}, {"key manager", e.KeyManager}, {"API", e.API}, {"application", e.Application}, {"token", e.Fingerprint},
-		{"at", shown(e.At)}, {"gateway", e.Gateway}, {"note", e.Note},
+		{"at", output.Time(e.At)}, {"gateway", e.Gateway}, {"note", e.Note},
 	}, e.Steps)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -131,7 +132,7 @@ type decisionsCmd struct {
 	Since       time.Time `placeholder:"TIME" help:"only later than this time (RFC 3339)"`
 	Limit       int       `placeholder:"N" help:"at most so many"`
 	Follow      bool      `short:"f" help:"go on with what is decided from now on, until interrupted"`
-	outputFlag
+	output.Flag
 }
 
 // Run lists decisions, the newest first; with --follow, the newest last.
@@ -148,7 +149,7 @@ func (cmd *decisionsCmd) Run(s *session) error {
 		return err
 	}
 	if !cmd.Follow {
-		return cmd.print(s.out, found.Items, decisionRows(found.Items))
+		return cmd.Print(s.out, found.Items, decisionRows(found.Items))
 	}
 	for {
 		slices.Reverse(found.Items)
@@ -169,7 +170,7 @@ func (cmd *decisionsCmd) more(s *session, items []past.Record) error {
 	for _, d := range items {
 		cmd.Since = d.At
 		if cmd.Output != "table" {
-			if err := cmd.print(s.out, d, nil); err != nil {
+			if err := cmd.Print(s.out, d, nil); err != nil {
 				return err
 			}
 			continue

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/output"
 )
 
 type gatewayCmd struct {
@@ -35,7 +36,7 @@ func (cmd *gatewayTokenCmd) Run(s *session) error {
 	return err
 }
 
-type gatewayListCmd struct{ outputFlag }
+type gatewayListCmd struct{ output.Flag }
 
 // Run lists the gateways.
 func (cmd *gatewayListCmd) Run(s *session) error {
@@ -53,7 +54,7 @@ func (cmd *gatewayListCmd) Run(s *session) error {
 			g.Name, g.Group, gatewayState(g), strconv.FormatUint(g.Revision, 10), strconv.FormatUint(g.Lag, 10), ago(g.LastSeen),
 		})
 	}
-	return cmd.print(s.out, gateways, rows)
+	return cmd.Print(s.out, gateways, rows)
 }
 
 func gatewayState(g keyward.Gateway) string {

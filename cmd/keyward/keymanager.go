@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/health/table"
+	"keyward.dev/keyward/internal/output"
 )
 
 type keymanagerCmd struct {
@@ -63,7 +64,7 @@ func (cmd *keymanagerDiscoverCmd) Run(s *session) error {
 		return err
 	}
 	if cmd.Output != "manifest" {
-		return outputFlag{Output: cmd.Output}.print(s.out, d, nil)
+		return output.Flag{Output: cmd.Output}.Print(s.out, d, nil)
 	}
 	comments := []string{fmt.Sprintf("# type %s: %s", d.Type, d.Why)}
 	for _, f := range d.Findings {
@@ -72,14 +73,14 @@ func (cmd *keymanagerDiscoverCmd) Run(s *session) error {
 	if _, err := fmt.Fprintln(s.out, strings.Join(comments, "\n")); err != nil {
 		return err
 	}
-	return printYAML(s.out, d.Manifest)
+	return output.YAML(s.out, d.Manifest)
 }
 
 type keymanagerHealthCmd struct {
 	Name    string        `arg:"" optional:"" help:"a registered key manager; default: all, a line each"`
 	History bool          `help:"what was measured of it, the oldest first"`
 	Since   time.Duration `placeholder:"DURATION" help:"with --history: only the last so long, as in 24h; default: seven days"`
-	outputFlag
+	output.Flag
 }
 
 // Run tells what is known of key managers' servers.
@@ -106,7 +107,7 @@ func (cmd *keymanagerHealthCmd) Run(s *session) error {
 	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"key-managers", cmd.Name, "health"}), nil, &h); err != nil {
 		return err
 	}
-	return cmd.print(s.out, h, table.OfOne(h, time.Now()))
+	return cmd.Print(s.out, h, table.OfOne(h, time.Now()))
 }
 
 func (cmd *keymanagerHealthCmd) all(s *session, c *client) error {
@@ -114,7 +115,7 @@ func (cmd *keymanagerHealthCmd) all(s *session, c *client) error {
 	if err != nil {
 		return err
 	}
-	return cmd.print(s.out, all, table.Of(all, time.Now()))
+	return cmd.Print(s.out, all, table.Of(all, time.Now()))
 }
 
 func (cmd *keymanagerHealthCmd) history(s *session, c *client) error {
@@ -126,12 +127,12 @@ func (cmd *keymanagerHealthCmd) history(s *session, c *client) error {
 	if err != nil {
 		return err
 	}
-	return cmd.print(s.out, samples, table.OfHistory(samples))
+	return cmd.Print(s.out, samples, table.OfHistory(samples))
 }
 
 type keymanagerRefreshCmd struct {
 	Name string `arg:"" help:"a registered key manager"`
-	outputFlag
+	output.Flag
 }
 
 // Run reads a key manager's keys now. Keys that cannot be read make the exit code 1.
@@ -144,7 +145,7 @@ func (cmd *keymanagerRefreshCmd) Run(s *session) error {
 	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"key-managers", cmd.Name, "refresh-keys"}), nil, &h); err != nil {
 		return err
 	}
-	if err := cmd.print(s.out, h, table.OfOne(h, time.Now())); err != nil {
+	if err := cmd.Print(s.out, h, table.OfOne(h, time.Now())); err != nil {
 		return err
 	}
 	for _, k := range h.KeySets {

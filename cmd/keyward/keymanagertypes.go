@@ -8,11 +8,12 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/output"
 )
 
 type keymanagerTypesCmd struct {
 	Name string `arg:"" optional:"" help:"a type, or a key manager: its type, with what its administrator allows"`
-	outputFlag
+	output.Flag
 }
 
 // Run lists the types and their fields.
@@ -29,7 +30,7 @@ func (cmd *keymanagerTypesCmd) Run(s *session) error {
 	for _, t := range types {
 		rows = append(rows, typeRows(t)...)
 	}
-	return cmd.print(s.out, types, rows)
+	return cmd.Print(s.out, types, rows)
 }
 
 // types gives all of them, or the one that is asked for. A key manager may be called like a type: its own limits go first.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/output"
 )
 
 type keysCmd struct {
@@ -122,7 +123,7 @@ func (p place) do(s *session, verb, done string) error {
 }
 
 // show sends a verb that answers with a client, and prints that.
-func (o outputFlag) show(s *session, at place, verb string, body keysRequest) error {
+func show(s *session, o output.Flag, at place, verb string, body keysRequest) error {
 	var k keysAnswer
 	if err := at.send(s, verb, body, &k); err != nil {
 		return err
@@ -130,10 +131,10 @@ func (o outputFlag) show(s *session, at place, verb string, body keysRequest) er
 	if o.Output == "table" && k.State == string(keyward.ClientAwaiting) {
 		return at.sayAwaits(s)
 	}
-	return o.printKeys(s, k)
+	return printKeys(s, o, k)
 }
 
-func (o outputFlag) printKeys(s *session, k keysAnswer) error {
+func printKeys(s *session, o output.Flag, k keysAnswer) error {
 	rows := [][]string{{"Client id:", k.ClientID}}
 	if k.ClientSecret != "" {
 		rows = append(rows, []string{"Client secret:", k.ClientSecret})
@@ -154,7 +155,7 @@ func (o outputFlag) printKeys(s *session, k keysAnswer) error {
 	if e := k.Entitlement; e != nil {
 		rows = append(rows, entitled(e)...)
 	}
-	if err := o.print(s.out, k, rows); err != nil {
+	if err := o.Print(s.out, k, rows); err != nil {
 		return err
 	}
 	if o.Output == "table" && k.ClientSecret != "" {
@@ -195,7 +196,7 @@ type keysWish struct {
 	Callback []string          `sep:"none" placeholder:"URL" help:"redirect URI (repeatable)"`
 	Scope    []string          `sep:"none" placeholder:"SCOPE" help:"scope (repeatable)"`
 	Set      map[string]string `placeholder:"FIELD=VALUE" mapsep:"none" help:"a field of the type (repeatable)"`
-	outputFlag
+	output.Flag
 }
 
 func (cmd *keysWish) asked() keysRequest {
@@ -222,19 +223,21 @@ type keysGenerateCmd struct {
 func (cmd *keysGenerateCmd) Run(s *session) error {
 	req := cmd.asked()
 	req.ReuseClientOf = cmd.ReuseClientOf
-	return cmd.show(s, cmd.place, "", req)
+	return show(s, cmd.Flag, cmd.place, "", req)
 }
 
 type keysUpdateCmd struct{ keysWish }
 
 // Run changes a client.
-func (cmd *keysUpdateCmd) Run(s *session) error { return cmd.show(s, cmd.place, "update", cmd.asked()) }
+func (cmd *keysUpdateCmd) Run(s *session) error {
+	return show(s, cmd.Flag, cmd.place, "update", cmd.asked())
+}
 
 type keysMapCmd struct {
 	place
 	ClientID         string `required:"" placeholder:"ID" help:"the client's id in the key manager"`
 	ClientSecretFile string `placeholder:"F" help:"its secret, used once, not kept (- for standard input); else an administrator approves"`
-	outputFlag
+	output.Flag
 }
 
 // Run maps an existing client.
@@ -245,7 +248,7 @@ func (cmd *keysMapCmd) Run(s *session) error {
 	if req.ClientSecret, err = s.clientSecret(cmd.ClientSecretFile); err != nil {
 		return err
 	}
-	return cmd.show(s, cmd.place, "map", req)
+	return show(s, cmd.Flag, cmd.place, "map", req)
 }
 
 // clientSecret reads a client's secret from a file, or from standard input for -; "" without one.
@@ -269,31 +272,31 @@ func (s *session) clientSecret(file string) (string, error) {
 type keysRotateCmd struct {
 	place
 	Overlap time.Duration `placeholder:"TIME" help:"how long the old secret lives on (24h), where the key manager keeps two"`
-	outputFlag
+	output.Flag
 }
 
 // Run replaces the secret.
 func (cmd *keysRotateCmd) Run(s *session) error {
 	req := cmd.request()
 	req.Overlap = keyward.Duration(cmd.Overlap)
-	return cmd.show(s, cmd.place, "rotate", req)
+	return show(s, cmd.Flag, cmd.place, "rotate", req)
 }
 
 type keysRevealCmd struct {
 	place
-	outputFlag
+	output.Flag
 }
 
 // Run fetches a lost secret once more.
 func (cmd *keysRevealCmd) Run(s *session) error {
-	return cmd.show(s, cmd.place, "reveal", cmd.request())
+	return show(s, cmd.Flag, cmd.place, "reveal", cmd.request())
 }
 
 type keysListCmd struct {
 	Application string `required:"" placeholder:"A" help:"the application"`
 	KeyManager  string `placeholder:"K" help:"only in this key manager"`
 	Environment string `enum:"production,sandbox," default:"" help:"only in this environment"`
-	outputFlag
+	output.Flag
 }
 
 // listedKey is one client in a listing.
@@ -334,12 +337,12 @@ func (cmd *keysListCmd) Run(s *session) error {
 			row[2] = k.Match.String()
 		}
 		if k.Status != nil {
-			row = append(row, ownership(k.Status), string(k.Status.State), shown(k.LastUsedAt),
-				shown(k.Status.SecretExpiresAt), reason(k.Status))
+			row = append(row, ownership(k.Status), string(k.Status.State), output.Time(k.LastUsedAt),
+				output.Time(k.Status.SecretExpiresAt), reason(k.Status))
 		}
 		rows = append(rows, row)
 	}
-	return cmd.print(s.out, keys, rows)
+	return cmd.Print(s.out, keys, rows)
 }
 
 // reason is why a client failed, or what one in use does not have.
@@ -366,7 +369,7 @@ type keysTokenCmd struct {
 	Audience         string   `placeholder:"A" help:"audience, where the server wants it under this name"`
 	Resource         []string `sep:"none" placeholder:"URI" help:"resource (RFC 8707), where the server wants one (repeatable)"`
 	ClientSecretFile string   `placeholder:"F" help:"file with a mapped client's secret, which is not kept (- for standard input)"`
-	outputFlag
+	output.Flag
 }
 
 // accessToken is what the key manager's token endpoint answered.
@@ -392,5 +395,5 @@ func (cmd *keysTokenCmd) Run(s *session) error {
 	if err := cmd.send(s, "token", req, &answer); err != nil {
 		return err
 	}
-	return cmd.print(s.out, answer, [][]string{{answer.Value}})
+	return cmd.Print(s.out, answer, [][]string{{answer.Value}})
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"keyward.dev/keyward/internal/output"
 )
 
 func TestKeysSayWhatTheKeyManagerGave(t *testing.T) {
@@ -14,9 +16,9 @@ func TestKeysSayWhatTheKeyManagerGave(t *testing.T) {
 		Grants: []string{"client_credentials"}, Scopes: []string{"read"}, LackingGrants: []string{"authorization_code"},
 		LackingScopes: []string{"write"}, SecretExpiresAt: &at,
 	}}
-	shown := func(output string, k keysAnswer) string {
+	shown := func(form string, k keysAnswer) string {
 		var out bytes.Buffer
-		if err := (outputFlag{Output: output}).printKeys(&session{out: &out}, k); err != nil {
+		if err := printKeys(&session{out: &out}, output.Flag{Output: form}, k); err != nil {
 			t.Fatal(err)
 		}
 		return out.String()

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/output"
 	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/reconcile/told"
 )
 
 type keysRetryCmd struct {
 	place
-	outputFlag
+	output.Flag
 }
 
 // Run goes on with what stands still.
@@ -28,18 +29,18 @@ func (cmd *keysRetryCmd) Run(s *session) error {
 	if cmd.Output == "table" && answer.State == string(keyward.ClientAwaiting) {
 		return cmd.sayAwaits(s)
 	}
-	return cmd.showState(s, cmd.place, answer)
+	return showState(s, cmd.Flag, cmd.place, answer)
 }
 
 // showState says what became of a client, and prints it where it has a new secret.
-func (o outputFlag) showState(s *session, at place, answer keysAnswer) error {
+func showState(s *session, o output.Flag, at place, answer keysAnswer) error {
 	if o.Output == "table" {
 		_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s): %s\n", at.Application, at.KeyManager, at.Environment, answer.State)
 		if err != nil || answer.ClientSecret == "" {
 			return err
 		}
 	}
-	return o.printKeys(s, answer)
+	return printKeys(s, o, answer)
 }
 
 type keysCancelCmd struct{ place }
@@ -96,7 +97,7 @@ func approval(s *keyward.OAuthClientStatus) string {
 	}
 }
 
-type keysRequestsCmd struct{ outputFlag }
+type keysRequestsCmd struct{ output.Flag }
 
 // keyRequest is what awaits an approval.
 type keyRequest struct {
@@ -130,7 +131,7 @@ func (cmd *keysRequestsCmd) Run(s *session) error {
 			r.Application, r.KeyManager, string(r.Environment), r.Requester, r.Since.Format(time.RFC3339), r.ID, r.wish(),
 		})
 	}
-	return cmd.print(s.out, requests, rows)
+	return cmd.Print(s.out, requests, rows)
 }
 
 // wish is what is asked for, in one line.
@@ -187,7 +188,7 @@ func (a awaited) place(s *session) (place, error) {
 
 type keysApproveCmd struct {
 	awaited
-	outputFlag
+	output.Flag
 }
 
 // Run approves what is asked for.
@@ -198,7 +199,7 @@ func (cmd *keysApproveCmd) Run(s *session) error {
 	}
 	req := at.request()
 	req.Request = cmd.Request
-	return cmd.show(s, at, "approve", req)
+	return show(s, cmd.Flag, at, "approve", req)
 }
 
 type keysRejectCmd struct {
@@ -226,7 +227,7 @@ type keymanagerReconcileCmd struct {
 	Application string `placeholder:"A" help:"tell of the clients of this application only"`
 	Last        bool   `help:"tell what the last looks found, and have nothing asked now"`
 	Delete      string `placeholder:"NAME" help:"delete at the server the orphan of exactly this name, and do nothing else"`
-	outputFlag
+	output.Flag
 }
 
 // Run has the server asked and tells how its clients stand. Where something is to be mended, the exit code is 1.
@@ -260,7 +261,7 @@ func (cmd *keymanagerReconcileCmd) Run(s *session) error {
 		return err
 	}
 	told.Only(report, cmd.Application)
-	if err := cmd.print(s.out, report, told.Table(report)); err != nil {
+	if err := cmd.Print(s.out, report, told.Table(report)); err != nil {
 		return err
 	}
 	if told.ToMend(report) {
@@ -272,7 +273,7 @@ func (cmd *keymanagerReconcileCmd) Run(s *session) error {
 type keysMendCmd struct {
 	place
 	Accept bool `help:"leave the server as it is, and take over what it says; a client that vanished is forgotten"`
-	outputFlag
+	output.Flag
 }
 
 // Run brings a client and its server together again.
@@ -286,7 +287,7 @@ func (cmd *keysMendCmd) Run(s *session) error {
 	if err := cmd.send(s, "mend", body, &answer); err != nil {
 		return err
 	}
-	return cmd.showState(s, cmd.place, answer)
+	return showState(s, cmd.Flag, cmd.place, answer)
 }
 
 // ownership is whose the client is at the server.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/output"
 )
 
 type getCmd struct {
@@ -24,7 +25,7 @@ func (cmd *getCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	out := outputFlag{Output: cmd.Out}
+	out := output.Flag{Output: cmd.Out}
 	if cmd.Name != "" {
 		var one json.RawMessage
 		if err := c.call(s.ctx, http.MethodGet, c.path([]string{kind.Plural(), cmd.Name}), nil, &one); err != nil {
@@ -33,13 +34,13 @@ func (cmd *getCmd) Run(s *session) error {
 		if out.Output == "" {
 			out.Output = "yaml"
 		}
-		return out.print(s.out, one, objectRows([]json.RawMessage{one}))
+		return out.Print(s.out, one, objectRows([]json.RawMessage{one}))
 	}
 	all, err := list[json.RawMessage](s.ctx, c, []string{kind.Plural()})
 	if err != nil {
 		return err
 	}
-	return out.print(s.out, all, objectRows(all))
+	return out.Print(s.out, all, objectRows(all))
 }
 
 func parseKind(s string) (keyward.Kind, error) {

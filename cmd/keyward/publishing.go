@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/output"
 )
 
 type apiCmd struct {
@@ -16,7 +17,7 @@ type apiCmd struct {
 
 type apiUsagesCmd struct {
 	Name string `arg:"" help:"a registered API"`
-	outputFlag
+	output.Flag
 }
 
 // Run lists everything that depends on an API.
@@ -38,7 +39,7 @@ func (cmd *apiUsagesCmd) Run(s *session) error {
 		rows = append(rows, []string{"Subscription", sub.Name, how})
 	}
 	rows = append(rows, append([]string{"API", u.API, string(u.State) + ", calls in the last hour"}, cells(u.Calls.Calls)...))
-	if err := cmd.print(s.out, u, rows); err != nil || cmd.Output != "table" {
+	if err := cmd.Print(s.out, u, rows); err != nil || cmd.Output != "table" {
 		return err
 	}
 	return printImpact(s.out, u.Retire, "retired")
@@ -50,7 +51,7 @@ type subscriptionsCmd struct {
 	Reject   subscriptionsRejectCmd   `cmd:"" help:"Say no to one, and why."`
 }
 
-type subscriptionsRequestsCmd struct{ outputFlag }
+type subscriptionsRequestsCmd struct{ output.Flag }
 
 // Run lists what awaits an approval.
 func (cmd *subscriptionsRequestsCmd) Run(s *session) error {
@@ -66,7 +67,7 @@ func (cmd *subscriptionsRequestsCmd) Run(s *session) error {
 	for _, r := range requests {
 		rows = append(rows, []string{r.Name, r.Application, r.API, r.Plan, r.Requester, r.Since.Format(time.RFC3339), r.ID})
 	}
-	return cmd.print(s.out, requests, rows)
+	return cmd.Print(s.out, requests, rows)
 }
 
 // subscriptionRequestArg says about which request something is decided.

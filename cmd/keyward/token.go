@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/output"
 )
 
 type tokenCmd struct {
@@ -32,7 +33,7 @@ func (cmd *tokenCreateCmd) Run(s *session) error {
 	return err
 }
 
-type tokenListCmd struct{ outputFlag }
+type tokenListCmd struct{ output.Flag }
 
 // Run lists the API tokens.
 func (cmd *tokenListCmd) Run(s *session) error {
@@ -52,7 +53,7 @@ func (cmd *tokenListCmd) Run(s *session) error {
 		}
 		rows = append(rows, []string{t.ID, t.User, t.CreatedAt.Format(time.RFC3339), ago(t.LastUsed), state})
 	}
-	return cmd.print(s.out, tokens, rows)
+	return cmd.Print(s.out, tokens, rows)
 }
 
 type tokenRevokeCmd struct {

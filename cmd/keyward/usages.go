@@ -11,11 +11,12 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/output"
 )
 
 type keymanagerUsagesCmd struct {
 	Name string `arg:"" help:"a registered key manager"`
-	outputFlag
+	output.Flag
 }
 
 // cells are how calls ended, in a table.
@@ -50,13 +51,14 @@ func (cmd *keymanagerUsagesCmd) Run(s *session) error {
 	}
 	for _, client := range u.Clients {
 		how := strings.Join([]string{string(client.Mode), string(client.State), "for", string(client.Environment)}, " ")
-		rows = append(rows, append(append([]string{"OAuthClient", client.Name, how}, cells(client.Calls)...), shown(client.LastUsedAt)))
+		row := append([]string{"OAuthClient", client.Name, how}, cells(client.Calls)...)
+		rows = append(rows, append(row, output.Time(client.LastUsedAt)))
 	}
 	if u.Calls.Nobody != nil && *u.Calls.Nobody != (control.Calls{}) {
 		rows = append(rows, append(append([]string{"OAuthClient", "", "no application has it"}, cells(*u.Calls.Nobody)...), ""))
 	}
 	rows = append(rows, append(append([]string{"KeyManager", u.KeyManager, "calls in the last hour"}, cells(u.Calls.Calls)...), ""))
-	if err := cmd.print(s.out, u, rows); err != nil || cmd.Output != "table" {
+	if err := cmd.Print(s.out, u, rows); err != nil || cmd.Output != "table" {
 		return err
 	}
 	return printImpact(s.out, u.Disable, "disabled")
@@ -82,7 +84,7 @@ func printImpact(w io.Writer, i control.Impact, done string) error {
 // keymanagerTrafficCmd shows hours as they are counted.
 type keymanagerTrafficCmd struct {
 	Name string `arg:"" help:"a registered key manager"`
-	outputFlag
+	output.Flag
 }
 
 // Run shows the hours, the latest last.
@@ -101,9 +103,9 @@ func (cmd *keymanagerTrafficCmd) Run(s *session) error {
 		for _, code := range slices.Sorted(maps.Keys(h.Codes)) {
 			why = append(why, fmt.Sprintf("%s %d", code, h.Codes[code]))
 		}
-		rows = append(rows, append(append([]string{shown(&h.Start)}, cells(h.Calls)...), strings.Join(why, ", ")))
+		rows = append(rows, append(append([]string{output.Time(&h.Start)}, cells(h.Calls)...), strings.Join(why, ", ")))
 	}
-	return cmd.print(s.out, t, rows)
+	return cmd.Print(s.out, t, rows)
 }
 
 // preview says what deleting a key manager would do: refused as the deletion would be, or with what follows.

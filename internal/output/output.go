@@ -1,4 +1,6 @@
-package main
+// Package output owns how the command line prints what it has: tables with colours where a person reads them, JSON, YAML. It
+// does not own what is printed, nor which columns a table has.
+package output
 
 import (
 	"bytes"
@@ -16,18 +18,18 @@ import (
 	"keyward.dev/keyward/internal/health/table"
 )
 
-// outputFlag is the -o of every listing.
-type outputFlag struct {
+// Flag is the -o of every listing.
+type Flag struct {
 	Output string `short:"o" enum:"table,json,yaml" default:"table" placeholder:"FORMAT" help:"table, json or yaml"`
 }
 
-// print writes value as JSON or YAML, or the table that rows describe: the first row is the heading.
-func (o outputFlag) print(w io.Writer, value any, rows [][]string) error {
-	switch o.Output {
+// Print writes value as JSON or YAML, or the table that rows describe: the first row is the heading.
+func (f Flag) Print(w io.Writer, value any, rows [][]string) error {
+	switch f.Output {
 	case "json":
 		return printJSON(w, value)
 	case "yaml":
-		return printYAML(w, value)
+		return YAML(w, value)
 	default:
 		return printRows(w, rows)
 	}
@@ -98,9 +100,9 @@ func printJSON(w io.Writer, value any) error {
 	return e.Encode(value)
 }
 
-// printYAML goes through JSON, so that one set of field names and secrets' markers serves both.
-func printYAML(w io.Writer, value any) error {
-	text, err := yamlText(value)
+// YAML writes value as one document. It goes through JSON, so that one set of field names and secrets' markers serves both.
+func YAML(w io.Writer, value any) error {
+	text, err := Document(value)
 	if err != nil {
 		return err
 	}
@@ -108,7 +110,8 @@ func printYAML(w io.Writer, value any) error {
 	return err
 }
 
-func yamlText(value any) ([]byte, error) {
+// Document gives what YAML writes.
+func Document(value any) ([]byte, error) {
 	b, err := json.Marshal(value)
 	if err != nil {
 		return nil, fmt.Errorf("encode the output: %w", err)
@@ -144,8 +147,8 @@ func plainStyle(n *yaml.Node) {
 	}
 }
 
-// shown is a time in a table; there may be none.
-func shown(at *time.Time) string {
+// Time is a time in a table; there may be none.
+func Time(at *time.Time) string {
 	if at == nil {
 		return ""
 	}

@@ -1,7 +1,8 @@
-package main
+package output
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,7 +18,7 @@ func TestExportedTextReadsBack(t *testing.T) {
 		"l": "yes", "m": "0o14", "n": "1e3", "o": "- a\n  b: c",
 		"p": "trailing \nspace", "q": "2026-01-01", "j": "#no", "k": "Ω{}",
 	}
-	if err := printYAML(&out, in); err != nil {
+	if err := YAML(&out, in); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "x.yaml")
@@ -29,8 +30,12 @@ func TestExportedTextReadsBack(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	for key, want := range in {
-		if a, b := compact(want), compact(sources[0].Value[key]); a != b {
-			t.Errorf("%s: %s came back as %s\n%s", key, a, b, out.String())
+		a, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := json.Marshal(sources[0].Value[key]); err != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s: %s came back as %s, %v\n%s", key, a, b, err, out.String())
 		}
 	}
 }
