@@ -41,6 +41,9 @@ func (s *session) client() (*client, error) {
 	if c.base == "" {
 		c.base = defaultServer(v.Values)
 	}
+	if u, err := url.Parse(c.base); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, usageError{fmt.Errorf("KEYWARD_SERVER %q must begin with http:// or https://", c.base)}
+	}
 	if c.token == "" {
 		data := v.Data
 		if data == "" {
@@ -122,7 +125,8 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) e
 		return nil
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("the answer of %s is not what this build understands: %w", c.base, err)
+		return fmt.Errorf("the answer is not what this build understands: is %s (KEYWARD_SERVER) a control plane of Keyward? %w",
+			c.base, err)
 	}
 	return nil
 }
@@ -182,14 +186,15 @@ func (c *client) send(ctx context.Context, method, path string, body any, accept
 	if err != nil {
 		return nil, fmt.Errorf("read the answer of %s: %w", c.base, err)
 	}
-	return nil, refusal(resp, answer)
+	return nil, refusal(c.base, resp, answer)
 }
 
 // refusal turns a problem document (RFC 9457) into the error it came from.
-func refusal(resp *http.Response, body []byte) error {
+func refusal(base string, resp *http.Response, body []byte) error {
 	var p problem
 	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" {
-		return fmt.Errorf("the server answered %s without saying why", resp.Status)
+		return fmt.Errorf("the server answered %s without saying why: is %s (KEYWARD_SERVER) a control plane of Keyward?",
+			resp.Status, base)
 	}
 	return p.refusal()
 }
@@ -216,7 +221,7 @@ type page[T any] struct {
 	Next  string `json:"next,omitempty"`
 }
 
-// list reads every page of a listing.
+// list reads every page of a listing. That of a tenant that is not there is refused: an empty one would hide a slip of the pen.
 func list[T any](ctx context.Context, c *client, segments []string, query ...string) ([]T, error) {
 	all := []T{}
 	cursor := ""
@@ -228,8 +233,23 @@ func list[T any](ctx context.Context, c *client, segments []string, query ...str
 		}
 		all = append(all, p.Items...)
 		if p.Next == "" {
-			return all, nil
+			break
 		}
 		cursor = p.Next
 	}
+	if len(all) == 0 && c.tenant != keyward.DefaultTenant {
+		return all, c.knowsTenant(ctx)
+	}
+	return all, nil
+}
+
+// knowsTenant tells a tenant that is not there from one that has nothing. Who may not read tenants is not told.
+func (c *client) knowsTenant(ctx context.Context) error {
+	of := *c
+	of.tenant = keyward.DefaultTenant
+	err := of.call(ctx, http.MethodGet, of.path([]string{keyward.KindTenant.Plural(), c.tenant}), nil, nil)
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		return err
+	}
+	return nil
 }

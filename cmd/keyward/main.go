@@ -129,6 +129,7 @@ func misspelt(err error) string {
 		return err.Error() + " (keyward --help lists the commands)"
 	}
 	node, text := parse.Context.Selected(), regexp.MustCompile(`expected .* got "EOL" .*`).ReplaceAllString(err.Error(), "needs a value")
+	text = regexp.MustCompile(`expected duration but got ("[^"]*"): .*`).ReplaceAllString(text, "$1 is no duration, such as 24h or 90m")
 	if len(node.Children) > 0 && strings.HasPrefix(text, "expected one of") { // kong leaves some of them out
 		names := make([]string, len(node.Children))
 		for i, child := range node.Children {
@@ -158,19 +159,5 @@ func (s *session) report(err error) int {
 	default:
 		_, _ = fmt.Fprintln(s.err, "keyward:", err)
 		return exitFailed
-	}
-}
-
-func (s *session) printRefusal(e *keyward.Error) {
-	message, fields := e.Message, e.Fields
-	if len(fields) == 1 && strings.HasSuffix(strings.ToLower(message), strings.ToLower(fields[0].Message)) {
-		message, fields = fields[0].Path+": "+fields[0].Message, nil // one line says it, with its place
-	}
-	_, _ = fmt.Fprintf(s.err, "keyward: %s: %s\n", e.Code, message)
-	for _, f := range fields {
-		_, _ = fmt.Fprintf(s.err, "  %s: %s\n", f.Path, f.Message)
-	}
-	for _, u := range e.Users {
-		_, _ = fmt.Fprintf(s.err, "  used by %s\n", u)
 	}
 }

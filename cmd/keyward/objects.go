@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/output"
@@ -46,9 +47,17 @@ func (cmd *getCmd) Run(s *session) error {
 func parseKind(s string) (keyward.Kind, error) {
 	kind, ok := keyward.ParseKind(s)
 	if !ok {
-		return "", usageError{fmt.Errorf("%q is no kind: use one of %v", s, keyward.Kinds())}
+		return "", usageError{fmt.Errorf("%q is no kind: use one of %s", s, kindNames())}
 	}
 	return kind, nil
+}
+
+func kindNames() string {
+	var names []string
+	for _, kind := range keyward.Kinds() {
+		names = append(names, string(kind))
+	}
+	return strings.Join(names, ", ")
 }
 
 // objectRows is the table of a listing: names first, then the few fields of the kind that tell objects apart.
