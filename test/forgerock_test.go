@@ -293,7 +293,56 @@ func scopesAtOpenAM(t *testing.T, c connector.Connector) {
 	if got, err := conformance.ReaderOf(t, c).Read(t.Context(), made.Handle); err != nil || got == nil || len(got.Scopes) != 2 {
 		t.Errorf("a change of the callbacks changed more: %+v, error %v", got, err)
 	}
+	unlistedAtOpenAM(t, c, made)
 	if err := c.Delete(t.Context(), made.Handle); err != nil {
 		t.Error(err)
+	}
+}
+
+// unlistedAtOpenAM: a scope that the realm's provider does not list is refused by name too, before a client is made or
+// changed; one that it lists is taken.
+func unlistedAtOpenAM(t *testing.T, c connector.Connector, made connector.Registered) {
+	t.Helper()
+	lister, lists := c.(connector.Lister)
+	updater, updates := c.(connector.Updater)
+	if !lists || !updates {
+		t.Fatal("it lists or changes nothing")
+	}
+	before, err := lister.List(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scopes := func() []string {
+		got, err := conformance.ReaderOf(t, c).Read(t.Context(), made.Handle)
+		if err != nil || got == nil {
+			t.Fatalf("read: %+v, error %v", got, err)
+		}
+		return got.Scopes
+	}
+	had := scopes()
+	keep := func(context.Context, connector.Handle) error { return nil }
+	for _, scope := range []string{"am-introspect-all-tokens", "no:such"} {
+		r := conformance.Registration()
+		r.Name, r.Scopes = "keyward-unlisted", []string{"orders:read", scope}
+		_, registered := c.Register(t.Context(), r)
+		_, updated := updater.Update(t.Context(), made.Handle, r, keep)
+		for act, err := range map[string]error{"make": registered, "change": updated} {
+			var e *keyward.Error
+			if !errors.As(err, &e) || len(e.Fields) != 1 || e.Fields[0].Path != "scopes" ||
+				!strings.Contains(e.Fields[0].Message, "does not list "+scope+":") {
+				t.Errorf("%s a client with %s: %v", act, scope, err)
+			}
+		}
+	}
+	if after, err := lister.List(t.Context(), ""); err != nil || len(after) != len(before) {
+		t.Errorf("refusals made clients: %d of %d, error %v", len(after), len(before), err)
+	}
+	if got := scopes(); !slices.Equal(got, had) {
+		t.Errorf("refusals changed the scopes from %q to %q", had, got)
+	}
+	r := conformance.Registration()
+	r.Scopes = []string{"orders:read", "orders:write"}
+	if _, err := updater.Update(t.Context(), made.Handle, r, keep); err != nil || !slices.Equal(scopes(), r.Scopes) {
+		t.Errorf("a change to listed scopes: %q, error %v", scopes(), err)
 	}
 }
