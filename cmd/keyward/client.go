@@ -237,7 +237,7 @@ func list[T any](ctx context.Context, c *client, segments []string, query ...str
 		}
 		cursor = p.Next
 	}
-	if len(all) == 0 && c.tenant != keyward.DefaultTenant {
+	if len(all) == 0 {
 		return all, c.knowsTenant(ctx)
 	}
 	return all, nil
@@ -245,6 +245,9 @@ func list[T any](ctx context.Context, c *client, segments []string, query ...str
 
 // knowsTenant tells a tenant that is not there from one that has nothing. Who may not read tenants is not told.
 func (c *client) knowsTenant(ctx context.Context) error {
+	if c.tenant == keyward.DefaultTenant {
+		return nil
+	}
 	of := *c
 	of.tenant = keyward.DefaultTenant
 	err := of.call(ctx, http.MethodGet, of.path([]string{keyward.KindTenant.Plural(), c.tenant}), nil, nil)

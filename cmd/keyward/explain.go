@@ -142,6 +142,9 @@ func (cmd *decisionsCmd) Run(s *session) error {
 		return err
 	}
 	found, err := cmd.read(s, c, "")
+	if err == nil && len(found.Items) == 0 {
+		err = c.knowsTenant(s.ctx)
+	}
 	if err != nil {
 		return err
 	}

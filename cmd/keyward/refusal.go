@@ -15,7 +15,7 @@ func (s *session) printRefusal(e *keyward.Error) {
 		message, fields = fields[0].Path+": "+fields[0].Message, nil // one line says it, with its place
 	}
 	if advice := advice(e, s.cli.Tenant); advice != "" {
-		message += ": " + advice
+		message = strings.TrimSuffix(message, ".") + ": " + advice
 	}
 	_, _ = fmt.Fprintf(s.err, "keyward: %s: %s\n", e.Code, message)
 	for _, f := range fields {

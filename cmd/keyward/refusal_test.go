@@ -43,7 +43,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		s.printRefusal(&keyward.Error{Code: c.code, Message: c.message})
 		want := "keyward: " + string(c.code) + ": " + c.message + "\n"
 		if c.want != "" {
-			want = strings.TrimSuffix(want, "\n") + ": " + c.want + "\n"
+			want = strings.TrimSuffix(strings.TrimSuffix(want, "\n"), ".") + ": " + c.want + "\n"
 		}
 		if got := out.String(); got != want {
 			t.Errorf("got  %swant %s", got, want)
