@@ -88,7 +88,7 @@ func (c *Control) decisionQuery(ctx context.Context, p keyward.Principal, tenant
 		if tenant == keyward.DefaultTenant {
 			q.Tenants = append(q.Tenants, "")
 		}
-		return q, true, nil
+		return q, true, c.store.Read(ctx, func(tx *store.Tx) error { return tenantExists(tx, tenant) })
 	}
 	if p.Tenant != tenant || !p.Has(keyward.RoleDeveloper) {
 		return q, false, access.Require(p, access.RightDecisions, tenant)

@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"keyward.dev/keyward"
@@ -133,6 +134,45 @@ func TestAPITokens(t *testing.T) {
 	h.MustApply(plane.Manifest(keyward.KindUser, "alice", `{"roles":["admin"]}`))
 	if _, err := h.Control.Authenticate(ctx, value); keyward.CodeOf(err) != keyward.CodeUnauthenticated {
 		t.Errorf("a deleted user's token opens a new user's door: %v", err)
+	}
+}
+
+// TestListingsOfTenants: one that has nothing gives empty lists, one that is not there is refused.
+func TestListingsOfTenants(t *testing.T) {
+	ctx := context.Background()
+	h := plane.New(t)
+	h.MustApply(plane.Manifest(keyward.KindTenant, "acme", `{}`))
+	p, err := h.Control.Authenticate(ctx, plane.AdminToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, list := range map[string]func(tenant string) (int, error){
+		"objects": func(tenant string) (int, error) {
+			list, _, err := h.Control.List(ctx, p, keyward.KindAPI, tenant, control.Page{})
+			return len(list), err
+		},
+		"tokens": func(tenant string) (int, error) {
+			list, err := h.Control.Tokens(ctx, p, tenant)
+			return len(list), err
+		},
+		"requests": func(tenant string) (int, error) {
+			list, _, err := h.Control.SubscriptionRequests(ctx, p, tenant, control.Page{Limit: 1})
+			return len(list), err
+		},
+		"decisions": func(tenant string) (int, error) {
+			found, err := h.Control.Decisions(ctx, p, tenant, control.DecisionFilter{})
+			if err != nil {
+				return 0, err
+			}
+			return len(found.Items), nil
+		},
+	} {
+		if n, err := list("acme"); err != nil || n != 0 {
+			t.Errorf("%s of a tenant that has none: %d, %v", name, n, err)
+		}
+		if _, err := list("amce"); keyward.CodeOf(err) != keyward.CodeNotFound || !strings.Contains(err.Error(), "no tenant amce") {
+			t.Errorf("%s of a tenant that is not there: %v", name, err)
+		}
 	}
 }
 

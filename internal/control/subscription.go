@@ -38,6 +38,9 @@ func (c *Control) SubscriptionRequests(ctx context.Context, p keyward.Principal,
 		return nil, "", access.ForbiddenRead(p, keyward.KindSubscription, tenant)
 	}
 	err = c.store.Read(ctx, func(tx *store.Tx) error {
+		if err := tenantExists(tx, tenant); err != nil {
+			return err
+		}
 		var objects []*keyward.Object
 		if objects, next, err = tx.List(keyward.KindSubscription, filter); err != nil {
 			return fmt.Errorf("list what awaits an approval: %w", err)

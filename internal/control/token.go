@@ -195,8 +195,10 @@ func (c *Control) Tokens(ctx context.Context, p keyward.Principal, tenant string
 	}
 	var tokens []keyward.APIToken
 	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		tokens, err = tx.APITokens(tenant)
+		err := tenantExists(tx, tenant)
+		if err == nil {
+			tokens, err = tx.APITokens(tenant)
+		}
 		return err
 	})
 	return tokens, err
