@@ -189,6 +189,9 @@ func (m *Monitor) All(ctx context.Context, p keyward.Principal, tenant string) (
 	}
 	var list []Summary
 	err := m.store.Read(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Get(keyward.KindTenant, keyward.DefaultTenant, tenant); err != nil { // not_found, and no empty list
+			return err
+		}
 		list = []Summary{}
 		managers, _, err := tx.List(keyward.KindKeyManager, store.Filter{Tenant: tenant, Offered: true})
 		if err != nil {

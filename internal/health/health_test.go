@@ -339,6 +339,9 @@ func TestAHoldIsTold(t *testing.T) {
 		}
 		return fmt.Sprint(table.OfOne(*w.want("corp", health.OK), w.now())), fmt.Sprint(table.Of(list, w.now()))
 	}
+	if list, err := w.monitor.All(t.Context(), admin(), "nowhere"); keyward.CodeOf(err) != keyward.CodeNotFound {
+		t.Errorf("of a tenant that is not there: %+v, %v", list, err)
+	}
 	want := "HELD by ada for 1m0s, until " + end.Format(time.RFC3339) + ": its key leaked"
 	if one, all := shown(); !strings.Contains(one, want) || !strings.Contains(all, want) || !strings.Contains(all, "HELD, ok") {
 		t.Errorf("%q is not in %s, or not in %s", want, one, all)

@@ -341,6 +341,8 @@ func TestApprovalOfMapping(t *testing.T) {
 		page[0].Application != "other" || next != "" {
 		t.Errorf("%v %q, error %v", page, next, err)
 	}
+	_, _, err = r.keys.Requests(ctx, admin(), "nowhere", keys.Page{})
+	wantCode(t, err, keyward.CodeNotFound, "Tenant nowhere")
 
 	mapped, err := r.keys.Approve(ctx, admin(), at("corp"), "")
 	if err != nil || mapped.ClientID != "by-hand" || !r.onGateways("by-hand") {

@@ -49,6 +49,9 @@ func (l *Lister) Requests(ctx context.Context, p keyward.Principal, tenant strin
 		return nil, "", access.ForbiddenRead(p, keyward.KindOAuthClient, tenant)
 	}
 	err = l.Store.Read(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Get(keyward.KindTenant, keyward.DefaultTenant, tenant); err != nil { // not_found, and no empty list
+			return err
+		}
 		var objects []*keyward.Object
 		if objects, next, err = tx.List(keyward.KindOAuthClient, filter); err != nil {
 			return fmt.Errorf("list what awaits an approval: %w", err)
