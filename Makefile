@@ -13,12 +13,15 @@ BUILD := CGO_ENABLED=0 go build -buildvcs=$(shell git rev-parse HEAD >/dev/null 
 PHASE := @scripts/phase
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup format vet lint unit e2e test bench clean
+.PHONY: help web build demo setup format vet lint unit e2e test bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1  - \2/p' Makefile
 
-build: ## build the one binary, bin/keyward
+web: ## build the console into web/dist
+	@scripts/console
+
+build: web ## build the one binary with the console in it, bin/keyward
 	@echo "building bin/keyward (some minutes the first time)"
 	@$(BUILD) -ldflags '-s -w' -o bin/keyward ./cmd/keyward
 

@@ -24,7 +24,7 @@ func floors() map[string]int {
 	return map[string]int{
 		"cmd/keyward": 6,
 		"daemon":      5, "demo": 5, "output": 5,
-		"rest": 4, "syncapi": 4, "gateway": 4,
+		"rest": 4, "syncapi": 4, "gateway": 4, "web": 4,
 		"control": 3, "declare": 3, "keys": 3, "entitle": 3, "feed": 3, "resident": 3, "enforce": 3, "probe": 3,
 		"health": 3, "reconcile": 3, "account": 3, "session": 3,
 		"store": 2, "keymanager": 2, "registry": 2, "tally": 2, "quota": 2,
@@ -49,7 +49,7 @@ func sameFloor() []string {
 // The two columns share the rooms of floor 1 that are in neither list, and the root.
 func controlColumn() []string {
 	return []string{
-		"rest", "syncapi", "control", "declare", "access", "keys", "feed", "resident", "store", "keymanager", "connector",
+		"rest", "syncapi", "web", "control", "declare", "access", "keys", "feed", "resident", "store", "keymanager", "connector",
 		"wire", "manifest", "password", "probe", "health", "reconcile", "account", "session",
 	}
 }
@@ -80,7 +80,7 @@ func closed() []string { return []string{"store"} }
 
 // serverRooms may use the half of net/http that serves.
 func serverRooms() []string {
-	return []string{"rest", "syncapi", "resident", "gateway", "daemon", "demo", "testbed"}
+	return []string{"rest", "syncapi", "web", "resident", "gateway", "daemon", "demo", "testbed"}
 }
 
 func serverNames() []string {

@@ -31,6 +31,7 @@ import (
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/stream"
 	"keyward.dev/keyward/internal/syncapi"
+	"keyward.dev/keyward/web"
 )
 
 // controlPlane is what the rest of the process needs of a running control plane.
@@ -84,14 +85,13 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	door, err := rest.New(rest.Deps{
+	doors, err := p.newDoors(publicURL, authority, changes, rest.Deps{
 		Control: useCases, Keys: clients.Keys, Reconciler: clients.reconciler, Probe: checks, Health: monitor, Explainer: explainer,
 		PasswordLink: authority.PasswordLink, Sessions: p.newSessions(st, publicURL, authority),
-	}, rest.Options{Version: p.o.Version, PublicURL: publicURL, Log: p.log})
+	})
 	if err != nil {
 		return nil, err
 	}
-	doors := controlDoors(door, authority, syncapi.New(changes, p.log))
 	p.run(ctx, append(clients.parts(), changes.Run, authority.Run)...)
 	if s.UnaskedLooks {
 		p.run(ctx, monitor.Run)
@@ -145,15 +145,27 @@ func (p *process) checkControl(st *store.Store, hub *stream.Hub) {
 	)
 }
 
-// controlDoors puts everything that the control listener serves behind one handler.
-func controlDoors(door *rest.Server, authority *resident.Resident, sync *syncapi.API) http.Handler {
+// newDoors puts everything that the control listener serves behind one handler.
+func (p *process) newDoors(
+	publicURL string, authority *resident.Resident, changes *feed.Feed, deps rest.Deps,
+) (http.Handler, error) {
+	api, err := rest.New(deps, rest.Options{Version: p.o.Version, PublicURL: publicURL, Log: p.log})
+	if err != nil {
+		return nil, err
+	}
+	console, err := web.New(publicURL)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/", door.Handler())
-	mux.Handle(stream.PathPrefix, sync.Handler())
+	mux.Handle("/", api.Handler())
+	mux.Handle("GET /{$}", console.Front())
+	mux.Handle(web.Path, console.Handler())
+	mux.Handle(stream.PathPrefix, syncapi.New(changes, p.log).Handler())
 	for _, pattern := range authority.Patterns() {
 		mux.Handle(pattern, authority.Handler())
 	}
-	return mux
+	return mux, nil
 }
 
 // clientele is what looks after OAuth clients.

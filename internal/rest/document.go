@@ -26,7 +26,7 @@ func (s *Server) Document() ([]byte, error) {
 	return text, nil
 }
 
-// documentRoutes serve what nobody needs a token for: the document, its page, and a word where the console would be.
+// documentRoutes serve what nobody needs a token for: the document and its page.
 func (s *Server) documentRoutes() error {
 	document, err := json.Marshal(s.api.OpenAPI())
 	if err != nil {
@@ -40,16 +40,11 @@ func (s *Server) documentRoutes() error {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(document) // the reader went away: nobody is left to tell
 	})
-	policy := pagePolicy()
-	html := func(body []byte) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			w.Header().Set("Content-Security-Policy", policy)
-			_, _ = w.Write(body)
-		}
-	}
-	s.mux.HandleFunc("GET /docs", html(page))
-	s.mux.HandleFunc("GET /{$}", html(consolePage()))
+	s.mux.HandleFunc("GET /docs", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", pagePolicy())
+		_, _ = w.Write(page) // as above
+	})
 	s.mux.HandleFunc(elsewhere, s.answerElsewhere)
 	return nil
 }
@@ -102,17 +97,6 @@ func pagePolicy() string {
 func styleHash() string {
 	sum := sha256.Sum256([]byte(style))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
-}
-
-func consolePage() []byte {
-	return []byte(`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Keyward</title>
-<style>` + style + `</style></head><body><h1>Keyward</h1>
-<p>This build has no console. The console is built from the folder <code>web</code> of the source tree with
-<code>make web</code>, and <code>go build ./cmd/keyward</code> then takes it in; a source tree without that folder
-has no console yet.</p>
-<p>The command line and the REST API do everything: <a href="/docs">the API</a>,
-<a href="/openapi.json">its OpenAPI document</a>.</p></body></html>
-`)
 }
 
 // docsOperation is one operation on the page.

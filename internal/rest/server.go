@@ -130,7 +130,7 @@ func configuration(version string) huma.Config {
 // apiToken names the security scheme of every operation.
 const apiToken = "apiToken"
 
-// Handler serves /api/v1, /openapi.json, /docs and, while there is no console, /.
+// Handler serves /api/v1, /openapi.json and /docs.
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -1,0 +1,11 @@
+import type { RouteObject } from "react-router";
+
+/** The pages of administrators and auditors. */
+export const adminRoutes: RouteObject[] = [
+  {
+    path: "key-managers",
+    children: [
+      { index: true, lazy: async () => ({ Component: (await import("./key-managers/list")).KeyManagers }) },
+    ],
+  },
+];

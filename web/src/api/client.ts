@@ -1,0 +1,35 @@
+import createClient, { type Middleware } from "openapi-fetch";
+
+import { serverPath } from "../base";
+import { ProblemError, strangeAnswer, type Problem } from "./problem";
+import type { components, paths } from "./schema";
+
+export type Schemas = components["schemas"];
+
+const problems: Middleware = {
+  async onResponse({ response }) {
+    if (response.ok) return undefined;
+    throw new ProblemError(await problemOf(response));
+  },
+  onError({ error }) {
+    if (error instanceof ProblemError) return error;
+    if (error instanceof DOMException && error.name === "AbortError") return error;
+    return new ProblemError(strangeAnswer(0));
+  },
+};
+
+async function problemOf(response: Response): Promise<Problem> {
+  if (!(response.headers.get("Content-Type") ?? "").includes("json")) return strangeAnswer(response.status);
+  const body = (await response.json()) as Partial<Problem>;
+  return body.code === undefined ? strangeAnswer(response.status) : (body as Problem);
+}
+
+/** The control plane's REST API, typed by its own OpenAPI document. A call that fails throws a ProblemError. */
+export const client = createClient<paths>({ baseUrl: serverPath, credentials: "same-origin" });
+client.use(problems);
+
+/** The body of an answer that has one. */
+export function bodyOf<T>(answer: { data?: T }): T {
+  if (answer.data === undefined) throw new ProblemError(strangeAnswer(204));
+  return answer.data;
+}

@@ -1,0 +1,152 @@
+import { infiniteQueryOptions, queryOptions, type QueryClient } from "@tanstack/react-query";
+
+import { bodyOf, client, type Schemas } from "./client";
+
+/** The nouns that are declared as manifests, by the plural in their address. Their routes have one shape. */
+export interface Nouns {
+  "key-managers": Schemas["KeyManager"];
+  connections: Schemas["Connection"];
+  apis: Schemas["API"];
+  plans: Schemas["Plan"];
+  applications: Schemas["Application"];
+  subscriptions: Schemas["Subscription"];
+  "oauth-clients": Schemas["OAuthClient"];
+  tenants: Schemas["Tenant"];
+  users: Schemas["User"];
+}
+
+export type Noun = keyof Nouns;
+
+/** The kind that a manifest of the noun says. */
+export const kindOf: Record<Noun, string> = {
+  "key-managers": "KeyManager",
+  connections: "Connection",
+  apis: "API",
+  plans: "Plan",
+  applications: "Application",
+  subscriptions: "Subscription",
+  "oauth-clients": "OAuthClient",
+  tenants: "Tenant",
+  users: "User",
+};
+
+/** One version of a stored object. */
+export interface Stored<N extends Noun> {
+  object: Nouns[N];
+  etag: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  next?: string;
+}
+
+// The client is typed by literal addresses. All nouns' routes are alike, so one of them stands for all here.
+type AnyList = "/api/v1/applications";
+type AnyMember = "/api/v1/applications/{name}";
+const listAddress = (noun: Noun) => `/api/v1/${noun}` as AnyList;
+const memberAddress = (noun: Noun) => `/api/v1/${noun}/{name}` as AnyMember;
+
+/** How many entries a page of a list holds. */
+const pageSize = 50;
+
+/** What a list is narrowed to; the server does it. */
+export interface Narrowed {
+  search?: string;
+}
+
+/** One page of a noun's objects. */
+export async function listPage<N extends Noun>(
+  tenant: string,
+  noun: N,
+  query: Narrowed & { limit: string; cursor?: string },
+  signal: AbortSignal,
+): Promise<Page<Nouns[N]>> {
+  const answer = await client.GET(listAddress(noun), { params: { query: { tenant, ...query } }, signal });
+  return bodyOf(answer) as unknown as Page<Nouns[N]>;
+}
+
+/** Every page of a noun's objects, the next one fetched when it is asked for. */
+export function listQuery<N extends Noun>(tenant: string, noun: N, narrowed: Narrowed = {}) {
+  return infiniteQueryOptions({
+    queryKey: [tenant, noun, "list", narrowed],
+    initialPageParam: "",
+    queryFn: ({ pageParam, signal }) =>
+      listPage(tenant, noun, { limit: String(pageSize), ...(pageParam && { cursor: pageParam }), ...narrowed }, signal),
+    getNextPageParam: (page) => page.next,
+  });
+}
+
+/** All objects of a noun, for choices in forms. It asks for pages of 500 until there is none left. */
+export function allQuery<N extends Noun>(tenant: string, noun: N) {
+  return queryOptions({
+    queryKey: [tenant, noun, "all"],
+    queryFn: async ({ signal }) => {
+      const items: Nouns[N][] = [];
+      let cursor = "";
+      do {
+        const page = await listPage(tenant, noun, { limit: "500", ...(cursor && { cursor }) }, signal);
+        items.push(...page.items);
+        cursor = page.next ?? "";
+      } while (cursor !== "");
+      return items;
+    },
+  });
+}
+
+/** One object with the version it has. */
+export function objectQuery<N extends Noun>(tenant: string, noun: N, name: string) {
+  return queryOptions({
+    queryKey: [tenant, noun, "one", name],
+    queryFn: async ({ signal }): Promise<Stored<N>> => {
+      const answer = await client.GET(memberAddress(noun), { params: { path: { name }, query: { tenant } }, signal });
+      return { object: bodyOf(answer) as unknown as Nouns[N], etag: answer.response.headers.get("ETag") ?? "" };
+    },
+  });
+}
+
+/** Creates the object; one that exists already is a conflict. */
+export async function createObject<N extends Noun>(tenant: string, noun: N, object: Nouns[N]): Promise<Nouns[N]> {
+  const answer = await client.POST(listAddress(noun), {
+    params: { query: { tenant } },
+    body: declared(noun, object) as Schemas["Application"],
+  });
+  return bodyOf(answer) as unknown as Nouns[N];
+}
+
+/** Replaces the version that etag names. Where somebody wrote another one meanwhile it throws precondition_failed. */
+export async function replaceObject<N extends Noun>(
+  tenant: string,
+  noun: N,
+  name: string,
+  object: Nouns[N],
+  etag: string,
+): Promise<Nouns[N]> {
+  const answer = await client.PUT(memberAddress(noun), {
+    params: { path: { name }, query: { tenant }, header: { "If-Match": etag } },
+    body: declared(noun, object) as Schemas["Application"],
+  });
+  return bodyOf(answer) as unknown as Nouns[N];
+}
+
+/** Deletes the object that nobody uses. */
+export async function deleteObject(tenant: string, noun: Noun, name: string, etag: string): Promise<void> {
+  await client.DELETE(memberAddress(noun), {
+    params: { path: { name }, query: { tenant }, header: { "If-Match": etag } },
+  });
+}
+
+/** The object as a manifest that can be applied: without what only the server says. */
+export function declared<N extends Noun>(noun: N, object: Nouns[N]) {
+  return {
+    apiVersion: "keyward.dev/v1" as const,
+    kind: kindOf[noun],
+    metadata: object.metadata,
+    spec: object.spec,
+  };
+}
+
+/** Everything that is known of a noun is asked for anew. */
+export async function forget(queries: QueryClient, tenant: string, noun: Noun): Promise<void> {
+  await queries.invalidateQueries({ queryKey: [tenant, noun] });
+}

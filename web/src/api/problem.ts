@@ -1,0 +1,54 @@
+import type { components } from "./schema";
+
+export type Problem = components["schemas"]["Problem"];
+export type FieldError = components["schemas"]["FieldError"];
+
+/** A problem document (RFC 9457) of the control plane, as what a call throws. */
+export class ProblemError extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.detail || problem.title);
+    this.name = "ProblemError";
+    this.problem = problem;
+  }
+
+  get code(): string {
+    return this.problem.code;
+  }
+
+  get status(): number {
+    return this.problem.status;
+  }
+
+  /** The message for each field, by its path in the manifest. */
+  get fields(): FieldError[] {
+    return this.problem.errors ?? [];
+  }
+}
+
+/** Whether an error is the problem with this code. */
+export function isProblem(error: unknown, code: string): error is ProblemError {
+  return error instanceof ProblemError && error.code === code;
+}
+
+/** What a person is shown of any error. */
+export function messageOf(error: unknown): string {
+  if (error instanceof ProblemError) return error.message;
+  if (error instanceof Error) return error.message;
+  return String(error);
+}
+
+/** The problem that stands for an answer which is none: the control plane is away, or something else answered. */
+export function strangeAnswer(status: number): Problem {
+  return {
+    type: "about:blank",
+    title: "The control plane could not be reached",
+    detail:
+      status === 0
+        ? "The control plane did not answer. Check the connection, then try again."
+        : `Something other than the control plane answered with ${status}. Check what stands in front of it.`,
+    status,
+    code: "unreachable",
+  };
+}

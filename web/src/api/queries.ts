@@ -1,0 +1,27 @@
+import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
+
+import { ProblemError } from "./problem";
+
+/** Refusals are answers: asking again at once changes nothing. What did not answer is asked twice more. */
+function retry(failures: number, error: Error): boolean {
+  return error instanceof ProblemError && error.code === "unreachable" && failures < 2;
+}
+
+// A session that ended shows at whatever was asked next. The session is then asked for anew, and the shell goes to the
+// sign-in page when there is none.
+function endedSession(error: Error): void {
+  if (error instanceof ProblemError && error.status === 401) {
+    void queries.invalidateQueries({ queryKey: ["session"] });
+  }
+}
+
+/** The only place where state of the server is kept. */
+export const queries: QueryClient = new QueryClient({
+  defaultOptions: { queries: { retry, staleTime: 5_000 }, mutations: { retry: false } },
+  queryCache: new QueryCache({
+    onError: (error, query) => {
+      if (query.queryKey[0] !== "session") endedSession(error);
+    },
+  }),
+  mutationCache: new MutationCache({ onError: endedSession }),
+});

@@ -1,0 +1,33 @@
+import { createBrowserRouter, type RouteObject } from "react-router";
+
+import { adminRoutes } from "./admin/routes";
+import { consolePath } from "./base";
+import { developerRoutes } from "./developer/routes";
+import { publisherRoutes } from "./publisher/routes";
+import { Home } from "./session/home";
+import { SignedIn } from "./session/signed-in";
+import { Crash } from "./shell/crash";
+import { Missing } from "./shell/missing";
+
+const routes: RouteObject[] = [
+  {
+    element: <SignedIn />,
+    errorElement: <Crash />,
+    children: [
+      { index: true, element: <Home /> },
+      {
+        path: ":tenant",
+        children: [
+          { index: true, element: <Home /> },
+          { path: "admin", children: adminRoutes },
+          { path: "publisher", children: publisherRoutes },
+          { path: "developer", children: developerRoutes },
+          { path: "*", element: <Missing /> },
+        ],
+      },
+    ],
+  },
+];
+
+/** Every page's address. Pages come in files of their own, fetched when they are first looked at. */
+export const router = createBrowserRouter(routes, { basename: consolePath });

@@ -1,0 +1,25 @@
+import type { Session } from "./session";
+
+/** The parts of the console. Roles decide which of them a person sees; the server decides what they may do. */
+export type Area = "admin" | "publisher" | "developer";
+
+/** The areas that the roles of a session open, the most used first. An auditor reads what administrators see. */
+export function areasOf(session: Session): Area[] {
+  const roles = new Set<string>(session.roles ?? []);
+  const areas: Area[] = [];
+  if (roles.has("admin") || roles.has("auditor")) areas.push("admin");
+  if (roles.has("admin") || roles.has("publisher") || roles.has("auditor")) areas.push("publisher");
+  if (roles.has("admin") || roles.has("developer") || roles.has("publisher")) areas.push("developer");
+  return areas;
+}
+
+/** Whether the person may change what administrators change. */
+export function administers(session: Session): boolean {
+  return (session.roles ?? []).includes("admin");
+}
+
+/** Whether the person may change what publishers change. */
+export function publishes(session: Session): boolean {
+  const roles: string[] = session.roles ?? [];
+  return roles.includes("publisher") || roles.includes("admin");
+}

@@ -1,0 +1,62 @@
+import { Button, Center, Paper, Stack, Text, Title } from "@mantine/core";
+import { useDocumentTitle } from "@mantine/hooks";
+import { queryOptions, useQuery } from "@tanstack/react-query";
+import { useLocation } from "react-router";
+
+import { bodyOf, client } from "../api/client";
+import { consolePath } from "../base";
+import { texts } from "../texts";
+import { Icon } from "../ui/icon";
+import { ProblemAlert } from "../ui/problem";
+import { signInAddress } from "./session";
+
+interface Way {
+  keyManager: string;
+  displayName?: string;
+}
+
+const waysQuery = (tenant: string) =>
+  queryOptions({
+    queryKey: ["session", "ways", tenant],
+    queryFn: async ({ signal }) =>
+      bodyOf(
+        await client.GET("/api/v1/session/ways" as "/api/v1/gateways", { params: { query: { tenant } }, signal }),
+      ) as unknown as { items?: Way[] },
+  });
+
+/** The ways into the console: an account of the tenant's own, and the key managers that are marked for it. */
+export function SignIn() {
+  useDocumentTitle(`${texts.session.title} · ${texts.shell.product}`);
+  const { pathname, search } = useLocation();
+  const tenant = decodeURIComponent(pathname.split("/")[1] ?? "") || "default";
+  const back = consolePath + pathname + search;
+  const ways = useQuery(waysQuery(tenant));
+  return (
+    <Center mih="100vh" p="md" component="main">
+      <Paper withBorder p="xl" w="100%" maw={420}>
+        <Stack>
+          <Text c="pine" component="span">
+            <Icon name="shield" size={36} />
+          </Text>
+          <Title order={1} size="h2">{texts.shell.product}</Title>
+          <Text c="dimmed">{texts.session.lead}</Text>
+          {ways.error && <ProblemAlert error={ways.error} again={() => void ways.refetch()} />}
+          <Button component="a" href={signInAddress(back, { tenant })} size="md">
+            {texts.session.local}
+          </Button>
+          {(ways.data?.items ?? []).map((way) => (
+            <Button
+              key={way.keyManager}
+              component="a"
+              href={signInAddress(back, { tenant, via: way.keyManager })}
+              variant="default"
+              size="md"
+            >
+              {texts.session.via(way.displayName || way.keyManager)}
+            </Button>
+          ))}
+        </Stack>
+      </Paper>
+    </Center>
+  );
+}

@@ -1,0 +1,56 @@
+import { ActionIcon, Menu, Text } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "react-router";
+
+import { signOut, useSession } from "../session/session";
+import { tenantsQuery } from "../session/tenants";
+import { texts } from "../texts";
+import { Icon } from "../ui/icon";
+import { addressOf, useTenant } from "./place";
+
+/** Who is signed in, the tenants they may look at, and the way out. */
+export function AccountMenu() {
+  const session = useSession();
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const tenants = useQuery(tenantsQuery(session));
+  const leave = useMutation({
+    mutationFn: signOut,
+    onSuccess: () => {
+      queries.clear();
+      void navigate("/");
+    },
+  });
+  return (
+    <Menu position="bottom-end" width={240} withArrow>
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={texts.shell.account}>
+          <Icon name="user" />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{texts.shell.signedInAs(session.user)}</Menu.Label>
+        {(tenants.data ?? []).length > 1 && (
+          <>
+            <Menu.Divider />
+            <Menu.Label>{texts.shell.tenant}</Menu.Label>
+            {(tenants.data ?? []).map((name) => (
+              <Menu.Item
+                key={name}
+                onClick={() => void navigate(addressOf(name))}
+                leftSection={<Icon name={name === tenant ? "check" : "chevron"} size={14} />}
+              >
+                <Text span size="sm">{name}</Text>
+              </Menu.Item>
+            ))}
+          </>
+        )}
+        <Menu.Divider />
+        <Menu.Item leftSection={<Icon name="out" size={16} />} onClick={() => { leave.mutate(); }}>
+          {texts.shell.signOut}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,79 @@
+import { Button, Text, VisuallyHidden } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { Spotlight, spotlight, type SpotlightActionData } from "@mantine/spotlight";
+import { keepPreviousData, useQueries } from "@tanstack/react-query";
+import { useState } from "react";
+import { useNavigate } from "react-router";
+
+import { foundQuery, type Found } from "../api/found";
+import { areasOf } from "../session/areas";
+import { useSession } from "../session/session";
+import { texts } from "../texts";
+import { Icon } from "../ui/icon";
+import { navigation } from "./navigation";
+import { addressOf, useTenant } from "./place";
+import { searched } from "./searched";
+
+/** Search over everything the person may see, by Ctrl-K or ⌘K. The server searches; pages are found here. */
+export function SearchButton() {
+  const [text, setText] = useState("");
+  const [asked] = useDebouncedValue(text.trim(), 150);
+  const tenant = useTenant();
+  const navigate = useNavigate();
+  const areas = areasOf(useSession());
+  const pages = areas.flatMap((area) => navigation[area].map((entry) => ({ area, entry })));
+  const found = useQueries({
+    queries: searched(areas).map((s) => ({
+      ...foundQuery(tenant, s.noun, asked),
+      enabled: asked.length > 0,
+      placeholderData: keepPreviousData,
+    })),
+    combine: (all) => all.flatMap((one) => one.data ?? []),
+  });
+  const wanted = text.trim().toLowerCase();
+  const actions: SpotlightActionData[] = [
+    ...pages
+      .filter(({ entry }) => entry.label.toLowerCase().includes(wanted))
+      .map(({ area, entry }) => ({
+        id: entry.path.join("/"),
+        label: entry.label,
+        description: texts.shell.areas[area],
+        leftSection: <Icon name={entry.icon} />,
+        onClick: () => void navigate(addressOf(tenant, ...entry.path)),
+      })),
+    ...(asked ? found : []).map((hit: Found) => {
+      const s = searched(areas).find((one) => one.noun === hit.noun);
+      return {
+        id: `${hit.noun}/${hit.name}`,
+        label: hit.title,
+        description: s?.label ?? "",
+        leftSection: <Icon name={s?.icon ?? "link"} />,
+        onClick: () => void navigate(addressOf(tenant, ...(s?.path ?? []), hit.name)),
+      };
+    }),
+  ];
+  return (
+    <>
+      <Button variant="default" size="xs" onClick={spotlight.open} leftSection={<Icon name="search" size={14} />}>
+        <Text span size="xs" visibleFrom="xs">{texts.shell.search}</Text>
+        <VisuallyHidden>{texts.shell.searchLong}</VisuallyHidden>
+        <Text span size="xs" c="dimmed" ml="sm" visibleFrom="sm">{texts.shell.searchHint}</Text>
+      </Button>
+      <Spotlight
+        actions={actions}
+        query={text}
+        onQueryChange={setText}
+        filter={(_, all) => all}
+        shortcut={["mod + K"]}
+        nothingFound={texts.shell.searchNothing}
+        scrollable
+        maxHeight={420}
+        searchProps={{
+          leftSection: <Icon name="search" />,
+          placeholder: texts.shell.searchLong,
+          "aria-label": texts.shell.searchLong,
+        }}
+      />
+    </>
+  );
+}

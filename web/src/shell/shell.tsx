@@ -1,0 +1,107 @@
+import { AppShell, Burger, Group, NavLink, ScrollArea, SegmentedControl, Stack, Text } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { Suspense } from "react";
+import { Link, Outlet, useLocation, useNavigate } from "react-router";
+
+import { areasOf } from "../session/areas";
+import { useSession } from "../session/session";
+import { texts } from "../texts";
+import { Icon } from "../ui/icon";
+import { Loading } from "../ui/loading";
+import { AccountMenu } from "./account-menu";
+import { navigation } from "./navigation";
+import { addressOf, useTenant } from "./place";
+import { SearchButton } from "./search";
+import classes from "./shell.module.css";
+import { ThemeSwitch } from "./theme-switch";
+
+/** The frame around every page: the area's menu at the side, search and account above. */
+export function Shell() {
+  const [opened, { toggle, close }] = useDisclosure(false);
+  return (
+    <AppShell
+      header={{ height: 56 }}
+      navbar={{ width: 232, breakpoint: "sm", collapsed: { mobile: !opened } }}
+      padding={{ base: "md", sm: "xl" }}
+    >
+      <a className={classes.skip} href="#content" onClick={focusContent}>
+        {texts.shell.skip}
+      </a>
+      <AppShell.Header>
+        <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+          <Group gap="sm" wrap="nowrap">
+            <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={texts.shell.menu} />
+            <Link to="/" className={classes.brand}>
+              <Icon name="shield" size={22} />
+              <Text span fw={700} fz="lg">{texts.shell.product}</Text>
+            </Link>
+          </Group>
+          <Group gap="xs" wrap="nowrap">
+            <SearchButton />
+            <ThemeSwitch />
+            <AccountMenu />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar p="sm">
+        <Menu close={close} />
+      </AppShell.Navbar>
+      <AppShell.Main id="content" tabIndex={-1} className={classes.main}>
+        <Suspense fallback={<Loading />}>
+          <Outlet />
+        </Suspense>
+      </AppShell.Main>
+    </AppShell>
+  );
+}
+
+// The page has a <base>, to which a bare fragment is relative: following the link would leave the page.
+function focusContent(event: React.MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("content")?.focus();
+}
+
+function Menu({ close }: { close: () => void }) {
+  const areas = areasOf(useSession());
+  const tenant = useTenant();
+  const { pathname } = useLocation();
+  const navigate = useNavigate();
+  const area = areas.find((a) => pathname.startsWith(addressOf(tenant, a))) ?? areas[0];
+  if (area === undefined) return null;
+  return (
+    <Stack gap="sm" h="100%">
+      {areas.length > 1 && (
+        <SegmentedControl
+          aria-label={texts.shell.areaSwitch}
+          fullWidth
+          size="xs"
+          value={area}
+          data={areas.map((a) => ({ value: a, label: texts.shell.areas[a] }))}
+          onChange={(chosen) => {
+            const first = navigation[chosen][0];
+            if (first) void navigate(addressOf(tenant, ...first.path));
+          }}
+        />
+      )}
+      <ScrollArea component="nav" aria-label={texts.shell.pages} flex={1}>
+        {navigation[area].map((entry) => {
+          const to = addressOf(tenant, ...entry.path);
+          const active = pathname === to || pathname.startsWith(`${to}/`);
+          return (
+            <NavLink
+              key={to}
+              component={Link}
+              to={to}
+              label={entry.label}
+              leftSection={<Icon name={entry.icon} />}
+              active={active}
+              {...(active && { "aria-current": "page" as const })}
+              className={classes.entry}
+              onClick={close}
+            />
+          );
+        })}
+      </ScrollArea>
+    </Stack>
+  );
+}

@@ -1,0 +1,32 @@
+/** The texts of the administrators' pages. */
+export const admin = {
+  nav: {
+    keyManagers: "Key managers",
+    connections: "Connections",
+    gateways: "Gateways",
+    decisions: "Decisions",
+    approvals: "Approvals",
+    holds: "Holds",
+    audit: "Audit log",
+    users: "Users",
+    tokens: "API tokens",
+    tenants: "Tenants",
+  },
+  keyManagers: {
+    title: "Key managers",
+    lead: "The authorization servers whose tokens the gateways accept, and where developers get their keys.",
+    search: "Search by name or issuer",
+    add: "Add a key manager",
+    name: "Name",
+    type: "Type",
+    issuer: "Issuer",
+    state: "State",
+    looked: "Last look",
+    enabled: "in use",
+    disabled: "switched off",
+    held: "held",
+    emptyTitle: "No key manager yet",
+    empty: "Register your first authorization server: paste its issuer, and the form fills itself.",
+    health: { ok: "healthy", warning: "needs attention", failing: "failing", unknown: "not looked at yet" },
+  },
+};

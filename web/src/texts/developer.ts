@@ -1,0 +1,4 @@
+/** The texts of the developers' pages. */
+export const developer = {
+  nav: { catalog: "APIs", applications: "Applications" },
+};

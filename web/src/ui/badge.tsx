@@ -1,0 +1,19 @@
+import { Badge, Tooltip } from "@mantine/core";
+
+import { toneColor, type Tone } from "../theme";
+
+interface Props {
+  tone: Tone;
+  children: string;
+  hint?: string | undefined;
+}
+
+/** One word about a state, in the colour that such states have everywhere. */
+export function StateBadge({ tone, children, hint }: Props) {
+  const badge = (
+    <Badge color={toneColor[tone]} variant="light" radius="sm" tt="none" fw={600}>
+      {children}
+    </Badge>
+  );
+  return hint ? <Tooltip label={hint} multiline maw={360}>{badge}</Tooltip> : badge;
+}

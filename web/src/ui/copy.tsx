@@ -1,0 +1,37 @@
+import { ActionIcon, Button, CopyButton, Tooltip } from "@mantine/core";
+
+import { texts } from "../texts";
+import { Icon } from "./icon";
+
+interface Props {
+  value: string;
+  label: string;
+}
+
+/** Copies a value; what it is, is said to screen readers. */
+export function Copy({ value, label }: Props) {
+  return (
+    <CopyButton value={value} timeout={1500}>
+      {({ copied, copy }) => (
+        <Tooltip label={copied ? texts.copy.done : label}>
+          <ActionIcon variant="subtle" color={copied ? "pine" : "gray"} aria-label={label} onClick={copy}>
+            <Icon name={copied ? "check" : "copy"} size={16} />
+          </ActionIcon>
+        </Tooltip>
+      )}
+    </CopyButton>
+  );
+}
+
+/** The same as a button with words. */
+export function CopyWords({ value, label }: Props) {
+  return (
+    <CopyButton value={value} timeout={1500}>
+      {({ copied, copy }) => (
+        <Button size="xs" variant="light" leftSection={<Icon name={copied ? "check" : "copy"} size={14} />} onClick={copy}>
+          {copied ? texts.copy.done : label}
+        </Button>
+      )}
+    </CopyButton>
+  );
+}

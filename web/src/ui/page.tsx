@@ -1,0 +1,63 @@
+import { Anchor, Breadcrumbs, Group, Stack, Text, Title } from "@mantine/core";
+import { useDocumentTitle } from "@mantine/hooks";
+import type { ReactNode } from "react";
+import { Link } from "react-router";
+
+interface Props {
+  title: string;
+  lead?: ReactNode;
+  above?: { to: string; label: string }[];
+  beside?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+}
+
+/** A page: where it is, what it is about, what can be done, then its content. */
+export function Page({ title, lead, above = [], beside, actions, children }: Props) {
+  useDocumentTitle(`${title} · Keyward`);
+  return (
+    <Stack gap="lg" component="article" maw={1180} mx="auto">
+      <Stack gap={4}>
+        {above.length > 0 && (
+          <Breadcrumbs separatorMargin={6} fz="sm">
+            {above.map((step) => (
+              <Anchor key={step.to} component={Link} to={step.to} size="sm">
+                {step.label}
+              </Anchor>
+            ))}
+          </Breadcrumbs>
+        )}
+        <Group justify="space-between" align="flex-start" gap="sm">
+          <Group gap="sm">
+            <Title order={1} size="h2" style={{ overflowWrap: "anywhere" }}>
+              {title}
+            </Title>
+            {beside}
+          </Group>
+          <Group gap="xs">{actions}</Group>
+        </Group>
+        {lead && (
+          <Text c="dimmed" maw={760}>
+            {lead}
+          </Text>
+        )}
+      </Stack>
+      {children}
+    </Stack>
+  );
+}
+
+/** A part of a page with a heading. */
+export function Section({ title, actions, children }: { title: string; actions?: ReactNode; children: ReactNode }) {
+  return (
+    <Stack gap="sm" component="section">
+      <Group justify="space-between" gap="sm">
+        <Title order={2} size="h4">
+          {title}
+        </Title>
+        <Group gap="xs">{actions}</Group>
+      </Group>
+      {children}
+    </Stack>
+  );
+}

@@ -1,0 +1,79 @@
+import { Button, Group, Skeleton, Stack, Table, Text } from "@mantine/core";
+import type { ReactNode } from "react";
+
+import { texts } from "../texts";
+import { ProblemAlert } from "./problem";
+
+export interface Column<T> {
+  title: string;
+  cell: (row: T) => ReactNode;
+  /** Shown on wide screens only. */
+  wide?: boolean;
+}
+
+interface Props<T> {
+  label: string;
+  columns: Column<T>[];
+  rows: T[] | undefined;
+  keyOf: (row: T) => string;
+  empty: ReactNode;
+  error?: Error | null;
+  again?: () => void;
+  more?: { load: () => void; loading: boolean } | undefined;
+}
+
+/** A listing. While its first page is on the way it keeps the place of eight rows, so that nothing jumps. */
+export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again, more }: Props<T>) {
+  if (error && rows === undefined) return <ProblemAlert error={error} {...(again && { again })} />;
+  if (rows?.length === 0) return <>{empty}</>;
+  return (
+    <Stack gap="sm">
+      <Table.ScrollContainer minWidth={420} type="native" tabIndex={0} role="region" aria-label={label}>
+        <Table aria-label={label}>
+          <Table.Thead>
+            <Table.Tr>
+              {columns.map((c) => (
+                <Table.Th key={c.title} {...(c.wide && { visibleFrom: "sm" })}>
+                  {c.title}
+                </Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {rows === undefined
+              ? Array.from({ length: 8 }, (_, i) => (
+                  <Table.Tr key={i}>
+                    {columns.map((c) => (
+                      <Table.Td key={c.title} {...(c.wide && { visibleFrom: "sm" })}>
+                        <Skeleton height={22} />
+                      </Table.Td>
+                    ))}
+                  </Table.Tr>
+                ))
+              : rows.map((row) => (
+                  <Table.Tr key={keyOf(row)}>
+                    {columns.map((c) => (
+                      <Table.Td key={c.title} {...(c.wide && { visibleFrom: "sm" })}>
+                        {c.cell(row)}
+                      </Table.Td>
+                    ))}
+                  </Table.Tr>
+                ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      {rows !== undefined && (
+        <Group justify="space-between">
+          <Text size="sm" c="dimmed">
+            {texts.table.shown(rows.length, more !== undefined)}
+          </Text>
+          {more && (
+            <Button variant="default" size="xs" loading={more.loading} onClick={more.load}>
+              {texts.table.more}
+            </Button>
+          )}
+        </Group>
+      )}
+    </Stack>
+  );
+}

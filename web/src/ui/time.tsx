@@ -1,0 +1,52 @@
+import { Text, Tooltip } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+
+const steps: [limit: number, unit: Intl.RelativeTimeFormatUnit, seconds: number][] = [
+  [60, "second", 1],
+  [3600, "minute", 60],
+  [86_400, "hour", 3600],
+  [86_400 * 30, "day", 86_400],
+  [86_400 * 365, "month", 86_400 * 30],
+  [Infinity, "year", 86_400 * 365],
+];
+
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const exact = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "long" });
+
+/** A time as people say it: "3 minutes ago", "in 2 days". */
+export function relativeTime(at: Date, now: number): string {
+  const seconds = Math.round((at.getTime() - now) / 1000);
+  const size = Math.abs(seconds);
+  if (size < 5) return "just now";
+  const [, unit, length] = steps.find(([limit]) => size < limit) ?? ["", "second", 1];
+  return relative.format(Math.trunc(seconds / length), unit);
+}
+
+/** The present, one clock for the whole page, so that all times on it move together. */
+function useNow(): number {
+  const { data } = useQuery({
+    queryKey: ["clock"],
+    queryFn: () => Date.now(),
+    initialData: () => Date.now(),
+    refetchInterval: 10_000,
+    staleTime: 10_000,
+  });
+  return data;
+}
+
+interface Props {
+  at: string | undefined;
+  none?: string;
+}
+
+/** A time relative to now, with the exact one on hover and for screen readers. */
+export function Time({ at, none = "never" }: Props) {
+  const now = useNow();
+  if (!at) return <Text span inherit c="dimmed">{none}</Text>;
+  const date = new Date(at);
+  return (
+    <Tooltip label={exact.format(date)}>
+      <time dateTime={at}>{relativeTime(date, now)}</time>
+    </Tooltip>
+  );
+}
