@@ -12,14 +12,14 @@ import { RouterProvider } from "react-router";
 import { queries } from "./api/queries";
 import { styleNonce } from "./base";
 import { router } from "./routes";
-import { theme } from "./theme";
+import { colors, theme } from "./theme";
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no element with the id root");
 
 createRoot(root).render(
   <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => styleNonce}>
+    <MantineProvider theme={theme} cssVariablesResolver={colors} defaultColorScheme="auto" getStyleNonce={() => styleNonce}>
       <QueryClientProvider client={queries}>
         <Notifications position="bottom-right" />
         <RouterProvider router={router} />

@@ -8,11 +8,13 @@ import { Home } from "./session/home";
 import { SignedIn } from "./session/signed-in";
 import { Crash } from "./shell/crash";
 import { Missing } from "./shell/missing";
+import { Loading } from "./ui/loading";
 
 const routes: RouteObject[] = [
   {
     element: <SignedIn />,
     errorElement: <Crash />,
+    hydrateFallbackElement: <Loading />,
     children: [
       { index: true, element: <Home /> },
       {

@@ -1,0 +1,59 @@
+import { Alert, Button, Group, Stack, Switch, Text } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
+
+import { check, type Checked } from "../../api/key-managers";
+import type { Schemas } from "../../api/client";
+import { useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { Icon } from "../../ui/icon";
+import { ProblemAlert } from "../../ui/problem";
+import { Steps } from "../../ui/steps";
+
+const words = texts.admin.check;
+
+/** Runs the live checks and shows each step as soon as it is known. */
+export function CheckPanel({ what }: { what: Checked }) {
+  const tenant = useTenant();
+  const [register, setRegister] = useState(true);
+  const [steps, setSteps] = useState<Schemas["Line"][]>([]);
+  const aborted = useRef<AbortController>(undefined);
+  useEffect(() => () => aborted.current?.abort(), []);
+  const run = useMutation({
+    mutationFn: () => {
+      aborted.current?.abort();
+      aborted.current = new AbortController();
+      setSteps([]);
+      return check(tenant, what, register, (step) => { setSteps((old) => [...old, step]); }, aborted.current.signal);
+    },
+  });
+  return (
+    <Stack gap="sm">
+      <Group>
+        <Button
+          variant="light"
+          loading={run.isPending}
+          onClick={() => { run.mutate(); }}
+          leftSection={<Icon name="gauge" size={16} />}
+        >
+          {steps.length > 0 ? words.again : words.run}
+        </Button>
+        <Switch
+          checked={register}
+          onChange={(event) => { setRegister(event.currentTarget.checked); }}
+          label={words.register}
+        />
+      </Group>
+      <Steps steps={steps.map((line) => ({ ...line, result: line.verdict }))} label={words.title} />
+      {run.isPending && <Text size="sm" c="dimmed" role="status">{words.running}</Text>}
+      {run.data && (
+        <Alert
+          role="status"
+          color={run.data.verdict === "pass" ? "pine" : run.data.verdict === "warn" ? "yellow" : "red"}
+          title={words.verdict(run.data.verdict, run.data.millis)}
+        />
+      )}
+      {run.error && <ProblemAlert error={run.error} />}
+    </Stack>
+  );
+}

@@ -1,0 +1,78 @@
+import { Button, Group, Stack, Text } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+
+import type { Schemas } from "../../api/client";
+import { client } from "../../api/client";
+import { reconciliationQuery } from "../../api/key-managers";
+import { administers } from "../../session/areas";
+import { useSession } from "../../session/session";
+import { useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import type { Tone } from "../../theme";
+import { StateBadge } from "../../ui/badge";
+import { Icon } from "../../ui/icon";
+import { Section } from "../../ui/page";
+import { ProblemAlert } from "../../ui/problem";
+import { DataTable } from "../../ui/table";
+import { Time } from "../../ui/time";
+
+const words = texts.admin.clients;
+
+const tones: Record<string, Tone> = { "as it should be": "good", drifted: "warn", gone: "bad", orphan: "bad" };
+
+/** How the clients that Keyward made stand at the server, and those there that nobody knows. */
+export function Clients({ name }: { name: string }) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const admin = administers(useSession());
+  const report = useQuery(reconciliationQuery(tenant, name));
+  const look = useMutation({
+    mutationFn: () =>
+      client.POST("/api/v1/key-managers/{name}/reconciliation", { params: { path: { name }, query: { tenant } } }),
+    onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "key-managers", "one", name, "reconciliation"] }),
+  });
+  if (report.error) return <ProblemAlert error={report.error} again={() => void report.refetch()} />;
+  return (
+    <Section
+      title={words.title}
+      actions={
+        admin && (
+          <Button
+            size="xs"
+            variant="light"
+            leftSection={<Icon name="refresh" size={14} />}
+            loading={look.isPending}
+            onClick={() => { look.mutate(); }}
+          >
+            {words.look}
+          </Button>
+        )
+      }
+    >
+      <Stack gap={4}>
+        <Text size="sm" c="dimmed">{words.lead}</Text>
+        {report.data && (
+          <Group gap="md">
+            {report.data.waiting > 0 && <Text size="sm">{words.waiting(report.data.waiting)}</Text>}
+            {report.data.searchedAt && <Text size="sm">{words.searched} <Time at={report.data.searchedAt} /></Text>}
+            {report.data.note && <Text size="sm">{report.data.note}</Text>}
+          </Group>
+        )}
+      </Stack>
+      {look.error && <ProblemAlert error={look.error} />}
+      <DataTable<Schemas["StandingClient"]>
+        label={words.title}
+        rows={report.data && (report.data.lines ?? [])}
+        keyOf={(line) => line.name + (line.clientId ?? "")}
+        empty={<Text c="dimmed">{words.none}</Text>}
+        columns={[
+          { title: words.client, cell: (line) => <Text ff="monospace" size="xs">{line.clientId ?? line.name}</Text> },
+          { title: words.application, cell: (line) => line.application ?? "" },
+          { title: words.verdict, cell: (line) => <StateBadge tone={tones[line.verdict] ?? "quiet"}>{line.verdict}</StateBadge> },
+          { title: words.found, wide: true, cell: (line) => (line.found ?? []).join("; ") },
+          { title: words.looked, wide: true, cell: (line) => <Time at={line.lookedAt} /> },
+        ]}
+      />
+    </Section>
+  );
+}

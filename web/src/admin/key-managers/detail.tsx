@@ -1,0 +1,100 @@
+import { Button, Group, Menu, Stack, Tabs } from "@mantine/core";
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams } from "react-router";
+
+import { healthListQuery } from "../../api/health";
+import { declared, objectQuery } from "../../api/objects";
+import { serverPath } from "../../base";
+import { administers } from "../../session/areas";
+import { useSession } from "../../session/session";
+import { useAddress, useName, useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { CopyAsCode } from "../../ui/code";
+import { HeldBanner, HoldButton } from "../../ui/hold";
+import { Icon } from "../../ui/icon";
+import { Page } from "../../ui/page";
+import { CheckPanel } from "./check";
+import { Clients } from "./clients";
+import { Health } from "./health";
+import { Overview } from "./overview";
+import { RemoveKeyManager, SwitchOff } from "./remove";
+import { KeyManagerState } from "./state";
+import { TokenCheck } from "./token-check";
+import { Traffic } from "./traffic";
+
+const words = texts.admin.keyManager;
+
+const tabs = ["overview", "health", "traffic", "clients", "check", "token"] as const;
+
+/** One key manager: how its server is, who depends on it, and what can be done about it. */
+export function KeyManagerPage() {
+  const tenant = useTenant();
+  const name = useName();
+  const to = useAddress();
+  const session = useSession();
+  const navigate = useNavigate();
+  const chosen = useParams().tab ?? "overview";
+  const { data: stored } = useSuspenseQuery(objectQuery(tenant, "key-managers", name));
+  const health = useQuery(healthListQuery(tenant)).data?.get(name);
+  const keyManager = stored.object;
+  const admin = administers(session);
+  return (
+    <Page
+      title={keyManager.spec.displayName ?? name}
+      above={[{ to: to("admin", "key-managers"), label: texts.admin.nav.keyManagers }]}
+      beside={<KeyManagerState keyManager={keyManager} health={health} />}
+      actions={
+        <>
+          <CopyAsCode
+            manifest={declared("key-managers", keyManager)}
+            address={`${serverPath}/api/v1/key-managers/${name}?tenant=${tenant}`}
+          />
+          {admin && (
+            <Button component={Link} to={to("admin", "key-managers", name, "edit")} variant="default">
+              {texts.common.edit}
+            </Button>
+          )}
+          {admin && !keyManager.status?.hold && <HoldButton noun="key-managers" name={name} />}
+          {admin && <More stored={stored} />}
+        </>
+      }
+    >
+      <HeldBanner hold={keyManager.status?.hold} noun="key-managers" name={name} />
+      <Tabs
+        value={chosen}
+        onChange={(tab) => void navigate(to("admin", "key-managers", name, ...(tab === "overview" ? [] : [tab ?? ""])))}
+        keepMounted={false}
+      >
+        <Tabs.List>
+          {tabs.map((tab) => (
+            <Tabs.Tab key={tab} value={tab}>{words.tabs[tab]}</Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Stack pt="lg">
+          <Tabs.Panel value="overview"><Overview keyManager={keyManager} /></Tabs.Panel>
+          <Tabs.Panel value="health"><Health name={name} /></Tabs.Panel>
+          <Tabs.Panel value="traffic"><Traffic name={name} /></Tabs.Panel>
+          <Tabs.Panel value="clients"><Clients name={name} /></Tabs.Panel>
+          <Tabs.Panel value="check"><CheckPanel what={{ name }} /></Tabs.Panel>
+          <Tabs.Panel value="token"><TokenCheck what={{ name }} /></Tabs.Panel>
+        </Stack>
+      </Tabs>
+    </Page>
+  );
+}
+
+function More({ stored }: { stored: React.ComponentProps<typeof SwitchOff>["stored"] }) {
+  return (
+    <Menu position="bottom-end" keepMounted>
+      <Menu.Target>
+        <Button variant="default" aria-label={words.more}>
+          <Group gap={4}><Icon name="list" size={16} /></Group>
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <SwitchOff stored={stored} />
+        <RemoveKeyManager stored={stored} />
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,39 @@
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { useNavigate } from "react-router";
+
+import { objectQuery } from "../../api/objects";
+import { ObjectEditor } from "../../object/editor";
+import { useAddress, useName, useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { Page } from "../../ui/page";
+import { CheckPanel } from "./check";
+import { KeyManagerForm } from "./form";
+
+/** Changes a key manager; what was changed can be tried against the server before it is saved. */
+export function EditKeyManager() {
+  const tenant = useTenant();
+  const name = useName();
+  const to = useAddress();
+  const navigate = useNavigate();
+  const { data: stored } = useSuspenseQuery({ ...objectQuery(tenant, "key-managers", name), staleTime: Infinity });
+  const back = () => void navigate(to("admin", "key-managers", name));
+  return (
+    <Page
+      title={texts.admin.keyManager.editTitle(name)}
+      above={[
+        { to: to("admin", "key-managers"), label: texts.admin.nav.keyManagers },
+        { to: to("admin", "key-managers", name), label: name },
+      ]}
+    >
+      <ObjectEditor
+        key={name}
+        noun="key-managers"
+        base={stored}
+        done={back}
+        cancel={back}
+        form={(draft) => <KeyManagerForm draft={draft} isNew={false} />}
+        before={(draft) => <CheckPanel what={{ manifest: draft.object }} />}
+      />
+    </Page>
+  );
+}

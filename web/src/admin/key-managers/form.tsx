@@ -1,0 +1,79 @@
+import { Alert, Divider, List, Select, SimpleGrid, Stack, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+
+import { typesQuery } from "../../api/key-managers";
+import type { Draft } from "../../object/draft";
+import { ChoicesField, ListField, SelectField, SwitchField, TextField } from "../../object/fields";
+import { useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { TypeFields } from "./type-fields";
+
+const words = texts.admin.keyManagerForm;
+
+interface Props {
+  draft: Draft<"key-managers">;
+  isNew: boolean;
+}
+
+/** The settings of a key manager that most need, in the order in which people think of them. YAML has them all. */
+export function KeyManagerForm({ draft, isNew }: Props) {
+  const tenant = useTenant();
+  const types = useQuery(typesQuery(tenant));
+  const named = draft.object.spec.type;
+  const type = types.data?.find((t) => t.name === named);
+  return (
+    <Stack gap="lg" maw={860}>
+      <SimpleGrid cols={{ base: 1, sm: 2 }}>
+        <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required disabled={!isNew} />
+        <TextField draft={draft} path={["spec", "displayName"]} label={texts.common.displayName} help={words.displayNameHelp} />
+        <Select
+          label={words.type}
+          description={words.typeHelp}
+          error={draft.fault("spec", "type")}
+          withAsterisk
+          disabled={!isNew}
+          data={(types.data ?? []).filter((t) => t.name !== "resident").map((t) => ({ value: t.name, label: t.title }))}
+          value={named}
+          onChange={(chosen) => { draft.put(chosen ?? undefined, "spec", "type"); }}
+          allowDeselect={false}
+        />
+        <ChoicesField draft={draft} path={["spec", "environments"]} label={words.environments} help={words.environmentsHelp} options={["production", "sandbox"]} />
+      </SimpleGrid>
+      {type && (type.limits ?? []).length > 0 && (
+        <Alert color="blue" title={words.limits(type.title)}>
+          <List size="sm">{(type.limits ?? []).map((limit) => <List.Item key={limit}>{limit}</List.Item>)}</List>
+        </Alert>
+      )}
+      <Part title={words.server}>
+        <TextField draft={draft} path={["spec", "discovery"]} label={words.discovery} help={words.discoveryHelp} />
+        <TextField draft={draft} path={["spec", "issuer"]} label={words.issuer} help={words.issuerHelp} />
+        <TextField draft={draft} path={["spec", "keys", "jwks"]} label={words.jwks} help={words.jwksHelp} />
+      </Part>
+      {type && (type.adminFields ?? []).length > 0 && (
+        <Part title={words.credentials}>
+          <TypeFields draft={draft} fields={type.adminFields ?? []} />
+        </Part>
+      )}
+      <Part title={words.tokens}>
+        <ListField draft={draft} path={["spec", "tokens", "audiences"]} label={words.audiences} help={words.audiencesHelp} />
+        <SelectField draft={draft} path={["spec", "tokens", "use"]} label={words.use} fallback="direct" options={words.uses} />
+        <SelectField draft={draft} path={["spec", "tokens", "jwt"]} label={words.jwt} fallback="local" options={words.jwtWays} />
+      </Part>
+      <Part title={words.clients}>
+        <SwitchField draft={draft} path={["spec", "clients", "create"]} label={words.create} help={words.createHelp} fallback={true} />
+        <SwitchField draft={draft} path={["spec", "clients", "map"]} label={words.map} help={words.mapHelp} fallback={true} />
+        <ListField draft={draft} path={["spec", "permissions", "allow"]} label={words.allow} help={words.allowHelp} />
+      </Part>
+    </Stack>
+  );
+}
+
+function Part({ title, children }: { title: string; children: React.ReactNode }) {
+  return (
+    <Stack gap="sm">
+      <Divider />
+      <Title order={2} size="h4">{title}</Title>
+      <Stack maw={620}>{children}</Stack>
+    </Stack>
+  );
+}

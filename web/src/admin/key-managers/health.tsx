@@ -1,0 +1,148 @@
+import { Alert, Button, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+
+import type { Schemas } from "../../api/client";
+import { healthQuery, historyQuery, refreshKeys } from "../../api/key-managers";
+import { administers } from "../../session/areas";
+import { useSession } from "../../session/session";
+import { useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { Bars } from "../../ui/bars";
+import { Facts } from "../../ui/facts";
+import { Icon } from "../../ui/icon";
+import { Section } from "../../ui/page";
+import { ProblemAlert } from "../../ui/problem";
+import { DataTable } from "../../ui/table";
+import { Time } from "../../ui/time";
+
+const words = texts.admin.health;
+
+/** How the key manager's server is: keys and their ages, latency, clock, TLS, and what asks for attention. */
+export function Health({ name }: { name: string }) {
+  const tenant = useTenant();
+  const health = useQuery(healthQuery(tenant, name));
+  if (health.error) return <ProblemAlert error={health.error} again={() => void health.refetch()} />;
+  if (!health.data) return null;
+  const seen = health.data;
+  return (
+    <Stack gap="xl">
+      {(seen.attention ?? []).map((alert) => (
+        <Alert key={alert.code + alert.about} color="yellow" icon={<Icon name="warn" />} title={alert.message}>
+          <Text size="sm">{alert.fix}</Text>
+        </Alert>
+      ))}
+      <Section title={words.now} actions={<Refresh name={name} />}>
+        <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
+          <Facts
+            rows={[
+              [words.state, seen.state],
+              [words.looked, <Time key="l" at={seen.lookedAt} />],
+              [words.next, seen.nextLook && <Time key="n" at={seen.nextLook} />],
+              [words.rotation, <Time key="r" at={seen.lastRotation} none={words.notSeen} />],
+              [words.error, seen.error],
+            ]}
+          />
+          <Facts
+            rows={[
+              [words.fetch, seen.keysMillis !== undefined && `${seen.keysMillis} ms`],
+              [words.introspection, seen.introspectionMillis !== undefined && `${seen.introspectionMillis} ms`],
+              [words.clock, seen.clockOffsetMillis !== undefined && `${(seen.clockOffsetMillis / 1000).toFixed(1)} s`],
+              [words.tls, seen.tlsDays !== undefined && words.days(seen.tlsDays)],
+              [words.lastHour, words.looks(seen.lastHour?.looks ?? 0, seen.lastHour?.failures ?? 0)],
+            ]}
+          />
+        </SimpleGrid>
+      </Section>
+      <History name={name} />
+      {(seen.keySets ?? []).map((set) => (
+        <KeySet key={(set.issuers ?? []).join(" ")} set={set} />
+      ))}
+    </Stack>
+  );
+}
+
+function Refresh({ name }: { name: string }) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const session = useSession();
+  const run = useMutation({
+    mutationFn: () => refreshKeys(tenant, name),
+    onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "key-managers"] }),
+  });
+  if (!administers(session)) return null;
+  return (
+    <Group>
+      {run.error && <ProblemAlert error={run.error} />}
+      <Button
+        size="xs"
+        variant="light"
+        loading={run.isPending}
+        leftSection={<Icon name="refresh" size={14} />}
+        onClick={() => { run.mutate(); }}
+      >
+        {words.refresh}
+      </Button>
+    </Group>
+  );
+}
+
+const hour = new Intl.DateTimeFormat("en", { weekday: "short", hour: "2-digit", minute: "2-digit" });
+
+function History({ name }: { name: string }) {
+  const history = useQuery(historyQuery(useTenant(), name));
+  const samples = (history.data ?? []).slice(-120);
+  if (samples.length === 0) return null;
+  const at = (s: Schemas["HealthSample"]) => hour.format(new Date(s.at));
+  return (
+    <Section title={words.history}>
+      <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
+        <Bars
+          label={words.fetch}
+          unit="ms"
+          bars={samples.map((s) => ({
+            label: at(s),
+            parts: [{ value: s.keys?.mean ?? 0, tone: s.failures > 0 ? "bad" : "good" }],
+          }))}
+        />
+        <Bars
+          label={words.failures}
+          unit={words.looksUnit}
+          bars={samples.map((s) => ({
+            label: at(s),
+            parts: [
+              { value: s.looks - s.failures, tone: "good" },
+              { value: s.failures, tone: "bad" },
+            ],
+          }))}
+        />
+      </SimpleGrid>
+    </Section>
+  );
+}
+
+function KeySet({ set }: { set: Schemas["HealthKeySet"] }) {
+  return (
+    <Section title={words.keysOf((set.issuers ?? []).join(", "))}>
+      <Text size="sm" c="dimmed">
+        {set.source} · {words.read} <Time at={set.readAt} />
+      </Text>
+      {set.error && <Text size="sm" c="red">{set.error}</Text>}
+      <DataTable
+        label={words.keysOf((set.issuers ?? []).join(", "))}
+        rows={set.keys ?? []}
+        keyOf={(key) => key.thumbprint}
+        empty={<Text c="dimmed">{words.noKeys}</Text>}
+        columns={[
+          { title: words.kid, cell: (key) => <Text ff="monospace" size="xs">{key.kid ?? key.thumbprint}</Text> },
+          { title: words.alg, cell: (key) => key.alg ?? "" },
+          { title: words.firstSeen, cell: (key) => <Time at={key.firstSeen} /> },
+        ]}
+      />
+      {(set.rotations ?? []).map((rotation) => (
+        <Text key={rotation.at} size="sm">
+          <Time at={rotation.at} />: {words.rotated((rotation.added ?? []).length, (rotation.removed ?? []).length)}
+        </Text>
+      ))}
+    </Section>
+  );
+}

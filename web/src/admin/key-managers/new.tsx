@@ -1,0 +1,142 @@
+import { Alert, Button, Group, List, Paper, SimpleGrid, Stack, Text, TextInput, Title, UnstyledButton } from "@mantine/core";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useNavigate } from "react-router";
+
+import type { Schemas } from "../../api/client";
+import { discover, typesQuery } from "../../api/key-managers";
+import type { Nouns } from "../../api/objects";
+import { ObjectEditor } from "../../object/editor";
+import { useAddress, useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { Icon } from "../../ui/icon";
+import { Page, Section } from "../../ui/page";
+import { ProblemAlert } from "../../ui/problem";
+import { CheckPanel } from "./check";
+import { KeyManagerForm } from "./form";
+import classes from "./new.module.css";
+import { TokenCheck } from "./token-check";
+
+const words = texts.admin.newKeyManager;
+
+type Begun = { object: Nouns["key-managers"]; findings: Schemas["Finding"][]; why: string };
+
+/** Registers a key manager: its address first, then the form that its metadata filled in, checked before it is saved. */
+export function NewKeyManager() {
+  const to = useAddress();
+  const [begun, setBegun] = useState<Begun>();
+  return (
+    <Page
+      title={words.title}
+      lead={begun ? words.leadForm : words.lead}
+      above={[{ to: to("admin", "key-managers"), label: texts.admin.nav.keyManagers }]}
+    >
+      {begun ? <Fill begun={begun} back={() => { setBegun(undefined); }} /> : <Begin start={setBegun} />}
+    </Page>
+  );
+}
+
+function Begin({ start }: { start: (begun: Begun) => void }) {
+  const tenant = useTenant();
+  const [url, setUrl] = useState("");
+  const types = useQuery(typesQuery(tenant));
+  const read = useMutation({
+    mutationFn: () => discover(tenant, url.trim(), ""),
+    onSuccess: (found) => {
+      start({ object: found.manifest as unknown as Nouns["key-managers"], findings: found.findings ?? [], why: found.why });
+    },
+  });
+  return (
+    <Stack gap="xl">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          read.mutate();
+        }}
+      >
+        <Stack maw={720}>
+          <TextInput
+            label={words.url}
+            description={words.urlHelp}
+            placeholder="https://sso.example.com/realms/corp"
+            required
+            value={url}
+            onChange={(event) => { setUrl(event.currentTarget.value); }}
+            autoComplete="off"
+            spellCheck={false}
+            data-autofocus
+          />
+          {read.error && <ProblemAlert error={read.error} />}
+          <Group>
+            <Button type="submit" loading={read.isPending}>{words.read}</Button>
+            {read.isPending && <Text size="sm" c="dimmed" role="status">{words.reading}</Text>}
+          </Group>
+        </Stack>
+      </form>
+      <Section title={words.byHand}>
+        <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }}>
+          {(types.data ?? []).filter((t) => t.name !== "resident").map((t) => (
+            <UnstyledButton
+              key={t.name}
+              className={classes.tile}
+              onClick={() => { start({ object: { metadata: { name: "" }, spec: { type: t.name } }, findings: [], why: "" }); }}
+            >
+              <Text fw={600}>{t.title}</Text>
+              <Text size="xs" c="dimmed" lineClamp={4} className={classes.help}>{t.help}</Text>
+            </UnstyledButton>
+          ))}
+        </SimpleGrid>
+      </Section>
+    </Stack>
+  );
+}
+
+function Fill({ begun, back }: { begun: Begun; back: () => void }) {
+  const to = useAddress();
+  const navigate = useNavigate();
+  return (
+    <Stack>
+      {begun.why && <Text size="sm" c="dimmed">{words.why(begun.object.spec.type, begun.why)}</Text>}
+      {begun.findings.length > 0 && <Findings findings={begun.findings} />}
+      <ObjectEditor
+        noun="key-managers"
+        base={{ object: begun.object }}
+        done={(stored) => void navigate(to("admin", "key-managers", stored.metadata?.name ?? ""))}
+        cancel={back}
+        form={(draft) => <KeyManagerForm draft={draft} isNew />}
+        before={(draft) => (
+          <SimpleGrid cols={{ base: 1, md: 2 }}>
+            <Tried title={texts.admin.check.title}><CheckPanel what={{ manifest: draft.object }} /></Tried>
+            <Tried title={texts.admin.tokenCheck.title}><TokenCheck what={{ manifest: draft.object }} /></Tried>
+          </SimpleGrid>
+        )}
+      />
+    </Stack>
+  );
+}
+
+function Tried({ title, children }: { title: string; children: React.ReactNode }) {
+  return (
+    <Paper withBorder p="md">
+      <Stack gap="sm">
+        <Title order={2} size="h5">{title}</Title>
+        {children}
+      </Stack>
+    </Paper>
+  );
+}
+
+function Findings({ findings }: { findings: Schemas["Finding"][] }) {
+  const warned = findings.some((f) => f.level !== "note");
+  return (
+    <Alert color={warned ? "yellow" : "blue"} icon={<Icon name={warned ? "warn" : "eye"} />} title={words.findings}>
+      <List size="sm">
+        {findings.map((f) => (
+          <List.Item key={f.field + f.message}>
+            <Text span size="sm" ff="monospace">{f.field}</Text> {f.message}
+          </List.Item>
+        ))}
+      </List>
+    </Alert>
+  );
+}

@@ -1,0 +1,99 @@
+import { Alert, Anchor, Group, List, SimpleGrid, Stack, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "react-router";
+
+import type { Schemas } from "../../api/client";
+import { usagesQuery } from "../../api/key-managers";
+import { useAddress, useName, useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { Copy } from "../../ui/copy";
+import { Facts } from "../../ui/facts";
+import { Section } from "../../ui/page";
+import { ProblemAlert } from "../../ui/problem";
+import { DataTable } from "../../ui/table";
+import { Time } from "../../ui/time";
+
+const words = texts.admin.keyManager;
+
+function Address({ value }: { value: string | undefined }) {
+  if (!value) return null;
+  return (
+    <Group gap={4} wrap="nowrap">
+      <Text span inherit style={{ overflowWrap: "anywhere" }}>{value}</Text>
+      <Copy value={value} label={texts.copy.copy} />
+    </Group>
+  );
+}
+
+/** What the key manager is set to and what its server said, and everything that depends on it. */
+export function Overview({ keyManager }: { keyManager: Schemas["KeyManager"] }) {
+  const { spec, status } = keyManager;
+  const endpoints = { ...status?.endpoints, ...spec.endpoints };
+  return (
+    <Stack gap="xl">
+      {(status?.notes ?? []).length > 0 && (
+        <Alert color="yellow" title={words.notes}>
+          <List size="sm">{(status?.notes ?? []).map((note) => <List.Item key={note}>{note}</List.Item>)}</List>
+        </Alert>
+      )}
+      <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
+        <Section title={words.server}>
+          <Facts
+            rows={[
+              [words.type, spec.type],
+              [words.issuer, <Address key="i" value={spec.issuer ?? status?.issuer} />],
+              [words.keys, <Address key="k" value={spec.keys?.jwks ?? status?.jwks} />],
+              [words.token, <Address key="t" value={endpoints.token} />],
+              [words.introspection, endpoints.introspection],
+              [words.registration, endpoints.registration],
+              [words.discovered, status?.discoveredAt && <Time key="d" at={status.discoveredAt} />],
+            ]}
+          />
+        </Section>
+        <Section title={words.rules}>
+          <Facts
+            rows={[
+              [words.environments, (spec.environments ?? ["production", "sandbox"]).join(", ")],
+              [words.use, spec.tokens?.use ?? "direct"],
+              [words.jwt, spec.tokens?.jwt ?? "local"],
+              [words.audiences, (spec.tokens?.audiences ?? []).join(", ") || words.anyAudience],
+              [words.create, spec.clients?.create === false ? texts.common.no : texts.common.yes],
+              [words.map, spec.clients?.map === false ? texts.common.no : texts.common.yes],
+              [words.allowed, (spec.permissions?.allow ?? []).join(", ")],
+              [words.denied, (spec.permissions?.deny ?? []).join(", ")],
+              [words.global, spec.global ? texts.common.yes : undefined],
+            ]}
+          />
+        </Section>
+      </SimpleGrid>
+      <UsedBy />
+    </Stack>
+  );
+}
+
+function UsedBy() {
+  const name = useName();
+  const to = useAddress();
+  const usages = useQuery(usagesQuery(useTenant(), name));
+  if (usages.error) return <ProblemAlert error={usages.error} again={() => void usages.refetch()} />;
+  return (
+    <Section title={words.usedBy}>
+      <DataTable
+        label={words.usedBy}
+        keyOf={(api) => api.name}
+        rows={usages.data && (usages.data.apis ?? [])}
+        empty={<Text c="dimmed">{words.noApi}</Text>}
+        columns={[
+          {
+            title: words.api,
+            cell: (api) => (
+              <Anchor component={Link} to={to("publisher", "apis", api.name)}>{api.name}</Anchor>
+            ),
+          },
+          { title: words.how, cell: (api) => (api.all ? words.takesAll : words.namesIt) },
+          { title: words.calls, cell: (api) => texts.admin.remove.counted(api.calls.passed, api.calls.refused) },
+        ]}
+      />
+    </Section>
+  );
+}

@@ -1,0 +1,119 @@
+import { List, Menu, Stack, Text } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "react-router";
+
+import type { Schemas } from "../../api/client";
+import { usagesQuery } from "../../api/key-managers";
+import { deleteObject, forget, replaceObject, type Stored } from "../../api/objects";
+import { withValue } from "../../object/path";
+import { useAddress, useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { Confirm } from "../../ui/confirm";
+import { Icon } from "../../ui/icon";
+
+const words = texts.admin.remove;
+
+interface Props {
+  stored: Stored<"key-managers">;
+}
+
+/** Takes the key manager out of use, or back into it. Before it goes out, who would notice is shown. */
+export function SwitchOff({ stored }: Props) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const name = stored.object.metadata?.name ?? "";
+  const enabled = stored.object.spec.enabled !== false;
+  const [opened, { open, close }] = useDisclosure(false);
+  const run = useMutation({
+    mutationFn: () =>
+      replaceObject(tenant, "key-managers", name, withValue(stored.object, ["spec", "enabled"], enabled ? false : undefined), stored.etag),
+    onSuccess: async () => {
+      close();
+      await forget(queries, tenant, "key-managers");
+    },
+  });
+  return (
+    <>
+      <Menu.Item leftSection={<Icon name="pause" size={16} />} onClick={open} closeMenuOnClick>
+        {enabled ? words.disable : words.enable}
+      </Menu.Item>
+      <Confirm
+        opened={opened}
+        close={close}
+        title={enabled ? words.disableTitle(name) : words.enableTitle(name)}
+        {...(enabled && { word: name })}
+        harmless={!enabled}
+        action={enabled ? words.disable : words.enable}
+        run={() => { run.mutate(); }}
+        pending={run.isPending}
+        error={run.error}
+      >
+        <Text size="sm">{enabled ? words.disableLead : words.enableLead}</Text>
+        {enabled && <ImpactOf name={name} of="disable" />}
+      </Confirm>
+    </>
+  );
+}
+
+/** Deletes the key manager that nobody uses any more. */
+export function RemoveKeyManager({ stored }: Props) {
+  const tenant = useTenant();
+  const to = useAddress();
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const name = stored.object.metadata?.name ?? "";
+  const [opened, { open, close }] = useDisclosure(false);
+  const run = useMutation({
+    mutationFn: () => deleteObject(tenant, "key-managers", name, stored.etag),
+    onSuccess: async () => {
+      await navigate(to("admin", "key-managers"));
+      await forget(queries, tenant, "key-managers");
+    },
+  });
+  if (stored.object.spec.type === "resident") return null;
+  return (
+    <>
+      <Menu.Item color="red" leftSection={<Icon name="trash" size={16} />} onClick={open}>
+        {texts.common.delete}
+      </Menu.Item>
+      <Confirm
+        opened={opened}
+        close={close}
+        title={words.deleteTitle(name)}
+        word={name}
+        action={texts.common.delete}
+        run={() => { run.mutate(); }}
+        pending={run.isPending}
+        error={run.error}
+      >
+        <Text size="sm">{words.deleteLead}</Text>
+        <ImpactOf name={name} of="delete" />
+      </Confirm>
+    </>
+  );
+}
+
+function ImpactOf({ name, of }: { name: string; of: "disable" | "delete" }) {
+  const usages = useQuery(usagesQuery(useTenant(), name));
+  const impact: Schemas["Impact"] | undefined = usages.data?.[of];
+  if (!impact) return <Text size="sm" c="dimmed">{words.looking}</Text>;
+  const refused = impact.refusedBy ?? [];
+  return (
+    <Stack gap={4} role="status">
+      <Text size="sm" fw={600}>{words.calls(impact.calls)}</Text>
+      {(impact.apis ?? []).length > 0 && <Text size="sm">{words.apis} {(impact.apis ?? []).join(", ")}</Text>}
+      {(impact.applications ?? []).length > 0 && (
+        <Text size="sm">{words.applications} {(impact.applications ?? []).join(", ")}</Text>
+      )}
+      {refused.length > 0 && (
+        <>
+          <Text size="sm" c="red">{words.refused}</Text>
+          <List size="sm">
+            {refused.map((r) => <List.Item key={r.kind + r.name}>{r.kind} {r.name}</List.Item>)}
+          </List>
+        </>
+      )}
+    </Stack>
+  );
+}

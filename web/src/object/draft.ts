@@ -1,0 +1,79 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { createObject, declared, forget, replaceObject, type Noun, type Nouns, type Stored } from "../api/objects";
+import type { FieldError } from "../api/problem";
+import { isProblem, ProblemError } from "../api/problem";
+import { valueAt, withValue } from "./path";
+
+/** What a form needs of the object that it changes. */
+export interface Draft<N extends Noun> {
+  object: Nouns[N];
+  set: (object: Nouns[N]) => void;
+  /** The value of a member, by its path below the manifest: at("spec", "issuer"). */
+  at: (...path: string[]) => unknown;
+  put: (value: unknown, ...path: string[]) => void;
+  /** What the server said about a field, or about something inside it. */
+  fault: (...path: string[]) => string | undefined;
+  changed: boolean;
+}
+
+interface Saving<N extends Noun> {
+  draft: Draft<N>;
+  save: () => void;
+  pending: boolean;
+  error: Error | null;
+  /** Somebody else wrote the object since it was read. */
+  conflict: boolean;
+  /** Goes on from the version that is stored now, with what was written here or without it. */
+  rebase: (stored: Stored<N>, mine: boolean) => void;
+}
+
+/** A change of an object that is not stored yet. base has no etag where the object is to be made. */
+export function useDraft<N extends Noun>(
+  tenant: string,
+  noun: N,
+  base: { object: Nouns[N]; etag?: string },
+  done: (object: Nouns[N]) => void,
+): Saving<N> {
+  const queries = useQueryClient();
+  const [from, setFrom] = useState(base);
+  const [object, set] = useState<Nouns[N]>(() => declared(noun, base.object) as Nouns[N]);
+  const mutation = useMutation({
+    mutationFn: () =>
+      from.etag === undefined
+        ? createObject(tenant, noun, object)
+        : replaceObject(tenant, noun, from.object.metadata?.name ?? "", object, from.etag),
+    onSuccess: async (stored) => {
+      await forget(queries, tenant, noun);
+      done(stored);
+    },
+  });
+  const faults: FieldError[] = mutation.error instanceof ProblemError ? mutation.error.fields : [];
+  const draft: Draft<N> = {
+    object,
+    set,
+    at: (...path) => valueAt(object, path),
+    put: (value, ...path) => { set((old) => withValue(old, path, value)); },
+    fault: (...path) => faultAt(faults, path),
+    changed: JSON.stringify(object) !== JSON.stringify(declared(noun, from.object)),
+  };
+  return {
+    draft,
+    save: () => { mutation.mutate(); },
+    pending: mutation.isPending,
+    error: mutation.error,
+    conflict: isProblem(mutation.error, "precondition_failed"),
+    rebase: (stored, mine) => {
+      setFrom(stored);
+      if (!mine) set(declared(noun, stored.object) as Nouns[N]);
+      mutation.reset();
+    },
+  };
+}
+
+function faultAt(faults: FieldError[], path: readonly string[]): string | undefined {
+  const wanted = path.join(".");
+  const mine = faults.filter((f) => f.path === wanted || f.path.startsWith(`${wanted}.`) || f.path.startsWith(`${wanted}[`));
+  return mine.length > 0 ? mine.map((f) => (f.path === wanted ? f.message : `${f.path}: ${f.message}`)).join("; ") : undefined;
+}

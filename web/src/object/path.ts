@@ -1,0 +1,24 @@
+/** A value somewhere in a manifest; undefined where there is none. The path is of member names: ["spec", "issuer"]. */
+export function valueAt(root: unknown, path: readonly string[]): unknown {
+  let at: unknown = root;
+  for (const step of path) {
+    if (typeof at !== "object" || at === null) return undefined;
+    at = (at as Record<string, unknown>)[step];
+  }
+  return at;
+}
+
+/** The same manifest with another value at the path. undefined takes the member away, and what became empty above it. */
+export function withValue<T>(root: T, path: readonly string[], value: unknown): T {
+  const [step, ...rest] = path;
+  if (step === undefined) return value as T;
+  const old = typeof root === "object" && root !== null && !Array.isArray(root) ? (root as Record<string, unknown>) : {};
+  const below = rest.length === 0 ? value : withValue(old[step], rest, value);
+  const next: Record<string, unknown> = Object.fromEntries(Object.entries(old).filter(([name]) => name !== step));
+  if (below !== undefined && !isEmptied(below, rest)) next[step] = below;
+  return next as T;
+}
+
+function isEmptied(below: unknown, rest: readonly string[]): boolean {
+  return rest.length > 0 && typeof below === "object" && below !== null && Object.keys(below).length === 0;
+}

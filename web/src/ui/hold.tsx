@@ -1,0 +1,97 @@
+import { Alert, Button, Group, Text, Textarea, TextInput } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+
+import type { Schemas } from "../api/client";
+import { hold, unhold, type Holdable } from "../api/holds";
+import { administers } from "../session/areas";
+import { useSession } from "../session/session";
+import { useTenant } from "../shell/place";
+import { texts } from "../texts";
+import { Confirm } from "./confirm";
+import { Icon } from "./icon";
+import { Time } from "./time";
+
+const words = texts.hold;
+
+interface Place {
+  noun: Holdable;
+  name: string;
+}
+
+/** A hold in red, on whatever it stops: why, who, until when, and the way to lift it. */
+export function HeldBanner({ hold: held, noun, name }: Place & { hold: Schemas["Hold"] | undefined }) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const session = useSession();
+  const lift = useMutation({
+    mutationFn: () => unhold(tenant, noun, name),
+    onSuccess: () => queries.invalidateQueries({ queryKey: [tenant] }),
+  });
+  if (!held) return null;
+  return (
+    <Alert role="alert" color="red" variant="filled" icon={<Icon name="pause" />} title={`${words.title}: ${held.reason ?? ""}`}>
+      <Group justify="space-between" gap="sm">
+        <Text size="sm" c="white">
+          {words.lead(held.by ?? words.somebody)} <Time at={held.since} />
+          {held.until && <> · {words.until} <Time at={held.until} /></>}
+        </Text>
+        {administers(session) && (
+          <Button size="xs" variant="white" color="red" loading={lift.isPending} onClick={() => { lift.mutate(); }}>
+            {words.lift}
+          </Button>
+        )}
+      </Group>
+    </Alert>
+  );
+}
+
+/** Switches an object off everywhere, for incidents: with a reason, and a time if it is to end by itself. */
+export function HoldButton({ noun, name }: Place) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const [opened, { open, close }] = useDisclosure(false);
+  const [reason, setReason] = useState("");
+  const [until, setUntil] = useState("");
+  const run = useMutation({
+    mutationFn: () => hold(tenant, noun, name, reason.trim(), until ? new Date(until).toISOString() : undefined),
+    onSuccess: async () => {
+      close();
+      await queries.invalidateQueries({ queryKey: [tenant] });
+    },
+  });
+  return (
+    <>
+      <Button variant="default" c="red" leftSection={<Icon name="pause" size={16} />} onClick={open}>
+        {words.hold}
+      </Button>
+      <Confirm
+        opened={opened}
+        close={close}
+        title={words.holdTitle(name)}
+        word={name}
+        action={words.hold}
+        run={() => { run.mutate(); }}
+        pending={run.isPending}
+        error={run.error}
+      >
+        <Text size="sm">{words.holdLead}</Text>
+        <Textarea
+          label={words.reason}
+          description={words.reasonHelp}
+          required
+          value={reason}
+          onChange={(event) => { setReason(event.currentTarget.value); }}
+        />
+        <TextInput
+          type="datetime-local"
+          label={words.ends}
+          description={words.endsHelp}
+          value={until}
+          onChange={(event) => { setUntil(event.currentTarget.value); }}
+        />
+      </Confirm>
+    </>
+  );
+}

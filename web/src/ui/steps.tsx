@@ -1,0 +1,71 @@
+import { Box, Code, Group, Stack, Text } from "@mantine/core";
+
+import { texts } from "../texts";
+import { toneColor, type Tone } from "../theme";
+import { Icon, type IconName } from "./icon";
+import classes from "./steps.module.css";
+
+/** One step of a check or a decision. */
+export interface StepLine {
+  step: string;
+  result: string;
+  expected: string;
+  seen: string;
+  fix?: string | undefined;
+  millis?: number;
+}
+
+const looks: Record<string, { tone: Tone; icon: IconName }> = {
+  pass: { tone: "good", icon: "check" },
+  warn: { tone: "warn", icon: "warn" },
+  fail: { tone: "bad", icon: "cross" },
+};
+
+/** The steps in order: what was wanted, what was seen, and for a failure what to change. */
+export function Steps({ steps, label }: { steps: StepLine[]; label: string }) {
+  return (
+    <ol className={classes.list} aria-label={label}>
+      {steps.map((line) => {
+        const look = looks[line.result] ?? { tone: "quiet", icon: "pause" };
+        return (
+          <li key={line.step} className={classes.step}>
+            <Text component="span" c={toneColor[look.tone]} mt={2}>
+              <Icon name={look.icon} />
+            </Text>
+            <Stack gap={2} miw={0}>
+              <Group gap="xs">
+                <Text fw={600} size="sm">{line.step}</Text>
+                <Text size="sm" c={look.tone === "quiet" ? "dimmed" : toneColor[look.tone]}>{line.result}</Text>
+                {line.millis !== undefined && line.millis > 0 && <Text size="xs" c="dimmed">{line.millis} ms</Text>}
+              </Group>
+              {line.seen && <Text size="sm" className={classes.seen}>{line.seen}</Text>}
+              <Text size="xs" c="dimmed">{texts.steps.expected} {line.expected}</Text>
+              {line.fix && line.result !== "pass" && (
+                <Box className={classes.fix}>
+                  <Text size="sm">
+                    <Text span fw={600} inherit>{texts.steps.fix}</Text> {line.fix}
+                  </Text>
+                </Box>
+              )}
+            </Stack>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+/** A token's decision in a line: status, code, and what was read of the token. */
+export function Verdict({ status, code, detail }: { status: number; code: string; detail?: string | undefined }) {
+  const good = status < 400;
+  return (
+    <Group gap="xs" role="status">
+      <Text component="span" c={good ? "pine" : "red"}>
+        <Icon name={good ? "check" : "cross"} size={22} />
+      </Text>
+      <Text fw={650}>{good ? texts.steps.passes : texts.steps.refused}</Text>
+      <Code>{status} {code}</Code>
+      {detail && <Text size="sm" c="dimmed">{detail}</Text>}
+    </Group>
+  );
+}
