@@ -15,5 +15,7 @@ export const navigation: Record<Area, Entry[]> = {
     { path: ["admin", "key-managers"], label: texts.admin.nav.keyManagers, icon: "shield" },
   ],
   publisher: [],
-  developer: [],
+  developer: [
+    { path: ["developer", "applications"], label: texts.developer.nav.applications, icon: "app" },
+  ],
 };

@@ -20,6 +20,13 @@ const all: Searched[] = [
     label: texts.admin.nav.keyManagers,
     icon: "shield",
   },
+  {
+    noun: "applications",
+    area: "developer",
+    path: ["developer", "applications"],
+    label: texts.developer.nav.applications,
+    icon: "app",
+  },
 ];
 
 /** What somebody with these areas searches; each noun once, in the first of their areas that has it. */

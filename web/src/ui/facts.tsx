@@ -5,7 +5,7 @@ import classes from "./facts.module.css";
 
 /** What is known of something, as pairs of a name and a value. Pairs without a value are left out. */
 export function Facts({ rows }: { rows: [name: string, value: ReactNode][] }) {
-  const known = rows.filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const known = rows.filter(([, value]) => value !== undefined && value !== null && value !== false && value !== "");
   return (
     <dl className={classes.list}>
       {known.map(([name, value]) => (

@@ -1,0 +1,83 @@
+import { queryOptions } from "@tanstack/react-query";
+
+import { bodyOf, client, type Schemas } from "./client";
+import { listPage } from "./objects";
+
+/** Where an application's client is: in which key manager, for which environment. */
+export interface KeyPlace {
+  keyManager: string;
+  environment: string;
+}
+
+const application = (tenant: string, name: string) => ({ path: { name }, query: { tenant } });
+
+/** The application's clients in every key manager, without secrets. It is asked anew while something is under way. */
+export function keysQuery(tenant: string, name: string) {
+  return queryOptions({
+    queryKey: [tenant, "applications", "one", name, "keys"],
+    queryFn: async ({ signal }) =>
+      bodyOf(await client.GET("/api/v1/applications/{name}/keys", { params: application(tenant, name), signal })).items ?? [],
+    refetchInterval: (query) => ((query.state.data ?? []).some((k) => underWay(k.status.state)) ? 2_000 : 30_000),
+  });
+}
+
+/** Whether the server has still to answer: the state will change by itself. */
+export function underWay(state: string): boolean {
+  return ["pending", "rotating", "updating", "deleting", "revoking"].includes(state);
+}
+
+/** The type of one key manager, with the fields of developers and the constraints on them. */
+export function developerTypeQuery(tenant: string, keyManager: string) {
+  return queryOptions({
+    queryKey: [tenant, "key-manager-types", keyManager],
+    staleTime: 60_000,
+    queryFn: async ({ signal }) => {
+      const answer = await client.GET("/api/v1/key-manager-types", { params: { query: { tenant, keyManager } }, signal });
+      return bodyOf(answer).items?.[0];
+    },
+  });
+}
+
+/** The subscriptions of one application. */
+export function subscriptionsOfQuery(tenant: string, name: string) {
+  return queryOptions({
+    queryKey: [tenant, "subscriptions", "of", name],
+    queryFn: async ({ signal }) => {
+      const page = await listPage(tenant, "subscriptions", { search: name, limit: "500" }, signal);
+      return page.items.filter((s) => s.spec.application === name);
+    },
+  });
+}
+
+export async function generate(tenant: string, name: string, body: Schemas["GenerateBody"]): Promise<Schemas["Keys"]> {
+  return bodyOf(await client.POST("/api/v1/applications/{name}/keys", { params: application(tenant, name), body }));
+}
+
+export async function map(tenant: string, name: string, body: Schemas["MapBody"]): Promise<Schemas["Keys"]> {
+  return bodyOf(await client.POST("/api/v1/applications/{name}/keys/map", { params: application(tenant, name), body }));
+}
+
+export async function rotate(tenant: string, name: string, body: Schemas["RotateBody"]): Promise<Schemas["Keys"]> {
+  return bodyOf(await client.POST("/api/v1/applications/{name}/keys/rotate", { params: application(tenant, name), body }));
+}
+
+export async function token(tenant: string, name: string, body: Schemas["KeysTokenBody"]): Promise<Schemas["AccessToken"]> {
+  return bodyOf(await client.POST("/api/v1/applications/{name}/keys/token", { params: application(tenant, name), body }));
+}
+
+/** What can be done with a client and needs nothing but its place. */
+export type PlaceAction = "revoke" | "delete" | "retry" | "cancel" | "dismiss" | "reveal" | "mend";
+
+// These routes are alike; one stands for all.
+const actionAddress = (action: PlaceAction) =>
+  `/api/v1/applications/{name}/keys/${action}` as "/api/v1/applications/{name}/keys/retry";
+
+export async function act(
+  tenant: string,
+  name: string,
+  action: PlaceAction,
+  place: KeyPlace,
+): Promise<Schemas["Keys"] | undefined> {
+  const answer = await client.POST(actionAddress(action), { params: application(tenant, name), body: place });
+  return answer.data;
+}

@@ -1,0 +1,79 @@
+import { Stack, Tabs } from "@mantine/core";
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { useNavigate, useParams } from "react-router";
+
+import { declared, objectQuery } from "../../api/objects";
+import { serverPath } from "../../base";
+import { ObjectEditor } from "../../object/editor";
+import { administers } from "../../session/areas";
+import { useSession } from "../../session/session";
+import { useAddress, useName, useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { CopyAsCode } from "../../ui/code";
+import { HeldBanner, HoldButton } from "../../ui/hold";
+import { Page } from "../../ui/page";
+import { ApplicationForm } from "./form";
+import { Keys } from "./keys/index";
+import { ownersOf } from "./list";
+import { RemoveApplication } from "./remove";
+import { Subscriptions } from "./subscriptions";
+
+const words = texts.developer.applications;
+const tabs = ["keys", "subscriptions", "settings"] as const;
+
+/** One application: its keys in every key manager, the APIs that it may call, and who manages it. */
+export function ApplicationPage() {
+  const tenant = useTenant();
+  const name = useName();
+  const to = useAddress();
+  const navigate = useNavigate();
+  const session = useSession();
+  const chosen = useParams().tab ?? "keys";
+  const { data: stored } = useSuspenseQuery(objectQuery(tenant, "applications", name));
+  const application = stored.object;
+  const home = () => void navigate(to("developer", "applications", name));
+  return (
+    <Page
+      title={application.spec.displayName ?? name}
+      lead={words.ownedBy(ownersOf(application).join(", "))}
+      above={[{ to: to("developer", "applications"), label: texts.developer.nav.applications }]}
+      actions={
+        <>
+          <CopyAsCode
+            manifest={declared("applications", application)}
+            address={`${serverPath}/api/v1/applications/${name}?tenant=${tenant}`}
+          />
+          {administers(session) && !application.status?.hold && <HoldButton noun="applications" name={name} />}
+        </>
+      }
+    >
+      <HeldBanner hold={application.status?.hold} noun="applications" name={name} />
+      <Tabs
+        value={chosen}
+        keepMounted={false}
+        onChange={(tab) => void navigate(to("developer", "applications", name, ...(tab === "keys" ? [] : [tab ?? ""])))}
+      >
+        <Tabs.List>
+          {tabs.map((tab) => <Tabs.Tab key={tab} value={tab}>{words.tabs[tab]}</Tabs.Tab>)}
+        </Tabs.List>
+        <Stack pt="lg">
+          <Tabs.Panel value="keys"><Keys application={name} /></Tabs.Panel>
+          <Tabs.Panel value="subscriptions"><Subscriptions application={name} /></Tabs.Panel>
+          <Tabs.Panel value="settings">
+            <Stack gap="xl">
+              <ObjectEditor
+                key={stored.etag}
+                noun="applications"
+                base={stored}
+                done={home}
+                cancel={home}
+                form={(draft) => <ApplicationForm draft={draft} isNew={false} />}
+              />
+              <RemoveApplication stored={stored} />
+            </Stack>
+          </Tabs.Panel>
+        </Stack>
+      </Tabs>
+    </Page>
+  );
+}

@@ -1,0 +1,172 @@
+import { Alert, Button, Code, Group, List, Paper, Stack, Text } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+
+import type { Schemas } from "../../../api/client";
+import { act, token, underWay, type KeyPlace, type PlaceAction } from "../../../api/keys";
+import { objectQuery } from "../../../api/objects";
+import { useTenant } from "../../../shell/place";
+import { texts } from "../../../texts";
+import { StateBadge } from "../../../ui/badge";
+import { CodeBlock } from "../../../ui/code";
+import { Copy } from "../../../ui/copy";
+import { Facts } from "../../../ui/facts";
+import { HeldBanner } from "../../../ui/hold";
+import { Icon } from "../../../ui/icon";
+import { Section } from "../../../ui/page";
+import { ProblemAlert } from "../../../ui/problem";
+import { Time } from "../../../ui/time";
+import { EndKey } from "./end";
+import { Rotate } from "./rotate";
+import { FreshSecret, Snippets } from "./secret";
+import { toneOf } from "./state";
+
+const words = texts.developer.keys;
+
+interface Props {
+  application: string;
+  listed: Schemas["ListedKeys"];
+}
+
+/** One key: its state and reason, what it may do, when it was last used, and what can be done with it. */
+export function KeyCard({ application, listed }: Props) {
+  const place: KeyPlace = { keyManager: listed.keyManager, environment: listed.environment };
+  const { status } = listed;
+  const live = ["active", "drifted", "rotating", "updating"].includes(status.state);
+  return (
+    <Stack>
+      <HeldBanner hold={status.hold} noun="oauth-clients" name={listed.name} />
+      <Paper withBorder p="md">
+        <Stack>
+          <Group justify="space-between">
+            <Group gap="xs">
+              <StateBadge tone={toneOf(status.state)}>{(words.states as Record<string, string | undefined>)[status.state] ?? status.state}</StateBadge>
+              <Text size="sm" c="dimmed">{status.mode === "mapped" ? words.mapped : words.generated}</Text>
+            </Group>
+            <Group gap="xs">
+              {live && status.mode === "generated" && <Rotate application={application} place={place} keyManager={listed.keyManager} />}
+              <EndKey application={application} listed={listed} place={place} />
+            </Group>
+          </Group>
+          <Progress application={application} listed={listed} place={place} />
+          <Facts
+            rows={[
+              [words.clientId, listed.clientId && (
+                <Group gap={4}><Text ff="monospace" size="sm">{listed.clientId}</Text><Copy value={listed.clientId} label={words.copyClientId} /></Group>
+              )],
+              [words.tokenEndpoint, listed.tokenEndpoint && (
+                <Group gap={4}><Text size="sm">{listed.tokenEndpoint}</Text><Copy value={listed.tokenEndpoint} label={words.copyEndpoint} /></Group>
+              )],
+              [words.grants, (status.grants ?? []).join(", ")],
+              [words.callbacks, (status.callbacks ?? []).join(", ")],
+              [words.scopes, [...new Set([...(status.scopes ?? []), ...(status.entitlement?.scopes ?? [])])].join(" ")],
+              [words.lastUsed, <Time key="u" at={listed.lastUsedAt} />],
+              [words.secretUsed, listed.secretLastUsedAt && <Time key="s" at={listed.secretLastUsedAt} />],
+              [words.oldSecret, status.oldSecretUntil && <Time key="o" at={status.oldSecretUntil} />],
+              [words.expires, status.secretExpiresAt && <Time key="e" at={status.secretExpiresAt} />],
+            ]}
+          />
+          <Entitled entitlement={status.entitlement} />
+        </Stack>
+      </Paper>
+      {live && <Try application={application} place={place} listed={listed} />}
+    </Stack>
+  );
+}
+
+// What the key waits for or failed of, with the way on.
+function Progress({ application, listed, place }: Props & { place: KeyPlace }) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const { status } = listed;
+  const run = useMutation({
+    mutationFn: (action: PlaceAction) => act(tenant, application, action, place),
+    onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] }),
+  });
+  const button = (action: PlaceAction, label: string) => (
+    <Button size="xs" variant="light" loading={run.isPending && run.variables === action} onClick={() => { run.mutate(action); }}>
+      {label}
+    </Button>
+  );
+  if (run.data?.clientSecret) return <FreshSecret made={run.data} />;
+  if (run.error) return <ProblemAlert error={run.error} again={() => { run.reset(); }} />;
+  if (status.state === "failed") {
+    return (
+      <Alert role="status" color="red" icon={<Icon name="warn" />} title={words.failed}>
+        <Stack gap="xs">
+          {status.reason && <Code block>{status.reason}</Code>}
+          <Group>{status.orphan ? button("dismiss", words.dismiss) : button("retry", words.retry)}</Group>
+        </Stack>
+      </Alert>
+    );
+  }
+  if (status.state === "awaiting") {
+    return (
+      <Alert role="status" color="blue" icon={<Icon name="clock" />} title={words.awaiting}>
+        <Group>{button("cancel", words.cancel)}</Group>
+      </Alert>
+    );
+  }
+  if (underWay(status.state)) {
+    return (
+      <Alert role="status" color="blue" icon={<Icon name="clock" />} title={words.working}>
+        <Stack gap="xs">
+          {status.reason && <Text size="sm">{status.reason}</Text>}
+          <Group>{button("retry", words.retry)}{button("cancel", words.cancel)}</Group>
+        </Stack>
+      </Alert>
+    );
+  }
+  if (status.state === "drifted") {
+    return (
+      <Alert role="status" color="yellow" icon={<Icon name="warn" />} title={words.drifted}>
+        <Stack gap="xs">
+          <List size="sm">{(status.drift ?? []).map((d) => <List.Item key={d}>{d}</List.Item>)}</List>
+          <Group>{button("mend", words.mend)}</Group>
+        </Stack>
+      </Alert>
+    );
+  }
+  if (status.approval?.secretUntil) {
+    return (
+      <Alert role="status" color="pine" icon={<Icon name="key" />} title={words.waitingSecret}>
+        <Group>{button("reveal", words.reveal)}</Group>
+      </Alert>
+    );
+  }
+  return null;
+}
+
+function Entitled({ entitlement }: { entitlement: Schemas["ClientEntitlement"] | undefined }) {
+  if (!entitlement || entitlement.state === "given") return null;
+  const lacking = [...(entitlement.lackingScopes ?? []), ...(entitlement.lackingAudiences ?? [])];
+  return (
+    <Alert color={entitlement.state === "waiting" ? "blue" : "yellow"} title={words.entitlement[entitlement.state as keyof typeof words.entitlement]}>
+      {lacking.length > 0 && <Text size="sm" ff="monospace">{lacking.join(" ")}</Text>}
+      {entitlement.advice && <Text size="sm">{entitlement.advice}</Text>}
+      {entitlement.reason && <Text size="sm">{entitlement.reason}</Text>}
+    </Alert>
+  );
+}
+
+function Try({ application, place, listed }: { application: string; place: KeyPlace; listed: Schemas["ListedKeys"] }) {
+  const tenant = useTenant();
+  const manager = useQuery(objectQuery(tenant, "key-managers", place.keyManager));
+  const run = useMutation({ mutationFn: () => token(tenant, application, place) });
+  const can = (listed.status.grants ?? []).includes("client_credentials") && listed.status.mode === "generated";
+  return (
+    <Section title={words.use}>
+      <Text size="sm" c="dimmed">{words.useLead(manager.data?.object.spec.displayName ?? place.keyManager)}</Text>
+      <Snippets endpoint={listed.tokenEndpoint} clientId={listed.clientId} />
+      {can && (
+        <Stack gap="xs">
+          <Group>
+            <Button variant="light" loading={run.isPending} onClick={() => { run.mutate(); }}>{words.getToken}</Button>
+            <Text size="xs" c="dimmed">{words.getTokenHelp}</Text>
+          </Group>
+          {run.error && <ProblemAlert error={run.error} />}
+          {run.data && <CodeBlock label={words.token(run.data.expires_in)}>{run.data.access_token}</CodeBlock>}
+        </Stack>
+      )}
+    </Section>
+  );
+}

@@ -1,0 +1,75 @@
+import { Group, SegmentedControl, Stack, Tabs, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useSearchParams } from "react-router";
+
+import { keysQuery } from "../../../api/keys";
+import { allQuery } from "../../../api/objects";
+import { useTenant } from "../../../shell/place";
+import { texts } from "../../../texts";
+import { Empty } from "../../../ui/empty";
+import { ProblemAlert } from "../../../ui/problem";
+import { KeyCard } from "./card";
+import { NewKey } from "./new";
+import { stateTone } from "./state";
+
+const words = texts.developer.keys;
+
+/** The application's keys: a tab for each key manager, and a switch between production and sandbox. */
+export function Keys({ application }: { application: string }) {
+  const tenant = useTenant();
+  const [params, setParams] = useSearchParams();
+  const managers = useQuery(allQuery(tenant, "key-managers"));
+  const keys = useQuery(keysQuery(tenant, application));
+  const error = managers.error ?? keys.error;
+  if (error) return <ProblemAlert error={error} />;
+  if (!managers.data || !keys.data) return null;
+  const usable = managers.data.filter((m) => m.spec.enabled !== false);
+  const first = usable[0]?.metadata?.name;
+  if (first === undefined) return <Empty icon="shield" title={words.noManagerTitle}>{words.noManager}</Empty>;
+  const chosen = params.get("key-manager") ?? keys.data[0]?.keyManager ?? first;
+  const environment = params.get("environment") ?? "production";
+  const choose = (name: string, value: string) => {
+    setParams((old) => {
+      const next = new URLSearchParams(old);
+      next.set(name, value);
+      return next;
+    }, { replace: true });
+  };
+  const manager = usable.find((m) => m.metadata?.name === chosen);
+  const key = keys.data.find((k) => k.keyManager === chosen && k.environment === environment);
+  return (
+    <Stack>
+      <Group justify="space-between">
+        <Text size="sm" c="dimmed" maw={640}>{words.lead}</Text>
+        <SegmentedControl
+          aria-label={words.environment}
+          data={[{ value: "production", label: words.production }, { value: "sandbox", label: words.sandbox }]}
+          value={environment}
+          onChange={(value) => { choose("environment", value); }}
+        />
+      </Group>
+      <Tabs value={chosen} onChange={(tab) => { if (tab) choose("key-manager", tab); }} variant="outline" keepMounted={false}>
+        <Tabs.List>
+          {usable.map((m) => {
+            const name = m.metadata?.name ?? "";
+            const own = keys.data.find((k) => k.keyManager === name && k.environment === environment);
+            return (
+              <Tabs.Tab key={name} value={name} rightSection={own && <Text span size="xs" c={stateTone(own.status.state)}>●</Text>}>
+                {m.spec.displayName ?? name}
+              </Tabs.Tab>
+            );
+          })}
+        </Tabs.List>
+        <Tabs.Panel value={chosen} pt="md">
+          {key ? (
+            <KeyCard key={key.name} application={application} listed={key} />
+          ) : manager && (manager.spec.environments ?? [environment]).includes(environment) ? (
+            <NewKey key={chosen + environment} application={application} manager={manager} environment={environment} />
+          ) : (
+            <Empty icon="key" title={words.notHereTitle}>{words.notHere(environment)}</Empty>
+          )}
+        </Tabs.Panel>
+      </Tabs>
+    </Stack>
+  );
+}

@@ -1,0 +1,70 @@
+import { Button, Text, TextInput } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { developerTypeQuery, rotate, type KeyPlace } from "../../../api/keys";
+import { useTenant } from "../../../shell/place";
+import { texts } from "../../../texts";
+import { Confirm } from "../../../ui/confirm";
+import { Icon } from "../../../ui/icon";
+import { FreshSecret } from "./secret";
+
+const words = texts.developer.keys;
+
+interface Props {
+  application: string;
+  place: KeyPlace;
+  keyManager: string;
+}
+
+/** A new secret for the same client; where the server can, the old one goes on for a while. */
+export function Rotate({ application, place, keyManager }: Props) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const type = useQuery(developerTypeQuery(tenant, keyManager));
+  const [opened, { open, close }] = useDisclosure(false);
+  const [overlap, setOverlap] = useState("");
+  const run = useMutation({
+    mutationFn: () => rotate(tenant, application, { ...place, ...(overlap && { overlap }) }),
+    onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application, "keys"] }),
+  });
+  const shut = () => {
+    close();
+    run.reset();
+  };
+  return (
+    <>
+      <Button size="xs" variant="default" leftSection={<Icon name="refresh" size={14} />} onClick={open}>{words.rotate}</Button>
+      <Confirm
+        opened={opened}
+        close={shut}
+        title={words.rotateTitle}
+        action={run.data ? words.done : words.rotate}
+        harmless
+        run={() => {
+          if (run.data) shut();
+          else run.mutate();
+        }}
+        pending={run.isPending}
+        error={run.error}
+      >
+        {run.data ? (
+          <FreshSecret made={run.data} />
+        ) : (
+          <>
+            <Text size="sm">{words.rotateLead}</Text>
+            {(type.data?.limits ?? []).map((limit) => <Text key={limit} size="xs" c="dimmed">{limit}</Text>)}
+            <TextInput
+              label={words.overlap}
+              description={words.overlapHelp}
+              placeholder="24h"
+              value={overlap}
+              onChange={(event) => { setOverlap(event.currentTarget.value.trim()); }}
+            />
+          </>
+        )}
+      </Confirm>
+    </>
+  );
+}

@@ -1,0 +1,52 @@
+import { Button, Group, Text } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "react-router";
+
+import { client } from "../../api/client";
+import { forget, type Stored } from "../../api/objects";
+import { useAddress, useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { Confirm } from "../../ui/confirm";
+import { Section } from "../../ui/page";
+
+const words = texts.developer.applications;
+
+/** Deletes an application with its keys, at their servers too, and its subscriptions. */
+export function RemoveApplication({ stored }: { stored: Stored<"applications"> }) {
+  const tenant = useTenant();
+  const to = useAddress();
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const name = stored.object.metadata?.name ?? "";
+  const [opened, { open, close }] = useDisclosure(false);
+  const run = useMutation({
+    mutationFn: () =>
+      client.DELETE("/api/v1/applications/{name}", {
+        params: { path: { name }, query: { tenant, withKeys: true }, header: { "If-Match": stored.etag } },
+      }),
+    onSuccess: async () => {
+      await navigate(to("developer", "applications"));
+      await forget(queries, tenant, "applications");
+    },
+  });
+  return (
+    <Section title={words.deleteSection}>
+      <Group>
+        <Button color="red" variant="light" onClick={open}>{words.delete}</Button>
+      </Group>
+      <Confirm
+        opened={opened}
+        close={close}
+        title={words.deleteTitle(name)}
+        word={name}
+        action={words.delete}
+        run={() => { run.mutate(); }}
+        pending={run.isPending}
+        error={run.error}
+      >
+        <Text size="sm">{words.deleteLead}</Text>
+      </Confirm>
+    </Section>
+  );
+}

@@ -1,0 +1,120 @@
+import { ActionIcon, Anchor, Button, Group, Select, Stack, Text, Tooltip } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Link } from "react-router";
+
+import type { Schemas } from "../../api/client";
+import { subscriptionsOfQuery } from "../../api/keys";
+import { allQuery, createObject, deleteObject } from "../../api/objects";
+import { useAddress, useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import type { Tone } from "../../theme";
+import { StateBadge } from "../../ui/badge";
+import { Empty } from "../../ui/empty";
+import { Icon } from "../../ui/icon";
+import { ProblemAlert } from "../../ui/problem";
+import { DataTable } from "../../ui/table";
+
+const words = texts.developer.subscriptions;
+const tones: Record<string, Tone> = { active: "good", "on-hold": "warn", pending: "busy" };
+
+/** The APIs that an application may call. */
+export function Subscriptions({ application }: { application: string }) {
+  const tenant = useTenant();
+  const to = useAddress();
+  const queries = useQueryClient();
+  const list = useQuery(subscriptionsOfQuery(tenant, application));
+  const leave = useMutation({
+    mutationFn: (name: string) => deleteObject(tenant, "subscriptions", name, "*"),
+    onSettled: () => queries.invalidateQueries({ queryKey: [tenant] }),
+  });
+  return (
+    <Stack>
+      <Subscribe application={application} taken={(list.data ?? []).map((s) => s.spec.api)} />
+      {leave.error && <ProblemAlert error={leave.error} />}
+      <DataTable<Schemas["Subscription"]>
+        label={words.title}
+        rows={list.data}
+        error={list.error}
+        again={() => void list.refetch()}
+        keyOf={(s) => s.metadata?.name ?? ""}
+        empty={<Empty icon="link" title={words.emptyTitle}>{words.empty}</Empty>}
+        columns={[
+          { title: words.api, cell: (s) => <Anchor component={Link} to={to("developer", "apis", s.spec.api)}>{s.spec.api}</Anchor> },
+          { title: words.plan, cell: (s) => s.spec.plan ?? texts.common.none },
+          { title: words.scopes, wide: true, cell: (s) => (s.spec.scopes ?? []).join(" ") || words.allScopes },
+          {
+            title: words.state,
+            cell: (s) =>
+              s.status?.hold ? (
+                <StateBadge tone="bad" hint={s.status.hold.reason}>{texts.hold.title}</StateBadge>
+              ) : (
+                <StateBadge tone={tones[s.spec.state ?? "active"] ?? "bad"}>{s.spec.state ?? "active"}</StateBadge>
+              ),
+          },
+          {
+            title: words.actions,
+            cell: (s) => (
+              <Tooltip label={words.unsubscribe}>
+                <ActionIcon
+                  variant="subtle"
+                  color="red"
+                  aria-label={words.unsubscribeFrom(s.spec.api)}
+                  loading={leave.isPending && leave.variables === s.metadata?.name}
+                  onClick={() => { leave.mutate(s.metadata?.name ?? ""); }}
+                >
+                  <Icon name="trash" size={16} />
+                </ActionIcon>
+              </Tooltip>
+            ),
+          },
+        ]}
+      />
+    </Stack>
+  );
+}
+
+function Subscribe({ application, taken }: { application: string; taken: string[] }) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const apis = useQuery(allQuery(tenant, "apis"));
+  const [api, setApi] = useState<string | null>(null);
+  const [plan, setPlan] = useState<string | null>(null);
+  const chosen = apis.data?.find((a) => a.metadata?.name === api);
+  const plans = chosen?.spec.plans ?? [];
+  const run = useMutation({
+    mutationFn: () =>
+      createObject(tenant, "subscriptions", {
+        metadata: { name: `${application}-${api ?? ""}`.slice(0, 63).replace(/-+$/, "") },
+        spec: { application, api: api ?? "", ...((plan ?? plans[0]) && { plan: plan ?? plans[0] }) },
+      }),
+    onSuccess: async () => {
+      setApi(null);
+      setPlan(null);
+      await queries.invalidateQueries({ queryKey: [tenant] });
+    },
+  });
+  const free = (apis.data ?? []).filter((a) => !taken.includes(a.metadata?.name ?? "") && a.spec.subscription !== "none");
+  return (
+    <Stack gap="xs">
+      <Group align="flex-end">
+        <Select
+          label={words.subscribeTo}
+          placeholder={words.choose}
+          data={free.map((a) => ({ value: a.metadata?.name ?? "", label: a.spec.title ?? a.metadata?.name ?? "" }))}
+          value={api}
+          onChange={(value) => {
+            setApi(value);
+            setPlan(null);
+          }}
+          searchable
+          nothingFoundMessage={words.noApi}
+        />
+        {plans.length > 1 && <Select label={words.plan} data={plans} value={plan ?? plans[0] ?? null} onChange={setPlan} allowDeselect={false} />}
+        <Button disabled={!api} loading={run.isPending} onClick={() => { run.mutate(); }}>{words.subscribe}</Button>
+      </Group>
+      <Text size="xs" c="dimmed">{words.help}</Text>
+      {run.error && <ProblemAlert error={run.error} />}
+    </Stack>
+  );
+}
