@@ -11,4 +11,16 @@ export const adminRoutes: RouteObject[] = [
       { path: ":name/:tab?", lazy: async () => ({ Component: (await import("./key-managers/detail")).KeyManagerPage }) },
     ],
   },
+  { path: "gateways", lazy: async () => ({ Component: (await import("./gateways")).Gateways }) },
+  { path: "approvals", lazy: async () => ({ Component: (await import("./approvals")).Approvals }) },
+  { path: "audit", lazy: async () => ({ Component: (await import("./audit")).Audit }) },
+  { path: "tokens", lazy: async () => ({ Component: (await import("./tokens")).Tokens }) },
+  {
+    path: "users",
+    children: [
+      { index: true, lazy: async () => ({ Component: (await import("./users/list")).Users }) },
+      { path: "new", lazy: async () => ({ Component: (await import("./users/edit")).NewUser }) },
+      { path: ":name", lazy: async () => ({ Component: (await import("./users/edit")).EditUser }) },
+    ],
+  },
 ];

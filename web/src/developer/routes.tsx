@@ -3,6 +3,13 @@ import type { RouteObject } from "react-router";
 /** The pages of developers. */
 export const developerRoutes: RouteObject[] = [
   {
+    path: "apis",
+    children: [
+      { index: true, lazy: async () => ({ Component: (await import("./catalog/list")).Catalog }) },
+      { path: ":name", lazy: async () => ({ Component: (await import("./catalog/detail")).CatalogPage }) },
+    ],
+  },
+  {
     path: "applications",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./applications/list")).Applications }) },

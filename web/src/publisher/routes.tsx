@@ -1,4 +1,23 @@
 import type { RouteObject } from "react-router";
 
 /** The pages of publishers. */
-export const publisherRoutes: RouteObject[] = [];
+export const publisherRoutes: RouteObject[] = [
+  {
+    path: "apis",
+    children: [
+      { index: true, lazy: async () => ({ Component: (await import("./apis/list")).APIs }) },
+      { path: "new", lazy: async () => ({ Component: (await import("./apis/new")).NewAPI }) },
+      { path: ":name/edit", lazy: async () => ({ Component: (await import("./apis/edit")).EditAPI }) },
+      { path: ":name", lazy: async () => ({ Component: (await import("./apis/detail")).APIPage }) },
+    ],
+  },
+  {
+    path: "plans",
+    children: [
+      { index: true, lazy: async () => ({ Component: (await import("./plans/list")).Plans }) },
+      { path: "new", lazy: async () => ({ Component: (await import("./plans/edit")).NewPlan }) },
+      { path: ":name", lazy: async () => ({ Component: (await import("./plans/edit")).EditPlan }) },
+    ],
+  },
+  { path: "requests", lazy: async () => ({ Component: (await import("./requests")).SubscriptionRequests }) },
+];

@@ -13,9 +13,19 @@ export interface Entry {
 export const navigation: Record<Area, Entry[]> = {
   admin: [
     { path: ["admin", "key-managers"], label: texts.admin.nav.keyManagers, icon: "shield" },
+    { path: ["admin", "approvals"], label: texts.admin.nav.approvals, icon: "check" },
+    { path: ["admin", "gateways"], label: texts.admin.nav.gateways, icon: "server" },
+    { path: ["admin", "audit"], label: texts.admin.nav.audit, icon: "list" },
+    { path: ["admin", "users"], label: texts.admin.nav.users, icon: "users" },
+    { path: ["admin", "tokens"], label: texts.admin.nav.tokens, icon: "key" },
   ],
-  publisher: [],
+  publisher: [
+    { path: ["publisher", "apis"], label: texts.publisher.nav.apis, icon: "box" },
+    { path: ["publisher", "plans"], label: texts.publisher.nav.plans, icon: "gauge" },
+    { path: ["publisher", "requests"], label: texts.publisher.nav.requests, icon: "clock" },
+  ],
   developer: [
+    { path: ["developer", "apis"], label: texts.developer.nav.catalog, icon: "book" },
     { path: ["developer", "applications"], label: texts.developer.nav.applications, icon: "app" },
   ],
 };

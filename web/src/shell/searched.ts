@@ -20,6 +20,8 @@ const all: Searched[] = [
     label: texts.admin.nav.keyManagers,
     icon: "shield",
   },
+  { noun: "apis", area: "publisher", path: ["publisher", "apis"], label: texts.publisher.nav.apis, icon: "box" },
+  { noun: "apis", area: "developer", path: ["developer", "apis"], label: texts.developer.nav.catalog, icon: "book" },
   {
     noun: "applications",
     area: "developer",

@@ -1,6 +1,26 @@
 /** The texts of the developers' pages. */
 export const developer = {
   nav: { catalog: "APIs", applications: "Applications" },
+  catalog: {
+    title: "APIs",
+    lead: "What you can call, and with whose tokens.",
+    search: "Search by name, title or context",
+    api: "API",
+    keyManagers: "Key managers",
+    keyManagersLead: "A token of any of these opens it, where the client has the scope.",
+    all: "all",
+    state: "State",
+    emptyTitle: "No API yet",
+    empty: "What publishers publish for you comes here.",
+    subscribe: "Subscribe an application",
+    use: "How it is called",
+    address: "Path at the gateway",
+    plans: "Plans",
+    subscription: "Subscription",
+    needed: "needed",
+    notNeeded: "not needed",
+    operations: "Operations",
+  },
   applications: {
     title: "Applications",
     lead: "An application has keys and the APIs that it is subscribed to.",

@@ -74,6 +74,13 @@ export const texts = {
     endsHelp: "Empty: it stays until an administrator lifts it.",
     lift: "Lift the hold",
   },
+  decide: {
+    approve: "Approve",
+    reject: "Reject",
+    rejectTitle: (what: string) => `Reject ${what}?`,
+    reason: "Reason",
+    reasonHelp: "Who asked reads it.",
+  },
   confirm: {
     type: (word: string) => `Type ${word} to confirm`,
     cancel: "Cancel",

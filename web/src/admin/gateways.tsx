@@ -1,0 +1,139 @@
+import { Alert, Button, Group, Stack, Text, TextInput } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { createGateway, gatewaysQuery, revokeGateway } from "../api/admin";
+import type { Schemas } from "../api/client";
+import { administers } from "../session/areas";
+import { useSession } from "../session/session";
+import { useTenant } from "../shell/place";
+import { texts } from "../texts";
+import { StateBadge } from "../ui/badge";
+import { CodeBlock } from "../ui/code";
+import { Confirm } from "../ui/confirm";
+import { Empty } from "../ui/empty";
+import { Icon } from "../ui/icon";
+import { Page } from "../ui/page";
+import { DataTable } from "../ui/table";
+import { Time } from "../ui/time";
+
+const words = texts.admin.gateways;
+
+/** Which gateways run, what each of them knows, and how far it is behind: a change can be watched on its way. */
+export function Gateways() {
+  const admin = administers(useSession());
+  const list = useQuery(gatewaysQuery(useTenant()));
+  const revision = Math.max(0, ...(list.data ?? []).map((g) => g.revision + g.lag));
+  return (
+    <Page title={words.title} lead={words.lead} actions={admin && <NewGateway />}>
+      <Text size="sm" role="status">{list.data && words.revision(revision)}</Text>
+      <DataTable<Schemas["Gateway"]>
+        label={words.title}
+        rows={list.data}
+        error={list.error}
+        again={() => void list.refetch()}
+        keyOf={(g) => g.id}
+        empty={<Empty icon="server" title={words.emptyTitle}>{words.empty}</Empty>}
+        columns={[
+          { title: texts.common.name, cell: (g) => <Text fw={600} size="sm">{g.name}</Text> },
+          { title: words.group, wide: true, cell: (g) => g.group },
+          { title: words.state, cell: (g) => <GatewayState gateway={g} /> },
+          { title: words.knows, cell: (g) => words.atRevision(g.revision) },
+          { title: words.seen, cell: (g) => <Time at={g.lastSeen} /> },
+          { title: words.build, wide: true, cell: (g) => g.build ?? "" },
+          { title: words.actions, cell: (g) => admin && !g.revokedAt && <Revoke name={g.name} /> },
+        ]}
+      />
+    </Page>
+  );
+}
+
+function GatewayState({ gateway }: { gateway: Schemas["Gateway"] }) {
+  if (gateway.revokedAt) return <StateBadge tone="quiet">{words.revoked}</StateBadge>;
+  if (!gateway.lastSeen) return <StateBadge tone="quiet">{words.never}</StateBadge>;
+  if (gateway.stale) return <StateBadge tone="bad">{words.away}</StateBadge>;
+  if (gateway.lag > 0) return <StateBadge tone="warn">{words.behind(gateway.lag)}</StateBadge>;
+  return <StateBadge tone="good">{words.upToDate}</StateBadge>;
+}
+
+function NewGateway() {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const [opened, { open, close }] = useDisclosure(false);
+  const [name, setName] = useState("");
+  const [group, setGroup] = useState("");
+  const run = useMutation({
+    mutationFn: () => createGateway({ name: name.trim(), ...(group.trim() && { group: group.trim() }) }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: [tenant, "gateways"] }),
+  });
+  const shut = () => {
+    close();
+    run.reset();
+    setName("");
+  };
+  return (
+    <>
+      <Button leftSection={<Icon name="plus" size={16} />} onClick={open}>{words.add}</Button>
+      <Confirm
+        opened={opened}
+        close={shut}
+        title={words.add}
+        harmless
+        action={run.data ? texts.common.close : words.make}
+        run={() => {
+          if (run.data) shut();
+          else run.mutate();
+        }}
+        pending={run.isPending}
+        error={run.error}
+      >
+        {run.data ? (
+          <Alert color="pine" icon={<Icon name="key" />} title={words.once}>
+            <CodeBlock label="sh">{startCommand(run.data.token)}</CodeBlock>
+          </Alert>
+        ) : (
+          <Stack>
+            <Text size="sm">{words.addLead}</Text>
+            <TextInput label={texts.common.name} required value={name} onChange={(event) => { setName(event.currentTarget.value); }} data-autofocus />
+            <TextInput label={words.group} placeholder="default" value={group} onChange={(event) => { setGroup(event.currentTarget.value); }} />
+          </Stack>
+        )}
+      </Confirm>
+    </>
+  );
+}
+
+function startCommand(token: string): string {
+  return `KEYWARD_CONTROL_URL='${location.origin}' KEYWARD_GATEWAY_TOKEN='${token}' keyward serve --role gateway`;
+}
+
+function Revoke({ name }: { name: string }) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const [opened, { open, close }] = useDisclosure(false);
+  const run = useMutation({
+    mutationFn: () => revokeGateway(name),
+    onSuccess: async () => {
+      close();
+      await queries.invalidateQueries({ queryKey: [tenant, "gateways"] });
+    },
+  });
+  return (
+    <>
+      <Group><Button size="xs" variant="default" c="red" onClick={open}>{words.revoke}</Button></Group>
+      <Confirm
+        opened={opened}
+        close={close}
+        title={words.revokeTitle(name)}
+        word={name}
+        action={words.revoke}
+        run={() => { run.mutate(); }}
+        pending={run.isPending}
+        error={run.error}
+      >
+        <Text size="sm">{words.revokeLead}</Text>
+      </Confirm>
+    </>
+  );
+}

@@ -1,0 +1,87 @@
+import { Alert, Button, Group, Stack, Text } from "@mantine/core";
+import { useMutation, useSuspenseQuery } from "@tanstack/react-query";
+import { useNavigate } from "react-router";
+
+import { client, bodyOf, type Schemas } from "../../api/client";
+import { objectQuery } from "../../api/objects";
+import { ObjectEditor } from "../../object/editor";
+import { ChoicesField, ListField, TextField } from "../../object/fields";
+import { administers } from "../../session/areas";
+import { useSession } from "../../session/session";
+import { useAddress, useName, useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { CodeBlock } from "../../ui/code";
+import { Icon } from "../../ui/icon";
+import { Page, Section } from "../../ui/page";
+import { ProblemAlert } from "../../ui/problem";
+
+const words = texts.admin.users;
+
+/** Makes a user, who gets in by a one-time link. */
+export function NewUser() {
+  const to = useAddress();
+  const navigate = useNavigate();
+  return (
+    <Page title={words.add} lead={words.addLead} above={[{ to: to("admin", "users"), label: words.title }]}>
+      <Edit
+        base={{ object: { metadata: { name: "" }, spec: { roles: ["developer"] } } }}
+        done={(name) => void navigate(to("admin", "users", name))}
+      />
+    </Page>
+  );
+}
+
+/** Changes a user, and lets them in with a one-time link. */
+export function EditUser() {
+  const to = useAddress();
+  const name = useName();
+  const navigate = useNavigate();
+  const { data: stored } = useSuspenseQuery({ ...objectQuery(useTenant(), "users", name), staleTime: Infinity });
+  return (
+    <Page title={name} above={[{ to: to("admin", "users"), label: words.title }]}>
+      <Edit key={stored.etag} base={stored} done={() => void navigate(to("admin", "users"))} />
+      {administers(useSession()) && <PasswordLink name={name} />}
+    </Page>
+  );
+}
+
+function Edit({ base, done }: { base: { object: Schemas["User"]; etag?: string }; done: (name: string) => void }) {
+  const to = useAddress();
+  const navigate = useNavigate();
+  return (
+    <ObjectEditor
+      noun="users"
+      base={base}
+      done={(stored) => { done(stored.metadata?.name ?? ""); }}
+      cancel={() => void navigate(to("admin", "users"))}
+      form={(draft) => (
+        <Stack maw={560}>
+          <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required disabled={base.etag !== undefined} />
+          <TextField draft={draft} path={["spec", "email"]} label={words.email} />
+          <ChoicesField draft={draft} path={["spec", "roles"]} label={words.roles} help={words.rolesHelp} options={["admin", "publisher", "developer", "auditor"]} />
+          <ListField draft={draft} path={["spec", "groups"]} label={words.groups} help={words.groupsHelp} />
+        </Stack>
+      )}
+    />
+  );
+}
+
+function PasswordLink({ name }: { name: string }) {
+  const tenant = useTenant();
+  const run = useMutation({
+    mutationFn: async () =>
+      bodyOf(await client.POST("/api/v1/users/{name}/password-reset", { params: { path: { name }, query: { tenant } } })),
+  });
+  return (
+    <Section title={words.password}>
+      <Text size="sm" c="dimmed">{words.passwordLead}</Text>
+      <Group><Button variant="light" loading={run.isPending} onClick={() => { run.mutate(); }}>{words.link}</Button></Group>
+      {run.error && <ProblemAlert error={run.error} />}
+      {run.data && (
+        <Alert role="status" color="pine" icon={<Icon name="link" />} title={words.linkOnce}>
+          <CodeBlock label={words.linkLabel}>{run.data.link}</CodeBlock>
+        </Alert>
+      )}
+    </Section>
+  );
+}

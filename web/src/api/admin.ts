@@ -1,0 +1,84 @@
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+
+import { bodyOf, client, type Schemas } from "./client";
+
+/** The gateways, each with the revision it reported and how far it is behind. */
+export function gatewaysQuery(tenant: string) {
+  return queryOptions({
+    queryKey: [tenant, "gateways"],
+    refetchInterval: 2_000,
+    queryFn: async ({ signal }) =>
+      bodyOf(await client.GET("/api/v1/gateways", { params: { query: { limit: "500" } }, signal })).items ?? [],
+  });
+}
+
+/** Makes the credential of one gateway; its value is in the answer and never again. */
+export async function createGateway(body: Schemas["GatewayBody"]): Promise<Schemas["GatewayAnswer"]> {
+  return bodyOf(await client.POST("/api/v1/gateways", { body }));
+}
+
+export async function revokeGateway(name: string): Promise<void> {
+  await client.POST("/api/v1/gateways/{name}/revoke", { params: { path: { name } } });
+}
+
+/** Who did what, newest first. */
+export function auditQuery(tenant: string) {
+  return infiniteQueryOptions({
+    queryKey: [tenant, "audit"],
+    initialPageParam: "",
+    queryFn: async ({ pageParam, signal }) =>
+      bodyOf(
+        await client.GET("/api/v1/audit", {
+          params: { query: { tenant, limit: "50", ...(pageParam && { cursor: pageParam }) } },
+          signal,
+        }),
+      ),
+    getNextPageParam: (page) => page.next,
+  });
+}
+
+/** Keys that await an administrator's approval. */
+export function keyRequestsQuery(tenant: string) {
+  return queryOptions({
+    queryKey: [tenant, "key-requests"],
+    refetchInterval: 15_000,
+    queryFn: async ({ signal }) =>
+      bodyOf(await client.GET("/api/v1/key-requests", { params: { query: { tenant, limit: "500" } }, signal })).items ?? [],
+  });
+}
+
+const requestPlace = (tenant: string, asked: Schemas["KeysRequest"]) => ({
+  path: { name: asked.application },
+  query: { tenant },
+});
+
+export async function approveKeys(tenant: string, asked: Schemas["KeysRequest"]): Promise<void> {
+  await client.POST("/api/v1/applications/{name}/keys/approve", {
+    params: requestPlace(tenant, asked),
+    body: { keyManager: asked.keyManager, environment: asked.environment, request: asked.id },
+  });
+}
+
+export async function rejectKeys(tenant: string, asked: Schemas["KeysRequest"], reason: string): Promise<void> {
+  await client.POST("/api/v1/applications/{name}/keys/reject", {
+    params: requestPlace(tenant, asked),
+    body: { keyManager: asked.keyManager, environment: asked.environment, reason },
+  });
+}
+
+/** The API tokens of the tenant, without their values. */
+export function tokensQuery(tenant: string) {
+  return queryOptions({
+    queryKey: [tenant, "tokens"],
+    queryFn: async ({ signal }) =>
+      bodyOf(await client.GET("/api/v1/tokens", { params: { query: { tenant, limit: "500" } }, signal })).items ?? [],
+  });
+}
+
+export async function createToken(tenant: string, user: string): Promise<Schemas["TokenAnswer"]> {
+  return bodyOf(await client.POST("/api/v1/tokens", { params: { query: { tenant } }, body: { user } }));
+}
+
+export async function revokeToken(tenant: string, id: string): Promise<void> {
+  await client.DELETE("/api/v1/tokens/{id}", { params: { path: { id }, query: { tenant } } });
+}

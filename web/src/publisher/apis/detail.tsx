@@ -1,0 +1,147 @@
+import { Anchor, Button, Code, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useMutation, useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
+import { Link, useNavigate } from "react-router";
+
+import type { Schemas } from "../../api/client";
+import { declared, deleteObject, forget, objectQuery, type Stored } from "../../api/objects";
+import { apiUsagesQuery } from "../../api/publishing";
+import { serverPath } from "../../base";
+import { publishes } from "../../session/areas";
+import { useSession } from "../../session/session";
+import { useAddress, useName, useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { CopyAsCode } from "../../ui/code";
+import { Confirm } from "../../ui/confirm";
+import { Facts } from "../../ui/facts";
+import { Page, Section } from "../../ui/page";
+import { DataTable } from "../../ui/table";
+import { APIState, takenBy } from "./list";
+import { OperationsTable } from "./operations";
+
+const words = texts.publisher.apis;
+
+/** One API: where it is, whose tokens it takes, its operations and who calls it. */
+export function APIPage() {
+  const tenant = useTenant();
+  const name = useName();
+  const to = useAddress();
+  const may = publishes(useSession());
+  const { data: stored } = useSuspenseQuery(objectQuery(tenant, "apis", name));
+  const api = stored.object;
+  return (
+    <Page
+      title={api.spec.title ?? name}
+      above={[{ to: to("publisher", "apis"), label: texts.publisher.nav.apis }]}
+      beside={<APIState api={api} />}
+      actions={
+        <>
+          <CopyAsCode manifest={declared("apis", api)} address={`${serverPath}/api/v1/apis/${name}?tenant=${tenant}`} />
+          {may && <Button component={Link} to={to("publisher", "apis", name, "edit")} variant="default">{texts.common.edit}</Button>}
+          {may && <Remove stored={stored} />}
+        </>
+      }
+    >
+      <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
+        <Section title={words.place}>
+          <Facts
+            rows={[
+              [words.address, <Code key="a">{`${tenant === "default" ? "" : `/t/${tenant}`}${api.spec.context}/${api.spec.version}`}</Code>],
+              [words.isDefault, api.spec.default ? texts.common.yes : undefined],
+              [words.production, api.spec.upstream.production],
+              [words.sandbox, api.spec.upstream.sandbox],
+              [words.gateways, (api.spec.gateways ?? ["default"]).join(", ")],
+              [words.visibility, (api.spec.visibility ?? []).join(", ") || words.everybody],
+            ]}
+          />
+        </Section>
+        <Section title={words.rules}>
+          <Facts
+            rows={[
+              [words.keyManagers, <KeyManagerLinks key="k" api={api} />],
+              [words.audiences, (api.spec.audiences ?? []).join(", ")],
+              [words.subscription, api.spec.subscription ?? "required"],
+              [words.plans, (api.spec.plans ?? []).join(", ")],
+              [words.credential, api.spec.credential ?? "remove"],
+              [words.backendJWT, api.spec.backendJWT?.enabled ? texts.common.yes : texts.common.no],
+            ]}
+          />
+        </Section>
+      </SimpleGrid>
+      <Section title={words.operations}>
+        <OperationsTable operations={api.spec.operations ?? []} />
+      </Section>
+      <Callers name={name} />
+    </Page>
+  );
+}
+
+function KeyManagerLinks({ api }: { api: Schemas["API"] }) {
+  const to = useAddress();
+  const names = takenBy(api);
+  if (!names) return <>{texts.common.all}</>;
+  return (
+    <Group gap="xs">
+      {names.map((k) => <Anchor key={k} component={Link} to={to("admin", "key-managers", k)} size="sm">{k}</Anchor>)}
+    </Group>
+  );
+}
+
+function Callers({ name }: { name: string }) {
+  const to = useAddress();
+  const usages = useQuery(apiUsagesQuery(useTenant(), name));
+  return (
+    <Section title={words.callers}>
+      <DataTable
+        label={words.callers}
+        rows={usages.data && (usages.data.subscriptions ?? [])}
+        error={usages.error}
+        again={() => void usages.refetch()}
+        keyOf={(s) => s.name}
+        empty={<Text c="dimmed">{words.noCaller}</Text>}
+        columns={[
+          {
+            title: words.application,
+            cell: (s) => <Anchor component={Link} to={to("developer", "applications", s.application)}>{s.application}</Anchor>,
+          },
+          { title: words.subscriptionName, wide: true, cell: (s) => s.name },
+          { title: words.plans, cell: (s) => s.plan ?? texts.common.none },
+          { title: words.state, cell: (s) => s.approval ?? s.state },
+        ]}
+      />
+    </Section>
+  );
+}
+
+function Remove({ stored }: { stored: Stored<"apis"> }) {
+  const tenant = useTenant();
+  const to = useAddress();
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const name = stored.object.metadata?.name ?? "";
+  const [opened, { open, close }] = useDisclosure(false);
+  const run = useMutation({
+    mutationFn: () => deleteObject(tenant, "apis", name, stored.etag),
+    onSuccess: async () => {
+      await navigate(to("publisher", "apis"));
+      await forget(queries, tenant, "apis");
+    },
+  });
+  return (
+    <>
+      <Button variant="default" c="red" onClick={open}>{texts.common.delete}</Button>
+      <Confirm
+        opened={opened}
+        close={close}
+        title={words.deleteTitle(name)}
+        word={name}
+        action={texts.common.delete}
+        run={() => { run.mutate(); }}
+        pending={run.isPending}
+        error={run.error}
+      >
+        <Stack gap={4}><Text size="sm">{words.deleteLead}</Text></Stack>
+      </Confirm>
+    </>
+  );
+}

@@ -1,0 +1,39 @@
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { useNavigate } from "react-router";
+
+import { objectQuery } from "../../api/objects";
+import { ObjectEditor } from "../../object/editor";
+import { useAddress, useName, useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { Page } from "../../ui/page";
+import { APIForm } from "./form";
+import { Preview } from "./preview";
+
+/** Changes an API; what would change can be looked at before it is saved. */
+export function EditAPI() {
+  const tenant = useTenant();
+  const name = useName();
+  const to = useAddress();
+  const navigate = useNavigate();
+  const { data: stored } = useSuspenseQuery({ ...objectQuery(tenant, "apis", name), staleTime: Infinity });
+  const back = () => void navigate(to("publisher", "apis", name));
+  return (
+    <Page
+      title={texts.admin.keyManager.editTitle(name)}
+      above={[
+        { to: to("publisher", "apis"), label: texts.publisher.nav.apis },
+        { to: to("publisher", "apis", name), label: name },
+      ]}
+    >
+      <ObjectEditor
+        key={name}
+        noun="apis"
+        base={stored}
+        done={back}
+        cancel={back}
+        form={(draft) => <APIForm draft={draft} isNew={false} />}
+        before={(draft) => <Preview draft={draft} />}
+      />
+    </Page>
+  );
+}

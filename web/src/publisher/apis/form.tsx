@@ -1,0 +1,95 @@
+import { MultiSelect, SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+
+import type { Schemas } from "../../api/client";
+import { allQuery } from "../../api/objects";
+import type { Draft } from "../../object/draft";
+import { ChoicesField, ListField, SelectField, SwitchField, TextField } from "../../object/fields";
+import { useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { Section } from "../../ui/page";
+import { OpenAPIField } from "./openapi";
+import { OperationsField } from "./operations";
+
+const words = texts.publisher.apis;
+
+interface Props {
+  draft: Draft<"apis">;
+  isNew: boolean;
+}
+
+/** What publishers set on an API, in the order in which a call meets it. */
+export function APIForm({ draft, isNew }: Props) {
+  const tenant = useTenant();
+  const plans = useQuery(allQuery(tenant, "plans"));
+  return (
+    <Stack gap="xl">
+      <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
+        <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required disabled={!isNew} />
+        <TextField draft={draft} path={["spec", "title"]} label={words.title} />
+        <TextField draft={draft} path={["spec", "context"]} label={words.context} help={words.contextHelp} placeholder="/orders" required />
+        <TextField draft={draft} path={["spec", "version"]} label={words.version} placeholder="v1" required />
+        <TextField draft={draft} path={["spec", "upstream", "production"]} label={words.production} help={words.upstreamHelp} />
+        <TextField draft={draft} path={["spec", "upstream", "sandbox"]} label={words.sandbox} help={words.upstreamHelp} />
+        <SelectField draft={draft} path={["spec", "state"]} label={words.state} help={words.stateHelp} fallback="published" options={words.states} />
+        <ListField draft={draft} path={["spec", "visibility"]} label={words.visibility} help={words.visibilityHelp} />
+      </SimpleGrid>
+      <SwitchField draft={draft} path={["spec", "default"]} label={words.isDefault} help={words.isDefaultHelp} fallback={false} />
+      <Section title={words.keyManagers}>
+        <KeyManagersField draft={draft} />
+      </Section>
+      <Section title={words.operations}>
+        <OpenAPIField draft={draft} />
+        {draft.at("spec", "openapi") === undefined && <OperationsField draft={draft} />}
+      </Section>
+      <Section title={words.subscription}>
+        <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
+          <SelectField draft={draft} path={["spec", "subscription"]} label={words.subscription} fallback="required" options={words.subscriptions} />
+          <ChoicesField draft={draft} path={["spec", "plans"]} label={words.plans} help={words.plansHelp} options={(plans.data ?? []).map((p) => p.metadata?.name ?? "")} />
+        </SimpleGrid>
+      </Section>
+      <Section title={words.backend}>
+        <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
+          <SelectField draft={draft} path={["spec", "credential"]} label={words.credential} fallback="remove" options={words.credentials} />
+          <ListField draft={draft} path={["spec", "audiences"]} label={words.audiences} help={words.audiencesHelp} />
+          <SwitchField draft={draft} path={["spec", "backendJWT", "enabled"]} label={words.backendJWT} help={words.backendJWTHelp} fallback={false} />
+        </SimpleGrid>
+      </Section>
+    </Stack>
+  );
+}
+
+type Use = string | Schemas["KeyManagerUse"];
+const nameOf = (use: Use) => (typeof use === "string" ? use : use.name);
+
+// The key managers whose tokens the API takes: all of them, or some. What an entry says beside the name stays.
+function KeyManagersField({ draft }: { draft: Draft<"apis"> }) {
+  const managers = useQuery(allQuery(useTenant(), "key-managers"));
+  const value = draft.at("spec", "keyManagers") as "all" | Use[] | undefined;
+  const uses = Array.isArray(value) ? value : [];
+  return (
+    <Stack gap="xs" maw={620}>
+      <SegmentedControl
+        aria-label={words.keyManagers}
+        data={[{ value: "all", label: words.takesAll }, { value: "some", label: words.takesSome }]}
+        value={value === "all" ? "all" : "some"}
+        onChange={(chosen) => { draft.put(chosen === "all" ? "all" : [], "spec", "keyManagers"); }}
+      />
+      {value === "all" ? (
+        <Text size="sm" c="dimmed">{words.takesAllHelp}</Text>
+      ) : (
+        <MultiSelect
+          aria-label={words.takesSome}
+          placeholder={words.chooseKeyManagers}
+          data={(managers.data ?? []).map((m) => ({ value: m.metadata?.name ?? "", label: m.spec.displayName ?? m.metadata?.name ?? "" }))}
+          value={uses.map(nameOf)}
+          error={draft.fault("spec", "keyManagers")}
+          onChange={(names) => {
+            draft.put(names.map((n) => uses.find((u) => nameOf(u) === n) ?? n), "spec", "keyManagers");
+          }}
+          searchable
+        />
+      )}
+    </Stack>
+  );
+}

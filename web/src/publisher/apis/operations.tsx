@@ -1,0 +1,123 @@
+import { ActionIcon, Badge, Button, Group, Select, Stack, Table, TagsInput, Text, TextInput, VisuallyHidden } from "@mantine/core";
+
+import type { Schemas } from "../../api/client";
+import type { Draft } from "../../object/draft";
+import { texts } from "../../texts";
+import { Icon } from "../../ui/icon";
+import { DataTable } from "../../ui/table";
+
+type Operation = Schemas["Operation"];
+
+const words = texts.publisher.operations;
+
+/** The operations of an API with the scopes that each wants. */
+export function OperationsTable({ operations }: { operations: Operation[] }) {
+  return (
+    <DataTable
+      label={texts.publisher.apis.operations}
+      rows={operations}
+      keyOf={(o) => `${o.method} ${o.path}`}
+      empty={<Text c="dimmed">{words.fromOpenAPI}</Text>}
+      columns={[
+        { title: words.method, cell: (o) => <Badge variant="light" color="gray" radius="sm">{o.method}</Badge> },
+        { title: words.path, cell: (o) => <Text ff="monospace" size="sm">{o.path}</Text> },
+        {
+          title: words.scopes,
+          cell: (o) => {
+            if (o.security === "none") return <Text size="sm" c="dimmed">{words.open}</Text>;
+            if ((o.allOf ?? []).length > 0) return words.every((o.allOf ?? []).join(" "));
+            return (o.scopes ?? []).join(" ") || <Text size="sm" c="dimmed">{words.anyToken}</Text>;
+          },
+        },
+      ]}
+    />
+  );
+}
+
+const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "*"];
+
+/** The same as a table to write in. */
+export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
+  const operations = (draft.at("spec", "operations") ?? []) as Operation[];
+  const put = (list: Operation[]) => { draft.put(list.length > 0 ? list : undefined, "spec", "operations"); };
+  const change = (i: number, next: Partial<Operation>) => {
+    put(operations.map((o, at) => (at === i ? { ...o, ...next } : o)));
+  };
+  return (
+    <Stack gap="xs">
+      <Table.ScrollContainer minWidth={620} type="native">
+        <Table>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th w={120}>{words.method}</Table.Th>
+              <Table.Th>{words.path}</Table.Th>
+              <Table.Th>{words.scopes}</Table.Th>
+              <Table.Th w={160}>{words.security}</Table.Th>
+              <Table.Th w={48}><VisuallyHidden>{texts.common.delete}</VisuallyHidden></Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {operations.map((o, i) => (
+              <Table.Tr key={i}>
+                <Table.Td>
+                  <Select aria-label={words.method} data={methods} value={o.method} onChange={(m) => { change(i, { method: m ?? "GET" }); }} allowDeselect={false} />
+                </Table.Td>
+                <Table.Td>
+                  <TextInput
+                    aria-label={words.path}
+                    value={o.path}
+                    error={draft.fault("spec", `operations[${i}]`)}
+                    onChange={(event) => { change(i, { path: event.currentTarget.value }); }}
+                    spellCheck={false}
+                  />
+                </Table.Td>
+                <Table.Td>
+                  <TagsInput
+                    aria-label={words.scopes}
+                    value={o.scopes ?? []}
+                    disabled={o.security === "none"}
+                    onChange={(scopes) => { change(i, { scopes }); }}
+                    splitChars={[",", " "]}
+                    acceptValueOnBlur
+                  />
+                </Table.Td>
+                <Table.Td>
+                  <Select
+                    aria-label={words.security}
+                    data={[{ value: "", label: words.token }, { value: "none", label: words.open }]}
+                    value={o.security ?? ""}
+                    allowDeselect={false}
+                    onChange={(security) => {
+                      put(operations.map((one, at) => (at === i ? secured(one, security === "none") : one)));
+                    }}
+                  />
+                </Table.Td>
+                <Table.Td>
+                  <ActionIcon
+                    variant="subtle"
+                    color="red"
+                    aria-label={texts.editor.remove(`${o.method} ${o.path}`)}
+                    onClick={() => { put(operations.filter((_, at) => at !== i)); }}
+                  >
+                    <Icon name="trash" size={16} />
+                  </ActionIcon>
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      {draft.fault("spec", "operations") && <Text size="sm" c="red">{draft.fault("spec", "operations")}</Text>}
+      <Group>
+        <Button size="xs" variant="light" leftSection={<Icon name="plus" size={14} />} onClick={() => { put([...operations, { method: "GET", path: "/" }]); }}>
+          {words.add}
+        </Button>
+      </Group>
+    </Stack>
+  );
+}
+
+function secured(o: Operation, open: boolean): Operation {
+  const { method, path, scopes, allOf } = o;
+  return open ? { method, path, security: "none" } : { method, path, ...(scopes && { scopes }), ...(allOf && { allOf }) };
+}
