@@ -23,4 +23,5 @@ export default defineConfig(
       ],
     },
   },
+  { files: ["test/**"], rules: { "no-restricted-globals": "off", "max-lines-per-function": "off" } },
 );

@@ -16,9 +16,10 @@ const pine: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: "pine",
-  primaryShade: { light: 7, dark: 6 },
+  primaryShade: 7,
   colors: { pine },
   autoContrast: true,
+  respectReducedMotion: true,
   defaultRadius: "md",
   fontFamily: "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
   fontFamilyMonospace: "ui-monospace, 'SF Mono', 'Cascadia Code', Menlo, Consolas, monospace",
@@ -31,11 +32,24 @@ export const theme = createTheme({
   },
 });
 
-/** Quiet text is dark enough to be read by everybody (WCAG 2.2, contrast of 4.5 to 1). */
+// The colours that text has in a tone. Mantine's own are for surfaces; on a page they are too pale to be read by everybody.
+const inkLight = { pine: "#0b5e4b", blue: "#175592", yellow: "#7a4f00", red: "#b02525", gray: "#4a5058" };
+const inkDark = { pine: "#75c3a8", blue: "#8ac2f5", yellow: "#f2c94c", red: "#ff9b9b", gray: "#b8bfc6" };
+
+function inks(of: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(of).flatMap(([name, ink]) => [
+      [`--mantine-color-${name}-text`, ink],
+      [`--mantine-color-${name}-light-color`, ink],
+    ]),
+  );
+}
+
+/** Text is dark or light enough to be read by everybody (WCAG 2.2: a contrast of 4.5 to 1). */
 export const colors: CSSVariablesResolver = () => ({
   variables: {},
-  light: { "--mantine-color-dimmed": "#5c636b", "--mantine-color-placeholder": "#6b7280" },
-  dark: { "--mantine-color-dimmed": "#a6adb5", "--mantine-color-placeholder": "#8d949c" },
+  light: { "--mantine-color-dimmed": "#5c636b", "--mantine-color-placeholder": "#6b7280", "--mantine-color-error": inkLight.red, ...inks(inkLight) },
+  dark: { "--mantine-color-dimmed": "#a6adb5", "--mantine-color-placeholder": "#8d949c", "--mantine-color-error": inkDark.red, ...inks(inkDark) },
 });
 
 /** What a state means, as a colour. Words always say it too. */

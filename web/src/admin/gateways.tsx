@@ -121,7 +121,7 @@ function Revoke({ name }: { name: string }) {
   });
   return (
     <>
-      <Group><Button size="xs" variant="default" c="red" onClick={open}>{words.revoke}</Button></Group>
+      <Group><Button size="xs" variant="light" color="red" onClick={open}>{words.revoke}</Button></Group>
       <Confirm
         opened={opened}
         close={close}

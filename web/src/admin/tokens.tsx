@@ -103,7 +103,7 @@ function Revoke({ id, user }: { id: string; user: string }) {
   });
   return (
     <>
-      <Group><Button size="xs" variant="default" c="red" onClick={open}>{words.revoke}</Button></Group>
+      <Group><Button size="xs" variant="light" color="red" onClick={open}>{words.revoke}</Button></Group>
       <Confirm opened={opened} close={close} title={words.revokeTitle(user)} action={words.revoke} run={() => { run.mutate(); }} pending={run.isPending} error={run.error}>
         <Text size="sm">{words.revokeLead}</Text>
       </Confirm>

@@ -1,19 +1,10 @@
 import { queryOptions, useSuspenseQuery } from "@tanstack/react-query";
 
-import { bodyOf, client } from "../api/client";
+import { bodyOf, client, type Schemas } from "../api/client";
 import { ProblemError } from "../api/problem";
 import { serverPath } from "../base";
 
-/** Who is signed in, in which tenant they have their roles. */
-export interface Session {
-  user: string;
-  tenant: string;
-  roles?: string[] | null;
-}
-
-// The document does not have the routes of sessions yet.
-type AnyGet = "/api/v1/gateways";
-type AnyDelete = "/api/v1/tokens/{id}";
+export type Session = Schemas["SessionAnswer"];
 
 /** Who is signed in; null when nobody is. */
 export const sessionQuery = queryOptions({
@@ -21,7 +12,7 @@ export const sessionQuery = queryOptions({
   staleTime: 60_000,
   queryFn: async ({ signal }): Promise<Session | null> => {
     try {
-      return bodyOf(await client.GET("/api/v1/session" as AnyGet, { signal })) as unknown as Session;
+      return bodyOf(await client.GET("/api/v1/session", { signal }));
     } catch (error) {
       if (error instanceof ProblemError && error.status === 401) return null;
       throw error;
@@ -46,5 +37,5 @@ export function signInAddress(back: string, way?: { tenant?: string; via?: strin
 
 /** Ends the session, at the server that it began at too. */
 export async function signOut(): Promise<void> {
-  await client.DELETE("/api/v1/session" as AnyDelete, { params: { path: { id: "" } } });
+  await client.DELETE("/api/v1/session", {});
 }

@@ -10,18 +10,11 @@ import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem";
 import { signInAddress } from "./session";
 
-interface Way {
-  keyManager: string;
-  displayName?: string;
-}
-
 const waysQuery = (tenant: string) =>
   queryOptions({
     queryKey: ["session", "ways", tenant],
     queryFn: async ({ signal }) =>
-      bodyOf(
-        await client.GET("/api/v1/session/ways" as "/api/v1/gateways", { params: { query: { tenant } }, signal }),
-      ) as unknown as { items?: Way[] },
+      bodyOf(await client.GET("/api/v1/session/ways", { params: { query: { tenant } }, signal })),
   });
 
 /** The ways into the console: an account of the tenant's own, and the key managers that are marked for it. */
@@ -41,18 +34,15 @@ export function SignIn() {
           <Title order={1} size="h2">{texts.shell.product}</Title>
           <Text c="dimmed">{texts.session.lead}</Text>
           {ways.error && <ProblemAlert error={ways.error} again={() => void ways.refetch()} />}
-          <Button component="a" href={signInAddress(back, { tenant })} size="md">
-            {texts.session.local}
-          </Button>
-          {(ways.data?.items ?? []).map((way) => (
+          {(ways.data?.items ?? []).map((way, i) => (
             <Button
               key={way.keyManager}
               component="a"
               href={signInAddress(back, { tenant, via: way.keyManager })}
-              variant="default"
+              variant={i === 0 ? "filled" : "default"}
               size="md"
             >
-              {texts.session.via(way.displayName || way.keyManager)}
+              {texts.session.via(way.name)}
             </Button>
           ))}
         </Stack>

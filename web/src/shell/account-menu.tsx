@@ -1,9 +1,8 @@
 import { ActionIcon, Menu, Text } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
 import { signOut, useSession } from "../session/session";
-import { tenantsQuery } from "../session/tenants";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
 import { addressOf, useTenant } from "./place";
@@ -14,7 +13,7 @@ export function AccountMenu() {
   const tenant = useTenant();
   const queries = useQueryClient();
   const navigate = useNavigate();
-  const tenants = useQuery(tenantsQuery(session));
+  const { tenants } = session;
   const leave = useMutation({
     mutationFn: signOut,
     onSuccess: () => {
@@ -30,12 +29,12 @@ export function AccountMenu() {
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>{texts.shell.signedInAs(session.user)}</Menu.Label>
-        {(tenants.data ?? []).length > 1 && (
+        <Menu.Label>{texts.shell.signedInAs(session.name)}</Menu.Label>
+        {(tenants ?? []).length > 1 && (
           <>
             <Menu.Divider />
             <Menu.Label>{texts.shell.tenant}</Menu.Label>
-            {(tenants.data ?? []).map((name) => (
+            {(tenants ?? []).map((name) => (
               <Menu.Item
                 key={name}
                 onClick={() => void navigate(addressOf(name))}

@@ -28,7 +28,6 @@ export const texts = {
   session: {
     title: "Sign in",
     lead: "Key managers, APIs and keys of your company, in one place.",
-    local: "Sign in with a Keyward account",
     via: (name: string) => `Sign in with ${name}`,
     ended: "Your session has ended. Sign in to go on where you were.",
     none: "Your account has no role in this tenant. Ask an administrator for one.",

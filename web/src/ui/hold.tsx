@@ -63,7 +63,7 @@ export function HoldButton({ noun, name }: Place) {
   });
   return (
     <>
-      <Button variant="default" c="red" leftSection={<Icon name="pause" size={16} />} onClick={open}>
+      <Button variant="light" color="red" leftSection={<Icon name="pause" size={16} />} onClick={open}>
         {words.hold}
       </Button>
       <Confirm

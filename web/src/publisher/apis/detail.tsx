@@ -129,7 +129,7 @@ function Remove({ stored }: { stored: Stored<"apis"> }) {
   });
   return (
     <>
-      <Button variant="default" c="red" onClick={open}>{texts.common.delete}</Button>
+      <Button variant="light" color="red" onClick={open}>{texts.common.delete}</Button>
       <Confirm
         opened={opened}
         close={close}

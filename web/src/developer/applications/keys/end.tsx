@@ -57,7 +57,7 @@ function Ending({ application, place, word, action, label, lead }: EndingProps) 
   });
   return (
     <>
-      <Button size="xs" variant="default" c="red" onClick={open}>{label}</Button>
+      <Button size="xs" variant="light" color="red" onClick={open}>{label}</Button>
       <Confirm
         opened={opened}
         close={close}

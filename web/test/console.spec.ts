@@ -1,0 +1,236 @@
+import AxeBuilder from "@axe-core/playwright";
+import { expect, test, type BrowserContext, type Page } from "@playwright/test";
+
+import { apply, world } from "./start";
+
+const password = "correct horse battery staple";
+
+let context: BrowserContext;
+let page: Page;
+let complaints: string[] = [];
+
+test.describe.configure({ mode: "default" });
+
+test.beforeAll(async ({ browser }) => {
+  context = await browser.newContext();
+  page = await context.newPage();
+  // A refused script or style, an error of our own, and a failed request that no page shows are faults of the console.
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().includes("Failed to load resource")) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+});
+
+test.afterEach(() => {
+  const heard = complaints;
+  complaints = [];
+  expect(heard).toEqual([]);
+});
+
+async function open(path: string, heading: string | RegExp): Promise<void> {
+  await page.goto(`${world().url}/console/default/${path}`);
+  await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
+}
+
+test("the administrator chooses a password by the one-time link and signs in", async () => {
+  await page.goto(world().link);
+  const fields = page.locator('input[type="password"]');
+  for (let i = 0; i < (await fields.count()); i++) await fields.nth(i).fill(password);
+  await page.locator('button[type="submit"]').click();
+  await page.goto(world().url);
+  await page.getByRole("link", { name: /Keyward account/ }).click();
+  const name = page.locator('input[name="username"], input[autocomplete="username"]').first();
+  if (await name.isVisible().catch(() => false)) {
+    await name.fill("admin");
+    await page.locator('input[type="password"]').first().fill(password);
+    await page.locator('button[type="submit"]').first().click();
+  }
+  await expect(page.getByRole("heading", { level: 1, name: "Key managers" })).toBeVisible();
+  expect(page.url()).toContain("/console/default/admin/key-managers");
+});
+
+test("the first load is small", async ({ browser }) => {
+  const fresh = await browser.newContext({ storageState: await context.storageState() });
+  const first = await fresh.newPage();
+  const devtools = await fresh.newCDPSession(first);
+  await devtools.send("Network.enable");
+  let bytes = 0;
+  devtools.on("Network.loadingFinished", (event) => { bytes += event.encodedDataLength; });
+  const elsewhere: string[] = [];
+  first.on("request", (request) => {
+    if (!request.url().startsWith(world().url) && !request.url().startsWith("data:")) elsewhere.push(request.url());
+  });
+  await first.goto(`${world().url}/console/default/admin/key-managers`);
+  await expect(first.getByRole("link", { name: "resident" })).toBeVisible();
+  await first.waitForLoadState("networkidle");
+  expect(bytes).toBeGreaterThan(50_000);
+  expect(bytes).toBeLessThan(350 * 1024);
+  expect(elsewhere).toEqual([]);
+  await fresh.close();
+});
+
+// What makes the page wider than the screen: elements past its edge that are not inside something that scrolls.
+function sticksOut(on: Page): Promise<string[]> {
+  return on.evaluate(() => {
+    const width = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= width) return [];
+    return [...document.querySelectorAll("body *")]
+      .filter((e) => e.getBoundingClientRect().right > width + 1)
+      .slice(0, 8)
+      .map((e) => `${e.tagName} ${e.className.toString()} ${(e.textContent ?? "").slice(0, 40)}`);
+  });
+}
+
+const pages: [path: string, heading: string | RegExp, name: string][] = [
+  ["admin/key-managers", "Key managers", "key-managers"],
+  ["admin/key-managers/new", "Add a key manager", "key-manager-new"],
+  ["admin/key-managers/resident", "resident", "key-manager"],
+  ["admin/key-managers/resident/health", "resident", "key-manager-health"],
+  ["admin/key-managers/resident/traffic", "resident", "key-manager-traffic"],
+  ["admin/key-managers/resident/edit", "Edit resident", "key-manager-edit"],
+  ["admin/approvals", "Approvals", "approvals"],
+  ["admin/gateways", "Gateways", "gateways"],
+  ["admin/audit", "Audit log", "audit"],
+  ["admin/users", "Users", "users"],
+  ["admin/users/alice", "alice", "user"],
+  ["admin/tokens", "API tokens", "tokens"],
+  ["publisher/apis", "APIs", "apis"],
+  ["publisher/apis/new", "New API", "api-new"],
+  ["publisher/apis/orders", "Orders", "api"],
+  ["publisher/apis/orders/edit", "Edit orders", "api-edit"],
+  ["publisher/plans", "Plans", "plans"],
+  ["publisher/plans/gold", "Edit gold", "plan"],
+  ["publisher/requests", "Subscription requests", "subscription-requests"],
+  ["developer/apis", "APIs", "catalog"],
+  ["developer/apis/orders", "Orders", "catalog-api"],
+  ["developer/applications", "Applications", "applications"],
+  ["developer/applications/new", "New application", "application-new"],
+  ["developer/applications/shop", "Shop", "application-keys"],
+  ["developer/applications/shop/subscriptions", "Shop", "application-subscriptions"],
+  ["developer/applications/shop/settings", "Shop", "application-settings"],
+];
+
+for (const [path, heading, name] of pages) {
+  test(`${name} has no serious fault for anybody, light, dark and on a phone`, async () => {
+    await page.setViewportSize({ width: 1280, height: 860 });
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await open(path, heading);
+      await page.waitForLoadState("networkidle");
+      const found = await new AxeBuilder({ page }).analyze();
+      const serious = found.violations.filter((v) => v.impact === "serious" || v.impact === "critical");
+      expect(serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`)).toEqual([]);
+      if (colorScheme === "light" && process.env.KEYWARD_SCREENSHOTS) {
+        await page.screenshot({ path: `../docs/console/${name}.png` });
+      }
+    }
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.setViewportSize({ width: 390, height: 844 });
+    await expect.poll(() => sticksOut(page)).toEqual([]);
+    await page.setViewportSize({ width: 1280, height: 860 });
+  });
+}
+
+test("a key manager is added from its address, checked before it is saved, and in use at once", async () => {
+  await open("admin/key-managers/new", "Add a key manager");
+  await page.getByRole("textbox", { name: /Issuer or well-known/ }).fill("http://127.0.0.1:1/nobody");
+  await page.getByRole("button", { name: "Read its metadata" }).click();
+  await expect(page.getByRole("alert")).toBeVisible();
+  await page.getByRole("textbox", { name: /Issuer or well-known/ }).fill(`${world().url}/t/partner`);
+  await page.getByRole("button", { name: "Read its metadata" }).click();
+  await page.getByRole("textbox", { name: /^Name/ }).fill("partner");
+  await page.getByRole("button", { name: "Run the live checks" }).click();
+  await expect(page.getByRole("list", { name: "Live checks" }).getByText("discovery", { exact: true })).toBeVisible();
+  await expect(page.getByText(/Everything is in order|It works; something|Something is wrong/)).toBeVisible();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "partner" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "orders" })).toBeVisible();
+});
+
+test("two people who edit one object see both versions", async () => {
+  await open("publisher/plans/gold", "Edit gold");
+  await page.getByRole("textbox", { name: "Requests" }).fill("7");
+  await apply(world(), [
+    { apiVersion: "keyward.dev/v1", kind: "Plan", metadata: { name: "gold" }, spec: { rate: { requests: 55, per: "1s" } } },
+  ]);
+  await page.getByRole("button", { name: "Save" }).click();
+  const conflict = page.getByRole("alert").filter({ hasText: "Somebody else changed this meanwhile" });
+  await expect(conflict).toContainText("55");
+  await expect(conflict).toContainText("7");
+  await conflict.getByRole("button", { name: /Keep mine/ }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  await expect(page.getByText("7 per 1s")).toBeVisible();
+});
+
+test("a developer has a working key in a minute, rotates it and ends it", async () => {
+  await open("developer/applications/shop?key-manager=resident", "Shop");
+  await page.getByRole("button", { name: "Generate keys" }).click();
+  const secret = await page.getByTestId("client-secret").textContent();
+  expect(secret?.length ?? 0).toBeGreaterThan(20);
+  await page.getByRole("button", { name: "Done" }).click();
+  await expect(page.getByText("active", { exact: true })).toBeVisible();
+  await page.getByRole("button", { name: "Get a token to try out" }).click();
+  const token = await page.getByRole("region", { name: /Access token/ }).or(page.locator('code[aria-label^="Access token"], pre[aria-label^="Access token"]')).first().textContent();
+  const answer = await page.request.get(`${world().gateway}/orders/v1/docs`, { headers: { Authorization: `Bearer ${token ?? ""}` } });
+  expect(answer.status()).toBe(200);
+  expect(await page.content()).not.toContain(secret ?? "?");
+  await page.getByRole("button", { name: "Rotate the secret" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Rotate the secret" }).click();
+  const second = await page.getByTestId("client-secret").textContent();
+  expect(second).not.toBe(secret);
+  await page.getByRole("dialog").getByRole("button", { name: "Done" }).click();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  const dialog = page.getByRole("dialog");
+  const word = (await dialog.getByText(/Type .* to confirm/).textContent())?.replace(/^Type (.*) to confirm$/, "$1") ?? "";
+  await expect(dialog.getByRole("button", { name: "Delete", exact: true })).toBeDisabled();
+  await dialog.getByRole("textbox").fill(word);
+  await dialog.getByRole("button", { name: "Delete", exact: true }).click();
+  await expect(page.getByRole("button", { name: "Generate keys" })).toBeVisible();
+});
+
+test("a hold is shown in red where it stops things, and lifted", async () => {
+  await open("developer/applications/shop", "Shop");
+  await page.getByRole("button", { name: "Hold", exact: true }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("textbox", { name: "Reason" }).fill("leaked key");
+  await dialog.getByRole("textbox", { name: /Type shop/ }).fill("shop");
+  await dialog.getByRole("button", { name: "Hold", exact: true }).click();
+  const banner = page.getByRole("alert").filter({ hasText: "leaked key" });
+  await expect(banner).toBeVisible();
+  await banner.getByRole("button", { name: "Lift the hold" }).click();
+  await expect(banner).toBeHidden();
+});
+
+test("search by keyboard finds objects and pages", async () => {
+  await open("admin/audit", "Audit log");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("orders");
+  await expect(page.getByText("Orders", { exact: true })).toBeVisible();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, name: "Orders" })).toBeVisible();
+});
+
+test("what people wrote is text", async () => {
+  await open("publisher/apis/invoices", "<img src=x onerror=alert(1)>");
+  expect(await page.locator("img").count()).toBe(0);
+});
+
+test("a session that ended asks to sign in and comes back to the page", async () => {
+  await open("admin/users", "Users");
+  await context.clearCookies({ name: /keyward-session/ });
+  await page.reload();
+  await expect(page.getByRole("heading", { level: 1, name: "Keyward" })).toBeVisible();
+  await page.getByRole("link", { name: /Keyward account/ }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Users" })).toBeVisible();
+});
+
+test("signing out ends the session here and at the authorization server", async () => {
+  await open("admin/users", "Users");
+  await page.getByRole("button", { name: "Your account" }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await expect(page.getByRole("link", { name: /Keyward account/ })).toBeVisible();
+  await page.getByRole("link", { name: /Keyward account/ }).click();
+  await expect(page.locator('input[type="password"]')).toBeVisible();
+});

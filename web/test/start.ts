@@ -1,0 +1,114 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+/** What the tests know of the server that start began. */
+export interface World {
+  url: string;
+  gateway: string;
+  token: string;
+  link: string;
+}
+
+/** The world of this run; only after start. */
+export function world(): World {
+  return JSON.parse(process.env.KEYWARD_TEST_WORLD ?? "{}") as World;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+/** Starts the built binary on a folder of its own and waits until it is ready. What it returns ends both. */
+export default async function start(): Promise<() => Promise<void>> {
+  const data = mkdtempSync(join(tmpdir(), "keyward-console-"));
+  const [control, gateway, ops] = [await freePort(), await freePort(), await freePort()];
+  const log: string[] = [];
+  const child = spawn(join(import.meta.dirname, "..", "..", "bin", "keyward"), ["serve"], {
+    env: {
+      PATH: process.env.PATH,
+      KEYWARD_DATA: data,
+      KEYWARD_CONTROL_ADDRESS: `127.0.0.1:${control}`,
+      KEYWARD_GATEWAY_ADDRESS: `127.0.0.1:${gateway}`,
+      KEYWARD_OPS_ADDRESS: `127.0.0.1:${ops}`,
+    },
+  });
+  child.stderr.on("data", (text: Buffer) => log.push(text.toString()));
+  await ready(child, `http://127.0.0.1:${ops}/readyz`, log);
+  const made: World = {
+    url: `http://127.0.0.1:${control}`,
+    gateway: `http://127.0.0.1:${gateway}`,
+    token: readFileSync(join(data, "admin.token"), "utf8").trim(),
+    link: readFileSync(join(data, "admin.signin"), "utf8").trim(),
+  };
+  process.env.KEYWARD_TEST_WORLD = JSON.stringify(made);
+  await seed(made);
+  return async () => {
+    child.kill("SIGTERM");
+    await new Promise<void>((done) => {
+      if (child.exitCode !== null) done();
+      else child.once("exit", () => { done(); });
+    });
+    rmSync(data, { recursive: true, force: true });
+  };
+}
+
+async function ready(child: ChildProcess, address: string, log: string[]): Promise<void> {
+  for (let i = 0; i < 600; i++) {
+    if (child.exitCode !== null) throw new Error(`keyward ended: ${log.join("")}`);
+    const answer = await fetch(address).catch(() => undefined);
+    if (answer?.ok) return;
+    await pause(100);
+  }
+  throw new Error(`keyward is not ready: ${log.join("")}`);
+}
+
+/** Applies manifests, as keyward apply does. */
+export async function apply(made: World, objects: unknown[]): Promise<void> {
+  const answer = await fetch(`${made.url}/api/v1/apply`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${made.token}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ objects }),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+}
+
+const manifest = (kind: string, name: string, spec: unknown) => ({ apiVersion: "keyward.dev/v1", kind, metadata: { name }, spec });
+
+// Two APIs, a plan, an application and a subscription; and a tenant whose authorization server is a second issuer.
+async function seed(made: World): Promise<void> {
+  await apply(made, [
+    manifest("Tenant", "partner", { displayName: "Partner" }),
+    manifest("Plan", "gold", { rate: { requests: 100, per: "1s" } }),
+    manifest("Plan", "platinum", { rate: { requests: 1000, per: "1s" }, approval: "manual" }),
+    manifest("API", "orders", {
+      title: "Orders",
+      context: "/orders",
+      version: "v1",
+      upstream: { production: made.url },
+      keyManagers: "all",
+      operations: [{ method: "GET", path: "/docs", scopes: ["orders:read"] }],
+      plans: ["gold", "platinum"],
+    }),
+    manifest("API", "invoices", {
+      title: "<img src=x onerror=alert(1)>",
+      context: "/invoices",
+      version: "v1",
+      upstream: { production: made.url },
+      keyManagers: ["resident"],
+      operations: [{ method: "GET", path: "/latest", scopes: ["invoices:read"] }],
+      plans: ["gold"],
+    }),
+    manifest("Application", "shop", { displayName: "Shop", owners: ["admin"] }),
+    manifest("Subscription", "shop-orders", { application: "shop", api: "orders", plan: "gold" }),
+    manifest("User", "alice", { email: "alice@example.com", roles: ["developer"] }),
+  ]);
+}
