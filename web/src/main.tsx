@@ -5,6 +5,7 @@ import "@mantine/spotlight/styles.css";
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { QueryClientProvider } from "@tanstack/react-query";
+import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router";
@@ -13,6 +14,9 @@ import { queries } from "./api/queries";
 import { styleNonce } from "./base";
 import { router } from "./routes";
 import { colors, theme } from "./theme";
+
+// Dialogs stop the page behind them from scrolling with a style element of their own, which takes its nonce from here.
+setNonce(styleNonce);
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no element with the id root");

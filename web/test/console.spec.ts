@@ -9,7 +9,8 @@ let context: BrowserContext;
 let page: Page;
 let complaints: string[] = [];
 
-test.describe.configure({ mode: "default" });
+// Each test goes on where the one before it left the browser.
+test.describe.configure({ mode: "serial" });
 
 test.beforeAll(async ({ browser }) => {
   context = await browser.newContext();
@@ -75,9 +76,9 @@ function sticksOut(on: Page): Promise<string[]> {
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width) return [];
     return [...document.querySelectorAll("body *")]
-      .filter((e) => e.getBoundingClientRect().right > width + 1)
+      .filter((e) => e.getBoundingClientRect().right > width + 1 && e.closest('[data-scrolls], .mantine-TableScrollContainer-scrollContainer') === null)
       .slice(0, 8)
-      .map((e) => `${e.tagName} ${e.className.toString()} ${(e.textContent ?? "").slice(0, 40)}`);
+      .map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`);
   });
 }
 
@@ -88,6 +89,7 @@ const pages: [path: string, heading: string | RegExp, name: string][] = [
   ["admin/key-managers/resident/health", "resident", "key-manager-health"],
   ["admin/key-managers/resident/traffic", "resident", "key-manager-traffic"],
   ["admin/key-managers/resident/edit", "Edit resident", "key-manager-edit"],
+  ["admin/decisions", "Decisions", "decisions"],
   ["admin/approvals", "Approvals", "approvals"],
   ["admin/gateways", "Gateways", "gateways"],
   ["admin/audit", "Audit log", "audit"],
@@ -210,6 +212,19 @@ test("search by keyboard finds objects and pages", async () => {
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { level: 1, name: "Orders" })).toBeVisible();
+});
+
+test("a refused call is found by its id, with the step that failed and what to change", async () => {
+  const refused = await page.request.get(`${world().gateway}/orders/v1/docs`, { headers: { Authorization: "Bearer nonsense" } });
+  expect(refused.status()).toBe(401);
+  const id = refused.headers()["x-keyward-decision"] ?? "";
+  await open("admin/decisions", "Decisions");
+  await expect(page.getByText(id)).toBeVisible();
+  await page.getByRole("textbox", { name: "Decision id" }).fill(id);
+  await page.getByRole("button", { name: "Open it" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "A decision" })).toBeVisible();
+  await expect(page.getByText("401 invalid_token")).toBeVisible();
+  await expect(page.getByText("What to change:")).toBeVisible();
 });
 
 test("what people wrote is text", async () => {

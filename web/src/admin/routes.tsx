@@ -11,6 +11,13 @@ export const adminRoutes: RouteObject[] = [
       { path: ":name/:tab?", lazy: async () => ({ Component: (await import("./key-managers/detail")).KeyManagerPage }) },
     ],
   },
+  {
+    path: "decisions",
+    children: [
+      { index: true, lazy: async () => ({ Component: (await import("./decisions/list")).Decisions }) },
+      { path: ":name", lazy: async () => ({ Component: (await import("./decisions/detail")).DecisionPage }) },
+    ],
+  },
   { path: "gateways", lazy: async () => ({ Component: (await import("./gateways")).Gateways }) },
   { path: "approvals", lazy: async () => ({ Component: (await import("./approvals")).Approvals }) },
   { path: "audit", lazy: async () => ({ Component: (await import("./audit")).Audit }) },

@@ -1,4 +1,5 @@
-import { queryOptions, useSuspenseQuery } from "@tanstack/react-query";
+import { queryOptions } from "@tanstack/react-query";
+import { createContext, useContext } from "react";
 
 import { bodyOf, client, type Schemas } from "../api/client";
 import { ProblemError } from "../api/problem";
@@ -20,11 +21,14 @@ export const sessionQuery = queryOptions({
   },
 });
 
-/** The session of the person who is signed in. Only pages below the shell, which has it, may use it. */
+/** Holds the session for everything below the shell, which is drawn for somebody who is signed in alone. */
+export const SessionContext = createContext<Session | undefined>(undefined);
+
+/** The session of the person who is signed in. Only what is below the shell may use it. */
 export function useSession(): Session {
-  const { data } = useSuspenseQuery(sessionQuery);
-  if (data === null) throw new Error("nobody is signed in");
-  return data;
+  const session = useContext(SessionContext);
+  if (session === undefined) throw new Error("there is no session above this component");
+  return session;
 }
 
 /** The address that signs in and comes back to a page of the console. */
@@ -35,7 +39,8 @@ export function signInAddress(back: string, way?: { tenant?: string; via?: strin
   return `${serverPath}/session/start?${query.toString()}`;
 }
 
-/** Ends the session, at the server that it began at too. */
+/** Ends the session, at the server that it began at too, and loads the console anew: nothing of it stays in memory. */
 export async function signOut(): Promise<void> {
   await client.DELETE("/api/v1/session", {});
+  location.assign(document.baseURI);
 }

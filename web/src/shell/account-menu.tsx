@@ -1,5 +1,5 @@
 import { ActionIcon, Menu, Text } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
 import { signOut, useSession } from "../session/session";
@@ -11,16 +11,9 @@ import { addressOf, useTenant } from "./place";
 export function AccountMenu() {
   const session = useSession();
   const tenant = useTenant();
-  const queries = useQueryClient();
   const navigate = useNavigate();
   const { tenants } = session;
-  const leave = useMutation({
-    mutationFn: signOut,
-    onSuccess: () => {
-      queries.clear();
-      void navigate("/");
-    },
-  });
+  const leave = useMutation({ mutationFn: signOut });
   return (
     <Menu position="bottom-end" width={240} withArrow>
       <Menu.Target>

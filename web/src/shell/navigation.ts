@@ -13,6 +13,7 @@ export interface Entry {
 export const navigation: Record<Area, Entry[]> = {
   admin: [
     { path: ["admin", "key-managers"], label: texts.admin.nav.keyManagers, icon: "shield" },
+    { path: ["admin", "decisions"], label: texts.admin.nav.decisions, icon: "eye" },
     { path: ["admin", "approvals"], label: texts.admin.nav.approvals, icon: "check" },
     { path: ["admin", "gateways"], label: texts.admin.nav.gateways, icon: "server" },
     { path: ["admin", "audit"], label: texts.admin.nav.audit, icon: "list" },
