@@ -13,7 +13,7 @@ BUILD := CGO_ENABLED=0 go build -buildvcs=$(shell git rev-parse HEAD >/dev/null 
 PHASE := @scripts/phase
 
 .DEFAULT_GOAL := help
-.PHONY: help web build demo setup format vet lint unit e2e test bench clean
+.PHONY: help web build demo setup format vet lint unit console e2e test bench clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1  - \2/p' Makefile
@@ -43,6 +43,9 @@ lint: setup ## golangci-lint, with the settings in .golangci.yml
 unit: setup ## every room's own tests, with the race detector
 	$(PHASE) "tests of the rooms" scripts/unit
 
+console: setup ## the console in a real browser against the built binary
+	$(PHASE) "the console" scripts/console-test
+
 e2e: setup ## the built binary against real servers
 	$(PHASE) "end-to-end tests" go test -timeout 25m ./test
 
@@ -52,10 +55,11 @@ test: ## everything: set-up, format, vet, lint, tests of the rooms, end-to-end t
 	$(PHASE) "go vet" go vet ./...
 	$(PHASE) golangci-lint $(LINT) run ./...
 	$(PHASE) "tests of the rooms" scripts/unit
+	$(PHASE) "the console" scripts/console-test
 	$(PHASE) "end-to-end tests" scripts/e2e
 
 bench: ## what a decision costs
 	@go test -run '^$$' -bench . -benchmem ./internal/enforce ./internal/token
 
 clean: ## remove what was built here; the cache folder stays
-	@rm -rf bin coverage
+	@rm -rf bin coverage web/dist/assets web/dist/index.html web/dist/.built

@@ -9,6 +9,7 @@ import (
 
 // The names of what the demo declares.
 const (
+	user          = "demo"
 	application   = "shop"
 	partnerName   = "partner"
 	manifestSet   = "demo"
@@ -28,7 +29,7 @@ type object = map[string]any
 
 // manifests declare three APIs, one application and who may call what. The application's keys at the partner are
 // mapped, because that server is not ours; those at the resident one are generated afterwards.
-func manifests(upstream string, p *partner) ([]keyward.Manifest, error) {
+func manifests(upstream string, p *partner, password string) ([]keyward.Manifest, error) {
 	backend := func(path string) object { return object{"production": upstream + path} }
 	operation := func(method, path string, scopes ...string) object {
 		if len(scopes) == 0 {
@@ -43,6 +44,7 @@ func manifests(upstream string, p *partner) ([]keyward.Manifest, error) {
 			"tokens":  object{"audiences": []string{p.issuer}},
 			"clients": object{"create": false},
 		}},
+		{keyward.KindUser, user, object{"roles": []string{string(keyward.RoleAdmin)}, "password": password}},
 		{keyward.KindPlan, "gold", object{"rate": []object{{"requests": 1000, "per": "1m"}}}},
 		{keyward.KindAPI, "orders", object{
 			"title": "Orders", "context": "/orders", "version": "v1", "default": true, "upstream": backend("/orders"),
@@ -62,7 +64,7 @@ func manifests(upstream string, p *partner) ([]keyward.Manifest, error) {
 			"keyManagers": "all", "plans": []string{"gold"}, "backendJWT": signed,
 			"operations": []object{operation("GET", "/daily")},
 		}},
-		{keyward.KindApplication, application, object{"displayName": "Shop", "owner": "admin"}},
+		{keyward.KindApplication, application, object{"displayName": "Shop", "owners": []string{user}}},
 		{keyward.KindSubscription, "shop-orders", object{"application": application, "api": "orders", "plan": "gold"}},
 		{keyward.KindSubscription, "shop-invoices", object{"application": application, "api": "invoices", "plan": "gold"}},
 		{keyward.KindOAuthClient, "shop-partner", object{

@@ -59,6 +59,7 @@ type show struct {
 	options  Options
 	upstream string
 	partner  *partner
+	password string // of the console's user
 	client   *http.Client
 }
 
@@ -67,7 +68,7 @@ func newShow(o Options, upstreamURL, partnerURL string) (*show, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &show{options: o, upstream: upstreamURL, partner: p, client: newClient()}, nil
+	return &show{options: o, upstream: upstreamURL, partner: p, password: randomText(), client: newClient()}, nil
 }
 
 // run declares, tries, prints, and waits for the end.
@@ -93,7 +94,7 @@ func (s *show) run(ctx context.Context) error {
 
 // declare applies the manifests and makes the application's keys. It gives its clients by shell variable.
 func (s *show) declare(ctx context.Context) (map[string]keys, error) {
-	objects, err := manifests(s.upstream, s.partner)
+	objects, err := manifests(s.upstream, s.partner, s.password)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ func (s *show) text(credentials map[string]keys) string {
 	say("")
 	say("Keyward is running on a throw-away folder.")
 	say("Console, REST API, resident authorization server: %s", s.options.ControlURL)
+	say("Sign in to the console as %s with the password %s", user, s.password)
 	say("Partner authorization server: %s", s.partner.issuer)
 	say("Gateway: %s", s.options.GatewayURL)
 	say("Sample upstream, which shows what a backend gets: %s", s.upstream)
