@@ -15,7 +15,8 @@ export default defineConfig({
   plugins: [react()],
   build: {
     outDir: "dist",
-    emptyOutDir: true,
+    // scripts/console empties it, but for the file that lets Go embed it when it is empty.
+    emptyOutDir: false,
     target: "es2022",
     // The content security policy lets the page load nothing from data: addresses but pictures.
     assetsInlineLimit: 0,
