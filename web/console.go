@@ -70,7 +70,7 @@ func (c *Console) Handler() http.Handler {
 
 // Front answers at the root of the control plane: it leads to the console, wherever a proxy put it.
 func (c *Console) Front() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if c.page == nil {
 			c.unbuilt(w)
 			return

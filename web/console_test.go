@@ -1,7 +1,6 @@
 package web
 
 import (
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -19,7 +18,14 @@ func built() fstest.MapFS {
 	}
 }
 
-func ask(t *testing.T, files fstest.MapFS, publicURL, method, address string, headers ...string) (*http.Response, string) {
+// answer is what a browser got.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func ask(t *testing.T, files fstest.MapFS, publicURL, method, address string, headers ...string) answer {
 	t.Helper()
 	c, err := open(files, publicURL)
 	if err != nil {
@@ -28,33 +34,29 @@ func ask(t *testing.T, files fstest.MapFS, publicURL, method, address string, he
 	mux := http.NewServeMux()
 	mux.Handle("/{$}", c.Front())
 	mux.Handle(Path, c.Handler())
-	r := httptest.NewRequest(method, address, http.NoBody)
+	r := httptest.NewRequestWithContext(t.Context(), method, address, http.NoBody)
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, r)
-	body, err := io.ReadAll(w.Result().Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w.Result(), string(body)
+	return answer{w.Code, w.Header(), w.Body.String()}
 }
 
 func TestEveryPageIsTheOnePageWithItsPlaceAndANonce(t *testing.T) {
 	t.Parallel()
 	nonces := map[string]bool{}
 	for _, address := range []string{"/console/", "/console/default/admin/key-managers/corp", "/console/index.html", "/console/.keep"} {
-		answer, body := ask(t, built(), "https://sso.example/keyward/", http.MethodGet, address)
-		if answer.StatusCode != http.StatusOK || !strings.Contains(body, `<base href="/keyward/console/" />`) {
-			t.Fatalf("%s: %d %q", address, answer.StatusCode, body)
+		got := ask(t, built(), "https://sso.example/keyward/", http.MethodGet, address)
+		if got.status != http.StatusOK || !strings.Contains(got.body, `<base href="/keyward/console/" />`) {
+			t.Fatalf("%s: %d %q", address, got.status, got.body)
 		}
-		nonce := regexp.MustCompile(`csp-nonce" content="([A-Z2-7]{26})"`).FindStringSubmatch(body)
+		nonce := regexp.MustCompile(`csp-nonce" content="([A-Z2-7]{26})"`).FindStringSubmatch(got.body)
 		if nonce == nil || nonces[nonce[1]] {
-			t.Fatalf("%s has no nonce of its own: %q", address, body)
+			t.Fatalf("%s has no nonce of its own: %q", address, got.body)
 		}
 		nonces[nonce[1]] = true
-		policy := answer.Header.Get("Content-Security-Policy")
+		policy := got.header.Get("Content-Security-Policy")
 		for _, want := range []string{
 			"default-src 'none'", "script-src 'self';", "'nonce-" + nonce[1] + "'", "frame-ancestors 'none'", "base-uri 'self'",
 		} {
@@ -62,48 +64,47 @@ func TestEveryPageIsTheOnePageWithItsPlaceAndANonce(t *testing.T) {
 				t.Errorf("%s: the policy %q lacks %q", address, policy, want)
 			}
 		}
-		if strings.Contains(policy, "unsafe") || answer.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: %v", address, answer.Header)
+		if strings.Contains(policy, "unsafe") || got.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %v", address, got.header)
 		}
 	}
 }
 
 func TestFilesAreServedAsWhatTheyAre(t *testing.T) {
 	t.Parallel()
-	answer, body := ask(t, built(), "http://127.0.0.1:8480", http.MethodGet, "/console/assets/a-1234.js", "Accept-Encoding", "gzip")
-	if answer.StatusCode != http.StatusOK || !strings.Contains(answer.Header.Get("Content-Type"), "javascript") ||
-		answer.Header.Get("Content-Encoding") != "gzip" || len(body) > 1000 ||
-		!strings.Contains(answer.Header.Get("Cache-Control"), "immutable") {
-		t.Errorf("a script: %d %v, %d bytes", answer.StatusCode, answer.Header, len(body))
+	got := ask(t, built(), "http://127.0.0.1:8480", http.MethodGet, "/console/assets/a-1234.js", "Accept-Encoding", "gzip")
+	if got.status != http.StatusOK || !strings.Contains(got.header.Get("Content-Type"), "javascript") ||
+		got.header.Get("Content-Encoding") != "gzip" || len(got.body) > 1000 ||
+		!strings.Contains(got.header.Get("Cache-Control"), "immutable") {
+		t.Errorf("a script: %d %v, %d bytes", got.status, got.header, len(got.body))
 	}
-	answer, _ = ask(t, built(), "http://127.0.0.1:8480", http.MethodGet, "/console/icon.svg")
-	if answer.Header.Get("Content-Type") != "image/svg+xml" || answer.Header.Get("Cache-Control") != "no-cache" {
-		t.Errorf("the icon: %v", answer.Header)
+	got = ask(t, built(), "http://127.0.0.1:8480", http.MethodGet, "/console/icon.svg")
+	if got.header.Get("Content-Type") != "image/svg+xml" || got.header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("the icon: %v", got.header)
 	}
-	answer, body = ask(t, built(), "http://127.0.0.1:8480", http.MethodGet, "/console/assets/gone-9.js")
-	if answer.StatusCode != http.StatusNotFound || strings.Contains(body, "<base") {
-		t.Errorf("a script of another build: %d %q", answer.StatusCode, body)
+	got = ask(t, built(), "http://127.0.0.1:8480", http.MethodGet, "/console/assets/gone-9.js")
+	if got.status != http.StatusNotFound || strings.Contains(got.body, "<base") {
+		t.Errorf("a script of another build: %d %q", got.status, got.body)
 	}
-	answer, _ = ask(t, built(), "http://127.0.0.1:8480", http.MethodPost, "/console/")
-	if answer.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("POST: %d", answer.StatusCode)
+	if got = ask(t, built(), "http://127.0.0.1:8480", http.MethodPost, "/console/"); got.status != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", got.status)
 	}
 }
 
 func TestTheRootLeadsToTheConsole(t *testing.T) {
 	t.Parallel()
-	answer, _ := ask(t, built(), "https://sso.example/keyward", http.MethodGet, "/")
-	if answer.StatusCode != http.StatusFound || answer.Header.Get("Location") != "/keyward/console/" {
-		t.Errorf("%d to %q", answer.StatusCode, answer.Header.Get("Location"))
+	got := ask(t, built(), "https://sso.example/keyward", http.MethodGet, "/")
+	if got.status != http.StatusFound || got.header.Get("Location") != "/keyward/console/" {
+		t.Errorf("%d to %q", got.status, got.header.Get("Location"))
 	}
 }
 
 func TestATreeWithoutABuiltConsoleSaysHowToBuildIt(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"/", "/console/", "/console/default/admin"} {
-		answer, body := ask(t, fstest.MapFS{".keep": {}}, "http://127.0.0.1:8480", http.MethodGet, address)
-		if answer.StatusCode != http.StatusOK || !strings.Contains(body, "make build") {
-			t.Errorf("%s: %d %q", address, answer.StatusCode, body)
+		got := ask(t, fstest.MapFS{".keep": {}}, "http://127.0.0.1:8480", http.MethodGet, address)
+		if got.status != http.StatusOK || !strings.Contains(got.body, "make build") {
+			t.Errorf("%s: %d %q", address, got.status, got.body)
 		}
 	}
 }
