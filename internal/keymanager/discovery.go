@@ -137,7 +137,9 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 	if client == nil {
 		client = http.DefaultClient
 	}
-	resp, err := client.Do(req) //nolint:bodyclose // ReadAll closes it
+	own := *client
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := own.Do(req) //nolint:bodyclose // ReadAll closes it
 	if err != nil {
 		return nil, discoveryError(keyward.CodeKeyManagerFailed, errUnreachable{wire.WithoutURL(err)}, "%s cannot be reached: %s", at,
 			wire.Words(wire.WithoutURL(err).Error()))
@@ -145,6 +147,12 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 	body, err := outbound.ReadAll(resp, outbound.LimitOf(client, wire.MaxAnswer))
 	if err != nil {
 		return nil, discoveryError(keyward.CodeKeyManagerFailed, err, "the answer of %s broke off or is too long", at)
+	}
+	// Who an authorization server is stands at the address that somebody wrote, and nowhere that it points to.
+	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		cause := &wire.Failure{Op: "read the metadata", Status: resp.StatusCode, Sent: true}
+		return nil, discoveryError(keyward.CodeInvalidInput, cause, "%s answered %d, a redirect to %q, which is not followed: "+
+			"write that address if it is the one that you mean", at, resp.StatusCode, wire.Words(resp.Header.Get("Location")))
 	}
 	if resp.StatusCode != http.StatusOK {
 		code := keyward.CodeInvalidInput

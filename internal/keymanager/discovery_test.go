@@ -1,6 +1,7 @@
 package keymanager_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -134,6 +135,25 @@ func TestMetadataThatLieAboutTheirIssuer(t *testing.T) {
 		if got := paths(faults); !slices.Equal(got, c.want) || len(got) > 0 && !strings.Contains(faults[0].Message, "public.example") {
 			t.Errorf("%+v: %+v, want %q", c, faults, c.want)
 		}
+	}
+}
+
+func TestDiscoveryFollowsNoRedirect(t *testing.T) {
+	asked := 0
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	t.Cleanup(elsewhere.Close)
+	pointing := httptest.NewServer(http.RedirectHandler(elsewhere.URL+"/meta", http.StatusFound))
+	t.Cleanup(pointing.Close)
+	for _, at := range []string{pointing.URL, pointing.URL + "/.well-known/openid-configuration"} {
+		_, err := discover(t, &keyward.KeyManagerSpec{Type: "oidc", Discovery: at})
+		e, ok := errors.AsType[*keyward.Error](err)
+		if !ok || e.Code != keyward.CodeInvalidInput || len(e.Fields) != 1 || e.Fields[0].Path != "spec.discovery" ||
+			!strings.Contains(e.Fields[0].Message, "302, a redirect to \""+elsewhere.URL+"/meta\"") {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	if asked != 0 {
+		t.Errorf("the server that was pointed to was asked %d times", asked)
 	}
 }
 

@@ -83,6 +83,7 @@ export const texts = {
   confirm: {
     type: (word: string) => `Type ${word} to confirm`,
     cancel: "Cancel",
+    deleteTitle: (name: string) => `Delete ${name}?`,
   },
   editor: {
     form: "Form",

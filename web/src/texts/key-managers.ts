@@ -128,7 +128,6 @@ export const keyManagerTexts = {
     enableTitle: (name: string) => `Switch ${name} on?`,
     disableLead: "Its tokens are refused on every gateway within a second. Nothing is deleted; it can be switched on again.",
     enableLead: "Its tokens are taken again within a second.",
-    deleteTitle: (name: string) => `Delete ${name}?`,
     deleteLead: "Its settings, secrets and history go for good.",
     looking: "Looking who would notice…",
     calls: (n: number) => (n === 1 ? "1 call in the last hour" : `${n} calls in the last hour`),

@@ -62,7 +62,6 @@ export const publisher = {
     application: "Application",
     subscriptionName: "Subscription",
     lastHour: "Calls in the last hour",
-    deleteTitle: (name: string) => `Delete ${name}?`,
     deleteLead: "It leaves every gateway within a second. It is refused while applications are subscribed: retire it instead.",
   },
   operations: {

@@ -1,4 +1,4 @@
-import { Anchor, Button, Stack, Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
@@ -10,6 +10,7 @@ import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Empty } from "../../ui/empty";
 import { Icon } from "../../ui/icon";
+import { NameLink } from "../../ui/name-link";
 import { Page } from "../../ui/page";
 import { SearchField } from "../../ui/search-field";
 import { DataTable, type Column } from "../../ui/table";
@@ -37,14 +38,7 @@ export function KeyManagers() {
       title: words.name,
       cell: (k) => {
         const name = k.metadata?.name ?? "";
-        return (
-          <Stack gap={0}>
-            <Anchor component={Link} to={to("admin", "key-managers", name)} fw={600}>
-              {k.spec.displayName ?? name}
-            </Anchor>
-            {k.spec.displayName && <Text size="xs" c="dimmed">{name}</Text>}
-          </Stack>
-        );
+        return <NameLink to={to("admin", "key-managers", name)} name={name} shown={k.spec.displayName} />;
       },
     },
     { title: words.type, cell: (k) => k.spec.type, wide: true },

@@ -1,11 +1,11 @@
 import { List, Menu, Stack, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { usagesQuery } from "../../api/key-managers";
-import { deleteObject, forget, replaceObject, type Stored } from "../../api/objects";
+import { forget, replaceObject, type Stored } from "../../api/objects";
+import { DeleteObject } from "../../object/delete";
 import { withValue } from "../../object/path";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -58,38 +58,24 @@ export function SwitchOff({ stored }: Props) {
 
 /** Deletes the key manager that nobody uses any more. */
 export function RemoveKeyManager({ stored }: Props) {
-  const tenant = useTenant();
   const to = useAddress();
-  const queries = useQueryClient();
-  const navigate = useNavigate();
-  const name = stored.object.metadata?.name ?? "";
   const [opened, { open, close }] = useDisclosure(false);
-  const run = useMutation({
-    mutationFn: () => deleteObject(tenant, "key-managers", name, stored.etag),
-    onSuccess: async () => {
-      await navigate(to("admin", "key-managers"));
-      await forget(queries, tenant, "key-managers");
-    },
-  });
   if (stored.object.spec.type === "resident") return null;
   return (
     <>
       <Menu.Item color="red" leftSection={<Icon name="trash" size={16} />} onClick={open}>
         {texts.common.delete}
       </Menu.Item>
-      <Confirm
+      <DeleteObject
+        noun="key-managers"
+        stored={stored}
         opened={opened}
         close={close}
-        title={words.deleteTitle(name)}
-        word={name}
-        action={texts.common.delete}
-        run={() => { run.mutate(); }}
-        pending={run.isPending}
-        error={run.error}
+        list={to("admin", "key-managers")}
+        lead={words.deleteLead}
       >
-        <Text size="sm">{words.deleteLead}</Text>
-        <ImpactOf name={name} of="delete" />
-      </Confirm>
+        <ImpactOf name={stored.object.metadata?.name ?? ""} of="delete" />
+      </DeleteObject>
     </>
   );
 }

@@ -1,4 +1,4 @@
-import { Anchor, Button, Stack, Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
@@ -7,6 +7,7 @@ import { texts } from "../../texts";
 import { StateBadge } from "../../ui/badge";
 import { Empty } from "../../ui/empty";
 import { Icon } from "../../ui/icon";
+import { NameLink } from "../../ui/name-link";
 import { Page } from "../../ui/page";
 import { SearchField } from "../../ui/search-field";
 import { DataTable, type Column } from "../../ui/table";
@@ -28,14 +29,7 @@ export function Applications() {
       title: words.name,
       cell: (a) => {
         const name = a.metadata?.name ?? "";
-        return (
-          <Stack gap={0}>
-            <Anchor component={Link} to={to("developer", "applications", name)} fw={600}>
-              {a.spec.displayName ?? name}
-            </Anchor>
-            {a.spec.displayName && <Text size="xs" c="dimmed">{name}</Text>}
-          </Stack>
-        );
+        return <NameLink to={to("developer", "applications", name)} name={name} shown={a.spec.displayName} />;
       },
     },
     { title: words.owners, cell: (a) => ownersOf(a).join(", ") },

@@ -1,18 +1,18 @@
-import { Anchor, Button, Code, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Anchor, Button, Code, Group, SimpleGrid, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useMutation, useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
-import { Link, useNavigate } from "react-router";
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { declared, deleteObject, forget, objectQuery, type Stored } from "../../api/objects";
+import { declared, objectQuery, type Stored } from "../../api/objects";
 import { apiUsagesQuery } from "../../api/publishing";
 import { serverPath } from "../../base";
+import { DeleteObject } from "../../object/delete";
 import { publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code";
-import { Confirm } from "../../ui/confirm";
 import { Facts } from "../../ui/facts";
 import { Page, Section } from "../../ui/page";
 import { DataTable } from "../../ui/table";
@@ -114,34 +114,12 @@ function Callers({ name }: { name: string }) {
 }
 
 function Remove({ stored }: { stored: Stored<"apis"> }) {
-  const tenant = useTenant();
   const to = useAddress();
-  const navigate = useNavigate();
-  const queries = useQueryClient();
-  const name = stored.object.metadata?.name ?? "";
   const [opened, { open, close }] = useDisclosure(false);
-  const run = useMutation({
-    mutationFn: () => deleteObject(tenant, "apis", name, stored.etag),
-    onSuccess: async () => {
-      await navigate(to("publisher", "apis"));
-      await forget(queries, tenant, "apis");
-    },
-  });
   return (
     <>
       <Button variant="light" color="red" onClick={open}>{texts.common.delete}</Button>
-      <Confirm
-        opened={opened}
-        close={close}
-        title={words.deleteTitle(name)}
-        word={name}
-        action={texts.common.delete}
-        run={() => { run.mutate(); }}
-        pending={run.isPending}
-        error={run.error}
-      >
-        <Stack gap={4}><Text size="sm">{words.deleteLead}</Text></Stack>
-      </Confirm>
+      <DeleteObject noun="apis" stored={stored} opened={opened} close={close} list={to("publisher", "apis")} lead={words.deleteLead} />
     </>
   );
 }

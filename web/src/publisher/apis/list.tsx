@@ -1,4 +1,4 @@
-import { Anchor, Button, Stack, Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
@@ -10,6 +10,7 @@ import type { Tone } from "../../theme";
 import { StateBadge } from "../../ui/badge";
 import { Empty } from "../../ui/empty";
 import { Icon } from "../../ui/icon";
+import { NameLink } from "../../ui/name-link";
 import { Page } from "../../ui/page";
 import { SearchField } from "../../ui/search-field";
 import { DataTable, type Column } from "../../ui/table";
@@ -45,12 +46,7 @@ export function APIs() {
       title: words.title,
       cell: (a) => {
         const name = a.metadata?.name ?? "";
-        return (
-          <Stack gap={0}>
-            <Anchor component={Link} to={to("publisher", "apis", name)} fw={600}>{a.spec.title ?? name}</Anchor>
-            {a.spec.title && <Text size="xs" c="dimmed">{name}</Text>}
-          </Stack>
-        );
+        return <NameLink to={to("publisher", "apis", name)} name={name} shown={a.spec.title} />;
       },
     },
     { title: words.address, wide: true, cell: (a) => <Text ff="monospace" size="sm">{a.spec.context}/{a.spec.version}</Text> },
