@@ -19,6 +19,7 @@ const routes: RouteObject[] = [
       { index: true, element: <Home /> },
       {
         path: ":tenant",
+        errorElement: <Crash />,
         children: [
           { index: true, element: <Home /> },
           { path: "admin", children: adminRoutes },

@@ -1,7 +1,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import { expect, test, type BrowserContext, type Page } from "@playwright/test";
 
-import { apply, world } from "./start";
+import { apply, manifest, world } from "./start";
 
 const password = "correct horse battery staple";
 
@@ -107,7 +107,8 @@ const pages: [path: string, heading: string | RegExp, name: string][] = [
   ["developer/apis/orders", "Orders", "catalog-api"],
   ["developer/applications", "Applications", "applications"],
   ["developer/applications/new", "New application", "application-new"],
-  ["developer/applications/shop", "Shop", "application-keys"],
+  ["developer/applications/till", "Till", "application-keys"],
+  ["developer/applications/shop", "Shop", "application-key-new"],
   ["developer/applications/shop/subscriptions", "Shop", "application-subscriptions"],
   ["developer/applications/shop/settings", "Shop", "application-settings"],
 ];
@@ -152,9 +153,7 @@ test("a key manager is added from its address, checked before it is saved, and i
 test("two people who edit one object see both versions", async () => {
   await open("publisher/plans/gold", "Edit gold");
   await page.getByRole("textbox", { name: "Requests" }).fill("7");
-  await apply(world(), [
-    { apiVersion: "keyward.dev/v1", kind: "Plan", metadata: { name: "gold" }, spec: { rate: { requests: 55, per: "1s" } } },
-  ]);
+  await apply(world(), [manifest("Plan", "gold", { rate: { requests: 55, per: "1s" } })]);
   await page.getByRole("button", { name: "Save" }).click();
   const conflict = page.getByRole("alert").filter({ hasText: "Somebody else changed this meanwhile" });
   await expect(conflict).toContainText("55");
@@ -163,6 +162,51 @@ test("two people who edit one object see both versions", async () => {
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
   await expect(page.getByText("7 per 1s")).toBeVisible();
+});
+
+test("what is discarded is not stored, and what YAML cannot say is not saved", async () => {
+  const writes: string[] = [];
+  const note = (request: { method: () => string; url: () => string }) => {
+    if (request.method() !== "GET") writes.push(request.url());
+  };
+  await open("developer/applications/shop/settings", "Shop");
+  page.on("request", note);
+  await page.getByRole("textbox", { name: "Shown as" }).fill("Shop that nobody wants");
+  await page.getByRole("link", { name: "APIs", exact: true }).click();
+  await page.getByRole("button", { name: "Discard my changes" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "APIs" })).toBeVisible();
+  page.off("request", note);
+  expect(writes).toEqual([]);
+  await open("developer/applications/shop/settings", "Shop");
+  await page.getByRole("tab", { name: "YAML" }).click();
+  await page.getByRole("textbox", { name: "YAML" }).fill("kind: [");
+  await expect(page.getByRole("button", { name: "Save" })).toBeDisabled();
+  await expect(page.getByRole("tab", { name: "Form" })).toBeDisabled();
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+});
+
+test("an API is made from its OpenAPI document", async () => {
+  await open("publisher/apis/new", "New API");
+  await page.getByRole("textbox", { name: /^Name/ }).fill("stock");
+  await page.getByRole("textbox", { name: /^Context/ }).fill("/stock");
+  await page.getByRole("textbox", { name: /^Production upstream/ }).fill(world().url);
+  await page.getByText("All key managers", { exact: true }).click();
+  const document = {
+    openapi: "3.0.3",
+    info: { title: "Stock", version: "1" },
+    components: { securitySchemes: { o: { type: "oauth2", flows: { clientCredentials: { tokenUrl: "https://x/t", scopes: { "stock:read": "" } } } } } },
+    paths: { "/levels": { get: { security: [{ o: ["stock:read"] }], responses: { 200: { description: "" } } } } },
+  };
+  await page.locator('input[type="file"]').setInputFiles({
+    name: "stock.json",
+    mimeType: "application/json",
+    buffer: Buffer.from(JSON.stringify(document)),
+  });
+  await page.getByRole("button", { name: "Show what would change" }).click();
+  await expect(page.getByText("It would be created.")).toBeVisible();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "stock" })).toBeVisible();
+  await expect(page.getByText("draft", { exact: true })).toBeVisible();
 });
 
 test("a developer has a working key in a minute, rotates it and ends it", async () => {
@@ -207,6 +251,7 @@ test("a hold is shown in red where it stops things, and lifted", async () => {
 test("search by keyboard finds objects and pages", async () => {
   await open("admin/audit", "Audit log");
   await page.keyboard.press("Control+k");
+  await expect(page.getByRole("searchbox", { name: /Search key managers/ }).or(page.getByRole("textbox", { name: /Search key managers/ }))).toBeFocused();
   await page.keyboard.type("orders");
   await expect(page.getByText("Orders", { exact: true })).toBeVisible();
   await page.keyboard.press("ArrowDown");
@@ -225,9 +270,20 @@ test("a refused call is found by its id, with the step that failed and what to c
   await expect(page.getByRole("heading", { level: 1, name: "A decision" })).toBeVisible();
   await expect(page.getByText("401 invalid_token")).toBeVisible();
   await expect(page.getByText("What to change:")).toBeVisible();
+  if (process.env.KEYWARD_SCREENSHOTS) await page.screenshot({ path: "../docs/console/decision.png" });
 });
 
 test("what people wrote is text", async () => {
+  await apply(world(), [
+    manifest("API", "invoices", {
+      title: "<img src=x onerror=alert(1)>",
+      context: "/invoices",
+      version: "v1",
+      upstream: { production: world().url },
+      keyManagers: ["resident"],
+      operations: [{ method: "GET", path: "/latest", scopes: ["invoices:read"] }],
+    }),
+  ]);
   await open("publisher/apis/invoices", "<img src=x onerror=alert(1)>");
   expect(await page.locator("img").count()).toBe(0);
 });

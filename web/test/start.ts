@@ -51,6 +51,7 @@ export default async function start(): Promise<() => Promise<void>> {
   };
   process.env.KEYWARD_TEST_WORLD = JSON.stringify(made);
   await seed(made);
+  await traffic(made);
   return async () => {
     child.kill("SIGTERM");
     await new Promise<void>((done) => {
@@ -73,17 +74,35 @@ async function ready(child: ChildProcess, address: string, log: string[]): Promi
 
 /** Applies manifests, as keyward apply does. */
 export async function apply(made: World, objects: unknown[]): Promise<void> {
-  const answer = await fetch(`${made.url}/api/v1/apply`, {
-    method: "POST",
-    headers: { Authorization: `Bearer ${made.token}`, "Content-Type": "application/json" },
-    body: JSON.stringify({ objects }),
-  });
-  if (!answer.ok) throw new Error(await answer.text());
+  await rest(made, "POST", "/api/v1/apply", { objects });
 }
 
-const manifest = (kind: string, name: string, spec: unknown) => ({ apiVersion: "keyward.dev/v1", kind, metadata: { name }, spec });
+/** A manifest of the tenant default. */
+export const manifest = (kind: string, name: string, spec: unknown) => ({ apiVersion: "keyward.dev/v1", kind, metadata: { name }, spec });
 
-// Two APIs, a plan, an application and a subscription; and a tenant whose authorization server is a second issuer.
+/** Calls the REST API as the administrator. */
+export async function rest(made: World, method: string, path: string, body?: unknown): Promise<unknown> {
+  const answer = await fetch(made.url + path, {
+    method,
+    headers: { Authorization: `Bearer ${made.token}`, "Content-Type": "application/json" },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(text);
+  return text === "" ? undefined : JSON.parse(text);
+}
+
+// Calls that pass and calls that are refused, really sent, so that pages have something true to show.
+async function traffic(made: World): Promise<void> {
+  const place = { keyManager: "resident", environment: "production" };
+  await rest(made, "POST", "/api/v1/applications/till/keys", place);
+  const { access_token: token } = (await rest(made, "POST", "/api/v1/applications/till/keys/token", place)) as { access_token: string };
+  for (const bearer of [token, token, "not-a-token", token]) {
+    await fetch(`${made.gateway}/orders/v1/docs`, { headers: { Authorization: `Bearer ${bearer}` } });
+  }
+}
+
+// An API, plans, applications with subscriptions; and a tenant whose authorization server is a second issuer.
 async function seed(made: World): Promise<void> {
   await apply(made, [
     manifest("Tenant", "partner", { displayName: "Partner" }),
@@ -98,16 +117,9 @@ async function seed(made: World): Promise<void> {
       operations: [{ method: "GET", path: "/docs", scopes: ["orders:read"] }],
       plans: ["gold", "platinum"],
     }),
-    manifest("API", "invoices", {
-      title: "<img src=x onerror=alert(1)>",
-      context: "/invoices",
-      version: "v1",
-      upstream: { production: made.url },
-      keyManagers: ["resident"],
-      operations: [{ method: "GET", path: "/latest", scopes: ["invoices:read"] }],
-      plans: ["gold"],
-    }),
     manifest("Application", "shop", { displayName: "Shop", owners: ["admin"] }),
+    manifest("Application", "till", { displayName: "Till", owners: ["admin"] }),
+    manifest("Subscription", "till-orders", { application: "till", api: "orders", plan: "gold" }),
     manifest("Subscription", "shop-orders", { application: "shop", api: "orders", plan: "gold" }),
     manifest("User", "alice", { email: "alice@example.com", roles: ["developer"] }),
   ]);

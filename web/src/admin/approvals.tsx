@@ -2,6 +2,8 @@ import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import { approveKeys, keyRequestsQuery, rejectKeys } from "../api/admin";
+import { administers } from "../session/areas";
+import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Decide } from "../ui/decide";
@@ -15,6 +17,7 @@ const words = texts.admin.approvals;
 /** The keys that await an administrator's approval. */
 export function Approvals() {
   const tenant = useTenant();
+  const admin = administers(useSession());
   const list = useQuery(keyRequestsQuery(tenant));
   return (
     <Page title={words.title} lead={words.lead}>
@@ -40,6 +43,7 @@ export function Approvals() {
             title: words.decide,
             cell: (r) => (
               <Decide
+                may={admin}
                 what={`${r.application}, ${r.keyManager}`}
                 approve={() => approveKeys(tenant, r)}
                 reject={(reason) => rejectKeys(tenant, r, reason)}

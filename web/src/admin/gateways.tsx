@@ -80,6 +80,7 @@ function NewGateway() {
         close={shut}
         title={words.add}
         harmless
+        keep={run.data !== undefined}
         action={run.data ? texts.common.close : words.make}
         run={() => {
           if (run.data) shut();

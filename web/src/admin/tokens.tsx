@@ -70,6 +70,7 @@ function NewToken() {
         close={shut}
         title={words.add}
         harmless
+        keep={run.data !== undefined}
         action={run.data ? texts.common.close : words.make}
         run={() => {
           if (run.data) shut();

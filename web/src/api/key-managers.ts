@@ -35,7 +35,7 @@ export function healthQuery(tenant: string, name: string) {
   });
 }
 
-/** What was measured of it in the last seven days, the oldest first. */
+/** What was measured of it in the last six hours, the oldest first. */
 export function historyQuery(tenant: string, name: string) {
   return queryOptions({
     queryKey: [tenant, "key-managers", "one", name, "history"],
@@ -43,7 +43,7 @@ export function historyQuery(tenant: string, name: string) {
     queryFn: async ({ signal }) =>
       bodyOf(
         await client.GET("/api/v1/key-managers/{name}/health/history", {
-          params: { path: { name }, query: { tenant, limit: "500" } },
+          params: { path: { name }, query: { tenant, limit: "500", since: new Date(Date.now() - 6 * 3_600_000).toISOString() } },
           signal,
         }),
       ).items ?? [],

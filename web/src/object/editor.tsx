@@ -1,9 +1,9 @@
 import { Button, Group, Stack, Tabs } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { useRef, type ReactNode } from "react";
+import { useRef, useState, type ReactNode } from "react";
 import { useBlocker } from "react-router";
 
-import type { Noun, Nouns } from "../api/objects";
+import type { Noun, Nouns, Stored } from "../api/objects";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "../ui/confirm";
@@ -26,13 +26,22 @@ interface Props<N extends Noun> {
 export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, before }: Props<N>) {
   const tenant = useTenant();
   const leaving = useRef(false);
+  const [view, setView] = useState("form");
+  const [broken, setBroken] = useState(false); // the YAML as it stands cannot be read
+  const [rebased, setRebased] = useState(0);
   const { draft, save, pending, error, conflict, rebase } = useDraft(tenant, noun, base, (stored) => {
     notifications.show({ message: texts.common.saved, color: "pine" });
     leaving.current = true;
     done(stored);
   });
+  const choose = (stored: Stored<N>, mine: boolean) => {
+    rebase(stored, mine);
+    setRebased((n) => n + 1);
+    setBroken(false);
+  };
   const blocker = useBlocker(() => draft.changed && !leaving.current && !pending);
   return (
+    <>
     <form
       onSubmit={(event) => {
         event.preventDefault();
@@ -40,26 +49,27 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
       }}
     >
       <Stack>
-        <Tabs defaultValue="form" keepMounted={false}>
+        <Tabs value={view} onChange={(next) => { if (!broken) setView(next ?? "form"); }} keepMounted={false}>
           <Tabs.List>
-            <Tabs.Tab value="form">{texts.editor.form}</Tabs.Tab>
+            <Tabs.Tab value="form" disabled={broken}>{texts.editor.form}</Tabs.Tab>
             <Tabs.Tab value="yaml">{texts.code.yaml}</Tabs.Tab>
           </Tabs.List>
           <Tabs.Panel value="form" pt="md">{form(draft)}</Tabs.Panel>
-          <Tabs.Panel value="yaml" pt="md"><YamlEditor draft={draft} /></Tabs.Panel>
+          <Tabs.Panel value="yaml" pt="md"><YamlEditor key={rebased} draft={draft} setBroken={setBroken} /></Tabs.Panel>
         </Tabs>
         {before?.(draft)}
         {conflict ? (
-          <Conflict tenant={tenant} noun={noun} name={base.object.metadata?.name ?? ""} mine={draft.object} choose={rebase} />
+          <Conflict tenant={tenant} noun={noun} name={base.object.metadata?.name ?? ""} mine={draft.object} choose={choose} />
         ) : (
           error && <ProblemAlert error={error} />
         )}
         <Group>
-          <Button type="submit" loading={pending}>{texts.common.save}</Button>
+          <Button type="submit" loading={pending} disabled={broken}>{texts.common.save}</Button>
           <Button variant="default" onClick={cancel}>{texts.confirm.cancel}</Button>
         </Group>
       </Stack>
-      <Confirm
+    </form>
+    <Confirm
         opened={blocker.state === "blocked"}
         close={() => { blocker.reset?.(); }}
         title={texts.editor.leave}
@@ -70,6 +80,6 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
       >
         {texts.editor.leaveLead}
       </Confirm>
-    </form>
+    </>
   );
 }

@@ -8,14 +8,17 @@ export function valueAt(root: unknown, path: readonly string[]): unknown {
   return at;
 }
 
-/** The same manifest with another value at the path. undefined takes the member away, and what became empty above it. */
-export function withValue<T>(root: T, path: readonly string[], value: unknown): T {
+/**
+ * The same manifest with another value at the path. undefined takes the member away, and what became empty above it, but
+ * for the manifest's own parts.
+ */
+export function withValue<T>(root: T, path: readonly string[], value: unknown, depth = 0): T {
   const [step, ...rest] = path;
   if (step === undefined) return value as T;
   const old = typeof root === "object" && root !== null && !Array.isArray(root) ? (root as Record<string, unknown>) : {};
-  const below = rest.length === 0 ? value : withValue(old[step], rest, value);
+  const below = rest.length === 0 ? value : withValue(old[step], rest, value, depth + 1);
   const next: Record<string, unknown> = Object.fromEntries(Object.entries(old).filter(([name]) => name !== step));
-  if (below !== undefined && !isEmptied(below, rest)) next[step] = below;
+  if (below !== undefined && (depth === 0 || !isEmptied(below, rest))) next[step] = below;
   return next as T;
 }
 

@@ -5,33 +5,31 @@ import { parseDocument, stringify } from "yaml";
 import type { Noun, Nouns } from "../api/objects";
 import { texts } from "../texts";
 import type { Draft } from "./draft";
+import { valueAt } from "./path";
+
+interface Props<N extends Noun> {
+  draft: Draft<N>;
+  setBroken: (broken: boolean) => void;
+}
 
 /** The draft as YAML. What cannot be read is kept as it was typed, and the draft stays as it was until it can. */
-export function YamlEditor<N extends Noun>({ draft }: { draft: Draft<N> }) {
+export function YamlEditor<N extends Noun>({ draft, setBroken }: Props<N>) {
   const [text, setText] = useState(() => stringify(draft.object, { lineWidth: 0 }));
   const [fault, setFault] = useState<string>();
   const change = (typed: string) => {
     setText(typed);
     const document = parseDocument(typed);
-    const [first] = document.errors;
-    if (first) {
-      setFault(first.message);
-      return;
-    }
-    const value = document.toJS() as Nouns[N] | null;
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      setFault(texts.editor.notOne);
-      return;
-    }
-    setFault(undefined);
-    draft.set(value);
+    const value: unknown = document.errors.length > 0 ? undefined : document.toJS();
+    const wrong = document.errors[0]?.message ?? (isManifest(value) ? undefined : texts.editor.notOne);
+    setFault(wrong);
+    setBroken(wrong !== undefined);
+    if (wrong === undefined) draft.set(value as Nouns[N]);
   };
   return (
     <Stack gap="xs">
       <Text size="sm" c="dimmed">{texts.editor.yamlLead}</Text>
       <Textarea
         aria-label={texts.code.yaml}
-        ref={(input) => input?.setCustomValidity(fault ?? "")}
         value={text}
         onChange={(event) => { change(event.currentTarget.value); }}
         error={fault}
@@ -43,4 +41,13 @@ export function YamlEditor<N extends Noun>({ draft }: { draft: Draft<N> }) {
       />
     </Stack>
   );
+}
+
+// A mapping with the parts that forms go by; what is in them is for the server to judge.
+function isManifest(value: unknown): boolean {
+  return isMapping(value) && isMapping(valueAt(value, ["metadata"])) && isMapping(valueAt(value, ["spec"]));
+}
+
+function isMapping(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

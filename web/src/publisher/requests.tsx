@@ -1,6 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { approveSubscription, rejectSubscription, subscriptionRequestsQuery } from "../api/publishing";
+import { publishes } from "../session/areas";
+import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Decide } from "../ui/decide";
@@ -14,6 +16,7 @@ const words = texts.publisher.requests;
 /** The subscriptions that await an approval. */
 export function SubscriptionRequests() {
   const tenant = useTenant();
+  const may = publishes(useSession());
   const list = useQuery(subscriptionRequestsQuery(tenant));
   return (
     <Page title={words.title} lead={words.lead}>
@@ -34,6 +37,7 @@ export function SubscriptionRequests() {
             title: words.decide,
             cell: (r) => (
               <Decide
+                may={may}
                 what={r.name}
                 approve={() => approveSubscription(tenant, r)}
                 reject={(reason) => rejectSubscription(tenant, r, reason)}

@@ -9,7 +9,7 @@ export function areasOf(session: Session): Area[] {
   const areas: Area[] = [];
   if (roles.has("admin") || roles.has("auditor")) areas.push("admin");
   if (roles.has("admin") || roles.has("publisher") || roles.has("auditor")) areas.push("publisher");
-  if (roles.has("admin") || roles.has("developer") || roles.has("publisher")) areas.push("developer");
+  if (roles.has("admin") || roles.has("developer")) areas.push("developer");
   return areas;
 }
 

@@ -1,7 +1,7 @@
 import { Text } from "@mantine/core";
 import { Navigate, useParams } from "react-router";
 
-import { navigation } from "../shell/navigation";
+import { entriesOf } from "../shell/navigation";
 import { addressOf } from "../shell/place";
 import { texts } from "../texts";
 import { Empty } from "../ui/empty";
@@ -12,7 +12,7 @@ import { useSession } from "./session";
 export function Home() {
   const session = useSession();
   const tenant = useParams().tenant ?? session.tenant;
-  const first = areasOf(session).flatMap((area) => navigation[area])[0];
+  const first = areasOf(session).flatMap((area) => entriesOf(area, session))[0];
   if (first) return <Navigate to={addressOf(tenant, ...first.path)} replace />;
   return (
     <Empty icon="user" title={texts.shell.signedInAs(session.user)}>

@@ -1,12 +1,15 @@
 import { Button, Center, Stack } from "@mantine/core";
 import { useRouteError } from "react-router";
 
+import { ProblemError } from "../api/problem";
 import { texts } from "../texts";
 import { ProblemAlert } from "../ui/problem";
+import { Missing } from "./missing";
 
 /** What is left of a page whose code failed, or whose files are gone because the server was updated. */
 export function Crash() {
   const error = useRouteError();
+  if (error instanceof ProblemError && error.status === 404) return <Missing />;
   return (
     <Center mih="60vh" p="md">
       <Stack>

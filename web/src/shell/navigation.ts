@@ -1,4 +1,5 @@
 import type { Area } from "../session/areas";
+import type { Session } from "../session/session";
 import { texts } from "../texts";
 import type { IconName } from "../ui/icon";
 
@@ -7,15 +8,17 @@ export interface Entry {
   path: string[];
   label: string;
   icon: IconName;
+  /** Of the whole installation, which the people of the tenant default look after. */
+  installation?: boolean;
 }
 
-/** The menu of each area, in the order in which it is shown. */
-export const navigation: Record<Area, Entry[]> = {
+// The menu of each area, in the order in which it is shown.
+const navigation: Record<Area, Entry[]> = {
   admin: [
     { path: ["admin", "key-managers"], label: texts.admin.nav.keyManagers, icon: "shield" },
     { path: ["admin", "decisions"], label: texts.admin.nav.decisions, icon: "eye" },
     { path: ["admin", "approvals"], label: texts.admin.nav.approvals, icon: "check" },
-    { path: ["admin", "gateways"], label: texts.admin.nav.gateways, icon: "server" },
+    { path: ["admin", "gateways"], label: texts.admin.nav.gateways, icon: "server", installation: true },
     { path: ["admin", "audit"], label: texts.admin.nav.audit, icon: "list" },
     { path: ["admin", "users"], label: texts.admin.nav.users, icon: "users" },
     { path: ["admin", "tokens"], label: texts.admin.nav.tokens, icon: "key" },
@@ -30,3 +33,8 @@ export const navigation: Record<Area, Entry[]> = {
     { path: ["developer", "applications"], label: texts.developer.nav.applications, icon: "app" },
   ],
 };
+
+/** The entries of an area that a session can open. */
+export function entriesOf(area: Area, session: Session): Entry[] {
+  return navigation[area].filter((entry) => entry.installation !== true || session.tenant === "default");
+}

@@ -10,7 +10,7 @@ import { areasOf } from "../session/areas";
 import { useSession } from "../session/session";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
-import { navigation } from "./navigation";
+import { entriesOf } from "./navigation";
 import { addressOf, useTenant } from "./place";
 import { searched } from "./searched";
 
@@ -20,8 +20,9 @@ export function SearchButton() {
   const [asked] = useDebouncedValue(text.trim(), 150);
   const tenant = useTenant();
   const navigate = useNavigate();
-  const areas = areasOf(useSession());
-  const pages = areas.flatMap((area) => navigation[area].map((entry) => ({ area, entry })));
+  const session = useSession();
+  const areas = areasOf(session);
+  const pages = areas.flatMap((area) => entriesOf(area, session).map((entry) => ({ area, entry })));
   const found = useQueries({
     queries: searched(areas).map((s) => ({
       ...foundQuery(tenant, s.noun, asked),

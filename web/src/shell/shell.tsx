@@ -9,7 +9,7 @@ import { texts } from "../texts";
 import { Icon } from "../ui/icon";
 import { Loading } from "../ui/loading";
 import { AccountMenu } from "./account-menu";
-import { navigation } from "./navigation";
+import { entriesOf } from "./navigation";
 import { addressOf, useTenant } from "./place";
 import { SearchButton } from "./search";
 import classes from "./shell.module.css";
@@ -62,7 +62,8 @@ function focusContent(event: React.MouseEvent): void {
 }
 
 function Menu({ close }: { close: () => void }) {
-  const areas = areasOf(useSession());
+  const session = useSession();
+  const areas = areasOf(session);
   const tenant = useTenant();
   const { pathname } = useLocation();
   const navigate = useNavigate();
@@ -78,13 +79,13 @@ function Menu({ close }: { close: () => void }) {
           value={area}
           data={areas.map((a) => ({ value: a, label: texts.shell.areas[a] }))}
           onChange={(chosen) => {
-            const first = navigation[chosen][0];
+            const first = entriesOf(chosen, session)[0];
             if (first) void navigate(addressOf(tenant, ...first.path));
           }}
         />
       )}
       <ScrollArea component="nav" aria-label={texts.shell.pages} flex={1}>
-        {navigation[area].map((entry) => {
+        {entriesOf(area, session).map((entry) => {
           const to = addressOf(tenant, ...entry.path);
           const active = pathname === to || pathname.startsWith(`${to}/`);
           return (

@@ -153,7 +153,7 @@ export const keyManagerTexts = {
     looks: (looks: number, failures: number) => `${looks} looks, ${failures} failed`,
     looksUnit: "looks",
     failures: "Looks that failed",
-    history: "History",
+    history: "The last six hours",
     refresh: "Read its keys now",
     keysOf: (issuer: string) => `Keys of ${issuer}`,
     read: "read",
@@ -192,6 +192,7 @@ export const keyManagerTexts = {
     application: "Application",
     verdict: "Verdict",
     found: "Found",
+    mend: "What to do",
     looked: "Last look",
   },
 };

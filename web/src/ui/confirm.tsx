@@ -15,17 +15,30 @@ interface Props {
   run: () => void;
   pending: boolean;
   error: Error | null;
+  /** Something is shown that is never shown again: only the button closes the dialog. */
+  keep?: boolean;
   children: ReactNode;
 }
 
 /** Asks before something is done that others feel: what will happen, then the object's name typed by hand. */
-export function Confirm({ opened, close, title, word, action, harmless, run, pending, error, children }: Props) {
+export function Confirm({ opened, close, title, word, action, harmless, run, pending, error, keep = false, children }: Props) {
   const [typed, setTyped] = useState("");
+  const fixed = keep || pending;
   return (
-    <Modal opened={opened} onClose={close} title={title} size="lg" onExitTransitionEnd={() => { setTyped(""); }}>
+    <Modal
+      opened={opened}
+      onClose={close}
+      title={title}
+      size="lg"
+      closeOnClickOutside={!fixed}
+      closeOnEscape={!fixed}
+      withCloseButton={!fixed}
+      onExitTransitionEnd={() => { setTyped(""); }}
+    >
       <form
         onSubmit={(event) => {
           event.preventDefault();
+          event.stopPropagation(); // events of a dialog reach the form that it is a child of
           run();
         }}
       >
@@ -43,9 +56,11 @@ export function Confirm({ opened, close, title, word, action, harmless, run, pen
           )}
           {error && <ProblemAlert error={error} />}
           <Group justify="flex-end">
-            <Button variant="default" onClick={close}>
-              {texts.confirm.cancel}
-            </Button>
+            {!keep && (
+              <Button variant="default" onClick={close} disabled={pending}>
+                {texts.confirm.cancel}
+              </Button>
+            )}
             <Button
               type="submit"
               color={harmless ? "pine" : "red"}

@@ -11,13 +11,14 @@ import { ProblemAlert } from "./problem";
 const words = texts.decide;
 
 interface Props {
+  may: boolean;
   what: string;
   approve: () => Promise<void>;
   reject: (reason: string) => Promise<void>;
 }
 
 /** Yes, or no with a reason. */
-export function Decide({ what, approve, reject }: Props) {
+export function Decide({ may, what, approve, reject }: Props) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const [opened, { open, close }] = useDisclosure(false);
@@ -25,6 +26,7 @@ export function Decide({ what, approve, reject }: Props) {
   const settled = () => queries.invalidateQueries({ queryKey: [tenant] });
   const yes = useMutation({ mutationFn: approve, onSettled: settled });
   const no = useMutation({ mutationFn: () => reject(reason.trim()), onSuccess: settled });
+  if (!may) return null;
   return (
     <>
       <Group gap="xs">

@@ -12,7 +12,7 @@ interface Props {
 export function NameLink({ to, name, shown }: Props) {
   return (
     <Stack gap={0}>
-      <Anchor component={Link} to={to} fw={600}>
+      <Anchor component={Link} to={to} fw={600} size="sm">
         {shown ?? name}
       </Anchor>
       {shown !== undefined && <Text size="xs" c="dimmed">{name}</Text>}

@@ -18,7 +18,7 @@ import { Time } from "../../ui/time";
 
 const words = texts.admin.clients;
 
-const tones: Record<string, Tone> = { "as it should be": "good", drifted: "warn", gone: "bad", orphan: "bad" };
+const tones: Record<string, Tone> = { "in-step": "good", changed: "warn", vanished: "bad", orphan: "bad" };
 
 /** How the clients that Keyward made stand at the server, and those there that nobody knows. */
 export function Clients({ name }: { name: string }) {
@@ -70,6 +70,7 @@ export function Clients({ name }: { name: string }) {
           { title: words.application, cell: (line) => line.application ?? "" },
           { title: words.verdict, cell: (line) => <StateBadge tone={tones[line.verdict] ?? "quiet"}>{line.verdict}</StateBadge> },
           { title: words.found, wide: true, cell: (line) => (line.found ?? []).join("; ") },
+          { title: words.mend, wide: true, cell: (line) => line.mend ?? "" },
           { title: words.looked, wide: true, cell: (line) => <Time at={line.lookedAt} /> },
         ]}
       />

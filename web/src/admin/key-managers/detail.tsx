@@ -66,7 +66,7 @@ export function KeyManagerPage() {
         keepMounted={false}
       >
         <Tabs.List>
-          {tabs.map((tab) => (
+          {tabs.filter((tab) => admin || (tab !== "check" && tab !== "token")).map((tab) => (
             <Tabs.Tab key={tab} value={tab}>{words.tabs[tab]}</Tabs.Tab>
           ))}
         </Tabs.List>

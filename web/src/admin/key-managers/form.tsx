@@ -32,7 +32,7 @@ export function KeyManagerForm({ draft, isNew }: Props) {
           error={draft.fault("spec", "type")}
           withAsterisk
           disabled={!isNew}
-          data={(types.data ?? []).filter((t) => t.name !== "resident").map((t) => ({ value: t.name, label: t.title }))}
+          data={(types.data ?? []).filter((t) => t.name !== "resident" || t.name === named).map((t) => ({ value: t.name, label: t.title }))}
           value={named}
           onChange={(chosen) => { draft.put(chosen ?? undefined, "spec", "type"); }}
           allowDeselect={false}

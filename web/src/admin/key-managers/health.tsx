@@ -90,7 +90,7 @@ const hour = new Intl.DateTimeFormat("en", { weekday: "short", hour: "2-digit", 
 
 function History({ name }: { name: string }) {
   const history = useQuery(historyQuery(useTenant(), name));
-  const samples = (history.data ?? []).slice(-120);
+  const samples = (history.data ?? []);
   if (samples.length === 0) return null;
   const at = (s: Schemas["HealthSample"]) => hour.format(new Date(s.at));
   return (

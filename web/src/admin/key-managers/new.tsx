@@ -7,6 +7,7 @@ import type { Schemas } from "../../api/client";
 import { discover, typesQuery } from "../../api/key-managers";
 import type { Nouns } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
+import { valueAt } from "../../object/path";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
@@ -43,7 +44,7 @@ function Begin({ start }: { start: (begun: Begun) => void }) {
   const read = useMutation({
     mutationFn: () => discover(tenant, url.trim(), ""),
     onSuccess: (found) => {
-      start({ object: found.manifest as unknown as Nouns["key-managers"], findings: found.findings ?? [], why: found.why });
+      start({ object: withoutReferences(found.manifest) as Nouns["key-managers"], findings: found.findings ?? [], why: found.why });
     },
   });
   return (
@@ -138,5 +139,16 @@ function Findings({ findings }: { findings: Schemas["Finding"][] }) {
         ))}
       </List>
     </Alert>
+  );
+}
+
+// Discovery writes {env: NAME} where only a person knows a secret. That is for the command line; a form has an empty field.
+function withoutReferences(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutReferences);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, v]) => valueAt(v, ["env"]) === undefined && valueAt(v, ["file"]) === undefined)
+      .map(([name, v]) => [name, withoutReferences(v)]),
   );
 }

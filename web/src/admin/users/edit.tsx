@@ -39,7 +39,7 @@ export function EditUser() {
   const { data: stored } = useSuspenseQuery({ ...objectQuery(useTenant(), "users", name), staleTime: Infinity });
   return (
     <Page title={name} above={[{ to: to("admin", "users"), label: words.title }]}>
-      <Edit key={stored.etag} base={stored} done={() => void navigate(to("admin", "users"))} />
+      <Edit key={name} base={stored} done={() => void navigate(to("admin", "users"))} />
       {administers(useSession()) && <PasswordLink name={name} />}
     </Page>
   );

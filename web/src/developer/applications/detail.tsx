@@ -1,5 +1,6 @@
 import { Stack, Tabs } from "@mantine/core";
 import { useSuspenseQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
 import { declared, objectQuery } from "../../api/objects";
@@ -31,6 +32,7 @@ export function ApplicationPage() {
   const chosen = useParams().tab ?? "keys";
   const { data: stored } = useSuspenseQuery(objectQuery(tenant, "applications", name));
   const application = stored.object;
+  const [base] = useState(stored);
   const home = () => void navigate(to("developer", "applications", name));
   return (
     <Page
@@ -62,9 +64,9 @@ export function ApplicationPage() {
           <Tabs.Panel value="settings">
             <Stack gap="xl">
               <ObjectEditor
-                key={stored.etag}
+                key={name}
                 noun="applications"
-                base={stored}
+                base={base}
                 done={home}
                 cancel={home}
                 form={(draft) => <ApplicationForm draft={draft} isNew={false} />}

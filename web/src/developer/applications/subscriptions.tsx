@@ -10,13 +10,14 @@ import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import type { Tone } from "../../theme";
 import { StateBadge } from "../../ui/badge";
+import { Confirm } from "../../ui/confirm";
 import { Empty } from "../../ui/empty";
 import { Icon } from "../../ui/icon";
 import { ProblemAlert } from "../../ui/problem";
 import { DataTable } from "../../ui/table";
 
 const words = texts.developer.subscriptions;
-const tones: Record<string, Tone> = { active: "good", "on-hold": "warn", pending: "busy" };
+const tones: Record<string, Tone> = { active: "good", "on-hold": "warn" };
 
 /** The APIs that an application may call. */
 export function Subscriptions({ application }: { application: string }) {
@@ -24,14 +25,17 @@ export function Subscriptions({ application }: { application: string }) {
   const to = useAddress();
   const queries = useQueryClient();
   const list = useQuery(subscriptionsOfQuery(tenant, application));
+  const [leaving, setLeaving] = useState<Schemas["Subscription"]>();
   const leave = useMutation({
     mutationFn: (name: string) => deleteObject(tenant, "subscriptions", name, "*"),
-    onSettled: () => queries.invalidateQueries({ queryKey: [tenant] }),
+    onSuccess: async () => {
+      setLeaving(undefined);
+      await queries.invalidateQueries({ queryKey: [tenant] });
+    },
   });
   return (
     <Stack>
       <Subscribe application={application} taken={(list.data ?? []).map((s) => s.spec.api)} />
-      {leave.error && <ProblemAlert error={leave.error} />}
       <DataTable<Schemas["Subscription"]>
         label={words.title}
         rows={list.data}
@@ -49,7 +53,7 @@ export function Subscriptions({ application }: { application: string }) {
               s.status?.hold ? (
                 <StateBadge tone="bad" hint={s.status.hold.reason}>{texts.hold.title}</StateBadge>
               ) : (
-                <StateBadge tone={tones[s.spec.state ?? "active"] ?? "bad"}>{s.spec.state ?? "active"}</StateBadge>
+                <SubscriptionState subscription={s} />
               ),
           },
           {
@@ -60,8 +64,7 @@ export function Subscriptions({ application }: { application: string }) {
                   variant="subtle"
                   color="red"
                   aria-label={words.unsubscribeFrom(s.spec.api)}
-                  loading={leave.isPending && leave.variables === s.metadata?.name}
-                  onClick={() => { leave.mutate(s.metadata?.name ?? ""); }}
+                  onClick={() => { setLeaving(s); }}
                 >
                   <Icon name="trash" size={16} />
                 </ActionIcon>
@@ -70,8 +73,35 @@ export function Subscriptions({ application }: { application: string }) {
           },
         ]}
       />
+      <Confirm
+        opened={leaving !== undefined}
+        close={() => { setLeaving(undefined); }}
+        title={words.unsubscribeFrom(leaving?.spec.api ?? "")}
+        action={words.unsubscribe}
+        run={() => { leave.mutate(leaving?.metadata?.name ?? ""); }}
+        pending={leave.isPending}
+        error={leave.error}
+      >
+        <Text size="sm">{words.unsubscribeLead}</Text>
+      </Confirm>
     </Stack>
   );
+}
+
+// An approval that is not given counts before everything else: without it no gateway has the subscription.
+function SubscriptionState({ subscription }: { subscription: Schemas["Subscription"] }) {
+  const approval = subscription.status?.approval;
+  if (approval?.state === "pending") return <StateBadge tone="busy">{words.pending}</StateBadge>;
+  if (approval?.state === "rejected") {
+    return (
+      <Stack gap={2}>
+        <StateBadge tone="bad">{words.rejected}</StateBadge>
+        {approval.reason && <Text size="xs">{approval.reason}</Text>}
+      </Stack>
+    );
+  }
+  const state = subscription.spec.state ?? "active";
+  return <StateBadge tone={tones[state] ?? "bad"}>{state}</StateBadge>;
 }
 
 function Subscribe({ application, taken }: { application: string; taken: string[] }) {
@@ -94,7 +124,7 @@ function Subscribe({ application, taken }: { application: string; taken: string[
       await queries.invalidateQueries({ queryKey: [tenant] });
     },
   });
-  const free = (apis.data ?? []).filter((a) => !taken.includes(a.metadata?.name ?? "") && a.spec.subscription !== "none");
+  const free = (apis.data ?? []).filter((a) => !taken.includes(a.metadata?.name ?? "") && a.spec.subscription !== "none" && (a.spec.state ?? "published") === "published");
   return (
     <Stack gap="xs">
       <Group align="flex-end">

@@ -8,7 +8,7 @@ import { declared, objectQuery, type Stored } from "../../api/objects";
 import { apiUsagesQuery } from "../../api/publishing";
 import { serverPath } from "../../base";
 import { DeleteObject } from "../../object/delete";
-import { publishes } from "../../session/areas";
+import { areasOf, publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -79,7 +79,9 @@ export function APIPage() {
 function KeyManagerLinks({ api }: { api: Schemas["API"] }) {
   const to = useAddress();
   const names = takenBy(api);
+  const admin = areasOf(useSession()).includes("admin");
   if (!names) return <>{texts.common.all}</>;
+  if (!admin) return <>{names.join(", ")}</>;
   return (
     <Group gap="xs">
       {names.map((k) => <Anchor key={k} component={Link} to={to("admin", "key-managers", k)} size="sm">{k}</Anchor>)}

@@ -18,7 +18,9 @@ export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
       return;
     }
     setFault(undefined);
-    draft.put({ document: await file.text() }, "spec", "openapi");
+    const text = await file.text();
+    draft.put(undefined, "spec", "operations"); // an API has one or the other
+    draft.put({ document: text }, "spec", "openapi");
   };
   return (
     <Stack gap={4}>

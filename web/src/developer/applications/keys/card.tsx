@@ -152,11 +152,19 @@ function Try({ application, place, listed }: { application: string; place: KeyPl
   const tenant = useTenant();
   const manager = useQuery(objectQuery(tenant, "key-managers", place.keyManager));
   const run = useMutation({ mutationFn: () => token(tenant, application, place) });
-  const can = (listed.status.grants ?? []).includes("client_credentials") && listed.status.mode === "generated";
+  const { grants, mode, fields } = listed.status;
+  const machine = mode === "mapped" || ((grants ?? []).includes("client_credentials") && fields?.token_endpoint_auth_method !== "none");
+  const can = machine && mode === "generated";
   return (
     <Section title={words.use}>
-      <Text size="sm" c="dimmed">{words.useLead(manager.data?.object.spec.displayName ?? place.keyManager)}</Text>
-      <Snippets endpoint={listed.tokenEndpoint} clientId={listed.clientId} />
+      {machine ? (
+        <>
+          <Text size="sm" c="dimmed">{words.useLead(manager.data?.object.spec.displayName ?? place.keyManager)}</Text>
+          <Snippets endpoint={listed.tokenEndpoint} clientId={listed.clientId} />
+        </>
+      ) : (
+        <Text size="sm" c="dimmed">{words.useByPeople}</Text>
+      )}
       {can && (
         <Stack gap="xs">
           <Group>

@@ -1,5 +1,6 @@
 import { Group, SegmentedControl, Stack, Tabs, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useSearchParams } from "react-router";
 
 import { keysQuery } from "../../../api/keys";
@@ -20,9 +21,9 @@ export function Keys({ application }: { application: string }) {
   const [params, setParams] = useSearchParams();
   const managers = useQuery(allQuery(tenant, "key-managers"));
   const keys = useQuery(keysQuery(tenant, application));
+  const [fresh, setFresh] = useState<string>(); // the place of a key whose secret is shown: it stays until it was copied
   const error = managers.error ?? keys.error;
-  if (error) return <ProblemAlert error={error} />;
-  if (!managers.data || !keys.data) return null;
+  if (!managers.data || !keys.data) return error ? <ProblemAlert error={error} /> : null;
   const usable = managers.data.filter((m) => m.spec.enabled !== false);
   const first = usable[0]?.metadata?.name;
   if (first === undefined) return <Empty icon="shield" title={words.noManagerTitle}>{words.noManager}</Empty>;
@@ -61,10 +62,16 @@ export function Keys({ application }: { application: string }) {
           })}
         </Tabs.List>
         <Tabs.Panel value={chosen} pt="md">
-          {key ? (
+          {key && fresh !== chosen + environment ? (
             <KeyCard key={key.name} application={application} listed={key} />
           ) : manager && (manager.spec.environments ?? [environment]).includes(environment) ? (
-            <NewKey key={chosen + environment} application={application} manager={manager} environment={environment} />
+            <NewKey
+              key={chosen + environment}
+              application={application}
+              manager={manager}
+              environment={environment}
+              showing={(shown) => { setFresh(shown ? chosen + environment : undefined); }}
+            />
           ) : (
             <Empty icon="key" title={words.notHereTitle}>{words.notHere(environment)}</Empty>
           )}

@@ -17,10 +17,12 @@ interface Props {
   application: string;
   manager: Schemas["KeyManager"];
   environment: string;
+  /** Told while a secret is shown that is never shown again. */
+  showing: (shown: boolean) => void;
 }
 
 /** The first key at a place: made by Keyward, or a client that exists there already. */
-export function NewKey({ application, manager, environment }: Props) {
+export function NewKey({ application, manager, environment, showing }: Props) {
   const creates = manager.spec.clients?.create !== false;
   const maps = manager.spec.clients?.map !== false;
   const [way, setWay] = useState(creates ? "generate" : "map");
@@ -37,22 +39,25 @@ export function NewKey({ application, manager, environment }: Props) {
         </div>
       )}
       {!creates && !maps && <Text c="dimmed">{words.neither}</Text>}
-      {way === "generate" && creates && <Generate application={application} manager={manager} environment={environment} />}
-      {way === "map" && maps && <MapExisting application={application} manager={manager} environment={environment} />}
+      {way === "generate" && creates && <Generate application={application} manager={manager} environment={environment} showing={showing} />}
+      {way === "map" && maps && <MapExisting application={application} manager={manager} environment={environment} showing={showing} />}
     </Stack>
   );
 }
 
 type Body = Omit<Schemas["GenerateBody"], "keyManager" | "environment">;
 
-function Generate({ application, manager, environment }: Props) {
+function Generate({ application, manager, environment, showing }: Props) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const keyManager = manager.metadata?.name ?? "";
   const type = useQuery(developerTypeQuery(tenant, keyManager));
   const [body, setBody] = useState<Body>({ grants: ["client_credentials"] });
   const run = useMutation({ mutationFn: () => generate(tenant, application, { ...body, keyManager, environment }) });
-  const settle = () => void queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] });
+  const settle = () => {
+    showing(false);
+    void queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] });
+  };
   if (run.data) {
     return (
       <Stack>
@@ -65,6 +70,7 @@ function Generate({ application, manager, environment }: Props) {
     <form
       onSubmit={(event) => {
         event.preventDefault();
+        showing(true);
         run.mutate(undefined, { onError: settle });
       }}
     >

@@ -42,6 +42,7 @@ export function Rotate({ application, place, keyManager }: Props) {
         title={words.rotateTitle}
         action={run.data ? words.done : words.rotate}
         harmless
+        keep={run.data !== undefined}
         run={() => {
           if (run.data) shut();
           else run.mutate();
