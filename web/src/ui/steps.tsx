@@ -39,7 +39,7 @@ export function Steps({ steps, label }: { steps: StepLine[]; label: string }) {
                 {line.millis !== undefined && line.millis > 0 && <Text size="xs" c="dimmed">{line.millis} ms</Text>}
               </Group>
               {line.seen && <Text size="sm" className={classes.seen}>{line.seen}</Text>}
-              <Text size="xs" c="dimmed">{texts.steps.expected} {line.expected}</Text>
+              {line.expected && <Text size="xs" c="dimmed">{texts.steps.expected} {line.expected}</Text>}
               {line.fix && line.result !== "pass" && (
                 <Box className={classes.fix}>
                   <Text size="sm">
