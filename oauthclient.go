@@ -189,6 +189,8 @@ type OAuthClientStatus struct {
 	OldSecretUntil *time.Time `json:"oldSecretUntil,omitempty"`
 	// Overlap is how long the old secret is to live on after the rotation that is under way.
 	Overlap Duration `json:"overlap,omitempty"`
+	// SecretDoubt says why the server may take another secret than the stored one, until a rotation ends that.
+	SecretDoubt string `json:"secretDoubt,omitempty"`
 	// Unmanageable says why nobody but the server's administrator can change or delete the client there.
 	Unmanageable string `json:"unmanageable,omitempty"`
 	// Drift is what a look at the server found that is not as it was asked for.

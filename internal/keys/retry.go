@@ -117,6 +117,7 @@ func (k *Keys) cancel(tx *store.Tx, s *scene.Scene, c *scene.Client) error {
 		reason := "a change was cancelled that the server may have made"
 		if c.Status.State == keyward.ClientRotating {
 			reason = "a rotation was cancelled that the server may have made: rotate again when the secret is refused"
+			c.Status.SecretDoubt = reason
 		}
 		c.Stand(reason, now)
 		row = nil

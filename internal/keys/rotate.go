@@ -139,11 +139,11 @@ func (k *Keys) finishRotate(ctx context.Context, server connector.Server, c *sce
 		wrapped.Err = err
 		return "", wrapped
 	}
-	reason := ""
+	doubt := ""
 	if resumed {
-		reason = "the rotation was interrupted and could not be ended: " + told.Words() + "; rotate again when the secret is refused"
+		doubt = "the rotation was interrupted and could not be ended: " + told.Words() + "; rotate again when the secret is refused"
 	}
-	if err := k.stands(ctx, c, reason, ""); err != nil {
+	if err := k.stands(ctx, c, unmade{doubt: doubt}); err != nil {
 		k.log.WarnContext(ctx, "a client could not be marked", "client", c.Object.Name, "error", err)
 	}
 	return "", told
@@ -194,6 +194,7 @@ func (k *Keys) keepRotated(ctx context.Context, c *scene.Client, made connector.
 		}
 		secrets[scene.SecretPath], secrets[scene.SecretID] = made.Value, made.ID
 		fresh.Status.State, fresh.Status.Reason, fresh.Status.Overlap = keyward.ClientActive, "", 0
+		fresh.Status.SecretDoubt = ""
 		fresh.Status.ChangedAt, fresh.Status.SecretExpiresAt = &now, made.ExpiresAt
 		if fresh.Status.Approval != nil { // the secret that waited is none any more
 			fresh.Status.Approval.SecretUntil = nil
@@ -253,17 +254,27 @@ func (k *Keys) endOverlap(ctx context.Context, server connector.Server, c *scene
 	})
 }
 
-// stands ends a change of a client that the server refused: it is as it was. lost says why it cannot be managed, if so.
-func (k *Keys) stands(ctx context.Context, c *scene.Client, reason, lost string) error {
+// unmade says how a change ended that was not made.
+type unmade struct {
+	reason string // what a person should know, if anything
+	doubt  string // why the stored secret may be dead, if so
+	lost   string // why the client cannot be managed, if so
+}
+
+// stands ends a change of a client that the server refused: it is as it was.
+func (k *Keys) stands(ctx context.Context, c *scene.Client, how unmade) error {
 	return k.store.Write(ctx, actor, func(tx *store.Tx) error {
 		now := k.now()
 		fresh, err := scene.Reload(tx, c, keyward.ClientRotating, keyward.ClientUpdating)
 		if err != nil {
 			return err
 		}
-		fresh.Stand(reason, now)
-		if lost != "" {
-			fresh.Status.Unmanageable = lost
+		if how.doubt != "" {
+			fresh.Status.SecretDoubt = how.doubt
+		}
+		fresh.Stand(how.reason, now)
+		if how.lost != "" {
+			fresh.Status.Unmanageable = how.lost
 		}
 		c.Status = fresh.Status
 		return fresh.Put(tx, store.Extra{})

@@ -126,7 +126,7 @@ func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *sce
 	if resumed {
 		reason = "the change was interrupted and could not be ended: " + told.Words()
 	}
-	if err := k.stands(ctx, c, reason, lost); err != nil {
+	if err := k.stands(ctx, c, unmade{reason: reason, lost: lost}); err != nil {
 		k.log.WarnContext(ctx, "a client could not be marked", "client", c.Object.Name, "error", err)
 	}
 	return told
@@ -227,6 +227,9 @@ func (k *Keys) keepUpdated(ctx context.Context, c *scene.Client, made connector.
 			fresh.Status.SecretExpiresAt = expires
 		}
 		fresh.Status.Drift, fresh.Status.Unmanageable = nil, ""
+		if made.ClientSecret != "" { // it is the one that counts, and is kept
+			fresh.Status.SecretDoubt = ""
+		}
 		fresh.Stand("", now)
 		if err := k.keepSecret(tx, fresh, made.ClientSecret); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"keyward.dev/keyward"
@@ -92,8 +93,13 @@ func (c *Client) Over() bool {
 }
 
 // Stand brings the client back to what it is while nothing is done to it: active, or drifted. The reason says how what was
-// done ended, where a person should know.
+// done ended, where a person should know; that the secret is in doubt it says for as long as it is.
 func (c *Client) Stand(reason string, now time.Time) {
+	if doubt := c.Status.SecretDoubt; reason == "" {
+		reason = doubt
+	} else if !strings.Contains(reason, doubt) {
+		reason += "; " + doubt
+	}
 	c.Status.State, c.Status.Reason, c.Status.ChangedAt = keyward.ClientActive, reason, &now
 	c.Status.Wanted, c.Status.Overlap = nil, 0
 	if len(c.Status.Drift) > 0 {

@@ -1,0 +1,107 @@
+package keys_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/reconcile"
+	"keyward.dev/keyward/internal/testbed/contract"
+)
+
+// dieInRotation makes an approved key at Okta, and kills its rotation after the old secret was ended there.
+func dieInRotation(t *testing.T) (*rig, vendorOf) {
+	t.Helper()
+	r := newRig(t)
+	v := oktaVendor(t, r)
+	r.approval(manual())
+	if _, err := r.keys.Generate(t.Context(), alice(), at("corp"), keys.Ask{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.keys.Approve(t.Context(), admin(), at("corp"), ""); err != nil {
+		t.Fatal(err)
+	}
+	r.approval(keyward.Approval{})
+	err := r.process(8).do(func(p *process) error {
+		_, err := p.keys.Rotate(t.Context(), alice(), at("corp"), keys.RotateAsk{})
+		return err
+	})
+	if err == nil || r.one(keyward.ClientRotating).Status.Reason != "" {
+		t.Fatalf("rotate: %v", err)
+	}
+	return r, v
+}
+
+// TestACancelledRotationIsTold: nobody knows which secret counts, and the client says so until a rotation has ended that.
+func TestACancelledRotationIsTold(t *testing.T) {
+	r, v := dieInRotation(t)
+	ctx := t.Context()
+	token := func() error {
+		_, err := r.start().Token(ctx, alice(), at("corp"), keys.TokenAsk{})
+		return err
+	}
+	told := func(after string) {
+		t.Helper()
+		s := r.one(keyward.ClientActive).Status
+		if s.SecretDoubt == "" || !strings.HasSuffix(s.Reason, rotateAgain) || strings.Count(s.Reason, rotateAgain) != 1 {
+			t.Errorf("after %s: it is shown as %q, in doubt %q", after, s.Reason, s.SecretDoubt)
+		}
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		v.server.Order(contract.Trouble{Method: method, Part: "/", Status: 500, Times: 2})
+	}
+	if err := r.start().Cancel(ctx, alice(), at("corp")); err != nil {
+		t.Fatal(err)
+	}
+	v.server.Mend()
+	told("cancel")
+	if err := token(); err == nil || isScope(err) {
+		t.Fatalf("the walk does not end the old secret: %v", err)
+	}
+	r.later(time.Hour)
+	if err := r.start().Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	told("a sweep")
+	_, err := r.process(0).mends.Mend(ctx, alice(), at("corp"), reconcile.MendAsk{})
+	wantCode(t, err, keyward.CodeConflict)
+	told("mend")
+	change := keys.Ask{Fields: map[string]any{"client_uri": "https://app.example"}}
+	v.server.Order(contract.Trouble{Method: http.MethodPut, Part: "/", Status: 403, Times: 1})
+	if _, err := r.start().Update(ctx, alice(), at("corp"), change); err == nil {
+		t.Error("a refused change went through")
+	}
+	told("a refused change")
+	if _, err := r.start().Update(ctx, alice(), at("corp"), change); err != nil {
+		t.Fatal(err)
+	}
+	told("a change")
+	if _, err := r.start().Reveal(ctx, alice(), at("corp")); err != nil { // who asked has not seen it: it may live yet
+		t.Fatal(err)
+	}
+	told("reveal")
+	if _, err := r.start().Rotate(ctx, alice(), at("corp"), keys.RotateAsk{}); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.one(keyward.ClientActive).Status; s.Reason != "" || s.SecretDoubt != "" {
+		t.Errorf("after a rotation: %q, in doubt %q", s.Reason, s.SecretDoubt)
+	}
+	if err := token(); err != nil && !isScope(err) {
+		t.Errorf("after a rotation: %v", err)
+	}
+}
+
+// TestARotationThatIsRefusedWhenMadeAgainIsTold: likewise where the server refuses what was interrupted.
+func TestARotationThatIsRefusedWhenMadeAgainIsTold(t *testing.T) {
+	r, v := dieInRotation(t)
+	v.server.Order(contract.Trouble{Method: http.MethodGet, Part: "/", Status: 403, Times: 1})
+	if err := r.start().Sweep(t.Context()); err == nil {
+		t.Error("the sweep had no trouble")
+	}
+	if s := r.one(keyward.ClientActive).Status; s.Reason != s.SecretDoubt || !strings.HasSuffix(s.Reason, rotateAgain) {
+		t.Errorf("it is shown as %q, in doubt %q", s.Reason, s.SecretDoubt)
+	}
+}
