@@ -105,3 +105,35 @@ func TestARotationThatIsRefusedWhenMadeAgainIsTold(t *testing.T) {
 		t.Errorf("it is shown as %q, in doubt %q", s.Reason, s.SecretDoubt)
 	}
 }
+
+// TestARotationWhoseOldSecretIsNotDeletedIsMadeAgain: it was ended before, so what stands then is dead.
+func TestARotationWhoseOldSecretIsNotDeletedIsMadeAgain(t *testing.T) {
+	for _, status := range []int{403, 429, 503} {
+		for _, times := range []int{1, 0} { // 0 = always
+			r := newRig(t)
+			v := oktaVendor(t, r)
+			ctx := t.Context()
+			if _, err := r.keys.Generate(ctx, alice(), at("corp"), keys.Ask{}); err != nil {
+				t.Fatal(err)
+			}
+			v.server.Order(contract.Trouble{Method: http.MethodDelete, Part: "/", Status: status, Times: times})
+			_, err := r.keys.Rotate(ctx, alice(), at("corp"), keys.RotateAsk{})
+			wantCode(t, err, keyward.CodeKeyManagerFailed, "the new secret is asked for again")
+			r.one(keyward.ClientRotating)
+			err = r.start().Sweep(ctx)
+			s := r.one(keyward.ClientActive).Status
+			if times == 0 {
+				if err == nil || !strings.HasSuffix(s.Reason, rotateAgain) {
+					t.Errorf("%d always: %q, sweep: %v", status, s.Reason, err)
+				}
+				continue
+			}
+			if _, again := r.keys.Reveal(ctx, alice(), at("corp")); err != nil || s.Reason != "" || again != nil {
+				t.Errorf("%d once: %q, sweep: %v, reveal: %v", status, s.Reason, err, again)
+			}
+			if _, err := r.keys.Token(ctx, alice(), at("corp"), keys.TokenAsk{}); err != nil && !isScope(err) {
+				t.Errorf("%d once: %v", status, err)
+			}
+		}
+	}
+}

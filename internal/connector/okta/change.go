@@ -172,8 +172,11 @@ func (o *okta) Rotate(ctx context.Context, h connector.Handle) (string, error) {
 		return "", err
 	}
 	for _, s := range before {
-		if err := o.dropSecret(ctx, h, s); err != nil {
-			return "", err
+		if err := o.dropSecret(ctx, h, s); err != nil { // the old one may be dead, and nobody has been given the new one
+			return "", &wire.Failure{
+				Op: "end the old secret", Status: http.StatusOK, Sent: true, Err: err,
+				Description: "a new one was made, and the old one is not yet ended: " + err.Error(),
+			}
 		}
 	}
 	return made.Value, nil
