@@ -157,6 +157,14 @@ func TestSession(t *testing.T) {
 	if p := b.fill(form, "name", "alice", "password", aliceSecret); p.url.Path != "/" {
 		t.Fatalf("again: %s %d %s", p.url, p.status, p.text)
 	}
+	// Who signs out at the authorization server is out here too.
+	p := b.fill(b.do(http.MethodGet, "/oauth2/sign-out", ""))
+	if a := b.do(http.MethodGet, "/api/v1/session", ""); !strings.HasSuffix(p.url.Path, "/signed-out") || a.status != http.StatusUnauthorized {
+		t.Errorf("signed out at the authorization server, %s: %d %s", p.url, a.status, a.text)
+	}
+	if p := b.fill(b.do(http.MethodGet, "/session/start", ""), "name", "alice", "password", aliceSecret); p.url.Path != "/" {
+		t.Fatalf("once more: %s %d %s", p.url, p.status, p.text)
+	}
 	h.apply(manifestOf(keyward.KindUser, "alice", `{"enabled":false}`))
 	if p := b.do(http.MethodGet, "/api/v1/session", ""); p.status != http.StatusUnauthorized {
 		t.Errorf("a disabled user: %d", p.status)

@@ -61,8 +61,15 @@ func (m *Material) TouchSignIn(id string, at time.Time) error {
 	return err
 }
 
-// DropSignIn ends a sign-in, and what clients may refresh only while it lasts. One that is gone is no error.
+// DropSignIn ends a sign-in, the console's sessions that came of it, and what clients may refresh only while it lasts. One
+// that is gone is no error.
 func (m *Material) DropSignIn(id string, at time.Time) error {
+	if id == "" { // sessions have that which came of none
+		return nil
+	}
+	if _, err := m.run.Exec(`DELETE FROM console_sessions WHERE signin_id = $1`, database.Clean(id)); err != nil {
+		return err
+	}
 	if _, err := m.run.Exec(`DELETE FROM resident_browsers WHERE id = $1`, database.Clean(id)); err != nil {
 		return err
 	}
