@@ -91,6 +91,9 @@ func (f *Flow) Authorize(ctx context.Context, r *op.ClientRequest[oidc.AuthReque
 		if silent {
 			return nil, fault(oidc.ErrLoginRequired(), "the user has to sign in")
 		}
+		if r.Form.Has(signin.Answered) && f.another(ctx, r.Data, browser) {
+			return nil, fault(oidc.ErrLoginRequired(), "somebody else signed in than the user of id_token_hint")
+		}
 		return op.NewRedirect(signin.PlaceOf(ctx).Address(signin.PathSignIn, r.Form)), nil
 	}
 	agreed, err := f.agreed(ctx, from.client, r.Data, browser, scopes)
@@ -132,11 +135,17 @@ func (f *Flow) mustSignIn(ctx context.Context, r *oidc.AuthRequest, browser *sig
 	if r.MaxAge != nil && (*r.MaxAge == 0 || age > time.Duration(min(*r.MaxAge, 1<<30))*time.Second) {
 		return true
 	}
-	if r.IDTokenHint == "" {
+	return f.another(ctx, r, browser)
+}
+
+// another tells whether the user who is signed in is not the one of the request's id_token_hint (OpenID Connect Core 1.0,
+// section 3.1.2.1). A hint that is no ID token of this server counts as none.
+func (f *Flow) another(ctx context.Context, r *oidc.AuthRequest, browser *signin.Signed) bool {
+	if browser == nil || r.IDTokenHint == "" {
 		return false
 	}
 	hint, good := f.mint.Hint(ctx, r.IDTokenHint)
-	return !good || hint.Subject != browser.Account.ID
+	return good && hint.Subject != browser.Account.ID
 }
 
 // agreed tells whether the user lets the client have the scopes: now, or because of an earlier decision. An app that

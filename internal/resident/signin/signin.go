@@ -65,6 +65,10 @@ func (p Place) Address(path string, query url.Values) string {
 
 func (p Place) secure() bool { return strings.HasPrefix(p.Issuer, "https://") }
 
+// Answered marks an authorization request for which somebody has just signed in: nobody is asked to again because it was
+// somebody else.
+const Answered = "keyward_signed_in"
+
 // Ask is what an authorization request wants of a user.
 type Ask struct {
 	ClientID    string

@@ -118,13 +118,16 @@ func (p *Pages) onward(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// What asked for this sign-in has been done.
-	prompts := slices.DeleteFunc(strings.Fields(query.Get("prompt")), func(s string) bool { return s == "login" })
+	prompts := slices.DeleteFunc(strings.Fields(query.Get("prompt")), func(s string) bool {
+		return s == "login" || s == "select_account"
+	})
 	if query.Del("prompt"); len(prompts) > 0 {
 		query.Set("prompt", strings.Join(prompts, " "))
 	}
 	if query.Get("max_age") == "0" {
 		query.Del("max_age")
 	}
+	query.Set(Answered, "1")
 	http.Redirect(w, r, place.Address(pathAuthorize, query), http.StatusSeeOther) //nolint:gosec // below our own issuer
 }
 
