@@ -322,9 +322,13 @@ func TestCodeFlow(t *testing.T) {
 	offline := b.follow(b.get(w.request(web.ClientID, callback, "scope", "openid offline_access")))
 	away := w.exchange(web, b.answered(b.send(offline, "decision", "allow"), callback).Get("code"), callback)
 
+	// Another site's page, with which no cookie is sent, takes none away.
+	if p := w.browser().post(w.url+flow.PathEndSession, nil, with("Sec-Fetch-Site", "cross-site")); p.header.Get("Set-Cookie") != "" {
+		t.Errorf("sent by another site: %d %v", p.status, p.header)
+	}
 	// Signing out ends what lives with the sign-in, and no more.
 	out := b.get(w.url + flow.PathEndSession + "?" + url.Values{"id_token_hint": {kept.get("id_token")}}.Encode())
-	if !strings.HasSuffix(out.header.Get("Location"), signin.PathSignedOut) {
+	if !strings.HasSuffix(out.header.Get("Location"), signin.PathSignedOut) || out.header.Get("Set-Cookie") == "" {
 		t.Errorf("signed out: %d %s %s", out.status, out.header.Get("Location"), out.text)
 	}
 	if a := w.refresh(web, kept.get("refresh_token")); a.get("error") != "invalid_grant" {

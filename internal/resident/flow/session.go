@@ -65,7 +65,9 @@ func (f *Flow) EndSession(ctx context.Context, r *op.Request[oidc.EndSessionRequ
 		to = place.Address(signin.PathSignedOut, nil)
 	}
 	redirect := op.NewRedirect(to)
-	redirect.Header.Add("Set-Cookie", place.Gone())
+	if browser != nil { // a page of another site has no cookie sent, and must not take it away either
+		redirect.Header.Add("Set-Cookie", place.Gone())
+	}
 	return redirect, nil
 }
 
