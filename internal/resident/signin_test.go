@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -615,6 +616,46 @@ func TestPages(t *testing.T) {
 	}
 	if p := c.get(account1); p.status != http.StatusSeeOther {
 		t.Errorf("a sign-in of yesterday: %d", p.status)
+	}
+}
+
+// TestFaultsStayHere: what fails inside is told to nobody outside.
+func TestFaultsStayHere(t *testing.T) {
+	w := newWorld(t, "")
+	w.api("", "orders", "a:read")
+	w.user("alice", alicePass, keyward.UserSpec{})
+	web := w.client("web", nil, callback)
+	console := connector.Registered{ClientID: catalog.ConsoleClient}
+	b := w.browser()
+	consent := b.follow(b.follow(b.signsIn(w.request(web.ClientID, callback))))
+	tokens := w.exchange(web, b.answered(b.send(consent, "decision", "allow"), callback).Get("code"), callback)
+	if err := w.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.closed = true
+	// Past the door, which finds no tenant now.
+	inside := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.resident.server.Serve(rw, r, w.resident.authority(keyward.DefaultTenant))
+	}))
+	t.Cleanup(inside.Close)
+	form := url.Values{"grant_type": {grantCode}, "client_id": {console.ClientID}, "code": {"x"}, "redirect_uri": {w.url + CallbackPath}}
+	for name, a := range map[string]answer{
+		"a code":   send(t, http.MethodPost, inside.URL+pathToken, form),
+		"userinfo": send(t, http.MethodGet, inside.URL+flow.PathUserinfo, nil, with("Authorization", "Bearer "+tokens.get("access_token"))),
+	} {
+		if a.status != http.StatusInternalServerError || a.get("error") != "server_error" || a.get("error_description") != "" {
+			t.Errorf("%s: %d %s", name, a.status, a.text)
+		}
+	}
+	asked := func(id, callback string) string { return "?" + mustURL(t, w.request(id, callback)).RawQuery }
+	p := b.get(inside.URL + flow.PathAuthorize + asked(console.ClientID, w.url+CallbackPath))
+	got := mustURL(t, p.header.Get("Location")).Query()
+	if got.Get("error") != "server_error" || got.Has("error_description") || got.Get("state") != "s1" {
+		t.Errorf("a request: %d %v", p.status, got)
+	}
+	page := b.get(inside.URL + signin.PathSignIn + asked(web.ClientID, callback))
+	if page.status != http.StatusInternalServerError || strings.Contains(page.text, "database") {
+		t.Errorf("the page: %d %s", page.status, page.text)
 	}
 }
 

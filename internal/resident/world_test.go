@@ -20,6 +20,7 @@ type world struct {
 	store    *store.Store
 	resident *Resident
 	url      string
+	closed   bool // the store, by the test
 
 	mu  sync.Mutex
 	now time.Time
@@ -46,7 +47,7 @@ func newWorld(t *testing.T, path string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := w.store.Close(); err != nil {
+		if err := w.store.Close(); err != nil && !w.closed {
 			t.Error(err)
 		}
 	})

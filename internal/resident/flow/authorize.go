@@ -33,7 +33,7 @@ func (f *Flow) VerifyAuthRequest(
 ) (*op.ClientRequest[oidc.AuthRequest], error) {
 	for _, name := range []string{"client_id", "redirect_uri", "state"} {
 		if len(r.Form[name]) > 1 {
-			return nil, refused(&Refusal{name + " is given more than once"})
+			return nil, refused(&Refusal{Reason: name + " is given more than once"})
 		}
 	}
 	client, err := f.allowed(ctx, r.Data.ClientID, r.Data.RedirectURI)
@@ -63,7 +63,8 @@ func formFault(form url.Values) error {
 }
 
 // Authorize answers an authorization request, or leads to the page where the user does what it waits for.
-func (f *Flow) Authorize(ctx context.Context, r *op.ClientRequest[oidc.AuthRequest]) (*op.Redirect, error) {
+func (f *Flow) Authorize(ctx context.Context, r *op.ClientRequest[oidc.AuthRequest]) (_ *op.Redirect, err error) {
+	defer tell(&err)
 	from, ok := r.Client.(*requester)
 	if !ok {
 		return nil, errors.New("the framework gave a client that this server did not find")

@@ -54,10 +54,7 @@ type Reach struct {
 }
 
 // Refusal is why there is no such client, in words for whoever is asked.
-type Refusal struct{ Reason string }
-
-// Error implements error.
-func (r *Refusal) Error() string { return r.Reason }
+type Refusal = signin.Refusal
 
 // Clients knows the clients of each place.
 type Clients interface {
@@ -116,6 +113,20 @@ func refused(err error) error {
 	return oidc.ErrServerError().WithParent(err)
 }
 
+// tell leaves of an error what strangers may be told: refusals, and of a fault of ours nothing but that it is one. The
+// framework logs what it was.
+func tell(err *error) {
+	var known *oidc.Error
+	var r *Refusal
+	switch {
+	case *err == nil, errors.As(*err, &known):
+	case errors.As(*err, &r):
+		*err = fault(oidc.ErrUnauthorizedClient(), r.Reason)
+	default:
+		*err = oidc.ErrServerError().WithParent(*err)
+	}
+}
+
 // identityScopes are those that no API asks for.
 func identityScopes() []string {
 	return []string{oidc.ScopeOpenID, oidc.ScopeProfile, oidc.ScopeEmail, oidc.ScopeOfflineAccess}
@@ -151,14 +162,14 @@ func (f *Flow) allowed(ctx context.Context, clientID, redirect string) (*Client,
 		return nil, err
 	}
 	if redirect == "" {
-		return nil, &Refusal{"redirect_uri is missing"}
+		return nil, &Refusal{Reason: "redirect_uri is missing"}
 	}
 	for _, registered := range client.Callbacks {
 		if redirect == registered || client.Native && samePlace(registered, redirect) {
 			return client, nil
 		}
 	}
-	return nil, &Refusal{"redirect_uri is none of the callbacks that the client is registered with"}
+	return nil, &Refusal{Reason: "redirect_uri is none of the callbacks that the client is registered with"}
 }
 
 // samePlace compares two addresses on loopback without their ports (RFC 8252, section 7.3).

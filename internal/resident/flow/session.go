@@ -16,7 +16,8 @@ import (
 )
 
 // UserInfo tells a client about the user that its access token is of (OpenID Connect Core 1.0, section 5.3).
-func (f *Flow) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoRequest]) (*op.Response, error) {
+func (f *Flow) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoRequest]) (_ *op.Response, err error) {
+	defer tell(&err)
 	claims, good, err := f.mint.Verify(ctx, r.Data.AccessToken)
 	if err != nil {
 		return nil, err
@@ -44,7 +45,8 @@ func (f *Flow) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoRequest]
 
 // EndSession signs a browser out (OpenID Connect RP-Initiated Logout 1.0). With the ID token of that very sign-in it is
 // done at once; otherwise the user is asked, for any page could have sent them here.
-func (f *Flow) EndSession(ctx context.Context, r *op.Request[oidc.EndSessionRequest]) (*op.Redirect, error) {
+func (f *Flow) EndSession(ctx context.Context, r *op.Request[oidc.EndSessionRequest]) (_ *op.Redirect, err error) {
+	defer tell(&err)
 	place := signin.PlaceOf(ctx)
 	browser, err := f.browsers.Browser(ctx, r.Header)
 	if err != nil {

@@ -68,7 +68,8 @@ func (f *Flow) stands(tx *store.Tx, given *store.Given) (*standing, string, erro
 
 // CodeExchange gives tokens for a code. A code is good once, whatever comes of it: what a second try finds used is revoked
 // (RFC 6749, section 4.1.2), and so is what a try with the wrong verifier or address was after.
-func (f *Flow) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.AccessTokenRequest]) (*op.Response, error) {
+func (f *Flow) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.AccessTokenRequest]) (_ *op.Response, err error) {
+	defer tell(&err)
 	client, err := f.client(ctx, r.Client.GetID())
 	if err != nil {
 		return nil, err
@@ -142,7 +143,8 @@ func (f *Flow) givenTo(tx *store.Tx, client *Client, id string) (*store.Given, e
 
 // RefreshToken gives new tokens for a refresh token, and the next refresh token: each is good once. One that comes back
 // was stolen, or its successor was, so everything ends that came of the same authorization (RFC 9700, section 4.14.2).
-func (f *Flow) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.RefreshTokenRequest]) (*op.Response, error) {
+func (f *Flow) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.RefreshTokenRequest]) (_ *op.Response, err error) {
+	defer tell(&err)
 	client, err := f.client(ctx, r.Client.GetID())
 	if err != nil {
 		return nil, err
@@ -261,10 +263,6 @@ const givenPrefix = "g_"
 // client gives the client of a request at the token endpoint, which has authenticated already.
 func (f *Flow) client(ctx context.Context, id string) (*Client, error) {
 	client, err := f.clients.Client(ctx, id)
-	var r *Refusal
-	if errors.As(err, &r) {
-		return nil, fault(oidc.ErrUnauthorizedClient(), r.Reason)
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -77,9 +77,15 @@ type Ask struct {
 	Callback    string // where the answer goes: one that the client is registered with
 }
 
+// Refusal is why a request is not answered, in words for whoever is asked.
+type Refusal struct{ Reason string }
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Reason }
+
 // Asker knows authorization requests.
 type Asker interface {
-	// Ask gives what the request wants, or an error that a person is told when the client must not be answered.
+	// Ask gives what the request wants, or a *Refusal that a person is told when the client must not be answered.
 	Ask(ctx context.Context, request url.Values) (*Ask, error)
 	// Farewell gives where a request to end the session (OpenID Connect RP-Initiated Logout 1.0) leads people, "" = nowhere.
 	Farewell(ctx context.Context, request url.Values) string

@@ -31,11 +31,14 @@ func (p *Pages) asked(w http.ResponseWriter, r *http.Request) (ask *Ask, ok bool
 		return nil, true
 	}
 	ask, err := p.asker.Ask(r.Context(), query)
-	if err != nil {
-		p.Refuse(w, r, http.StatusBadRequest, err.Error())
-		return nil, false
+	var refusal *Refusal
+	switch {
+	case errors.As(err, &refusal):
+		p.Refuse(w, r, http.StatusBadRequest, refusal.Reason)
+	case err != nil:
+		p.fail(w, r, err)
 	}
-	return ask, true
+	return ask, err == nil
 }
 
 func signInView(r *http.Request, ask *Ask, name string) view {
