@@ -104,8 +104,12 @@ func (c *Control) decisionQuery(ctx context.Context, p keyward.Principal, tenant
 	return q, false, err
 }
 
-// askGateways asks those that are in use and that the filter takes, all at once.
+// askGateways asks those that are in use and that the filter takes, all at once. None is asked about no application at all.
 func (c *Control) askGateways(ctx context.Context, q past.Query, takes func(keyward.Gateway) bool) (*Decisions, error) {
+	all := &Decisions{Items: []past.Record{}}
+	if q.Applications != nil && len(q.Applications) == 0 {
+		return all, nil
+	}
 	var gateways []keyward.Gateway
 	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
 		gateways, err = tx.Gateways()
@@ -114,7 +118,6 @@ func (c *Control) askGateways(ctx context.Context, q past.Query, takes func(keyw
 	if err != nil {
 		return nil, fmt.Errorf("list the gateways: %w", err)
 	}
-	all := &Decisions{Items: []past.Record{}}
 	var mu sync.Mutex
 	var asked sync.WaitGroup
 	for _, g := range gateways {

@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/testbed/plane"
 )
 
@@ -253,6 +254,34 @@ func TestPermissionsHideKeyManagers(t *testing.T) {
 			keyward.CodeInvalidInput)
 		if got.Paths != paths {
 			t.Errorf("%s: faults at %q", permissions, got.Paths)
+		}
+	}
+}
+
+// TestDevelopersWithoutApplicationsAskNoGateway: there is nothing that they may know.
+func TestDevelopersWithoutApplicationsAskNoGateway(t *testing.T) {
+	h, ctx := plane.New(t), context.Background()
+	h.MustApply(plane.Usual()...)
+	edge, _, err := h.Control.CreateGateway(ctx, plane.Operator(), "edge", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, id := 0, past.New(edge.ID).Name("x")
+	c := control.New(h.Store, nil, nil, control.Options{Ask: func(context.Context, string, past.Query) ([]past.Record, error) {
+		asked++
+		return []past.Record{{ID: id, Tenant: keyward.DefaultTenant, Application: "mobile"}}, nil
+	}})
+	for user, want := range map[string]int{"alice": 1, "nora": 0} {
+		p := plane.As(user, keyward.RoleDeveloper)
+		asked = 0
+		list, err := c.Decisions(ctx, p, keyward.DefaultTenant, control.DecisionFilter{})
+		if err != nil || len(list.Items) != want || asked != want {
+			t.Errorf("%s lists %+v, %v, for which %d gateways were asked", user, list, err, asked)
+		}
+		asked = 0
+		if _, err := c.Decision(ctx, p, keyward.DefaultTenant, id); asked != want || (err == nil) != (want == 1) ||
+			err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
+			t.Errorf("%s reads one: %v, for which %d gateways were asked", user, err, asked)
 		}
 	}
 }

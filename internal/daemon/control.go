@@ -129,11 +129,7 @@ func asking(f *feed.Feed) func(context.Context, string, past.Query) ([]past.Reco
 		if err != nil {
 			return nil, err
 		}
-		var found []past.Record
-		if err := json.Unmarshal(answer, &found); err != nil {
-			return nil, fmt.Errorf("read a gateway's answer: %w", err)
-		}
-		return found, nil
+		return q.Read(answer)
 	}
 }
 

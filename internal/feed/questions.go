@@ -47,7 +47,7 @@ func (d *counters) counter(gateway string) *counter {
 }
 
 // Questions takes a gateway's answers to what it was asked before, and gives what it is asked now: it waits a little for
-// something to be asked. An answer to what this gateway was not asked is dropped.
+// something to be asked, unless more answers follow. An answer to what this gateway was not asked is dropped.
 func (f *Feed) Questions(ctx context.Context, g *keyward.Gateway, q stream.QuestionsRequest) (*stream.QuestionsReply, error) {
 	f.questions.mu.Lock()
 	d := f.questions.counter(g.ID)
@@ -67,7 +67,7 @@ func (f *Feed) Questions(ctx context.Context, g *keyward.Gateway, q stream.Quest
 	}()
 	timer := time.NewTimer(pollWait)
 	defer timer.Stop()
-	for over := false; ; {
+	for over := q.More; ; {
 		f.questions.mu.Lock()
 		asked := d.ask
 		d.ask = nil

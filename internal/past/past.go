@@ -3,9 +3,12 @@
 package past
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -51,7 +54,7 @@ type Query struct {
 	KeyManager   string       `json:"keyManager,omitempty"`
 	API          string       `json:"api,omitempty"`
 	Application  string       `json:"application,omitempty"`
-	Applications []string     `json:"applications,omitempty"` // any of them
+	Applications []string     `json:"applications,omitzero"` // any of them; [] = none
 	Code         keyward.Code `json:"code,omitempty"`
 	Since        time.Time    `json:"since,omitzero"` // later than that
 	Limit        int          `json:"limit"`          // at most MaxRecords
@@ -66,6 +69,9 @@ const (
 	// detailedASecond is how many decisions in a second have their steps kept: what those cost is bounded by it.
 	detailedASecond = 1000
 	longest         = 512 // of a kept text, in bytes
+	// mostSteps and mostHeld are of a record that another process gave; decisions have fewer.
+	mostSteps = 32
+	mostHeld  = 16
 )
 
 // beyond says why a record has no steps.
@@ -167,7 +173,7 @@ func (r *Ring) Find(q Query) []Record {
 // Newest sorts records, the newest first, and leaves out those beyond the query's limit, and steps that it does not want.
 func Newest(found []Record, q Query) []Record {
 	slices.SortFunc(found, func(a, b Record) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
-	if limit := cmp.Or(min(q.Limit, MaxRecords), MaxRecords); len(found) > limit {
+	if limit := q.most(); len(found) > limit {
 		found = found[:limit]
 	}
 	for i := range found {
@@ -176,6 +182,58 @@ func Newest(found []Record, q Query) []Record {
 		}
 	}
 	return found
+}
+
+func (q *Query) most() int { return cmp.Or(min(q.Limit, MaxRecords), MaxRecords) }
+
+// Read reads a gateway's answer to the query. No gateway is trusted with the reader's memory: what is beyond the query's
+// limit is not read, only the record with the query's id counts where it has one, and of each no more than a ring keeps.
+func (q *Query) Read(answer []byte) ([]Record, error) {
+	from := json.NewDecoder(bytes.NewReader(answer))
+	begin, err := from.Token()
+	if err != nil {
+		return nil, fmt.Errorf("read decisions: %w", err)
+	}
+	if begin == nil { // null: the gateway could not read the question
+		return nil, nil
+	}
+	if begin != json.Delim('[') {
+		return nil, fmt.Errorf("read decisions: they begin with %.20v, not as a list", begin)
+	}
+	var found []Record
+	for n := 0; n < q.most() && from.More(); n++ {
+		var d Record
+		if err := from.Decode(&d); err != nil {
+			return nil, fmt.Errorf("read decisions: %w", err)
+		}
+		if q.ID == "" || d.ID == q.ID {
+			d.bound()
+			found = append(found, d)
+		}
+	}
+	return found, nil
+}
+
+// bound cuts a record to the size that one has at most. What is cut off is not kept in memory.
+func (d *Record) bound() {
+	d.Steps = slices.Clone(d.Steps[:min(len(d.Steps), mostSteps)])
+	d.Held = slices.Clone(d.Held[:min(len(d.Held), mostHeld)])
+	d.Code = keyward.Code(cut(string(d.Code)))
+	texts := []*string{
+		&d.ID, &d.Gateway, &d.Tenant, &d.API, &d.KeyManager, &d.Application, &d.Method, &d.Operation, &d.Detail, &d.Fingerprint, &d.Note,
+	}
+	for i := range d.Steps {
+		s := &d.Steps[i]
+		texts = append(texts, &s.Step, &s.Result, &s.Expected, &s.Seen, &s.Fix)
+	}
+	for i := range d.Held {
+		h := &d.Held[i]
+		h.Kind = keyward.Kind(cut(string(h.Kind)))
+		texts = append(texts, &h.ID)
+	}
+	for _, text := range texts {
+		*text = cut(*text)
+	}
 }
 
 func (q *Query) chooses(d *Record) bool {

@@ -10,14 +10,16 @@ import (
 const (
 	questionPause    = time.Second // after a failure
 	questionPatience = 10 * time.Second
+	answerFrame      = 64 // at least what an answer takes beside its id and body
 )
 
 // runQuestions asks the control plane again and again what it wants to know, and answers. No decision depends on it.
 func (r *Registry) runQuestions(ctx context.Context) error {
 	var answers []stream.Answer
 	for {
-		reply, err := r.askQuestions(ctx, stream.QuestionsRequest{Answers: answers})
-		answers = nil
+		n := fitting(answers)
+		reply, err := r.askQuestions(ctx, stream.QuestionsRequest{Answers: answers[:n], More: n < len(answers)})
+		answers = answers[n:] // what was refused is not told again, and takes no other answers with it
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -35,6 +37,17 @@ func (r *Registry) runQuestions(ctx context.Context) error {
 			answers = append(answers, stream.Answer{ID: q.ID, Body: r.o.Answer(q.Body)})
 		}
 	}
+}
+
+// fitting counts the first answers that one request has room for: one at least, for an answer that is too long fails alone.
+func fitting(answers []stream.Answer) int {
+	length := answerFrame // of the request's own
+	for i, a := range answers {
+		if length += answerFrame + len(a.ID) + len(a.Body); length > stream.MaxQuestionsRequest && i > 0 {
+			return i
+		}
+	}
+	return len(answers)
 }
 
 func (r *Registry) askQuestions(ctx context.Context, q stream.QuestionsRequest) (*stream.QuestionsReply, error) {

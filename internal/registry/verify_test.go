@@ -1,9 +1,16 @@
 package registry
 
 import (
+	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"keyward.dev/keyward"
@@ -154,5 +161,63 @@ func TestAnswerThatLeadsNowhereIsNotHeard(t *testing.T) {
 	}
 	if !r.sync.wantSnapshot || r.pulse.live {
 		t.Errorf("afterwards a snapshot is wanted: %v, the control plane was heard: %v", r.sync.wantSnapshot, r.pulse.live)
+	}
+}
+
+// curious asks everything at once, and notes what it is answered; its door is the control plane's: what is too long is lost.
+type curious struct {
+	Source
+
+	questions []stream.Question
+	answered  []string
+	requests  []stream.QuestionsRequest
+	over      func()
+}
+
+func (c *curious) Questions(_ context.Context, q stream.QuestionsRequest) (*stream.QuestionsReply, error) {
+	reply := &stream.QuestionsReply{Questions: c.questions}
+	c.questions, c.requests = nil, append(c.requests, q)
+	text, err := json.Marshal(q)
+	if err != nil || len(text) > stream.MaxQuestionsRequest {
+		return nil, errors.Join(err, errors.New("that is too long"))
+	}
+	for _, a := range q.Answers {
+		c.answered = append(c.answered, a.ID)
+	}
+	if len(c.requests) > 1 && !q.More {
+		c.over()
+	}
+	return reply, nil
+}
+
+// TestAnswersFitTheDoor: many long answers go in several requests, of which only the last one waits for questions, and an
+// answer that is too long takes no others with it.
+func TestAnswersFitTheDoor(t *testing.T) {
+	for what, long := range map[string]int{"as long as each other": 0, "with one that is too long": stream.MaxQuestionsRequest} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			asks := &curious{over: cancel}
+			var want []string
+			for i := range 20 {
+				id := strconv.Itoa(i)
+				asks.questions = append(asks.questions, stream.Question{ID: id, Body: json.RawMessage(id)})
+				if i != 7 || long == 0 {
+					want = append(want, id)
+				}
+			}
+			r := &Registry{source: asks, gone: make(chan struct{}), o: Options{
+				Log: slog.New(slog.DiscardHandler), Answer: func(question json.RawMessage) json.RawMessage {
+					length := 200 << 10
+					if string(question) == "7" {
+						length += long
+					}
+					return json.RawMessage(`"` + strings.Repeat("x", length) + `"`)
+				},
+			}}
+			_ = r.runQuestions(ctx)
+			if !slices.Equal(asks.answered, want) || len(asks.requests) > 10 {
+				t.Errorf("%s: answered in %d requests are %v, want %v", what, len(asks.requests), asks.answered, want)
+			}
+		})
 	}
 }

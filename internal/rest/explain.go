@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -120,19 +121,24 @@ func (s *Server) explainPast(ctx context.Context, p keyward.Principal, tenant st
 	return e, nil
 }
 
-// explainHolds adds the reasons of holds to the step that failed because of them.
+// explainHolds adds the reasons of holds to the step that failed because of them: the first one that failed. A gateway
+// may name a row as often as it likes.
 func (s *Server) explainHolds(ctx context.Context, p keyward.Principal, e *Explanation) error {
 	if len(e.Held) == 0 {
 		return nil
 	}
-	reasons, err := s.deps.Control.HoldReasons(ctx, p, e.Held)
-	if err != nil {
+	var held []keyward.HeldRow
+	for _, h := range e.Held {
+		if !slices.Contains(held, h) {
+			held = append(held, h)
+		}
+	}
+	reasons, err := s.deps.Control.HoldReasons(ctx, p, held)
+	if err != nil || len(reasons) == 0 {
 		return err
 	}
-	for i := range e.Steps {
-		if e.Steps[i].Result == "fail" && len(reasons) > 0 {
-			e.Steps[i].Seen += "; " + strings.Join(reasons, "; ")
-		}
+	if i := slices.IndexFunc(e.Steps, func(s Step) bool { return s.Result == "fail" }); i >= 0 {
+		e.Steps[i].Seen += "; " + strings.Join(reasons, "; ")
 	}
 	return nil
 }

@@ -1,11 +1,15 @@
 package rest_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/rest"
 )
 
 // TestExplainStaysInItsTenant: however an address that leads into another tenant is spelled, only those of that tenant
@@ -40,5 +44,24 @@ func TestExplainStaysInItsTenant(t *testing.T) {
 		if got := h.call(c.user, http.MethodPost, "/api/v1/explain", body); got.status != c.status {
 			t.Errorf("%s asks about %s with the token %q: %d %s, want %d", c.user, c.path, c.token, got.status, got.body, c.status)
 		}
+	}
+}
+
+// TestHoldsAreExplainedOnce: however often a gateway names a held row, and however many steps it calls failed.
+func TestHoldsAreExplainedOnce(t *testing.T) {
+	h := newHouse(t)
+	h.apply(manifestOf(keyward.KindApplication, "mobile", `{}`))
+	ctx, admin := context.Background(), keyward.Principal{
+		User: "admin", Tenant: keyward.DefaultTenant, Roles: []keyward.Role{keyward.RoleAdmin},
+	}
+	o, err := h.control.Hold(ctx, admin, keyward.Ref{Kind: keyward.KindApplication, Tenant: keyward.DefaultTenant, Name: "mobile"},
+		control.HoldRequest{Reason: "leaked"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got rest.Explanation
+	h.must("admin", http.MethodPost, "/api/v1/explain", fmt.Sprintf(`{"path":"/held/%s"}`, o.ID)).into(t, &got)
+	if len(got.Steps) != 3 || strings.Count(got.Steps[1].Seen, "leaked") != 1 || got.Steps[0].Seen != "a" || got.Steps[2].Seen != "c" {
+		t.Errorf("the steps are %+v", got.Steps)
 	}
 }

@@ -44,7 +44,7 @@ type house struct {
 }
 
 // explainer tells that every request with a token is of the application mobile, and of the tenant that the address leads
-// to once it is decoded, as gateways decode it.
+// to once it is decoded, as gateways decode it. At /held/ID, two steps failed because the application of that id is held.
 type explainer struct{}
 
 func (explainer) Explain(_ context.Context, q rest.Question) (*rest.Explanation, error) {
@@ -59,6 +59,11 @@ func (explainer) Explain(_ context.Context, q rest.Question) (*rest.Explanation,
 	e := &rest.Explanation{Status: 401, Code: keyward.CodeMissingCredentials, Tenant: tenant}
 	if len(q.Authorization) > 0 {
 		e = &rest.Explanation{Status: 200, Application: "mobile", Detail: q.Target, Tenant: tenant}
+	}
+	if id, held := strings.CutPrefix(path, "/held/"); held {
+		row := keyward.HeldRow{Kind: keyward.KindApplication, ID: id}
+		e.Held = []keyward.HeldRow{row, row}
+		e.Steps = []rest.Step{{Result: "pass", Seen: "a"}, {Result: "fail", Seen: "b"}, {Result: "fail", Seen: "c"}}
 	}
 	return e, nil
 }

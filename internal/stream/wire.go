@@ -79,7 +79,11 @@ type Answer struct {
 // QuestionsRequest gives the answers to what was asked before, and waits for what is asked next.
 type QuestionsRequest struct {
 	Answers []Answer `json:"answers,omitempty"`
+	More    bool     `json:"more,omitempty"` // answers that found no room here follow at once: do not wait
 }
+
+// MaxQuestionsRequest is how long a QuestionsRequest may be, in bytes as JSON.
+const MaxQuestionsRequest = 1 << 20
 
 // QuestionsReply is what is asked now; empty after a little while in which nothing was.
 type QuestionsReply struct {

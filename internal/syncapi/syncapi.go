@@ -18,7 +18,6 @@ import (
 
 const (
 	maxBody    = 64 << 10
-	maxAnswers = 1 << 20          // the one call that carries more: answers to questions
 	writeStall = 10 * time.Second // a gateway that takes nothing for so long is let go
 )
 
@@ -95,7 +94,7 @@ func question[Q any](a *API, answer func(*http.Request, caller, Q) (any, error))
 func decode(w http.ResponseWriter, r *http.Request, to any) error {
 	limit := int64(maxBody)
 	if r.URL.Path == stream.PathQuestions {
-		limit = maxAnswers
+		limit = stream.MaxQuestionsRequest // the one call that carries more: answers
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit)).Decode(to); err != nil {
 		return keyward.Errorf(keyward.CodeInvalidInput, "the body is not the JSON object that is due: %w", err)

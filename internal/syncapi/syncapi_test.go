@@ -320,6 +320,19 @@ func TestDoorOpensForGatewayCredentialsOnly(t *testing.T) {
 	}
 }
 
+// TestAnswersThatContinueDoNotWait: the gateway sends the others at once.
+func TestAnswersThatContinueDoNotWait(t *testing.T) {
+	p := newPlane(t, stream.HubOptions{}, false)
+	_, token, err := p.feed.CreateGateway(t.Context(), "test", "one", "")
+	must(t, err)
+	begin := time.Now()
+	status, problem := p.call(t, http.MethodPost, stream.PathQuestions, "Bearer "+token.Reveal(),
+		`{"answers":[{"id":"x","body":"`+strings.Repeat("x", stream.MaxQuestionsRequest-100)+`"}],"more":true}`)
+	if took := time.Since(begin); status != http.StatusOK || took > 2*time.Second {
+		t.Errorf("got %d %+v after %v", status, problem, took)
+	}
+}
+
 // A redirect would carry the credential to whoever is named.
 func TestRedirectIsNotFollowed(t *testing.T) {
 	var asked atomic.Int32
