@@ -464,7 +464,7 @@ func TestWhoSignsIn(t *testing.T) {
 		return w.request(catalog.ConsoleClient, w.url+CallbackPath, append([]string{"scope", "openid"}, more...)...)
 	}
 	b, other := w.browser(), w.browser()
-	at := func(b *browser, p page) url.Values {
+	at := func(p page) url.Values {
 		t.Helper()
 		to := mustURL(t, p.header.Get("Location"))
 		if to.Path != CallbackPath {
@@ -472,27 +472,27 @@ func TestWhoSignsIn(t *testing.T) {
 		}
 		return to.Query()
 	}
-	code := at(b, b.follow(b.signsIn(console("prompt", "select_account")))).Get("code")
+	code := at(b.follow(b.signsIn(console("prompt", "select_account")))).Get("code")
 	if code == "" {
 		t.Fatal("prompt=select_account leads to no code")
 	}
 	tokens := w.exchange(connector.Registered{ClientID: catalog.ConsoleClient}, code, w.url+CallbackPath)
 	hinted := console("id_token_hint", tokens.get("id_token"))
-	if got := at(b, b.get(hinted)); got.Get("code") == "" {
+	if got := at(b.get(hinted)); got.Get("code") == "" {
 		t.Errorf("the user of the hint: %v", got)
 	}
-	if got := at(b, b.get(console("id_token_hint", "x.y.z"))); got.Get("code") == "" {
+	if got := at(b.get(console("id_token_hint", "x.y.z"))); got.Get("code") == "" {
 		t.Errorf("a hint that says nothing: %v", got)
 	}
 	asBob := other.send(other.follow(other.get(console())), "name", "bob", "password", alicePass)
-	if got := at(other, other.follow(asBob)); got.Get("code") == "" {
+	if got := at(other.follow(asBob)); got.Get("code") == "" {
 		t.Fatalf("the control, bob without a hint: %v", got)
 	}
 	wrong := other.send(other.follow(other.get(hinted)), "name", "bob", "password", alicePass)
-	if got := at(other, other.follow(wrong)); got.Get("error") != "login_required" || got.Get("state") != "s1" {
+	if got := at(other.follow(wrong)); got.Get("error") != "login_required" || got.Get("state") != "s1" {
 		t.Errorf("bob where alice is hinted at: %v", got)
 	}
-	if got := at(other, other.follow(other.signsIn(hinted))); got.Get("code") == "" {
+	if got := at(other.follow(other.signsIn(hinted))); got.Get("code") == "" {
 		t.Errorf("the control, alice after bob: %v", got)
 	}
 }

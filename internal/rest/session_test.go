@@ -159,7 +159,8 @@ func TestSession(t *testing.T) {
 	}
 	// Who signs out at the authorization server is out here too.
 	p := b.fill(b.do(http.MethodGet, "/oauth2/sign-out", ""))
-	if a := b.do(http.MethodGet, "/api/v1/session", ""); !strings.HasSuffix(p.url.Path, "/signed-out") || a.status != http.StatusUnauthorized {
+	a = b.do(http.MethodGet, "/api/v1/session", "")
+	if !strings.HasSuffix(p.url.Path, "/signed-out") || a.status != http.StatusUnauthorized {
 		t.Errorf("signed out at the authorization server, %s: %d %s", p.url, a.status, a.text)
 	}
 	if p := b.fill(b.do(http.MethodGet, "/session/start", ""), "name", "alice", "password", aliceSecret); p.url.Path != "/" {
