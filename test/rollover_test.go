@@ -60,7 +60,7 @@ func TestSecretsRollOverAtKeycloak(t *testing.T) {
 	works("before")
 	apply(t, n, km(pair("{stored: true}", nextManager), pair("{stored: true}", nextGateway)))
 	works("with both declared")
-	if got := secrets(); strings.Count(got, "warn current: taken; next: ") != 2 {
+	if got := secrets(); strings.Count(got, "warn spec.") != 2 || strings.Count(got, ".clientSecret: current: taken; next: ") != 2 {
 		t.Errorf("before the server has changed:\n%s", got)
 	}
 	for client, secret := range map[string]string{keycloak.ManagerClient: nextManager, keycloak.IntrospectionClient: nextGateway} {
@@ -80,7 +80,7 @@ func TestSecretsRollOverAtKeycloak(t *testing.T) {
 			t.Errorf("nobody is told of %s:\n%s", path, told)
 		}
 	}
-	if got := secrets(); strings.Count(got, "; next: taken") != 2 || strings.Count(got, "warn current: ") != 2 {
+	if got := secrets(); strings.Count(got, "; next: taken") != 2 || strings.Count(got, "warn spec.") != 2 {
 		t.Errorf("after the server has changed:\n%s", got)
 	}
 	if got := cli(t, n, "get", "key-manager", "corp", "-o", "yaml"); strings.Count(got, "stored: true") != 4 {
