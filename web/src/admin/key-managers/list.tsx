@@ -1,6 +1,5 @@
-import { Button, Text } from "@mantine/core";
+import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { healthListQuery } from "../../api/health";
@@ -8,14 +7,10 @@ import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { Empty } from "../../ui/empty";
-import { Icon } from "../../ui/icon";
 import { NameLink } from "../../ui/name-link";
-import { Page } from "../../ui/page";
-import { SearchField } from "../../ui/search-field";
-import { DataTable, type Column } from "../../ui/table";
+import { ObjectList } from "../../ui/object-list";
+import type { Column } from "../../ui/table";
 import { Time } from "../../ui/time";
-import { useList } from "../../ui/use-list";
 import { KeyManagerState } from "./state";
 
 const words = texts.admin.keyManagers;
@@ -25,14 +20,8 @@ export function KeyManagers() {
   const to = useAddress();
   const tenant = useTenant();
   const session = useSession();
-  const list = useList("key-managers");
   const health = useQuery(healthListQuery(tenant));
   const healthOf = (name: string) => health.data?.get(name);
-  const add = administers(session) && (
-    <Button component={Link} to={to("admin", "key-managers", "new")} leftSection={<Icon name="plus" size={16} />}>
-      {words.add}
-    </Button>
-  );
   const columns: Column<Schemas["KeyManager"]>[] = [
     {
       title: words.name,
@@ -54,23 +43,13 @@ export function KeyManagers() {
     { title: words.looked, wide: true, cell: (k) => <Time at={healthOf(k.metadata?.name ?? "")?.lookedAt} /> },
   ];
   return (
-    <Page title={words.title} lead={words.lead} actions={add}>
-      <SearchField label={words.search} />
-      <DataTable
-        label={words.title}
-        columns={columns}
-        keyOf={(k) => k.metadata?.name ?? ""}
-        empty={
-          list.search ? (
-            <Text c="dimmed">{texts.table.noMatch}</Text>
-          ) : (
-            <Empty icon="shield" title={words.emptyTitle} action={add}>
-              {words.empty}
-            </Empty>
-          )
-        }
-        {...list}
-      />
-    </Page>
+    <ObjectList
+      noun="key-managers"
+      path={["admin", "key-managers"]}
+      words={words}
+      icon="shield"
+      add={administers(session) && words.add}
+      columns={columns}
+    />
   );
 }

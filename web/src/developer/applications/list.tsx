@@ -1,29 +1,16 @@
-import { Button, Text } from "@mantine/core";
-import { Link } from "react-router";
-
 import type { Schemas } from "../../api/client";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { StateBadge } from "../../ui/badge";
-import { Empty } from "../../ui/empty";
-import { Icon } from "../../ui/icon";
 import { NameLink } from "../../ui/name-link";
-import { Page } from "../../ui/page";
-import { SearchField } from "../../ui/search-field";
-import { DataTable, type Column } from "../../ui/table";
-import { useList } from "../../ui/use-list";
+import { ObjectList } from "../../ui/object-list";
+import type { Column } from "../../ui/table";
 
 const words = texts.developer.applications;
 
 /** The applications that the person may see. */
 export function Applications() {
   const to = useAddress();
-  const list = useList("applications");
-  const add = (
-    <Button component={Link} to={to("developer", "applications", "new")} leftSection={<Icon name="plus" size={16} />}>
-      {words.add}
-    </Button>
-  );
   const columns: Column<Schemas["Application"]>[] = [
     {
       title: words.name,
@@ -40,22 +27,14 @@ export function Applications() {
     },
   ];
   return (
-    <Page title={words.title} lead={words.lead} actions={add}>
-      <SearchField label={words.search} />
-      <DataTable
-        label={words.title}
-        columns={columns}
-        keyOf={(a) => a.metadata?.name ?? ""}
-        empty={
-          list.search ? (
-            <Text c="dimmed">{texts.table.noMatch}</Text>
-          ) : (
-            <Empty icon="app" title={words.emptyTitle} action={add}>{words.empty}</Empty>
-          )
-        }
-        {...list}
-      />
-    </Page>
+    <ObjectList
+      noun="applications"
+      path={["developer", "applications"]}
+      words={words}
+      icon="app"
+      add={words.add}
+      columns={columns}
+    />
   );
 }
 

@@ -1,5 +1,4 @@
-import { Button, Text } from "@mantine/core";
-import { Link } from "react-router";
+import { Text } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
 import { publishes } from "../../session/areas";
@@ -8,13 +7,9 @@ import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import type { Tone } from "../../theme";
 import { StateBadge } from "../../ui/badge";
-import { Empty } from "../../ui/empty";
-import { Icon } from "../../ui/icon";
 import { NameLink } from "../../ui/name-link";
-import { Page } from "../../ui/page";
-import { SearchField } from "../../ui/search-field";
-import { DataTable, type Column } from "../../ui/table";
-import { useList } from "../../ui/use-list";
+import { ObjectList } from "../../ui/object-list";
+import type { Column } from "../../ui/table";
 
 const words = texts.publisher.apis;
 
@@ -35,12 +30,7 @@ export function takenBy(api: Schemas["API"]): string[] | undefined {
 /** The tenant's APIs. */
 export function APIs() {
   const to = useAddress();
-  const list = useList("apis");
-  const add = publishes(useSession()) && (
-    <Button component={Link} to={to("publisher", "apis", "new")} leftSection={<Icon name="plus" size={16} />}>
-      {words.add}
-    </Button>
-  );
+  const may = publishes(useSession());
   const columns: Column<Schemas["API"]>[] = [
     {
       title: words.title,
@@ -55,17 +45,13 @@ export function APIs() {
     { title: words.operations, wide: true, cell: (a) => (a.spec.operations ?? []).length || words.fromOpenAPI },
   ];
   return (
-    <Page title={words.heading} lead={words.lead} actions={add}>
-      <SearchField label={words.search} />
-      <DataTable
-        label={words.heading}
-        columns={columns}
-        keyOf={(a) => a.metadata?.name ?? ""}
-        empty={
-          list.search ? <Text c="dimmed">{texts.table.noMatch}</Text> : <Empty icon="box" title={words.emptyTitle} action={add}>{words.empty}</Empty>
-        }
-        {...list}
-      />
-    </Page>
+    <ObjectList
+      noun="apis"
+      path={["publisher", "apis"]}
+      words={{ ...words, title: words.heading }}
+      icon="box"
+      add={may && words.add}
+      columns={columns}
+    />
   );
 }

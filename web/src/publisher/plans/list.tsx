@@ -1,4 +1,4 @@
-import { Anchor, Button, Text } from "@mantine/core";
+import { Anchor } from "@mantine/core";
 import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
@@ -6,12 +6,7 @@ import { publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
-import { Empty } from "../../ui/empty";
-import { Icon } from "../../ui/icon";
-import { Page } from "../../ui/page";
-import { SearchField } from "../../ui/search-field";
-import { DataTable } from "../../ui/table";
-import { useList } from "../../ui/use-list";
+import { ObjectList } from "../../ui/object-list";
 
 const words = texts.publisher.plans;
 
@@ -25,27 +20,22 @@ export function ratesOf(plan: Schemas["Plan"]): string {
 /** The plans that subscriptions are taken under. */
 export function Plans() {
   const to = useAddress();
-  const list = useList("plans");
-  const add = publishes(useSession()) && (
-    <Button component={Link} to={to("publisher", "plans", "new")} leftSection={<Icon name="plus" size={16} />}>{words.add}</Button>
-  );
+  const may = publishes(useSession());
   return (
-    <Page title={words.title} lead={words.lead} actions={add}>
-      <SearchField label={words.search} />
-      <DataTable
-        label={words.title}
-        columns={[
-          {
-            title: texts.common.name,
-            cell: (p) => <Anchor component={Link} to={to("publisher", "plans", p.metadata?.name ?? "")} fw={600}>{p.metadata?.name}</Anchor>,
-          },
-          { title: words.limits, cell: (p) => ratesOf(p) },
-          { title: words.approval, cell: (p) => (p.spec.approval === "manual" ? words.manual : words.auto) },
-        ]}
-        keyOf={(p) => p.metadata?.name ?? ""}
-        empty={list.search ? <Text c="dimmed">{texts.table.noMatch}</Text> : <Empty icon="gauge" title={words.emptyTitle} action={add}>{words.empty}</Empty>}
-        {...list}
-      />
-    </Page>
+    <ObjectList
+      noun="plans"
+      path={["publisher", "plans"]}
+      words={words}
+      icon="gauge"
+      add={may && words.add}
+      columns={[
+        {
+          title: texts.common.name,
+          cell: (p) => <Anchor component={Link} to={to("publisher", "plans", p.metadata?.name ?? "")} fw={600}>{p.metadata?.name}</Anchor>,
+        },
+        { title: words.limits, cell: (p) => ratesOf(p) },
+        { title: words.approval, cell: (p) => (p.spec.approval === "manual" ? words.manual : words.auto) },
+      ]}
+    />
   );
 }

@@ -1,0 +1,54 @@
+import { Button, Text } from "@mantine/core";
+import { Link } from "react-router";
+
+import type { Noun, Nouns } from "../api/objects";
+import { useAddress } from "../shell/place";
+import { texts } from "../texts";
+import { Empty } from "./empty";
+import { Icon, type IconName } from "./icon";
+import { Page } from "./page";
+import { SearchField } from "./search-field";
+import { DataTable, type Column } from "./table";
+import { useList } from "./use-list";
+
+interface Props<N extends Noun> {
+  noun: N;
+  /** The parts of the list's address; "new" below it makes one. */
+  path: string[];
+  words: { title: string; lead: string; search: string; emptyTitle?: string; empty?: string };
+  icon: IconName;
+  /** The words of the button that makes one, for who may. */
+  add?: string | false;
+  columns: Column<Nouns[N]>[];
+}
+
+/** The page that lists a noun's objects: searched and paged by the server, with the next step where there is none. */
+export function ObjectList<N extends Noun>({ noun, path, words, icon, add = false, columns }: Props<N>) {
+  const to = useAddress();
+  const list = useList(noun);
+  const action = add !== false && (
+    <Button component={Link} to={to(...path, "new")} leftSection={<Icon name="plus" size={16} />}>
+      {add}
+    </Button>
+  );
+  return (
+    <Page title={words.title} lead={words.lead} actions={action}>
+      <SearchField label={words.search} />
+      <DataTable
+        label={words.title}
+        columns={columns}
+        keyOf={(object) => object.metadata?.name ?? ""}
+        empty={
+          list.search || words.emptyTitle === undefined ? (
+            <Text c="dimmed">{texts.table.noMatch}</Text>
+          ) : (
+            <Empty icon={icon} title={words.emptyTitle} action={action}>
+              {words.empty}
+            </Empty>
+          )
+        }
+        {...list}
+      />
+    </Page>
+  );
+}
