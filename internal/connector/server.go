@@ -42,6 +42,13 @@ func (s Server) ManagementWay() outbound.Policy {
 	return s.Way()
 }
 
+// ManagedBy tells ways into the server apart by which clients are managed: its type, and what its connection has. What one
+// way tells of a client cannot be held against what another tells: a server may say something else to whoever registered
+// the client than to who manages all of them.
+func (s Server) ManagedBy() string {
+	return string(s.Spec.Type) + " " + strings.Join(slices.Sorted(maps.Keys(s.Spec.Connection)), " ")
+}
+
 // Endpoint gives the declared address, or else the discovered one.
 func (s Server) Endpoint(pick func(keyward.Endpoints) string) string {
 	if v := pick(s.Spec.Endpoints); v != "" {

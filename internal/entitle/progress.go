@@ -18,6 +18,7 @@ type progress struct {
 	Withheld []connector.Entitlement `json:"withheld,omitempty"` // of what is wanted: no subscription may give it
 	Given    []connector.Entitlement `json:"given,omitempty"`    // by Keyward, or about to be: it may be taken away
 	Has      []connector.Entitlement `json:"has,omitempty"`      // of what is wanted
+	By       string                  `json:"by,omitempty"`       // the way into the server that said so
 	Taken    []connector.Entitlement `json:"taken,omitempty"`    // given once, and away again
 	Lacking  []connector.Entitlement `json:"lacking,omitempty"`
 	Advice   string                  `json:"advice,omitempty"`
@@ -42,20 +43,23 @@ func (p progress) encode() (json.RawMessage, error) {
 
 // Standing is what subscriptions have to do with what a client carries at its server.
 type Standing struct {
-	Has  []connector.Entitlement // it has them, as the last look there said, and they are not about to be taken away
+	Has  []connector.Entitlement // it has them, as this way into the server said last, and they are not about to be taken away
 	Ours []connector.Entitlement // these come and go, or once did
 }
 
-// StandingOf reads it; nothing for a client that is not Keyward's to change.
-func (*Entitler) StandingOf(tx *store.Tx, clientID string) (Standing, error) {
+// StandingOf reads it, for a way into the server as connector.Server.ManagedBy names it; nothing for a client that is not
+// Keyward's to change.
+func (*Entitler) StandingOf(tx *store.Tx, clientID, by string) (Standing, error) {
 	row, err := tx.Entitlement(clientID)
 	if err != nil || row == nil {
 		return Standing{}, err
 	}
 	p, err := readProgress(row)
-	return Standing{
-		Has: minus(p.Has, p.Taken), Ours: union(p.Wanted, p.Given, p.Has, p.Lacking, p.Taken),
-	}, err
+	standing := Standing{Ours: union(p.Wanted, p.Given, p.Has, p.Lacking, p.Taken)}
+	if p.By == by {
+		standing.Has = minus(p.Has, p.Taken)
+	}
+	return standing, err
 }
 
 // Status is how far a client has what it should; nil for one that is not Keyward's to change.

@@ -144,14 +144,15 @@ func (t *task) wants(needs []reach.Need) []connector.Entitlement {
 	return union(wanted)
 }
 
-// isDone tells that nothing changed since the client had everything: the change did not concern it. The built-in server
-// looks at subscriptions whenever it gives a token, and gives what is not withheld.
+// isDone tells that nothing changed since the client had everything: the change did not concern it. What another way into the
+// server said, such as before the key manager was given a service account, has to be asked anew in this one. The built-in
+// server looks at subscriptions whenever it gives a token, and gives what is not withheld.
 func (t *task) isDone() (lacking []connector.Entitlement, done bool) {
 	if t.kind.Name == keyward.TypeResident {
-		t.progress = progress{Wanted: t.wanted, Withheld: t.withheld, Has: t.may()}
+		t.progress = progress{Wanted: t.wanted, Withheld: t.withheld, Has: t.may(), By: t.by()}
 		return t.withheld, true
 	}
-	return nil, t.row.Settled > 0 && t.progress.Reason == "" && len(t.progress.Lacking) == 0 &&
+	return nil, t.row.Settled > 0 && t.progress.Reason == "" && len(t.progress.Lacking) == 0 && t.progress.By == t.by() &&
 		slices.Equal(t.wanted, t.progress.Wanted) && slices.Equal(t.withheld, t.progress.Withheld)
 }
 
@@ -238,6 +239,16 @@ func (t *task) has(ctx context.Context, entitler connector.Entitler, may []conne
 // found keeps how the client stands.
 func (t *task) found(lacking []connector.Entitlement) {
 	t.progress.Wanted, t.progress.Withheld, t.progress.Has = t.wanted, t.withheld, minus(t.wanted, lacking)
+	t.progress.By = t.by()
+}
+
+// by is the way into the server. A connection that may not give anything is another than the same one allowed to.
+func (t *task) by() string {
+	by := t.server.ManagedBy()
+	if t.ask != "" {
+		by += " barred"
+	}
+	return by
 }
 
 // barred tells that the connection may not give anything, and that there is nothing to take away: then an administrator
@@ -267,6 +278,9 @@ func (e *Entitler) check(ctx context.Context, t *task, conn connector.Connector)
 	lacking := slices.DeleteFunc(slices.Clone(t.wanted), func(w connector.Entitlement) bool {
 		return w.Scope == "" || slices.Contains(scopes, w.Scope) // who tokens are for, no client's data say
 	})
+	if t.ask == "" { // Keyward gave it in another way, and this one may not tell: Keycloak's names optional scopes only
+		lacking = minus(lacking, t.progress.Given)
+	}
 	t.found(lacking)
 	return lacking, nil
 }

@@ -222,3 +222,67 @@ func TestOrphansAtKeycloak(t *testing.T) {
 		t.Errorf("afterwards: %+v", report.Lines)
 	}
 }
+
+// A key manager that is given a service account in the place of its initial access token, and loses it again: what a
+// client has is told by each in its own way, and what one said is not held against the other's words.
+func TestAnotherWayIntoTheRealm(t *testing.T) {
+	ctx := t.Context()
+	realm := shared.Realm(t, "ways")
+	r := newRig(t)
+	r.registered("corp", realm)
+	optional, inEvery, unknown := keycloak.Scopes()[0], "gateway-audience", "orders:made"
+	made := map[string]*keys.Result{}
+	for app, scope := range map[string]string{"offered": optional, "anyway": inEvery, "without": unknown} {
+		r.put(keyward.KindAPI, app, &keyward.APISpec{
+			Context: "/" + app, Version: "v1", Upstream: keyward.Upstream{Production: "http://127.0.0.1:9"},
+			KeyManagers: keyward.KeyManagerSet{All: true},
+			Operations:  []keyward.Operation{{Method: "*", Path: "/**", Scopes: []string{scope}}},
+		})
+		made[app] = r.generate(app, "corp", keys.Ask{})
+		r.put(keyward.KindSubscription, app+"-api", &keyward.SubscriptionSpec{Application: app, API: app})
+	}
+	stands := func(state map[string]keyward.EntitlementState) {
+		t.Helper()
+		for app, want := range state {
+			if e := r.entitler.Now(ctx, r.object(app)); e == nil || e.State != want {
+				t.Errorf("%s stands as %+v, want %s", app, e, want)
+			}
+		}
+		report := r.reconcile("corp")
+		for app := range state {
+			want(t, report, app, reconcile.InStep)
+		}
+	}
+	// Through registration the realm names the optional scopes of a client only.
+	stands(map[string]keyward.EntitlementState{
+		"offered": keyward.EntitlementGiven, "anyway": keyward.EntitlementLacking, "without": keyward.EntitlementLacking,
+	})
+
+	r.managed(keyward.DefaultTenant, "corp", realm)
+	report := r.reconcile("corp") // before anybody was told anything in the new way
+	for app := range made {
+		want(t, report, app, reconcile.InStep)
+	}
+	stands(map[string]keyward.EntitlementState{
+		"offered": keyward.EntitlementGiven, "anyway": keyward.EntitlementGiven, "without": keyward.EntitlementGiven,
+	})
+	for app, scope := range map[string]string{"offered": optional, "anyway": inEvery, "without": unknown} {
+		if has, _, err := realm.Carried(ctx, made[app].ClientID); err != nil || !slices.Contains(has, scope) {
+			t.Errorf("%s carries %q (%v), want %s", app, has, err, scope)
+		}
+	}
+	// What is really taken away is missing all the same.
+	do(t, realm.Detach(ctx, made["offered"].ClientID, optional))
+	report = r.reconcile("corp")
+	want(t, report, "offered", reconcile.Changed, optional+" was given because of a subscription, and is missing")
+	want(t, report, "anyway", reconcile.InStep)
+	r.mend("offered", "corp")
+	if has, _, err := realm.Carried(ctx, made["offered"].ClientID); err != nil || !slices.Contains(has, optional) {
+		t.Errorf("mended, the client carries %q (%v)", has, err)
+	}
+
+	r.registered("corp", realm)
+	stands(map[string]keyward.EntitlementState{ // what Keyward gave, it gave
+		"offered": keyward.EntitlementGiven, "anyway": keyward.EntitlementLacking, "without": keyward.EntitlementGiven,
+	})
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -135,7 +134,7 @@ func (r *Reconciler) read(tx *store.Tx, t *task) (err error) {
 		return err
 	}
 	t.secret = secrets[scene.SecretPath]
-	t.standing, err = r.Entitler.StandingOf(tx, o.ID)
+	t.standing, err = r.Entitler.StandingOf(tx, o.ID, t.server.ManagedBy())
 	return err
 }
 
@@ -178,7 +177,7 @@ func (r *Reconciler) note(ctx context.Context, t *task, heard answer) error {
 			return tx.PutOffLook(t.row.Subject, t.row.Found, now)
 		}
 		if found.Why = heard.why; found.Why == "" {
-			standing, err := r.Entitler.StandingOf(tx, fresh.Object.ID)
+			standing, err := r.Entitler.StandingOf(tx, fresh.Object.ID, t.server.ManagedBy())
 			if err != nil {
 				return err
 			}
@@ -212,7 +211,7 @@ func (f *finding) judge(t *task, c *scene.Client, heard answer, after entitle.St
 	}
 	ours := scopesOf(t.standing.Ours, after.Ours)
 	seen := shapeOf(heard.client, ours)
-	if way := wayOf(t.server); f.Base == nil || f.Way != way {
+	if way := t.server.ManagedBy(); f.Base == nil || f.Way != way {
 		base := first(c.Status, seen, heard.client, ours)
 		f.Base, f.Way = &base, way
 	}
@@ -228,12 +227,6 @@ func (f *finding) judge(t *task, c *scene.Client, heard answer, after entitle.St
 		f.Verdict, f.Seen, f.Undo = Changed, &seen, &undo
 	}
 	return texts
-}
-
-// wayOf tells readings of a client apart that cannot be compared: a server may say something else to whoever registered a
-// client than to who manages all of them.
-func wayOf(s connector.Server) string {
-	return string(s.Spec.Type) + " " + strings.Join(slices.Sorted(maps.Keys(s.Spec.Connection)), " ")
 }
 
 func scopesOf(lists ...[]connector.Entitlement) []string {

@@ -155,7 +155,15 @@ func (r *rig) registerIn(tenant, name string, spec *keyward.KeyManagerSpec, secr
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	o := &keyward.Object{ID: store.NewID(), Kind: keyward.KindKeyManager, Tenant: tenant, Name: name, Spec: spec}
+	o := &keyward.Object{ID: store.NewID(), Kind: keyward.KindKeyManager, Tenant: tenant, Name: name}
+	err = r.store.Read(r.t.Context(), func(tx *store.Tx) error {
+		if old, err := tx.Get(keyward.KindKeyManager, tenant, name); err == nil {
+			o = old // it is changed
+		}
+		return nil
+	})
+	do(r.t, err)
+	o.Spec = spec
 	row, introspection, faults := keymanager.Resolve(o, spec, status)
 	if len(faults) > 0 {
 		r.t.Fatal(faults)
@@ -183,6 +191,15 @@ func (r *rig) managed(tenant, name string, realm *keycloak.Realm) {
 		Type: keyward.TypeKeycloak, Discovery: realm.Discovery(),
 		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
 	}, map[string]string{"connection.clientSecret": keycloak.ManagerSecret})
+}
+
+// registered registers a realm with an initial access token.
+func (r *rig) registered(name string, realm *keycloak.Realm) {
+	r.t.Helper()
+	r.register(name, &keyward.KeyManagerSpec{
+		Type: keyward.TypeKeycloak, Discovery: realm.Discovery(),
+		Connection: map[string]any{"initialAccessToken": keyward.StoredSecret()},
+	}, map[string]string{"connection.initialAccessToken": realm.InitialAccessToken})
 }
 
 // registering registers a contract server for dynamic registration.
