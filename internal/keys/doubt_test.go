@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,34 @@ func TestARotationThatIsRefusedWhenMadeAgainIsTold(t *testing.T) {
 	}
 }
 
+// TestARotationGoesOnThroughTrouble: a server that says only that it cannot serve now has refused nothing. The old secret may
+// be dead, so giving up would leave the client with none.
+func TestARotationGoesOnThroughTrouble(t *testing.T) {
+	for _, status := range []int{429, 500, 503} {
+		r, v := dieInRotation(t)
+		v.server.Order(contract.Trouble{Method: http.MethodGet, Part: "/", Status: status})
+		if err := r.start().Sweep(t.Context()); err == nil {
+			t.Errorf("%d: the sweep had no trouble", status)
+		}
+		if s := r.one(keyward.ClientRotating).Status; s.SecretDoubt != "" || !strings.Contains(s.Reason, strconv.Itoa(status)) {
+			t.Errorf("%d: it is shown as %q, in doubt %q", status, s.Reason, s.SecretDoubt)
+		}
+		v.server.Mend()
+		if err := r.start().Sweep(t.Context()); err != nil {
+			t.Errorf("%d: the next sweep: %v", status, err)
+		}
+		if s := r.one(keyward.ClientActive).Status; s.Reason != "" {
+			t.Errorf("%d: after it: %q", status, s.Reason)
+		}
+		if _, err := r.start().Reveal(t.Context(), alice(), at("corp")); err != nil {
+			t.Errorf("%d: reveal: %v", status, err)
+		}
+		if _, err := r.start().Token(t.Context(), alice(), at("corp"), keys.TokenAsk{}); err != nil && !isScope(err) {
+			t.Errorf("%d: the secret that is kept gets no token: %v", status, err)
+		}
+	}
+}
+
 // TestARotationWhoseOldSecretIsNotDeletedIsMadeAgain: it was ended before, so what stands then is dead.
 func TestARotationWhoseOldSecretIsNotDeletedIsMadeAgain(t *testing.T) {
 	for _, status := range []int{403, 429, 503} {
@@ -121,6 +150,12 @@ func TestARotationWhoseOldSecretIsNotDeletedIsMadeAgain(t *testing.T) {
 			wantCode(t, err, keyward.CodeKeyManagerFailed, "the new secret is asked for again")
 			r.one(keyward.ClientRotating)
 			err = r.start().Sweep(ctx)
+			if times == 0 && status != 403 { // no refusal: it goes on
+				if r.one(keyward.ClientRotating); err == nil {
+					t.Errorf("%d always: the sweep had no trouble", status)
+				}
+				continue
+			}
 			s := r.one(keyward.ClientActive).Status
 			if times == 0 {
 				if err == nil || !strings.HasSuffix(s.Reason, rotateAgain) {

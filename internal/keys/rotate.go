@@ -133,7 +133,7 @@ func (k *Keys) finishRotate(ctx context.Context, server connector.Server, c *sce
 		return fresh.Value, nil
 	}
 	told := vendorError(server.Name, err)
-	if uncertain(err) || resumed && isDown(err) {
+	if uncertain(err) || resumed && passing(err) {
 		k.noteReason(ctx, c, told.Words())
 		wrapped := keyward.Errorf(told.Code, "%s; the new secret is asked for again: fetch it with reveal", told.Message)
 		wrapped.Err = err

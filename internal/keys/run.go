@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -141,4 +142,19 @@ func textOf(err error) string {
 func isDown(err error) bool {
 	var f *wire.Failure
 	return errors.As(err, &f) && f.Status == 0
+}
+
+// passing tells that a later try may fare better: the server gave no answer, or said only that it cannot serve now.
+func passing(err error) bool {
+	f, ok := errors.AsType[*wire.Failure](err)
+	if !ok {
+		return false
+	}
+	switch f.Status {
+	case 0, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	default:
+		return false
+	}
 }

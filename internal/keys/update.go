@@ -108,7 +108,7 @@ func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *sce
 		return k.keepUpdated(ctx, c, made)
 	}
 	told := vendorError(server.Name, err)
-	if uncertain(err) || resumed && isDown(err) {
+	if uncertain(err) || resumed && passing(err) {
 		k.noteReason(ctx, c, told.Words())
 		wrapped := keyward.Errorf(told.Code, "%s; the change is tried again", told.Message)
 		wrapped.Err = err

@@ -130,6 +130,13 @@ func TestUpdateGoesOnByItself(t *testing.T) {
 	s.Order(contract.Trouble{Method: http.MethodPut, Part: "/reg/", Status: 502, Times: 1})
 	_, err := r.keys.Update(ctx, alice(), at("corp"), keys.Ask{Callbacks: []string{"https://app.example/two"}})
 	wantCode(t, err, keyward.CodeKeyManagerFailed, "502")
+	for _, status := range []int{429, 500} { // met before the change is asked for again, and no refusal of it
+		s.Order(contract.Trouble{Method: http.MethodGet, Part: "/reg/", Status: status, Times: 1})
+		if err := r.start().Sweep(ctx); err == nil {
+			t.Errorf("%d: the sweep had no trouble", status)
+		}
+		r.one(keyward.ClientUpdating)
+	}
 	sweep(t, r.start())
 	if one := r.one(keyward.ClientActive); !slices.Equal(one.Status.Callbacks, []string{"https://app.example/two"}) ||
 		!slices.Equal(s.Clients()[0].Callbacks, one.Status.Callbacks) {
