@@ -3,6 +3,8 @@ package connector
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -46,13 +48,44 @@ func (e TokenEndpoint) Prove(ctx context.Context, clientID, secret string) error
 }
 
 // Prove gets a token and throws it away. Where none was asked for that the client may have, the credentials may be
-// right all the same: that is ErrUnsupported.
+// right all the same: that is ErrUnsupported. A server that does not mind the case of an id gives a token to another spelling
+// of it too: where that token says how it is written, another is refused, because gateways would know no such client.
 func Prove(ctx context.Context, g Granter, clientID, secret string) error {
-	_, err := g.Token(ctx, TokenRequest{ClientID: clientID, Secret: secret})
+	token, err := g.Token(ctx, TokenRequest{ClientID: clientID, Secret: secret})
 	if f, ok := errors.AsType[*wire.Failure](err); ok && f.Code == "invalid_scope" {
 		return ErrUnsupported
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if written := spelled(token.Value, clientID); written != clientID {
+		return Refused("clientId", "the server writes this id as %s in its tokens, and case counts: write it so", written)
+	}
+	return nil
+}
+
+// spelled is the client id as a JWT writes it: the one asked about, unless a claim differs from it in case alone and none is
+// the same.
+func spelled(token, clientID string) string {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return clientID
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	var claims map[string]any
+	if err != nil || json.Unmarshal(payload, &claims) != nil {
+		return clientID
+	}
+	written := clientID
+	for _, claim := range claims {
+		switch said, _ := claim.(string); { // nothing is said by another type
+		case said == clientID:
+			return clientID
+		case strings.EqualFold(said, clientID):
+			written = said
+		}
+	}
+	return written
 }
 
 // Token implements Granter. What is asked for stands before what the type wants by itself. The certificate of the outbound

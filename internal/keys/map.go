@@ -95,12 +95,18 @@ func (k *Keys) mappable(tx *store.Tx, s *scene.Scene, spec *keyward.OAuthClientS
 	if before := s.Last(); err == nil && before != nil && before.Object.ID == other.ID && !before.Status.Orphan {
 		return nil // revoked here: it gives way
 	}
+	words := "belongs to an application already"
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		// To some servers it is the same client, which would have a second life here beside a revoked or held one.
+		_, err = tx.ClientSpelledAlike(s.Place.Tenant, s.KeyManager.ID, spec.ClientID)
+		words += ", under an id that differs in case alone"
+	}
 	if err == nil {
 		// Whose it is would tell a developer about other people's applications.
 		return &keyward.Error{
 			Code:    keyward.CodeConflict,
-			Message: fmt.Sprintf("client %s of %s belongs to an application already", spec.ClientID, s.KeyManager.Ref()),
-			Fields:  []keyward.FieldError{{Path: "clientId", Code: keyward.CodeConflict, Message: "belongs to an application already"}},
+			Message: fmt.Sprintf("client %s of %s %s", spec.ClientID, s.KeyManager.Ref(), words),
+			Fields:  []keyward.FieldError{{Path: "clientId", Code: keyward.CodeConflict, Message: words}},
 		}
 	}
 	if keyward.CodeOf(err) != keyward.CodeNotFound {

@@ -200,6 +200,27 @@ func TestMapRefusals(t *testing.T) {
 	}
 }
 
+// A second spelling of a client's id is refused while the first has an application: to servers that do not mind case it is
+// the same client, and what was revoked here would live on under it.
+func TestMapWantsOneSpellingOfAnID(t *testing.T) {
+	r := newRig(t)
+	r.keyManager("corp", `{"type":"external","issuer":"https://ext.example","keys":{"jwks":"https://ext.example/k"}}`, nil)
+	ctx := t.Context()
+	if _, err := r.keys.Map(ctx, admin(), at("corp"), "Legacy", ""); err != nil {
+		t.Fatal(err)
+	}
+	other := at("corp")
+	other.Application = "other"
+	if err := r.keys.Revoke(ctx, admin(), at("corp")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.keys.Map(ctx, admin(), other, "LEGACY", "")
+	wantCode(t, err, keyward.CodeConflict, "in case alone")
+	if _, err := r.keys.Map(ctx, admin(), other, "Legacy2", ""); err != nil {
+		t.Errorf("another id: %v", err)
+	}
+}
+
 // A developer could otherwise guess the secrets of other people's clients through Keyward.
 func TestSecretsAreNotGuessedThroughMap(t *testing.T) {
 	asked := 0

@@ -239,6 +239,17 @@ func (tx *Tx) ClientByVendorID(tenant, keyManagerID, clientID string) (*keyward.
 		database.Clean(keyManagerID), clientID)
 }
 
+// ClientSpelledAlike gives an OAuth client of the key manager whose id differs from the given one in case alone; not_found
+// when there is none. Some servers take both for the same client.
+func (tx *Tx) ClientSpelledAlike(tenant, keyManagerID, clientID string) (*keyward.Object, error) {
+	if clientID == "" || clientID != database.Clean(clientID) {
+		return nil, database.NotFound("OAuthClient of that client id")
+	}
+	return tx.object(clientNoun(), "OAuthClient of that client id",
+		`x.tenant = $1 AND x.key_manager_id = $2 AND lower(x.client_id) = lower($3) AND x.client_id <> $3 AND x.client_id <> '' LIMIT 1`,
+		database.Clean(tenant), database.Clean(keyManagerID), clientID)
+}
+
 // KnowsClientID tells whether any tenant has an OAuth client of this id, in whichever key manager; "" is nobody's.
 func (tx *Tx) KnowsClientID(clientID string) (bool, error) {
 	if clientID == "" || clientID != database.Clean(clientID) {
