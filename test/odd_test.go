@@ -29,6 +29,12 @@ func TestKeysOnGlewlwyd(t *testing.T) {
 		!containsText(r.Stderr, "redirect_uris is mandatory") {
 		t.Errorf("without a callback: %s", r)
 	}
+	// No callback is asked for first, as developers do not; an unknown client is refused without a word.
+	if r := n.CLI(t, "", "keymanager", "check", "glewlwyd"); r.Code != 0 || !containsText(r.Stdout, "and is gone") ||
+		!containsText(r.Stdout, "which the server wants of every client") || !containsText(r.Stdout, "refused without an error code") ||
+		!containsText(r.Stdout, "which gateways take as of client") {
+		t.Errorf("check: %s", r)
+	}
 	walkKeys(t, n, vendor{
 		name: "glewlwyd", scope: glewlwyd.Scope, callback: "https://app.example/cb",
 		byHand: func(ctx context.Context) (string, string, error) {

@@ -101,6 +101,7 @@ func (c *check) tokenEndpoint(ctx context.Context) {
 		}
 		ask, err := granted(ctx, granter, requests)
 		f, refused := errors.AsType[*wire.Failure](err)
+		wordless := refused && slices.Contains([]int{401, 403}, f.Status) && f.Code == ""
 		refused = refused && slices.Contains([]int{400, 401, 403}, f.Status) && f.Code != ""
 		at := c.fields("spec.endpoints.token", "")
 		switch {
@@ -120,6 +121,10 @@ func (c *check) tokenEndpoint(ctx context.Context) {
 			l.Fix = "this server gives tokens to anybody: do not trust it"
 		case refused:
 			l.Seen = "a client that does not exist was refused, as it should be: " + words(err)
+		case wordless:
+			l.Verdict, l.Seen = Warn, "a client that does not exist was refused without an error code: "+words(err)
+			l.Fix = "nothing where the step " + stepFresh + " passes, as some servers refuse so (glewlwyd); else see what stands before " +
+				"the server"
 		default:
 			l.failed(err)
 			l.Fix = at.For(err, "mend spec.endpoints.token, or what stands before the server")

@@ -169,6 +169,8 @@ func TestEachStepSaysItsOwnTrouble(t *testing.T) {
 		w.issuer.Fix("/token", issuer.Answer{Status: 401, Body: `{"error":"invalid_client"}`})
 		w.issuer.Fix("/register", issuer.Answer{Status: 403, Body: `{"error":"access_denied"}`})
 	}
+	w.issuer.Fix("/token", issuer.Answer{Status: 403})
+	w.want(w.unsaved(credentials), "token endpoint", probe.Warn, "without an error code")
 	if lines := w.unsaved(`,"enabled":false,"tokens":{"audiences":["a","b"]}`); lines["state"][0].Verdict != probe.Warn ||
 		lines["audiences"][0].Verdict != probe.Pass || lines["audiences"][0].Seen != "a, b" {
 		t.Errorf("%+v", lines)

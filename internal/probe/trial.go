@@ -70,13 +70,7 @@ func (c *check) make(ctx context.Context, l *Line, name string) *connector.Regis
 		l.not("it could not be noted in the audit trail, so that it was left out")
 		return nil
 	}
-	ask := c.registration(name)
-	made, err := c.conn.Register(ctx, ask)
-	if keyward.CodeOf(err) == keyward.CodeInvalidInput && len(ask.Callbacks) == 0 {
-		// The type wants to know more of a client with this grant (Auth0: its API), and has asked the server nothing.
-		ask.Grants, ask.Callbacks = []string{"authorization_code"}, []string{trialCallback}
-		made, err = c.conn.Register(ctx, ask)
-	}
+	made, err := c.register(ctx, l, c.registration(name))
 	if err != nil && c.blind && !asked(err) {
 		l.not(afterDiscovery)
 		return nil
@@ -91,6 +85,26 @@ func (c *check) make(ctx context.Context, l *Line, name string) *connector.Regis
 		return &connector.Registered{} // it may be there
 	}
 	return &made
+}
+
+// register makes the client as it is asked for, or else with what the type or the server wants of one besides.
+func (c *check) register(ctx context.Context, l *Line, ask connector.Registration) (connector.Registered, error) {
+	made, err := c.conn.Register(ctx, ask)
+	if len(ask.Callbacks) > 0 {
+		return made, err
+	}
+	ask.Callbacks = []string{trialCallback}
+	switch f, told := errors.AsType[*wire.Failure](err); {
+	case keyward.CodeOf(err) == keyward.CodeInvalidInput:
+		// The type wants to know more of a client with this grant (Auth0: its API), and has asked the server nothing.
+		ask.Grants = []string{"authorization_code"}
+		return c.conn.Register(ctx, ask)
+	case told && f.Status == http.StatusBadRequest && strings.Contains(f.Code+f.Description, "redirect_uri"):
+		if made, err = c.conn.Register(ctx, ask); err == nil {
+			l.Seen = "with a callback, which the server wants of every client (keys generate --callback): "
+		}
+	}
+	return made, err
 }
 
 // refused says what to change about a registration that the server did not make.
@@ -147,7 +161,7 @@ func (c *check) takeBack(ctx context.Context, l *Line, name string, made *connec
 			return
 		}
 	default:
-		l.Seen = "client " + made.ClientID + " was made"
+		l.Seen += "client " + made.ClientID + " was made"
 	}
 	left := "client " + made.ClientID + ", named " + name + ", is left at the server: delete it there"
 	switch err := c.conn.Delete(ctx, made.Handle); {

@@ -1,9 +1,11 @@
 package catalog_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,7 +138,48 @@ func cServer(t *testing.T) conformance.Server {
 			if claims := claimsFrom(t, c, "by-hand", "by-hand-secret", glewlwyd.Scope); claims["aud"] != glewlwyd.Scope {
 				t.Errorf("claims %v", claims)
 			}
+			// It gives a token to another spelling too, and writes the client's own into it.
+			err = conformance.ProverOf(t, c).Prove(t.Context(), "By-Hand", "by-hand-secret")
+			if told, ok := errors.AsType[*keyward.Error](err); !ok || len(told.Fields) != 1 ||
+				!strings.Contains(told.Fields[0].Message, "as by-hand in its tokens") {
+				t.Errorf("another spelling of the id: %v", err)
+			}
+			changed(t, c)
 		},
+	}
+}
+
+// changed: a change gives a client of glewlwyd a new secret, and ends the old one. It is told how a client authenticates as a
+// list, which it does not take back.
+func changed(t *testing.T, c connector.Connector) {
+	t.Helper()
+	ask := conformance.Registration()
+	ask.Scopes, ask.Callbacks = []string{glewlwyd.Scope}, []string{"https://app.example/cb"}
+	made, err := c.Register(t.Context(), ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	updater, ok := c.(connector.Updater)
+	if !ok {
+		t.Fatalf("%T changes nothing", c)
+	}
+	ask.Callbacks = []string{"https://app.example/two"}
+	now, err := updater.Update(t.Context(), made.Handle, ask, func(context.Context, connector.Handle) error { return nil })
+	if err != nil || now.ClientID != made.ClientID || now.ClientSecret == "" || now.ClientSecret == made.ClientSecret {
+		t.Fatalf("change: %v, error %v", now, err)
+	}
+	if err := conformance.ProverOf(t, c).Prove(t.Context(), now.ClientID, now.ClientSecret); err != nil {
+		t.Errorf("the secret that came with the change: %v", err)
+	}
+	if err := conformance.ProverOf(t, c).Prove(t.Context(), now.ClientID, made.ClientSecret); err == nil {
+		t.Error("the old secret lives")
+	}
+	got, err := conformance.ReaderOf(t, c).Read(t.Context(), now.Handle)
+	if err != nil || got == nil || !slices.Equal(got.Callbacks, ask.Callbacks) {
+		t.Errorf("after the change: %+v, error %v", got, err)
+	}
+	if err := c.Delete(t.Context(), now.Handle); err != nil {
+		t.Error(err)
 	}
 }
 

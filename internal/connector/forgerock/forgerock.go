@@ -152,7 +152,11 @@ func (f *forgerock) Register(ctx context.Context, r connector.Registration) (con
 	made := connector.Registered{ClientID: r.Name, ClientSecret: secret, Handle: connector.Handle{ClientID: r.Name}}
 	// A server that does not know these members makes an empty client without a word.
 	got, err := f.Read(ctx, made.Handle)
-	if err != nil || got == nil || len(connector.Without(r.Scopes, got.Scopes)) > 0 {
+	switch {
+	case err != nil:
+		why := fmt.Sprintf("what the server took over could not be read (%v)", err)
+		return connector.Registered{}, connector.TakeBack(ctx, f, made, why)
+	case got == nil || len(connector.Without(r.Scopes, got.Scopes)) > 0:
 		return connector.Registered{}, connector.TakeBack(ctx, f, made, "the server did not take the client's scopes over")
 	}
 	return made, nil

@@ -74,6 +74,10 @@ func (o *Registrar) changed(members map[string]json.RawMessage, r connector.Regi
 			body[name] = value
 		}
 	}
+	if methods := wire.ListOf(members, "token_endpoint_auth_method"); len(methods) > 0 {
+		// One text (RFC 7591, section 2), which glewlwyd tells as a list and does not take back as one.
+		body["token_endpoint_auth_method"] = methods[0]
+	}
 	wanted := o.Metadata(r)
 	if _, given := r.Fields["token_endpoint_auth_method"]; !given && members["token_endpoint_auth_method"] != nil {
 		delete(wanted, "token_endpoint_auth_method")
