@@ -59,20 +59,20 @@ func (h *HoldRow) Holds(now time.Time) bool {
 	return h != nil && (h.Until == nil || now.Before(*h.Until))
 }
 
-// WithHold gives a JSON object, a status or a gateways' row, with the hold beside what else it says. No object is an
+// WithFact gives a JSON object, a status or a gateways' row, with one more member, such as its hold. No object is an
 // empty one.
-func WithHold(object json.RawMessage, hold any) (json.RawMessage, error) {
+func WithFact(object json.RawMessage, name string, fact any) (json.RawMessage, error) {
 	facts := map[string]json.RawMessage{}
 	if len(object) > 0 {
 		if err := json.Unmarshal(object, &facts); err != nil {
-			return nil, fmt.Errorf("read what is held: %w", err)
+			return nil, fmt.Errorf("read what gets a %s: %w", name, err)
 		}
 	}
-	text, err := json.Marshal(hold)
+	text, err := json.Marshal(fact)
 	if err != nil {
-		return nil, fmt.Errorf("encode a hold: %w", err)
+		return nil, fmt.Errorf("encode a %s: %w", name, err)
 	}
-	facts["hold"] = text
+	facts[name] = text
 	return json.Marshal(facts)
 }
 

@@ -139,7 +139,8 @@ type Metadata struct {
 	Tenant string `json:"tenant,omitempty"`
 }
 
-// Manifest gives the object as people write it. The default tenant is left out.
+// Manifest gives the object as people write it; its status also says its manifest set, and the hold in force. The default
+// tenant is left out.
 func (o *Object) Manifest() (Manifest, error) {
 	spec, err := json.Marshal(o.Spec)
 	if err != nil {
@@ -149,10 +150,14 @@ func (o *Object) Manifest() (Manifest, error) {
 	if o.Tenant != DefaultTenant {
 		m.Metadata.Tenant = o.Tenant
 	}
-	if o.Hold.Holds(time.Now()) {
-		if m.Status, err = WithHold(o.Status, o.Hold); err != nil {
-			return Manifest{}, fmt.Errorf("encode the status of %s: %w", o.Ref(), err)
-		}
+	if o.Set != "" {
+		m.Status, err = WithFact(m.Status, "set", o.Set)
+	}
+	if err == nil && o.Hold.Holds(time.Now()) {
+		m.Status, err = WithFact(m.Status, "hold", o.Hold)
+	}
+	if err != nil {
+		return Manifest{}, fmt.Errorf("encode the status of %s: %w", o.Ref(), err)
 	}
 	return m, nil
 }

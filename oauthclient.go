@@ -176,6 +176,7 @@ type OAuthClientStatus struct {
 	Fields     map[string]any `json:"fields,omitempty"` // the type's own fields, as the developer gave them
 	Requester  string         `json:"requester,omitempty"`
 	ChangedAt  *time.Time     `json:"changedAt,omitempty"`
+	Set        string         `json:"set,omitempty"` // the manifest set of a declared client; shown, never stored
 
 	// What was asked for and the server did not give (RFC 7591, section 3.2.1 lets it).
 	LackingGrants []string `json:"lackingGrants,omitempty"`

@@ -39,6 +39,7 @@ func OfferedTo(p keyward.Principal, o *keyward.Object, tenant string) bool {
 // Public leaves out what is not everybody's business: how a key manager is managed, whose an application is.
 func Public(o *keyward.Object) *keyward.Object {
 	seen := *o
+	seen.Set = ""
 	switch s := o.Spec.(type) {
 	case *keyward.KeyManagerSpec:
 		shown := *s

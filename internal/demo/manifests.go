@@ -12,7 +12,6 @@ const (
 	user          = "demo"
 	application   = "shop"
 	partnerName   = "partner"
-	manifestSet   = "demo"
 	scopeRead     = "orders:read"
 	scopeWrite    = "orders:write"
 	scopeInvoices = "invoices:read"

@@ -98,7 +98,7 @@ func (s *show) declare(ctx context.Context) (map[string]keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	apply := map[string]any{"objects": objects, "set": manifestSet}
+	apply := map[string]any{"objects": objects} // of no set: the console lets people change what it shows
 	// The first try may come before the control plane listens.
 	if err := s.until(ctx, func() error { return s.rest(ctx, "/api/v1/apply", apply, nil) }); err != nil {
 		return nil, fmt.Errorf("apply the manifests: %w", err)

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"encoding/json"
 	"flag"
 	"net/http"
 	"os"
@@ -69,6 +70,43 @@ func TestCreateReadReplaceDelete(t *testing.T) {
 	if a := h.call("admin", http.MethodGet, "/api/v1/plans/gold", ""); a.status != http.StatusNotFound ||
 		a.code(t) != keyward.CodeNotFound {
 		t.Errorf("read what is gone: %d %s", a.status, a.body)
+	}
+}
+
+func TestObjectsNameTheirSet(t *testing.T) {
+	h := newHouse(t)
+	const plan = `{"apiVersion":"keyward.dev/v1","kind":"Plan","metadata":{"name":"gold"},"spec":{}}`
+	h.must("admin", http.MethodPost, "/api/v1/apply", `{"objects":[`+plan+`],"set":"site"}`)
+	set := func(path string) string {
+		var listed struct {
+			Items []struct{ Status struct{ Set string } }
+		}
+		h.must("admin", http.MethodGet, path, "").into(t, &listed)
+		if len(listed.Items) != 1 {
+			t.Fatalf("%s lists %d objects", path, len(listed.Items))
+		}
+		return listed.Items[0].Status.Set
+	}
+	if got := set("/api/v1/plans?set=site"); got != "site" {
+		t.Errorf("the plan is of set %q", got)
+	}
+	var read map[string]any // what was read is taken back, status and all, and stays of the set
+	h.must("admin", http.MethodGet, "/api/v1/plans/gold", "").into(t, &read)
+	back, err := json.Marshal(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.must("admin", http.MethodPut, "/api/v1/plans/gold", strings.Replace(string(back), `"spec":{}`, `"spec":{"approval":"manual"}`, 1))
+	if got := set("/api/v1/plans?search=gold"); got != "site" {
+		t.Errorf("after a PUT the plan is of set %q", got)
+	}
+	other := h.call("admin", http.MethodPost, "/api/v1/apply", `{"objects":[`+plan+`],"set":"other"}`)
+	if other.status != http.StatusConflict || other.code(t) != keyward.CodeOtherSet {
+		t.Errorf("applied by another set: %d %s", other.status, other.body)
+	}
+	h.must("admin", http.MethodPut, "/api/v1/plans/free", `{"spec":{}}`)
+	if got := set("/api/v1/plans?search=free"); got != "" {
+		t.Errorf("a plan of no set is of set %q", got)
 	}
 }
 

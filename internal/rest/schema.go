@@ -183,8 +183,18 @@ func manifestSchema(kind keyward.Kind, spec, status *huma.Schema) *huma.Schema {
 	}
 }
 
-// statusSchema describes the read-only part of a kind.
+// statusSchema describes the read-only part of a kind. That of every kind can name the manifest set of its object.
 func statusSchema(r huma.Registry, kind keyward.Kind) *huma.Schema {
+	s := ownStatusSchema(r, kind)
+	described := s
+	if s.Ref != "" {
+		described = r.SchemaFromRef(s.Ref)
+	}
+	described.Properties["set"] = &huma.Schema{Type: "string", Description: "The manifest set that owns the object; absent: none"}
+	return s
+}
+
+func ownStatusSchema(r huma.Registry, kind keyward.Kind) *huma.Schema {
 	switch kind {
 	case keyward.KindKeyManager:
 		return r.Schema(reflect.TypeFor[keyward.KeyManagerStatus](), true, "")
@@ -197,7 +207,7 @@ func statusSchema(r huma.Registry, kind keyward.Kind) *huma.Schema {
 	case keyward.KindApplication:
 		return r.Schema(reflect.TypeFor[keyward.HeldStatus](), true, "")
 	default:
-		return &huma.Schema{Type: "object", ReadOnly: true}
+		return &huma.Schema{Type: "object", ReadOnly: true, Properties: map[string]*huma.Schema{}}
 	}
 }
 

@@ -1,13 +1,11 @@
-import AxeBuilder from "@axe-core/playwright";
 import { expect, test, type BrowserContext, type Page } from "@playwright/test";
 
+import { complaintsOf, forEverybody, open as openOn, password } from "./browser";
 import { apply, manifest, world } from "./start";
-
-const password = "correct horse battery staple";
 
 let context: BrowserContext;
 let page: Page;
-let complaints: string[] = [];
+let complaints: () => string[];
 
 // Each test goes on where the one before it left the browser.
 test.describe.configure({ mode: "serial" });
@@ -15,23 +13,14 @@ test.describe.configure({ mode: "serial" });
 test.beforeAll(async ({ browser }) => {
   context = await browser.newContext();
   page = await context.newPage();
-  // A refused script or style, an error of our own, and a failed request that no page shows are faults of the console.
-  page.on("console", (message) => {
-    if (message.type() === "error" && !message.text().includes("Failed to load resource")) complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(error.message));
+  complaints = complaintsOf(page);
 });
 
 test.afterEach(() => {
-  const heard = complaints;
-  complaints = [];
-  expect(heard).toEqual([]);
+  expect(complaints()).toEqual([]);
 });
 
-async function open(path: string, heading: string | RegExp): Promise<void> {
-  await page.goto(`${world().url}/console/default/${path}`);
-  await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
-}
+const open = (path: string, heading: string | RegExp) => openOn(page, path, heading);
 
 test("the administrator chooses a password by the one-time link and signs in", async () => {
   await page.goto(world().link);
@@ -70,18 +59,6 @@ test("the first load is small", async ({ browser }) => {
   await fresh.close();
 });
 
-// What makes the page wider than the screen: elements past its edge that are not inside something that scrolls.
-function sticksOut(on: Page): Promise<string[]> {
-  return on.evaluate(() => {
-    const width = document.documentElement.clientWidth;
-    if (document.documentElement.scrollWidth <= width) return [];
-    return [...document.querySelectorAll("body *")]
-      .filter((e) => e.getBoundingClientRect().right > width + 1 && e.closest('[data-scrolls], .mantine-TableScrollContainer-scrollContainer') === null)
-      .slice(0, 8)
-      .map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`);
-  });
-}
-
 const pages: [path: string, heading: string | RegExp, name: string][] = [
   ["admin/key-managers", "Key managers", "key-managers"],
   ["admin/key-managers/new", "Add a key manager", "key-manager-new"],
@@ -115,22 +92,9 @@ const pages: [path: string, heading: string | RegExp, name: string][] = [
 
 for (const [path, heading, name] of pages) {
   test(`${name} has no serious fault for anybody, light, dark and on a phone`, async () => {
-    await page.setViewportSize({ width: 1280, height: 860 });
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await open(path, heading);
-      await page.waitForLoadState("networkidle");
-      const found = await new AxeBuilder({ page }).analyze();
-      const serious = found.violations.filter((v) => v.impact === "serious" || v.impact === "critical");
-      expect(serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`)).toEqual([]);
-      if (colorScheme === "light" && process.env.KEYWARD_SCREENSHOTS) {
-        await page.screenshot({ path: `../docs/console/${name}.png` });
-      }
-    }
-    await page.emulateMedia({ colorScheme: "light" });
-    await page.setViewportSize({ width: 390, height: 844 });
-    await expect.poll(() => sticksOut(page)).toEqual([]);
-    await page.setViewportSize({ width: 1280, height: 860 });
+    await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+    await open(path, heading);
+    await forEverybody(page, name);
   });
 }
 

@@ -98,7 +98,7 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 func (l *Lister) shownStatus(
 	tx *store.Tx, p keyward.Principal, o *keyward.Object, status keyward.OAuthClientStatus,
 ) (*keyward.OAuthClientStatus, error) {
-	status.Hold = scene.SeenHold(p, o, l.Now())
+	status.Hold, status.Set = scene.SeenHold(p, o, l.Now()), o.Set
 	if a := status.Approval; a != nil && a.SecretUntil != nil && !l.Now().Before(*a.SecretUntil) {
 		past := *a
 		past.SecretUntil, status.Approval = nil, &past

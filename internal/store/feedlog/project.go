@@ -179,7 +179,7 @@ func (l *Log) wanted(group string, kind keyward.RowKind, ids []string, keys []se
 			return nil, err
 		}
 		if h := held[m.id]; h != nil && !slices.Contains(sealedKinds(), kind) {
-			if row, err = keyward.WithHold(row, h); err != nil {
+			if row, err = keyward.WithFact(row, "hold", h); err != nil {
 				return nil, err
 			}
 			plain, features = string(row), append(features, needs.Hold)

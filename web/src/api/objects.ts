@@ -136,6 +136,11 @@ export async function deleteObject(tenant: string, noun: Noun, name: string, eta
   });
 }
 
+/** The manifest set that owns the object: it is changed there, not here. Undefined where none does. */
+export function setOf(object: Nouns[Noun]): string | undefined {
+  return object.status?.set;
+}
+
 /** The object as a manifest that can be applied: without what only the server says. */
 export function declared<N extends Noun>(noun: N, object: Nouns[N]) {
   return {

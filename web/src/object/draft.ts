@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { createObject, declared, forget, replaceObject, type Noun, type Nouns, type Stored } from "../api/objects";
+import { createObject, declared, forget, replaceObject, setOf, type Noun, type Nouns, type Stored } from "../api/objects";
 import type { FieldError } from "../api/problem";
 import { isProblem, ProblemError } from "../api/problem";
 import { valueAt, withValue } from "./path";
@@ -16,10 +16,16 @@ export interface Draft<N extends Noun> {
   /** What the server said about a field, or about something inside it. */
   fault: (...path: string[]) => string | undefined;
   changed: boolean;
+  /** The manifest set that owns the object: what is changed here is the edit to make there. */
+  manifestSet: string | undefined;
+  /** It is there to be read: fields show what they hold. */
+  fixed: boolean;
 }
 
 interface Saving<N extends Noun> {
   draft: Draft<N>;
+  /** What is stored, as far as this draft knows. */
+  from: Nouns[N];
   save: () => void;
   pending: boolean;
   error: Error | null;
@@ -34,6 +40,7 @@ export function useDraft<N extends Noun>(
   tenant: string,
   noun: N,
   base: { object: Nouns[N]; etag?: string },
+  fixed: boolean,
   done: (object: Nouns[N]) => void,
 ): Saving<N> {
   const queries = useQueryClient();
@@ -57,9 +64,12 @@ export function useDraft<N extends Noun>(
     put: (value, ...path) => { set((old) => withValue(old, path, value)); },
     fault: (...path) => faultAt(faults, path),
     changed: JSON.stringify(object) !== JSON.stringify(declared(noun, from.object)),
+    manifestSet: setOf(from.object),
+    fixed,
   };
   return {
     draft,
+    from: from.object,
     save: () => { mutation.mutate(); },
     pending: mutation.isPending,
     error: mutation.error,

@@ -1,15 +1,18 @@
-import { Button, Group, Stack, Tabs } from "@mantine/core";
+import { Button, Group, Stack, Tabs, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useRef, useState, type ReactNode } from "react";
 import { useBlocker } from "react-router";
 
 import type { Noun, Nouns, Stored } from "../api/objects";
+import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "../ui/confirm";
 import { ProblemAlert } from "../ui/problem";
 import { Conflict } from "./conflict";
 import { useDraft, type Draft } from "./draft";
+import { mayWrite } from "./may";
+import { EditAsCode, SetNote } from "./owned";
 import { YamlEditor } from "./yaml-editor";
 
 interface Props<N extends Noun> {
@@ -25,11 +28,12 @@ interface Props<N extends Noun> {
 /** Makes or changes one object, by a form or as YAML, which are two views of the same draft. */
 export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, before }: Props<N>) {
   const tenant = useTenant();
+  const fixed = !mayWrite(useSession(), noun);
   const leaving = useRef(false);
   const [view, setView] = useState("form");
   const [broken, setBroken] = useState(false); // the YAML as it stands cannot be read
   const [rebased, setRebased] = useState(0);
-  const { draft, save, pending, error, conflict, rebase } = useDraft(tenant, noun, base, (stored) => {
+  const { draft, from, save, pending, error, conflict, rebase } = useDraft(tenant, noun, base, fixed, (stored) => {
     notifications.show({ message: texts.common.saved, color: "pine" });
     leaving.current = true;
     done(stored);
@@ -39,37 +43,41 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
     setRebased((n) => n + 1);
     setBroken(false);
   };
+  const writes = !fixed && draft.manifestSet === undefined;
   const blocker = useBlocker(() => draft.changed && !leaving.current && !pending);
   return (
     <>
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        save();
-      }}
-    >
-      <Stack>
-        <Tabs value={view} onChange={(next) => { if (!broken) setView(next ?? "form"); }} keepMounted={false}>
-          <Tabs.List>
-            <Tabs.Tab value="form" disabled={broken}>{texts.editor.form}</Tabs.Tab>
-            <Tabs.Tab value="yaml">{texts.code.yaml}</Tabs.Tab>
-          </Tabs.List>
-          <Tabs.Panel value="form" pt="md">{form(draft)}</Tabs.Panel>
-          <Tabs.Panel value="yaml" pt="md"><YamlEditor key={rebased} draft={draft} setBroken={setBroken} /></Tabs.Panel>
-        </Tabs>
-        {before?.(draft)}
-        {conflict ? (
-          <Conflict tenant={tenant} noun={noun} name={base.object.metadata?.name ?? ""} mine={draft.object} choose={choose} />
-        ) : (
-          error && <ProblemAlert error={error} />
-        )}
-        <Group>
-          <Button type="submit" loading={pending} disabled={broken}>{texts.common.save}</Button>
-          <Button variant="default" onClick={cancel}>{texts.confirm.cancel}</Button>
-        </Group>
-      </Stack>
-    </form>
-    <Confirm
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (writes) save();
+        }}
+      >
+        <Stack>
+          <SetNote set={draft.manifestSet} />
+          {fixed && <Text size="sm" c="dimmed">{texts.editor.fixed}</Text>}
+          <Tabs value={view} onChange={(next) => { if (!broken) setView(next ?? "form"); }} keepMounted={false}>
+            <Tabs.List>
+              <Tabs.Tab value="form" disabled={broken}>{texts.editor.form}</Tabs.Tab>
+              <Tabs.Tab value="yaml">{texts.code.yaml}</Tabs.Tab>
+            </Tabs.List>
+            <Tabs.Panel value="form" pt="md">{form(draft)}</Tabs.Panel>
+            <Tabs.Panel value="yaml" pt="md"><YamlEditor key={rebased} draft={draft} setBroken={setBroken} /></Tabs.Panel>
+          </Tabs>
+          {!fixed && draft.manifestSet !== undefined && <EditAsCode noun={noun} set={draft.manifestSet} stored={from} draft={draft.object} />}
+          {!fixed && before?.(draft)}
+          {conflict ? (
+            <Conflict tenant={tenant} noun={noun} name={base.object.metadata?.name ?? ""} mine={draft.object} choose={choose} />
+          ) : (
+            error && <ProblemAlert error={error} />
+          )}
+          <Group>
+            {writes && <Button type="submit" loading={pending} disabled={broken}>{texts.common.save}</Button>}
+            <Button variant="default" onClick={cancel}>{writes ? texts.confirm.cancel : texts.common.back}</Button>
+          </Group>
+        </Stack>
+      </form>
+      <Confirm
         opened={blocker.state === "blocked"}
         close={() => { blocker.reset?.(); }}
         title={texts.editor.leave}

@@ -1,6 +1,5 @@
-import { MultiSelect, NumberInput, PasswordInput, Select, Switch, TagsInput, TextInput } from "@mantine/core";
-
-import { useState } from "react";
+import { Input, MultiSelect, NumberInput, PasswordInput, Select, Switch, TagsInput, Text, TextInput } from "@mantine/core";
+import { useState, type ReactNode } from "react";
 
 import type { Noun } from "../api/objects";
 import { texts } from "../texts";
@@ -14,12 +13,24 @@ interface Field<N extends Noun> {
   label: string;
   help?: string | undefined;
   required?: boolean | undefined;
-  disabled?: boolean;
+  /** It can only be read, such as the name of what is stored. */
+  fixed?: boolean;
+}
+
+const isFixed = <N extends Noun>({ draft, fixed }: Field<N>) => fixed === true || draft.fixed;
+
+/** What a field that can only be read holds, as text. */
+export function Shown({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <Input.Wrapper label={label} labelElement="div">
+      <Text size="sm" style={{ overflowWrap: "anywhere" }} {...(!children && { c: "dimmed" })}>{children || texts.editor.notSet}</Text>
+    </Input.Wrapper>
+  );
 }
 
 // An input's own words, with what the server said about the value.
-function around<N extends Noun>({ draft, path, label, help, required, disabled }: Field<N>) {
-  return { label, description: help, error: draft.fault(...path), withAsterisk: required === true, disabled: disabled === true };
+function around<N extends Noun>({ draft, path, label, help, required }: Field<N>) {
+  return { label, description: help, error: draft.fault(...path), withAsterisk: required === true };
 }
 
 interface TextProps<N extends Noun> extends Field<N> {
@@ -29,6 +40,7 @@ interface TextProps<N extends Noun> extends Field<N> {
 export function TextField<N extends Noun>({ placeholder, ...field }: TextProps<N>) {
   const { draft, path } = field;
   const value = draft.at(...path);
+  if (isFixed(field)) return <Shown label={field.label}>{typeof value === "string" && value}</Shown>;
   return (
     <TextInput
       {...around(field)}
@@ -44,6 +56,7 @@ export function TextField<N extends Noun>({ placeholder, ...field }: TextProps<N
 export function NumberField<N extends Noun>(field: Field<N>) {
   const { draft, path } = field;
   const value = draft.at(...path);
+  if (isFixed(field)) return <Shown label={field.label}>{typeof value === "number" && String(value)}</Shown>;
   return (
     <NumberInput
       {...around(field)}
@@ -59,12 +72,12 @@ export function SwitchField<N extends Noun>({ fallback, ...field }: Field<N> & {
   const { draft, path } = field;
   const value = draft.at(...path);
   const on = typeof value === "boolean" ? value : fallback;
+  if (isFixed(field)) return <Shown label={field.label}>{on ? texts.common.yes : texts.common.no}</Shown>;
   return (
     <Switch
       label={field.label}
       description={field.help}
       error={draft.fault(...path)}
-      disabled={field.disabled === true}
       checked={on}
       onChange={(event) => { draft.put(event.currentTarget.checked === fallback ? undefined : !fallback, ...path); }}
     />
@@ -77,12 +90,16 @@ interface Choice<N extends Noun> extends Field<N> {
 
 export function SelectField<N extends Noun>({ options, fallback, ...field }: Choice<N> & { fallback?: string }) {
   const { draft, path } = field;
-  const value = draft.at(...path);
+  const value = draft.at(...path) ?? fallback;
+  if (isFixed(field)) {
+    const chosen = options.find((o) => (typeof o === "string" ? o : o.value) === value);
+    return <Shown label={field.label}>{typeof chosen === "object" ? chosen.label : typeof value === "string" && value}</Shown>;
+  }
   return (
     <Select
       {...around(field)}
       data={options}
-      value={typeof value === "string" ? value : (fallback ?? null)}
+      value={typeof value === "string" ? value : null}
       onChange={(chosen) => { draft.put(chosen === fallback ? undefined : (chosen ?? undefined), ...path); }}
       searchable={options.length > 8}
       allowDeselect={field.required !== true && fallback === undefined}
@@ -96,6 +113,7 @@ const strings = (value: unknown): string[] =>
 /** Several of a list. */
 export function ChoicesField<N extends Noun>({ options, ...field }: Choice<N>) {
   const { draft, path } = field;
+  if (isFixed(field)) return <Shown label={field.label}>{strings(draft.at(...path)).join(", ")}</Shown>;
   return (
     <MultiSelect
       {...around(field)}
@@ -111,6 +129,7 @@ export function ChoicesField<N extends Noun>({ options, ...field }: Choice<N>) {
 /** A list of short texts, each ended with Enter. */
 export function ListField<N extends Noun>(field: Field<N>) {
   const { draft, path } = field;
+  if (isFixed(field)) return <Shown label={field.label}>{strings(draft.at(...path)).join(", ")}</Shown>;
   return (
     <TagsInput
       {...around(field)}
@@ -123,11 +142,15 @@ export function ListField<N extends Noun>(field: Field<N>) {
   );
 }
 
-/** A secret. What is stored is never shown; it stays until something else is typed. */
+/**
+ * A secret. What is stored is never shown; it stays until something else is typed. Where a manifest set owns the object its
+ * manifest says where the secret comes from, and none is typed here.
+ */
 export function SecretField<N extends Noun>(field: Field<N>) {
   const { draft, path } = field;
   const value = draft.at(...path);
   const [stored] = useState(() => valueAt(value, ["stored"]) === true);
+  if (isFixed(field) || draft.manifestSet !== undefined) return <Shown label={field.label}>{stored && texts.editor.isStored}</Shown>;
   return (
     <PasswordInput
       {...around(field)}

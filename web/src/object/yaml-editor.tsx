@@ -4,6 +4,7 @@ import { parseDocument, stringify } from "yaml";
 
 import type { Noun, Nouns } from "../api/objects";
 import { texts } from "../texts";
+import { CodeBlock } from "../ui/code";
 import type { Draft } from "./draft";
 import { valueAt } from "./path";
 
@@ -25,6 +26,7 @@ export function YamlEditor<N extends Noun>({ draft, setBroken }: Props<N>) {
     setBroken(wrong !== undefined);
     if (wrong === undefined) draft.set(value as Nouns[N]);
   };
+  if (draft.fixed) return <CodeBlock label={texts.code.yaml}>{text}</CodeBlock>;
   return (
     <Stack gap="xs">
       <Text size="sm" c="dimmed">{texts.editor.yamlLead}</Text>

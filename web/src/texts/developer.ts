@@ -54,6 +54,7 @@ export const developer = {
     unsubscribeLead: "The application's calls to it are refused within a second, and its keys lose the API's scopes.",
     pending: "awaiting approval",
     rejected: "rejected",
+    ofSet: (set: string) => `by the manifest set ${set}`,
     unsubscribeFrom: (api: string) => `Unsubscribe from ${api}`,
     emptyTitle: "No subscription yet",
     empty: "Subscribe to an API above: the application's keys then get its scopes by themselves.",

@@ -3,8 +3,9 @@ import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "react-router";
 
 import { healthListQuery } from "../../api/health";
-import { declared, objectQuery } from "../../api/objects";
+import { declared, objectQuery, setOf } from "../../api/objects";
 import { serverPath } from "../../base";
+import { SetNote } from "../../object/owned";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress, useName, useTenant } from "../../shell/place";
@@ -55,11 +56,12 @@ export function KeyManagerPage() {
             </Button>
           )}
           {admin && !keyManager.status?.hold && <HoldButton noun="key-managers" name={name} />}
-          {admin && <More stored={stored} />}
+          {admin && setOf(keyManager) === undefined && <More stored={stored} />}
         </>
       }
     >
       <HeldBanner hold={keyManager.status?.hold} noun="key-managers" name={name} />
+      <SetNote set={setOf(keyManager)} />
       <Tabs
         value={chosen}
         onChange={(tab) => void navigate(to("admin", "key-managers", name, ...(tab === "overview" ? [] : [tab ?? ""])))}

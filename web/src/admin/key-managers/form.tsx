@@ -1,4 +1,4 @@
-import { Alert, Divider, List, Select, SimpleGrid, Stack, Title } from "@mantine/core";
+import { Alert, Divider, List, SimpleGrid, Stack, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import { typesQuery } from "../../api/key-managers";
@@ -24,18 +24,16 @@ export function KeyManagerForm({ draft, isNew }: Props) {
   return (
     <Stack gap="lg" maw={860}>
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
-        <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required disabled={!isNew} />
+        <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={!isNew} />
         <TextField draft={draft} path={["spec", "displayName"]} label={texts.common.displayName} help={words.displayNameHelp} />
-        <Select
+        <SelectField
+          draft={draft}
+          path={["spec", "type"]}
           label={words.type}
-          description={words.typeHelp}
-          error={draft.fault("spec", "type")}
-          withAsterisk
-          disabled={!isNew}
-          data={(types.data ?? []).filter((t) => t.name !== "resident" || t.name === named).map((t) => ({ value: t.name, label: t.title }))}
-          value={named}
-          onChange={(chosen) => { draft.put(chosen ?? undefined, "spec", "type"); }}
-          allowDeselect={false}
+          help={words.typeHelp}
+          required
+          fixed={!isNew}
+          options={(types.data ?? []).filter((t) => t.name !== "resident" || t.name === named).map((t) => ({ value: t.name, label: t.title }))}
         />
         <ChoicesField draft={draft} path={["spec", "environments"]} label={words.environments} help={words.environmentsHelp} options={["production", "sandbox"]} />
       </SimpleGrid>

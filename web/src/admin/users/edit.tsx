@@ -56,7 +56,7 @@ function Edit({ base, done }: { base: { object: Schemas["User"]; etag?: string }
       cancel={() => void navigate(to("admin", "users"))}
       form={(draft) => (
         <Stack maw={560}>
-          <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required disabled={base.etag !== undefined} />
+          <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={base.etag !== undefined} />
           <TextField draft={draft} path={["spec", "email"]} label={words.email} />
           <ChoicesField draft={draft} path={["spec", "roles"]} label={words.roles} help={words.rolesHelp} options={["admin", "publisher", "developer", "auditor"]} />
           <ListField draft={draft} path={["spec", "groups"]} label={words.groups} help={words.groupsHelp} />

@@ -3,7 +3,7 @@ import { useSuspenseQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
-import { declared, objectQuery } from "../../api/objects";
+import { declared, objectQuery, setOf } from "../../api/objects";
 import { serverPath } from "../../base";
 import { ObjectEditor } from "../../object/editor";
 import { administers } from "../../session/areas";
@@ -71,7 +71,7 @@ export function ApplicationPage() {
                 cancel={home}
                 form={(draft) => <ApplicationForm draft={draft} isNew={false} />}
               />
-              <RemoveApplication stored={stored} />
+              {setOf(application) === undefined && <RemoveApplication stored={stored} />}
             </Stack>
           </Tabs.Panel>
         </Stack>

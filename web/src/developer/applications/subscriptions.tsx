@@ -5,7 +5,7 @@ import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { subscriptionsOfQuery } from "../../api/keys";
-import { allQuery, createObject, deleteObject } from "../../api/objects";
+import { allQuery, createObject, deleteObject, setOf } from "../../api/objects";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import type { Tone } from "../../theme";
@@ -58,7 +58,7 @@ export function Subscriptions({ application }: { application: string }) {
           },
           {
             title: words.actions,
-            cell: (s) => (
+            cell: (s) => setOf(s) !== undefined ? <Text size="sm" c="dimmed">{words.ofSet(setOf(s) ?? "")}</Text> : (
               <Tooltip label={words.unsubscribe}>
                 <ActionIcon
                   variant="subtle"

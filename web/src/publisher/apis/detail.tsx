@@ -4,10 +4,11 @@ import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { declared, objectQuery, type Stored } from "../../api/objects";
+import { declared, objectQuery, setOf, type Stored } from "../../api/objects";
 import { apiUsagesQuery } from "../../api/publishing";
 import { serverPath } from "../../base";
 import { DeleteObject } from "../../object/delete";
+import { SetNote } from "../../object/owned";
 import { areasOf, publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress, useName, useTenant } from "../../shell/place";
@@ -38,10 +39,11 @@ export function APIPage() {
         <>
           <CopyAsCode manifest={declared("apis", api)} address={`${serverPath}/api/v1/apis/${name}?tenant=${tenant}`} />
           {may && <Button component={Link} to={to("publisher", "apis", name, "edit")} variant="default">{texts.common.edit}</Button>}
-          {may && <Remove stored={stored} />}
+          {may && setOf(api) === undefined && <Remove stored={stored} />}
         </>
       }
     >
+      <SetNote set={setOf(api)} />
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
         <Section title={words.place}>
           <Facts

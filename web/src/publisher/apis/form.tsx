@@ -4,12 +4,12 @@ import { useQuery } from "@tanstack/react-query";
 import type { Schemas } from "../../api/client";
 import { allQuery } from "../../api/objects";
 import type { Draft } from "../../object/draft";
-import { ChoicesField, ListField, SelectField, SwitchField, TextField } from "../../object/fields";
+import { ChoicesField, ListField, SelectField, Shown, SwitchField, TextField } from "../../object/fields";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Section } from "../../ui/page";
 import { OpenAPIField } from "./openapi";
-import { OperationsField } from "./operations";
+import { OperationsField, OperationsTable } from "./operations";
 
 const words = texts.publisher.apis;
 
@@ -25,7 +25,7 @@ export function APIForm({ draft, isNew }: Props) {
   return (
     <Stack gap="xl">
       <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
-        <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required disabled={!isNew} />
+        <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={!isNew} />
         <TextField draft={draft} path={["spec", "title"]} label={words.title} />
         <TextField draft={draft} path={["spec", "context"]} label={words.context} help={words.contextHelp} placeholder="/orders" required />
         <TextField draft={draft} path={["spec", "version"]} label={words.version} placeholder="v1" required />
@@ -39,8 +39,8 @@ export function APIForm({ draft, isNew }: Props) {
         <KeyManagersField draft={draft} />
       </Section>
       <Section title={words.operations}>
-        <OpenAPIField draft={draft} />
-        {draft.at("spec", "openapi") === undefined && <OperationsField draft={draft} />}
+        {!draft.fixed && <OpenAPIField draft={draft} />}
+        {draft.at("spec", "openapi") === undefined && <Operations draft={draft} />}
       </Section>
       <Section title={words.subscription}>
         <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
@@ -59,6 +59,10 @@ export function APIForm({ draft, isNew }: Props) {
   );
 }
 
+function Operations({ draft }: { draft: Draft<"apis"> }) {
+  return draft.fixed ? <OperationsTable operations={draft.object.spec.operations ?? []} /> : <OperationsField draft={draft} />;
+}
+
 type Use = string | Schemas["KeyManagerUse"];
 const nameOf = (use: Use) => (typeof use === "string" ? use : use.name);
 
@@ -67,6 +71,7 @@ function KeyManagersField({ draft }: { draft: Draft<"apis"> }) {
   const managers = useQuery(allQuery(useTenant(), "key-managers"));
   const value = draft.at("spec", "keyManagers") as "all" | Use[] | undefined;
   const uses = Array.isArray(value) ? value : [];
+  if (draft.fixed) return <Shown label={words.takesSome}>{value === "all" ? words.takesAll : uses.map(nameOf).join(", ")}</Shown>;
   return (
     <Stack gap="xs" maw={620}>
       <SegmentedControl

@@ -6,11 +6,12 @@ import type { Schemas } from "../../api/client";
 import { objectQuery } from "../../api/objects";
 import type { Draft } from "../../object/draft";
 import { ObjectEditor } from "../../object/editor";
-import { SelectField, TextField } from "../../object/fields";
+import { SelectField, Shown, TextField } from "../../object/fields";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { Page } from "../../ui/page";
+import { ratesOf } from "./list";
 
 const words = texts.publisher.plans;
 
@@ -39,7 +40,7 @@ function Edit({ title, base }: { title: string; base: { object: Schemas["Plan"];
         cancel={back}
         form={(draft) => (
           <Stack maw={560}>
-            <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required disabled={base.etag !== undefined} />
+            <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={base.etag !== undefined} />
             <Rates draft={draft} />
             <SelectField
               draft={draft}
@@ -61,6 +62,7 @@ function Rates({ draft }: { draft: Draft<"plans"> }) {
   const rates = value === undefined ? [] : Array.isArray(value) ? value : [value];
   const put = (list: Schemas["Rate"][]) => { draft.put(list.length > 0 ? list : undefined, "spec", "rate"); };
   const change = (i: number, next: Partial<Schemas["Rate"]>) => { put(rates.map((r, at) => (at === i ? { ...r, ...next } : r))); };
+  if (draft.fixed) return <Shown label={words.limits}>{ratesOf(draft.object)}</Shown>;
   return (
     <Stack gap="xs">
       <Text size="sm" fw={500}>{words.limits}</Text>

@@ -44,7 +44,7 @@ export function KeyCard({ application, listed }: Props) {
             </Group>
             <Group gap="xs">
               {live && status.mode === "generated" && <Rotate application={application} place={place} keyManager={listed.keyManager} />}
-              <EndKey application={application} listed={listed} place={place} />
+              {status.set === undefined && <EndKey application={application} listed={listed} place={place} />}
             </Group>
           </Group>
           <Progress application={application} listed={listed} place={place} />

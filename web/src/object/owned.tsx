@@ -1,0 +1,49 @@
+import { Alert, Code, Stack, Text } from "@mantine/core";
+import { stringify } from "yaml";
+
+import { declared, type Noun, type Nouns } from "../api/objects";
+import { texts } from "../texts";
+import { CodeBlock } from "../ui/code";
+import { DiffBlock } from "../ui/diff";
+import { Icon } from "../ui/icon";
+import { Section } from "../ui/page";
+
+const words = texts.owned;
+
+/** Says which manifest set an object belongs to, and that it is changed there. Nothing where it belongs to none. */
+export function SetNote({ set }: { set: string | undefined }) {
+  if (set === undefined) return null;
+  return (
+    <Alert color="blue" icon={<Icon name="code" />} title={words.title(set)}>
+      <Text size="sm">{words.lead}</Text>
+    </Alert>
+  );
+}
+
+interface Props<N extends Noun> {
+  noun: N;
+  set: string;
+  stored: Nouns[N];
+  draft: Nouns[N];
+}
+
+/** The edit that somebody would make in the manifest of an object that a set owns, to be copied from here. */
+export function EditAsCode<N extends Noun>({ noun, set, stored, draft }: Props<N>) {
+  const before = stringify(declared(noun, stored), { lineWidth: 110 });
+  const after = stringify(declared(noun, draft), { lineWidth: 110 });
+  return (
+    <Section title={words.edit}>
+      {before === after ? (
+        <Text size="sm" c="dimmed">{words.nothing}</Text>
+      ) : (
+        <Stack>
+          <Text size="sm">
+            {words.make} <Code>{words.command(set)}</Code>
+          </Text>
+          <DiffBlock label={words.diff} before={before} after={after} />
+        </Stack>
+      )}
+      <CodeBlock label={before === after ? words.asStored : words.whole}>{after}</CodeBlock>
+    </Section>
+  );
+}

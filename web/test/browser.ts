@@ -1,0 +1,90 @@
+import AxeBuilder from "@axe-core/playwright";
+import { expect, type Page } from "@playwright/test";
+
+import { apply, manifest, world } from "./start";
+
+/** The password of everybody in these tests. */
+export const password = "correct horse battery staple";
+
+/** Makes a user with these roles. */
+export async function person(name: string, ...roles: string[]): Promise<void> {
+  await apply(world(), [manifest("User", name, { email: `${name}@example.com`, password, roles })]);
+}
+
+/** Signs a user in, in a browser where nobody is, and waits for the console. */
+export async function signIn(page: Page, user: string): Promise<void> {
+  await page.goto(world().url);
+  await page.getByRole("link", { name: /Keyward account/ }).click();
+  await fillIn(page, user);
+  await expect(page.getByRole("button", { name: "Your account" })).toBeVisible();
+}
+
+/** Fills in the page on which the resident authorization server asks who somebody is. */
+export async function fillIn(page: Page, user: string): Promise<void> {
+  await page.locator('input[name="username"], input[autocomplete="username"]').first().fill(user);
+  await page.locator('input[type="password"]').first().fill(password);
+  await page.locator('button[type="submit"]').first().click();
+}
+
+/** Opens a page of the tenant default by its address. */
+export async function open(page: Page, path: string, heading: string | RegExp): Promise<void> {
+  await page.goto(`${world().url}/console/default/${path}`);
+  await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
+}
+
+/** What the browser says of a page that no page may make it say. Call the result to read it, and to begin anew. */
+export function complaintsOf(page: Page): () => string[] {
+  let heard: string[] = [];
+  // A refused script or style, an error of our own, and a failed request that no page shows are faults of the console.
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().includes("Failed to load resource")) heard.push(message.text());
+  });
+  page.on("pageerror", (error) => heard.push(error.message));
+  return () => {
+    const said = heard;
+    heard = [];
+    return said;
+  };
+}
+
+/** What makes the page wider than the screen: elements past its edge that are not inside something that scrolls. */
+function sticksOut(on: Page): Promise<string[]> {
+  return on.evaluate(() => {
+    const width = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= width) return [];
+    return [...document.querySelectorAll("body *")]
+      .filter((e) => e.getBoundingClientRect().right > width + 1 && e.closest('[data-scrolls], .mantine-TableScrollContainer-scrollContainer') === null)
+      .slice(0, 8)
+      .map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`);
+  });
+}
+
+/**
+ * Whether everybody can use the page as it stands: no serious finding of axe in light and dark, nothing wider than a phone.
+ * With KEYWARD_SCREENSHOTS it becomes a picture in docs, where it has a name; with KEYWARD_LOOKS, a folder, three in there.
+ */
+export async function forEverybody(page: Page, name?: string): Promise<void> {
+  const picture = async (look: string) => {
+    if (process.env.KEYWARD_LOOKS && name) await page.screenshot({ path: `${process.env.KEYWARD_LOOKS}/${name}-${look}.png`, fullPage: true });
+  };
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.waitForLoadState("networkidle");
+    await page.waitForFunction((scheme) => {
+      const moving = document.getAnimations().some((a) => a instanceof CSSTransition && a.playState === "running");
+      return document.documentElement.dataset.mantineColorScheme === scheme && !moving;
+    }, colorScheme);
+    const found = await new AxeBuilder({ page }).analyze();
+    const serious = found.violations.filter((v) => v.impact === "serious" || v.impact === "critical");
+    expect(serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`)).toEqual([]);
+    if (colorScheme === "light" && process.env.KEYWARD_SCREENSHOTS && name) {
+      await page.screenshot({ path: `../docs/console/${name}.png` });
+    }
+    await picture(colorScheme);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await expect.poll(() => sticksOut(page)).toEqual([]);
+  await picture("phone");
+  await page.setViewportSize({ width: 1280, height: 860 });
+}
