@@ -3,7 +3,6 @@ package wire
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -73,18 +72,24 @@ func (f *Failure) Uncertain() bool {
 
 const maxWords = 300 // characters of a server's text that are kept
 
-// Words makes a server's text safe to show: one line, shortened, with every secret that was in the request blanked.
+// Words makes a server's text safe to show: one line, shortened, with every secret that was in the request blanked, as it is
+// and as servers encode what they repeat: percent-encoded, as a JSON string, as HTML, in base64 as a Basic credential has it.
 func Words(s string, secrets ...string) string {
-	for _, secret := range secrets {
-		if secret == "" {
-			continue
-		}
-		s = strings.ReplaceAll(s, secret, "***")
-		s = strings.ReplaceAll(s, url.QueryEscape(secret), "***")
+	if s = oneLine(s); len(s) > maxBlanked {
+		s = s[:maxBlanked]
 	}
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+	lines := make([]string, len(secrets))
+	for i, secret := range secrets {
+		lines[i] = oneLine(secret)
+	}
+	s = blank(s, lines)
 	if r := []rune(s); len(r) > maxWords {
 		s = string(r[:maxWords]) + "…"
 	}
 	return s
+}
+
+// oneLine has no space but single ones, and nothing that cannot be printed.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 }
