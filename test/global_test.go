@@ -163,6 +163,25 @@ func TestGlobalOpaqueTokens(t *testing.T) {
 	}
 }
 
+// TestAManifestNamesItsTenant: for an administrator of it that is enough, without --tenant.
+func TestAManifestNamesItsTenant(t *testing.T) {
+	t.Parallel()
+	n, i := serve(t), issuer.Start(t, "k", "ES256")
+	apply(t, n, manifest("Tenant", "acme", "displayName: Acme"), moved("acme", manifest("User", "ada", "roles: [admin]")))
+	ada := strings.TrimSpace(cli(t, n, "token", "create", "--user", "ada", "--tenant", "acme"))
+	for _, args := range [][]string{
+		{"keymanager", "check", "-f", "-", "--no-register"}, {"diff", "-f", "-"}, {"apply", "-f", "-"},
+	} {
+		if r := n.CLIAs(t, ada, moved("acme", external("corp", i, "")), args...); r.Code != 0 || !containsText(r.Stdout, "corp") &&
+			args[1] != "check" {
+			t.Errorf("%q: %s", args, r)
+		}
+		if r := n.CLIAs(t, ada, external("corp", i, ""), args...); r.Code != 3 || !containsText(r.Stderr, "forbidden") {
+			t.Errorf("%q without a tenant: %s", args, r)
+		}
+	}
+}
+
 // TestGlobalKeyManagerOfOthers: people of other tenants see it without its secrets, make keys in it for applications of
 // their own as its rules say, and change nothing.
 func TestGlobalKeyManagerOfOthers(t *testing.T) {
@@ -199,6 +218,9 @@ func TestGlobalKeyManagerOfOthers(t *testing.T) {
 		if r := ada(moved("acme", manifest("KeyManager", "op", v.spec)), args...); r.Code != 3 {
 			t.Errorf("%s from another tenant: %s", what, r)
 		}
+	}
+	if r := ada("", "keymanager", "check", "op"); !containsText(r.Stderr, "only its own administrators check it") {
+		t.Errorf("check from another tenant: %s", r)
 	}
 	if r := ada(moved("acme", manifest("KeyManager", "mine", v.spec)), "apply", "-f", "-"); r.Code != 3 ||
 		!containsText(r.Stderr, "issuer") {

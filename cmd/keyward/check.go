@@ -4,14 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"keyward.dev/keyward/internal/past"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/manifest/files"
 	"keyward.dev/keyward/internal/output"
+	"keyward.dev/keyward/internal/past"
 )
 
 type keymanagerCheckCmd struct {
@@ -69,6 +70,9 @@ func (cmd *keymanagerCheckCmd) Run(s *session) error {
 			return err
 		}
 		body["manifest"], segments = declared.Value, segments[:1]
+		if tenant := declared.Tenant(); tenant != "" && c.tenant == keyward.DefaultTenant {
+			c.tenant = tenant // as for apply, what the manifest says is enough
+		}
 	}
 	if cmd.TokenFile != "" {
 		err = cmd.judge(s, c, append(segments, "check-token"), body)

@@ -18,6 +18,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/config"
+	"keyward.dev/keyward/internal/rest"
 )
 
 // client talks to the control plane's REST API.
@@ -178,10 +179,14 @@ func (c *client) send(ctx context.Context, method, path string, body any, accept
 		}
 		return nil, fmt.Errorf("the control plane at %s does not answer (set KEYWARD_SERVER): %w", c.base, err)
 	}
-	if resp.StatusCode < 300 {
+	if resp.StatusCode < 300 && resp.Header.Get(rest.MarkHeader) != "" {
 		return resp, nil
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode < 300 { // its empty object would look like an empty list, or like something done
+		return nil, fmt.Errorf("%s (KEYWARD_SERVER) does not look like a control plane of Keyward: it answered %s without the field %s",
+			c.base, resp.Status, rest.MarkHeader)
+	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 256<<20))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer of %s: %w", c.base, err)

@@ -96,18 +96,30 @@ func TestWrongCommandLines(t *testing.T) {
 // TestStrangers: a server that is no control plane is named with its setting, whether it refuses or takes everything.
 func TestStrangers(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, status := range []int{http.StatusOK, http.StatusNotFound, http.StatusUnauthorized, http.StatusBadGateway} {
+	for _, c := range []struct {
+		status        int
+		answer, words string
+	}{
+		{http.StatusOK, "{}", "AT (KEYWARD_SERVER) does not look like a control plane of Keyward"},
+		{http.StatusOK, `{"items":[]}`, "AT (KEYWARD_SERVER) does not look like a control plane of Keyward"},
+		{http.StatusOK, "<html>hello</html>", "AT (KEYWARD_SERVER) does not look like a control plane of Keyward"},
+		{http.StatusNoContent, "", "AT (KEYWARD_SERVER) does not look like a control plane of Keyward"},
+		{http.StatusNotFound, "{}", "is AT (KEYWARD_SERVER) a control plane of Keyward?"},
+		{http.StatusUnauthorized, "<html>hello</html>", "is AT (KEYWARD_SERVER) a control plane of Keyward?"},
+		{http.StatusBadGateway, "", "is AT (KEYWARD_SERVER) a control plane of Keyward?"},
+	} {
 		stranger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(status)
-			_, _ = w.Write([]byte("<html>hello</html>"))
+			w.WriteHeader(c.status)
+			_, _ = w.Write([]byte(c.answer))
 		}))
-		var out, err bytes.Buffer
-		env := []string{"KEYWARD_TOKEN=x", "KEYWARD_SERVER=" + stranger.URL}
-		code := run(t.Context(), []string{"get", "apis"}, env, strings.NewReader(""), &out, &err)
-		stranger.Close()
-		want := "is " + stranger.URL + " (KEYWARD_SERVER) a control plane of Keyward?"
-		if code != exitFailed || !strings.Contains(err.String(), want) {
-			t.Errorf("%d: %d %q, want %q", status, code, err.String(), want)
+		env, want := []string{"KEYWARD_TOKEN=x", "KEYWARD_SERVER=" + stranger.URL}, strings.ReplaceAll(c.words, "AT", stranger.URL)
+		for _, line := range []string{"get apis", "hold application a --reason r", "delete api a", "gateway list", "keymanager check a"} {
+			var out, err bytes.Buffer
+			code := run(t.Context(), strings.Fields(line), env, strings.NewReader(""), &out, &err)
+			if code != exitFailed || !strings.Contains(err.String(), want) || out.Len() > 0 {
+				t.Errorf("%s, %d: %d %q %q, want %q", line, c.status, code, out.String(), err.String(), want)
+			}
 		}
+		stranger.Close()
 	}
 }

@@ -150,3 +150,7 @@ func (r Registered) GoString() string { return r.String() }
 
 // ErrUnsupported says that the server offers no way to do what was asked; nothing was changed.
 var ErrUnsupported = errors.New("the server offers no way to do this")
+
+// ErrNoScope goes with the ErrUnsupported of a server that gives no token for the scopes that were asked for, or for none:
+// with one that the client may have, it would.
+var ErrNoScope = errors.New("no token is given for these scopes")

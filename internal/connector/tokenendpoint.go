@@ -48,12 +48,13 @@ func (e TokenEndpoint) Prove(ctx context.Context, clientID, secret string) error
 }
 
 // Prove gets a token and throws it away. Where none was asked for that the client may have, the credentials may be
-// right all the same: that is ErrUnsupported. A server that does not mind the case of an id gives a token to another spelling
-// of it too: where that token says how it is written, another is refused, because gateways would know no such client.
+// right all the same: that is ErrUnsupported with ErrNoScope. A server that does not mind the case of an id gives a token to
+// another spelling of it too: where that token says how it is written, another is refused, because gateways would know no
+// such client.
 func Prove(ctx context.Context, g Granter, clientID, secret string) error {
 	token, err := g.Token(ctx, TokenRequest{ClientID: clientID, Secret: secret})
 	if f, ok := errors.AsType[*wire.Failure](err); ok && f.Code == "invalid_scope" {
-		return ErrUnsupported
+		return errors.Join(ErrUnsupported, ErrNoScope)
 	}
 	if err != nil {
 		return err

@@ -44,6 +44,9 @@ func (c *Control) Bootstrap(ctx context.Context, adminToken string) error {
 				return err
 			}
 		}
+		if err := c.Renew(tx); err != nil {
+			return err
+		}
 		if err := ensureAdmin(tx); err != nil {
 			return err
 		}

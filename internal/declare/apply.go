@@ -13,7 +13,7 @@ import (
 
 // Request makes the control plane match manifests, all or nothing.
 type Request struct {
-	Tenant  string            // of manifests that name none
+	Tenant  string            // of manifests that name none, and one that is pruned in
 	Objects []json.RawMessage // manifests as JSON
 	Set     string            // the set that the objects belong to from now on; empty leaves each in its set
 	Prune   bool              // delete objects of the set, in the tenants named, that no manifest names
@@ -32,7 +32,10 @@ type Result struct {
 // Apply carries the request out in one transaction. Every fault of every manifest is reported at once, its path
 // beginning with objects[N]. The results stand in the order of the manifests; deleted objects come last.
 func (c *Writer) Apply(ctx context.Context, p keyward.Principal, r Request) ([]Result, error) {
-	b := &batch{principal: p, set: r.Set, prune: r.Prune, dryRun: r.DryRun, tenants: []string{r.Tenant}}
+	b := &batch{principal: p, set: r.Set, prune: r.Prune, dryRun: r.DryRun}
+	if r.Prune || len(r.Objects) == 0 {
+		b.tenants = append(b.tenants, r.Tenant)
+	}
 	var faults []keyward.FieldError
 	if r.Set != "" && !keyward.ValidName(r.Set) {
 		faults = append(faults, badName("set", r.Set))

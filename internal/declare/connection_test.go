@@ -2,7 +2,9 @@ package declare_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -207,4 +209,57 @@ func storedSecret(t *testing.T, h *plane.Plane) string {
 		t.Fatal(err)
 	}
 	return secrets["connection.clientSecret"]
+}
+
+// TestAStartTellsGatewaysOfAConnectionsClient where an earlier build stored the row without it, and changes nothing else.
+func TestAStartTellsGatewaysOfAConnectionsClient(t *testing.T) {
+	h := plane.New(t)
+	h.MustApply(connectionAnd(master, realmCorp)...)
+	h.MustApply(plane.Manifest(keyward.KindKeyManager, "corp", plane.CorpSpec))
+	read := func(change func(tx *store.Tx, km *keyward.Object, row *keyward.KeyManagerRow) error) (own []string, version int64) {
+		t.Helper()
+		err := h.Store.Write(t.Context(), "test", func(tx *store.Tx) error {
+			km, err := tx.Get(keyward.KindKeyManager, keyward.DefaultTenant, "orders")
+			if err != nil {
+				return err
+			}
+			row, err := tx.KeyManagerRow(km)
+			if err != nil {
+				return err
+			}
+			own, version = row.OwnClients, km.Version
+			return change(tx, km, row)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return own, version
+	}
+	nothing := func(*store.Tx, *keyward.Object, *keyward.KeyManagerRow) error { return nil }
+	start := func() {
+		t.Helper()
+		if err := h.Control.Bootstrap(t.Context(), plane.AdminToken); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read(func(tx *store.Tx, km *keyward.Object, row *keyward.KeyManagerRow) error { // as an earlier build left it
+		row.OwnClients = row.OwnClients[1:]
+		text, err := json.Marshal(row)
+		if err != nil {
+			return err
+		}
+		return tx.Put(km, store.Extra{Row: text})
+	})
+	if own, _ := read(nothing); slices.Contains(own, "keyward") {
+		t.Fatalf("the row knows its client: %q", own)
+	}
+	start()
+	own, version := read(nothing)
+	if !slices.Contains(own, "keyward") {
+		t.Errorf("after a start gateways are told of %q", own)
+	}
+	start()
+	if _, again := read(nothing); again != version {
+		t.Errorf("another start wrote version %d over %d", again, version)
+	}
 }

@@ -105,6 +105,30 @@ func TestRolesWriteWhatIsTheirs(t *testing.T) {
 	}
 }
 
+// TestAManifestsTenantIsEnough: whoever may write there needs not say it beside the manifests, and gets no further by it.
+func TestAManifestsTenantIsEnough(t *testing.T) {
+	h := plane.New(t)
+	h.MustApply(plane.Manifest(keyward.KindTenant, "acme", `{}`))
+	acme := keyward.Principal{User: "ada", Tenant: "acme", Roles: []keyward.Role{keyward.RoleAdmin}}
+	in := func(tenant string) string {
+		return `{"apiVersion":"keyward.dev/v1","kind":"Plan","metadata":{"name":"gold"` + tenant + `},"spec":{}}`
+	}
+	own := in(`,"tenant":"acme"`)
+	if got, err := h.Apply(acme, declare.Request{Objects: h.Objects(own), Set: "team"}); err != nil || got["Plan gold"] != declare.Created {
+		t.Errorf("the tenant in the manifest: %v, error %v", got, err)
+	}
+	for what, r := range map[string]declare.Request{
+		"a manifest without a tenant beside it": {Objects: h.Objects(own, in(""))},
+		"one of another tenant beside it":       {Objects: h.Objects(own, in(`,"tenant":"default"`))},
+		"prune in the tenant of the address":    {Objects: h.Objects(own), Set: "team", Prune: true},
+		"nothing":                               {},
+	} {
+		if _, err := h.Apply(acme, r); keyward.CodeOf(err) != keyward.CodeForbidden {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // TestPruneStaysInItsTenant: where nothing would be deleted, too, an apply to another tenant is refused.
 func TestPruneStaysInItsTenant(t *testing.T) {
 	h := plane.New(t)

@@ -105,7 +105,7 @@ func TestValidateNamesEveryField(t *testing.T) {
 			"clientId":"c","clientAuthentication":"private_key_jwt","clientKey":"` + assertionKey + `"}}`, []string{}},
 		{"auth0 with a certificate, which it does not take", `{"type":"auth0","issuer":"https://acme.auth0.com/","connection":{
 			"clientId":"c","clientAuthentication":"tls_client_auth"}}`,
-			[]string{"spec.connection.clientAuthentication", "spec.outbound.certificate"}},
+			[]string{"spec.connection.clientAuthentication"}},
 		{"entra with a key and its certificate", `{"type":"entra","discovery":"https://login.microsoftonline.com/x/v2.0","connection":{
 			"clientId":"c","clientAuthentication":"private_key_jwt","clientKey":` + inJSON(t, conformance.CertifiedKey(t).Bundle) + `}}`,
 			[]string{}},

@@ -142,6 +142,10 @@ func validateAccount(
 	if !given("clientId") && !given("clientKey") && !given("clientAuthentication") {
 		return nil // there is none
 	}
+	if i := slices.IndexFunc(fields, func(f connector.Field) bool { return f.Name == "clientAuthentication" }); i >= 0 &&
+		given("clientAuthentication") && !slices.Contains(fields[i].Enum, method) {
+		return nil // a method that the type does not have, as its field says: what it would need is nobody's fault
+	}
 	for _, part := range [][2]string{{"clientSecret", connector.BySecret}, {"clientKey", connector.ByAssertion}} {
 		if name := part[0]; given(name) && hasField(fields, name) && method != part[1] {
 			faults = append(faults, fieldError("spec.connection."+name, "has no part in clientAuthentication %s: leave it out", method))

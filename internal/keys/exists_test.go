@@ -45,6 +45,8 @@ func TestMapWantsAClientThatExists(t *testing.T) {
 	// No scope is named with which a secret could be tried, so an administrator's secret is as good as none.
 	_, err = other.keys.Map(t.Context(), admin(), at("okta"), "0oanobody2", "secret")
 	wantCode(t, err, keyward.CodeInvalidInput, "clientSecret", "invalid_client")
+	_, err = other.keys.Map(t.Context(), alice(), at("okta"), made.ClientID, made.ClientSecret)
+	wantCode(t, err, keyward.CodeForbidden, "spec.connection.proofScope names none")
 	if _, err := other.keys.Map(t.Context(), admin(), at("okta"), made.ClientID, made.ClientSecret); err != nil {
 		t.Errorf("a client that exists: %v", err)
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
@@ -148,9 +150,8 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene.Scene, c
 		if scene.IsAdmin(p, s.Place.Tenant) {
 			return k.exists(ctx, s, clientID)
 		}
-		return keyward.Errorf(keyward.CodeForbidden,
-			"%s has no token endpoint at which the secret could be tried: leave it out, and an administrator is asked to approve",
-			s.KeyManager.Ref())
+		return keyward.Errorf(keyward.CodeForbidden, "%s %s: leave it out, and an administrator is asked to approve",
+			s.KeyManager.Ref(), untried(s.Spec, errors.Is(err, connector.ErrNoScope)))
 	}
 	if f, ok := errors.AsType[*wire.Failure](err); ok && (f.Code == "invalid_client" || f.Status == http.StatusUnauthorized) {
 		return keyward.Invalid([]keyward.FieldError{scene.Fault("clientSecret",
@@ -160,6 +161,23 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene.Scene, c
 		return vendorError(s.Place.KeyManager, err)
 	}
 	return nil
+}
+
+// untried says why a server gives no token with which a secret could be tried.
+func untried(spec *keyward.KeyManagerSpec, scope bool) string {
+	kind, _ := catalog.TypeOf(spec.Type)
+	named := slices.ContainsFunc(kind.AdminFields, func(f connector.Field) bool { return f.Name == "connection.proofScope" })
+	switch {
+	case scope && named && spec.Connection["proofScope"] == nil:
+		return "gives no token without a scope, and its spec.connection.proofScope names none with which the secret could be tried"
+	case scope && named:
+		return fmt.Sprintf("does not give this client the scope %v of its spec.connection.proofScope, with which secrets are tried",
+			spec.Connection["proofScope"])
+	case scope:
+		return "gives this client no token without a scope, so the secret cannot be tried"
+	default:
+		return "has no token endpoint at which the secret could be tried"
+	}
 }
 
 // exists refuses a client that the server says it does not have. A server that cannot be asked says nothing.

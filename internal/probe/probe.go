@@ -131,6 +131,13 @@ func (p *Probe) Saved(ctx context.Context, tenant, name string, o Order) (*Check
 	c := &Check{probe: p, bound: true, order: o}
 	err := p.store.Read(ctx, func(tx *store.Tx) (err error) {
 		c.server, c.held, err = stored(tx, tenant, name)
+		if keyward.CodeOf(err) != keyward.CodeNotFound {
+			return err
+		}
+		if km, found := tx.KeyManagerFor(tenant, name); found == nil {
+			return keyward.Errorf(keyward.CodeForbidden,
+				"%s is offered in every tenant: only its own administrators check it, in tenant %s", km.Ref(), km.Tenant)
+		}
 		return err
 	})
 	if err != nil {

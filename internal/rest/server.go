@@ -130,6 +130,10 @@ func configuration(version string) huma.Config {
 // apiToken names the security scheme of every operation.
 const apiToken = "apiToken"
 
+// MarkHeader is in every answer of the API, refusals included, with the API's version: whoever calls it can tell it from
+// another server that says yes to everything.
+const MarkHeader = "X-Keyward-Api"
+
 // Handler serves /api/v1, /openapi.json and /docs.
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -138,6 +142,7 @@ func (s *Server) Handler() http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		if strings.HasPrefix(r.URL.Path, "/api/") {
 			h.Set("Cache-Control", "no-store")
+			h.Set(MarkHeader, "v1")
 		}
 		s.mux.ServeHTTP(w, r)
 	})

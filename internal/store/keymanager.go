@@ -62,6 +62,20 @@ func fillKeyManager(p *put) ([]any, error) {
 	return []any{introspection, connection, spec.Global, outbound}, p.issuersFree(issuers)
 }
 
+// KeyManagerRow gives what gateways are told of a key manager, as it was stored; nil where they are told nothing.
+func (tx *Tx) KeyManagerRow(km *keyward.Object) (*keyward.KeyManagerRow, error) {
+	var text string
+	found, err := tx.run.One(`SELECT gateway_row FROM key_managers WHERE id = $1`, []any{km.ID}, &text)
+	if err != nil || !found || text == "" {
+		return nil, err
+	}
+	var row keyward.KeyManagerRow
+	if err := json.Unmarshal([]byte(text), &row); err != nil {
+		return nil, fmt.Errorf("read the gateways' row of %s: %w", km.Ref(), err)
+	}
+	return &row, nil
+}
+
 // AskKeys has every gateway read a key manager's keys anew, and changes neither the object nor its version.
 func (tx *Tx) AskKeys(km *keyward.Object) error {
 	_, err := tx.run.Exec(`UPDATE key_managers SET keys_asked = $1 WHERE id = $2`, database.Micros(tx.now), km.ID)

@@ -26,6 +26,13 @@ type Source struct {
 	body  *yaml.Node // knows the line of every field
 }
 
+// Tenant is what the manifest names as its own; "" for none.
+func (src Source) Tenant() string {
+	metadata, _ := src.Value["metadata"].(map[string]any) // another type is the server's to refuse
+	tenant, _ := metadata["tenant"].(string)              // likewise
+	return tenant
+}
+
 // Reader reads manifests with what one process was started with.
 type Reader struct {
 	Environ []string // NAME=VALUE, as from os.Environ
