@@ -127,6 +127,17 @@ func issuerMismatch(asked, got string) string {
 	}
 }
 
+// elsewhere says where a redirect leads, in full, for somebody to write it.
+func elsewhere(resp *http.Response) string {
+	to, err := resp.Location()
+	if err != nil || to.Scheme != "http" && to.Scheme != "https" || to.Host == "" {
+		return "a redirect to no address that could be read, which is not followed"
+	}
+	to.User, to.Fragment = nil, ""
+	return fmt.Sprintf("a redirect to %q, which is not followed: write that address if it is the one that you mean",
+		wire.Words(to.String()))
+}
+
 func fetchDocument(ctx context.Context, at string, client *http.Client) (metadata, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
@@ -151,8 +162,7 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 	// Who an authorization server is stands at the address that somebody wrote, and nowhere that it points to.
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		cause := &wire.Failure{Op: "read the metadata", Status: resp.StatusCode, Sent: true}
-		return nil, discoveryError(keyward.CodeInvalidInput, cause, "%s answered %d, a redirect to %q, which is not followed: "+
-			"write that address if it is the one that you mean", at, resp.StatusCode, wire.Words(resp.Header.Get("Location")))
+		return nil, discoveryError(keyward.CodeInvalidInput, cause, "%s answered %d, %s", at, resp.StatusCode, elsewhere(resp))
 	}
 	if resp.StatusCode != http.StatusOK {
 		code := keyward.CodeInvalidInput

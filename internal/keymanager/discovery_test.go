@@ -152,6 +152,26 @@ func TestDiscoveryFollowsNoRedirect(t *testing.T) {
 			t.Errorf("%s: %v", at, err)
 		}
 	}
+	for to, want := range map[string]string{ // what is told is what somebody can write
+		"/meta?a=b#c":                       "/meta?a=b\", which is not followed: write",
+		"//other.example/meta":              "a redirect to \"http://other.example/meta\"",
+		"https://user:secret@other.example": "a redirect to \"https://other.example\"",
+		"":                                  "no address that could be read",
+		"mailto:a@other.example":            "no address that could be read",
+	} {
+		odd := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", to)
+			w.WriteHeader(http.StatusFound)
+		}))
+		if to == "/meta?a=b#c" {
+			want = "a redirect to \"" + odd.URL + want
+		}
+		_, err := discover(t, &keyward.KeyManagerSpec{Type: "oidc", Discovery: odd.URL})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v, want %q", to, err, want)
+		}
+		odd.Close()
+	}
 	if asked != 0 {
 		t.Errorf("the server that was pointed to was asked %d times", asked)
 	}

@@ -48,7 +48,8 @@ func (k *Keys) Restore(
 	defer end()
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	return left, k.finishUpdate(ctx, s.Server, c, false)
+	_, err = k.finishUpdate(ctx, s.Server, c, false, "")
+	return left, err
 }
 
 // restoreThere undoes at the server what was changed there. A server whose scopes are not changed one by one is told all

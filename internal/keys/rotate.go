@@ -341,15 +341,21 @@ func (k *Keys) Reveal(ctx context.Context, p keyward.Principal, place Place) (*R
 	return result(s, c.Spec.ClientID, secret, c.Object.Name, c.Status), nil
 }
 
-// fetched notes that an approved client's secret does not wait any more.
+// fetched notes that a secret which the client said something of, or an approved client's, does not wait any more.
 func fetched(tx *store.Tx, c *scene.Client) error {
-	if c.Status.Approval == nil || c.Status.Approval.SecretUntil == nil {
+	waits := c.Status.Approval != nil && c.Status.Approval.SecretUntil != nil
+	if !waits && c.Status.Reason != newSecretCame {
 		return nil
 	}
 	fresh, err := scene.Reload(tx, c, keyward.ClientActive, keyward.ClientDrifted)
 	if err != nil {
 		return err
 	}
-	fresh.Status.Approval.SecretUntil = nil
+	if fresh.Status.Approval != nil {
+		fresh.Status.Approval.SecretUntil = nil
+	}
+	if fresh.Status.Reason == newSecretCame {
+		fresh.Status.Reason = ""
+	}
 	return fresh.Put(tx, store.Extra{})
 }

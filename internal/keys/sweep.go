@@ -67,7 +67,8 @@ func (k *Keys) settle(ctx context.Context, c *scene.Client, asked bool) error {
 		_, err := k.finishRotate(ctx, server, c, true)
 		return err
 	case keyward.ClientUpdating:
-		return k.finishUpdate(ctx, server, c, true)
+		_, err := k.finishUpdate(ctx, server, c, true, "")
+		return err
 	case keyward.ClientPending, keyward.ClientFailed:
 		return k.settleMaking(ctx, server, c, age)
 	default:

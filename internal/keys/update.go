@@ -54,10 +54,11 @@ func (k *Keys) Update(ctx context.Context, p keyward.Principal, place Place, ask
 	defer end()
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	if err := k.finishUpdate(ctx, s.Server, c, false); err != nil {
+	secret, err := k.finishUpdate(ctx, s.Server, c, false, who)
+	if err != nil {
 		return nil, err
 	}
-	return result(s, c.Spec.ClientID, "", c.Object.Name, c.Status), nil
+	return result(s, c.Spec.ClientID, secret, c.Object.Name, c.Status), nil
 }
 
 // merged is what the client should be when the ask has been carried out.
@@ -101,18 +102,20 @@ func updatable(s *scene.Scene, openers *connector.Openers, c *scene.Client) erro
 	return nil
 }
 
-// finishUpdate changes at its server a client that is marked as updating, and stores what came of it.
-func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *scene.Client, resumed bool) error {
+// finishUpdate changes at its server a client that is marked as updating, and stores what came of it. resumed is as
+// in finishRotate. who waits for the answer, if anybody: it has the secret that came with the change, if one did and it is
+// theirs.
+func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *scene.Client, resumed bool, who string) (string, error) {
 	made, err := k.updateThere(ctx, server, c)
 	if err == nil {
-		return k.keepUpdated(ctx, c, made)
+		return k.keepUpdated(ctx, c, made, who)
 	}
 	told := vendorError(server.Name, err)
 	if uncertain(err) || resumed && passing(err) {
 		k.noteReason(ctx, c, told.Words())
 		wrapped := keyward.Errorf(told.Code, "%s; the change is tried again", told.Message)
 		wrapped.Err = err
-		return wrapped
+		return "", wrapped
 	}
 	reason, lost := "", ""
 	switch {
@@ -129,7 +132,7 @@ func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *sce
 	if err := k.stands(ctx, c, unmade{reason: reason, lost: lost}); err != nil {
 		k.log.WarnContext(ctx, "a client could not be marked", "client", c.Object.Name, "error", err)
 	}
-	return told
+	return "", told
 }
 
 // unmanageable says what is left where the server no longer takes a client's registration access token.
@@ -204,9 +207,9 @@ func (k *Keys) risky(ctx context.Context, c *scene.Client) (h connector.Handle, 
 	return h, write, write(ctx, doubtful)
 }
 
-// keepUpdated stores what the server made of a change.
-func (k *Keys) keepUpdated(ctx context.Context, c *scene.Client, made connector.Registered) error {
-	return k.store.Write(ctx, actor, func(tx *store.Tx) error {
+// keepUpdated stores what the server made of a change, and gives a new secret to who waits for it.
+func (k *Keys) keepUpdated(ctx context.Context, c *scene.Client, made connector.Registered, who string) (secret string, err error) {
+	err = k.store.Write(ctx, actor, func(tx *store.Tx) error {
 		now := k.now()
 		fresh, err := scene.Reload(tx, c, keyward.ClientUpdating)
 		if err != nil {
@@ -231,7 +234,7 @@ func (k *Keys) keepUpdated(ctx context.Context, c *scene.Client, made connector.
 			fresh.Status.SecretDoubt = ""
 		}
 		fresh.Stand("", now)
-		if err := k.keepSecret(tx, fresh, made.ClientSecret); err != nil {
+		if secret, err = k.keepSecret(tx, fresh, made.ClientSecret, who); err != nil {
 			return err
 		}
 		if err := fresh.Put(tx, store.Extra{}); err != nil {
@@ -240,28 +243,36 @@ func (k *Keys) keepUpdated(ctx context.Context, c *scene.Client, made connector.
 		c.Status = fresh.Status
 		return k.audit(tx, fresh.Object, "key.updated", "client "+fresh.Spec.ClientID)
 	})
+	return secret, err
 }
 
+// newSecretCame is what a client says until the secret that came with a change has been fetched.
+const newSecretCame = "its server gave it a new secret with a change: fetch it with reveal, or rotate"
+
 // keepSecret stores the secret that came with a change, if that is a new one (RFC 7592, section 2.2 lets the server give
-// one), for one more look by who asked for the client. The one before it is dead, also where it was still to be fetched.
-func (k *Keys) keepSecret(tx *store.Tx, c *scene.Client, secret string) error {
+// one), for one more look by who asked for the client, and gives it to them where they wait. The one before it is dead, also
+// where it was still to be fetched.
+func (k *Keys) keepSecret(tx *store.Tx, c *scene.Client, secret, who string) (string, error) {
 	secrets, err := tx.Secrets(c.Object)
 	if err != nil {
-		return fmt.Errorf("open the secrets of %s: %w", c.Object.Ref(), err)
+		return "", fmt.Errorf("open the secrets of %s: %w", c.Object.Ref(), err)
 	}
 	if secret == "" || secret == secrets[scene.SecretPath] {
-		return nil
+		return "", nil
 	}
 	if err := tx.KeepSecrets(c.Object, map[string]string{scene.SecretPath: secret}); err != nil {
-		return fmt.Errorf("keep the client's secret: %w", err)
+		return "", fmt.Errorf("keep the client's secret: %w", err)
 	}
 	until := k.now().Add(revealPeriod)
 	if a := c.Status.Approval; a != nil && a.SecretUntil != nil && a.SecretUntil.After(until) {
 		until = *a.SecretUntil
 	}
 	if err := tx.PutReveal(c.Object.ID, c.Status.Requester, secret, until); err != nil {
-		return fmt.Errorf("keep the secret for one more look: %w", err)
+		return "", fmt.Errorf("keep the secret for one more look: %w", err)
 	}
-	c.Status.Reason = "its server gave it a new secret with a change: fetch it with reveal, or rotate"
-	return nil
+	if who == c.Status.Requester {
+		return secret, nil
+	}
+	c.Status.Reason = newSecretCame
+	return "", nil
 }

@@ -205,7 +205,15 @@ func TestUpdateThatBringsANewSecret(t *testing.T) {
 		t.Errorf("a change that leaves the secret: %q", reason)
 	}
 	s.RenewSecrets()
-	change("https://app.example/three")
+	mine, err := r.keys.Update(ctx, alice(), at("corp"), keys.Ask{Callbacks: []string{"https://app.example/mine"}})
+	if err != nil || mine.ClientSecret == "" || mine.ClientSecret != s.Clients()[0].Secret ||
+		r.one(keyward.ClientActive).Status.Reason != "" {
+		t.Errorf("a change whose new secret is for who asked: %v, error %v, %+v", mine, err, r.one(keyward.ClientActive).Status)
+	}
+	other, err := r.keys.Update(ctx, admin(), at("corp"), keys.Ask{Callbacks: []string{"https://app.example/three"}})
+	if err != nil || other.ClientSecret != "" {
+		t.Errorf("a change by somebody else: %v, error %v", other, err)
+	}
 	reason := r.one(keyward.ClientActive).Status.Reason
 	if !strings.Contains(reason, "new secret") || s.Clients()[0].Secret == made.ClientSecret {
 		t.Errorf("a change that brings a new one: %q", reason)
@@ -215,6 +223,9 @@ func TestUpdateThatBringsANewSecret(t *testing.T) {
 	shown, err := r.keys.Reveal(ctx, alice(), at("corp"))
 	if err != nil || shown.ClientSecret != s.Clients()[0].Secret {
 		t.Errorf("revealed: %v, error %v", shown, err)
+	}
+	if reason := r.one(keyward.ClientActive).Status.Reason; reason != "" {
+		t.Errorf("after it was fetched: %q", reason)
 	}
 
 	r.approval(manual())

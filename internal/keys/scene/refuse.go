@@ -89,6 +89,10 @@ func Alive(app *keyward.Object) error {
 // Taken says who takes the place.
 func (s *Scene) Taken(c *Client) error {
 	where := fmt.Sprintf("application %s has a client in %s for %s already", s.Place.Application, s.Place.KeyManager, s.Place.Environment)
+	why := ""
+	if c.Status.Reason != "" {
+		why = " (" + c.Status.Reason + ")"
+	}
 	switch c.Status.State {
 	case keyward.ClientAwaiting:
 		return keyward.Errorf(keyward.CodeKeysExist, "application %s has asked for a client in %s for %s: it awaits an "+
@@ -96,11 +100,12 @@ func (s *Scene) Taken(c *Client) error {
 	case keyward.ClientPending:
 		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being generated at this moment", where)
 	case keyward.ClientDeleting:
-		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being deleted (%s)", where, c.Status.Reason)
+		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being deleted%s", where, why)
 	case keyward.ClientRevoking:
-		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being revoked (%s)", where, c.Status.Reason)
+		return keyward.Errorf(keyward.CodeKeysExist, "%s: it is being revoked%s", where, why)
 	case keyward.ClientRotating, keyward.ClientUpdating:
-		return keyward.Errorf(keyward.CodeKeysExist, "%s: %s is %s (%s)", where, c.Spec.ClientID, c.Status.State, c.Status.Reason)
+		return keyward.Errorf(keyward.CodeKeysExist, "%s: %s is %s%s; keys retry goes on with that at once, keys cancel gives it up",
+			where, c.Spec.ClientID, c.Status.State, why)
 	default:
 		return keyward.Errorf(keyward.CodeKeysExist, "%s: %s", where, c.Spec.Shown())
 	}
