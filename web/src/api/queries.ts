@@ -7,10 +7,10 @@ function retry(failures: number, error: Error): boolean {
   return error instanceof ProblemError && error.code === "unreachable" && failures < 2;
 }
 
-// A session that ended shows at whatever was asked next. The session is then asked for anew, and the shell goes to the
-// sign-in page when there is none.
+// A session that ended shows at whatever was asked next. The session is then asked for anew, and the page asks to sign in
+// when there is none; once that is known it need not be found out again.
 function endedSession(error: Error): void {
-  if (error instanceof ProblemError && error.status === 401) {
+  if (error instanceof ProblemError && error.status === 401 && queries.getQueryData(["session"]) !== null) {
     void queries.invalidateQueries({ queryKey: ["session"] });
   }
 }

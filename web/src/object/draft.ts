@@ -24,8 +24,8 @@ export interface Draft<N extends Noun> {
 
 interface Saving<N extends Noun> {
   draft: Draft<N>;
-  /** What is stored, as far as this draft knows. */
-  from: Nouns[N];
+  /** What is stored, as far as this draft knows, with its version. */
+  from: { object: Nouns[N]; etag?: string };
   save: () => void;
   pending: boolean;
   error: Error | null;
@@ -35,17 +35,18 @@ interface Saving<N extends Noun> {
   rebase: (stored: Stored<N>, mine: boolean) => void;
 }
 
-/** A change of an object that is not stored yet. base has no etag where the object is to be made. */
+/** A change of an object that is not stored yet; it goes on from kept. base has no etag where the object is to be made. */
 export function useDraft<N extends Noun>(
   tenant: string,
   noun: N,
   base: { object: Nouns[N]; etag?: string },
   fixed: boolean,
+  kept: Nouns[N] | undefined,
   done: (object: Nouns[N]) => void,
 ): Saving<N> {
   const queries = useQueryClient();
   const [from, setFrom] = useState(base);
-  const [object, set] = useState<Nouns[N]>(() => declared(noun, base.object) as Nouns[N]);
+  const [object, set] = useState<Nouns[N]>(() => kept ?? (declared(noun, base.object) as Nouns[N]));
   const mutation = useMutation({
     mutationFn: () =>
       from.etag === undefined
@@ -69,7 +70,7 @@ export function useDraft<N extends Noun>(
   };
   return {
     draft,
-    from: from.object,
+    from,
     save: () => { mutation.mutate(); },
     pending: mutation.isPending,
     error: mutation.error,

@@ -1,16 +1,19 @@
-import { Button, Group, Stack, Tabs, Text } from "@mantine/core";
+import { Alert, Button, Group, Stack, Tabs, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useRef, useState, type ReactNode } from "react";
-import { useBlocker } from "react-router";
+import { useBeforeUnload, useBlocker } from "react-router";
 
 import type { Noun, Nouns, Stored } from "../api/objects";
-import { useSession } from "../session/session";
+import { ProblemError } from "../api/problem";
+import { useSession, useSessionEnded } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "../ui/confirm";
+import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem";
 import { Conflict } from "./conflict";
 import { useDraft, type Draft } from "./draft";
+import { useKeeping, useKept, type Kept } from "./kept";
 import { mayWrite } from "./may";
 import { EditAsCode, SetNote } from "./owned";
 import { YamlEditor } from "./yaml-editor";
@@ -29,11 +32,13 @@ interface Props<N extends Noun> {
 export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, before }: Props<N>) {
   const tenant = useTenant();
   const fixed = !mayWrite(useSession(), noun);
+  const ended = useSessionEnded();
+  const kept = useKept(noun);
   const leaving = useRef(false);
   const [view, setView] = useState("form");
   const [broken, setBroken] = useState(false); // the YAML as it stands cannot be read
   const [rebased, setRebased] = useState(0);
-  const { draft, from, save, pending, error, conflict, rebase } = useDraft(tenant, noun, base, fixed, (stored) => {
+  const { draft, from, save, pending, error, conflict, rebase } = useDraft(tenant, noun, kept?.base ?? base, fixed, kept?.object, (stored) => {
     notifications.show({ message: texts.common.saved, color: "pine" });
     leaving.current = true;
     done(stored);
@@ -44,6 +49,9 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
     setBroken(false);
   };
   const writes = !fixed && draft.manifestSet === undefined;
+  useKeeping(noun, from, draft.object, draft.changed);
+  // Signing in again leaves the page too; by then the draft is kept.
+  useBeforeUnload((event) => { if (draft.changed && writes && !ended && !leaving.current) event.preventDefault(); });
   const blocker = useBlocker(() => draft.changed && !leaving.current && !pending);
   return (
     <>
@@ -54,6 +62,7 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
         }}
       >
         <Stack>
+          {kept && <KeptNote kept={kept} />}
           <SetNote set={draft.manifestSet} />
           {fixed && <Text size="sm" c="dimmed">{texts.editor.fixed}</Text>}
           <Tabs value={view} onChange={(next) => { if (!broken) setView(next ?? "form"); }} keepMounted={false}>
@@ -64,12 +73,12 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
             <Tabs.Panel value="form" pt="md">{form(draft)}</Tabs.Panel>
             <Tabs.Panel value="yaml" pt="md"><YamlEditor key={rebased} draft={draft} setBroken={setBroken} /></Tabs.Panel>
           </Tabs>
-          {!fixed && draft.manifestSet !== undefined && <EditAsCode noun={noun} set={draft.manifestSet} stored={from} draft={draft.object} />}
+          {!fixed && draft.manifestSet !== undefined && <EditAsCode noun={noun} set={draft.manifestSet} stored={from.object} draft={draft.object} />}
           {!fixed && before?.(draft)}
           {conflict ? (
             <Conflict tenant={tenant} noun={noun} name={base.object.metadata?.name ?? ""} mine={draft.object} choose={choose} />
           ) : (
-            error && <ProblemAlert error={error} />
+            error && !unauthorized(error) && <ProblemAlert error={error} />
           )}
           <Group>
             {writes && <Button type="submit" loading={pending} disabled={broken}>{texts.common.save}</Button>}
@@ -90,4 +99,17 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
       </Confirm>
     </>
   );
+}
+
+function KeptNote({ kept }: { kept: Kept<Noun> }) {
+  return (
+    <Alert role="status" color="blue" icon={<Icon name="clock" />} title={texts.editor.kept}>
+      <Text size="sm">{texts.editor.keptLead} {kept.lacksSecrets && texts.editor.lacksSecrets}</Text>
+    </Alert>
+  );
+}
+
+// What a session that ended refuses is asked again after signing in; the page says that.
+function unauthorized(error: Error): boolean {
+  return error instanceof ProblemError && error.status === 401;
 }

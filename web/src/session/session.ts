@@ -24,6 +24,13 @@ export const sessionQuery = queryOptions({
 /** Holds the session for everything below the shell, which is drawn for somebody who is signed in alone. */
 export const SessionContext = createContext<Session | undefined>(undefined);
 
+/** Whether the session that the page was drawn for has ended: nothing can be asked or saved until there is one again. */
+export const SessionEndedContext = createContext(false);
+
+export function useSessionEnded(): boolean {
+  return useContext(SessionEndedContext);
+}
+
 /** The session of the person who is signed in. Only what is below the shell may use it. */
 export function useSession(): Session {
   const session = useContext(SessionContext);
@@ -39,8 +46,13 @@ export function signInAddress(back: string, way?: { tenant?: string; via?: strin
   return `${serverPath}/session/start?${query.toString()}`;
 }
 
+/** Where a tab tells the others of this browser that it ended the session. */
+export const sessionChannel = "keyward-session";
+
 /** Ends the session, at the server that it began at too, and loads the console anew: nothing of it stays in memory. */
 export async function signOut(): Promise<void> {
   await client.DELETE("/api/v1/session", {});
+  sessionStorage.clear(); // drafts that were kept
+  new BroadcastChannel(sessionChannel).postMessage("ended");
   location.assign(document.baseURI);
 }

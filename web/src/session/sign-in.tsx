@@ -17,13 +17,37 @@ const waysQuery = (tenant: string) =>
       bodyOf(await client.GET("/api/v1/session/ways", { params: { query: { tenant } }, signal })),
   });
 
+/** The page that signing in leads back to, and the tenant that its address names. */
+export function useBack(): { back: string; tenant: string } {
+  const { pathname, search } = useLocation();
+  return { back: consolePath + pathname + search, tenant: decodeURIComponent(pathname.split("/")[1] ?? "") || "default" };
+}
+
 /** The ways into the console: an account of the tenant's own, and the key managers that are marked for it. */
+export function Ways() {
+  const { back, tenant } = useBack();
+  const ways = useQuery(waysQuery(tenant));
+  return (
+    <>
+      {ways.error && <ProblemAlert error={ways.error} again={() => void ways.refetch()} />}
+      {(ways.data?.items ?? []).map((way, i) => (
+        <Button
+          key={way.keyManager}
+          component="a"
+          href={signInAddress(back, { tenant, via: way.keyManager })}
+          variant={i === 0 ? "filled" : "default"}
+          size="md"
+        >
+          {texts.session.via(way.name)}
+        </Button>
+      ))}
+    </>
+  );
+}
+
+/** What somebody sees who is not signed in. */
 export function SignIn() {
   useDocumentTitle(`${texts.session.title} · ${texts.shell.product}`);
-  const { pathname, search } = useLocation();
-  const tenant = decodeURIComponent(pathname.split("/")[1] ?? "") || "default";
-  const back = consolePath + pathname + search;
-  const ways = useQuery(waysQuery(tenant));
   return (
     <Center mih="100vh" p="md" component="main">
       <Paper withBorder p="xl" w="100%" maw={420}>
@@ -33,18 +57,7 @@ export function SignIn() {
           </Text>
           <Title order={1} size="h2">{texts.shell.product}</Title>
           <Text c="dimmed">{texts.session.lead}</Text>
-          {ways.error && <ProblemAlert error={ways.error} again={() => void ways.refetch()} />}
-          {(ways.data?.items ?? []).map((way, i) => (
-            <Button
-              key={way.keyManager}
-              component="a"
-              href={signInAddress(back, { tenant, via: way.keyManager })}
-              variant={i === 0 ? "filled" : "default"}
-              size="md"
-            >
-              {texts.session.via(way.name)}
-            </Button>
-          ))}
+          <Ways />
         </Stack>
       </Paper>
     </Center>

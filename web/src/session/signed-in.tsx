@@ -1,19 +1,42 @@
 import { Center } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 
 import { Shell } from "../shell/shell";
 import { Loading } from "../ui/loading";
 import { ProblemAlert } from "../ui/problem";
-import { SessionContext, sessionQuery } from "./session";
+import { SignInAgain } from "./again";
+import { sessionChannel, SessionContext, SessionEndedContext, sessionQuery, type Session } from "./session";
 import { SignIn } from "./sign-in";
 
-/** Shows the console to who is signed in, and the ways in to everybody else, at the page's own address. */
+/** How often a page whose session has ended looks whether there is one again, in milliseconds. */
+const look = 2_000;
+
+/**
+ * Shows the console to who is signed in, and the ways in to everybody else, at the page's own address. A page whose session
+ * ends stays as it is, below the question to sign in again: what was changed on it is not lost.
+ */
 export function SignedIn() {
-  const session = useQuery(sessionQuery);
-  if (session.data) {
+  const queries = useQueryClient();
+  const [last, setLast] = useState<Session>(); // whom the page was drawn for
+  const session = useQuery({
+    ...sessionQuery,
+    refetchInterval: (query) => (query.state.data === null && last !== undefined ? look : false),
+  });
+  if (session.data && session.data !== last) setLast(session.data);
+  useEndedElsewhere();
+  const ended = session.data === null && last !== undefined;
+  useEffect(() => {
+    if (last !== undefined && !ended) void queries.invalidateQueries({ predicate: (query) => query.state.status === "error" });
+  }, [queries, last, ended]);
+  const person = session.data ?? last;
+  if (person) {
     return (
-      <SessionContext value={session.data}>
-        <Shell />
+      <SessionContext value={person}>
+        <SessionEndedContext value={ended}>
+          <Shell key={`${person.tenant}/${person.user}`} />
+          <SignInAgain opened={ended} />
+        </SessionEndedContext>
       </SessionContext>
     );
   }
@@ -26,4 +49,14 @@ export function SignedIn() {
     );
   }
   return <Loading />;
+}
+
+// Signing out in one tab ends the session of all of them.
+function useEndedElsewhere(): void {
+  const queries = useQueryClient();
+  useEffect(() => {
+    const channel = new BroadcastChannel(sessionChannel);
+    channel.onmessage = () => void queries.invalidateQueries({ queryKey: sessionQuery.queryKey });
+    return () => { channel.close(); };
+  }, [queries]);
 }

@@ -7,6 +7,7 @@ import type { Schemas } from "../../api/client";
 import { discover, typesQuery } from "../../api/key-managers";
 import type { Nouns } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
+import { useKept } from "../../object/kept";
 import { valueAt } from "../../object/path";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -25,7 +26,8 @@ type Begun = { object: Nouns["key-managers"]; findings: Schemas["Finding"][]; wh
 /** Registers a key manager: its address first, then the form that its metadata filled in, checked before it is saved. */
 export function NewKeyManager() {
   const to = useAddress();
-  const [begun, setBegun] = useState<Begun>();
+  const kept = useKept("key-managers");
+  const [begun, setBegun] = useState<Begun | undefined>(() => kept && { object: kept.base.object, findings: [], why: "" });
   return (
     <Page
       title={words.title}
