@@ -18,6 +18,7 @@ type keysCmd struct {
 	Map      keysMapCmd      `cmd:"" help:"Say that a client which exists in the key manager is the application's."`
 	Rotate   keysRotateCmd   `cmd:"" help:"Replace a generated client's secret; its id stays."`
 	List     keysListCmd     `cmd:"" help:"The application's clients in every key manager."`
+	Options  keysOptionsCmd  `cmd:"" help:"Where the application may have keys, and which of its APIs take them."`
 	Reveal   keysRevealCmd   `cmd:"" help:"Fetch the secret of an approved client, or one whose answer was lost within 10 minutes."`
 	Dismiss  keysDismissCmd  `cmd:"" help:"Forget a registration that failed with its outcome unknown."`
 	Delete   keysDeleteCmd   `cmd:"" help:"Delete a generated client, or unmap a mapped one."`

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys/listing"
 	"keyward.dev/keyward/internal/output"
 	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/reconcile/told"
@@ -95,6 +96,26 @@ func approval(s *keyward.OAuthClientStatus) string {
 	default:
 		return ""
 	}
+}
+
+type keysOptionsCmd struct {
+	Application string `required:"" placeholder:"A" help:"the application"`
+	Environment string `enum:"production,sandbox," default:"" help:"only in this environment"`
+	output.Flag
+}
+
+// Run lists the places, those first whose tokens most of the application's APIs take.
+func (cmd *keysOptionsCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	at := []string{"applications", cmd.Application, "key-options"}
+	options, err := list[listing.Option](s.ctx, c, at, "environment", cmd.Environment)
+	if err != nil {
+		return err
+	}
+	return cmd.Print(s.out, options, listing.Table(options))
 }
 
 type keysRequestsCmd struct{ output.Flag }

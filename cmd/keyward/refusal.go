@@ -39,15 +39,15 @@ func advice(e *keyward.Error, tenant string) string {
 	case keyward.CodeNoSuchAPI:
 		return "this is a gateway's answer: KEYWARD_SERVER must be the control plane"
 	case keyward.CodeNotFound:
-		if command := listing(e.Message, tenant); command != "" {
+		if command := lister(e.Message, tenant); command != "" {
 			return command + " lists what there is"
 		}
 	}
 	return ""
 }
 
-// listing is the command that lists what somebody looked for and did not find; "" where none does.
-func listing(message, tenant string) string {
+// lister is the command that lists what somebody looked for and did not find; "" where none does.
+func lister(message, tenant string) string {
 	command := ""
 	missing := regexp.MustCompile(`(?i)^there is no (\w+) (?:of that name|(?:([\w-]+)/)?[\w.-]+)$`).FindStringSubmatch(message)
 	if missing != nil {

@@ -139,6 +139,14 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 	return k.shown.List(ctx, p, tenant, application)
 }
 
+// Option is one place at which an application may have keys.
+type Option = listing.Option
+
+// Options gives the places at which an application may have keys, likewise.
+func (k *Keys) Options(ctx context.Context, p keyward.Principal, tenant, application string) ([]Option, error) {
+	return k.shown.Options(ctx, p, tenant, application)
+}
+
 // Requests gives what awaits an approval in a tenant, likewise.
 func (k *Keys) Requests(ctx context.Context, p keyward.Principal, tenant string, page Page) (requests []Request, next string, err error) {
 	return k.shown.Requests(ctx, p, tenant, page)

@@ -3,11 +3,13 @@ package rest
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/keys"
 )
 
 type deleteApplicationInput struct {
@@ -49,5 +51,29 @@ func (s *Server) deleteApplicationRoute() {
 			return nil, err
 		}
 		return shown(o, http.StatusAccepted)
+	})
+}
+
+type optionsInput struct {
+	TenantQuery
+	PageQuery
+	Name        string `path:"name" doc:"The application"`
+	Environment string `query:"environment" doc:"Only in this environment"`
+}
+
+// optionsRoute tells where an application may have keys, and which of its APIs take them.
+func (s *Server) optionsRoute() {
+	route(s, huma.Operation{
+		OperationID: "list-key-options", Method: http.MethodGet, Path: "/api/v1/applications/{name}/key-options", Tags: []string{"keys"},
+		Summary: "Where the application may have keys, and which of the APIs that it is subscribed to take their tokens",
+	}, func(ctx context.Context, p keyward.Principal, in *optionsInput) (*answerOf[Listing[keys.Option]], error) {
+		options, err := s.deps.Keys.Options(ctx, p, in.tenant(), in.Name)
+		if err != nil {
+			return nil, err
+		}
+		options = slices.DeleteFunc(options, func(o keys.Option) bool {
+			return in.Environment != "" && string(o.Environment) != in.Environment
+		})
+		return paged(in.PageQuery, options, func(o keys.Option) string { return o.KeyManager + "." + string(o.Environment) })
 	})
 }

@@ -143,6 +143,7 @@ func (s *Server) keysRoutes() {
 		})
 	s.endRoutes()
 	s.approvalRoutes()
+	s.optionsRoute()
 }
 
 // endRoutes go on with what stands still, or end it.

@@ -113,17 +113,18 @@ func visits() map[string]visit {
 	}
 	keys := "/api/v1/applications/mobile/keys"
 	for id, v := range map[string]visit{
-		"list-keys":     {path: keys},
-		"generate-keys": {path: keys, body: place},
-		"rotate-keys":   {path: keys + "/rotate", body: place, setup: generate},
-		"update-keys":   {path: keys + "/update", body: place, setup: generate},
-		"reveal-keys":   {path: keys + "/reveal", body: place, setup: generate},
-		"token-keys":    {path: keys + "/token", body: place, setup: generate},
-		"revoke-keys":   {path: keys + "/revoke", body: place, setup: generate},
-		"delete-keys":   {path: keys + "/delete", body: place, setup: generate},
-		"dismiss-keys":  {path: keys + "/dismiss", body: place, setup: failedAttempt},
-		"retry-keys":    {path: keys + "/retry", body: place, setup: failedAttempt},
-		"cancel-keys":   {path: keys + "/cancel", body: place, setup: pendingAttempt},
+		"list-keys":        {path: keys},
+		"list-key-options": {path: "/api/v1/applications/mobile/key-options"},
+		"generate-keys":    {path: keys, body: place},
+		"rotate-keys":      {path: keys + "/rotate", body: place, setup: generate},
+		"update-keys":      {path: keys + "/update", body: place, setup: generate},
+		"reveal-keys":      {path: keys + "/reveal", body: place, setup: generate},
+		"token-keys":       {path: keys + "/token", body: place, setup: generate},
+		"revoke-keys":      {path: keys + "/revoke", body: place, setup: generate},
+		"delete-keys":      {path: keys + "/delete", body: place, setup: generate},
+		"dismiss-keys":     {path: keys + "/dismiss", body: place, setup: failedAttempt},
+		"retry-keys":       {path: keys + "/retry", body: place, setup: failedAttempt},
+		"cancel-keys":      {path: keys + "/cancel", body: place, setup: pendingAttempt},
 	} {
 		v.right, v.wrong = "alice", "dora"
 		all[id] = v

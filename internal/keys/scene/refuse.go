@@ -12,25 +12,32 @@ import (
 
 // CheckGenerate judges a request by the key manager's rules. Faults of the request come all at once.
 func (s *Scene) CheckGenerate(ask wish.Ask) (wish.Checked, error) {
+	if err := s.Creatable(); err != nil {
+		return wish.Checked{}, err
+	}
+	return s.CheckWish(ask)
+}
+
+// Creatable refuses where the key manager makes no clients, whoever asks for whatever.
+func (s *Scene) Creatable() error {
 	spec := s.Spec
 	kind, ok := catalog.TypeOf(spec.Type)
 	switch {
 	case !ok:
-		return wish.Checked{}, keyward.Errorf(keyward.CodeNotSupported, "this build has no type %s", spec.Type)
+		return keyward.Errorf(keyward.CodeNotSupported, "this build has no type %s", spec.Type)
 	case !spec.IsEnabled():
-		return wish.Checked{}, Disabled(s.KeyManager)
+		return Disabled(s.KeyManager)
 	case !spec.Tokens.Use.Direct():
-		return wish.Checked{}, ExchangeOnly(s.KeyManager)
+		return ExchangeOnly(s.KeyManager)
 	case !kind.Creates:
-		return wish.Checked{}, keyward.Errorf(keyward.CodeCreationDisabled,
-			"a key manager of type %s creates no clients: map one that exists", spec.Type)
+		return keyward.Errorf(keyward.CodeCreationDisabled, "a key manager of type %s creates no clients: map one that exists", spec.Type)
 	case keymanager.ForMany(spec):
-		return wish.Checked{}, keyward.Errorf(keyward.CodeCreationDisabled, "%s is for many organizations, each with its own "+
+		return keyward.Errorf(keyward.CodeCreationDisabled, "%s is for many organizations, each with its own "+
 			"client ids: have the client registered in its organization, and map it as TID/CLIENTID", s.KeyManager.Ref())
 	case !spec.MayCreate():
-		return wish.Checked{}, keyward.Errorf(keyward.CodeCreationDisabled, "%s lets nobody create clients", s.KeyManager.Ref())
+		return keyward.Errorf(keyward.CodeCreationDisabled, "%s lets nobody create clients", s.KeyManager.Ref())
 	}
-	return s.CheckWish(ask)
+	return nil
 }
 
 // CheckWish judges what a client should be able to do.
@@ -41,15 +48,23 @@ func (s *Scene) CheckWish(ask wish.Ask) (wish.Checked, error) {
 // CheckMapping judges whether a client of a key manager may be mapped, whoever asks: mapping_disabled,
 // exchange_only, key_manager_disabled, or invalid_input for the key manager's own clients and a foreign environment.
 func CheckMapping(km *keyward.Object, kmSpec *keyward.KeyManagerSpec, client *keyward.OAuthClientSpec) error {
-	switch {
-	case !kmSpec.IsEnabled():
-		return Disabled(km)
-	case !kmSpec.Tokens.Use.Direct():
-		return ExchangeOnly(km)
-	case !kmSpec.MayMap():
-		return keyward.Errorf(keyward.CodeMappingDisabled, "%s lets nobody map clients", km.Ref())
+	if err := Mappable(km, kmSpec); err != nil {
+		return err
 	}
 	return keyward.Invalid(wish.MappingFaults(km.Ref(), kmSpec, client))
+}
+
+// Mappable refuses where no client of a key manager may be mapped, whichever it is.
+func Mappable(km *keyward.Object, spec *keyward.KeyManagerSpec) error {
+	switch {
+	case !spec.IsEnabled():
+		return Disabled(km)
+	case !spec.Tokens.Use.Direct():
+		return ExchangeOnly(km)
+	case !spec.MayMap():
+		return keyward.Errorf(keyward.CodeMappingDisabled, "%s lets nobody map clients", km.Ref())
+	}
+	return nil
 }
 
 // Disabled refuses what only an enabled key manager does.
@@ -129,6 +144,9 @@ func (c *Client) OnlyRule() error {
 
 // Busy refuses a change of a client that somebody works on.
 func (c *Client) Busy() error {
-	return keyward.Errorf(keyward.CodeConflict, "the server is being asked about client %s at this moment: wait for its answer",
-		c.Spec.ClientID)
+	what := "client " + c.Spec.ClientID
+	if c.Spec.ClientID == "" {
+		what = "the client that is being made for application " + c.Spec.Application
+	}
+	return keyward.Errorf(keyward.CodeConflict, "the server is being asked about %s at this moment: wait for its answer", what)
 }

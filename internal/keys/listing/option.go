@@ -1,0 +1,208 @@
+package listing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys/scene"
+	"keyward.dev/keyward/internal/store"
+)
+
+// Option is one place at which an application may have keys.
+type Option struct {
+	KeyManager  string                 `json:"keyManager"`
+	DisplayName string                 `json:"displayName,omitempty"`
+	Type        keyward.KeyManagerType `json:"type"`
+	Environment keyward.Environment    `json:"environment"`
+	APIs        []string               `json:"apis" doc:"Which of those that the application is subscribed to take its tokens"`
+	ClientID    string                 `json:"clientId,omitempty" doc:"Of the client that is there already"`
+	State       keyward.ClientState    `json:"state,omitempty" doc:"Likewise"`
+	Generate    bool                   `json:"generate" doc:"Keys can be generated there now"`
+	Map         bool                   `json:"map" doc:"A client that exists there can be mapped now"`
+	Approval    bool                   `json:"approval" doc:"What is generated awaits an administrator's approval"`
+	Why         string                 `json:"why,omitempty" doc:"Why none are generated there"`
+}
+
+// Options gives every place in the application's reach, those first whose tokens most of its APIs take. Who may read it:
+// the application's owners and administrators of the tenant; owners see the key managers that let them have keys.
+func (l *Lister) Options(ctx context.Context, p keyward.Principal, tenant, application string) ([]Option, error) {
+	if tenant == "" {
+		tenant = keyward.DefaultTenant
+	}
+	var options []Option
+	err := l.Store.Read(ctx, func(tx *store.Tx) error {
+		app, err := tx.Get(keyward.KindApplication, tenant, application)
+		if err != nil {
+			return scene.HideFrom(p, tenant, err)
+		}
+		if err := scene.MayUse(p, app); err != nil {
+			return err
+		}
+		subscribed, err := subscribedTo(tx, tenant, application)
+		if err != nil {
+			return err
+		}
+		places, err := placesOf(tx, app)
+		if err != nil {
+			return err
+		}
+		options = []Option{}
+		for _, s := range places {
+			if s.Permit(p) != nil {
+				continue
+			}
+			o, err := l.option(tx, p, s)
+			if err != nil {
+				return err
+			}
+			o.APIs = takenBy(subscribed, s)
+			options = append(options, o)
+		}
+		return nil
+	})
+	slices.SortStableFunc(options, func(a, b Option) int { return len(b.APIs) - len(a.APIs) })
+	return options, err
+}
+
+// placesOf are an application's in every key manager of its tenant and every global one, without the servers' secrets.
+func placesOf(tx *store.Tx, app *keyward.Object) ([]*scene.Scene, error) {
+	managers, _, err := tx.List(keyward.KindKeyManager, store.Filter{Tenant: app.Tenant, Offered: true})
+	if err != nil {
+		return nil, fmt.Errorf("list key managers: %w", err)
+	}
+	objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: app.Tenant, Application: app.Name})
+	if err != nil {
+		return nil, fmt.Errorf("list the clients of %s: %w", app.Ref(), err)
+	}
+	clients := map[scene.Place][]*scene.Client{}
+	for _, o := range objects {
+		c, err := scene.ReadClient(o)
+		if err != nil {
+			return nil, err
+		}
+		at := scene.Place{
+			Tenant: app.Tenant, Application: app.Name, KeyManager: c.Spec.KeyManager, Environment: c.Spec.EnvironmentOrDefault(),
+		}
+		clients[at] = append(clients[at], c)
+	}
+	var places []*scene.Scene
+	for _, km := range managers {
+		spec, err := keyward.SpecOf[*keyward.KeyManagerSpec](km)
+		if err != nil {
+			return nil, err
+		}
+		for _, environment := range spec.EnvironmentsOrDefault() {
+			at := scene.Place{Tenant: app.Tenant, Application: app.Name, KeyManager: km.Name, Environment: environment}
+			places = append(places, &scene.Scene{Place: at, App: app, KeyManager: km, Spec: spec, Clients: clients[at]})
+		}
+	}
+	return places, nil
+}
+
+// option says what can be done at a place.
+func (l *Lister) option(tx *store.Tx, p keyward.Principal, s *scene.Scene) (Option, error) {
+	o := Option{
+		KeyManager: s.KeyManager.Name, DisplayName: s.Spec.DisplayName, Type: s.Spec.Type, Environment: s.Place.Environment,
+	}
+	free := s.Held(nil, l.Now())
+	if free == nil {
+		free = scene.Alive(s.App)
+	}
+	if c := s.Taking(); c != nil {
+		o.ClientID, o.State = c.Spec.ClientID, c.Status.State
+		free = s.Taken(c)
+	}
+	why := free
+	if why == nil {
+		why = s.Creatable()
+	}
+	if told, ok := errors.AsType[*keyward.Error](why); ok {
+		o.Why = told.Message
+	}
+	o.Generate, o.Map = why == nil, free == nil && scene.Mappable(s.KeyManager, s.Spec) == nil
+	var err error
+	o.Approval, err = s.Awaits(tx, p)
+	return o, err
+}
+
+// api is one that an application is subscribed to.
+type api struct {
+	name string
+	spec *keyward.APISpec
+}
+
+// subscribedTo gives the served APIs that an application is subscribed to, by name, whether that is approved already or not.
+func subscribedTo(tx *store.Tx, tenant, application string) ([]api, error) {
+	objects, _, err := tx.List(keyward.KindSubscription, store.Filter{Tenant: tenant, Application: application})
+	if err != nil {
+		return nil, fmt.Errorf("list the subscriptions of %s: %w", application, err)
+	}
+	var all []api
+	for _, o := range objects {
+		subscription, err := keyward.SpecOf[*keyward.SubscriptionSpec](o)
+		if err != nil {
+			return nil, err
+		}
+		object, err := tx.Get(keyward.KindAPI, tenant, subscription.API)
+		if err != nil {
+			return nil, fmt.Errorf("look up the API %s: %w", subscription.API, err)
+		}
+		spec, err := keyward.SpecOf[*keyward.APISpec](object)
+		if err != nil {
+			return nil, err
+		}
+		if spec.Served() && subscription.StateOrDefault() != keyward.SubscriptionRejected {
+			all = append(all, api{object.Name, spec})
+		}
+	}
+	slices.SortFunc(all, func(a, b api) int { return strings.Compare(a.name, b.name) })
+	return all, nil
+}
+
+// takenBy names the APIs that take the tokens of a place: they take its key manager, and have something behind them in its
+// environment.
+func takenBy(subscribed []api, s *scene.Scene) []string {
+	names := []string{}
+	if !s.Spec.Tokens.Use.Direct() {
+		return names
+	}
+	for _, a := range subscribed {
+		upstream := a.spec.Upstream.Production
+		if s.Place.Environment == keyward.Sandbox {
+			upstream = a.spec.Upstream.Sandbox
+		}
+		listed := slices.ContainsFunc(a.spec.KeyManagers.List, func(u keyward.KeyManagerUse) bool { return u.Name == s.KeyManager.Name })
+		if (listed || a.spec.KeyManagers.All) && upstream != "" {
+			names = append(names, a.name)
+		}
+	}
+	return names
+}
+
+// Table shows options to people, a row each below the titles.
+func Table(options []Option) [][]string {
+	rows := [][]string{{"KEY MANAGER", "ENVIRONMENT", "TYPE", "APIS THAT TAKE IT", "CLIENT", "GENERATE", "MAP"}}
+	for _, o := range options {
+		generate, mapping := "no: "+o.Why, "no"
+		switch {
+		case o.Generate && o.Approval:
+			generate = "after an approval"
+		case o.Generate:
+			generate = "yes"
+		case o.State != "":
+			generate = "no" // the column before it says why
+		}
+		if o.Map {
+			mapping = "yes"
+		}
+		client := strings.TrimSpace(o.ClientID + " " + string(o.State))
+		rows = append(rows, []string{
+			o.KeyManager, string(o.Environment), string(o.Type), strings.Join(o.APIs, ", "), client, generate, mapping,
+		})
+	}
+	return rows
+}

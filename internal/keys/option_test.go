@@ -1,0 +1,104 @@
+package keys_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/listing"
+	"keyward.dev/keyward/internal/store"
+)
+
+// declared is a key manager of which nothing has to be discovered, so that no server is asked.
+func declared(kind, name, more string) string {
+	at := "https://" + name + ".example"
+	return fmt.Sprintf(`{"type":%q,"issuer":%q,"keys":{"jwks":%q}%s}`, kind, at, at+"/jwks", more)
+}
+
+// TestOptions: where an application may have keys, which of its APIs take them, and why not elsewhere.
+func TestOptions(t *testing.T) {
+	r := newRig(t)
+	endpoints := func(name string) string {
+		return fmt.Sprintf(`,"endpoints":{"token":"https://%s.example/t","registration":"https://%s.example/r"}`, name, name)
+	}
+	r.keyManager("able", declared("oidc", "able", endpoints("able")), nil)
+	r.keyManager("asks", declared("oidc", "asks", endpoints("asks")+`,"environments":["production"],"clients":{"approval":"manual"}`), nil)
+	r.keyManager("tokens-only", declared("external", "tokens-only", `,"environments":["production"],"displayName":"Partner"`), nil)
+	r.keyManager("closed", declared("oidc", "closed", endpoints("closed")+`,"permissions":{"allow":["partners"]}`), nil)
+	r.keyManager("off", declared("oidc", "off", endpoints("off")+`,"environments":["sandbox"],"enabled":false`), nil)
+	r.subscribe() // an API for production that takes all
+
+	read := func(p keyward.Principal) []keys.Option {
+		t.Helper()
+		options, err := r.keys.Options(t.Context(), p, "", "mobile")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return options
+	}
+	rows := func(p keyward.Principal) []string {
+		t.Helper()
+		var out []string
+		for _, row := range listing.Table(read(p))[1:] {
+			out = append(out, strings.Join(row, "|"))
+		}
+		return out
+	}
+	none := "no: a key manager of type external creates no clients: map one that exists"
+	want := []string{
+		"able|production|oidc|orders||yes|yes",
+		"asks|production|oidc|orders||after an approval|yes",
+		"tokens-only|production|external|orders||" + none + "|yes",
+		"able|sandbox|oidc|||yes|yes",
+		"off|sandbox|oidc|||no: KeyManager off is disabled|no",
+	}
+	if diff := cmp.Diff(want, rows(alice())); diff != "" {
+		t.Errorf("a developer (-want +got):\n%s", diff)
+	}
+	all := rows(admin())
+	if len(all) != len(want)+2 || !slices.Contains(all, "closed|production|oidc|orders||yes|yes") ||
+		!slices.Contains(all, "asks|production|oidc|orders||yes|yes") {
+		t.Errorf("an administrator: %q", all)
+	}
+	_, err := r.keys.Options(t.Context(), bob(), "", "mobile")
+	wantCode(t, err, keyward.CodeForbidden)
+
+	r.change("tokens-only", func(s *keyward.KeyManagerSpec) { s.Tokens.Use = keyward.UseExchange })
+	if _, err := r.keys.Map(t.Context(), admin(), at("able"), "abc", ""); err != nil {
+		t.Fatal(err)
+	}
+	hold(r, "asks")
+	want[0] = "able|production|oidc|orders|abc active|no|no"
+	want[1] = "asks|production|oidc|orders||no: KeyManager asks is held: there are no new keys until the hold is lifted|no"
+	got := rows(alice())
+	if diff := cmp.Diff(want[:2], got[:2]); diff != "" {
+		t.Errorf("taken and held (-want +got):\n%s", diff)
+	}
+	for _, o := range read(alice()) {
+		if o.KeyManager == "tokens-only" && (len(o.APIs) > 0 || o.Generate || o.Map || !strings.Contains(o.Why, "exchange only")) {
+			t.Errorf("for exchange only: %+v", o)
+		}
+	}
+}
+
+// hold puts a key manager out of use.
+func hold(r *rig, name string) {
+	r.t.Helper()
+	err := r.store.Write(r.t.Context(), "test", func(tx *store.Tx) error {
+		km, err := tx.Get(keyward.KindKeyManager, keyward.DefaultTenant, name)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Hold(km, &keyward.Hold{Reason: "x", By: "root", Since: time.Now()})
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
