@@ -33,11 +33,9 @@ func (s *KeyManagerSpec) Validate() []FieldError {
 	}
 	s.Keys.validate(&f, "spec.keys")
 	s.validateIssuers(&f)
-	s.Introspection.validate(&f)
 	s.Outbound.validate(&f)
 	s.Tokens.validate(&f)
 	s.Claims.validate(&f)
-	s.validateExchange(&f)
 	s.Permissions.validate(&f)
 	for name, c := range s.Clients.Constraints {
 		c.validate(&f, "spec.clients.constraints."+name)
@@ -128,51 +126,6 @@ func (k KeySource) validate(f *faults, path string) {
 	}
 }
 
-func (i *Introspection) validate(f *faults) {
-	if i == nil {
-		return
-	}
-	if i.Cache != nil && *i.Cache < 0 {
-		f.add("spec.introspection.cache", "must not be negative")
-	}
-	needed := map[string]bool{"clientId": true}
-	switch i.MethodOrDefault() {
-	case IntrospectBasic, IntrospectPost:
-		needed["clientSecret"] = true
-	case IntrospectJWT:
-		needed["key"] = true
-	case IntrospectTLS:
-		needed["key"], needed["certificate"] = true, true
-	case IntrospectBearer:
-		fixed := i.ClientID == "" && i.ClientSecret.IsZero()
-		needed = map[string]bool{"token": fixed, "clientId": !fixed, "clientSecret": !fixed}
-		if i.Scope != "" && !fixed {
-			needed["scope"] = true
-		}
-	default:
-		f.add("spec.introspection.method", "%q is none of basic, post, private_key_jwt, tls, bearer", i.Method)
-		return
-	}
-	for _, field := range []struct {
-		name, why string
-		given     bool
-	}{
-		{"clientId", "who the gateway is at the introspection endpoint", i.ClientID != ""},
-		{"clientSecret", "the gateway authenticates with it", !i.ClientSecret.IsZero()},
-		{"key", "the gateway signs with it, or proves its certificate", !i.Key.IsZero()},
-		{"certificate", "the gateway shows it to the server", i.Certificate != ""},
-		{"token", "the gateway authenticates with it; or give clientId and clientSecret, which get one", !i.Token.IsZero()},
-		{"scope", "", i.Scope != ""},
-	} {
-		switch path := "spec.introspection." + field.name; {
-		case needed[field.name] && !field.given:
-			f.missing(path, field.why)
-		case field.given && !needed[field.name]:
-			f.add(path, "has no part in method %s: leave it out", i.MethodOrDefault())
-		}
-	}
-}
-
 func (t TokenRules) validate(f *faults) {
 	switch t.Use {
 	case "", UseDirect, UseExchange, UseBoth:
@@ -239,35 +192,13 @@ func (c ClaimRules) validate(f *faults) {
 		switch {
 		case m.To == "":
 			f.missing(path+".to", "the claim's name in the backend JWT")
-		case slices.ContainsFunc(reservedClaims(), func(name string) bool { return strings.EqualFold(name, m.To) }):
+		case slices.ContainsFunc(ReservedClaims(), func(name string) bool { return strings.EqualFold(name, m.To) }):
 			f.add(path+".to", "%q is a claim of the backend JWT itself: choose another name", m.To)
 		case taken[strings.ToLower(m.To)]:
 			f.add(path+".to", "%q is filled by another entry already", m.To)
 		}
 		taken[strings.ToLower(m.To)] = true
 	}
-}
-
-// validateExchange refuses what a mapped claim would mean in a token of the resident key manager.
-func (s *KeyManagerSpec) validateExchange(f *faults) {
-	if !s.Tokens.Use.Exchanges() {
-		return
-	}
-	for i, m := range s.Claims.Mapping {
-		if IsTokenClaim(m.To) {
-			f.add(fmt.Sprintf("spec.claims.mapping[%d].to", i),
-				"%q decides about the token that is given in exchange: choose another name", m.To)
-		}
-	}
-}
-
-// IsTokenClaim tells whether a claim of this name, in whatever case, says something about an access token itself:
-// whose it is, what it is good for, which kind it is, whom it is bound to (RFC 7519, RFC 7800, RFC 8693, RFC 9068).
-// Nothing that another server said may stand there in a token of the resident key manager.
-func IsTokenClaim(name string) bool {
-	own := append(reservedClaims(), "azp", "appid", "cid", "scp", "cnf", "act", "may_act", "typ", "token_use", "at_hash",
-		"c_hash", "s_hash", "events")
-	return slices.ContainsFunc(own, func(c string) bool { return strings.EqualFold(c, name) })
 }
 
 func (g Grant) validate(f *faults, path string) {
@@ -283,9 +214,9 @@ func (g Grant) validate(f *faults, path string) {
 	f.scopes(path+".scopes", g.Scopes)
 }
 
-// reservedClaims are the registered claims (RFC 7519, section 4.1; RFC 9068, section 2.2) and our own, which a mapping
+// ReservedClaims are the registered claims (RFC 7519, section 4.1; RFC 9068, section 2.2) and our own, which a mapping
 // may never overwrite, nor stand beside in another case: some readers of JSON make no difference.
-func reservedClaims() []string {
+func ReservedClaims() []string {
 	return []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "keyward"}
 }
 

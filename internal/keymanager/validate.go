@@ -27,6 +27,7 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 	}
 	faults = append(faults, validateIssuerNames(spec)...)
 	faults = append(faults, validateKeySources(spec)...)
+	faults = append(faults, validateExchange(spec)...)
 	faults = append(faults, validateConstraints(t, spec.Clients.Constraints)...)
 	if !t.Creates && spec.Clients.Approval != (keyward.Approval{}) {
 		faults = append(faults, fieldError("spec.clients.approval", "%s creates no clients: there is nothing to approve", t.Title))

@@ -15,6 +15,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/token"
 )
@@ -334,7 +335,7 @@ func carried(km *keyward.KeyManagerSpec, s *Subject) map[string]any {
 	read := deciding(km)
 	for name, v := range s.Claims {
 		reads := func(c string) bool { return strings.EqualFold(c, name) }
-		if !keyward.IsTokenClaim(name) && !slices.ContainsFunc(read, reads) {
+		if !keymanager.IsTokenClaim(name) && !slices.ContainsFunc(read, reads) {
 			claims[name] = v
 		}
 	}
