@@ -12,7 +12,7 @@ import (
 type ApplicationSpec struct {
 	DisplayName string   `json:"displayName,omitempty"`
 	Owner       string   `json:"owner,omitempty"`  // short for owners with one entry
-	Owners      []string `json:"owners,omitempty"` // user names, or group/NAME; they need not exist yet
+	Owners      []string `json:"owners,omitempty"` // user names, KEYMANAGER|SUB, or group/NAME; they need not exist yet
 }
 
 // Kind implements Spec.
@@ -28,12 +28,22 @@ func (s *ApplicationSpec) Validate() []FieldError {
 		f.add("spec.owner", "give owner or owners, not both")
 	}
 	for i, o := range s.Owners {
-		f.name(fmt.Sprintf("spec.owners[%d]", i), strings.TrimPrefix(o, "group/"))
+		f.owner(fmt.Sprintf("spec.owners[%d]", i), o)
 	}
 	if s.Owner != "" {
-		f.name("spec.owner", strings.TrimPrefix(s.Owner, "group/"))
+		f.owner("spec.owner", s.Owner)
 	}
 	return f
+}
+
+func (f *faults) owner(path, owner string) {
+	keyManager, subject, through := strings.Cut(owner, "|")
+	switch {
+	case !through:
+		f.name(path, strings.TrimPrefix(owner, "group/"))
+	case !ValidName(keyManager) || !ValidSubject(subject):
+		f.add(path, "%q is nobody who signs in through a key manager: write KEYMANAGER|SUB", owner)
+	}
 }
 
 // OwnedBy tells whether the user, or a group of theirs, owns the application.

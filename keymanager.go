@@ -1,9 +1,9 @@
 package keyward
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -262,52 +262,6 @@ type ClientRules struct {
 	Approval Approval `json:"approval,omitzero"`
 }
 
-// Permissions restrict which developers see the key manager and make keys in it: one of the two lists, of roles and
-// groups. No list means everybody. Administrators are never restricted.
-type Permissions struct {
-	Allow []string `json:"allow,omitempty"` // only who has one of these
-	Deny  []string `json:"deny,omitempty"`  // all but who has one of these
-}
-
-// Permits tells whether somebody who is no administrator may make keys.
-func (p *Permissions) Permits(who Principal) bool {
-	has := func(name string) bool {
-		return slices.Contains(who.Roles, Role(name)) || slices.Contains(who.Groups, name)
-	}
-	if p == nil {
-		return true
-	}
-	if len(p.Allow) > 0 && !slices.ContainsFunc(p.Allow, has) {
-		return false
-	}
-	return !slices.ContainsFunc(p.Deny, has)
-}
-
-func (p *Permissions) validate(f *faults) {
-	if p == nil {
-		return
-	}
-	if len(p.Allow) > 0 && len(p.Deny) > 0 {
-		f.add("spec.permissions", "give allow or deny, not both")
-	}
-	for _, list := range []struct {
-		name    string
-		entries []string
-	}{{"allow", p.Allow}, {"deny", p.Deny}} {
-		for i, entry := range list.entries {
-			if entry == "" {
-				f.add(fmt.Sprintf("spec.permissions.%s[%d]", list.name, i), "must not be empty: name a role or a group")
-			}
-		}
-	}
-}
-
-// SignIn lets people sign in to the console through the server.
-type SignIn struct {
-	Enabled bool             `json:"enabled,omitempty"`
-	Roles   []map[string]any `json:"roles,omitempty"`
-}
-
 // StringList is a list of strings that may be written as one string.
 type StringList []string
 
@@ -324,6 +278,47 @@ func (l *StringList) UnmarshalJSON(b []byte) error {
 	}
 	*l = many
 	return nil
+}
+
+// SignIn lets people sign in to the console through the server, by the authorization code flow of OpenID Connect, with a
+// client that the console has there.
+type SignIn struct {
+	Enabled      bool       `json:"enabled,omitempty"`
+	ClientID     string     `json:"clientId,omitempty"`
+	Method       string     `json:"method,omitempty"` // at the token endpoint: basic (default), post, private_key_jwt, tls or none
+	ClientSecret Credential `json:"clientSecret,omitzero"`
+	Key          Credential `json:"key,omitzero"`       // of private_key_jwt: PEM or a JWK
+	Scopes       []string   `json:"scopes,omitempty"`   // asked for beside openid; default profile
+	Userinfo     bool       `json:"userinfo,omitempty"` // claims that the ID token lacks are asked for at the userinfo endpoint
+	Lifetime     *Duration  `json:"lifetime,omitempty"` // of a session, at most; default as for other sessions
+	Roles        []RoleRule `json:"roles,omitempty"`
+}
+
+// SignInNone is the method of a public client, which proves nothing but that it began (PKCE, RFC 7636). The others are
+// those of introspection; for tls the certificate is that of the outbound policy.
+const SignInNone = "none"
+
+// RoleRule gives people a role, groups or both where a claim of theirs is the value, or a list with it.
+type RoleRule struct {
+	Claim  string   `json:"claim"`  // name or JSON Pointer (RFC 6901)
+	Equals any      `json:"equals"` // string, number or boolean; nothing is converted
+	Role   Role     `json:"role,omitempty"`
+	Groups []string `json:"groups,omitempty"`
+	Tenant string   `json:"tenant,omitempty"` // where, of a global key manager; default its own
+}
+
+// SignsIn tells whether people may sign in through the server.
+func (s *KeyManagerSpec) SignsIn() bool { return s.SignIn != nil && s.SignIn.Enabled }
+
+// MethodOrDefault is how the console's client proves itself at the token endpoint.
+func (s *SignIn) MethodOrDefault() string { return cmp.Or(s.Method, IntrospectBasic) }
+
+// ScopesOrDefault are asked for beside openid.
+func (s *SignIn) ScopesOrDefault() []string {
+	if len(s.Scopes) == 0 {
+		return []string{"profile"}
+	}
+	return s.Scopes
 }
 
 // Kind implements Spec.
@@ -365,8 +360,17 @@ type KeyManagerStatus struct {
 	JWKS         string         `json:"jwks,omitempty"`
 	GrantTypes   []string       `json:"grantTypes,omitempty"`
 	AuthMethods  []string       `json:"tokenEndpointAuthMethods,omitempty"`
+	SignIn       *SignInFacts   `json:"signIn,omitempty"`
 	DiscoveredAt *time.Time     `json:"discoveredAt,omitempty"`
 	Notes        []string       `json:"notes,omitempty"` // what a person should know: a slash that differs, no audience rule
 	Type         map[string]any `json:"type,omitempty"`  // facts of the type
 	Hold         *Hold          `json:"hold,omitempty"`  // while it is held; never stored here
+}
+
+// SignInFacts are what the metadata say about how people sign in. They are read where people do.
+type SignInFacts struct {
+	EndSession    string   `json:"endSession,omitempty"`    // OpenID Connect RP-Initiated Logout 1.0
+	NamesIssuer   bool     `json:"namesIssuer,omitempty"`   // every authorization response has iss (RFC 9207)
+	PKCE          []string `json:"pkce,omitempty"`          // code_challenge_methods_supported (RFC 8414, section 2)
+	ResponseTypes []string `json:"responseTypes,omitempty"` // response_types_supported
 }

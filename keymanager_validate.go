@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Algorithms lists the signature algorithms that a key manager may allow (RFC 7518, section 3.1; RFC 8037; RFC 9864).
@@ -40,7 +41,7 @@ func (s *KeyManagerSpec) Validate() []FieldError {
 	for name, c := range s.Clients.Constraints {
 		c.validate(&f, "spec.clients.constraints."+name)
 	}
-	s.validateLater(&f)
+	s.SignIn.validate(&f, s.Global)
 	return f
 }
 
@@ -70,10 +71,42 @@ func (s *KeyManagerSpec) validateIssuers(f *faults) {
 	}
 }
 
-// validateLater refuses what later builds carry out. A value that only says what happens anyway is accepted.
-func (s *KeyManagerSpec) validateLater(f *faults) {
-	if s.SignIn != nil && (s.SignIn.Enabled || len(s.SignIn.Roles) > 0) {
-		f.unsupported("spec.signIn")
+func (s *SignIn) validate(f *faults, global bool) {
+	if s == nil {
+		return
+	}
+	f.scopes("spec.signIn.scopes", s.Scopes)
+	if s.Lifetime != nil && (s.Lifetime.Std() < time.Minute || s.Lifetime.Std() > 30*24*time.Hour) {
+		f.add("spec.signIn.lifetime", "must be between 1m and 720h")
+	}
+	if s.Enabled && !slices.ContainsFunc(s.Roles, func(r RoleRule) bool { return r.Role != "" }) {
+		f.missing("spec.signIn.roles", "which claims give people which role; without a role nobody is let in")
+	}
+	for i, r := range s.Roles {
+		r.validate(f, fmt.Sprintf("spec.signIn.roles[%d]", i), global)
+	}
+}
+
+func (r RoleRule) validate(f *faults, path string, global bool) {
+	f.claim(path+".claim", r.Claim)
+	if r.Equals == nil || r.Equals == "" {
+		f.missing(path+".equals", "the value that the claim has, or has in its list")
+	} else {
+		f.scalars(path, map[string]any{"equals": r.Equals})
+	}
+	if r.Role != "" {
+		f.oneOf(path+".role", string(r.Role), string(RoleAdmin), string(RolePublisher), string(RoleDeveloper), string(RoleAuditor))
+	} else if len(r.Groups) == 0 {
+		f.missing(path+".role", "what the value gives; or give groups")
+	}
+	for i, g := range r.Groups {
+		f.name(fmt.Sprintf("%s.groups[%d]", path, i), g)
+	}
+	switch {
+	case r.Tenant != "" && !global:
+		f.add(path+".tenant", "is for global key managers: this one gives roles in its own tenant alone")
+	case r.Tenant != "":
+		f.name(path+".tenant", r.Tenant)
 	}
 }
 

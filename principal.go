@@ -1,16 +1,29 @@
 package keyward
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Principal is who asks something of the management plane.
 type Principal struct {
-	User   string
+	User   string // name of a user, or Through
 	Tenant string
 	Roles  []Role
 	Groups []string
+}
+
+// Through names whoever signs in through a key manager: KEYMANAGER|SUB, which is no user's name. Nothing else that the
+// server says about somebody, such as an email address, stands for them.
+func Through(keyManager, subject string) string { return keyManager + "|" + subject }
+
+// ValidSubject tells whether a sub can name somebody: at most 255 printable ASCII characters (OpenID Connect Core 1.0,
+// section 2), the first and the last of which are no spaces.
+func ValidSubject(sub string) bool {
+	printable := !strings.ContainsFunc(sub, func(r rune) bool { return r < ' ' || r > '~' })
+	return sub != "" && len(sub) <= 255 && printable && strings.TrimSpace(sub) == sub
 }
 
 // Has tells whether the principal has one of the roles, in its own tenant.
@@ -39,4 +52,30 @@ type AuditEntry struct {
 	Kind   string    `json:"kind"`
 	Name   string    `json:"name"`
 	Detail string    `json:"detail,omitempty"`
+}
+
+// Permissions restrict which developers see the key manager and make keys in it: one of the two lists, of roles and
+// groups. No list means everybody. Administrators are never restricted.
+type Permissions struct {
+	Allow []string `json:"allow,omitempty"` // only who has one of these
+	Deny  []string `json:"deny,omitempty"`  // all but who has one of these
+}
+
+func (p *Permissions) validate(f *faults) {
+	if p == nil {
+		return
+	}
+	if len(p.Allow) > 0 && len(p.Deny) > 0 {
+		f.add("spec.permissions", "give allow or deny, not both")
+	}
+	for _, list := range []struct {
+		name    string
+		entries []string
+	}{{"allow", p.Allow}, {"deny", p.Deny}} {
+		for i, entry := range list.entries {
+			if entry == "" {
+				f.add(fmt.Sprintf("spec.permissions.%s[%d]", list.name, i), "must not be empty: name a role or a group")
+			}
+		}
+	}
 }

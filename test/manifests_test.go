@@ -193,7 +193,6 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 	for part, text := range map[string]string{
 		"introspect": external("a", i, ", tokens: {jwt: introspect}"),
 		"at+jwt":     external("a", i, `, tokens: {type: "at+jwt"}`),
-		"signIn":     external("a", i, ", signIn: {enabled: true}"),
 		"gateways":   orders(up.URL, "[a]", ", gateways: [edge]"),
 		"dialect":    orders(up.URL, "[a]", ", backendJWT: {enabled: true, dialect: wso2}"),
 	} {

@@ -11,7 +11,21 @@ import (
 // see every one: their APIs name them.
 func Permitted(p keyward.Principal, o *keyward.Object) bool {
 	s, ok := o.Spec.(*keyward.KeyManagerSpec)
-	return !ok || p.Has(keyward.RoleAdmin, keyward.RolePublisher, keyward.RoleAuditor) || s.Permissions.Permits(p)
+	return !ok || p.Has(keyward.RoleAdmin, keyward.RolePublisher, keyward.RoleAuditor) || Permits(s.Permissions, p)
+}
+
+// Permits tells whether somebody who is no administrator may make keys in a key manager with these permissions; nil = none.
+func Permits(list *keyward.Permissions, who keyward.Principal) bool {
+	has := func(name string) bool {
+		return slices.Contains(who.Roles, keyward.Role(name)) || slices.Contains(who.Groups, name)
+	}
+	if list == nil {
+		return true
+	}
+	if len(list.Allow) > 0 && !slices.ContainsFunc(list.Allow, has) {
+		return false
+	}
+	return !slices.ContainsFunc(list.Deny, has)
 }
 
 // SeesAPI tells whether the principal sees an API: developers those that their groups are to see, once they are published.
@@ -43,7 +57,7 @@ func Public(o *keyward.Object) *keyward.Object {
 	switch s := o.Spec.(type) {
 	case *keyward.KeyManagerSpec:
 		shown := *s
-		shown.Connection, shown.Introspection, shown.Permissions, shown.Outbound = nil, nil, nil, nil
+		shown.Connection, shown.Introspection, shown.Permissions, shown.Outbound, shown.SignIn = nil, nil, nil, nil, nil
 		seen.Spec = &shown
 	case *keyward.ApplicationSpec:
 		seen.Spec = &keyward.ApplicationSpec{DisplayName: s.DisplayName}

@@ -71,9 +71,8 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	}
 	client := outbound.NewClient(p.rules, outbound.Options{Timeout: 15 * time.Second})
 	known := rollover.New(p.log, nil)
-	useCases := control.New(st, client, authority, control.Options{
-		Log: p.log, Withdrawn: changes.Withdraw, TakesNext: known.TakesNext, Ask: asking(changes),
-	})
+	useCases := control.New(st, client, authority,
+		control.Options{Log: p.log, Withdrawn: changes.Withdraw, TakesNext: known.TakesNext, Ask: asking(changes)})
 	clients, err := p.newKeys(st, catalog.New(client, authority.Open).Measured(p.metrics).Noting(known))
 	if err != nil {
 		return nil, err
@@ -81,13 +80,14 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err := p.bootstrap(ctx, useCases, authority); err != nil {
 		return nil, err
 	}
-	checks, monitor, err := p.newChecks(st, client, authority, probe.Options{Judge: judge{p, explainer}, Known: known})
+	o := probe.Options{Judge: judge{p, explainer}, Known: known, Callback: callbackOf(publicURL)}
+	checks, monitor, err := p.newChecks(st, client, authority, o)
 	if err != nil {
 		return nil, err
 	}
 	doors, err := p.newDoors(publicURL, authority, changes, rest.Deps{
 		Control: useCases, Keys: clients.Keys, Reconciler: clients.reconciler, Probe: checks, Health: monitor, Explainer: explainer,
-		PasswordLink: authority.PasswordLink, Sessions: p.newSessions(st, publicURL, authority),
+		PasswordLink: authority.PasswordLink, Sessions: p.newSessions(st, publicURL, authority, client, known),
 	})
 	if err != nil {
 		return nil, err
@@ -111,11 +111,19 @@ func (p *process) newResident(st *store.Store, publicURL string, subjects reside
 }
 
 // newSessions makes the console's sessions.
-func (p *process) newSessions(st *store.Store, publicURL string, authority *resident.Resident) *session.Sessions {
+func (p *process) newSessions(
+	st *store.Store, publicURL string, authority *resident.Resident, outside *http.Client, known *rollover.Memory,
+) *session.Sessions {
 	return session.New(st, session.Options{
-		Callback: strings.TrimSuffix(publicURL, "/") + resident.CallbackPath, Client: catalog.ConsoleClient, Issuer: authority.Issuer,
-		Inside: authority.Client(), Idle: p.settings.SessionIdle, Lifetime: p.settings.SessionLife, Now: time.Now, Log: p.log,
+		Callback: callbackOf(publicURL), Client: catalog.ConsoleClient, Issuer: authority.Issuer,
+		Inside: authority.Client(), Outside: outside, Known: known, Idle: p.settings.SessionIdle, Lifetime: p.settings.SessionLife,
+		Now: time.Now, Log: p.log,
 	})
+}
+
+// callbackOf is where authorization servers send people back to the console.
+func callbackOf(publicURL string) string {
+	return strings.TrimSuffix(publicURL, "/") + resident.CallbackPath
 }
 
 // asking asks gateways about their decisions.

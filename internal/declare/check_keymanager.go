@@ -129,6 +129,8 @@ func (w *world) checkKeptSecrets(ch *change, before, s *keyward.KeyManagerSpec, 
 				firstOf(s.Endpoints.Introspection, status.Endpoints.Introspection) &&
 				(s.Introspection.MethodOrDefault() != keyward.IntrospectBearer ||
 					firstOf(before.Endpoints.Token, old.Endpoints.Token) == firstOf(s.Endpoints.Token, status.Endpoints.Token))
+		case strings.HasPrefix(path, "signIn."):
+			same = keymanager.SignInEndpoints(before, old).Token == keymanager.SignInEndpoints(s, status).Token
 		default:
 			same = before.Type == s.Type && sameConnection(before, s) &&
 				merged(before.Endpoints, old.Endpoints) == merged(s.Endpoints, status.Endpoints)
@@ -223,6 +225,9 @@ func generated(raw json.RawMessage) bool {
 func ownPath(s *keyward.KeyManagerSpec, clientID string) string {
 	if s.Introspection != nil && strings.EqualFold(s.Introspection.ClientID, clientID) {
 		return "spec.introspection.clientId"
+	}
+	if s.SignIn != nil && strings.EqualFold(s.SignIn.ClientID, clientID) {
+		return "spec.signIn.clientId"
 	}
 	if id, ok := s.Connection["clientId"].(string); ok && strings.EqualFold(id, clientID) {
 		return "spec.connection.clientId"

@@ -246,6 +246,9 @@ func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keywar
 		Authorization: address("authorization_endpoint"),
 		Userinfo:      address("userinfo_endpoint"),
 	}
+	if spec.SignsIn() {
+		status.SignIn = signInFacts(doc, address("end_session_endpoint"))
+	}
 	if t.Derive != nil {
 		t.Derive(&status)
 	}
@@ -256,6 +259,19 @@ func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keywar
 		note("the metadata at %s belongs to the issuer %s, whose own metadata would be elsewhere", at, status.Issuer)
 	}
 	return status, nil
+}
+
+func signInFacts(doc metadata, endSession string) *keyward.SignInFacts {
+	return &keyward.SignInFacts{
+		EndSession: endSession, NamesIssuer: says(doc, "authorization_response_iss_parameter_supported"),
+		PKCE: wire.ListOf(doc, "code_challenge_methods_supported"), ResponseTypes: wire.ListOf(doc, "response_types_supported"),
+	}
+}
+
+// says tells that a member is true.
+func says(doc metadata, name string) bool {
+	var v bool
+	return json.Unmarshal(doc[name], &v) == nil && v
 }
 
 // placesOf tells whether the address is one where the issuer's metadata belongs.

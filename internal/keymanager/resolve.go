@@ -14,14 +14,14 @@ import (
 )
 
 // NeedsDiscovery tells whether a change of a key manager calls for reading the server's metadata again: only when type,
-// discovery, issuer, endpoints, keys, or the way to the server change, so that a server that is down hinders no other
-// change. A nil old is a new key manager.
+// discovery, issuer, endpoints, keys, or the way to the server change, or people begin to sign in through it, so that a
+// server that is down hinders no other change. A nil old is a new key manager.
 func NeedsDiscovery(old, spec *keyward.KeyManagerSpec) bool {
 	if !Discovers(spec) {
 		return false
 	}
 	return old == nil || old.Type != spec.Type || old.Discovery != spec.Discovery || old.Issuer != spec.Issuer ||
-		old.Endpoints != spec.Endpoints || !SameRoute(old.Outbound, spec.Outbound) ||
+		old.Endpoints != spec.Endpoints || spec.SignsIn() && !old.SignsIn() || !SameRoute(old.Outbound, spec.Outbound) ||
 		!reflect.DeepEqual(canonicalKeys(old.Keys), canonicalKeys(spec.Keys))
 }
 

@@ -29,6 +29,7 @@ func ownSecrets(spec *keyward.KeyManagerSpec) map[string]*keyward.Secret {
 	own := map[string]*keyward.Secret{}
 	maps.Copy(own, spec.Introspection.IntrospectionSecrets())
 	maps.Copy(own, spec.Outbound.OutboundSecrets())
+	maps.Copy(own, signInSecrets(spec.SignIn))
 	return own
 }
 

@@ -27,21 +27,30 @@ func ServerOf(from Stored, km *keyward.Object) (connector.Server, error) {
 
 // ServerAlone is ServerOf without what its Connection holds: what gateways ask its server needs none of that.
 func ServerAlone(from Stored, km *keyward.Object) (connector.Server, error) {
-	spec, ok := km.Spec.(*keyward.KeyManagerSpec)
-	if !ok {
-		return connector.Server{}, fmt.Errorf("%s has a spec of another kind", km.Ref())
+	s := connector.Server{ID: km.ID, Tenant: km.Tenant, Name: km.Name}
+	var err error
+	if s.Spec, s.Status, err = Read(km); err != nil {
+		return s, err
 	}
-	secrets, err := from.Secrets(km)
-	if err != nil {
-		return connector.Server{}, fmt.Errorf("open the secrets of %s: %w", km.Ref(), err)
-	}
-	s := connector.Server{ID: km.ID, Tenant: km.Tenant, Name: km.Name, Spec: spec, Secrets: secrets}
-	if len(km.Status) > 0 {
-		if err := json.Unmarshal(km.Status, &s.Status); err != nil {
-			return s, fmt.Errorf("read the status of %s: %w", km.Ref(), err)
-		}
+	if s.Secrets, err = from.Secrets(km); err != nil {
+		return s, fmt.Errorf("open the secrets of %s: %w", km.Ref(), err)
 	}
 	return s, nil
+}
+
+// Read gives what a stored key manager declares, and what was discovered of it.
+func Read(km *keyward.Object) (*keyward.KeyManagerSpec, keyward.KeyManagerStatus, error) {
+	var status keyward.KeyManagerStatus
+	spec, ok := km.Spec.(*keyward.KeyManagerSpec)
+	if !ok {
+		return nil, status, fmt.Errorf("%s has a spec of another kind", km.Ref())
+	}
+	if len(km.Status) > 0 {
+		if err := json.Unmarshal(km.Status, &status); err != nil {
+			return nil, status, fmt.Errorf("read the status of %s: %w", km.Ref(), err)
+		}
+	}
+	return spec, status, nil
 }
 
 // Connect puts the fields and secrets of the Connection that a key manager names in the place of its own, as they are

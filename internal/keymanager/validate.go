@@ -38,6 +38,7 @@ func Validate(spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward
 		return append(faults, validateResident(spec)...)
 	}
 	faults = append(faults, validateSecretPairs(t, spec, secrets)...)
+	faults = append(faults, validateSignIn(t, spec, secrets)...)
 	if spec.Introspection != nil && !t.Introspects() {
 		faults = append(faults, fieldError("spec.introspection", "%s offers no introspection", t.Title))
 	}
@@ -205,6 +206,7 @@ func validateResident(spec *keyward.KeyManagerSpec) []keyward.FieldError {
 		"spec.keys":          !spec.Keys.IsZero(),
 		"spec.introspection": spec.Introspection != nil,
 		"spec.outbound":      spec.Outbound != nil,
+		"spec.signIn":        spec.SignsIn(),
 	} {
 		if given {
 			faults = append(faults, fieldError(path, "is Keyward's to decide for the resident key manager"))
@@ -235,7 +237,7 @@ func missing(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) []ke
 	if spec.Issuer == "" && status.Issuer == "" {
 		faults = append(faults, fieldError("spec.issuer", "is required, the exact iss value of its tokens%s", hint))
 	}
-	if !hasKeys(spec.Keys) && status.JWKS == "" && !opaqueOnly(spec, status) {
+	if !hasKeys(spec.Keys) && status.JWKS == "" && (spec.SignsIn() || !opaqueOnly(spec, status)) {
 		faults = append(faults, fieldError("spec.keys", "is required, one of jwks, pem and jwksInline%s", hint))
 	}
 	if spec.Introspection == nil && takesOpaque(spec) {
@@ -243,6 +245,7 @@ func missing(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) []ke
 			"which only introspection can judge"))
 	}
 	faults = append(faults, missingToIntrospect(spec, status)...)
+	faults = append(faults, missingToSignIn(spec, status, hint)...)
 	if spec.Introspection != nil && spec.Endpoints.Introspection == "" && status.Endpoints.Introspection == "" {
 		faults = append(faults, fieldError("spec.endpoints.introspection", "is required with spec.introspection%s", hint))
 	}
@@ -329,8 +332,8 @@ func hasPrivateMembers(set json.RawMessage) bool {
 	return false
 }
 
-// OwnClient tells whether a client id is one of the key manager's own: those of its connection and introspection, and
-// what the server's kind brings along. Such a client can never be mapped to an application. Case does not count,
+// OwnClient tells whether a client id is one of the key manager's own: those of its connection, introspection and
+// sign-in, and what the server's kind brings along. Such a client can never be mapped to an application. Case does not count,
 // because for some servers it does not; nor does the organization, because an app registration is the same in all.
 func OwnClient(spec *keyward.KeyManagerSpec, clientID string) bool {
 	if _, bare, cut := strings.Cut(clientID, "/"); cut && ForMany(spec) {
@@ -347,6 +350,9 @@ func OwnClients(spec *keyward.KeyManagerSpec) []string {
 	}
 	if spec.Introspection != nil {
 		own = append(own, spec.Introspection.ClientID)
+	}
+	if spec.SignIn != nil {
+		own = append(own, spec.SignIn.ClientID)
 	}
 	if t, ok := catalog.TypeOf(spec.Type); ok {
 		own = append(own, t.OwnClients...)

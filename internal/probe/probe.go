@@ -41,6 +41,9 @@ const (
 	stepSecret        = "secret"
 	stepFresh         = "fresh token"
 	stepRegistration  = "registration"
+	stepSignIn        = "sign-in"
+	stepSignInClient  = "sign-in client"
+	stepRedirect      = "sign-in redirect"
 	stepAudiences     = "audiences"
 	stepTLS           = "TLS"
 	stepClock         = "clock"
@@ -79,6 +82,8 @@ type Options struct {
 	Judge Judge // nil: no token is judged
 	// Known notes which of two values of introspection's secret servers take; nil = nobody else has a use for it.
 	Known *rollover.Memory
+	// Callback is the redirect URI of the console; "" = nobody signs in through a key manager.
+	Callback string
 }
 
 // Probe carries out checks. Its methods may be called at once.
@@ -90,6 +95,7 @@ type Probe struct {
 	log      *slog.Logger
 	judge    Judge
 	known    *rollover.Memory
+	callback string
 	places   chan struct{}
 }
 
@@ -107,7 +113,7 @@ func New(s *store.Store, client *http.Client, resident func(connector.Server) (c
 	}
 	return &Probe{
 		store: s, client: client, fresh: outbound.Fresh(client), resident: resident, log: o.Log, judge: o.Judge,
-		known: o.Known, places: make(chan struct{}, atOnce),
+		known: o.Known, callback: o.Callback, places: make(chan struct{}, atOnce),
 	}, nil
 }
 
@@ -183,6 +189,7 @@ func (c *Check) Run(ctx context.Context, every func(Line)) (*Report, error) {
 	run.introspection(trying)
 	run.trial(trying, until)
 	run.secrets(trying)
+	run.signIn(trying)
 	run.audiences()
 	run.transport()
 	report := &Report{Name: c.server.Name, Verdict: Pass, Steps: run.lines, Millis: time.Since(began).Milliseconds()}

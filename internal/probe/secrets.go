@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -89,6 +90,13 @@ func (c *check) alone(ctx context.Context, path, value string) error {
 	one.server.Secrets = maps.Clone(c.server.Secrets)
 	one.server.Secrets[path] = value
 	delete(one.server.Secrets, keyward.NextPath(path))
+	if strings.HasPrefix(path, "signIn.") {
+		if keymanager.SignInEndpoints(c.server.Spec, c.server.Status).Token == "" {
+			return errBlind
+		}
+		_, err := one.redeem(ctx)
+		return err
+	}
 	if strings.HasPrefix(path, "introspection.") {
 		if !c.introspects() && c.blind {
 			return errBlind

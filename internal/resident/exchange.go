@@ -14,6 +14,7 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
@@ -282,7 +283,7 @@ func (b *tenantBackend) permits(tx *store.Tx, client *keyward.OAuthClientSpec, s
 		return err
 	}
 	for _, owner := range owners {
-		if owner.Has(keyward.RoleAdmin) || spec.Permissions.Permits(owner) {
+		if owner.Has(keyward.RoleAdmin) || access.Permits(spec.Permissions, owner) {
 			return nil
 		}
 	}

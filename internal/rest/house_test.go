@@ -25,6 +25,7 @@ import (
 	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/resident"
 	"keyward.dev/keyward/internal/rest"
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/session"
 	"keyward.dev/keyward/internal/store"
@@ -121,6 +122,7 @@ func newHouse(t *testing.T) *house {
 		PasswordLink: res.PasswordLink,
 		Sessions: session.New(st, session.Options{
 			Callback: publicURL + resident.CallbackPath, Client: catalog.ConsoleClient, Issuer: res.Issuer, Inside: res.Client(),
+			Outside: http.DefaultClient, Known: rollover.New(nil, nil),
 			Idle: time.Hour, Lifetime: 12 * time.Hour, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		}),
 	}

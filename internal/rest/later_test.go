@@ -22,7 +22,6 @@ func TestWhatIsMissingIsRefusedByName(t *testing.T) {
 		keyward.KindKeyManager: {
 			`"tokens":{"jwt":"introspect"}`: "spec.tokens.jwt", `"tokens":{"jwt":"both"}`: "spec.tokens.jwt",
 			`"tokens":{"type":"at+jwt"}`: "spec.tokens.type",
-			`"signIn":{"enabled":true}`:  "spec.signIn",
 		},
 		keyward.KindAPI: {
 			`"gateways":["eu"]`:               "spec.gateways",

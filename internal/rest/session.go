@@ -80,7 +80,7 @@ func (s *Server) startSession(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	start, err := s.deps.Sessions.Begin(r.Context(), session.Ask{Tenant: q.Get("tenant"), Via: q.Get("via"), Return: q.Get("return")})
 	if err != nil {
-		s.sayWhy(w, r, err, session.Ask{Tenant: q.Get("tenant")})
+		s.sayWhy(w, r, err, session.Ask{Tenant: q.Get("tenant"), Via: q.Get("via"), Return: q.Get("return")})
 		return
 	}
 	http.SetCookie(w, s.cookies.made(startCookie(start.State), start.Kept, start.Life))
@@ -90,16 +90,21 @@ func (s *Server) startSession(w http.ResponseWriter, r *http.Request) {
 // finishSession takes the answer of the server, and gives the browser a session: a new one, whatever it held.
 func (s *Server) finishSession(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
+	if !q.Has("state") && !q.Has("code") && !q.Has("error") { // back from signing out at a key manager
+		w.Header().Set("Location", "../") // seen from the browser, whatever a proxy takes off its path
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
 	name := startCookie(q.Get("state"))
 	kept := s.cookies.of(r, name)
 	http.SetCookie(w, s.cookies.made(name, "", -time.Second))
 	opened, err := s.deps.Sessions.Finish(r.Context(), kept, q, s.cookies.of(r, cookieSession))
 	if err != nil {
-		s.sayWhy(w, r, err, session.Ask{})
+		s.sayWhy(w, r, err, opened.Ask)
 		return
 	}
 	http.SetCookie(w, s.cookies.made(cookieSession, opened.Value, 0))
-	http.Redirect(w, r, opened.Return, http.StatusSeeOther) //nolint:gosec // a path of this server: Begin saw to it
+	http.Redirect(w, r, opened.Return, http.StatusSeeOther)
 }
 
 // sayWhy tells a person before a browser why there is no session.
@@ -111,15 +116,14 @@ func (s *Server) sayWhy(w http.ResponseWriter, r *http.Request, err error, again
 	}
 	var b bytes.Buffer
 	page, fault := template.New("session").Parse(sessionPage)
-	address := url.URL{Path: "start"}
-	if again.Tenant != "" {
-		address.RawQuery = url.Values{"tenant": {again.Tenant}}.Encode()
-	}
 	view := struct {
-		Style template.CSS
-		Words []string
-		Again string
-	}{template.CSS(style), words, address.String()} //nolint:gosec // our own constant
+		Style        template.CSS
+		Words        []string
+		Again, Other string
+	}{template.CSS(style), words, startAddress(again), "../"} //nolint:gosec // our own constant
+	if again.Return != "" && session.SafeReturn(again.Return) {
+		view.Other = again.Return // the console shows the ways in at each of its pages
+	}
 	if fault == nil {
 		fault = page.Execute(&b, view)
 	}
@@ -133,11 +137,23 @@ func (s *Server) sayWhy(w http.ResponseWriter, r *http.Request, err error, again
 	_, _ = w.Write(b.Bytes()) // the reader went away: nobody is left to tell
 }
 
+// startAddress leads to where the same sign-in begins anew.
+func startAddress(again session.Ask) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"tenant": again.Tenant, "via": again.Via, "return": again.Return} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return (&url.URL{Path: "start", RawQuery: q.Encode()}).String()
+}
+
 const sessionPage = `<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Not signed in · Keyward</title>
 <style>{{.Style}}</style></head><body><main><h1>You are not signed in</h1>
 {{range .Words}}<p>{{.}}</p>
-{{end}}<p><a href="{{.Again}}">Try again</a></p></main></body></html>
+{{end}}<p><a href="{{.Again}}">Try again</a></p>
+<p><a href="{{.Other}}">Sign in another way</a></p></main></body></html>
 `
 
 // SessionAnswer says who asks.
@@ -155,9 +171,16 @@ type SessionAnswer struct {
 	IdleUntil  *time.Time     `json:"idleUntil,omitempty" doc:"When it ends without a further request"`
 }
 
-// gone answers with a cookie that is taken out of the browser.
+// EndedAnswer says where the browser goes on.
+type EndedAnswer struct {
+	EndSession string `json:"endSession" doc:"Address at the key manager by which the person came: the browser signs out there too"`
+}
+
+// gone answers with a cookie that is taken out of the browser: 200 where there is something to go on to, else 204.
 type gone struct {
+	Status    int
 	SetCookie string `header:"Set-Cookie"`
+	Body      *EndedAnswer
 }
 
 func (s *Server) sessionRoutes(publicURL string) {
@@ -189,13 +212,19 @@ func (s *Server) sessionRoutes(publicURL string) {
 	})
 	route(s, huma.Operation{
 		OperationID: "end-session", Method: http.MethodDelete, Path: pathSession, Tags: tags,
-		Summary: "Sign out: the session, and the browser at the tenant's authorization server", DefaultStatus: http.StatusNoContent,
+		Summary:   "Sign out: the session, and the browser at the tenant's authorization server",
+		Responses: map[string]*huma.Response{"204": {Description: "Signed out, and there is nowhere to go on to"}},
 	}, func(ctx context.Context, _ keyward.Principal, _ *TenantQuery) (*gone, error) {
 		held, ok := ctx.Value(sessionKey{}).(*heldSession)
 		if !ok {
-			return &gone{}, nil // an API token has none
+			return &gone{Status: http.StatusNoContent}, nil // an API token has none
 		}
-		return &gone{s.cookies.made(cookieSession, "", -time.Second).String()}, s.deps.Sessions.End(ctx, held.value)
+		farewell, err := s.deps.Sessions.End(ctx, held.value)
+		out := &gone{Status: http.StatusNoContent, SetCookie: s.cookies.made(cookieSession, "", -time.Second).String()}
+		if farewell != "" {
+			out.Status, out.Body = http.StatusOK, &EndedAnswer{EndSession: farewell}
+		}
+		return out, err
 	})
 	route(s, huma.Operation{
 		OperationID: "list-session-ways", Method: http.MethodGet, Path: pathSession + "/ways", Tags: tags,

@@ -4,6 +4,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,13 +15,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/account"
+	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
 )
 
 const (
@@ -32,26 +34,32 @@ const (
 
 // Options say where sessions belong. All are required.
 type Options struct {
-	Callback string                     // address that servers send people back to
+	Callback string                     // address that servers send people back to, after signing out too
 	Client   string                     // client id of the console at resident authorization servers
 	Issuer   func(tenant string) string // of a tenant's resident authorization server
 	Inside   *http.Client               // reaches those without a network
+	Outside  *http.Client               // reaches key managers' servers, by the operator's rules
+	Known    *rollover.Memory           // which of a secret's two values servers take
 	Idle     time.Duration              // without a request
 	Lifetime time.Duration              // in all
 	Now      func() time.Time
 	Log      *slog.Logger
 }
 
-// Sessions are everybody's. It is safe for concurrent use, and holds nothing: control planes share them in the store.
+// Sessions are everybody's. It is safe for concurrent use, and holds none of them: control planes share them in the store.
 type Sessions struct {
 	store   *store.Store
 	options Options
-	key     seal.Key // of what a browser keeps between start and end
+	key     seal.Key // of what a browser keeps between start and end, and of ID tokens until people sign out
+	lanes   *wire.Lanes
+	glances *glances
 }
 
 // New gives the sessions of a store.
 func New(s *store.Store, o Options) *Sessions {
-	return &Sessions{store: s, options: o, key: s.Key("keyward console sign-in")}
+	return &Sessions{
+		store: s, options: o, key: s.Key("keyward console sign-in"), lanes: wire.NewLanes(nil), glances: newGlances(o.Now),
+	}
 }
 
 // Ask says how somebody wants to sign in.
@@ -72,6 +80,7 @@ type Start struct {
 // kept is what a browser keeps while its person is at the server.
 type kept struct {
 	State, Nonce, Verifier, Tenant, Via, Return string
+	Stamp                                       string // of the way
 	Until                                       time.Time
 }
 
@@ -92,17 +101,19 @@ func (s *Sessions) Begin(ctx context.Context, a Ask) (*Start, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.reach(ctx, way); err != nil {
+		return nil, err
+	}
 	k := kept{
 		State: account.NewValue(), Nonce: account.NewValue(), Verifier: oauth2.GenerateVerifier(), Tenant: a.Tenant, Via: a.Via,
-		Return: a.Return, Until: s.options.Now().Add(startLife),
+		Return: a.Return, Stamp: way.stamp, Until: s.options.Now().Add(startLife),
 	}
 	text, err := json.Marshal(k)
 	if err != nil {
 		return nil, fmt.Errorf("encode a sign-in: %w", err)
 	}
 	return &Start{
-		Location: way.config.AuthCodeURL(k.State, oidc.Nonce(k.Nonce), oauth2.S256ChallengeOption(k.Verifier)),
-		State:    k.State, Kept: s.key.Seal(text, []byte(k.State)), Life: startLife,
+		Location: way.address(s.options.Callback, k), State: k.State, Kept: s.key.Seal(text, []byte(k.State)), Life: startLife,
 	}, nil
 }
 
@@ -131,51 +142,102 @@ func notBegun() error {
 
 // Opened is a session that has begun.
 type Opened struct {
-	Value  string // what the browser holds from now on
-	Return string
+	Ask          // what was begun; known with most errors too
+	Value string // what the browser holds from now on
 }
 
 // Finish takes the server's answer. text is what the browser kept, before is the session that it holds, which ends. Errors
 // for people: invalid_request (not begun here), forbidden (no role fits), key_manager_failed (with what the server said).
-func (s *Sessions) Finish(ctx context.Context, text string, answer url.Values, before string) (*Opened, error) {
+func (s *Sessions) Finish(ctx context.Context, text string, answer url.Values, before string) (Opened, error) {
 	var k kept
 	plain, err := s.key.Open(text, []byte(answer.Get("state")))
 	if err != nil || json.Unmarshal(plain, &k) != nil || k.State != answer.Get("state") || !s.options.Now().Before(k.Until) {
-		return nil, notBegun()
+		return Opened{}, notBegun()
 	}
+	opened := Opened{Ask: Ask{Tenant: k.Tenant, Via: k.Via, Return: k.Return}}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	way, err := s.way(ctx, k.Tenant, k.Via)
 	if err != nil {
-		return nil, err
+		return opened, err
 	}
-	who, err := way.redeem(ctx, k, answer)
+	if way.stamp != k.Stamp { // the answer could be another server's
+		return opened, keyward.Errorf(keyward.CodeInvalidRequest,
+			"key manager %s was changed while you signed in there: begin again", way.name)
+	}
+	p, err := s.redeem(ctx, way, k, answer)
 	if err != nil {
-		return nil, err
+		return opened, err
 	}
 	now, value := s.options.Now(), account.NewValue()
-	who.ID, who.Hash, who.Tenant = store.NewID(), account.Digest(value), k.Tenant
-	who.Since, who.Seen, who.Expires = now, now, now.Add(s.options.Lifetime)
-	err = s.store.Write(ctx, actor, func(tx *store.Tx) error {
-		if who.UserID != "" {
-			a, err := account.ByID(tx, who.UserID)
-			if errors.Is(err, account.ErrNone) || err == nil && a.Tenant() != k.Tenant {
-				return keyward.Errorf(keyward.CodeForbidden, "the account is gone or disabled")
-			}
-			if err != nil {
-				return err
-			}
-			who.Stamp, who.Shown = a.Stamp, a.Name()
+	row := store.Session{
+		ID: store.NewID(), Hash: account.Digest(value), Tenant: k.Tenant, Since: now, Seen: now, Expires: now.Add(s.options.Lifetime),
+	}
+	if way.id == "" {
+		err = s.admitUser(ctx, p, &row, before)
+	} else {
+		err = s.admit(ctx, way, p, &row, before)
+	}
+	opened.Value = value
+	return opened, err
+}
+
+// admitUser begins the session of one of the tenant's own users.
+func (s *Sessions) admitUser(ctx context.Context, p *person, row *store.Session, before string) error {
+	row.UserID, row.SignInID = p.subject, p.text("sid")
+	return s.store.Write(ctx, actor, func(tx *store.Tx) error {
+		a, err := account.ByID(tx, row.UserID)
+		if errors.Is(err, account.ErrNone) || err == nil && a.Tenant() != row.Tenant {
+			return keyward.Errorf(keyward.CodeForbidden, "the account is gone or disabled")
 		}
-		if err := s.drop(tx, before); err != nil {
+		if err != nil {
 			return err
 		}
-		return tx.PutSession(*who)
+		row.Stamp, row.Shown = a.Stamp, a.Name()
+		return s.put(tx, row, before)
 	})
-	if err != nil {
-		return nil, err
+}
+
+// admit begins the session of somebody who comes by a key manager. It is theirs by (key manager, sub): whatever else is
+// said about them makes them nobody's user.
+func (s *Sessions) admit(ctx context.Context, w *way, p *person, row *store.Session, before string) error {
+	who := keyward.Principal{User: w.who(p), Tenant: row.Tenant}.Actor()
+	row.KeyManagerID, row.Subject, row.Shown, row.Stamp = w.id, p.subject, p.called(), w.stamp
+	row.Roles, row.Groups = w.given(p, row.Tenant)
+	if len(row.Roles) == 0 {
+		refusal, entry := w.stranger(p, row.Tenant)
+		if err := s.store.Write(ctx, who, func(tx *store.Tx) error { return tx.Audit(entry) }); err != nil {
+			return fmt.Errorf("note that somebody was refused: %w", err)
+		}
+		return refusal
 	}
-	return &Opened{Value: value, Return: k.Return}, nil
+	if most := w.rules.Lifetime; most != nil {
+		row.Expires = row.Since.Add(min(s.options.Lifetime, most.Std()))
+	}
+	if w.endSession != "" {
+		row.Hint = s.key.Seal([]byte(p.raw), []byte(row.ID))
+	}
+	return s.store.Write(ctx, who, func(tx *store.Tx) error {
+		now, err := s.wayIn(tx, row.Tenant, w.name)
+		if err != nil {
+			return err
+		}
+		if now.stamp != w.stamp {
+			return keyward.Errorf(keyward.CodeInvalidRequest, "key manager %s was changed while you signed in there: begin again", w.name)
+		}
+		if err := tx.Audit(begun(row, w)); err != nil {
+			return err
+		}
+		return s.put(tx, row, before)
+	})
+}
+
+// put begins a session, and ends the one that the browser had.
+func (s *Sessions) put(tx *store.Tx, row *store.Session, before string) error {
+	if err := s.drop(tx, before); err != nil {
+		return err
+	}
+	return tx.PutSession(*row)
 }
 
 func (s *Sessions) drop(tx *store.Tx, value string) error {
@@ -192,104 +254,28 @@ func (s *Sessions) drop(tx *store.Tx, value string) error {
 	return tx.DropSession(old.ID)
 }
 
-// Session is one that counts.
-type Session struct {
-	Principal keyward.Principal
-	Shown     string // what to call the person
-	Via       string // name of the key manager by which the person came; "" = an account of the tenant
-	Subject   string // sub at that key manager
-	Since     time.Time
-	Expires   time.Time // in all
-	IdleUntil time.Time // without a further request
-}
-
-// over tells that a session has ended, or never was.
-func over() error {
-	return keyward.Errorf(keyward.CodeUnauthenticated, "the session has ended: sign in again")
-}
-
-// Who gives the session of what a browser holds, or unauthenticated. Everything that let the person in has to be as it was.
-func (s *Sessions) Who(ctx context.Context, value string) (*Session, error) {
-	var row *store.Session
-	var found *Session
-	err := s.store.Read(ctx, func(tx *store.Tx) (err error) {
-		row, err = tx.SessionByHash(account.Digest(value))
-		if keyward.CodeOf(err) == keyward.CodeNotFound {
-			return over()
-		}
-		if err != nil {
-			return err
-		}
-		now := s.options.Now()
-		if !now.Before(row.Expires) || now.Sub(row.Seen) >= s.options.Idle {
-			return over()
-		}
-		found, err = s.standing(tx, row)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	now := s.options.Now()
-	found.Since, found.Expires, found.IdleUntil = row.Since, row.Expires, row.Seen.Add(s.options.Idle)
-	if now.Sub(row.Seen) >= touchEvery {
-		err := s.store.Write(ctx, actor, func(tx *store.Tx) error { return tx.TouchSession(row.ID, now) })
-		if err != nil {
-			s.options.Log.WarnContext(ctx, "that a session was used could not be noted", "error", err)
-		} else {
-			found.IdleUntil = now.Add(s.options.Idle)
-		}
-	}
-	return found, nil
-}
-
-// standing gives whom the session stands for now.
-func (s *Sessions) standing(tx *store.Tx, row *store.Session) (*Session, error) {
-	a, err := account.ByID(tx, row.UserID)
-	if errors.Is(err, account.ErrNone) || err == nil && a.Stamp != row.Stamp {
-		return nil, over()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &Session{Principal: a.Principal(), Shown: a.Name()}, nil
-}
-
-// End ends the session of what a browser holds, and the browser's sign-in at the resident authorization server.
-func (s *Sessions) End(ctx context.Context, value string) error {
-	err := s.store.Write(ctx, actor, func(tx *store.Tx) error {
-		row, err := tx.SessionByHash(account.Digest(value))
-		if keyward.CodeOf(err) == keyward.CodeNotFound {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if row.SignInID != "" {
-			if err := tx.DropSignIn(row.SignInID, s.options.Now()); err != nil {
-				return err
-			}
-		}
-		return tx.DropSession(row.ID)
-	})
-	if err != nil {
-		return fmt.Errorf("end a session: %w", err)
-	}
-	return nil
-}
-
 // Offer is a way to sign in.
 type Offer struct {
-	KeyManager string `json:"keyManager" doc:"For via of /session/start; resident = with an account of the tenant"`
-	Name       string `json:"name" doc:"As people know it"`
+	KeyManager string                 `json:"keyManager" doc:"For via of /session/start; resident = with an account of the tenant"`
+	Name       string                 `json:"name" doc:"As people know it"`
+	Type       keyward.KeyManagerType `json:"type" doc:"Whose product it is"`
 }
 
 // Ways lists how people of a tenant can sign in. Anybody may know. Errors for people: not_found.
 func (s *Sessions) Ways(ctx context.Context, tenant string) ([]Offer, error) {
-	var offers []Offer
+	offers := []Offer{{KeyManager: keyward.ResidentName, Name: "Keyward account", Type: keyward.TypeResident}}
 	err := s.store.Read(ctx, func(tx *store.Tx) error {
-		_, err := tx.Get(keyward.KindKeyManager, tenant, keyward.ResidentName)
-		offers = []Offer{{KeyManager: keyward.ResidentName, Name: "Keyward account"}}
+		if _, err := tx.Get(keyward.KindKeyManager, tenant, keyward.ResidentName); err != nil {
+			return err
+		}
+		marked, _, err := tx.List(keyward.KindKeyManager, store.Filter{Tenant: tenant, Offered: true, SignsIn: true})
+		for _, o := range marked {
+			spec, ok := o.Spec.(*keyward.KeyManagerSpec)
+			if !ok || !s.leadsInto(o, tenant) {
+				continue
+			}
+			offers = append(offers, Offer{KeyManager: o.Name, Name: cmp.Or(spec.DisplayName, o.Name), Type: spec.Type})
+		}
 		return err
 	})
 	if keyward.CodeOf(err) == keyward.CodeNotFound {

@@ -2,118 +2,196 @@ package session
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
 )
 
-// way is a server at which people sign in to the console.
+// way is a server at which people sign in to the console, and who the console is there. All of it is what was declared of
+// the server or read from its metadata: nothing comes from a request or a token.
 type way struct {
-	name   string // of the key manager; "" = the tenant's resident authorization server
-	issuer string
-	named  bool // the server's answers carry iss (RFC 9207)
-	client *http.Client
-	config oauth2.Config
-	keys   oidc.KeySet
+	id    string // of the key manager; "" = the tenant's resident authorization server
+	name  string // of the key manager
+	shown string // what people call it
+	rules *keyward.SignIn
+	home  string // the tenant of the key manager
+	stamp string // of everything that a session by this way rests on
+
+	client *http.Client // before the policy
+	policy outbound.Policy
+
+	issuers    []keyward.IssuerRow // whose ID tokens count: one, but of a server of many organizations each one's
+	named      bool                // the server's answers carry iss (RFC 9207)
+	algorithms []string
+	skew       time.Duration
+
+	at         keyward.Endpoints
+	endSession string
+	account    wire.Account // the console's client there
+	scopes     []string
 }
 
 // way finds the server. A tenant that does not exist has none.
-func (s *Sessions) way(ctx context.Context, tenant, via string) (*way, error) {
-	if via != "" && via != keyward.ResidentName {
-		return nil, invalid("via", "nobody signs in through a key manager %s here", via)
-	}
-	err := s.store.Read(ctx, func(tx *store.Tx) error {
-		_, err := tx.Get(keyward.KindKeyManager, tenant, keyward.ResidentName)
+func (s *Sessions) way(ctx context.Context, tenant, via string) (w *way, err error) {
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		w, err = s.wayIn(tx, tenant, via)
 		return err
 	})
+	return w, err
+}
+
+func (s *Sessions) wayIn(tx *store.Tx, tenant, via string) (*way, error) {
+	_, err := tx.Get(keyward.KindKeyManager, tenant, keyward.ResidentName)
 	if keyward.CodeOf(err) == keyward.CodeNotFound {
 		return nil, invalid("tenant", "there is no tenant %s", tenant)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look up a tenant: %w", err)
 	}
-	issuer := s.options.Issuer(tenant)
-	base := strings.TrimSuffix(issuer, "/")
-	return &way{
-		issuer: issuer, named: true, client: s.options.Inside,
-		config: oauth2.Config{
-			ClientID: s.options.Client, RedirectURL: s.options.Callback, Scopes: []string{oidc.ScopeOpenID, "profile"},
-			Endpoint: oauth2.Endpoint{
-				AuthURL: base + "/oauth2/authorize", TokenURL: base + "/oauth2/token", AuthStyle: oauth2.AuthStyleInParams,
-			},
-		},
-		keys: oidc.NewRemoteKeySet(oidc.ClientContext(ctx, s.options.Inside), base+"/oauth2/keys"),
-	}, nil
+	if via == "" || via == keyward.ResidentName {
+		return s.resident(tenant), nil
+	}
+	o, err := tx.KeyManagerFor(tenant, via)
+	if err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
+		return nil, fmt.Errorf("look up a key manager: %w", err)
+	}
+	if err != nil || !s.leadsInto(o, tenant) {
+		return nil, invalid("via", "nobody signs in through a key manager %s here: choose another way, or ask an administrator of "+
+			"tenant %s", via, tenant)
+	}
+	return s.through(tx, o)
 }
+
+// leadsInto tells whether people may come by the key manager into the tenant now.
+func (s *Sessions) leadsInto(o *keyward.Object, tenant string) bool {
+	spec, ok := o.Spec.(*keyward.KeyManagerSpec)
+	return ok && spec.SignsIn() && spec.IsEnabled() && !o.Hold.Holds(s.options.Now()) && hasRoleIn(o, spec, tenant)
+}
+
+// resident is the way of a tenant's own accounts.
+func (s *Sessions) resident(tenant string) *way {
+	issuer := s.options.Issuer(tenant)
+	base := strings.TrimSuffix(issuer, "/") + "/oauth2"
+	return &way{
+		name: keyward.ResidentName, shown: keyward.ResidentName, home: tenant, client: s.options.Inside, named: true,
+		issuers: []keyward.IssuerRow{{Issuer: issuer, JWKS: base + "/keys"}},
+		at:      keyward.Endpoints{Authorization: base + "/authorize", Token: base + "/token"},
+		account: wire.Account{Endpoint: base + "/token", ClientID: s.options.Client, ByCertificate: true}, scopes: []string{"profile"},
+	}
+}
+
+// through is the way of a key manager.
+func (s *Sessions) through(from keymanager.Stored, o *keyward.Object) (*way, error) {
+	server, err := keymanager.ServerAlone(from, o)
+	if err != nil {
+		return nil, err
+	}
+	w, err := standingWay(o, server.Spec, server.Status)
+	if err != nil {
+		return nil, err
+	}
+	w.client, w.policy, w.account = s.options.Outside, server.Way(), keymanager.SignInAccount(server)
+	return w, nil
+}
+
+// standingWay is the way of a key manager without its secrets, which tells whether a session still stands.
+func standingWay(o *keyward.Object, spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) (*way, error) {
+	row, _, faults := keymanager.Resolve(o, spec, status)
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("read %s: %w", o.Ref(), keyward.Invalid(faults))
+	}
+	w := &way{
+		id: o.ID, name: o.Name, shown: spec.DisplayName, rules: spec.SignIn, home: o.Tenant, issuers: row.Issuers[:1],
+		algorithms: row.Algorithms, skew: row.ClockSkew.Std(), at: keymanager.SignInEndpoints(spec, status),
+		account: wire.Account{ClientID: spec.SignIn.ClientID}, scopes: spec.SignIn.ScopesOrDefault(),
+	}
+	if keymanager.ForMany(spec) {
+		w.issuers = row.Issuers
+	}
+	if w.shown == "" {
+		w.shown = o.Name
+	}
+	if facts := status.SignIn; facts != nil {
+		w.named, w.endSession = facts.NamesIssuer, facts.EndSession
+	}
+	stamp, err := w.mark(spec)
+	w.stamp = stamp
+	return w, err
+}
+
+// mark tells apart everything that a session by this way rests on: whose word counts, and what it gives. How often keys
+// are read, how the server is reached and which secret the client has are not among that.
+func (w *way) mark(spec *keyward.KeyManagerSpec) (string, error) {
+	issuers := make([]keyward.IssuerRow, len(w.issuers))
+	for i, row := range w.issuers {
+		row.Refresh = 0
+		issuers[i] = row
+	}
+	rules := *w.rules
+	rules.ClientSecret, rules.Key = keyward.Credential{}, keyward.Credential{}
+	text, err := json.Marshal([]any{w.id, rules, issuers, w.algorithms, w.at, spec.Global})
+	if err != nil {
+		return "", fmt.Errorf("encode the sign-in of key manager %s: %w", w.name, err)
+	}
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:16]), nil
+}
+
+// issuer is the one that an ID token names; nil = none of this server's.
+func (w *way) issuer(iss string) *keyward.IssuerRow {
+	for i := range w.issuers {
+		if w.issuers[i].Issuer == iss {
+			return &w.issuers[i]
+		}
+	}
+	return nil
+}
+
+// address is where a browser goes (OpenID Connect Core 1.0, section 3.1.2.1), with PKCE (RFC 7636).
+func (w *way) address(callback string, k kept) string {
+	config := oauth2.Config{
+		ClientID: w.account.ClientID, RedirectURL: callback, Scopes: append([]string{"openid"}, w.scopes...),
+		Endpoint: oauth2.Endpoint{AuthURL: w.at.Authorization},
+	}
+	return config.AuthCodeURL(k.State, oauth2.SetAuthURLParam("nonce", k.Nonce), oauth2.S256ChallengeOption(k.Verifier))
+}
+
+// farewell is where a browser goes to sign out at the server too (OpenID Connect RP-Initiated Logout 1.0, section 2); "" =
+// the server has no such place.
+func (w *way) farewell(callback, hint string) string {
+	u, err := url.Parse(w.endSession)
+	if w.endSession == "" || err != nil {
+		return ""
+	}
+	q := u.Query()
+	q.Set("client_id", w.account.ClientID)
+	q.Set("post_logout_redirect_uri", callback)
+	if hint != "" && len(hint) <= longestHint {
+		q.Set("id_token_hint", hint)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// longestHint is how long an ID token may be that goes into an address: servers cut longer ones off.
+const longestHint = 6000
 
 // failed is what a person is told of a server that did not do its part.
 func (w *way) failed(format string, args ...any) *keyward.Error {
-	name := w.name
-	if name == "" {
-		name = keyward.ResidentName
-	}
-	return keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager "+name+": "+format, args...)
-}
-
-// redeem gives who the answer is about. The answer must be of this server (RFC 9207), for this browser (state, nonce) and
-// this start (PKCE); its ID token is checked with at_hash (OpenID Connect Core 1.0, section 3.1.3.7).
-func (w *way) redeem(ctx context.Context, k kept, answer url.Values) (*store.Session, error) {
-	if iss := answer.Get("iss"); iss != w.issuer && (iss != "" || w.named) {
-		return nil, w.failed("the answer says that it is of another server: nothing was taken from it")
-	}
-	if code := answer.Get("error"); code != "" {
-		return nil, w.failed("%s", printable(code+": "+answer.Get("error_description")))
-	}
-	if len(answer["code"]) != 1 || len(answer["state"]) != 1 {
-		return nil, w.failed("the answer has no code")
-	}
-	ctx = oidc.ClientContext(ctx, w.client)
-	tokens, err := w.config.Exchange(ctx, answer.Get("code"), oauth2.VerifierOption(k.Verifier))
-	if err != nil {
-		return nil, w.refused(err)
-	}
-	raw, _ := tokens.Extra("id_token").(string)
-	id, err := oidc.NewVerifier(w.issuer, w.keys, &oidc.Config{ClientID: w.config.ClientID}).Verify(ctx, raw)
-	if err != nil {
-		return nil, w.failed("its ID token cannot be believed: %s", printable(err.Error()))
-	}
-	if id.Nonce != k.Nonce {
-		return nil, w.failed("its ID token is of another sign-in")
-	}
-	if id.AccessTokenHash != "" {
-		if err := id.VerifyAccessToken(tokens.AccessToken); err != nil {
-			return nil, w.failed("its ID token is of another access token")
-		}
-	}
-	return w.person(id)
-}
-
-// refused tells what the token endpoint said, and no more than that.
-func (w *way) refused(err error) error {
-	if said, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		return w.failed("the code was not taken: %s", printable(said.ErrorCode+" "+said.ErrorDescription))
-	}
-	e := w.failed("cannot be reached")
-	e.Err = err
-	return e
-}
-
-func (w *way) person(id *oidc.IDToken) (*store.Session, error) {
-	var claims struct {
-		SignIn string `json:"sid"`
-	}
-	if err := id.Claims(&claims); err != nil {
-		return nil, w.failed("its ID token cannot be read")
-	}
-	return &store.Session{UserID: id.Subject, SignInID: claims.SignIn}, nil
+	return keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager "+w.name+": "+format, args...)
 }
 
 // printable keeps what a server says from carrying anything but words.

@@ -22,6 +22,7 @@ type Filter struct {
 	ManagerID   string   // the same by id, in every tenant where none is said
 	Awaiting    bool     // OAuth clients and subscriptions that await an approval
 	Offered     bool     // key managers: the global ones too, in order of name
+	SignsIn     bool     // key managers: those that people sign in through
 	API         string   // subscriptions to it
 	Plan        string   // subscriptions under it, APIs that offer it
 	Owners      []string // user and group/NAME: applications that any of them owns, their subscriptions and clients
@@ -163,6 +164,8 @@ func (f Filter) where(n noun, v *database.Values) (where []string) {
 	switch { // as the indexes say it, so that they are used
 	case f.Awaiting && n.kind == keyward.KindOAuthClient:
 		where = append(where, "x.state = 'awaiting'")
+	case f.SignsIn && n.kind == keyward.KindKeyManager: // as the spec is written: a text in it would have its quotes escaped
+		where = append(where, `x.spec LIKE '%"signIn":{"enabled":true%'`)
 	case f.Awaiting && n.kind == keyward.KindSubscription:
 		where = append(where, `x.gateway_row = '' AND x.status LIKE '%"state":"pending"%'`)
 	}

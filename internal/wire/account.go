@@ -31,7 +31,8 @@ type Account struct {
 	Audience string
 	// Certified says that the private key has its certificate beside it, which assertions name.
 	Certified bool
-	// ByCertificate says that the certificate of the outbound policy is all that proves the client (RFC 8705, section 2).
+	// ByCertificate says that the certificate of the outbound policy is all that proves the client (RFC 8705, section 2). A
+	// public client, which nothing proves, sends the same.
 	ByCertificate bool
 }
 
@@ -77,7 +78,7 @@ func (t *Tokens) Get(ctx context.Context, c *Caller, a Account, fresh bool) (str
 	}
 	var k Call
 	answer, err := c.WithSecret(ctx, t.known, a.Secret, func(value string) Call {
-		k = a.question(value)
+		k = a.Request(value)
 		return k
 	}, RefusesClient)
 	if err != nil {
@@ -112,8 +113,9 @@ func (a Account) fit() error {
 	return nil
 }
 
-// question asks for a token, authenticated in the account's way with one value of the secret.
-func (a Account) question(secret string) Call {
+// Request asks the token endpoint for what Params say, and without a grant_type there for a token of the account's own,
+// authenticated in the account's way with one value of the secret.
+func (a Account) Request(secret string) Call {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	maps.Copy(form, a.Params)
 	k := Call{

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/keymanager"
 )
 
@@ -44,7 +45,7 @@ func Requester(p keyward.Principal, tenant string) string {
 // Permit holds the key manager's permissions: for everything that gives credentials or shows them. What a developer has
 // there already can still be deleted, and goes on to work.
 func (s *Scene) Permit(p keyward.Principal) error {
-	if IsAdmin(p, s.KeyManager.Tenant) || s.Spec.Permissions.Permits(p) {
+	if IsAdmin(p, s.KeyManager.Tenant) || access.Permits(s.Spec.Permissions, p) {
 		return nil
 	}
 	return keyward.Errorf(keyward.CodeForbidden, "%s lets only some roles and groups make keys, and user %s has none of them",

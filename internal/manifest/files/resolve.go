@@ -46,6 +46,7 @@ func (r *resolver) resolve(v any, path string) any {
 func takesReference(path string) bool {
 	return path == "spec.password" || strings.HasPrefix(path, "spec.connection.") ||
 		strings.HasPrefix(path, "spec.introspection.") || strings.HasPrefix(path, "spec.outbound.") ||
+		strings.HasPrefix(path, "spec.signIn.clientSecret") || strings.HasPrefix(path, "spec.signIn.key") ||
 		strings.Contains(path, "keys.pem[") || strings.HasSuffix(path, "keys.jwksInline")
 }
 

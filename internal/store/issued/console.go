@@ -20,6 +20,7 @@ type Session struct {
 	Groups       []string
 	Stamp        string // of what let the person in: a password, or a key manager's rules; with others the session is over
 	SignInID     string // of the browser at the resident authorization server; "" = it is not signed in there
+	Hint         string // the key manager's ID token, sealed, for signing out there; "" = there is none
 	Since        time.Time
 	Seen         time.Time
 	Expires      time.Time
@@ -28,9 +29,10 @@ type Session struct {
 // PutSession stores a new session.
 func (m *Material) PutSession(s Session) error {
 	_, err := m.run.Exec(`INSERT INTO console_sessions (id, hash, tenant, user_id, key_manager_id, subject, shown, roles, groups_of,
-		stamp, signin_id, since, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		stamp, signin_id, hint, since, seen_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 		s.ID, s.Hash, s.Tenant, orNull(s.UserID), orNull(s.KeyManagerID), database.Clean(s.Subject), database.Clean(s.Shown),
-		strings.Join(s.Roles, " "), database.Clean(strings.Join(s.Groups, "\n")), s.Stamp, s.SignInID,
+		strings.Join(s.Roles, " "), database.Clean(strings.Join(s.Groups, "\n")), s.Stamp, s.SignInID, s.Hint,
 		database.Micros(s.Since), database.Micros(s.Seen), database.Micros(s.Expires))
 	return err
 }
@@ -48,9 +50,9 @@ func (m *Material) SessionByHash(hash []byte) (*Session, error) {
 	var user, keyManager *string
 	var roles, groups string
 	var since, seen, expires int64
-	found, err := m.run.One(`SELECT id, tenant, user_id, key_manager_id, subject, shown, roles, groups_of, stamp, signin_id, since,
-		seen_at, expires_at FROM console_sessions WHERE hash = $1`, []any{hash}, &s.ID, &s.Tenant, &user, &keyManager, &s.Subject,
-		&s.Shown, &roles, &groups, &s.Stamp, &s.SignInID, &since, &seen, &expires)
+	found, err := m.run.One(`SELECT id, tenant, user_id, key_manager_id, subject, shown, roles, groups_of, stamp, signin_id, hint,
+		since, seen_at, expires_at FROM console_sessions WHERE hash = $1`, []any{hash}, &s.ID, &s.Tenant, &user, &keyManager, &s.Subject,
+		&s.Shown, &roles, &groups, &s.Stamp, &s.SignInID, &s.Hint, &since, &seen, &expires)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,166 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/oauth2"
+
+	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// signIn looks at what people need to sign in to the console through the server. Nobody is signed in by it.
+func (c *check) signIn(ctx context.Context) {
+	if !c.server.Spec.SignsIn() {
+		return
+	}
+	c.step(ctx, Line{Step: stepSignIn, Expected: "an authorization endpoint with the code flow and PKCE (S256)"},
+		func(_ context.Context, l *Line) { c.signInSettings(l) })
+	c.step(ctx, Line{
+		Step: stepSignInClient, Expected: "the token endpoint takes the console's client, and refuses a code that never was",
+		Fix: "mend spec.signIn: clientId, method, and the secret or key that goes with it",
+	}, c.signInClient)
+	c.step(ctx, Line{
+		Step: stepRedirect, Expected: "people are sent back to " + c.probe.callback,
+		Fix: "register the redirect URI " + c.probe.callback + " for the client " + c.server.Spec.SignIn.ClientID + " at the server, to " +
+			"the letter; KEYWARD_PUBLIC_URL says how it begins",
+	}, c.signInRedirect)
+}
+
+func (c *check) signInSettings(l *Line) {
+	at := keymanager.SignInEndpoints(c.server.Spec, c.server.Status)
+	facts := c.server.Status.SignIn
+	switch {
+	case at.Authorization == "" && c.blind:
+		l.not(afterDiscovery)
+		return
+	case at.Authorization == "":
+		l.Verdict, l.Seen = Fail, "neither spec.endpoints.authorization nor the metadata says where people sign in"
+		l.Fix = "say it in spec.endpoints.authorization"
+		return
+	case facts == nil:
+		l.Seen = at.Authorization + "; what else the server does is not discovered"
+		return
+	}
+	l.Seen = at.Authorization
+	switch {
+	case len(facts.ResponseTypes) > 0 && !slices.Contains(facts.ResponseTypes, "code"):
+		l.Verdict, l.Seen = Fail, l.Seen+"; response types "+strings.Join(facts.ResponseTypes, ", ")
+		l.Fix = "let the server answer with a code: nobody signs in otherwise"
+	case len(facts.PKCE) > 0 && !slices.Contains(facts.PKCE, "S256"):
+		l.Verdict, l.Seen = Fail, l.Seen+"; PKCE with "+strings.Join(facts.PKCE, ", ")
+		l.Fix = "let the server take PKCE with S256 (RFC 7636)"
+	case len(facts.PKCE) == 0:
+		l.Verdict, l.Seen = Warn, l.Seen+"; the metadata do not say that the server knows PKCE"
+		l.Fix = "see to it that the server knows PKCE (RFC 7636): without it, nonce alone ties a code to its browser"
+	case facts.EndSession == "":
+		l.Verdict, l.Seen = Warn, l.Seen+"; no end_session_endpoint"
+		l.Fix = "people who sign out of the console stay signed in at the server: they are let in again without a password"
+	default:
+		l.Seen += "; PKCE with S256; signs people out at " + facts.EndSession
+	}
+}
+
+func (c *check) signInClient(ctx context.Context, l *Line) {
+	if keymanager.SignInEndpoints(c.server.Spec, c.server.Status).Token == "" {
+		l.not(afterDiscovery)
+		return
+	}
+	said, err := c.redeem(ctx)
+	switch {
+	case errors.Is(err, errAnyCode):
+		l.failed(err)
+		l.Fix = "do not let people sign in through this server"
+	case err != nil:
+		l.failed(err, c.secretValues()...)
+		l.Fix = c.fields("spec.endpoints.token", "spec.signIn").For(err, l.Fix)
+	default:
+		l.Seen = "the client was taken, and the code was not: " + said
+	}
+}
+
+// errAnyCode stands for a server that gives tokens for a code that never was.
+var errAnyCode = errors.New("the server takes anything for a code")
+
+// redeem tries a code that never was. A server that takes the console's client says that the code is not good (RFC 6749,
+// section 5.2); everything else is an error.
+func (c *check) redeem(ctx context.Context) (said string, err error) {
+	account := keymanager.SignInAccount(c.server)
+	account.Params = url.Values{
+		"grant_type": {"authorization_code"}, "code": {nobody()}, "redirect_uri": {c.probe.callback},
+		"code_verifier": {oauth2.GenerateVerifier()},
+	}
+	var k wire.Call
+	a, err := c.caller.WithSecret(ctx, c.probe.known, account.Secret, func(secret string) wire.Call {
+		k = account.Request(secret)
+		k.Op, k.Once = "redeem a code that never was", true
+		return k
+	}, wire.RefusesClient)
+	if err != nil {
+		return "", err
+	}
+	f := k.Failure(a)
+	switch {
+	case a.Status == http.StatusBadRequest && f.Code == "invalid_grant":
+		return words(f, c.secretValues()...), nil
+	case a.Status == http.StatusOK:
+		return "", errAnyCode
+	default:
+		return "", f
+	}
+}
+
+// signInRedirect asks the authorization endpoint not to show anybody anything (prompt=none): it tells so at the redirect
+// URI, if it knows that (OpenID Connect Core 1.0, section 3.1.2.6), and nowhere else (RFC 6749, section 4.1.2.1).
+func (c *check) signInRedirect(ctx context.Context, l *Line) {
+	at := keymanager.SignInEndpoints(c.server.Spec, c.server.Status).Authorization
+	if at == "" {
+		l.not(afterDiscovery)
+		return
+	}
+	own := c.server.Spec.SignIn
+	config := oauth2.Config{
+		ClientID: own.ClientID, RedirectURL: c.probe.callback, Scopes: append([]string{"openid"}, own.ScopesOrDefault()...),
+		Endpoint: oauth2.Endpoint{AuthURL: at},
+	}
+	address := config.AuthCodeURL(nobody(), oauth2.SetAuthURLParam("nonce", nobody()), oauth2.SetAuthURLParam("prompt", "none"),
+		oauth2.S256ChallengeOption(oauth2.GenerateVerifier()))
+	a, err := c.caller.Do(ctx, wire.Call{Op: "ask for a silent sign-in", Method: http.MethodGet, URL: address})
+	if err != nil {
+		l.failed(err)
+		l.Fix = c.fields("spec.endpoints.authorization", "").For(err, "mend spec.endpoints.authorization")
+		return
+	}
+	code, description, led := ledBack(a, c.probe.callback)
+	switch {
+	case led && (strings.HasSuffix(code, "_required") || code == "account_selection_required"):
+		l.Seen = "sent back with " + code + ", for nobody is signed in"
+	case led:
+		l.Verdict, l.Seen = Fail, wire.Words("sent back with "+code+": "+description)
+		l.Fix = "mend spec.signIn, or the client at the server: its words say what it misses"
+	case a.Status >= http.StatusInternalServerError:
+		l.Verdict, l.Seen, l.Fix = Fail, fmt.Sprintf("the server answered %d", a.Status), "see what is wrong with the server"
+	case a.Status >= http.StatusBadRequest:
+		l.Verdict, l.Seen = Fail, fmt.Sprintf("the server answered %d, and led nobody back", a.Status)
+	default:
+		l.Verdict, l.Seen = Warn, fmt.Sprintf("the server answered %d with a page, which says nothing about the redirect URI", a.Status)
+		l.Fix = "sign in once to see; " + l.Fix
+	}
+}
+
+// ledBack tells whether an answer leads a browser to the callback, and with which error.
+func ledBack(a *wire.Answer, callback string) (code, description string, led bool) {
+	to, err := url.Parse(a.Header.Get("Location"))
+	if err != nil || a.Status < 300 || a.Status >= 400 {
+		return "", "", false
+	}
+	q := to.Query()
+	to.RawQuery, to.Fragment = "", ""
+	return q.Get("error"), q.Get("error_description"), to.String() == callback
+}

@@ -1,0 +1,132 @@
+package rest_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+)
+
+// TestRulesGiveWhatTheySay: roles and groups come of rules alone, within the tenant of the key manager; nobody is let in as
+// somebody else, and nobody without a role.
+func TestRulesGiveWhatTheySay(t *testing.T) {
+	h := newHouse(t)
+	h.person()
+	g := h.gate("corp", nil)
+	g.declare("")
+	for name, c := range map[string]struct {
+		claims map[string]any
+		want   string
+	}{
+		"a list":                {nil, "[publisher] [payments]"},
+		"one value":             {map[string]any{"realm_access": map[string]any{"roles": "apis"}}, "[publisher] [payments]"},
+		"a number":              {map[string]any{"department": 7, "realm_access": nil}, "[auditor] []"},
+		"two rules":             {map[string]any{"department": 7}, "[publisher auditor] [payments]"},
+		"a text of a number":    {map[string]any{"department": "7", "realm_access": nil}, ""},
+		"a text with the value": {map[string]any{"realm_access": map[string]any{"roles": "not apis"}}, ""},
+		"another case":          {map[string]any{"realm_access": map[string]any{"roles": []string{"APIS"}}}, ""},
+		"a list in a list":      {map[string]any{"realm_access": map[string]any{"roles": [][]string{{"apis"}}}}, ""},
+		"a role's own name":     {map[string]any{"realm_access": nil, "roles": []string{"admin"}, "role": "admin"}, ""},
+		"a user's name and mail": {
+			map[string]any{"realm_access": nil, "sub": "alice", "email": "alice@example.com", "preferred_username": "alice"}, ""},
+	} {
+		b := h.tab()
+		p := g.come(b, c.claims)
+		who, status := b.who()
+		switch got := fmt.Sprint(who.Roles, " ", who.Groups); {
+		case c.want == "" && (p.status != http.StatusForbidden || status != http.StatusUnauthorized || strings.Contains(p.text, "Ann Lee")):
+			t.Errorf("%s: %d %s, %+v", name, p.status, p.text, who)
+		case c.want != "" && got != c.want:
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+		if c.want == "" && !strings.Contains(p.text, "administrator of tenant default") {
+			t.Errorf("%s: nobody to ask: %s", name, p.text)
+		}
+	}
+	audit := string(h.must("admin", http.MethodGet, "/api/v1/audit?limit=500", "").body)
+	for _, want := range []string{
+		`corp|alice fits no rule`, `/realm_access/roles = \"apis\" for publisher: absent`, `for publisher: another value`,
+	} {
+		if !strings.Contains(audit, want) {
+			t.Errorf("the audit trail lacks %s: %s", want, audit)
+		}
+	}
+	if strings.Contains(audit, "alice@example.com") || strings.Contains(audit, "not apis") {
+		t.Errorf("claims in the audit trail: %s", audit)
+	}
+	// Somebody with a user's name at the server has nothing of the user's.
+	b := h.tab()
+	g.come(b, map[string]any{"sub": "alice", "department": 7})
+	if who, _ := b.who(); who.User != "corp|alice" {
+		t.Errorf("who: %+v", who)
+	}
+	h.apply(manifestOf(keyward.KindApplication, "hers", `{"owner":"alice"}`),
+		manifestOf(keyward.KindApplication, "his", `{"owner":"corp|alice"}`))
+	g.h.apply(g.manifest("default", `,"roles":[{"claim":"sub","equals":"alice","role":"developer"}]`, ""))
+	g.come(b, map[string]any{"sub": "alice"})
+	if p := b.do(http.MethodGet, "/api/v1/applications", ""); strings.Contains(p.text, `"hers"`) || !strings.Contains(p.text, `"his"`) {
+		t.Errorf("their applications: %s", p.text)
+	}
+}
+
+// TestSignInStaysInItsTenant: a tenant's key manager lets people into that tenant alone, and makes nobody an operator; a
+// global one lets them in where its rules say so.
+func TestSignInStaysInItsTenant(t *testing.T) {
+	h := newHouse(t)
+	h.apply(`{"apiVersion":"keyward.dev/v1","kind":"Tenant","metadata":{"name":"acme"},"spec":{}}`,
+		`{"apiVersion":"keyward.dev/v1","kind":"Tenant","metadata":{"name":"other"},"spec":{}}`)
+	h.users(map[string][]keyward.Role{"ruth": {keyward.RoleAdmin}}, "acme")
+	own := h.gate("own", nil)
+	admins := `,"roles":[{"claim":"/realm_access/roles","equals":"apis","role":"admin"%s}]`
+	put := func(signIn, more string) answer {
+		return h.call("ruth", http.MethodPost, "/api/v1/apply?tenant=acme", `{"objects":[`+own.manifest("acme", signIn, more)+`]}`)
+	}
+	for name, a := range map[string]answer{
+		"a rule for another tenant": put(fmt.Sprintf(admins, `,"tenant":"default"`), ""),
+		"a global one":              put(fmt.Sprintf(admins, `,"tenant":"default"`), `,"global":true`),
+	} {
+		if a.status < 400 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	if a := put(fmt.Sprintf(admins, ""), ""); a.status != http.StatusOK {
+		t.Fatalf("the control: %d %s", a.status, a.body)
+	}
+	for _, tenant := range []string{"default", "other"} {
+		b := h.tab()
+		if p := b.do(http.MethodGet, "/session/start?via=own&tenant="+tenant, ""); p.status != http.StatusBadRequest {
+			t.Errorf("into %s: %d", tenant, p.status)
+		}
+	}
+	b := h.tab()
+	asked := own.begin(b, "&tenant=acme")
+	own.give(own.sign(own.is.Key(), own.claims(asked), nil))
+	if p := b.do(http.MethodGet, back(asked), ""); !signedIn(p) {
+		t.Fatalf("into its own: %d %s", p.status, p.text)
+	}
+	if p := b.do(http.MethodGet, "/api/v1/users?tenant=acme", ""); p.status != http.StatusOK {
+		t.Errorf("its administrator: %d %s", p.status, p.text)
+	}
+	for _, path := range []string{"/api/v1/users", "/api/v1/users?tenant=other", "/api/v1/gateways"} {
+		if p := b.do(http.MethodGet, path, ""); p.status != http.StatusForbidden {
+			t.Errorf("an administrator of acme at %s: %d %s", path, p.status, p.text)
+		}
+	}
+	p := b.do(http.MethodPut, "/api/v1/tenants/more", `{"spec":{}}`, "Content-Type", "application/json")
+	if p.status != http.StatusForbidden {
+		t.Errorf("an administrator of acme makes a tenant: %d %s", p.status, p.text)
+	}
+	global := h.gate("all", nil)
+	h.apply(global.manifest("default", fmt.Sprintf(admins, `,"tenant":"acme"`), `,"global":true`))
+	for tenant, ok := range map[string]bool{"acme": true, "other": false, "default": false} {
+		b := h.tab()
+		b.stop = true
+		p := b.do(http.MethodGet, "/session/start?via=all&tenant="+tenant, "")
+		ways := string(h.must("", http.MethodGet, "/api/v1/session/ways?tenant="+tenant, "").body)
+		if (p.status == http.StatusSeeOther) != ok || strings.Contains(ways, `"all"`) != ok {
+			t.Errorf("the global one into %s: %d, %s", tenant, p.status, ways)
+		}
+	}
+}

@@ -1,0 +1,299 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// person is who an answer is about.
+type person struct {
+	subject string
+	id      token.Object // claims of the ID token
+	more    token.Object // those of the userinfo endpoint, where it was asked
+	raw     string       // the ID token
+}
+
+// claim gives one of the ID token, or else of the userinfo endpoint.
+func (p *person) claim(name string) (token.Value, bool) {
+	if v, found := p.id.Get(name); found {
+		return v, true
+	}
+	return p.more.Get(name)
+}
+
+func (p *person) text(name string) string {
+	v, _ := p.claim(name)
+	s, _ := v.Str()
+	return s
+}
+
+// redeem gives who the answer is about. The answer must be of this server (RFC 9207), for this browser (state, nonce) and
+// this start (PKCE); its ID token is checked as gateways check tokens, and as OpenID Connect Core 1.0, section 3.1.3.7
+// wants it.
+func (s *Sessions) redeem(ctx context.Context, w *way, k kept, answer url.Values) (*person, error) {
+	iss := answer.Get("iss")
+	if iss == "" && w.named || iss != "" && w.issuer(iss) == nil || len(answer["iss"]) > 1 {
+		return nil, w.failed("the answer says that it is of another server: nothing was taken from it")
+	}
+	if code := answer.Get("error"); code != "" {
+		return nil, w.failed("%s", printable(code+": "+answer.Get("error_description")))
+	}
+	if len(answer["code"]) != 1 || len(answer["state"]) != 1 {
+		return nil, w.failed("the answer has no code")
+	}
+	client, err := outbound.Under(w.client, w.id, w.policy)
+	if err != nil {
+		return nil, w.failed("%v", err)
+	}
+	caller := s.lanes.Caller(w.id, client)
+	raw, access, err := s.exchange(ctx, caller, w, answer.Get("code"), k.Verifier)
+	if err != nil {
+		return nil, err
+	}
+	p, by, err := w.read(ctx, raw, access, k.Nonce, s.options.Now())
+	if err != nil {
+		return nil, err
+	}
+	if iss != "" && iss != by.Issuer {
+		return nil, w.failed("its ID token is of another issuer than the answer")
+	}
+	if w.rules != nil && w.rules.Userinfo {
+		p.more, err = w.userinfo(ctx, caller, access, p.text("sub"))
+	}
+	return p, err
+}
+
+// exchange redeems the code, once (RFC 6749, section 4.1.3).
+func (s *Sessions) exchange(ctx context.Context, c *wire.Caller, w *way, code, verifier string) (id, access string, err error) {
+	account := w.account
+	account.Params = url.Values{
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {s.options.Callback}, "code_verifier": {verifier},
+	}
+	var k wire.Call
+	a, err := c.WithSecret(ctx, s.options.Known, account.Secret, func(secret string) wire.Call {
+		k = account.Request(secret)
+		k.Op, k.Once, k.Secrets = "redeem the code", true, append(k.Secrets, code, verifier)
+		return k
+	}, wire.RefusesClient)
+	switch {
+	case err != nil:
+		return "", "", w.unanswered(err)
+	case a.Status != http.StatusOK:
+		return "", "", w.refused(k.Failure(a))
+	}
+	o, err := token.ParseObject(string(a.Body))
+	if err != nil {
+		return "", "", w.failed("the token endpoint did not answer as OpenID Connect wants it")
+	}
+	for name, into := range map[string]*string{"id_token": &id, "access_token": &access} {
+		v, _ := o.Get(name)
+		*into, _ = v.Str()
+	}
+	if id == "" {
+		return "", "", w.failed("the token endpoint gave no ID token: it may not know the scope openid")
+	}
+	return id, access, nil
+}
+
+// refused tells what the token endpoint said, and no more than that.
+func (w *way) refused(f *wire.Failure) error {
+	if f.Code == "invalid_client" {
+		return w.failed("it does not take the console's own client: an administrator has to mend spec.signIn (%s)",
+			printable(f.Code+" "+f.Description))
+	}
+	return w.failed("the code was not taken: %s", printable(f.Code+" "+f.Description))
+}
+
+// unanswered tells that the server is away.
+func (w *way) unanswered(err error) error {
+	e := w.failed("it cannot be reached now, so nobody can sign in through it: sign in another way, or try again in a minute; "+
+		"if it stays so, an administrator sees what is wrong with keyward keymanager check %s", w.name)
+	e.Err = err
+	return e
+}
+
+// read checks an ID token and gives whose it is, and by which issuer.
+func (w *way) read(ctx context.Context, raw, access, nonce string, now time.Time) (*person, *keyward.IssuerRow, error) {
+	jwt, err := token.Parse(raw)
+	if err != nil {
+		return nil, nil, w.unbelieved(err)
+	}
+	claims := jwt.Claims()
+	iss, _ := claims.Get("iss")
+	name, _ := iss.Str()
+	by := w.issuer(name)
+	if by == nil || by.Until != nil && !now.Before(*by.Until) {
+		return nil, nil, w.failed("its ID token is of another issuer")
+	}
+	if err := w.verify(ctx, jwt, *by); err != nil {
+		return nil, nil, err
+	}
+	if fault := w.fault(claims, nonce, now); fault != "" {
+		return nil, nil, w.failed("its ID token cannot be believed: %s", fault)
+	}
+	if hash, found := claims.Get("at_hash"); found {
+		if said, ok := hash.Str(); !ok || access == "" || said != halfHash(jwt.Algorithm(), access) {
+			return nil, nil, w.failed("its ID token is of another access token")
+		}
+	}
+	p := &person{id: claims, raw: raw}
+	p.subject = p.text("sub")
+	if by.Organization != "" {
+		if p.text("tid") != by.Organization {
+			return nil, nil, w.failed("its ID token is of another organization")
+		}
+		p.subject = by.Organization + "/" + p.subject
+	}
+	if !keyward.ValidSubject(p.subject) {
+		return nil, nil, w.failed("its ID token has no usable sub")
+	}
+	return p, by, nil
+}
+
+func (w *way) unbelieved(err error) error {
+	e := w.failed("its ID token cannot be believed: %s", printable(err.Error()))
+	if told, ok := errors.AsType[*keyward.Error](err); ok {
+		e = w.failed("its ID token cannot be believed: %s", printable(told.Message))
+	}
+	e.Err = err
+	return e
+}
+
+// verify checks the signature with the keys of the issuer, as gateways do. They are read anew each time: a key that the
+// server has withdrawn lets nobody in.
+func (w *way) verify(ctx context.Context, jwt *token.JWT, by keyward.IssuerRow) error {
+	sets := token.NewKeySets(w.client, token.Options{})
+	way := token.Way{Digest: w.policy.Digest(), Policy: func(context.Context) (outbound.Policy, error) { return w.policy, nil }}
+	keys, err := sets.For(w.id, by, way).Candidates(ctx, jwt)
+	if keyward.CodeOf(err) == keyward.CodeKeyManagerUnavailable {
+		return w.unanswered(err)
+	}
+	if err != nil {
+		return w.unbelieved(err)
+	}
+	for _, key := range keys {
+		if err = jwt.Verify(key, w.algorithms); err == nil {
+			return nil
+		}
+	}
+	return w.unbelieved(err)
+}
+
+// fault says why the claims are not those of an ID token for this start (OpenID Connect Core 1.0, section 3.1.3.7).
+func (w *way) fault(claims token.Object, nonce string, now time.Time) string {
+	date := func(name string) (time.Time, bool) {
+		v, _ := claims.Get(name)
+		n, ok := v.Int()
+		return time.Unix(n, 0), ok && n >= 0
+	}
+	text := func(name string) (string, bool) {
+		v, found := claims.Get(name)
+		s, _ := v.Str()
+		return s, found
+	}
+	aud, _ := claims.Get("aud")
+	list, many := aud.Strings()
+	if one, ok := aud.Str(); ok {
+		list = []string{one}
+	}
+	exp, expires := date("exp")
+	iat, issued := date("iat")
+	nbf, begins := date("nbf")
+	_, early := claims.Get("nbf")
+	azp, party := text("azp")
+	said, _ := text("nonce")
+	switch {
+	case !slices.Contains(list, w.account.ClientID):
+		return "it is for another client"
+	case party && azp != w.account.ClientID, many && len(list) > 1 && !party:
+		return "it was given to another client"
+	case !expires || !now.Before(exp.Add(w.skew)):
+		return "it has expired"
+	case !issued || now.Add(w.skew).Before(iat), early && (!begins || now.Add(w.skew).Before(nbf)):
+		return "it is of the future"
+	case said == "" || said != nonce:
+		return "it is of another sign-in"
+	default:
+		return ""
+	}
+}
+
+// halfHash is at_hash: half of the hash of the access token, by the algorithm of the ID token (OpenID Connect Core 1.0,
+// section 3.1.3.6); for EdDSA that hash is its own, SHA-512.
+func halfHash(algorithm, access string) string {
+	var sum []byte
+	switch {
+	case strings.HasSuffix(algorithm, "256"):
+		h := sha256.Sum256([]byte(access))
+		sum = h[:]
+	case strings.HasSuffix(algorithm, "384"):
+		h := sha512.Sum384([]byte(access))
+		sum = h[:]
+	default:
+		h := sha512.Sum512([]byte(access))
+		sum = h[:]
+	}
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+}
+
+// userinfo asks for the claims that an ID token may lack (OpenID Connect Core 1.0, section 5.3). They must be of the same
+// person (section 5.3.2).
+func (w *way) userinfo(ctx context.Context, c *wire.Caller, access, sub string) (token.Object, error) {
+	k := wire.Call{Op: "ask for the person's claims", Method: http.MethodGet, URL: w.at.Userinfo, Bearer: access}
+	a, err := c.Do(ctx, k)
+	if err != nil {
+		return token.Object{}, w.unanswered(err)
+	}
+	if a.Status != http.StatusOK {
+		return token.Object{}, w.failed("%s", printable(k.Failure(a).Error()))
+	}
+	o, err := token.ParseObject(string(a.Body))
+	if err != nil {
+		return token.Object{}, w.failed("the userinfo endpoint did not answer with plain claims")
+	}
+	if v, _ := o.Get("sub"); !v.Equal(sub) {
+		return token.Object{}, w.failed("the userinfo endpoint answered about somebody else")
+	}
+	return o, nil
+}
+
+// reach tells whether the server answers now, so that nobody is sent to one that is away. What it found counts for a
+// moment: strangers can begin as often as they like.
+func (s *Sessions) reach(ctx context.Context, w *way) error {
+	at := w.issuers[0].JWKS
+	if at == "" {
+		at = w.at.Token
+	}
+	if w.id == "" {
+		return nil
+	}
+	return s.glances.at(ctx, w.id+" "+w.policy.Digest()+" "+at, func(ctx context.Context) error {
+		client, err := outbound.Under(w.client, w.id, w.policy)
+		if err != nil {
+			return w.failed("%v", err)
+		}
+		k := wire.Call{Op: "look whether the server answers", Method: http.MethodGet, URL: at, Once: true}
+		a, err := s.lanes.Caller(w.id, client).Do(ctx, k)
+		if err != nil {
+			return w.unanswered(err)
+		}
+		if a.Status >= http.StatusInternalServerError {
+			return w.unanswered(fmt.Errorf("%s answered %d", at, a.Status))
+		}
+		return nil
+	})
+}
