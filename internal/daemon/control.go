@@ -235,8 +235,8 @@ func (p *process) openStore(ctx context.Context) (*store.Store, error) {
 		return nil, err
 	}
 	p.later(func() { _ = st.Close() })
-	if !p.settings.Database.IsZero() && p.settings.NATS.IsZero() {
-		if err := p.stayAlone(ctx, st); err != nil {
+	if !p.settings.Database.IsZero() {
+		if err := p.takePlace(ctx, st); err != nil {
 			return nil, err
 		}
 	}

@@ -23,7 +23,7 @@ func (e *Engine) mint(g *granted, now time.Time, t *trace) (string, *Refusal) {
 	t.expect(stepBackendJWT, "a signed statement for the backend")
 	if e.minter == nil {
 		if t.live() {
-			t.pass("made by each gateway with its own key")
+			t.pass("made by each gateway with its own key", g.unmapped(t))
 			return "", nil
 		}
 		return "", refuse(keyward.CodeGatewayStale)
@@ -33,7 +33,7 @@ func (e *Engine) mint(g *granted, now time.Time, t *trace) (string, *Refusal) {
 	}
 	if kept, found := e.caches.backends.GetIfPresent(key); found && now.Before(kept.until) {
 		e.metrics.backendHits.Inc()
-		t.pass("made before, for the same caller")
+		t.pass("made before, for the same caller", g.unmapped(t))
 		return kept.text, nil
 	}
 	e.metrics.backendMisses.Inc()
@@ -43,8 +43,25 @@ func (e *Engine) mint(g *granted, now time.Time, t *trace) (string, *Refusal) {
 		return "", refuse(keyward.CodeGatewayStale)
 	}
 	e.caches.backends.Set(key, made)
-	t.pass("made, for subject ", g.subject())
+	t.pass("made, for subject ", g.subject(), g.unmapped(t))
 	return made.text, nil
+}
+
+// unmapped names the claims of the key manager's mapping that the token does not have, for somebody who looks.
+func (g *granted) unmapped(t *trace) string {
+	if !t.live() {
+		return ""
+	}
+	var lacking []string
+	for _, m := range g.km.Mapping {
+		if _, found := g.facts.claims.Get(m.From); !found {
+			lacking = append(lacking, m.From)
+		}
+	}
+	if len(lacking) == 0 {
+		return ""
+	}
+	return "; without what claims.mapping takes from " + strings.Join(lacking, ", ") + ": the token does not have it"
 }
 
 // subject is the caller's sub in the backend's eyes: unique across key managers, unless the API has one only and wants

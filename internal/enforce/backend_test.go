@@ -61,6 +61,10 @@ func TestBackendJWT(t *testing.T) {
 	if w.decide(items(raw)).BackendJWT != d.BackendJWT {
 		t.Error("a second call of the same caller gets another backend JWT")
 	}
+	seen := stepNamed(w.engine.Explain(t.Context(), w.view, items(raw)).Steps, "backend JWT").Seen
+	if !strings.HasSuffix(seen, "; without what claims.mapping takes from missing: the token does not have it") {
+		t.Errorf("explain says of the backend JWT: %s", seen)
+	}
 	w.later(4*time.Minute + time.Second)
 	if again := w.decide(items(raw)).BackendJWT; again == d.BackendJWT {
 		t.Error("a backend JWT near its end was used again")
