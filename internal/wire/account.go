@@ -53,6 +53,7 @@ type cachedToken struct {
 const (
 	maxCachedTokens = 256
 	expiryMargin    = 10 * time.Second
+	sessionLife     = 10 * time.Minute // for which a session is used, well below what servers end idle ones after
 )
 
 // NewTokens makes an empty cache. What servers take of accounts' secrets is noted in known.
@@ -95,6 +96,25 @@ func (t *Tokens) Get(ctx context.Context, c *Caller, a Account, fresh bool) (str
 	}
 	t.put(key, cachedToken{token: value, until: time.Now().Add(time.Duration(seconds)*time.Second - expiryMargin)})
 	return value, nil
+}
+
+// Session gives what somebody who is no client signed in for, such as an administrator's session, and keeps it for some
+// minutes: servers bound how many they keep. of names the server, who signs in and with what; fresh signs in even where a
+// session is kept.
+func (t *Tokens) Session(of []string, fresh bool, signIn func() (string, error)) (string, error) {
+	key := hashed(append([]string{"session"}, of...))
+	t.mu.Lock()
+	kept, ok := t.byKey[key]
+	t.mu.Unlock()
+	if ok && !fresh && time.Now().Before(kept.until) {
+		return kept.token, nil
+	}
+	session, err := signIn()
+	if err != nil {
+		return "", Harmless(err)
+	}
+	t.put(key, cachedToken{token: session, until: time.Now().Add(sessionLife)})
+	return session, nil
 }
 
 // fit tells whether the account can prove itself at all.
@@ -187,10 +207,14 @@ func refusesToken(a *Answer) bool {
 
 // key hashes everything that the token depends on.
 func (a Account) key() string {
-	h := sha256.New()
-	for _, part := range []string{
+	return hashed([]string{
 		a.Endpoint, a.ClientID, a.Secret.Current, a.Secret.Next, a.Params.Encode(), a.Audience, strconv.FormatBool(a.ByCertificate),
-	} {
+	})
+}
+
+func hashed(parts []string) string {
+	h := sha256.New()
+	for _, part := range parts {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash takes everything
 	}
 	return string(h.Sum(nil))

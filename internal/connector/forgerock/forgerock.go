@@ -98,7 +98,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	}
 	return &forgerock{
 		TokenEndpoint: dcr.TokenEndpoint, base: base, realm: base + "/json/" + realm, cookie: cookie, user: s.Text("username"),
-		password: s.Credential("password"), known: l.Known,
+		password: s.Credential("password"), known: l.Known, tokens: l.Tokens,
 	}, nil
 }
 
@@ -112,7 +112,7 @@ type forgerock struct {
 	user     string
 	password rollover.Credential
 	known    *rollover.Memory
-	session  string
+	tokens   *wire.Tokens // which keep the administrator's session
 }
 
 const (
@@ -257,30 +257,27 @@ func (f *forgerock) client(id string) string {
 	return f.realm + "/realm-config/agents/OAuth2Client/" + url.PathEscape(id)
 }
 
-// do makes a call with a session of the administrator, which is kept for one turn of work. A session that is refused is
-// made anew once.
+// do makes a call with a session of the administrator. One that is refused, because it is over by now, is made anew once.
 func (f *forgerock) do(ctx context.Context, k wire.Call) (*wire.Answer, error) {
 	for first := true; ; first = false {
-		if f.session == "" {
-			session, err := f.signIn(ctx)
-			if err != nil {
-				return nil, wire.Harmless(err)
-			}
-			f.session = session
+		session, err := f.tokens.Session(append([]string{f.base, f.user}, f.password.Values()...), !first, func() (string, error) {
+			return f.signIn(ctx)
+		})
+		if err != nil {
+			return nil, err
 		}
 		k := k
 		k.Header = k.Header.Clone()
 		if k.Header == nil {
 			k.Header = http.Header{}
 		}
-		k.Header.Set(f.cookie, f.session)
+		k.Header.Set(f.cookie, session)
 		k.Header.Set("Accept-API-Version", "protocol=1.0,resource=1.0")
-		k.Secrets = append(k.Secrets, f.session)
+		k.Secrets = append(slices.Clone(k.Secrets), session)
 		a, err := f.Caller.Do(ctx, k)
 		if err != nil || !first || a.Status != http.StatusUnauthorized {
 			return a, err
 		}
-		f.session = ""
 	}
 }
 
