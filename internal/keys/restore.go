@@ -2,7 +2,6 @@ package keys
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"keyward.dev/keyward"
@@ -83,7 +82,7 @@ func (k *Keys) Replace(ctx context.Context, p keyward.Principal, place Place, id
 		return nil, err
 	}
 	if c.Object.ID != id || c.Status.State != keyward.ClientDrifted {
-		return nil, fmt.Errorf("%w: it is not the client that vanished", scene.ErrOvertaken)
+		return nil, scene.Overtaken(c.Object, "is not the client that vanished")
 	}
 	end := k.turns.Claim(ctx, id)
 	if end == nil {
@@ -104,7 +103,7 @@ func (k *Keys) Clear(ctx context.Context, p keyward.Principal, place Place, id s
 		return err
 	}
 	if c.Object.ID != id || c.Status.State != keyward.ClientDrifted {
-		return fmt.Errorf("%w: it is not the client that vanished", scene.ErrOvertaken)
+		return scene.Overtaken(c.Object, "is not the client that vanished")
 	}
 	if err := s.MayDelete(p, c, k.now()); err != nil {
 		return err

@@ -43,7 +43,7 @@ func ReadClient(o *keyward.Object) (*Client, error) {
 	return c, nil
 }
 
-// Reload reads the client again and wants it in one of the states; in another one it is ErrOvertaken.
+// Reload reads the client again and wants it in one of the states; in another one it is Overtaken.
 func Reload(tx *store.Tx, c *Client, states ...keyward.ClientState) (*Client, error) {
 	o, err := tx.GetByID(keyward.KindOAuthClient, c.Object.ID)
 	if err != nil {
@@ -58,7 +58,16 @@ func Reload(tx *store.Tx, c *Client, states ...keyward.ClientState) (*Client, er
 			return fresh, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: it is %s", ErrOvertaken, fresh.Status.State)
+	return nil, Overtaken(o, "is "+string(fresh.Status.State))
+}
+
+// Overtaken tells whoever asked that somebody else, at another control plane perhaps, was quicker, and how the client is
+// now. It is an ErrOvertaken.
+func Overtaken(o *keyward.Object, now string) error {
+	return &keyward.Error{
+		Code: keyward.CodeConflict, Err: ErrOvertaken,
+		Message: fmt.Sprintf("%s was changed meanwhile and %s: look how it stands before you ask again", o.Ref(), now),
+	}
 }
 
 // ErrOvertaken says that somebody else changed the client meanwhile.
