@@ -129,6 +129,7 @@ type decisionsCmd struct {
 	API         string    `name:"api" placeholder:"NAME" help:"only to this API"`
 	Application string    `placeholder:"A" help:"only by this application"`
 	Code        string    `placeholder:"CODE" help:"only refusals with this code"`
+	Refused     bool      `help:"only calls that did not pass"`
 	Since       time.Time `placeholder:"TIME" help:"only later than this time (RFC 3339)"`
 	Limit       int       `placeholder:"N" help:"at most so many"`
 	Follow      bool      `short:"f" help:"go on with what is decided from now on, until interrupted"`
@@ -186,7 +187,10 @@ func (cmd *decisionsCmd) more(s *session, items []past.Record) error {
 }
 
 func (cmd *decisionsCmd) read(s *session, c *client, wait string) (found control.Decisions, err error) {
-	limit, since := "", ""
+	limit, since, refused := "", "", ""
+	if cmd.Refused {
+		refused = "true"
+	}
 	if cmd.Limit > 0 {
 		limit = strconv.Itoa(cmd.Limit)
 	}
@@ -194,7 +198,8 @@ func (cmd *decisionsCmd) read(s *session, c *client, wait string) (found control
 		since = cmd.Since.Format(time.RFC3339Nano)
 	}
 	return found, c.call(s.ctx, http.MethodGet, c.path([]string{"decisions"}, "gateway", cmd.Gateway, "keyManager", cmd.KeyManager,
-		"api", cmd.API, "application", cmd.Application, "code", cmd.Code, "since", since, "limit", limit, "wait", wait), nil, &found)
+		"api", cmd.API, "application", cmd.Application, "code", cmd.Code, "refused", refused, "since", since, "limit", limit,
+		"wait", wait), nil, &found)
 }
 
 // sayAway tells, beside the listing, what it lacks.

@@ -85,6 +85,8 @@ const (
 	RightApprove      Right = "approve subscriptions"
 	RightAPIUsages    Right = "see what uses an API"
 	RightHealth       Right = "see the health of a key manager's server"
+	RightTry          Right = "try calls out"
+	RightImport       Right = "read an OpenAPI document from an address"
 
 	RightReconciliation Right = "see how the clients of a key manager stand"
 )
@@ -94,8 +96,10 @@ func (a Right) roles() []keyward.Role {
 	switch a {
 	case RightTokens, RightHold, RightCheck:
 		return []keyward.Role{keyward.RoleAdmin}
-	case RightApprove:
+	case RightApprove, RightImport:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RolePublisher}
+	case RightTry:
+		return []keyward.Role{keyward.RoleAdmin, keyward.RolePublisher, keyward.RoleDeveloper}
 	case RightReadTokens, RightAudit, RightExport, RightReadGateways, RightUsages, RightHealth, RightReconciliation,
 		RightDecisions:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor}

@@ -33,9 +33,10 @@ type Options struct {
 type Control struct {
 	*declare.Writer
 
-	store *store.Store
-	log   *slog.Logger
-	now   func() time.Time
+	store  *store.Store
+	client *http.Client // for addresses that people enter
+	log    *slog.Logger
+	now    func() time.Time
 
 	withdrawn func(context.Context, *keyward.Gateway)
 	takesNext func(rollover.Credential) bool
@@ -43,11 +44,11 @@ type Control struct {
 }
 
 // New makes the use cases over a store. The client carries the operator's rules for outbound addresses; discovery
-// goes through it.
+// and imports go through it.
 func New(st *store.Store, client *http.Client, resident declare.Resident, o Options) *Control {
 	c := &Control{
 		Writer: declare.New(st, client, resident, o.Now),
-		store:  st, log: o.Log, now: o.Now, withdrawn: o.Withdrawn, takesNext: o.TakesNext, ask: o.Ask,
+		store:  st, client: client, log: o.Log, now: o.Now, withdrawn: o.Withdrawn, takesNext: o.TakesNext, ask: o.Ask,
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)

@@ -24,6 +24,7 @@ type Decisions struct {
 type DecisionFilter struct {
 	Gateway, KeyManager, API, Application string
 	Code                                  keyward.Code
+	Refused                               bool      // only calls that did not pass
 	Since                                 time.Time // later than that
 	Limit                                 int
 	Wait                                  time.Duration // for the first that fits, where there is none yet
@@ -36,7 +37,8 @@ const tailPause = 500 * time.Millisecond
 // developers what was called by their own applications, in safe words. Calls to no API at all are for the tenant default.
 func (c *Control) Decisions(ctx context.Context, p keyward.Principal, tenant string, f DecisionFilter) (*Decisions, error) {
 	q, all, err := c.decisionQuery(ctx, p, tenant, past.Query{
-		KeyManager: f.KeyManager, API: f.API, Application: f.Application, Code: f.Code, Since: f.Since, Limit: f.Limit,
+		KeyManager: f.KeyManager, API: f.API, Application: f.Application, Code: f.Code, Refused: f.Refused, Since: f.Since,
+		Limit: f.Limit,
 	})
 	if err != nil {
 		return nil, err
@@ -133,8 +135,9 @@ func (c *Control) askGateways(ctx context.Context, q past.Query, takes func(keyw
 				return
 			}
 			for _, d := range found {
-				// What a gateway says is held against the question: it knows every tenant's calls.
-				if slices.Contains(q.Tenants, d.Tenant) && (q.Applications == nil || slices.Contains(q.Applications, d.Application)) {
+				// What a gateway says is held against the question: it knows every tenant's calls, and may be of an earlier build.
+				if slices.Contains(q.Tenants, d.Tenant) && (q.Applications == nil || slices.Contains(q.Applications, d.Application)) &&
+					(!q.Refused || d.Code != "") {
 					d.Gateway = g.Name
 					all.Items = append(all.Items, d)
 				}

@@ -31,6 +31,7 @@ import (
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/stream"
 	"keyward.dev/keyward/internal/syncapi"
+	"keyward.dev/keyward/internal/tryout"
 	"keyward.dev/keyward/web"
 )
 
@@ -88,6 +89,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	doors, err := p.newDoors(publicURL, authority, changes, rest.Deps{
 		Control: useCases, Keys: clients.Keys, Reconciler: clients.reconciler, Probe: checks, Health: monitor, Explainer: explainer,
 		PasswordLink: authority.PasswordLink, Sessions: p.newSessions(st, publicURL, authority, client, known),
+		Caller: tryout.New(cmp.Or(s.GatewayURL, p.at.Gateway)),
 	})
 	if err != nil {
 		return nil, err
@@ -153,7 +155,7 @@ func (p *process) checkControl(st *store.Store, hub *stream.Hub) {
 func (p *process) newDoors(
 	publicURL string, authority *resident.Resident, changes *feed.Feed, deps rest.Deps,
 ) (http.Handler, error) {
-	api, err := rest.New(deps, rest.Options{Version: p.o.Version, PublicURL: publicURL, Log: p.log})
+	api, err := rest.New(deps, rest.Options{Version: p.o.Version, PublicURL: publicURL, Gateway: cmp.Or(p.settings.GatewayURL, p.at.Gateway), Log: p.log})
 	if err != nil {
 		return nil, err
 	}

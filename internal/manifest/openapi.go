@@ -34,6 +34,12 @@ func Operations(document string) (operations []keyward.Operation, faults []keywa
 	return im.operations, im.faults
 }
 
+// IsOpenAPI tells whether a text says of itself that it is an OpenAPI document, whatever its version and faults.
+func IsOpenAPI(document string) bool {
+	var root yaml.Node
+	return yaml.Unmarshal([]byte(document), &root) == nil && mapping(&root)["openapi"] != nil
+}
+
 type importer struct {
 	model      *v3.Document
 	security   []*base.SecurityRequirement // of operations that say nothing; nil = the document says nothing either

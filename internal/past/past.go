@@ -56,8 +56,9 @@ type Query struct {
 	Application  string       `json:"application,omitempty"`
 	Applications []string     `json:"applications,omitzero"` // any of them; [] = none
 	Code         keyward.Code `json:"code,omitempty"`
-	Since        time.Time    `json:"since,omitzero"` // later than that
-	Limit        int          `json:"limit"`          // at most MaxRecords
+	Refused      bool         `json:"refused,omitempty"` // only calls that did not pass
+	Since        time.Time    `json:"since,omitzero"`    // later than that
+	Limit        int          `json:"limit"`             // at most MaxRecords
 }
 
 // MaxRecords bounds an answer.
@@ -239,6 +240,6 @@ func (d *Record) bound() {
 func (q *Query) chooses(d *Record) bool {
 	fits := func(want, have string) bool { return want == "" || want == have }
 	return fits(q.ID, d.ID) && (q.Tenants == nil || slices.Contains(q.Tenants, d.Tenant)) && fits(q.KeyManager, d.KeyManager) &&
-		fits(q.API, d.API) && fits(q.Application, d.Application) && fits(string(q.Code), string(d.Code)) &&
+		fits(q.API, d.API) && fits(q.Application, d.Application) && fits(string(q.Code), string(d.Code)) && (!q.Refused || d.Code != "") &&
 		(q.Applications == nil || slices.Contains(q.Applications, d.Application)) && d.At.After(q.Since)
 }

@@ -20,6 +20,7 @@ type decisionsInput struct {
 	API         string `query:"api"`
 	Application string `query:"application"`
 	Code        string `query:"code" doc:"The code of a refusal"`
+	Refused     bool   `query:"refused" doc:"Only calls that did not pass"`
 	Since       string `query:"since" doc:"Only decisions later than this time (RFC 3339)"`
 	Limit       string `query:"limit" doc:"1 to 200; default 100"`
 	Wait        string `query:"wait" doc:"Seconds, 0 to 25, to wait for a decision that fits, where there is none yet"`
@@ -34,7 +35,7 @@ const (
 func (in *decisionsInput) filter() (control.DecisionFilter, error) {
 	f := control.DecisionFilter{
 		Gateway: in.Gateway, KeyManager: in.KeyManager, API: in.API, Application: in.Application, Code: keyward.Code(in.Code),
-		Limit: defaultDecisions,
+		Refused: in.Refused, Limit: defaultDecisions,
 	}
 	var faults []keyward.FieldError
 	number := func(field, text string, least, most int) int {

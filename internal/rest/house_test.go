@@ -29,6 +29,7 @@ import (
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/session"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/tryout"
 )
 
 const adminToken = "an-admin-token-of-32-characters-or-more"
@@ -119,7 +120,7 @@ func newHouse(t *testing.T) *house {
 	}
 	deps := rest.Deps{
 		Control: h.control, Keys: k, Reconciler: reconciler, Probe: checks, Health: monitor, Explainer: explainer{},
-		PasswordLink: res.PasswordLink,
+		PasswordLink: res.PasswordLink, Caller: tryout.New(publicURL),
 		Sessions: session.New(st, session.Options{
 			Callback: publicURL + resident.CallbackPath, Client: catalog.ConsoleClient, Issuer: res.Issuer, Inside: res.Client(),
 			Outside: http.DefaultClient, Known: rollover.New(nil, nil),

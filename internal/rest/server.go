@@ -22,6 +22,7 @@ import (
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/session"
+	"keyward.dev/keyward/internal/tryout"
 )
 
 // Limits of request bodies, in bytes. An apply carries many manifests at once, with OpenAPI documents in them.
@@ -41,6 +42,7 @@ type Deps struct {
 
 	Reconciler *reconcile.Reconciler
 	Sessions   *session.Sessions
+	Caller     *tryout.Caller
 	// PasswordLink gives the address of a one-time link's value in a tenant.
 	PasswordLink func(tenant, value string) string
 }
@@ -49,6 +51,7 @@ type Deps struct {
 type Options struct {
 	Version   string       // of the program, for the OpenAPI document
 	PublicURL string       // how browsers reach this server
+	Gateway   string       // how callers reach the gateway; "" = not known here
 	Log       *slog.Logger // nil = silent
 }
 
@@ -65,8 +68,8 @@ type Server struct {
 // New registers every route. It returns an error when the OpenAPI document cannot be written.
 func New(d Deps, o Options) (*Server, error) {
 	if d.Control == nil || d.Keys == nil || d.Probe == nil || d.Health == nil || d.Explainer == nil || d.Reconciler == nil ||
-		d.PasswordLink == nil || d.Sessions == nil {
-		return nil, errors.New("the REST API needs control, keys, checks, health, a reconciler, an explainer and sessions")
+		d.PasswordLink == nil || d.Sessions == nil || d.Caller == nil {
+		return nil, errors.New("the REST API needs control, keys, checks, health, a reconciler, an explainer, sessions and a caller")
 	}
 	made, err := newCookies(o.PublicURL)
 	if err != nil {
@@ -87,12 +90,14 @@ func New(d Deps, o Options) (*Server, error) {
 	s.reconcileRoutes()
 	s.explainRoutes()
 	s.decisionRoutes()
+	s.tryRoute()
+	s.importRoute()
 	s.holdRoutes()
 	s.checkRoutes()
 	s.usagesRoutes()
 	s.healthRoutes()
 	s.discoverRoute()
-	s.sessionRoutes(o.PublicURL)
+	s.sessionRoutes(o)
 	if err := s.documentRoutes(); err != nil {
 		return nil, err
 	}

@@ -164,6 +164,7 @@ type SessionAnswer struct {
 	Tenants    []string       `json:"tenants" doc:"Those whose objects they may see"`
 	Roles      []keyward.Role `json:"roles"`
 	Groups     []string       `json:"groups"`
+	Gateway    string         `json:"gateway,omitempty" doc:"How callers reach the gateway, where that is known here"`
 	KeyManager string         `json:"keyManager,omitempty" doc:"By which they signed in; absent for an account of the tenant"`
 	Subject    string         `json:"subject,omitempty" doc:"sub at that key manager"`
 	Since      *time.Time     `json:"since,omitempty" doc:"When they signed in; absent with an API token"`
@@ -183,9 +184,9 @@ type gone struct {
 	Body      *EndedAnswer
 }
 
-func (s *Server) sessionRoutes(publicURL string) {
+func (s *Server) sessionRoutes(o Options) {
 	prefixes := []string{""}
-	if u, err := url.Parse(publicURL); err == nil && strings.Trim(u.Path, "/") != "" {
+	if u, err := url.Parse(o.PublicURL); err == nil && strings.Trim(u.Path, "/") != "" {
 		prefixes = append(prefixes, strings.TrimSuffix(u.Path, "/")) // where a proxy leaves it on
 	}
 	for _, prefix := range prefixes {
@@ -202,7 +203,7 @@ func (s *Server) sessionRoutes(publicURL string) {
 		}
 		a := SessionAnswer{
 			User: p.User, Name: p.User, Tenant: p.Tenant, Tenants: tenants, Roles: append([]keyward.Role{}, p.Roles...),
-			Groups: append([]string{}, p.Groups...),
+			Groups: append([]string{}, p.Groups...), Gateway: o.Gateway,
 		}
 		if held, ok := ctx.Value(sessionKey{}).(*heldSession); ok {
 			a.Name, a.KeyManager, a.Subject = held.Shown, held.Via, held.Subject

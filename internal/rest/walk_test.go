@@ -76,6 +76,8 @@ func visits() map[string]visit {
 		"export": {path: "/api/v1/export", right: "ann", wrong: "dora"},
 		"explain": {path: "/api/v1/explain", body: `{"path":"/orders/v1/a","token":"t"}`, right: "alice",
 			wrong: "dora"},
+		"try-api":           {path: "/api/v1/apis/orders-v1/try", body: `{"path":"/items"}`, right: "dora", wrong: "ann"},
+		"import-openapi":    {path: "/api/v1/openapi/import", body: `{"url":"SELF/openapi.json"}`, right: "pat", wrong: "dora"},
 		"list-decisions":    {path: "/api/v1/decisions", right: "ann", wrong: "pat"},
 		"get-decision":      {path: "/api/v1/decisions/DECISION", right: "ann", wrong: "pat"},
 		"check-key-manager": {path: "/api/v1/key-managers/resident/check", body: `{}`, wrong: "ann"},
@@ -320,9 +322,9 @@ func remembered(_ context.Context, gateway string, q past.Query) ([]past.Record,
 	return ring.Find(q), nil
 }
 
-// metadata puts the address of a server's metadata, or the installation's name, where a body asks for one.
+// metadata puts the address of a server's metadata or of this one, or the installation's name, where a body asks for one.
 func (h *house) metadata(body string) string {
-	body = strings.Replace(body, "INSTALLATION", h.store.Installation(), 1)
+	body = strings.NewReplacer("INSTALLATION", h.store.Installation(), "SELF", h.server.URL).Replace(body)
 	if !strings.Contains(body, "METADATA") {
 		return body
 	}

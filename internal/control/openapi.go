@@ -1,0 +1,79 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/wire"
+)
+
+// maxDocument bounds an OpenAPI document, in bytes: the manifest that carries it must fit into a request.
+const maxDocument = 3 << 20
+
+// Imported is an OpenAPI document with the operations that an API gets from it.
+type Imported struct {
+	Document   string              `json:"document"`
+	Operations []keyward.Operation `json:"operations"`
+}
+
+// Import reads an OpenAPI 3.0 or 3.1 document from an address, under the operator's outbound rules; nothing is stored.
+// Anything else that is found there is not shown to anybody: the address may be one that only the control plane reaches.
+// Refusals that a person is told: forbidden, invalid_input with the fields url and document.
+func (c *Control) Import(ctx context.Context, p keyward.Principal, tenant, address string) (*Imported, error) {
+	if err := access.Require(p, access.RightImport, tenant); err != nil {
+		return nil, err
+	}
+	text, err := c.fetchDocument(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	if !manifest.IsOpenAPI(text) {
+		return nil, badURL("%s answers with something that is not an OpenAPI 3.0 or 3.1 document: give the address of the "+
+			"JSON or YAML itself, not that of a page about it", address)
+	}
+	operations, faults := manifest.Operations(text)
+	for i := range faults {
+		faults[i].Path = "document"
+	}
+	if err := keyward.Invalid(faults); err != nil {
+		return nil, err
+	}
+	return &Imported{Document: text, Operations: operations}, nil
+}
+
+func (c *Control) fetchDocument(ctx context.Context, address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+		return "", badURL("must be an http or https URL without a user, as in https://api.example.com/openapi.yaml")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return "", badURL("is not a URL that can be asked")
+	}
+	req.Header.Set("Accept", "application/yaml, application/json, */*;q=0.5")
+	req.Header.Set("User-Agent", wire.UserAgent)
+	resp, err := c.client.Do(req) //nolint:bodyclose // ReadAll closes it
+	if err != nil {
+		return "", badURL("%s cannot be reached: %s", u.Redacted(), wire.Words(wire.WithoutURL(err).Error()))
+	}
+	body, err := outbound.ReadAll(resp, maxDocument)
+	switch {
+	case errors.Is(err, outbound.ErrTooLarge):
+		return "", badURL("the document is larger than %d MiB", maxDocument>>20)
+	case err != nil:
+		return "", badURL("the answer of %s broke off", u.Redacted())
+	case resp.StatusCode != http.StatusOK:
+		return "", badURL("%s answered %d", u.Redacted(), resp.StatusCode)
+	}
+	return string(body), nil
+}
+
+func badURL(format string, args ...any) error {
+	return keyward.Invalid([]keyward.FieldError{keyward.Fault("url", format, args...)})
+}
