@@ -16,26 +16,33 @@ import (
 // maxDocument bounds an OpenAPI document, in bytes: the manifest that carries it must fit into a request.
 const maxDocument = 3 << 20
 
+// Source is an OpenAPI document: its address, or its text.
+type Source struct {
+	URL      string `json:"url,omitempty" doc:"http or https; under the operator's rules for outbound addresses"`
+	Document string `json:"document,omitempty" doc:"The text itself, in the place of url"`
+}
+
 // Imported is an OpenAPI document with the operations that an API gets from it.
 type Imported struct {
 	Document   string              `json:"document"`
 	Operations []keyward.Operation `json:"operations"`
 }
 
-// Import reads an OpenAPI 3.0 or 3.1 document from an address, under the operator's outbound rules; nothing is stored.
+// Import reads an OpenAPI 3.0 or 3.1 document, from an address under the operator's outbound rules; nothing is stored.
 // Anything else that is found there is not shown to anybody: the address may be one that only the control plane reaches.
 // Refusals that a person is told: forbidden, invalid_input with the fields url and document.
-func (c *Control) Import(ctx context.Context, p keyward.Principal, tenant, address string) (*Imported, error) {
+func (c *Control) Import(ctx context.Context, p keyward.Principal, tenant string, from Source) (*Imported, error) {
 	if err := access.Require(p, access.RightImport, tenant); err != nil {
 		return nil, err
 	}
-	text, err := c.fetchDocument(ctx, address)
-	if err != nil {
-		return nil, err
-	}
-	if !manifest.IsOpenAPI(text) {
-		return nil, badURL("%s answers with something that is not an OpenAPI 3.0 or 3.1 document: give the address of the "+
-			"JSON or YAML itself, not that of a page about it", address)
+	text := from.Document
+	if text == "" {
+		var err error
+		if text, err = c.fetchDocument(ctx, from.URL); err != nil {
+			return nil, err
+		}
+	} else if from.URL != "" {
+		return nil, badURL("stands in the place of document: leave one of them out")
 	}
 	operations, faults := manifest.Operations(text)
 	for i := range faults {
@@ -47,6 +54,21 @@ func (c *Control) Import(ctx context.Context, p keyward.Principal, tenant, addre
 	return &Imported{Document: text, Operations: operations}, nil
 }
 
+// Operations gives the operations of an API, those of its OpenAPI document too, to everybody who sees it.
+func (c *Control) Operations(ctx context.Context, p keyward.Principal, tenant, name string) ([]keyward.Operation, error) {
+	o, err := c.Get(ctx, p, keyward.Ref{Kind: keyward.KindAPI, Tenant: tenant, Name: name})
+	if err != nil {
+		return nil, err
+	}
+	spec, _ := o.Spec.(*keyward.APISpec)
+	if spec.OpenAPI == nil {
+		return spec.Operations, nil
+	}
+	operations, faults := manifest.Operations(spec.OpenAPI.Document)
+	return operations, keyward.Invalid(faults)
+}
+
+// fetchDocument reads what is at an address if it is an OpenAPI document, whatever its version and faults.
 func (c *Control) fetchDocument(ctx context.Context, address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
@@ -70,6 +92,10 @@ func (c *Control) fetchDocument(ctx context.Context, address string) (string, er
 		return "", badURL("the answer of %s broke off", u.Redacted())
 	case resp.StatusCode != http.StatusOK:
 		return "", badURL("%s answered %d", u.Redacted(), resp.StatusCode)
+	}
+	if !manifest.IsOpenAPI(string(body)) {
+		return "", badURL("%s answers with something that is not an OpenAPI 3.0 or 3.1 document: give the address of the "+
+			"JSON or YAML itself, not that of a page about it", u.Redacted())
 	}
 	return string(body), nil
 }

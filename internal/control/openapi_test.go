@@ -44,17 +44,23 @@ func TestImport(t *testing.T) {
 	c := &Control{client: outbound.NewClient(outbound.Rules{}, outbound.Options{})}
 	publisher := keyward.Principal{User: "p", Tenant: "acme", Roles: []keyward.Role{keyward.RolePublisher}}
 	for _, path := range []string{"/good.yaml", "/moved"} {
-		got, err := c.Import(context.Background(), publisher, "acme", server.URL+path)
+		got, err := c.Import(context.Background(), publisher, "acme", Source{URL: server.URL + path})
 		if err != nil || got.Document != importable || len(got.Operations) != 1 || got.Operations[0].Scopes[0] != "orders:read" {
 			t.Errorf("%s: %+v, %v", path, got, err)
 		}
+	}
+	if got, err := c.Import(context.Background(), publisher, "acme", Source{Document: importable}); err != nil || len(got.Operations) != 1 {
+		t.Errorf("as text: %+v, %v", got, err)
+	}
+	if _, err := c.Import(context.Background(), publisher, "acme", Source{URL: server.URL, Document: importable}); err == nil {
+		t.Error("both an address and a text are taken")
 	}
 	for address, field := range map[string]string{
 		server.URL + "/page": "url", server.URL + "/other.yaml": "url", server.URL + "/broken.yaml": "url", server.URL + "/large": "url",
 		server.URL + "/none": "url", server.URL + "/away": "url", server.URL + "/faulty.yaml": "document", "file:///etc/passwd": "url",
 		"": "url", "http://u:" + hidden + "@127.0.0.1/": "url", "http://127.0.0.1:1/": "url",
 	} {
-		_, err := c.Import(context.Background(), publisher, "acme", address)
+		_, err := c.Import(context.Background(), publisher, "acme", Source{URL: address})
 		e, _ := err.(*keyward.Error) //nolint:errorlint // as it is made
 		if e == nil || e.Code != keyward.CodeInvalidInput || len(e.Fields) == 0 || e.Fields[0].Path != field {
 			t.Errorf("%s: %v", address, err)
@@ -64,11 +70,11 @@ func TestImport(t *testing.T) {
 	}
 	for _, role := range []keyward.Role{keyward.RoleDeveloper, keyward.RoleAuditor} {
 		p := keyward.Principal{User: "d", Tenant: "acme", Roles: []keyward.Role{role}}
-		if _, err := c.Import(context.Background(), p, "acme", server.URL+"/good.yaml"); keyward.CodeOf(err) != keyward.CodeForbidden {
+		if _, err := c.Import(context.Background(), p, "acme", Source{URL: server.URL + "/good.yaml"}); keyward.CodeOf(err) != keyward.CodeForbidden {
 			t.Errorf("a %s: %v", role, err)
 		}
 	}
-	if _, err := c.Import(context.Background(), publisher, "other", server.URL+"/good.yaml"); keyward.CodeOf(err) != keyward.CodeForbidden {
+	if _, err := c.Import(context.Background(), publisher, "other", Source{URL: server.URL + "/good.yaml"}); keyward.CodeOf(err) != keyward.CodeForbidden {
 		t.Errorf("in another tenant: %v", err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
-	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/tryout"
 )
@@ -89,19 +88,22 @@ func (s *Server) try(ctx context.Context, p keyward.Principal, in *tryInput, b T
 	return s.deps.Caller.Do(ctx, call)
 }
 
-// ImportBody says where an OpenAPI document is.
-type ImportBody struct {
-	URL string `json:"url" doc:"http or https; under the operator's rules for outbound addresses"`
-}
-
 const importPath = "/api/v1/openapi/import"
 
-func (s *Server) importRoute() {
+func (s *Server) openAPIRoutes() {
 	accept(s, huma.Operation{
 		OperationID: "import-openapi", Method: http.MethodPost, Path: importPath, Tags: []string{keyward.KindAPI.Plural()},
-		Summary: "Read an OpenAPI document from an address, with the operations that an API gets from it; nothing is stored",
-	}, func(ctx context.Context, p keyward.Principal, tenant string, b ImportBody) (*control.Imported, error) {
-		return s.deps.Control.Import(ctx, p, tenant, b.URL)
+		Summary: "Read an OpenAPI document, with the operations that an API gets from it; nothing is stored",
+	}, s.deps.Control.Import)
+	route(s, huma.Operation{
+		OperationID: "list-operations", Method: http.MethodGet, Path: "/api/v1/apis/{name}/operations",
+		Tags: []string{keyward.KindAPI.Plural()}, Summary: "The operations of an API, those of its OpenAPI document too",
+	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[Listing[keyward.Operation]], error) {
+		operations, err := s.deps.Control.Operations(ctx, p, in.tenant(), in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return listed(operations), nil
 	})
 }
 

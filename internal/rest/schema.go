@@ -8,9 +8,11 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/tryout"
 )
 
 const schemaPrefix = "#/components/schemas/"
@@ -155,6 +157,14 @@ func schemaName(t reflect.Type, hint string) string {
 		return "ListingHealthSample"
 	case reflect.TypeFor[health.Health]():
 		return "Health"
+	case reflect.TypeFor[tryout.Answer]():
+		return "TryAnswer"
+	case reflect.TypeFor[tryout.Field]():
+		return "HeaderField"
+	case reflect.TypeFor[control.Source]():
+		return "OpenAPISource"
+	case reflect.TypeFor[control.Imported]():
+		return "OpenAPIImported"
 	default:
 		if t.PkgPath() == reflect.TypeFor[health.Health]().PkgPath() {
 			return "Health" + t.Name()

@@ -91,7 +91,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.explainRoutes()
 	s.decisionRoutes()
 	s.tryRoute()
-	s.importRoute()
+	s.openAPIRoutes()
 	s.holdRoutes()
 	s.checkRoutes()
 	s.usagesRoutes()

@@ -10,6 +10,8 @@ export interface DecisionFilter {
   api?: string;
   application?: string;
   code?: string;
+  /** Only calls that did not pass. */
+  refused?: boolean;
 }
 
 /** The gateways' recent decisions, the newest first. live asks again every second. */

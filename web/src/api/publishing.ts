@@ -1,6 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
+import { listPage } from "./objects";
 
 /** Who would notice a change of an API. */
 export function apiUsagesQuery(tenant: string, name: string) {
@@ -46,4 +47,43 @@ export async function rejectSubscription(
 export async function dryRun(tenant: string, objects: unknown[]): Promise<Schemas["ApplyResult"][]> {
   const answer = await client.POST("/api/v1/apply", { params: { query: { tenant } }, body: { objects, dryRun: true } });
   return bodyOf(answer).results ?? [];
+}
+
+/** Reads an OpenAPI document from an address, or judges the text of one; nothing is stored. */
+export async function importOpenAPI(tenant: string, from: Schemas["OpenAPISource"]): Promise<Schemas["OpenAPIImported"]> {
+  return bodyOf(await client.POST("/api/v1/openapi/import", { params: { query: { tenant } }, body: from }));
+}
+
+/** The operations of an API, those of its OpenAPI document too. */
+export function operationsQuery(tenant: string, name: string) {
+  return queryOptions({
+    queryKey: [tenant, "apis", "one", name, "operations"],
+    queryFn: async ({ signal }) =>
+      bodyOf(await client.GET("/api/v1/apis/{name}/operations", { params: { path: { name }, query: { tenant } }, signal })).items ?? [],
+  });
+}
+
+/** Calls an API through the gateway. A refusal of the gateway is an answer like others. */
+export async function tryCall(tenant: string, name: string, body: Schemas["TryBody"]): Promise<Schemas["TryAnswer"]> {
+  return bodyOf(await client.POST("/api/v1/apis/{name}/try", { params: { path: { name }, query: { tenant } }, body }));
+}
+
+/** What an API would get from the text of an OpenAPI document. */
+export function importedQuery(tenant: string, document: string) {
+  return queryOptions({
+    queryKey: [tenant, "openapi", document],
+    staleTime: Infinity,
+    queryFn: () => importOpenAPI(tenant, { document }),
+  });
+}
+
+/** The APIs of one context, which are versions of each other. */
+export function versionsQuery(tenant: string, context: string) {
+  return queryOptions({
+    queryKey: [tenant, "apis", "versions", context],
+    queryFn: async ({ signal }) => {
+      const page = await listPage(tenant, "apis", { search: context, limit: "100" }, signal);
+      return page.items.filter((a) => a.spec.context === context);
+    },
+  });
 }

@@ -17,4 +17,5 @@ export const developerRoutes: RouteObject[] = [
       { path: ":name/:tab?", lazy: async () => ({ Component: (await import("./applications/detail")).ApplicationPage }) },
     ],
   },
+  { path: "decisions/:name", lazy: async () => ({ Component: (await import("./decision")).DecisionPage }) },
 ];

@@ -23,3 +23,9 @@ export function publishes(session: Session): boolean {
   const roles: string[] = session.roles ?? [];
   return roles.includes("publisher") || roles.includes("admin");
 }
+
+/** Whether the person may send calls through the gateway to try an API out. An auditor only reads. */
+export function triesOut(session: Session): boolean {
+  const roles: string[] = session.roles ?? [];
+  return publishes(session) || roles.includes("developer");
+}

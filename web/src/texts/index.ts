@@ -1,12 +1,14 @@
 import { admin } from "./admin";
 import { developer } from "./developer";
 import { publisher } from "./publisher";
+import { reference } from "./reference";
 
 /** Every English text of the console. Components hold none. */
 export const texts = {
   admin,
   publisher,
   developer,
+  reference,
   shell: {
     product: "Keyward",
     skip: "Skip to the content",
@@ -50,7 +52,7 @@ export const texts = {
     again: "Try again",
     code: "Code",
   },
-  copy: { copy: "Copy", done: "Copied" },
+  copy: { copy: "Copy", done: "Copied", address: "Copy the address" },
   table: {
     shown: (n: number, more: boolean) => (more ? `The first ${n}` : n === 1 ? "1 entry" : `${n} entries`),
     more: "Show more",

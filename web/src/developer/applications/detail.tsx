@@ -13,6 +13,7 @@ import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code";
 import { HeldBanner, HoldButton } from "../../ui/hold";
 import { Page } from "../../ui/page";
+import { Calls } from "./calls";
 import { ApplicationForm } from "./form";
 import { Keys } from "./keys/index";
 import { ownersOf } from "./list";
@@ -20,7 +21,7 @@ import { RemoveApplication } from "./remove";
 import { Subscriptions } from "./subscriptions";
 
 const words = texts.developer.applications;
-const tabs = ["keys", "subscriptions", "settings"] as const;
+const tabs = ["keys", "subscriptions", "calls", "settings"] as const;
 
 /** One application: its keys in every key manager, the APIs that it may call, and who manages it. */
 export function ApplicationPage() {
@@ -61,6 +62,7 @@ export function ApplicationPage() {
         <Stack pt="lg">
           <Tabs.Panel value="keys"><Keys application={name} /></Tabs.Panel>
           <Tabs.Panel value="subscriptions"><Subscriptions application={name} /></Tabs.Panel>
+          <Tabs.Panel value="calls"><Calls application={name} /></Tabs.Panel>
           <Tabs.Panel value="settings">
             <Stack gap="xl">
               <ObjectEditor

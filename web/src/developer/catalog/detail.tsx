@@ -1,12 +1,14 @@
-import { Badge, Button, Code, Group, Stack, Text } from "@mantine/core";
+import { Badge, Button, Group, Stack, Text } from "@mantine/core";
 import { useSuspenseQueries } from "@tanstack/react-query";
 import { Link } from "react-router";
 
 import { allQuery, objectQuery } from "../../api/objects";
+import { operationsQuery } from "../../api/publishing";
 import { APIState, takenBy } from "../../publisher/apis/list";
-import { OperationsTable } from "../../publisher/apis/operations";
+import { APIReference } from "../../reference";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
+import { APIAddress } from "../../ui/api-address";
 import { Facts } from "../../ui/facts";
 import { Page, Section } from "../../ui/page";
 
@@ -17,8 +19,8 @@ export function CatalogPage() {
   const tenant = useTenant();
   const name = useName();
   const to = useAddress();
-  const [{ data: stored }, { data: managers }] = useSuspenseQueries({
-    queries: [objectQuery(tenant, "apis", name), allQuery(tenant, "key-managers")],
+  const [{ data: stored }, { data: managers }, { data: operations }] = useSuspenseQueries({
+    queries: [objectQuery(tenant, "apis", name), allQuery(tenant, "key-managers"), operationsQuery(tenant, name)],
   });
   const api = stored.object;
   const taken = takenBy(api);
@@ -33,7 +35,7 @@ export function CatalogPage() {
       <Section title={words.use}>
         <Facts
           rows={[
-            [words.address, <Code key="a">{`${tenant === "default" ? "" : `/t/${tenant}`}${api.spec.context}/${api.spec.version}`}</Code>],
+            [words.address, <APIAddress key="a" api={api} />],
             [words.plans, (api.spec.plans ?? []).join(", ")],
             [words.subscription, api.spec.subscription === "none" ? words.notNeeded : words.needed],
           ]}
@@ -48,7 +50,7 @@ export function CatalogPage() {
         </Stack>
       </Section>
       <Section title={words.operations}>
-        <OperationsTable operations={api.spec.operations ?? []} />
+        <APIReference api={api} operations={operations} />
       </Section>
     </Page>
   );

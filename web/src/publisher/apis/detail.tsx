@@ -1,24 +1,25 @@
-import { Anchor, Button, Code, Group, SimpleGrid, Text } from "@mantine/core";
+import { Anchor, Button, Group, SimpleGrid, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { useQuery, useSuspenseQueries } from "@tanstack/react-query";
 import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { declared, objectQuery, setOf, type Stored } from "../../api/objects";
-import { apiUsagesQuery } from "../../api/publishing";
+import { apiUsagesQuery, operationsQuery, versionsQuery } from "../../api/publishing";
 import { serverPath } from "../../base";
 import { DeleteObject } from "../../object/delete";
 import { SetNote } from "../../object/owned";
+import { APIReference } from "../../reference";
 import { areasOf, publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code";
+import { APIAddress } from "../../ui/api-address";
 import { Facts } from "../../ui/facts";
 import { Page, Section } from "../../ui/page";
 import { DataTable } from "../../ui/table";
 import { APIState, takenBy } from "./list";
-import { OperationsTable } from "./operations";
 
 const words = texts.publisher.apis;
 
@@ -28,7 +29,10 @@ export function APIPage() {
   const name = useName();
   const to = useAddress();
   const may = publishes(useSession());
-  const { data: stored } = useSuspenseQuery(objectQuery(tenant, "apis", name));
+  const [{ data: stored }, { data: operations }] = useSuspenseQueries({
+    queries: [objectQuery(tenant, "apis", name), operationsQuery(tenant, name)],
+  });
+  const others = (useQuery(versionsQuery(tenant, stored.object.spec.context)).data ?? []).filter((a) => a.metadata?.name !== name);
   const api = stored.object;
   return (
     <Page
@@ -38,6 +42,7 @@ export function APIPage() {
       actions={
         <>
           <CopyAsCode manifest={declared("apis", api)} address={`${serverPath}/api/v1/apis/${name}?tenant=${tenant}`} />
+          {may && <Button component={Link} to={`${to("publisher", "apis", "new")}?${new URLSearchParams({ from: name }).toString()}`} variant="default">{words.newVersion}</Button>}
           {may && <Button component={Link} to={to("publisher", "apis", name, "edit")} variant="default">{texts.common.edit}</Button>}
           {may && setOf(api) === undefined && <Remove stored={stored} />}
         </>
@@ -48,8 +53,9 @@ export function APIPage() {
         <Section title={words.place}>
           <Facts
             rows={[
-              [words.address, <Code key="a">{`${tenant === "default" ? "" : `/t/${tenant}`}${api.spec.context}/${api.spec.version}`}</Code>],
+              [words.address, <APIAddress key="a" api={api} />],
               [words.isDefault, api.spec.default ? texts.common.yes : undefined],
+              [words.versions, others.length > 0 && <Versions key="v" apis={others} />],
               [words.production, api.spec.upstream.production],
               [words.sandbox, api.spec.upstream.sandbox],
               [words.gateways, (api.spec.gateways ?? ["default"]).join(", ")],
@@ -71,10 +77,25 @@ export function APIPage() {
         </Section>
       </SimpleGrid>
       <Section title={words.operations}>
-        <OperationsTable operations={api.spec.operations ?? []} />
+        <APIReference api={api} operations={operations} />
       </Section>
       <Callers name={name} />
     </Page>
+  );
+}
+
+// The other versions of the API, each a page of its own.
+function Versions({ apis }: { apis: Schemas["API"][] }) {
+  const to = useAddress();
+  return (
+    <Group gap="xs">
+      {apis.map((a) => (
+        <Group key={a.metadata?.name} gap={4}>
+          <Anchor component={Link} to={to("publisher", "apis", a.metadata?.name ?? "")} size="sm">{a.spec.version}</Anchor>
+          <APIState api={a} />
+        </Group>
+      ))}
+    </Group>
   );
 }
 

@@ -1,8 +1,9 @@
-import { useNavigate } from "react-router";
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { useNavigate, useSearchParams } from "react-router";
 
-import type { Nouns } from "../../api/objects";
+import { objectQuery, type Nouns } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
-import { useAddress } from "../../shell/place";
+import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Page } from "../../ui/page";
 import { APIForm } from "./form";
@@ -13,19 +14,43 @@ const empty: Nouns["apis"] = {
   spec: { context: "", version: "v1", state: "draft", upstream: {}, keyManagers: [], operations: [{ method: "GET", path: "/" }] },
 };
 
-/** Makes an API. It begins as a draft, which no gateway has. */
+const slug = (version: string) => version.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+
+// An API like another one, as its next version. Where that has no number, its author writes it.
+function nextOf(api: Nouns["apis"]): Nouns["apis"] {
+  const spec: Nouns["apis"]["spec"] = { ...api.spec, state: "draft" };
+  delete spec.default; // one version alone is also there without it
+  const version = spec.version.replace(/\d+$/, (n) => String(Number(n) + 1));
+  if (version === spec.version) return { metadata: { name: "" }, spec: { ...spec, version: "" } };
+  const name = api.metadata?.name ?? "";
+  const old = `-${slug(spec.version)}`;
+  const bare = name.endsWith(old) ? name.slice(0, -old.length) : name;
+  return { metadata: { name: `${bare}-${slug(version)}` }, spec: { ...spec, version } };
+}
+
+/** Makes an API, or the next version of one. It begins as a draft, which no gateway has. */
 export function NewAPI() {
+  const from = useSearchParams()[0].get("from");
+  return from === null ? <Making object={empty} lead={texts.publisher.apis.addLead} /> : <NextVersion of={from} />;
+}
+
+function NextVersion({ of }: { of: string }) {
+  const { data: stored } = useSuspenseQuery({ ...objectQuery(useTenant(), "apis", of), staleTime: Infinity });
+  return <Making key={of} object={nextOf(stored.object)} lead={texts.publisher.apis.newVersionLead(of)} />;
+}
+
+function Making({ object, lead }: { object: Nouns["apis"]; lead: string }) {
   const to = useAddress();
   const navigate = useNavigate();
   return (
     <Page
       title={texts.publisher.apis.add}
-      lead={texts.publisher.apis.addLead}
+      lead={lead}
       above={[{ to: to("publisher", "apis"), label: texts.publisher.nav.apis }]}
     >
       <ObjectEditor
         noun="apis"
-        base={{ object: empty }}
+        base={{ object }}
         done={(stored) => void navigate(to("publisher", "apis", stored.metadata?.name ?? ""))}
         cancel={() => void navigate(to("publisher", "apis"))}
         form={(draft) => <APIForm draft={draft} isNew />}

@@ -1,7 +1,13 @@
-import { Button, FileButton, Group, Stack, Text } from "@mantine/core";
+import { Button, FileButton, Group, List, Stack, Text, TextInput } from "@mantine/core";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
+import { importOpenAPI, importedQuery } from "../../api/publishing";
+import { ProblemError } from "../../api/problem";
 import type { Draft } from "../../object/draft";
+import { Reference } from "../../reference/document";
+import { asks } from "../../reference/operations";
+import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 
@@ -9,37 +15,78 @@ const words = texts.publisher.openapi;
 
 /** The operations from an OpenAPI 3 document: its security schemes and scopes become theirs. The server reads it. */
 export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
+  const tenant = useTenant();
   const [fault, setFault] = useState<string>();
+  const [url, setURL] = useState("");
   const document = draft.at("spec", "openapi", "document");
-  const take = async (file: File | null) => {
-    if (!file) return;
-    if (file.size > 4 << 20) {
-      setFault(words.tooLarge);
-      return;
-    }
-    setFault(undefined);
-    const text = await file.text();
+  const take = (text: string) => {
     draft.put(undefined, "spec", "operations"); // an API has one or the other
     draft.put({ document: text }, "spec", "openapi");
+    const said = new Reference(text);
+    if (draft.at("spec", "title") === undefined && said.title) draft.put(said.title, "spec", "title");
+    if (draft.at("spec", "upstream", "production") === undefined && said.servers[0]) draft.put(said.servers[0], "spec", "upstream", "production");
+  };
+  const read = useMutation({
+    mutationFn: () => importOpenAPI(tenant, { url: url.trim() }),
+    onSuccess: (imported) => { take(imported.document); },
+  });
+  const choose = async (file: File | null) => {
+    if (!file) return;
+    setFault(file.size > 3 << 20 ? words.tooLarge : undefined);
+    if (file.size <= 3 << 20) take(await file.text());
   };
   return (
-    <Stack gap={4}>
-      <Group>
-        <FileButton onChange={(file) => void take(file)} accept=".yaml,.yml,.json,application/json,application/yaml">
-          {(props) => (
-            <Button {...props} size="xs" variant="default" leftSection={<Icon name="book" size={14} />}>
-              {typeof document === "string" ? words.another : words.choose}
-            </Button>
-          )}
+    <Stack gap="xs">
+      <Group align="flex-end">
+        <TextInput
+          label={words.address}
+          description={words.addressHelp}
+          placeholder="https://api.example.com/openapi.yaml"
+          value={url}
+          error={read.error && said(read.error)}
+          onChange={(event) => { setURL(event.currentTarget.value); }}
+          onKeyDown={(event) => {
+            if (event.key !== "Enter") return;
+            event.preventDefault(); // the form around it is not saved by this
+            read.mutate();
+          }}
+          w={{ base: "100%", sm: 420 }}
+          spellCheck={false}
+        />
+        <Button variant="light" loading={read.isPending} disabled={url.trim() === ""} onClick={() => { read.mutate(); }}>{words.read}</Button>
+        <FileButton onChange={(file) => void choose(file)} accept=".yaml,.yml,.json,application/json,application/yaml">
+          {(props) => <Button {...props} variant="default" leftSection={<Icon name="book" size={14} />}>{words.choose}</Button>}
         </FileButton>
         {typeof document === "string" && (
-          <Button size="xs" variant="subtle" color="red" onClick={() => { draft.put(undefined, "spec", "openapi"); }}>
-            {words.byHand}
-          </Button>
+          <Button variant="subtle" color="red" onClick={() => { draft.put(undefined, "spec", "openapi"); }}>{words.byHand}</Button>
         )}
       </Group>
-      <Text size="xs" c="dimmed">{typeof document === "string" ? words.taken(document.length) : words.help}</Text>
-      {(fault ?? draft.fault("spec", "openapi")) && <Text size="sm" c="red">{fault ?? draft.fault("spec", "openapi")}</Text>}
+      {fault && <Text size="sm" c="red">{fault}</Text>}
+      {typeof document === "string" ? <Taken document={document} fault={draft.fault("spec", "openapi")} /> : <Text size="xs" c="dimmed">{words.help}</Text>}
+    </Stack>
+  );
+}
+
+const said = (error: Error) => (error instanceof ProblemError && error.fields.length > 0 ? error.fields.map((f) => f.message).join("; ") : error.message);
+
+// What the API gets from the document, or what is wrong with it, before anything is saved.
+function Taken({ document, fault }: { document: string; fault: string | undefined }) {
+  const imported = useQuery(importedQuery(useTenant(), document));
+  const operations = imported.data?.operations ?? [];
+  const wrong = fault ?? (imported.error ? said(imported.error) : undefined);
+  if (wrong) return <Text size="sm" c="red" role="alert">{wrong}</Text>;
+  if (!imported.data) return null;
+  return (
+    <Stack gap={4} role="status">
+      <Text size="sm">{words.taken(operations.length)}</Text>
+      <List size="sm">
+        {operations.map((o) => (
+          <List.Item key={`${o.method} ${o.path}`}>
+            <Text span ff="monospace" size="sm">{o.method} {o.path}</Text>{" "}
+            <Text span size="sm" c="dimmed">{asks(o)}</Text>
+          </List.Item>
+        ))}
+      </List>
     </Stack>
   );
 }

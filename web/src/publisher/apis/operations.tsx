@@ -1,42 +1,17 @@
-import { ActionIcon, Badge, Button, Group, Select, Stack, Table, TagsInput, Text, TextInput, VisuallyHidden } from "@mantine/core";
+import { ActionIcon, Button, Group, Select, Stack, Table, TagsInput, Text, TextInput, VisuallyHidden } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
 import type { Draft } from "../../object/draft";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
-import { DataTable } from "../../ui/table";
 
 type Operation = Schemas["Operation"];
 
 const words = texts.publisher.operations;
 
-/** The operations of an API with the scopes that each wants. */
-export function OperationsTable({ operations }: { operations: Operation[] }) {
-  return (
-    <DataTable
-      label={texts.publisher.apis.operations}
-      rows={operations}
-      keyOf={(o) => `${o.method} ${o.path}`}
-      empty={<Text c="dimmed">{words.fromOpenAPI}</Text>}
-      columns={[
-        { title: words.method, cell: (o) => <Badge variant="light" color="gray" radius="sm">{o.method}</Badge> },
-        { title: words.path, cell: (o) => <Text ff="monospace" size="sm">{o.path}</Text> },
-        {
-          title: words.scopes,
-          cell: (o) => {
-            if (o.security === "none") return <Text size="sm" c="dimmed">{words.open}</Text>;
-            if ((o.allOf ?? []).length > 0) return words.every((o.allOf ?? []).join(" "));
-            return (o.scopes ?? []).join(" ") || <Text size="sm" c="dimmed">{words.anyToken}</Text>;
-          },
-        },
-      ]}
-    />
-  );
-}
-
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "*"];
 
-/** The same as a table to write in. */
+/** The operations of an API with the scopes that each wants, as a table to write in. */
 export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
   const operations = (draft.at("spec", "operations") ?? []) as Operation[];
   const put = (list: Operation[]) => { draft.put(list.length > 0 ? list : undefined, "spec", "operations"); };

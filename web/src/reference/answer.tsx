@@ -1,0 +1,64 @@
+import { Anchor, Code, Group, Stack, Text } from "@mantine/core";
+import { Link } from "react-router";
+
+import type { Schemas } from "../api/client";
+import { useAddress } from "../shell/place";
+import { texts } from "../texts";
+import { StateBadge } from "../ui/badge";
+import { CodeBlock } from "../ui/code";
+
+const words = texts.reference.tryout;
+
+/** What was sent, as far as the page knows it. */
+export type Sent = Pick<Schemas["TryBody"], "fields" | "body"> & { credential: boolean };
+
+/** What came back of a call that was tried out. */
+export function TryAnswer({ answer, sent }: { answer: Schemas["TryAnswer"]; sent: Sent }) {
+  const to = useAddress();
+  const fields = (answer.fields ?? []).map((f) => `${f.name}: ${f.value}`).join("\n");
+  return (
+    <Stack gap="xs" role="status" aria-label={words.answer}>
+      <Group gap="xs">
+        <StateBadge tone={answer.status < 400 ? "good" : "bad"}>{String(answer.status)}</StateBadge>
+        <Text size="sm" c="dimmed">{words.took(answer.tookMs)}</Text>
+        {answer.decision && <Anchor component={Link} to={to("developer", "decisions", answer.decision)} size="sm">{words.why}</Anchor>}
+      </Group>
+      <Text size="sm"><Text span c="dimmed" inherit>{words.sent}</Text> <Code>{answer.method} {answer.url}</Code></Text>
+      <CodeBlock label={words.curl}>{curl(answer, sent)}</CodeBlock>
+      {answer.truncated && <Text size="sm" c="yellow">{words.truncated}</Text>}
+      {answer.binary ? (
+        <Text size="sm" c="dimmed">{words.binary((answer.body ?? "").length)}</Text>
+      ) : answer.body ? (
+        <CodeBlock label={words.answer}>{pretty(answer.body)}</CodeBlock>
+      ) : (
+        <Text size="sm" c="dimmed">{words.empty}</Text>
+      )}
+      <CodeBlock label={words.headers}>{fields}</CodeBlock>
+    </Stack>
+  );
+}
+
+// A word for sh, quoted so that nothing in it means anything.
+const sh = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
+// The same call, for a terminal. The token comes from TOKEN there.
+function curl(answer: Schemas["TryAnswer"], sent: Sent): string {
+  const fields = (sent.fields ?? []).map((f) => `-H ${sh(`${f.name}: ${f.value}`)}`);
+  return [
+    "curl -i",
+    ...(answer.method === "GET" ? [] : [`-X ${answer.method}`]),
+    ...(sent.credential ? ['-H "Authorization: Bearer $TOKEN"'] : []),
+    ...fields,
+    ...(sent.body ? [`--data-binary ${sh(sent.body)}`] : []),
+    sh(answer.url),
+  ].join(" ");
+}
+
+// JSON with line breaks; anything else as it came.
+function pretty(body: string): string {
+  try {
+    return JSON.stringify(JSON.parse(body), null, 2);
+  } catch {
+    return body;
+  }
+}

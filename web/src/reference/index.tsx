@@ -1,0 +1,32 @@
+import { Stack } from "@mantine/core";
+import { useMemo } from "react";
+
+import type { Schemas } from "../api/client";
+import { triesOut } from "../session/areas";
+import { useSession } from "../session/session";
+import { Reference } from "./document";
+import { Operations, type Operation } from "./operations";
+import { Prose } from "./prose";
+import { TryOut } from "./try";
+
+interface Props {
+  api: Schemas["API"];
+  operations: Operation[];
+}
+
+/** What an API takes and gives, with each operation to try out. */
+export function APIReference({ api, operations }: Props) {
+  const may = triesOut(useSession());
+  const document = api.spec.openapi?.document ?? "";
+  const reference = useMemo(() => new Reference(document), [document]);
+  return (
+    <Stack>
+      {reference.description && <Prose>{reference.description}</Prose>}
+      <Operations
+        operations={operations}
+        reference={reference}
+        action={may ? (operation, described) => <TryOut api={api} operation={operation} described={described} /> : undefined}
+      />
+    </Stack>
+  );
+}

@@ -1,0 +1,121 @@
+import { Accordion, Badge, Code, Group, Stack, Text } from "@mantine/core";
+import type { ReactNode } from "react";
+
+import type { Schemas } from "../api/client";
+import { texts } from "../texts";
+import { CodeBlock } from "../ui/code";
+import { DataTable } from "../ui/table";
+import { typeName, type Content, type Described, type Parameter, type Reference } from "./document";
+import { Prose } from "./prose";
+import { SchemaView } from "./schema";
+
+export type Operation = Schemas["Operation"];
+
+const words = texts.reference;
+
+interface Props {
+  operations: Operation[];
+  reference: Reference;
+  /** What can be done with an operation, such as to try it out. */
+  action?: ((operation: Operation, described: Described | undefined) => ReactNode) | undefined;
+}
+
+/** The operations of an API: what each asks of a token and, from its OpenAPI document, what it takes and gives. */
+export function Operations({ operations, reference, action }: Props) {
+  if (operations.length === 0) return <Text c="dimmed">{words.none}</Text>;
+  return (
+    <Accordion variant="separated" multiple chevronPosition="left">
+      {operations.map((operation) => {
+        const { method, path } = operation;
+        const described = reference.operation(method, path);
+        return (
+          <Accordion.Item key={`${method} ${path}`} value={`${method} ${path}`}>
+            <Accordion.Control>
+              <Group gap="xs" wrap="nowrap" align="baseline">
+                <Badge variant="light" color={methodColor[method] ?? "gray"} radius="sm" miw={64}>{method}</Badge>
+                <Stack gap={0} miw={0}>
+                  <Text ff="monospace" size="sm" style={{ overflowWrap: "anywhere" }} td={described?.deprecated ? "line-through" : undefined}>{path}</Text>
+                  {described?.summary && <Text size="sm" c="dimmed">{described.summary}</Text>}
+                </Stack>
+              </Group>
+            </Accordion.Control>
+            <Accordion.Panel>
+              <Stack>
+                <Text size="sm">{asks(operation)}</Text>
+                {described && <Said described={described} reference={reference} />}
+                {action?.(operation, described)}
+              </Stack>
+            </Accordion.Panel>
+          </Accordion.Item>
+        );
+      })}
+    </Accordion>
+  );
+}
+
+const methodColor: Record<string, string> = { GET: "blue", POST: "pine", PUT: "yellow", PATCH: "yellow", DELETE: "red" };
+
+/** What an operation asks of its caller, as a sentence. */
+export function asks(operation: Operation): ReactNode {
+  if (operation.security === "none") return words.open;
+  const [scopes, allOf] = [operation.scopes ?? [], operation.allOf ?? []];
+  if (allOf.length + scopes.length === 0) return words.anyToken;
+  const codes = (names: string[]) => names.map((name) => <Code key={name} mr={4}>{name}</Code>);
+  return (
+    <>
+      {allOf.length > 0 && <>{words.everyScope} {codes(allOf)}</>}
+      {scopes.length > 0 && <>{allOf.length > 0 ? words.andOneScope : scopes.length > 1 ? words.oneScope : words.theScope} {codes(scopes)}</>}
+    </>
+  );
+}
+
+function Said({ described, reference }: { described: Described; reference: Reference }) {
+  return (
+    <>
+      {described.deprecated && <Text size="sm" c="yellow">{words.deprecated}</Text>}
+      {described.description && <Prose>{described.description}</Prose>}
+      {described.parameters.length > 0 && <Parameters parameters={described.parameters} />}
+      {described.body && <Body title={words.body} content={described.body} reference={reference} />}
+      {described.answers.map((answer) => (
+        <Stack key={answer.status} gap={4}>
+          <Group gap="xs" align="baseline">
+            <Code>{answer.status}</Code>
+            <Text size="sm" span>{answer.description}</Text>
+          </Group>
+          {answer.content && <Body title={words.answer} content={answer.content} reference={reference} />}
+        </Stack>
+      ))}
+    </>
+  );
+}
+
+function Parameters({ parameters }: { parameters: Parameter[] }) {
+  return (
+    <DataTable
+      label={words.parameters}
+      rows={parameters}
+      keyOf={(p) => `${p.in} ${p.name}`}
+      empty={null}
+      columns={[
+        {
+          title: words.parameter,
+          cell: (p) => (
+            <Text size="sm" ff="monospace">{p.name}{p.required && <Text span inherit c="red"> *</Text>}</Text>
+          ),
+        },
+        { title: words.where, cell: (p) => p.in },
+        { title: words.type, cell: (p) => typeName(p.schema) },
+        { title: words.meaning, wide: true, cell: (p) => p.description },
+      ]}
+    />
+  );
+}
+
+function Body({ title, content, reference }: { title: string; content: Content; reference: Reference }) {
+  return (
+    <Stack gap="xs">
+      {content.schema && <SchemaView schema={content.schema} reference={reference} label={`${title}, ${content.type}`} />}
+      {content.example !== "null" && <CodeBlock label={words.example(content.type)}>{content.example}</CodeBlock>}
+    </Stack>
+  );
+}

@@ -1,0 +1,121 @@
+import { Button, Collapse, Group, SegmentedControl, SimpleGrid, Stack, Textarea, TextInput, Paper } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useMutation } from "@tanstack/react-query";
+import { useState } from "react";
+
+import type { Schemas } from "../api/client";
+import { tryCall } from "../api/publishing";
+import { useTenant } from "../shell/place";
+import { texts } from "../texts";
+import { Icon } from "../ui/icon";
+import { ProblemAlert } from "../ui/problem";
+import { TryAnswer } from "./answer";
+import { callOf, fieldsOf, placesOf } from "./call";
+import { CallerFields, type Caller } from "./caller";
+import type { Described } from "./document";
+import type { Operation } from "./operations";
+
+const words = texts.reference.tryout;
+
+interface Props {
+  api: Schemas["API"];
+  operation: Operation;
+  described: Described | undefined;
+}
+
+/** Sends a call of one operation through the gateway, as an application or with a token, and shows what came back. */
+export function TryOut(props: Props) {
+  const [opened, { toggle }] = useDisclosure(false);
+  return (
+    <Stack>
+      <Group>
+        <Button size="xs" variant={opened ? "default" : "filled"} leftSection={<Icon name="play" size={14} />} onClick={toggle} aria-expanded={opened}>
+          {words.open}
+        </Button>
+      </Group>
+      <Collapse expanded={opened}>{opened && <Form {...props} />}</Collapse>
+    </Stack>
+  );
+}
+
+function Form({ api, operation, described }: Props) {
+  const tenant = useTenant();
+  const places = placesOf(operation, described);
+  const [values, setValues] = useState<Record<string, string>>({});
+  const [query, setQuery] = useState("");
+  const [lines, setLines] = useState("");
+  const [body, setBody] = useState(described?.body?.example ?? "");
+  const [caller, setCaller] = useState<Caller>({ as: operation.security === "none" ? "nobody" : "application" });
+  const [fault, setFault] = useState<string>();
+  const takesBody = described ? described.body !== undefined : !["GET", "HEAD", "DELETE"].includes(operation.method);
+  const run = useMutation({
+    mutationFn: async () => {
+      const call = callOf(operation, { values, query, lines, body: takesBody ? body : "", type: described?.body?.type }, described);
+      const answer = await tryCall(tenant, api.metadata?.name ?? "", { ...call, ...caller.credential });
+      return { answer, sent: { ...call, credential: caller.credential !== undefined } };
+    },
+  });
+  return (
+    <Paper withBorder p="md">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          const wrong = fieldsOf(lines).wrong;
+          setFault(wrong && words.fieldFault(wrong));
+          if (!wrong) run.mutate();
+        }}
+      >
+        <Stack>
+          <SegmentedControl
+            aria-label={words.as}
+            size="xs"
+            w="fit-content"
+            data={[
+              { value: "application", label: words.application },
+              { value: "token", label: words.token },
+              { value: "nobody", label: words.nobody },
+            ]}
+            value={caller.as}
+            onChange={(as) => { setCaller({ as }); }}
+          />
+          <CallerFields api={api} caller={caller} change={setCaller} />
+          <SimpleGrid cols={{ base: 1, sm: 2 }}>
+            {places.map((place) => (
+              <TextInput
+                key={`${place.in} ${place.name}`}
+                label={place.name}
+                description={place.help}
+                required={place.required}
+                value={values[`${place.in} ${place.name}`] ?? ""}
+                onChange={(event) => {
+                  const typed = event.currentTarget.value;
+                  setValues((old) => ({ ...old, [`${place.in} ${place.name}`]: typed }));
+                }}
+                spellCheck={false}
+              />
+            ))}
+            <TextInput label={words.query} placeholder="page=2" value={query} onChange={(event) => { setQuery(event.currentTarget.value); }} spellCheck={false} />
+          </SimpleGrid>
+          <Textarea label={words.fields} description={words.fieldsHelp} value={lines} error={fault} autosize minRows={1} onChange={(event) => { setLines(event.currentTarget.value); }} spellCheck={false} />
+          {takesBody && (
+            <Textarea
+              label={words.body}
+              value={body}
+              autosize
+              minRows={3}
+              maxRows={16}
+              onChange={(event) => { setBody(event.currentTarget.value); }}
+              spellCheck={false}
+              styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 13 } }}
+            />
+          )}
+          <Group>
+            <Button type="submit" loading={run.isPending} disabled={caller.as !== "nobody" && caller.credential === undefined}>{words.run}</Button>
+          </Group>
+          {run.error && <ProblemAlert error={run.error} />}
+          {run.data && <TryAnswer {...run.data} />}
+        </Stack>
+      </form>
+    </Paper>
+  );
+}
