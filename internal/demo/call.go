@@ -31,6 +31,11 @@ func randomText() string {
 
 // rest calls the control plane's REST API as the administrator.
 func (s *show) rest(ctx context.Context, path string, body, answer any) error {
+	return s.restAs(ctx, s.options.AdminToken, path, body, answer)
+}
+
+// restAs calls it as the user that an API token is of.
+func (s *show) restAs(ctx context.Context, token, path string, body, answer any) error {
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("encode the request to %s: %w", path, err)
@@ -39,7 +44,7 @@ func (s *show) rest(ctx context.Context, path string, body, answer any) error {
 	if err != nil {
 		return fmt.Errorf("prepare the request to %s: %w", path, err)
 	}
-	req.Header.Set("Authorization", "Bearer "+s.options.AdminToken)
+	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
 	status, text, err := s.send(req)
 	if err != nil {
@@ -68,8 +73,8 @@ type refused struct {
 func (e *refused) Error() string { return fmt.Sprintf("%s answered %d: %s", e.path, e.status, e.text) }
 
 // token fetches one as the printed commands do: by client credentials, with client_secret_basic.
-func (s *show) token(ctx context.Context, k keys) (string, error) {
-	form := url.Values{"grant_type": {"client_credentials"}, "scope": {scopeRead}}
+func (s *show) token(ctx context.Context, k keys, scope string) (string, error) {
+	form := url.Values{"grant_type": {"client_credentials"}, "scope": {scope}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, k.TokenEndpoint, strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", fmt.Errorf("prepare the request for a token: %w", err)
@@ -87,8 +92,8 @@ func (s *show) token(ctx context.Context, k keys) (string, error) {
 	if status != http.StatusOK || json.Unmarshal(text, &answer) != nil || answer.AccessToken == "" {
 		return "", fmt.Errorf("%s answered %d instead of a token", k.TokenEndpoint, status)
 	}
-	if answer.Scope != scopeRead {
-		return "", fmt.Errorf("%s gave the scope %q instead of %q", k.TokenEndpoint, answer.Scope, scopeRead)
+	if answer.Scope != scope {
+		return "", fmt.Errorf("%s gave the scope %q instead of %q", k.TokenEndpoint, answer.Scope, scope)
 	}
 	return answer.AccessToken, nil
 }

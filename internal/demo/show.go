@@ -14,8 +14,9 @@ import (
 
 // Who a call is made as: the shell variable that holds the token.
 const (
-	asResident = "RESIDENT"
-	asPartner  = "PARTNER"
+	asResident  = "RESIDENT"
+	asPartner   = "PARTNER"
+	asWarehouse = "WAREHOUSE" // of the load alone
 )
 
 // step is one call of the show with the end it must have.
@@ -88,45 +89,73 @@ func (s *show) run(ctx context.Context) error {
 	if _, err := io.WriteString(s.options.Out, s.text(credentials)); err != nil {
 		return fmt.Errorf("print the demo: %w", err)
 	}
-	<-ctx.Done()
+	s.keepCalling(ctx, credentials)
 	return nil
 }
 
-// declare applies the manifests and makes the application's keys. It gives its clients by shell variable.
+// declare applies the manifests, makes the applications' keys and asks for what awaits an approval. It gives the clients by
+// shell variable.
 func (s *show) declare(ctx context.Context) (map[string]keys, error) {
 	objects, err := manifests(s.upstream, s.partner, s.password)
 	if err != nil {
 		return nil, err
 	}
-	apply := map[string]any{"objects": objects} // of no set: the console lets people change what it shows
 	// The first try may come before the control plane listens.
+	apply := map[string]any{"objects": objects.own}
 	if err := s.until(ctx, func() error { return s.rest(ctx, "/api/v1/apply", apply, nil) }); err != nil {
 		return nil, fmt.Errorf("apply the manifests: %w", err)
 	}
-	var generated keys
+	apply = map[string]any{"objects": objects.ofSet, "set": manifestSet}
+	if err := s.rest(ctx, "/api/v1/apply", apply, nil); err != nil {
+		return nil, fmt.Errorf("apply the manifests of the set %s: %w", manifestSet, err)
+	}
+	if err := s.ask(ctx, objects.asked); err != nil {
+		return nil, err
+	}
+	credentials := map[string]keys{asPartner: {
+		ClientID: s.partner.client.ID, ClientSecret: s.partner.client.Secret, TokenEndpoint: s.partner.issuer + "/oauth2/token",
+	}}
+	for as, name := range map[string]string{asResident: application, asWarehouse: warehouse} {
+		if credentials[as], err = s.generate(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	return credentials, nil
+}
+
+// generate makes an application's keys at the resident authorization server.
+func (s *show) generate(ctx context.Context, name string) (generated keys, err error) {
 	place := map[string]any{
 		"keyManager": keyward.ResidentName, "environment": keyward.Production, "grants": []string{"client_credentials"},
 	}
-	if err := s.rest(ctx, "/api/v1/applications/"+application+"/keys", place, &generated); err != nil {
-		return nil, fmt.Errorf("generate keys: %w", err)
+	if err := s.rest(ctx, "/api/v1/applications/"+name+"/keys", place, &generated); err != nil {
+		return keys{}, fmt.Errorf("generate keys: %w", err)
 	}
 	if generated.ClientID == "" || generated.ClientSecret == "" || generated.TokenEndpoint == "" {
-		return nil, errors.New("generate keys: the answer lacks client id, secret or token endpoint")
+		return keys{}, errors.New("generate keys: the answer lacks client id, secret or token endpoint")
 	}
-	return map[string]keys{
-		asResident: generated,
-		asPartner: {
-			ClientID: s.partner.client.ID, ClientSecret: s.partner.client.Secret,
-			TokenEndpoint: s.partner.issuer + "/oauth2/token",
-		},
-	}, nil
+	return generated, nil
+}
+
+// ask applies manifests as the developer, who gets no more than an approval pending.
+func (s *show) ask(ctx context.Context, objects []keyward.Manifest) error {
+	var made struct {
+		Token string `json:"token"`
+	}
+	if err := s.rest(ctx, "/api/v1/tokens", map[string]string{"user": developer}, &made); err != nil {
+		return fmt.Errorf("make the developer's API token: %w", err)
+	}
+	if err := s.restAs(ctx, made.Token, "/api/v1/apply", map[string]any{"objects": objects}, nil); err != nil {
+		return fmt.Errorf("ask for a subscription: %w", err)
+	}
+	return nil
 }
 
 // rehearse sends every call through the gateway until each has ended as it will be announced.
 func (s *show) rehearse(ctx context.Context, credentials map[string]keys) error {
 	for _, st := range steps() {
 		err := s.until(ctx, func() error {
-			token, err := s.token(ctx, credentials[st.as])
+			token, err := s.token(ctx, credentials[st.as], scopeRead)
 			if err != nil {
 				return err
 			}
@@ -140,12 +169,7 @@ func (s *show) rehearse(ctx context.Context, credentials map[string]keys) error 
 }
 
 func (s *show) try(ctx context.Context, st step, token string) error {
-	req, err := http.NewRequestWithContext(ctx, st.method, s.options.GatewayURL+st.path, nil)
-	if err != nil {
-		return fmt.Errorf("prepare the call: %w", err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	status, body, err := s.send(req)
+	status, body, err := s.pass(ctx, st.method, st.path, token)
 	if err != nil {
 		return err
 	}
@@ -165,8 +189,13 @@ func (s *show) try(ctx context.Context, st step, token string) error {
 func (s *show) until(ctx context.Context, try func() error) error {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
+	var told error
 	for {
 		err := try()
+		if told != nil && ctx.Err() != nil { // the end of time says less than what went before
+			err = told
+		}
+		told = err
 		var final *refused
 		if err == nil || errors.As(err, &final) && final.status < http.StatusInternalServerError {
 			return err

@@ -21,7 +21,7 @@ func (s *show) text(credentials map[string]keys) string {
 	say("")
 	say("Keyward is running on a throw-away folder.")
 	say("Console, REST API, resident authorization server: %s", s.options.ControlURL)
-	say("Sign in to the console as %s with the password %s", user, s.password)
+	say("Sign in to the console as %s with the password %s, or with the same one as %s, a developer", user, s.password, developer)
 	say("Partner authorization server: %s", s.partner.issuer)
 	say("Gateway: %s", s.options.GatewayURL)
 	say("Sample upstream, which shows what a backend gets: %s", s.upstream)
@@ -39,6 +39,7 @@ func (s *show) text(credentials map[string]keys) string {
 		command(s.callCommand(st))
 	}
 	say("")
+	say("The demo's programs go on calling, so that the console has something to show: about two calls a second.")
 	say("Stop with Ctrl-C; nothing is kept.")
 	return b.String()
 }

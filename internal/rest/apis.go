@@ -13,25 +13,6 @@ import (
 	"keyward.dev/keyward/internal/tryout"
 )
 
-// TryBody is a call to an API that is made through the gateway, and whose token it carries: one that an application's
-// client gets for it, one that is given, or none.
-type TryBody struct {
-	Method string         `json:"method,omitempty" doc:"Default GET"`
-	Path   string         `json:"path" doc:"Below the API's version, with the query if any, as in /items?page=2"`
-	Fields []tryout.Field `json:"fields,omitempty" doc:"Header fields; none about connection, credential or caller"`
-	Body   string         `json:"body,omitempty"`
-
-	Application  string              `json:"application,omitempty" doc:"Gets a token by its client, as keys token does"`
-	KeyManager   string              `json:"keyManager,omitempty"`
-	Environment  keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
-	Scopes       []string            `json:"scopes,omitempty" doc:"That the token is to have; default: what the server gives by itself"`
-	Audience     string              `json:"audience,omitempty" doc:"Where the server wants it under this name"`
-	Resources    []string            `json:"resources,omitempty" doc:"RFC 8707, where the server wants them"`
-	ClientSecret string              `json:"clientSecret,omitempty" doc:"Of a mapped client, whose secret is not stored; not kept"`
-
-	Token string `json:"token,omitempty" doc:"An access token in the place of an application; not kept"`
-}
-
 type tryInput struct {
 	TenantQuery
 	BodyInput
@@ -50,7 +31,7 @@ func (s *Server) tryRoute() {
 		if err := access.Require(p, access.RightTry, in.tenant()); err != nil {
 			return nil, err
 		}
-		body, err := decode[TryBody](in.RawBody)
+		body, err := decode[tryout.Ask](in.RawBody)
 		if err != nil {
 			return nil, err
 		}
@@ -60,26 +41,23 @@ func (s *Server) tryRoute() {
 		}
 		return &answerOf[tryout.Answer]{Body: *answer}, nil
 	})
-	s.describeBody(http.MethodPost, tryPath, s.schemaOf(reflect.TypeFor[TryBody]()))
+	s.describeBody(http.MethodPost, tryPath, s.schemaOf(reflect.TypeFor[tryout.Ask]()))
 }
 
-func (s *Server) try(ctx context.Context, p keyward.Principal, in *tryInput, b TryBody) (*tryout.Answer, error) {
+func (s *Server) try(ctx context.Context, p keyward.Principal, in *tryInput, ask tryout.Ask) (*tryout.Answer, error) {
 	o, err := s.deps.Control.Get(ctx, p, keyward.Ref{Kind: keyward.KindAPI, Tenant: in.tenant(), Name: in.Name})
 	if err != nil {
 		return nil, err
 	}
-	call := tryout.Call{Tenant: o.Tenant, Method: b.Method, Path: b.Path, Fields: b.Fields, Body: b.Body, Token: b.Token}
-	call.API, _ = o.Spec.(*keyward.APISpec)
-	if call.Method == "" {
-		call.Method = http.MethodGet
-	}
-	if err := keyward.Invalid(append(b.credentialFaults(), call.Faults()...)); err != nil {
+	api, _ := o.Spec.(*keyward.APISpec)
+	call := ask.Call(o.Tenant, api)
+	if err := keyward.Invalid(append(ask.Faults(), call.Faults()...)); err != nil {
 		return nil, err
 	}
-	if b.Application != "" {
-		place := keys.Place{Tenant: in.tenant(), Application: b.Application, KeyManager: b.KeyManager, Environment: b.Environment}
+	if ask.Application != "" {
+		place := keys.Place{Tenant: in.tenant(), Application: ask.Application, KeyManager: ask.KeyManager, Environment: ask.Environment}
 		token, err := s.deps.Keys.Token(ctx, p, place,
-			keys.TokenAsk{Scopes: b.Scopes, Audience: b.Audience, Resources: b.Resources, Secret: b.ClientSecret})
+			keys.TokenAsk{Scopes: ask.Scopes, Audience: ask.Audience, Resources: ask.Resources, Secret: ask.ClientSecret})
 		if err != nil {
 			return nil, err
 		}
@@ -105,18 +83,4 @@ func (s *Server) openAPIRoutes() {
 		}
 		return listed(operations), nil
 	})
-}
-
-// credentialFaults are what is wrong with where the token comes from.
-func (b *TryBody) credentialFaults() []keyward.FieldError {
-	var faults []keyward.FieldError
-	switch {
-	case b.Application != "" && b.Token != "":
-		faults = append(faults, keyward.Fault("token", "stands in the place of application: leave one of them out"))
-	case b.Application != "" && b.KeyManager == "":
-		faults = append(faults, keyward.Fault("keyManager", "is required: where the application's client gets the token"))
-	case b.Application == "" && b.KeyManager != "":
-		faults = append(faults, keyward.Fault("application", "is required: whose client gets the token"))
-	}
-	return faults
 }

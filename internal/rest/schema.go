@@ -157,6 +157,8 @@ func schemaName(t reflect.Type, hint string) string {
 		return "ListingHealthSample"
 	case reflect.TypeFor[health.Health]():
 		return "Health"
+	case reflect.TypeFor[tryout.Ask]():
+		return "TryBody"
 	case reflect.TypeFor[tryout.Answer]():
 		return "TryAnswer"
 	case reflect.TypeFor[tryout.Field]():
