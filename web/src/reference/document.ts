@@ -107,26 +107,28 @@ export class Reference {
     return whole["type"] === "array" ? this.members(whole["items"]) : whole;
   }
 
-  /** A value that fits the schema. */
-  example(schema: Schema | undefined, depth = 0): unknown {
+  /** A value that fits the schema. within are the schemas around it: one that contains itself is shown once. */
+  example(schema: Schema | undefined, within: Schema[] = []): unknown {
     const whole = this.members(schema);
     const given = [whole["example"], list(whole["examples"])[0], whole["default"], whole["const"], list(whole["enum"])[0]];
     const first = given.find((value) => value !== undefined);
-    if (first !== undefined || depth > deepest) return first ?? null;
+    if (first !== undefined || within.includes(whole) || within.length > deepest) return first ?? null;
+    const inside = [...within, whole];
     const choice = list(whole["oneOf"])[0] ?? list(whole["anyOf"])[0];
-    if (choice !== undefined) return this.example(this.members(choice), depth + 1);
+    if (choice !== undefined) return this.example(this.members(choice), inside);
     const properties = this.properties(whole);
     if (properties.length > 0) {
-      return Object.fromEntries(properties.map((p) => [p.name, this.example(p.schema, depth + 1)]));
+      const fitting = properties.filter((p) => !inside.includes(this.inside(p.schema)));
+      return Object.fromEntries(fitting.map((p) => [p.name, this.example(p.schema, inside)]));
     }
-    return this.plain(whole, depth);
+    return this.plain(whole, inside);
   }
 
-  private plain(schema: Members, depth: number): unknown {
+  private plain(schema: Members, within: Schema[]): unknown {
     const type = Array.isArray(schema["type"]) ? (schema["type"] as unknown[])[0] : schema["type"];
     switch (type) {
       case "array":
-        return [this.example(this.members(schema["items"]), depth + 1)];
+        return [this.example(this.members(schema["items"]), within)];
       case "object":
         return {};
       case "integer":

@@ -1,4 +1,4 @@
-import { Accordion, Badge, Code, Group, Stack, Text } from "@mantine/core";
+import { Accordion, Badge, Code, Group, List, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 
 import type { Schemas } from "../api/client";
@@ -29,7 +29,7 @@ export function Operations({ operations, reference, action }: Props) {
         const { method, path } = operation;
         const described = reference.operation(method, path);
         return (
-          <Accordion.Item key={`${method} ${path}`} value={`${method} ${path}`}>
+          <Accordion.Item key={`${method} ${path}`} value={`${method}:${path}`}>
             <Accordion.Control>
               <Group gap="xs" wrap="nowrap" align="baseline">
                 <Badge variant="light" color={methodColor[method] ?? "gray"} radius="sm" miw={64}>{method}</Badge>
@@ -53,10 +53,24 @@ export function Operations({ operations, reference, action }: Props) {
   );
 }
 
+/** The same in a line each: method, path, and what is asked for. */
+export function OperationsList({ operations }: { operations: Operation[] }) {
+  return (
+    <List size="sm">
+      {operations.map((o) => (
+        <List.Item key={`${o.method} ${o.path}`}>
+          <Text span ff="monospace" size="sm">{o.method} {o.path}</Text>{" "}
+          <Text span size="sm" c="dimmed">{asks(o)}</Text>
+        </List.Item>
+      ))}
+    </List>
+  );
+}
+
 const methodColor: Record<string, string> = { GET: "blue", POST: "pine", PUT: "yellow", PATCH: "yellow", DELETE: "red" };
 
 /** What an operation asks of its caller, as a sentence. */
-export function asks(operation: Operation): ReactNode {
+function asks(operation: Operation): ReactNode {
   if (operation.security === "none") return words.open;
   const [scopes, allOf] = [operation.scopes ?? [], operation.allOf ?? []];
   if (allOf.length + scopes.length === 0) return words.anyToken;
@@ -94,6 +108,7 @@ function Parameters({ parameters }: { parameters: Parameter[] }) {
     <DataTable
       label={words.parameters}
       rows={parameters}
+      uncounted
       keyOf={(p) => `${p.in} ${p.name}`}
       empty={null}
       columns={[

@@ -17,17 +17,19 @@ export function SchemaView({ schema, reference, label }: Props) {
   return (
     <Stack gap={4}>
       <Text size="xs" c="dimmed">{label}</Text>
-      <Members schema={schema} reference={reference} depth={0} />
+      <Members schema={schema} reference={reference} within={[]} />
     </Stack>
   );
 }
 
-// How deep members are shown: a schema may contain itself.
-const deepest = 4;
+// How deep members are shown.
+const deepest = 5;
 
-function Members({ schema, reference, depth }: { schema: Schema; reference: Reference; depth: number }) {
-  const properties = reference.properties(reference.inside(schema));
-  if (properties.length === 0 || depth > deepest) return null;
+// within are the schemas around it: one that contains itself is shown once.
+function Members({ schema, reference, within }: { schema: Schema; reference: Reference; within: Schema[] }) {
+  const own = reference.inside(schema);
+  const properties = reference.properties(own);
+  if (properties.length === 0 || within.includes(own) || within.length > deepest) return null;
   return (
     <ul className={classes.members}>
       {properties.map((p) => (
@@ -35,7 +37,7 @@ function Members({ schema, reference, depth }: { schema: Schema; reference: Refe
           <Text size="sm" component="span" ff="monospace">{p.name}</Text>{" "}
           <Text size="xs" component="span" c="dimmed">{typeName(p.schema)}{p.required && `, ${words.required}`}</Text>
           {typeof p.schema["description"] === "string" && <Text size="sm" c="dimmed">{p.schema["description"]}</Text>}
-          <Members schema={p.schema} reference={reference} depth={depth + 1} />
+          <Members schema={p.schema} reference={reference} within={[...within, own]} />
         </li>
       ))}
     </ul>

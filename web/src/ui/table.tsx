@@ -20,10 +20,12 @@ interface Props<T> {
   error?: Error | null;
   again?: () => void;
   more?: { load: () => void; loading: boolean } | undefined;
+  /** It is short and a part of something: nobody needs to be told how many there are. */
+  uncounted?: boolean;
 }
 
 /** A listing. While its first page is on the way it keeps the place of eight rows, so that nothing jumps. */
-export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again, more }: Props<T>) {
+export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again, more, uncounted }: Props<T>) {
   if (error && rows === undefined) return <ProblemAlert error={error} {...(again && { again })} />;
   if (rows?.length === 0) return <>{empty}</>;
   return (
@@ -62,7 +64,7 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-      {rows !== undefined && (
+      {rows !== undefined && !uncounted && (
         <Group justify="space-between">
           <Text size="sm" c="dimmed">
             {texts.table.shown(rows.length, more !== undefined)}

@@ -5,11 +5,12 @@ import type { Schemas } from "../../api/client";
 import { allQuery } from "../../api/objects";
 import type { Draft } from "../../object/draft";
 import { ChoicesField, ListField, SelectField, Shown, SwitchField, TextField } from "../../object/fields";
+import { OperationsList } from "../../reference/operations";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Section } from "../../ui/page";
 import { OpenAPIField } from "./openapi";
-import { OperationsField, OperationsTable } from "./operations";
+import { OperationsField } from "./operations";
 
 const words = texts.publisher.apis;
 
@@ -60,7 +61,7 @@ export function APIForm({ draft, isNew }: Props) {
 }
 
 function Operations({ draft }: { draft: Draft<"apis"> }) {
-  return draft.fixed ? <OperationsTable operations={draft.object.spec.operations ?? []} /> : <OperationsField draft={draft} />;
+  return draft.fixed ? <OperationsList operations={draft.object.spec.operations ?? []} /> : <OperationsField draft={draft} />;
 }
 
 type Use = string | Schemas["KeyManagerUse"];

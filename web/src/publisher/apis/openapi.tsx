@@ -1,4 +1,4 @@
-import { Button, FileButton, Group, List, Stack, Text, TextInput } from "@mantine/core";
+import { Button, FileButton, Group, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
@@ -6,7 +6,7 @@ import { importOpenAPI, importedQuery } from "../../api/publishing";
 import { ProblemError } from "../../api/problem";
 import type { Draft } from "../../object/draft";
 import { Reference } from "../../reference/document";
-import { asks } from "../../reference/operations";
+import { OperationsList } from "../../reference/operations";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
@@ -79,14 +79,7 @@ function Taken({ document, fault }: { document: string; fault: string | undefine
   return (
     <Stack gap={4} role="status">
       <Text size="sm">{words.taken(operations.length)}</Text>
-      <List size="sm">
-        {operations.map((o) => (
-          <List.Item key={`${o.method} ${o.path}`}>
-            <Text span ff="monospace" size="sm">{o.method} {o.path}</Text>{" "}
-            <Text span size="sm" c="dimmed">{asks(o)}</Text>
-          </List.Item>
-        ))}
-      </List>
+      <OperationsList operations={operations} />
     </Stack>
   );
 }
