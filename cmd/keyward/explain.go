@@ -187,10 +187,7 @@ func (cmd *decisionsCmd) more(s *session, items []past.Record) error {
 }
 
 func (cmd *decisionsCmd) read(s *session, c *client, wait string) (found control.Decisions, err error) {
-	limit, since, refused := "", "", ""
-	if cmd.Refused {
-		refused = "true"
-	}
+	limit, since := "", ""
 	if cmd.Limit > 0 {
 		limit = strconv.Itoa(cmd.Limit)
 	}
@@ -198,8 +195,8 @@ func (cmd *decisionsCmd) read(s *session, c *client, wait string) (found control
 		since = cmd.Since.Format(time.RFC3339Nano)
 	}
 	return found, c.call(s.ctx, http.MethodGet, c.path([]string{"decisions"}, "gateway", cmd.Gateway, "keyManager", cmd.KeyManager,
-		"api", cmd.API, "application", cmd.Application, "code", cmd.Code, "refused", refused, "since", since, "limit", limit,
-		"wait", wait), nil, &found)
+		"api", cmd.API, "application", cmd.Application, "code", cmd.Code,
+		"refused", strconv.FormatBool(cmd.Refused), "since", since, "limit", limit, "wait", wait), nil, &found)
 }
 
 // sayAway tells, beside the listing, what it lacks.

@@ -155,7 +155,9 @@ func (p *process) checkControl(st *store.Store, hub *stream.Hub) {
 func (p *process) newDoors(
 	publicURL string, authority *resident.Resident, changes *feed.Feed, deps rest.Deps,
 ) (http.Handler, error) {
-	api, err := rest.New(deps, rest.Options{Version: p.o.Version, PublicURL: publicURL, Gateway: cmp.Or(p.settings.GatewayURL, p.at.Gateway), Log: p.log})
+	api, err := rest.New(deps, rest.Options{
+		Version: p.o.Version, PublicURL: publicURL, Gateway: cmp.Or(p.settings.GatewayURL, p.at.Gateway), Log: p.log,
+	})
 	if err != nil {
 		return nil, err
 	}

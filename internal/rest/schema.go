@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"encoding/json"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,108 +11,16 @@ import (
 	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/rest/shape"
 	"keyward.dev/keyward/internal/tryout"
 )
 
 const schemaPrefix = "#/components/schemas/"
 
-// The schemas of types that read themselves.
-type (
-	secretSchema      struct{}
-	credentialSchema  struct{}
-	durationSchema    struct{}
-	keyManagersSchema struct{}
-	stringListSchema  struct{}
-	rateListSchema    struct{}
-	anySchema         struct{}
-	approvalSchema    struct{}
-)
-
-// Schema implements huma.SchemaProvider.
-func (secretSchema) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{
-		Description: "A secret: written as a string, read back as {stored: true}, which sent again keeps what is stored",
-		OneOf: []*huma.Schema{
-			{Type: "string"},
-			{
-				Type: "object", Required: []string{"stored"},
-				Properties: map[string]*huma.Schema{"stored": {Type: "boolean", Enum: []any{true}}},
-			},
-		},
-	}
-}
-
-// Schema implements huma.SchemaProvider.
-func (credentialSchema) Schema(r huma.Registry) *huma.Schema {
-	one := secretSchema{}.Schema(r)
-	return &huma.Schema{
-		Description: "A secret; or, while it is changed at the server, its current and its next value, which are tried in order. " +
-			"Each is read back as {stored: true}, which sent again keeps what is stored",
-		OneOf: append(one.OneOf, &huma.Schema{
-			Type: "object", Required: []string{"current"},
-			Properties: map[string]*huma.Schema{"current": one, "next": one},
-		}),
-	}
-}
-
-// Schema implements huma.SchemaProvider.
-func (durationSchema) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: "string", Description: "A duration with its unit", Examples: []any{"30s", "5m", "24h"}}
-}
-
-// Schema implements huma.SchemaProvider.
-func (keyManagersSchema) Schema(r huma.Registry) *huma.Schema {
-	use := r.Schema(reflect.TypeFor[keyward.KeyManagerUse](), true, "")
-	return &huma.Schema{
-		Description: "The word all, or a list of key managers: names, or objects that ask more of their tokens",
-		OneOf: []*huma.Schema{
-			{Type: "string", Enum: []any{"all"}},
-			{Type: "array", Items: &huma.Schema{OneOf: []*huma.Schema{{Type: "string"}, use}}},
-		},
-	}
-}
-
-// Schema implements huma.SchemaProvider.
-func (stringListSchema) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{OneOf: []*huma.Schema{{Type: "string"}, {Type: "array", Items: &huma.Schema{Type: "string"}}}}
-}
-
-// Schema implements huma.SchemaProvider.
-func (rateListSchema) Schema(r huma.Registry) *huma.Schema {
-	rate := r.Schema(reflect.TypeFor[keyward.Rate](), true, "")
-	return &huma.Schema{OneOf: []*huma.Schema{rate, {Type: "array", Items: rate}}}
-}
-
-// Schema implements huma.SchemaProvider.
-func (anySchema) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
-
-// Schema implements huma.SchemaProvider.
-func (approvalSchema) Schema(huma.Registry) *huma.Schema {
-	mode := func() *huma.Schema {
-		return &huma.Schema{Type: "string", Enum: []any{string(keyward.ApprovalAuto), string(keyward.ApprovalManual)}}
-	}
-	return &huma.Schema{
-		Description: "Whether generated keys await an administrator's approval: one word, or one by environment",
-		OneOf: []*huma.Schema{mode(), {
-			Type: "object", AdditionalProperties: false,
-			Properties: map[string]*huma.Schema{"production": mode(), "sandbox": mode()},
-		}},
-	}
-}
-
 // schemas gives the registry with our own types explained, a manifest schema per kind, and the problem document.
 func schemas() huma.Registry {
 	r := huma.NewMapRegistry(schemaPrefix, schemaName)
-	for from, to := range map[reflect.Type]reflect.Type{
-		reflect.TypeFor[keyward.Secret]():        reflect.TypeFor[secretSchema](),
-		reflect.TypeFor[keyward.Credential]():    reflect.TypeFor[credentialSchema](),
-		reflect.TypeFor[keyward.Duration]():      reflect.TypeFor[durationSchema](),
-		reflect.TypeFor[keyward.KeyManagerSet](): reflect.TypeFor[keyManagersSchema](),
-		reflect.TypeFor[keyward.StringList]():    reflect.TypeFor[stringListSchema](),
-		reflect.TypeFor[keyward.RateList]():      reflect.TypeFor[rateListSchema](),
-		reflect.TypeFor[json.RawMessage]():       reflect.TypeFor[anySchema](),
-		reflect.TypeFor[keyward.Approval]():      reflect.TypeFor[approvalSchema](),
-	} {
+	for from, to := range shape.Types() {
 		r.RegisterTypeAlias(from, to)
 	}
 	r.Schema(reflect.TypeFor[Problem](), true, "")
