@@ -49,14 +49,13 @@ console: setup ## the console in a real browser against the built binary
 e2e: setup ## the built binary against real servers
 	$(PHASE) "end-to-end tests" go test -timeout 25m ./test
 
-test: ## everything: set-up, format, vet, lint, tests of the rooms, end-to-end tests
+test: ## everything: set-up, format, vet, lint, tests of the rooms, the console in a browser, end-to-end tests
 	$(PHASE) set-up scripts/setup
 	$(PHASE) gofmt scripts/gofmt-check
 	$(PHASE) "go vet" go vet ./...
 	$(PHASE) golangci-lint $(LINT) run ./...
 	$(PHASE) "tests of the rooms" scripts/unit
-	$(PHASE) "the console" scripts/console-test
-	$(PHASE) "end-to-end tests" scripts/e2e
+	$(PHASE) "tests from outside" scripts/outside
 
 bench: ## what a decision costs
 	@go test -run '^$$' -bench . -benchmem ./internal/enforce ./internal/token

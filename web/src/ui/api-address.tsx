@@ -12,8 +12,8 @@ export function APIAddress({ api }: { api: Schemas["API"] }) {
   const { gateway = "" } = useSession();
   const address = `${gateway.replace(/\/$/, "")}${tenant === "default" ? "" : `/t/${tenant}`}${api.spec.context}/${api.spec.version}`;
   return (
-    <Group gap={4}>
-      <Code>{address}</Code>
+    <Group gap={4} wrap="nowrap" align="flex-start">
+      <Code style={{ overflowWrap: "anywhere" }}>{address}</Code>
       <Copy value={address} label={texts.copy.address} />
     </Group>
   );
