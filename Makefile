@@ -49,10 +49,9 @@ console: setup ## the console in a real browser against the built binary
 e2e: setup ## the built binary against real servers
 	$(PHASE) "end-to-end tests" go test -timeout 25m ./test
 
-test: ## everything: set-up, format, vet, lint, tests of the rooms, the console in a browser, end-to-end tests
+test: ## everything: set-up, format, lint (vet in it), tests of the rooms, the console in a browser, end-to-end tests
 	$(PHASE) set-up scripts/setup
 	$(PHASE) gofmt scripts/gofmt-check
-	$(PHASE) "go vet" go vet ./...
 	$(PHASE) golangci-lint $(LINT) run ./...
 	$(PHASE) "tests of the rooms" scripts/unit
 	$(PHASE) "tests from outside" scripts/outside
