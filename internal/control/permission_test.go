@@ -1,7 +1,9 @@
 package control_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -121,6 +123,20 @@ func TestAPITokens(t *testing.T) {
 		}
 		if _, err := h.Control.Authenticate(ctx, round[1]); keyward.CodeOf(err) != keyward.CodeUnauthenticated {
 			t.Errorf("the former token: %v", err)
+		}
+	}
+	// What a second control plane with a token of its own does to the first one's is said, and nothing where both have one.
+	for token, said := range map[string]bool{plane.AdminToken: false, other: true} {
+		var log bytes.Buffer
+		again := control.New(h.Store, nil, nil, control.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err := h.Control.Bootstrap(ctx, plane.AdminToken); err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Bootstrap(ctx, token); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(log.String(), "KEYWARD_ADMIN_TOKEN") != said {
+			t.Errorf("a start with %s says %q", token, log.String())
 		}
 	}
 	// A user who comes back under the same name does not get their former tokens back.

@@ -30,6 +30,7 @@ const usedEvery = time.Minute
 // Bootstrap makes what the first start needs: the resident key manager of every tenant, and the user admin of the
 // tenant default with the given API token. Another token than at the last start replaces that one.
 func (c *Control) Bootstrap(ctx context.Context, adminToken string) error {
+	ended := false
 	err := c.store.Write(ctx, "system/control", func(tx *store.Tx) error {
 		tenants, _, err := tx.List(keyward.KindTenant, store.Filter{})
 		if err != nil {
@@ -50,10 +51,15 @@ func (c *Control) Bootstrap(ctx context.Context, adminToken string) error {
 		if err := ensureAdmin(tx); err != nil {
 			return err
 		}
-		return ensureToken(tx, adminToken)
+		ended, err = ensureToken(tx, adminToken)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("prepare the first start: %w", err)
+	}
+	if ended {
+		c.log.WarnContext(ctx, "the administrator has another token than at the last start, and the former one counts no more; "+
+			"where several control planes run, give all of them the same KEYWARD_ADMIN_TOKEN")
 	}
 	return nil
 }
@@ -77,15 +83,16 @@ func ensureAdmin(tx *store.Tx) error {
 	return tx.Put(o, store.Extra{})
 }
 
-func ensureToken(tx *store.Tx, token string) error {
+// ensureToken makes the settings' token the administrator's only one of its kind; ended tells that a former one was revoked.
+func ensureToken(tx *store.Tx, token string) (ended bool, err error) {
 	hash := hashToken(token)
 	current, err := tx.APITokenByHash(hash)
 	if err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
-		return err
+		return false, err
 	}
 	tokens, listErr := tx.APITokens(keyward.DefaultTenant)
 	if listErr != nil {
-		return listErr
+		return false, listErr
 	}
 	for _, t := range tokens {
 		former := strings.HasPrefix(t.ID, bootstrapID) && t.RevokedAt == nil && (err != nil || t.ID != current.ID)
@@ -93,17 +100,18 @@ func ensureToken(tx *store.Tx, token string) error {
 			continue
 		}
 		if err := tx.RevokeAPIToken(keyward.DefaultTenant, t.ID); err != nil {
-			return err
+			return false, err
 		}
+		ended = true
 	}
 	if err == nil {
 		if current.User != declare.FirstAdmin || current.Tenant != keyward.DefaultTenant {
-			return keyward.Errorf(keyward.CodeConflict,
+			return false, keyward.Errorf(keyward.CodeConflict,
 				"the administrator's token of the settings is one of user %s: choose another", current.User)
 		}
-		return tx.ReinstateAPIToken(keyward.DefaultTenant, current.ID)
+		return ended, tx.ReinstateAPIToken(keyward.DefaultTenant, current.ID)
 	}
-	return tx.CreateAPIToken(&keyward.APIToken{
+	return ended, tx.CreateAPIToken(&keyward.APIToken{
 		ID: bootstrapID + store.NewID(), Tenant: keyward.DefaultTenant, User: declare.FirstAdmin,
 	}, hash)
 }
