@@ -71,6 +71,21 @@ func (r *Realm) AddManager(ctx context.Context, id, jwks string) error {
 	return r.grantTo(ctx, id, "realm-management")
 }
 
+// AddCertified makes a client whose service account may manage the realm's clients, and which proves itself by a certificate
+// with this subject (RFC 8705, section 2.1).
+func (r *Realm) AddCertified(ctx context.Context, id, subject string) error {
+	err := r.admin(ctx, http.MethodPost, "/clients", map[string]any{
+		"clientId": id, "publicClient": false, "serviceAccountsEnabled": true, "standardFlowEnabled": false,
+		"clientAuthenticatorType": "client-x509", "attributes": map[string]string{
+			"x509.subjectdn": subject, "x509.allow.regex.pattern.comparison": "false",
+		},
+	}, nil)
+	if err != nil {
+		return err
+	}
+	return r.grantTo(ctx, id, "realm-management")
+}
+
 // AddClients makes many clients, in one request.
 func (r *Realm) AddClients(ctx context.Context, count int, id func(int) string) error {
 	clients := make([]map[string]any, count)
@@ -160,6 +175,11 @@ func (r *Realm) Attach(ctx context.Context, client, scope, list string) error {
 		}
 	}
 	return r.admin(ctx, http.MethodPut, "/clients/"+id+"/"+list+"-client-scopes/"+scopeID, nil, nil)
+}
+
+// AddScope adds a client scope that every later client may ask for.
+func (r *Realm) AddScope(ctx context.Context, name string) error {
+	return r.addScope(ctx, name, true, nil)
 }
 
 // AddManagingScope adds a client scope that lets a role through with which users manage the realm's users.

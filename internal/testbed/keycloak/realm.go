@@ -22,6 +22,7 @@ type Realm struct {
 	Server             *Server
 	Name               string
 	Issuer             string
+	SecureIssuer       string // the same realm by https
 	InitialAccessToken string
 }
 
@@ -34,7 +35,7 @@ func (s *Server) NewRealm(ctx context.Context, name string) (*Realm, error) {
 	if s.child == nil {
 		name = fmt.Sprintf("%s-%d", name, os.Getpid())
 	}
-	r := &Realm{Server: s, Name: name, Issuer: s.URL + "/realms/" + name}
+	r := &Realm{Server: s, Name: name, Issuer: s.URL + "/realms/" + name, SecureIssuer: s.Secure + "/realms/" + name}
 	err := s.admin(ctx, http.MethodPost, "", map[string]any{
 		"realm": name, "enabled": true, "accessTokenLifespan": 600,
 	}, nil)

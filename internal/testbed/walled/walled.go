@@ -3,48 +3,31 @@
 package walled
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
-	"time"
+
+	"keyward.dev/keyward/internal/testbed/authority"
 )
 
 // Authority is a private one, which nobody trusts who was not told to.
-type Authority struct {
-	PEM string
-
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
+type Authority struct{ *authority.Authority }
 
 // NewAuthority makes one.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
-	a := &Authority{key: newKey(t)}
-	template := &x509.Certificate{
-		SerialNumber: serial(t), Subject: pkix.Name{CommonName: "Private Authority"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(365 * 24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
-	}
-	a.PEM = a.issue(t, template, template, a.key)
-	block, _ := pem.Decode([]byte(a.PEM))
-	var err error
-	if a.certificate, err = x509.ParseCertificate(block.Bytes); err != nil {
+	a, err := authority.New()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return a
+	return &Authority{a}
 }
 
 // Server starts a TLS server whose certificate is the authority's, for 127.0.0.1 and localhost. One that demands wants a
@@ -74,7 +57,7 @@ func (a *Authority) start(t testing.TB, host string, wants tls.ClientAuthType, h
 	s.TLS = &tls.Config{
 		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, ClientAuth: wants, ClientCAs: x509.NewCertPool(),
 	}
-	s.TLS.ClientCAs.AddCert(a.certificate)
+	s.TLS.ClientCAs.AppendCertsFromPEM([]byte(a.PEM))
 	s.Config.ErrorLog = quiet()
 	s.StartTLS()
 	t.Cleanup(s.Close)
@@ -102,45 +85,11 @@ func (a *Authority) Client(t testing.TB, name string) (certificate, key string) 
 
 func (a *Authority) leaf(t testing.TB, name string) (certificate, key string) {
 	t.Helper()
-	own := newKey(t)
-	der, err := x509.MarshalPKCS8PrivateKey(own)
+	certificate, key, err := a.Leaf(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate = a.issue(t, &x509.Certificate{
-		SerialNumber: serial(t), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(30 * 24 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 0, 2)},
-	}, a.certificate, own)
-	return certificate, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-}
-
-func (a *Authority) issue(t testing.TB, template, parent *x509.Certificate, key *ecdsa.PrivateKey) string {
-	t.Helper()
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-}
-
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func serial(t testing.TB) *big.Int {
-	t.Helper()
-	n, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return certificate, key
 }
 
 // Proxy is a server that does nothing but CONNECT (RFC 9110, section 9.3.6), and notes what it is asked for.

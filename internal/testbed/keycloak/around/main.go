@@ -31,7 +31,7 @@ func run(ctx context.Context, command []string) error {
 	defer server.Kill()
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // the caller's own command
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), keycloak.SharedVariable+"="+server.URL)
+	cmd.Env = append(os.Environ(), server.Environment()...)
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w", command[0], err)
 	}
