@@ -153,36 +153,7 @@ func (k *Keys) Requests(ctx context.Context, p keyward.Principal, tenant string,
 }
 
 // Result is what a developer needs to use a client.
-type Result struct {
-	Name          string              `json:"name"`
-	Application   string              `json:"application"`
-	KeyManager    string              `json:"keyManager"`
-	Environment   keyward.Environment `json:"environment"`
-	ClientID      string              `json:"clientId"`
-	ClientSecret  string              `json:"clientSecret,omitempty"`
-	TokenEndpoint string              `json:"tokenEndpoint,omitempty"`
-	State         keyward.ClientState `json:"state,omitempty" doc:"As in the list; deleted when nothing is left"`
-
-	// As in keyward.OAuthClientStatus.
-	Grants          []string   `json:"grants,omitempty"`
-	Scopes          []string   `json:"scopes,omitempty"`
-	LackingGrants   []string   `json:"lackingGrants,omitempty" doc:"Asked for and not given by the server"`
-	LackingScopes   []string   `json:"lackingScopes,omitempty" doc:"Asked for and not given by the server"`
-	LackingFields   []string   `json:"lackingFields,omitempty" doc:"Fields whose value the server's answer does not confirm"`
-	SecretExpiresAt *time.Time `json:"secretExpiresAt,omitempty" doc:"When the server stops to take the secret"`
-	OldSecretUntil  *time.Time `json:"oldSecretUntil,omitempty" doc:"Until when the secret before it is taken too"`
-
-	Entitlement *keyward.ClientEntitlement `json:"entitlement,omitempty" doc:"What the application's subscriptions gave the client"`
-}
-
-// LogValue keeps the secret out of logs.
-func (r Result) LogValue() slog.Value { return slog.StringValue(r.String()) }
-
-// String names the client without its secret.
-func (r Result) String() string { return "client " + r.ClientID + " of " + r.KeyManager }
-
-// GoString hides the secret from %#v.
-func (r Result) GoString() string { return r.String() }
+type Result = listing.Result
 
 // finish does what is left to do about a client in the given state, after whoever works on it, who may have done it.
 func (k *Keys) finish(ctx context.Context, c *scene.Client, state keyward.ClientState, do func(context.Context) error) error {

@@ -4,18 +4,13 @@ import (
 	"context"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys/listing"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 )
 
 func result(s *scene.Scene, clientID, secret, name string, status keyward.OAuthClientStatus) *Result {
-	return &Result{
-		Name: name, Application: s.Place.Application, KeyManager: s.Place.KeyManager, Environment: s.Place.Environment,
-		ClientID: clientID, ClientSecret: secret, TokenEndpoint: scene.TokenEndpoint(s.Spec, s.Server.Status),
-		Grants: status.Grants, Scopes: status.Scopes, LackingGrants: status.LackingGrants,
-		LackingScopes: scene.LackingScopes(status), LackingFields: status.LackingFields, SecretExpiresAt: status.SecretExpiresAt,
-		State: status.State, OldSecretUntil: status.OldSecretUntil, Entitlement: status.Entitlement,
-	}
+	return listing.Of(s, clientID, secret, name, status)
 }
 
 // at writes about a place as it is, with nothing settled there before.

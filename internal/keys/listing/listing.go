@@ -1,5 +1,6 @@
 // Package listing owns what people are shown of applications' clients, and of those that await an approval: who sees which,
-// and how they stand. It does not own what becomes of a client, asks no server, and shows no secret.
+// and how they stand. It does not own what becomes of a client, asks no server, and shows no secret but one that it is handed
+// for whoever may have it.
 package listing
 
 import (
