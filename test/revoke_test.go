@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/program"
 	"keyward.dev/keyward/internal/testbed/vendorproxy"
 )
@@ -20,6 +21,12 @@ func clientStates(t *testing.T, n *program.Node, km string) string {
 		states += c.Status.State + " "
 	}
 	return states
+}
+
+// untilStates waits for them: a server that takes its time is not waited for by whoever revokes.
+func untilStates(t *testing.T, n *program.Node, km, want string) {
+	t.Helper()
+	testbed.Eventually(t, "the clients' states", func() string { return testbed.Same(clientStates(t, n, km), want) })
 }
 
 // TestRevokedKeysAreOutOfUse: refused on the gateway, dead at the server, listed, and replaced by the next ones.
@@ -39,9 +46,7 @@ func TestRevokedKeysAreOutOfUse(t *testing.T) {
 			for range 2 {
 				cli(t, n, place("revoke", v.name)...)
 				until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")
-				if got := clientStates(t, n, v.name); got != "revoked " {
-					t.Errorf("states: %s", got)
-				}
+				untilStates(t, n, v.name, "revoked ")
 			}
 			if _, err := k.tryToken(t.Context(), v); err == nil {
 				t.Error("the secret still gets tokens")
@@ -52,11 +57,39 @@ func TestRevokedKeysAreOutOfUse(t *testing.T) {
 				t.Errorf("states: %s", got)
 			}
 			cli(t, n, place("revoke", v.name)...)
+			untilStates(t, n, v.name, "revoked ")
 			cli(t, n, place("delete", v.name)...)
 			if got := clientStates(t, n, v.name); got != "" {
 				t.Errorf("states: %s", got)
 			}
 		})
+	}
+}
+
+// TestRevokeAtAServerThatHangs: whoever revokes is told that it counts, and that the server has not ended the client yet,
+// while that server holds the request; afterwards it goes on by itself.
+func TestRevokeAtAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	r := shared.Realm(t, "revoke-hangs")
+	p := vendorproxy.Start(t, r.Server.URL)
+	v := behindProxy(r, p)
+	up, n := newUpstream(t), serve(t)
+	apply(t, n, manifest("KeyManager", v.name, v.spec), orders(up.URL, "["+v.name+"]", ""), mobile())
+	k := cliJSON[madeKeys](t, n, place("generate", v.name, "--scope", "orders:read")...)
+	token := k.token(t, v)
+	until(t, n.Gateway, http.MethodGet, items, token, 200, "")
+	hold := p.HoldNext(http.MethodDelete, "/clients/", vendorproxy.Request)
+	if said := cli(t, n, place("revoke", v.name)...); !containsText(said, "revoked; its server has not ended it yet") {
+		t.Errorf("revoke: %s", said)
+	}
+	until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")
+	if ids, err := v.clients(t.Context()); err != nil || !slices.Contains(ids, k.ClientID) {
+		t.Errorf("at the server: %v, error %v", ids, err)
+	}
+	hold.Drop()
+	untilStates(t, n, v.name, "revoked ")
+	if ids, err := v.clients(t.Context()); err != nil || slices.Contains(ids, k.ClientID) {
+		t.Errorf("at the server afterwards: %v, error %v", ids, err)
 	}
 }
 
@@ -70,9 +103,7 @@ func TestKillDuringARevocation(t *testing.T) {
 			until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")
 			// The sweep ends it in its time; whoever asks again need not wait for it.
 			cli(t, n, place("revoke", v.name)...)
-			if got := clientStates(t, n, v.name); got != "revoked " {
-				t.Errorf("states: %s", got)
-			}
+			untilStates(t, n, v.name, "revoked ")
 			ids, err := v.clients(t.Context())
 			if err != nil || slices.Contains(ids, clientID) {
 				t.Errorf("at the server: %v, error %v", ids, err)

@@ -5,11 +5,11 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys/standing"
 	"keyward.dev/keyward/internal/output"
 )
 
@@ -82,21 +82,6 @@ type keysGiven struct {
 	Entitlement *keyward.ClientEntitlement `json:"entitlement,omitempty"`
 }
 
-// lacking names what was asked for and not given; empty when nothing is.
-func (k keysGiven) lacking() string {
-	var all []string
-	for _, g := range k.LackingGrants {
-		all = append(all, "grant "+g)
-	}
-	for _, s := range k.LackingScopes {
-		all = append(all, "scope "+s)
-	}
-	for _, f := range k.LackingFields {
-		all = append(all, "field "+f+" (the server does not confirm it)")
-	}
-	return strings.Join(all, ", ")
-}
-
 func (p place) request() keysRequest {
 	return keysRequest{KeyManager: p.KeyManager, Environment: p.Environment}
 }
@@ -112,15 +97,6 @@ func (p place) send(s *session, verb string, body, out any) error {
 		segments = append(segments, verb)
 	}
 	return c.call(s.ctx, http.MethodPost, c.path(segments), body, out)
-}
-
-// do sends a verb that answers with nothing, and says that it is done.
-func (p place) do(s *session, verb, done string) error {
-	if err := p.send(s, verb, p.request(), nil); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) %s\n", p.Application, p.KeyManager, p.Environment, done)
-	return err
 }
 
 // show sends a verb that answers with a client, and prints that.
@@ -149,7 +125,7 @@ func printKeys(s *session, o output.Flag, k keysAnswer) error {
 	if k.OldSecretUntil != nil {
 		rows = append(rows, []string{"Old secret until:", k.OldSecretUntil.Format(time.RFC3339)})
 	}
-	if without := k.lacking(); without != "" {
+	if without := standing.Lacking(k.LackingGrants, k.LackingScopes, k.LackingFields); without != "" {
 		rows = append(rows, []string{"Grants:", strings.Join(k.Grants, ", ")}, []string{"Scopes:", strings.Join(k.Scopes, ", ")},
 			[]string{"Not given:", without})
 	}
@@ -172,22 +148,10 @@ func entitled(e *keyward.ClientEntitlement) [][]string {
 	if len(e.Scopes) > 0 {
 		rows = append(rows, []string{"By subscription:", strings.Join(e.Scopes, ", ")})
 	}
-	if why := standsInTheWay(e); why != "" {
+	if why := standing.InTheWay(e); why != "" {
 		rows = append(rows, []string{"To do:", why})
 	}
 	return rows
-}
-
-// standsInTheWay is why a client does not have what its application's subscriptions allow; empty when it does.
-func standsInTheWay(e *keyward.ClientEntitlement) string {
-	switch {
-	case e == nil:
-		return ""
-	case e.State == keyward.EntitlementFailed:
-		return "the key manager could not be told of subscriptions: " + e.Reason
-	default:
-		return e.Advice
-	}
 }
 
 // keysWish is what a client should be able to do.
@@ -338,30 +302,12 @@ func (cmd *keysListCmd) Run(s *session) error {
 			row[2] = k.Match.String()
 		}
 		if k.Status != nil {
-			row = append(row, ownership(k.Status), string(k.Status.State), output.Time(k.LastUsedAt),
-				output.Time(k.Status.SecretExpiresAt), reason(k.Status))
+			row = append(row, standing.Ownership(k.Status), string(k.Status.State), output.Time(k.LastUsedAt),
+				output.Time(k.Status.SecretExpiresAt), standing.Reason(k.Status))
 		}
 		rows = append(rows, row)
 	}
 	return cmd.Print(s.out, keys, rows)
-}
-
-// reason is why a client failed, or what one in use does not have.
-func reason(s *keyward.OAuthClientStatus) string {
-	lacks := keysGiven{LackingGrants: s.LackingGrants, LackingScopes: s.LackingScopes, LackingFields: s.LackingFields}
-	parts := slices.Clone(s.Drift)
-	if why := approval(s); why != "" {
-		parts = append(parts, why)
-	}
-	if s.Reason != "" {
-		parts = append(parts, s.Reason)
-	} else if without := lacks.lacking(); without != "" {
-		parts = append(parts, "not given: "+without)
-	}
-	if why := standsInTheWay(s.Entitlement); why != "" {
-		parts = append(parts, why)
-	}
-	return strings.Join(parts, "; ")
 }
 
 type keysTokenCmd struct {

@@ -33,26 +33,36 @@ func (cmd *keysRetryCmd) Run(s *session) error {
 	return showState(s, cmd.Flag, cmd.place, answer)
 }
 
-// showState says what became of a client, and prints it where it has a new secret.
+// showState says what became of a client, and prints it where it has a new secret, or was told of subscriptions.
 func showState(s *session, o output.Flag, at place, answer keysAnswer) error {
 	if o.Output == "table" {
 		_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s): %s\n", at.Application, at.KeyManager, at.Environment, answer.State)
-		if err != nil || answer.ClientSecret == "" {
+		if err != nil || answer.ClientSecret == "" && answer.Entitlement == nil {
 			return err
 		}
 	}
 	return printKeys(s, o, answer)
 }
 
+// do sends a verb that answers with nothing, and says that it is done.
+func (p place) do(s *session, verb, done string) error {
+	if err := p.send(s, verb, p.request(), nil); err != nil {
+		return err
+	}
+	return p.say(s, done)
+}
+
+// say says what became of the keys.
+func (p place) say(s *session, what string) error {
+	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) %s\n", p.Application, p.KeyManager, p.Environment, what)
+	return err
+}
+
 type keysCancelCmd struct{ place }
 
 // Run gives up what is under way.
 func (cmd *keysCancelCmd) Run(s *session) error {
-	if err := cmd.send(s, "cancel", cmd.request(), nil); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) cancelled\n", cmd.Application, cmd.KeyManager, cmd.Environment)
-	return err
+	return cmd.do(s, "cancel", "cancelled")
 }
 
 type keysDismissCmd struct{ place }
@@ -73,29 +83,19 @@ type keysRevokeCmd struct{ place }
 
 // Run puts a client out of use.
 func (cmd *keysRevokeCmd) Run(s *session) error {
-	return cmd.do(s, "revoke", "revoked")
+	var answer keysAnswer
+	if err := cmd.send(s, "revoke", cmd.request(), &answer); err != nil {
+		return err
+	}
+	if answer.State == string(keyward.ClientRevoking) {
+		return cmd.say(s, "revoked; its server has not ended it yet, which goes on: see keys list")
+	}
+	return cmd.say(s, "revoked")
 }
 
 // sayAwaits says that nothing is made yet.
 func (p place) sayAwaits(s *session) error {
-	_, err := fmt.Fprintf(s.out, "keys of %s in %s (%s) await an administrator's approval\n", p.Application, p.KeyManager, p.Environment)
-	return err
-}
-
-// approval is who asked for a client that awaits an approval, or that an approved one's secret waits to be fetched.
-func approval(s *keyward.OAuthClientStatus) string {
-	switch a := s.Approval; {
-	case a == nil:
-		return ""
-	case s.State == keyward.ClientAwaiting && a.ClientID != "":
-		return fmt.Sprintf("%s asks for client %s since %s", s.Requester, a.ClientID, a.Since.Format(time.RFC3339))
-	case s.State == keyward.ClientAwaiting:
-		return fmt.Sprintf("%s asks for it since %s", s.Requester, a.Since.Format(time.RFC3339))
-	case s.State.InUse() && a.SecretUntil != nil:
-		return fmt.Sprintf("%s fetches the secret with keys reveal, until %s", s.Requester, a.SecretUntil.Format(time.RFC3339))
-	default:
-		return ""
-	}
+	return p.say(s, "await an administrator's approval")
 }
 
 type keysOptionsCmd struct {
@@ -239,8 +239,7 @@ func (cmd *keysRejectCmd) Run(s *session) error {
 	if err := at.send(s, "reject", req, nil); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "keys of %s in %s (%s) rejected\n", at.Application, at.KeyManager, at.Environment)
-	return err
+	return at.say(s, "rejected")
 }
 
 type keymanagerReconcileCmd struct {
@@ -309,12 +308,4 @@ func (cmd *keysMendCmd) Run(s *session) error {
 		return err
 	}
 	return showState(s, cmd.Flag, cmd.place, answer)
-}
-
-// ownership is whose the client is at the server.
-func ownership(s *keyward.OAuthClientStatus) string {
-	if s.Reuses != nil {
-		return "reuses " + s.Reuses.KeyManager
-	}
-	return string(s.Mode)
 }

@@ -148,6 +148,19 @@ func (r Registered) String() string { return "client " + r.ClientID }
 // GoString hides the secret from %#v.
 func (r Registered) GoString() string { return r.String() }
 
+// Halfway says that a server has carried out a part of a rotation and refused the rest.
+type Halfway struct {
+	Left   string // what the client has now, for people
+	Secret bool   // the secret that is known may be dead, or die soon
+	Err    error  // the refusal
+}
+
+// Error says what was refused.
+func (h *Halfway) Error() string { return h.Err.Error() }
+
+// Unwrap gives the refusal.
+func (h *Halfway) Unwrap() error { return h.Err }
+
 // ErrUnsupported says that the server offers no way to do what was asked; nothing was changed.
 var ErrUnsupported = errors.New("the server offers no way to do this")
 

@@ -108,7 +108,7 @@ func TestApproval(t *testing.T) {
 		"rotate":   func() error { _, err := r.keys.Rotate(ctx, alice(), at("corp"), keys.RotateAsk{}); return err },
 		"reveal":   func() error { _, err := r.keys.Reveal(ctx, alice(), at("corp")); return err },
 		"retry":    func() error { _, err := r.keys.Retry(ctx, alice(), at("corp")); return err },
-		"revoke":   func() error { return r.keys.Revoke(ctx, alice(), at("corp")) },
+		"revoke":   func() error { _, err := r.keys.Revoke(ctx, alice(), at("corp")); return err },
 	} {
 		if err := act(); keyward.CodeOf(err) != keyward.CodeKeysExist || !strings.Contains(err.Error(), "approval") {
 			t.Errorf("%s: %v", name, err)

@@ -80,7 +80,7 @@ func (k *Keys) delete(ctx context.Context, p keyward.Principal, place Place, id 
 	if err != nil || c.Status.State != keyward.ClientDeleting {
 		return err
 	}
-	return k.finish(ctx, c, keyward.ClientDeleting, func(ctx context.Context) error {
+	return k.finish(ctx, c, keyward.ClientDeleting, vendorLimit, func(ctx context.Context) error {
 		return k.finishDelete(ctx, s.Server, c, scene.Requester(p, place.Tenant))
 	})
 }
@@ -149,10 +149,10 @@ func (k *Keys) notYet(ctx context.Context, server connector.Server, c *scene.Cli
 	return wrapped
 }
 
-// noteReason says on the client why what was asked of its server is not done yet.
+// noteReason says on the client why what was asked of its server is not done yet, also when the time for that is over.
 func (k *Keys) noteReason(ctx context.Context, c *scene.Client, reason string) {
-	err := k.store.Write(ctx, actor, func(tx *store.Tx) error {
-		fresh, err := scene.Reload(tx, c, keyward.ClientDeleting, keyward.ClientRevoking, keyward.ClientRotating, keyward.ClientUpdating)
+	err := k.store.Write(context.WithoutCancel(ctx), actor, func(tx *store.Tx) error {
+		fresh, err := scene.Reload(tx, c, c.Status.State)
 		if err != nil || fresh.Status.Reason == reason {
 			return err
 		}

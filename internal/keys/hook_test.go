@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keys"
@@ -45,7 +46,9 @@ func (h *hook) run(due map[string]func(), r *http.Request) {
 // startWith gives keys of a new process whose calls go through a transport.
 func (r *rig) startWith(transport http.RoundTripper) *keys.Keys {
 	r.t.Helper()
-	k, err := keys.New(r.store, catalog.New(&http.Client{Transport: transport}, nil), keys.Options{Sole: true, Now: r.now})
+	k, err := keys.New(r.store, catalog.New(&http.Client{Transport: transport}, nil), keys.Options{
+		Sole: true, Now: r.now, Patience: time.Minute,
+	})
 	if err != nil {
 		r.t.Fatal(err)
 	}

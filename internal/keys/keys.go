@@ -51,6 +51,8 @@ type Options struct {
 	// Entitler gives generated clients what subscriptions allow them; nil = nobody does.
 	Entitler Entitler
 	Turns    *turn.Turns // shared with whoever else asks servers about clients; nil = nobody does
+	// Patience is how long somebody who revokes a client waits for its server; default 5s, at most what a server may take.
+	Patience time.Duration
 }
 
 // Entitler looks after what generated clients' tokens may carry.
@@ -78,10 +80,13 @@ type Keys struct {
 	shown listing.Lister
 
 	turns *turn.Turns // by id, who of this process asks a server about a client
+
+	patience time.Duration
 }
 
 const (
 	vendorLimit  = 45 * time.Second // all calls to a server for one request
+	patience     = 5 * time.Second  // of who revokes a client
 	pendingAge   = 60 * time.Second // after it, another process's attempt has ended or never will
 	quietAge     = 30 * time.Second // after it, a server has settled what it was asked for
 	revealPeriod = 10 * time.Minute
@@ -108,6 +113,9 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 	if o.Turns == nil {
 		o.Turns = turn.New()
 	}
+	if o.Patience <= 0 {
+		o.Patience = patience
+	}
 	shown := listing.Lister{Store: s, Now: o.Now}
 	if o.Entitler != nil {
 		shown.Entitlement = o.Entitler.Status
@@ -115,7 +123,7 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 	return &Keys{
 		store: s, openers: openers, entitle: o.Entitler, log: o.Log, sole: o.Sole, now: o.Now, lead: s.NewLead("keys", leasePeriod, o.Sole),
 		proofs: throttle.New(proofPeriod, proofBurst, proofMemory), turns: o.Turns,
-		tries: pace.New(sweepPeriod), shown: shown,
+		tries: pace.New(sweepPeriod), shown: shown, patience: min(o.Patience, vendorLimit),
 	}, nil
 }
 
@@ -155,10 +163,18 @@ func (k *Keys) Requests(ctx context.Context, p keyward.Principal, tenant string,
 // Result is what a developer needs to use a client.
 type Result = listing.Result
 
-// finish does what is left to do about a client in the given state, after whoever works on it, who may have done it.
-func (k *Keys) finish(ctx context.Context, c *scene.Client, state keyward.ClientState, do func(context.Context) error) error {
-	ctx, cancel := detached(ctx)
+// finish does what is left to do about a client in the given state, after whoever works on it, who may have done it. With less
+// time than a server may take, it is no error that this ran out: the sweep goes on.
+func (k *Keys) finish(
+	ctx context.Context, c *scene.Client, state keyward.ClientState, limit time.Duration, do func(context.Context) error,
+) (err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
+	defer func() {
+		if limit < vendorLimit && ctx.Err() != nil {
+			err = nil
+		}
+	}()
 	end, err := k.turns.Await(ctx, c.Object.ID)
 	if err != nil {
 		return err

@@ -46,7 +46,9 @@ func (r *rig) process(die int) *process {
 	p.steps.Store(int64(die))
 	openers, turns := catalog.New(&http.Client{Transport: p}, nil), turn.New()
 	var err error
-	if p.keys, err = keys.New(r.store, openers, keys.Options{Sole: true, Now: p.now, Turns: turns}); err != nil {
+	if p.keys, err = keys.New(r.store, openers, keys.Options{
+		Sole: true, Now: p.now, Turns: turns, Patience: time.Minute,
+	}); err != nil {
 		r.t.Fatal(err)
 	}
 	entitler, err := entitle.New(r.store, openers, entitle.Options{Sole: true, Now: p.now, Turns: turns})
@@ -317,7 +319,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 			return err
 		},
 		"reject": func(k *keys.Keys) error { return k.Reject(m.r.t.Context(), admin(), at("corp"), "", "no") },
-		"revoke": func(k *keys.Keys) error { return k.Revoke(m.r.t.Context(), alice(), at("corp")) },
+		"revoke": func(k *keys.Keys) error { _, err := k.Revoke(m.r.t.Context(), alice(), at("corp")); return err },
 		"delete": func(k *keys.Keys) error { return k.Delete(m.r.t.Context(), alice(), at("corp")) },
 		"cancel": func(k *keys.Keys) error { return k.Cancel(m.r.t.Context(), alice(), at("corp")) },
 		"sweep":  func(k *keys.Keys) error { return k.Sweep(m.r.t.Context()) },

@@ -211,7 +211,7 @@ func TestMapWantsOneSpellingOfAnID(t *testing.T) {
 	}
 	other := at("corp")
 	other.Application = "other"
-	if err := r.keys.Revoke(ctx, admin(), at("corp")); err != nil {
+	if _, err := r.keys.Revoke(ctx, admin(), at("corp")); err != nil {
 		t.Fatal(err)
 	}
 	_, err := r.keys.Map(ctx, admin(), other, "LEGACY", "")

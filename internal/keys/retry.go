@@ -14,7 +14,8 @@ const ClientDeleted keyward.ClientState = "deleted"
 
 // Retry goes on at once with what stands still at a place: an interrupted registration is settled; a rotation, change,
 // revocation or deletion is asked of the server again; a failed registration is made anew with the same wishes, under
-// another name; what was rejected is asked for again. The result tells the state that came of it, and the secret of a new
+// another name; what was rejected is asked for again; what subscriptions ought to give a client in use and it lacks, or that
+// its server could not be told, is asked for once more. The result tells the state that came of it, and the secret of a new
 // client. With nothing to do it is a conflict.
 func (k *Keys) Retry(ctx context.Context, p keyward.Principal, place Place) (*Result, error) {
 	place, faults := place.Complete()
@@ -30,7 +31,7 @@ func (k *Keys) Retry(ctx context.Context, p keyward.Principal, place Place) (*Re
 		return k.retryFailed(ctx, p, s)
 	}
 	if c.Status.State == keyward.ClientActive || c.Status.State == keyward.ClientDrifted {
-		return nil, keyward.Errorf(keyward.CodeConflict, "client %s is %s: there is nothing to try again", c.Spec.ClientID, c.Status.State)
+		return k.entitleAgain(ctx, p, s, c)
 	}
 	if c.Status.State == keyward.ClientAwaiting {
 		return nil, s.Taken(c)
@@ -46,6 +47,48 @@ func (k *Keys) Retry(ctx context.Context, p keyward.Principal, place Place) (*Re
 		c.Status.State = ClientDeleted
 		fresh = c
 	}
+	return result(s, fresh.Spec.ClientID, "", fresh.Object.Name, fresh.Status), nil
+}
+
+// entitleAgain has the server of a client in use told at once of what subscriptions are to give it, also where a later try is
+// put off, or an administrator has to give it.
+func (k *Keys) entitleAgain(ctx context.Context, p keyward.Principal, s *scene.Scene, c *scene.Client) (*Result, error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	end := k.turns.Claim(ctx, c.Object.ID)
+	if end == nil {
+		return nil, c.Busy()
+	}
+	defer end()
+	var fresh *scene.Client
+	err := k.store.Write(ctx, scene.Requester(p, s.Place.Tenant), func(tx *store.Tx) (err error) {
+		if fresh, err = scene.Reload(tx, c, keyward.ClientActive, keyward.ClientDrifted); err != nil {
+			return err
+		}
+		var before *keyward.ClientEntitlement
+		if k.entitle != nil {
+			if before, err = k.entitle.Status(tx, fresh.Object.ID); err != nil {
+				return err //nolint:wrapcheck // it says what it is
+			}
+		}
+		if before == nil || before.State == keyward.EntitlementGiven {
+			return keyward.Errorf(keyward.CodeConflict, "client %s is %s: there is nothing to try again",
+				fresh.Spec.Shown(), fresh.Status.State)
+		}
+		if err := s.Changeable(fresh, k.now()); err != nil {
+			return err
+		}
+		return tx.EntitleAnew(fresh.Object.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	after := k.entitle.Now(ctx, fresh.Object.ID)
+	if after != nil && after.State == keyward.EntitlementFailed {
+		return nil, keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s could not be told of subscriptions: %s; it is tried again",
+			s.Place.KeyManager, after.Reason)
+	}
+	fresh.Status.Entitlement = after
 	return result(s, fresh.Spec.ClientID, "", fresh.Object.Name, fresh.Status), nil
 }
 

@@ -94,7 +94,7 @@ func TestReuse(t *testing.T) {
 
 	// The secret has leaked: it is out of use everywhere at once.
 	reuse()
-	if err := r.keys.Revoke(ctx, alice(), at("orders")); err != nil {
+	if _, err := r.keys.Revoke(ctx, alice(), at("orders")); err != nil {
 		t.Fatal(err)
 	}
 	if st := listed("billing").State; r.onGateways(own.ClientID) || st != keyward.ClientRevoking {

@@ -5,19 +5,31 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/oidcprovider"
 	"keyward.dev/keyward/internal/testbed/vendorproxy"
 )
 
 func (r *rig) revoke(k *keys.Keys) {
 	r.t.Helper()
-	if err := k.Revoke(r.t.Context(), alice(), at("corp")); err != nil {
+	result, err := k.Revoke(r.t.Context(), alice(), at("corp"))
+	if err != nil {
 		r.t.Fatal(err)
 	}
+	if result.State != keyward.ClientRevoked {
+		r.t.Errorf("revoked, the client is %s", result.State)
+	}
+}
+
+// tryRevoke gives the error alone.
+func (r *rig) tryRevoke(p keyward.Principal) error {
+	_, err := r.keys.Revoke(r.t.Context(), p, at("corp"))
+	return err
 }
 
 // A revoked client is off gateways and dead at its server, stays listed, and gives its place to the next one.
@@ -26,7 +38,7 @@ func TestRevoke(t *testing.T) {
 	r := newRig(t)
 	r.subscribe()
 	r.keyManager("corp", oidcSpec(op.Issuer, ""), initialToken())
-	wantCode(t, r.keys.Revoke(t.Context(), alice(), at("corp")), keyward.CodeNotFound)
+	wantCode(t, r.tryRevoke(alice()), keyward.CodeNotFound)
 	made, err := r.keys.Generate(t.Context(), alice(), at("corp"), keys.Ask{})
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +47,7 @@ func TestRevoke(t *testing.T) {
 	if err != nil || !r.onGateways(made.ClientID) {
 		t.Fatalf("before: %v", err)
 	}
-	wantCode(t, r.keys.Revoke(t.Context(), bob(), at("corp")), keyward.CodeForbidden)
+	wantCode(t, r.tryRevoke(bob()), keyward.CodeForbidden)
 	r.one(keyward.ClientActive)
 	for range 2 { // a second time is no error
 		r.revoke(r.keys)
@@ -118,7 +130,7 @@ func TestSweepEndsARevocation(t *testing.T) {
 		}
 		hold := proxy.HoldNext(http.MethodDelete, "/clients/", side)
 		done := make(chan error, 1)
-		go func() { done <- r.keys.Revoke(t.Context(), alice(), at("corp")) }()
+		go func() { done <- r.tryRevoke(alice()) }()
 		<-hold.Reached
 		if r.one(keyward.ClientRevoking); r.onGateways(made.ClientID) {
 			t.Error("the server was asked before gateways were told")
@@ -136,6 +148,68 @@ func TestSweepEndsARevocation(t *testing.T) {
 		}
 		if _, err := kc.Token(t.Context(), made.ClientID, made.ClientSecret, ""); err == nil {
 			t.Error("the secret lives")
+		}
+	}
+}
+
+// A server that takes the request and says nothing keeps nobody waiting: the revocation counts, and goes on. Nor does a
+// rotation that it does not answer stand in the way.
+func TestRevokeDoesNotWaitForTheServer(t *testing.T) {
+	ctx := t.Context()
+	kc := shared.Realm(t, "revoke-hanging")
+	proxy := vendorproxy.Start(t, kc.Server.URL)
+	r := newRig(t)
+	r.subscribe()
+	r.keyManager("corp", adminSpec(kc, proxy.URL), adminSecrets())
+	hasty := r.startAs(keys.Options{Patience: 50 * time.Millisecond})
+	for name, c := range map[string]struct {
+		method, part string
+		rotates      bool
+	}{
+		"at the deletion": {http.MethodDelete, "/clients/", false}, "at a rotation": {http.MethodPost, "/client-secret", true},
+	} {
+		made, err := r.keys.Generate(ctx, alice(), at("corp"), keys.Ask{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		holds := []*vendorproxy.Hold{proxy.HoldNext(c.method, c.part, vendorproxy.Request)}
+		rotated := make(chan error, 1)
+		if c.rotates {
+			go func() {
+				_, err := hasty.Rotate(ctx, alice(), at("corp"), keys.RotateAsk{})
+				rotated <- err
+			}()
+			<-holds[0].Reached
+		} else {
+			holds = append(holds, proxy.HoldNext(c.method, c.part, vendorproxy.Request))
+		}
+		for range 2 { // whoever asks once more is told the same
+			result, err := hasty.Revoke(ctx, alice(), at("corp"))
+			if err != nil || result.State != keyward.ClientRevoking || result.ClientID != made.ClientID {
+				t.Errorf("hangs %s: %v, error %v", name, result, err)
+			}
+			if one := r.one(keyward.ClientRevoking); one.Status.Reason == "" || r.onGateways(made.ClientID) {
+				t.Errorf("hangs %s: %+v", name, one.Status)
+			}
+		}
+		if !has(t, kc, made.ClientID) {
+			t.Errorf("hangs %s: the server has ended it already", name)
+		}
+		for _, hold := range holds {
+			hold.Drop()
+		}
+		if c.rotates && <-rotated == nil {
+			t.Error("the rotation ended well")
+		}
+		testbed.Eventually(t, "the sweep", func() string {
+			r.later(time.Hour)
+			if err := hasty.Sweep(t.Context()); err != nil { // what was held is lost
+				return err.Error()
+			}
+			return testbed.Same(r.list()[0].Status.State, keyward.ClientRevoked)
+		})
+		if one := r.one(keyward.ClientRevoked); one.Status.Reason != "" || has(t, kc, made.ClientID) {
+			t.Errorf("hangs %s: %+v", name, one.Status)
 		}
 	}
 }

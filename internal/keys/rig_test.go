@@ -73,7 +73,13 @@ func newRigOn(t *testing.T, url string) *rig {
 // start gives keys as a process that has just started has them: nothing is known to be under way.
 func (r *rig) start() *keys.Keys {
 	r.t.Helper()
-	k, err := keys.New(r.store, r.openers(), keys.Options{Sole: true, Now: r.now})
+	return r.startAs(keys.Options{Patience: time.Minute})
+}
+
+func (r *rig) startAs(o keys.Options) *keys.Keys {
+	r.t.Helper()
+	o.Sole, o.Now = true, r.now
+	k, err := keys.New(r.store, r.openers(), o)
 	if err != nil {
 		r.t.Fatal(err)
 	}

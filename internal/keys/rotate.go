@@ -2,7 +2,9 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"keyward.dev/keyward"
@@ -15,9 +17,6 @@ import (
 type RotateAsk struct {
 	Overlap time.Duration // how long the old secret lives on; 0 = it ends at once
 }
-
-// maxOverlap bounds how long two secrets of a client are alive.
-const maxOverlap = 30 * 24 * time.Hour
 
 // Rotate gives a generated client a new secret and keeps its id. Where the server has no way to, and for mapped
 // clients, it is refused with rotation_unsupported before anything changes; so is an overlap with overlap_unsupported
@@ -90,22 +89,8 @@ func (k *Keys) change(
 
 // rotatable refuses a rotation that the server has no way to carry out.
 func rotatable(s *scene.Scene, openers *connector.Openers, c *scene.Client, ask RotateAsk) error {
-	if c.Spec.Match != nil {
-		return c.OnlyRule()
-	}
-	if c.Status.Mode != keyward.ClientGenerated {
-		return keyward.Errorf(keyward.CodeRotationUnsupported, "client %s is mapped: its secret is changed at %s",
-			c.Spec.ClientID, s.KeyManager.Ref())
-	}
-	if of := c.Status.Reuses; of != nil {
-		return keyward.Errorf(keyward.CodeRotationUnsupported, "client %s is that of key manager %s: rotate it there, and its new "+
-			"secret counts here too", c.Spec.ClientID, of.KeyManager)
-	}
-	if connector.IsPublic(c.Status.Fields) {
-		return keyward.Errorf(keyward.CodeRotationUnsupported, "client %s is public: it has no secret", c.Spec.ClientID)
-	}
-	if ask.Overlap < 0 || ask.Overlap > maxOverlap {
-		return keyward.Invalid([]keyward.FieldError{scene.Fault("overlap", "must lie between 0s and %s", maxOverlap)})
+	if err := s.Rotatable(c, ask.Overlap); err != nil {
+		return err
 	}
 	conn, err := openers.Open(s.Server)
 	if err != nil {
@@ -139,14 +124,24 @@ func (k *Keys) finishRotate(ctx context.Context, server connector.Server, c *sce
 		wrapped.Err = err
 		return "", wrapped
 	}
-	doubt := ""
-	if resumed {
-		doubt = "the rotation was interrupted and could not be ended: " + told.Words() + "; rotate again when the secret is refused"
-	}
-	if err := k.stands(ctx, c, unmade{doubt: doubt}); err != nil {
+	if err := k.stands(ctx, c, unrotated(told, err, resumed)); err != nil {
 		k.log.WarnContext(ctx, "a client could not be marked", "client", c.Object.Name, "error", err)
 	}
 	return "", told
+}
+
+// unrotated says what a rotation has left that the server refused.
+func unrotated(told *keyward.Error, cause error, resumed bool) (how unmade) {
+	if resumed {
+		how.doubt = "the rotation was interrupted and could not be ended: " + told.Words() + "; rotate again when the secret is refused"
+	}
+	if half, ok := errors.AsType[*connector.Halfway](cause); ok {
+		how.reason = fmt.Sprintf("the rotation was refused halfway: %s; %s: rotate again", told.Words(), half.Left)
+		if half.Secret {
+			how.doubt = how.reason
+		}
+	}
+	return how
 }
 
 func (k *Keys) newSecret(ctx context.Context, server connector.Server, c *scene.Client) (connector.Secret, error) {
@@ -210,6 +205,9 @@ func (k *Keys) keepRotated(ctx context.Context, c *scene.Client, made connector.
 	})
 }
 
+// oldSecretStays begins the reason of a client whose older secret the server does not end.
+const oldSecretStays = "the old secret, whose time is over, could not be ended yet and is tried again"
+
 // endOverlap ends a client's older secret when its time is over.
 func (k *Keys) endOverlap(ctx context.Context, server connector.Server, c *scene.Client) error {
 	until := c.Status.OldSecretUntil
@@ -235,6 +233,7 @@ func (k *Keys) endOverlap(ctx context.Context, server connector.Server, c *scene
 	}
 	if overlapper, ok := conn.(connector.Overlapper); ok {
 		if err := overlapper.DropSecrets(ctx, handle, keep); err != nil {
+			k.noteReason(ctx, c, oldSecretStays+": "+vendorError(server.Name, err).Words())
 			return fmt.Errorf("end the old secret: %w", err)
 		}
 	}
@@ -244,6 +243,9 @@ func (k *Keys) endOverlap(ctx context.Context, server connector.Server, c *scene
 			return err
 		}
 		fresh.Status.OldSecretUntil = nil
+		if strings.HasPrefix(fresh.Status.Reason, oldSecretStays) {
+			fresh.Status.Reason = fresh.Status.SecretDoubt
+		}
 		if err := fresh.Put(tx, store.Extra{}); err != nil {
 			return err
 		}
@@ -323,9 +325,7 @@ func (k *Keys) Reveal(ctx context.Context, p keyward.Principal, place Place) (*R
 	err = k.store.Write(ctx, scene.Requester(p, s.Place.Tenant), func(tx *store.Tx) (err error) {
 		secret, err = tx.TakeReveal(c.Object.ID, scene.Requester(p, s.Place.Tenant), k.now())
 		if keyward.CodeOf(err) == keyward.CodeNotFound {
-			return keyward.Errorf(keyward.CodeNotFound,
-				"there is no secret to fetch once more: only who asked for it can, once, within %s, or within %s of an approval",
-				keyward.Duration(revealPeriod), keyward.Duration(approvedPeriod))
+			return noReveal(c)
 		}
 		if err != nil {
 			return err
@@ -339,6 +339,17 @@ func (k *Keys) Reveal(ctx context.Context, p keyward.Principal, place Place) (*R
 		return nil, err
 	}
 	return result(s, c.Spec.ClientID, secret, c.Object.Name, c.Status), nil
+}
+
+// noReveal says why there is no secret to fetch, and what became of a rotation that was to make one.
+func noReveal(c *scene.Client) error {
+	why := ""
+	if c.Status.SecretDoubt != "" {
+		why = "; " + c.Status.SecretDoubt
+	}
+	return keyward.Errorf(keyward.CodeNotFound,
+		"there is no secret to fetch once more: only who asked for it can, once, within %s, or within %s of an approval%s",
+		keyward.Duration(revealPeriod), keyward.Duration(approvedPeriod), why)
 }
 
 // fetched notes that a secret which the client said something of, or an approved client's, does not wait any more.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"keyward.dev/keyward"
@@ -14,8 +15,11 @@ import (
 )
 
 // settlePlace settles an interrupted attempt that takes the place somebody asks about, so that it does not stand in
-// the way of the next one until the sweep comes by.
-func (k *Keys) settlePlace(ctx context.Context, p keyward.Principal, place Place) error {
+// the way of the next one until the sweep comes by: in the given states, or in all that stand in the way.
+func (k *Keys) settlePlace(ctx context.Context, p keyward.Principal, place Place, states ...keyward.ClientState) error {
+	if len(states) == 0 {
+		states = []keyward.ClientState{keyward.ClientPending, keyward.ClientRotating, keyward.ClientUpdating}
+	}
 	var taking *scene.Client
 	err := k.store.Read(ctx, func(tx *store.Tx) error {
 		s, err := scene.Look(tx, p, place)
@@ -25,13 +29,8 @@ func (k *Keys) settlePlace(ctx context.Context, p keyward.Principal, place Place
 		taking = s.Taking()
 		return nil
 	})
-	if err != nil || taking == nil {
+	if err != nil || taking == nil || !slices.Contains(states, taking.Status.State) {
 		return err
-	}
-	switch taking.Status.State {
-	case keyward.ClientPending, keyward.ClientRotating, keyward.ClientUpdating:
-	default:
-		return nil
 	}
 	if err := k.settle(ctx, taking, false); err != nil {
 		k.log.WarnContext(ctx, "settle an interrupted client", "client", taking.Object.Name, "error", err)

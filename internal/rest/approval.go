@@ -123,7 +123,7 @@ func decideSubscription[B any](
 	s.describeBody(http.MethodPost, path, s.schemaOf(reflect.TypeFor[B]()))
 }
 
-// resultRoute is keysRoute for what may await an approval: that is answered with 202.
+// resultRoute is keysRoute for what may await an approval, or go on at the server: that is answered with 202.
 func resultRoute[B any](
 	s *Server, v verb, h func(context.Context, keyward.Principal, *keysInput, B) (*keys.Result, error),
 ) {
@@ -134,7 +134,7 @@ func resultRoute[B any](
 	op := v.operation()
 	op.Responses = answers(v.status, s.schemaOf(reflect.TypeFor[keys.Result]()))
 	op.Responses[strconv.Itoa(http.StatusAccepted)] = &huma.Response{
-		Description: "It awaits an administrator's approval",
+		Description: "It awaits an administrator's approval; or no gateway takes the client, and its server has still to end it",
 		Content: map[string]*huma.MediaType{
 			"application/json": {Schema: s.schemaOf(reflect.TypeFor[keys.Result]())},
 		},
@@ -148,7 +148,7 @@ func resultRoute[B any](
 		if err != nil {
 			return nil, err
 		}
-		if result.State == keyward.ClientAwaiting {
+		if result.State == keyward.ClientAwaiting || result.State == keyward.ClientRevoking {
 			return &output{Status: http.StatusAccepted, Body: *result}, nil
 		}
 		return &output{Status: v.status, Body: *result}, nil

@@ -158,8 +158,8 @@ func (s *Server) endRoutes() {
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) error {
 			return k.Cancel(ctx, p, in.place(b.KeyManager, b.Environment))
 		})
-	quietRoute(s, verb{"revoke-keys", "/revoke", "Put a client out of use now; it stays listed as revoked", http.StatusNoContent},
-		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) error {
+	resultRoute(s, verb{"revoke-keys", "/revoke", "Put a client out of use now; it stays listed as revoked", http.StatusOK},
+		func(ctx context.Context, p keyward.Principal, in *keysInput, b PlaceBody) (*keys.Result, error) {
 			return k.Revoke(ctx, p, in.place(b.KeyManager, b.Environment))
 		})
 	quietRoute(s, verb{"delete-keys", "/delete", "Delete a generated client, or unmap a mapped one", http.StatusNoContent},

@@ -68,9 +68,15 @@ func (e *entra) Rotate(ctx context.Context, h connector.Handle) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	if err := e.removeOthers(ctx, h, app.Passwords, fresh.KeyID); err != nil {
-		_ = e.removePassword(ctx, h, fresh.KeyID) // the next rotation removes it otherwise
-		return "", err
+	if removed, err := e.removeOthers(ctx, h, app.Passwords, fresh.KeyID); err != nil {
+		half := &connector.Halfway{Err: err, Secret: removed > 0, Left: "the client's secret is the one that it had"}
+		if removed > 0 {
+			half.Left = "a secret of the client was removed by then, which may be the one that is known"
+		}
+		if e.removePassword(ctx, h, fresh.KeyID) != nil { // the next rotation removes it
+			half.Left += ", and there is one that nobody knows"
+		}
+		return "", half
 	}
 	e.await(ctx, h.ClientID, fresh.SecretText)
 	return fresh.SecretText, nil
@@ -86,17 +92,20 @@ func (e *entra) known(ctx context.Context, h connector.Handle) (*application, er
 	return app, err
 }
 
-// removeOthers removes all secrets of ours but one. One that an administrator made by hand stays.
-func (e *entra) removeOthers(ctx context.Context, h connector.Handle, all []passwordCredential, keep string) error {
+// removeOthers removes all secrets of ours but one, and tells how many it has. One that an administrator made by hand stays.
+func (e *entra) removeOthers(
+	ctx context.Context, h connector.Handle, all []passwordCredential, keep string,
+) (removed int, err error) {
 	for _, old := range all {
 		if old.DisplayName != secretName || old.KeyID == keep {
 			continue
 		}
 		if err := e.removePassword(ctx, h, old.KeyID); err != nil {
-			return err
+			return removed, err
 		}
+		removed++
 	}
-	return nil
+	return removed, nil
 }
 
 // AddSecret implements connector.Overlapper: an application may have several secrets.
@@ -115,7 +124,8 @@ func (e *entra) DropSecrets(ctx context.Context, h connector.Handle, keep string
 	if err != nil || app == nil || keep == "" { // without the name of the one that is used, none is safe to remove
 		return err
 	}
-	return e.removeOthers(ctx, h, app.Passwords, keep)
+	_, err = e.removeOthers(ctx, h, app.Passwords, keep)
+	return err
 }
 
 func (e *entra) removePassword(ctx context.Context, h connector.Handle, keyID string) error {

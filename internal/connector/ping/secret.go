@@ -17,11 +17,14 @@ const retention = 30 * 24 * 60
 // Rotate implements Rotator. What the server retains of the secrets before, as its settings may say, is removed.
 func (p *ping) Rotate(ctx context.Context, h connector.Handle) (string, error) {
 	secret, retained, err := p.setSecret(ctx, h)
-	if err == nil && retained {
-		err = p.forget(ctx, h)
-	}
 	if err != nil {
 		return "", err
+	}
+	if retained {
+		if err := p.forget(ctx, h); err != nil {
+			return "", &connector.Halfway{Err: err, Secret: true, Left: "the server has given the client another secret, and takes " +
+				"the one that is known for as long as it retains it"}
+		}
 	}
 	return secret, nil
 }
