@@ -14,6 +14,28 @@ type getCmd struct {
 	Kind string `arg:"" help:"Connection, KeyManager, API, Plan, Application, Subscription, OAuthClient, Tenant or User"`
 	Name string `arg:"" optional:"" help:"one object; all of the kind without it"`
 	Out  string `short:"o" name:"output" enum:"table,json,yaml," default:"" placeholder:"FORMAT" help:"table, json or yaml"`
+
+	Set         string `help:"only objects of this manifest set"`
+	Search      string `help:"only objects with this text in what people look for"`
+	Application string `help:"only subscriptions and OAuth clients of this application"`
+	API         string `name:"api" help:"only subscriptions to this API"`
+	Plan        string `help:"only subscriptions under this plan, or APIs that offer it"`
+	KeyManager  string `help:"only OAuth clients in this key manager, or APIs that name it"`
+	Connection  string `help:"only key managers that use this Connection"`
+	Owner       string `help:"only applications that this user, or group/NAME, owns, or what belongs to them"`
+	Held        bool   `help:"only what is held now"`
+}
+
+// narrowed is what a listing is narrowed to, as its query.
+func (cmd *getCmd) narrowed() []string {
+	held := ""
+	if cmd.Held {
+		held = "true"
+	}
+	return []string{
+		"set", cmd.Set, "search", cmd.Search, "application", cmd.Application, "api", cmd.API, "plan", cmd.Plan,
+		"keyManager", cmd.KeyManager, "connection", cmd.Connection, "owner", cmd.Owner, "held", held,
+	}
 }
 
 // Run shows one object or all of a kind.
@@ -35,13 +57,13 @@ func (cmd *getCmd) Run(s *session) error {
 		if out.Output == "" {
 			out.Output = "yaml"
 		}
-		return out.Print(s.out, one, objectRows([]json.RawMessage{one}))
+		return out.Print(s.out, one, output.Objects([]json.RawMessage{one}))
 	}
-	all, err := list[json.RawMessage](s.ctx, c, []string{kind.Plural()})
+	all, err := list[json.RawMessage](s.ctx, c, []string{kind.Plural()}, cmd.narrowed()...)
 	if err != nil {
 		return err
 	}
-	return out.Print(s.out, all, objectRows(all))
+	return out.Print(s.out, all, output.Objects(all))
 }
 
 func parseKind(s string) (keyward.Kind, error) {
@@ -58,107 +80,4 @@ func kindNames() string {
 		names = append(names, string(kind))
 	}
 	return strings.Join(names, ", ")
-}
-
-// objectRows is the table of a listing: names first, then the few fields of the kind that tell objects apart.
-func objectRows(objects []json.RawMessage) [][]string {
-	rows := [][]string{{"NAME", "TENANT", "ABOUT"}}
-	for _, raw := range objects {
-		var m keyward.Manifest
-		if err := json.Unmarshal(raw, &m); err != nil {
-			continue
-		}
-		tenant := m.Metadata.Tenant
-		if tenant == "" {
-			tenant = keyward.DefaultTenant
-		}
-		rows = append(rows, []string{m.Metadata.Name, tenant, about(m)})
-	}
-	return rows
-}
-
-func about(m keyward.Manifest) string {
-	spec, ok := m.Kind.NewSpec()
-	if !ok || json.Unmarshal(m.Spec, spec) != nil {
-		return ""
-	}
-	if text := aboutSpec(spec, m.Status); !isHeld(m.Status) {
-		return text
-	} else if text != "" {
-		return "held; " + text
-	}
-	return "held"
-}
-
-// isHeld tells whether an object's status speaks of a hold.
-func isHeld(status json.RawMessage) bool {
-	var s keyward.HeldStatus
-	return json.Unmarshal(status, &s) == nil && s.Hold != nil
-}
-
-func aboutSpec(spec keyward.Spec, status json.RawMessage) string {
-	switch s := spec.(type) {
-	case *keyward.KeyManagerSpec:
-		state := "enabled"
-		if !s.IsEnabled() {
-			state = "disabled"
-		}
-		switch s.Tokens.Use {
-		case keyward.UseExchange:
-			state += ", exchange only"
-		case keyward.UseBoth:
-			state += ", exchange too"
-		}
-		return fmt.Sprintf("%s, %s, %s", s.Type, state, issuerOf(s, status))
-	case *keyward.ConnectionSpec:
-		return string(s.Type)
-	case *keyward.APISpec:
-		return fmt.Sprintf("%s/%s, %s", s.Context, s.Version, s.StateOrDefault())
-	case *keyward.SubscriptionSpec:
-		return fmt.Sprintf("%s calls %s, %s", s.Application, s.API, stateOf(s, status))
-	case *keyward.OAuthClientSpec:
-		return fmt.Sprintf("%s of %s in %s, %s", s.Shown(), s.Application, s.KeyManager, s.EnvironmentOrDefault())
-	case *keyward.UserSpec:
-		return fmt.Sprint(s.Roles)
-	case *keyward.PlanSpec:
-		return rates(s)
-	case *keyward.TenantSpec:
-		return s.DisplayName
-	default:
-		return ""
-	}
-}
-
-// stateOf is a subscription's state; where somebody has to approve it, or rejected it, that.
-func stateOf(s *keyward.SubscriptionSpec, status json.RawMessage) string {
-	var known keyward.SubscriptionStatus
-	if json.Unmarshal(status, &known) != nil || known.Approval.Stands() {
-		return string(s.StateOrDefault())
-	}
-	if known.Approval.State == keyward.ApprovalRejected {
-		return "rejected: " + known.Approval.Reason
-	}
-	return "awaits an approval"
-}
-
-func rates(s *keyward.PlanSpec) string {
-	text := ""
-	for i, r := range s.Rate {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprintf("%d per %s", r.Requests, r.Per)
-	}
-	return text
-}
-
-func issuerOf(s *keyward.KeyManagerSpec, status json.RawMessage) string {
-	if s.Issuer != "" {
-		return s.Issuer
-	}
-	var found keyward.KeyManagerStatus
-	if json.Unmarshal(status, &found) == nil {
-		return found.Issuer
-	}
-	return ""
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -70,12 +71,29 @@ func (c *Control) SeesAPI(ctx context.Context, p keyward.Principal, tenant, name
 	return sees, err
 }
 
-// Page chooses a part of a listing.
+// Page chooses a part of a listing. The names in it are of the tenant's objects; one that the kind has no relation to is
+// refused.
 type Page struct {
-	After  string // the cursor that the page before gave
-	Limit  int    // 1 to MaxPage; 0 = DefaultPage
-	Set    string
-	Search string
+	After       string // the cursor that the page before gave
+	Limit       int    // 1 to MaxPage; 0 = DefaultPage
+	Set         string
+	Search      string
+	Application string // what belongs to it
+	API         string // subscriptions to it
+	Plan        string // subscriptions under it, APIs that offer it
+	KeyManager  string // OAuth clients in it, APIs that name it
+	Connection  string // key managers that use it; for those who see that
+	Owner       string // a user, or group/NAME; for those who see owners
+	Held        bool   // what is held now
+}
+
+// filter is the page as the store knows it.
+func (p Page) filter(tenant string) store.Filter {
+	return store.Filter{
+		Tenant: tenant, Offered: true, After: p.After, Limit: cmp.Or(p.Limit, DefaultPage), Set: p.Set, Search: p.Search,
+		Application: p.Application, API: p.API, Plan: p.Plan, KeyManager: p.KeyManager, Connection: p.Connection,
+		Owner: p.Owner, Held: p.Held,
+	}
 }
 
 // Sizes of pages.
@@ -95,10 +113,10 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 	if !a.Reads() || kind == keyward.KindTenant && a&access.ReadAll == 0 {
 		return nil, "", access.ForbiddenRead(p, kind, tenant)
 	}
-	filter := store.Filter{Tenant: tenant, After: page.After, Limit: page.Limit, Set: page.Set, Search: page.Search, Offered: true}
-	if filter.Limit == 0 {
-		filter.Limit = DefaultPage
+	if a&access.ReadAll == 0 && a&access.ReadPublic != 0 && (page.Owner != "" || page.Connection != "") {
+		return nil, "", access.ForbiddenRead(p, kind, tenant) // it would tell what they are not shown
 	}
+	filter := page.filter(tenant)
 	if a&(access.ReadAll|access.ReadPublic) == 0 {
 		filter.Owners = access.Owners(p)
 	}

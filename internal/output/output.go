@@ -1,5 +1,5 @@
-// Package output owns how the command line prints what it has: tables with colours where a person reads them, JSON, YAML. It
-// does not own what is printed, nor which columns a table has.
+// Package output owns how the command line prints what it has: tables with colours where a person reads them, JSON, YAML, and
+// objects of every kind as rows of a table. It does not own what is printed, nor which columns other tables have.
 package output
 
 import (

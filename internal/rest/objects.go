@@ -17,8 +17,15 @@ import (
 type listInput struct {
 	TenantQuery
 	PageQuery
-	Set    string `query:"set" doc:"Only objects of this manifest set"`
-	Search string `query:"search" doc:"Only objects with this text in what people look for"`
+	Set         string `query:"set" doc:"Only objects of this manifest set"`
+	Search      string `query:"search" doc:"Only objects with this text in what people look for"`
+	Application string `query:"application" doc:"Only subscriptions and OAuth clients of this application"`
+	API         string `query:"api" doc:"Only subscriptions to this API"`
+	Plan        string `query:"plan" doc:"Only subscriptions under this plan, or APIs that offer it"`
+	KeyManager  string `query:"keyManager" doc:"Only OAuth clients in this key manager, or APIs that name it"`
+	Connection  string `query:"connection" doc:"Only key managers that use this Connection"`
+	Owner       string `query:"owner" doc:"Only applications that this user, or group/NAME, owns, or what belongs to them"`
+	Held        bool   `query:"held" doc:"Only what is held now"`
 }
 
 type nameInput struct {
@@ -82,7 +89,8 @@ func (s *Server) readRoutes(kind keyward.Kind) {
 			return nil, err
 		}
 		objects, next, err := s.deps.Control.List(ctx, p, kind, in.tenant(), control.Page{
-			After: in.Cursor, Limit: limit, Set: in.Set, Search: in.Search,
+			After: in.Cursor, Limit: limit, Set: in.Set, Search: in.Search, Application: in.Application, API: in.API,
+			Plan: in.Plan, KeyManager: in.KeyManager, Connection: in.Connection, Owner: in.Owner, Held: in.Held,
 		})
 		if err != nil {
 			return nil, err

@@ -26,6 +26,8 @@ type Filter struct {
 	API         string   // subscriptions to it
 	Plan        string   // subscriptions under it, APIs that offer it
 	Owners      []string // user and group/NAME: applications that any of them owns, their subscriptions and clients
+	Owner       string   // the same of one of them, beside what Owners choose
+	Held        bool     // only what is held now
 	Search      string   // part of name, title or what else people look for; case does not count
 	After       string   // the cursor that the page before gave
 	Limit       int      // at most so many; 0 = all
@@ -175,6 +177,9 @@ func (f Filter) where(n noun, v *database.Values) (where []string) {
 // conditions turns a filter into SQL; some is false when it can choose nothing.
 func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, some bool, err error) {
 	where = f.where(n, v)
+	if f.Held {
+		where = append(where, "h.since IS NOT NULL AND (h.until IS NULL OR h.until > "+v.Add(database.Micros(tx.now))+")")
+	}
 	if f.Set != "" {
 		where = append(where, "x.set_name = "+v.Add(database.Clean(f.Set)))
 	}
@@ -201,16 +206,14 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 		}
 		where = append(where, fmt.Sprintf(form, v.Add(o.ID)))
 	}
-	if len(f.Owners) > 0 {
+	for _, owners := range [][]string{f.Owners, {f.Owner}} {
+		if len(owners) == 0 || owners[0] == "" {
+			continue
+		}
 		if n.owner == "" {
 			return nil, false, invalid("filter", "%s objects have no owner", n.kind)
 		}
-		owners := make([]string, len(f.Owners))
-		for i, o := range f.Owners {
-			owners[i] = database.Clean(o)
-		}
-		where = append(where, `EXISTS (SELECT 1 FROM application_owners w WHERE w.application_id = `+n.owner+
-			` AND w.owner IN `+v.In(owners)+`)`)
+		where = append(where, ownedBy(n, owners, v))
 	}
 	if f.Search != "" {
 		plain := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(database.Clean(f.Search)))
@@ -224,6 +227,15 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 		where = append(where, after)
 	}
 	return where, true, nil
+}
+
+// ownedBy is the condition that one of the owners has the application that x is or belongs to.
+func ownedBy(n noun, owners []string, v *database.Values) string {
+	clean := make([]string, len(owners))
+	for i, o := range owners {
+		clean[i] = database.Clean(o)
+	}
+	return `EXISTS (SELECT 1 FROM application_owners w WHERE w.application_id = ` + n.owner + ` AND w.owner IN ` + v.In(clean) + `)`
 }
 
 // following is the condition for what comes after the filter's cursor, in a form for which the order's index is used.

@@ -18,6 +18,23 @@ export const adminRoutes: RouteObject[] = [
       { path: ":name", lazy: async () => ({ Component: (await import("./decisions/detail")).DecisionPage }) },
     ],
   },
+  {
+    path: "connections",
+    children: [
+      { index: true, lazy: async () => ({ Component: (await import("./connections/list")).Connections }) },
+      { path: "new", lazy: async () => ({ Component: (await import("./connections/edit")).NewConnection }) },
+      { path: ":name", lazy: async () => ({ Component: (await import("./connections/edit")).EditConnection }) },
+    ],
+  },
+  {
+    path: "tenants",
+    children: [
+      { index: true, lazy: async () => ({ Component: (await import("./tenants/list")).Tenants }) },
+      { path: "new", lazy: async () => ({ Component: (await import("./tenants/edit")).NewTenant }) },
+      { path: ":name", lazy: async () => ({ Component: (await import("./tenants/edit")).EditTenant }) },
+    ],
+  },
+  { path: "holds", lazy: async () => ({ Component: (await import("./holds")).Holds }) },
   { path: "gateways", lazy: async () => ({ Component: (await import("./gateways")).Gateways }) },
   { path: "approvals", lazy: async () => ({ Component: (await import("./approvals")).Approvals }) },
   { path: "audit", lazy: async () => ({ Component: (await import("./audit")).Audit }) },

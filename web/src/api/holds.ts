@@ -1,4 +1,7 @@
-import { client } from "./client";
+import { queryOptions } from "@tanstack/react-query";
+
+import { client, type Schemas } from "./client";
+import { allPages, type Nouns } from "./objects";
 
 /** The nouns that an administrator can hold. */
 export type Holdable = "key-managers" | "applications" | "subscriptions" | "oauth-clients";
@@ -18,4 +21,29 @@ export async function hold(tenant: string, noun: Holdable, name: string, reason:
 /** Lifts a hold. */
 export async function unhold(tenant: string, noun: Holdable, name: string): Promise<void> {
   await client.POST(liftAddress(noun), { params: { path: { name }, query: { tenant } } });
+}
+
+/** One object that is held. */
+export interface Held {
+  noun: Holdable;
+  name: string;
+  /** Of what belongs to one. */
+  application?: string | undefined;
+  hold: Schemas["Hold"];
+}
+
+/** What is held of a noun. */
+export function heldQuery(tenant: string, noun: Holdable) {
+  return queryOptions({
+    queryKey: [tenant, noun, "held"],
+    refetchInterval: 15_000,
+    queryFn: async ({ signal }): Promise<Held[]> => {
+      const objects: Nouns[Holdable][] = await allPages(tenant, noun, { held: true }, signal);
+      return objects.flatMap((o) => {
+        const hold = o.status?.hold;
+        const application = "application" in o.spec ? o.spec.application : undefined;
+        return hold ? [{ noun, name: o.metadata?.name ?? "", application, hold }] : [];
+      });
+    },
+  });
 }

@@ -1,7 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
-import { listPage } from "./objects";
+import { allPages } from "./objects";
 
 /** Where an application's client is: in which key manager, for which environment. */
 export interface KeyPlace {
@@ -42,10 +42,7 @@ export function developerTypeQuery(tenant: string, keyManager: string) {
 export function subscriptionsOfQuery(tenant: string, name: string) {
   return queryOptions({
     queryKey: [tenant, "subscriptions", "of", name],
-    queryFn: async ({ signal }) => {
-      const page = await listPage(tenant, "subscriptions", { search: name, limit: "500" }, signal);
-      return page.items.filter((s) => s.spec.application === name);
-    },
+    queryFn: ({ signal }) => allPages(tenant, "subscriptions", { application: name }, signal),
   });
 }
 

@@ -53,6 +53,12 @@ const pageSize = 50;
 /** What a list is narrowed to; the server does it. */
 export interface Narrowed {
   search?: string;
+  application?: string;
+  api?: string;
+  plan?: string;
+  connection?: string;
+  owner?: string;
+  held?: boolean;
 }
 
 /** One page of a noun's objects. */
@@ -77,19 +83,42 @@ export function listQuery<N extends Noun>(tenant: string, noun: N, narrowed: Nar
   });
 }
 
-/** All objects of a noun, for choices in forms. It asks for pages of 500 until there is none left. */
+/** All of a noun's objects that a list is narrowed to. It asks for pages of 500 until there is none left. */
+export async function allPages<N extends Noun>(tenant: string, noun: N, narrowed: Narrowed, signal: AbortSignal): Promise<Nouns[N][]> {
+  const items: Nouns[N][] = [];
+  let cursor = "";
+  do {
+    const page = await listPage(tenant, noun, { ...narrowed, limit: "500", ...(cursor && { cursor }) }, signal);
+    items.push(...page.items);
+    cursor = page.next ?? "";
+  } while (cursor !== "");
+  return items;
+}
+
+/** All objects of a noun, for choices in forms. */
 export function allQuery<N extends Noun>(tenant: string, noun: N) {
   return queryOptions({
     queryKey: [tenant, noun, "all"],
+    queryFn: ({ signal }) => allPages(tenant, noun, {}, signal),
+  });
+}
+
+/** A list of those who use an object. */
+export interface UserList extends Narrowed {
+  noun: Noun;
+  /** Where they are, if not in the object's own tenant. */
+  tenant?: string;
+}
+
+/** The first few of such a list; nothing where the person may not see it. A tenant's own key manager goes with it. */
+export function usersQuery(tenant: string, list: UserList) {
+  const { noun, tenant: where = tenant, ...narrowed } = list;
+  return queryOptions({
+    queryKey: [where, noun, "users", narrowed],
     queryFn: async ({ signal }) => {
-      const items: Nouns[N][] = [];
-      let cursor = "";
-      do {
-        const page = await listPage(tenant, noun, { limit: "500", ...(cursor && { cursor }) }, signal);
-        items.push(...page.items);
-        cursor = page.next ?? "";
-      } while (cursor !== "");
-      return items;
+      const page = await listPage(where, noun, { ...narrowed, limit: "10" }, signal);
+      const names = page.items.map((o) => o.metadata?.name ?? "").filter((name) => list.tenant === undefined || name !== "resident");
+      return { names, more: page.next !== undefined };
     },
   });
 }

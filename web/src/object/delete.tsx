@@ -1,12 +1,16 @@
-import { Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useNavigate } from "react-router";
 
-import { deleteObject, forget, type Noun, type Stored } from "../api/objects";
+import { deleteObject, forget, setOf, type Noun, type Stored, type UserList } from "../api/objects";
+import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "../ui/confirm";
+import { mayWrite } from "./may";
+import { UsedBy, type Then } from "./used-by";
 
 interface Props<N extends Noun> {
   noun: N;
@@ -46,5 +50,28 @@ export function DeleteObject<N extends Noun>({ noun, stored, opened, close, list
       <Text size="sm">{lead}</Text>
       {children}
     </Confirm>
+  );
+}
+
+interface ButtonProps<N extends Noun> {
+  noun: N;
+  stored: Stored<N>;
+  list: string;
+  lead: string;
+  users: UserList[];
+  then?: Then;
+}
+
+/** The button that deletes an object, for who may, with a look at who uses it. What a set owns is deleted in its manifests. */
+export function DeleteButton<N extends Noun>({ users, then = "refused", ...rest }: ButtonProps<N>) {
+  const [opened, { open, close }] = useDisclosure(false);
+  if (!mayWrite(useSession(), rest.noun) || setOf(rest.stored.object) !== undefined) return null;
+  return (
+    <>
+      <Button variant="light" color="red" onClick={open}>{texts.common.delete}</Button>
+      <DeleteObject {...rest} opened={opened} close={close}>
+        {opened && <UsedBy users={users} then={then} />}
+      </DeleteObject>
+    </>
   );
 }

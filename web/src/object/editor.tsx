@@ -39,7 +39,7 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
   const [broken, setBroken] = useState(false); // the YAML as it stands cannot be read
   const [rebased, setRebased] = useState(0);
   const { draft, from, save, pending, error, conflict, rebase } = useDraft(tenant, noun, kept?.base ?? base, fixed, kept?.object, (stored) => {
-    notifications.show({ message: texts.common.saved, color: "pine" });
+    notifications.show({ message: texts.common.saved, color: "pine", closeButtonProps: { "aria-label": texts.common.close } });
     leaving.current = true;
     done(stored);
   });

@@ -1,13 +1,12 @@
-import { Input, MultiSelect, NumberInput, PasswordInput, Select, Switch, TagsInput, Text, TextInput } from "@mantine/core";
-import { useState, type ReactNode } from "react";
+import { Input, MultiSelect, NumberInput, Select, Switch, TagsInput, Text, TextInput } from "@mantine/core";
+import type { ReactNode } from "react";
 
 import type { Noun } from "../api/objects";
 import { texts } from "../texts";
 import type { Draft } from "./draft";
-import { valueAt } from "./path";
 
 /** What every field of a form has: where in the manifest its value is, and the words around it. */
-interface Field<N extends Noun> {
+export interface Field<N extends Noun> {
   draft: Draft<N>;
   path: string[];
   label: string;
@@ -17,7 +16,8 @@ interface Field<N extends Noun> {
   fixed?: boolean;
 }
 
-const isFixed = <N extends Noun>({ draft, fixed }: Field<N>) => fixed === true || draft.fixed;
+/** Whether a field only shows what it holds. */
+export const isFixed = <N extends Noun>({ draft, fixed }: Field<N>) => fixed === true || draft.fixed;
 
 /** What a field that can only be read holds, as text. */
 export function Shown({ label, children }: { label: string; children: ReactNode }) {
@@ -28,8 +28,8 @@ export function Shown({ label, children }: { label: string; children: ReactNode 
   );
 }
 
-// An input's own words, with what the server said about the value.
-function around<N extends Noun>({ draft, path, label, help, required }: Field<N>) {
+/** An input's own words, with what the server said about the value. */
+export function around<N extends Noun>({ draft, path, label, help, required }: Field<N>) {
   return { label, description: help, error: draft.fault(...path), withAsterisk: required === true };
 }
 
@@ -138,29 +138,6 @@ export function ListField<N extends Noun>(field: Field<N>) {
       splitChars={[",", " "]}
       acceptValueOnBlur
       clearable
-    />
-  );
-}
-
-/**
- * A secret. What is stored is never shown; it stays until something else is typed. Where a manifest set owns the object its
- * manifest says where the secret comes from, and none is typed here.
- */
-export function SecretField<N extends Noun>(field: Field<N>) {
-  const { draft, path } = field;
-  const value = draft.at(...path);
-  const [stored] = useState(() => valueAt(value, ["stored"]) === true);
-  if (isFixed(field) || draft.manifestSet !== undefined) return <Shown label={field.label}>{stored && texts.editor.isStored}</Shown>;
-  return (
-    <PasswordInput
-      {...around(field)}
-      placeholder={stored ? texts.editor.stored : ""}
-      value={typeof value === "string" ? value : ""}
-      onChange={(event) => {
-        draft.put(event.currentTarget.value || (stored ? { stored: true } : undefined), ...path);
-      }}
-      autoComplete="new-password"
-      spellCheck={false}
     />
   );
 }

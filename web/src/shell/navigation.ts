@@ -16,12 +16,15 @@ export interface Entry {
 const navigation: Record<Area, Entry[]> = {
   admin: [
     { path: ["admin", "key-managers"], label: texts.admin.nav.keyManagers, icon: "shield" },
+    { path: ["admin", "connections"], label: texts.admin.nav.connections, icon: "plug" },
     { path: ["admin", "decisions"], label: texts.admin.nav.decisions, icon: "eye" },
     { path: ["admin", "approvals"], label: texts.admin.nav.approvals, icon: "check" },
+    { path: ["admin", "holds"], label: texts.admin.nav.holds, icon: "pause" },
     { path: ["admin", "gateways"], label: texts.admin.nav.gateways, icon: "server", installation: true },
     { path: ["admin", "audit"], label: texts.admin.nav.audit, icon: "list" },
     { path: ["admin", "users"], label: texts.admin.nav.users, icon: "users" },
     { path: ["admin", "tokens"], label: texts.admin.nav.tokens, icon: "key" },
+    { path: ["admin", "tenants"], label: texts.admin.nav.tenants, icon: "box", installation: true },
   ],
   publisher: [
     { path: ["publisher", "apis"], label: texts.publisher.nav.apis, icon: "box" },

@@ -33,7 +33,6 @@ export const developer = {
     ownedBy: (owners: string) => `Owned by ${owners}`,
     state: "State",
     inUse: "in use",
-    held: "held",
     emptyTitle: "No application yet",
     empty: "Make one for each program that calls APIs. It takes a minute until it has a working key.",
     tabs: { keys: "Keys", subscriptions: "Subscriptions", calls: "Calls", settings: "Settings" },

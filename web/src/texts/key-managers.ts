@@ -12,7 +12,6 @@ export const keyManagerTexts = {
     looked: "Last look",
     enabled: "in use",
     disabled: "switched off",
-    held: "held",
     emptyTitle: "No key manager yet",
     empty: "Register your first authorization server: paste its issuer, and the form fills itself.",
     health: { ok: "healthy", warning: "needs attention", failing: "failing", unknown: "not looked at yet" },
@@ -52,6 +51,8 @@ export const keyManagerTexts = {
     findings: "What the metadata says",
   },
   keyManagerForm: {
+    connection: "Connection",
+    connectionHelp: "It has the credentials then, in place of those below. Empty: this key manager has its own.",
     displayNameHelp: "What developers read.",
     type: "Type",
     typeHelp: "The product: it decides how clients are made there.",
@@ -129,11 +130,6 @@ export const keyManagerTexts = {
     disableLead: "Its tokens are refused on every gateway within a second. Nothing is deleted; it can be switched on again.",
     enableLead: "Its tokens are taken again within a second.",
     deleteLead: "Its settings, secrets and history go for good.",
-    looking: "Looking who would notice…",
-    calls: (n: number) => (n === 1 ? "1 call in the last hour" : `${n} calls in the last hour`),
-    apis: "APIs that would take no token any more:",
-    applications: "Applications without another key:",
-    refused: "It is still used, so this will be refused:",
     counted: (passed: number, refused: number) => (refused === 0 ? `${passed}` : `${passed}, and ${refused} refused`),
   },
   health: {

@@ -93,6 +93,7 @@ export const publisher = {
     nothing: "nothing",
   },
   plans: {
+    deleteLead: "It is refused while an API offers it or a subscription is under it.",
     title: "Plans",
     lead: "How many requests an application may send to an API, and whether its subscription has to be approved.",
     search: "Search by name",

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Text, Textarea, TextInput } from "@mantine/core";
+import { Alert, Button, Group, Stack, Text, Textarea, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -9,6 +9,7 @@ import { administers } from "../session/areas";
 import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
+import { StateBadge } from "./badge";
 import { Confirm } from "./confirm";
 import { Icon } from "./icon";
 import { Time } from "./time";
@@ -44,6 +45,17 @@ export function HeldBanner({ hold: held, noun, name }: Place & { hold: Schemas["
         )}
       </Group>
     </Alert>
+  );
+}
+
+/** The same as a word, for lists: reason and who are beside it for who may know them. */
+export function HeldBadge({ hold: held }: { hold: Schemas["Hold"] }) {
+  const why = [held.reason, held.by && words.by(held.by)].filter(Boolean).join(", ");
+  return (
+    <Stack gap={2}>
+      <StateBadge tone="bad">{words.title}</StateBadge>
+      {why && <Text size="xs" c="red">{why}</Text>}
+    </Stack>
   );
 }
 

@@ -1,16 +1,19 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 
-import { listQuery, type Noun } from "../api/objects";
+import { listQuery, type Narrowed, type Noun } from "../api/objects";
 import { useTenant } from "../shell/place";
 import { useSearch } from "./search-field";
 
 /** What DataTable needs of a noun's list, narrowed by what the address says. */
 export function useList<N extends Noun>(noun: N) {
-  const tenant = useTenant();
   const search = useSearch();
-  const list = useInfiniteQuery(listQuery(tenant, noun, search ? { search } : {}));
+  return { search, ...useListOf(noun, search ? { search } : {}) };
+}
+
+/** The same, narrowed by what is given. */
+export function useListOf<N extends Noun>(noun: N, narrowed: Narrowed) {
+  const list = useInfiniteQuery(listQuery(useTenant(), noun, narrowed));
   return {
-    search,
     rows: list.data?.pages.flatMap((page) => page.items),
     error: list.error,
     again: () => void list.refetch(),

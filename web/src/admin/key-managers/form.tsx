@@ -1,7 +1,8 @@
 import { Alert, Divider, List, SimpleGrid, Stack, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
-import { typesQuery } from "../../api/key-managers";
+import { typesQuery, type ConnectorType } from "../../api/key-managers";
+import { allQuery } from "../../api/objects";
 import type { Draft } from "../../object/draft";
 import { ChoicesField, ListField, SelectField, SwitchField, TextField } from "../../object/fields";
 import { useTenant } from "../../shell/place";
@@ -49,7 +50,7 @@ export function KeyManagerForm({ draft, isNew }: Props) {
       </Part>
       {type && (type.adminFields ?? []).length > 0 && (
         <Part title={words.credentials}>
-          <TypeFields draft={draft} fields={type.adminFields ?? []} />
+          <Credentials draft={draft} type={type} />
         </Part>
       )}
       <Part title={words.tokens}>
@@ -73,5 +74,31 @@ function Part({ title, children }: { title: string; children: React.ReactNode })
       <Title order={2} size="h4">{title}</Title>
       <Stack maw={620}>{children}</Stack>
     </Stack>
+  );
+}
+
+// A key manager has credentials of its own, or names a Connection of its type, which then has them.
+function Credentials({ draft, type }: { draft: Draft<"key-managers">; type: ConnectorType }) {
+  const { shared } = type;
+  const connections = useQuery({ ...allQuery(useTenant(), "connections"), enabled: shared !== undefined });
+  const fitting = (connections.data ?? []).filter((c) => c.spec.type === type.name);
+  const ref = draft.at("spec", "connection", "ref");
+  const own = (type.adminFields ?? []).filter((f) => {
+    const name = f.name.replace(/^connection\./, "");
+    return ref === undefined || name === f.name || (shared?.beside ?? []).includes(name);
+  });
+  return (
+    <>
+      {(fitting.length > 0 || ref !== undefined) && (
+        <SelectField
+          draft={draft}
+          path={["spec", "connection", "ref"]}
+          label={words.connection}
+          help={words.connectionHelp}
+          options={fitting.map((c) => ({ value: c.metadata?.name ?? "", label: c.spec.displayName ?? c.metadata?.name ?? "" }))}
+        />
+      )}
+      <TypeFields draft={draft} fields={own} />
+    </>
   );
 }

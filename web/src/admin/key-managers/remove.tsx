@@ -1,8 +1,7 @@
-import { List, Menu, Stack, Text } from "@mantine/core";
+import { Menu, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
-import type { Schemas } from "../../api/client";
 import { usagesQuery } from "../../api/key-managers";
 import { forget, replaceObject, type Stored } from "../../api/objects";
 import { DeleteObject } from "../../object/delete";
@@ -11,6 +10,7 @@ import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
 import { Icon } from "../../ui/icon";
+import { ImpactList } from "../../ui/impact";
 
 const words = texts.admin.remove;
 
@@ -81,25 +81,5 @@ export function RemoveKeyManager({ stored }: Props) {
 }
 
 function ImpactOf({ name, of }: { name: string; of: "disable" | "delete" }) {
-  const usages = useQuery(usagesQuery(useTenant(), name));
-  const impact: Schemas["Impact"] | undefined = usages.data?.[of];
-  if (!impact) return <Text size="sm" c="dimmed">{words.looking}</Text>;
-  const refused = impact.refusedBy ?? [];
-  return (
-    <Stack gap={4} role="status">
-      <Text size="sm" fw={600}>{words.calls(impact.calls)}</Text>
-      {(impact.apis ?? []).length > 0 && <Text size="sm">{words.apis} {(impact.apis ?? []).join(", ")}</Text>}
-      {(impact.applications ?? []).length > 0 && (
-        <Text size="sm">{words.applications} {(impact.applications ?? []).join(", ")}</Text>
-      )}
-      {refused.length > 0 && (
-        <>
-          <Text size="sm" c="red">{words.refused}</Text>
-          <List size="sm">
-            {refused.map((r) => <List.Item key={r.kind + r.name}>{r.kind} {r.name}</List.Item>)}
-          </List>
-        </>
-      )}
-    </Stack>
-  );
+  return <ImpactList impact={useQuery(usagesQuery(useTenant(), name)).data?.[of]} />;
 }

@@ -1,16 +1,18 @@
 import { Stack } from "@mantine/core";
 
 import type { ConnectorField } from "../../api/key-managers";
+import type { Noun } from "../../api/objects";
 import type { Draft } from "../../object/draft";
-import { ListField, NumberField, SecretField, SelectField, SwitchField, TextField } from "../../object/fields";
+import { ListField, NumberField, SelectField, SwitchField, TextField } from "../../object/fields";
+import { CredentialField } from "../../object/secret-fields";
 
-interface Props {
-  draft: Draft<"key-managers">;
+interface Props<N extends Noun> {
+  draft: Draft<N>;
   fields: ConnectorField[];
 }
 
 /** The fields that a type of key manager asks administrators for, drawn from what the server says about the type. */
-export function TypeFields({ draft, fields }: Props) {
+export function TypeFields<N extends "key-managers" | "connections">({ draft, fields }: Props<N>) {
   return (
     <Stack>
       {fields.map((field) => (
@@ -20,7 +22,7 @@ export function TypeFields({ draft, fields }: Props) {
   );
 }
 
-function TypeField({ draft, field }: { draft: Draft<"key-managers">; field: ConnectorField }) {
+function TypeField<N extends Noun>({ draft, field }: { draft: Draft<N>; field: ConnectorField }) {
   const place = {
     draft,
     path: ["spec", ...field.name.split(".")],
@@ -28,7 +30,7 @@ function TypeField({ draft, field }: { draft: Draft<"key-managers">; field: Conn
     help: field.help,
     required: field.required,
   };
-  if (field.secret) return <SecretField {...place} />;
+  if (field.secret) return <CredentialField {...place} />;
   if ((field.enum ?? []).length > 0) {
     return <SelectField {...place} options={field.enum ?? []} {...(field.default && { fallback: field.default })} />;
   }

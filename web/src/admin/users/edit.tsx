@@ -4,6 +4,7 @@ import { useNavigate } from "react-router";
 
 import { client, bodyOf, type Schemas } from "../../api/client";
 import { objectQuery } from "../../api/objects";
+import { DeleteButton } from "../../object/delete";
 import { ObjectEditor } from "../../object/editor";
 import { ChoicesField, ListField, TextField } from "../../object/fields";
 import { administers } from "../../session/areas";
@@ -38,7 +39,20 @@ export function EditUser() {
   const navigate = useNavigate();
   const { data: stored } = useSuspenseQuery({ ...objectQuery(useTenant(), "users", name), staleTime: Infinity });
   return (
-    <Page title={name} above={[{ to: to("admin", "users"), label: words.title }]}>
+    <Page
+      title={name}
+      above={[{ to: to("admin", "users"), label: words.title }]}
+      actions={
+        <DeleteButton
+          noun="users"
+          stored={stored}
+          list={to("admin", "users")}
+          lead={words.deleteLead}
+          users={[{ noun: "applications", owner: name }]}
+          then="stays"
+        />
+      }
+    >
       <Edit key={name} base={stored} done={() => void navigate(to("admin", "users"))} />
       {administers(useSession()) && <PasswordLink name={name} />}
     </Page>

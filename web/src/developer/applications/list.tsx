@@ -2,6 +2,7 @@ import type { Schemas } from "../../api/client";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { StateBadge } from "../../ui/badge";
+import { HeldBadge } from "../../ui/hold";
 import { NameLink } from "../../ui/name-link";
 import { ObjectList } from "../../ui/object-list";
 import type { Column } from "../../ui/table";
@@ -23,7 +24,7 @@ export function Applications() {
     {
       title: words.state,
       cell: (a) =>
-        a.status?.hold ? <StateBadge tone="bad" hint={a.status.hold.reason}>{words.held}</StateBadge> : <StateBadge tone="good">{words.inUse}</StateBadge>,
+        a.status?.hold ? <HeldBadge hold={a.status.hold} /> : <StateBadge tone="good">{words.inUse}</StateBadge>,
     },
   ];
   return (

@@ -5,6 +5,7 @@ import { useNavigate } from "react-router";
 
 import { client } from "../../api/client";
 import { forget, type Stored } from "../../api/objects";
+import { UsedBy } from "../../object/used-by";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
@@ -46,6 +47,7 @@ export function RemoveApplication({ stored }: { stored: Stored<"applications"> }
         error={run.error}
       >
         <Text size="sm">{words.deleteLead}</Text>
+        {opened && <UsedBy users={[{ noun: "subscriptions", application: name }, { noun: "oauth-clients", application: name }]} then="gone" />}
       </Confirm>
     </Section>
   );

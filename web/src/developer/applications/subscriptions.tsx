@@ -12,6 +12,7 @@ import type { Tone } from "../../theme";
 import { StateBadge } from "../../ui/badge";
 import { Confirm } from "../../ui/confirm";
 import { Empty } from "../../ui/empty";
+import { HeldBadge } from "../../ui/hold";
 import { Icon } from "../../ui/icon";
 import { ProblemAlert } from "../../ui/problem";
 import { DataTable } from "../../ui/table";
@@ -51,7 +52,7 @@ export function Subscriptions({ application }: { application: string }) {
             title: words.state,
             cell: (s) =>
               s.status?.hold ? (
-                <StateBadge tone="bad" hint={s.status.hold.reason}>{texts.hold.title}</StateBadge>
+                <HeldBadge hold={s.status.hold} />
               ) : (
                 <SubscriptionState subscription={s} />
               ),

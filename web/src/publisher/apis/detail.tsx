@@ -17,6 +17,7 @@ import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code";
 import { APIAddress } from "../../ui/api-address";
 import { Facts } from "../../ui/facts";
+import { ImpactList } from "../../ui/impact";
 import { Page, Section } from "../../ui/page";
 import { DataTable } from "../../ui/table";
 import { APIState, takenBy } from "./list";
@@ -140,11 +141,14 @@ function Callers({ name }: { name: string }) {
 
 function Remove({ stored }: { stored: Stored<"apis"> }) {
   const to = useAddress();
+  const usages = useQuery(apiUsagesQuery(useTenant(), stored.object.metadata?.name ?? ""));
   const [opened, { open, close }] = useDisclosure(false);
   return (
     <>
       <Button variant="light" color="red" onClick={open}>{texts.common.delete}</Button>
-      <DeleteObject noun="apis" stored={stored} opened={opened} close={close} list={to("publisher", "apis")} lead={words.deleteLead} />
+      <DeleteObject noun="apis" stored={stored} opened={opened} close={close} list={to("publisher", "apis")} lead={words.deleteLead}>
+        {opened && <ImpactList impact={usages.data?.delete} />}
+      </DeleteObject>
     </>
   );
 }

@@ -1,9 +1,11 @@
 import { ActionIcon, Button, Group, NumberInput, Stack, Text, TextInput } from "@mantine/core";
 import { useSuspenseQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import { useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { objectQuery } from "../../api/objects";
+import { DeleteButton } from "../../object/delete";
 import type { Draft } from "../../object/draft";
 import { ObjectEditor } from "../../object/editor";
 import { SelectField, Shown, TextField } from "../../object/fields";
@@ -23,16 +25,32 @@ export function NewPlan() {
 /** Changes a plan. */
 export function EditPlan() {
   const name = useName();
+  const to = useAddress();
   const { data: stored } = useSuspenseQuery({ ...objectQuery(useTenant(), "plans", name), staleTime: Infinity });
-  return <Edit title={texts.admin.keyManager.editTitle(name)} base={stored} />;
+  const actions = (
+    <DeleteButton
+      noun="plans"
+      stored={stored}
+      list={to("publisher", "plans")}
+      lead={words.deleteLead}
+      users={[{ noun: "apis", plan: name }, { noun: "subscriptions", plan: name }]}
+    />
+  );
+  return <Edit title={texts.admin.keyManager.editTitle(name)} base={stored} actions={actions} />;
 }
 
-function Edit({ title, base }: { title: string; base: { object: Schemas["Plan"]; etag?: string } }) {
+interface EditProps {
+  title: string;
+  base: { object: Schemas["Plan"]; etag?: string };
+  actions?: ReactNode;
+}
+
+function Edit({ title, base, actions }: EditProps) {
   const to = useAddress();
   const navigate = useNavigate();
   const back = () => void navigate(to("publisher", "plans"));
   return (
-    <Page title={title} above={[{ to: to("publisher", "plans"), label: words.title }]}>
+    <Page title={title} above={[{ to: to("publisher", "plans"), label: words.title }]} actions={actions}>
       <ObjectEditor
         noun="plans"
         base={base}

@@ -1,0 +1,69 @@
+package rest_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+)
+
+// TestListsAreNarrowedByWhatObjectsBelongTo: exactly, where a search finds parts of names; and nobody learns by it what they
+// are not shown.
+func TestListsAreNarrowedByWhatObjectsBelongTo(t *testing.T) {
+	h := newHouse(t)
+	h.users(map[string][]keyward.Role{
+		"dora": {keyward.RoleDeveloper}, "otto": {keyward.RoleDeveloper}, "pat": {keyward.RolePublisher},
+	}, "default")
+	h.apply(manifestOf(keyward.KindPlan, "gold", `{}`), manifestOf(keyward.KindPlan, "iron", `{}`),
+		manifestOf(keyward.KindConnection, "acme", walkConnection),
+		manifestOf(keyward.KindAPI, "orders", strings.Replace(walkAPI, `"/orders"`, `"/orders","plans":["gold"]`, 1)),
+		manifestOf(keyward.KindAPI, "orders-2", strings.Replace(walkAPI, `"/orders"`, `"/two","plans":["gold","iron"]`, 1)),
+		manifestOf(keyward.KindApplication, "shop", `{"owner":"dora"}`),
+		manifestOf(keyward.KindApplication, "shop-2", `{"owners":["otto","dora"]}`),
+		manifestOf(keyward.KindSubscription, "shop-a", `{"application":"shop","api":"orders","plan":"gold"}`),
+		manifestOf(keyward.KindSubscription, "shop-2-a", `{"application":"shop-2","api":"orders-2","plan":"iron"}`))
+	h.must("admin", http.MethodPost, "/api/v1/applications/shop/keys", place)
+	h.must("admin", http.MethodPost, "/api/v1/applications/shop/hold", `{"reason":"leaked"}`)
+	for _, c := range []struct{ who, list, names string }{
+		{"admin", "subscriptions?application=shop", "shop-a"},
+		{"admin", "subscriptions?search=shop", "shop-2-a shop-a"},
+		{"dora", "subscriptions?application=shop-2", "shop-2-a"},
+		{"otto", "subscriptions?application=shop", ""},
+		{"admin", "subscriptions?api=orders", "shop-a"},
+		{"admin", "subscriptions?plan=iron&application=shop-2", "shop-2-a"},
+		{"admin", "subscriptions?plan=iron&application=shop", ""},
+		{"pat", "apis?plan=gold", "orders orders-2"},
+		{"admin", "oauth-clients?keyManager=resident", "*"},
+		{"admin", "oauth-clients?application=shop-2", ""},
+		{"admin", "key-managers?connection=acme", ""},
+		{"admin", "applications?owner=otto", "shop-2"},
+		{"dora", "applications?owner=otto", "shop-2"},
+		{"otto", "applications?owner=dora", "shop-2"},
+		{"admin", "applications?held=true", "shop"},
+		{"dora", "applications?held=false", "shop shop-2"},
+		{"admin", "subscriptions?application=nobody", ""},
+	} {
+		var listed struct{ Items []keyward.Manifest }
+		h.must(c.who, http.MethodGet, "/api/v1/"+c.list, "").into(t, &listed)
+		names := make([]string, len(listed.Items))
+		for i, m := range listed.Items {
+			names[i] = m.Metadata.Name
+		}
+		if got := strings.Join(names, " "); got != c.names && (c.names != "*" || len(names) != 1) {
+			t.Errorf("%s gets of %s %q, want %q", c.who, c.list, got, c.names)
+		}
+	}
+	for list, want := range map[string]int{
+		"plans?application=shop": http.StatusBadRequest, "users?held=true": http.StatusOK,
+	} {
+		if a := h.call("admin", http.MethodGet, "/api/v1/"+list, ""); a.status != want {
+			t.Errorf("%s: %d %s", list, a.status, a.body)
+		}
+	}
+	for _, list := range []string{"applications?owner=dora", "key-managers?connection=acme"} {
+		if a := h.call("pat", http.MethodGet, "/api/v1/"+list, ""); a.status != http.StatusForbidden {
+			t.Errorf("%s to a publisher: %d %s", list, a.status, a.body)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+import { Anchor, Button, Text } from "@mantine/core";
+import { useMutation, useQueries, useQueryClient } from "@tanstack/react-query";
+import { Link } from "react-router";
+
+import { heldQuery, unhold, type Held } from "../api/holds";
+import { kindOf } from "../api/objects";
+import { administers } from "../session/areas";
+import { useSession } from "../session/session";
+import { useAddress, useTenant } from "../shell/place";
+import { texts } from "../texts";
+import { Empty } from "../ui/empty";
+import { Page } from "../ui/page";
+import { ProblemAlert } from "../ui/problem";
+import { DataTable } from "../ui/table";
+import { Time } from "../ui/time";
+
+const words = texts.admin.holds;
+
+/** Everything that is held: what, by whom, why and until when. */
+export function Holds() {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const admin = administers(useSession());
+  const list = useQueries({
+    queries: (["key-managers", "applications", "subscriptions", "oauth-clients"] as const).map((noun) => heldQuery(tenant, noun)),
+    combine: (all) => ({
+      rows: all.every((one) => one.data) ? all.flatMap((one) => one.data ?? []) : undefined,
+      error: all.find((one) => one.error)?.error ?? null,
+      again: () => { all.forEach((one) => void one.refetch()); },
+    }),
+  });
+  const lift = useMutation({
+    mutationFn: (held: Held) => unhold(tenant, held.noun, held.name),
+    onSuccess: () => queries.invalidateQueries({ queryKey: [tenant] }),
+  });
+  return (
+    <Page title={words.title} lead={words.lead}>
+      {lift.error && <ProblemAlert error={lift.error} />}
+      <DataTable
+        label={words.title}
+        keyOf={(held) => `${held.noun}/${held.name}`}
+        empty={<Empty icon="pause" title={words.emptyTitle}>{words.empty}</Empty>}
+        columns={[
+          { title: words.what, cell: (held) => <What held={held} /> },
+          { title: texts.hold.reason, cell: (held) => <Text size="sm" c="red" fw={600}>{held.hold.reason}</Text> },
+          { title: words.who, cell: (held) => held.hold.by },
+          { title: words.since, wide: true, cell: (held) => <Time at={held.hold.since} /> },
+          { title: words.until, wide: true, cell: (held) => <Time at={held.hold.until} none={words.lifted} /> },
+          ...(admin
+            ? [{
+                title: words.actions,
+                cell: (held: Held) => (
+                  <Button size="xs" variant="default" loading={lift.isPending && lift.variables === held} onClick={() => { lift.mutate(held); }}>
+                    {texts.hold.lift}
+                  </Button>
+                ),
+              }]
+            : []),
+        ]}
+        {...list}
+      />
+    </Page>
+  );
+}
+
+function What({ held }: { held: Held }) {
+  const to = useAddress();
+  const address =
+    held.noun === "key-managers" ? to("admin", "key-managers", held.name) : to("developer", "applications", held.application ?? held.name, ...(held.noun === "subscriptions" ? ["subscriptions"] : []));
+  return (
+    <>
+      <Anchor component={Link} to={address} size="sm" fw={600}>{held.name}</Anchor>
+      <Text size="xs" c="dimmed">{kindOf[held.noun]}</Text>
+    </>
+  );
+}

@@ -1,0 +1,102 @@
+import { Anchor, Select, SimpleGrid, Stack, Text } from "@mantine/core";
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { Link, useNavigate } from "react-router";
+
+import type { Schemas } from "../../api/client";
+import { kindOf, objectQuery, type Noun } from "../../api/objects";
+import { DeleteButton } from "../../object/delete";
+import type { Draft } from "../../object/draft";
+import { ObjectEditor } from "../../object/editor";
+import { Shown, TextField } from "../../object/fields";
+import { addressOf, useAddress, useName, useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { Page } from "../../ui/page";
+import { approvalOf } from "./list";
+
+const words = texts.admin.tenants;
+
+// What is in a tenant and keeps it from being deleted; its own key manager goes with it.
+const inside = (Object.keys(kindOf) as Noun[]).filter((noun) => noun !== "tenants");
+
+/** Makes a tenant, with an authorization server of its own. */
+export function NewTenant() {
+  const to = useAddress();
+  return (
+    <Page title={words.add} lead={words.addLead} above={[{ to: to("admin", "tenants"), label: words.title }]}>
+      <Edit base={{ object: { metadata: { name: "" }, spec: {} } }} />
+    </Page>
+  );
+}
+
+/** Changes a tenant's settings. */
+export function EditTenant() {
+  const to = useAddress();
+  const name = useName();
+  const { data: stored } = useSuspenseQuery({ ...objectQuery(useTenant(), "tenants", name), staleTime: Infinity });
+  return (
+    <Page
+      title={stored.object.spec.displayName ?? name}
+      lead={<Anchor component={Link} to={addressOf(name)}>{words.go}</Anchor>}
+      above={[{ to: to("admin", "tenants"), label: words.title }]}
+      actions={
+        name !== "default" && (
+          <DeleteButton
+            noun="tenants"
+            stored={stored}
+            list={to("admin", "tenants")}
+            lead={words.deleteLead}
+            users={inside.map((noun) => ({ noun, tenant: name }))}
+          />
+        )
+      }
+    >
+      <Edit key={name} base={stored} />
+    </Page>
+  );
+}
+
+function Edit({ base }: { base: { object: Schemas["Tenant"]; etag?: string } }) {
+  const to = useAddress();
+  const navigate = useNavigate();
+  const back = () => void navigate(to("admin", "tenants"));
+  return (
+    <ObjectEditor
+      noun="tenants"
+      base={base}
+      done={back}
+      cancel={back}
+      form={(draft) => (
+        <Stack maw={620}>
+          <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={base.etag !== undefined} />
+          <TextField draft={draft} path={["spec", "displayName"]} label={texts.common.displayName} />
+          <ApprovalField draft={draft} />
+        </Stack>
+      )}
+    />
+  );
+}
+
+// Whether generated keys await an administrator: one word for both environments, or one for each.
+function ApprovalField({ draft }: { draft: Draft<"tenants"> }) {
+  if (draft.fixed) return <Shown label={words.approval}>{approvalOf(draft.object)}</Shown>;
+  const stored = draft.object.spec.keys?.approval;
+  const by = typeof stored === "string" ? { production: stored, sandbox: stored } : { ...stored };
+  return (
+    <Stack gap={4}>
+      <SimpleGrid cols={{ base: 1, xs: 2 }}>
+        {(["production", "sandbox"] as const).map((environment) => (
+          <Select
+            key={environment}
+            label={words.keysFor(environment)}
+            data={[{ value: "auto", label: words.auto }, { value: "manual", label: words.manual }]}
+            value={by[environment] ?? "auto"}
+            error={draft.fault("spec", "keys", "approval")}
+            onChange={(mode) => { draft.put(mode === "manual" ? mode : undefined, "spec", "keys", "approval", environment); }}
+            allowDeselect={false}
+          />
+        ))}
+      </SimpleGrid>
+      <Text size="xs" c="dimmed">{words.approvalHelp}</Text>
+    </Stack>
+  );
+}
