@@ -124,7 +124,7 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene.Scene, c
 	}
 	if keymanager.ForMany(s.Spec) {
 		return keyward.Errorf(keyward.CodeForbidden,
-			"%s is for many organizations, where no secret is tried: leave it out, and an administrator is asked to approve",
+			"%s is for many organizations, where no secret is tried: leave the secret out, and an administrator is asked to approve",
 			s.KeyManager.Ref())
 	}
 	if secret == "" {
@@ -150,7 +150,7 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene.Scene, c
 		if scene.IsAdmin(p, s.Place.Tenant) {
 			return k.exists(ctx, s, clientID)
 		}
-		return keyward.Errorf(keyward.CodeForbidden, "%s %s: leave it out, and an administrator is asked to approve",
+		return keyward.Errorf(keyward.CodeForbidden, "%s %s: leave the secret out, and an administrator is asked to approve",
 			s.KeyManager.Ref(), untried(s.Spec, errors.Is(err, connector.ErrNoScope)))
 	}
 	if f, ok := errors.AsType[*wire.Failure](err); ok && (f.Code == "invalid_client" || f.Status == http.StatusUnauthorized) {

@@ -174,7 +174,7 @@ func (o *okta) Rotate(ctx context.Context, h connector.Handle) (string, error) {
 	for _, s := range before {
 		if err := o.dropSecret(ctx, h, s); err != nil { // the old one may be dead, and nobody has been given the new one
 			return "", &wire.Failure{
-				Op: "end the old secret", Status: http.StatusOK, Sent: true, Err: err,
+				Op: "replace the secret", Status: http.StatusOK, Sent: true, Err: err,
 				Description: "a new one was made, and the old one is not yet ended: " + err.Error(),
 			}
 		}
