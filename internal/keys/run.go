@@ -25,7 +25,7 @@ func (k *Keys) Run(ctx context.Context) error {
 	for turn := 0; ; turn++ {
 		mine, err := k.lead.Take(ctx)
 		if err == nil && mine {
-			err = k.Sweep(ctx)
+			err = k.lead.While(ctx, k.log, k.Sweep)
 		}
 		if err == nil && mine && turn%revealTurns == 0 {
 			err = k.store.Write(ctx, actor, func(tx *store.Tx) error { return tx.DropExpiredReveals(k.now()) })
@@ -46,10 +46,10 @@ func (k *Keys) Run(ctx context.Context) error {
 }
 
 const (
-	revealTurns = 12              // sweeps between two looks for secrets that nobody fetched
-	leasePeriod = 2 * time.Minute // longer than a sweep takes
-	turnLimit   = time.Minute     // of one sweep at one key manager; what is left waits for the next
-	atOnce      = 8               // key managers that one sweep asks at the same time
+	revealTurns = 12 // sweeps between two looks for secrets that nobody fetched
+	leasePeriod = 15 * time.Second
+	turnLimit   = time.Minute // of one sweep at one key manager; what is left waits for the next
+	atOnce      = 8           // key managers that one sweep asks at the same time
 )
 
 // Sweep settles once what was interrupted: whatever a server was asked for and nobody has noted the end of, possible

@@ -37,6 +37,38 @@ func (l *Lead) Holds(ctx context.Context, log *slog.Logger) bool {
 	return err == nil && mine
 }
 
+// While does something that may take longer than the period, and keeps the lead meanwhile. When another process has it all
+// the same, ctx of do ends; a database that cannot be asked ends nothing.
+func (l *Lead) While(ctx context.Context, log *slog.Logger, do func(ctx context.Context) error) error {
+	if l.sole {
+		return do(ctx)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		tick := time.NewTicker(l.period / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			switch mine, err := l.Take(ctx); {
+			case err != nil && ctx.Err() == nil:
+				log.WarnContext(ctx, "keep the lead", "of", l.name, "error", err)
+			case err == nil && !mine:
+				cancel()
+			}
+		}
+	}()
+	err := do(ctx)
+	cancel()
+	<-kept
+	return err
+}
+
 // GiveUp lets another process lead at once, also when ctx has ended. Without it that one waits until the period is over.
 func (l *Lead) GiveUp(ctx context.Context, log *slog.Logger) {
 	if l.sole {

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxBlanked = 8 << 10 // bytes of a server's text that are looked through; what comes after them is never shown
+	maxBlanked = 4 << 10 // bytes of a server's text that are looked through; what comes after them is never shown
 	maxLayers  = 3       // a Basic credential in a query: percent-encoded, base64, and the password in it form-encoded
 	minEncoded = 4       // bytes of a secret that is looked for in decoded text too, where a shorter one stands by chance
 )
@@ -161,11 +161,12 @@ func ofBase64(r rune) bool {
 
 // holds tells whether a run of base64 holds a secret, wherever in the run it began to be one.
 func holds(run string, secrets []string, layers int) bool {
-	run = strings.NewReplacer("-", "+", "_", "/").Replace(run)
-	shorter := slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return len(s) > len(run)*3/4 })
-	if len(shorter) == 0 {
+	tooLong := func(s string) bool { return s == "" || len(s) > len(run)*3/4 }
+	if !slices.ContainsFunc(secrets, func(s string) bool { return !tooLong(s) }) {
 		return false
 	}
+	shorter := slices.DeleteFunc(slices.Clone(secrets), tooLong)
+	run = strings.NewReplacer("-", "+", "_", "/").Replace(run)
 	for begin := range min(4, len(run)) {
 		part := run[begin:]
 		if len(part)%4 == 1 {
