@@ -151,10 +151,11 @@ func passing(err error) bool {
 		return false
 	}
 	switch f.Status {
-	case 0, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
-		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case 0, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return true
-	default:
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 		return false
+	default:
+		return f.Status >= http.StatusInternalServerError
 	}
 }

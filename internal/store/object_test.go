@@ -435,6 +435,13 @@ func TestClients(t *testing.T) {
 				_, err = tx.ClientByVendorID("default", manager.ID, id)
 				refused(t, err, keyward.CodeNotFound, "")
 			}
+			if got, err = tx.ClientSpelledAlike("default", manager.ID, "X"); err != nil || got.Name != "second" {
+				t.Errorf("ClientSpelledAlike: %v, %v", got, err)
+			}
+			for _, id := range []string{"x", "xx", "", "\x00"} {
+				_, err = tx.ClientSpelledAlike("default", manager.ID, id)
+				refused(t, err, keyward.CodeNotFound, "")
+			}
 			return nil
 		})
 	})

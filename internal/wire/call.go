@@ -196,7 +196,7 @@ func (k Call) Failure(a *Answer) *Failure {
 			f.Code, f.Description = challenged(a, secrets)
 		}
 	}
-	if pause, told := a.pause(time.Now()); told && a.Status == http.StatusTooManyRequests {
+	if pause, told := a.pause(time.Now()); told && (a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable) {
 		f.Description = strings.TrimSpace(fmt.Sprintf("%s (try again in %s)", f.Description, pause))
 		f.RetryAfter = pause
 	}

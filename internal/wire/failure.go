@@ -19,7 +19,7 @@ type Failure struct {
 	Harmless    bool   // the request could not have made anything, however it ended
 	Err         error  // the cause when no usable answer came; for the log
 
-	RetryAfter time.Duration // the pause that the server asked for with 429; 0 = none
+	RetryAfter time.Duration // the pause that the server asked for with 429 or 503; 0 = none
 }
 
 // Error implements error.
@@ -55,7 +55,9 @@ func Harmless(err error) error {
 }
 
 // Uncertain tells whether the request may have taken effect although it failed: no answer, an answer that cannot be
-// read, or one of a broken server or a proxy before it. A plain refusal changes nothing at the server.
+// read, or one of a broken server or a proxy before it. A plain refusal changes nothing at the server. 503 is one where the
+// server says so itself, by a code of its own or by when to come again: Envoy answers 503 too when the connection to the
+// server broke after the request (response flags UC and UR).
 func (f *Failure) Uncertain() bool {
 	if f.Harmless {
 		return false
@@ -63,10 +65,12 @@ func (f *Failure) Uncertain() bool {
 	switch f.Status {
 	case 0:
 		return f.Sent
-	case 500, 502, 504:
-		return true
+	case 501, 505:
+		return false
+	case 503:
+		return f.Code == "" && f.RetryAfter == 0
 	default:
-		return f.Status < 300
+		return f.Status < 300 || f.Status >= 500
 	}
 }
 

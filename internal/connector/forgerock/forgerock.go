@@ -197,7 +197,7 @@ func (f *forgerock) Read(ctx context.Context, h connector.Handle) (*connector.Cl
 	if strings.ContainsAny(h.ClientID, `/\`) {
 		return nil, nil //nolint:nilnil // no such id can be addressed there, however it is written: 400
 	}
-	o, err := connector.Look(ctx, f.do, f.client(h.ClientID), connector.NotFound, "_id", h.ClientID)
+	o, err := connector.Look(ctx, f.do, f.client(h.ClientID), gone, "_id", h.ClientID)
 	if err != nil || o == nil {
 		return nil, err
 	}
@@ -214,12 +214,13 @@ func (f *forgerock) Prove(ctx context.Context, clientID, secret string) error {
 	return connector.Prove(ctx, f, clientID, secret)
 }
 
-// Token implements Granter, with a scope of the client's own where none is set.
+// Token implements Granter, with a scope of the client's own where none is set. That its scopes cannot be read says nothing of
+// the secret, so the error is no *wire.Failure.
 func (f *forgerock) Token(ctx context.Context, r connector.TokenRequest) (wire.AccessToken, error) {
 	if f.Params == nil && len(r.Scopes) == 0 {
 		c, err := f.Read(ctx, connector.Handle{ClientID: r.ClientID})
 		if err != nil {
-			return wire.AccessToken{}, err
+			return wire.AccessToken{}, keyward.Errorf(keyward.CodeKeyManagerFailed, "the client's scopes could not be read: %v", err)
 		}
 		if c != nil && len(c.Scopes) > 0 {
 			r.Scopes = c.Scopes[:1]
@@ -250,7 +251,14 @@ func (f *forgerock) change(ctx context.Context, op string, h connector.Handle, m
 
 // Delete implements Connector.
 func (f *forgerock) Delete(ctx context.Context, h connector.Handle) error {
-	return connector.Remove(ctx, f.do, f.client(h.ClientID), connector.NotFound)
+	return connector.Remove(ctx, f.do, f.client(h.ClientID), gone)
+}
+
+// gone knows OpenAM's own answer about a client that is not there. While OpenAM itself is not there, as during an upgrade, what
+// runs it answers 404 about everything.
+func gone(a *wire.Answer) bool {
+	o, ok := a.Object()
+	return connector.NotFound(a) && ok && string(o["code"]) == "404"
 }
 
 func (f *forgerock) client(id string) string {

@@ -21,6 +21,7 @@ type realm struct {
 
 	sessions  atomic.Int64
 	over      atomic.Bool // the session is
+	away      atomic.Bool // it runs no OpenAM
 	unread    atomic.Bool // a client cannot be read
 	undeleted atomic.Bool // or deleted
 }
@@ -31,6 +32,11 @@ func newRealm(t *testing.T) *realm {
 	r.OddServer = conformance.NewOddServer(t, func(w http.ResponseWriter, req *http.Request, b map[string]any) {
 		status, body := http.StatusOK, `{}`
 		switch {
+		case r.away.Load():
+			http.NotFound(w, req)
+			return
+		case strings.HasSuffix(req.URL.Path, "/none"):
+			status, body = http.StatusNotFound, `{"code":404,"reason":"Not Found","message":"Agent not found"}`
 		case strings.HasSuffix(req.URL.Path, "/json/authenticate"):
 			r.over.Store(false)
 			body = fmt.Sprintf(`{"tokenId":"session-%d"}`, r.sessions.Add(1))
@@ -104,5 +110,33 @@ func TestAClientThatCannotBeReadIsTakenBack(t *testing.T) {
 			strings.Contains(err.Error(), "take the client's scopes over") {
 			t.Errorf("undeleted %v: %v", undeleted, err)
 		}
+	}
+}
+
+// TestAServerThatIsAwayHasItsClients: what runs OpenAM answers 404 about everything while it starts.
+func TestAServerThatIsAwayHasItsClients(t *testing.T) {
+	r := newRealm(t)
+	c, read := r.opener(t)(), connector.Handle{ClientID: "a"}
+	if got, err := conformance.ReaderOf(t, c).Read(t.Context(), read); err != nil || got == nil {
+		t.Fatalf("%+v, error %v", got, err)
+	}
+	none := connector.Handle{ClientID: "none"}
+	if got, err := conformance.ReaderOf(t, c).Read(t.Context(), none); err != nil || got != nil {
+		t.Errorf("a client that is not there: %+v, error %v", got, err)
+	}
+	if err := c.Delete(t.Context(), none); err != nil {
+		t.Errorf("delete what is not there: %v", err)
+	}
+	r.unread.Store(true) // by us: it says nothing of the client's secret
+	err := conformance.ProverOf(t, c).Prove(t.Context(), "a", "secret")
+	if f, failed := errors.AsType[*wire.Failure](err); failed || keyward.CodeOf(err) != keyward.CodeKeyManagerFailed {
+		t.Errorf("a secret whose client could not be read: %v, %v", err, f)
+	}
+	r.away.Store(true)
+	if got, err := conformance.ReaderOf(t, c).Read(t.Context(), read); err == nil {
+		t.Errorf("read while it is away: %+v", got)
+	}
+	if err := c.Delete(t.Context(), read); err == nil {
+		t.Error("deleted while it is away")
 	}
 }

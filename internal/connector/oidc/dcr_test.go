@@ -186,9 +186,16 @@ func TestRegisterFailures(t *testing.T) {
 			"register the client: the server answered 400 invalid_client_metadata: scope must be a subset"},
 		{"wrong initial token", say(401, `{"error":"invalid_token"}`), false, "401 invalid_token"},
 		{"too many", say(429, `{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit"}`), false, "429 E0000047: API call"},
-		{"not now", say(503, `{}`), false, "503"},
+		{"not now", say(503, `{"error":"temporarily_unavailable"}`), false, "503 temporarily_unavailable"},
+		{"later", func(w http.ResponseWriter, _ *http.Request, _ map[string]any) {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, false, "503: (try again in 1h0m0s)"},
+		{"broken connection behind a proxy", say(503, `upstream connect error or disconnect/reset before headers`), true, "503"},
 		{"broken", say(500, `oops`), true, "500"},
 		{"proxy", say(502, `<html>`), true, "502"},
+		{"out of time behind a proxy", say(524, `error code: 524`), true, "524"},
+		{"cannot", say(501, `{}`), false, "501"},
 		{"no JSON", say(201, `<html>welcome</html>`), true, "not the JSON that was expected"},
 		{"no client_id", say(201, `{"client_secret":"s"}`), true, "not the JSON that was expected"},
 		{"redirect", func(w http.ResponseWriter, r *http.Request, _ map[string]any) {

@@ -277,5 +277,5 @@ func (o *okta) client(h connector.Handle) string {
 // API token is a 401 too, in Okta's own words.
 func unknown(a *wire.Answer) bool {
 	members, _ := a.Object() // none has no such member
-	return a.Status == http.StatusNotFound || a.Status == http.StatusUnauthorized && wire.Member(members, "error") == "invalid_client"
+	return connector.NotFound(a) || a.Status == http.StatusUnauthorized && wire.Member(members, "error") == "invalid_client"
 }

@@ -172,7 +172,7 @@ func (p *ping) Find(ctx context.Context, name string) (*connector.Registered, er
 func (p *ping) Read(ctx context.Context, h connector.Handle) (*connector.Client, error) {
 	get := wire.Call{Op: "read the client", Method: http.MethodGet, URL: p.client(h)}
 	a, err := p.do(ctx, get)
-	if err != nil || a.Status == http.StatusNotFound {
+	if err != nil || connector.NotFound(a) {
 		return nil, wire.Harmless(err)
 	}
 	members, ok := a.Object()

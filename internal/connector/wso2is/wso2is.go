@@ -265,7 +265,7 @@ func (w *wso2is) client(h connector.Handle) string {
 // credential, has neither a challenge nor a body.
 func unknown(a *wire.Answer) bool {
 	bare := len(bytes.TrimSpace(a.Body)) == 0 && a.Header.Get("WWW-Authenticate") == ""
-	return a.Status == http.StatusNotFound || a.Status == http.StatusUnauthorized && bare
+	return connector.NotFound(a) || a.Status == http.StatusUnauthorized && bare
 }
 
 // do makes a call with the credential of the application, or else of the administrator.
