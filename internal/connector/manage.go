@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -83,13 +82,7 @@ func Remove(ctx context.Context, do Doer, address string, gone func(*wire.Answer
 
 // NotFound is how most servers say that there is no such client. A page for people is no word of theirs: what runs a server, or
 // stands before it, shows one about everything while the server is away.
-func NotFound(a *wire.Answer) bool { return a.Status == http.StatusNotFound && !IsPage(a) }
-
-// IsPage tells that an answer is a page for people.
-func IsPage(a *wire.Answer) bool {
-	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
-	return kind == "text/html"
-}
+func NotFound(a *wire.Answer) bool { return a.Status == http.StatusNotFound && !a.Page() }
 
 // SecretOf makes the call and gives the member of its answer that is a secret.
 func SecretOf(ctx context.Context, do Doer, k wire.Call, member string) (string, error) {

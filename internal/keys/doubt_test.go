@@ -110,9 +110,13 @@ func TestARotationThatIsRefusedWhenMadeAgainIsTold(t *testing.T) {
 // TestARotationGoesOnThroughTrouble: a server that says only that it cannot serve now has refused nothing. The old secret may
 // be dead, so giving up would leave the client with none.
 func TestARotationGoesOnThroughTrouble(t *testing.T) {
-	for _, status := range []int{429, 500, 503} {
+	for _, status := range []int{404, 429, 500, 503} {
 		r, v := dieInRotation(t)
-		v.server.Order(contract.Trouble{Method: http.MethodGet, Part: "/", Status: status})
+		trouble := contract.Trouble{Method: http.MethodGet, Part: "/", Status: status}
+		if status == 404 {
+			trouble.Body = "<html>" // of what runs the server: it is being deployed
+		}
+		v.server.Order(trouble)
 		if err := r.start().Sweep(t.Context()); err == nil {
 			t.Errorf("%d: the sweep had no trouble", status)
 		}

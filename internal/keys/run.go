@@ -144,11 +144,12 @@ func isDown(err error) bool {
 	return errors.As(err, &f) && f.Status == 0
 }
 
-// passing tells that a later try may fare better: the server gave no answer, or said only that it cannot serve now.
+// passing tells that a later try may fare better: the server gave no answer, or said only that it cannot serve now, or it was
+// not the server that answered.
 func passing(err error) bool {
 	f, ok := errors.AsType[*wire.Failure](err)
-	if !ok {
-		return false
+	if !ok || f.Page {
+		return ok
 	}
 	switch f.Status {
 	case 0, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:

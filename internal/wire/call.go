@@ -183,7 +183,7 @@ func (k Call) request(ctx context.Context) (*http.Request, error) {
 
 // Failure makes a Failure out of an answer that is not what was hoped for.
 func (k Call) Failure(a *Answer) *Failure {
-	f := &Failure{Op: k.Op, Status: a.Status, Sent: true}
+	f := &Failure{Op: k.Op, Status: a.Status, Sent: true, Page: a.Page()}
 	secrets := slices.Concat(a.hidden.all(), k.credentials())
 	switch {
 	case a.Status >= 300 && a.Status < 400:
@@ -260,6 +260,12 @@ func vendorDetails(members map[string]any) string {
 		}
 	}
 	return details
+}
+
+// Page tells that the answer is a page for people. An API has none: what runs a server or stands before it shows them.
+func (a *Answer) Page() bool {
+	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
+	return kind == "text/html"
 }
 
 // Object reads a JSON object; false when the answer is none.

@@ -17,6 +17,7 @@ type Failure struct {
 	Description string // the server's words, shortened
 	Sent        bool   // the request may have reached the server
 	Harmless    bool   // the request could not have made anything, however it ended
+	Page        bool   // the answer was a page for people, which is no word of an API
 	Err         error  // the cause when no usable answer came; for the log
 
 	RetryAfter time.Duration // the pause that the server asked for with 429 or 503; 0 = none

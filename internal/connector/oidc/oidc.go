@@ -257,7 +257,7 @@ func (o *Registrar) Delete(ctx context.Context, h connector.Handle) error {
 		return nil
 	case http.StatusNotFound, http.StatusUnauthorized, http.StatusGone:
 		switch {
-		case connector.IsPage(a):
+		case a.Page():
 			return k.Failure(a) // of what stands before the server: section 2.3 has no pages
 		case guessed:
 			return connector.ErrUnsupported // nobody said that this is the client's address

@@ -245,6 +245,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()
 	if t != nil && t.Status != 0 {
 		answer.Header().Set("Content-Type", "application/json")
+		if strings.HasPrefix(t.Body, "<") { // whoever stands before the server speaks
+			answer.Header().Set("Content-Type", "text/html")
+		}
 		if t.RetryAfter != "" {
 			answer.Header().Set("Retry-After", t.RetryAfter)
 		}
