@@ -85,6 +85,7 @@ test("an API is made from the address of its OpenAPI document, with what it gets
   await page.getByRole("combobox", { name: "State" }).click();
   await page.getByRole("option", { name: "Published", exact: true }).click();
   await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("In force on the gateway")).toBeVisible();
   await expect(page.getByRole("heading", { level: 1, name: "Stock" })).toBeVisible();
   await expect(page.getByText(`${world().gateway}/levels/v1`, { exact: true })).toBeVisible();
 });

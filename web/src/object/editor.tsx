@@ -5,12 +5,14 @@ import { useBeforeUnload, useBlocker } from "react-router";
 
 import type { Noun, Nouns, Stored } from "../api/objects";
 import { ProblemError } from "../api/problem";
+import { seesGateways } from "../session/areas";
 import { useSession, useSessionEnded } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "../ui/confirm";
 import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem";
+import { Reached } from "../ui/reached";
 import { Conflict } from "./conflict";
 import { useDraft, type Draft } from "./draft";
 import { useKeeping, useKept, type Kept } from "./kept";
@@ -31,7 +33,8 @@ interface Props<N extends Noun> {
 /** Makes or changes one object, by a form or as YAML, which are two views of the same draft. */
 export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, before }: Props<N>) {
   const tenant = useTenant();
-  const fixed = !mayWrite(useSession(), noun);
+  const session = useSession();
+  const fixed = !mayWrite(session, noun);
   const ended = useSessionEnded();
   const kept = useKept(noun);
   const leaving = useRef(false);
@@ -39,7 +42,12 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
   const [broken, setBroken] = useState(false); // the YAML as it stands cannot be read
   const [rebased, setRebased] = useState(0);
   const { draft, from, save, pending, error, conflict, rebase } = useDraft(tenant, noun, kept?.base ?? base, fixed, kept?.object, (stored) => {
-    notifications.show({ message: texts.common.saved, color: "pine", closeButtonProps: { "aria-label": texts.common.close } });
+    notifications.show({
+      message: seesGateways(session) ? <Reached tenant={tenant} /> : texts.common.saved,
+      color: "pine",
+      autoClose: 8_000,
+      closeButtonProps: { "aria-label": texts.common.close },
+    });
     leaving.current = true;
     done(stored);
   });

@@ -29,3 +29,8 @@ export function triesOut(session: Session): boolean {
   const roles: string[] = session.roles ?? [];
   return publishes(session) || roles.includes("developer");
 }
+
+/** Whether the person sees the gateways: they serve every tenant, so only people of the tenant default do. */
+export function seesGateways(session: Session): boolean {
+  return session.tenant === "default" && areasOf(session).includes("admin");
+}

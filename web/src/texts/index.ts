@@ -145,6 +145,11 @@ export const texts = {
     whole: "The whole manifest after it",
     asStored: "The manifest as it is stored",
   },
+  reached: {
+    every: (n: number) => (n === 1 ? "In force on the gateway" : `In force on all ${n} gateways`),
+    some: (there: number, all: number) => `In force on ${there} of ${all} gateways…`,
+    away: (names: string) => `Away, and served when they return: ${names}`,
+  },
   code: {
     open: "Copy as code",
     title: "The same as code",
