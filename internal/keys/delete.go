@@ -45,7 +45,8 @@ func (k *Keys) DeleteByName(ctx context.Context, p keyward.Principal, tenant, na
 
 // delete works on the client that takes the place, or on the one of the given id.
 func (k *Keys) delete(ctx context.Context, p keyward.Principal, place Place, id *string) error {
-	if err := k.settlePlace(ctx, p, place); err != nil {
+	// What is on gateways leaves them first, whatever is under way at the server.
+	if err := k.settlePlace(ctx, p, place, keyward.ClientPending); err != nil {
 		return err
 	}
 	var s *scene.Scene

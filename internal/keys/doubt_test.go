@@ -84,6 +84,8 @@ func TestACancelledRotationIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	told("reveal")
+	_, err = r.start().Reveal(ctx, alice(), at("corp"))
+	wantCode(t, err, keyward.CodeNotFound, "no secret to fetch once more", "a rotation was cancelled", rotateAgain)
 	if _, err := r.start().Rotate(ctx, alice(), at("corp"), keys.RotateAsk{}); err != nil {
 		t.Fatal(err)
 	}
