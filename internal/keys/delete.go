@@ -143,7 +143,7 @@ func (k *Keys) deleteThere(ctx context.Context, server connector.Server, c *scen
 
 // notYet notes and tells that a client is off every gateway, and still at its server. The sweep goes on.
 func (k *Keys) notYet(ctx context.Context, server connector.Server, c *scene.Client, cause error, doing string) error {
-	told := vendorError(server.Name, cause)
+	told := scene.Told(server.Name, cause)
 	k.noteReason(ctx, c, told.Message)
 	wrapped := keyward.Errorf(told.Code, "%s; no gateway takes the client any more, and %s is tried again", told.Message, doing)
 	wrapped.Err = cause

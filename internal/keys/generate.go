@@ -245,7 +245,7 @@ func (k *Keys) isActive(ctx context.Context, c *scene.Client) bool {
 
 // failed marks the client and gives the refusal that its requester is told.
 func (k *Keys) failed(ctx context.Context, s *scene.Scene, c *scene.Client, cause error, orphan bool) error {
-	told := vendorError(s.Place.KeyManager, cause)
+	told := scene.Told(s.Place.KeyManager, cause)
 	reason := told.Words()
 	if orphan {
 		told = keyward.Errorf(keyward.CodeOutcomeUnknown, "%s; the server may have made a client named %s",
@@ -257,26 +257,6 @@ func (k *Keys) failed(ctx context.Context, s *scene.Scene, c *scene.Client, caus
 		k.log.ErrorContext(ctx, "a failed client stays pending until it is settled", "client", c.Object.Name, "error", err)
 	}
 	return told
-}
-
-// vendorError turns a connector's failure into what a person is told.
-func vendorError(keyManager string, err error) *keyward.Error {
-	var told *keyward.Error
-	if errors.As(err, &told) {
-		return told
-	}
-	var f *wire.Failure
-	if errors.As(err, &f) {
-		e := keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s: %s", keyManager, f.Error())
-		e.Err = err
-		return e
-	}
-	if errors.Is(err, connector.ErrUnsupported) || errors.Is(err, connector.ErrUnmanageable) {
-		return keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s offers no way to do this", keyManager)
-	}
-	e := keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s: the call failed", keyManager)
-	e.Err = err
-	return e
 }
 
 const (

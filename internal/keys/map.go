@@ -140,7 +140,7 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene.Scene, c
 	defer cancel()
 	conn, err := k.openers.Open(s.Server)
 	if err != nil {
-		return vendorError(s.Place.KeyManager, err)
+		return scene.Told(s.Place.KeyManager, err)
 	}
 	err = connector.ErrUnsupported
 	if prover, ok := conn.(connector.Prover); ok {
@@ -158,7 +158,7 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene.Scene, c
 			"%s does not take it as the secret of client %s: %v", s.KeyManager.Ref(), clientID, f)})
 	}
 	if err != nil {
-		return vendorError(s.Place.KeyManager, err)
+		return scene.Told(s.Place.KeyManager, err)
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func (k *Keys) Clear(ctx context.Context, p keyward.Principal, place Place, id s
 	defer cancel()
 	err = k.deleteThere(ctx, s.Server, c)
 	if uncertain(err) || isDown(err) {
-		return vendorError(s.Place.KeyManager, err)
+		return scene.Told(s.Place.KeyManager, err)
 	}
 	if err != nil {
 		k.log.InfoContext(ctx, "what is left of a client that vanished is not taken away", "client", c.Object.Name, "error", err)

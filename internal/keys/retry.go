@@ -115,7 +115,7 @@ func (k *Keys) retryFailed(ctx context.Context, p keyward.Principal, s *scene.Sc
 		return nil, s.Nothing()
 	}
 	if err := k.settle(ctx, failed, true); err != nil && !errors.Is(err, scene.ErrOvertaken) {
-		return nil, vendorError(s.Place.KeyManager, err)
+		return nil, scene.Told(s.Place.KeyManager, err)
 	}
 	if a := failed.Status.Approval; failed.Status.Mode == keyward.ClientMapped && a != nil {
 		return k.Map(ctx, p, s.Place, a.ClientID, "")

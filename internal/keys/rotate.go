@@ -94,7 +94,7 @@ func rotatable(s *scene.Scene, openers *connector.Openers, c *scene.Client, ask 
 	}
 	conn, err := openers.Open(s.Server)
 	if err != nil {
-		return vendorError(s.Place.KeyManager, err)
+		return scene.Told(s.Place.KeyManager, err)
 	}
 	if _, ok := conn.(connector.Rotator); !ok {
 		return keyward.Errorf(keyward.CodeRotationUnsupported,
@@ -117,7 +117,7 @@ func (k *Keys) finishRotate(ctx context.Context, server connector.Server, c *sce
 		}
 		return fresh.Value, nil
 	}
-	told := vendorError(server.Name, err)
+	told := scene.Told(server.Name, err)
 	if uncertain(err) || resumed && passing(err) {
 		k.noteReason(ctx, c, told.Words())
 		wrapped := keyward.Errorf(told.Code, "%s; the new secret is asked for again: fetch it with reveal", told.Message)
@@ -233,7 +233,7 @@ func (k *Keys) endOverlap(ctx context.Context, server connector.Server, c *scene
 	}
 	if overlapper, ok := conn.(connector.Overlapper); ok {
 		if err := overlapper.DropSecrets(ctx, handle, keep); err != nil {
-			k.noteReason(ctx, c, oldSecretStays+": "+vendorError(server.Name, err).Words())
+			k.noteReason(ctx, c, oldSecretStays+": "+scene.Told(server.Name, err).Words())
 			return fmt.Errorf("end the old secret: %w", err)
 		}
 	}

@@ -111,7 +111,7 @@ func (k *Keys) settleMaking(ctx context.Context, server connector.Server, c *sce
 	}
 	switch {
 	case err != nil && pending:
-		return k.markFailed(ctx, c, "outcome unknown: the registration was interrupted, and "+vendorError(server.Name, err).Words(), true)
+		return k.markFailed(ctx, c, "outcome unknown: the registration was interrupted, and "+scene.Told(server.Name, err).Words(), true)
 	case finder != nil && pending:
 		return k.settlePending(ctx, server, conn, finder, c, age)
 	case finder != nil:
@@ -139,7 +139,7 @@ func (k *Keys) settlePending(
 	found, err := finder.Find(ctx, c.Status.VendorName)
 	switch {
 	case err != nil:
-		told := vendorError(server.Name, err)
+		told := scene.Told(server.Name, err)
 		return k.markFailed(ctx, c, "outcome unknown: the registration was interrupted, and "+told.Message, true)
 	case found == nil:
 		return k.markFailed(ctx, c, "the registration was interrupted before the server had made a client", age < quietAge)
@@ -150,7 +150,7 @@ func (k *Keys) settlePending(
 		return nil
 	}
 	if err := conn.Delete(ctx, found.Handle); err != nil {
-		return k.markFailed(ctx, c, "outcome unknown: the registration was interrupted, and "+vendorError(server.Name, err).Message, true)
+		return k.markFailed(ctx, c, "outcome unknown: the registration was interrupted, and "+scene.Told(server.Name, err).Message, true)
 	}
 	return k.markFailed(ctx, c, "the registration was interrupted; the client that the server had made was deleted again", false)
 }

@@ -45,7 +45,7 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 	defer cancel()
 	conn, err := k.openers.Open(s.Server)
 	if err != nil {
-		return nil, vendorError(s.Place.KeyManager, err)
+		return nil, scene.Told(s.Place.KeyManager, err)
 	}
 	err = connector.ErrUnsupported
 	var token wire.AccessToken
@@ -55,7 +55,7 @@ func (k *Keys) Token(ctx context.Context, p keyward.Principal, place Place, ask 
 		})
 	}
 	if err != nil {
-		return nil, vendorError(s.Place.KeyManager, err)
+		return nil, scene.Told(s.Place.KeyManager, err)
 	}
 	return &token, nil
 }

@@ -93,7 +93,7 @@ func updatable(s *scene.Scene, openers *connector.Openers, c *scene.Client) erro
 	}
 	conn, err := openers.Open(s.Server)
 	if err != nil {
-		return vendorError(s.Place.KeyManager, err)
+		return scene.Told(s.Place.KeyManager, err)
 	}
 	if _, ok := conn.(connector.Updater); !ok {
 		return keyward.Errorf(keyward.CodeUpdateUnsupported,
@@ -110,7 +110,7 @@ func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *sce
 	if err == nil {
 		return k.keepUpdated(ctx, c, made, who)
 	}
-	told := vendorError(server.Name, err)
+	told := scene.Told(server.Name, err)
 	if uncertain(err) || resumed && passing(err) {
 		k.noteReason(ctx, c, told.Words())
 		wrapped := keyward.Errorf(told.Code, "%s; the change is tried again", told.Message)
