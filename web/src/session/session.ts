@@ -51,8 +51,9 @@ export const sessionChannel = "keyward-session";
 
 /** Ends the session, at the server that it began at too, and loads the console anew: nothing of it stays in memory. */
 export async function signOut(): Promise<void> {
-  await client.DELETE("/api/v1/session", {});
+  const { data } = await client.DELETE("/api/v1/session", {});
   sessionStorage.clear(); // drafts that were kept
   new BroadcastChannel(sessionChannel).postMessage("ended");
-  location.assign(document.baseURI);
+  // Who came by a key manager signs out there too, and is sent back.
+  location.assign(data?.endSession ?? document.baseURI);
 }

@@ -8,6 +8,7 @@ import { consolePath } from "../base";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem";
+import { VendorSign } from "../ui/vendor";
 import { signInAddress } from "./session";
 
 const waysQuery = (tenant: string) =>
@@ -37,6 +38,8 @@ export function Ways() {
           href={signInAddress(back, { tenant, via: way.keyManager })}
           variant={i === 0 ? "filled" : "default"}
           size="md"
+          justify="flex-start"
+          leftSection={<VendorSign type={way.type} />}
         >
           {texts.session.via(way.name)}
         </Button>

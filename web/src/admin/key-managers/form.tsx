@@ -7,6 +7,7 @@ import type { Draft } from "../../object/draft";
 import { ChoicesField, ListField, SelectField, SwitchField, TextField } from "../../object/fields";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
+import { SignInFields } from "./sign-in";
 import { TypeFields } from "./type-fields";
 
 const words = texts.admin.keyManagerForm;
@@ -63,6 +64,11 @@ export function KeyManagerForm({ draft, isNew }: Props) {
         <SwitchField draft={draft} path={["spec", "clients", "map"]} label={words.map} help={words.mapHelp} fallback={true} />
         <ListField draft={draft} path={["spec", "permissions", "allow"]} label={words.allow} help={words.allowHelp} />
       </Part>
+      {named !== "resident" && (
+        <Part title={texts.admin.signIn.title}>
+          <SignInFields draft={draft} />
+        </Part>
+      )}
     </Stack>
   );
 }

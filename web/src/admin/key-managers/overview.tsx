@@ -62,6 +62,7 @@ export function Overview({ keyManager }: { keyManager: Schemas["KeyManager"] }) 
               [words.allowed, (spec.permissions?.allow ?? []).join(", ")],
               [words.denied, (spec.permissions?.deny ?? []).join(", ")],
               [words.global, spec.global ? texts.common.yes : undefined],
+              [texts.admin.signIn.from, spec.signIn?.enabled ? texts.admin.signIn.yes : undefined],
             ]}
           />
         </Section>

@@ -1,0 +1,45 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+/** A realm of a running Keycloak. */
+export interface Realm {
+  issuer: string;
+  end: () => Promise<void>;
+}
+
+const admin = "admin-password-for-tests"; // that of internal/testbed/keycloak
+
+/** Starts a Keycloak as the Go tests do, or takes the one that the command around shares, with a realm like this in it. */
+export async function startKeycloak(realm: { realm: string } & Record<string, unknown>): Promise<Realm> {
+  const child = spawn("go", ["run", "./internal/testbed/keycloak/around", "sh", "-c", 'echo "$KEYCLOAK_FOR_TESTS"; exec cat'], {
+    cwd: join(import.meta.dirname, "..", ".."),
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const ended = new Promise<void>((done) => child.once("exit", () => { done(); }));
+  const end = async () => {
+    child.stdin.end(); // cat ends, and Keycloak with it
+    await ended;
+  };
+  const url = await Promise.race([
+    new Promise<string>((line) => createInterface(child.stdout).once("line", line)),
+    ended.then(() => { throw new Error("there is no Keycloak: make setup fetches one"); }),
+  ]);
+  try {
+    const answer = await fetch(`${url}/realms/master/protocol/openid-connect/token`, {
+      method: "POST",
+      body: new URLSearchParams({ grant_type: "password", client_id: "admin-cli", username: "admin", password: admin }),
+    });
+    const { access_token: token } = (await answer.json()) as { access_token: string };
+    const made = await fetch(`${url}/admin/realms`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+      body: JSON.stringify({ enabled: true, ...realm }),
+    });
+    if (!made.ok) throw new Error(`Keycloak: ${made.status} ${await made.text()}`);
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return { issuer: `${url}/realms/${realm.realm}`, end };
+}

@@ -1,0 +1,143 @@
+import { expect, test, type Page } from "@playwright/test";
+
+import { complaintsOf, forEverybody, open, password, person, signIn } from "./browser";
+import { startKeycloak, type Realm } from "./keycloak";
+import { apply, manifest, rest, world } from "./start";
+
+let realm: Realm;
+let administrator: Page;
+let complaints: () => string[];
+
+test.describe.configure({ mode: "serial" });
+
+const secret = "console-secret-at-keycloak";
+
+test.beforeAll(async ({ browser }) => {
+  test.setTimeout(300_000);
+  const member = (username: string, firstName: string, group: string) => ({
+    username, firstName, lastName: "Lee", email: `${username}@corp.example`, emailVerified: true, enabled: true, groups: [`/${group}`],
+    credentials: [{ type: "password", value: password, temporary: false }],
+  });
+  realm = await startKeycloak({
+    realm: `console-${process.pid}`,
+    groups: [{ name: "apis" }, { name: "others" }],
+    users: [member("admin", "Ann", "apis"), member("bob", "Bob", "others")], // admin is a user's name here, too
+    clients: [{
+      clientId: "console", secret, publicClient: false, standardFlowEnabled: true,
+      redirectUris: [`${world().url}/session/callback`],
+      attributes: { "pkce.code.challenge.method": "S256", "post.logout.redirect.uris": "+" },
+      protocolMappers: [{
+        name: "groups", protocol: "openid-connect", protocolMapper: "oidc-group-membership-mapper",
+        config: { "claim.name": "groups", "full.path": "false", "id.token.claim": "true" },
+      }],
+    }],
+  });
+  await person("marker", "admin");
+  await apply(world(), [
+    manifest("KeyManager", "corp", { type: "keycloak", displayName: "Corporate SSO", discovery: realm.issuer, clients: { create: false } }),
+  ]);
+  administrator = await (await browser.newContext()).newPage();
+  complaints = complaintsOf(administrator);
+  await signIn(administrator, "marker");
+});
+
+test.afterAll(async () => {
+  await administrator.context().close();
+  await realm.end();
+  for (const name of ["corp", "away"]) await rest(world(), "DELETE", `/api/v1/key-managers/${name}`).catch(() => undefined);
+});
+
+test("an administrator marks a key manager for sign-in by its form, and the check tries it", async () => {
+  await open(administrator, "admin/key-managers/corp/edit", "Edit corp");
+  await administrator.getByRole("switch", { name: "People sign in through it" }).click({ force: true });
+  await expect(administrator.getByText(`${world().url}/session/callback`)).toBeVisible();
+  await administrator.getByRole("textbox", { name: "Console's client id" }).fill("console");
+  await administrator.getByRole("button", { name: "Add a rule" }).click();
+  await administrator.getByRole("textbox", { name: "Is, or has" }).fill("apis");
+  await administrator.getByLabel("Role", { exact: true }).first().click();
+  await administrator.getByRole("option", { name: "publisher" }).click();
+  await forEverybody(administrator, "key-manager-sign-in");
+  await administrator.getByRole("button", { name: "Save" }).click();
+  await expect(administrator.getByText(/^is required: the console's client proves itself with it/).first()).toBeVisible();
+  await administrator.getByLabel("Console's client secret").fill(secret);
+  await administrator.getByRole("button", { name: "Save" }).click();
+  await expect(administrator.getByRole("heading", { level: 1, name: "Corporate SSO" })).toBeVisible();
+  await expect(administrator.getByText("with roles by rule")).toBeVisible();
+  const report = (await rest(world(), "POST", "/api/v1/key-managers/corp/check", { register: false })) as {
+    steps: { step: string; verdict: string; seen: string }[];
+  };
+  const signInSteps = report.steps.filter((s) => s.step.startsWith("sign-in"));
+  expect(signInSteps.map((s) => `${s.step} ${s.verdict}`)).toEqual(["sign-in pass", "sign-in client pass", "sign-in redirect pass"]);
+  expect(complaints()).toEqual([]);
+});
+
+async function throughKeycloak(page: Page, name: string): Promise<void> {
+  await page.getByRole("link", { name: "Sign in with Corporate SSO" }).click();
+  await expect(page).toHaveURL((url) => url.href.startsWith(realm.issuer));
+  await page.locator("#username").fill(name);
+  await page.locator("#password").fill(password);
+  await page.locator("#kc-login").click();
+}
+
+test("people come in by Keycloak's own page with the roles of the rules, and sign out there too", async ({ browser }) => {
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${world().url}/console/default/publisher/plans`);
+  await expect(page.getByRole("link", { name: "Sign in with Keyward account" })).toBeVisible();
+  await forEverybody(page, "sign-in");
+  await throughKeycloak(page, "admin");
+  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible(); // where they wanted to go
+  const who = (await (await page.request.get(`${world().url}/api/v1/session`)).json()) as Record<string, unknown>;
+  expect(who).toMatchObject({ name: "Ann Lee", keyManager: "corp", roles: ["publisher"], user: `corp|${String(who.subject)}` });
+  await expect(page.getByRole("link", { name: "Users" })).toHaveCount(0); // Keycloak's admin is not ours
+  await page.getByRole("button", { name: "Your account" }).click();
+  await expect(page.getByText("Ann Lee")).toBeVisible();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await expect(page.getByRole("link", { name: "Sign in with Corporate SSO" })).toBeVisible();
+  expect(page.url()).toContain(`${world().url}/console/`);
+  await page.getByRole("link", { name: "Sign in with Corporate SSO" }).click();
+  await expect(page.locator("#password")).toBeVisible(); // signed out there, too
+
+  await page.goto(`${world().url}/console/default/publisher/plans`);
+  await throughKeycloak(page, "bob");
+  await expect(page.getByRole("heading", { name: "You are not signed in" })).toBeVisible();
+  await expect(page.getByText("Ask an administrator of tenant default")).toBeVisible();
+  await page.getByRole("link", { name: "Sign in another way" }).click();
+  await expect(page.getByRole("link", { name: "Sign in with Keyward account" })).toBeVisible();
+  expect(page.url()).toContain("/console/default/publisher/plans");
+  await page.context().close();
+});
+
+test("a hold ends the sessions of a key manager at once, and takes the way in away", async ({ browser }) => {
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${world().url}/console/default/publisher/plans`);
+  await throughKeycloak(page, "admin");
+  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  await rest(world(), "POST", "/api/v1/key-managers/corp/hold", { reason: "an incident" });
+  await page.reload();
+  await expect(page.getByRole("link", { name: "Sign in with Keyward account" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Sign in with Corporate SSO" })).toHaveCount(0);
+  await rest(world(), "POST", "/api/v1/key-managers/corp/unhold");
+  await page.reload();
+  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible(); // what did not expire counts again
+  await page.context().close();
+});
+
+test("a server that is away is said with what to do, and the other ways stay", async ({ browser }) => {
+  const away = "http://127.0.0.1:1";
+  await apply(world(), [
+    manifest("KeyManager", "away", {
+      type: "oidc", displayName: "Partner SSO", issuer: away, keys: { jwks: `${away}/keys` },
+      endpoints: { authorization: `${away}/authorize`, token: `${away}/token` },
+      signIn: { enabled: true, clientId: "console", method: "none", roles: [{ claim: "groups", equals: "apis", role: "publisher" }] },
+    }),
+  ]);
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${world().url}/console/default/publisher/plans`);
+  await page.getByRole("link", { name: "Sign in with Partner SSO" }).click();
+  await expect(page.getByText("it cannot be reached now")).toBeVisible();
+  await expect(page.getByText("keyward keymanager check away")).toBeVisible();
+  await page.getByRole("link", { name: "Sign in another way" }).click();
+  await page.getByRole("link", { name: "Sign in with Corporate SSO" }).click();
+  await expect(page.locator("#password")).toBeVisible();
+  await page.context().close();
+});
