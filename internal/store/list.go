@@ -229,13 +229,14 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 	return where, true, nil
 }
 
-// ownedBy is the condition that one of the owners has the application that x is or belongs to.
+// ownedBy is the condition that one of the owners has the application that x is or belongs to. Who owns a few of very many is
+// found by them, not by going through all.
 func ownedBy(n noun, owners []string, v *database.Values) string {
 	clean := make([]string, len(owners))
 	for i, o := range owners {
 		clean[i] = database.Clean(o)
 	}
-	return `EXISTS (SELECT 1 FROM application_owners w WHERE w.application_id = ` + n.owner + ` AND w.owner IN ` + v.In(clean) + `)`
+	return n.owner + ` IN (SELECT w.application_id FROM application_owners w WHERE w.owner IN ` + v.In(clean) + `)`
 }
 
 // following is the condition for what comes after the filter's cursor, in a form for which the order's index is used.

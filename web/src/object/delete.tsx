@@ -1,7 +1,7 @@
 import { Button, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import type { ReactNode, RefObject } from "react";
 import { useNavigate } from "react-router";
 
 import { deleteObject, forget, setOf, type Noun, type Stored, type UserList } from "../api/objects";
@@ -20,11 +20,12 @@ interface Props<N extends Noun> {
   /** Where to go once it is gone. */
   list: string;
   lead: string;
+  opener?: RefObject<HTMLElement | null>;
   children?: ReactNode;
 }
 
 /** Deletes one object after its name was typed. What is still used is refused by the server, with the list of users. */
-export function DeleteObject<N extends Noun>({ noun, stored, opened, close, list, lead, children }: Props<N>) {
+export function DeleteObject<N extends Noun>({ noun, stored, opened, close, list, lead, opener, children }: Props<N>) {
   const tenant = useTenant();
   const navigate = useNavigate();
   const queries = useQueryClient();
@@ -40,6 +41,7 @@ export function DeleteObject<N extends Noun>({ noun, stored, opened, close, list
     <Confirm
       opened={opened}
       close={close}
+      opener={opener}
       title={texts.confirm.deleteTitle(name)}
       word={name}
       action={texts.common.delete}

@@ -70,7 +70,12 @@ export const publisher = {
   operations: {
     method: "Method",
     path: "Path",
-    scopes: "Scopes, any of which suffices",
+    scopes: "Scopes",
+    howMany: "How many of the scopes",
+    anyOf: "any of",
+    everyOf: "every one of",
+    anyScope: "Scopes, any of which suffices",
+    everyScope: "Scopes, every one of which is needed",
     security: "Asks for",
     token: "a token",
     open: "nothing: open to everybody",

@@ -1,5 +1,5 @@
 import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, type RefObject, useState } from "react";
 
 import { texts } from "../texts";
 import { ProblemAlert } from "./problem";
@@ -17,11 +17,13 @@ interface Props {
   error: Error | null;
   /** Something is shown that is never shown again: only the button closes the dialog. */
   keep?: boolean;
+  /** Where the focus goes afterwards, if what opened the dialog is out of sight by then, such as an entry of a menu. */
+  opener?: RefObject<HTMLElement | null> | undefined;
   children: ReactNode;
 }
 
 /** Asks before something is done that others feel: what will happen, then the object's name typed by hand. */
-export function Confirm({ opened, close, title, word, action, harmless, run, pending, error, keep = false, children }: Props) {
+export function Confirm({ opened, close, title, word, action, harmless, run, pending, error, keep = false, opener, children }: Props) {
   const [typed, setTyped] = useState("");
   const fixed = keep || pending;
   return (
@@ -33,7 +35,11 @@ export function Confirm({ opened, close, title, word, action, harmless, run, pen
       closeOnClickOutside={!fixed}
       closeOnEscape={!fixed}
       withCloseButton={!fixed}
-      onExitTransitionEnd={() => { setTyped(""); }}
+      returnFocus={opener === undefined}
+      onExitTransitionEnd={() => {
+        setTyped("");
+        opener?.current?.focus();
+      }}
     >
       <form
         onSubmit={(event) => {

@@ -1,7 +1,9 @@
 import { Anchor, Breadcrumbs, Group, Stack, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
-import type { ReactNode } from "react";
-import { Link } from "react-router";
+import { useEffect, useRef, type ReactNode } from "react";
+import { Link, useLocation } from "react-router";
+
+import classes from "./page.module.css";
 
 interface Props {
   title: string;
@@ -15,6 +17,7 @@ interface Props {
 /** A page: where it is, what it is about, what can be done, then its content. */
 export function Page({ title, lead, above = [], beside, actions, children }: Props) {
   useDocumentTitle(`${title} · Keyward`);
+  const heading = useArrival(title);
   return (
     <Stack gap="lg" component="article" maw={1180} mx="auto">
       <Stack gap={4}>
@@ -29,7 +32,7 @@ export function Page({ title, lead, above = [], beside, actions, children }: Pro
         )}
         <Group justify="space-between" align="flex-start" gap="sm">
           <Group gap="sm">
-            <Title order={1} size="h2" style={{ overflowWrap: "anywhere" }}>
+            <Title order={1} size="h2" ref={heading} tabIndex={-1} className={classes.title} style={{ overflowWrap: "anywhere" }}>
               {title}
             </Title>
             {beside}
@@ -45,6 +48,18 @@ export function Page({ title, lead, above = [], beside, actions, children }: Pro
       {children}
     </Stack>
   );
+}
+
+// Whoever comes to a page within the console begins at its heading, as after loading one; its tabs are no pages of their own.
+function useArrival(title: string) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const first = useLocation().key === "default"; // the page that was loaded begins at its top
+  const loaded = useRef(first);
+  useEffect(() => {
+    if (!loaded.current) heading.current?.focus({ preventScroll: true });
+    loaded.current = false;
+  }, [title]);
+  return heading;
 }
 
 /** A part of a page with a heading. */

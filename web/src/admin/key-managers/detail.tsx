@@ -1,9 +1,10 @@
 import { Button, Group, Menu, Stack, Tabs } from "@mantine/core";
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { useRef, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 
 import { healthListQuery } from "../../api/health";
-import { declared, objectQuery, setOf } from "../../api/objects";
+import { declared, objectQuery, setOf, type Stored } from "../../api/objects";
 import { serverPath } from "../../base";
 import { SetNote } from "../../object/owned";
 import { administers } from "../../session/areas";
@@ -85,18 +86,33 @@ export function KeyManagerPage() {
   );
 }
 
-function More({ stored }: { stored: React.ComponentProps<typeof SwitchOff>["stored"] }) {
+// What is asked about is no part of the menu: it stays when the menu is gone.
+function More({ stored }: { stored: Stored<"key-managers"> }) {
+  const opener = useRef<HTMLButtonElement>(null);
+  const [asked, ask] = useState<"switch" | "remove">();
+  const dialog = { stored, opener, close: () => { ask(undefined); } };
+  const { spec } = stored.object;
   return (
-    <Menu position="bottom-end" keepMounted>
-      <Menu.Target>
-        <Button variant="default" aria-label={words.more}>
-          <Group gap={4}><Icon name="list" size={16} /></Group>
-        </Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <SwitchOff stored={stored} />
-        <RemoveKeyManager stored={stored} />
-      </Menu.Dropdown>
-    </Menu>
+    <>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <Button ref={opener} variant="default" aria-label={words.more}>
+            <Group gap={4}><Icon name="list" size={16} /></Group>
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item leftSection={<Icon name="pause" size={16} />} onClick={() => { ask("switch"); }}>
+            {spec.enabled === false ? texts.admin.remove.enable : texts.admin.remove.disable}
+          </Menu.Item>
+          {spec.type !== "resident" && (
+            <Menu.Item color="red" leftSection={<Icon name="trash" size={16} />} onClick={() => { ask("remove"); }}>
+              {texts.common.delete}
+            </Menu.Item>
+          )}
+        </Menu.Dropdown>
+      </Menu>
+      <SwitchOff {...dialog} opened={asked === "switch"} />
+      <RemoveKeyManager {...dialog} opened={asked === "remove"} />
+    </>
   );
 }

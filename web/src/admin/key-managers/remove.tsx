@@ -1,6 +1,6 @@
-import { Menu, Text } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
+import { Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import type { RefObject } from "react";
 
 import { usagesQuery } from "../../api/key-managers";
 import { forget, replaceObject, type Stored } from "../../api/objects";
@@ -9,22 +9,24 @@ import { withValue } from "../../object/path";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
-import { Icon } from "../../ui/icon";
 import { ImpactList } from "../../ui/impact";
 
 const words = texts.admin.remove;
 
 interface Props {
   stored: Stored<"key-managers">;
+  opened: boolean;
+  close: () => void;
+  /** The button of the menu that asked for it. */
+  opener: RefObject<HTMLElement | null>;
 }
 
 /** Takes the key manager out of use, or back into it. Before it goes out, who would notice is shown. */
-export function SwitchOff({ stored }: Props) {
+export function SwitchOff({ stored, opened, close, opener }: Props) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const name = stored.object.metadata?.name ?? "";
   const enabled = stored.object.spec.enabled !== false;
-  const [opened, { open, close }] = useDisclosure(false);
   const run = useMutation({
     mutationFn: () =>
       replaceObject(tenant, "key-managers", name, withValue(stored.object, ["spec", "enabled"], enabled ? false : undefined), stored.etag),
@@ -34,49 +36,39 @@ export function SwitchOff({ stored }: Props) {
     },
   });
   return (
-    <>
-      <Menu.Item leftSection={<Icon name="pause" size={16} />} onClick={open} closeMenuOnClick>
-        {enabled ? words.disable : words.enable}
-      </Menu.Item>
-      <Confirm
-        opened={opened}
-        close={close}
-        title={enabled ? words.disableTitle(name) : words.enableTitle(name)}
-        {...(enabled && { word: name })}
-        harmless={!enabled}
-        action={enabled ? words.disable : words.enable}
-        run={() => { run.mutate(); }}
-        pending={run.isPending}
-        error={run.error}
-      >
-        <Text size="sm">{enabled ? words.disableLead : words.enableLead}</Text>
-        {enabled && <ImpactOf name={name} of="disable" />}
-      </Confirm>
-    </>
+    <Confirm
+      opened={opened}
+      close={close}
+      opener={opener}
+      title={enabled ? words.disableTitle(name) : words.enableTitle(name)}
+      {...(enabled && { word: name })}
+      harmless={!enabled}
+      action={enabled ? words.disable : words.enable}
+      run={() => { run.mutate(); }}
+      pending={run.isPending}
+      error={run.error}
+    >
+      <Text size="sm">{enabled ? words.disableLead : words.enableLead}</Text>
+      {enabled && opened && <ImpactOf name={name} of="disable" />}
+    </Confirm>
   );
 }
 
 /** Deletes the key manager that nobody uses any more. */
-export function RemoveKeyManager({ stored }: Props) {
+export function RemoveKeyManager({ stored, opened, close, opener }: Props) {
   const to = useAddress();
-  const [opened, { open, close }] = useDisclosure(false);
-  if (stored.object.spec.type === "resident") return null;
   return (
-    <>
-      <Menu.Item color="red" leftSection={<Icon name="trash" size={16} />} onClick={open}>
-        {texts.common.delete}
-      </Menu.Item>
-      <DeleteObject
-        noun="key-managers"
-        stored={stored}
-        opened={opened}
-        close={close}
-        list={to("admin", "key-managers")}
-        lead={words.deleteLead}
-      >
-        <ImpactOf name={stored.object.metadata?.name ?? ""} of="delete" />
-      </DeleteObject>
-    </>
+    <DeleteObject
+      noun="key-managers"
+      stored={stored}
+      opened={opened}
+      close={close}
+      opener={opener}
+      list={to("admin", "key-managers")}
+      lead={words.deleteLead}
+    >
+      {opened && <ImpactOf name={stored.object.metadata?.name ?? ""} of="delete" />}
+    </DeleteObject>
   );
 }
 

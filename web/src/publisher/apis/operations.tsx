@@ -1,4 +1,5 @@
 import { ActionIcon, Button, Group, Select, Stack, Table, TagsInput, Text, TextInput, VisuallyHidden } from "@mantine/core";
+import { useState } from "react";
 
 import type { Schemas } from "../../api/client";
 import type { Draft } from "../../object/draft";
@@ -47,14 +48,7 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
                   />
                 </Table.Td>
                 <Table.Td>
-                  <TagsInput
-                    aria-label={words.scopes}
-                    value={o.scopes ?? []}
-                    disabled={o.security === "none"}
-                    onChange={(scopes) => { change(i, { scopes }); }}
-                    splitChars={[",", " "]}
-                    acceptValueOnBlur
-                  />
+                  <Scopes operation={o} change={(next) => { put(operations.map((one, at) => (at === i ? next : one))); }} />
                 </Table.Td>
                 <Table.Td>
                   <Select
@@ -89,6 +83,48 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
         </Button>
       </Group>
     </Stack>
+  );
+}
+
+// The scopes of an operation, any or every one of which a token needs. Where both are declared, each has a line.
+function Scopes({ operation: o, change }: { operation: Operation; change: (next: Operation) => void }) {
+  const scopes = o.scopes ?? [];
+  const allOf = o.allOf ?? [];
+  const { method, path, security } = o;
+  const set = (any: string[], every: string[]) => {
+    change({ method, path, ...(security && { security }), ...(any.length > 0 && { scopes: any }), ...(every.length > 0 && { allOf: every }) });
+  };
+  const both = scopes.length > 0 && allOf.length > 0;
+  const [every, setEvery] = useState(allOf.length > 0);
+  const line = (all: boolean) => (
+    <TagsInput
+      aria-label={both ? (all ? words.everyScope : words.anyScope) : words.scopes}
+      value={all ? allOf : scopes}
+      disabled={o.security === "none"}
+      onChange={(typed) => { if (all) set(scopes, typed); else set(typed, allOf); }}
+      splitChars={[",", " "]}
+      acceptValueOnBlur
+      flex={1}
+    />
+  );
+  if (both) return <Stack gap={4}>{line(false)}{line(true)}</Stack>;
+  return (
+    <Group gap={4} wrap="nowrap" align="flex-start">
+      <Select
+        aria-label={words.howMany}
+        data={[{ value: "any", label: words.anyOf }, { value: "every", label: words.everyOf }]}
+        value={every ? "every" : "any"}
+        disabled={o.security === "none"}
+        allowDeselect={false}
+        w={110}
+        onChange={(how) => {
+          const named = [...scopes, ...allOf];
+          setEvery(how === "every");
+          set(how === "every" ? [] : named, how === "every" ? named : []);
+        }}
+      />
+      {line(every)}
+    </Group>
   );
 }
 
