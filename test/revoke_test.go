@@ -23,10 +23,10 @@ func clientStates(t *testing.T, n *program.Node, km string) string {
 	return states
 }
 
-// untilStates waits for them: a server that takes its time is not waited for by whoever revokes.
-func untilStates(t *testing.T, n *program.Node, km, want string) {
+// untilRevoked waits for it: a server that takes its time is not waited for by whoever revokes.
+func untilRevoked(t *testing.T, n *program.Node, km string) {
 	t.Helper()
-	testbed.Eventually(t, "the clients' states", func() string { return testbed.Same(clientStates(t, n, km), want) })
+	testbed.Eventually(t, "the clients' states", func() string { return testbed.Same(clientStates(t, n, km), "revoked ") })
 }
 
 // TestRevokedKeysAreOutOfUse: refused on the gateway, dead at the server, listed, and replaced by the next ones.
@@ -46,7 +46,7 @@ func TestRevokedKeysAreOutOfUse(t *testing.T) {
 			for range 2 {
 				cli(t, n, place("revoke", v.name)...)
 				until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")
-				untilStates(t, n, v.name, "revoked ")
+				untilRevoked(t, n, v.name)
 			}
 			if _, err := k.tryToken(t.Context(), v); err == nil {
 				t.Error("the secret still gets tokens")
@@ -57,7 +57,7 @@ func TestRevokedKeysAreOutOfUse(t *testing.T) {
 				t.Errorf("states: %s", got)
 			}
 			cli(t, n, place("revoke", v.name)...)
-			untilStates(t, n, v.name, "revoked ")
+			untilRevoked(t, n, v.name)
 			cli(t, n, place("delete", v.name)...)
 			if got := clientStates(t, n, v.name); got != "" {
 				t.Errorf("states: %s", got)
@@ -87,7 +87,7 @@ func TestRevokeAtAServerThatHangs(t *testing.T) {
 		t.Errorf("at the server: %v, error %v", ids, err)
 	}
 	hold.Drop()
-	untilStates(t, n, v.name, "revoked ")
+	untilRevoked(t, n, v.name)
 	if ids, err := v.clients(t.Context()); err != nil || slices.Contains(ids, k.ClientID) {
 		t.Errorf("at the server afterwards: %v, error %v", ids, err)
 	}
@@ -103,7 +103,7 @@ func TestKillDuringARevocation(t *testing.T) {
 			until(t, n.Gateway, http.MethodGet, items, token, 403, "no_subscription")
 			// The sweep ends it in its time; whoever asks again need not wait for it.
 			cli(t, n, place("revoke", v.name)...)
-			untilStates(t, n, v.name, "revoked ")
+			untilRevoked(t, n, v.name)
 			ids, err := v.clients(t.Context())
 			if err != nil || slices.Contains(ids, clientID) {
 				t.Errorf("at the server: %v, error %v", ids, err)

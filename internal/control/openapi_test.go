@@ -68,13 +68,14 @@ func TestImport(t *testing.T) {
 			t.Errorf("%s shows what is there: %v", address, err)
 		}
 	}
+	good := Source{URL: server.URL + "/good.yaml"}
 	for _, role := range []keyward.Role{keyward.RoleDeveloper, keyward.RoleAuditor} {
 		p := keyward.Principal{User: "d", Tenant: "acme", Roles: []keyward.Role{role}}
-		if _, err := c.Import(context.Background(), p, "acme", Source{URL: server.URL + "/good.yaml"}); keyward.CodeOf(err) != keyward.CodeForbidden {
+		if _, err := c.Import(context.Background(), p, "acme", good); keyward.CodeOf(err) != keyward.CodeForbidden {
 			t.Errorf("a %s: %v", role, err)
 		}
 	}
-	if _, err := c.Import(context.Background(), publisher, "other", Source{URL: server.URL + "/good.yaml"}); keyward.CodeOf(err) != keyward.CodeForbidden {
+	if _, err := c.Import(context.Background(), publisher, "other", good); keyward.CodeOf(err) != keyward.CodeForbidden {
 		t.Errorf("in another tenant: %v", err)
 	}
 }

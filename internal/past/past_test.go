@@ -34,7 +34,8 @@ func TestTheRingIsBounded(t *testing.T) {
 		t.Errorf("%d records are found, want 3", n)
 	}
 	for what, q := range map[string]Query{
-		"id": {ID: r.Name("no")}, "tenant": {Tenants: []string{"acme"}}, "API": {API: "orders"}, "code": {Code: "invalid_token"}, "outcome": {Refused: true},
+		"id": {ID: r.Name("no")}, "tenant": {Tenants: []string{"acme"}}, "API": {API: "orders"}, "code": {Code: "invalid_token"},
+		"outcome": {Refused: true},
 	} {
 		got := r.Find(q)
 		if len(got) != 1 || got[0].ID != r.Name("no") || len(got[0].Steps) != map[bool]int{true: 1}[q.ID != ""] {

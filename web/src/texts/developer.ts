@@ -139,6 +139,7 @@ export const developer = {
     awaiting: "An administrator has to approve it",
     working: "The key manager has still to answer",
     drifted: "It was changed at its server",
+    doubt: "It works, but look at this",
     mend: "Bring both together again",
     waitingSecret: "It is approved, and its secret waits for you",
     reveal: "Show the secret once",

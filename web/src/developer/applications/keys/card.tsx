@@ -1,8 +1,8 @@
-import { Alert, Button, Code, Group, List, Paper, Stack, Text } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Button, Group, Paper, Stack, Text } from "@mantine/core";
+import { useMutation, useQuery } from "@tanstack/react-query";
 
 import type { Schemas } from "../../../api/client";
-import { act, token, underWay, type KeyPlace, type PlaceAction } from "../../../api/keys";
+import { token, type KeyPlace } from "../../../api/keys";
 import { objectQuery } from "../../../api/objects";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
@@ -11,13 +11,13 @@ import { CodeBlock } from "../../../ui/code";
 import { Copy } from "../../../ui/copy";
 import { Facts } from "../../../ui/facts";
 import { HeldBanner } from "../../../ui/hold";
-import { Icon } from "../../../ui/icon";
 import { Section } from "../../../ui/page";
 import { ProblemAlert } from "../../../ui/problem";
 import { Time } from "../../../ui/time";
 import { EndKey } from "./end";
+import { Progress } from "./progress";
 import { Rotate } from "./rotate";
-import { FreshSecret, Snippets } from "./secret";
+import { Snippets } from "./secret";
 import { toneOf } from "./state";
 
 const words = texts.developer.keys;
@@ -65,86 +65,10 @@ export function KeyCard({ application, listed }: Props) {
               [words.expires, status.secretExpiresAt && <Time key="e" at={status.secretExpiresAt} />],
             ]}
           />
-          <Entitled entitlement={status.entitlement} />
         </Stack>
       </Paper>
       {live && <Try application={application} place={place} listed={listed} />}
     </Stack>
-  );
-}
-
-// What the key waits for or failed of, with the way on.
-function Progress({ application, listed, place }: Props & { place: KeyPlace }) {
-  const tenant = useTenant();
-  const queries = useQueryClient();
-  const { status } = listed;
-  const run = useMutation({
-    mutationFn: (action: PlaceAction) => act(tenant, application, action, place),
-    onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] }),
-  });
-  const button = (action: PlaceAction, label: string) => (
-    <Button size="xs" variant="light" loading={run.isPending && run.variables === action} onClick={() => { run.mutate(action); }}>
-      {label}
-    </Button>
-  );
-  if (run.data?.clientSecret) return <FreshSecret made={run.data} />;
-  if (run.error) return <ProblemAlert error={run.error} again={() => { run.reset(); }} />;
-  if (status.state === "failed") {
-    return (
-      <Alert role="status" color="red" icon={<Icon name="warn" />} title={words.failed}>
-        <Stack gap="xs">
-          {status.reason && <Code block>{status.reason}</Code>}
-          <Group>{status.orphan ? button("dismiss", words.dismiss) : button("retry", words.retry)}</Group>
-        </Stack>
-      </Alert>
-    );
-  }
-  if (status.state === "awaiting") {
-    return (
-      <Alert role="status" color="blue" icon={<Icon name="clock" />} title={words.awaiting}>
-        <Group>{button("cancel", words.cancel)}</Group>
-      </Alert>
-    );
-  }
-  if (underWay(status.state)) {
-    return (
-      <Alert role="status" color="blue" icon={<Icon name="clock" />} title={words.working}>
-        <Stack gap="xs">
-          {status.reason && <Text size="sm">{status.reason}</Text>}
-          <Group>{button("retry", words.retry)}{button("cancel", words.cancel)}</Group>
-        </Stack>
-      </Alert>
-    );
-  }
-  if (status.state === "drifted") {
-    return (
-      <Alert role="status" color="yellow" icon={<Icon name="warn" />} title={words.drifted}>
-        <Stack gap="xs">
-          <List size="sm">{(status.drift ?? []).map((d) => <List.Item key={d}>{d}</List.Item>)}</List>
-          <Group>{button("mend", words.mend)}</Group>
-        </Stack>
-      </Alert>
-    );
-  }
-  if (status.approval?.secretUntil) {
-    return (
-      <Alert role="status" color="pine" icon={<Icon name="key" />} title={words.waitingSecret}>
-        <Group>{button("reveal", words.reveal)}</Group>
-      </Alert>
-    );
-  }
-  return null;
-}
-
-function Entitled({ entitlement }: { entitlement: Schemas["ClientEntitlement"] | undefined }) {
-  if (!entitlement || entitlement.state === "given") return null;
-  const lacking = [...(entitlement.lackingScopes ?? []), ...(entitlement.lackingAudiences ?? [])];
-  return (
-    <Alert color={entitlement.state === "waiting" ? "blue" : "yellow"} title={words.entitlement[entitlement.state as keyof typeof words.entitlement]}>
-      {lacking.length > 0 && <Text size="sm" ff="monospace">{lacking.join(" ")}</Text>}
-      {entitlement.advice && <Text size="sm">{entitlement.advice}</Text>}
-      {entitlement.reason && <Text size="sm">{entitlement.reason}</Text>}
-    </Alert>
   );
 }
 
