@@ -125,11 +125,11 @@ func TestSignInThroughKeycloak(t *testing.T) {
 	saved := check(t, n, "", 0, "corp")
 	saved.want(t, "sign-in", "pass", "S256")
 	saved.want(t, "sign-in client", "pass", "invalid_grant")
-	saved.want(t, "sign-in redirect", "pass", "login_required")
+	saved.want(t, "redirect URI", "pass", "login_required")
 	if err := realm.AddConsole(ctx, "elsewhere", secret, "https://elsewhere.example/callback"); err != nil {
 		t.Fatal(err)
 	}
-	check(t, n, km("elsewhere", secret), 1).want(t, "sign-in redirect", "fail", "400", callback)
+	check(t, n, km("elsewhere", secret), 1).want(t, "redirect URI", "fail", "400", callback)
 	check(t, n, km("console", "another-secret"), 1).want(t, "sign-in client", "fail", "spec.signIn")
 
 	start := "http://" + n.Control + "/session/start?via=corp&return=" + url.QueryEscape("/api/v1/session")

@@ -43,7 +43,7 @@ const (
 	stepRegistration  = "registration"
 	stepSignIn        = "sign-in"
 	stepSignInClient  = "sign-in client"
-	stepRedirect      = "sign-in redirect"
+	stepRedirect      = "redirect URI"
 	stepAudiences     = "audiences"
 	stepTLS           = "TLS"
 	stepClock         = "clock"

@@ -84,7 +84,8 @@ type kept struct {
 	Until                                       time.Time
 }
 
-// Begin sends a browser to the server. Errors for people: invalid_input (via, tenant, return), key_manager_failed.
+// Begin sends a browser to the server. Errors for people: invalid_input (tenant, return), invalid_request (nobody comes that
+// way), key_manager_failed.
 func (s *Sessions) Begin(ctx context.Context, a Ask) (*Start, error) {
 	if a.Tenant == "" {
 		a.Tenant = keyward.DefaultTenant

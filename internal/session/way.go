@@ -69,8 +69,8 @@ func (s *Sessions) wayIn(tx *store.Tx, tenant, via string) (*way, error) {
 		return nil, fmt.Errorf("look up a key manager: %w", err)
 	}
 	if err != nil || !s.leadsInto(o, tenant) {
-		return nil, invalid("via", "nobody signs in through a key manager %s here: choose another way, or ask an administrator of "+
-			"tenant %s", via, tenant)
+		return nil, keyward.Errorf(keyward.CodeInvalidRequest, "nobody signs in here through a key manager %s: choose another way, or "+
+			"ask an administrator of tenant %s", via, tenant)
 	}
 	return s.through(tx, o)
 }

@@ -66,8 +66,8 @@ test("an administrator marks a key manager for sign-in by its form, and the chec
   const report = (await rest(world(), "POST", "/api/v1/key-managers/corp/check", { register: false })) as {
     steps: { step: string; verdict: string; seen: string }[];
   };
-  const signInSteps = report.steps.filter((s) => s.step.startsWith("sign-in"));
-  expect(signInSteps.map((s) => `${s.step} ${s.verdict}`)).toEqual(["sign-in pass", "sign-in client pass", "sign-in redirect pass"]);
+  const signInSteps = report.steps.filter((s) => s.step.startsWith("sign-in") || s.step === "redirect URI");
+  expect(signInSteps.map((s) => `${s.step} ${s.verdict}`)).toEqual(["sign-in pass", "sign-in client pass", "redirect URI pass"]);
   expect(complaints()).toEqual([]);
 });
 
