@@ -11,6 +11,8 @@ export interface World {
   gateway: string;
   token: string;
   link: string;
+  /** The server's data folder. */
+  data: string;
 }
 
 /** The world of this run; only after start. */
@@ -48,6 +50,7 @@ export default async function start(): Promise<() => Promise<void>> {
     gateway: `http://127.0.0.1:${gateway}`,
     token: readFileSync(join(data, "admin.token"), "utf8").trim(),
     link: readFileSync(join(data, "admin.signin"), "utf8").trim(),
+    data,
   };
   process.env.KEYWARD_TEST_WORLD = JSON.stringify(made);
   await seed(made);

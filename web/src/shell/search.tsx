@@ -14,6 +14,9 @@ import { entriesOf } from "./navigation";
 import { addressOf, useTenant } from "./place";
 import { searched } from "./searched";
 
+// The fields in which Ctrl-K would be left to the browser: none.
+const fields: string[] = [];
+
 /** Search over everything the person may see, by Ctrl-K or ⌘K. The server searches; pages are found here. */
 export function SearchButton() {
   const [text, setText] = useState("");
@@ -66,6 +69,7 @@ export function SearchButton() {
         onQueryChange={setText}
         filter={(_, all) => all}
         shortcut={["mod + K"]}
+        tagsToIgnore={fields}
         nothingFound={texts.shell.searchNothing}
         scrollable
         maxHeight={420}
