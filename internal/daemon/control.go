@@ -58,7 +58,7 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	changes, err := feed.New(ctx, st, hub, feed.Options{Log: p.log, Registerer: p.metrics})
+	changes, err := feed.New(ctx, st, hub, feed.Options{Log: p.log, Registerer: p.metrics, Shared: !s.NATS.IsZero()})
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 
 // Options of a Feed.
 type Options struct {
+	Shared     bool                  // other control planes are on the same database
 	Keep       int                   // how many records of each group's log are kept for gateways that fell behind; 0 = 20,000
 	Now        func() time.Time      // nil = time.Now
 	Log        *slog.Logger          // nil = silent
@@ -81,6 +82,9 @@ func (f *Feed) Run(ctx context.Context) error {
 	r := newRelay(f)
 	g.Go(func() error { return r.run(ctx) })
 	g.Go(func() error { return f.runUpkeep(ctx, r) })
+	if f.o.Shared {
+		g.Go(func() error { return f.runLeft(ctx) })
+	}
 	return g.Wait()
 }
 

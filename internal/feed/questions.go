@@ -19,7 +19,7 @@ const (
 	maxQuestions = 64               // of one gateway at a time
 )
 
-// ErrAway tells that a gateway cannot be asked now: this process has not heard its poll lately, or it does not answer.
+// ErrAway tells that a gateway cannot be asked now: no control plane hears its polls, or it does not answer.
 var ErrAway = errors.New("the gateway is away")
 
 // counters are where the questions to gateways lie, and their answers come in.
@@ -65,6 +65,11 @@ func (f *Feed) Questions(ctx context.Context, g *keyward.Gateway, q stream.Quest
 		d.polled = f.o.Now()
 		f.questions.mu.Unlock()
 	}()
+	if f.o.Shared {
+		if err := f.keepAnswers(ctx, g.ID, q.Answers); err != nil {
+			return nil, err
+		}
+	}
 	timer := time.NewTimer(pollWait)
 	defer timer.Stop()
 	for over := q.More; ; {
@@ -85,8 +90,11 @@ func (f *Feed) Questions(ctx context.Context, g *keyward.Gateway, q stream.Quest
 	}
 }
 
-// Ask asks one gateway and waits for its answer. The error is ErrAway, or that of ctx.
+// Ask asks one gateway and waits for its answer. The error is ErrAway, that of ctx, or that of the database.
 func (f *Feed) Ask(ctx context.Context, gateway string, body json.RawMessage) (json.RawMessage, error) {
+	if f.o.Shared {
+		return f.askAny(ctx, gateway, body)
+	}
 	answer := make(chan json.RawMessage, 1)
 	id := rand.Text()
 	f.questions.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/asked"
 	"keyward.dev/keyward/internal/store/counted"
 	"keyward.dev/keyward/internal/store/database"
 	"keyward.dev/keyward/internal/store/entitled"
@@ -25,6 +26,7 @@ type (
 	book     = observed.Book
 	ledger   = counted.Ledger
 	looks    = looked.Book
+	asking   = asked.Book
 )
 
 // Record is one entry of a group's log.
@@ -47,6 +49,9 @@ type Sample = observed.Sample
 
 // Look is when a generated client was compared with its server, or a server searched, and what was found.
 type Look = looked.Row
+
+// GatewayQuestion is what one gateway is asked.
+type GatewayQuestion = asked.Question
 
 // SignIn is a browser that is signed in at a tenant's resident authorization server.
 type SignIn = issued.SignIn
@@ -74,6 +79,7 @@ type Tx struct {
 	*book
 	*ledger
 	*looks
+	*asking
 	store  *Store
 	run    *database.Run
 	actor  string
@@ -177,7 +183,8 @@ func (s *Store) tx(run *database.Run) *Tx {
 	at := now()
 	return &Tx{
 		feedLog: feedlog.New(run, s.key, s.digest, at), material: issued.New(run, s.key),
-		queue: entitled.New(run), book: observed.New(run), ledger: counted.New(run), looks: looked.New(run), store: s, run: run, now: at,
+		queue: entitled.New(run), book: observed.New(run), ledger: counted.New(run), looks: looked.New(run), asking: asked.New(run),
+		store: s, run: run, now: at,
 	}
 }
 

@@ -1,0 +1,11 @@
+-- +goose Up
+
+-- What one control plane wants to know of a gateway that polls another.
+CREATE TABLE gateway_questions (
+    id         TEXT PRIMARY KEY,
+    gateway_id TEXT NOT NULL,
+    body       TEXT NOT NULL,
+    asked_at   INTEGER NOT NULL,
+    taken      INTEGER NOT NULL,
+    answer     TEXT
+);
