@@ -17,9 +17,13 @@ func TestQuestionsToGateways(t *testing.T) {
 			}
 		}
 		at := time.Now()
-		write(func(tx *Tx) error { return tx.AskGateway(GatewayQuestion{ID: "old", GatewayID: "g", Body: []byte(`{}`)}, at) })
+		write(func(tx *Tx) error {
+			return tx.AskGateway(GatewayQuestion{ID: "old", GatewayID: "g", Body: []byte(`{}`)}, at)
+		})
 		at = at.Add(2 * time.Minute)
-		write(func(tx *Tx) error { return tx.AskGateway(GatewayQuestion{ID: "q", GatewayID: "g", Body: []byte(`{"limit":1}`)}, at) })
+		write(func(tx *Tx) error {
+			return tx.AskGateway(GatewayQuestion{ID: "q", GatewayID: "g", Body: []byte(`{"limit":1}`)}, at)
+		})
 		write(func(tx *Tx) error {
 			left, err := tx.LeftQuestions()
 			if err != nil || len(left) != 1 || left[0].ID != "q" || left[0].GatewayID != "g" || string(left[0].Body) != `{"limit":1}` {
