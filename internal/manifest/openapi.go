@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,7 +22,8 @@ const documentPath = "spec.openapi.document"
 // Operations reads an API's operations from an OpenAPI 3.0 or 3.1 document, JSON or YAML. What an operation asks for
 // comes from its security requirements, else from the document's: scopes of oauth2 and openIdConnect schemes count;
 // several requirements are alternatives, several scopes in one are all needed; an empty list means that no credential
-// is looked at. Nothing outside the document is read. Every fault names line and column in the document.
+// is looked at. Nothing outside the document is read, and of it nothing but that: schemas may be what they like. Every
+// fault names line and column in the document.
 func Operations(document string) (operations []keyward.Operation, faults []keyward.FieldError) {
 	im := &importer{}
 	defer func() {
@@ -44,6 +46,7 @@ type importer struct {
 	model      *v3.Document
 	security   []*base.SecurityRequirement // of operations that say nothing; nil = the document says nothing either
 	operations []keyward.Operation
+	at         map[string]place // where operations were written, by method and path
 	places     []place
 	faults     []keyward.FieldError
 }
@@ -63,7 +66,15 @@ func (im *importer) add(at place, format string, args ...any) {
 }
 
 func (im *importer) read(document string) {
-	doc, err := libopenapi.NewDocumentWithConfiguration([]byte(document), &datamodel.DocumentConfiguration{
+	var root yaml.Node
+	p := &part{left: maxPartNodes, places: map[string]place{}}
+	text, err := p.text(document, &root)
+	if err != nil {
+		im.unreadable(err)
+		return
+	}
+	im.at = p.places
+	doc, err := libopenapi.NewDocumentWithConfiguration(text, &datamodel.DocumentConfiguration{
 		SkipExternalRefResolution:           true,
 		SkipCircularReferenceCheck:          true,
 		IgnorePolymorphicCircularReferences: true,
@@ -71,7 +82,7 @@ func (im *importer) read(document string) {
 		Logger:                              slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		im.faults = append(im.faults, fault(documentPath, "cannot be read as an OpenAPI document: %v", err))
+		im.unreadable(err)
 		return
 	}
 	defer doc.Release()
@@ -81,7 +92,7 @@ func (im *importer) read(document string) {
 	}
 	built, err := doc.BuildV3Model()
 	if built == nil {
-		im.faults = append(im.faults, fault(documentPath, "cannot be read as an OpenAPI document: %v", err))
+		im.unreadable(err)
 		return
 	}
 	im.model = &built.Model
@@ -89,7 +100,7 @@ func (im *importer) read(document string) {
 	if low := built.Model.GoLow(); im.security == nil && low != nil && low.Security.ValueNode != nil {
 		im.security = []*base.SecurityRequirement{} // the document says so: security: []
 	}
-	im.outside(doc.GetSpecInfo().RootNode)
+	im.outside(&root)
 	im.paths()
 	if len(im.faults) == 0 && len(im.operations) == 0 {
 		im.faults = append(im.faults, fault(documentPath, "has no operations"))
@@ -98,6 +109,12 @@ func (im *importer) read(document string) {
 		im.add(im.places[i], "%s of %s %s: %s", strings.TrimPrefix(field, "."),
 			im.operations[i].Method, im.operations[i].Path, fmt.Sprintf(format, args...))
 	})
+}
+
+// unreadable says why a document is none. Where the library says that it was, that is in the part that it has.
+func (im *importer) unreadable(err error) {
+	im.faults = append(im.faults, fault(documentPath, "cannot be read as an OpenAPI document: %s",
+		regexp.MustCompile(` \[\d+:\d+\]`).ReplaceAllString(fmt.Sprint(err), "")))
 }
 
 // outside reports paths that are written in another document: the library passes over them in silence.
@@ -112,19 +129,26 @@ func (im *importer) outside(root *yaml.Node) {
 
 type entry struct {
 	key   string
+	at    place
 	value *yaml.Node
 }
 
 func entries(n *yaml.Node) []entry {
-	for n != nil && n.Kind == yaml.DocumentNode && len(n.Content) > 0 {
-		n = n.Content[0]
+	for n != nil && (n.Kind == yaml.DocumentNode && len(n.Content) > 0 || n.Kind == yaml.AliasNode) {
+		if n.Kind == yaml.AliasNode {
+			n = n.Alias
+		} else {
+			n = n.Content[0]
+		}
 	}
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil
 	}
 	out := make([]entry, 0, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		out = append(out, entry{n.Content[i].Value, n.Content[i+1]})
+		if key := n.Content[i]; key.Kind == yaml.ScalarNode {
+			out = append(out, entry{key.Value, place{key.Line, key.Column}, n.Content[i+1]})
+		}
 	}
 	return out
 }
@@ -149,10 +173,7 @@ func (im *importer) paths() {
 }
 
 func (im *importer) operation(path, method string, op *v3.Operation) {
-	var at place
-	if low := op.GoLow(); low != nil && low.KeyNode != nil {
-		at = place{low.KeyNode.Line, low.KeyNode.Column}
-	}
+	at := im.at[method+" "+path]
 	out := keyward.Operation{Method: method, Path: path}
 	security := op.Security
 	if security == nil {

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,5 +112,51 @@ func TestDocumentFaultsNameTheirPlace(t *testing.T) {
 				t.Errorf("got %v, want %q", faults, test.want)
 			}
 		})
+	}
+}
+
+// TestDocumentsThatContainThemselves: what of a document follows itself takes nothing along, and nothing of it counts twice.
+func TestDocumentsThatContainThemselves(t *testing.T) {
+	head := "openapi: 3.1.0\ninfo: {title: a, version: b}\n"
+	plain := "paths: {/a: {get: {responses: {}}}}\n"
+	bomb := "x-a: &a [{s: [x]}]\n"
+	for i, c := range "bcdefghi" {
+		before := string("abcdefgh"[i])
+		bomb += "x-" + string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+before+",", 9) + "]\n"
+	}
+	for name, test := range map[string]struct{ document, fault string }{
+		"callback of its own path": {"paths:\n  /a: &p\n    get: {responses: {}, callbacks: {x: {'{$url}': *p}}}\n", ""},
+		"schema of itself":         {"x: &a {self: *a}\npaths: {/a: {get: {responses: {'200': {x: *a}}}}}\n", ""},
+		"aliases in schemas":       {bomb + "components: {schemas: {A: *i}}\npaths: {/a: {get: {responses: {}}}}\n", ""},
+		"aliases in security":      {bomb + "security: *i\n" + plain, "stand for more"},
+		"security of itself":       {"security: &s [*s]\n" + plain, "stand for more"},
+		"path merged into itself":  {"paths: {/a: &p {<<: *p, get: {responses: {}}}}\n", "stand for more"},
+		"path that is itself":      {"paths: {/a: {$ref: '#/paths/~1a'}, /b: {get: {responses: {}}}}\n", "circular"},
+		"schemas that follow on":   {plain + "components: {schemas: {A: {$ref: '#/components/schemas/A'}}}\n", ""},
+	} {
+		operations, faults := Operations(head + test.document)
+		switch {
+		case test.fault == "" && (len(faults) > 0 || len(operations) != 1 || operations[0].Path != "/a" || operations[0].Method != "GET"):
+			t.Errorf("%s: %v, %v", name, operations, faults)
+		case test.fault != "" && (len(faults) != 1 || !strings.Contains(faults[0].Message, test.fault)):
+			t.Errorf("%s: %v, %v", name, operations, faults)
+		}
+	}
+}
+
+// TestAliasesAndMergesCount: a document is read as YAML means it, and its faults stand where they were written.
+func TestAliasesAndMergesCount(t *testing.T) {
+	got, faults := Operations("openapi: 3.1.0\ninfo: {title: a, version: b}\nx-all: &all {get: {security: []}, put: {}}\n" +
+		"paths:\n  /a: {<<: *all, put: {security: []}}\n  /b: *all\n  /c: {$ref: '#/components/pathItems/C'}\n" +
+		"components: {pathItems: {C: {post: {}}}}\n")
+	want := []keyward.Operation{
+		{Method: "PUT", Path: "/a", Security: "none"}, {Method: "GET", Path: "/a", Security: "none"},
+		{Method: "GET", Path: "/b", Security: "none"}, {Method: "PUT", Path: "/b"}, {Method: "POST", Path: "/c"},
+	}
+	order := func(a, b keyward.Operation) int { return strings.Compare(a.Path+a.Method, b.Path+b.Method) }
+	slices.SortFunc(got, order)
+	slices.SortFunc(want, order)
+	if diff := cmp.Diff(want, got); diff != "" || len(faults) > 0 {
+		t.Errorf("%v %s", faults, diff)
 	}
 }
