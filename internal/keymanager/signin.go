@@ -49,6 +49,16 @@ func SignInAccount(s connector.Server) wire.Account {
 	return a
 }
 
+// SignInCallback is where the servers of a tenant's key managers send people back to, below base, which is the address of
+// those of the tenant default. One address for everybody would let an administrator of one tenant have the codes of another's
+// server (mix-up, RFC 9700, section 4.4).
+func SignInCallback(base, tenant string) string {
+	if tenant == keyward.DefaultTenant {
+		return base
+	}
+	return base + "/" + tenant
+}
+
 // validateSignIn wants of the console's client what its method needs, and nothing else.
 func validateSignIn(t connector.Type, spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
 	s := spec.SignIn

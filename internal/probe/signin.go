@@ -27,8 +27,8 @@ func (c *check) signIn(ctx context.Context) {
 		Fix: "mend spec.signIn: clientId, method, and the secret or key that goes with it",
 	}, c.signInClient)
 	c.step(ctx, Line{
-		Step: stepRedirect, Expected: "people are sent back to " + c.probe.callback,
-		Fix: "register the redirect URI " + c.probe.callback + " for the client " + c.server.Spec.SignIn.ClientID + " at the server, to " +
+		Step: stepRedirect, Expected: "people are sent back to " + c.callback(),
+		Fix: "register the redirect URI " + c.callback() + " for the client " + c.server.Spec.SignIn.ClientID + " at the server, to " +
 			"the letter; KEYWARD_PUBLIC_URL says how it begins",
 	}, c.signInRedirect)
 }
@@ -93,7 +93,7 @@ var errAnyCode = errors.New("the server takes anything for a code")
 func (c *check) redeem(ctx context.Context) (said string, err error) {
 	account := keymanager.SignInAccount(c.server)
 	account.Params = url.Values{
-		"grant_type": {"authorization_code"}, "code": {nobody()}, "redirect_uri": {c.probe.callback},
+		"grant_type": {"authorization_code"}, "code": {nobody()}, "redirect_uri": {c.callback()},
 		"code_verifier": {oauth2.GenerateVerifier()},
 	}
 	var k wire.Call
@@ -126,7 +126,7 @@ func (c *check) signInRedirect(ctx context.Context, l *Line) {
 	}
 	own := c.server.Spec.SignIn
 	config := oauth2.Config{
-		ClientID: own.ClientID, RedirectURL: c.probe.callback, Scopes: append([]string{"openid"}, own.ScopesOrDefault()...),
+		ClientID: own.ClientID, RedirectURL: c.callback(), Scopes: append([]string{"openid"}, own.ScopesOrDefault()...),
 		Endpoint: oauth2.Endpoint{AuthURL: at},
 	}
 	address := config.AuthCodeURL(nobody(), oauth2.SetAuthURLParam("nonce", nobody()), oauth2.SetAuthURLParam("prompt", "none"),
@@ -137,7 +137,7 @@ func (c *check) signInRedirect(ctx context.Context, l *Line) {
 		l.Fix = c.fields("spec.endpoints.authorization", "").For(err, "mend spec.endpoints.authorization")
 		return
 	}
-	code, description, led := ledBack(a, c.probe.callback)
+	code, description, led := ledBack(a, c.callback())
 	switch {
 	case led && (strings.HasSuffix(code, "_required") || code == "account_selection_required"):
 		l.Seen = "sent back with " + code + ", for nobody is signed in"
@@ -152,6 +152,11 @@ func (c *check) signInRedirect(ctx context.Context, l *Line) {
 		l.Verdict, l.Seen = Warn, fmt.Sprintf("the server answered %d with a page, which says nothing about the redirect URI", a.Status)
 		l.Fix = "sign in once to see; " + l.Fix
 	}
+}
+
+// callback is the redirect URI of the console at this server.
+func (c *check) callback() string {
+	return keymanager.SignInCallback(c.probe.callback, c.server.Tenant)
 }
 
 // ledBack tells whether an answer leads a browser to the callback, and with which error.

@@ -91,14 +91,14 @@ func (s *Server) startSession(w http.ResponseWriter, r *http.Request) {
 func (s *Server) finishSession(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if !q.Has("state") && !q.Has("code") && !q.Has("error") { // back from signing out at a key manager
-		w.Header().Set("Location", "../") // seen from the browser, whatever a proxy takes off its path
+		w.Header().Set("Location", sideways(r)+"../")
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}
 	name := startCookie(q.Get("state"))
 	kept := s.cookies.of(r, name)
 	http.SetCookie(w, s.cookies.made(name, "", -time.Second))
-	opened, err := s.deps.Sessions.Finish(r.Context(), kept, q, s.cookies.of(r, cookieSession))
+	opened, err := s.deps.Sessions.Finish(r.Context(), kept, r.PathValue("tenant"), q, s.cookies.of(r, cookieSession))
 	if err != nil {
 		s.sayWhy(w, r, err, opened.Ask)
 		return
@@ -120,7 +120,7 @@ func (s *Server) sayWhy(w http.ResponseWriter, r *http.Request, err error, again
 		Style        template.CSS
 		Words        []string
 		Again, Other string
-	}{template.CSS(style), words, startAddress(again), "../"} //nolint:gosec // our own constant
+	}{template.CSS(style), words, sideways(r) + startAddress(again), sideways(r) + "../"} //nolint:gosec // our own constant
 	if again.Return != "" && session.SafeReturn(again.Return) {
 		view.Other = again.Return // the console shows the ways in at each of its pages
 	}
@@ -135,6 +135,15 @@ func (s *Server) sayWhy(w http.ResponseWriter, r *http.Request, err error, again
 	h.Set("Content-Security-Policy", pagePolicy())
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(b.Bytes()) // the reader went away: nobody is left to tell
+}
+
+// sideways leads from a page about sessions to where the others are: seen from the browser, whatever a proxy takes off its
+// path.
+func sideways(r *http.Request) string {
+	if r.PathValue("tenant") != "" {
+		return "../"
+	}
+	return ""
 }
 
 // startAddress leads to where the same sign-in begins anew.
@@ -192,6 +201,7 @@ func (s *Server) sessionRoutes(o Options) {
 	for _, prefix := range prefixes {
 		s.page(prefix+pathStart, s.startSession)
 		s.page(prefix+pathCallback, s.finishSession)
+		s.page(prefix+pathCallback+"/{tenant}", s.finishSession)
 	}
 	tags := []string{"session"}
 	route(s, huma.Operation{

@@ -103,6 +103,18 @@ func TestSignInStaysInItsTenant(t *testing.T) {
 	b := h.tab()
 	asked := own.begin(b, "&tenant=acme")
 	own.give(own.sign(own.is.Key(), own.claims(asked), nil))
+	if asked.Get("redirect_uri") != h.server.URL+"/session/callback/acme" {
+		t.Errorf("asked: %v", asked)
+	}
+	// What a browser brings of another server, such as one of the tenant default, is not sent to acme's.
+	for _, at := range []string{"/session/callback", "/session/callback/other"} {
+		p := b.do(http.MethodGet, strings.Replace(back(asked), "/session/callback/acme", at, 1), "")
+		if signedIn(p) || len(own.is.Seen("/token")) > 0 || !strings.Contains(p.text, "another tenant") {
+			t.Errorf("an answer at %s: %d %s", at, p.status, p.text)
+		}
+		asked = own.begin(b, "&tenant=acme")
+		own.give(own.sign(own.is.Key(), own.claims(asked), nil))
+	}
 	if p := b.do(http.MethodGet, back(asked), ""); !signedIn(p) {
 		t.Fatalf("into its own: %d %s", p.status, p.text)
 	}

@@ -115,7 +115,11 @@ func back(asked url.Values, more ...string) string {
 			q.Set(more[i], more[i+1])
 		}
 	}
-	return "/session/callback?" + q.Encode()
+	at := "/session/callback"
+	if _, own, found := strings.Cut(asked.Get("redirect_uri"), at); found {
+		at += own
+	}
+	return at + "?" + q.Encode()
 }
 
 // come signs somebody in whose ID token has other claims than a good one.

@@ -81,7 +81,7 @@ func (s *Sessions) redeem(ctx context.Context, w *way, k kept, answer url.Values
 func (s *Sessions) exchange(ctx context.Context, c *wire.Caller, w *way, code, verifier string) (id, access string, err error) {
 	account := w.account
 	account.Params = url.Values{
-		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {s.options.Callback}, "code_verifier": {verifier},
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {w.back}, "code_verifier": {verifier},
 	}
 	var k wire.Call
 	a, err := c.WithSecret(ctx, s.options.Known, account.Secret, func(secret string) wire.Call {

@@ -114,7 +114,7 @@ func (s *Sessions) Begin(ctx context.Context, a Ask) (*Start, error) {
 		return nil, fmt.Errorf("encode a sign-in: %w", err)
 	}
 	return &Start{
-		Location: way.address(s.options.Callback, k), State: k.State, Kept: s.key.Seal(text, []byte(k.State)), Life: startLife,
+		Location: way.address(k), State: k.State, Kept: s.key.Seal(text, []byte(k.State)), Life: startLife,
 	}, nil
 }
 
@@ -147,9 +147,10 @@ type Opened struct {
 	Value string // what the browser holds from now on
 }
 
-// Finish takes the server's answer. text is what the browser kept, before is the session that it holds, which ends. Errors
+// Finish takes the server's answer. text is what the browser kept, at names the tenant at whose address the answer came, ""
+// at the plain one; before is the session that the browser holds, which ends. Errors
 // for people: invalid_request (not begun here), forbidden (no role fits), key_manager_failed (with what the server said).
-func (s *Sessions) Finish(ctx context.Context, text string, answer url.Values, before string) (Opened, error) {
+func (s *Sessions) Finish(ctx context.Context, text, at string, answer url.Values, before string) (Opened, error) {
 	var k kept
 	plain, err := s.key.Open(text, []byte(answer.Get("state")))
 	if err != nil || json.Unmarshal(plain, &k) != nil || k.State != answer.Get("state") || !s.options.Now().Before(k.Until) {
@@ -165,6 +166,9 @@ func (s *Sessions) Finish(ctx context.Context, text string, answer url.Values, b
 	if way.stamp != k.Stamp { // the answer could be another server's
 		return opened, keyward.Errorf(keyward.CodeInvalidRequest,
 			"key manager %s was changed while you signed in there: begin again", way.name)
+	}
+	if strings.TrimSuffix(s.options.Callback+"/"+at, "/") != way.back { // it is, and its code may be worth something there
+		return opened, way.failed("the answer came to another tenant's address: nothing was taken from it")
 	}
 	p, err := s.redeem(ctx, way, k, answer)
 	if err != nil {

@@ -126,7 +126,7 @@ func (s *Sessions) End(ctx context.Context, value string) (farewell string, err 
 		}
 		if row.Hint != "" {
 			if w, err := s.wayOf(tx, row); err == nil { // the session ends in any case
-				farewell = w.farewell(s.options.Callback, s.hint(row))
+				farewell = w.farewell(keymanager.SignInCallback(s.options.Callback, w.home), s.hint(row))
 			}
 		}
 		return tx.DropSession(row.ID)

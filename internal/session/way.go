@@ -28,6 +28,7 @@ type way struct {
 	shown string // what people call it
 	rules *keyward.SignIn
 	home  string // the tenant of the key manager
+	back  string // where its server sends people back to
 	stamp string // of everything that a session by this way rests on
 
 	client *http.Client // before the policy
@@ -90,6 +91,7 @@ func (s *Sessions) resident(tenant string) *way {
 		issuers: []keyward.IssuerRow{{Issuer: issuer, JWKS: base + "/keys"}},
 		at:      keyward.Endpoints{Authorization: base + "/authorize", Token: base + "/token"},
 		account: wire.Account{Endpoint: base + "/token", ClientID: s.options.Client, ByCertificate: true}, scopes: []string{"profile"},
+		back: s.options.Callback,
 	}
 }
 
@@ -104,6 +106,7 @@ func (s *Sessions) through(from keymanager.Stored, o *keyward.Object) (*way, err
 		return nil, err
 	}
 	w.client, w.policy, w.account = s.options.Outside, server.Way(), keymanager.SignInAccount(server)
+	w.back = keymanager.SignInCallback(s.options.Callback, w.home)
 	return w, nil
 }
 
@@ -161,9 +164,9 @@ func (w *way) issuer(iss string) *keyward.IssuerRow {
 }
 
 // address is where a browser goes (OpenID Connect Core 1.0, section 3.1.2.1), with PKCE (RFC 7636).
-func (w *way) address(callback string, k kept) string {
+func (w *way) address(k kept) string {
 	config := oauth2.Config{
-		ClientID: w.account.ClientID, RedirectURL: callback, Scopes: append([]string{"openid"}, w.scopes...),
+		ClientID: w.account.ClientID, RedirectURL: w.back, Scopes: append([]string{"openid"}, w.scopes...),
 		Endpoint: oauth2.Endpoint{AuthURL: w.at.Authorization},
 	}
 	return config.AuthCodeURL(k.State, oauth2.SetAuthURLParam("nonce", k.Nonce), oauth2.S256ChallengeOption(k.Verifier))

@@ -5,6 +5,7 @@ import { serverPath } from "../../base";
 import type { Draft } from "../../object/draft";
 import { ListField, SelectField, SwitchField, TextField } from "../../object/fields";
 import { SecretField } from "../../object/secret-fields";
+import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Copy } from "../../ui/copy";
 import { RoleRules } from "./role-rules";
@@ -12,11 +13,12 @@ import { RoleRules } from "./role-rules";
 const words = texts.admin.signIn;
 
 /** Where servers send people back to, as this browser knows the control plane. */
-const callback = () => `${location.origin}${serverPath}/session/callback`;
+const callback = (tenant: string) => `${location.origin}${serverPath}/session/callback${tenant === "default" ? "" : `/${tenant}`}`;
 
 /** Whether people sign in to the console through the key manager, by which client, and with which roles. */
 export function SignInFields({ draft }: { draft: Draft<"key-managers"> }) {
   const signIn = (draft.at("spec", "signIn") ?? {}) as Partial<Schemas["SignIn"]>;
+  const address = callback(useTenant());
   const method = signIn.method ?? "basic";
   return (
     <Stack>
@@ -26,8 +28,8 @@ export function SignInFields({ draft }: { draft: Draft<"key-managers"> }) {
           <Text size="sm">
             {words.register}{" "}
             <Group component="span" gap={4} display="inline-flex">
-              <Code>{callback()}</Code>
-              <Copy value={callback()} label={texts.copy.copy} />
+              <Code>{address}</Code>
+              <Copy value={address} label={texts.copy.copy} />
             </Group>
           </Text>
           <TextField draft={draft} path={["spec", "signIn", "clientId"]} label={words.clientId} help={words.clientIdHelp} required />
