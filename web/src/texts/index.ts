@@ -48,6 +48,13 @@ export const texts = {
   },
   problem: {
     title: "That did not work",
+    titles: {
+      400: "Something here is not right yet",
+      403: "You may not do this",
+      404: "This is not there",
+      409: "Something stands in the way",
+      422: "Something here is not right yet",
+    } as Record<number, string>,
     usedBy: "In use by:",
     again: "Try again",
     code: "Code",
@@ -96,12 +103,12 @@ export const texts = {
     calls: (n: number) => (n === 1 ? "1 call in the last hour" : `${n} calls in the last hour`),
     apis: "APIs that would take no token any more:",
     applications: "Applications that could call nothing any more:",
-    refused: "It is still used, so this will be refused:",
+    refused: "It is still used, so it cannot be deleted. Change or delete these first:",
   },
   usedBy: {
     looking: "Looking who uses it…",
     nobody: "Nothing uses it.",
-    refused: "It is still used, so this will be refused:",
+    refused: "It is still used, so it cannot be deleted. Change or delete these first:",
     gone: "These go with it:",
     stays: "These name it, and stay without it:",
     more: "and more",

@@ -181,13 +181,17 @@ export const keyManagerTexts = {
     error: "In its own words",
     fetch: "Time to read its keys",
     introspection: "Time of an introspection",
-    clock: "Its clock is ahead by",
+    clock: "Its clock",
+    offset: (millis: number) => {
+      const seconds = (Math.abs(millis) / 1000).toFixed(1);
+      return seconds === "0.0" ? "right" : `${seconds} s ${millis > 0 ? "ahead" : "behind"}`;
+    },
     tls: "TLS certificate",
     days: (n: number) => `${n} days left`,
     lastHour: "In the last hour",
     looks: (looks: number, failures: number) => `${looks} looks, ${failures} failed`,
     looksUnit: "looks",
-    failures: "Looks that failed",
+    failures: "Looks, those that failed in red",
     history: "The last six hours",
     refresh: "Read its keys now",
     keysOf: (issuer: string) => `Keys of ${issuer}`,

@@ -8,10 +8,10 @@ interface Props {
   hint?: string | undefined;
 }
 
-/** One word about a state, in the colour that such states have everywhere. */
+/** One word about a state, in the colour that such states have everywhere. It is never cut: a code is looked up by its whole name. */
 export function StateBadge({ tone, children, hint }: Props) {
   const badge = (
-    <Badge color={toneColor[tone]} variant="light" radius="sm" tt="none" fw={600}>
+    <Badge color={toneColor[tone]} variant="light" radius="sm" tt="none" fw={600} miw="max-content">
       {children}
     </Badge>
   );

@@ -1,6 +1,6 @@
 import { Alert, Button, Group, List, Text } from "@mantine/core";
 
-import { messageOf, ProblemError } from "../api/problem";
+import { type FieldError, messageOf, type Problem, ProblemError } from "../api/problem";
 import { texts } from "../texts";
 import { Icon } from "./icon";
 
@@ -10,15 +10,29 @@ interface Props {
   again?: () => void;
 }
 
+// The control plane's titles are the names of HTTP's status codes, which tell people nothing.
+function titleOf(problem: Problem | undefined): string {
+  if (problem?.code === "unreachable") return problem.title;
+  return texts.problem.titles[problem?.status ?? 0] ?? texts.problem.title;
+}
+
+// The faults that the sentence above them does not say already, as it does of a single one.
+function faultsBeside(problem: Problem | undefined): FieldError[] {
+  const faults = problem?.errors ?? [];
+  const only = faults.length === 1 ? faults[0] : undefined;
+  return only && problem?.detail.includes(only.message) ? [] : faults;
+}
+
 /** What went wrong, in the control plane's words, with each field's fault and who stands in the way. */
 export function ProblemAlert({ error, title, again }: Props) {
   const problem = error instanceof ProblemError ? error.problem : undefined;
+  const faults = faultsBeside(problem);
   return (
-    <Alert role="alert" color="red" icon={<Icon name="warn" />} title={title ?? problem?.title ?? texts.problem.title}>
+    <Alert role="alert" color="red" icon={<Icon name="warn" />} title={title ?? titleOf(problem)}>
       <Text size="sm">{messageOf(error)}</Text>
-      {(problem?.errors ?? []).length > 0 && (
+      {faults.length > 0 && (
         <List size="sm" mt="xs">
-          {(problem?.errors ?? []).map((fault) => (
+          {faults.map((fault) => (
             <List.Item key={fault.path + fault.message}>
               <Text span ff="monospace" size="sm">{fault.path}</Text> {fault.message}
             </List.Item>

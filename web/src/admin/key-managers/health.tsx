@@ -46,7 +46,7 @@ export function Health({ name }: { name: string }) {
             rows={[
               [words.fetch, seen.keysMillis !== undefined && `${seen.keysMillis} ms`],
               [words.introspection, seen.introspectionMillis !== undefined && `${seen.introspectionMillis} ms`],
-              [words.clock, seen.clockOffsetMillis !== undefined && `${(seen.clockOffsetMillis / 1000).toFixed(1)} s`],
+              [words.clock, seen.clockOffsetMillis !== undefined && words.offset(seen.clockOffsetMillis)],
               [words.tls, seen.tlsDays !== undefined && words.days(seen.tlsDays)],
               [words.lastHour, words.looks(seen.lastHour?.looks ?? 0, seen.lastHour?.failures ?? 0)],
             ]}
@@ -124,7 +124,7 @@ function KeySet({ set }: { set: Schemas["HealthKeySet"] }) {
   return (
     <Section title={words.keysOf((set.issuers ?? []).join(", "))}>
       <Text size="sm" c="dimmed">
-        {set.source} · {words.read} <Time at={set.readAt} />
+        {set.source && `${set.source} · `}{words.read} <Time at={set.readAt} />
       </Text>
       {set.error && <Text size="sm" c="red">{set.error}</Text>}
       <DataTable

@@ -25,7 +25,8 @@ export function Keys({ application }: { application: string }) {
   const error = managers.error ?? keys.error;
   if (!managers.data || !keys.data) return error ? <ProblemAlert error={error} /> : null;
   const usable = managers.data.filter((m) => m.spec.enabled !== false);
-  const first = usable[0]?.metadata?.name;
+  // A key is made at once where Keyward creates clients; one that has to exist already is the harder way in.
+  const first = (usable.find((m) => m.spec.clients?.create !== false) ?? usable[0])?.metadata?.name;
   if (first === undefined) return <Empty icon="shield" title={words.noManagerTitle}>{words.noManager}</Empty>;
   const chosen = params.get("key-manager") ?? keys.data[0]?.keyManager ?? first;
   const environment = params.get("environment") ?? "production";
