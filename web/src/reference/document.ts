@@ -3,6 +3,14 @@ import { parse } from "yaml";
 /** A schema as a document writes it, with what it refers to put in its place where that is asked for. */
 export type Schema = Readonly<Record<string, unknown>>;
 
+/** A member of a schema, with those of its own. */
+export interface Member {
+  name: string;
+  schema: Schema;
+  required: boolean;
+  members: Member[];
+}
+
 export interface Parameter {
   name: string;
   in: string;
@@ -37,6 +45,8 @@ export interface Described {
 
 type Members = Record<string, unknown>;
 
+const formats = new Map([["date-time", "2026-01-31T12:00:00Z"], ["date", "2026-01-31"], ["uuid", "00000000-0000-4000-8000-000000000000"]]);
+
 const isMembers = (value: unknown): value is Members => typeof value === "object" && value !== null && !Array.isArray(value);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
@@ -44,9 +54,13 @@ const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 /** How deep a schema is followed: one may contain itself. */
 const deepest = 6;
 
+/** How many values an example has, and a schema members: of schemas that contain each other there would be millions. */
+const most = 300;
+
 /** A document that is read for people; the server has judged it before. What is not there is left out, never guessed. */
 export class Reference {
   private readonly root: Members;
+  private made = 0; // values of the example that is being made
 
   constructor(document: string) {
     let root: unknown;
@@ -101,6 +115,24 @@ export class Reference {
     );
   }
 
+  /** The members of a schema with those below them, the upper ones first where there are too many. One that contains itself is there once. */
+  tree(schema: Schema): Member[] {
+    const top: Member[] = [];
+    const open: { schema: Schema; within: Schema[]; into: Member[] }[] = [{ schema, within: [], into: top }];
+    let made = 0;
+    for (const at of open) {
+      const own = this.inside(at.schema);
+      if (at.within.includes(own) || at.within.length > deepest) continue;
+      for (const p of this.properties(own)) {
+        if (++made > most) return top;
+        const member = { ...p, members: [] };
+        at.into.push(member);
+        open.push({ schema: p.schema, within: [...at.within, own], into: member.members });
+      }
+    }
+    return top;
+  }
+
   /** The schema of what is in a list, or of an alternative; the schema itself where it is neither. */
   inside(schema: Schema): Schema {
     const whole = this.members(schema);
@@ -109,10 +141,11 @@ export class Reference {
 
   /** A value that fits the schema. within are the schemas around it: one that contains itself is shown once. */
   example(schema: Schema | undefined, within: Schema[] = []): unknown {
+    this.made = within.length === 0 ? 1 : this.made + 1;
     const whole = this.members(schema);
     const given = [whole["example"], list(whole["examples"])[0], whole["default"], whole["const"], list(whole["enum"])[0]];
     const first = given.find((value) => value !== undefined);
-    if (first !== undefined || within.includes(whole) || within.length > deepest) return first ?? null;
+    if (first !== undefined || within.includes(whole) || within.length > deepest || this.made > most) return first ?? null;
     const inside = [...within, whole];
     const choice = list(whole["oneOf"])[0] ?? list(whole["anyOf"])[0];
     if (choice !== undefined) return this.example(this.members(choice), inside);
@@ -137,7 +170,7 @@ export class Reference {
       case "boolean":
         return true;
       default:
-        return ({ "date-time": "2026-01-31T12:00:00Z", date: "2026-01-31", uuid: "00000000-0000-4000-8000-000000000000" } as Record<string, string>)[text(schema["format"])] ?? "text";
+        return formats.get(text(schema["format"])) ?? "text";
     }
   }
 
@@ -166,7 +199,7 @@ export class Reference {
     const schema = media["schema"] === undefined ? undefined : this.members(media["schema"]);
     const named = this.members(Object.values(this.members(media["examples"]))[0])["value"];
     const value = media["example"] ?? named ?? this.example(schema);
-    return { type: chosen[0], schema, example: typeof value === "string" ? value : JSON.stringify(value, null, 2) };
+    return { type: chosen[0], schema, example: typeof value === "string" ? value : json(value, 2) };
   }
 
   // The members of a value; of what it refers to in this document, where it does. Other documents are never looked at.
@@ -181,8 +214,26 @@ export class Reference {
     return ref
       .slice(2)
       .split("/")
-      .map((part) => decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~"))
-      .reduce<unknown>((at, part) => (isMembers(at) ? at[part] : undefined), this.root);
+      .map((part) => decoded(part).replaceAll("~1", "/").replaceAll("~0", "~"))
+      .reduce<unknown>((at, part) => (isMembers(at) && Object.hasOwn(at, part) ? at[part] : undefined), this.root);
+  }
+}
+
+// What a part of a reference means; one that is no good encoding means itself.
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+// A value as JSON; one that contains itself by a YAML alias has none.
+function json(value: unknown, indent = 0): string {
+  try {
+    return JSON.stringify(value, null, indent);
+  } catch {
+    return "null";
   }
 }
 
@@ -192,7 +243,7 @@ export function typeName(schema: Schema | undefined): string {
   const word = Array.isArray(type) ? type.join(" or ") : text(type);
   const format = text(schema?.["format"]);
   const values = list(schema?.["enum"]);
-  if (values.length > 0) return values.map((v) => JSON.stringify(v)).join(" | ");
+  if (values.length > 0) return values.map((v) => json(v)).join(" | ");
   if (word === "array") return "list";
   return [word || (schema?.["properties"] ? "object" : ""), format && `(${format})`].filter(Boolean).join(" ");
 }
