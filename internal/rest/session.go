@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"html/template"
@@ -78,9 +79,16 @@ func startCookie(state string) string { return cookieStart + state[:min(len(stat
 // startSession sends a browser to where its person signs in.
 func (s *Server) startSession(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	start, err := s.deps.Sessions.Begin(r.Context(), session.Ask{Tenant: q.Get("tenant"), Via: q.Get("via"), Return: q.Get("return")})
+	ask := session.Ask{Tenant: q.Get("tenant"), Via: q.Get("via"), Return: q.Get("return")}
+	if from := r.Header.Get("Sec-Fetch-Site"); ask.Via != "" && (from == "cross-site" || from == "same-site") {
+		// That server alone decides who comes back: nobody is taken there by a page of another site, without a word.
+		s.sayWhy(w, r, keyward.Errorf(keyward.CodeForbidden, "a page of another site sent you here, to sign in through %s in tenant %s: "+
+			"try again only if that is what you want", ask.Via, cmp.Or(ask.Tenant, keyward.DefaultTenant)), ask)
+		return
+	}
+	start, err := s.deps.Sessions.Begin(r.Context(), ask)
 	if err != nil {
-		s.sayWhy(w, r, err, session.Ask{Tenant: q.Get("tenant"), Via: q.Get("via"), Return: q.Get("return")})
+		s.sayWhy(w, r, err, ask)
 		return
 	}
 	http.SetCookie(w, s.cookies.made(startCookie(start.State), start.Kept, start.Life))

@@ -481,3 +481,24 @@ func TestTheConsolesClient(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyIsTakenToAServerByAnotherSite: that server would say who the browser is. Our own pages lead there.
+func TestNobodyIsTakenToAServerByAnotherSite(t *testing.T) {
+	h := newHouse(t)
+	g := h.gate("corp", nil)
+	g.declare("")
+	for from, want := range map[string]int{
+		"cross-site": http.StatusForbidden, "same-site": http.StatusForbidden,
+		"same-origin": http.StatusSeeOther, "none": http.StatusSeeOther,
+	} {
+		b := h.tab()
+		b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		p := b.do(http.MethodGet, "/session/start?via=corp", "", "Sec-Fetch-Site", from)
+		if p.status != want || (p.header.Get("Set-Cookie") != "") != (want == http.StatusSeeOther) {
+			t.Errorf("from %s: %d with the cookie %q", from, p.status, p.header.Get("Set-Cookie"))
+		}
+		if want == http.StatusForbidden && !strings.Contains(p.text, `<a href="start?via=corp">Try again</a>`) {
+			t.Errorf("from %s there is no way on: %s", from, p.text)
+		}
+	}
+}

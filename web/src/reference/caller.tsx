@@ -4,10 +4,10 @@ import { useState } from "react";
 
 import type { Schemas } from "../api/client";
 import { keysQuery } from "../api/keys";
-import { allQuery } from "../api/objects";
 import { takenBy } from "../publisher/apis/list";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
+import { ApplicationSelect } from "../ui/application-select";
 
 const words = texts.reference.tryout;
 
@@ -50,7 +50,6 @@ const live = (k: Schemas["ListedKeys"]) => ["active", "drifted"].includes(k.stat
 // The application's keys at key managers that the API takes, in one environment.
 function AsApplication({ api, caller, change }: Props) {
   const tenant = useTenant();
-  const applications = useQuery(allQuery(tenant, "applications"));
   const [application, setApplication] = useState<string | null>(null);
   const [environment, setEnvironment] = useState("production");
   const keys = useQuery({ ...keysQuery(tenant, application ?? ""), enabled: application !== null });
@@ -64,17 +63,13 @@ function AsApplication({ api, caller, change }: Props) {
   return (
     <Stack gap="xs">
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
-        <Select
+        <ApplicationSelect
           label={words.whose}
-          data={(applications.data ?? []).map((a) => ({ value: a.metadata?.name ?? "", label: a.spec.displayName ?? a.metadata?.name ?? "" }))}
-          value={application}
-          onChange={(name) => {
+          none={words.noApplication}
+          change={(name) => {
             setApplication(name);
             clear();
           }}
-          searchable
-          required
-          nothingFoundMessage={words.noApplication}
         />
         <SegmentedControl
           aria-label={words.environment}
@@ -110,7 +105,6 @@ function AsApplication({ api, caller, change }: Props) {
         )}
       </SimpleGrid>
       {application !== null && keys.data && usable.length === 0 && <Text size="sm" c="yellow" role="status">{words.noKey(environment)}</Text>}
-      {applications.data?.length === 0 && <Text size="sm" c="dimmed">{words.noApplication}</Text>}
     </Stack>
   );
 }

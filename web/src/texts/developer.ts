@@ -13,6 +13,7 @@ export const developer = {
     emptyTitle: "No API yet",
     empty: "What publishers publish for you comes here.",
     subscribe: "Subscribe an application",
+    whichApplication: "Which one",
     use: "How it is called",
     address: "Address",
     plans: "Plans",

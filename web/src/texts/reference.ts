@@ -25,7 +25,7 @@ export const reference = {
     token: "with a token",
     nobody: "without one",
     whose: "Application",
-    noApplication: "You have no application yet. Make one, subscribe it, and give it a key.",
+    noApplication: "No application of yours has this in its name. Make one, subscribe it, and give it a key.",
     keyManager: "Key manager",
     environment: "Environment",
     noKey: (environment: string) => `It has no key for ${environment} at a key manager that this API takes.`,

@@ -1,7 +1,7 @@
 import { ActionIcon, Anchor, Button, Group, Select, Stack, Text, Tooltip } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { Link } from "react-router";
+import { Link, useSearchParams } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { subscriptionsOfQuery } from "../../api/keys";
@@ -109,7 +109,8 @@ function Subscribe({ application, taken }: { application: string; taken: string[
   const tenant = useTenant();
   const queries = useQueryClient();
   const apis = useQuery(allQuery(tenant, "apis"));
-  const [api, setApi] = useState<string | null>(null);
+  const asked = useSearchParams()[0].get("api"); // where somebody comes from an API's page
+  const [api, setApi] = useState<string | null>(asked !== null && !taken.includes(asked) ? asked : null);
   const [plan, setPlan] = useState<string | null>(null);
   const chosen = apis.data?.find((a) => a.metadata?.name === api);
   const plans = chosen?.spec.plans ?? [];

@@ -1,11 +1,12 @@
-import { Badge, Button, Group, Stack, Text } from "@mantine/core";
+import { Anchor, Badge, Button, Group, Popover, Stack, Text } from "@mantine/core";
 import { useSuspenseQueries } from "@tanstack/react-query";
-import { Link } from "react-router";
+import { Link, useNavigate } from "react-router";
 
 import { allQuery, objectQuery } from "../../api/objects";
 import { operationsQuery } from "../../api/publishing";
 import { APIState, takenBy } from "../../publisher/apis/list";
 import { APIReference } from "../../reference";
+import { ApplicationSelect } from "../../ui/application-select";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { APIAddress } from "../../ui/api-address";
@@ -30,7 +31,7 @@ export function CatalogPage() {
       title={api.spec.title ?? name}
       above={[{ to: to("developer", "apis"), label: words.title }]}
       beside={<APIState api={api} />}
-      actions={<Button component={Link} to={to("developer", "applications")}>{words.subscribe}</Button>}
+      actions={api.spec.subscription !== "none" && <SubscribeOne api={name} />}
     >
       <Section title={words.use}>
         <Facts
@@ -53,5 +54,28 @@ export function CatalogPage() {
         <APIReference api={api} operations={operations} />
       </Section>
     </Page>
+  );
+}
+
+// Chooses the application, and goes where it is subscribed with the API already chosen.
+function SubscribeOne({ api }: { api: string }) {
+  const to = useAddress();
+  const navigate = useNavigate();
+  return (
+    <Popover width={320} position="bottom-end" withArrow trapFocus>
+      <Popover.Target><Button>{words.subscribe}</Button></Popover.Target>
+      <Popover.Dropdown>
+        <Stack gap="xs">
+          <ApplicationSelect
+            label={words.whichApplication}
+            none={texts.reference.tryout.noApplication}
+            change={(application) => {
+              if (application) void navigate(`${to("developer", "applications", application, "subscriptions")}?${new URLSearchParams({ api }).toString()}`);
+            }}
+          />
+          <Anchor component={Link} to={to("developer", "applications", "new")} size="sm">{texts.developer.applications.add}</Anchor>
+        </Stack>
+      </Popover.Dropdown>
+    </Popover>
   );
 }
