@@ -131,7 +131,7 @@ function Callers({ name }: { name: string }) {
             cell: (s) => <Anchor component={Link} to={to("developer", "applications", s.application)}>{s.application}</Anchor>,
           },
           { title: words.subscriptionName, wide: true, cell: (s) => s.name },
-          { title: words.plans, cell: (s) => s.plan ?? texts.common.none },
+          { title: texts.developer.subscriptions.plan, cell: (s) => s.plan ?? texts.common.none },
           { title: words.state, cell: (s) => s.approval ?? s.state },
         ]}
       />
