@@ -69,7 +69,11 @@ test("the focus follows to a page's heading, stays on its tabs, and comes back f
     await expect(more).toBeFocused();
   }
   await page.keyboard.press("Control+k");
+  const search = page.getByPlaceholder(/Search key managers/);
+  await expect(search).toBeFocused();
   await page.keyboard.type("plans");
+  await expect(search).toHaveValue("plans");
+  await expect(page.getByRole("dialog").getByText("Plans", { exact: true }).first()).toBeVisible();
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeFocused();
 });
