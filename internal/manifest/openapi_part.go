@@ -68,7 +68,7 @@ func (p *part) components(n *yaml.Node) (*yaml.Node, error) {
 		switch m.key {
 		case "securitySchemes":
 			return p.each(m.value, func(scheme entry) (*yaml.Node, error) {
-				return p.only(scheme.value, "type", "$ref")
+				return p.picked(scheme.value, "type", "$ref")
 			})
 		case "pathItems":
 			return p.items(m.value, false)
@@ -95,12 +95,13 @@ func (p *part) items(n *yaml.Node, placed bool) (*yaml.Node, error) {
 			if placed {
 				p.places[strings.ToUpper(m.key)+" "+path.key] = m.at
 			}
-			return p.only(m.value, "security")
+			return p.picked(m.value, "security")
 		})
 	})
 }
 
-func (p *part) only(n *yaml.Node, keys ...string) (*yaml.Node, error) {
+// picked copies the members with these keys, and leaves the others out.
+func (p *part) picked(n *yaml.Node, keys ...string) (*yaml.Node, error) {
 	return p.each(n, func(m entry) (*yaml.Node, error) {
 		if !slices.Contains(keys, m.key) {
 			return nil, errLeftOut
