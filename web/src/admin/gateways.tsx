@@ -1,6 +1,5 @@
-import { Alert, Button, Group, Stack, Text, TextInput } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Stack, Text, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { createGateway, gatewaysQuery, revokeGateway } from "../api/admin";
@@ -11,10 +10,10 @@ import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { StateBadge } from "../ui/badge";
 import { CodeBlock } from "../ui/code";
-import { Confirm } from "../ui/confirm";
 import { Empty } from "../ui/empty";
-import { Icon } from "../ui/icon";
+import { MakeOnce } from "../ui/make-once";
 import { Page } from "../ui/page";
+import { Revoke } from "../ui/revoke";
 import { DataTable } from "../ui/table";
 import { Time } from "../ui/time";
 
@@ -42,7 +41,7 @@ export function Gateways() {
           { title: words.knows, cell: (g) => words.atRevision(g.revision) },
           { title: words.seen, cell: (g) => <Time at={g.lastSeen} /> },
           { title: words.build, wide: true, cell: (g) => g.build ?? "" },
-          { title: words.actions, cell: (g) => admin && !g.revokedAt && <Revoke name={g.name} /> },
+          { title: words.actions, cell: (g) => admin && !g.revokedAt && <Revoke words={words} name={g.name} word={g.name} noun="gateways" revoke={() => revokeGateway(g.name)} /> },
         ]}
       />
     </Page>
@@ -58,83 +57,25 @@ function GatewayState({ gateway }: { gateway: Schemas["Gateway"] }) {
 }
 
 function NewGateway() {
-  const tenant = useTenant();
-  const queries = useQueryClient();
-  const [opened, { open, close }] = useDisclosure(false);
   const [name, setName] = useState("");
   const [group, setGroup] = useState("");
-  const run = useMutation({
-    mutationFn: () => createGateway({ name: name.trim(), ...(group.trim() && { group: group.trim() }) }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: [tenant, "gateways"] }),
-  });
-  const shut = () => {
-    close();
-    run.reset();
-    setName("");
-  };
   return (
-    <>
-      <Button leftSection={<Icon name="plus" size={16} />} onClick={open}>{words.add}</Button>
-      <Confirm
-        opened={opened}
-        close={shut}
-        title={words.add}
-        harmless
-        keep={run.data !== undefined}
-        action={run.data ? texts.common.close : words.make}
-        run={() => {
-          if (run.data) shut();
-          else run.mutate();
-        }}
-        pending={run.isPending}
-        error={run.error}
-      >
-        {run.data ? (
-          <Alert color="pine" icon={<Icon name="key" />} title={words.once}>
-            <CodeBlock label="sh">{startCommand(run.data.token)}</CodeBlock>
-          </Alert>
-        ) : (
-          <Stack>
-            <Text size="sm">{words.addLead}</Text>
-            <TextInput label={texts.common.name} required value={name} onChange={(event) => { setName(event.currentTarget.value); }} data-autofocus />
-            <TextInput label={words.group} placeholder="default" value={group} onChange={(event) => { setGroup(event.currentTarget.value); }} />
-          </Stack>
-        )}
-      </Confirm>
-    </>
+    <MakeOnce
+      words={words}
+      noun="gateways"
+      make={() => createGateway({ name: name.trim(), ...(group.trim() && { group: group.trim() }) })}
+      shown={(made) => <CodeBlock label="sh">{startCommand(made.token)}</CodeBlock>}
+      closed={() => { setName(""); }}
+    >
+      <Stack>
+        <Text size="sm">{words.addLead}</Text>
+        <TextInput label={texts.common.name} required value={name} onChange={(event) => { setName(event.currentTarget.value); }} data-autofocus />
+        <TextInput label={words.group} placeholder="default" value={group} onChange={(event) => { setGroup(event.currentTarget.value); }} />
+      </Stack>
+    </MakeOnce>
   );
 }
 
 function startCommand(token: string): string {
   return `KEYWARD_CONTROL_URL='${location.origin}' KEYWARD_GATEWAY_TOKEN='${token}' keyward serve --role gateway`;
-}
-
-function Revoke({ name }: { name: string }) {
-  const tenant = useTenant();
-  const queries = useQueryClient();
-  const [opened, { open, close }] = useDisclosure(false);
-  const run = useMutation({
-    mutationFn: () => revokeGateway(name),
-    onSuccess: async () => {
-      close();
-      await queries.invalidateQueries({ queryKey: [tenant, "gateways"] });
-    },
-  });
-  return (
-    <>
-      <Group><Button size="xs" variant="light" color="red" onClick={open}>{words.revoke}</Button></Group>
-      <Confirm
-        opened={opened}
-        close={close}
-        title={words.revokeTitle(name)}
-        word={name}
-        action={words.revoke}
-        run={() => { run.mutate(); }}
-        pending={run.isPending}
-        error={run.error}
-      >
-        <Text size="sm">{words.revokeLead}</Text>
-      </Confirm>
-    </>
-  );
 }

@@ -1,0 +1,54 @@
+import { Alert, Button } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+
+import { useTenant } from "../shell/place";
+import { texts } from "../texts";
+import { Confirm } from "./confirm";
+import { Icon } from "./icon";
+
+interface Props<T> {
+  words: { add: string; make: string; once: string };
+  /** What is asked for anew when one is made. */
+  noun: string;
+  make: () => Promise<T>;
+  /** What is shown this once of what was made. */
+  shown: (made: T) => ReactNode;
+  closed?: () => void;
+  children: ReactNode;
+}
+
+/** A button with the dialog that makes something whose secret is shown this once. */
+export function MakeOnce<T>({ words, noun, make, shown, closed, children }: Props<T>) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const [opened, { open, close }] = useDisclosure(false);
+  const run = useMutation({ mutationFn: make, onSuccess: () => queries.invalidateQueries({ queryKey: [tenant, noun] }) });
+  const shut = () => {
+    close();
+    run.reset();
+    closed?.();
+  };
+  return (
+    <>
+      <Button leftSection={<Icon name="plus" size={16} />} onClick={open}>{words.add}</Button>
+      <Confirm
+        opened={opened}
+        close={shut}
+        title={words.add}
+        harmless
+        keep={run.data !== undefined}
+        action={run.data ? texts.common.close : words.make}
+        run={() => {
+          if (run.data) shut();
+          else run.mutate();
+        }}
+        pending={run.isPending}
+        error={run.error}
+      >
+        {run.data ? <Alert color="pine" icon={<Icon name="key" />} title={words.once}>{shown(run.data)}</Alert> : children}
+      </Confirm>
+    </>
+  );
+}

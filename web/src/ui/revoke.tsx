@@ -1,0 +1,47 @@
+import { Button, Group, Text } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+
+import { useTenant } from "../shell/place";
+import { Confirm } from "./confirm";
+
+interface Props {
+  words: { revoke: string; revokeTitle: (name: string) => string; revokeLead: string };
+  name: string;
+  /** What has to be typed, where the end concerns more than one person. */
+  word?: string;
+  /** What is asked for anew afterwards. */
+  noun: string;
+  revoke: () => Promise<void>;
+}
+
+/** A button with the dialog that ends a credential. */
+export function Revoke({ words, name, word, noun, revoke }: Props) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const [opened, { open, close }] = useDisclosure(false);
+  const run = useMutation({
+    mutationFn: revoke,
+    onSuccess: async () => {
+      close();
+      await queries.invalidateQueries({ queryKey: [tenant, noun] });
+    },
+  });
+  return (
+    <>
+      <Group><Button size="xs" variant="light" color="red" onClick={open}>{words.revoke}</Button></Group>
+      <Confirm
+        opened={opened}
+        close={close}
+        title={words.revokeTitle(name)}
+        {...(word !== undefined && { word })}
+        action={words.revoke}
+        run={() => { run.mutate(); }}
+        pending={run.isPending}
+        error={run.error}
+      >
+        <Text size="sm">{words.revokeLead}</Text>
+      </Confirm>
+    </>
+  );
+}
