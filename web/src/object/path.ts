@@ -1,3 +1,8 @@
+/** Whether a value has members by name: a mapping, no list. */
+export function isMembers(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** A value somewhere in a manifest; undefined where there is none. The path is of member names: ["spec", "issuer"]. */
 export function valueAt(root: unknown, path: readonly string[]): unknown {
   let at: unknown = root;
@@ -15,7 +20,7 @@ export function valueAt(root: unknown, path: readonly string[]): unknown {
 export function withValue<T>(root: T, path: readonly string[], value: unknown, depth = 0): T {
   const [step, ...rest] = path;
   if (step === undefined) return value as T;
-  const old = typeof root === "object" && root !== null && !Array.isArray(root) ? (root as Record<string, unknown>) : {};
+  const old: Record<string, unknown> = isMembers(root) ? root : {};
   const below = rest.length === 0 ? value : withValue(old[step], rest, value, depth + 1);
   const next: Record<string, unknown> = Object.fromEntries(Object.entries(old).filter(([name]) => name !== step));
   if (below !== undefined && (depth === 0 || !isEmptied(below, rest))) next[step] = below;

@@ -6,7 +6,7 @@ import type { Noun, Nouns } from "../api/objects";
 import { texts } from "../texts";
 import { CodeBlock } from "../ui/code";
 import type { Draft } from "./draft";
-import { valueAt } from "./path";
+import { isMembers, valueAt } from "./path";
 
 interface Props<N extends Noun> {
   draft: Draft<N>;
@@ -47,9 +47,5 @@ export function YamlEditor<N extends Noun>({ draft, setBroken }: Props<N>) {
 
 // A mapping with the parts that forms go by; what is in them is for the server to judge.
 function isManifest(value: unknown): boolean {
-  return isMapping(value) && isMapping(valueAt(value, ["metadata"])) && isMapping(valueAt(value, ["spec"]));
-}
-
-function isMapping(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isMembers(value) && isMembers(valueAt(value, ["metadata"])) && isMembers(valueAt(value, ["spec"]));
 }

@@ -6,6 +6,7 @@ import { useAddress } from "../shell/place";
 import { texts } from "../texts";
 import { StateBadge } from "../ui/badge";
 import { CodeBlock } from "../ui/code";
+import { sh } from "../ui/sh";
 
 const words = texts.reference.tryout;
 
@@ -37,9 +38,6 @@ export function TryAnswer({ answer, sent }: { answer: Schemas["TryAnswer"]; sent
     </Stack>
   );
 }
-
-// A word for sh, quoted so that nothing in it means anything.
-const sh = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 // The same call, for a terminal. The token comes from TOKEN there.
 function curl(answer: Schemas["TryAnswer"], sent: Sent): string {

@@ -1,5 +1,7 @@
 import { parse } from "yaml";
 
+import { isMembers } from "../object/path";
+
 /** A schema as a document writes it, with what it refers to put in its place where that is asked for. */
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -47,7 +49,6 @@ type Members = Record<string, unknown>;
 
 const formats = new Map([["date-time", "2026-01-31T12:00:00Z"], ["date", "2026-01-31"], ["uuid", "00000000-0000-4000-8000-000000000000"]]);
 
-const isMembers = (value: unknown): value is Members => typeof value === "object" && value !== null && !Array.isArray(value);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 

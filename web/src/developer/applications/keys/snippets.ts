@@ -1,3 +1,5 @@
+import { sh } from "../../../ui/sh";
+
 /** A piece of code that gets a token, in one language. */
 export interface Snippet {
   name: string;
@@ -11,8 +13,6 @@ interface Client {
   secret?: string;
 }
 
-// A word for sh, quoted so that nothing in it means anything.
-const sh = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 const json = (text: string) => JSON.stringify(text);
 
 /** Code that runs as it is pasted. Without a secret it takes CLIENT_SECRET from the environment. */
