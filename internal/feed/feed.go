@@ -13,6 +13,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/stream"
+	"keyward.dev/keyward/internal/throttle"
 )
 
 // Options of a Feed.
@@ -31,8 +32,8 @@ type Feed struct {
 	signer    *stream.Signer
 	o         Options
 	m         *metrics
-	holder    string  // this process, in the lease
-	pulls     *places // where answers are made
+	holder    string           // this process, in the lease
+	pulls     *throttle.Places // where answers are made: each holds what it sends
 	questions counters
 }
 
@@ -54,7 +55,7 @@ func New(ctx context.Context, st *store.Store, hub *stream.Hub, o Options) (*Fee
 	}
 	f := &Feed{
 		store: st, hub: hub, o: o, m: newMetrics(o.Registerer), holder: rand.Text(),
-		pulls: newPlaces(concurrentPulls),
+		pulls: throttle.NewPlaces(concurrentPulls, 1),
 	}
 	err := st.Read(ctx, func(tx *store.Tx) (err error) {
 		f.signer, err = signerOf(tx)

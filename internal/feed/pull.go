@@ -23,9 +23,9 @@ type answer struct {
 func (f *Feed) Pull(
 	ctx context.Context, g *keyward.Gateway, q stream.PullRequest, yield func(*stream.Message) error,
 ) error {
-	leave, err := f.pulls.take(ctx, g.ID)
+	leave, err := f.pulls.Take(ctx, g.ID)
 	if err != nil {
-		return err
+		return fmt.Errorf("wait for a place among the answers: %w", err)
 	}
 	defer leave()
 	now := f.o.Now().UTC() // before the read: what was published earlier is part of the answer

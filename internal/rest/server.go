@@ -21,6 +21,7 @@ import (
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/reconcile"
+	"keyward.dev/keyward/internal/rest/fair"
 	"keyward.dev/keyward/internal/session"
 	"keyward.dev/keyward/internal/tryout"
 )
@@ -80,7 +81,7 @@ func New(d Deps, o Options) (*Server, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.api = humago.New(s.mux, configuration(o.Version))
-	s.api.UseMiddleware(s.authenticate, s.wantJSON)
+	s.api.UseMiddleware(s.authenticate, fair.New(person, s.refuse).Pass, s.wantJSON)
 	s.objectRoutes()
 	s.applyRoutes()
 	s.tokenRoutes()
@@ -208,6 +209,9 @@ func principal(ctx context.Context) keyward.Principal {
 	p, _ := ctx.Value(principalKey{}).(keyward.Principal)
 	return p
 }
+
+// person names who makes a request; "" for nobody.
+func person(ctx huma.Context) string { return principal(ctx.Context()).Actor() }
 
 // refuse answers before a handler is reached.
 func (s *Server) refuse(ctx huma.Context, err error) {

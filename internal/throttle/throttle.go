@@ -1,5 +1,6 @@
-// Package throttle owns the pace at which somebody may try again, and forgets those who keep quiet, and the pace at which
-// what many wish for is done. It does not own who that is, nor what counts as a try or is done.
+// Package throttle owns the pace at which somebody may try again, and forgets those who keep quiet, the pace at
+// which what many wish for is done, and how many may do something at once. It does not own who that is, nor what counts as
+// a try or is done.
 package throttle
 
 import (
