@@ -44,7 +44,7 @@ func (c *Control) Import(ctx context.Context, p keyward.Principal, tenant string
 	} else if from.URL != "" {
 		return nil, badURL("stands in the place of document: leave one of them out")
 	}
-	operations, faults := manifest.Operations(text)
+	operations, faults := c.OperationsOf(text)
 	for i := range faults {
 		faults[i].Path = "document"
 	}
@@ -64,7 +64,7 @@ func (c *Control) Operations(ctx context.Context, p keyward.Principal, tenant, n
 	if spec.OpenAPI == nil {
 		return spec.Operations, nil
 	}
-	operations, faults := manifest.Operations(spec.OpenAPI.Document)
+	operations, faults := c.OperationsOf(spec.OpenAPI.Document)
 	return operations, keyward.Invalid(faults)
 }
 

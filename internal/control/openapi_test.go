@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/outbound"
 )
 
@@ -41,7 +42,7 @@ func TestImport(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	c := &Control{client: outbound.NewClient(outbound.Rules{}, outbound.Options{})}
+	c := &Control{Writer: declare.New(nil, nil, nil, nil), client: outbound.NewClient(outbound.Rules{}, outbound.Options{})}
 	publisher := keyward.Principal{User: "p", Tenant: "acme", Roles: []keyward.Role{keyward.RolePublisher}}
 	for _, path := range []string{"/good.yaml", "/moved"} {
 		got, err := c.Import(context.Background(), publisher, "acme", Source{URL: server.URL + path})

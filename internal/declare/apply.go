@@ -46,7 +46,7 @@ func (c *Writer) Apply(ctx context.Context, p keyward.Principal, r Request) ([]R
 	for i, raw := range r.Objects {
 		prefix := fmt.Sprintf("objects[%d].", i)
 		d, found := manifest.Decode(raw)
-		it, more := newItem(d, prefix, r.Tenant, found)
+		it, more := c.newItem(d, prefix, r.Tenant, found)
 		it.sound = it.sound && len(more) == 0
 		for _, f := range append(found, more...) {
 			if f.Path == "" {

@@ -55,7 +55,7 @@ const (
 
 // newItem takes the secrets out of a decoded manifest and reads what an OpenAPI document in it says. found are the
 // faults that the manifest has already.
-func newItem(d manifest.Decoded, prefix, tenant string, found []keyward.FieldError) (*item, []keyward.FieldError) {
+func (c *Writer) newItem(d manifest.Decoded, prefix, tenant string, found []keyward.FieldError) (*item, []keyward.FieldError) {
 	it := &item{prefix: prefix, spec: d.Spec, sound: len(found) == 0}
 	it.ref = keyward.Ref{Kind: d.Manifest.Kind, Tenant: d.Manifest.Metadata.Tenant, Name: d.Manifest.Metadata.Name}
 	if it.ref.Tenant == "" {
@@ -72,7 +72,7 @@ func newItem(d manifest.Decoded, prefix, tenant string, found []keyward.FieldErr
 		it.operations = spec.Operations
 		if spec.OpenAPI != nil && spec.OpenAPI.Document != "" {
 			var faults []keyward.FieldError
-			it.operations, faults = manifest.Operations(spec.OpenAPI.Document)
+			it.operations, faults = c.OperationsOf(spec.OpenAPI.Document)
 			return it, faults
 		}
 	case *keyward.KeyManagerSpec:

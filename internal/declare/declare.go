@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/manifest"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -25,6 +26,8 @@ type Writer struct {
 	client   *http.Client
 	resident Resident
 	now      func() time.Time
+
+	documents *manifest.Documents
 }
 
 // New makes a writer over a store. The client carries the operator's rules for outbound addresses; discovery goes
@@ -33,5 +36,11 @@ func New(st *store.Store, client *http.Client, resident Resident, now func() tim
 	if now == nil {
 		now = time.Now
 	}
-	return &Writer{store: st, client: client, resident: resident, now: now}
+	return &Writer{store: st, client: client, resident: resident, now: now, documents: manifest.NewDocuments()}
+}
+
+// OperationsOf gives the operations that an OpenAPI document has, and its faults, from memory where it was read before. The
+// operations are shared with others: change nothing in them.
+func (c *Writer) OperationsOf(document string) ([]keyward.Operation, []keyward.FieldError) {
+	return c.documents.Operations(document)
 }

@@ -52,7 +52,7 @@ func (c *Writer) Put(ctx context.Context, p keyward.Principal, r PutRequest) (*k
 		m.Tenant = r.Tenant
 	}
 	d.Manifest.Kind = r.Kind
-	it, more := newItem(d, "", r.Tenant, faults)
+	it, more := c.newItem(d, "", r.Tenant, faults)
 	faults = append(faults, more...)
 	it.sound = it.sound && len(more) == 0
 	b := &batch{principal: p, items: []*item{it}, create: r.Create, ifMatch: r.IfMatch,
