@@ -5,12 +5,15 @@ package keymanager
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"keyward.dev/keyward"
@@ -152,8 +155,8 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := own.Do(req) //nolint:bodyclose // ReadAll closes it
 	if err != nil {
-		return nil, discoveryError(keyward.CodeKeyManagerFailed, errUnreachable{wire.WithoutURL(err)}, "%s cannot be reached: %s", at,
-			wire.Words(wire.WithoutURL(err).Error()))
+		cause := errUnreachable{wire.WithoutURL(err)}
+		return nil, discoveryError(keyward.CodeKeyManagerFailed, cause, "%s cannot be reached: %s", at, whyNot(err))
 	}
 	body, err := outbound.ReadAll(resp, outbound.LimitOf(client, wire.MaxAnswer))
 	if err != nil {
@@ -170,13 +173,45 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 			code = keyward.CodeKeyManagerFailed
 		}
 		cause := &wire.Failure{Op: "read the metadata", Status: resp.StatusCode, Sent: true}
+		if resp.StatusCode == http.StatusNotFound {
+			return nil, discoveryError(code, cause, "%s answered 404: "+otherAddress, at)
+		}
 		return nil, discoveryError(code, cause, "%s answered %d", at, resp.StatusCode)
 	}
 	var doc metadata
 	if err := json.Unmarshal(body, &doc); err != nil || doc == nil {
-		return nil, discoveryError(keyward.CodeInvalidInput, nil, "%s did not answer with a JSON object", at)
+		if strings.Contains(resp.Header.Get("Content-Type"), "html") {
+			return nil, discoveryError(keyward.CodeInvalidInput, nil,
+				"%s answered with a page for people, not with metadata: "+otherAddress, at)
+		}
+		return nil, discoveryError(keyward.CodeInvalidInput, nil, "%s did not answer with a JSON object: "+otherAddress, at)
 	}
 	return doc, nil
+}
+
+// otherAddress is what to do where an address has no metadata.
+const otherAddress = "give the issuer, which is the iss of its tokens, or the address of its metadata; without any, choose the " +
+	"type and write the issuer and keys down"
+
+// whyNot says in plain words why nobody answered, and what to do.
+func whyNot(err error) string {
+	said := wire.Words(wire.WithoutURL(err).Error())
+	var host *net.DNSError
+	var timeout net.Error
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &certificate):
+		return fmt.Sprintf("its certificate does not hold (%s): have its administrators mend it, or give the authority that signed it "+
+			"in spec.outbound.ca", said)
+	case errors.As(err, &host) && host.IsNotFound:
+		return fmt.Sprintf("there is no host %s: see whether the name is right, and whether the control plane's DNS knows it", host.Name)
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return "it did not answer in time: see whether a firewall is in the way, or a proxy is needed, which spec.outbound.proxy names"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return said + ": nothing listens there, so see whether host and port are right and the server runs"
+	default:
+		return said
+	}
 }
 
 // errUnreachable marks that nobody answered, so that the other places of the same host need not be tried.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
@@ -211,5 +212,41 @@ func TestDiscoveryFaults(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "secret internals") {
 			t.Errorf("%s: the server's body is in the error: %v", at, err)
 		}
+	}
+}
+
+// Who gives an address that has no metadata reads what to do, whatever it is that answers there, or does not.
+func TestWhatToDoWithoutMetadata(t *testing.T) {
+	refused := httptest.NewServer(http.NotFoundHandler())
+	refused.Close()
+	foreign := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(foreign.Close)
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "<!doctype html><h1>Welcome</h1>")
+	}))
+	t.Cleanup(page.Close)
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	t.Cleanup(silent.Close)
+	impatient := &http.Client{Timeout: 50 * time.Millisecond}
+	for name, c := range map[string]struct {
+		at     string
+		client *http.Client
+		want   string
+	}{
+		"nobody listens":    {refused.URL, http.DefaultClient, "nothing listens there, so see whether host and port are right"},
+		"no such host":      {"https://sso.invalid", http.DefaultClient, "there is no host sso.invalid: see whether the name is right"},
+		"its certificate":   {foreign.URL, http.DefaultClient, "or give the authority that signed it in spec.outbound.ca"},
+		"it hangs":          {silent.URL, impatient, "it did not answer in time: see whether a firewall is in the way"},
+		"a page for people": {page.URL, http.DefaultClient, "answered with a page for people, not with metadata: give the issuer"},
+		"another server":    {site(t, nil), http.DefaultClient, "answered 404: give the issuer"},
+	} {
+		_, err := keymanager.Look(t.Context(), c.at, c.client)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q in it", name, err, c.want)
+		}
+	}
+	good := site(t, map[string]string{"/.well-known/openid-configuration": `{"issuer":"$O"}`})
+	if _, err := keymanager.Look(t.Context(), good, http.DefaultClient); err != nil {
+		t.Errorf("one that has metadata: %v", err)
 	}
 }

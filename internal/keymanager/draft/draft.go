@@ -5,6 +5,7 @@ package draft
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -145,6 +146,12 @@ func (d *Draft) look(at string, found *keymanager.Found) {
 	if len(s.GrantTypes) > 0 && !slices.Contains(s.GrantTypes, "client_credentials") {
 		d.add(Note, "spec.clients.grantTypes", "the server does not offer client_credentials, only %s",
 			strings.Join(s.GrantTypes, ", "))
+	}
+	var named bool
+	if s.Endpoints.Authorization != "" &&
+		(json.Unmarshal(found.Document["authorization_response_iss_parameter_supported"], &named) != nil || !named) {
+		d.add(Note, "spec.signIn", "the server does not name itself in its answers to sign-ins (iss, RFC 9207): whoever uses "+
+			"several servers needs a redirect URI of its own for each")
 	}
 	if s.Endpoints.Token == "" {
 		d.add(Warn, "spec.endpoints.token",
