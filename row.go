@@ -158,5 +158,6 @@ type Gateway struct {
 	Revision  uint64     `json:"revision"` // the one it last reported
 	Lag       uint64     `json:"lag"`      // how many revisions the group is ahead of that
 	Stale     bool       `json:"stale"`    // it runs from its disk copy, without the control plane
+	Away      bool       `json:"away"`     // nothing was heard of it for 10 s: five reports are missing
 	Build     string     `json:"build,omitempty"`
 }

@@ -63,7 +63,7 @@ func gatewayState(g keyward.Gateway) string {
 		return "revoked"
 	case g.LastSeen == nil:
 		return "never seen"
-	case time.Since(*g.LastSeen) > 30*time.Second:
+	case g.Away:
 		return "away"
 	case g.Stale:
 		return "stale"

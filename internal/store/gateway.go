@@ -14,6 +14,9 @@ import (
 // keyOverlap is how long a gateway's older keys stay published after a new one.
 const keyOverlap = 10 * time.Minute
 
+// awayAfter is how long a gateway may say nothing; it reports every two seconds.
+const awayAfter = 10 * time.Second
+
 const gatewayColumns = `SELECT w.id, w.name, w.group_name, w.created_at, w.revoked_at, w.last_seen, w.revision, w.stale,
 	w.build, g.revision FROM gateways w JOIN gateway_groups g ON g.name = w.group_name WHERE `
 
@@ -26,6 +29,7 @@ func (tx *Tx) gateways(where string, args ...any) ([]keyward.Gateway, error) {
 		var head uint64
 		err := r.Scan(&g.ID, &g.Name, &g.Group, &created, &revoked, &seen, &g.Revision, &g.Stale, &g.Build, &head)
 		g.CreatedAt, g.RevokedAt, g.LastSeen = database.FromMicros(created), database.TimeOrNil(revoked), database.TimeOrNil(seen)
+		g.Away = g.LastSeen != nil && tx.now.Sub(*g.LastSeen) > awayAfter
 		if head > g.Revision {
 			g.Lag = head - g.Revision
 		}
