@@ -1,7 +1,10 @@
 package health
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"slices"
 	"time"
 
 	"keyward.dev/keyward"
@@ -11,26 +14,30 @@ import (
 )
 
 // Summary is a key manager's health in one line. Who may see the key manager and is neither administrator nor auditor of
-// its tenant gets its name, how things stand and when somebody looked.
+// its tenant gets its names and issuer, how things stand and when somebody looked.
 type Summary struct {
-	KeyManager          string        `json:"keyManager"`
-	Tenant              string        `json:"tenant" doc:"Whose it is: default for a global one"`
-	State               Condition     `json:"state" doc:"ok, warning, failing, disabled, or unknown before the first look"`
-	Since               *time.Time    `json:"since,omitempty" doc:"Of the state"`
-	Hold                *keyward.Hold `json:"hold,omitempty" doc:"While it is held: gateways take none of its tokens then"`
-	LookedAt            *time.Time    `json:"lookedAt,omitempty"`
-	NextLook            *time.Time    `json:"nextLook,omitempty"`
-	Failures            int           `json:"failures,omitempty" doc:"Looks that failed in a row, up to now"`
-	LastSuccess         *time.Time    `json:"lastSuccess,omitempty"`
-	Error               string        `json:"error,omitempty" doc:"With the server's own words"`
-	Keys                *int          `json:"keys,omitempty" doc:"Those that can verify tokens"`
-	NewestKey           *time.Time    `json:"newestKey,omitempty" doc:"Since when the newest key is known"`
-	LastRotation        *time.Time    `json:"lastRotation,omitempty" doc:"When a change of its keys was last seen"`
-	KeysMillis          *int64        `json:"keysMillis,omitempty" doc:"How long its keys took to be read; of several sets the slowest"`
-	IntrospectionMillis *int64        `json:"introspectionMillis,omitempty"`
-	TLSDays             *int          `json:"tlsDays,omitempty" doc:"Until the first certificate expires"`
-	ClockOffsetMillis   *int64        `json:"clockOffsetMillis,omitempty" doc:"How far its clock is ahead of the control plane's"`
-	Alerts              []string      `json:"alerts,omitempty" doc:"Codes of what asks for attention"`
+	KeyManager          string                 `json:"keyManager"`
+	Tenant              string                 `json:"tenant" doc:"Whose it is: default for a global one"`
+	DisplayName         string                 `json:"displayName,omitempty"`
+	Type                keyward.KeyManagerType `json:"type"`
+	Issuer              string                 `json:"issuer,omitempty" doc:"What it is set to, or what its metadata say"`
+	State               Condition              `json:"state" doc:"ok, warning, failing, disabled, or unknown before the first look"`
+	Since               *time.Time             `json:"since,omitempty" doc:"Of the state"`
+	Hold                *keyward.Hold          `json:"hold,omitempty" doc:"While it is held: gateways take none of its tokens then"`
+	LookedAt            *time.Time             `json:"lookedAt,omitempty"`
+	NextLook            *time.Time             `json:"nextLook,omitempty"`
+	Failures            int                    `json:"failures,omitempty" doc:"Looks that failed in a row, up to now"`
+	LastSuccess         *time.Time             `json:"lastSuccess,omitempty"`
+	Error               string                 `json:"error,omitempty" doc:"With the server's own words"`
+	Keys                *int                   `json:"keys,omitempty" doc:"Those that can verify tokens"`
+	NewestKey           *time.Time             `json:"newestKey,omitempty" doc:"Since when the newest key is known"`
+	LastRotation        *time.Time             `json:"lastRotation,omitempty" doc:"When a change of its keys was last seen"`
+	KeysMillis          *int64                 `json:"keysMillis,omitempty" doc:"How long reading its keys took; of sets the slowest"`
+	IntrospectionMillis *int64                 `json:"introspectionMillis,omitempty"`
+	TLSDays             *int                   `json:"tlsDays,omitempty" doc:"Until the first certificate expires"`
+	ClockOffsetMillis   *int64                 `json:"clockOffsetMillis,omitempty" doc:"How far its clock is ahead of the control plane's"`
+	Alerts              []string               `json:"alerts,omitempty" doc:"Codes of what asks for attention"`
+	Calls               *Calls                 `json:"calls,omitempty" doc:"In listings, to administrators and auditors of the tenant"`
 }
 
 // Health is everything that is known of a key manager's server, as the control plane sees it. The lists are empty for those
@@ -104,8 +111,11 @@ func (m *Monitor) read(tx *store.Tx, p keyward.Principal, km *keyward.Object) (*
 // summary makes one line of a state.
 func (m *Monitor) summary(km *keyward.Object, o *store.Observation, s *state, all bool) Summary {
 	line := Summary{KeyManager: km.Name, Tenant: km.Tenant, State: s.Condition, Hold: m.held(km, all)}
-	if spec, ok := km.Spec.(*keyward.KeyManagerSpec); ok && !spec.IsEnabled() {
-		line.State = Disabled
+	if spec, ok := km.Spec.(*keyward.KeyManagerSpec); ok {
+		line.DisplayName, line.Type, line.Issuer = spec.DisplayName, spec.Type, cmp.Or(spec.Issuer, discovered(km))
+		if !spec.IsEnabled() {
+			line.State = Disabled
+		}
 	}
 	if o == nil {
 		return line
@@ -146,6 +156,15 @@ func (m *Monitor) summary(km *keyward.Object, o *store.Observation, s *state, al
 	return line
 }
 
+// discovered is the issuer that the metadata say; "" where none is known.
+func discovered(km *keyward.Object) string {
+	var status keyward.KeyManagerStatus
+	if json.Unmarshal(km.Status, &status) != nil {
+		return ""
+	}
+	return status.Issuer
+}
+
 // held is the hold in force; why and by whom is for who may know all.
 func (m *Monitor) held(km *keyward.Object, all bool) *keyward.Hold {
 	switch {
@@ -182,34 +201,41 @@ func (s *state) lastRotation() *time.Time {
 	return last
 }
 
-// All tells of every key manager of a tenant that the principal may see, the global ones too, in order of name.
-func (m *Monitor) All(ctx context.Context, p keyward.Principal, tenant string) ([]Summary, error) {
+// Page chooses a part of a listing.
+type Page struct {
+	After  string // the cursor that the page before gave
+	Limit  int    // at most so many; 0 = all
+	Search string // part of what people look for; case does not count
+}
+
+// List tells of the key managers of a tenant that the principal may see, the global ones too, in order of name, and gives the
+// cursor of the next page, empty on the last one.
+func (m *Monitor) List(ctx context.Context, p keyward.Principal, tenant string, page Page) (list []Summary, next string, err error) {
 	if !access.To(p, keyward.KindKeyManager, tenant).Reads() {
-		return nil, access.ForbiddenRead(p, keyward.KindKeyManager, tenant)
+		return nil, "", access.ForbiddenRead(p, keyward.KindKeyManager, tenant)
 	}
-	var list []Summary
-	err := m.store.Read(ctx, func(tx *store.Tx) error {
+	err = m.store.Read(ctx, func(tx *store.Tx) error {
 		if _, err := tx.Get(keyward.KindTenant, keyward.DefaultTenant, tenant); err != nil { // not_found, and no empty list
 			return err
 		}
-		list = []Summary{}
-		managers, _, err := tx.List(keyward.KindKeyManager, store.Filter{Tenant: tenant, Offered: true})
+		managers, after, err := tx.List(keyward.KindKeyManager, store.Filter{
+			Tenant: tenant, Offered: true, After: page.After, Limit: page.Limit, Search: page.Search,
+		})
 		if err != nil {
 			return err
 		}
-		for _, km := range managers {
-			if !access.Permitted(p, km) {
-				continue
-			}
+		managers = slices.DeleteFunc(managers, func(km *keyward.Object) bool { return !access.Permitted(p, km) })
+		list, next = make([]Summary, len(managers)), after
+		for i, km := range managers {
 			o, s, err := readState(tx, km.ID)
 			if err != nil {
 				return err
 			}
-			list = append(list, m.summary(km, o, s, full(p, km)))
+			list[i] = m.summary(km, o, s, full(p, km))
 		}
-		return nil
+		return m.count(tx, p, tenant, managers, list)
 	})
-	return list, err
+	return list, next, err
 }
 
 // History lists what was measured of a key manager since a time, the oldest first: single looks of the last six hours and

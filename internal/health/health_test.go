@@ -333,13 +333,13 @@ func TestAHoldIsTold(t *testing.T) {
 	}
 	w.pass(time.Minute)
 	shown := func() (one, all string) {
-		list, err := w.monitor.All(t.Context(), admin(), "default")
+		list, _, err := w.monitor.List(t.Context(), admin(), "default", health.Page{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return fmt.Sprint(table.OfOne(*w.want("corp", health.OK), w.now())), fmt.Sprint(table.Of(list, w.now()))
 	}
-	if list, err := w.monitor.All(t.Context(), admin(), "nowhere"); keyward.CodeOf(err) != keyward.CodeNotFound {
+	if list, _, err := w.monitor.List(t.Context(), admin(), "nowhere", health.Page{}); keyward.CodeOf(err) != keyward.CodeNotFound {
 		t.Errorf("of a tenant that is not there: %+v, %v", list, err)
 	}
 	want := "HELD by ada for 1m0s, until " + end.Format(time.RFC3339) + ": its key leaked"

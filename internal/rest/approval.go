@@ -28,29 +28,19 @@ type RejectBody struct {
 	Reason      string              `json:"reason" doc:"For who asked; up to 1000 characters"`
 }
 
-type requestsInput struct {
-	TenantQuery
-	PageQuery
-}
-
 // approvalRoutes are for keys that an administrator has to approve.
 func (s *Server) approvalRoutes() {
 	k := s.deps.Keys
 	route(s, huma.Operation{
 		OperationID: "list-key-requests", Method: http.MethodGet, Path: "/api/v1/key-requests", Tags: []string{"keys"},
 		Summary: "What awaits an administrator's approval; to developers, for their applications",
-	}, func(ctx context.Context, p keyward.Principal, in *requestsInput) (*answerOf[Listing[keys.Request]], error) {
+	}, func(ctx context.Context, p keyward.Principal, in *pageInput) (*answerOf[Listing[keys.Request]], error) {
 		limit, err := in.limit()
 		if err != nil {
 			return nil, err
 		}
 		requests, next, err := k.Requests(ctx, p, in.tenant(), keys.Page{After: in.Cursor, Limit: limit})
-		if err != nil {
-			return nil, err
-		}
-		out := listed(requests)
-		out.Body.Next = next
-		return out, nil
+		return onePage(requests, next, err)
 	})
 	keysRoute(s, verb{"approve-keys", "/approve", "Let keys be made or mapped that await it; their secret is for who asked", http.StatusOK},
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b ApproveBody) (*keys.Result, error) {
@@ -79,18 +69,13 @@ func (s *Server) subscriptionApprovalRoutes() {
 	route(s, huma.Operation{
 		OperationID: "list-subscription-requests", Method: http.MethodGet, Path: "/api/v1/subscription-requests", Tags: []string{tag},
 		Summary: "Subscriptions that await an approval; to developers, of their applications",
-	}, func(ctx context.Context, p keyward.Principal, in *requestsInput) (*answerOf[Listing[control.SubscriptionRequest]], error) {
+	}, func(ctx context.Context, p keyward.Principal, in *pageInput) (*answerOf[Listing[control.SubscriptionRequest]], error) {
 		limit, err := in.limit()
 		if err != nil {
 			return nil, err
 		}
 		requests, next, err := c.SubscriptionRequests(ctx, p, in.tenant(), control.Page{After: in.Cursor, Limit: limit})
-		if err != nil {
-			return nil, err
-		}
-		out := listed(requests)
-		out.Body.Next = next
-		return out, nil
+		return onePage(requests, next, err)
 	})
 	decideSubscription(s, "approve", "Put a subscription in force that awaits it",
 		func(ctx context.Context, p keyward.Principal, in *putInput, b ApproveSubscriptionBody) (*keyward.Object, error) {

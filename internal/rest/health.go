@@ -12,6 +12,12 @@ import (
 	"keyward.dev/keyward/internal/health"
 )
 
+type healthInput struct {
+	TenantQuery
+	PageQuery
+	Search string `query:"search" doc:"Only key managers with this text in what people look for"`
+}
+
 type historyInput struct {
 	TenantQuery
 	PageQuery
@@ -25,13 +31,14 @@ func (s *Server) healthRoutes() {
 	tags := []string{keyward.KindKeyManager.Plural()}
 	route(s, huma.Operation{
 		OperationID: "list-key-manager-health", Method: http.MethodGet, Path: "/api/v1/key-manager-health", Tags: tags,
-		Summary: "The health of every key manager in a line each; administrators and auditors see all of it",
-	}, func(ctx context.Context, p keyward.Principal, in *pageInput) (*answerOf[Listing[health.Summary]], error) {
-		all, err := s.deps.Health.All(ctx, p, in.tenant())
+		Summary: "Key managers with their health and their calls, a line each; administrators and auditors see all of it",
+	}, func(ctx context.Context, p keyward.Principal, in *healthInput) (*answerOf[Listing[health.Summary]], error) {
+		limit, err := in.limit()
 		if err != nil {
 			return nil, err
 		}
-		return paged(in.PageQuery, all, func(l health.Summary) string { return l.KeyManager })
+		lines, next, err := s.deps.Health.List(ctx, p, in.tenant(), health.Page{After: in.Cursor, Limit: limit, Search: in.Search})
+		return onePage(lines, next, err)
 	})
 	route(s, huma.Operation{
 		OperationID: "key-manager-health", Method: http.MethodGet, Path: "/api/v1/key-managers/{name}/health", Tags: tags,

@@ -65,6 +65,7 @@ func TestWhoSeesHowMuchOfHealth(t *testing.T) {
 			t.Errorf("%s sees %q, want %q", c.user, got, want)
 		}
 	}
+	pagesOfHealth(t, h)
 	for path, method := range map[string]string{"refresh-keys": http.MethodPost, "health/history": http.MethodGet} {
 		if a := h.call("zoe", method, "/api/v1/key-managers/everybodys/"+path+"?tenant=acme", ""); a.status != http.StatusForbidden {
 			t.Errorf("%s of another tenant's: %d %s", path, a.status, a.body)
@@ -78,5 +79,39 @@ func TestWhoSeesHowMuchOfHealth(t *testing.T) {
 	a := h.call("ann", http.MethodGet, "/api/v1/key-managers/everybodys/health/history?since=yesterday", "")
 	if a.status != http.StatusBadRequest || !strings.Contains(string(a.body), "RFC 3339") {
 		t.Errorf("since yesterday: %d %s", a.status, a.body)
+	}
+}
+
+// pagesOfHealth: a listing of health has pages, is searched, and tells of calls those who may know them.
+func pagesOfHealth(t *testing.T, h *house) {
+	t.Helper()
+	for _, c := range []struct{ user, query, names, calls, next string }{
+		{"ann", "limit=2", "everybodys ext", "true true", "more"},
+		{"ann", "limit=2&search=EXTERNAL", "everybodys ext", "true true", "more"},
+		{"ann", "limit=2&search=hidd", "hidden", "true", ""},
+		{"pat", "limit=2&search=hidd", "hidden", "false", ""},
+		{"zoe", "tenant=acme&search=everybodys", "everybodys", "true", ""},
+	} {
+		var page rest.Listing[health.Summary]
+		h.must(c.user, http.MethodGet, "/api/v1/key-manager-health?"+c.query, "").into(t, &page)
+		var names, calls []string
+		for _, l := range page.Items {
+			names, calls = append(names, l.KeyManager), append(calls, fmt.Sprint(l.Calls != nil))
+			if l.Type == "" || l.Issuer == "" {
+				t.Errorf("%s reads of %s: type %q, issuer %q", c.user, l.KeyManager, l.Type, l.Issuer)
+			}
+		}
+		got := strings.Join(names, " ") + ", " + strings.Join(calls, " ")
+		if want := c.names + ", " + c.calls; got != want || (page.Next != "") != (c.next != "") {
+			t.Errorf("%s gets of %s %q, next %q; want %q and %q", c.user, c.query, got, page.Next, want, c.next)
+		}
+		if page.Next == "" {
+			continue
+		}
+		var after rest.Listing[health.Summary]
+		h.must(c.user, http.MethodGet, "/api/v1/key-manager-health?"+c.query+"&cursor="+page.Next, "").into(t, &after)
+		if last := page.Items[len(page.Items)-1].KeyManager; len(after.Items) == 0 || after.Items[0].KeyManager <= last {
+			t.Errorf("after %q came %+v", last, after.Items)
+		}
 	}
 }

@@ -57,6 +57,16 @@ func listed[T any](items []T) *answerOf[Listing[T]] {
 	return &answerOf[Listing[T]]{Body: Listing[T]{Items: items}}
 }
 
+// onePage answers with a page that was chosen already, and the cursor of the next one.
+func onePage[T any](items []T, next string, err error) (*answerOf[Listing[T]], error) {
+	if err != nil {
+		return nil, err
+	}
+	out := listed(items)
+	out.Body.Next = next
+	return out, nil
+}
+
 // paged answers with the page that q asks for out of everything there is; id names an entry in a cursor.
 func paged[T any](q PageQuery, items []T, id func(T) string) (*answerOf[Listing[T]], error) {
 	limit, err := q.limit()

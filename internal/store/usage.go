@@ -18,6 +18,8 @@ type (
 	UsageOfClient = counted.Use
 	// UsageOutcome is how calls ended.
 	UsageOutcome = counted.Outcome
+	// UsageDay is the calls of a day, by hour.
+	UsageDay = counted.Day
 	// UsageLately are the calls of the last hour.
 	UsageLately = counted.Lately
 	// SecretUse is that a secret of a client was taken.

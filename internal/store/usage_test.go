@@ -6,6 +6,7 @@ import (
 	"time"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/counted"
 )
 
 // counting is a database with two key managers, an API, a client of the first, and a gateway of each of two groups: the
@@ -72,6 +73,7 @@ func (c *counting) want(km *keyward.Object, what string) {
 		if err != nil {
 			return err
 		}
+		c.wantDay(tx, km, hours)
 		got := fmt.Sprint(lately.APIs[c.orders.ID], lately.Clients[c.mobile.ID], lately.Clients[""])
 		for _, h := range hours {
 			got += fmt.Sprintf(" %s%+d=%d", h.Code, int(h.Start.Sub(c.now.Truncate(time.Hour)).Hours()), h.Calls)
@@ -84,6 +86,35 @@ func (c *counting) want(km *keyward.Object, what string) {
 		}
 		return nil
 	})
+}
+
+// wantDay holds the day's calls against the hours that they are of, and a tenant's without any against nothing.
+func (c *counting) wantDay(tx *Tx, km *keyward.Object, hours []counted.Hour) {
+	c.t.Helper()
+	var want UsageDay
+	for _, h := range hours {
+		i := len(want) - 1 + int(h.Start.Sub(c.now.Truncate(time.Hour)).Hours())
+		switch {
+		case i < 0:
+		case h.Code == "":
+			want[i].Passed += h.Calls
+		default:
+			want[i].Refused += h.Calls
+		}
+	}
+	for tenant, w := range map[string]UsageDay{"": want, "default": want, "acme": {}} {
+		days, err := tx.UsageDays([]string{km.ID, "nobody"}, tenant, c.now)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		got := days[km.ID]
+		if got == nil {
+			got = &UsageDay{}
+		}
+		if *got != w || len(days) > 1 {
+			c.t.Errorf("the day of %s in tenant %q is %v of %d, want %v", km.Name, tenant, *got, len(days), w)
+		}
+	}
 }
 
 func TestWhatGatewaysCount(t *testing.T) {

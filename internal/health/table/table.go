@@ -16,7 +16,8 @@ import (
 // Of gives the rows of several key managers, a line each below a heading.
 func Of(list []health.Summary, now time.Time) [][]string {
 	rows := [][]string{{
-		"NAME", "STATE", "LOOKED AT", "KEYS", "NEWEST KEY", "ROTATION", "KEYS IN", "INTROSPECTION IN", "TLS", "CLOCK", "ALERTS",
+		"NAME", "STATE", "LOOKED AT", "KEYS", "NEWEST KEY", "ROTATION", "KEYS IN", "INTROSPECTION IN", "TLS", "CLOCK",
+		"CALLS IN 24H", "REFUSED", "ALERTS",
 	}}
 	for _, h := range list {
 		attention := strings.Join(h.Alerts, ", ")
@@ -25,10 +26,23 @@ func Of(list []health.Summary, now time.Time) [][]string {
 		}
 		rows = append(rows, []string{
 			h.KeyManager, stateOf(h), ago(h.LookedAt, now), number(h.Keys), ago(h.NewestKey, now), ago(h.LastRotation, now),
-			millis(h.KeysMillis), millis(h.IntrospectionMillis), days(h.TLSDays), offset(h.ClockOffsetMillis), attention,
+			millis(h.KeysMillis), millis(h.IntrospectionMillis), days(h.TLSDays), offset(h.ClockOffsetMillis),
+			calls(h.Calls, false), calls(h.Calls, true), attention,
 		})
 	}
 	return rows
+}
+
+// calls is how many there were, or how many of them were refused; nothing for who may not know it.
+func calls(c *health.Calls, refused bool) string {
+	switch {
+	case c == nil:
+		return ""
+	case refused:
+		return strconv.FormatInt(c.Refused, 10)
+	default:
+		return strconv.FormatInt(c.Passed+c.Refused, 10)
+	}
 }
 
 // OfHistory gives the rows of what was measured over time.

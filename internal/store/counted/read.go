@@ -78,6 +78,44 @@ func (l *Ledger) UsageHours(keyManager, tenant string, now time.Time) ([]Hour, e
 	return hours, err
 }
 
+// DayHours is how many hours a Day has.
+const DayHours = 24
+
+// Day is the calls of the hour that is under way, the last entry, and of those before it.
+type Day [DayHours]Outcome
+
+// UsageDays gives the calls with tokens of key managers, by their ids, to a tenant's APIs, or those of all tenants. One
+// without calls is left out.
+func (l *Ledger) UsageDays(keyManagers []string, tenant string, now time.Time) (map[string]*Day, error) {
+	days, first := map[string]*Day{}, now.Truncate(time.Hour).Add(-(DayHours-1)*time.Hour)
+	for some := range slices.Chunk(keyManagers, database.ChunkSize) {
+		var v database.Values
+		query := `SELECT key_manager_id, hour, CAST(SUM(CASE WHEN code = '' THEN calls ELSE 0 END) AS BIGINT),
+				CAST(SUM(CASE WHEN code = '' THEN 0 ELSE calls END) AS BIGINT) FROM usage_hours
+			WHERE hour >= ` + v.Add(database.Micros(first)) + ` AND key_manager_id IN ` + v.In(some)
+		if tenant != "" {
+			query += ` AND tenant = ` + v.Add(database.Clean(tenant))
+		}
+		err := l.run.Rows(query+` GROUP BY key_manager_id, hour`, v, func(row database.Row) error {
+			var id string
+			var at int64
+			var o Outcome
+			err := row.Scan(&id, &at, &o.Passed, &o.Refused)
+			if days[id] == nil {
+				days[id] = &Day{}
+			}
+			if i := int(database.FromMicros(at).Sub(first) / time.Hour); i >= 0 && i < DayHours {
+				days[id][i] = o
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return days, nil
+}
+
 // ClientsUsed tells when calls of clients, by the ids of their objects, passed last; of those that never had one it tells
 // nothing.
 func (l *Ledger) ClientsUsed(ids []string) (map[string]time.Time, error) {
