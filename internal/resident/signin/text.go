@@ -11,8 +11,8 @@ const (
 	textConsole   = "the Keyward console"
 	textName      = "User name"
 	textPassword  = "Password"
-	textForgotten = "Forgotten the password, or never had one? An administrator can make a one-time link: " +
-		"keyward user reset-password NAME"
+	textForgotten = "Forgotten the password, or never had one? Ask an administrator for a one-time link: in the console under " +
+		"Admin, Users, on your user's page, or with keyward user reset-password NAME"
 	textWrong          = "The user name or the password is wrong."
 	textNameMissing    = "Enter your user name."
 	textPassMissing    = "Enter your password."
