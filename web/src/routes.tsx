@@ -9,6 +9,7 @@ import { SignedIn } from "./session/signed-in";
 import { Crash } from "./shell/crash";
 import { Missing } from "./shell/missing";
 import { Loading } from "./ui/loading";
+import { AreaPages } from "./ui/not-yours";
 
 const routes: RouteObject[] = [
   {
@@ -22,9 +23,9 @@ const routes: RouteObject[] = [
         errorElement: <Crash />,
         children: [
           { index: true, element: <Home /> },
-          { path: "admin", children: adminRoutes },
-          { path: "publisher", children: publisherRoutes },
-          { path: "developer", children: developerRoutes },
+          { path: "admin", element: <AreaPages area="admin" />, children: adminRoutes },
+          { path: "publisher", element: <AreaPages area="publisher" />, children: publisherRoutes },
+          { path: "developer", element: <AreaPages area="developer" />, children: developerRoutes },
           { path: "*", element: <Missing /> },
         ],
       },

@@ -1,5 +1,7 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
 
+import { texts } from "./texts";
+
 /** The one source of colours, spacing and shape. Components name them; they never write a colour of their own. */
 const pine: MantineColorsTuple = [
   "#e8f7f2",
@@ -28,7 +30,8 @@ export const theme = createTheme({
   components: {
     Tooltip: { defaultProps: { withArrow: true, openDelay: 250 } },
     Table: { defaultProps: { verticalSpacing: "xs", highlightOnHover: true } },
-    Modal: { defaultProps: { centered: true } },
+    Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": texts.common.close } } },
+    Drawer: { defaultProps: { closeButtonProps: { "aria-label": texts.common.close } } },
   },
 });
 

@@ -14,7 +14,13 @@ test.beforeAll(async ({ browser }) => {
   await apply(world(), [
     manifest("User", "leaver", { roles: ["developer"] }),
     manifest("Plan", "spare-plan", { rate: { requests: 1, per: "1s" } }),
-    manifest("Application", "left-behind", { displayName: "Left behind", owners: ["leaver", "boss"] }),
+    manifest("Application", "left-behind", { displayName: "Left behind", owners: ["leaver", "boss", "alice"] }),
+    manifest("KeyManager", "incident", { type: "external", displayName: "Incident", issuer: "https://incident.example", keys: { jwks: "http://127.0.0.1:1/k" } }),
+    manifest("API", "on-incident", {
+      title: "On incident", context: "/on-incident", version: "v1", upstream: { production: world().url }, keyManagers: ["incident"], plans: ["gold"],
+      operations: [{ method: "GET", path: "/a" }],
+    }),
+    manifest("Subscription", "left-behind-on-incident", { application: "left-behind", api: "on-incident", plan: "gold" }),
   ]);
   page = await (await browser.newContext()).newPage();
   complaints = complaintsOf(page);
@@ -24,6 +30,7 @@ test.beforeAll(async ({ browser }) => {
 test.afterAll(async () => {
   await page.context().close();
   await rest(world(), "DELETE", "/api/v1/applications/left-behind?withKeys=true");
+  for (const path of ["apis/on-incident", "key-managers/incident"]) await rest(world(), "DELETE", `/api/v1/${path}`);
 });
 
 test.afterEach(() => { expect(complaints()).toEqual([]); });
@@ -34,6 +41,17 @@ async function confirm(word: string, action: string): Promise<void> {
   await expect(dialog.getByRole("button", { name: action, exact: true })).toBeDisabled();
   await dialog.getByRole("textbox", { name: `Type ${word} to confirm` }).fill(word);
   await dialog.getByRole("button", { name: action, exact: true }).click();
+}
+
+// Who uses it stands in the open dialog with the way there, and the button that would be refused does not. It is closed.
+async function refused(users: string | RegExp, link: string): Promise<void> {
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByText(users)).toBeVisible();
+  await expect(dialog.getByRole("link", { name: link, exact: true })).toBeVisible();
+  await expect(dialog.getByRole("button", { name: "Delete", exact: true })).toHaveCount(0);
+  await expect(dialog.getByRole("textbox")).toHaveCount(0);
+  await dialog.getByRole("button", { name: "Close", exact: true }).last().click();
+  await expect(dialog).toBeHidden();
 }
 
 test("a connection is made from its type's fields, gets a next value, and says who uses it before it goes", async () => {
@@ -63,11 +81,10 @@ test("a connection is made from its type's fields, gets a next value, and says w
   await open(page, "admin/connections/acme", "acme");
   await expect(page.getByRole("link", { name: "acme-okta" })).toBeVisible();
   await page.getByRole("button", { name: "Delete", exact: true }).click();
-  await expect(page.getByRole("dialog").getByText("KeyManager: acme-okta")).toBeVisible();
-  await confirm("acme", "Delete");
-  await expect(page.getByRole("dialog").getByRole("alert")).toContainText("in_use");
+  await refused("KeyManager: acme-okta", "acme-okta");
   await rest(world(), "DELETE", "/api/v1/key-managers/acme-okta");
-  await page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await confirm("acme", "Delete");
   await expect(page.getByRole("heading", { level: 1, name: "Connections" })).toBeVisible();
 });
 
@@ -84,8 +101,9 @@ test("a tenant is made, wants approvals, and goes when nothing is in it", async 
   await open(page, "admin/tenants/acme-corp", "acme-corp");
   await forEverybody(page, "tenant");
   await page.getByRole("button", { name: "Delete", exact: true }).click();
-  await expect(page.getByRole("dialog").getByText("Plan: inside")).toBeVisible();
+  await refused("Plan: inside", "inside");
   await rest(world(), "DELETE", "/api/v1/plans/inside?tenant=acme-corp");
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
   await confirm("acme-corp", "Delete");
   await expect(page.getByRole("heading", { level: 1, name: "Tenants" })).toBeVisible();
   await expect(row).toBeHidden();
@@ -112,6 +130,73 @@ test("holds are listed with reason and who, shown where the object is, and lifte
   await expect(page.getByText("Nothing is held")).toBeVisible();
 });
 
+test("what a hold stops says so in red wherever it is named, with reason and who", async () => {
+  await rest(world(), "POST", "/api/v1/key-managers/incident/hold", { reason: "its key leaked" });
+  await rest(world(), "POST", "/api/v1/applications/left-behind/hold", { reason: "stolen laptop" });
+  const held = { manager: /Held.*its key leaked, by admin/, application: /Held.*stolen laptop, by admin/ };
+  for (const [path, heading, row, what] of [
+    ["admin/key-managers", "Key managers", "Incident", held.manager],
+    ["publisher/apis", "APIs", "On incident", held.manager],
+    ["publisher/apis/on-incident", "On incident", "left-behind", held.application],
+    ["developer/apis", "APIs", "On incident", held.manager],
+  ] as const) {
+    await open(page, path, heading);
+    await expect(page.getByRole("row").filter({ hasText: row })).toContainText(what);
+  }
+  await open(page, "developer/apis/on-incident", "On incident");
+  await expect(page.getByRole("main")).toContainText(held.manager);
+  await open(page, "developer/applications/left-behind?key-manager=incident", "Left behind");
+  await expect(page.getByRole("tab", { name: /Incident/ })).toContainText(held.manager);
+  await expect(page.getByRole("alert").filter({ hasText: "Incident is held: its key leaked" })).toBeVisible();
+  await page.keyboard.press("Control+k");
+  await page.getByPlaceholder(/Search key managers/).fill("left-behind");
+  await expect(page.getByRole("dialog").getByRole("button").filter({ hasText: "Left behind" })).toContainText(held.application);
+  await page.keyboard.press("Escape");
+  await open(page, "admin/key-managers/incident", "Incident");
+  await page.getByRole("alert").filter({ hasText: "its key leaked" }).getByRole("button", { name: "Lift the hold" }).click();
+  await page.getByRole("alert").filter({ hasText: "The hold of incident is lifted" }).getByRole("button", { name: "Undo" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "Held: its key leaked" })).toBeVisible();
+  for (const path of ["key-managers/incident", "applications/left-behind"]) await rest(world(), "POST", `/api/v1/${path}/unhold`);
+});
+
+test("a key manager that is in use is not deleted but disabled, which can be undone", async () => {
+  await open(page, "admin/key-managers/incident", "Incident");
+  await page.getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByRole("link", { name: "on-incident" }).first()).toHaveAttribute("href", /publisher\/apis\/on-incident$/);
+  await expect(dialog.getByRole("button", { name: "Delete", exact: true })).toHaveCount(0);
+  await forEverybody(page, "key-manager-in-use");
+  await dialog.getByRole("button", { name: "Disable it instead" }).click();
+  await expect(page.getByRole("dialog", { name: /Disable incident/ })).toBeVisible();
+  await confirm("incident", "Disable");
+  const enabled = async () => ((await rest(world(), "GET", "/api/v1/key-managers/incident")) as { spec: { enabled?: boolean } }).spec.enabled ?? true;
+  await expect(page.getByRole("article").getByText("disabled", { exact: true })).toBeVisible();
+  expect(await enabled()).toBe(false);
+  await page.getByRole("alert").filter({ hasText: "incident is disabled" }).getByRole("button", { name: "Undo" }).click();
+  await expect(page.getByRole("article").getByText("disabled", { exact: true })).toBeHidden();
+  expect(await enabled()).toBe(true);
+});
+
+test("a list of key managers shows their traffic, and a request leads to what it is about", async () => {
+  const calls = page.getByRole("row").filter({ hasText: "resident" }).getByRole("link", { name: /[1-9]\d* calls with its tokens passed, and \d+ were refused/ });
+  await expect(async () => {
+    await open(page, "admin/key-managers", "Key managers");
+    await expect(calls).toBeVisible({ timeout: 2_000 });
+  }).toPass();
+  await calls.click();
+  await expect(page).toHaveURL(/resident\/traffic$/);
+  const { token } = (await rest(world(), "POST", "/api/v1/tokens", { user: "alice" })) as { token: string };
+  await apply({ ...world(), token }, [manifest("Subscription", "left-behind-orders", { application: "left-behind", api: "orders", plan: "platinum" })]);
+  await open(page, "publisher/requests", "Subscription requests");
+  const row = page.getByRole("row").filter({ hasText: "left-behind" });
+  await expect(row.getByRole("link", { name: "orders" })).toHaveAttribute("href", /publisher\/apis\/orders$/);
+  await row.getByRole("link", { name: "left-behind" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Left behind" })).toBeVisible();
+  await open(page, "developer/subscriptions/left-behind-orders", "Left behind");
+  await expect(page).toHaveURL(/applications\/left-behind\/subscriptions$/);
+});
+
 test("users and plans go after a look at who uses them and their name typed", async () => {
   await open(page, "admin/users/leaver", "leaver");
   await page.getByRole("button", { name: "Delete", exact: true }).click();
@@ -120,13 +205,17 @@ test("users and plans go after a look at who uses them and their name typed", as
   await expect(page.getByRole("heading", { level: 1, name: "Users" })).toBeVisible();
   await open(page, "publisher/plans/gold", "Edit gold");
   await page.getByRole("button", { name: "Delete", exact: true }).click();
-  await expect(page.getByRole("dialog").getByText(/Subscription: .*till-orders/)).toBeVisible();
-  await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+  await refused(/Subscription: .*till-orders/, "till-orders");
   await open(page, "publisher/plans/spare-plan", "Edit spare-plan");
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await expect(page.getByRole("dialog").getByText("Nothing uses it.")).toBeVisible();
   await confirm("spare-plan", "Delete");
   await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  const row = page.getByRole("row").filter({ hasText: "spare-plan" });
+  await expect(row).toBeHidden();
+  await page.getByRole("alert").filter({ hasText: "spare-plan is deleted" }).getByRole("button", { name: "Undo" }).click();
+  await expect(row).toContainText("1 per 1s");
+  await rest(world(), "DELETE", "/api/v1/plans/spare-plan");
 });
 
 test("an auditor reads every form and can save, delete and hold nothing", async ({ browser }) => {
@@ -145,5 +234,23 @@ test("an auditor reads every form and can save, delete and hold nothing", async 
     for (const name of ["Save", "Delete", "Hold"]) await expect(theirs.getByRole("button", { name, exact: true })).toHaveCount(0);
   }
   await forEverybody(theirs, "auditor");
+  for (const path of ["admin/key-managers/new", "admin/users/new", "publisher/apis/new", "developer/applications/new"]) {
+    await open(theirs, path, "This page is not for your role");
+    await expect(theirs.getByText("Your role here: auditor.")).toBeVisible();
+    await expect(theirs.getByRole("link", { name: "boss" })).toBeVisible();
+  }
+  await forEverybody(theirs, "not-yours");
+  await theirs.context().close();
+});
+
+test("who has no role for a page reads why, and whom to ask", async ({ browser }) => {
+  await person("keys-only-dev", "developer");
+  const theirs = await (await browser.newContext()).newPage();
+  await signIn(theirs, "keys-only-dev");
+  for (const path of ["admin/key-managers", "admin/users/new", "publisher/apis/new"]) {
+    await open(theirs, path, "This page is not for your role");
+    await expect(theirs.getByText(/Ask an administrator of the tenant default/)).toBeVisible();
+  }
+  await open(theirs, "developer/applications/new", "New application"); // what their role is for
   await theirs.context().close();
 });

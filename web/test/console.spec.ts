@@ -100,10 +100,25 @@ for (const [path, heading, name] of pages) {
 
 test("a key manager is added from its address, checked before it is saved, and in use at once", async () => {
   await open("admin/key-managers/new", "Add a key manager");
-  await page.getByRole("textbox", { name: /Issuer or well-known/ }).fill("http://127.0.0.1:1/nobody");
+  const address = page.getByRole("textbox", { name: /Issuer or well-known/ });
+  for (const [typed, said] of [
+    ["http://127.0.0.1:1/nobody", /nothing listens there, so see whether host and port are right/],
+    [`${world().url}/console`, /a page for people, not with metadata: give the issuer/],
+    [`${world().url}/t/nowhere`, /answered 404: give the issuer/],
+  ] as const) {
+    await address.fill(typed);
+    await page.getByRole("button", { name: "Read its metadata" }).click();
+    await expect(page.getByRole("alert")).toContainText(said);
+    await expect(address).toHaveValue(typed);
+  }
+  await address.fill(`${world().url}/t/partner/`);
   await page.getByRole("button", { name: "Read its metadata" }).click();
-  await expect(page.getByRole("alert")).toBeVisible();
-  await page.getByRole("textbox", { name: /Issuer or well-known/ }).fill(`${world().url}/t/partner`);
+  await expect(page.getByRole("alert").filter({ hasText: "What the metadata says" })).toContainText("write it without the slash");
+  await page.getByRole("textbox", { name: /^Name/ }).fill("typed-in-vain");
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Discard my changes" }).click();
+  await expect(address).toHaveValue(`${world().url}/t/partner/`);
+  await address.fill(`${world().url}/t/partner`);
   await page.getByRole("button", { name: "Read its metadata" }).click();
   await page.getByRole("textbox", { name: /^Name/ }).fill("partner");
   await page.getByRole("button", { name: "Run the live checks" }).click();

@@ -58,7 +58,7 @@ test("the focus follows to a page's heading, stays on its tabs, and comes back f
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/\/health$/);
   await expect(page.getByRole("tab", { name: "Health" })).toBeFocused();
-  for (const entry of ["Switch off", "Delete"]) {
+  for (const entry of ["Disable", "Delete"]) {
     const more = page.getByRole("button", { name: "More actions" });
     await more.focus();
     await page.keyboard.press("Enter");

@@ -66,7 +66,7 @@ const shifts = () => page.evaluate(() => (window as unknown as { shifts: number 
 
 test("500 key managers and 50,000 applications come by pages, without a shift of the layout", async () => {
   for (const [path, first, most] of [
-    ["admin/key-managers", "Manager 001", 3],
+    ["admin/key-managers", "Manager 001", 1],
     ["developer/applications", "Application 00001", 2],
   ] as const) {
     const calls = await asked(async () => {
@@ -104,7 +104,7 @@ test("search over everything finds one of 50,000 with one call for each kind", a
     await expect(page.getByText("Application 40404", { exact: true })).toBeVisible();
   });
   const last = calls.filter((call) => call.path.includes("40404"));
-  expect(last.map((call) => call.path.split("?")[0])).toEqual(["/api/v1/key-managers", "/api/v1/apis", "/api/v1/applications"]);
+  expect(last.map((call) => call.path.split("?")[0]).sort()).toEqual(["/api/v1/apis", "/api/v1/applications", "/api/v1/key-managers"]);
   expect(sum(calls)).toBeLessThan(32 * 1024);
   await page.keyboard.press("Escape");
 });

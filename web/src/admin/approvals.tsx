@@ -6,6 +6,7 @@ import { administers } from "../session/areas";
 import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
+import { ObjectLink } from "../ui/object-link";
 import { RequestList } from "../ui/request-list";
 import { Time } from "../ui/time";
 
@@ -23,15 +24,15 @@ export function Approvals() {
       approve={(r) => approveKeys(tenant, r)}
       reject={(r, reason) => rejectKeys(tenant, r, reason)}
       columns={[
-        { title: words.application, cell: (r) => r.application },
-        { title: words.keyManager, cell: (r) => r.keyManager },
+        { title: words.application, cell: (r) => <ObjectLink noun="applications" name={r.application} strong /> },
+        { title: words.keyManager, cell: (r) => <ObjectLink noun="key-managers" name={r.keyManager} /> },
         { title: words.environment, wide: true, cell: (r) => r.environment },
         {
           title: words.what,
           wide: true,
           cell: (r) => (r.mode === "mapped" ? words.map(r.clientId ?? "") : words.make((r.grants ?? []).join(", "), (r.scopes ?? []).join(" "))),
         },
-        { title: words.by, cell: (r) => r.requester },
+        { title: words.by, cell: (r) => <ObjectLink noun="users" name={r.requester} /> },
         { title: words.since, wide: true, cell: (r) => <Text span inherit><Time at={r.since} /></Text> },
       ]}
     />

@@ -1,4 +1,4 @@
-import { Stack, Text, TextInput } from "@mantine/core";
+import { Progress, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
@@ -8,6 +8,7 @@ import { administers } from "../session/areas";
 import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
+import { toneColor } from "../theme";
 import { StateBadge } from "../ui/badge";
 import { CodeBlock } from "../ui/code";
 import { Empty } from "../ui/empty";
@@ -23,10 +24,9 @@ const words = texts.admin.gateways;
 export function Gateways() {
   const admin = administers(useSession());
   const list = useQuery(gatewaysQuery(useTenant()));
-  const revision = Math.max(0, ...(list.data ?? []).map((g) => g.revision + g.lag));
   return (
     <Page title={words.title} lead={words.lead} actions={admin && <NewGateway />}>
-      <Text size="sm" role="status">{list.data && words.revision(revision)}</Text>
+      <Text size="sm" role="status" mih={22}>{list.data && words.sum(list.data.filter(follows).length, list.data.filter((g) => follows(g) && g.lag > 0).length)}</Text>
       <DataTable<Schemas["Gateway"]>
         label={words.title}
         rows={list.data}
@@ -38,7 +38,7 @@ export function Gateways() {
           { title: texts.common.name, cell: (g) => <Text fw={600} size="sm">{g.name}</Text> },
           { title: words.group, wide: true, cell: (g) => g.group },
           { title: words.state, cell: (g) => <GatewayState gateway={g} /> },
-          { title: words.knows, cell: (g) => words.atRevision(g.revision) },
+          { title: words.knows, cell: (g) => <Way gateway={g} /> },
           { title: words.seen, cell: (g) => <Time at={g.lastSeen} /> },
           { title: words.build, wide: true, cell: (g) => g.build ?? "" },
           { title: words.actions, cell: (g) => admin && !g.revokedAt && <Revoke words={words} name={g.name} word={g.name} noun="gateways" revoke={() => revokeGateway(g.name)} /> },
@@ -51,9 +51,31 @@ export function Gateways() {
 function GatewayState({ gateway }: { gateway: Schemas["Gateway"] }) {
   if (gateway.revokedAt) return <StateBadge tone="quiet">{words.revoked}</StateBadge>;
   if (!gateway.lastSeen) return <StateBadge tone="quiet">{words.never}</StateBadge>;
-  if (gateway.stale) return <StateBadge tone="bad">{words.away}</StateBadge>;
+  if (gateway.away) return <StateBadge tone="bad" hint={words.awayHelp}>{words.away}</StateBadge>;
+  if (gateway.stale) return <StateBadge tone="warn" hint={words.staleHelp}>{words.stale}</StateBadge>;
   if (gateway.lag > 0) return <StateBadge tone="warn">{words.behind(gateway.lag)}</StateBadge>;
   return <StateBadge tone="good">{words.upToDate}</StateBadge>;
+}
+
+// One that takes changes as they come.
+const follows = (g: Schemas["Gateway"]) => !g.revokedAt && g.lastSeen !== undefined && !g.stale && !g.away;
+
+// How far the changes of its group have come to it.
+function Way({ gateway }: { gateway: Schemas["Gateway"] }) {
+  if (gateway.revokedAt ?? !gateway.lastSeen) return null;
+  const newest = gateway.revision + gateway.lag;
+  return (
+    <Stack gap={4} maw={180}>
+      <Text size="sm">{words.atRevision(gateway.revision, newest)}</Text>
+      <Progress
+        size="sm"
+        value={newest === 0 ? 100 : Math.max(4, (gateway.revision / newest) * 100)}
+        color={gateway.lag > 0 ? toneColor.warn : toneColor.good}
+        transitionDuration={300}
+        aria-label={words.wayOf(gateway.name)}
+      />
+    </Stack>
+  );
 }
 
 function NewGateway() {

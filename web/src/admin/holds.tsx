@@ -2,17 +2,19 @@ import { Anchor, Button, Text } from "@mantine/core";
 import { useMutation, useQueries, useQueryClient } from "@tanstack/react-query";
 import { Link } from "react-router";
 
-import { heldQuery, unhold, type Held } from "../api/holds";
+import { heldQuery, hold, holdables, unhold, type Held } from "../api/holds";
 import { kindOf } from "../api/objects";
 import { administers } from "../session/areas";
 import { useSession } from "../session/session";
-import { useAddress, useTenant } from "../shell/place";
+import { useObjectAddress } from "../shell/object-address";
+import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Empty } from "../ui/empty";
 import { Page } from "../ui/page";
 import { ProblemAlert } from "../ui/problem";
 import { DataTable } from "../ui/table";
 import { Time } from "../ui/time";
+import { sayDone } from "../ui/undo";
 
 const words = texts.admin.holds;
 
@@ -22,7 +24,7 @@ export function Holds() {
   const queries = useQueryClient();
   const admin = administers(useSession());
   const list = useQueries({
-    queries: (["key-managers", "applications", "subscriptions", "oauth-clients"] as const).map((noun) => heldQuery(tenant, noun)),
+    queries: holdables.map((noun) => ({ ...heldQuery(tenant, noun), staleTime: 0, refetchInterval: 15_000 })),
     combine: (all) => ({
       rows: all.every((one) => one.data) ? all.flatMap((one) => one.data ?? []) : undefined,
       error: all.find((one) => one.error)?.error ?? null,
@@ -31,7 +33,10 @@ export function Holds() {
   });
   const lift = useMutation({
     mutationFn: (held: Held) => unhold(tenant, held.noun, held.name),
-    onSuccess: () => queries.invalidateQueries({ queryKey: [tenant] }),
+    onSuccess: async (_, held) => {
+      sayDone({ tenant, message: texts.hold.lifted(held.name), undo: () => hold(tenant, held.noun, held.name, held.hold.reason ?? "", held.hold.until) });
+      await queries.invalidateQueries({ queryKey: [tenant] });
+    },
   });
   return (
     <Page title={words.title} lead={words.lead}>
@@ -64,13 +69,11 @@ export function Holds() {
 }
 
 function What({ held }: { held: Held }) {
-  const to = useAddress();
-  const address =
-    held.noun === "key-managers" ? to("admin", "key-managers", held.name) : to("developer", "applications", held.application ?? held.name, ...(held.noun === "subscriptions" ? ["subscriptions"] : []));
+  const address = useObjectAddress()(held.noun, held.name);
   return (
     <>
-      <Anchor component={Link} to={address} size="sm" fw={600}>{held.name}</Anchor>
-      <Text size="xs" c="dimmed">{kindOf[held.noun]}</Text>
+      {address === undefined ? <Text size="sm" fw={600}>{held.name}</Text> : <Anchor component={Link} to={address} size="sm" fw={600}>{held.name}</Anchor>}
+      <Text size="xs" c="dimmed">{kindOf[held.noun]}{held.application && ` ${words.of} ${held.application}`}</Text>
     </>
   );
 }

@@ -1,12 +1,14 @@
 import type { RouteObject } from "react-router";
 
+import { making } from "../ui/making";
+
 /** The pages of administrators and auditors. */
 export const adminRoutes: RouteObject[] = [
   {
     path: "key-managers",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./key-managers/list")).KeyManagers }) },
-      { path: "new", lazy: async () => ({ Component: (await import("./key-managers/new")).NewKeyManager }) },
+      making("key-managers", async () => ({ Component: (await import("./key-managers/new")).NewKeyManager })),
       { path: ":name/edit", lazy: async () => ({ Component: (await import("./key-managers/edit")).EditKeyManager }) },
       { path: ":name/:tab?", lazy: async () => ({ Component: (await import("./key-managers/detail")).KeyManagerPage }) },
     ],
@@ -22,7 +24,7 @@ export const adminRoutes: RouteObject[] = [
     path: "connections",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./connections/list")).Connections }) },
-      { path: "new", lazy: async () => ({ Component: (await import("./connections/edit")).NewConnection }) },
+      making("connections", async () => ({ Component: (await import("./connections/edit")).NewConnection })),
       { path: ":name", lazy: async () => ({ Component: (await import("./connections/edit")).EditConnection }) },
     ],
   },
@@ -30,7 +32,7 @@ export const adminRoutes: RouteObject[] = [
     path: "tenants",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./tenants/list")).Tenants }) },
-      { path: "new", lazy: async () => ({ Component: (await import("./tenants/edit")).NewTenant }) },
+      making("tenants", async () => ({ Component: (await import("./tenants/edit")).NewTenant })),
       { path: ":name", lazy: async () => ({ Component: (await import("./tenants/edit")).EditTenant }) },
     ],
   },
@@ -43,7 +45,7 @@ export const adminRoutes: RouteObject[] = [
     path: "users",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./users/list")).Users }) },
-      { path: "new", lazy: async () => ({ Component: (await import("./users/edit")).NewUser }) },
+      making("users", async () => ({ Component: (await import("./users/edit")).NewUser })),
       { path: ":name", lazy: async () => ({ Component: (await import("./users/edit")).EditUser }) },
     ],
   },

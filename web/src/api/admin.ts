@@ -6,7 +6,7 @@ import { bodyOf, client, type Schemas } from "./client";
 export function gatewaysQuery(tenant: string) {
   return queryOptions({
     queryKey: [tenant, "gateways"],
-    refetchInterval: 2_000,
+    refetchInterval: 1_000,
     queryFn: async ({ signal }) =>
       bodyOf(await client.GET("/api/v1/gateways", { params: { query: { limit: "500" } }, signal })).items ?? [],
   });

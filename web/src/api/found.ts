@@ -1,12 +1,19 @@
 import { queryOptions } from "@tanstack/react-query";
 
-import { listPage, type Noun } from "./objects";
+import type { Schemas } from "./client";
+import { listPage, type Noun, type Nouns } from "./objects";
+
+/** The hold of an object of a noun that can be held. */
+export function holdOf(object: Nouns[Noun]): Schemas["Hold"] | undefined {
+  return object.status && "hold" in object.status ? object.status.hold : undefined;
+}
 
 /** One object that search found. */
 export interface Found {
   noun: Noun;
   name: string;
   title: string;
+  hold?: Schemas["Hold"] | undefined;
 }
 
 /** The first few objects of a noun that have the text in what people look for. */
@@ -18,7 +25,7 @@ export function foundQuery(tenant: string, noun: Noun, search: string) {
       return page.items.map((o) => {
         const name = o.metadata?.name ?? "";
         const spec = o.spec as { displayName?: string; title?: string };
-        return { noun, name, title: spec.displayName ?? spec.title ?? name };
+        return { noun, name, title: spec.displayName ?? spec.title ?? name, hold: holdOf(o) };
       });
     },
   });

@@ -1,16 +1,23 @@
-import { queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions } from "@tanstack/react-query";
 
-import { bodyOf, client, type Schemas } from "./client";
+import { bodyOf, client } from "./client";
 
-/** The health of every key manager of a tenant, by name. */
-export function healthListQuery(tenant: string) {
-  return queryOptions({
-    queryKey: [tenant, "key-managers", "health"],
+/** How many key managers a page of their list holds. */
+const pageSize = 50;
+
+/** A tenant's key managers by pages, each with its health and its calls: what their list shows comes in one answer. */
+export function healthListQuery(tenant: string, search: string) {
+  return infiniteQueryOptions({
+    queryKey: [tenant, "key-managers", "health", search],
     refetchInterval: 30_000,
-    queryFn: async ({ signal }) => {
-      const answer = await client.GET("/api/v1/key-manager-health", { params: { query: { tenant, limit: "500" } }, signal });
-      const lines = bodyOf(answer).items ?? [];
-      return new Map<string, Schemas["HealthSummary"]>(lines.map((line) => [line.keyManager, line]));
-    },
+    initialPageParam: "",
+    queryFn: async ({ pageParam, signal }) =>
+      bodyOf(
+        await client.GET("/api/v1/key-manager-health", {
+          params: { query: { tenant, limit: String(pageSize), ...(search && { search }), ...(pageParam && { cursor: pageParam }) } },
+          signal,
+        }),
+      ),
+    getNextPageParam: (page) => page.next,
   });
 }

@@ -1,10 +1,15 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { client, type Schemas } from "./client";
-import { allPages, type Nouns } from "./objects";
+import { allPages, type Noun, type Nouns } from "./objects";
 
 /** The nouns that an administrator can hold. */
-export type Holdable = "key-managers" | "applications" | "subscriptions" | "oauth-clients";
+export const holdables = ["key-managers", "applications", "subscriptions", "oauth-clients"] as const;
+
+export type Holdable = (typeof holdables)[number];
+
+/** Whether objects of a noun can be held. */
+export const holdable = (noun: Noun): noun is Holdable => (holdables as readonly Noun[]).includes(noun);
 
 // The routes of the four nouns are alike; one stands for all.
 const address = (noun: Holdable) => `/api/v1/${noun}/{name}/hold` as "/api/v1/applications/{name}/hold";
@@ -32,11 +37,11 @@ export interface Held {
   hold: Schemas["Hold"];
 }
 
-/** What is held of a noun. */
+/** What is held of a noun, as far as the person sees it. */
 export function heldQuery(tenant: string, noun: Holdable) {
   return queryOptions({
     queryKey: [tenant, noun, "held"],
-    refetchInterval: 15_000,
+    staleTime: 15_000,
     queryFn: async ({ signal }): Promise<Held[]> => {
       const objects: Nouns[Holdable][] = await allPages(tenant, noun, { held: true }, signal);
       return objects.flatMap((o) => {

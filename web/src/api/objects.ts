@@ -30,6 +30,11 @@ export const kindOf: Record<Noun, string> = {
   users: "User",
 };
 
+/** The noun of a kind; undefined where no page knows it. */
+export function nounOf(kind: string): Noun | undefined {
+  return (Object.keys(kindOf) as Noun[]).find((noun) => kindOf[noun] === kind);
+}
+
 /** One version of a stored object. */
 export interface Stored<N extends Noun> {
   object: Nouns[N];

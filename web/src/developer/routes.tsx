@@ -1,5 +1,7 @@
 import type { RouteObject } from "react-router";
 
+import { making } from "../ui/making";
+
 /** The pages of developers. */
 export const developerRoutes: RouteObject[] = [
   {
@@ -13,9 +15,11 @@ export const developerRoutes: RouteObject[] = [
     path: "applications",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./applications/list")).Applications }) },
-      { path: "new", lazy: async () => ({ Component: (await import("./applications/new")).NewApplication }) },
+      making("applications", async () => ({ Component: (await import("./applications/new")).NewApplication })),
       { path: ":name/:tab?", lazy: async () => ({ Component: (await import("./applications/detail")).ApplicationPage }) },
     ],
   },
+  { path: "subscriptions/:name", lazy: async () => ({ Component: (await import("./belonging")).SubscriptionOf }) },
+  { path: "keys/:name", lazy: async () => ({ Component: (await import("./belonging")).KeyOf }) },
   { path: "decisions/:name", lazy: async () => ({ Component: (await import("./decision")).DecisionPage }) },
 ];

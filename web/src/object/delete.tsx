@@ -4,13 +4,14 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode, RefObject } from "react";
 import { useNavigate } from "react-router";
 
-import { deleteObject, forget, setOf, type Noun, type Stored, type UserList } from "../api/objects";
+import { createObject, deleteObject, forget, setOf, type Noun, type Stored, type UserList } from "../api/objects";
 import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "../ui/confirm";
+import { sayDone } from "../ui/undo";
 import { mayWrite } from "./may";
-import { UsedBy, type Then } from "./used-by";
+import { UsedBy, useUsers, type Then } from "./used-by";
 
 interface Props<N extends Noun> {
   noun: N;
@@ -21,11 +22,17 @@ interface Props<N extends Noun> {
   list: string;
   lead: string;
   opener?: RefObject<HTMLElement | null>;
+  /** It is known that something still uses it. */
+  refused?: boolean | undefined;
+  instead?: ReactNode;
   children?: ReactNode;
 }
 
-/** Deletes one object after its name was typed. What is still used is refused by the server, with the list of users. */
-export function DeleteObject<N extends Noun>({ noun, stored, opened, close, list, lead, opener, children }: Props<N>) {
+// What can be made again from its manifest as it was: it has no secrets, and nothing at a server.
+const restorable: readonly Noun[] = ["plans", "apis"];
+
+/** Deletes one object after its name was typed. What is still used is not: its users are shown in place of the button. */
+export function DeleteObject<N extends Noun>({ noun, stored, opened, close, list, lead, opener, refused, instead, children }: Props<N>) {
   const tenant = useTenant();
   const navigate = useNavigate();
   const queries = useQueryClient();
@@ -35,6 +42,7 @@ export function DeleteObject<N extends Noun>({ noun, stored, opened, close, list
     onSuccess: async () => {
       await navigate(list);
       await forget(queries, tenant, noun);
+      if (restorable.includes(noun)) sayDone({ tenant, message: texts.undo.deleted(name), undo: () => createObject(tenant, noun, stored.object) });
     },
   });
   return (
@@ -48,8 +56,10 @@ export function DeleteObject<N extends Noun>({ noun, stored, opened, close, list
       run={() => { run.mutate(); }}
       pending={run.isPending}
       error={run.error}
+      refused={refused ?? false}
+      instead={instead}
     >
-      <Text size="sm">{lead}</Text>
+      {!refused && <Text size="sm">{lead}</Text>}
       {children}
     </Confirm>
   );
@@ -67,12 +77,13 @@ interface ButtonProps<N extends Noun> {
 /** The button that deletes an object, for who may, with a look at who uses it. What a set owns is deleted in its manifests. */
 export function DeleteButton<N extends Noun>({ users, then = "refused", ...rest }: ButtonProps<N>) {
   const [opened, { open, close }] = useDisclosure(false);
+  const found = useUsers(users, opened);
   if (!mayWrite(useSession(), rest.noun) || setOf(rest.stored.object) !== undefined) return null;
   return (
     <>
       <Button variant="light" color="red" onClick={open}>{texts.common.delete}</Button>
-      <DeleteObject {...rest} opened={opened} close={close}>
-        {opened && <UsedBy users={users} then={then} />}
+      <DeleteObject {...rest} opened={opened} close={close} refused={then === "refused" && found.some.length > 0}>
+        {opened && <UsedBy found={found} then={then} />}
       </DeleteObject>
     </>
   );

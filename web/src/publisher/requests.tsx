@@ -5,6 +5,7 @@ import { publishes } from "../session/areas";
 import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
+import { ObjectLink } from "../ui/object-link";
 import { RequestList } from "../ui/request-list";
 import { Time } from "../ui/time";
 
@@ -22,10 +23,10 @@ export function SubscriptionRequests() {
       approve={(r) => approveSubscription(tenant, r)}
       reject={(r, reason) => rejectSubscription(tenant, r, reason)}
       columns={[
-        { title: words.application, cell: (r) => r.application },
-        { title: words.api, cell: (r) => r.api },
-        { title: words.plan, cell: (r) => r.plan },
-        { title: words.by, cell: (r) => r.requester },
+        { title: words.application, cell: (r) => <ObjectLink noun="applications" name={r.application} strong /> },
+        { title: words.api, cell: (r) => <ObjectLink noun="apis" name={r.api} /> },
+        { title: words.plan, cell: (r) => <ObjectLink noun="plans" name={r.plan} /> },
+        { title: words.by, cell: (r) => <ObjectLink noun="users" name={r.requester} /> },
         { title: words.since, wide: true, cell: (r) => <Time at={r.since} /> },
       ]}
     />

@@ -1,12 +1,14 @@
 import type { RouteObject } from "react-router";
 
+import { making } from "../ui/making";
+
 /** The pages of publishers. */
 export const publisherRoutes: RouteObject[] = [
   {
     path: "apis",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./apis/list")).APIs }) },
-      { path: "new", lazy: async () => ({ Component: (await import("./apis/new")).NewAPI }) },
+      making("apis", async () => ({ Component: (await import("./apis/new")).NewAPI })),
       { path: ":name/edit", lazy: async () => ({ Component: (await import("./apis/edit")).EditAPI }) },
       { path: ":name", lazy: async () => ({ Component: (await import("./apis/detail")).APIPage }) },
     ],
@@ -15,7 +17,7 @@ export const publisherRoutes: RouteObject[] = [
     path: "plans",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./plans/list")).Plans }) },
-      { path: "new", lazy: async () => ({ Component: (await import("./plans/edit")).NewPlan }) },
+      making("plans", async () => ({ Component: (await import("./plans/edit")).NewPlan })),
       { path: ":name", lazy: async () => ({ Component: (await import("./plans/edit")).EditPlan }) },
     ],
   },

@@ -13,6 +13,11 @@ export function areasOf(session: Session): Area[] {
   return areas;
 }
 
+/** Whether the person may open an area's pages. An auditor reads those of developers too, by links. */
+export function opens(session: Session, area: Area): boolean {
+  return areasOf(session).includes(area) || (area === "developer" && areasOf(session).includes("admin"));
+}
+
 /** Whether the person may change what administrators change. */
 export function administers(session: Session): boolean {
   return (session.roles ?? []).includes("admin");

@@ -9,6 +9,7 @@ import { foundQuery, type Found } from "../api/found";
 import { areasOf } from "../session/areas";
 import { useSession } from "../session/session";
 import { texts } from "../texts";
+import { HeldSign } from "../ui/held-sign";
 import { Icon } from "../ui/icon";
 import { entriesOf } from "./navigation";
 import { addressOf, useTenant } from "./place";
@@ -51,6 +52,7 @@ export function SearchButton() {
         id: `${hit.noun}/${hit.name}`,
         label: hit.title,
         description: s?.label ?? "",
+        rightSection: hit.hold && <HeldSign hold={hit.hold} />,
         leftSection: <Icon name={s?.icon ?? "link"} />,
         onClick: () => void navigate(addressOf(tenant, ...(s?.path ?? []), hit.name)),
       };

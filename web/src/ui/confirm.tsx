@@ -17,13 +17,17 @@ interface Props {
   error: Error | null;
   /** Something is shown that is never shown again: only the button closes the dialog. */
   keep?: boolean;
+  /** It is known that it would be refused: what stands in the way is shown, and the button that would fail is not. */
+  refused?: boolean;
+  /** Another way, beside the buttons. */
+  instead?: ReactNode;
   /** Where the focus goes afterwards, if what opened the dialog is out of sight by then, such as an entry of a menu. */
   opener?: RefObject<HTMLElement | null> | undefined;
   children: ReactNode;
 }
 
 /** Asks before something is done that others feel: what will happen, then the object's name typed by hand. */
-export function Confirm({ opened, close, title, word, action, harmless, run, pending, error, keep = false, opener, children }: Props) {
+export function Confirm({ opened, close, title, word, action, harmless, run, pending, error, keep = false, refused = false, instead, opener, children }: Props) {
   const [typed, setTyped] = useState("");
   const fixed = keep || pending;
   return (
@@ -45,12 +49,12 @@ export function Confirm({ opened, close, title, word, action, harmless, run, pen
         onSubmit={(event) => {
           event.preventDefault();
           event.stopPropagation(); // events of a dialog reach the form that it is a child of
-          run();
+          if (!refused) run();
         }}
       >
         <Stack>
           {children}
-          {word !== undefined && (
+          {word !== undefined && !refused && (
             <TextInput
               label={<Text span size="sm">{texts.confirm.type(word)}</Text>}
               value={typed}
@@ -64,17 +68,20 @@ export function Confirm({ opened, close, title, word, action, harmless, run, pen
           <Group justify="flex-end">
             {!keep && (
               <Button variant="default" onClick={close} disabled={pending}>
-                {texts.confirm.cancel}
+                {refused ? texts.common.close : texts.confirm.cancel}
               </Button>
             )}
-            <Button
-              type="submit"
-              color={harmless ? "pine" : "red"}
-              loading={pending}
-              disabled={word !== undefined && typed !== word}
-            >
-              {action}
-            </Button>
+            {instead}
+            {!refused && (
+              <Button
+                type="submit"
+                color={harmless ? "pine" : "red"}
+                loading={pending}
+                disabled={word !== undefined && typed !== word}
+              >
+                {action}
+              </Button>
+            )}
           </Group>
         </Stack>
       </form>

@@ -3,6 +3,7 @@ import { Text } from "@mantine/core";
 import type { Decision as Decided } from "../api/decisions";
 import { texts } from "../texts";
 import { Facts } from "./facts";
+import { ObjectLink } from "./object-link";
 import { Section } from "./page";
 import { Steps, Verdict } from "./steps";
 import { Time } from "./time";
@@ -19,8 +20,8 @@ export function Decision({ decision }: { decision: Decided }) {
           [words.id, decision.decision],
           [words.when, <Time key="t" at={decision.at} />],
           [words.call, [decision.method, decision.api, decision.operation].filter(Boolean).join(" ")],
-          [words.keyManager, decision.keyManager],
-          [words.application, decision.application],
+          [words.keyManager, decision.keyManager && <ObjectLink key="k" noun="key-managers" name={decision.keyManager} />],
+          [words.application, decision.application && <ObjectLink key="a" noun="applications" name={decision.application} />],
           [words.gateway, decision.gateway],
           [words.fingerprint, decision.fingerprint],
         ]}

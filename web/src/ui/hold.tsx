@@ -11,8 +11,10 @@ import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { StateBadge } from "./badge";
 import { Confirm } from "./confirm";
+import { whyHeld } from "./held-sign";
 import { Icon } from "./icon";
 import { Time } from "./time";
+import { sayDone } from "./undo";
 
 const words = texts.hold;
 
@@ -22,17 +24,20 @@ interface Place {
 }
 
 /** A hold in red, on whatever it stops: why, who, until when, and the way to lift it. */
-export function HeldBanner({ hold: held, noun, name }: Place & { hold: Schemas["Hold"] | undefined }) {
+export function HeldBanner({ hold: held, noun, name, what }: Place & { hold: Schemas["Hold"] | undefined; what?: string }) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const session = useSession();
   const lift = useMutation({
     mutationFn: () => unhold(tenant, noun, name),
-    onSuccess: () => queries.invalidateQueries({ queryKey: [tenant] }),
+    onSuccess: async () => {
+      if (held) sayDone({ tenant, message: words.lifted(name), undo: () => hold(tenant, noun, name, held.reason ?? "", held.until) });
+      await queries.invalidateQueries({ queryKey: [tenant] });
+    },
   });
   if (!held) return null;
   return (
-    <Alert role="alert" color="red" variant="filled" icon={<Icon name="pause" />} title={`${words.title}: ${held.reason ?? ""}`}>
+    <Alert role="alert" color="red" variant="filled" icon={<Icon name="pause" />} title={[what === undefined ? words.title : words.whatIsHeld(what), held.reason].filter(Boolean).join(": ")}>
       <Group justify="space-between" gap="sm">
         <Text size="sm" c="white">
           {words.lead(held.by ?? words.somebody)} <Time at={held.since} />
@@ -50,7 +55,7 @@ export function HeldBanner({ hold: held, noun, name }: Place & { hold: Schemas["
 
 /** The same as a word, for lists: reason and who are beside it for who may know them. */
 export function HeldBadge({ hold: held }: { hold: Schemas["Hold"] }) {
-  const why = [held.reason, held.by && words.by(held.by)].filter(Boolean).join(", ");
+  const why = whyHeld(held);
   return (
     <Stack gap={2}>
       <StateBadge tone="bad">{words.title}</StateBadge>
@@ -70,6 +75,7 @@ export function HoldButton({ noun, name }: Place) {
     mutationFn: () => hold(tenant, noun, name, reason.trim(), until ? new Date(until).toISOString() : undefined),
     onSuccess: async () => {
       close();
+      sayDone({ tenant, message: words.isHeld(name), undo: () => unhold(tenant, noun, name) });
       await queries.invalidateQueries({ queryKey: [tenant] });
     },
   });

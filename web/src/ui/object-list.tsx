@@ -9,23 +9,31 @@ import { Icon, type IconName } from "./icon";
 import { Page } from "./page";
 import { SearchField } from "./search-field";
 import { DataTable, type Column } from "./table";
-import { useList } from "./use-list";
+import { useList, type rowsOf } from "./use-list";
 
-interface Props<N extends Noun> {
-  noun: N;
+interface Look<T> {
   /** The parts of the list's address; "new" below it makes one. */
   path: string[];
   words: { title: string; lead: string; search: string; emptyTitle?: string; empty?: string };
   icon: IconName;
   /** The words of the button that makes one, for who may. */
   add?: string | false;
-  columns: Column<Nouns[N]>[];
+  columns: Column<T>[];
 }
 
 /** The page that lists a noun's objects: searched and paged by the server, with the next step where there is none. */
-export function ObjectList<N extends Noun>({ noun, path, words, icon, add = false, columns }: Props<N>) {
+export function ObjectList<N extends Noun>({ noun, ...look }: Look<Nouns[N]> & { noun: N }) {
+  return <ListPage {...look} list={useList(noun)} keyOf={(object) => object.metadata?.name ?? ""} />;
+}
+
+interface Props<T> extends Look<T> {
+  list: { search: string } & ReturnType<typeof rowsOf<T>>;
+  keyOf: (row: T) => string;
+}
+
+/** The same page of what else the server lists. */
+export function ListPage<T>({ path, words, icon, add = false, columns, list, keyOf }: Props<T>) {
   const to = useAddress();
-  const list = useList(noun);
   const action = add !== false && (
     <Button component={Link} to={to(...path, "new")} leftSection={<Icon name="plus" size={16} />}>
       {add}
@@ -37,7 +45,7 @@ export function ObjectList<N extends Noun>({ noun, path, words, icon, add = fals
       <DataTable
         label={words.title}
         columns={columns}
-        keyOf={(object) => object.metadata?.name ?? ""}
+        keyOf={keyOf}
         empty={
           list.search || words.emptyTitle === undefined ? (
             <Text c="dimmed">{texts.table.noMatch}</Text>

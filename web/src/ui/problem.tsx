@@ -1,8 +1,9 @@
-import { Alert, Button, Group, List, Text } from "@mantine/core";
+import { Alert, Button, Group, List, Stack, Text } from "@mantine/core";
 
 import { type FieldError, messageOf, type Problem, ProblemError } from "../api/problem";
 import { texts } from "../texts";
 import { Icon } from "./icon";
+import { RefList } from "./impact";
 
 interface Props {
   error: unknown;
@@ -40,9 +41,10 @@ export function ProblemAlert({ error, title, again }: Props) {
         </List>
       )}
       {(problem?.users ?? []).length > 0 && (
-        <Text size="sm" mt="xs">
-          {texts.problem.usedBy} {(problem?.users ?? []).map((u) => `${u.kind} ${u.name}`).join(", ")}
-        </Text>
+        <Stack gap={4} mt="xs">
+          <Text size="sm">{texts.problem.usedBy}</Text>
+          <RefList refs={problem?.users ?? []} />
+        </Stack>
       )}
       <Group mt="xs" gap="sm">
         {again && (

@@ -8,7 +8,7 @@ import { texts } from "../texts";
 const words = texts.reached;
 
 // Those that follow; what is revoked or was never there does not, and one that is away gets the change when it returns.
-const following = (g: Schemas["Gateway"]) => !g.revokedAt && g.lastSeen !== undefined && !g.stale;
+const following = (g: Schemas["Gateway"]) => !g.revokedAt && g.lastSeen !== undefined && !g.stale && !g.away;
 
 /** That something is stored, and on its way to the gateways how far it has come. Where that is not to be seen, just the first. */
 export function Reached({ tenant }: { tenant: string }) {
@@ -19,7 +19,7 @@ export function Reached({ tenant }: { tenant: string }) {
   });
   const all = (list.data ?? []).filter(following);
   const there = all.filter((g) => g.lag === 0);
-  const away = (list.data ?? []).filter((g) => !g.revokedAt && g.stale);
+  const away = (list.data ?? []).filter((g) => !g.revokedAt && (g.stale || g.away));
   return (
     <Stack gap={2}>
       <Text size="sm" fw={600}>{texts.common.saved}</Text>

@@ -9,6 +9,8 @@ export interface Column<T> {
   cell: (row: T) => ReactNode;
   /** Shown on wide screens only. */
   wide?: boolean;
+  /** In a table whose columns keep their place whatever comes: the column's share of it, in percent. */
+  share?: number;
 }
 
 interface Props<T> {
@@ -31,11 +33,11 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
   return (
     <Stack gap="sm">
       <Table.ScrollContainer minWidth={420} type="native" tabIndex={0} role="region" aria-label={label}>
-        <Table aria-label={label}>
+        <Table aria-label={label} layout={columns.some((c) => c.share !== undefined) ? "fixed" : "auto"}>
           <Table.Thead>
             <Table.Tr>
               {columns.map((c) => (
-                <Table.Th key={c.title} {...(c.wide && { visibleFrom: "sm" })}>
+                <Table.Th key={c.title} {...(c.wide && { visibleFrom: "sm" })} {...(c.share !== undefined && { w: `${c.share}%` })}>
                   {c.title}
                 </Table.Th>
               ))}

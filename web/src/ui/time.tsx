@@ -34,6 +34,18 @@ function useNow(): number {
   return data;
 }
 
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+
+/** The time of day to the millisecond, for what happens faster than people say times; date and zone are on hover. */
+export function Clock({ at }: { at: string }) {
+  const date = new Date(at);
+  return (
+    <Tooltip label={exact.format(date)}>
+      <Text component="time" dateTime={at} size="sm" style={{ fontVariantNumeric: "tabular-nums", whiteSpace: "nowrap" }}>{clock.format(date)}</Text>
+    </Tooltip>
+  );
+}
+
 interface Props {
   at: string | undefined;
   none?: string;

@@ -16,7 +16,7 @@ import { CopyAsCode } from "../../ui/code";
 import { Page, Section } from "../../ui/page";
 import { DataTable } from "../../ui/table";
 import { useListOf } from "../../ui/use-list";
-import { KeyManagerState } from "../key-managers/state";
+import { KeyManagerUse } from "../key-managers/state";
 import { TypeFields } from "../key-managers/type-fields";
 
 const words = texts.admin.connections;
@@ -125,7 +125,7 @@ function Users({ name }: { name: string }) {
             cell: (k) => <Anchor component={Link} to={to("admin", "key-managers", k.metadata?.name ?? "")}>{k.spec.displayName ?? k.metadata?.name}</Anchor>,
           },
           { title: texts.admin.keyManagers.issuer, wide: true, cell: (k) => k.spec.issuer ?? k.status?.issuer },
-          { title: texts.admin.keyManagers.state, cell: (k) => <KeyManagerState keyManager={k} health={undefined} /> },
+          { title: texts.admin.keyManagers.state, cell: (k) => <KeyManagerUse keyManager={k} /> },
         ]}
         {...list}
       />

@@ -11,6 +11,7 @@ import { texts } from "../../texts";
 import type { Tone } from "../../theme";
 import { StateBadge } from "../../ui/badge";
 import { Icon } from "../../ui/icon";
+import { ObjectLink } from "../../ui/object-link";
 import { Section } from "../../ui/page";
 import { ProblemAlert } from "../../ui/problem";
 import { DataTable } from "../../ui/table";
@@ -67,7 +68,7 @@ export function Clients({ name }: { name: string }) {
         empty={<Text c="dimmed">{words.none}</Text>}
         columns={[
           { title: words.client, cell: (line) => <Text ff="monospace" size="xs">{line.clientId ?? line.name}</Text> },
-          { title: words.application, cell: (line) => line.application ?? "" },
+          { title: words.application, cell: (line) => line.application && <ObjectLink noun="applications" name={line.application} /> },
           { title: words.verdict, cell: (line) => <StateBadge tone={tones[line.verdict] ?? "quiet"}>{line.verdict}</StateBadge> },
           { title: words.found, wide: true, cell: (line) => (line.found ?? []).join("; ") },
           { title: words.mend, wide: true, cell: (line) => line.mend ?? "" },

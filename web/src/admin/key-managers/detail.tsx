@@ -1,9 +1,9 @@
-import { Button, Group, Menu, Stack, Tabs } from "@mantine/core";
+import { Button, Menu, Stack, Tabs } from "@mantine/core";
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 
-import { healthListQuery } from "../../api/health";
+import { healthQuery } from "../../api/key-managers";
 import { declared, objectQuery, setOf, type Stored } from "../../api/objects";
 import { serverPath } from "../../base";
 import { SetNote } from "../../object/owned";
@@ -37,14 +37,14 @@ export function KeyManagerPage() {
   const navigate = useNavigate();
   const chosen = useParams().tab ?? "overview";
   const { data: stored } = useSuspenseQuery(objectQuery(tenant, "key-managers", name));
-  const health = useQuery(healthListQuery(tenant)).data?.get(name);
+  const health = useQuery(healthQuery(tenant, name)).data;
   const keyManager = stored.object;
   const admin = administers(session);
   return (
     <Page
       title={keyManager.spec.displayName ?? name}
       above={[{ to: to("admin", "key-managers"), label: texts.admin.nav.keyManagers }]}
-      beside={<KeyManagerState keyManager={keyManager} health={health} />}
+      beside={<KeyManagerState {...health} {...(keyManager.spec.enabled === false && { state: "disabled" })} />}
       actions={
         <>
           <CopyAsCode
@@ -97,7 +97,7 @@ function More({ stored }: { stored: Stored<"key-managers"> }) {
       <Menu position="bottom-end">
         <Menu.Target>
           <Button ref={opener} variant="default" aria-label={words.more}>
-            <Group gap={4}><Icon name="list" size={16} /></Group>
+            <Icon name="dots" size={18} />
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
@@ -112,7 +112,7 @@ function More({ stored }: { stored: Stored<"key-managers"> }) {
         </Menu.Dropdown>
       </Menu>
       <SwitchOff {...dialog} opened={asked === "switch"} />
-      <RemoveKeyManager {...dialog} opened={asked === "remove"} />
+      <RemoveKeyManager {...dialog} opened={asked === "remove"} disable={() => { ask("switch"); }} />
     </>
   );
 }

@@ -32,13 +32,14 @@ export function Health({ name }: { name: string }) {
         </Alert>
       ))}
       <Section title={words.now} actions={<Refresh name={name} />}>
+        {!seen.lookedAt && <Text size="sm">{words.notYet}</Text>}
         <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
           <Facts
             rows={[
-              [words.state, seen.state],
-              [words.looked, <Time key="l" at={seen.lookedAt} />],
+              [words.state, stateWords(seen.state)],
+              [words.looked, seen.lookedAt && <Time key="l" at={seen.lookedAt} />],
               [words.next, seen.nextLook && <Time key="n" at={seen.nextLook} />],
-              [words.rotation, <Time key="r" at={seen.lastRotation} none={words.notSeen} />],
+              [words.rotation, seen.lookedAt && <Time key="r" at={seen.lastRotation} none={words.notSeen} />],
               [words.error, seen.error],
             ]}
           />
@@ -48,7 +49,7 @@ export function Health({ name }: { name: string }) {
               [words.introspection, seen.introspectionMillis !== undefined && `${seen.introspectionMillis} ms`],
               [words.clock, seen.clockOffsetMillis !== undefined && words.offset(seen.clockOffsetMillis)],
               [words.tls, seen.tlsDays !== undefined && words.days(seen.tlsDays)],
-              [words.lastHour, words.looks(seen.lastHour?.looks ?? 0, seen.lastHour?.failures ?? 0)],
+              [words.lastHour, seen.lastHour && seen.lastHour.looks > 0 && words.looks(seen.lastHour.looks, seen.lastHour.failures)],
             ]}
           />
         </SimpleGrid>
@@ -60,6 +61,8 @@ export function Health({ name }: { name: string }) {
     </Stack>
   );
 }
+
+const stateWords = (state: string) => (texts.admin.keyManagers.health as Record<string, string | undefined>)[state] ?? state;
 
 function Refresh({ name }: { name: string }) {
   const tenant = useTenant();

@@ -1,5 +1,5 @@
-import { Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { Group, Text } from "@mantine/core";
+import { useInfiniteQuery } from "@tanstack/react-query";
 
 import type { Schemas } from "../../api/client";
 import { healthListQuery } from "../../api/health";
@@ -8,48 +8,48 @@ import { useSession } from "../../session/session";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { NameLink } from "../../ui/name-link";
-import { ObjectList } from "../../ui/object-list";
+import { ListPage } from "../../ui/object-list";
+import { useSearch } from "../../ui/search-field";
 import type { Column } from "../../ui/table";
 import { Time } from "../../ui/time";
+import { rowsOf } from "../../ui/use-list";
+import { VendorSign } from "../../ui/vendor";
+import { CallsOfDay } from "./calls";
 import { KeyManagerState } from "./state";
 
 const words = texts.admin.keyManagers;
 
-/** The tenant's key managers, each with how its server is. */
+/** The tenant's key managers, each with how its server is and what its tokens did today. */
 export function KeyManagers() {
   const to = useAddress();
-  const tenant = useTenant();
   const session = useSession();
-  const health = useQuery(healthListQuery(tenant));
-  const healthOf = (name: string) => health.data?.get(name);
-  const columns: Column<Schemas["KeyManager"]>[] = [
+  const search = useSearch();
+  const list = useInfiniteQuery(healthListQuery(useTenant(), search));
+  const columns: Column<Schemas["HealthSummary"]>[] = [
     {
       title: words.name,
-      cell: (k) => {
-        const name = k.metadata?.name ?? "";
-        return <NameLink to={to("admin", "key-managers", name)} name={name} shown={k.spec.displayName} />;
-      },
+      cell: (k) => (
+        <Group gap="sm" wrap="nowrap">
+          <VendorSign type={k.type} />
+          <NameLink to={to("admin", "key-managers", k.keyManager)} name={k.keyManager} shown={k.displayName} />
+        </Group>
+      ),
     },
-    { title: words.type, cell: (k) => k.spec.type, wide: true },
-    {
-      title: words.issuer,
-      wide: true,
-      cell: (k) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{k.status?.issuer ?? k.spec.issuer}</Text>,
-    },
-    {
-      title: words.state,
-      cell: (k) => <KeyManagerState keyManager={k} health={healthOf(k.metadata?.name ?? "")} />,
-    },
-    { title: words.looked, wide: true, cell: (k) => <Time at={healthOf(k.metadata?.name ?? "")?.lookedAt} /> },
+    { title: words.type, cell: (k) => k.type, wide: true },
+    { title: words.issuer, wide: true, cell: (k) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{k.issuer}</Text> },
+    { title: words.state, cell: (k) => <KeyManagerState {...k} /> },
+    { title: words.calls, cell: (k) => <CallsOfDay name={k.keyManager} calls={k.calls} /> },
+    { title: words.looked, wide: true, cell: (k) => <Time at={k.lookedAt} /> },
   ];
   return (
-    <ObjectList
-      noun="key-managers"
+    <ListPage
       path={["admin", "key-managers"]}
       words={words}
       icon="shield"
       add={administers(session) && words.add}
       columns={columns}
+      keyOf={(k) => k.keyManager}
+      list={{ search, ...rowsOf(list) }}
     />
   );
 }

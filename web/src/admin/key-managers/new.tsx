@@ -1,7 +1,7 @@
 import { Alert, Button, Group, List, Paper, SimpleGrid, Stack, Text, TextInput, Title, UnstyledButton } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useState } from "react";
-import { useNavigate } from "react-router";
+import { useEffect, useRef, useState } from "react";
+import { useLocation, useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { discover, typesQuery } from "../../api/key-managers";
@@ -23,18 +23,24 @@ const words = texts.admin.newKeyManager;
 
 type Begun = { object: Nouns["key-managers"]; findings: Schemas["Finding"][]; why: string };
 
-/** Registers a key manager: its address first, then the form that its metadata filled in, checked before it is saved. */
+/**
+ * Registers a key manager: its address first, then the form that its metadata filled in, checked before it is saved. The form is
+ * a step of the browser's history: the way back asks before anything is lost, and the address is still there.
+ */
 export function NewKeyManager() {
   const to = useAddress();
+  const navigate = useNavigate();
+  const here = to("admin", "key-managers", "new");
   const kept = useKept("key-managers");
-  const [begun, setBegun] = useState<Begun | undefined>(() => kept && { object: kept.base.object, findings: [], why: "" });
+  const { begun = kept && { object: kept.base.object, findings: [], why: "" } } = (useLocation().state as { begun?: Begun } | null) ?? {};
   return (
     <Page
       title={words.title}
       lead={begun ? words.leadForm : words.lead}
       above={[{ to: to("admin", "key-managers"), label: texts.admin.nav.keyManagers }]}
     >
-      {begun ? <Fill begun={begun} back={() => { setBegun(undefined); }} /> : <Begin start={setBegun} />}
+      <div hidden={begun !== undefined}><Begin start={(found) => void navigate(here, { state: { begun: found } })} /></div>
+      {begun && <Fill begun={begun} back={() => void navigate(here)} />}
     </Page>
   );
 }
@@ -97,8 +103,10 @@ function Begin({ start }: { start: (begun: Begun) => void }) {
 function Fill({ begun, back }: { begun: Begun; back: () => void }) {
   const to = useAddress();
   const navigate = useNavigate();
+  const start = useRef<HTMLDivElement>(null);
+  useEffect(() => { start.current?.focus(); }, []); // the button that led here is out of sight
   return (
-    <Stack>
+    <Stack ref={start} tabIndex={-1} className={classes.start}>
       {begun.why && <Text size="sm" c="dimmed">{words.why(begun.object.spec.type, begun.why)}</Text>}
       {begun.findings.length > 0 && <Findings findings={begun.findings} />}
       <ObjectEditor

@@ -1,13 +1,13 @@
-import { Alert, Anchor, Group, List, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Alert, Group, List, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { usagesQuery } from "../../api/key-managers";
-import { useAddress, useName, useTenant } from "../../shell/place";
+import { useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Copy } from "../../ui/copy";
 import { Facts } from "../../ui/facts";
+import { ObjectLink } from "../../ui/object-link";
 import { Section } from "../../ui/page";
 import { ProblemAlert } from "../../ui/problem";
 import { DataTable } from "../../ui/table";
@@ -74,7 +74,6 @@ export function Overview({ keyManager }: { keyManager: Schemas["KeyManager"] }) 
 
 function UsedBy() {
   const name = useName();
-  const to = useAddress();
   const usages = useQuery(usagesQuery(useTenant(), name));
   if (usages.error) return <ProblemAlert error={usages.error} again={() => void usages.refetch()} />;
   return (
@@ -87,9 +86,7 @@ function UsedBy() {
         columns={[
           {
             title: words.api,
-            cell: (api) => (
-              <Anchor component={Link} to={to("publisher", "apis", api.name)}>{api.name}</Anchor>
-            ),
+            cell: (api) => <ObjectLink noun="apis" name={api.name} strong />,
           },
           { title: words.how, cell: (api) => (api.all ? words.takesAll : words.namesIt) },
           { title: words.calls, cell: (api) => texts.admin.remove.counted(api.calls.passed, api.calls.refused) },

@@ -1,15 +1,16 @@
-import { Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { RefObject } from "react";
 
 import { usagesQuery } from "../../api/key-managers";
-import { forget, replaceObject, type Stored } from "../../api/objects";
+import { forget, type Stored } from "../../api/objects";
+import { changeValue } from "../../object/change";
 import { DeleteObject } from "../../object/delete";
-import { withValue } from "../../object/path";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
-import { ImpactList } from "../../ui/impact";
+import { ImpactList, isRefused } from "../../ui/impact";
+import { sayDone } from "../../ui/undo";
 
 const words = texts.admin.remove;
 
@@ -21,17 +22,21 @@ interface Props {
   opener: RefObject<HTMLElement | null>;
 }
 
+const setEnabled = (tenant: string, name: string, enabled: boolean) =>
+  changeValue(tenant, "key-managers", name, ["spec", "enabled"], enabled ? undefined : false);
+
 /** Takes the key manager out of use, or back into it. Before it goes out, who would notice is shown. */
 export function SwitchOff({ stored, opened, close, opener }: Props) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const name = stored.object.metadata?.name ?? "";
   const enabled = stored.object.spec.enabled !== false;
+  const impact = useQuery({ ...usagesQuery(tenant, name), enabled: opened && enabled }).data?.disable;
   const run = useMutation({
-    mutationFn: () =>
-      replaceObject(tenant, "key-managers", name, withValue(stored.object, ["spec", "enabled"], enabled ? false : undefined), stored.etag),
+    mutationFn: () => setEnabled(tenant, name, !enabled),
     onSuccess: async () => {
       close();
+      sayDone({ tenant, message: enabled ? words.isDisabled(name) : words.isEnabled(name), undo: () => setEnabled(tenant, name, enabled) });
       await forget(queries, tenant, "key-managers");
     },
   });
@@ -49,14 +54,15 @@ export function SwitchOff({ stored, opened, close, opener }: Props) {
       error={run.error}
     >
       <Text size="sm">{enabled ? words.disableLead : words.enableLead}</Text>
-      {enabled && opened && <ImpactOf name={name} of="disable" />}
+      {enabled && opened && <ImpactList impact={impact} />}
     </Confirm>
   );
 }
 
-/** Deletes the key manager that nobody uses any more. */
-export function RemoveKeyManager({ stored, opened, close, opener }: Props) {
+/** Deletes the key manager that nobody uses any more. One that is used can be disabled instead. */
+export function RemoveKeyManager({ stored, opened, close, opener, disable }: Props & { disable: () => void }) {
   const to = useAddress();
+  const impact = useQuery({ ...usagesQuery(useTenant(), stored.object.metadata?.name ?? ""), enabled: opened }).data?.delete;
   return (
     <DeleteObject
       noun="key-managers"
@@ -66,12 +72,10 @@ export function RemoveKeyManager({ stored, opened, close, opener }: Props) {
       opener={opener}
       list={to("admin", "key-managers")}
       lead={words.deleteLead}
+      refused={isRefused(impact)}
+      instead={stored.object.spec.enabled !== false && <Button variant="light" color="red" onClick={disable}>{words.instead}</Button>}
     >
-      {opened && <ImpactOf name={stored.object.metadata?.name ?? ""} of="delete" />}
+      {opened && <ImpactList impact={impact} />}
     </DeleteObject>
   );
-}
-
-function ImpactOf({ name, of }: { name: string; of: "disable" | "delete" }) {
-  return <ImpactList impact={useQuery(usagesQuery(useTenant(), name)).data?.[of]} />;
 }

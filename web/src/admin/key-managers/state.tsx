@@ -1,5 +1,3 @@
-import { Group } from "@mantine/core";
-
 import type { Schemas } from "../../api/client";
 import { texts } from "../../texts";
 import type { Tone } from "../../theme";
@@ -8,25 +6,22 @@ import { StateBadge } from "../../ui/badge";
 
 const words = texts.admin.keyManagers;
 
-const healthTone: Record<string, Tone> = { ok: "good", warning: "warn", failing: "bad" };
+const tones: Record<string, Tone> = { ok: "good", warning: "warn", failing: "bad" };
 
-interface Props {
-  keyManager: Schemas["KeyManager"];
-  health: Schemas["HealthSummary"] | undefined;
-}
-
-/** Whether a key manager is in use, and how its server is. A hold comes before everything else. */
-export function KeyManagerState({ keyManager, health }: Props) {
+/** Whether a key manager is in use, where nothing is known of its server's health. */
+export function KeyManagerUse({ keyManager }: { keyManager: Schemas["KeyManager"] }) {
   const hold = keyManager.status?.hold;
   if (hold) return <HeldBadge hold={hold} />;
-  if (keyManager.spec.enabled === false) return <StateBadge tone="quiet">{words.disabled}</StateBadge>;
-  const state = health?.state ?? "unknown";
-  const label = words.health[state as keyof typeof words.health] as string | undefined;
-  return (
-    <Group gap={6}>
-      <StateBadge tone={healthTone[state] ?? "quiet"} hint={health?.error}>
-        {label ?? state}
-      </StateBadge>
-    </Group>
+  return keyManager.spec.enabled === false ? (
+    <StateBadge tone="quiet">{words.health.disabled}</StateBadge>
+  ) : (
+    <StateBadge tone="good">{words.inUse}</StateBadge>
   );
+}
+
+/** How a key manager's server is; a hold comes before everything else. Before anybody looked it is unknown. */
+export function KeyManagerState({ hold, state = "unknown", error }: Partial<Pick<Schemas["HealthSummary"], "hold" | "state" | "error">>) {
+  if (hold) return <HeldBadge hold={hold} />;
+  const label = words.health[state as keyof typeof words.health] as string | undefined;
+  return <StateBadge tone={tones[state] ?? "quiet"} hint={error}>{label ?? state}</StateBadge>;
 }

@@ -5,6 +5,7 @@ import { trafficQuery, usagesQuery } from "../../api/key-managers";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Bars } from "../../ui/bars";
+import { ObjectLink } from "../../ui/object-link";
 import { Section } from "../../ui/page";
 import { ProblemAlert } from "../../ui/problem";
 import { DataTable } from "../../ui/table";
@@ -62,8 +63,8 @@ export function Traffic({ name }: { name: string }) {
           keyOf={(client) => client.name}
           empty={<Text c="dimmed">{words.noClient}</Text>}
           columns={[
-            { title: words.application, cell: (c) => c.application },
-            { title: words.clientId, wide: true, cell: (c) => <Text ff="monospace" size="xs">{c.clientId}</Text> },
+            { title: words.application, cell: (c) => <ObjectLink noun="applications" name={c.application} /> },
+            { title: words.clientId, wide: true, cell: (c) => <ObjectLink noun="oauth-clients" name={c.name} shown={c.clientId ?? c.name} /> },
             { title: words.environment, wide: true, cell: (c) => c.environment },
             { title: words.state, cell: (c) => c.state },
             { title: words.lastUsed, cell: (c) => <Time at={c.lastUsedAt} /> },

@@ -5,7 +5,7 @@ import { useNavigate } from "react-router";
 
 import { client } from "../../api/client";
 import { forget, type Stored } from "../../api/objects";
-import { UsedBy } from "../../object/used-by";
+import { UsedBy, useUsers } from "../../object/used-by";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
@@ -21,6 +21,7 @@ export function RemoveApplication({ stored }: { stored: Stored<"applications"> }
   const queries = useQueryClient();
   const name = stored.object.metadata?.name ?? "";
   const [opened, { open, close }] = useDisclosure(false);
+  const found = useUsers([{ noun: "subscriptions", application: name }, { noun: "oauth-clients", application: name }], opened);
   const run = useMutation({
     mutationFn: () =>
       client.DELETE("/api/v1/applications/{name}", {
@@ -47,7 +48,7 @@ export function RemoveApplication({ stored }: { stored: Stored<"applications"> }
         error={run.error}
       >
         <Text size="sm">{words.deleteLead}</Text>
-        {opened && <UsedBy users={[{ noun: "subscriptions", application: name }, { noun: "oauth-clients", application: name }]} then="gone" />}
+        {opened && <UsedBy found={found} then="gone" />}
       </Confirm>
     </Section>
   );

@@ -11,6 +11,7 @@ import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { APIAddress } from "../../ui/api-address";
 import { Facts } from "../../ui/facts";
+import { HeldSign } from "../../ui/held-sign";
 import { Page, Section } from "../../ui/page";
 
 const words = texts.developer.catalog;
@@ -46,7 +47,12 @@ export function CatalogPage() {
         <Stack gap={4}>
           <Text size="sm" c="dimmed">{words.keyManagersLead}</Text>
           <Group gap="xs">
-            {offered.map((m) => <Badge key={m.metadata?.name} variant="light" radius="sm" tt="none">{m.spec.displayName ?? m.metadata?.name}</Badge>)}
+            {offered.map((m) => (
+              <Group key={m.metadata?.name} gap={4}>
+                <Badge variant="light" radius="sm" tt="none" color={m.status?.hold ? "red" : "pine"}>{m.spec.displayName ?? m.metadata?.name}</Badge>
+                {m.status?.hold && <HeldSign hold={m.status.hold} />}
+              </Group>
+            ))}
           </Group>
         </Stack>
       </Section>

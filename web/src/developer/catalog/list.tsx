@@ -1,7 +1,7 @@
 import { Anchor, Stack, Text } from "@mantine/core";
 import { Link } from "react-router";
 
-import { APIState, takenBy } from "../../publisher/apis/list";
+import { APIState, TakenBy } from "../../publisher/apis/list";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { ObjectList } from "../../ui/object-list";
@@ -27,7 +27,7 @@ export function Catalog() {
             </Stack>
           ),
         },
-        { title: words.keyManagers, cell: (a) => takenBy(a)?.join(", ") ?? words.all },
+        { title: words.keyManagers, cell: (a) => <TakenBy api={a} /> },
         { title: words.state, wide: true, cell: (a) => <APIState api={a} /> },
       ]}
     />

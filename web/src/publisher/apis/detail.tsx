@@ -10,17 +10,18 @@ import { serverPath } from "../../base";
 import { DeleteObject } from "../../object/delete";
 import { SetNote } from "../../object/owned";
 import { APIReference } from "../../reference";
-import { areasOf, publishes } from "../../session/areas";
+import { publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code";
 import { APIAddress } from "../../ui/api-address";
 import { Facts } from "../../ui/facts";
-import { ImpactList } from "../../ui/impact";
+import { ImpactList, isRefused } from "../../ui/impact";
+import { ObjectLink } from "../../ui/object-link";
 import { Page, Section } from "../../ui/page";
 import { DataTable } from "../../ui/table";
-import { APIState, takenBy } from "./list";
+import { APIState, TakenBy } from "./list";
 
 const words = texts.publisher.apis;
 
@@ -67,7 +68,7 @@ export function APIPage() {
         <Section title={words.rules}>
           <Facts
             rows={[
-              [words.keyManagers, <KeyManagerLinks key="k" api={api} />],
+              [words.keyManagers, <TakenBy key="k" api={api} />],
               [words.audiences, (api.spec.audiences ?? []).join(", ")],
               [words.subscription, api.spec.subscription ?? "required"],
               [words.plans, (api.spec.plans ?? []).join(", ")],
@@ -100,21 +101,7 @@ function Versions({ apis }: { apis: Schemas["API"][] }) {
   );
 }
 
-function KeyManagerLinks({ api }: { api: Schemas["API"] }) {
-  const to = useAddress();
-  const names = takenBy(api);
-  const admin = areasOf(useSession()).includes("admin");
-  if (!names) return <>{texts.common.all}</>;
-  if (!admin) return <>{names.join(", ")}</>;
-  return (
-    <Group gap="xs">
-      {names.map((k) => <Anchor key={k} component={Link} to={to("admin", "key-managers", k)} size="sm">{k}</Anchor>)}
-    </Group>
-  );
-}
-
 function Callers({ name }: { name: string }) {
-  const to = useAddress();
   const usages = useQuery(apiUsagesQuery(useTenant(), name));
   return (
     <Section title={words.callers}>
@@ -128,10 +115,10 @@ function Callers({ name }: { name: string }) {
         columns={[
           {
             title: words.application,
-            cell: (s) => <Anchor component={Link} to={to("developer", "applications", s.application)}>{s.application}</Anchor>,
+            cell: (s) => <ObjectLink noun="applications" name={s.application} strong />,
           },
-          { title: words.subscriptionName, wide: true, cell: (s) => s.name },
-          { title: texts.developer.subscriptions.plan, cell: (s) => s.plan ?? texts.common.none },
+          { title: words.subscriptionName, wide: true, cell: (s) => <ObjectLink noun="subscriptions" name={s.name} /> },
+          { title: texts.developer.subscriptions.plan, cell: (s) => s.plan ? <ObjectLink noun="plans" name={s.plan} /> : texts.common.none },
           { title: words.state, cell: (s) => s.approval ?? s.state },
         ]}
       />
@@ -146,7 +133,7 @@ function Remove({ stored }: { stored: Stored<"apis"> }) {
   return (
     <>
       <Button variant="light" color="red" onClick={open}>{texts.common.delete}</Button>
-      <DeleteObject noun="apis" stored={stored} opened={opened} close={close} list={to("publisher", "apis")} lead={words.deleteLead}>
+      <DeleteObject noun="apis" stored={stored} opened={opened} close={close} list={to("publisher", "apis")} lead={words.deleteLead} refused={isRefused(usages.data?.delete)}>
         {opened && <ImpactList impact={usages.data?.delete} />}
       </DeleteObject>
     </>

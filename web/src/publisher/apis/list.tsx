@@ -8,6 +8,7 @@ import { texts } from "../../texts";
 import type { Tone } from "../../theme";
 import { StateBadge } from "../../ui/badge";
 import { NameLink } from "../../ui/name-link";
+import { ObjectLinks } from "../../ui/object-link";
 import { ObjectList } from "../../ui/object-list";
 import type { Column } from "../../ui/table";
 
@@ -27,6 +28,12 @@ export function takenBy(api: Schemas["API"]): string[] | undefined {
   return keyManagers === "all" ? undefined : keyManagers.map((k) => (typeof k === "string" ? k : k.name));
 }
 
+/** The key managers whose tokens an API takes, in red those that are held. */
+export function TakenBy({ api }: { api: Schemas["API"] }) {
+  const names = takenBy(api);
+  return names ? <ObjectLinks noun="key-managers" names={names} /> : <>{texts.common.all}</>;
+}
+
 /** The tenant's APIs. */
 export function APIs() {
   const to = useAddress();
@@ -41,7 +48,7 @@ export function APIs() {
     },
     { title: words.address, wide: true, cell: (a) => <Text ff="monospace" size="sm">{a.spec.context}/{a.spec.version}</Text> },
     { title: words.state, cell: (a) => <APIState api={a} /> },
-    { title: words.keyManagers, wide: true, cell: (a) => takenBy(a)?.join(", ") ?? texts.common.all },
+    { title: words.keyManagers, wide: true, cell: (a) => <TakenBy api={a} /> },
     { title: words.operations, wide: true, cell: (a) => (a.spec.operations ?? []).length || words.fromOpenAPI },
   ];
   return (

@@ -3,11 +3,14 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "react-router";
 
+import type { Schemas } from "../../../api/client";
 import { keysQuery } from "../../../api/keys";
 import { allQuery } from "../../../api/objects";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Empty } from "../../../ui/empty";
+import { HeldSign } from "../../../ui/held-sign";
+import { HeldBanner } from "../../../ui/hold";
 import { ProblemAlert } from "../../../ui/problem";
 import { KeyCard } from "./card";
 import { NewKey } from "./new";
@@ -56,13 +59,14 @@ export function Keys({ application }: { application: string }) {
             const name = m.metadata?.name ?? "";
             const own = keys.data.find((k) => k.keyManager === name && k.environment === environment);
             return (
-              <Tabs.Tab key={name} value={name} rightSection={own && <Text span size="xs" c={stateTone(own.status.state)}>●</Text>}>
+              <Tabs.Tab key={name} value={name} rightSection={<KeySign hold={m.status?.hold ?? own?.status.hold} state={own?.status.state} />}>
                 {m.spec.displayName ?? name}
               </Tabs.Tab>
             );
           })}
         </Tabs.List>
         <Tabs.Panel value={chosen} pt="md">
+          <HeldBanner hold={manager?.status?.hold} noun="key-managers" name={chosen} what={manager?.spec.displayName ?? chosen} />
           {key && fresh !== chosen + environment ? (
             <KeyCard key={key.name} application={application} listed={key} />
           ) : manager && (manager.spec.environments ?? [environment]).includes(environment) ? (
@@ -80,4 +84,10 @@ export function Keys({ application }: { application: string }) {
       </Tabs>
     </Stack>
   );
+}
+
+// Beside a key manager's name: that it or the key in it is held, or else how the key is.
+function KeySign({ hold, state }: { hold: Schemas["Hold"] | undefined; state: string | undefined }) {
+  if (hold) return <HeldSign hold={hold} />;
+  return state === undefined ? null : <Text span size="xs" c={stateTone(state)}>●</Text>;
 }

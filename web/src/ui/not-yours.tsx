@@ -1,0 +1,55 @@
+import { Button, Group, Stack, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link, Outlet } from "react-router";
+
+import { allQuery, type Noun } from "../api/objects";
+import { mayWrite } from "../object/may";
+import { areasOf, opens, type Area } from "../session/areas";
+import { useSession, type Session } from "../session/session";
+import { useTenant } from "../shell/place";
+import { texts } from "../texts";
+import { Empty } from "./empty";
+import { ObjectLinks } from "./object-link";
+import { Page } from "./page";
+
+const words = texts.notYours;
+
+/** The pages of an area, for who may open them; to others it says why they may not, and whom to ask. */
+export function AreaPages({ area }: { area: Area }) {
+  return opens(useSession(), area) ? <Outlet /> : <NotYours wanted={words.areas[area]} />;
+}
+
+/** The page that makes an object of a noun, for who may; to others it says why they may not. */
+export function MakingPage({ noun }: { noun: Noun }) {
+  const session = useSession();
+  return mayWrite(session, noun) ? <Outlet /> : <NotYours wanted={words.making[noun] ?? words.areas.admin} />;
+}
+
+const rolesOf = (session: Session) => (session.roles ?? []).map((role) => words.role(role)).join(", ");
+
+function NotYours({ wanted }: { wanted: string }) {
+  const session = useSession();
+  return (
+    <Page title={words.title}>
+      <Empty icon="user" title={words.needs(wanted)} action={<Button component={Link} to="/" variant="default">{texts.missing.home}</Button>}>
+        {rolesOf(session) ? words.yours(rolesOf(session)) : texts.session.none} {words.ask(session.tenant)}
+      </Empty>
+      {areasOf(session).includes("admin") && <Administrators />}
+    </Page>
+  );
+}
+
+// Auditors may know who the administrators are.
+function Administrators() {
+  const users = useQuery(allQuery(useTenant(), "users"));
+  const names = (users.data ?? []).flatMap((u) => ((u.spec.roles ?? []).includes("admin") ? [u.metadata?.name ?? ""] : []));
+  if (names.length === 0) return null;
+  return (
+    <Stack align="center">
+      <Group gap="xs">
+        <Text size="sm" c="dimmed">{words.administrators}</Text>
+        <ObjectLinks noun="users" names={names} />
+      </Group>
+    </Stack>
+  );
+}
