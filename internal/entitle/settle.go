@@ -267,7 +267,7 @@ func (t *task) barred(err error, take []connector.Entitlement) bool {
 func (e *Entitler) check(ctx context.Context, t *task, conn connector.Connector) ([]connector.Entitlement, error) {
 	scopes := t.given
 	if reader, ok := conn.(connector.Reader); ok {
-		c, err := peek.Reader{Store: e.store, Actor: actor, Object: t.object}.Read(ctx, reader, &t.handle)
+		c, err := peek.Of(e.store, actor, t.object).Read(ctx, reader, &t.handle)
 		switch {
 		case err != nil && !errors.Is(err, connector.ErrUnsupported):
 			return nil, err

@@ -36,7 +36,7 @@ func (r *Reconciler) ask(ctx context.Context, t *task) (answer, error) {
 	if !can {
 		return answer{why: fmt.Sprintf("a server of type %s cannot be asked about a client", t.server.Spec.Type)}, nil
 	}
-	c, err := peek.Reader{Store: r.Store, Actor: actor, Object: t.client.Object}.Read(ctx, reader, &t.handle)
+	c, err := peek.Of(r.Store, actor, t.client.Object).Read(ctx, reader, &t.handle)
 	switch {
 	case errors.Is(err, connector.ErrUnsupported), errors.Is(err, connector.ErrUnmanageable):
 		return answer{why: "the server cannot be asked about this client"}, nil

@@ -16,11 +16,22 @@ import (
 	"keyward.dev/keyward/internal/wire"
 )
 
-// Reader reads one client.
+// Reader reads one client. Keep stores its handle, before anything else is done.
 type Reader struct {
-	Store  *store.Store
-	Actor  string // whom the store is told of
-	Object *keyward.Object
+	Keep connector.KeepHandle
+}
+
+// Of reads the client of an object; actor is whom the store is told of.
+func Of(st *store.Store, actor string, o *keyward.Object) Reader {
+	return Reader{Keep: func(ctx context.Context, h connector.Handle) error {
+		text, err := json.Marshal(h) //nolint:gosec // stored sealed
+		if err != nil {
+			return fmt.Errorf("encode the client's handle: %w", err)
+		}
+		return st.Write(ctx, actor, func(tx *store.Tx) error {
+			return tx.KeepSecrets(o, map[string]string{scene.HandlePath: string(text)})
+		})
+	}}
 }
 
 // Read is connector.Reader's with the handle that it takes. That the token may be lost with an answer is stored before, and
@@ -56,12 +67,6 @@ func (r Reader) keep(ctx context.Context, h *connector.Handle, now connector.Han
 	if now == *h {
 		return nil
 	}
-	text, err := json.Marshal(now) //nolint:gosec // stored sealed
-	if err != nil {
-		return fmt.Errorf("encode the client's handle: %w", err)
-	}
 	*h = now
-	return r.Store.Write(context.WithoutCancel(ctx), r.Actor, func(tx *store.Tx) error {
-		return tx.KeepSecrets(r.Object, map[string]string{scene.HandlePath: string(text)})
-	})
+	return r.Keep(context.WithoutCancel(ctx), now)
 }
