@@ -26,7 +26,7 @@ func floors() map[string]int {
 		"daemon":      5, "demo": 5, "output": 5,
 		"rest": 4, "syncapi": 4, "gateway": 4, "web": 4,
 		"control": 3, "declare": 3, "keys": 3, "entitle": 3, "feed": 3, "resident": 3, "enforce": 3, "probe": 3,
-		"health": 3, "reconcile": 3, "account": 3, "session": 3, "tryout": 3,
+		"health": 3, "reconcile": 3, "ownclient": 3, "account": 3, "session": 3, "tryout": 3,
 		"store": 2, "keymanager": 2, "registry": 2, "tally": 2, "quota": 2,
 		"access": 1, "connector": 1, "wire": 1, "throttle": 1, "password": 1, "manifest": 1, "view": 1, "onepath": 1, "seal": 1,
 		"stream": 1, "needs": 1, "past": 1, "config": 1, "token": 1, "outbound": 1, "rollover": 1,
@@ -39,6 +39,7 @@ func sameFloor() []string {
 	return []string{
 		"control -> declare", "control -> feed", "declare -> keys", "connector -> wire", "entitle -> keys", "resident -> entitle",
 		"health -> probe", "control -> account", "session -> account", "resident -> account", "reconcile -> keys", "reconcile -> entitle",
+		"ownclient -> keys", "ownclient -> declare",
 		"wire -> outbound", "wire -> token", "token -> outbound", "connector -> outbound",
 		"wire -> rollover", "token -> rollover", "token -> throttle", "connector -> rollover",
 		"view -> needs",
@@ -50,7 +51,7 @@ func sameFloor() []string {
 func controlColumn() []string {
 	return []string{
 		"rest", "syncapi", "web", "control", "declare", "access", "keys", "feed", "resident", "store", "keymanager", "connector",
-		"wire", "manifest", "password", "probe", "health", "reconcile", "account", "session", "tryout",
+		"wire", "manifest", "password", "probe", "health", "reconcile", "ownclient", "account", "session", "tryout",
 	}
 }
 

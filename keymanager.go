@@ -280,17 +280,18 @@ func (l *StringList) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// SignIn lets people sign in to the console through the server, by the authorization code flow of OpenID Connect, with a
-// client that the console has there.
+// SignIn lets people sign in to the console through the server, by the authorization code flow of OpenID Connect. Without a
+// client id, Keyward registers the console's client there itself, by the key manager's connection.
 type SignIn struct {
 	Enabled      bool       `json:"enabled,omitempty"`
 	ClientID     string     `json:"clientId,omitempty"`
 	Method       string     `json:"method,omitempty"` // at the token endpoint: basic (default), post, private_key_jwt, tls or none
 	ClientSecret Credential `json:"clientSecret,omitzero"`
-	Key          Credential `json:"key,omitzero"`       // of private_key_jwt: PEM or a JWK
-	Scopes       []string   `json:"scopes,omitempty"`   // asked for beside openid; default profile
-	Userinfo     bool       `json:"userinfo,omitempty"` // claims that the ID token lacks are asked for at the userinfo endpoint
-	Lifetime     *Duration  `json:"lifetime,omitempty"` // of a session, at most; default as for other sessions
+	Key          Credential `json:"key,omitzero"`          // of private_key_jwt: PEM or a JWK
+	Scopes       []string   `json:"scopes,omitempty"`      // asked for beside openid; default profile
+	Userinfo     *bool      `json:"userinfo,omitempty"`    // asked for claims: always, never; default where the ID token lacks a rule's
+	OwnCallback  bool       `json:"ownCallback,omitempty"` // the redirect URI is the key manager's alone; of Keyward's client it is
+	Lifetime     *Duration  `json:"lifetime,omitempty"`    // of a session, at most; default as for other sessions
 	Roles        []RoleRule `json:"roles,omitempty"`
 }
 

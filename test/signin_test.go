@@ -68,8 +68,11 @@ func (b *browser) send(method, address string, form url.Values) page {
 	return page{resp.StatusCode, resp.Request.URL, string(text)}
 }
 
+// password is that of every person in a realm.
+const password = "correct horse"
+
 // signIn fills in the form of Keycloak's page.
-func (b *browser) signIn(p page, name, password string) page {
+func (b *browser) signIn(p page, name string) page {
 	b.t.Helper()
 	action := regexp.MustCompile(`action="([^"]*login-actions/authenticate[^"]*)"`).FindStringSubmatch(p.text)
 	if action == nil {
@@ -102,7 +105,7 @@ func TestSignInThroughKeycloak(t *testing.T) {
 	ctx := t.Context()
 	realm := shared.Realm(t, "signin")
 	n := serve(t)
-	const secret, password = "console-secret-of-keycloak", "correct horse"
+	const secret = "console-secret-of-keycloak"
 	callback := "http://" + n.Control + "/session/callback"
 	if err := realm.AddConsole(ctx, "console", secret, callback); err != nil {
 		t.Fatal(err)
@@ -134,7 +137,7 @@ func TestSignInThroughKeycloak(t *testing.T) {
 
 	start := "http://" + n.Control + "/session/start?via=corp&return=" + url.QueryEscape("/api/v1/session")
 	b := newBrowser(t)
-	in := b.signIn(b.send(http.MethodGet, start, nil), "admin", password)
+	in := b.signIn(b.send(http.MethodGet, start, nil), "admin")
 	if in.status != http.StatusOK || in.at.Path != "/api/v1/session" {
 		t.Fatalf("landed at %s: %d %s", in.at, in.status, in.text)
 	}
@@ -161,7 +164,7 @@ func TestSignInThroughKeycloak(t *testing.T) {
 	if !strings.Contains(again.text, `type="password"`) {
 		t.Errorf("let in without a password after signing out: %s %d", again.at, again.status)
 	}
-	refused := b.signIn(again, "bob", password)
+	refused := b.signIn(again, "bob")
 	if refused.status != http.StatusForbidden || !strings.Contains(refused.text, "administrator of tenant default") {
 		t.Errorf("somebody without a role: %s %d %s", refused.at, refused.status, refused.text)
 	}

@@ -10,6 +10,7 @@ import (
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/health/table"
 	"keyward.dev/keyward/internal/output"
+	"keyward.dev/keyward/internal/ownclient"
 )
 
 type keymanagerCmd struct {
@@ -22,7 +23,67 @@ type keymanagerCmd struct {
 	Refresh  keymanagerRefreshCmd  `cmd:"" help:"Read a key manager's keys now, on gateways too, and tell what was seen."`
 
 	Reconcile keymanagerReconcileCmd `cmd:"" help:"What became of the generated clients at the server, and what mends it."`
+
+	ConsoleClients consoleClientsCmd `cmd:"" help:"The clients that Keyward registered for people who sign in to its console."`
 }
+
+type consoleClientsCmd struct {
+	List    consoleClientsListCmd   `cmd:"" default:"withargs" help:"All of them, and how they stand."`
+	Retry   consoleClientRetryCmd   `cmd:"" help:"Try again now what failed; mend what differs at the server."`
+	Rotate  consoleClientRotateCmd  `cmd:"" help:"Have the server give it a new secret, or make another client."`
+	Dismiss consoleClientDismissCmd `cmd:"" help:"Forget one that failed and that was looked for at the server."`
+}
+
+type consoleClientsListCmd struct{ output.Flag }
+
+// Run lists the console's clients, with why one is not what it should be on lines of its own.
+func (cmd *consoleClientsListCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	all, err := list[ownclient.Standing](s.ctx, c, []string{"console-clients"})
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"ID", "KEY MANAGER", "STATE", "CLIENT", "NAME AT THE SERVER"}}
+	for _, one := range all {
+		rows = append(rows, []string{one.ID, one.KeyManager, string(one.State), one.ClientID, one.Name})
+		for _, words := range []string{one.Reason, one.Advice} {
+			if words != "" {
+				rows = append(rows, []string{"  " + words})
+			}
+		}
+	}
+	return cmd.Print(s.out, all, rows)
+}
+
+type consoleClientCmd struct {
+	ID string `arg:"" help:"as console-clients lists it"`
+}
+
+func (cmd *consoleClientCmd) act(s *session, verb string) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	return c.call(s.ctx, http.MethodPost, c.path([]string{"console-clients", cmd.ID, verb}), nil, nil)
+}
+
+type consoleClientRetryCmd struct{ consoleClientCmd }
+
+// Run tries again.
+func (cmd *consoleClientRetryCmd) Run(s *session) error { return cmd.act(s, "retry") }
+
+type consoleClientRotateCmd struct{ consoleClientCmd }
+
+// Run has the secret replaced.
+func (cmd *consoleClientRotateCmd) Run(s *session) error { return cmd.act(s, "rotate") }
+
+type consoleClientDismissCmd struct{ consoleClientCmd }
+
+// Run forgets what failed.
+func (cmd *consoleClientDismissCmd) Run(s *session) error { return cmd.act(s, "dismiss") }
 
 type keymanagerDiscoverCmd struct {
 	URL    string `arg:"" help:"an issuer, or the address of its metadata"`

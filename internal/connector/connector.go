@@ -6,6 +6,7 @@ package connector
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"time"
@@ -95,17 +96,20 @@ type Granter interface {
 
 // Registration is what a new client should be.
 type Registration struct {
-	Name          string         // the client's name at the server; unique per attempt
-	ObjectID      string         // the OAuthClient object that stands for it
-	Tenant        string         // the application's tenant
-	KeyManagerID  string         // the key manager's object
-	ApplicationID string         // the application's object
-	Environment   string         // production or sandbox
-	Grants        []string       // RFC 7591, section 2: grant_types
-	Callbacks     []string       // redirect_uris
-	Scopes        []string       // empty = what the server gives by itself
-	Fields        map[string]any // the type's developer fields, checked by CheckFields
-	Enable        bool           // a change switches it on again; for types whose Read says Disabled, and that have no Restorer
+	Name          string          // the client's name at the server; unique per attempt
+	ObjectID      string          // the OAuthClient object that stands for it
+	Tenant        string          // the application's tenant
+	KeyManagerID  string          // the key manager's object
+	ApplicationID string          // the application's object
+	Console       bool            // it is the console's own, and no application's
+	Environment   string          // production or sandbox
+	Grants        []string        // RFC 7591, section 2: grant_types
+	Callbacks     []string        // redirect_uris
+	Farewells     []string        // post_logout_redirect_uris, where the server has such (OpenID Connect RP-Initiated Logout 1.0)
+	Scopes        []string        // empty = what the server gives by itself
+	Fields        map[string]any  // the type's developer fields, checked by CheckFields
+	Keys          json.RawMessage // with private_key_jwt: the JWK set of the client's public keys (RFC 7591, section 2)
+	Enable        bool            // a change switches it on again; for types whose Read says Disabled, and that have no Restorer
 }
 
 // Registered is a client that the server made.

@@ -84,6 +84,9 @@ func ClientAuthentication(byDefault, help string) Field {
 // IsPublic says that fields ask for a client without a secret.
 func IsPublic(fields map[string]any) bool { return fields[AuthenticationField] == public }
 
+// signs says that fields ask for a client that proves itself with a key, and so has no secret either.
+func signs(fields map[string]any) bool { return fields[AuthenticationField] == ByAssertion }
+
 // IntrospectionFields are those of servers that gateways can ask about opaque tokens.
 func IntrospectionFields() []Field {
 	return []Field{

@@ -23,14 +23,17 @@ func ReadRegistered(a *wire.Answer) (Registered, bool) {
 	}, ok && id != ""
 }
 
-// Keep gives back a client that can be used. One without a secret that is not public, or with none of the grants that were
-// asked for, is taken back. What a server calls the secret of a public client is none.
+// Keep gives back a client that can be used. One without a secret that needs one, or with none of the grants that were
+// asked for, is taken back. What a server calls the secret of a public client, or of one with a key, is none.
 func Keep(ctx context.Context, c Connector, made Registered, asked []string, fields map[string]any) (Registered, error) {
-	if IsPublic(fields) {
+	secretless := IsPublic(fields) || signs(fields)
+	if secretless {
 		made.ClientSecret, made.SecretExpiresAt = "", nil
 	}
 	switch {
-	case made.ClientSecret == "" && !IsPublic(fields):
+	case signs(fields) && slices.Contains(made.LackingFields, AuthenticationField):
+		return Registered{}, TakeBack(ctx, c, made, "the server gave the client another authentication than private_key_jwt")
+	case made.ClientSecret == "" && !secretless:
 		return Registered{}, TakeBack(ctx, c, made, "the server gave the client no secret")
 	case useless(asked, made.Grants):
 		return Registered{}, TakeBack(ctx, c, made, fmt.Sprintf("the server gave the client none of the grants %s, only %s",

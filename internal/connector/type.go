@@ -16,6 +16,7 @@ type Type struct {
 	OwnScopes       []string               `json:"ownScopes,omitempty"` // the server's own, which no subscription gives
 	Scopes          ScopeControl           `json:"scopes"`              // what is done about the scopes that APIs ask for
 	PerAudience     bool                   `json:"-"`                   // a scope belongs to an audience there
+	NamesScopes     bool                   `json:"-"`                   // a client is told which scopes people's tokens may have
 	Limits          []string               `json:"limits,omitempty"`    // what it cannot do, and how little it was tried
 
 	// Constraints are one key manager's: what its administrator allows in developer fields, callbacks, scopes and audiences.

@@ -5,6 +5,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -27,6 +28,9 @@ type Options struct {
 	Ask func(ctx context.Context, gateway string, q past.Query) ([]past.Record, error)
 	// TakesNext tells of a secret with two values that its server takes the next one; nil = nothing is known.
 	TakesNext func(rollover.Credential) bool
+	// SignInClient tells how the console's own client at a key manager's server stands, as JSON; nil = there is none. It may be
+	// nil itself.
+	SignInClient func(*store.Tx, *keyward.Object) (json.RawMessage, error)
 }
 
 // Control carries out the use cases; those that write objects are the Writer's. It is safe for concurrent use.
@@ -40,6 +44,7 @@ type Control struct {
 
 	withdrawn func(context.Context, *keyward.Gateway)
 	takesNext func(rollover.Credential) bool
+	signIn    func(*store.Tx, *keyward.Object) (json.RawMessage, error)
 	ask       func(ctx context.Context, gateway string, q past.Query) ([]past.Record, error)
 }
 
@@ -49,6 +54,7 @@ func New(st *store.Store, client *http.Client, resident declare.Resident, o Opti
 	c := &Control{
 		Writer: declare.New(st, client, resident, o.Now),
 		store:  st, client: client, log: o.Log, now: o.Now, withdrawn: o.Withdrawn, takesNext: o.TakesNext, ask: o.Ask,
+		signIn: o.SignInClient,
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -57,6 +63,9 @@ func New(st *store.Store, client *http.Client, resident declare.Resident, o Opti
 		c.ask = func(context.Context, string, past.Query) ([]past.Record, error) {
 			return nil, errors.New("this process asks no gateways")
 		}
+	}
+	if c.signIn == nil {
+		c.signIn = func(*store.Tx, *keyward.Object) (json.RawMessage, error) { return nil, nil }
 	}
 	if c.now == nil {
 		c.now = time.Now

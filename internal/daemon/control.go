@@ -21,6 +21,7 @@ import (
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/keys/turn"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/ownclient"
 	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/reconcile"
@@ -72,35 +73,42 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	}
 	client := outbound.NewClient(p.rules, outbound.Options{Timeout: 15 * time.Second})
 	known := rollover.New(p.log, nil)
-	useCases := control.New(st, client, authority,
-		control.Options{Log: p.log, Withdrawn: changes.Withdraw, TakesNext: known.TakesNext, Ask: asking(changes)})
-	clients, err := p.newKeys(st, catalog.New(client, authority.Open).Measured(p.metrics).Noting(known))
+	clients, err := p.newKeys(st, catalog.New(client, authority.Open).Measured(p.metrics).Noting(known), publicURL)
 	if err != nil {
 		return nil, err
 	}
+	useCases := control.New(st, client, authority, control.Options{
+		Log: p.log, Withdrawn: changes.Withdraw, TakesNext: known.TakesNext, Ask: asking(changes), SignInClient: clients.own.Status,
+	})
 	if err := p.bootstrap(ctx, useCases, authority); err != nil {
 		return nil, err
 	}
-	o := probe.Options{Judge: judge{p, explainer}, Known: known, Callback: callbackOf(publicURL)}
-	checks, monitor, err := p.newChecks(st, client, authority, o)
+	checks, monitor, err := p.newChecks(st, client, authority, probe.Options{
+		Judge: judge{p, explainer}, Known: known, Callback: callbackOf(publicURL), SignInClient: clients.own.Stands,
+	})
 	if err != nil {
 		return nil, err
 	}
 	doors, err := p.newDoors(publicURL, authority, changes, rest.Deps{
-		Control: useCases, Keys: clients.Keys, Reconciler: clients.reconciler, Probe: checks, Health: monitor, Explainer: explainer,
-		PasswordLink: authority.PasswordLink, Sessions: p.newSessions(st, publicURL, authority, client, known),
-		Caller: tryout.New(cmp.Or(s.GatewayURL, p.at.Gateway)),
+		Control: useCases, Keys: clients.Keys, Reconciler: clients.reconciler, OwnClients: clients.own, Probe: checks, Health: monitor,
+		Explainer: explainer, PasswordLink: authority.PasswordLink, Caller: tryout.New(cmp.Or(s.GatewayURL, p.at.Gateway)),
+		Sessions: p.newSessions(st, publicURL, authority, client, known),
 	})
 	if err != nil {
 		return nil, err
 	}
 	p.run(ctx, append(clients.parts(), changes.Run, authority.Run)...)
-	if s.UnaskedLooks {
-		p.run(ctx, monitor.Run)
-	}
+	p.runWatched(ctx, monitor)
 	p.run(ctx, func(ctx context.Context) error { return controlDoor.serve(ctx, managementServer(doors)) })
 	p.checkControl(st, hub)
 	return &controlPlane{store: st, feed: changes}, nil
+}
+
+// runWatched looks at servers unasked, unless the settings say not to.
+func (p *process) runWatched(ctx context.Context, monitor *health.Monitor) {
+	if p.settings.UnaskedLooks {
+		p.run(ctx, monitor.Run)
+	}
 }
 
 // newResident makes the built-in authorization servers.
@@ -182,14 +190,16 @@ type clientele struct {
 
 	entitler   *entitle.Entitler
 	reconciler *reconcile.Reconciler
+	own        *ownclient.Clients
 }
 
 func (c *clientele) parts() []func(context.Context) error {
-	return []func(context.Context) error{c.Run, c.entitler.Run, c.reconciler.Run}
+	return []func(context.Context) error{c.Run, c.entitler.Run, c.reconciler.Run, c.own.Run}
 }
 
-// newKeys makes what looks after OAuth clients, after what their tokens may carry, and after what becomes of them.
-func (p *process) newKeys(st *store.Store, openers *connector.Openers) (*clientele, error) {
+// newKeys makes what looks after OAuth clients, after what their tokens may carry, after what becomes of them, and after the
+// console's own.
+func (p *process) newKeys(st *store.Store, openers *connector.Openers, publicURL string) (*clientele, error) {
 	sole, turns := p.settings.Database.IsZero(), turn.New()
 	entitler, err := entitle.New(st, openers, entitle.Options{Log: p.log, Sole: sole, Turns: turns})
 	if err != nil {
@@ -201,7 +211,13 @@ func (p *process) newKeys(st *store.Store, openers *connector.Openers) (*cliente
 	}
 	parts := reconcile.Parts{Store: st, Openers: openers, Keys: clients, Entitler: entitler, Turns: turns}
 	reconciler, err := reconcile.New(parts, reconcile.Options{Log: p.log, Sole: sole, Asks: !p.settings.UnaskedLooks})
-	return &clientele{clients, entitler, reconciler}, err
+	if err != nil {
+		return nil, err
+	}
+	own, err := ownclient.New(st, openers, ownclient.Options{
+		Callback: callbackOf(publicURL), Log: p.log, Sole: sole, Looks: p.settings.UnaskedLooks,
+	})
+	return &clientele{clients, entitler, reconciler, own}, err
 }
 
 // newChecks makes what looks at key managers' servers, when people ask for it and all the time.

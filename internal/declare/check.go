@@ -270,7 +270,7 @@ func (w *world) checkClient(ch *change, s *keyward.OAuthClientSpec) error {
 		return err
 	}
 	if km, ok := spec.(*keyward.KeyManagerSpec); ok {
-		whole, _, err := w.through(km, kmRef.Tenant)
+		whole, err := w.whole(km, kmRef)
 		if err != nil {
 			return err
 		}

@@ -109,6 +109,20 @@ func (w *world) through(s *keyward.KeyManagerSpec, tenant string) (*keyward.KeyM
 	return keymanager.Through(s, c), c, nil
 }
 
+// whole gives a key manager's spec with everything that is its own: the fields of its Connection, and the console's client
+// that Keyward registered.
+func (w *world) whole(s *keyward.KeyManagerSpec, at keyward.Ref) (*keyward.KeyManagerSpec, error) {
+	spec, _, err := w.through(s, at.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	o, err := w.get(at)
+	if err != nil || o == nil {
+		return spec, err
+	}
+	return signedIn(w.tx, o.ID, spec)
+}
+
 // addAll notes faults that name the fields of the change's own spec, each once.
 func (w *world) addAll(ch *change, faults []keyward.FieldError) {
 	for _, f := range faults {

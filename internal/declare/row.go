@@ -23,13 +23,17 @@ func (w *world) keyManagerRow(ch *change, s *keyward.KeyManagerSpec, e *store.Ex
 	if err != nil {
 		return err
 	}
-	return resolve(ch.object, whole, e)
+	return resolve(w.tx, ch.object, whole, e)
 }
 
-// resolve makes what gateways are told of a key manager whose status is known.
-func resolve(o *keyward.Object, whole *keyward.KeyManagerSpec, e *store.Extra) error {
+// resolve makes what gateways are told of a key manager whose status is known. The console's client that Keyward registered
+// there is one of its own.
+func resolve(tx *store.Tx, o *keyward.Object, whole *keyward.KeyManagerSpec, e *store.Extra) error {
 	status, err := keyManagerStatus(o.Status)
 	if err != nil {
+		return err
+	}
+	if whole, err = signedIn(tx, o.ID, whole); err != nil {
 		return err
 	}
 	row, introspection, faults := keymanager.Resolve(o, whole, status)
@@ -77,10 +81,10 @@ func (w *world) rewrite(o *keyward.Object, before, now *keyward.ConnectionSpec) 
 		return err
 	}
 	var old, fresh store.Extra
-	if err := resolve(o, keymanager.Through(spec, before), &old); err != nil {
+	if err := resolve(w.tx, o, keymanager.Through(spec, before), &old); err != nil {
 		return err
 	}
-	if err := resolve(o, keymanager.Through(spec, now), &fresh); err != nil || bytes.Equal(old.Row, fresh.Row) {
+	if err := resolve(w.tx, o, keymanager.Through(spec, now), &fresh); err != nil || bytes.Equal(old.Row, fresh.Row) {
 		return err
 	}
 	return w.tx.Put(o, fresh)

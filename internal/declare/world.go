@@ -200,7 +200,7 @@ func (w *world) check() ([]keyward.FieldError, error) {
 			return nil, err
 		}
 	}
-	for _, rule := range []func() error{w.checkIssuers, w.checkPlaces, w.checkPrunePermission} {
+	for _, rule := range []func() error{w.checkIssuers, w.checkCallbacks, w.checkPlaces, w.checkPrunePermission} {
 		if err := rule(); err != nil {
 			return nil, err
 		}

@@ -177,6 +177,11 @@ func (w *world) remove(o *keyward.Object) error {
 			}
 		}
 	}
+	if o.Kind == keyward.KindKeyManager {
+		if err := w.keepServer(o); err != nil {
+			return err
+		}
+	}
 	if err := w.tx.Delete(o); err != nil {
 		return fmt.Errorf("delete %s: %w", o.Ref(), err)
 	}
@@ -236,6 +241,11 @@ func (w *world) writeOne(ch *change) error {
 		return nil
 	}
 	o := ch.object
+	if ch.ref.Kind == keyward.KindKeyManager && ch.action == Updated {
+		if err := w.keepServer(ch.existing); err != nil {
+			return err
+		}
+	}
 	extra, err := w.extra(ch)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package keymanager
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -14,6 +15,8 @@ import (
 type Stored interface {
 	Get(kind keyward.Kind, tenant, name string) (*keyward.Object, error)
 	Secrets(*keyward.Object) (map[string]string, error)
+	// SignInClient gives the client that Keyward registered for the console at the server of a key manager; nil = none.
+	SignInClient(keyManagerID string) (*connector.Own, error)
 }
 
 // ServerOf gives a stored key manager as its connector needs it, with its opened secrets and those of its Connection.
@@ -34,6 +37,34 @@ func ServerAlone(from Stored, km *keyward.Object) (connector.Server, error) {
 	}
 	if s.Secrets, err = from.Secrets(km); err != nil {
 		return s, fmt.Errorf("open the secrets of %s: %w", km.Ref(), err)
+	}
+	if !RegistersSignIn(s.Spec) {
+		return s, nil
+	}
+	own, err := from.SignInClient(km.ID)
+	if err != nil {
+		return s, fmt.Errorf("look up the console's client at %s: %w", km.Ref(), err)
+	}
+	if s.Spec = SignedInBy(s.Spec, own); own != nil {
+		s.Secrets[signInSecret], s.Secrets[signInKey] = own.Secret, own.Key
+	}
+	return s, nil
+}
+
+// Pack writes down how a server is reached, for when its key manager is gone. It has secrets in it.
+func Pack(s connector.Server) (string, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return "", fmt.Errorf("encode how key manager %s is reached: %w", s.Name, err)
+	}
+	return string(text), nil
+}
+
+// Unpack reads what Pack wrote.
+func Unpack(text string) (connector.Server, error) {
+	var s connector.Server
+	if err := json.Unmarshal([]byte(text), &s); err != nil || s.Spec == nil {
+		return s, errors.New("how the server was reached is not known any more")
 	}
 	return s, nil
 }

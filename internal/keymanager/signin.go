@@ -2,6 +2,7 @@ package keymanager
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"keyward.dev/keyward"
@@ -49,14 +50,40 @@ func SignInAccount(s connector.Server) wire.Account {
 	return a
 }
 
-// SignInCallback is where the servers of a tenant's key managers send people back to, below base, which is the address of
-// those of the tenant default. One address for everybody would let an administrator of one tenant have the codes of another's
-// server (mix-up, RFC 9700, section 4.4).
-func SignInCallback(base, tenant string) string {
-	if tenant == keyward.DefaultTenant {
-		return base
+// RegistersSignIn tells that Keyward has to register the console's client at the server: people sign in there, and none is
+// declared.
+func RegistersSignIn(spec *keyward.KeyManagerSpec) bool {
+	return spec.SignsIn() && spec.SignIn.ClientID == "" && spec.Type != keyward.TypeResident
+}
+
+// SignedInBy gives the spec with the client that Keyward registered, as if it were declared; nil = there is none yet. A spec
+// that declares its own stays as it is.
+func SignedInBy(spec *keyward.KeyManagerSpec, own *connector.Own) *keyward.KeyManagerSpec {
+	if !RegistersSignIn(spec) {
+		return spec
 	}
-	return base + "/" + tenant
+	whole, signIn := *spec, *spec.SignIn
+	signIn.OwnCallback = true
+	if own != nil {
+		signIn.ClientID, signIn.Method = own.ID, own.Method
+	}
+	whole.SignIn = &signIn
+	return &whole
+}
+
+// SignInCallback is where the server of a tenant's key manager sends people back to, below base, which is the address of
+// those of the tenant default. One address for everybody would let an administrator of one tenant have the codes of another's
+// server; several of one tenant share theirs where they say who answers, unless it is their own (mix-up, RFC 9700, section
+// 4.4).
+func SignInCallback(base, tenant, name string, s *keyward.SignIn) string {
+	switch {
+	case s.OwnCallback || s.ClientID == "":
+		return base + "/" + tenant + "/" + name
+	case tenant == keyward.DefaultTenant:
+		return base
+	default:
+		return base + "/" + tenant
+	}
 }
 
 // validateSignIn wants of the console's client what its method needs, and nothing else.
@@ -64,6 +91,9 @@ func validateSignIn(t connector.Type, spec *keyward.KeyManagerSpec, secrets map[
 	s := spec.SignIn
 	if s == nil || !s.Enabled && s.ClientID == "" {
 		return nil
+	}
+	if s.ClientID == "" {
+		return validateRegistered(t, spec)
 	}
 	faults := validateCredential(signInSecret, s.ClientSecret, secrets)
 	faults = append(faults, validateCredential(signInKey, s.Key, secrets)...)
@@ -82,7 +112,7 @@ func validateSignIn(t connector.Type, spec *keyward.KeyManagerSpec, secrets map[
 		return append(faults, fieldError("spec.signIn.method", "%q is none of basic, post, private_key_jwt, tls, none", s.Method))
 	}
 	faults = append(faults, methodParts("spec.signIn.", s.MethodOrDefault(), needed, []methodPart{
-		{"clientId", "the client that the console has at the server, with the redirect URI that docs/sign-in.md names", s.ClientID != ""},
+		{"clientId", "the client that the console has at the server", s.ClientID != ""},
 		{"clientSecret", "the console's client proves itself with it; a public client has method: none", !s.ClientSecret.IsZero()},
 		{"key", "the console's client signs with it", !s.Key.IsZero()},
 	})...)
@@ -105,6 +135,29 @@ func validateSignIn(t connector.Type, spec *keyward.KeyManagerSpec, secrets map[
 	return faults
 }
 
+// validateRegistered wants a way in which Keyward can register the console's client, and nothing of a client that is declared.
+func validateRegistered(t connector.Type, spec *keyward.KeyManagerSpec) []keyward.FieldError {
+	byHand := "register a client for the console at the server, with the redirect URI that docs/sign-in.md names, and give clientId " +
+		"with clientSecret"
+	why := ""
+	switch s := spec.SignIn; {
+	case !s.ClientSecret.IsZero() || !s.Key.IsZero() || s.Method != "":
+		why = "is required with clientSecret, key and method: give the id of the client that they belong to, or leave them out, and " +
+			"Keyward registers a client itself by spec.connection"
+	case !t.Creates:
+		why = fmt.Sprintf("is required: a key manager of type %s creates no clients; %s, or choose a type that creates them by "+
+			"spec.connection", t.Name, byHand)
+	case ForMany(spec):
+		why = "is required, because the key manager is for many organizations, each with its own clients: " + byHand
+	case len(spec.Connection) == 0 && spec.Endpoints.Registration == "":
+		why = fmt.Sprintf("is required, or else spec.connection, with which Keyward registers the console's client itself: give that "+
+			"(keyward keymanager types %s lists its fields), or %s", t.Name, byHand)
+	default:
+		return nil
+	}
+	return []keyward.FieldError{fieldError("spec.signIn.clientId", "%s", why)}
+}
+
 // missingToSignIn names what people need of the server to sign in.
 func missingToSignIn(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus, hint string) []keyward.FieldError {
 	if !spec.SignsIn() {
@@ -118,7 +171,12 @@ func missingToSignIn(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStat
 	if ends.Token == "" {
 		faults = append(faults, fieldError("spec.endpoints.token", "is required: what a sign-in gives is fetched there%s", hint))
 	}
-	if spec.SignIn.Userinfo && ends.Userinfo == "" {
+	registration := cmp.Or(spec.Endpoints.Registration, status.Endpoints.Registration)
+	if RegistersSignIn(spec) && len(spec.Connection) > 0 && spec.Type == keyward.TypeOIDC && registration == "" {
+		faults = append(faults, fieldError("spec.endpoints.registration", "is required: Keyward registers the console's client there%s; "+
+			"or register one by hand, and give spec.signIn.clientId", hint))
+	}
+	if spec.SignIn.Userinfo != nil && *spec.SignIn.Userinfo && ends.Userinfo == "" {
 		faults = append(faults, fieldError("spec.endpoints.userinfo", "is required with spec.signIn.userinfo%s", hint))
 	}
 	if spec.SignIn.MethodOrDefault() == keyward.IntrospectTLS && strings.HasPrefix(ends.Token, "http://") {

@@ -27,6 +27,7 @@ import (
 type check struct {
 	probe   *Probe
 	server  connector.Server
+	own     ownClient
 	bound   bool
 	order   Order
 	witness *witness.Witness
@@ -45,7 +46,7 @@ type check struct {
 }
 
 func newCheck(of *Check, by *http.Client, every func(Line)) *check {
-	c := &check{probe: of.probe, server: of.server, bound: of.bound, order: of.order, every: every, lines: []Line{}}
+	c := &check{probe: of.probe, server: of.server, own: of.own, bound: of.bound, order: of.order, every: every, lines: []Line{}}
 	c.base = reach(by, of.server.ID, of.server.Way())
 	c.client, c.witness = witness.Watch(c.base)
 	c.caller = wire.New(c.client)

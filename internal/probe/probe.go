@@ -13,6 +13,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/store"
@@ -84,6 +85,8 @@ type Options struct {
 	Known *rollover.Memory
 	// Callback is the redirect URI of the console; "" = nobody signs in through a key manager.
 	Callback string
+	// SignInClient says why the console's own client at a key manager's server is not in order; "" = it is. It may be nil.
+	SignInClient func(*store.Tx, *keyward.Object) (string, error)
 }
 
 // Probe carries out checks. Its methods may be called at once.
@@ -96,6 +99,7 @@ type Probe struct {
 	judge    Judge
 	known    *rollover.Memory
 	callback string
+	signIn   func(*store.Tx, *keyward.Object) (string, error)
 	places   chan struct{}
 }
 
@@ -113,7 +117,7 @@ func New(s *store.Store, client *http.Client, resident func(connector.Server) (c
 	}
 	return &Probe{
 		store: s, client: client, fresh: outbound.Fresh(client), resident: resident, log: o.Log, judge: o.Judge,
-		known: o.Known, callback: o.Callback, places: make(chan struct{}, atOnce),
+		known: o.Known, callback: o.Callback, signIn: o.SignInClient, places: make(chan struct{}, atOnce),
 	}, nil
 }
 
@@ -128,15 +132,22 @@ type Check struct {
 	probe  *Probe
 	server connector.Server
 	held   *keyward.Hold
+	own    ownClient
 	bound  bool // stored secrets are used: they go to the stored addresses alone
 	order  Order
+}
+
+// ownClient is the console's client, where Keyward registers it.
+type ownClient struct {
+	ours   bool   // it is not declared
+	stands string // why it is not in order; "" = it is, or it is not stored that there should be one
 }
 
 // Saved prepares the check of a registered key manager.
 func (p *Probe) Saved(ctx context.Context, tenant, name string, o Order) (*Check, error) {
 	c := &Check{probe: p, bound: true, order: o}
 	err := p.store.Read(ctx, func(tx *store.Tx) (err error) {
-		c.server, c.held, err = stored(tx, tenant, name)
+		c.server, c.own, c.held, err = p.stored(tx, tenant, name)
 		if keyward.CodeOf(err) != keyward.CodeNotFound {
 			return err
 		}
@@ -159,7 +170,7 @@ func (p *Probe) Unsaved(ctx context.Context, tenant, name string, spec *keyward.
 	if err != nil {
 		return nil, err
 	}
-	return &Check{probe: p, server: server, bound: bound, order: o}, nil
+	return &Check{probe: p, server: server, own: ownClient{ours: keymanager.RegistersSignIn(server.Spec)}, bound: bound, order: o}, nil
 }
 
 // Run takes the steps and gives each line to every, which may be nil, as soon as it is known. It ends within

@@ -11,14 +11,23 @@ import (
 	"keyward.dev/keyward/internal/store"
 )
 
-// stored reads a registered key manager with its secrets.
-func stored(tx *store.Tx, tenant, name string) (connector.Server, *keyward.Hold, error) {
+// stored reads a registered key manager with its secrets, and how the console's own client there stands.
+func (p *Probe) stored(tx *store.Tx, tenant, name string) (s connector.Server, own ownClient, hold *keyward.Hold, err error) {
 	km, err := tx.Get(keyward.KindKeyManager, tenant, name)
 	if err != nil {
-		return connector.Server{}, nil, err
+		return s, own, nil, err
 	}
-	s, err := keymanager.ServerOf(tx, km)
-	return s, km.Hold, err
+	spec, err := keyward.SpecOf[*keyward.KeyManagerSpec](km)
+	if err != nil {
+		return s, own, nil, err
+	}
+	if own.ours = keymanager.RegistersSignIn(spec); own.ours && p.signIn != nil {
+		if own.stands, err = p.signIn(tx, km); err != nil {
+			return s, own, nil, err
+		}
+	}
+	s, err = keymanager.ServerOf(tx, km)
+	return s, own, km.Hold, err
 }
 
 // declared judges a declaration as writing it would, without what depends on other objects. bound tells that it uses
@@ -55,7 +64,7 @@ func (p *Probe) declared(ctx context.Context, tenant, name string, spec *keyward
 func (p *Probe) takeStored(ctx context.Context, server *connector.Server, kept []string) ([]keyward.FieldError, error) {
 	var before, now connector.Server
 	err := p.store.Read(ctx, func(tx *store.Tx) (err error) {
-		if before, _, err = stored(tx, server.Tenant, server.Name); err == nil {
+		if before, _, _, err = p.stored(tx, server.Tenant, server.Name); err == nil {
 			now, err = keymanager.Connect(tx, *server)
 		}
 		return err

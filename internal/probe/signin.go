@@ -22,15 +22,48 @@ func (c *check) signIn(ctx context.Context) {
 	}
 	c.step(ctx, Line{Step: stepSignIn, Expected: "an authorization endpoint with the code flow and PKCE (S256)"},
 		func(_ context.Context, l *Line) { c.signInSettings(l) })
-	c.step(ctx, Line{
+	client := Line{
 		Step: stepSignInClient, Expected: "the token endpoint takes the console's client, and refuses a code that never was",
 		Fix: "mend spec.signIn: clientId, method, and the secret or key that goes with it",
-	}, c.signInClient)
-	c.step(ctx, Line{
+	}
+	redirect := Line{
 		Step: stepRedirect, Expected: "people are sent back to " + c.callback(),
 		Fix: "register the redirect URI " + c.callback() + " for the client " + c.server.Spec.SignIn.ClientID + " at the server, to " +
 			"the letter; KEYWARD_PUBLIC_URL says how it begins",
-	}, c.signInRedirect)
+	}
+	if c.own.ours {
+		client.Fix = "have Keyward look at its client there: keyward keymanager console-clients lists it, and retry mends it"
+		redirect.Fix = client.Fix
+	}
+	c.step(ctx, client, func(ctx context.Context, l *Line) {
+		if c.unregistered(l) {
+			return
+		}
+		if c.signInClient(ctx, l); l.Verdict == Pass && c.own.stands != "" {
+			l.Verdict, l.Seen = Warn, l.Seen+"; but it is "+c.own.stands
+		}
+	})
+	c.step(ctx, redirect, func(ctx context.Context, l *Line) {
+		if c.server.Spec.SignIn.ClientID == "" {
+			l.not("the console has no client there yet")
+			return
+		}
+		c.signInRedirect(ctx, l)
+	})
+}
+
+// unregistered says why the console has no client at the server yet, where that is so.
+func (c *check) unregistered(l *Line) bool {
+	switch {
+	case c.server.Spec.SignIn.ClientID != "":
+		return false
+	case c.own.stands == "":
+		l.not("Keyward registers the console's client when this is saved")
+	default:
+		l.Verdict, l.Seen = Fail, "the console has no client there yet, it is "+c.own.stands
+		l.Fix = "mend what the words say; a registration that failed is tried again by itself, and at once when the key manager is changed"
+	}
+	return true
 }
 
 func (c *check) signInSettings(l *Line) {
@@ -79,7 +112,11 @@ func (c *check) signInClient(ctx context.Context, l *Line) {
 		l.Fix = "do not let people sign in through this server"
 	case err != nil:
 		l.failed(err, c.secretValues()...)
-		l.Fix = c.fields("spec.endpoints.token", "spec.signIn").For(err, l.Fix)
+		credentials := "spec.signIn"
+		if c.own.ours { // nothing of them is declared
+			credentials = ""
+		}
+		l.Fix = c.fields("spec.endpoints.token", credentials).For(err, l.Fix)
 	default:
 		l.Seen = "the client was taken, and the code was not: " + said
 	}
@@ -156,7 +193,7 @@ func (c *check) signInRedirect(ctx context.Context, l *Line) {
 
 // callback is the redirect URI of the console at this server.
 func (c *check) callback() string {
-	return keymanager.SignInCallback(c.probe.callback, c.server.Tenant)
+	return keymanager.SignInCallback(c.probe.callback, c.server.Tenant, c.server.Name, c.server.Spec.SignIn)
 }
 
 // ledBack tells whether an answer leads a browser to the callback, and with which error.

@@ -107,6 +107,13 @@ func toSearch(tx *store.Tx, id string) (server connector.Server, known map[strin
 	for _, o := range objects {
 		known[o.ID] = true
 	}
+	if err != nil {
+		return server, nil, err
+	}
+	own, err := tx.OwnClients(id)
+	for _, c := range own {
+		known[c.ID] = true
+	}
 	return server, known, err
 }
 
@@ -160,6 +167,9 @@ func (s *searched) sort(tx *store.Tx, installation string, c connector.Client, k
 // its id at the server, which somebody has mapped.
 func knownAs(tx *store.Tx, id, clientID string) (bool, error) {
 	_, err := tx.GetByID(keyward.KindOAuthClient, id)
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		_, err = tx.OwnClient(id) // the console's
+	}
 	if keyward.CodeOf(err) == keyward.CodeNotFound {
 		return tx.KnowsClientID(clientID)
 	}
@@ -231,7 +241,7 @@ func (r *Reconciler) DeleteOrphan(ctx context.Context, p keyward.Principal, tena
 func refuseKnown(tx *store.Tx, id, clientID, name string) error {
 	knows, err := knownAs(tx, id, clientID)
 	if err == nil && knows {
-		err = keyward.Errorf(keyward.CodeConflict, "client %s is known: see the keys of its application", name)
+		err = keyward.Errorf(keyward.CodeConflict, "client %s is known: see the keys of its application, or the console's clients", name)
 	}
 	return err
 }

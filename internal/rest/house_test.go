@@ -21,6 +21,7 @@ import (
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/keys/turn"
+	"keyward.dev/keyward/internal/ownclient"
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/resident"
@@ -110,6 +111,10 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own, err := ownclient.New(st, openers, ownclient.Options{Callback: publicURL + resident.CallbackPath, Sole: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	checks, err := probe.New(st, http.DefaultClient, res.Open, probe.Options{Judge: judge{}})
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +124,7 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	deps := rest.Deps{
-		Control: h.control, Keys: k, Reconciler: reconciler, Probe: checks, Health: monitor, Explainer: explainer{},
+		Control: h.control, Keys: k, Reconciler: reconciler, OwnClients: own, Probe: checks, Health: monitor, Explainer: explainer{},
 		PasswordLink: res.PasswordLink, Caller: tryout.New(publicURL),
 		Sessions: session.New(st, session.Options{
 			Callback: publicURL + resident.CallbackPath, Client: catalog.ConsoleClient, Issuer: res.Issuer, Inside: res.Client(),

@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/ownclient"
 	"keyward.dev/keyward/internal/reconcile"
 )
 
@@ -70,4 +71,44 @@ func (s *Server) reconcileRoutes() {
 		func(ctx context.Context, p keyward.Principal, in *keysInput, b MendBody) (*keys.Result, error) {
 			return r.Mend(ctx, p, in.place(b.KeyManager, b.Environment), reconcile.MendAsk{Accept: b.Accept})
 		})
+}
+
+type ownClientInput struct {
+	TenantQuery
+	ID string `path:"id"`
+}
+
+// ownClientRoutes serve the console's own clients at key managers' servers.
+func (s *Server) ownClientRoutes() {
+	const path = "/api/v1/console-clients"
+	own, tags := s.deps.OwnClients, []string{keyward.KindKeyManager.Plural()}
+	route(s, huma.Operation{
+		OperationID: "list-console-clients", Method: http.MethodGet, Path: path, Tags: tags,
+		Summary: "The clients that Keyward registered for the console at key managers' servers, and how they stand",
+	}, func(ctx context.Context, p keyward.Principal, in *TenantQuery) (*answerOf[Listing[ownclient.Standing]], error) {
+		all, err := own.List(ctx, p, in.tenant())
+		if err != nil {
+			return nil, err
+		}
+		return listed(all), nil
+	})
+	for _, v := range []struct {
+		name, summary string
+		do            func(ctx context.Context, p keyward.Principal, tenant, id string) (*ownclient.Standing, error)
+	}{
+		{"retry", "Try again now what failed; make a client that differs at its server what it should be", own.Retry},
+		{"rotate", "Have the server give the client a new secret, or another client take its place", own.Rotate},
+		{"dismiss", "Forget a client that failed and that somebody has looked for at the server", own.Dismiss},
+	} {
+		route(s, huma.Operation{
+			OperationID: v.name + "-console-client", Method: http.MethodPost, Path: path + "/{id}/" + v.name, Tags: tags,
+			DefaultStatus: http.StatusOK, Summary: v.summary,
+		}, func(ctx context.Context, p keyward.Principal, in *ownClientInput) (*answerOf[ownclient.Standing], error) {
+			standing, err := v.do(ctx, p, in.tenant(), in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return &answerOf[ownclient.Standing]{Body: *standing}, nil
+		})
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/ownclient"
 	"keyward.dev/keyward/internal/rest/shape"
 	"keyward.dev/keyward/internal/tryout"
 )
@@ -116,7 +117,9 @@ func statusSchema(r huma.Registry, kind keyward.Kind) *huma.Schema {
 func ownStatusSchema(r huma.Registry, kind keyward.Kind) *huma.Schema {
 	switch kind {
 	case keyward.KindKeyManager:
-		return r.Schema(reflect.TypeFor[keyward.KeyManagerStatus](), true, "")
+		s := r.Schema(reflect.TypeFor[keyward.KeyManagerStatus](), true, "")
+		r.SchemaFromRef(s.Ref).Properties["signInClient"] = r.Schema(reflect.TypeFor[ownclient.Standing](), true, "")
+		return s
 	case keyward.KindConnection:
 		return r.Schema(reflect.TypeFor[keyward.ConnectionStatus](), true, "")
 	case keyward.KindOAuthClient:

@@ -19,8 +19,10 @@ import (
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/ownclient"
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/reconcile"
+	"keyward.dev/keyward/internal/rest/cookie"
 	"keyward.dev/keyward/internal/rest/fair"
 	"keyward.dev/keyward/internal/session"
 	"keyward.dev/keyward/internal/tryout"
@@ -42,6 +44,7 @@ type Deps struct {
 	Explainer Explainer
 
 	Reconciler *reconcile.Reconciler
+	OwnClients *ownclient.Clients
 	Sessions   *session.Sessions
 	Caller     *tryout.Caller
 	// PasswordLink gives the address of a one-time link's value in a tenant.
@@ -61,7 +64,7 @@ type Server struct {
 	deps Deps
 	log  *slog.Logger
 
-	cookies *cookies
+	cookies *cookie.Cookies
 	mux     *http.ServeMux
 	api     huma.API
 }
@@ -69,10 +72,11 @@ type Server struct {
 // New registers every route. It returns an error when the OpenAPI document cannot be written.
 func New(d Deps, o Options) (*Server, error) {
 	if d.Control == nil || d.Keys == nil || d.Probe == nil || d.Health == nil || d.Explainer == nil || d.Reconciler == nil ||
-		d.PasswordLink == nil || d.Sessions == nil || d.Caller == nil {
-		return nil, errors.New("the REST API needs control, keys, checks, health, a reconciler, an explainer, sessions and a caller")
+		d.PasswordLink == nil || d.OwnClients == nil || d.Sessions == nil || d.Caller == nil {
+		return nil, errors.New("the REST API needs control, keys, checks, health, a reconciler, the console's clients, an explainer, " +
+			"sessions and a caller")
 	}
-	made, err := newCookies(o.PublicURL)
+	made, err := cookie.New(o.PublicURL)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +93,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.keysRoutes()
 	s.subscriptionApprovalRoutes()
 	s.reconcileRoutes()
+	s.ownClientRoutes()
 	s.explainRoutes()
 	s.decisionRoutes()
 	s.tryRoute()

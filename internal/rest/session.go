@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -28,47 +27,6 @@ const (
 // sessionCookie names the security scheme of the console's session.
 const sessionCookie = "session"
 
-// cookies makes those of the console for one public URL.
-type cookies struct {
-	secure     bool
-	protection *http.CrossOriginProtection
-}
-
-func newCookies(publicURL string) (*cookies, error) {
-	u, err := url.Parse(publicURL)
-	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("the public URL %q has no host", publicURL)
-	}
-	c := &cookies{secure: u.Scheme == "https", protection: http.NewCrossOriginProtection()}
-	if err := c.protection.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
-		return nil, fmt.Errorf("the public URL as an origin: %w", err)
-	}
-	return c, nil
-}
-
-// name gives the cookie's name. With __Host- no other host and no page without TLS can set it.
-func (c *cookies) name(of string) string {
-	if c.secure {
-		return "__Host-" + of
-	}
-	return of
-}
-
-func (c *cookies) made(of, value string, life time.Duration) *http.Cookie {
-	return &http.Cookie{ //nolint:gosec // Secure with TLS; there is none to ask for without
-		Name: c.name(of), Value: value, Path: "/", MaxAge: int(life.Seconds()), HttpOnly: true, Secure: c.secure,
-		SameSite: http.SameSiteLaxMode,
-	}
-}
-
-func (c *cookies) of(r *http.Request, name string) string {
-	cookie, err := r.Cookie(c.name(name))
-	if err != nil {
-		return ""
-	}
-	return cookie.Value
-}
-
 const (
 	cookieSession = "keyward-session"
 	cookieStart   = "keyward-start-" // and the beginning of the state: two tabs may begin at once
@@ -91,7 +49,7 @@ func (s *Server) startSession(w http.ResponseWriter, r *http.Request) {
 		s.sayWhy(w, r, err, ask)
 		return
 	}
-	http.SetCookie(w, s.cookies.made(startCookie(start.State), start.Kept, start.Life))
+	http.SetCookie(w, s.cookies.Made(startCookie(start.State), start.Kept, start.Life))
 	http.Redirect(w, r, start.Location, http.StatusSeeOther)
 }
 
@@ -104,14 +62,14 @@ func (s *Server) finishSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := startCookie(q.Get("state"))
-	kept := s.cookies.of(r, name)
-	http.SetCookie(w, s.cookies.made(name, "", -time.Second))
-	opened, err := s.deps.Sessions.Finish(r.Context(), kept, r.PathValue("tenant"), q, s.cookies.of(r, cookieSession))
+	kept := s.cookies.Of(r, name)
+	http.SetCookie(w, s.cookies.Made(name, "", -time.Second))
+	opened, err := s.deps.Sessions.Finish(r.Context(), kept, answeredAt(r), q, s.cookies.Of(r, cookieSession))
 	if err != nil {
 		s.sayWhy(w, r, err, opened.Ask)
 		return
 	}
-	http.SetCookie(w, s.cookies.made(cookieSession, opened.Value, 0))
+	http.SetCookie(w, s.cookies.Made(cookieSession, opened.Value, 0))
 	http.Redirect(w, r, opened.Return, http.StatusSeeOther)
 }
 
@@ -145,13 +103,15 @@ func (s *Server) sayWhy(w http.ResponseWriter, r *http.Request, err error, again
 	_, _ = w.Write(b.Bytes()) // the reader went away: nobody is left to tell
 }
 
+// answeredAt is what follows the plain address in the one at which a server's answer comes: TENANT, TENANT/KEYMANAGER or "".
+func answeredAt(r *http.Request) string {
+	return strings.Trim(r.PathValue("tenant")+"/"+r.PathValue("keyManager"), "/")
+}
+
 // sideways leads from a page about sessions to where the others are: seen from the browser, whatever a proxy takes off its
 // path.
 func sideways(r *http.Request) string {
-	if r.PathValue("tenant") != "" {
-		return "../"
-	}
-	return ""
+	return strings.Repeat("../", len(strings.FieldsFunc(answeredAt(r), func(c rune) bool { return c == '/' })))
 }
 
 // startAddress leads to where the same sign-in begins anew.
@@ -210,6 +170,7 @@ func (s *Server) sessionRoutes(o Options) {
 		s.page(prefix+pathStart, s.startSession)
 		s.page(prefix+pathCallback, s.finishSession)
 		s.page(prefix+pathCallback+"/{tenant}", s.finishSession)
+		s.page(prefix+pathCallback+"/{tenant}/{keyManager}", s.finishSession)
 	}
 	tags := []string{"session"}
 	route(s, huma.Operation{
@@ -239,7 +200,7 @@ func (s *Server) sessionRoutes(o Options) {
 			return &gone{Status: http.StatusNoContent}, nil // an API token has none
 		}
 		farewell, err := s.deps.Sessions.End(ctx, held.value)
-		out := &gone{Status: http.StatusNoContent, SetCookie: s.cookies.made(cookieSession, "", -time.Second).String()}
+		out := &gone{Status: http.StatusNoContent, SetCookie: s.cookies.Made(cookieSession, "", -time.Second).String()}
 		if farewell != "" {
 			out.Status, out.Body = http.StatusOK, &EndedAnswer{EndSession: farewell}
 		}
@@ -278,11 +239,11 @@ type heldSession struct {
 // goes along with that too.
 func (s *Server) bySession(ctx huma.Context, next func(huma.Context)) bool {
 	r, _ := humago.Unwrap(ctx)
-	value := s.cookies.of(r, cookieSession)
+	value := s.cookies.Of(r, cookieSession)
 	if value == "" {
 		return false
 	}
-	if err := s.cookies.protection.Check(r); err != nil {
+	if err := s.cookies.Ours(r); err != nil {
 		s.refuse(ctx, keyward.Errorf(keyward.CodeForbidden,
 			"with a session, only our own pages may send this: it came from another origin"))
 		return true

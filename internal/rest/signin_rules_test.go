@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
 // TestRulesGiveWhatTheySay: roles and groups come of rules alone, within the tenant of the key manager; nobody is let in as
@@ -109,7 +110,7 @@ func TestSignInStaysInItsTenant(t *testing.T) {
 	// What a browser brings of another server, such as one of the tenant default, is not sent to acme's.
 	for _, at := range []string{"/session/callback", "/session/callback/other"} {
 		p := b.do(http.MethodGet, strings.Replace(back(asked), "/session/callback/acme", at, 1), "")
-		if signedIn(p) || len(own.is.Seen("/token")) > 0 || !strings.Contains(p.text, "another tenant") {
+		if signedIn(p) || len(own.is.Seen("/token")) > 0 || !strings.Contains(p.text, "another key manager") {
 			t.Errorf("an answer at %s: %d %s", at, p.status, p.text)
 		}
 		asked = own.begin(b, "&tenant=acme")
@@ -139,6 +140,84 @@ func TestSignInStaysInItsTenant(t *testing.T) {
 		ways := string(h.must("", http.MethodGet, "/api/v1/session/ways?tenant="+tenant, "").body)
 		if (p.status == http.StatusSeeOther) != ok || strings.Contains(ways, `"all"`) != ok {
 			t.Errorf("the global one into %s: %d, %s", tenant, p.status, ways)
+		}
+	}
+}
+
+// TestServersThatDoNotSayWhoAnswers share no redirect URI: of two that do, one could get the other's codes (RFC 9700, section 4.4).
+func TestServersThatDoNotSayWhoAnswers(t *testing.T) {
+	h := newHouse(t)
+	corp, partner := h.gate("corp", nil), h.gate("partner", nil)
+	corp.declare("")
+	named := h.gate("named", map[string]any{"authorization_response_iss_parameter_supported": true})
+	named.declare("") // the control
+	put := func(more string) answer {
+		object := partner.manifest("default", `,"roles":`+gateRules+more, "")
+		return h.call("admin", http.MethodPost, "/api/v1/apply", `{"objects":[`+object+`]}`)
+	}
+	if a := put(""); a.status != http.StatusConflict && a.status != http.StatusBadRequest ||
+		!strings.Contains(string(a.body), "spec.signIn.ownCallback") ||
+		!strings.Contains(string(a.body), "/session/callback/default/partner") {
+		t.Errorf("two that do not: %d %s", a.status, a.body)
+	}
+	if a := put(`,"ownCallback":true`); a.status != http.StatusOK {
+		t.Fatalf("with an address of its own: %d %s", a.status, a.body)
+	}
+	b := h.tab()
+	asked := partner.begin(b, "&return=/apis")
+	if asked.Get("redirect_uri") != h.server.URL+"/session/callback/default/partner" {
+		t.Errorf("asked: %v", asked)
+	}
+	partner.give(partner.sign(partner.is.Key(), partner.claims(asked), nil))
+	for _, at := range []string{"/session/callback", "/session/callback/default", "/session/callback/default/corp"} {
+		p := b.do(http.MethodGet, strings.Replace(back(asked), "/session/callback/default/partner", at, 1), "")
+		if signedIn(p) || len(partner.is.Seen("/token")) > 0 {
+			t.Errorf("an answer at %s: %d %s", at, p.status, p.text)
+		}
+		asked = partner.begin(b, "&return=/apis")
+		partner.give(partner.sign(partner.is.Key(), partner.claims(asked), nil))
+	}
+	if p := b.do(http.MethodGet, back(asked), ""); !signedIn(p) || p.header.Get("Location") != "/apis" {
+		t.Errorf("at its own: %d %s", p.status, p.text)
+	}
+	if p := b.do(http.MethodGet, "/session/callback/default/partner", ""); p.header.Get("Location") != "../../../" {
+		t.Errorf("back from signing out: %v", p.header)
+	}
+}
+
+// TestClaimsAtTheUserinfoEndpoint are asked for where a rule looks at one that the ID token lacks, unless a manifest says
+// otherwise.
+func TestClaimsAtTheUserinfoEndpoint(t *testing.T) {
+	h := newHouse(t)
+	g := h.gate("corp", nil)
+	lacking := map[string]any{"realm_access": nil}
+	whole := map[string]any{"department": 7, "email": "a@example.com"}
+	told := issuer.Answer{Body: `{"sub":"0001","realm_access":{"roles":["apis"]}}`}
+	for name, c := range map[string]struct {
+		signIn string
+		claims map[string]any
+		answer issuer.Answer
+		asked  bool
+		want   string
+	}{
+		"a claim is there":       {"", lacking, told, true, "[publisher]"},
+		"of somebody else":       {"", lacking, issuer.Answer{Body: `{"sub":"0002","realm_access":{"roles":["apis"]}}`}, true, ""},
+		"an endpoint that fails": {"", nil, issuer.Answer{Status: 500}, true, "[publisher]"},
+		"nothing is lacking":     {"", whole, issuer.Answer{Status: 500}, false, "[publisher auditor]"},
+		"never":                  {`,"userinfo":false`, lacking, told, false, ""},
+		"always, and it fails":   {`,"userinfo":true`, whole, issuer.Answer{Status: 500}, true, ""},
+	} {
+		g.declare(c.signIn)
+		g.is.Forget()
+		g.is.Fix("/userinfo", c.answer)
+		b := h.tab()
+		p := g.come(b, c.claims)
+		who, _ := b.who()
+		if got := fmt.Sprint(who.Roles); c.want != "" && got != c.want || c.want == "" && signedIn(p) {
+			t.Errorf("%s: %d %s, %s", name, p.status, p.text, got)
+		}
+		if asked := len(g.is.Seen("/userinfo")) > 0; asked != c.asked {
+			t.Errorf("%s: asked %v", name, asked)
 		}
 	}
 }

@@ -379,7 +379,7 @@ func TestAServerThatIsAway(t *testing.T) {
 		!strings.Contains(p.text, "via=corp") {
 		t.Errorf("away at the end: %d %s", p.status, p.text)
 	}
-	away := h.gate("away", nil)
+	away := h.gate("away", map[string]any{"authorization_response_iss_parameter_supported": true})
 	away.declare("")
 	away.is.Close()
 	p = b.do(http.MethodGet, "/session/start?via=away", "")

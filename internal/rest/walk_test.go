@@ -68,6 +68,20 @@ func attempt(h *house, state keyward.ClientState) {
 	}
 }
 
+// ownClient leaves a client of the console's own in a state.
+func ownClient(h *house, state keyward.ClientState) {
+	h.t.Helper()
+	err := h.store.Write(context.Background(), "test", func(tx *store.Tx) error {
+		return tx.PutOwnClient(&store.OwnClient{
+			ID: "one", KeyManagerID: "gone", Tenant: "default", KeyManager: "ext", State: state,
+			Body: json.RawMessage(`{"name":"keyward-one"}`),
+		})
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 // visits has a case for every operation of the document, by its id.
 func visits() map[string]visit {
 	all := map[string]visit{
@@ -114,6 +128,13 @@ func visits() map[string]visit {
 			h.must("admin", http.MethodPost, "/api/v1/gateways", `{"name":"edge"}`)
 		}},
 	}
+	own := func(state keyward.ClientState) func(h *house) {
+		return func(h *house) { ownClient(h, state) }
+	}
+	all["list-console-clients"] = visit{path: "/api/v1/console-clients", right: "ann", wrong: "pat"}
+	all["retry-console-client"] = visit{path: "/api/v1/console-clients/one/retry", wrong: "ann", setup: own(keyward.ClientFailed)}
+	all["rotate-console-client"] = visit{path: "/api/v1/console-clients/one/rotate", wrong: "ann", setup: own(keyward.ClientActive)}
+	all["dismiss-console-client"] = visit{path: "/api/v1/console-clients/one/dismiss", wrong: "ann", setup: own(keyward.ClientFailed)}
 	keys := "/api/v1/applications/mobile/keys"
 	for id, v := range map[string]visit{
 		"list-keys":        {path: keys},

@@ -25,6 +25,8 @@ type person struct {
 	id      token.Object // claims of the ID token
 	more    token.Object // those of the userinfo endpoint, where it was asked
 	raw     string       // the ID token
+	asked   bool         // the userinfo endpoint was asked
+	unheard bool         // and gave nothing
 }
 
 // claim gives one of the ID token, or else of the userinfo endpoint.
@@ -71,10 +73,31 @@ func (s *Sessions) redeem(ctx context.Context, w *way, k kept, answer url.Values
 	if iss != "" && iss != by.Issuer {
 		return nil, w.failed("its ID token is of another issuer than the answer")
 	}
-	if w.rules != nil && w.rules.Userinfo {
+	if p.asked = w.asksUserinfo(p, k.Tenant); p.asked {
 		p.more, err = w.userinfo(ctx, caller, access, p.text("sub"))
 	}
+	if err != nil && w.rules.Userinfo == nil { // nobody said that it must answer: the rules see what the ID token has
+		s.options.Log.WarnContext(ctx, "claims that an ID token lacks could not be asked for", "keyManager", w.name, "error", err)
+		p.unheard, err = true, nil
+	}
 	return p, err
+}
+
+// asksUserinfo tells whether the userinfo endpoint is asked: where spec.signIn.userinfo says so, or else where it is known and
+// the ID token lacks a claim that a rule for the tenant names.
+func (w *way) asksUserinfo(p *person, tenant string) bool {
+	switch {
+	case w.rules == nil:
+		return false
+	case w.rules.Userinfo != nil:
+		return *w.rules.Userinfo
+	case w.at.Userinfo == "":
+		return false
+	}
+	return slices.ContainsFunc(w.rules.Roles, func(r keyward.RoleRule) bool {
+		_, found := p.id.Get(r.Claim)
+		return !found && counts(r, w.home, tenant, true)
+	})
 }
 
 // exchange redeems the code, once (RFC 6749, section 4.1.3).

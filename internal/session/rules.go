@@ -87,7 +87,13 @@ func (w *way) stranger(p *person, tenant string) (*keyward.Error, keyward.AuditE
 		}
 		looked = append(looked, fmt.Sprintf("%s = %s for %s: %s", r.Claim, want, r.Role, state))
 	}
-	detail := []rune(w.who(p) + " fits no rule: " + strings.Join(looked, "; "))
+	where := " fits no rule, by the ID token: "
+	if p.unheard {
+		where = " fits no rule, by the ID token, and the userinfo endpoint did not answer as it should: "
+	} else if p.asked {
+		where = " fits no rule, by the ID token and the userinfo endpoint: "
+	}
+	detail := []rune(w.who(p) + where + strings.Join(looked, "; "))
 	entry := keyward.AuditEntry{
 		Tenant: tenant, Action: "session.refused", Kind: string(keyward.KindKeyManager), Name: w.name,
 		Detail: string(detail[:min(len(detail), longestDetail)]),

@@ -147,8 +147,8 @@ type Opened struct {
 	Value string // what the browser holds from now on
 }
 
-// Finish takes the server's answer. text is what the browser kept, at names the tenant at whose address the answer came, ""
-// at the plain one; before is the session that the browser holds, which ends. Errors
+// Finish takes the server's answer. text is what the browser kept, at is what follows the plain address in the one at
+// which the answer came: TENANT, TENANT/KEYMANAGER or ""; before is the session that the browser holds, which ends. Errors
 // for people: invalid_request (not begun here), forbidden (no role fits), key_manager_failed (with what the server said).
 func (s *Sessions) Finish(ctx context.Context, text, at string, answer url.Values, before string) (Opened, error) {
 	var k kept
@@ -168,7 +168,7 @@ func (s *Sessions) Finish(ctx context.Context, text, at string, answer url.Value
 			"key manager %s was changed while you signed in there: begin again", way.name)
 	}
 	if strings.TrimSuffix(s.options.Callback+"/"+at, "/") != way.back { // it is, and its code may be worth something there
-		return opened, way.failed("the answer came to another tenant's address: nothing was taken from it")
+		return opened, way.failed("the answer came to another key manager's address: nothing was taken from it")
 	}
 	p, err := s.redeem(ctx, way, k, answer)
 	if err != nil {

@@ -100,6 +100,13 @@ func (s *Sessions) wayOf(tx *store.Tx, row *store.Session) (*way, error) {
 	if err != nil {
 		return nil, err
 	}
+	if keymanager.RegistersSignIn(spec) {
+		own, err := tx.SignInClient(o.ID)
+		if err != nil {
+			return nil, fmt.Errorf("look up the console's client: %w", err)
+		}
+		spec = keymanager.SignedInBy(spec, own)
+	}
 	w, err := standingWay(o, spec, status)
 	if err == nil && w.stamp != row.Stamp {
 		return nil, over()
@@ -126,7 +133,7 @@ func (s *Sessions) End(ctx context.Context, value string) (farewell string, err 
 		}
 		if row.Hint != "" {
 			if w, err := s.wayOf(tx, row); err == nil { // the session ends in any case
-				farewell = w.farewell(keymanager.SignInCallback(s.options.Callback, w.home), s.hint(row))
+				farewell = w.farewell(keymanager.SignInCallback(s.options.Callback, w.home, w.name, w.rules), s.hint(row))
 			}
 		}
 		return tx.DropSession(row.ID)

@@ -105,8 +105,12 @@ func (s *Sessions) through(from keymanager.Stored, o *keyward.Object) (*way, err
 	if err != nil {
 		return nil, err
 	}
+	if w.account.ClientID == "" {
+		return nil, w.failed("the console has no client there yet: try again in a moment, or sign in another way; if it stays so, an "+
+			"administrator sees why with keyward keymanager check %s", w.name)
+	}
 	w.client, w.policy, w.account = s.options.Outside, server.Way(), keymanager.SignInAccount(server)
-	w.back = keymanager.SignInCallback(s.options.Callback, w.home)
+	w.back = keymanager.SignInCallback(s.options.Callback, w.home, w.name, w.rules)
 	return w, nil
 }
 

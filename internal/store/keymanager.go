@@ -76,6 +76,13 @@ func (tx *Tx) KeyManagerRow(km *keyward.Object) (*keyward.KeyManagerRow, error) 
 	return &row, nil
 }
 
+// TellKeyManager replaces what gateways are told of a key manager, and changes neither the object nor its version.
+func (tx *Tx) TellKeyManager(km *keyward.Object, row json.RawMessage) error {
+	_, err := tx.run.Exec(`UPDATE key_managers SET gateway_row = $1 WHERE id = $2`, database.Clean(string(row)), km.ID)
+	tx.marks.Row(keyward.RowKeyManager, km.ID)
+	return err
+}
+
 // AskKeys has every gateway read a key manager's keys anew, and changes neither the object nor its version.
 func (tx *Tx) AskKeys(km *keyward.Object) error {
 	_, err := tx.run.Exec(`UPDATE key_managers SET keys_asked = $1 WHERE id = $2`, database.Micros(tx.now), km.ID)

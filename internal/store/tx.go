@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward/internal/store/asked"
 	"keyward.dev/keyward/internal/store/counted"
 	"keyward.dev/keyward/internal/store/database"
+	"keyward.dev/keyward/internal/store/enrolled"
 	"keyward.dev/keyward/internal/store/entitled"
 	"keyward.dev/keyward/internal/store/feedlog"
 	"keyward.dev/keyward/internal/store/issued"
@@ -27,6 +28,7 @@ type (
 	ledger   = counted.Ledger
 	looks    = looked.Book
 	asking   = asked.Book
+	roll     = enrolled.Roll
 )
 
 // Record is one entry of a group's log.
@@ -52,6 +54,17 @@ type Look = looked.Row
 
 // GatewayQuestion is what one gateway is asked.
 type GatewayQuestion = asked.Question
+
+// OwnClient is a client that Keyward has of its own at a key manager's server, for people who sign in to the console.
+type OwnClient = enrolled.Client
+
+// Where the secrets of an OwnClient are.
+const (
+	OwnSecret = enrolled.SecretPath
+	OwnKey    = enrolled.KeyPath
+	OwnHandle = enrolled.HandlePath
+	OwnServer = enrolled.ServerPath
+)
 
 // SignIn is a browser that is signed in at a tenant's resident authorization server.
 type SignIn = issued.SignIn
@@ -80,6 +93,7 @@ type Tx struct {
 	*ledger
 	*looks
 	*asking
+	*roll
 	store  *Store
 	run    *database.Run
 	actor  string
@@ -184,6 +198,7 @@ func (s *Store) tx(run *database.Run) *Tx {
 	return &Tx{
 		feedLog: feedlog.New(run, s.key, s.digest, at), material: issued.New(run, s.key),
 		queue: entitled.New(run), book: observed.New(run), ledger: counted.New(run), looks: looked.New(run), asking: asked.New(run),
+		roll:  enrolled.New(run, s.key),
 		store: s, run: run, now: at,
 	}
 }

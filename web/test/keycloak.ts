@@ -6,6 +6,8 @@ import { createInterface } from "node:readline";
 export interface Realm {
   issuer: string;
   end: () => Promise<void>;
+  /** Asks the realm's admin API, and gives the answer's body. */
+  admin: (method: string, path: string, body?: unknown) => Promise<unknown>;
 }
 
 const admin = "admin-password-for-tests"; // that of internal/testbed/keycloak
@@ -25,21 +27,28 @@ export async function startKeycloak(realm: { realm: string } & Record<string, un
     new Promise<string>((line) => createInterface(child.stdout).once("line", line)),
     ended.then(() => { throw new Error("there is no Keycloak: make setup fetches one"); }),
   ]);
-  try {
+  const token = async () => {
     const answer = await fetch(`${url}/realms/master/protocol/openid-connect/token`, {
       method: "POST",
       body: new URLSearchParams({ grant_type: "password", client_id: "admin-cli", username: "admin", password: admin }),
     });
-    const { access_token: token } = (await answer.json()) as { access_token: string };
-    const made = await fetch(`${url}/admin/realms`, {
-      method: "POST",
-      headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
-      body: JSON.stringify({ enabled: true, ...realm }),
+    return ((await answer.json()) as { access_token: string }).access_token;
+  };
+  const ask = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    const answer = await fetch(`${url}/admin/realms${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${await token()}`, "Content-Type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    if (!made.ok) throw new Error(`Keycloak: ${made.status} ${await made.text()}`);
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`Keycloak: ${answer.status} ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
+  };
+  try {
+    await ask("POST", "", { enabled: true, ...realm });
   } catch (error) {
     await end();
     throw error;
   }
-  return { issuer: `${url}/realms/${realm.realm}`, end };
+  return { issuer: `${url}/realms/${realm.realm}`, end, admin: (method, path, body) => ask(method, `/${realm.realm}${path}`, body) };
 }

@@ -71,8 +71,8 @@ test("an administrator marks a key manager for sign-in by its form, and the chec
   expect(complaints()).toEqual([]);
 });
 
-async function throughKeycloak(page: Page, name: string): Promise<void> {
-  await page.getByRole("link", { name: "Sign in with Corporate SSO" }).click();
+async function throughKeycloak(page: Page, name: string, way = "Corporate SSO"): Promise<void> {
+  await page.getByRole("link", { name: `Sign in with ${way}` }).click();
   await expect(page).toHaveURL((url) => url.href.startsWith(realm.issuer));
   await page.locator("#username").fill(name);
   await page.locator("#password").fill(password);
@@ -140,4 +140,57 @@ test("a server that is away is said with what to do, and the other ways stay", a
   await page.getByRole("link", { name: "Sign in with Corporate SSO" }).click();
   await expect(page.locator("#password")).toBeVisible();
   await page.context().close();
+});
+
+/** Has every later client tell people's groups in ID tokens, as docs/connectors/keycloak.md says. */
+async function tellGroups(): Promise<void> {
+  await realm.admin("POST", "/client-scopes", {
+    name: "groups", protocol: "openid-connect",
+    protocolMappers: [{
+      name: "groups", protocol: "openid-connect", protocolMapper: "oidc-group-membership-mapper",
+      config: { "claim.name": "groups", "full.path": "false", "id.token.claim": "true" },
+    }],
+  });
+  const scopes = (await realm.admin("GET", "/client-scopes")) as { id: string; name: string }[];
+  await realm.admin("PUT", `/default-default-client-scopes/${scopes.find((one) => one.name === "groups")?.id}`);
+}
+
+const ours = async () =>
+  ((await realm.admin("GET", "/clients")) as { name?: string }[]).filter((one) => one.name?.startsWith("keyward-")).length;
+
+test("with a connection and two fields, Keyward registers its client itself, and deletes it with the key manager", async ({ browser }) => {
+  await tellGroups();
+  const { token } = (await realm.admin("POST", "/clients-initial-access", { expiration: 3600, count: 5 })) as { token: string };
+  await rest(world(), "DELETE", "/api/v1/key-managers/corp"); // the realm is one key manager's
+  await apply(world(), [
+    manifest("KeyManager", "corp", {
+      type: "keycloak", displayName: "Corporate SSO", discovery: `${realm.issuer}/.well-known/openid-configuration`,
+      connection: { initialAccessToken: token },
+      signIn: { enabled: true, roles: [{ claim: "/groups", equals: "apis", role: "publisher" }] },
+    }),
+  ]);
+  await open(administrator, "admin/key-managers/corp", "Corporate SSO");
+  await expect(administrator.getByRole("heading", { name: "The console's client at the server" })).toBeVisible();
+  await expect(administrator.getByText("in use", { exact: true }).last()).toBeVisible();
+  await expect(administrator.getByText(`${world().url}/session/callback/default/corp`)).toBeVisible();
+  await forEverybody(administrator, "key-manager-console-client");
+
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${world().url}/console/default/publisher/plans`);
+  await throughKeycloak(page, "admin");
+  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  await page.getByRole("button", { name: "Your account" }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await expect(page.getByRole("link", { name: "Sign in with Corporate SSO" })).toBeVisible();
+  expect(page.url()).toContain(`${world().url}/console/`);
+  await page.context().close();
+
+  await administrator.getByRole("button", { name: "Look at it now" }).click();
+  await expect(administrator.getByText("in use", { exact: true }).last()).toBeVisible();
+  await open(administrator, "admin/key-managers/corp/edit", "Edit corp");
+  await expect(administrator.getByText("Keyward registers its client at the server itself")).toBeVisible();
+  expect(await ours()).toBe(1);
+  await rest(world(), "DELETE", "/api/v1/key-managers/corp");
+  await expect.poll(ours).toBe(0);
+  expect(complaints()).toEqual([]);
 });

@@ -125,6 +125,9 @@ func (a *auth0) settings(r connector.Registration) (body map[string]any, audienc
 	if connector.IsPublic(r.Fields) {
 		body["app_type"] = "native"
 	}
+	if len(r.Farewells) > 0 {
+		body["allowed_logout_urls"] = r.Farewells
+	}
 	maps.Copy(body, r.Fields)
 	if audience, _ = r.Fields["audience"].(string); audience == "" {
 		audience = a.audience

@@ -47,6 +47,7 @@ func Type() connector.Type {
 		ClientIDClaims:  []string{"client_id", "azp", "aud"},
 		ScopeClaims:     []string{"scope"},
 		Scopes:          connector.ScopesAssigned,
+		NamesScopes:     true,
 		OwnClients:      []string{"amadmin"},
 		Limits: []string{
 			"with an administrator subscriptions give the scopes that the realm's OAuth2 provider lists; another is never given, " +

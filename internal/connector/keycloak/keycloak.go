@@ -177,6 +177,12 @@ func representation(r connector.Registration) (client, error) {
 		RedirectURIs: append([]string{}, r.Callbacks...),
 		Attributes:   map[string]string{"use.refresh.tokens": "false"},
 	}
+	if r.Console {
+		c.Description = "Made by Keyward for people who sign in to its console; it is deleted when nobody does by this realm."
+	}
+	if len(r.Farewells) > 0 {
+		c.Attributes["post.logout.redirect.uris"] = strings.Join(r.Farewells, "##")
+	}
 	if c.PublicClient = connector.IsPublic(r.Fields); c.PublicClient {
 		c.Attributes["pkce.code.challenge.method"] = "S256" // nothing else proves that it is the one who began
 	}

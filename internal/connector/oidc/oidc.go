@@ -96,6 +96,12 @@ func (o *Registrar) Metadata(r connector.Registration) map[string]any {
 	if len(r.Scopes) > 0 && !o.KeepScopes {
 		m["scope"] = strings.Join(r.Scopes, " ")
 	}
+	if len(r.Farewells) > 0 {
+		m["post_logout_redirect_uris"] = r.Farewells
+	}
+	if r.Keys != nil {
+		m["jwks"] = r.Keys
+	}
 	for name, value := range r.Fields {
 		m[name] = value
 	}

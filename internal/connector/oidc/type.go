@@ -23,6 +23,7 @@ func Type() connector.Type {
 		ClientIDClaims:  []string{"client_id", "azp"},
 		ScopeClaims:     []string{"scope", "scp"},
 		Scopes:          connector.ScopesChecked,
+		NamesScopes:     true,
 		Limits: []string{
 			"clients cannot be searched: a registration whose end nobody saw is settled by hand",
 			"secrets cannot be changed: delete the keys and generate new ones",

@@ -44,6 +44,9 @@ func (o *okta) Update(
 	if body["response_types"] = connector.ResponseTypes(r.Grants); kind == service {
 		body["response_types"] = []string{"token"}
 	}
+	if len(r.Farewells) > 0 {
+		body["post_logout_redirect_uris"] = r.Farewells
+	}
 	maps.Copy(body, r.Fields)
 	put := wire.Call{Op: "change the client", Method: http.MethodPut, URL: o.client(h), JSON: body}
 	a, err := o.do(ctx, put)

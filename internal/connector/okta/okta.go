@@ -123,6 +123,9 @@ func (o *okta) Register(ctx context.Context, r connector.Registration) (connecto
 		"client_name": r.Name, "application_type": kind, "grant_types": r.Grants, "response_types": responses,
 		"redirect_uris": append([]string{}, r.Callbacks...), "token_endpoint_auth_method": "client_secret_basic",
 	}
+	if len(r.Farewells) > 0 {
+		body["post_logout_redirect_uris"] = r.Farewells
+	}
 	maps.Copy(body, r.Fields)
 	post := wire.Call{Op: "register the client", Method: http.MethodPost, URL: o.clients(), JSON: body}
 	a, err := o.do(ctx, post)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 )
 
 // AddConsole makes a confidential client for people to sign in by: the code flow with PKCE, one redirect URI, and the
@@ -18,6 +19,17 @@ func (r *Realm) AddConsole(ctx context.Context, id, secret, callback string) err
 			"config": map[string]string{"claim.name": "groups", "full.path": "false", "id.token.claim": "true"},
 		}},
 	}, nil)
+}
+
+// TellGroups has every later client's tokens tell the groups of people, as docs/connectors/keycloak.md says: in the ID token, or
+// at the userinfo endpoint alone.
+func (r *Realm) TellGroups(ctx context.Context, inIDToken bool) error {
+	return r.addScope(ctx, "groups", false, []any{map[string]any{
+		"name": "groups", "protocol": "openid-connect", "protocolMapper": "oidc-group-membership-mapper",
+		"config": map[string]string{
+			"claim.name": "groups", "full.path": "false", "id.token.claim": strconv.FormatBool(inIDToken), "userinfo.token.claim": "true",
+		},
+	}})
 }
 
 // AddPerson makes a user with a password, in groups that are made where they are not there.

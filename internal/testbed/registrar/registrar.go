@@ -24,6 +24,8 @@ type Client struct {
 	Grants           []string
 	Callbacks        []string
 	Scope            string
+	Farewells        []string // post_logout_redirect_uris
+	Method           string   // token_endpoint_auth_method
 
 	management string // registration access token
 	data       map[string]any
@@ -37,6 +39,7 @@ type Server struct {
 	origin  string
 	count   int
 	renews  bool // each change of a client gives it a new secret
+	keyed   bool // private_key_jwt is offered
 	clients map[string]*Client
 }
 
@@ -84,6 +87,13 @@ func (s *Server) RenewSecrets() {
 	s.renews = true
 }
 
+// OfferKeys has the metadata offer clients to prove themselves with a key (RFC 7523, section 2.2).
+func (s *Server) OfferKeys() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keyed = true
+}
+
 // Widen sets a client's scope as the server's administrator does.
 func (s *Server) Widen(id, scope string) {
 	s.mu.Lock()
@@ -125,18 +135,28 @@ func (s *Server) calls() []contract.Call {
 // metadata is RFC 7591, section 2, as far as it is carried out.
 func metadata() contract.Members {
 	return contract.Members{
-		"client_name":                {Kind: contract.Text},
-		"grant_types":                {Kind: contract.Texts},
-		"response_types":             {Kind: contract.Texts},
-		"redirect_uris":              {Kind: contract.Texts},
-		"token_endpoint_auth_method": {Kind: contract.Text, Enum: []string{"client_secret_basic", "client_secret_post"}},
-		"scope":                      {Kind: contract.Text},
-		"client_uri":                 {Kind: contract.Text},
-		"policy_uri":                 {Kind: contract.Text},
-		"tos_uri":                    {Kind: contract.Text},
-		"application_type":           {Kind: contract.Text, Enum: []string{"web", "native"}},
-		"contacts":                   {Kind: contract.Texts},
+		"client_name":               {Kind: contract.Text},
+		"grant_types":               {Kind: contract.Texts},
+		"response_types":            {Kind: contract.Texts},
+		"redirect_uris":             {Kind: contract.Texts},
+		"post_logout_redirect_uris": {Kind: contract.Texts}, // OpenID Connect RP-Initiated Logout 1.0, section 3.1
+		"token_endpoint_auth_method": {
+			Kind: contract.Text, Enum: []string{"client_secret_basic", "client_secret_post", "private_key_jwt"},
+		},
+		"jwks":             {Kind: contract.Object, Members: contract.Members{"keys": {Kind: contract.Objects, Members: publicKey()}}},
+		"scope":            {Kind: contract.Text},
+		"client_uri":       {Kind: contract.Text},
+		"policy_uri":       {Kind: contract.Text},
+		"tos_uri":          {Kind: contract.Text},
+		"application_type": {Kind: contract.Text, Enum: []string{"web", "native"}},
+		"contacts":         {Kind: contract.Texts},
 	}
+}
+
+// publicKey is an RSA key (RFC 7518, section 6.3.1): nothing private is taken.
+func publicKey() contract.Members {
+	text := contract.Member{Kind: contract.Text, Required: true}
+	return contract.Members{"kty": text, "n": text, "e": text, "kid": text, "alg": text, "use": text}
 }
 
 func tokenForm() contract.Members {
@@ -170,10 +190,16 @@ func (s *Server) manages(r *http.Request) bool {
 }
 
 func (s *Server) discovery(x *contract.Exchange) {
+	methods := []string{"client_secret_basic"}
+	if s.keyed {
+		methods = append(methods, "private_key_jwt")
+	}
 	x.JSON(http.StatusOK, map[string]any{
+		"authorization_endpoint": s.origin + "/authorize", "response_types_supported": []string{"code"},
+		"subject_types_supported": []string{"public"}, "id_token_signing_alg_values_supported": []string{"RS256"},
 		"issuer": s.origin, "token_endpoint": s.origin + "/token", "registration_endpoint": s.origin + "/reg",
 		"jwks_uri": s.origin + "/keys", "grant_types_supported": []string{"client_credentials", "authorization_code", "refresh_token"},
-		"token_endpoint_auth_methods_supported": []string{"client_secret_basic"},
+		"token_endpoint_auth_methods_supported": methods,
 	})
 }
 
@@ -195,6 +221,10 @@ func (c *Client) fill(body map[string]any) {
 	c.Name, _ = body["client_name"].(string)
 	c.Scope, _ = body["scope"].(string)
 	c.Grants, c.Callbacks = texts(body["grant_types"]), texts(body["redirect_uris"])
+	c.Farewells = texts(body["post_logout_redirect_uris"])
+	if c.Method, _ = body["token_endpoint_auth_method"].(string); c.Method == "private_key_jwt" {
+		c.Secret = ""
+	}
 }
 
 func texts(v any) []string {
@@ -212,7 +242,9 @@ func (s *Server) answer(x *contract.Exchange, status int, c *Client) {
 	s.count++
 	c.management = fmt.Sprintf("management-%s-%d", c.ID, s.count)
 	body := maps.Clone(c.data)
-	body["client_id"], body["client_secret"], body["client_secret_expires_at"] = c.ID, c.Secret, 0
+	if body["client_id"] = c.ID; c.Secret != "" {
+		body["client_secret"], body["client_secret_expires_at"] = c.Secret, 0
+	}
 	body["registration_access_token"], body["registration_client_uri"] = c.management, s.origin+"/reg/"+c.ID
 	x.JSON(status, body)
 }

@@ -82,6 +82,13 @@ export async function refreshKeys(tenant: string, name: string): Promise<void> {
   await client.POST("/api/v1/key-managers/{name}/refresh-keys", { params: place(tenant, name) });
 }
 
+export type ConsoleClientAct = "retry" | "rotate" | "dismiss";
+
+/** Does something about the client that Keyward registered at a server for the console. */
+export async function actOnConsoleClient(tenant: string, id: string, act: ConsoleClientAct): Promise<void> {
+  await client.POST(`/api/v1/console-clients/{id}/${act}`, { params: { path: { id }, query: { tenant } } });
+}
+
 /** What is checked: a key manager that is stored, by its name, or one that is not, by its manifest. */
 export type Checked = { name: string } | { manifest: unknown };
 

@@ -12,6 +12,7 @@ import { Section } from "../../ui/page";
 import { ProblemAlert } from "../../ui/problem";
 import { DataTable } from "../../ui/table";
 import { Time } from "../../ui/time";
+import { ConsoleClient } from "./console-client";
 
 const words = texts.admin.keyManager;
 
@@ -67,6 +68,7 @@ export function Overview({ keyManager }: { keyManager: Schemas["KeyManager"] }) 
           />
         </Section>
       </SimpleGrid>
+      {status?.signInClient && <ConsoleClient standing={status.signInClient} />}
       <UsedBy />
     </Stack>
   );

@@ -1,9 +1,9 @@
-import { Code, Group, Stack, Text } from "@mantine/core";
+import { Code, Group, Select, Stack, Text } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
 import { serverPath } from "../../base";
 import type { Draft } from "../../object/draft";
-import { ListField, SelectField, SwitchField, TextField } from "../../object/fields";
+import { isFixed, ListField, SelectField, Shown, SwitchField, TextField } from "../../object/fields";
 import { SecretField } from "../../object/secret-fields";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -12,27 +12,63 @@ import { RoleRules } from "./role-rules";
 
 const words = texts.admin.signIn;
 
-/** Where servers send people back to, as this browser knows the control plane. */
-const callback = (tenant: string) => `${location.origin}${serverPath}/session/callback${tenant === "default" ? "" : `/${tenant}`}`;
+type KeyManagerDraft = Draft<"key-managers">;
+
+/** Where the server sends people back to, as this browser knows the control plane: of a client that is declared. */
+function callback(tenant: string, name: string, own: boolean): string {
+  const tail = own ? `/${tenant}/${name}` : tenant === "default" ? "" : `/${tenant}`;
+  return `${location.origin}${serverPath}/session/callback${tail}`;
+}
 
 /** Whether people sign in to the console through the key manager, by which client, and with which roles. */
-export function SignInFields({ draft }: { draft: Draft<"key-managers"> }) {
+export function SignInFields({ draft }: { draft: KeyManagerDraft }) {
   const signIn = (draft.at("spec", "signIn") ?? {}) as Partial<Schemas["SignIn"]>;
-  const address = callback(useTenant());
-  const method = signIn.method ?? "basic";
   return (
     <Stack>
       <SwitchField draft={draft} path={["spec", "signIn", "enabled"]} label={words.enabled} help={words.enabledHelp} fallback={false} />
       {signIn.enabled === true && (
         <>
-          <Text size="sm">
-            {words.register}{" "}
-            <Group component="span" gap={4} display="inline-flex">
-              <Code>{address}</Code>
-              <Copy value={address} label={texts.copy.copy} />
-            </Group>
-          </Text>
-          <TextField draft={draft} path={["spec", "signIn", "clientId"]} label={words.clientId} help={words.clientIdHelp} required />
+          <ClientFields draft={draft} signIn={signIn} />
+          <ListField draft={draft} path={["spec", "signIn", "scopes"]} label={words.scopes} help={words.scopesHelp} />
+          <UserinfoField draft={draft} asked={signIn.userinfo} />
+          <TextField draft={draft} path={["spec", "signIn", "lifetime"]} label={words.lifetime} help={words.lifetimeHelp} placeholder="8h" />
+          <RoleRules draft={draft} />
+        </>
+      )}
+      {draft.fault("spec", "signIn") && signIn.enabled !== true && <Text size="sm" c="red">{draft.fault("spec", "signIn")}</Text>}
+    </Stack>
+  );
+}
+
+/** The console's client: one that Keyward registers, or one that somebody registered by hand. */
+function ClientFields({ draft, signIn }: { draft: KeyManagerDraft; signIn: Partial<Schemas["SignIn"]> }) {
+  const tenant = useTenant();
+  const method = signIn.method ?? "basic";
+  const connected = Object.keys(draft.at("spec", "connection") ?? {}).length > 0;
+  const name = draft.at("metadata", "name");
+  const byHand = Boolean(signIn.clientId);
+  const address = callback(tenant, typeof name === "string" ? name : "", signIn.ownCallback === true);
+  return (
+    <>
+      {!byHand && <Text size="sm">{connected ? words.byItself : words.notByItself}</Text>}
+      <TextField
+        draft={draft}
+        path={["spec", "signIn", "clientId"]}
+        label={words.clientId}
+        help={connected ? words.clientIdOptional : words.clientIdHelp}
+        required={!connected}
+      />
+      {(byHand || !connected) && (
+        <Text size="sm">
+          {words.register}{" "}
+          <Group component="span" gap={4} display="inline-flex">
+            <Code>{address}</Code>
+            <Copy value={address} label={texts.copy.copy} />
+          </Group>
+        </Text>
+      )}
+      {byHand && (
+        <>
           <SelectField draft={draft} path={["spec", "signIn", "method"]} label={words.method} fallback="basic" options={words.methods} />
           {(method === "basic" || method === "post") && (
             <SecretField draft={draft} path={["spec", "signIn", "clientSecret"]} label={words.clientSecret} required />
@@ -40,13 +76,41 @@ export function SignInFields({ draft }: { draft: Draft<"key-managers"> }) {
           {method === "private_key_jwt" && (
             <SecretField draft={draft} path={["spec", "signIn", "key"]} label={words.key} help={words.keyHelp} required />
           )}
-          <ListField draft={draft} path={["spec", "signIn", "scopes"]} label={words.scopes} help={words.scopesHelp} />
-          <SwitchField draft={draft} path={["spec", "signIn", "userinfo"]} label={words.userinfo} help={words.userinfoHelp} fallback={false} />
-          <TextField draft={draft} path={["spec", "signIn", "lifetime"]} label={words.lifetime} help={words.lifetimeHelp} placeholder="8h" />
-          <RoleRules draft={draft} />
+          <SwitchField
+            draft={draft}
+            path={["spec", "signIn", "ownCallback"]}
+            label={words.ownCallback}
+            help={words.ownCallbackHelp}
+            fallback={false}
+          />
         </>
       )}
-      {draft.fault("spec", "signIn") && signIn.enabled !== true && <Text size="sm" c="red">{draft.fault("spec", "signIn")}</Text>}
-    </Stack>
+    </>
+  );
+}
+
+const choices: { value: string; asked: boolean | undefined }[] = [
+  { value: "lacking", asked: undefined },
+  { value: "always", asked: true },
+  { value: "never", asked: false },
+];
+
+function UserinfoField({ draft, asked }: { draft: KeyManagerDraft; asked: boolean | undefined }) {
+  const path = ["spec", "signIn", "userinfo"];
+  const value = choices.find((one) => one.asked === asked)?.value ?? "lacking";
+  const options = choices.map((one) => ({ value: one.value, label: words.userinfoChoices[one.value] ?? one.value }));
+  if (isFixed({ draft, path, label: words.userinfo })) {
+    return <Shown label={words.userinfo}>{words.userinfoChoices[value]}</Shown>;
+  }
+  return (
+    <Select
+      label={words.userinfo}
+      description={words.userinfoHelp}
+      error={draft.fault(...path)}
+      data={options}
+      value={value}
+      allowDeselect={false}
+      onChange={(chosen) => { draft.put(choices.find((one) => one.value === chosen)?.asked, ...path); }}
+    />
   );
 }
