@@ -78,7 +78,7 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Clients, error
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = func() time.Time { return time.Now().UTC().Truncate(time.Second) }
 	}
 	return &Clients{
 		store: s, openers: openers, callback: o.Callback, log: o.Log, sole: o.Sole, looks: o.Looks, now: o.Now,

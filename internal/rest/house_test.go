@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/keys/turn"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/ownclient"
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/reconcile"
@@ -44,6 +47,7 @@ type house struct {
 	server  *httptest.Server
 	tokens  map[string]string // by user
 	ids     map[string]string // of the tokens, by user
+	front   atomic.Int32      // which of the control planes answers
 }
 
 // explainer tells that every request with a token is of the application mobile, and of the tenant that the address leads
@@ -80,20 +84,41 @@ func (judge) Judge(_ context.Context, s probe.Subject) (*probe.Judgement, error)
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	ctx := context.Background()
-	st, err := store.Open(ctx, store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
+	return newHouseOver(t, store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
+}
+
+// newHouseOver is newHouse with one control plane for each of the stores, at one address: front says which of them answers.
+func newHouseOver(t *testing.T, stores ...store.Options) *house {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	publicURL := "http://" + server.Listener.Addr().String()
+	h := &house{t: t, server: server, ids: map[string]string{}, tokens: map[string]string{"admin": adminToken}}
+	var planes []http.Handler
+	for i := len(stores) - 1; i >= 0; i-- { // the first is what the house itself works with
+		planes = slices.Insert(planes, 0, h.open(stores[i], publicURL))
+	}
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		planes[h.front.Load()].ServeHTTP(w, r)
+	})
+	server.Start()
+	t.Cleanup(server.Close)
+	return h
+}
+
+// open gives the door of a control plane.
+func (h *house) open(o store.Options, publicURL string) http.Handler {
+	t, ctx := h.t, context.Background()
+	t.Helper()
+	st, err := store.Open(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
-	server := httptest.NewUnstartedServer(nil)
-	publicURL := "http://" + server.Listener.Addr().String()
 	res, err := resident.New(st, resident.Options{PublicURL: publicURL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, store: st, control: control.New(st, http.DefaultClient, res, control.Options{Ask: remembered}),
-		ids: map[string]string{}, tokens: map[string]string{"admin": adminToken}}
+	h.store, h.control = st, control.New(st, http.DefaultClient, res, control.Options{Ask: remembered})
 	if err := h.control.Bootstrap(ctx, adminToken); err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +153,7 @@ func newHouse(t *testing.T) *house {
 		PasswordLink: res.PasswordLink, Caller: tryout.New(publicURL),
 		Sessions: session.New(st, session.Options{
 			Callback: publicURL + resident.CallbackPath, Client: catalog.ConsoleClient, Issuer: res.Issuer, Inside: res.Client(),
-			Outside: http.DefaultClient, Known: rollover.New(nil, nil),
+			Outside: outbound.NewClient(outbound.Rules{}, outbound.Options{}), Known: rollover.New(nil, nil),
 			Idle: time.Hour, Lifetime: 12 * time.Hour, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		}),
 	}
@@ -141,10 +166,7 @@ func newHouse(t *testing.T) *house {
 	for _, pattern := range res.Patterns() {
 		mux.Handle(pattern, res.Handler())
 	}
-	h.server, server.Config.Handler = server, mux
-	server.Start()
-	t.Cleanup(h.server.Close)
-	return h
+	return mux
 }
 
 // answer is what came back.
