@@ -43,8 +43,8 @@ func TestSignInThroughAWall(t *testing.T) {
 			given[without] = instead
 		}
 		object := fmt.Sprintf(`{"apiVersion":"keyward.dev/v1","kind":"KeyManager","metadata":{"name":"corp"},"spec":{"type":"oidc",`+
-			`"issuer":%q,"keys":{"jwks":"%s/jwks"},"endpoints":{"authorization":"%s/authorize","token":"%s/token","userinfo":"%s/userinfo"},`+
-			`"outbound":%s,"signIn":{"enabled":true,"clientId":"console","method":"tls","roles":%s}}}`,
+			`"issuer":%q,"keys":{"jwks":"%s/jwks"},"endpoints":{"authorization":"%s/authorize","token":"%s/token",`+
+			`"userinfo":"%s/userinfo"},"outbound":%s,"signIn":{"enabled":true,"clientId":"console","method":"tls","roles":%s}}}`,
 			g.is.Issuer, wall.URL, g.is.URL, wall.URL, wall.URL, textOf(t, given), gateRules)
 		return h.call("admin", http.MethodPost, "/api/v1/apply", `{"objects":[`+object+`]}`)
 	}
@@ -73,7 +73,8 @@ func TestSignInThroughAWall(t *testing.T) {
 			t.Errorf("without %s: %d %s", without, p.status, p.text)
 		}
 	}
-	if a := declare("certificate", nil); a.status != http.StatusBadRequest || !strings.Contains(string(a.body), "spec.outbound.certificate") {
+	a := declare("certificate", nil)
+	if a.status != http.StatusBadRequest || !strings.Contains(string(a.body), "spec.outbound.certificate") {
 		t.Errorf("without a certificate: %d %s", a.status, a.body)
 	}
 }

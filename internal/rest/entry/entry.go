@@ -1,0 +1,160 @@
+// Package entry owns the addresses that browsers go to when people begin and end to sign in to the console, and the page that says
+// why somebody is not signed in. It does not own sessions, what cookies are like, nor the API's answers.
+package entry
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/rest/cookie"
+	"keyward.dev/keyward/internal/session"
+)
+
+// Addresses that browsers go to.
+const (
+	pathStart    = "/session/start"
+	pathCallback = "/session/callback"
+)
+
+// Pages are those addresses. All fields are needed.
+type Pages struct {
+	Sessions *session.Sessions
+	Cookies  *cookie.Cookies
+	Log      *slog.Logger
+	Style    string // of the page; Policy permits it
+	Policy   string // Content-Security-Policy
+	// Tell gives the HTTP status of an error, and what people are told of it.
+	Tell func(context.Context, error) (status int, words []string)
+}
+
+// Routes registers the addresses, below the public URL's path too, where a proxy leaves it on.
+func (p *Pages) Routes(mux *http.ServeMux, publicURL string) {
+	prefixes := []string{""}
+	if u, err := url.Parse(publicURL); err == nil && strings.Trim(u.Path, "/") != "" {
+		prefixes = append(prefixes, strings.TrimSuffix(u.Path, "/"))
+	}
+	for _, prefix := range prefixes {
+		page(mux, prefix+pathStart, p.startSession)
+		page(mux, prefix+pathCallback, p.finishSession)
+		page(mux, prefix+pathCallback+"/{tenant}", p.finishSession)
+		page(mux, prefix+pathCallback+"/{tenant}/{keyManager}", p.finishSession)
+	}
+}
+
+func page(mux *http.ServeMux, path string, h http.HandlerFunc) {
+	mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Frame-Options", "DENY")
+		h(w, r)
+	})
+}
+
+// Cookie is called what a browser holds of its session.
+const Cookie = "keyward-session"
+
+const cookieStart = "keyward-start-" // and the beginning of the state: two tabs may begin at once
+
+func startCookie(state string) string { return cookieStart + state[:min(len(state), 12)] }
+
+// startSession sends a browser to where its person signs in.
+func (p *Pages) startSession(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	ask := session.Ask{Tenant: q.Get("tenant"), Via: q.Get("via"), Return: q.Get("return")}
+	if from := r.Header.Get("Sec-Fetch-Site"); ask.Via != "" && (from == "cross-site" || from == "same-site") {
+		// That server alone decides who comes back: nobody is taken there by a page of another site, without a word.
+		p.sayWhy(w, r, keyward.Errorf(keyward.CodeForbidden, "a page of another site sent you here, to sign in through %s in tenant %s: "+
+			"try again only if that is what you want", ask.Via, cmp.Or(ask.Tenant, keyward.DefaultTenant)), ask)
+		return
+	}
+	start, err := p.Sessions.Begin(r.Context(), ask)
+	if err != nil {
+		p.sayWhy(w, r, err, ask)
+		return
+	}
+	http.SetCookie(w, p.Cookies.Made(startCookie(start.State), start.Kept, start.Life))
+	http.Redirect(w, r, start.Location, http.StatusSeeOther)
+}
+
+// finishSession takes the answer of the server, and gives the browser a session: a new one, whatever it held.
+func (p *Pages) finishSession(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if !q.Has("state") && !q.Has("code") && !q.Has("error") { // back from signing out at a key manager
+		w.Header().Set("Location", sideways(r)+"../")
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
+	name := startCookie(q.Get("state"))
+	kept := p.Cookies.Of(r, name)
+	http.SetCookie(w, p.Cookies.Made(name, "", -time.Second))
+	opened, err := p.Sessions.Finish(r.Context(), kept, answeredAt(r), q, p.Cookies.Of(r, Cookie))
+	if err != nil {
+		p.sayWhy(w, r, err, opened.Ask)
+		return
+	}
+	http.SetCookie(w, p.Cookies.Made(Cookie, opened.Value, 0))
+	http.Redirect(w, r, opened.Return, http.StatusSeeOther)
+}
+
+// sayWhy tells a person before a browser why there is no session.
+func (p *Pages) sayWhy(w http.ResponseWriter, r *http.Request, err error, again session.Ask) {
+	status, words := p.Tell(r.Context(), err)
+	var b bytes.Buffer
+	page, fault := template.New("session").Parse(sessionPage)
+	view := struct {
+		Style        template.CSS
+		Words        []string
+		Again, Other string
+	}{template.CSS(p.Style), words, sideways(r) + startAddress(again), sideways(r) + "../"} //nolint:gosec // our own constant
+	if again.Return != "" && session.SafeReturn(again.Return) {
+		view.Other = again.Return // the console shows the ways in at each of its pages
+	}
+	if fault == nil {
+		fault = page.Execute(&b, view)
+	}
+	if fault != nil {
+		p.Log.ErrorContext(r.Context(), "a page could not be made", "error", fault)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", p.Policy)
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the reader went away: nobody is left to tell
+}
+
+// answeredAt is what follows the plain address in the one at which a server's answer comes: TENANT, TENANT/KEYMANAGER or "".
+func answeredAt(r *http.Request) string {
+	return strings.Trim(r.PathValue("tenant")+"/"+r.PathValue("keyManager"), "/")
+}
+
+// sideways leads from a page about sessions to where the others are: seen from the browser, whatever a proxy takes off its
+// path.
+func sideways(r *http.Request) string {
+	return strings.Repeat("../", len(strings.FieldsFunc(answeredAt(r), func(c rune) bool { return c == '/' })))
+}
+
+// startAddress leads to where the same sign-in begins anew.
+func startAddress(again session.Ask) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"tenant": again.Tenant, "via": again.Via, "return": again.Return} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return (&url.URL{Path: "start", RawQuery: q.Encode()}).String()
+}
+
+const sessionPage = `<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Not signed in · Keyward</title>
+<style>{{.Style}}</style></head><body><main><h1>You are not signed in</h1>
+{{range .Words}}<p>{{.}}</p>
+{{end}}<p><a href="{{.Again}}">Try again</a></p>
+<p><a href="{{.Other}}">Sign in another way</a></p></main></body></html>
+`
