@@ -60,7 +60,7 @@ type cli struct {
 	Gateway       gatewayCmd       `cmd:"" help:"Gateways: credentials, revisions, withdrawal."`
 	Tokens        tokenCmd         `cmd:"" name:"token" help:"API tokens of the management plane."`
 	Version       versionCmd       `cmd:"" help:"Print version, commit and Go version."`
-	User          userCmd          `cmd:"" help:"Users' passwords."`
+	User          userCmd          `cmd:"" help:"Users' passwords and sessions."`
 }
 
 // session is what a command runs with.

@@ -7,6 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/output"
+	console "keyward.dev/keyward/internal/session"
 )
 
 type tokenCmd struct {
@@ -74,7 +75,9 @@ func (cmd *tokenRevokeCmd) Run(s *session) error {
 }
 
 type userCmd struct {
-	ResetPassword userResetCmd `cmd:"" name:"reset-password" help:"Make a one-time link to choose a password; it is printed alone, once."`
+	ResetPassword userResetCmd    `cmd:"" name:"reset-password" help:"Make a one-time link to choose a password; it is printed once."`
+	Sessions      userSessionsCmd `cmd:"" help:"Who is signed in at the console, in which browsers and since when."`
+	SignOut       userSignOutCmd  `cmd:"" help:"Sign somebody out everywhere."`
 }
 
 type userResetCmd struct {
@@ -97,4 +100,43 @@ func (cmd *userResetCmd) Run(s *session) error {
 	}
 	_, err = fmt.Fprintln(s.out, answer.Link)
 	return err
+}
+
+type userSessionsCmd struct {
+	Name string `arg:"" optional:"" help:"a user, or KEYMANAGER|SUB; default: everybody"`
+	output.Flag
+}
+
+// Run lists sessions, those that were used last first.
+func (cmd *userSessionsCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	query := []string{"everybody", "true"}
+	if cmd.Name != "" {
+		query = []string{"user", cmd.Name}
+	}
+	all, err := list[console.Listed](s.ctx, c, []string{"sessions"}, query...)
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"USER", "NAME", "SIGNED IN", "LAST SEEN", "BROWSER"}}
+	for _, one := range all {
+		rows = append(rows, []string{one.User, one.Name, ago(&one.Since), ago(&one.Seen), one.Browser})
+	}
+	return cmd.Print(s.out, all, rows)
+}
+
+type userSignOutCmd struct {
+	Name string `arg:"" help:"a user, or KEYMANAGER|SUB"`
+}
+
+// Run ends every session of somebody.
+func (cmd *userSignOutCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	return c.call(s.ctx, http.MethodPost, c.path([]string{"sessions", "end"}), map[string]string{"user": cmd.Name}, nil)
 }

@@ -88,13 +88,14 @@ const (
 	RightTry          Right = "try calls out"
 	RightImport       Right = "read an OpenAPI document from an address"
 
+	RightSessions       Right = "see or end people's sessions"
 	RightReconciliation Right = "see how the clients of a key manager stand"
 )
 
 // roles lists who may use a right within their own tenant.
 func (a Right) roles() []keyward.Role {
 	switch a {
-	case RightTokens, RightHold, RightCheck:
+	case RightTokens, RightHold, RightCheck, RightSessions:
 		return []keyward.Role{keyward.RoleAdmin}
 	case RightApprove, RightImport:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RolePublisher}

@@ -104,6 +104,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.healthRoutes()
 	s.discoverRoute()
 	s.sessionRoutes(o)
+	s.sessionListRoutes()
 	if err := s.documentRoutes(); err != nil {
 		return nil, err
 	}

@@ -137,3 +137,74 @@ func (s *Server) bySession(ctx huma.Context, next func(huma.Context)) bool {
 	next(huma.WithValue(huma.WithValue(ctx, principalKey{}, held.Principal), sessionKey{}, &heldSession{held, value}))
 	return true
 }
+
+// PeopleQuery says whose sessions are meant.
+type PeopleQuery struct {
+	User      string `query:"user" doc:"As owners and the audit trail name the person; default is who asks"`
+	Everybody bool   `query:"everybody" doc:"Everybody's in the tenant, 500 at most; for administrators"`
+}
+
+type sessionsInput struct {
+	TenantQuery
+	PeopleQuery
+}
+
+// person is whose sessions are meant; "" = everybody's.
+func (in *sessionsInput) person(p keyward.Principal) string {
+	switch {
+	case in.Everybody:
+		return ""
+	case in.User != "":
+		return in.User
+	default:
+		return p.User
+	}
+}
+
+// EndSessionsBody says who is signed out everywhere.
+type EndSessionsBody struct {
+	User string `json:"user,omitempty" doc:"As owners and the audit trail name the person; default is who asks"`
+}
+
+// sessionListRoutes serve the sessions that people have.
+func (s *Server) sessionListRoutes() {
+	const path = "/api/v1/sessions"
+	sessions, tags := s.deps.Sessions, []string{"session"}
+	route(s, huma.Operation{
+		OperationID: "list-sessions", Method: http.MethodGet, Path: path, Tags: tags,
+		Summary: "A person's sessions at the console, those that were used last first; administrators see everybody's",
+	}, func(ctx context.Context, p keyward.Principal, in *sessionsInput) (*answerOf[Listing[session.Listed]], error) {
+		value := ""
+		if held, ok := ctx.Value(sessionKey{}).(*heldSession); ok {
+			value = held.value
+		}
+		list, err := sessions.List(ctx, p, in.tenantOf(p), in.person(p), value)
+		if err != nil {
+			return nil, err
+		}
+		return listed(list), nil
+	})
+	route(s, huma.Operation{
+		OperationID: "end-one-session", Method: http.MethodDelete, Path: path + "/{id}", Tags: tags,
+		Summary: "End one of one's own sessions; administrators end everybody's",
+	}, func(ctx context.Context, p keyward.Principal, in *idInput) (*nothing, error) {
+		return &nothing{}, sessions.EndByID(ctx, p, in.ID)
+	})
+	accept(s, huma.Operation{
+		OperationID: "end-sessions", Method: http.MethodPost, Path: path + "/end", Tags: tags, DefaultStatus: http.StatusOK,
+		Summary: "Sign a person out everywhere: the console, and browsers and applications at the tenant's authorization server",
+	}, func(ctx context.Context, p keyward.Principal, tenant string, body EndSessionsBody) (*EndSessionsBody, error) {
+		if body.User == "" {
+			tenant, body.User = p.Tenant, p.User
+		}
+		return &body, sessions.EndAll(ctx, p, tenant, body.User)
+	})
+}
+
+// tenantOf is the tenant that is named, or else the principal's own.
+func (t TenantQuery) tenantOf(p keyward.Principal) string {
+	if t.Tenant == "" {
+		return p.Tenant
+	}
+	return t.Tenant
+}

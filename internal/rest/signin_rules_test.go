@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/session"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
@@ -219,5 +220,92 @@ func TestClaimsAtTheUserinfoEndpoint(t *testing.T) {
 		if asked := len(g.is.Seen("/userinfo")) > 0; asked != c.asked {
 			t.Errorf("%s: asked %v", name, asked)
 		}
+	}
+}
+
+// TestPeopleSeeAndEndTheirSessions: their own, and administrators everybody's; nobody else's are told of or touched.
+func TestPeopleSeeAndEndTheirSessions(t *testing.T) {
+	h := newHouse(t)
+	h.person()
+	h.users(map[string][]keyward.Role{"eve": {keyward.RoleAuditor}}, "default")
+	g := h.gate("corp", nil)
+	g.declare("")
+	list := func(b *tab, query string) (all []session.Listed, status int) {
+		p := b.do(http.MethodGet, "/api/v1/sessions"+query, "")
+		var page struct{ Items []session.Listed }
+		if p.status == http.StatusOK {
+			answer{body: []byte(p.text)}.into(t, &page)
+		}
+		return page.Items, p.status
+	}
+	one, two, other := h.tab(), h.tab(), h.tab()
+	for _, b := range []*tab{one, two} {
+		g.come(b, nil)
+	}
+	g.come(other, map[string]any{"sub": "0002"})
+	mine, _ := list(one, "")
+	if len(mine) != 2 || mine[0].User != "corp|0001" || mine[0].Current == mine[1].Current || mine[0].KeyManager != "corp" ||
+		!strings.HasPrefix(mine[0].Browser, "Go-http-client") {
+		t.Fatalf("mine: %+v", mine)
+	}
+	for _, query := range []string{"?user=corp%7C0002", "?everybody=true", "?user=alice"} {
+		if all, status := list(one, query); status != http.StatusForbidden {
+			t.Errorf("%s: %d %+v", query, status, all)
+		}
+	}
+	if a := h.call("eve", http.MethodGet, "/api/v1/sessions?everybody=true", ""); a.status != http.StatusForbidden {
+		t.Errorf("an auditor: %d", a.status)
+	}
+	var all struct{ Items []session.Listed }
+	h.must("admin", http.MethodGet, "/api/v1/sessions?everybody=true", "").into(t, &all)
+	if len(all.Items) != 3 {
+		t.Errorf("everybody's: %+v", all)
+	}
+	foreign := ""
+	for _, s := range all.Items {
+		if s.User == "corp|0002" {
+			foreign = s.ID
+		}
+	}
+	if p := one.do(http.MethodDelete, "/api/v1/sessions/"+foreign, ""); p.status != http.StatusForbidden {
+		t.Errorf("somebody else's: %d", p.status)
+	}
+	for _, s := range mine {
+		if !s.Current {
+			one.do(http.MethodDelete, "/api/v1/sessions/"+s.ID, "")
+		}
+	}
+	if _, status := two.who(); status != http.StatusUnauthorized {
+		t.Errorf("ended by hand: %d", status)
+	}
+	g.come(two, nil)
+	if p := one.do(http.MethodPost, "/api/v1/sessions/end", "{}", "Content-Type", "application/json"); p.status != http.StatusOK {
+		t.Errorf("everywhere: %d %s", p.status, p.text)
+	}
+	for name, b := range map[string]*tab{"one": one, "two": two} {
+		if _, status := b.who(); status != http.StatusUnauthorized {
+			t.Errorf("%s after signing out everywhere: %d", name, status)
+		}
+	}
+	if _, status := other.who(); status != http.StatusOK {
+		t.Errorf("the control, somebody else: %d", status)
+	}
+	h.must("admin", http.MethodPost, "/api/v1/sessions/end", `{"user":"corp|0002"}`)
+	if _, status := other.who(); status != http.StatusUnauthorized {
+		t.Errorf("signed out by an administrator: %d", status)
+	}
+
+	// One of the tenant's own users is signed out of the browser at the authorization server, too.
+	b := h.tab()
+	b.fill(b.do(http.MethodGet, "/session/start", ""), "name", "alice", "password", aliceSecret)
+	if who, _ := b.who(); who.User != "alice" {
+		t.Fatalf("alice: %+v", who)
+	}
+	h.must("admin", http.MethodPost, "/api/v1/sessions/end", `{"user":"alice"}`)
+	if _, status := b.who(); status != http.StatusUnauthorized {
+		t.Errorf("alice after that: %d", status)
+	}
+	if p := b.do(http.MethodGet, "/session/start", ""); !strings.Contains(p.text, `type="password"`) {
+		t.Errorf("alice is let in without a password: %d %s", p.status, p.text)
 	}
 }

@@ -68,6 +68,24 @@ func attempt(h *house, state keyward.ClientState) {
 	}
 }
 
+// sessionOf leaves a session of a user's.
+func sessionOf(h *house, user string) {
+	h.t.Helper()
+	err := h.store.Write(context.Background(), "test", func(tx *store.Tx) error {
+		o, err := tx.Get(keyward.KindUser, "default", user)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		return tx.PutSession(store.Session{
+			ID: "one", Hash: []byte("one"), Tenant: "default", UserID: o.ID, Since: now, Seen: now, Expires: now.Add(time.Hour),
+		})
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 // ownClient leaves a client of the console's own in a state.
 func ownClient(h *house, state keyward.ClientState) {
 	h.t.Helper()
@@ -128,6 +146,9 @@ func visits() map[string]visit {
 			h.must("admin", http.MethodPost, "/api/v1/gateways", `{"name":"edge"}`)
 		}},
 	}
+	all["list-sessions"] = visit{path: "/api/v1/sessions?user=alice&tenant=default", right: "alice", wrong: "dora"}
+	all["end-one-session"] = visit{path: "/api/v1/sessions/one", right: "alice", wrong: "dora"}
+	all["end-sessions"] = visit{path: "/api/v1/sessions/end", body: `{"user":"alice"}`, right: "alice", wrong: "dora"}
 	own := func(state keyward.ClientState) func(h *house) {
 		return func(h *house) { ownClient(h, state) }
 	}
@@ -245,6 +266,7 @@ func furnish(t *testing.T) *house {
 		"zoe": {keyward.RoleAdmin, keyward.RolePublisher, keyward.RoleDeveloper, keyward.RoleAuditor},
 	}, "acme")
 	decidedLately(h)
+	sessionOf(h, "alice")
 	return h
 }
 

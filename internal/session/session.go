@@ -147,10 +147,14 @@ type Opened struct {
 	Value string // what the browser holds from now on
 }
 
+// longestAgent is how much of what a browser says that it is is kept, in characters.
+const longestAgent = 200
+
 // Finish takes the server's answer. text is what the browser kept, at is what follows the plain address in the one at
-// which the answer came: TENANT, TENANT/KEYMANAGER or ""; before is the session that the browser holds, which ends. Errors
-// for people: invalid_request (not begun here), forbidden (no role fits), key_manager_failed (with what the server said).
-func (s *Sessions) Finish(ctx context.Context, text, at string, answer url.Values, before string) (Opened, error) {
+// which the answer came: TENANT, TENANT/KEYMANAGER or ""; agent is what the browser says that it is, before is the session that
+// it holds, which ends. Errors for people: invalid_request (not begun here), forbidden (no role fits), key_manager_failed (with
+// what the server said).
+func (s *Sessions) Finish(ctx context.Context, text, at string, answer url.Values, agent, before string) (Opened, error) {
 	var k kept
 	plain, err := s.key.Open(text, []byte(answer.Get("state")))
 	if err != nil || json.Unmarshal(plain, &k) != nil || k.State != answer.Get("state") || !s.options.Now().Before(k.Until) {
@@ -178,6 +182,8 @@ func (s *Sessions) Finish(ctx context.Context, text, at string, answer url.Value
 	row := store.Session{
 		ID: store.NewID(), Hash: account.Digest(value), Tenant: k.Tenant, Since: now, Seen: now, Expires: now.Add(s.options.Lifetime),
 	}
+	words := []rune(printable(agent))
+	row.Agent = string(words[:min(len(words), longestAgent)])
 	if way.id == "" {
 		err = s.admitUser(ctx, p, &row, before)
 	} else {

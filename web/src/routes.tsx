@@ -26,6 +26,7 @@ const routes: RouteObject[] = [
           { path: "admin", element: <AreaPages area="admin" />, children: adminRoutes },
           { path: "publisher", element: <AreaPages area="publisher" />, children: publisherRoutes },
           { path: "developer", element: <AreaPages area="developer" />, children: developerRoutes },
+          { path: "sessions", lazy: async () => ({ Component: (await import("./session/sessions")).YourSessions }) },
           { path: "*", element: <Missing /> },
         ],
       },

@@ -95,3 +95,37 @@ test("leaving the page with unsaved changes is asked about by the browser, and w
   expect(asked).toEqual(["beforeunload"]);
   await expect(page.getByRole("textbox", { name: "Requests" })).toHaveValue("17");
 });
+
+test("people see in which browsers they are signed in, end one of them, and sign out everywhere", async ({ browser }) => {
+  const elsewhere = await browser.newContext();
+  const other = await elsewhere.newPage();
+  await signIn(other, "sitter");
+  await open(page, "publisher/plans", "Plans");
+  await page.getByRole("button", { name: "Your account" }).click();
+  await page.getByRole("menuitem", { name: "Your sessions" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Your sessions" })).toBeVisible();
+  await expect(page.getByText("this one", { exact: true })).toBeVisible();
+  await expect(page.getByText(/^Chrome on Linux$/).first()).toBeVisible();
+  await forEverybody(page, "your-sessions");
+  const theirs = page.getByRole("row").filter({ hasText: "Chrome" });
+  const before = await theirs.count();
+  expect(before).toBeGreaterThan(1);
+  await page.getByRole("button", { name: "End it" }).first().click();
+  await page.getByRole("dialog").getByRole("button", { name: "End it" }).click();
+  await expect(theirs).toHaveCount(before - 1);
+  await other.reload();
+  await expect(other.getByRole("link", { name: /Keyward account/ })).toBeVisible(); // it was used last
+
+  await open(page, "admin/sessions", "Sessions");
+  await expect(page.getByRole("row").filter({ hasText: "sitter" }).first()).toBeVisible();
+  await forEverybody(page, "sessions");
+  await open(page, "admin/users/sitter", "sitter");
+  await expect(page.getByRole("heading", { name: "Sessions at the console" })).toBeVisible();
+  await open(page, "sessions", "Your sessions");
+  await page.getByRole("button", { name: "Sign out everywhere" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Sign out everywhere" }).click();
+  await expect(page.getByRole("link", { name: /Keyward account/ })).toBeVisible();
+  await page.getByRole("link", { name: /Keyward account/ }).click();
+  await expect(page.locator("input[type=password]")).toBeVisible(); // at the authorization server, too
+  await elsewhere.close();
+});

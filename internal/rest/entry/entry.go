@@ -94,7 +94,7 @@ func (p *Pages) finishSession(w http.ResponseWriter, r *http.Request) {
 	name := startCookie(q.Get("state"))
 	kept := p.Cookies.Of(r, name)
 	http.SetCookie(w, p.Cookies.Made(name, "", -time.Second))
-	opened, err := p.Sessions.Finish(r.Context(), kept, answeredAt(r), q, p.Cookies.Of(r, Cookie))
+	opened, err := p.Sessions.Finish(r.Context(), kept, answeredAt(r), q, r.UserAgent(), p.Cookies.Of(r, Cookie))
 	if err != nil {
 		p.sayWhy(w, r, err, opened.Ask)
 		return

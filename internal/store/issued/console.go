@@ -21,6 +21,7 @@ type Session struct {
 	Stamp        string // of what let the person in: a password, or a key manager's rules; with others the session is over
 	SignInID     string // of the browser at the resident authorization server; "" = it is not signed in there
 	Hint         string // the key manager's ID token, sealed, for signing out there; "" = there is none
+	Agent        string // what the browser said that it is
 	Since        time.Time
 	Seen         time.Time
 	Expires      time.Time
@@ -29,11 +30,11 @@ type Session struct {
 // PutSession stores a new session.
 func (m *Material) PutSession(s Session) error {
 	_, err := m.run.Exec(`INSERT INTO console_sessions (id, hash, tenant, user_id, key_manager_id, subject, shown, roles, groups_of,
-		stamp, signin_id, hint, since, seen_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		stamp, signin_id, hint, since, seen_at, expires_at, agent)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		s.ID, s.Hash, s.Tenant, orNull(s.UserID), orNull(s.KeyManagerID), database.Clean(s.Subject), database.Clean(s.Shown),
 		strings.Join(s.Roles, " "), database.Clean(strings.Join(s.Groups, "\n")), s.Stamp, s.SignInID, s.Hint,
-		database.Micros(s.Since), database.Micros(s.Seen), database.Micros(s.Expires))
+		database.Micros(s.Since), database.Micros(s.Seen), database.Micros(s.Expires), database.Clean(s.Agent))
 	return err
 }
 
@@ -44,33 +45,70 @@ func orNull(id string) *string {
 	return &id
 }
 
+const sessionColumns = `SELECT id, hash, tenant, user_id, key_manager_id, subject, shown, roles, groups_of, stamp, signin_id, hint,
+	since, seen_at, expires_at, agent FROM console_sessions WHERE `
+
 // SessionByHash gives the session by what the browser holds, over or not, or a not_found error.
-func (m *Material) SessionByHash(hash []byte) (*Session, error) {
-	s := Session{Hash: hash}
-	var user, keyManager *string
-	var roles, groups string
-	var since, seen, expires int64
-	found, err := m.run.One(`SELECT id, tenant, user_id, key_manager_id, subject, shown, roles, groups_of, stamp, signin_id, hint,
-		since, seen_at, expires_at FROM console_sessions WHERE hash = $1`, []any{hash}, &s.ID, &s.Tenant, &user, &keyManager, &s.Subject,
-		&s.Shown, &roles, &groups, &s.Stamp, &s.SignInID, &s.Hint, &since, &seen, &expires)
+func (m *Material) SessionByHash(hash []byte) (*Session, error) { return m.session(`hash = $1`, hash) }
+
+// SessionByID gives a session, over or not, or a not_found error.
+func (m *Material) SessionByID(id string) (*Session, error) {
+	return m.session(`id = $1`, database.Clean(id))
+}
+
+func (m *Material) session(where string, arg any) (*Session, error) {
+	list, err := m.sessions(where, arg)
+	if err == nil && len(list) == 0 {
+		err = database.NotFound("session like that")
+	}
 	if err != nil {
 		return nil, err
 	}
-	if !found {
-		return nil, database.NotFound("session like that")
+	return list[0], nil
+}
+
+// SessionsOf gives a tenant's sessions, over or not, those that were seen last first: of one of its users, of a person who came by a
+// key manager, or, where neither is named, limit of everybody's at most.
+func (m *Material) SessionsOf(tenant, userID, keyManagerID, subject string, limit int) ([]*Session, error) {
+	tenant = database.Clean(tenant)
+	switch {
+	case userID != "":
+		return m.sessions(`tenant = $1 AND user_id = $2 ORDER BY seen_at DESC, id`, tenant, database.Clean(userID))
+	case keyManagerID != "":
+		return m.sessions(`tenant = $1 AND key_manager_id = $2 AND subject = $3 ORDER BY seen_at DESC, id`, tenant,
+			database.Clean(keyManagerID), database.Clean(subject))
+	default:
+		return m.sessions(`tenant = $1 ORDER BY seen_at DESC, id LIMIT $2`, tenant, limit)
 	}
-	if user != nil {
-		s.UserID = *user
-	}
-	if keyManager != nil {
-		s.KeyManagerID = *keyManager
-	}
-	s.Roles = strings.Fields(roles)
-	if groups != "" {
-		s.Groups = strings.Split(groups, "\n")
-	}
-	s.Since, s.Seen, s.Expires = database.FromMicros(since), database.FromMicros(seen), database.FromMicros(expires)
-	return &s, nil
+}
+
+func (m *Material) sessions(where string, args ...any) ([]*Session, error) {
+	var list []*Session
+	err := m.run.Rows(sessionColumns+where, args, func(r database.Row) error {
+		var s Session
+		var user, keyManager *string
+		var roles, groups string
+		var since, seen, expires int64
+		err := r.Scan(&s.ID, &s.Hash, &s.Tenant, &user, &keyManager, &s.Subject, &s.Shown, &roles, &groups, &s.Stamp, &s.SignInID,
+			&s.Hint, &since, &seen, &expires, &s.Agent)
+		if err != nil {
+			return err
+		}
+		if user != nil {
+			s.UserID = *user
+		}
+		if keyManager != nil {
+			s.KeyManagerID = *keyManager
+		}
+		s.Roles = strings.Fields(roles)
+		if groups != "" {
+			s.Groups = strings.Split(groups, "\n")
+		}
+		s.Since, s.Seen, s.Expires = database.FromMicros(since), database.FromMicros(seen), database.FromMicros(expires)
+		list = append(list, &s)
+		return nil
+	})
+	return list, err
 }
 
 // TouchSession notes that the browser was seen. A session that is gone is no error.

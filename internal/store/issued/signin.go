@@ -78,6 +78,11 @@ func (m *Material) DropSignIn(id string, at time.Time) error {
 	return err
 }
 
+// SignInIDsOf lists the browsers in which a user is signed in.
+func (m *Material) SignInIDsOf(userID string) ([]string, error) {
+	return m.run.Texts(`SELECT id FROM resident_browsers WHERE user_id = $1 ORDER BY id`, database.Clean(userID))
+}
+
 // DropSignInsOf ends every sign-in of a user, and revokes everything that the user let clients have.
 func (m *Material) DropSignInsOf(userID string, at time.Time) error {
 	if _, err := m.run.Exec(`DELETE FROM resident_browsers WHERE user_id = $1`, database.Clean(userID)); err != nil {

@@ -40,6 +40,7 @@ export const adminRoutes: RouteObject[] = [
   { path: "gateways", lazy: async () => ({ Component: (await import("./gateways")).Gateways }) },
   { path: "approvals", lazy: async () => ({ Component: (await import("./approvals")).Approvals }) },
   { path: "audit", lazy: async () => ({ Component: (await import("./audit")).Audit }) },
+  { path: "sessions", lazy: async () => ({ Component: (await import("./sessions")).Sessions }) },
   { path: "tokens", lazy: async () => ({ Component: (await import("./tokens")).Tokens }) },
   {
     path: "users",

@@ -39,6 +39,9 @@ export function AccountMenu() {
           </>
         )}
         <Menu.Divider />
+        <Menu.Item leftSection={<Icon name="clock" size={16} />} onClick={() => void navigate(addressOf(tenant, "sessions"))}>
+          {texts.shell.sessions}
+        </Menu.Item>
         <Menu.Item leftSection={<Icon name="out" size={16} />} onClick={() => { leave.mutate(); }}>
           {texts.shell.signOut}
         </Menu.Item>

@@ -1,4 +1,4 @@
-import type { Area } from "../session/areas";
+import { administers, type Area } from "../session/areas";
 import type { Session } from "../session/session";
 import { texts } from "../texts";
 import type { IconName } from "../ui/icon";
@@ -10,6 +10,8 @@ export interface Entry {
   icon: IconName;
   /** Of the whole installation, which the people of the tenant default look after. */
   installation?: boolean;
+  /** Auditors do not see it. */
+  administrators?: boolean;
 }
 
 // The menu of each area, in the order in which it is shown.
@@ -23,6 +25,7 @@ const navigation: Record<Area, Entry[]> = {
     { path: ["admin", "gateways"], label: texts.admin.nav.gateways, icon: "server", installation: true },
     { path: ["admin", "audit"], label: texts.admin.nav.audit, icon: "list" },
     { path: ["admin", "users"], label: texts.admin.nav.users, icon: "users" },
+    { path: ["admin", "sessions"], label: texts.admin.nav.sessions, icon: "user", administrators: true },
     { path: ["admin", "tokens"], label: texts.admin.nav.tokens, icon: "key" },
     { path: ["admin", "tenants"], label: texts.admin.nav.tenants, icon: "box", installation: true },
   ],
@@ -39,5 +42,8 @@ const navigation: Record<Area, Entry[]> = {
 
 /** The entries of an area that a session can open. */
 export function entriesOf(area: Area, session: Session): Entry[] {
-  return navigation[area].filter((entry) => entry.installation !== true || session.tenant === "default");
+  return navigation[area].filter(
+    (entry) =>
+      (entry.installation !== true || session.tenant === "default") && (entry.administrators !== true || administers(session)),
+  );
 }

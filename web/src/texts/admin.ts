@@ -11,6 +11,7 @@ export const admin = {
     holds: "Holds",
     audit: "Audit log",
     users: "Users",
+    sessions: "Sessions",
     tokens: "API tokens",
     tenants: "Tenants",
   },

@@ -4,17 +4,20 @@ import { useNavigate } from "react-router";
 
 import { client, bodyOf, type Schemas } from "../../api/client";
 import { objectQuery } from "../../api/objects";
+import { endSessions } from "../../api/sessions";
 import { DeleteButton } from "../../object/delete";
 import { ObjectEditor } from "../../object/editor";
 import { ChoicesField, ListField, TextField } from "../../object/fields";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
+import { SessionTable } from "../../session/session-table";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CodeBlock } from "../../ui/code";
 import { Icon } from "../../ui/icon";
 import { Page, Section } from "../../ui/page";
 import { ProblemAlert } from "../../ui/problem";
+import { Revoke } from "../../ui/revoke";
 
 const words = texts.admin.users;
 
@@ -54,7 +57,7 @@ export function EditUser() {
       }
     >
       <Edit key={name} base={stored} done={() => void navigate(to("admin", "users"))} />
-      {administers(useSession()) && <PasswordLink name={name} />}
+      {administers(useSession()) && <><PasswordLink name={name} /><TheirSessions name={name} /></>}
     </Page>
   );
 }
@@ -96,6 +99,22 @@ function PasswordLink({ name }: { name: string }) {
           <CodeBlock label={words.linkLabel}>{run.data.link}</CodeBlock>
         </Alert>
       )}
+    </Section>
+  );
+}
+
+function TheirSessions({ name }: { name: string }) {
+  const tenant = useTenant();
+  const { everywhere, everywhereOf, everywhereOfLead, of } = texts.sessions;
+  return (
+    <Section title={of}>
+      <SessionTable tenant={tenant} whose={{ user: name }} may />
+      <Revoke
+        words={{ revoke: everywhere, revokeTitle: everywhereOf, revokeLead: everywhereOfLead }}
+        name={name}
+        noun="sessions"
+        revoke={() => endSessions(tenant, name)}
+      />
     </Section>
   );
 }
