@@ -374,4 +374,5 @@ type SignInFacts struct {
 	NamesIssuer   bool     `json:"namesIssuer,omitempty"`   // every authorization response has iss (RFC 9207)
 	PKCE          []string `json:"pkce,omitempty"`          // code_challenge_methods_supported (RFC 8414, section 2)
 	ResponseTypes []string `json:"responseTypes,omitempty"` // response_types_supported
+	BackChannel   bool     `json:"backChannel,omitempty"`   // OpenID Connect Back-Channel Logout 1.0
 }

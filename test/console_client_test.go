@@ -114,6 +114,14 @@ func TestKeywardRegistersItsConsole(t *testing.T) {
 			if p := b.send(http.MethodGet, ended.EndSession, nil); p.at.Host != n.Control {
 				t.Errorf("signed out at Keycloak, and then at %s: %d %s", p.at, p.status, p.text)
 			}
+			b.signIn(b.send(http.MethodGet, start, nil), "ann")
+			if _, status := b.session(n); status != http.StatusOK {
+				t.Fatalf("signed in again: %d", status)
+			}
+			if err := realm.SignOut(t.Context(), "ann"); err != nil {
+				t.Fatal(err)
+			}
+			awaitSignedOut(t, n, b)
 			refused := b.signIn(b.send(http.MethodGet, start, nil), "bob")
 			if refused.status != http.StatusForbidden {
 				t.Errorf("somebody without a role: %s %d", refused.at, refused.status)
@@ -177,4 +185,15 @@ func awaitOther(t *testing.T, n *program.Node, before consoleClient) consoleClie
 	}
 	t.Fatalf("nothing took the place: %+v", consoleClients(t, n))
 	return consoleClient{}
+}
+
+// awaitSignedOut waits until the browser has no session any more, because its person signed out at the key manager's server.
+func awaitSignedOut(t *testing.T, n *program.Node, b *browser) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if _, status := b.session(n); status == http.StatusUnauthorized {
+			return
+		}
+	}
+	t.Fatal("signed out at Keycloak, and not at the console")
 }

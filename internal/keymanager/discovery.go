@@ -300,6 +300,7 @@ func signInFacts(doc metadata, endSession string) *keyward.SignInFacts {
 	return &keyward.SignInFacts{
 		EndSession: endSession, NamesIssuer: says(doc, "authorization_response_iss_parameter_supported"),
 		PKCE: wire.ListOf(doc, "code_challenge_methods_supported"), ResponseTypes: wire.ListOf(doc, "response_types_supported"),
+		BackChannel: says(doc, "backchannel_logout_supported"),
 	}
 }
 

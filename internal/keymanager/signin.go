@@ -86,6 +86,12 @@ func SignInCallback(base, tenant, name string, s *keyward.SignIn) string {
 	}
 }
 
+// LogoutAddress is where the server of a key manager says that somebody signed out there (OpenID Connect Back-Channel Logout 1.0),
+// by the address that SignInCallback is below.
+func LogoutAddress(callback, tenant, name string) string {
+	return strings.TrimSuffix(callback, "/callback") + "/backchannel/" + tenant + "/" + name
+}
+
 // validateSignIn wants of the console's client what its method needs, and nothing else.
 func validateSignIn(t connector.Type, spec *keyward.KeyManagerSpec, secrets map[string]string) []keyward.FieldError {
 	s := spec.SignIn

@@ -31,7 +31,7 @@ func (c *Clients) finishUpdate(ctx context.Context, s *state, one *client) error
 	}
 	asked := *one
 	asked.Callback, asked.Scopes = c.wanted(s)
-	r, err := registration(s, &asked)
+	r, err := c.registration(s, &asked)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (c *Clients) make(ctx context.Context, s *state) error {
 	if err != nil {
 		return c.unmade(ctx, s, one, err, nil)
 	}
-	r, err := registration(s, one)
+	r, err := c.registration(s, one)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,11 @@ func (c *Clients) takeBack(ctx context.Context, s *state, one *client, made conn
 	if keyward.CodeOf(err) != keyward.CodeNotFound && err != nil {
 		return errors.Join(why, err) // it is pending, and is settled later
 	}
-	conn, err := c.openers.Open(s.server)
+	server, err := s.reach(one)
+	var conn connector.Connector
+	if err == nil {
+		conn, err = c.openers.Open(server)
+	}
 	if err == nil {
 		err = conn.Delete(ctx, made.Handle)
 	}

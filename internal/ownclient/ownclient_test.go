@@ -148,7 +148,8 @@ func TestAClientFollowsWhatIsDeclared(t *testing.T) {
 	made := r.server.Clients()[0]
 	own := home + "/default/corp"
 	if made.ID != one.ClientID || made.Name != one.Name || !slices.Equal(made.Callbacks, []string{own}) ||
-		!slices.Equal(made.Farewells, []string{own}) || made.Scope != "openid profile" ||
+		!slices.Equal(made.Farewells, []string{own}) || made.Logout != "https://keyward.example/session/backchannel/default/corp" ||
+		made.Scope != "openid profile" ||
 		!slices.Equal(made.Grants, []string{"authorization_code"}) || made.Method != "client_secret_basic" {
 		t.Errorf("made: %+v, listed: %+v", made, one)
 	}

@@ -167,11 +167,14 @@ func keyed(kind connector.Type, server connector.Server) bool {
 }
 
 // registration is what the server is asked to make, or to make of the client.
-func registration(s *state, one *client) (connector.Registration, error) {
+func (c *Clients) registration(s *state, one *client) (connector.Registration, error) {
 	r := connector.Registration{
 		Name: one.Name, ObjectID: one.ID, Tenant: one.Tenant, KeyManagerID: s.id, Environment: string(keyward.Production),
 		Console: true, Grants: []string{"authorization_code"}, Scopes: one.Scopes,
 		Callbacks: []string{one.Callback}, Farewells: []string{one.Callback},
+	}
+	if facts := s.server.Status.SignIn; facts != nil && facts.BackChannel {
+		r.Logout = keymanager.LogoutAddress(c.callback, one.Tenant, one.KeyManager)
 	}
 	kind, _ := catalog.TypeOf(s.server.Spec.Type)
 	if slices.ContainsFunc(kind.DeveloperFields, func(f connector.Field) bool { return f.Name == connector.AuthenticationField }) {

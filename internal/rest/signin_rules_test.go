@@ -3,8 +3,10 @@ package rest_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/session"
@@ -307,5 +309,78 @@ func TestPeopleSeeAndEndTheirSessions(t *testing.T) {
 	}
 	if p := b.do(http.MethodGet, "/session/start", ""); !strings.Contains(p.text, `type="password"`) {
 		t.Errorf("alice is let in without a password: %d %s", p.status, p.text)
+	}
+}
+
+// TestAServerSaysThatSomebodySignedOut: what is not a logout token of that server for the console's client ends nothing; one that is
+// ends the sessions of its sid, or of its sub, that were there.
+func TestAServerSaysThatSomebodySignedOut(t *testing.T) {
+	h := newHouse(t)
+	g := h.gate("corp", nil)
+	g.declare("")
+	other := h.gate("other", map[string]any{"authorization_response_iss_parameter_supported": true})
+	other.declare("")
+	stranger, err := issuer.NewKey("corp", "RS256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
+	logout := func(key *issuer.Key, change map[string]any) string {
+		now := time.Now().Unix()
+		good := map[string]any{
+			"iss": g.is.Issuer, "aud": "console", "iat": now, "exp": now + 120, "jti": "j", "sub": "0001", "sid": "s1", "events": event,
+		}
+		return g.sign(key, good, change)
+	}
+	send := func(at, raw string) seen {
+		return h.tab().do(http.MethodPost, "/session/backchannel/"+at, url.Values{"logout_token": {raw}}.Encode(),
+			"Content-Type", "application/x-www-form-urlencoded")
+	}
+	one, two, bob := h.tab(), h.tab(), h.tab()
+	g.come(one, map[string]any{"sid": "s1"})
+	g.come(two, map[string]any{"sid": "s2"})
+	g.come(bob, map[string]any{"sid": "s3", "sub": "0002"})
+	alive := func(b *tab) bool {
+		_, status := b.who()
+		return status == http.StatusOK
+	}
+	now := time.Now().Unix()
+	for name, c := range map[string]struct {
+		at, raw string
+	}{
+		"nothing":             {"default/corp", ""},
+		"no JWT":              {"default/corp", "a.b.c"},
+		"a stranger's key":    {"default/corp", logout(stranger, nil)},
+		"another server's":    {"default/corp", logout(other.is.Key(), map[string]any{"iss": other.is.Issuer})},
+		"at another's":        {"default/other", logout(g.is.Key(), nil)},
+		"at nobody's":         {"default/nobody", logout(g.is.Key(), nil)},
+		"for another client":  {"default/corp", logout(g.is.Key(), map[string]any{"aud": "another"})},
+		"an ID token":         {"default/corp", logout(g.is.Key(), map[string]any{"events": nil, "nonce": "n"})},
+		"a nonce":             {"default/corp", logout(g.is.Key(), map[string]any{"nonce": "n"})},
+		"another event":       {"default/corp", logout(g.is.Key(), map[string]any{"events": map[string]any{"x": map[string]any{}}})},
+		"of nobody":           {"default/corp", logout(g.is.Key(), map[string]any{"sid": nil, "sub": nil})},
+		"expired":             {"default/corp", logout(g.is.Key(), map[string]any{"exp": now - 60})},
+		"without an end":      {"default/corp", logout(g.is.Key(), map[string]any{"exp": nil})},
+		"of the future":       {"default/corp", logout(g.is.Key(), map[string]any{"iat": now + 300})},
+		"without an identity": {"default/corp", logout(g.is.Key(), map[string]any{"jti": nil})},
+	} {
+		if p := send(c.at, c.raw); p.status != http.StatusBadRequest || p.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %s", name, p.status, p.text)
+		}
+	}
+	// From before they came: a token that is sent again does no harm.
+	early := map[string]any{"iat": now - 3600, "sid": nil}
+	if p := send("default/corp", logout(g.is.Key(), early)); p.status != http.StatusOK || !alive(one) || !alive(two) || !alive(bob) {
+		t.Fatalf("of an hour ago: %d %s, %v %v %v", p.status, p.text, alive(one), alive(two), alive(bob))
+	}
+	if p := send("default/corp", logout(g.is.Key(), nil)); p.status != http.StatusOK || alive(one) || !alive(two) || !alive(bob) {
+		t.Errorf("by sid: %d %s, %v %v %v", p.status, p.text, alive(one), alive(two), alive(bob))
+	}
+	p := send("default/corp", logout(g.is.Key(), map[string]any{"sid": nil}))
+	if p.status != http.StatusOK || alive(two) || !alive(bob) {
+		t.Errorf("by sub: %d %s, %v %v", p.status, p.text, alive(two), alive(bob))
+	}
+	if audit := string(h.must("admin", http.MethodGet, "/api/v1/audit", "").body); !strings.Contains(audit, "session.ended-there") {
+		t.Errorf("audit: %s", audit)
 	}
 }

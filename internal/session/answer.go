@@ -199,7 +199,10 @@ func (w *way) unbelieved(err error) error {
 // verify checks the signature with the keys of the issuer, as gateways do. They are read anew each time: a key that the
 // server has withdrawn lets nobody in.
 func (w *way) verify(ctx context.Context, jwt *token.JWT, by keyward.IssuerRow) error {
-	sets := token.NewKeySets(w.client, token.Options{})
+	return w.verifyBy(ctx, token.NewKeySets(w.client, token.Options{}), jwt, by)
+}
+
+func (w *way) verifyBy(ctx context.Context, sets *token.KeySets, jwt *token.JWT, by keyward.IssuerRow) error {
 	way := token.Way{Digest: w.policy.Digest(), Policy: func(context.Context) (outbound.Policy, error) { return w.policy, nil }}
 	keys, err := sets.For(w.id, by, way).Candidates(ctx, jwt)
 	if keyward.CodeOf(err) == keyward.CodeKeyManagerUnavailable {
@@ -228,11 +231,7 @@ func (w *way) fault(claims token.Object, nonce string, now time.Time) string {
 		s, _ := v.Str()
 		return s, found
 	}
-	aud, _ := claims.Get("aud")
-	list, many := aud.Strings()
-	if one, ok := aud.Str(); ok {
-		list = []string{one}
-	}
+	list, many := audience(claims)
 	exp, expires := date("exp")
 	iat, issued := date("iat")
 	nbf, begins := date("nbf")
@@ -253,6 +252,15 @@ func (w *way) fault(claims token.Object, nonce string, now time.Time) string {
 	default:
 		return ""
 	}
+}
+
+// audience lists whom a token is for; many tells that it is written as a list.
+func audience(claims token.Object) (list []string, many bool) {
+	aud, _ := claims.Get("aud")
+	if one, ok := aud.Str(); ok {
+		return []string{one}, false
+	}
+	return aud.Strings()
 }
 
 // halfHash is at_hash: half of the hash of the access token, by the algorithm of the ID token (OpenID Connect Core 1.0,

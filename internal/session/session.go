@@ -22,6 +22,7 @@ import (
 	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -53,12 +54,14 @@ type Sessions struct {
 	key     seal.Key // of what a browser keeps between start and end, and of ID tokens until people sign out
 	lanes   *wire.Lanes
 	glances *glances
+	sets    *token.KeySets // of servers that say that somebody signed out
 }
 
 // New gives the sessions of a store.
 func New(s *store.Store, o Options) *Sessions {
 	return &Sessions{
 		store: s, options: o, key: s.Key("keyward console sign-in"), lanes: wire.NewLanes(nil), glances: newGlances(o.Now),
+		sets: token.NewKeySets(o.Outside, token.Options{}),
 	}
 }
 
@@ -215,6 +218,9 @@ func (s *Sessions) admit(ctx context.Context, w *way, p *person, row *store.Sess
 	who := keyward.Principal{User: w.who(p), Tenant: row.Tenant}.Actor()
 	row.KeyManagerID, row.Subject, row.Shown, row.Stamp = w.id, p.subject, p.called(), w.stamp
 	row.Roles, row.Groups = w.given(p, row.Tenant)
+	if sid, found := p.id.Get("sid"); found {
+		row.SID, _ = sid.Str()
+	}
 	if len(row.Roles) == 0 {
 		refusal, entry := w.stranger(p, row.Tenant)
 		if err := s.store.Write(ctx, who, func(tx *store.Tx) error { return tx.Audit(entry) }); err != nil {

@@ -183,6 +183,9 @@ func representation(r connector.Registration) (client, error) {
 	if len(r.Farewells) > 0 {
 		c.Attributes["post.logout.redirect.uris"] = strings.Join(r.Farewells, "##")
 	}
+	if r.Logout != "" {
+		c.Attributes["backchannel.logout.url"], c.Attributes["backchannel.logout.session.required"] = r.Logout, "true"
+	}
 	if c.PublicClient = connector.IsPublic(r.Fields); c.PublicClient {
 		c.Attributes["pkce.code.challenge.method"] = "S256" // nothing else proves that it is the one who began
 	}

@@ -99,6 +99,9 @@ func (o *Registrar) Metadata(r connector.Registration) map[string]any {
 	if len(r.Farewells) > 0 {
 		m["post_logout_redirect_uris"] = r.Farewells
 	}
+	if r.Logout != "" {
+		m["backchannel_logout_uri"], m["backchannel_logout_session_required"] = r.Logout, true
+	}
 	if r.Keys != nil {
 		m["jwks"] = r.Keys
 	}

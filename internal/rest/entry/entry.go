@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 const (
 	pathStart    = "/session/start"
 	pathCallback = "/session/callback"
+	pathLogout   = "/session/backchannel"
 )
 
 // Pages are those addresses. All fields are needed.
@@ -42,6 +44,7 @@ func (p *Pages) Routes(mux *http.ServeMux, publicURL string) {
 		prefixes = append(prefixes, strings.TrimSuffix(u.Path, "/"))
 	}
 	for _, prefix := range prefixes {
+		mux.HandleFunc("POST "+prefix+pathLogout+"/{tenant}/{keyManager}", p.endThere)
 		page(mux, prefix+pathStart, p.startSession)
 		page(mux, prefix+pathCallback, p.finishSession)
 		page(mux, prefix+pathCallback+"/{tenant}", p.finishSession)
@@ -149,6 +152,30 @@ func startAddress(again session.Ask) string {
 		}
 	}
 	return (&url.URL{Path: "start", RawQuery: q.Encode()}).String()
+}
+
+// longestLogout is how long a request of a server may be, in bytes.
+const longestLogout = 64 << 10
+
+// endThere takes what a key manager's server says of somebody who signed out there. It comes with no cookie: a signature says whose
+// it is (OpenID Connect Back-Channel Logout 1.0, sections 2.5 and 2.8).
+func (p *Pages) endThere(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	r.Body = http.MaxBytesReader(w, r.Body, longestLogout)
+	var err error = keyward.Errorf(keyward.CodeInvalidRequest, "the request has no logout_token")
+	if raw := r.PostFormValue("logout_token"); raw != "" {
+		err = p.Sessions.LogOut(r.Context(), r.PathValue("tenant"), r.PathValue("keyManager"), raw)
+	}
+	if err == nil {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	status, words := p.Tell(r.Context(), err)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{ // the server went away: nobody is left to tell
+		"error": "invalid_request", "error_description": strings.Join(words, "; "),
+	})
 }
 
 const sessionPage = `<!doctype html><html lang="en"><head><meta charset="utf-8">

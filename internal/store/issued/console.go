@@ -22,6 +22,7 @@ type Session struct {
 	SignInID     string // of the browser at the resident authorization server; "" = it is not signed in there
 	Hint         string // the key manager's ID token, sealed, for signing out there; "" = there is none
 	Agent        string // what the browser said that it is
+	SID          string // of the session at the key manager's server; "" = it has not said
 	Since        time.Time
 	Seen         time.Time
 	Expires      time.Time
@@ -30,11 +31,12 @@ type Session struct {
 // PutSession stores a new session.
 func (m *Material) PutSession(s Session) error {
 	_, err := m.run.Exec(`INSERT INTO console_sessions (id, hash, tenant, user_id, key_manager_id, subject, shown, roles, groups_of,
-		stamp, signin_id, hint, since, seen_at, expires_at, agent)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+		stamp, signin_id, hint, since, seen_at, expires_at, agent, sid)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		s.ID, s.Hash, s.Tenant, orNull(s.UserID), orNull(s.KeyManagerID), database.Clean(s.Subject), database.Clean(s.Shown),
 		strings.Join(s.Roles, " "), database.Clean(strings.Join(s.Groups, "\n")), s.Stamp, s.SignInID, s.Hint,
-		database.Micros(s.Since), database.Micros(s.Seen), database.Micros(s.Expires), database.Clean(s.Agent))
+		database.Micros(s.Since), database.Micros(s.Seen), database.Micros(s.Expires), database.Clean(s.Agent),
+		database.Clean(s.SID))
 	return err
 }
 
@@ -121,4 +123,14 @@ func (m *Material) TouchSession(id string, at time.Time) error {
 func (m *Material) DropSession(id string) error {
 	_, err := m.run.Exec(`DELETE FROM console_sessions WHERE id = $1`, database.Clean(id))
 	return err
+}
+
+// EndSessionsThrough ends the sessions of a key manager that came of one at its server, or, without a sid, all of a subject, which
+// began at that time or before. It tells how many.
+func (m *Material) EndSessionsThrough(keyManagerID, sid, subject string, until time.Time) (int64, error) {
+	query, of := `DELETE FROM console_sessions WHERE key_manager_id = $1 AND since <= $2 AND sid = $3`, sid
+	if sid == "" {
+		query, of = `DELETE FROM console_sessions WHERE key_manager_id = $1 AND since <= $2 AND subject = $3`, subject
+	}
+	return m.run.Exec(query, database.Clean(keyManagerID), database.Micros(until), database.Clean(of))
 }

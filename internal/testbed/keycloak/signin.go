@@ -67,3 +67,12 @@ func (r *Realm) PersonID(ctx context.Context, name string) (string, error) {
 	}
 	return found[0].ID, nil
 }
+
+// SignOut ends every session of a user in the realm, as an administrator does.
+func (r *Realm) SignOut(ctx context.Context, name string) error {
+	id, err := r.PersonID(ctx, name)
+	if err != nil {
+		return err
+	}
+	return r.admin(ctx, http.MethodPost, "/users/"+id+"/logout", nil, nil)
+}

@@ -25,6 +25,7 @@ type Client struct {
 	Callbacks        []string
 	Scope            string
 	Farewells        []string // post_logout_redirect_uris
+	Logout           string   // backchannel_logout_uri
 	Method           string   // token_endpoint_auth_method
 
 	management string // registration access token
@@ -135,11 +136,13 @@ func (s *Server) calls() []contract.Call {
 // metadata is RFC 7591, section 2, as far as it is carried out.
 func metadata() contract.Members {
 	return contract.Members{
-		"client_name":               {Kind: contract.Text},
-		"grant_types":               {Kind: contract.Texts},
-		"response_types":            {Kind: contract.Texts},
-		"redirect_uris":             {Kind: contract.Texts},
-		"post_logout_redirect_uris": {Kind: contract.Texts}, // OpenID Connect RP-Initiated Logout 1.0, section 3.1
+		"client_name":                         {Kind: contract.Text},
+		"grant_types":                         {Kind: contract.Texts},
+		"response_types":                      {Kind: contract.Texts},
+		"redirect_uris":                       {Kind: contract.Texts},
+		"post_logout_redirect_uris":           {Kind: contract.Texts}, // OpenID Connect RP-Initiated Logout 1.0, section 3.1
+		"backchannel_logout_uri":              {Kind: contract.Text},  // OpenID Connect Back-Channel Logout 1.0, section 2.2
+		"backchannel_logout_session_required": {Kind: contract.Flag},
 		"token_endpoint_auth_method": {
 			Kind: contract.Text, Enum: []string{"client_secret_basic", "client_secret_post", "private_key_jwt"},
 		},
@@ -196,8 +199,9 @@ func (s *Server) discovery(x *contract.Exchange) {
 	}
 	x.JSON(http.StatusOK, map[string]any{
 		"authorization_endpoint": s.origin + "/authorize", "response_types_supported": []string{"code"},
-		"subject_types_supported": []string{"public"}, "id_token_signing_alg_values_supported": []string{"RS256"},
-		"issuer": s.origin, "token_endpoint": s.origin + "/token", "registration_endpoint": s.origin + "/reg",
+		"subject_types_supported": []string{"public"}, "backchannel_logout_supported": true,
+		"id_token_signing_alg_values_supported": []string{"RS256"},
+		"issuer":                                s.origin, "token_endpoint": s.origin + "/token", "registration_endpoint": s.origin + "/reg",
 		"jwks_uri": s.origin + "/keys", "grant_types_supported": []string{"client_credentials", "authorization_code", "refresh_token"},
 		"token_endpoint_auth_methods_supported": methods,
 	})
@@ -222,6 +226,7 @@ func (c *Client) fill(body map[string]any) {
 	c.Scope, _ = body["scope"].(string)
 	c.Grants, c.Callbacks = texts(body["grant_types"]), texts(body["redirect_uris"])
 	c.Farewells = texts(body["post_logout_redirect_uris"])
+	c.Logout, _ = body["backchannel_logout_uri"].(string)
 	if c.Method, _ = body["token_endpoint_auth_method"].(string); c.Method == "private_key_jwt" {
 		c.Secret = ""
 	}

@@ -1,0 +1,122 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/token"
+)
+
+// logoutEvent is what makes a token say that somebody signed out (OpenID Connect Back-Channel Logout 1.0, section 2.4).
+const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
+
+// LogOut takes a logout token of a key manager's server, and ends the sessions at the console that it is about: those of its sid, or
+// of its sub where it has none. Sessions that began after it are left alone, so that nobody does harm with it twice. The token is
+// checked as an ID token is (section 2.6), its keys are read as gateways read them: a token that is forged costs the server no more
+// than a few requests. An invalid_request error says what it lacks, key_manager_failed that its keys cannot be read.
+func (s *Sessions) LogOut(ctx context.Context, tenant, keyManager, raw string) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var w *way
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		o, err := tx.Get(keyward.KindKeyManager, tenant, keyManager)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			return notOut("nobody signs in through this key manager")
+		}
+		if err != nil {
+			return err
+		}
+		if spec, ok := o.Spec.(*keyward.KeyManagerSpec); !ok || !spec.SignsIn() {
+			return notOut("nobody signs in through this key manager")
+		}
+		w, err = s.through(tx, o)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	jwt, err := token.Parse(raw)
+	if err != nil {
+		return notOut("it is no JWT")
+	}
+	claims := jwt.Claims()
+	by := w.issuer(textOf(claims, "iss"))
+	if by == nil {
+		return notOut("it is of another issuer")
+	}
+	issued, fault := w.logoutFault(claims, s.options.Now())
+	if fault != "" {
+		return notOut(fault)
+	}
+	err = w.verifyBy(ctx, s.sets, jwt, *by)
+	if keyward.CodeOf(errors.Unwrap(err)) == keyward.CodeKeyManagerUnavailable {
+		return err
+	}
+	if err != nil {
+		return notOut("its signature is not that of the server")
+	}
+	subject := textOf(claims, "sub")
+	if by.Organization != "" {
+		subject = by.Organization + "/" + subject
+	}
+	return s.store.Write(ctx, actor, func(tx *store.Tx) error {
+		ended, err := tx.EndSessionsThrough(w.id, textOf(claims, "sid"), subject, issued.Add(w.skew))
+		if err != nil || ended == 0 {
+			return err
+		}
+		return tx.Audit(keyward.AuditEntry{
+			Tenant: w.home, Action: "session.ended-there", Kind: string(keyward.KindKeyManager), Name: w.name,
+			Detail: fmt.Sprintf("%d sessions", ended),
+		})
+	})
+}
+
+func notOut(why string) error {
+	return keyward.Errorf(keyward.CodeInvalidRequest, "the logout token is not taken: %s", why)
+}
+
+func textOf(claims token.Object, name string) string {
+	v, _ := claims.Get(name)
+	s, _ := v.Str()
+	return s
+}
+
+// logoutFault says why the claims are not those of a logout token (section 2.6), and when it was issued.
+func (w *way) logoutFault(claims token.Object, now time.Time) (issued time.Time, fault string) {
+	date := func(name string) (time.Time, bool) {
+		v, _ := claims.Get(name)
+		n, ok := v.Int()
+		return time.Unix(n, 0), ok && n >= 0
+	}
+	list, _ := audience(claims)
+	issued, dated := date("iat")
+	expires, ends := date("exp")
+	events, _ := claims.Get("events")
+	happened, _ := events.Object()
+	event, _ := happened.Get(logoutEvent)
+	_, object := event.Object()
+	_, nonce := claims.Get("nonce")
+	switch {
+	case !slices.Contains(list, w.account.ClientID):
+		return issued, "it is for another client"
+	case !dated || now.Add(w.skew).Before(issued):
+		return issued, "it is of the future"
+	case !ends || !now.Before(expires.Add(w.skew)):
+		return issued, "it has expired"
+	case !object:
+		return issued, "it does not say that somebody signed out"
+	case nonce:
+		return issued, "it has a nonce, as ID tokens have"
+	case textOf(claims, "jti") == "":
+		return issued, "it has no jti"
+	case textOf(claims, "sid") == "" && textOf(claims, "sub") == "":
+		return issued, "it says of nobody that they signed out"
+	default:
+		return issued, ""
+	}
+}
