@@ -165,6 +165,7 @@ export const keyManagerTexts = {
       retry: "Try again now",
       look: "Look at it now",
       rotate: "Replace its secret",
+      replace: "Replace it, which ends its sessions",
       dismiss: "I looked there: dismiss it",
     },
     from: "People sign in",
