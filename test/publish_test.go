@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -171,6 +174,7 @@ func TestPastDecisions(t *testing.T) {
 	if r := n.CLIAs(t, dora, "", "explain", "--decision", ids["g1"]); r.Code != 3 || !containsText(r.Stderr, "not_found") {
 		t.Errorf("dora explains others' decisions: %s", r)
 	}
+	hiddenFromOutside(t, f, up.URL, good, alice)
 	f.gateways[0].Kill()
 	testbed.Eventually(t, "the gateway is known to be away", func() string {
 		r := n.CLI(t, "", "explain", "--decision", ids["g1"])
@@ -185,6 +189,37 @@ func TestPastDecisions(t *testing.T) {
 	}
 	if r := n.CLI(t, "", "explain", "--decision", ids["g2"]+"x"); r.Code != 3 || !containsText(r.Stderr, "not_found") {
 		t.Errorf("of none: %s", r)
+	}
+}
+
+// hiddenFromOutside: who may not see an API, and whose application is not subscribed to it, does not learn what it is called and
+// offers from calls that find it all the same.
+func hiddenFromOutside(t *testing.T, f *fleet, upstream, token, alice string) {
+	t.Helper()
+	n := f.control
+	apply(t, n, manifest("API", "plans-of-2031", fmt.Sprintf(`context: /p, version: v1, upstream: {production: "%s"}, keyManagers: [a],
+  visibility: [partners], operations: [{method: GET, path: "/secret/{id}"}]`, upstream)))
+	for _, g := range f.gateways {
+		until(t, g.Gateway, http.MethodGet, "/p/v1/secret/1", token, 403, "no_subscription")
+	}
+	id := call(t, f.gateways[1].Gateway, http.MethodGet, "/p/v1/secret/1", token).header.Get("X-Keyward-Decision")
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, args := range map[string][]string{
+		"a decision": {"explain", "--decision", id}, "all decisions": {"decisions", "--code", "no_subscription"},
+		"those of the API": {"decisions", "--api", "plans-of-2031"}, "an explanation": {"explain", "--path", "/p/v1/secret/1", "--token-file", file},
+	} {
+		args = append(args, "-o", "json")
+		if out := cli(t, n, args...); !containsText(out, "plans-of-2031") {
+			t.Errorf("%s: the administrator reads %s", what, out)
+		}
+		r := n.CLIAs(t, alice, "", args...)
+		if containsText(r.Stdout+r.Stderr, "plans-of") || containsText(r.Stdout+r.Stderr, "secret") ||
+			(r.Code == 0) == (what == "an explanation") || what == "those of the API" && containsText(r.Stdout, id) {
+			t.Errorf("%s: alice reads %s", what, r)
+		}
 	}
 }
 

@@ -197,8 +197,9 @@ func TestWhatARoleDoesNotUseIsIgnored(t *testing.T) {
 		!strings.Contains(err.Error(), "KEYWARD_GATEWAY_TOKEN") {
 		t.Errorf("a gateway without control plane: %v", err)
 	}
-	if _, err := Parse(Values{Role: "control", GatewayAddress: "zzz", ControlURL: "zzz"}); err != nil {
-		t.Errorf("control judged the gateway's settings: %v", err)
+	s, err = Parse(Values{Role: "control", GatewayAddress: "zzz", ControlURL: "zzz", GatewayURL: "https://gw.example/"})
+	if err != nil || s.GatewayURL != "https://gw.example" { // which the control plane tells people, and calls when they try an API out
+		t.Errorf("control judged the gateway's settings: %v, or took the gateway for %q", err, s.GatewayURL)
 	}
 }
 

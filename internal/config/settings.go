@@ -121,6 +121,7 @@ func parse(v Values, places Places) (*Settings, error) {
 			r.fault("KEYWARD_TRUSTED_PEERS", "%q is neither a network such as 10.0.0.0/8 nor an address", p)
 		}
 	}
+	s.GatewayURL = r.url("KEYWARD_GATEWAY_URL", v.GatewayURL)
 	if s.Role.HasControl() {
 		r.control(s, v, insecure)
 	}
@@ -185,7 +186,6 @@ func (r *reader) gateway(s *Settings, v Values) {
 	if s.GatewayTLS.IsZero() && !loopback(s.GatewayAddress) {
 		r.warnings = append(r.warnings, "the gateway listener is reachable from other machines without TLS")
 	}
-	s.GatewayURL = r.url("KEYWARD_GATEWAY_URL", v.GatewayURL)
 	r.later("KEYWARD_EXTAUTHZ_ADDRESS", v.ExtauthzAddress)
 	r.later("KEYWARD_FORWARDAUTH_ADDRESS", v.ForwardauthAddress)
 	if s.Role != RoleGateway {

@@ -51,7 +51,7 @@ func (c *Control) Decisions(ctx context.Context, p keyward.Principal, tenant str
 		}
 		if len(found.Items) > 0 || !time.Now().Add(tailPause).Before(end) {
 			found.Items = past.Newest(found.Items, q)
-			return shownDecisions(p, found, all), nil
+			return c.shownDecisions(ctx, p, found, all, f.API)
 		}
 		select {
 		case <-ctx.Done():
@@ -73,7 +73,11 @@ func (c *Control) Decision(ctx context.Context, p keyward.Principal, tenant, id 
 	case err != nil:
 		return nil, err
 	case len(found.Items) > 0:
-		return &shownDecisions(p, found, all).Items[0], nil
+		shown, err := c.shownDecisions(ctx, p, found, all, "")
+		if err != nil {
+			return nil, err
+		}
+		return &shown.Items[0], nil
 	case len(found.Away) > 0 && access.May(p, access.RightReadGateways, tenant):
 		return nil, keyward.Errorf(keyward.CodeGatewayAway, "gateway %s, which decided that, cannot be asked now: try again", found.Away[0])
 	case len(found.Away) > 0:
@@ -149,23 +153,46 @@ func (c *Control) askGateways(ctx context.Context, q past.Query, takes func(keyw
 	return all, ctx.Err()
 }
 
-// shownDecisions leaves out what the principal may not know.
-func shownDecisions(p keyward.Principal, found *Decisions, all bool) *Decisions {
+// shownDecisions leaves out what the principal may not know. An API that is not there for them has no name and no operations;
+// chosen by its name it gives nothing.
+func (c *Control) shownDecisions(ctx context.Context, p keyward.Principal, found *Decisions, all bool, chosen string) (*Decisions, error) {
 	gateways := access.May(p, access.RightReadGateways, p.Tenant)
 	if !gateways {
 		found.Away = nil
 	}
-	for i, d := range found.Items {
-		if !all {
-			d = past.Record{
-				ID: d.ID, At: d.At, Tenant: d.Tenant, API: d.API, Application: d.Application, Method: d.Method, Operation: d.Operation,
-				Status: d.Status, Code: d.Code, Detail: d.Detail,
+	var items []past.Record
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		items = make([]past.Record, 0, len(found.Items))
+		for _, d := range found.Items {
+			if !all {
+				knows, err := knowsAPI(p, tx, d.Tenant, d.API, d.Application)
+				if err != nil {
+					return err
+				}
+				if !knows && chosen != "" {
+					continue
+				}
+				d = safely(d, knows)
 			}
+			if !gateways {
+				d.Gateway = ""
+			}
+			items = append(items, d)
 		}
-		if !gateways {
-			d.Gateway = ""
-		}
-		found.Items[i] = d
+		return nil
+	})
+	found.Items = items
+	return found, err
+}
+
+// safely is a decision for those whose application was refused.
+func safely(d past.Record, knowsAPI bool) past.Record {
+	d = past.Record{
+		ID: d.ID, At: d.At, Tenant: d.Tenant, API: d.API, Application: d.Application, Method: d.Method, Operation: d.Operation,
+		Status: d.Status, Code: d.Code, Detail: d.Detail,
 	}
-	return found
+	if !knowsAPI {
+		d.API, d.Operation = "", ""
+	}
+	return d
 }

@@ -53,22 +53,48 @@ func unseen(p keyward.Principal, ref keyward.Ref) error {
 	return access.ForbiddenRead(p, ref.Kind, ref.Tenant)
 }
 
-// SeesAPI tells whether the principal sees the API of that name; nobody sees one that is not there.
-func (c *Control) SeesAPI(ctx context.Context, p keyward.Principal, tenant, name string) (sees bool, err error) {
-	err = c.store.Read(ctx, func(tx *store.Tx) error {
-		o, err := tx.Get(keyward.KindAPI, tenant, name)
-		if keyward.CodeOf(err) == keyward.CodeNotFound {
-			sees = false
-			return nil
+// MayExplain refuses developers an explanation that is not about an application of their own, where a token was shown, and
+// every one of an API that is not there for them.
+func (c *Control) MayExplain(ctx context.Context, p keyward.Principal, tenant, api, application string, token bool) error {
+	may := true
+	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
+		may = true
+		if token {
+			if may, err = ownsApplication(p, tx, tenant, application); err != nil || !may {
+				return err
+			}
 		}
-		if err != nil {
-			return err
+		if api != "" {
+			may, err = knowsAPI(p, tx, tenant, api, application)
 		}
-		s, err := keyward.SpecOf[*keyward.APISpec](o)
-		sees = err == nil && access.SeesAPI(p, s)
 		return err
 	})
-	return sees, err
+	if err == nil && !may {
+		err = keyward.Errorf(keyward.CodeForbidden, "developers explain only what concerns their own applications, "+
+			"and this token is not known to be of one")
+	}
+	return err
+}
+
+// knowsAPI tells whether the principal may be told of an API in what is said of an application of theirs: they see it, or the
+// application is subscribed to it. Nobody knows one that is not there.
+func knowsAPI(p keyward.Principal, tx *store.Tx, tenant, name, application string) (bool, error) {
+	o, err := tx.Get(keyward.KindAPI, tenant, name)
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read API %s: %w", name, err)
+	}
+	s, err := keyward.SpecOf[*keyward.APISpec](o)
+	if err != nil || access.SeesAPI(p, s) {
+		return err == nil, err
+	}
+	if application == "" {
+		return false, nil
+	}
+	subscribed, _, err := tx.List(keyward.KindSubscription, store.Filter{Tenant: tenant, Application: application, API: name, Limit: 1})
+	return len(subscribed) > 0, err
 }
 
 // Page chooses a part of a listing. The names in it are of the tenant's objects; one that the kind has no relation to is
@@ -127,21 +153,9 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 		if err := tenantExists(tx, tenant); err != nil {
 			return err
 		}
-		objects, after, err := tx.List(kind, filter)
-		if err != nil {
-			return err
-		}
-		out, next = nil, after
-		for _, o := range objects {
-			seen, err := r.visible(o)
-			if err != nil {
-				return err
-			}
-			if seen != nil {
-				out = append(out, access.WithoutReason(p, seen))
-			}
-		}
-		return nil
+		var err error
+		out, next, err = r.page(kind, filter)
+		return err
 	})
 	if err != nil {
 		return nil, "", err
@@ -159,6 +173,36 @@ type reader struct {
 
 func newReader(p keyward.Principal, tx *store.Tx, tenant string) *reader {
 	return &reader{principal: p, tx: tx, tenant: tenant, applications: map[keyward.Ref]keyward.Spec{}}
+}
+
+// page gives the first objects after the filter's cursor that the principal sees, and the cursor of the next page. There is one
+// only where something follows that they see: it would tell of what is not there for them, and with a search of what it
+// is called.
+func (r *reader) page(kind keyward.Kind, filter store.Filter) (page []*keyward.Object, next string, err error) {
+	size := filter.Limit
+	filter.Limit = max(size+1, DefaultPage)
+	for {
+		objects, after, err := r.tx.List(kind, filter)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, o := range objects {
+			seen, err := r.visible(o)
+			switch {
+			case err != nil:
+				return nil, "", err
+			case seen == nil:
+			case len(page) == size:
+				return page, store.Cursor(filter.Tenant, page[size-1].Name), nil
+			default:
+				page = append(page, access.WithoutReason(r.principal, seen))
+			}
+		}
+		if after == "" {
+			return page, "", nil
+		}
+		filter.After = after
+	}
 }
 
 // visible gives the object as the principal may see it; nil for one that is not theirs.
@@ -206,25 +250,20 @@ func (r *reader) owns(spec keyward.Spec, tenant string) (bool, error) {
 	})
 }
 
-// OwnsApplication tells whether an application of the tenant is the principal's own.
-func (c *Control) OwnsApplication(ctx context.Context, p keyward.Principal, tenant, name string) (bool, error) {
+// ownsApplication tells whether an application of the tenant is the principal's own.
+func ownsApplication(p keyward.Principal, tx *store.Tx, tenant, name string) (bool, error) {
 	if p.Tenant != tenant || name == "" {
 		return false, nil
 	}
-	owns := false
-	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		o, err := tx.Get(keyward.KindApplication, tenant, name)
-		if keyward.CodeOf(err) == keyward.CodeNotFound {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		s, err := keyward.SpecOf[*keyward.ApplicationSpec](o)
-		owns = err == nil && s.OwnedBy(p.User, p.Groups)
-		return err
-	})
-	return owns, err
+	o, err := tx.Get(keyward.KindApplication, tenant, name)
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	s, err := keyward.SpecOf[*keyward.ApplicationSpec](o)
+	return err == nil && s.OwnedBy(p.User, p.Groups), err
 }
 
 // foreign explains why a name that means a global key manager is not found among the tenant's own.

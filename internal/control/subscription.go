@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -64,11 +65,18 @@ func (c *Control) SubscriptionRequests(ctx context.Context, p keyward.Principal,
 	return requests, next, err
 }
 
+// Asked says which request is decided about.
+type Asked struct {
+	Tenant, Name string // of the subscription
+	Request      string // the id of what was seen; with it, what was asked for instead meanwhile is a conflict
+	IfMatch      string // the ETag that the subscription must have; empty = any
+}
+
 // ApproveSubscription puts a subscription in force that awaits it. It is judged anew: the API must still take new
-// subscriptions, and who asked must still see it and own the application. request is the id of what was seen; with it, what was asked
-// for instead meanwhile is a conflict. Other refusals: forbidden, not_found, and conflict where nothing waits.
-func (c *Control) ApproveSubscription(ctx context.Context, p keyward.Principal, tenant, name, request string) (*keyward.Object, error) {
-	return c.decideSubscription(ctx, p, tenant, name, request, func(tx *store.Tx, d decided) (string, error) {
+// subscriptions, and who asked must still see it and own the application. Other refusals: forbidden, not_found,
+// precondition_failed, and conflict where nothing waits.
+func (c *Control) ApproveSubscription(ctx context.Context, p keyward.Principal, q Asked) (*keyward.Object, error) {
+	return c.decideSubscription(ctx, p, q, func(tx *store.Tx, d decided) (string, error) {
 		d.approval.State = keyward.ApprovalGiven
 		return "asked for by " + d.approval.Requester, stillAskedFor(tx, d.object, d.approval.Requester)
 	})
@@ -76,14 +84,12 @@ func (c *Control) ApproveSubscription(ctx context.Context, p keyward.Principal, 
 
 // RejectSubscription says no to a subscription that awaits an approval, and why. It stays, on no gateway, until somebody
 // deletes it.
-func (c *Control) RejectSubscription(
-	ctx context.Context, p keyward.Principal, tenant, name, request, reason string,
-) (*keyward.Object, error) {
+func (c *Control) RejectSubscription(ctx context.Context, p keyward.Principal, q Asked, reason string) (*keyward.Object, error) {
 	reason = strings.TrimSpace(reason)
 	if reason == "" || utf8.RuneCountInString(reason) > maxReason {
 		return nil, keyward.Invalid([]keyward.FieldError{keyward.Fault("reason", "say why, in 1 to %d characters", maxReason)})
 	}
-	return c.decideSubscription(ctx, p, tenant, name, request, func(_ *store.Tx, d decided) (string, error) {
+	return c.decideSubscription(ctx, p, q, func(_ *store.Tx, d decided) (string, error) {
 		d.approval.State, d.approval.Reason = keyward.ApprovalRejected, reason
 		return "asked for by " + d.approval.Requester + ": " + reason, nil
 	})
@@ -97,14 +103,13 @@ type decided struct {
 
 // decideSubscription stores what was decided about a request; do says it, and what the audit trail keeps of it.
 func (c *Control) decideSubscription(
-	ctx context.Context, p keyward.Principal, tenant, name, request string,
-	do func(*store.Tx, decided) (string, error),
+	ctx context.Context, p keyward.Principal, q Asked, do func(*store.Tx, decided) (string, error),
 ) (seen *keyward.Object, err error) {
-	if err := access.Require(p, access.RightApprove, tenant); err != nil {
+	if err := access.Require(p, access.RightApprove, q.Tenant); err != nil {
 		return nil, err
 	}
 	err = c.store.Write(ctx, p.Actor(), func(tx *store.Tx) error {
-		o, err := tx.Get(keyward.KindSubscription, tenant, name)
+		o, err := tx.Get(keyward.KindSubscription, q.Tenant, q.Name)
 		if err != nil {
 			return err
 		}
@@ -114,7 +119,9 @@ func (c *Control) decideSubscription(
 			return err
 		case a == nil || a.State != keyward.ApprovalPending:
 			return keyward.Errorf(keyward.CodeConflict, "%s awaits no approval", o.Ref())
-		case request != "" && request != a.Request:
+		case !declare.MatchHolds(q.IfMatch, o):
+			return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", o.Ref())
+		case q.Request != "" && q.Request != a.Request:
 			return keyward.Errorf(keyward.CodeConflict, "something else is asked for now: look at it, and decide about that")
 		}
 		detail, err := do(tx, decided{o, a})
@@ -131,7 +138,7 @@ func (c *Control) decideSubscription(
 		}
 		seen = o
 		return tx.Audit(keyward.AuditEntry{
-			Tenant: tenant, Action: "subscription." + string(a.State), Kind: string(o.Kind), Name: o.Name, Detail: detail,
+			Tenant: q.Tenant, Action: "subscription." + string(a.State), Kind: string(o.Kind), Name: o.Name, Detail: detail,
 		})
 	})
 	return access.WithoutReason(p, seen), err

@@ -173,15 +173,20 @@ func (p *process) newDoors(
 	if err != nil {
 		return nil, err
 	}
+	public, err := url.Parse(publicURL)
+	if err != nil {
+		return nil, fmt.Errorf("the public URL: %w", err)
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/", api.Handler())
 	mux.Handle("GET /{$}", console.Front())
+	mux.Handle("GET "+strings.TrimSuffix(web.Path, "/"), console.Front())
 	mux.Handle(web.Path, console.Handler())
 	mux.Handle(stream.PathPrefix, syncapi.New(changes, p.log).Handler())
 	for _, pattern := range authority.Patterns() {
 		mux.Handle(pattern, authority.Handler())
 	}
-	return mux, nil
+	return newDoor(mux, public, api.Missing), nil
 }
 
 // clientele is what looks after OAuth clients.

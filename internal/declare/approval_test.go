@@ -51,11 +51,11 @@ func TestSubscriptionsAwaitAnApproval(t *testing.T) {
 	}
 	for what, try := range map[string]func() error{
 		"what was asked for before": func() error {
-			_, err := h.Control.ApproveSubscription(ctx, pat, ref.Tenant, ref.Name, first.Request)
+			_, err := h.Control.ApproveSubscription(ctx, pat, asked(ref.Name, first.Request))
 			return err
 		},
 		"one that nobody asked for": func() error {
-			_, err := h.Control.ApproveSubscription(ctx, pat, ref.Tenant, "mobile-orders", "")
+			_, err := h.Control.ApproveSubscription(ctx, pat, asked("mobile-orders", ""))
 			return err
 		},
 	} {
@@ -63,24 +63,24 @@ func TestSubscriptionsAwaitAnApproval(t *testing.T) {
 			t.Errorf("approve %s: %v", what, err)
 		}
 	}
-	if _, err := h.Control.ApproveSubscription(ctx, alice, ref.Tenant, ref.Name, ""); keyward.CodeOf(err) != keyward.CodeForbidden {
+	if _, err := h.Control.ApproveSubscription(ctx, alice, asked(ref.Name, "")); keyward.CodeOf(err) != keyward.CodeForbidden {
 		t.Errorf("a developer approves: %v", err)
 	}
 	exported, err := h.Control.Export(ctx, plane.Operator(), ref.Tenant, "")
 	if err != nil || strings.Contains(fmt.Sprint(exported), ref.Name) {
 		t.Errorf("an export approves what waits: %v", err)
 	}
-	if _, err := h.Control.ApproveSubscription(ctx, pat, ref.Tenant, ref.Name, second.Request); err != nil {
+	if _, err := h.Control.ApproveSubscription(ctx, pat, asked(ref.Name, second.Request)); err != nil {
 		t.Fatal(err)
 	}
 	stands(t, h, ref, keyward.ApprovalGiven)
 	put(alice, "iron", keyward.ApprovalGiven)
 	put(alice, "gold", "")
 	put(alice, "iron", keyward.ApprovalPending) // asked for again
-	if _, err := h.Control.RejectSubscription(ctx, pat, ref.Tenant, ref.Name, "", " "); keyward.CodeOf(err) != keyward.CodeInvalidInput {
+	if _, err := h.Control.RejectSubscription(ctx, pat, asked(ref.Name, ""), " "); keyward.CodeOf(err) != keyward.CodeInvalidInput {
 		t.Errorf("rejected without a reason: %v", err)
 	}
-	if _, err := h.Control.RejectSubscription(ctx, pat, ref.Tenant, ref.Name, "", "too many"); err != nil {
+	if _, err := h.Control.RejectSubscription(ctx, pat, asked(ref.Name, ""), "too many"); err != nil {
 		t.Fatal(err)
 	}
 	if a := put(alice, "iron", keyward.ApprovalRejected); a.Reason != "too many" || a.By != "pat" {
@@ -110,7 +110,7 @@ func TestSubscriptionsAwaitAnApproval(t *testing.T) {
 
 func refuses(t *testing.T, h *plane.Plane, p keyward.Principal, ref keyward.Ref) {
 	t.Helper()
-	_, err := h.Control.ApproveSubscription(context.Background(), p, ref.Tenant, ref.Name, "")
+	_, err := h.Control.ApproveSubscription(context.Background(), p, asked(ref.Name, ""))
 	if keyward.CodeOf(err) != keyward.CodeConflict {
 		t.Errorf("approved what cannot be: %v", err)
 	}
@@ -163,4 +163,8 @@ func auditOf(t *testing.T, h *plane.Plane) []keyward.AuditEntry {
 		t.Fatal(err)
 	}
 	return entries
+}
+
+func asked(name, request string) control.Asked {
+	return control.Asked{Tenant: keyward.DefaultTenant, Name: name, Request: request}
 }

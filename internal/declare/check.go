@@ -56,7 +56,7 @@ func (w *world) checkReferences(ch *change) error {
 		if err != nil {
 			return err
 		}
-		if spec == nil {
+		if spec == nil || w.hidden(ch, spec) {
 			w.add(ch, keyward.CodeInvalidInput, r.path, "there is no %s", r.ref)
 		}
 	}
@@ -183,10 +183,11 @@ func (w *world) checkSubscription(ch *change, s *keyward.SubscriptionSpec) error
 	if err != nil {
 		return err
 	}
+	if w.hidden(ch, spec) {
+		return nil // nothing more is told of it
+	}
 	if api, ok := spec.(*keyward.APISpec); ok && sound {
-		if !w.checkSubscribable(ch, s, api) {
-			return nil
-		}
+		w.checkSubscribable(ch, s, api)
 		switch {
 		case s.Plan == "" && len(api.Plans) > 0:
 			w.add(ch, keyward.CodeInvalidInput, "spec.plan", "is required: %s offers the plans %v", s.API, api.Plans)

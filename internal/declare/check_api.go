@@ -34,27 +34,39 @@ func (w *world) checkPlans(ch *change, s *keyward.APISpec) error {
 	return nil
 }
 
-// checkSubscribable keeps new subscriptions from an API that takes none, or that who asks does not see: to them it is not
-// there, and false says that nothing more may be told of it. One that comes with its API in one apply is as old as that: an
-// export goes into an empty house unchanged.
-func (w *world) checkSubscribable(ch *change, s *keyward.SubscriptionSpec, api *keyward.APISpec) bool {
-	at := keyward.Ref{Kind: keyward.KindAPI, Tenant: ch.ref.Tenant, Name: s.API}
-	before, _ := specIn(ch.existing).(*keyward.SubscriptionSpec)
-	if of := w.byRef[at]; of != nil && of.existing == nil || before != nil && before.API == s.API && before.Application == s.Application {
-		return true
+// hidden tells whether spec is of an API that who asks does not see and that the change would subscribe to anew: to them it is
+// not there.
+func (w *world) hidden(ch *change, spec keyward.Spec) bool {
+	api, ok := spec.(*keyward.APISpec)
+	if !ok {
+		return false
 	}
+	s, ok := ch.spec.(*keyward.SubscriptionSpec)
+	return ok && w.subscribesAnew(ch, s) && !access.SeesAPI(w.b.principal, api)
+}
+
+// subscribesAnew tells whether a change makes a subscription to an API that was there before: one that comes with its API in
+// one apply is as old as that, so that an export goes into an empty house unchanged.
+func (w *world) subscribesAnew(ch *change, s *keyward.SubscriptionSpec) bool {
+	of := w.byRef[keyward.Ref{Kind: keyward.KindAPI, Tenant: ch.ref.Tenant, Name: s.API}]
+	before, _ := specIn(ch.existing).(*keyward.SubscriptionSpec)
+	return (of == nil || of.existing != nil) && (before == nil || before.API != s.API || before.Application != s.Application)
+}
+
+// checkSubscribable keeps new subscriptions from an API that takes none.
+func (w *world) checkSubscribable(ch *change, s *keyward.SubscriptionSpec, api *keyward.APISpec) {
+	if !w.subscribesAnew(ch, s) {
+		return
+	}
+	at := keyward.Ref{Kind: keyward.KindAPI, Tenant: ch.ref.Tenant, Name: s.API}
 	state := api.StateOrDefault()
 	switch {
-	case !access.SeesAPI(w.b.principal, api):
-		w.add(ch, keyward.CodeInvalidInput, "spec.api", "there is no %s", at)
-		return false
 	case state == keyward.APIPublished:
 	case state == keyward.APIDraft && access.To(w.b.principal, ch.ref.Kind, ch.ref.Tenant)&access.WriteAll != 0:
 		// Administrators prepare what is to be published.
 	default:
 		w.add(ch, keyward.CodeConflict, "spec.api", "%s is %s: it takes no new subscriptions", at, state)
 	}
-	return true
 }
 
 // checkPlaces holds that no two APIs of a tenant are found at one address: context and version, one default per

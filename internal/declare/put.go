@@ -93,7 +93,7 @@ func (c *Writer) Delete(ctx context.Context, p keyward.Principal, ref keyward.Re
 		if err := w.mayDelete(o); err != nil {
 			return err
 		}
-		if ifMatch != "" && ifMatch != "*" && ifMatch != ETag(o) {
+		if !MatchHolds(ifMatch, o) {
 			return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", ref)
 		}
 		if err := access.HeldFrom(p, o, c.now()); err != nil {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/manifest"
@@ -289,7 +287,7 @@ func (w *world) checkExisting(ch *change) error {
 	if w.b.create && ch.existing != nil {
 		w.add(ch, keyward.CodeConflict, "metadata.name", "%s exists already", ch.ref)
 	}
-	if m := w.b.ifMatch; m != "" && (ch.existing == nil || m != "*" && m != ETag(ch.existing)) {
+	if m := w.b.ifMatch; m != "" && (ch.existing == nil || !MatchHolds(m, ch.existing)) {
 		return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", ch.ref)
 	}
 	if ch.existing == nil {
@@ -302,21 +300,6 @@ func (w *world) checkExisting(ch *change) error {
 		w.add(ch, keyward.CodeOtherSet, "metadata.name", "%s belongs to the set %s", ch.ref, set)
 	}
 	return nil
-}
-
-// ETag is the entity tag of an object's stored version (RFC 9110, section 8.8.3).
-func ETag(o *keyward.Object) string { return strconv.Quote(strconv.FormatInt(o.Version, 10)) }
-
-// NoneMatchFails tells whether an object that exists is one that the field If-None-Match names (RFC 9110, section
-// 13.1.2): * is every one, and the weak comparison counts.
-func NoneMatchFails(field string, o *keyward.Object) bool {
-	for tag := range strings.SplitSeq(field, ",") {
-		tag = strings.TrimSpace(tag)
-		if tag == "*" || strings.TrimPrefix(tag, "W/") == ETag(o) {
-			return true
-		}
-	}
-	return false
 }
 
 // checkSecrets works out the secrets after the write. A marker for a stored one needs a stored one.

@@ -63,6 +63,17 @@ type RejectSubscriptionBody struct {
 	Reason  string `json:"reason" doc:"For who asked; up to 1000 characters"`
 }
 
+type decideInput struct {
+	TenantQuery
+	BodyInput
+	Name    string `path:"name"`
+	IfMatch string `header:"If-Match" doc:"ETag that the subscription must have"`
+}
+
+func (in *decideInput) asked(request string) control.Asked {
+	return control.Asked{Tenant: in.tenant(), Name: in.Name, Request: request, IfMatch: in.IfMatch}
+}
+
 // subscriptionApprovalRoutes are for subscriptions under plans that somebody has to approve.
 func (s *Server) subscriptionApprovalRoutes() {
 	c, tag := s.deps.Control, keyward.KindSubscription.Plural()
@@ -78,23 +89,23 @@ func (s *Server) subscriptionApprovalRoutes() {
 		return onePage(requests, next, err)
 	})
 	decideSubscription(s, "approve", "Put a subscription in force that awaits it",
-		func(ctx context.Context, p keyward.Principal, in *putInput, b ApproveSubscriptionBody) (*keyward.Object, error) {
-			return c.ApproveSubscription(ctx, p, in.tenant(), in.Name, b.Request)
+		func(ctx context.Context, p keyward.Principal, in *decideInput, b ApproveSubscriptionBody) (*keyward.Object, error) {
+			return c.ApproveSubscription(ctx, p, in.asked(b.Request))
 		})
 	decideSubscription(s, "reject", "Say no to a subscription that awaits an approval, and why",
-		func(ctx context.Context, p keyward.Principal, in *putInput, b RejectSubscriptionBody) (*keyward.Object, error) {
-			return c.RejectSubscription(ctx, p, in.tenant(), in.Name, b.Request, b.Reason)
+		func(ctx context.Context, p keyward.Principal, in *decideInput, b RejectSubscriptionBody) (*keyward.Object, error) {
+			return c.RejectSubscription(ctx, p, in.asked(b.Request), b.Reason)
 		})
 }
 
 func decideSubscription[B any](
-	s *Server, verb, summary string, h func(context.Context, keyward.Principal, *putInput, B) (*keyward.Object, error),
+	s *Server, verb, summary string, h func(context.Context, keyward.Principal, *decideInput, B) (*keyward.Object, error),
 ) {
 	path := "/api/v1/subscriptions/{name}/" + verb
 	route(s, huma.Operation{
 		OperationID: verb + "-subscription", Method: http.MethodPost, Path: path, Tags: []string{keyward.KindSubscription.Plural()},
 		Summary: summary, Responses: answers(http.StatusOK, ref(string(keyward.KindSubscription))),
-	}, func(ctx context.Context, p keyward.Principal, in *putInput) (*objectOutput, error) {
+	}, func(ctx context.Context, p keyward.Principal, in *decideInput) (*objectOutput, error) {
 		body, err := decode[B](in.RawBody)
 		if err != nil {
 			return nil, err

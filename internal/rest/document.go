@@ -52,18 +52,25 @@ func (s *Server) documentRoutes() error {
 // elsewhere is the pattern of everything that no route takes.
 const elsewhere = "/api/"
 
+// Missing says that there is nothing at an address.
+func (s *Server) Missing(w http.ResponseWriter, r *http.Request) {
+	marked(w.Header(), r)
+	s.tell(w, r, nothingAt(r))
+}
+
 // answerElsewhere tells an address that does not exist from one that exists with other methods.
 func (s *Server) answerElsewhere(w http.ResponseWriter, r *http.Request) {
-	err := keyward.Errorf(keyward.CodeNotFound, "there is no %s %s; /docs lists what there is", r.Method, r.URL.Path)
+	err := nothingAt(r)
 	if allowed := s.methods(r); len(allowed) > 0 {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		err = keyward.Errorf(keyward.CodeMethodNotAllowed, "%s takes %s, not %s",
 			r.URL.Path, strings.Join(allowed, ", "), r.Method)
 	}
-	p := s.problem(r.Context(), err)
-	w.Header().Set("Content-Type", problemType)
-	w.WriteHeader(p.Status)
-	_ = huma.DefaultJSONFormat.Marshal(w, p)
+	s.tell(w, r, err)
+}
+
+func nothingAt(r *http.Request) error {
+	return keyward.Errorf(keyward.CodeNotFound, "there is no %s %s; /docs lists what there is", r.Method, r.URL.Path)
 }
 
 // methods lists those that the request's address has routes for.

@@ -76,16 +76,8 @@ func (s *Server) explainRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		hidden := false
-		if !all && e.API != "" {
-			sees, err := s.deps.Control.SeesAPI(ctx, p, tenant, e.API)
-			if err != nil {
-				return nil, err
-			}
-			hidden = !sees
-		}
-		if !all && (body.Token != "" || hidden) {
-			if err := s.concerns(ctx, p, tenant, e.Application); err != nil {
+		if !all {
+			if err := s.deps.Control.MayExplain(ctx, p, tenant, e.API, e.Application, body.Token != ""); err != nil {
 				return nil, err
 			}
 		}
@@ -157,19 +149,6 @@ func (s *Server) explainApproval(ctx context.Context, e *Explanation) error {
 		if e.Steps[i].Result == "fail" {
 			e.Steps[i].Seen += "; " + said
 		}
-	}
-	return nil
-}
-
-// concerns refuses developers what is not about an application of their own.
-func (s *Server) concerns(ctx context.Context, p keyward.Principal, tenant, application string) error {
-	owns, err := s.deps.Control.OwnsApplication(ctx, p, tenant, application)
-	if err != nil {
-		return err
-	}
-	if !owns {
-		return keyward.Errorf(keyward.CodeForbidden, "developers explain only what concerns their own applications, "+
-			"and this token is not known to be of one")
 	}
 	return nil
 }

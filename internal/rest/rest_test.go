@@ -73,6 +73,47 @@ func TestCreateReadReplaceDelete(t *testing.T) {
 	}
 }
 
+// TestTagsAreOfOneObject: what is made anew under an old name, and what is held by now, is not what was read before; a field
+// may name several tags; and an approval is of what was looked at.
+func TestTagsAreOfOneObject(t *testing.T) {
+	h := newHouse(t)
+	h.users(map[string][]keyward.Role{"otto": {keyward.RoleDeveloper}}, "default")
+	const at = "/api/v1/applications/mobile"
+	put := func() string {
+		return h.must("admin", http.MethodPut, at, `{"spec":{"owner":"otto"}}`).header.Get("ETag")
+	}
+	first := put()
+	if got := h.must("admin", http.MethodGet, at, "").header.Get("ETag"); got != first {
+		t.Errorf("made as %s, read as %s", first, got)
+	}
+	h.must("admin", http.MethodDelete, at, "")
+	second := put()
+	h.must("admin", http.MethodPost, at+"/hold", `{"reason":"r"}`)
+	now := h.call("admin", http.MethodGet, at, "", "If-None-Match", second)
+	held := now.header.Get("ETag")
+	if now.status != http.StatusOK {
+		t.Errorf("a hold is not told of: %d", now.status)
+	}
+	for tag, want := range map[string]int{
+		first: http.StatusPreconditionFailed, second: http.StatusPreconditionFailed, "W/" + held: http.StatusPreconditionFailed,
+		held: http.StatusOK, `"x", ` + held: http.StatusOK, "*": http.StatusOK,
+	} {
+		if a := h.call("admin", http.MethodPut, at, `{"spec":{"owner":"otto"}}`, "If-Match", tag); a.status != want {
+			t.Errorf("replaced where it is %s: %d %s", tag, a.status, a.body)
+		}
+	}
+	h.must("admin", http.MethodPost, at+"/unhold", "")
+	h.apply(manifestOf(keyward.KindPlan, "iron", `{"approval":"manual"}`),
+		manifestOf(keyward.KindAPI, "orders", strings.Replace(walkAPI, `"/orders"`, `"/orders","plans":["iron"]`, 1)))
+	seen := h.must("otto", http.MethodPut, "/api/v1/subscriptions/s", `{"spec":{"application":"mobile","api":"orders","plan":"iron"}}`)
+	for _, tag := range []string{first, seen.header.Get("ETag")} {
+		a := h.call("admin", http.MethodPost, "/api/v1/subscriptions/s/approve", "{}", "If-Match", tag)
+		if (a.status == http.StatusOK) != (tag != first) || tag == first && a.status != http.StatusPreconditionFailed {
+			t.Errorf("approved where it is %s: %d %s", tag, a.status, a.body)
+		}
+	}
+}
+
 func TestObjectsNameTheirSet(t *testing.T) {
 	h := newHouse(t)
 	const plan = `{"apiVersion":"keyward.dev/v1","kind":"Plan","metadata":{"name":"gold"},"spec":{}}`

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"strings"
@@ -149,15 +150,18 @@ const MarkHeader = "X-Keyward-Api"
 // Handler serves /api/v1, /openapi.json and /docs.
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		if strings.HasPrefix(r.URL.Path, "/api/") {
-			h.Set("Cache-Control", "no-store")
-			h.Set(MarkHeader, "v1")
-		}
+		marked(w.Header(), r)
 		s.mux.ServeHTTP(w, r)
 	})
+}
+
+func marked(h http.Header, r *http.Request) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		h.Set("Cache-Control", "no-store")
+		h.Set(MarkHeader, "v1")
+	}
 }
 
 type principalKey struct{}
@@ -221,11 +225,15 @@ func person(ctx huma.Context) string { return principal(ctx.Context()).Actor() }
 
 // refuse answers before a handler is reached.
 func (s *Server) refuse(ctx huma.Context, err error) {
-	p := s.problem(ctx.Context(), err)
-	for name, values := range p.GetHeaders() {
-		ctx.SetHeader(name, values[0])
-	}
-	ctx.SetHeader("Content-Type", problemType)
-	ctx.SetStatus(p.Status)
-	_ = huma.DefaultJSONFormat.Marshal(ctx.BodyWriter(), p) // the client went away: nobody is left to tell
+	r, w := humago.Unwrap(ctx)
+	s.tell(w, r, err)
+}
+
+// tell answers with a problem document.
+func (s *Server) tell(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.problem(r.Context(), err)
+	maps.Copy(w.Header(), p.GetHeaders())
+	w.Header().Set("Content-Type", problemType)
+	w.WriteHeader(p.Status)
+	_ = huma.DefaultJSONFormat.Marshal(w, p) // the client went away: nobody is left to tell
 }

@@ -19,7 +19,8 @@ func TestAPIsAreForThoseWhoseGroupsSeeThem(t *testing.T) {
 	api := func(more string) string {
 		return manifestOf(keyward.KindAPI, "orders", strings.Replace(walkAPI, `"/orders"`, `"/orders","plans":["gold","iron"]`+more, 1))
 	}
-	h.apply(manifestOf(keyward.KindUser, "inga", `{"roles":["developer"],"groups":["partners"]}`),
+	h.apply(manifestOf(keyward.KindAPI, "all", strings.Replace(walkAPI, "/orders", "/all", 1)),
+		manifestOf(keyward.KindUser, "inga", `{"roles":["developer"],"groups":["partners"]}`),
 		manifestOf(keyward.KindPlan, "gold", `{}`), manifestOf(keyward.KindPlan, "iron", `{}`), api(""),
 		manifestOf(keyward.KindApplication, "in", `{"owner":"inga"}`), manifestOf(keyward.KindApplication, "out", `{"owner":"otto"}`),
 		manifestOf(keyward.KindApplication, "new", `{"owner":"otto"}`),
@@ -49,6 +50,11 @@ func TestAPIsAreForThoseWhoseGroupsSeeThem(t *testing.T) {
 			if listed := strings.Contains(string(list.body), `"/orders"`); listed != c.sees[who] {
 				t.Errorf("%s: %s is listed %s", c.hidden, who, list.body)
 			}
+			// A page that is full ends the list for those who see nothing of what follows.
+			first := h.must(who, http.MethodGet, "/api/v1/apis?limit=1", "")
+			if more := strings.Contains(string(first.body), `"next"`); more != c.sees[who] || !strings.Contains(string(first.body), `"all"`) {
+				t.Errorf("%s: %s gets a first page %s", c.hidden, who, first.body)
+			}
 		}
 		if !strings.Contains(c.api, "state") {
 			subscribes(t, h, "inga", "in", true)
@@ -76,8 +82,9 @@ func TestAPIsAreForThoseWhoseGroupsSeeThem(t *testing.T) {
 // subscribes has a developer subscribe, and unsubscribe again.
 func subscribes(t *testing.T, h *house, who, application string, may bool) {
 	t.Helper()
+	plan := "gold"
 	body := func(api string) string {
-		return `{"spec":{"application":"` + application + `","api":"` + api + `","plan":"gold"}}`
+		return `{"spec":{"application":"` + application + `","api":"` + api + `","plan":"` + plan + `"}}`
 	}
 	got := h.call(who, http.MethodPut, "/api/v1/subscriptions/try", body("orders"))
 	none := h.call(who, http.MethodPut, "/api/v1/subscriptions/try-none", body("nothing"))
@@ -87,5 +94,12 @@ func subscribes(t *testing.T, h *house, who, application string, may bool) {
 	}
 	if may {
 		h.must(who, http.MethodDelete, "/api/v1/subscriptions/try", "")
+		return
+	}
+	plan = "nothing" // the order of two faults tells nothing either
+	got, none = h.call(who, http.MethodPut, "/api/v1/subscriptions/try", body("orders")),
+		h.call(who, http.MethodPut, "/api/v1/subscriptions/try", body("none"))
+	if like := strings.ReplaceAll(string(none.body), "API none", "API orders"); string(got.body) != like || got.status != none.status {
+		t.Errorf("%s subscribes %s under no plan: %s; to no API: %s", who, application, got.body, none.body)
 	}
 }

@@ -147,7 +147,7 @@ func (tx *Tx) List(kind keyward.Kind, f Filter) (objects []*keyward.Object, next
 	if f.Limit > 0 && len(objects) > f.Limit {
 		objects = objects[:f.Limit]
 		last := objects[f.Limit-1]
-		next = cursor(cmp.Or(f.Tenant, last.Tenant), last.Name)
+		next = Cursor(cmp.Or(f.Tenant, last.Tenant), last.Name)
 	}
 	return objects, next, nil
 }
@@ -251,7 +251,8 @@ func following(f Filter, v *database.Values) (string, error) {
 	return "x.name > " + v.Add(name), nil
 }
 
-func cursor(tenant, name string) string {
+// Cursor is that of what follows the object of this name in a list in order of tenant and name.
+func Cursor(tenant, name string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(tenant + "/" + name))
 }
 

@@ -3,9 +3,11 @@
 package cookie
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -53,5 +55,11 @@ func (c *Cookies) Of(r *http.Request, name string) string {
 	return cookie.Value
 }
 
-// Ours refuses what another origin makes a browser send, for cookies go along with that too.
-func (c *Cookies) Ours(r *http.Request) error { return c.protection.Check(r) }
+// Ours refuses what another origin makes a browser send, for cookies go along with that too. The check behind it compares
+// hosts alone: where ours has TLS, a page of the same host without it is another origin too.
+func (c *Cookies) Ours(r *http.Request) error {
+	if c.secure && strings.HasPrefix(r.Header.Get("Origin"), "http:") {
+		return errors.New("the page that sent it was not loaded by TLS")
+	}
+	return c.protection.Check(r)
+}
