@@ -1,7 +1,8 @@
 # The ways into this tree. `make help` lists them.
 
-# A machine's own Go settings must not change what is built or tested, and Go needs a home for its caches.
-export GOFLAGS :=
+# A machine's own Go settings must not change what is built or tested, and Go needs a home for its caches. Without the
+# tree's own path in them, binaries are the same wherever it lies, and what was compiled for one clone serves the next.
+export GOFLAGS := -trimpath
 export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 export PATH := $(PATH):/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin
 
@@ -53,8 +54,7 @@ test: ## everything: set-up, format, lint (vet in it), tests of the rooms, the c
 	$(PHASE) set-up scripts/setup
 	$(PHASE) gofmt scripts/gofmt-check
 	$(PHASE) golangci-lint $(LINT) run ./...
-	$(PHASE) "tests of the rooms" scripts/unit
-	$(PHASE) "tests from outside" scripts/outside
+	@scripts/tests
 
 bench: ## what a decision costs
 	@go test -run '^$$' -bench . -benchmem ./internal/enforce ./internal/token

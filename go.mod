@@ -2,6 +2,9 @@ module keyward.dev/keyward
 
 go 1.26.0
 
+// What npm installs is no part of this module, even where it brings Go files with it.
+ignore ./web/node_modules
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/cenkalti/backoff/v5 v5.0.3
