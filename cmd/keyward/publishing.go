@@ -38,6 +38,7 @@ func (cmd *apiUsagesCmd) Run(s *session) error {
 		}
 		rows = append(rows, []string{"Subscription", sub.Name, how})
 	}
+	rows = append(rows, beyond("Subscription", u.Count, len(u.Subscriptions))...)
 	rows = append(rows, append([]string{"API", u.API, string(u.State) + ", calls in the last hour"}, cells(u.Calls.Calls)...))
 	if err := cmd.Print(s.out, u, rows); err != nil || cmd.Output != "table" {
 		return err

@@ -54,6 +54,8 @@ func (cmd *keymanagerUsagesCmd) Run(s *session) error {
 		row := append([]string{"OAuthClient", client.Name, how}, cells(client.Calls)...)
 		rows = append(rows, append(row, output.Time(client.LastUsedAt)))
 	}
+	rows = append(rows, beyond("Application", u.Counts.Applications, len(u.Applications))...)
+	rows = append(rows, beyond("OAuthClient", u.Counts.Clients, len(u.Clients))...)
 	if u.Calls.Nobody != nil && *u.Calls.Nobody != (control.Calls{}) {
 		rows = append(rows, append(append([]string{"OAuthClient", "", "no application has it"}, cells(*u.Calls.Nobody)...), ""))
 	}
@@ -64,6 +66,14 @@ func (cmd *keymanagerUsagesCmd) Run(s *session) error {
 	return printImpact(s.out, u.Disable, "disabled")
 }
 
+// beyond says how many there are that a listing has not.
+func beyond(kind string, all, listed int) [][]string {
+	if all <= listed {
+		return nil
+	}
+	return [][]string{{kind, "", fmt.Sprintf("and %d more", all-listed)}}
+}
+
 // printImpact says what would follow.
 func printImpact(w io.Writer, i control.Impact, done string) error {
 	lines := []string{fmt.Sprintf("if it were %s, as many calls would be refused as passed in the last hour: %d", done, i.Calls)}
@@ -72,6 +82,9 @@ func printImpact(w io.Writer, i control.Impact, done string) error {
 	}
 	if len(i.Applications) > 0 {
 		lines = append(lines, fmt.Sprintf("if it were %s, these could call nothing: %s", done, strings.Join(i.Applications, ", ")))
+	}
+	if more := i.ApplicationCount - len(i.Applications); more > 0 {
+		lines = append(lines, fmt.Sprintf("and as many more: %d", more))
 	}
 	for _, line := range lines {
 		if _, err := fmt.Fprintln(w, line); err != nil {

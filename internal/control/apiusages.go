@@ -16,7 +16,8 @@ import (
 type APIUsages struct {
 	API           string            `json:"api"`
 	State         keyward.APIState  `json:"state"`
-	Subscriptions []APISubscription `json:"subscriptions"`
+	Subscriptions []APISubscription `json:"subscriptions" doc:"The first 500"`
+	Count         int               `json:"count" doc:"Of all subscriptions"`
 	Calls         APICalls          `json:"calls" doc:"Calls in the last hour"`
 	Retire        Impact            `json:"retire" doc:"What retiring it, or making it a draft again, would do"`
 	Delete        Impact            `json:"delete" doc:"What deleting it would do"`
@@ -60,15 +61,19 @@ func (c *Control) APIUsages(ctx context.Context, p keyward.Principal, tenant, na
 		}
 		u.Calls = APICalls{Since: since, Calls: Calls(calls)}
 		u.Delete.RefusedBy = []keyward.Ref{}
-		lost, err := u.readSubscriptions(tx, api)
-		if err != nil {
+		if err := u.readSubscriptions(tx, api, spec); err != nil {
 			return err
 		}
-		if !spec.Served() {
-			lost = []string{} // what it would take away is gone already
+		lost := store.SomeNames{Some: []string{}}
+		if spec.Served() { // else what it would take away is gone already
+			if lost, err = tx.ApplicationsOnlyCalling(api.ID, maxUsages); err != nil {
+				return fmt.Errorf("list the applications that call %s alone: %w", api.Ref(), err)
+			}
+			slices.Sort(lost.Some)
 		}
-		u.Retire = Impact{RefusedBy: []keyward.Ref{}, APIs: []string{}, Applications: lost, Calls: u.Calls.Passed}
-		u.Delete.APIs, u.Delete.Applications, u.Delete.Calls = []string{}, lost, u.Calls.Passed
+		u.Retire = Impact{RefusedBy: []keyward.Ref{}, APIs: []string{}, Applications: lost.Some, Calls: u.Calls.Passed,
+			ApplicationCount: lost.Total}
+		u.Delete.APIs, u.Delete.Applications, u.Delete.Calls, u.Delete.ApplicationCount = []string{}, lost.Some, u.Calls.Passed, lost.Total
 		return nil
 	})
 	if err != nil {
@@ -77,70 +82,38 @@ func (c *Control) APIUsages(ctx context.Context, p keyward.Principal, tenant, na
 	return u, nil
 }
 
-// readSubscriptions gives the applications that can call no other API.
-func (u *APIUsages) readSubscriptions(tx *store.Tx, api *keyward.Object) ([]string, error) {
-	objects, _, err := tx.List(keyward.KindSubscription, store.Filter{Tenant: api.Tenant, API: api.Name})
-	if err != nil {
-		return nil, fmt.Errorf("list the subscriptions to %s: %w", api.Ref(), err)
+// readSubscriptions lists those to the API, and counts them.
+func (u *APIUsages) readSubscriptions(tx *store.Tx, api *keyward.Object, spec *keyward.APISpec) (err error) {
+	if u.Count, err = tx.SubscriptionsTo(api.ID); err != nil {
+		return fmt.Errorf("count the subscriptions to %s: %w", api.Ref(), err)
 	}
-	lost := []string{}
+	objects, _, err := tx.List(keyward.KindSubscription, store.Filter{Tenant: api.Tenant, API: api.Name, Limit: maxUsages})
+	if err != nil {
+		return fmt.Errorf("list the subscriptions to %s: %w", api.Ref(), err)
+	}
+	forEverybody := access.SeesAPI(keyward.Principal{Tenant: api.Tenant}, spec)
 	for _, o := range objects {
 		s, err := keyward.SpecOf[*keyward.SubscriptionSpec](o)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		approval, err := keyward.ApprovalOf(o)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		listed := APISubscription{Name: o.Name, Application: s.Application, Plan: s.Plan, State: s.StateOrDefault()}
 		if approval != nil {
 			listed.Approval = approval.State
 		}
-		if listed.Outside, err = outside(tx, api, s.Application); err != nil {
-			return nil, err
+		if !forEverybody {
+			if listed.Outside, err = outside(tx, api, s.Application); err != nil {
+				return err
+			}
 		}
 		u.Subscriptions = append(u.Subscriptions, listed)
 		u.Delete.RefusedBy = append(u.Delete.RefusedBy, o.Ref())
-		elsewhere, err := callsElsewhere(tx, api, s.Application)
-		if err != nil {
-			return nil, err
-		}
-		if !elsewhere && approval.Stands() {
-			lost = append(lost, s.Application)
-		}
 	}
-	slices.Sort(lost)
-	return lost, nil
-}
-
-// callsElsewhere tells whether the application has a subscription in force to another API that is served.
-func callsElsewhere(tx *store.Tx, api *keyward.Object, application string) (bool, error) {
-	objects, _, err := tx.List(keyward.KindSubscription, store.Filter{Tenant: api.Tenant, Application: application})
-	if err != nil {
-		return false, fmt.Errorf("list the subscriptions of %s: %w", application, err)
-	}
-	for _, o := range objects {
-		s, err := keyward.SpecOf[*keyward.SubscriptionSpec](o)
-		if err != nil {
-			return false, err
-		}
-		approval, err := keyward.ApprovalOf(o)
-		if err != nil {
-			return false, err
-		}
-		if s.API == api.Name || s.StateOrDefault() != keyward.SubscriptionActive || !approval.Stands() {
-			continue
-		}
-		other, err := tx.Get(keyward.KindAPI, api.Tenant, s.API)
-		if err != nil {
-			return false, fmt.Errorf("read the API %s: %w", s.API, err)
-		}
-		if spec, err := keyward.SpecOf[*keyward.APISpec](other); err != nil || spec.Served() {
-			return err == nil, err
-		}
-	}
-	return false, nil
+	return nil
 }
 
 // outside tells whether an application has owners and none of them sees the API.

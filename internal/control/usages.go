@@ -2,6 +2,8 @@ package control
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,9 +18,19 @@ type Usages struct {
 	APIs         []UsingAPI    `json:"apis" doc:"Those that name it, and those that take all"`
 	Applications []string      `json:"applications" doc:"Those with clients in it"`
 	Clients      []UsingClient `json:"clients"`
+	Counts       UsageCounts   `json:"counts" doc:"Of all, where the lists end at 500 for each tenant"`
 	Calls        RecentCalls   `json:"calls" doc:"Calls in the last hour with its tokens, to the tenant's APIs"`
 	Disable      Impact        `json:"disable" doc:"What disabling it would do"`
 	Delete       Impact        `json:"delete" doc:"What deleting it would do"`
+}
+
+// maxUsages bounds the lists of what depends on something, in each tenant.
+const maxUsages = 500
+
+// UsageCounts say how many depend on a key manager.
+type UsageCounts struct {
+	Applications int `json:"applications"`
+	Clients      int `json:"clients"`
 }
 
 // UsingAPI is an API that takes the key manager's tokens.
@@ -66,6 +78,8 @@ type Impact struct {
 	Calls        int64    `json:"calls" doc:"As many calls in the last hour passed with its tokens"`
 	APIs         []string `json:"apis" doc:"No caller could reach these any more: no other enabled key manager is taken"`
 	Applications []string `json:"applications" doc:"These could call nothing any more: they have no client elsewhere"`
+	// Of very many the list has some.
+	ApplicationCount int `json:"applicationCount" doc:"As many applications could call nothing any more"`
 }
 
 // Usages lists everything in the tenant that depends on a key manager. Operators who ask about a global one in its own
@@ -96,7 +110,7 @@ func (c *Control) Usages(ctx context.Context, p keyward.Principal, tenant, name 
 			u.Calls.Nobody = &nobody
 		}
 		u.Calls.Since = lately.Since
-		stranded, lost := []string{}, []string{}
+		stranded, lost, losing := []string{}, []string{}, 0
 		for _, t := range tenants {
 			in := place{tenant: t.Name, lately: lately}
 			if t.Name != tenant {
@@ -110,10 +124,10 @@ func (c *Control) Usages(ctx context.Context, p keyward.Principal, tenant, name 
 			if err != nil {
 				return err
 			}
-			stranded, lost = append(stranded, apis...), append(lost, applications...)
+			stranded, lost, losing = append(stranded, apis...), append(lost, applications.Some...), losing+applications.Total
 		}
-		u.Disable = Impact{RefusedBy: []keyward.Ref{}, Calls: u.Calls.Passed, APIs: stranded, Applications: lost}
-		u.Delete.APIs, u.Delete.Applications, u.Delete.Calls = stranded, lost, u.Calls.Passed
+		u.Disable = Impact{RefusedBy: []keyward.Ref{}, Calls: u.Calls.Passed, APIs: stranded, Applications: lost, ApplicationCount: losing}
+		u.Delete.APIs, u.Delete.Applications, u.Delete.Calls, u.Delete.ApplicationCount = stranded, lost, u.Calls.Passed, losing
 		return nil
 	})
 	if err != nil {
@@ -144,92 +158,99 @@ func (u *Usages) readAPIs(tx *store.Tx, km *keyward.Object, in place) ([]string,
 	if err != nil {
 		return nil, err
 	}
-	var others []string
+	others := map[string]bool{}
 	for _, o := range managers {
 		if s, ok := o.Spec.(*keyward.KeyManagerSpec); ok && o.ID != km.ID && s.IsEnabled() {
-			others = append(others, o.Name)
+			others[o.ID] = true
 		}
 	}
-	apis, _, err := tx.List(keyward.KindAPI, store.Filter{Tenant: in.tenant})
+	apis, err := tx.TakingAPIs(in.tenant)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("list the APIs of %s: %w", in.tenant, err)
 	}
 	stranded := []string{}
-	for _, o := range apis {
-		s, ok := o.Spec.(*keyward.APISpec)
-		if !ok {
+	for _, a := range apis {
+		u.Calls.add(in.lately.APIs[a.ID]) // an API that does not take the key manager refuses calls
+		if !a.All && !a.Takes[km.ID] {
 			continue
 		}
-		u.Calls.add(in.lately.APIs[o.ID]) // an API that does not take the key manager refuses calls
 		takes := others
-		if !s.KeyManagers.All {
-			takes = nil
-			for _, use := range s.KeyManagers.List {
-				takes = append(takes, use.Name)
-			}
-			if !slices.Contains(takes, km.Name) {
-				continue
-			}
+		if !a.All {
+			takes = a.Takes
+			u.Delete.RefusedBy = append(u.Delete.RefusedBy, keyward.Ref{Kind: keyward.KindAPI, Tenant: in.tenant, Name: a.Name})
 		}
-		if !s.KeyManagers.All {
-			u.Delete.RefusedBy = append(u.Delete.RefusedBy, o.Ref())
-		}
-		u.APIs = append(u.APIs, UsingAPI{
-			Name: in.prefix + o.Name, All: s.KeyManagers.All, Calls: Calls(in.lately.APIs[o.ID]),
-		})
-		if !slices.ContainsFunc(takes, func(name string) bool { return slices.Contains(others, name) }) {
-			stranded = append(stranded, in.prefix+o.Name)
+		u.APIs = append(u.APIs, UsingAPI{Name: in.prefix + a.Name, All: a.All, Calls: Calls(in.lately.APIs[a.ID])})
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(takes)), func(id string) bool { return others[id] }) {
+			stranded = append(stranded, in.prefix+a.Name)
 		}
 	}
 	return stranded, nil
 }
 
 // readClients gives the applications that have clients nowhere else.
-func (u *Usages) readClients(tx *store.Tx, km *keyward.Object, in place) ([]string, error) {
-	all, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: in.tenant})
+func (u *Usages) readClients(tx *store.Tx, km *keyward.Object, in place) (store.SomeNames, error) {
+	var none store.SomeNames
+	own, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: in.tenant, ManagerID: km.ID, Limit: maxUsages})
 	if err != nil {
-		return nil, err
-	}
-	var own []*keyward.Object
-	for _, o := range all {
-		if s, ok := o.Spec.(*keyward.OAuthClientSpec); ok && s.KeyManager == km.Name {
-			own = append(own, o)
-		}
+		return none, fmt.Errorf("list the clients in %s: %w", km.Ref(), err)
 	}
 	uses, err := tx.ClientUses(own)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	elsewhere, here := map[string]bool{}, []string{}
-	for _, o := range all {
-		s, ok := o.Spec.(*keyward.OAuthClientSpec)
-		if !ok {
-			continue
+	for _, o := range own {
+		s, err := keyward.SpecOf[*keyward.OAuthClientSpec](o)
+		if err != nil {
+			return none, err
 		}
 		status, err := o.ClientStatus()
 		if err != nil {
-			return nil, err
+			return none, err
 		}
 		if status.Mode == "" {
 			status.Mode, status.State = keyward.ClientMapped, keyward.ClientActive
-		}
-		if s.KeyManager != km.Name {
-			name := in.prefix + s.Application
-			elsewhere[name] = elsewhere[name] || status.State == keyward.ClientActive
-			continue
 		}
 		u.Clients = append(u.Clients, UsingClient{
 			Name: in.prefix + o.Name, Application: in.prefix + s.Application, Environment: s.EnvironmentOrDefault(), ClientID: s.ClientID,
 			Mode: status.Mode, State: status.State, LastUsedAt: uses[o.ID].LastUsedAt, Calls: Calls(in.lately.Clients[o.ID]),
 		})
-		if status.State != keyward.ClientFailed || status.Orphan { // a failed attempt that left nothing goes with the key manager
-			u.Delete.RefusedBy = append(u.Delete.RefusedBy, o.Ref())
-		}
-		if name := in.prefix + s.Application; s.Application != "" && !slices.Contains(here, name) {
-			here = append(here, name)
-		}
 	}
-	slices.Sort(here)
-	u.Applications = append(u.Applications, here...)
-	return slices.DeleteFunc(here, func(name string) bool { return elsewhere[name] }), nil
+	return u.countClients(tx, km, in)
+}
+
+// countClients looks at all of them, however many are listed.
+func (u *Usages) countClients(tx *store.Tx, km *keyward.Object, in place) (lost store.SomeNames, err error) {
+	clients, err := tx.ClientsIn(in.tenant, km.ID)
+	if err != nil {
+		return lost, fmt.Errorf("count the clients in %s: %w", km.Ref(), err)
+	}
+	holding, err := tx.ClientsThatHold(in.tenant, km.ID, maxUsages)
+	if err != nil {
+		return lost, fmt.Errorf("list the clients that keep %s: %w", km.Ref(), err)
+	}
+	for _, name := range holding {
+		u.Delete.RefusedBy = append(u.Delete.RefusedBy, keyward.Ref{Kind: keyward.KindOAuthClient, Tenant: in.tenant, Name: name})
+	}
+	here, err := tx.ApplicationsIn(in.tenant, km.ID, maxUsages)
+	if err != nil {
+		return lost, fmt.Errorf("list the applications with clients in %s: %w", km.Ref(), err)
+	}
+	u.Counts.Clients += clients
+	u.Counts.Applications += here.Total
+	u.Applications = append(u.Applications, in.all(here.Some)...)
+	if lost, err = tx.ApplicationsOnlyIn(in.tenant, km.ID, maxUsages); err != nil {
+		return lost, fmt.Errorf("list the applications with clients in %s alone: %w", km.Ref(), err)
+	}
+	lost.Some = in.all(lost.Some)
+	return lost, nil
+}
+
+// all gives names as they are told, sorted.
+func (in place) all(names []string) []string {
+	told := make([]string, len(names))
+	for i, name := range names {
+		told[i] = in.prefix + name
+	}
+	slices.Sort(told)
+	return told
 }

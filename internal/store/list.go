@@ -152,11 +152,14 @@ func (tx *Tx) List(kind keyward.Kind, f Filter) (objects []*keyward.Object, next
 	return objects, next, nil
 }
 
-// where says where the objects are.
-func (f Filter) where(n noun, v *database.Values) (where []string) {
+// where says where the objects are. few tells that other conditions choose few of them: then the tenant's index, in which
+// all of them are, is kept out of the choice of what to begin with.
+func (f Filter) where(n noun, few bool, v *database.Values) (where []string) {
 	switch {
 	case f.Tenant != "" && f.Offered && n.kind == keyward.KindKeyManager:
 		where = append(where, "(x.tenant = "+v.Add(database.Clean(f.Tenant))+" OR x.is_global)")
+	case f.Tenant != "" && few:
+		where = append(where, "x.tenant || '' = "+v.Add(database.Clean(f.Tenant)))
 	case f.Tenant != "":
 		where = append(where, "x.tenant = "+v.Add(database.Clean(f.Tenant)))
 	}
@@ -171,18 +174,19 @@ func (f Filter) where(n noun, v *database.Values) (where []string) {
 	case f.Awaiting && n.kind == keyward.KindSubscription:
 		where = append(where, `x.gateway_row = '' AND x.status LIKE '%"state":"pending"%'`)
 	}
+	if f.Set != "" {
+		where = append(where, "x.set_name = "+v.Add(database.Clean(f.Set))+" AND x.set_name <> ''")
+	}
 	return where
 }
 
 // conditions turns a filter into SQL; some is false when it can choose nothing.
 func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, some bool, err error) {
-	where = f.where(n, v)
-	if f.Held {
-		where = append(where, "h.since IS NOT NULL AND (h.until IS NULL OR h.until > "+v.Add(database.Micros(tx.now))+")")
+	chosen, few, err := tx.chosen(n, f, v)
+	if err != nil {
+		return nil, false, err
 	}
-	if f.Set != "" {
-		where = append(where, "x.set_name = "+v.Add(database.Clean(f.Set)))
-	}
+	where = append(f.where(n, few, v), chosen...)
 	for _, relation := range []struct {
 		kind keyward.Kind
 		name string
@@ -206,15 +210,6 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 		}
 		where = append(where, fmt.Sprintf(form, v.Add(o.ID)))
 	}
-	for _, owners := range [][]string{f.Owners, {f.Owner}} {
-		if len(owners) == 0 || owners[0] == "" {
-			continue
-		}
-		if n.owner == "" {
-			return nil, false, invalid("filter", "%s objects have no owner", n.kind)
-		}
-		where = append(where, ownedBy(n, owners, v))
-	}
 	if f.Search != "" {
 		plain := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(database.Clean(f.Search)))
 		where = append(where, `x.search LIKE `+v.Add("%"+plain+"%")+` ESCAPE '\'`)
@@ -229,14 +224,55 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 	return where, true, nil
 }
 
-// ownedBy is the condition that one of the owners has the application that x is or belongs to. Who owns a few of very many is
-// found by them, not by going through all.
-func ownedBy(n noun, owners []string, v *database.Values) string {
-	clean := make([]string, len(owners))
-	for i, o := range owners {
-		clean[i] = database.Clean(o)
+// enough is how many rows of a relation are so many that a page of a list is found sooner by going through the list in its
+// order: of a thousand among very many, the first page comes soon. Of fewer, all are read and sorted.
+const enough = 1000
+
+// chosen gives the conditions on who owns the objects and on what is held. few tells that one of them chooses few: the
+// statement begins with those then, and otherwise with the list. Neither goes through all there is.
+func (tx *Tx) chosen(n noun, f Filter, v *database.Values) (where []string, few bool, err error) {
+	if f.Held {
+		sparse, err := tx.Fewer(enough, `holds`, nil)
+		if err != nil {
+			return nil, false, err
+		}
+		when := "until IS NULL OR until > " + v.Add(database.Micros(tx.now))
+		if sparse {
+			where = append(where, "x.id IN (SELECT object_id FROM holds WHERE "+when+")")
+		} else {
+			where = append(where, "h.since IS NOT NULL AND (h."+strings.Replace(when, "OR ", "OR h.", 1)+")")
+		}
+		few = sparse
 	}
-	return n.owner + ` IN (SELECT w.application_id FROM application_owners w WHERE w.owner IN ` + v.In(clean) + `)`
+	for _, owners := range [][]string{f.Owners, {f.Owner}} {
+		if len(owners) == 0 || owners[0] == "" {
+			continue
+		}
+		if n.owner == "" {
+			return nil, false, invalid("filter", "%s objects have no owner", n.kind)
+		}
+		var own database.Values
+		sparse, err := tx.Fewer(enough, `application_owners WHERE owner IN `+own.In(cleaned(owners)), own)
+		if err != nil {
+			return nil, false, err
+		}
+		owned := " FROM application_owners w WHERE w.owner IN " + v.In(cleaned(owners))
+		if sparse {
+			where = append(where, n.owner+" IN (SELECT w.application_id"+owned+")")
+		} else {
+			where = append(where, "EXISTS (SELECT 1"+owned+" AND w.application_id = "+n.owner+")")
+		}
+		few = few || sparse
+	}
+	return where, few, nil
+}
+
+func cleaned(texts []string) []string {
+	clean := make([]string, len(texts))
+	for i, text := range texts {
+		clean[i] = database.Clean(text)
+	}
+	return clean
 }
 
 // following is the condition for what comes after the filter's cursor, in a form for which the order's index is used.

@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward/internal/store/asked"
 	"keyward.dev/keyward/internal/store/counted"
 	"keyward.dev/keyward/internal/store/database"
+	"keyward.dev/keyward/internal/store/depends"
 	"keyward.dev/keyward/internal/store/enrolled"
 	"keyward.dev/keyward/internal/store/entitled"
 	"keyward.dev/keyward/internal/store/feedlog"
@@ -29,6 +30,7 @@ type (
 	looks    = looked.Book
 	asking   = asked.Book
 	roll     = enrolled.Roll
+	finder   = depends.Finder
 )
 
 // Record is one entry of a group's log.
@@ -51,6 +53,9 @@ type Sample = observed.Sample
 
 // Look is when a generated client was compared with its server, or a server searched, and what was found.
 type Look = looked.Row
+
+// SomeNames are some of very many.
+type SomeNames = depends.Names
 
 // GatewayQuestion is what one gateway is asked.
 type GatewayQuestion = asked.Question
@@ -94,6 +99,7 @@ type Tx struct {
 	*looks
 	*asking
 	*roll
+	*finder
 	store  *Store
 	run    *database.Run
 	actor  string
@@ -198,7 +204,7 @@ func (s *Store) tx(run *database.Run) *Tx {
 	return &Tx{
 		feedLog: feedlog.New(run, s.key, s.digest, at), material: issued.New(run, s.key),
 		queue: entitled.New(run), book: observed.New(run), ledger: counted.New(run), looks: looked.New(run), asking: asked.New(run),
-		roll:  enrolled.New(run, s.key),
+		roll: enrolled.New(run, s.key), finder: depends.New(run),
 		store: s, run: run, now: at,
 	}
 }

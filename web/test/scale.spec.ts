@@ -23,7 +23,7 @@ test.beforeAll(async ({ browser }) => {
   await apply(world(), numbers.map((n) => inScale("KeyManager", `manager-${n}`, {
     type: "external", displayName: `Manager ${n}`, enabled: false, issuer: `https://manager-${n}.example`, keys: { jwks: `https://manager-${n}.example/keys` },
   })));
-  execFileSync("go", ["run", "./internal/testbed/crowd", world().data, "scale", String(applications)], {
+  execFileSync("go", ["run", "./internal/testbed/crowd/fill", world().data, JSON.stringify({ Tenant: "scale", Applications: applications })], {
     cwd: join(import.meta.dirname, "..", ".."),
   });
   page = await (await browser.newContext()).newPage();
