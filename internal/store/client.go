@@ -290,38 +290,3 @@ func (tx *Tx) KeepSecrets(o *keyward.Object, changes map[string]string) error {
 func (tx *Tx) OrphanClients() ([]*keyward.Object, error) {
 	return tx.objects(clientNoun(), `x.state = 'failed' AND x.status LIKE '%"orphan":true%' ORDER BY x.updated_at, x.id`)
 }
-
-// PutReveal keeps a client's secret, sealed, for one more look by requester until expires.
-func (tx *Tx) PutReveal(clientObjectID, requester, secret string, expires time.Time) error {
-	sealed := tx.store.key.Seal([]byte(secret), secrets.Context(clientObjectID, "reveal"))
-	_, err := tx.run.Exec(`INSERT INTO reveals (client_id, requester, sealed, expires_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (client_id) DO UPDATE
-		SET requester = excluded.requester, sealed = excluded.sealed, expires_at = excluded.expires_at`,
-		clientObjectID, database.Clean(requester), sealed, database.Micros(expires))
-	return err
-}
-
-// TakeReveal gives the secret once: to its requester, before it expires. Else a not_found error.
-func (tx *Tx) TakeReveal(clientObjectID, requester string, now time.Time) (string, error) {
-	var sealed string
-	found, err := tx.run.One(`DELETE FROM reveals WHERE client_id = $1 AND requester = $2 AND expires_at > $3
-		RETURNING sealed`,
-		[]any{database.Clean(clientObjectID), database.Clean(requester), database.Micros(now)}, &sealed)
-	if err != nil {
-		return "", err
-	}
-	if !found {
-		return "", database.NotFound("secret waiting to be fetched")
-	}
-	plain, err := tx.store.key.Open(sealed, secrets.Context(clientObjectID, "reveal"))
-	if err != nil {
-		return "", fmt.Errorf("open the secret of client %s: %w", clientObjectID, err)
-	}
-	return string(plain), nil
-}
-
-// DropExpiredReveals forgets secrets that nobody fetched before now.
-func (tx *Tx) DropExpiredReveals(now time.Time) error {
-	_, err := tx.run.Exec(`DELETE FROM reveals WHERE expires_at <= $1`, database.Micros(now))
-	return err
-}

@@ -18,6 +18,7 @@ import (
 	"keyward.dev/keyward/internal/store/issued"
 	"keyward.dev/keyward/internal/store/looked"
 	"keyward.dev/keyward/internal/store/observed"
+	"keyward.dev/keyward/internal/store/secrets"
 )
 
 // What a transaction has of the rooms below.
@@ -31,6 +32,7 @@ type (
 	asking   = asked.Book
 	roll     = enrolled.Roll
 	finder   = depends.Finder
+	reveals  = secrets.Reveals
 )
 
 // Record is one entry of a group's log.
@@ -100,6 +102,7 @@ type Tx struct {
 	*asking
 	*roll
 	*finder
+	*reveals
 	store  *Store
 	run    *database.Run
 	actor  string
@@ -204,7 +207,7 @@ func (s *Store) tx(run *database.Run) *Tx {
 	return &Tx{
 		feedLog: feedlog.New(run, s.key, s.digest, at), material: issued.New(run, s.key),
 		queue: entitled.New(run), book: observed.New(run), ledger: counted.New(run), looks: looked.New(run), asking: asked.New(run),
-		roll: enrolled.New(run, s.key), finder: depends.New(run),
+		roll: enrolled.New(run, s.key), finder: depends.New(run), reveals: secrets.NewReveals(run, s.key),
 		store: s, run: run, now: at,
 	}
 }

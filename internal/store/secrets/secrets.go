@@ -1,5 +1,5 @@
 // Package secrets owns how the secrets of an object stand in its row: by path, each sealed for that object and path
-// alone. It does not own the seal key, nor which secrets an object has.
+// alone; and those that wait to be looked at once more. It does not own the seal key, nor which secrets an object has.
 package secrets
 
 import (
