@@ -209,7 +209,8 @@ func hiddenFromOutside(t *testing.T, f *fleet, upstream, token, alice string) {
 	}
 	for what, args := range map[string][]string{
 		"a decision": {"explain", "--decision", id}, "all decisions": {"decisions", "--code", "no_subscription"},
-		"those of the API": {"decisions", "--api", "plans-of-2031"}, "an explanation": {"explain", "--path", "/p/v1/secret/1", "--token-file", file},
+		"those of the API": {"decisions", "--api", "plans-of-2031"},
+		"an explanation":   {"explain", "--path", "/p/v1/secret/1", "--token-file", file},
 	} {
 		args = append(args, "-o", "json")
 		if out := cli(t, n, args...); !containsText(out, "plans-of-2031") {

@@ -36,7 +36,7 @@ func TestTheDoorBelowAPath(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, w := httptest.NewRequest(http.MethodGet, "http://h.example"+c.path, http.NoBody), httptest.NewRecorder()
+		r, w := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://h.example"+c.path, http.NoBody), httptest.NewRecorder()
 		newDoor(mux, public, missing).ServeHTTP(w, r)
 		if got := w.Body.String(); got != c.want || w.Code != http.StatusOK {
 			t.Errorf("%s at %s: %d %q, not %q", c.path, c.public, w.Code, got, c.want)

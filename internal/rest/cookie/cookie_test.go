@@ -23,7 +23,7 @@ func TestForeignOrigins(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := httptest.NewRequest(http.MethodPut, "http://kw.example/api/v1/plans/gold", http.NoBody)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "http://kw.example/api/v1/plans/gold", http.NoBody)
 		for name, value := range map[string]string{"Origin": c.origin, "Sec-Fetch-Site": c.site} {
 			if value != "" {
 				r.Header.Set(name, value)

@@ -133,8 +133,11 @@ func (s *Server) start(ctx context.Context) error {
 
 func portOf(address string) string { return address[strings.LastIndex(address, ":")+1:] }
 
-// Environment is what a command needs in its environment for Start to take this server there.
+// Environment is what a command needs in its environment, beside this process's own, for Start to take this server there.
 func (s *Server) Environment() []string {
+	if s.child == nil { // shared already: what this process was given
+		return nil
+	}
 	return []string{sharedURL + "=" + s.URL, sharedSecure + "=" + s.Secure, sharedAuthority + "=" + s.folder}
 }
 

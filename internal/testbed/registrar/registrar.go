@@ -202,8 +202,9 @@ func (s *Server) discovery(x *contract.Exchange) {
 		"subject_types_supported": []string{"public"}, "backchannel_logout_supported": true,
 		"id_token_signing_alg_values_supported": []string{"RS256"},
 		"issuer":                                s.origin, "token_endpoint": s.origin + "/token",
-		"registration_endpoint": s.origin + "/reg",
-		"jwks_uri":              s.origin + "/keys", "grant_types_supported": []string{"client_credentials", "authorization_code", "refresh_token"},
+		"registration_endpoint":                 s.origin + "/reg",
+		"jwks_uri":                              s.origin + "/keys",
+		"grant_types_supported":                 []string{"client_credentials", "authorization_code", "refresh_token"},
 		"token_endpoint_auth_methods_supported": methods,
 	})
 }
