@@ -74,6 +74,8 @@ export async function forEverybody(page: Page, name?: string): Promise<void> {
       const moving = document.getAnimations().some((a) => a instanceof CSSTransition && a.playState === "running");
       return document.documentElement.dataset.mantineColorScheme === scheme && !moving;
     }, colorScheme);
+    // Colours on their way from one look to the other are in neither.
+    await page.evaluate(() => Promise.allSettled(document.getAnimations().filter((a) => a instanceof CSSTransition).map((a) => a.finished)));
     const found = await new AxeBuilder({ page }).analyze();
     const serious = found.violations.filter((v) => v.impact === "serious" || v.impact === "critical");
     expect(serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`)).toEqual([]);
