@@ -69,13 +69,14 @@ export async function forEverybody(page: Page, name?: string): Promise<void> {
   };
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.mouse.move(0, 0); // nothing is pointed at that was not asked for
     await page.waitForLoadState("networkidle");
+    // What changes with the look begins to change in the frame after.
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
     await page.waitForFunction((scheme) => {
       const moving = document.getAnimations().some((a) => a instanceof CSSTransition && a.playState === "running");
       return document.documentElement.dataset.mantineColorScheme === scheme && !moving;
     }, colorScheme);
-    // Colours on their way from one look to the other are in neither.
-    await page.evaluate(() => Promise.allSettled(document.getAnimations().filter((a) => a instanceof CSSTransition).map((a) => a.finished)));
     const found = await new AxeBuilder({ page }).analyze();
     const serious = found.violations.filter((v) => v.impact === "serious" || v.impact === "critical");
     expect(serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`)).toEqual([]);
