@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
+	"strings"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/manifest"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/wire"
@@ -70,11 +71,11 @@ func (c *Control) Operations(ctx context.Context, p keyward.Principal, tenant, n
 
 // fetchDocument reads what is at an address if it is an OpenAPI document, whatever its version and faults.
 func (c *Control) fetchDocument(ctx context.Context, address string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-		return "", badURL("must be an http or https URL without a user, as in https://api.example.com/openapi.yaml")
+	address, _, _ = strings.Cut(address, "#") // a part of the document is asked of nobody
+	if fault := connector.URLFault(address); fault != "" {
+		return "", badURL("%s: give one as in https://api.example.com/openapi.yaml", fault)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return "", badURL("is not a URL that can be asked")
 	}
@@ -82,20 +83,20 @@ func (c *Control) fetchDocument(ctx context.Context, address string) (string, er
 	req.Header.Set("User-Agent", wire.UserAgent)
 	resp, err := c.client.Do(req) //nolint:bodyclose // ReadAll closes it
 	if err != nil {
-		return "", badURL("%s cannot be reached: %s", u.Redacted(), wire.Words(wire.WithoutURL(err).Error()))
+		return "", badURL("%s cannot be reached: %s", address, wire.Words(wire.WithoutURL(err).Error()))
 	}
 	body, err := outbound.ReadAll(resp, maxDocument)
 	switch {
 	case errors.Is(err, outbound.ErrTooLarge):
 		return "", badURL("the document is larger than %d MiB", maxDocument>>20)
 	case err != nil:
-		return "", badURL("the answer of %s broke off", u.Redacted())
+		return "", badURL("the answer of %s broke off", address)
 	case resp.StatusCode != http.StatusOK:
-		return "", badURL("%s answered %d", u.Redacted(), resp.StatusCode)
+		return "", badURL("%s answered %d", address, resp.StatusCode)
 	}
 	if !manifest.IsOpenAPI(string(body)) {
 		return "", badURL("%s answers with something that is not an OpenAPI 3.0 or 3.1 document: give the address of the "+
-			"JSON or YAML itself, not that of a page about it", u.Redacted())
+			"JSON or YAML itself, not that of a page about it", address)
 	}
 	return string(body), nil
 }

@@ -44,7 +44,7 @@ func TestImport(t *testing.T) {
 	defer server.Close()
 	c := &Control{Writer: declare.New(nil, nil, nil, nil), client: outbound.NewClient(outbound.Rules{}, outbound.Options{})}
 	publisher := keyward.Principal{User: "p", Tenant: "acme", Roles: []keyward.Role{keyward.RolePublisher}}
-	for _, path := range []string{"/good.yaml", "/moved"} {
+	for _, path := range []string{"/good.yaml", "/moved", "/good.yaml#/paths"} {
 		got, err := c.Import(context.Background(), publisher, "acme", Source{URL: server.URL + path})
 		if err != nil || got.Document != importable || len(got.Operations) != 1 || got.Operations[0].Scopes[0] != "orders:read" {
 			t.Errorf("%s: %+v, %v", path, got, err)
