@@ -24,14 +24,14 @@ type Lister struct {
 
 // Listed is one client in a listing.
 type Listed struct {
-	Name          string                     `json:"name"`
-	Application   string                     `json:"application"`
-	KeyManager    string                     `json:"keyManager"`
-	Environment   keyward.Environment        `json:"environment"`
-	ClientID      string                     `json:"clientId,omitempty"`
-	Match         *keyward.ClientMatch       `json:"match,omitempty"`
-	TokenEndpoint string                     `json:"tokenEndpoint,omitempty"`
-	Status        *keyward.OAuthClientStatus `json:"status"`
+	Name        string               `json:"name"`
+	Application string               `json:"application"`
+	KeyManager  string               `json:"keyManager"`
+	Environment keyward.Environment  `json:"environment"`
+	ClientID    string               `json:"clientId,omitempty"`
+	Match       *keyward.ClientMatch `json:"match,omitempty"`
+	scene.Way
+	Status *keyward.OAuthClientStatus `json:"status"`
 
 	LastUsedAt          *time.Time `json:"lastUsedAt,omitempty" doc:"When a gateway let a call with a token of the client pass"`
 	SecretLastUsedAt    *time.Time `json:"secretLastUsedAt,omitempty" doc:"When the key manager took its secret; of the resident one"`
@@ -63,18 +63,18 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 			return fmt.Errorf("read when the clients of %s were used: %w", app.Ref(), err)
 		}
 		listed = listed[:0]
-		endpoints := map[string]string{}
+		managers := map[string]manager{}
 		for _, o := range objects {
 			c, err := scene.ReadClient(o)
 			if err != nil {
 				return err
 			}
-			endpoint, known := endpoints[c.Spec.KeyManager]
+			km, known := managers[c.Spec.KeyManager]
 			if !known {
-				if endpoint, err = shownEndpoint(tx, tenant, c.Spec.KeyManager); err != nil {
+				if km, err = managerOf(tx, tenant, c.Spec.KeyManager); err != nil {
 					return err
 				}
-				endpoints[c.Spec.KeyManager] = endpoint
+				managers[c.Spec.KeyManager] = km
 			}
 			status, err := l.shownStatus(tx, p, o, c.Status)
 			if err != nil {
@@ -83,7 +83,7 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 			listed = append(listed, Listed{
 				Name: o.Name, Application: application, KeyManager: c.Spec.KeyManager,
 				Environment: c.Spec.EnvironmentOrDefault(), ClientID: c.Spec.ClientID, Match: c.Spec.Match,
-				TokenEndpoint: endpoint, Status: status, LastUsedAt: uses[o.ID].LastUsedAt,
+				Way: scene.WayOf(km.spec, km.status, c.Status.Fields), Status: status, LastUsedAt: uses[o.ID].LastUsedAt,
 				SecretLastUsedAt: uses[o.ID].SecretAt(scene.SecretPath), OldSecretLastUsedAt: uses[o.ID].SecretAt(scene.BeforePath),
 			})
 		}
@@ -114,20 +114,25 @@ func (l *Lister) shownStatus(
 	return &status, nil
 }
 
-func shownEndpoint(tx *store.Tx, tenant, keyManager string) (string, error) {
-	km, err := tx.KeyManagerFor(tenant, keyManager)
+// manager is a client's key manager, as it is declared and as its server says.
+type manager struct {
+	spec   *keyward.KeyManagerSpec
+	status keyward.KeyManagerStatus
+}
+
+func managerOf(tx *store.Tx, tenant, name string) (manager, error) {
+	km, err := tx.KeyManagerFor(tenant, name)
 	if err != nil {
-		return "", err
+		return manager{}, err
 	}
-	spec, ok := km.Spec.(*keyward.KeyManagerSpec)
-	if !ok {
-		return "", fmt.Errorf("%s has a spec of another kind", km.Ref())
+	found := manager{}
+	if found.spec, err = keyward.SpecOf[*keyward.KeyManagerSpec](km); err != nil {
+		return manager{}, err
 	}
-	var status keyward.KeyManagerStatus
 	if len(km.Status) > 0 {
-		if err := json.Unmarshal(km.Status, &status); err != nil {
-			return "", fmt.Errorf("read the status of %s: %w", km.Ref(), err)
+		if err := json.Unmarshal(km.Status, &found.status); err != nil {
+			return manager{}, fmt.Errorf("read the status of %s: %w", km.Ref(), err)
 		}
 	}
-	return scene.TokenEndpoint(spec, status), nil
+	return found, nil
 }

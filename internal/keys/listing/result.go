@@ -10,17 +10,18 @@ import (
 
 // Result is what a developer needs to use a client.
 type Result struct {
-	Name          string              `json:"name"`
-	Application   string              `json:"application"`
-	KeyManager    string              `json:"keyManager"`
-	Environment   keyward.Environment `json:"environment"`
-	ClientID      string              `json:"clientId"`
-	ClientSecret  string              `json:"clientSecret,omitempty"`
-	TokenEndpoint string              `json:"tokenEndpoint,omitempty"`
-	State         keyward.ClientState `json:"state,omitempty" doc:"As in the list; deleted when nothing is left"`
+	Name         string              `json:"name"`
+	Application  string              `json:"application"`
+	KeyManager   string              `json:"keyManager"`
+	Environment  keyward.Environment `json:"environment"`
+	ClientID     string              `json:"clientId"`
+	ClientSecret string              `json:"clientSecret,omitempty"`
+	scene.Way
+	State keyward.ClientState `json:"state,omitempty" doc:"As in the list; deleted when nothing is left"`
 
 	// As in keyward.OAuthClientStatus.
 	Grants          []string   `json:"grants,omitempty"`
+	Callbacks       []string   `json:"callbacks,omitempty"`
 	Scopes          []string   `json:"scopes,omitempty"`
 	LackingGrants   []string   `json:"lackingGrants,omitempty" doc:"Asked for and not given by the server"`
 	LackingScopes   []string   `json:"lackingScopes,omitempty" doc:"Asked for and not given by the server"`
@@ -44,8 +45,8 @@ func (r Result) GoString() string { return r.String() }
 func Of(s *scene.Scene, clientID, secret, name string, status keyward.OAuthClientStatus) *Result {
 	return &Result{
 		Name: name, Application: s.Place.Application, KeyManager: s.Place.KeyManager, Environment: s.Place.Environment,
-		ClientID: clientID, ClientSecret: secret, TokenEndpoint: scene.TokenEndpoint(s.Spec, s.Server.Status),
-		Grants: status.Grants, Scopes: status.Scopes, LackingGrants: status.LackingGrants,
+		ClientID: clientID, ClientSecret: secret, Way: scene.WayOf(s.Spec, s.Server.Status, status.Fields),
+		Grants: status.Grants, Callbacks: status.Callbacks, Scopes: status.Scopes, LackingGrants: status.LackingGrants,
 		LackingScopes: scene.LackingScopes(status), LackingFields: status.LackingFields, SecretExpiresAt: status.SecretExpiresAt,
 		State: status.State, OldSecretUntil: status.OldSecretUntil, Entitlement: status.Entitlement,
 	}

@@ -1,6 +1,7 @@
 package scene
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -118,15 +119,27 @@ func (s *Scene) Registration(c *Client, want wish.Checked) connector.Registratio
 	}
 }
 
-// TokenEndpoint is what developers are shown.
-func TokenEndpoint(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) string {
-	switch {
-	case spec.Display["token"] != "":
-		return spec.Display["token"]
-	case spec.Endpoints.Token != "":
-		return spec.Endpoints.Token
-	default:
-		return status.Endpoints.Token
+// Way is how a client gets tokens at its key manager, as developers are shown it.
+type Way struct {
+	TokenEndpoint         string `json:"tokenEndpoint,omitempty"`
+	AuthorizationEndpoint string `json:"authorizationEndpoint,omitempty" doc:"Where people sign in for the client"`
+	Authentication        string `json:"authentication" doc:"At the token endpoint (RFC 7591, section 2); of a mapped client, what its server may take"`
+}
+
+// WayOf gives that of a client with the fields that it was made with. What is to be displayed stands before what is declared,
+// and that before what the server says.
+func WayOf(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus, fields map[string]any) Way {
+	method, _ := fields[connector.AuthenticationField].(string)
+	if method == "" {
+		method = "client_secret_basic"
+		if offered := status.AuthMethods; !slices.Contains(offered, method) && slices.Contains(offered, "client_secret_post") {
+			method = "client_secret_post"
+		}
+	}
+	return Way{
+		TokenEndpoint:         cmp.Or(spec.Display["token"], spec.Endpoints.Token, status.Endpoints.Token),
+		AuthorizationEndpoint: cmp.Or(spec.Display["authorization"], spec.Endpoints.Authorization, status.Endpoints.Authorization),
+		Authentication:        method,
 	}
 }
 
