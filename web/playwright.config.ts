@@ -17,5 +17,6 @@ export default defineConfig({
     launchOptions: { executablePath: chromium, args: ["--no-sandbox"] },
     viewport: { width: 1280, height: 860 },
     locale: "en-GB",
+    actionTimeout: 40_000,
   },
 });

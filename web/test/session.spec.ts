@@ -11,8 +11,11 @@ test.describe.configure({ mode: "serial" });
 
 test.beforeAll(async ({ browser }) => {
   await person("sitter", "admin", "publisher");
+  await person("asker", "developer");
   await apply(world(), [
     manifest("Plan", "kept-plan", { rate: { requests: 3, per: "1s" } }),
+    manifest("Application", "sitting", { owners: ["sitter"] }),
+    manifest("Application", "sitting-too", { owners: ["asker"] }),
     manifest("KeyManager", "kept-manager", {
       type: "external",
       displayName: "Kept",
@@ -30,7 +33,7 @@ test.beforeAll(async ({ browser }) => {
 
 test.afterAll(async () => {
   await context.close();
-  for (const path of ["plans/kept-plan", "key-managers/kept-manager"]) await rest(world(), "DELETE", `/api/v1/${path}`);
+  for (const path of ["subscriptions/sitting-orders", "applications/sitting", "applications/sitting-too", "plans/kept-plan", "key-managers/kept-manager"]) await rest(world(), "DELETE", `/api/v1/${path}`);
 });
 
 test.afterEach(() => { expect(complaints()).toEqual([]); });
@@ -48,6 +51,7 @@ test("a session that expired asks to sign in over the page, and the draft is the
   await expect(ended()).toBeVisible();
   await expect(page.getByRole("textbox", { name: "Requests", includeHidden: true })).toHaveValue("17");
   await forEverybody(page, "session-ended");
+  await page.evaluate(() => { window.open = () => null; }); // a browser that opens no window
   await ended().getByRole("link", { name: /Keyward account/ }).click();
   await expect(page.getByText("What you changed here before is still there")).toBeVisible();
   await expect(page.getByRole("heading", { level: 1, name: "Edit kept-plan" })).toBeVisible();
@@ -56,6 +60,104 @@ test("a session that expired asks to sign in over the page, and the draft is the
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
   await expect(page.getByText("17 per 1s")).toBeVisible();
+});
+
+test("signing in again in a window of its own leaves the page as it is, a secret that was typed too", async () => {
+  await open(page, "developer/applications/shop?key-manager=kept-manager", "Shop");
+  await page.getByRole("textbox", { name: "Client id" }).fill("somebody's client");
+  await page.getByLabel("Client secret").fill("a secret of somebody");
+  await context.clearCookies(); // its server's session, too: the window asks for the password
+  await page.getByRole("button", { name: "Map it" }).click();
+  await expect(ended()).toBeVisible();
+  await expect.poll(() => keptIn(page)).toContain("somebody's client");
+  expect(await keptIn(page)).not.toContain("a secret of somebody");
+  const opened = page.waitForEvent("popup");
+  await ended().getByRole("link", { name: /Keyward account/ }).click();
+  const apart = await opened;
+  const closed = apart.waitForEvent("close");
+  await fillIn(apart, "sitter");
+  await closed;
+  await expect(ended()).toBeHidden();
+  await expect(page.getByText("You are signed in again")).toBeVisible();
+  await expect(page.getByRole("textbox", { name: "Client id" })).toHaveValue("somebody's client");
+  await expect(page.getByLabel("Client secret")).toHaveValue("a secret of somebody");
+  await expect.poll(() => keptIn(page)).not.toContain("keyward-typed");
+});
+
+// Where something is typed: the page, what is typed there, and what is there again after signing in in the same tab.
+const forms: [what: string, path: string, heading: string, type: () => Promise<void>, again: () => Promise<void>][] = [
+  ["the form that generates keys", "developer/applications/shop?key-manager=resident", "Shop", async () => {
+    await page.getByRole("combobox", { name: "Scopes" }).fill("orders:read");
+    await page.keyboard.press("Enter");
+  }, () => expect(page.getByText("orders:read", { exact: true })).toBeVisible()],
+  ["rotation", "developer/applications/till?key-manager=resident", "Till", async () => {
+    await page.getByRole("button", { name: "Rotate the secret" }).click();
+    await page.getByRole("textbox", { name: /Let the old secret/ }).fill("36h");
+  }, () => expect(page.getByRole("dialog").getByRole("textbox", { name: /Let the old secret/ })).toHaveValue("36h")],
+  ["subscribing", "developer/applications/sitting/subscriptions", "sitting", async () => {
+    await page.getByRole("combobox", { name: "Subscribe to" }).click();
+    await page.getByRole("option", { name: "Orders" }).click();
+    await page.getByRole("combobox", { name: "Plan" }).click();
+    await page.getByRole("option", { name: "platinum" }).click();
+  }, () => expect(page.getByRole("combobox", { name: "Plan" })).toHaveValue("platinum")],
+  ["a new application", "developer/applications/new", "New application", () =>
+    page.getByRole("textbox", { name: /^Name/ }).fill("not-yet"), () => expect(page.getByRole("textbox", { name: /^Name/ })).toHaveValue("not-yet")],
+  ["a new user", "admin/users/new", "Add a user", () =>
+    page.getByRole("textbox", { name: /^Name/ }).fill("nobody-yet"), () => expect(page.getByRole("textbox", { name: /^Name/ })).toHaveValue("nobody-yet")],
+  ["a new connection", "admin/connections/new", "Add a connection", () =>
+    page.getByRole("textbox", { name: /^Name/ }).fill("none-yet"), () => expect(page.getByRole("textbox", { name: /^Name/ })).toHaveValue("none-yet")],
+  ["a hold", "developer/applications/shop", "Shop", async () => {
+    await page.getByRole("button", { name: "Hold", exact: true }).click();
+    await page.getByRole("textbox", { name: "Reason" }).fill("a long story");
+  }, () => expect(page.getByRole("dialog").getByRole("textbox", { name: "Reason" })).toHaveValue("a long story")],
+  ["a rejection", "publisher/requests", "Subscription requests", async () => {
+    await page.getByRole("row").filter({ hasText: "sitting" }).getByRole("button", { name: "Reject" }).click();
+    await page.getByRole("textbox", { name: "Reason" }).fill("another story");
+  }, () => expect(page.getByRole("dialog").getByRole("textbox", { name: "Reason" })).toHaveValue("another story")],
+  ["a gateway's credential", "admin/gateways", "Gateways", async () => {
+    await page.getByRole("button", { name: "Add a gateway" }).click();
+    await page.getByRole("textbox", { name: /^Name/ }).fill("far-away");
+  }, () => expect(page.getByRole("dialog").getByRole("textbox", { name: /^Name/ })).toHaveValue("far-away")],
+  ["a key manager's address", "admin/key-managers/new", "Add a key manager", () =>
+    page.getByRole("textbox", { name: /Issuer or well-known/ }).fill("https://sso.example"), () =>
+    expect(page.getByRole("textbox", { name: /Issuer or well-known/ })).toHaveValue("https://sso.example")],
+  ["an OpenAPI document's address", "publisher/apis/new", "New API", () =>
+    page.getByRole("textbox", { name: "OpenAPI document" }).fill("https://api.example/openapi.json"), () =>
+    expect(page.getByRole("textbox", { name: "OpenAPI document" })).toHaveValue("https://api.example/openapi.json")],
+  ["a call to try out", "developer/apis/orders", "Orders", async () => {
+    await page.getByRole("button", { name: /GET \/docs/ }).click();
+    await page.getByRole("button", { name: "Try it out" }).click();
+    await page.getByRole("textbox", { name: "Query" }).fill("page=2");
+    await page.getByRole("combobox", { name: "Application" }).click();
+    await page.getByRole("option", { name: "Till" }).click();
+  }, async () => {
+    await expect(page.getByRole("textbox", { name: "Query" })).toHaveValue("page=2");
+    await expect(page.getByRole("combobox", { name: "Application" })).toHaveValue("Till");
+    await expect(page.getByRole("combobox", { name: "Key manager" })).toBeVisible();
+  }],
+];
+
+test("whatever was typed is there again for who signs in in the same tab", async () => {
+  test.setTimeout(240_000);
+  await page.emulateMedia({ reducedMotion: "reduce" }); // what unfolds is then drawn twice
+  const { token } = (await rest(world(), "POST", "/api/v1/tokens", { user: "asker" })) as { token: string }; // of no administrator: it awaits one
+  await rest({ ...world(), token }, "POST", "/api/v1/subscriptions", { metadata: { name: "sitting-orders" }, spec: { application: "sitting-too", api: "orders", plan: "platinum" } });
+  for (const [what, path, heading, type, again] of forms) {
+    await test.step(what, async () => {
+      await open(page, path, heading);
+      await type();
+      await context.clearCookies({ name: /keyward-session/ });
+      await page.evaluate(() => {
+        window.open = () => null;
+        new BroadcastChannel("keyward-session").postMessage("ended");
+      });
+      await ended().getByRole("link", { name: /Keyward account/ }).click();
+      await again();
+      await expect(page.getByText(/still there/)).toBeVisible();
+      await expect.poll(() => keptIn(page)).not.toMatch(/keyward-typed|keyward-draft/);
+    });
+  }
+  await page.goto("about:blank");
 });
 
 test("signing out in another tab asks here, and signing in there goes on here with everything that was typed", async () => {

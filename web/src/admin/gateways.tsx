@@ -1,11 +1,11 @@
 import { Progress, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 
 import { createGateway, gatewaysQuery, revokeGateway } from "../api/admin";
 import type { Schemas } from "../api/client";
 import { administers } from "../session/areas";
 import { useSession } from "../session/session";
+import { useTyped } from "../session/typed";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { toneColor } from "../theme";
@@ -79,15 +79,18 @@ function Way({ gateway }: { gateway: Schemas["Gateway"] }) {
 }
 
 function NewGateway() {
-  const [name, setName] = useState("");
-  const [group, setGroup] = useState("");
+  const [name, setName] = useTyped("gateway", "");
+  const [group, setGroup] = useTyped("group", "");
   return (
     <MakeOnce
       words={words}
       noun="gateways"
       make={() => createGateway({ name: name.trim(), ...(group.trim() && { group: group.trim() }) })}
       shown={(made) => <CodeBlock label="sh">{startCommand(made.token)}</CodeBlock>}
-      closed={() => { setName(""); }}
+      closed={() => {
+        setName("");
+        setGroup("");
+      }}
     >
       <Stack>
         <Text size="sm">{words.addLead}</Text>

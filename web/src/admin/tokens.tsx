@@ -1,11 +1,11 @@
 import { Select, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 
 import { createToken, revokeToken, tokensQuery } from "../api/admin";
 import { allQuery } from "../api/objects";
 import { administers } from "../session/areas";
 import { useSession } from "../session/session";
+import { useTyped } from "../session/typed";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { StateBadge } from "../ui/badge";
@@ -51,7 +51,7 @@ export function Tokens() {
 function NewToken() {
   const tenant = useTenant();
   const users = useQuery(allQuery(tenant, "users"));
-  const [user, setUser] = useState<string | null>(null);
+  const [user, setUser] = useTyped<string | null>("user", null);
   return (
     <MakeOnce
       words={words}

@@ -3,10 +3,11 @@ import { Link } from "react-router";
 
 import type { Schemas } from "../api/client";
 import { useAddress } from "../shell/place";
+import { callSnippets } from "../snippet/call";
+import { SnippetTabs } from "../snippet/view";
 import { texts } from "../texts";
 import { StateBadge } from "../ui/badge";
 import { CodeBlock } from "../ui/code";
-import { sh } from "../ui/sh";
 
 const words = texts.reference.tryout;
 
@@ -25,7 +26,6 @@ export function TryAnswer({ answer, sent }: { answer: Schemas["TryAnswer"]; sent
         {answer.decision && <Anchor component={Link} to={to("developer", "decisions", answer.decision)} size="sm">{words.why}</Anchor>}
       </Group>
       <Text size="sm"><Text span c="dimmed" inherit>{words.sent}</Text> <Code>{answer.method} {answer.url}</Code></Text>
-      <CodeBlock label={words.curl}>{curl(answer, sent)}</CodeBlock>
       {answer.truncated && <Text size="sm" c="yellow">{words.truncated}</Text>}
       {answer.binary ? (
         <Text size="sm" c="dimmed">{words.binary((answer.body ?? "").length)}</Text>
@@ -35,21 +35,12 @@ export function TryAnswer({ answer, sent }: { answer: Schemas["TryAnswer"]; sent
         <Text size="sm" c="dimmed">{words.empty}</Text>
       )}
       <CodeBlock label={words.headers}>{fields}</CodeBlock>
+      <Text size="sm" mt="xs">{sent.credential ? words.sameWithToken : words.same}</Text>
+      <SnippetTabs
+        snippets={callSnippets({ method: answer.method, url: answer.url, fields: sent.fields ?? [], body: sent.body ?? "", credential: sent.credential })}
+      />
     </Stack>
   );
-}
-
-// The same call, for a terminal. The token comes from TOKEN there.
-function curl(answer: Schemas["TryAnswer"], sent: Sent): string {
-  const fields = (sent.fields ?? []).map((f) => `-H ${sh(`${f.name}: ${f.value}`)}`);
-  return [
-    "curl -i",
-    ...(answer.method === "GET" ? [] : [`-X ${answer.method}`]),
-    ...(sent.credential ? ['-H "Authorization: Bearer $TOKEN"'] : []),
-    ...fields,
-    ...(sent.body ? [`--data-binary ${sh(sent.body)}`] : []),
-    sh(answer.url),
-  ].join(" ");
 }
 
 // JSON with line breaks; anything else as it came.

@@ -1,8 +1,8 @@
 import { PasswordInput, SegmentedControl, Select, SimpleGrid, Stack, TagsInput, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 
 import type { Schemas } from "../api/client";
+import type { Found } from "../api/found";
 import { keysQuery } from "../api/keys";
 import { takenBy } from "../publisher/apis/list";
 import { useTenant } from "../shell/place";
@@ -11,34 +11,53 @@ import { ApplicationSelect } from "../ui/application-select";
 
 const words = texts.reference.tryout;
 
-type Credential = Pick<Schemas["TryBody"], "application" | "keyManager" | "environment" | "scopes" | "clientSecret" | "token">;
-
-/** As whom a call is made. Without a credential it cannot be sent yet, unless nobody's is wanted. */
+/** As whom a call is made, without what is secret of it. */
 export interface Caller {
   as: "application" | "token" | "nobody";
-  credential?: Credential;
+  application?: Found;
+  environment: string;
+  keyManager?: string;
+  scopes: string[];
+}
+
+/** What is secret of a caller: the token, or the secret of a client that was mapped. */
+export type CallerSecret = Pick<Schemas["TryBody"], "token" | "clientSecret">;
+
+type Credential = CallerSecret & Pick<Schemas["TryBody"], "application" | "keyManager" | "environment" | "scopes">;
+
+/** What the call is sent with; undefined where something is still to be chosen. Nobody has none. */
+export function credentialOf({ as, application, environment, keyManager, scopes }: Caller, secret: CallerSecret): Credential | undefined {
+  switch (as) {
+    case "nobody":
+      return {};
+    case "token":
+      return secret.token ? { token: secret.token } : undefined;
+    case "application":
+      if (!application || !keyManager) return undefined;
+      return { application: application.name, environment, keyManager, ...(scopes.length > 0 && { scopes }), ...(secret.clientSecret && { clientSecret: secret.clientSecret }) };
+  }
 }
 
 interface Props {
   api: Schemas["API"];
   caller: Caller;
   change: (caller: Caller) => void;
+  secret: CallerSecret;
+  setSecret: (secret: CallerSecret) => void;
 }
 
 /** Chooses whose token a call carries. */
-export function CallerFields({ api, caller, change }: Props) {
-  if (caller.as === "application") return <AsApplication api={api} caller={caller} change={change} />;
+export function CallerFields(props: Props) {
+  const { caller, secret, setSecret } = props;
+  if (caller.as === "application") return <AsApplication {...props} />;
   if (caller.as === "nobody") return null;
   return (
     <PasswordInput
       label={words.value}
       description={words.valueHelp}
       required
-      value={caller.credential?.token ?? ""}
-      onChange={(event) => {
-        const token = event.currentTarget.value.trim();
-        change(token ? { as: "token", credential: { token } } : { as: "token" });
-      }}
+      value={secret.token ?? ""}
+      onChange={(event) => { setSecret({ token: event.currentTarget.value.trim() }); }}
       autoComplete="off"
       spellCheck={false}
     />
@@ -48,28 +67,21 @@ export function CallerFields({ api, caller, change }: Props) {
 const live = (k: Schemas["ListedKeys"]) => ["active", "drifted"].includes(k.status.state);
 
 // The application's keys at key managers that the API takes, in one environment.
-function AsApplication({ api, caller, change }: Props) {
+function AsApplication({ api, caller, change, secret, setSecret }: Props) {
   const tenant = useTenant();
-  const [application, setApplication] = useState<string | null>(null);
-  const [environment, setEnvironment] = useState("production");
-  const keys = useQuery({ ...keysQuery(tenant, application ?? ""), enabled: application !== null });
+  const { application, environment } = caller;
+  const keys = useQuery({ ...keysQuery(tenant, application?.name ?? ""), enabled: application !== undefined });
   const taken = takenBy(api);
   const usable = (keys.data ?? []).filter((k) => live(k) && k.environment === environment && (taken?.includes(k.keyManager) ?? true));
-  const chosen = usable.find((k) => k.keyManager === caller.credential?.keyManager);
-  const put = (change_: Partial<Credential>) => {
-    change({ as: "application", credential: { ...caller.credential, ...change_ } });
-  };
-  const clear = () => { change({ as: "application" }); };
+  const chosen = usable.find((k) => k.keyManager === caller.keyManager);
   return (
     <Stack gap="xs">
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
         <ApplicationSelect
           label={words.whose}
           none={words.noApplication}
-          change={(name) => {
-            setApplication(name);
-            clear();
-          }}
+          chosen={application}
+          change={(found) => { change({ as: "application", environment, scopes: [], ...(found && { application: found }) }); }}
         />
         <SegmentedControl
           aria-label={words.environment}
@@ -79,32 +91,28 @@ function AsApplication({ api, caller, change }: Props) {
             { value: "sandbox", label: texts.developer.keys.sandbox },
           ]}
           value={environment}
-          onChange={(next) => {
-            setEnvironment(next);
-            clear();
-          }}
+          onChange={(next) => { change({ as: "application", environment: next, scopes: [], ...(application && { application }) }); }}
         />
-        {application !== null && (
+        {application && (
           <Select
             label={words.keyManager}
             data={usable.map((k) => k.keyManager)}
             value={chosen?.keyManager ?? null}
             onChange={(keyManager) => {
-              if (keyManager) change({ as: "application", credential: { application, environment, keyManager } });
-              else clear();
+              if (keyManager) change({ ...caller, keyManager, scopes: [] });
             }}
             required
             allowDeselect={false}
           />
         )}
         {chosen && (
-          <TagsInput label={words.scopes} description={words.scopesHelp} value={caller.credential?.scopes ?? []} onChange={(scopes) => { put({ scopes }); }} splitChars={[",", " "]} acceptValueOnBlur />
+          <TagsInput label={words.scopes} description={words.scopesHelp} value={caller.scopes} onChange={(scopes) => { change({ ...caller, scopes }); }} splitChars={[",", " "]} acceptValueOnBlur />
         )}
         {chosen?.status.mode === "mapped" && (
-          <PasswordInput label={words.secret} description={words.secretHelp} required value={caller.credential?.clientSecret ?? ""} onChange={(event) => { put({ clientSecret: event.currentTarget.value }); }} autoComplete="off" />
+          <PasswordInput label={words.secret} description={words.secretHelp} required value={secret.clientSecret ?? ""} onChange={(event) => { setSecret({ clientSecret: event.currentTarget.value }); }} autoComplete="off" />
         )}
       </SimpleGrid>
-      {application !== null && keys.data && usable.length === 0 && <Text size="sm" c="yellow" role="status">{words.noKey(environment)}</Text>}
+      {application && keys.data && usable.length === 0 && <Text size="sm" c="yellow" role="status">{words.noKey(environment)}</Text>}
     </Stack>
   );
 }

@@ -2,6 +2,7 @@ import { Accordion, Badge, Code, Group, List, Stack, Text } from "@mantine/core"
 import type { ReactNode } from "react";
 
 import type { Schemas } from "../api/client";
+import { useTyped } from "../session/typed";
 import { texts } from "../texts";
 import { CodeBlock } from "../ui/code";
 import { DataTable } from "../ui/table";
@@ -22,9 +23,10 @@ interface Props {
 
 /** The operations of an API: what each asks of a token and, from its OpenAPI document, what it takes and gives. */
 export function Operations({ operations, reference, action }: Props) {
+  const [opened, setOpened] = useTyped<string[]>("operations", []);
   if (operations.length === 0) return <Text c="dimmed">{words.none}</Text>;
   return (
-    <Accordion variant="separated" multiple chevronPosition="left">
+    <Accordion variant="separated" multiple chevronPosition="left" value={opened} onChange={setOpened}>
       {operations.map((operation) => {
         const { method, path } = operation;
         const described = reference.operation(method, path);
@@ -70,7 +72,7 @@ export function OperationsList({ operations }: { operations: Operation[] }) {
 const methodColor: Record<string, string> = { GET: "blue", POST: "pine", PUT: "yellow", PATCH: "yellow", DELETE: "red" };
 
 /** What an operation asks of its caller, as a sentence. */
-function asks(operation: Operation): ReactNode {
+export function asks(operation: Operation): ReactNode {
   if (operation.security === "none") return words.open;
   const [scopes, allOf] = [operation.scopes ?? [], operation.allOf ?? []];
   if (allOf.length + scopes.length === 0) return words.anyToken;

@@ -1,17 +1,17 @@
 import { Button, Collapse, Group, SegmentedControl, SimpleGrid, Stack, Textarea, TextInput, Paper } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 
 import type { Schemas } from "../api/client";
 import { tryCall } from "../api/publishing";
+import { useOpened, useTyped } from "../session/typed";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem";
 import { TryAnswer } from "./answer";
 import { callOf, fieldsOf, placesOf } from "./call";
-import { CallerFields, type Caller } from "./caller";
+import { CallerFields, credentialOf, type Caller, type CallerSecret } from "./caller";
 import type { Described } from "./document";
 import type { Operation } from "./operations";
 
@@ -25,11 +25,11 @@ interface Props {
 
 /** Sends a call of one operation through the gateway, as an application or with a token, and shows what came back. */
 export function TryOut(props: Props) {
-  const [opened, { toggle }] = useDisclosure(false);
+  const [opened, { open, close }] = useOpened(`try ${nameOf(props.operation)}`);
   return (
     <Stack>
       <Group>
-        <Button size="xs" variant={opened ? "default" : "filled"} leftSection={<Icon name="play" size={14} />} onClick={toggle} aria-expanded={opened}>
+        <Button size="xs" variant={opened ? "default" : "filled"} leftSection={<Icon name="play" size={14} />} onClick={opened ? close : open} aria-expanded={opened}>
           {words.open}
         </Button>
       </Group>
@@ -38,21 +38,41 @@ export function TryOut(props: Props) {
   );
 }
 
+interface TypedCall {
+  values: Record<string, string>;
+  query: string;
+  body: string;
+  caller: Caller;
+}
+
+// What was typed for a call. Header fields are in memory alone: they carry keys and tokens.
+function useCall(operation: Operation, described: Described | undefined) {
+  const [typed, setTyped] = useTyped<TypedCall>(`call ${nameOf(operation)}`, {
+    values: {},
+    query: "",
+    body: described?.body?.example ?? "",
+    caller: { as: operation.security === "none" ? "nobody" : "application", environment: "production", scopes: [] },
+  });
+  const [lines, setLines] = useState("");
+  return { typed, put: (some: Partial<TypedCall>) => { setTyped((old) => ({ ...old, ...some })); }, lines, setLines };
+}
+
+const nameOf = (operation: Operation) => `${operation.method} ${operation.path}`;
+
 function Form({ api, operation, described }: Props) {
   const tenant = useTenant();
   const places = placesOf(operation, described);
-  const [values, setValues] = useState<Record<string, string>>({});
-  const [query, setQuery] = useState("");
-  const [lines, setLines] = useState("");
-  const [body, setBody] = useState(described?.body?.example ?? "");
-  const [caller, setCaller] = useState<Caller>({ as: operation.security === "none" ? "nobody" : "application" });
+  const { typed, put, lines, setLines } = useCall(operation, described);
+  const { values, query, body, caller } = typed;
+  const [secret, setSecret] = useState<CallerSecret>({});
+  const credential = credentialOf(caller, secret);
   const [fault, setFault] = useState<string>();
   const takesBody = described ? described.body !== undefined : !["GET", "HEAD", "DELETE"].includes(operation.method);
   const run = useMutation({
     mutationFn: async () => {
       const call = callOf(operation, { values, query, lines, body: takesBody ? body : "", type: described?.body?.type }, described);
-      const answer = await tryCall(tenant, api.metadata?.name ?? "", { ...call, ...caller.credential });
-      return { answer, sent: { ...call, credential: caller.credential !== undefined } };
+      const answer = await tryCall(tenant, api.metadata?.name ?? "", { ...call, ...credential });
+      return { answer, sent: { ...call, credential: caller.as !== "nobody" } };
     },
   });
   return (
@@ -76,9 +96,9 @@ function Form({ api, operation, described }: Props) {
               { value: "nobody", label: words.nobody },
             ]}
             value={caller.as}
-            onChange={(as) => { setCaller({ as }); }}
+            onChange={(as) => { put({ caller: { ...caller, as } }); }}
           />
-          <CallerFields api={api} caller={caller} change={setCaller} />
+          <CallerFields api={api} caller={caller} change={(next) => { put({ caller: next }); }} secret={secret} setSecret={setSecret} />
           <SimpleGrid cols={{ base: 1, sm: 2 }}>
             {places.map((place) => (
               <TextInput
@@ -87,14 +107,11 @@ function Form({ api, operation, described }: Props) {
                 description={place.help}
                 required={place.required}
                 value={values[`${place.in} ${place.name}`] ?? ""}
-                onChange={(event) => {
-                  const typed = event.currentTarget.value;
-                  setValues((old) => ({ ...old, [`${place.in} ${place.name}`]: typed }));
-                }}
+                onChange={(event) => { put({ values: { ...values, [`${place.in} ${place.name}`]: event.currentTarget.value } }); }}
                 spellCheck={false}
               />
             ))}
-            <TextInput label={words.query} placeholder="page=2" value={query} onChange={(event) => { setQuery(event.currentTarget.value); }} spellCheck={false} />
+            <TextInput label={words.query} placeholder="page=2" value={query} onChange={(event) => { put({ query: event.currentTarget.value }); }} spellCheck={false} />
           </SimpleGrid>
           <Textarea label={words.fields} description={words.fieldsHelp} value={lines} error={fault} autosize minRows={1} onChange={(event) => { setLines(event.currentTarget.value); }} spellCheck={false} />
           {takesBody && (
@@ -104,13 +121,13 @@ function Form({ api, operation, described }: Props) {
               autosize
               minRows={3}
               maxRows={16}
-              onChange={(event) => { setBody(event.currentTarget.value); }}
+              onChange={(event) => { put({ body: event.currentTarget.value }); }}
               spellCheck={false}
               styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 13 } }}
             />
           )}
           <Group>
-            <Button type="submit" loading={run.isPending} disabled={caller.as !== "nobody" && caller.credential === undefined}>{words.run}</Button>
+            <Button type="submit" loading={run.isPending} disabled={credential === undefined}>{words.run}</Button>
           </Group>
           {run.error && <ProblemAlert error={run.error} />}
           {run.data && <TryAnswer {...run.data} />}

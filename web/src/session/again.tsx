@@ -1,13 +1,23 @@
-import { Anchor, Modal, Stack, Text } from "@mantine/core";
+import { Center, Modal, Paper, Stack, Text, Title } from "@mantine/core";
+import { useDocumentTitle } from "@mantine/hooks";
+import { useEffect } from "react";
 
+import { consolePath } from "../base";
 import { texts } from "../texts";
+import { sessionChannel } from "./session";
 import { useBack, Ways } from "./sign-in";
 
 const words = texts.session;
 
-/** Asks to sign in again over the page as it stands, whose session has ended. It goes away as soon as there is one again. */
+/** The address, as a query of a tenant's first page, of the window in which somebody signed in again. */
+export const againQuery = "signed-in-again";
+
+/**
+ * Asks to sign in again over the page as it stands, whose session has ended, in a window of its own. It goes away as soon as
+ * there is a session again: nothing that was typed is lost, secrets neither.
+ */
 export function SignInAgain({ opened }: { opened: boolean }) {
-  const { back } = useBack();
+  const { tenant } = useBack();
   return (
     <Modal
       opened={opened}
@@ -21,12 +31,30 @@ export function SignInAgain({ opened }: { opened: boolean }) {
     >
       <Stack>
         <Text size="sm">{words.kept}</Text>
-        <Ways />
-        <Text size="sm" c="dimmed">
-          {words.secrets}{" "}
-          <Anchor href={back} target="_blank" underline="always" inherit>{words.elsewhere}</Anchor>
-        </Text>
+        <Ways apart={`${consolePath}/${encodeURIComponent(tenant)}?${againQuery}`} />
+        <Text size="sm" c="dimmed">{words.secrets}</Text>
       </Stack>
     </Modal>
+  );
+}
+
+/** What is in that window when it is done. Browsers that do not let it close itself leave that to people. */
+export function SignedInAgain() {
+  useDocumentTitle(`${words.again} · ${texts.shell.product}`);
+  useEffect(() => {
+    const channel = new BroadcastChannel(sessionChannel);
+    channel.postMessage("begun");
+    channel.close();
+    window.close();
+  }, []);
+  return (
+    <Center mih="100vh" p="md" component="main">
+      <Paper withBorder p="xl" maw={420}>
+        <Stack>
+          <Title order={1} size="h2">{words.again}</Title>
+          <Text>{words.closeIt}</Text>
+        </Stack>
+      </Paper>
+    </Center>
   );
 }

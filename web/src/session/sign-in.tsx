@@ -1,6 +1,7 @@
 import { Button, Center, Paper, Stack, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import { queryOptions, useQuery } from "@tanstack/react-query";
+import type { MouseEvent } from "react";
 import { useLocation } from "react-router";
 
 import { bodyOf, client } from "../api/client";
@@ -24,8 +25,17 @@ export function useBack(): { back: string; tenant: string } {
   return { back: consolePath + pathname + search, tenant: decodeURIComponent(pathname.split("/")[1] ?? "") || "default" };
 }
 
-/** The ways into the console: an account of the tenant's own, and the key managers that are marked for it. */
-export function Ways() {
+// A window beside the page that asks: it is small, and the page stays. A browser that opens none goes on in the page itself.
+function openApart(event: MouseEvent, address: string): void {
+  if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+  if (window.open(address, "keyward-sign-in", "popup,width=560,height=760")) event.preventDefault();
+}
+
+/**
+ * The ways into the console: an account of the tenant's own, and the key managers that are marked for it. With apart they
+ * open a window of their own, which ends at that address.
+ */
+export function Ways({ apart }: { apart?: string }) {
   const { back, tenant } = useBack();
   const ways = useQuery(waysQuery(tenant));
   return (
@@ -36,6 +46,9 @@ export function Ways() {
           key={way.keyManager}
           component="a"
           href={signInAddress(back, { tenant, via: way.keyManager })}
+          {...(apart !== undefined && {
+            onClick: (event: MouseEvent) => { openApart(event, signInAddress(apart, { tenant, via: way.keyManager })); },
+          })}
           variant={i === 0 ? "filled" : "default"}
           size="md"
           justify="flex-start"

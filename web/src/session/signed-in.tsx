@@ -1,11 +1,14 @@
 import { Center } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { notifications } from "@mantine/notifications";
 import { useEffect, useState } from "react";
+import { useSearchParams } from "react-router";
 
 import { Shell } from "../shell/shell";
+import { texts } from "../texts";
 import { Loading } from "../ui/loading";
 import { ProblemAlert } from "../ui/problem";
-import { SignInAgain } from "./again";
+import { againQuery, SignedInAgain, SignInAgain } from "./again";
 import { sessionChannel, SessionContext, SessionEndedContext, sessionQuery, type Session } from "./session";
 import { SignIn } from "./sign-in";
 
@@ -29,7 +32,13 @@ export function SignedIn() {
   useEffect(() => {
     if (last !== undefined && !ended) void queries.invalidateQueries({ predicate: (query) => query.state.status === "error" });
   }, [queries, last, ended]);
+  useEffect(() => {
+    if (ended) return () => { notifications.show({ message: texts.session.goOn, color: "pine", closeButtonProps: { "aria-label": texts.common.close } }); };
+    return undefined;
+  }, [ended]);
+  const again = useSearchParams()[0].has(againQuery);
   const person = session.data ?? last;
+  if (person && again) return <SignedInAgain />;
   if (person) {
     return (
       <SessionContext value={person}>

@@ -1,6 +1,6 @@
 import { AppShell, Burger, Group, NavLink, ScrollArea, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { Suspense } from "react";
+import { Suspense, useRef } from "react";
 import { Link, Outlet, useLocation, useNavigate } from "react-router";
 
 import { areasOf } from "../session/areas";
@@ -8,6 +8,7 @@ import { useSession } from "../session/session";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
 import { Loading } from "../ui/loading";
+import { LoadedContext } from "../ui/page";
 import { AccountMenu } from "./account-menu";
 import { entriesOf } from "./navigation";
 import { addressOf, useTenant } from "./place";
@@ -18,6 +19,7 @@ import { ThemeSwitch } from "./theme-switch";
 /** The frame around every page: the area's menu at the side, search and account above. */
 export function Shell() {
   const [opened, { toggle, close }] = useDisclosure(false);
+  const loaded = useRef(true);
   return (
     <AppShell
       header={{ height: 56 }}
@@ -47,9 +49,11 @@ export function Shell() {
         <Menu close={close} />
       </AppShell.Navbar>
       <AppShell.Main id="content" tabIndex={-1} className={classes.main}>
-        <Suspense fallback={<Loading />}>
-          <Outlet />
-        </Suspense>
+        <LoadedContext value={loaded}>
+          <Suspense fallback={<Loading />}>
+            <Outlet />
+          </Suspense>
+        </LoadedContext>
       </AppShell.Main>
     </AppShell>
   );

@@ -9,14 +9,14 @@ import { useTenant } from "../shell/place";
 interface Props {
   label: string;
   none: string;
-  change: (name: string | null) => void;
+  chosen: Found | undefined;
+  change: (application: Found | undefined) => void;
 }
 
 /** Chooses one of a person's applications. The server searches: there may be many thousands. */
-export function ApplicationSelect({ label, none, change }: Props) {
+export function ApplicationSelect({ label, none, chosen, change }: Props) {
   const [search, setSearch] = useState("");
   const [asked] = useDebouncedValue(search, 200);
-  const [chosen, setChosen] = useState<Found>();
   const wanted = chosen?.title === asked ? "" : asked;
   const list = useQuery({ ...foundQuery(useTenant(), "applications", wanted), placeholderData: keepPreviousData });
   const found = list.data ?? [];
@@ -28,10 +28,7 @@ export function ApplicationSelect({ label, none, change }: Props) {
       filter={({ options }) => options}
       value={chosen?.name ?? null}
       onSearchChange={setSearch}
-      onChange={(name) => {
-        setChosen(offered.find((f) => f.name === name));
-        change(name);
-      }}
+      onChange={(name) => { change(offered.find((f) => f.name === name)); }}
       searchable
       required
       nothingFoundMessage={none}

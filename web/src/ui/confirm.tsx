@@ -12,6 +12,8 @@ interface Props {
   word?: string;
   action: string;
   harmless?: boolean;
+  /** Whether it can be done yet. */
+  ready?: boolean;
   run: () => void;
   pending: boolean;
   error: Error | null;
@@ -27,7 +29,7 @@ interface Props {
 }
 
 /** Asks before something is done that others feel: what will happen, then the object's name typed by hand. */
-export function Confirm({ opened, close, title, word, action, harmless, run, pending, error, keep = false, refused = false, instead, opener, children }: Props) {
+export function Confirm({ opened, close, title, word, action, harmless, ready = true, run, pending, error, keep = false, refused = false, instead, opener, children }: Props) {
   const [typed, setTyped] = useState("");
   const fixed = keep || pending;
   return (
@@ -77,7 +79,7 @@ export function Confirm({ opened, close, title, word, action, harmless, run, pen
                 type="submit"
                 color={harmless ? "pine" : "red"}
                 loading={pending}
-                disabled={word !== undefined && typed !== word}
+                disabled={!ready || (word !== undefined && typed !== word)}
               >
                 {action}
               </Button>

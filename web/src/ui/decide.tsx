@@ -1,8 +1,7 @@
 import { Button, Group, Textarea } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
 
+import { useOpened, useTyped } from "../session/typed";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "./confirm";
@@ -11,6 +10,7 @@ import { ProblemAlert } from "./problem";
 const words = texts.decide;
 
 interface Props {
+  id: string;
   may: boolean;
   what: string;
   approve: () => Promise<void>;
@@ -18,11 +18,11 @@ interface Props {
 }
 
 /** Yes, or no with a reason. */
-export function Decide({ may, what, approve, reject }: Props) {
+export function Decide({ id, may, what, approve, reject }: Props) {
   const tenant = useTenant();
   const queries = useQueryClient();
-  const [opened, { open, close }] = useDisclosure(false);
-  const [reason, setReason] = useState("");
+  const [opened, { open, close }] = useOpened(`reject ${id}`);
+  const [reason, setReason] = useTyped(`reason ${id}`, "");
   const settled = () => queries.invalidateQueries({ queryKey: [tenant] });
   const yes = useMutation({ mutationFn: approve, onSettled: settled });
   const no = useMutation({ mutationFn: () => reject(reason.trim()), onSuccess: settled });

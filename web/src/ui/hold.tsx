@@ -1,12 +1,11 @@
 import { Alert, Button, Group, Stack, Text, Textarea, TextInput } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
 
 import type { Schemas } from "../api/client";
 import { hold, unhold, type Holdable } from "../api/holds";
 import { administers } from "../session/areas";
 import { useSession } from "../session/session";
+import { useOpened, useTyped } from "../session/typed";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { StateBadge } from "./badge";
@@ -68,9 +67,9 @@ export function HeldBadge({ hold: held }: { hold: Schemas["Hold"] }) {
 export function HoldButton({ noun, name }: Place) {
   const tenant = useTenant();
   const queries = useQueryClient();
-  const [opened, { open, close }] = useDisclosure(false);
-  const [reason, setReason] = useState("");
-  const [until, setUntil] = useState("");
+  const [opened, { open, close }] = useOpened("hold");
+  const [reason, setReason] = useTyped("hold reason", "");
+  const [until, setUntil] = useTyped("hold until", "");
   const run = useMutation({
     mutationFn: () => hold(tenant, noun, name, reason.trim(), until ? new Date(until).toISOString() : undefined),
     onSuccess: async () => {

@@ -1,8 +1,8 @@
 import { Alert, Button } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
+import { useOpened } from "../session/typed";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "./confirm";
@@ -23,7 +23,7 @@ interface Props<T> {
 export function MakeOnce<T>({ words, noun, make, shown, closed, children }: Props<T>) {
   const tenant = useTenant();
   const queries = useQueryClient();
-  const [opened, { open, close }] = useDisclosure(false);
+  const [opened, { open, close }] = useOpened(`make ${noun}`);
   const run = useMutation({ mutationFn: make, onSuccess: () => queries.invalidateQueries({ queryKey: [tenant, noun] }) });
   const shut = () => {
     close();

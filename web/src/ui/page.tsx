@@ -1,7 +1,7 @@
 import { Anchor, Breadcrumbs, Group, Stack, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
-import { useEffect, useRef, type ReactNode } from "react";
-import { Link, useLocation } from "react-router";
+import { createContext, useContext, useEffect, useRef, type ReactNode, type RefObject } from "react";
+import { Link } from "react-router";
 
 import classes from "./page.module.css";
 
@@ -50,15 +50,17 @@ export function Page({ title, lead, above = [], beside, actions, children }: Pro
   );
 }
 
+/** Whether no page was shown yet since the console was loaded. The shell holds it, pages change it. */
+export const LoadedContext = createContext<RefObject<boolean>>({ current: false });
+
 // Whoever comes to a page within the console begins at its heading, as after loading one; its tabs are no pages of their own.
 function useArrival(title: string) {
   const heading = useRef<HTMLHeadingElement>(null);
-  const first = useLocation().key === "default"; // the page that was loaded begins at its top
-  const loaded = useRef(first);
+  const loadedRef = useContext(LoadedContext);
   useEffect(() => {
-    if (!loaded.current) heading.current?.focus({ preventScroll: true });
-    loaded.current = false;
-  }, [title]);
+    if (!loadedRef.current) heading.current?.focus({ preventScroll: true }); // the page that was loaded begins at its top
+    loadedRef.current = false;
+  }, [title, loadedRef]);
   return heading;
 }
 

@@ -27,6 +27,7 @@ function faultsBeside(problem: Problem | undefined): FieldError[] {
 /** What went wrong, in the control plane's words, with each field's fault and who stands in the way. */
 export function ProblemAlert({ error, title, again }: Props) {
   const problem = error instanceof ProblemError ? error.problem : undefined;
+  if (problem?.code === "unauthenticated") return null; // the page asks to sign in again, and then it can be sent again
   const faults = faultsBeside(problem);
   return (
     <Alert role="alert" color="red" icon={<Icon name="warn" />} title={title ?? titleOf(problem)}>

@@ -32,7 +32,7 @@ export function RequestList<T extends { id: string }>({ words, list, columns, ma
           ...columns,
           {
             title: words.decide,
-            cell: (r) => <Decide may={may} what={what(r)} approve={() => approve(r)} reject={(reason) => reject(r, reason)} />,
+            cell: (r) => <Decide id={r.id} may={may} what={what(r)} approve={() => approve(r)} reject={(reason) => reject(r, reason)} />,
           },
         ]}
       />

@@ -1,6 +1,6 @@
 import { Alert, Button, Group, List, Paper, SimpleGrid, Stack, Text, TextInput, Title, UnstyledButton } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef } from "react";
 import { useLocation, useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
@@ -9,6 +9,7 @@ import type { Nouns } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
 import { useKept } from "../../object/kept";
 import { valueAt } from "../../object/path";
+import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
@@ -47,7 +48,7 @@ export function NewKeyManager() {
 
 function Begin({ start }: { start: (begun: Begun) => void }) {
   const tenant = useTenant();
-  const [url, setUrl] = useState("");
+  const [url, setUrl] = useTyped("address", "");
   const types = useQuery(typesQuery(tenant));
   const read = useMutation({
     mutationFn: () => discover(tenant, url.trim(), ""),

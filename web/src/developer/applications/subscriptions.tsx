@@ -6,6 +6,7 @@ import { Link, useSearchParams } from "react-router";
 import type { Schemas } from "../../api/client";
 import { subscriptionsOfQuery } from "../../api/keys";
 import { allQuery, createObject, deleteObject, setOf } from "../../api/objects";
+import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import type { Tone } from "../../theme";
@@ -110,8 +111,8 @@ function Subscribe({ application, taken }: { application: string; taken: string[
   const queries = useQueryClient();
   const apis = useQuery(allQuery(tenant, "apis"));
   const asked = useSearchParams()[0].get("api"); // where somebody comes from an API's page
-  const [api, setApi] = useState<string | null>(asked !== null && !taken.includes(asked) ? asked : null);
-  const [plan, setPlan] = useState<string | null>(null);
+  const [api, setApi] = useTyped<string | null>("api", asked !== null && !taken.includes(asked) ? asked : null);
+  const [plan, setPlan] = useTyped<string | null>("plan", null);
   const chosen = apis.data?.find((a) => a.metadata?.name === api);
   const plans = chosen?.spec.plans ?? [];
   const run = useMutation({

@@ -75,8 +75,9 @@ function SubscribeOne({ api }: { api: string }) {
           <ApplicationSelect
             label={words.whichApplication}
             none={texts.reference.tryout.noApplication}
+            chosen={undefined}
             change={(application) => {
-              if (application) void navigate(`${to("developer", "applications", application, "subscriptions")}?${new URLSearchParams({ api }).toString()}`);
+              if (application) void navigate(`${to("developer", "applications", application.name, "subscriptions")}?${new URLSearchParams({ api }).toString()}`);
             }}
           />
           <Anchor component={Link} to={to("developer", "applications", "new")} size="sm">{texts.developer.applications.add}</Anchor>

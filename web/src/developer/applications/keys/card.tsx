@@ -1,9 +1,10 @@
-import { Button, Group, Paper, Stack, Text } from "@mantine/core";
+import { Button, Group, Paper, Stack, TagsInput, Text } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 
 import type { Schemas } from "../../../api/client";
 import { token, type KeyPlace } from "../../../api/keys";
 import { objectQuery } from "../../../api/objects";
+import { useTyped } from "../../../session/typed";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { StateBadge } from "../../../ui/badge";
@@ -17,18 +18,20 @@ import { Time } from "../../../ui/time";
 import { EndKey } from "./end";
 import { Progress } from "./progress";
 import { Rotate } from "./rotate";
-import { Snippets } from "./secret";
 import { toneOf } from "./state";
+import { Usage } from "./usage";
 
 const words = texts.developer.keys;
 
 interface Props {
   application: string;
   listed: Schemas["ListedKeys"];
+  /** The APIs of the application that take its tokens. */
+  takenBy: string[];
 }
 
 /** One key: its state and reason, what it may do, when it was last used, and what can be done with it. */
-export function KeyCard({ application, listed }: Props) {
+export function KeyCard({ application, listed, takenBy }: Props) {
   const place: KeyPlace = { keyManager: listed.keyManager, environment: listed.environment };
   const { status } = listed;
   const live = ["active", "drifted", "rotating", "updating"].includes(status.state);
@@ -58,10 +61,12 @@ export function KeyCard({ application, listed }: Props) {
               )],
               [words.grants, (status.grants ?? []).join(", ")],
               [words.callbacks, (status.callbacks ?? []).join(", ")],
+              [words.opensFact, live && (takenBy.join(", ") || words.opensNothing)],
               [words.scopes, [...new Set([...(status.scopes ?? []), ...(status.entitlement?.scopes ?? [])])].join(" ")],
               [words.lastUsed, <Time key="u" at={listed.lastUsedAt} />],
               [words.secretUsed, listed.secretLastUsedAt && <Time key="s" at={listed.secretLastUsedAt} />],
               [words.oldSecret, status.oldSecretUntil && <Time key="o" at={status.oldSecretUntil} />],
+              [words.oldSecretUsed, status.oldSecretUntil && <OldSecretUse key="b" listed={listed} />],
               [words.expires, status.secretExpiresAt && <Time key="e" at={status.secretExpiresAt} />],
             ]}
           />
@@ -72,24 +77,40 @@ export function KeyCard({ application, listed }: Props) {
   );
 }
 
+// Who rotates wants to know whether the old secret is still somewhere in use, where its server tells.
+function OldSecretUse({ listed }: { listed: Schemas["ListedKeys"] }) {
+  const { secretLastUsedAt: now, oldSecretLastUsedAt: old } = listed;
+  if (!old) return <>{now ? words.oldUnused : words.neverUsed}</>;
+  return (
+    <>
+      <Time at={old} /> {now && new Date(now) > new Date(old) ? words.newerInUse : words.olderInUse}
+    </>
+  );
+}
+
 function Try({ application, place, listed }: { application: string; place: KeyPlace; listed: Schemas["ListedKeys"] }) {
   const tenant = useTenant();
   const manager = useQuery(objectQuery(tenant, "key-managers", place.keyManager));
-  const run = useMutation({ mutationFn: () => token(tenant, application, place) });
-  const { grants, mode, fields } = listed.status;
-  const machine = mode === "mapped" || ((grants ?? []).includes("client_credentials") && fields?.token_endpoint_auth_method !== "none");
-  const can = machine && mode === "generated";
+  const [scopes, setScopes] = useTyped<string[]>(`ask ${place.keyManager} ${place.environment}`, []);
+  const run = useMutation({ mutationFn: () => token(tenant, application, { ...place, ...(scopes.length > 0 && { scopes }) }) });
+  const { mode } = listed.status;
+  const [grants, callbacks] = [listed.status.grants ?? [], listed.status.callbacks ?? []];
+  const mapped = mode === "mapped";
+  const secretless = listed.authentication === "none";
   return (
     <Section title={words.use}>
-      {machine ? (
-        <>
-          <Text size="sm" c="dimmed">{words.useLead(manager.data?.object.spec.displayName ?? place.keyManager)}</Text>
-          <Snippets endpoint={listed.tokenEndpoint} clientId={listed.clientId} />
-        </>
-      ) : (
-        <Text size="sm" c="dimmed">{words.useByPeople}</Text>
-      )}
-      {can && (
+      <Text size="sm" c="dimmed">{words.useLead(manager.data?.object.spec.displayName ?? place.keyManager, secretless)}</Text>
+      <TagsInput
+        label={words.ask}
+        description={words.askHelp}
+        value={scopes}
+        onChange={setScopes}
+        splitChars={[",", " "]}
+        acceptValueOnBlur
+        maw={520}
+      />
+      <Usage client={listed} grants={mapped ? undefined : grants} callbacks={callbacks} scopes={scopes} mapped={mapped} />
+      {!mapped && !secretless && grants.includes("client_credentials") && (
         <Stack gap="xs">
           <Group>
             <Button variant="light" loading={run.isPending} onClick={() => { run.mutate(); }}>{words.getToken}</Button>

@@ -1,9 +1,11 @@
-import { Button, Group, PasswordInput, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Group, PasswordInput, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import type { Schemas } from "../../../api/client";
 import { developerTypeQuery, generate, map } from "../../../api/keys";
+import { objectQuery } from "../../../api/objects";
+import { useTyped } from "../../../session/typed";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Icon } from "../../../ui/icon";
@@ -15,17 +17,15 @@ const words = texts.developer.keys;
 
 interface Props {
   application: string;
-  manager: Schemas["KeyManager"];
-  environment: string;
+  option: Schemas["Option"];
   /** Told while a secret is shown that is never shown again. */
   showing: (shown: boolean) => void;
 }
 
 /** The first key at a place: made by Keyward, or a client that exists there already. */
-export function NewKey({ application, manager, environment, showing }: Props) {
-  const creates = manager.spec.clients?.create !== false;
-  const maps = manager.spec.clients?.map !== false;
-  const [way, setWay] = useState(creates ? "generate" : "map");
+export function NewKey({ application, option, showing }: Props) {
+  const { generate: creates, map: maps, why } = option;
+  const [way, setWay] = useTyped(`way ${option.keyManager} ${option.environment}`, creates ? "generate" : "map");
   return (
     <Stack>
       {creates && maps && (
@@ -38,21 +38,33 @@ export function NewKey({ application, manager, environment, showing }: Props) {
           />
         </div>
       )}
-      {!creates && !maps && <Text c="dimmed">{words.neither}</Text>}
-      {way === "generate" && creates && <Generate application={application} manager={manager} environment={environment} showing={showing} />}
-      {way === "map" && maps && <MapExisting application={application} manager={manager} environment={environment} showing={showing} />}
+      {!creates && (
+        <Alert role="status" color={maps ? "blue" : "yellow"} icon={<Icon name={maps ? "key" : "warn"} />} title={maps ? words.mapOnly : words.neither}>
+          {why}
+        </Alert>
+      )}
+      {(creates || maps) && <Opens apis={option.apis ?? []} />}
+      {way === "generate" && creates && <Generate application={application} option={option} showing={showing} />}
+      {way === "map" && maps && <MapExisting application={application} option={option} />}
     </Stack>
   );
 }
 
+/** Which of the application's APIs take tokens of the key manager: without one, a key here opens nothing yet. */
+function Opens({ apis }: { apis: string[] }) {
+  if (apis.length > 0) return <Text size="sm">{words.opens} {apis.join(", ")}</Text>;
+  return <Text size="sm" c="yellow">{words.opensNothing}</Text>;
+}
+
 type Body = Omit<Schemas["GenerateBody"], "keyManager" | "environment">;
 
-function Generate({ application, manager, environment, showing }: Props) {
+function Generate({ application, option, showing }: Props) {
   const tenant = useTenant();
   const queries = useQueryClient();
-  const keyManager = manager.metadata?.name ?? "";
+  const { keyManager, environment } = option;
+  const manager = useQuery(objectQuery(tenant, "key-managers", keyManager)).data?.object;
   const type = useQuery(developerTypeQuery(tenant, keyManager));
-  const [body, setBody] = useState<Body>({ grants: ["client_credentials"] });
+  const [body, setBody] = useTyped<Body>(`generate ${keyManager} ${environment}`, { grants: ["client_credentials"] });
   const run = useMutation({ mutationFn: () => generate(tenant, application, { ...body, keyManager, environment }) });
   const settle = () => {
     showing(false);
@@ -75,11 +87,11 @@ function Generate({ application, manager, environment, showing }: Props) {
       }}
     >
       <Stack maw={620}>
-        <Text size="sm" c="dimmed">{words.generateLead(manager.spec.displayName ?? keyManager)}</Text>
+        <Text size="sm" c="dimmed">{words.generateLead(option.displayName ?? keyManager)} {option.approval && words.wantsApproval}</Text>
         <GenerateFields
           body={body}
           set={setBody}
-          grantTypes={manager.spec.clients?.grantTypes ?? manager.status?.grantTypes ?? []}
+          grantTypes={manager?.spec.clients?.grantTypes ?? manager?.status?.grantTypes ?? []}
           type={type.data}
           error={run.error}
         />
@@ -93,12 +105,11 @@ function Generate({ application, manager, environment, showing }: Props) {
   );
 }
 
-function MapExisting({ application, manager, environment }: Props) {
+function MapExisting({ application, option: { keyManager, environment } }: Omit<Props, "showing">) {
   const tenant = useTenant();
   const queries = useQueryClient();
-  const [clientId, setClientId] = useState("");
+  const [clientId, setClientId] = useTyped(`map ${keyManager} ${environment}`, "");
   const [secret, setSecret] = useState("");
-  const keyManager = manager.metadata?.name ?? "";
   const run = useMutation({
     mutationFn: () =>
       map(tenant, application, { keyManager, environment, clientId: clientId.trim(), ...(secret && { clientSecret: secret }) }),

@@ -1,9 +1,8 @@
 import { Button, Text, TextInput } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
 
 import { developerTypeQuery, rotate, type KeyPlace } from "../../../api/keys";
+import { useOpened, useTyped } from "../../../session/typed";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Confirm } from "../../../ui/confirm";
@@ -23,8 +22,9 @@ export function Rotate({ application, place, keyManager }: Props) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const type = useQuery(developerTypeQuery(tenant, keyManager));
-  const [opened, { open, close }] = useDisclosure(false);
-  const [overlap, setOverlap] = useState("");
+  const at = `${place.keyManager} ${place.environment}`;
+  const [opened, { open, close }] = useOpened(`rotate ${at}`);
+  const [overlap, setOverlap] = useTyped(`overlap ${at}`, "");
   const run = useMutation({
     mutationFn: () => rotate(tenant, application, { ...place, ...(overlap && { overlap }) }),
     onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application, "keys"] }),

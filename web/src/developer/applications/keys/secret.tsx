@@ -1,11 +1,10 @@
-import { Alert, Group, Stack, Tabs, Text } from "@mantine/core";
+import { Alert, Group, Stack, Text } from "@mantine/core";
 
 import type { Schemas } from "../../../api/client";
 import { texts } from "../../../texts";
-import { CodeBlock } from "../../../ui/code";
 import { CopyWords } from "../../../ui/copy";
 import { Icon } from "../../../ui/icon";
-import { snippets } from "./snippets";
+import { Usage } from "./usage";
 
 const words = texts.developer.keys;
 
@@ -20,32 +19,8 @@ export function FreshSecret({ made }: { made: Schemas["Keys"] }) {
           <Text ff="monospace" size="sm" style={{ overflowWrap: "anywhere" }} data-testid="client-secret">{made.clientSecret}</Text>
           <CopyWords value={made.clientSecret} label={words.copySecret} />
         </Group>
-        <Snippets endpoint={made.tokenEndpoint} clientId={made.clientId} secret={made.clientSecret} />
+        <Usage client={made} grants={made.grants ?? []} callbacks={made.callbacks ?? []} secret={made.clientSecret} />
       </Stack>
     </Alert>
-  );
-}
-
-interface Props {
-  endpoint: string | undefined;
-  clientId: string | undefined;
-  secret?: string;
-}
-
-/** How to get a token with the key, in several languages. Without the secret at hand the code asks for it. */
-export function Snippets({ endpoint, clientId, secret }: Props) {
-  if (!endpoint || !clientId) return null;
-  const all = snippets({ endpoint, clientId, ...(secret !== undefined && { secret }) });
-  return (
-    <Tabs defaultValue="curl" keepMounted={false}>
-      <Tabs.List>
-        {all.map((s) => <Tabs.Tab key={s.name} value={s.name}>{s.label}</Tabs.Tab>)}
-      </Tabs.List>
-      {all.map((s) => (
-        <Tabs.Panel key={s.name} value={s.name} pt="xs">
-          <CodeBlock label={s.label}>{s.code}</CodeBlock>
-        </Tabs.Panel>
-      ))}
-    </Tabs>
   );
 }
