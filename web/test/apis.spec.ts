@@ -162,3 +162,81 @@ test("the next version of an API begins as a draft, and both know of each other"
   await page.getByRole("link", { name: "v1", exact: true }).click();
   await expect(page.getByText(`${world().gateway}/levels/v1`, { exact: true })).toBeVisible();
 });
+
+test("operations are pasted, moved and taken away, and what it would change is shown before it is saved", async () => {
+  await apply(world(), [
+    manifest("API", "by-hand", {
+      title: "By hand", context: "/by-hand", version: "v1", upstream: { production: upstream }, keyManagers: ["resident"],
+      operations: [{ method: "GET", path: "/old", scopes: ["old:read"] }, { method: "GET", path: "/kept", scopes: ["kept:read"] }],
+    }),
+    manifest("Subscription", "trier-by-hand", { application: "trier", api: "by-hand" }),
+  ]);
+  await open(page, "publisher/apis/by-hand/edit", "Edit by-hand");
+  await page.getByRole("button", { name: "Paste many" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("textbox", { name: "Operations" }).fill("GET kept\n\nPOST /many a:b+c:d e:f");
+  await expect(dialog.getByText(/^Line 1: GET kept is not a method/)).toBeVisible();
+  await expect(dialog.getByText(/^Line 3: write either/)).toBeVisible();
+  await expect(dialog.getByRole("button", { name: /^Add/ })).toBeDisabled();
+  await dialog.getByRole("textbox", { name: "Operations" }).fill("get /many many:read, many:all\nPOST /many many:write+many:all\nGET /open none");
+  await dialog.getByRole("button", { name: "Add 3 operations" }).click();
+  await expect(dialog).toBeHidden();
+  await page.getByRole("button", { name: "Remove GET /old" }).click();
+  const paths = () => page.getByRole("textbox", { name: "Path" }).evaluateAll((fields) => fields.map((field) => (field as HTMLInputElement).value));
+  await expect(page.getByRole("textbox", { name: "Path" }).first()).toBeFocused(); // of what takes its place
+  const up = page.getByRole("button", { name: "Move POST /many up" });
+  await up.focus();
+  await page.keyboard.press("Enter");
+  await expect(up).toBeFocused();
+  await page.keyboard.press("Enter");
+  expect(await paths()).toEqual(["/many", "/kept", "/many", "/open"]);
+  const every = page.getByRole("row").filter({ has: page.getByRole("button", { name: "Move POST /many down" }) });
+  await expect(every.getByRole("combobox", { name: "How many of the scopes" })).toHaveValue("every one of"); // it moved with its row
+  await page.getByRole("button", { name: "Show what would change" }).click();
+  const change = page.getByRole("list", { name: "Operations that change" });
+  await expect(change.getByRole("listitem").filter({ hasText: "GET /old" })).toContainText("gone");
+  await expect(change.getByRole("listitem").filter({ hasText: "POST /many" })).toContainText("every one of the scopes");
+  await expect(change.getByText("/kept")).toHaveCount(0);
+  await expect(page.getByText("One application is subscribed")).toBeVisible();
+  await expect(page.getByRole("region", { name: "The manifest: what would be saved" }).getByText("-     - old:read")).toBeVisible();
+  await forEverybody(page, "api-preview");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "By hand" })).toBeVisible();
+  const stored = (await rest(world(), "GET", "/api/v1/apis/by-hand")) as { spec: { operations: unknown } };
+  expect(stored.spec.operations).toEqual([
+    { method: "POST", path: "/many", allOf: ["many:write", "many:all"] },
+    { method: "GET", path: "/kept", scopes: ["kept:read"] },
+    { method: "GET", path: "/many", scopes: ["many:read", "many:all"] },
+    { method: "GET", path: "/open", security: "none" },
+  ]);
+});
+
+test("two people who change one API lose nothing: what only one changed comes together, what both did is chosen", async () => {
+  const now = (await rest(world(), "GET", "/api/v1/apis/by-hand")) as { spec: { operations: { method: string; path: string; scopes?: string[] }[] } & Record<string, unknown> };
+  await open(page, "publisher/apis/by-hand/edit", "Edit by-hand");
+  await page.getByRole("textbox", { name: "Title" }).fill("Mine");
+  await page.getByRole("textbox", { name: "Sandbox upstream" }).fill(upstream);
+  await page.getByRole("button", { name: "Add an operation" }).click();
+  await page.keyboard.type("mine"); // the focus is in the new row
+  await apply(world(), [manifest("API", "by-hand", {
+    ...now.spec, title: "Theirs", visibility: ["testers"],
+    operations: [...now.spec.operations.map((o) => (o.path === "/kept" ? { ...o, scopes: ["kept:all"] } : o)), { method: "GET", path: "/theirs" }],
+  })]);
+  await page.getByRole("button", { name: "Save" }).click();
+  const conflict = page.getByRole("alert").filter({ hasText: "Somebody else changed this meanwhile" });
+  await expect(conflict.getByRole("region", { name: /What they changed/ })).toContainText("/theirs");
+  await expect(conflict.getByRole("region", { name: /What you changed/ })).toContainText("/mine");
+  const both = conflict.getByRole("radiogroup", { name: "Both of you changed spec.title" });
+  await expect(both.getByRole("radio", { name: 'Yours: "Mine"' })).toBeChecked();
+  await both.getByRole("radio", { name: 'Theirs: "Theirs"' }).check();
+  await forEverybody(page, "conflict");
+  await conflict.getByRole("button", { name: "Bring both together" }).click();
+  await expect(page.getByRole("textbox", { name: "Title" })).toHaveValue("Theirs");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Theirs" })).toBeVisible();
+  const stored = (await rest(world(), "GET", "/api/v1/apis/by-hand")) as typeof now;
+  expect(stored.spec).toMatchObject({ title: "Theirs", visibility: ["testers"], upstream: { production: upstream, sandbox: upstream } });
+  expect(stored.spec.operations.map((o) => `${o.method} ${o.path} ${(o.scopes ?? []).join()}`)).toEqual([
+    "POST /many ", "GET /kept kept:all", "GET /many many:read,many:all", "GET /open ", "GET /theirs ", "GET /mine ",
+  ]);
+});

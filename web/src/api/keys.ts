@@ -21,6 +21,24 @@ export function keysQuery(tenant: string, name: string) {
   });
 }
 
+/** Every place at which the application may have keys, those first whose tokens most of its APIs take. */
+export function keyOptionsQuery(tenant: string, name: string) {
+  return queryOptions({
+    queryKey: [tenant, "applications", "one", name, "key-options"],
+    queryFn: async ({ signal }) => {
+      const options: Schemas["Option"][] = [];
+      let cursor = "";
+      do {
+        const query = { tenant, limit: "500", ...(cursor && { cursor }) };
+        const page = bodyOf(await client.GET("/api/v1/applications/{name}/key-options", { params: { path: { name }, query }, signal }));
+        options.push(...(page.items ?? []));
+        cursor = page.next ?? "";
+      } while (cursor !== "");
+      return options;
+    },
+  });
+}
+
 /** Whether the server has still to answer: the state will change by itself. */
 export function underWay(state: string): boolean {
   return ["pending", "rotating", "updating", "deleting", "revoking"].includes(state);

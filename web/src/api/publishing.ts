@@ -4,11 +4,16 @@ import { bodyOf, client, type Schemas } from "./client";
 import { listPage } from "./objects";
 
 /** Who would notice a change of an API. */
+export async function apiUsages(tenant: string, name: string, signal?: AbortSignal): Promise<Schemas["APIUsages"]> {
+  const params = { path: { name }, query: { tenant } };
+  return bodyOf(await client.GET("/api/v1/apis/{name}/usages", { params, ...(signal && { signal }) }));
+}
+
+/** The same, for pages. */
 export function apiUsagesQuery(tenant: string, name: string) {
   return queryOptions({
     queryKey: [tenant, "apis", "one", name, "usages"],
-    queryFn: async ({ signal }) =>
-      bodyOf(await client.GET("/api/v1/apis/{name}/usages", { params: { path: { name }, query: { tenant } }, signal })),
+    queryFn: ({ signal }) => apiUsages(tenant, name, signal),
   });
 }
 

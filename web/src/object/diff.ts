@@ -7,9 +7,28 @@ export interface DiffLine {
 /** How many lines around a change are shown. */
 const around = 3;
 
+/** Up to this many pairs of lines are compared; beyond, the one text is taken away and the other added. */
+const comparable = 4_000_000;
+
 /** What leads from one text to the other, line by line, with the fewest lines taken away and added. */
 export function diffLines(before: string, after: string): DiffLine[] {
   const [a, b] = [linesOf(before), linesOf(after)];
+  let first = 0;
+  while (first < a.length && first < b.length && a[first] === b[first]) first++;
+  let last = 0;
+  while (last < a.length - first && last < b.length - first && a[a.length - 1 - last] === b[b.length - 1 - last]) last++;
+  const unchanged = (text: string): DiffLine => ({ sign: " ", text });
+  return [
+    ...a.slice(0, first).map(unchanged),
+    ...changedLines(a.slice(first, a.length - last), b.slice(first, b.length - last)),
+    ...a.slice(a.length - last).map(unchanged),
+  ];
+}
+
+function changedLines(a: string[], b: string[]): DiffLine[] {
+  if (a.length * b.length > comparable) {
+    return [...a.map((text): DiffLine => ({ sign: "-", text })), ...b.map((text): DiffLine => ({ sign: "+", text }))];
+  }
   const common = commonLengths(a, b);
   const out: DiffLine[] = [];
   let [i, j] = [0, 0];

@@ -31,8 +31,8 @@ interface Saving<N extends Noun> {
   error: Error | null;
   /** Somebody else wrote the object since it was read. */
   conflict: boolean;
-  /** Goes on from the version that is stored now, with what was written here or without it. */
-  rebase: (stored: Stored<N>, mine: boolean) => void;
+  /** Goes on from the version that is stored now, with this as the draft. */
+  rebase: (stored: Stored<N>, draft: Nouns[N]) => void;
 }
 
 /** A change of an object that is not stored yet; it goes on from kept. base has no etag where the object is to be made. */
@@ -75,9 +75,9 @@ export function useDraft<N extends Noun>(
     pending: mutation.isPending,
     error: mutation.error,
     conflict: isProblem(mutation.error, "precondition_failed"),
-    rebase: (stored, mine) => {
+    rebase: (stored, next) => {
       setFrom(stored);
-      if (!mine) set(declared(noun, stored.object) as Nouns[N]);
+      set(next);
       mutation.reset();
     },
   };

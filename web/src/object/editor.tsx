@@ -4,7 +4,6 @@ import { useRef, useState, type ReactNode } from "react";
 import { useBeforeUnload, useBlocker } from "react-router";
 
 import type { Noun, Nouns, Stored } from "../api/objects";
-import { ProblemError } from "../api/problem";
 import { seesGateways } from "../session/areas";
 import { useSession, useSessionEnded } from "../session/session";
 import { useTenant } from "../shell/place";
@@ -27,7 +26,7 @@ interface Props<N extends Noun> {
   cancel: () => void;
   form: (draft: Draft<N>) => ReactNode;
   /** What stands between the form and the button that saves, such as a check. */
-  before?: (draft: Draft<N>) => ReactNode;
+  before?: (draft: Draft<N>, stored: Nouns[N] | undefined) => ReactNode;
 }
 
 /** Makes or changes one object, by a form or as YAML, which are two views of the same draft. */
@@ -51,8 +50,8 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
     leaving.current = true;
     done(stored);
   });
-  const choose = (stored: Stored<N>, mine: boolean) => {
-    rebase(stored, mine);
+  const choose = (stored: Stored<N>, next: Nouns[N]) => {
+    rebase(stored, next);
     setRebased((n) => n + 1);
     setBroken(false);
   };
@@ -82,11 +81,11 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
             <Tabs.Panel value="yaml" pt="md"><YamlEditor key={rebased} draft={draft} setBroken={setBroken} /></Tabs.Panel>
           </Tabs>
           {!fixed && draft.manifestSet !== undefined && <EditAsCode noun={noun} set={draft.manifestSet} stored={from.object} draft={draft.object} />}
-          {!fixed && before?.(draft)}
+          {!fixed && before?.(draft, from.etag === undefined ? undefined : from.object)}
           {conflict ? (
-            <Conflict tenant={tenant} noun={noun} name={base.object.metadata?.name ?? ""} mine={draft.object} choose={choose} />
+            <Conflict tenant={tenant} noun={noun} name={base.object.metadata?.name ?? ""} base={from.object} mine={draft.object} choose={choose} />
           ) : (
-            error && !unauthorized(error) && <ProblemAlert error={error} />
+            error && <ProblemAlert error={error} />
           )}
           <Group>
             {writes && <Button type="submit" loading={pending} disabled={broken}>{texts.common.save}</Button>}
@@ -115,9 +114,4 @@ function KeptNote({ kept }: { kept: Kept<Noun> }) {
       <Text size="sm">{texts.editor.keptLead} {kept.lacksSecrets && texts.editor.lacksSecrets}</Text>
     </Alert>
   );
-}
-
-// What a session that ended refuses is asked again after signing in; the page says that.
-function unauthorized(error: Error): boolean {
-  return error instanceof ProblemError && error.status === 401;
 }

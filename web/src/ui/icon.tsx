@@ -30,6 +30,8 @@ const drawings = {
   out: "M14 4H5v16h9M10 12h11M17.5 8.5 21 12l-3.5 3.5",
   dots: "M5 12h.01M12 12h.01M19 12h.01",
   chevron: "M9 6l6 6-6 6",
+  up: "M6 15l6-6 6 6",
+  down: "M6 9l6 6 6-6",
 } as const;
 
 export type IconName = keyof typeof drawings;

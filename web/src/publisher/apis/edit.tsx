@@ -32,7 +32,7 @@ export function EditAPI() {
         done={back}
         cancel={back}
         form={(draft) => <APIForm draft={draft} isNew={false} />}
-        before={(draft) => <Preview draft={draft} />}
+        before={(draft, now) => <Preview draft={draft} stored={now} />}
       />
     </Page>
   );

@@ -54,7 +54,7 @@ function Making({ object, lead }: { object: Nouns["apis"]; lead: string }) {
         done={(stored) => void navigate(to("publisher", "apis", stored.metadata?.name ?? ""))}
         cancel={() => void navigate(to("publisher", "apis"))}
         form={(draft) => <APIForm draft={draft} isNew />}
-        before={(draft) => <Preview draft={draft} />}
+        before={(draft, now) => <Preview draft={draft} stored={now} />}
       />
     </Page>
   );

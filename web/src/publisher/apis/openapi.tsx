@@ -7,6 +7,7 @@ import { ProblemError } from "../../api/problem";
 import type { Draft } from "../../object/draft";
 import { Reference } from "../../reference/document";
 import { OperationsList } from "../../reference/operations";
+import { useTyped } from "../../session/typed";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
@@ -17,7 +18,7 @@ const words = texts.publisher.openapi;
 export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
   const tenant = useTenant();
   const [fault, setFault] = useState<string>();
-  const [url, setURL] = useState("");
+  const [url, setURL] = useTyped("document", "");
   const document = draft.at("spec", "openapi", "document");
   const take = (text: string) => {
     draft.put(undefined, "spec", "operations"); // an API has one or the other

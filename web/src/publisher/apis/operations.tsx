@@ -1,10 +1,12 @@
 import { ActionIcon, Button, Group, Select, Stack, Table, TagsInput, Text, TextInput, VisuallyHidden } from "@mantine/core";
-import { useState } from "react";
+import { useRef, useState } from "react";
 
 import type { Schemas } from "../../api/client";
 import type { Draft } from "../../object/draft";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
+import { PasteOperations } from "./paste";
+import { useRows } from "./rows";
 
 type Operation = Schemas["Operation"];
 
@@ -16,8 +18,14 @@ const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "*"
 export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
   const operations = (draft.at("spec", "operations") ?? []) as Operation[];
   const put = (list: Operation[]) => { draft.put(list.length > 0 ? list : undefined, "spec", "operations"); };
-  const change = (i: number, next: Partial<Operation>) => {
-    put(operations.map((o, at) => (at === i ? { ...o, ...next } : o)));
+  const rows = useRows(operations, put);
+  const table = useRef<HTMLTableSectionElement>(null);
+  // The focus goes where the next thing is done: into a new row, or to what takes the place of one that is gone.
+  const focus = (selector: string, i: number) => {
+    setTimeout(() => {
+      const row = table.current?.rows[Math.min(i, table.current.rows.length - 1)];
+      row?.querySelector<HTMLElement>(selector)?.focus();
+    });
   };
   return (
     <Stack gap="xs">
@@ -29,26 +37,27 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
               <Table.Th>{words.path}</Table.Th>
               <Table.Th>{words.scopes}</Table.Th>
               <Table.Th w={160}>{words.security}</Table.Th>
-              <Table.Th w={48}><VisuallyHidden>{texts.common.delete}</VisuallyHidden></Table.Th>
+              <Table.Th w={120}><VisuallyHidden>{words.place}</VisuallyHidden></Table.Th>
             </Table.Tr>
           </Table.Thead>
-          <Table.Tbody>
+          <Table.Tbody ref={table}>
             {operations.map((o, i) => (
-              <Table.Tr key={i}>
+              <Table.Tr key={rows.keys[i]}>
                 <Table.Td>
-                  <Select aria-label={words.method} data={methods} value={o.method} onChange={(m) => { change(i, { method: m ?? "GET" }); }} allowDeselect={false} />
+                  <Select aria-label={words.method} data={methods} value={o.method} onChange={(m) => { rows.set(i, { ...o, method: m ?? "GET" }); }} allowDeselect={false} />
                 </Table.Td>
                 <Table.Td>
                   <TextInput
                     aria-label={words.path}
                     value={o.path}
                     error={draft.fault("spec", `operations[${i}]`)}
-                    onChange={(event) => { change(i, { path: event.currentTarget.value }); }}
+                    onChange={(event) => { rows.set(i, { ...o, path: event.currentTarget.value }); }}
+                    data-part="path"
                     spellCheck={false}
                   />
                 </Table.Td>
                 <Table.Td>
-                  <Scopes operation={o} change={(next) => { put(operations.map((one, at) => (at === i ? next : one))); }} />
+                  <Scopes operation={o} change={(next) => { rows.set(i, next); }} />
                 </Table.Td>
                 <Table.Td>
                   <Select
@@ -56,20 +65,23 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
                     data={[{ value: "", label: words.token }, { value: "none", label: words.open }]}
                     value={o.security ?? ""}
                     allowDeselect={false}
-                    onChange={(security) => {
-                      put(operations.map((one, at) => (at === i ? secured(one, security === "none") : one)));
-                    }}
+                    onChange={(security) => { rows.set(i, secured(o, security === "none")); }}
                   />
                 </Table.Td>
                 <Table.Td>
-                  <ActionIcon
-                    variant="subtle"
-                    color="red"
-                    aria-label={texts.editor.remove(`${o.method} ${o.path}`)}
-                    onClick={() => { put(operations.filter((_, at) => at !== i)); }}
-                  >
-                    <Icon name="trash" size={16} />
-                  </ActionIcon>
+                  <RowButtons
+                    name={`${o.method} ${o.path}`}
+                    first={i === 0}
+                    last={i === operations.length - 1}
+                    move={(by) => {
+                      rows.move(i, i + by);
+                      focus(`[data-part="${by < 0 ? "up" : "down"}"]:not(:disabled), [data-part="${by < 0 ? "down" : "up"}"]`, i + by);
+                    }}
+                    remove={() => {
+                      rows.remove(i);
+                      focus('[data-part="path"]', i);
+                    }}
+                  />
                 </Table.Td>
               </Table.Tr>
             ))}
@@ -78,11 +90,44 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
       </Table.ScrollContainer>
       {draft.fault("spec", "operations") && <Text size="sm" c="red">{draft.fault("spec", "operations")}</Text>}
       <Group>
-        <Button size="xs" variant="light" leftSection={<Icon name="plus" size={14} />} onClick={() => { put([...operations, { method: "GET", path: "/" }]); }}>
+        <Button
+          size="xs"
+          variant="light"
+          leftSection={<Icon name="plus" size={14} />}
+          onClick={() => {
+            rows.add([{ method: "GET", path: "/" }]);
+            focus('[data-part="path"]', operations.length);
+          }}
+        >
           {words.add}
         </Button>
+        <PasteOperations add={(many) => { rows.add(many); }} />
       </Group>
     </Stack>
+  );
+}
+
+interface RowProps {
+  name: string;
+  first: boolean;
+  last: boolean;
+  move: (by: number) => void;
+  remove: () => void;
+}
+
+function RowButtons({ name, first, last, move, remove }: RowProps) {
+  return (
+    <Group gap={2} wrap="nowrap">
+      <ActionIcon variant="subtle" color="gray" data-part="up" aria-label={words.up(name)} disabled={first} onClick={() => { move(-1); }}>
+        <Icon name="up" size={16} />
+      </ActionIcon>
+      <ActionIcon variant="subtle" color="gray" data-part="down" aria-label={words.down(name)} disabled={last} onClick={() => { move(1); }}>
+        <Icon name="down" size={16} />
+      </ActionIcon>
+      <ActionIcon variant="subtle" color="red" aria-label={texts.editor.remove(name)} onClick={remove}>
+        <Icon name="trash" size={16} />
+      </ActionIcon>
+    </Group>
   );
 }
 
