@@ -37,7 +37,7 @@ export const theme = createTheme({
 
 // The colours that text has in a tone. Mantine's own are for surfaces; on a page they are too pale to be read by everybody.
 const inkLight = { pine: "#0b5e4b", blue: "#175592", yellow: "#7a4f00", red: "#b02525", gray: "#4a5058" };
-const inkDark = { pine: "#75c3a8", blue: "#8ac2f5", yellow: "#f2c94c", red: "#ff9b9b", gray: "#b8bfc6" };
+const inkDark = { pine: "#75c3a8", blue: "#8ac2f5", yellow: "#f2c94c", red: "#ffa8a8", gray: "#b8bfc6" };
 
 function inks(of: Record<string, string>): Record<string, string> {
   return Object.fromEntries(

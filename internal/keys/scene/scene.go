@@ -123,7 +123,7 @@ func (s *Scene) Registration(c *Client, want wish.Checked) connector.Registratio
 type Way struct {
 	TokenEndpoint         string `json:"tokenEndpoint,omitempty"`
 	AuthorizationEndpoint string `json:"authorizationEndpoint,omitempty" doc:"Where people sign in for the client"`
-	Authentication        string `json:"authentication" doc:"At the token endpoint (RFC 7591, section 2); of a mapped client, what its server may take"`
+	Authentication        string `json:"authentication" doc:"At the token endpoint (RFC 7591, section 2); a guess for a mapped client"`
 }
 
 // WayOf gives that of a client with the fields that it was made with. What is to be displayed stands before what is declared,
