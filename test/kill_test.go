@@ -129,7 +129,11 @@ func killDuringRegistration(t *testing.T, searchable bool, side vendorproxy.Side
 	}
 	// What subscriptions give follows the client by itself: a token has it as soon as it was given.
 	testbed.Eventually(t, "a token of the client passes", func() string {
-		return call(t, n.Gateway, http.MethodGet, items, k.token(t, v)).want(200, "")
+		token, err := k.tryToken(t.Context(), v) // refused until the client has the scope
+		if err != nil {
+			return err.Error()
+		}
+		return call(t, n.Gateway, http.MethodGet, items, token).want(200, "")
 	})
 
 	want := len(before) + 1
