@@ -23,7 +23,7 @@ const module = "keyward.dev/keyward"
 func floors() map[string]int {
 	return map[string]int{
 		"cmd/keyward": 6,
-		"daemon":      5, "demo": 5, "output": 5,
+		"daemon":      5, "demo": 5, "output": 5, "remote": 5,
 		"rest": 4, "syncapi": 4, "gateway": 4, "web": 4,
 		"control": 3, "declare": 3, "keys": 3, "entitle": 3, "feed": 3, "resident": 3, "enforce": 3, "probe": 3,
 		"health": 3, "reconcile": 3, "ownclient": 3, "account": 3, "session": 3, "tryout": 3,

@@ -83,7 +83,7 @@ func (s *session) apply(paths []string, set string, prune, dryRun bool) ([]apply
 	var answer struct {
 		Results []applyResult `json:"results"`
 	}
-	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"apply"}), req, &answer); err != nil {
+	if err := c.Call(s.ctx, http.MethodPost, c.Path([]string{"apply"}), req, &answer); err != nil {
 		return nil, files.Locate(err, sources)
 	}
 	return answer.Results, nil
@@ -156,7 +156,7 @@ func (cmd *exportCmd) Run(s *session) error {
 	var answer struct {
 		Objects []json.RawMessage `json:"objects"`
 	}
-	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"export"}, "set", cmd.Set), nil, &answer); err != nil {
+	if err := c.Call(s.ctx, http.MethodGet, c.Path([]string{"export"}, "set", cmd.Set), nil, &answer); err != nil {
 		return err
 	}
 	docs := make([]string, len(answer.Objects))

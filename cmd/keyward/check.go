@@ -13,6 +13,7 @@ import (
 	"keyward.dev/keyward/internal/manifest/files"
 	"keyward.dev/keyward/internal/output"
 	"keyward.dev/keyward/internal/past"
+	"keyward.dev/keyward/internal/remote"
 )
 
 type keymanagerCheckCmd struct {
@@ -43,9 +44,9 @@ type checkReport struct {
 
 // checkEvent is what is told while a check runs.
 type checkEvent struct {
-	Step    *checkLine   `json:"step"`
-	Report  *checkReport `json:"report"`
-	Problem *problem     `json:"problem"`
+	Step    *checkLine      `json:"step"`
+	Report  *checkReport    `json:"report"`
+	Problem *remote.Problem `json:"problem"`
 }
 
 var errCheckFailed = errors.New("a step of the check failed")
@@ -70,8 +71,8 @@ func (cmd *keymanagerCheckCmd) Run(s *session) error {
 			return err
 		}
 		body["manifest"], segments = declared.Value, segments[:1]
-		if tenant := declared.Tenant(); tenant != "" && c.tenant == keyward.DefaultTenant {
-			c.tenant = tenant // as for apply, what the manifest says is enough
+		if tenant := declared.Tenant(); tenant != "" && c.Tenant == keyward.DefaultTenant {
+			c.Tenant = tenant // as for apply, what the manifest says is enough
 		}
 	}
 	if cmd.TokenFile != "" {
@@ -98,15 +99,15 @@ func (cmd *keymanagerCheckCmd) manifest(s *session) (files.Source, error) {
 }
 
 // check runs the live checks. The table is written line by line, as the steps are taken.
-func (cmd *keymanagerCheckCmd) check(s *session, c *client, segments []string, body map[string]any) error {
+func (cmd *keymanagerCheckCmd) check(s *session, c *remote.Client, segments []string, body map[string]any) error {
 	body["register"] = cmd.Register
 	table := cmd.Output == "table"
 	heading := checkRow("STEP", "VERDICT", "TIME", "SEEN") + "\n" // before the first step: a check that is refused has none
 	var report *checkReport
-	err := lines(s.ctx, c, c.path(segments), body, func(e checkEvent) error {
+	err := remote.Lines(s.ctx, c, c.Path(segments), body, func(e checkEvent) error {
 		switch {
 		case e.Problem != nil:
-			return e.Problem.refusal()
+			return e.Problem.Refusal()
 		case e.Report != nil:
 			report = e.Report
 		case e.Step != nil && table:
@@ -166,14 +167,14 @@ type judgement struct {
 }
 
 // judge has the token judged. One that gateways refuse makes the exit code 1.
-func (cmd *keymanagerCheckCmd) judge(s *session, c *client, segments []string, body map[string]any) error {
+func (cmd *keymanagerCheckCmd) judge(s *session, c *remote.Client, segments []string, body map[string]any) error {
 	token, err := s.readToken(cmd.TokenFile)
 	if err != nil {
 		return err
 	}
 	body["token"] = token
 	var j judgement
-	if err := c.call(s.ctx, http.MethodPost, c.path(segments), body, &j); err != nil {
+	if err := c.Call(s.ctx, http.MethodPost, c.Path(segments), body, &j); err != nil {
 		return err
 	}
 	if cmd.Output == "table" {

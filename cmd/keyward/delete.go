@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/remote"
 )
 
 type deleteCmd struct {
@@ -39,9 +40,9 @@ func (cmd *deleteCmd) Run(s *session) error {
 	var left json.RawMessage
 	segments := []string{kind.Plural(), cmd.Name}
 	if cmd.WithKeys {
-		err = c.call(s.ctx, http.MethodDelete, c.path(segments, "withKeys", "true"), nil, &left)
+		err = c.Call(s.ctx, http.MethodDelete, c.Path(segments, "withKeys", "true"), nil, &left)
 	} else {
-		err = c.call(s.ctx, http.MethodDelete, c.path(segments), nil, nil)
+		err = c.Call(s.ctx, http.MethodDelete, c.Path(segments), nil, nil)
 	}
 	if err == nil && len(left) > 0 {
 		err = cmd.await(s, c, segments)
@@ -56,10 +57,10 @@ func (cmd *deleteCmd) Run(s *session) error {
 const awaitPause = 500 * time.Millisecond
 
 // await says what an application's deletion waits for, whenever that changes, until it is gone.
-func (cmd *deleteCmd) await(s *session, c *client, application []string) error {
+func (cmd *deleteCmd) await(s *session, c *remote.Client, application []string) error {
 	said := ""
 	for deadline := time.Now().Add(cmd.Wait); ; {
-		keys, err := list[listedKey](s.ctx, c, append(application, "keys"))
+		keys, err := remote.List[listedKey](s.ctx, c, append(application, "keys"))
 		if keyward.CodeOf(err) == keyward.CodeNotFound {
 			return nil
 		}

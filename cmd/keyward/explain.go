@@ -13,6 +13,7 @@ import (
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/output"
 	"keyward.dev/keyward/internal/past"
+	"keyward.dev/keyward/internal/remote"
 )
 
 type explainCmd struct {
@@ -67,7 +68,7 @@ func (cmd *explainCmd) show(s *session, method string, at []string, body any) er
 		return err
 	}
 	answer := explanation{Steps: []past.Step{}}
-	if err := c.call(s.ctx, method, c.path(at), body, &answer); err != nil {
+	if err := c.Call(s.ctx, method, c.Path(at), body, &answer); err != nil {
 		return err
 	}
 	if cmd.Output == "json" || cmd.Output == "yaml" {
@@ -144,7 +145,7 @@ func (cmd *decisionsCmd) Run(s *session) error {
 	}
 	found, err := cmd.read(s, c, "")
 	if err == nil && len(found.Items) == 0 {
-		err = c.knowsTenant(s.ctx)
+		err = c.KnowsTenant(s.ctx)
 	}
 	if err != nil {
 		return err
@@ -186,7 +187,7 @@ func (cmd *decisionsCmd) more(s *session, items []past.Record) error {
 	return nil
 }
 
-func (cmd *decisionsCmd) read(s *session, c *client, wait string) (found control.Decisions, err error) {
+func (cmd *decisionsCmd) read(s *session, c *remote.Client, wait string) (found control.Decisions, err error) {
 	limit, since := "", ""
 	if cmd.Limit > 0 {
 		limit = strconv.Itoa(cmd.Limit)
@@ -194,7 +195,7 @@ func (cmd *decisionsCmd) read(s *session, c *client, wait string) (found control
 	if !cmd.Since.IsZero() {
 		since = cmd.Since.Format(time.RFC3339Nano)
 	}
-	return found, c.call(s.ctx, http.MethodGet, c.path([]string{"decisions"}, "gateway", cmd.Gateway, "keyManager", cmd.KeyManager,
+	return found, c.Call(s.ctx, http.MethodGet, c.Path([]string{"decisions"}, "gateway", cmd.Gateway, "keyManager", cmd.KeyManager,
 		"api", cmd.API, "application", cmd.Application, "code", cmd.Code,
 		"refused", strconv.FormatBool(cmd.Refused), "since", since, "limit", limit, "wait", wait), nil, &found)
 }

@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/output"
+	"keyward.dev/keyward/internal/remote"
 )
 
 type gatewayCmd struct {
@@ -29,7 +30,7 @@ func (cmd *gatewayTokenCmd) Run(s *session) error {
 	}
 	var answer struct{ Token string }
 	body := map[string]string{"name": cmd.Name, "group": cmd.Group}
-	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"gateways"}), body, &answer); err != nil {
+	if err := c.Call(s.ctx, http.MethodPost, c.Path([]string{"gateways"}), body, &answer); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(s.out, answer.Token)
@@ -44,7 +45,7 @@ func (cmd *gatewayListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	gateways, err := list[keyward.Gateway](s.ctx, c, []string{"gateways"})
+	gateways, err := remote.List[keyward.Gateway](s.ctx, c, []string{"gateways"})
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func (cmd *gatewayRevokeCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"gateways", cmd.Name, "revoke"}), nil, nil); err != nil {
+	if err := c.Call(s.ctx, http.MethodPost, c.Path([]string{"gateways", cmd.Name, "revoke"}), nil, nil); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(s.out, "gateway %s revoked\n", cmd.Name)

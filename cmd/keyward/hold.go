@@ -63,6 +63,6 @@ func (s *session) setHold(kindText, name, verb string, body any) (keyward.Ref, e
 		return keyward.Ref{}, err
 	}
 	var answer json.RawMessage
-	err = c.call(s.ctx, http.MethodPost, c.path([]string{kind.Plural(), name, verb}), body, &answer)
+	err = c.Call(s.ctx, http.MethodPost, c.Path([]string{kind.Plural(), name, verb}), body, &answer)
 	return keyward.Ref{Kind: kind, Tenant: s.cli.Tenant, Name: name}, err
 }

@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward/internal/health/table"
 	"keyward.dev/keyward/internal/output"
 	"keyward.dev/keyward/internal/ownclient"
+	"keyward.dev/keyward/internal/remote"
 )
 
 type keymanagerCmd struct {
@@ -42,7 +43,7 @@ func (cmd *consoleClientsListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	all, err := list[ownclient.Standing](s.ctx, c, []string{"console-clients"})
+	all, err := remote.List[ownclient.Standing](s.ctx, c, []string{"console-clients"})
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (cmd *consoleClientCmd) act(s *session, verb string) error {
 	if err != nil {
 		return err
 	}
-	return c.call(s.ctx, http.MethodPost, c.path([]string{"console-clients", cmd.ID, verb}), nil, nil)
+	return c.Call(s.ctx, http.MethodPost, c.Path([]string{"console-clients", cmd.ID, verb}), nil, nil)
 }
 
 type consoleClientRetryCmd struct{ consoleClientCmd }
@@ -121,7 +122,7 @@ func (cmd *keymanagerDiscoverCmd) Run(s *session) error {
 		body["name"] = cmd.Name
 	}
 	var d drafted
-	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"key-managers", "discover"}), body, &d); err != nil {
+	if err := c.Call(s.ctx, http.MethodPost, c.Path([]string{"key-managers", "discover"}), body, &d); err != nil {
 		return err
 	}
 	if cmd.Output != "manifest" {
@@ -165,26 +166,26 @@ func (cmd *keymanagerHealthCmd) Run(s *session) error {
 		return cmd.all(s, c)
 	}
 	var h health.Health
-	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"key-managers", cmd.Name, "health"}), nil, &h); err != nil {
+	if err := c.Call(s.ctx, http.MethodGet, c.Path([]string{"key-managers", cmd.Name, "health"}), nil, &h); err != nil {
 		return err
 	}
 	return cmd.Print(s.out, h, table.OfOne(h, time.Now()))
 }
 
-func (cmd *keymanagerHealthCmd) all(s *session, c *client) error {
-	all, err := list[health.Summary](s.ctx, c, []string{"key-manager-health"})
+func (cmd *keymanagerHealthCmd) all(s *session, c *remote.Client) error {
+	all, err := remote.List[health.Summary](s.ctx, c, []string{"key-manager-health"})
 	if err != nil {
 		return err
 	}
 	return cmd.Print(s.out, all, table.Of(all, time.Now()))
 }
 
-func (cmd *keymanagerHealthCmd) history(s *session, c *client) error {
+func (cmd *keymanagerHealthCmd) history(s *session, c *remote.Client) error {
 	from := ""
 	if cmd.Since > 0 {
 		from = time.Now().Add(-cmd.Since).UTC().Format(time.RFC3339)
 	}
-	samples, err := list[health.Sample](s.ctx, c, []string{"key-managers", cmd.Name, "health", "history"}, "since", from)
+	samples, err := remote.List[health.Sample](s.ctx, c, []string{"key-managers", cmd.Name, "health", "history"}, "since", from)
 	if err != nil {
 		return err
 	}
@@ -203,7 +204,7 @@ func (cmd *keymanagerRefreshCmd) Run(s *session) error {
 		return err
 	}
 	var h health.Health
-	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"key-managers", cmd.Name, "refresh-keys"}), nil, &h); err != nil {
+	if err := c.Call(s.ctx, http.MethodPost, c.Path([]string{"key-managers", cmd.Name, "refresh-keys"}), nil, &h); err != nil {
 		return err
 	}
 	if err := cmd.Print(s.out, h, table.OfOne(h, time.Now())); err != nil {

@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/output"
+	"keyward.dev/keyward/internal/remote"
 )
 
 type keymanagerTypesCmd struct {
@@ -34,10 +35,10 @@ func (cmd *keymanagerTypesCmd) Run(s *session) error {
 }
 
 // types gives all of them, or the one that is asked for. A key manager may be called like a type: its own limits go first.
-func (cmd *keymanagerTypesCmd) types(s *session, c *client) ([]connector.Type, error) {
+func (cmd *keymanagerTypesCmd) types(s *session, c *remote.Client) ([]connector.Type, error) {
 	ask := func(keyManager string) ([]connector.Type, error) {
-		var answer page[connector.Type]
-		err := c.call(s.ctx, http.MethodGet, c.path([]string{"key-manager-types"}, "keyManager", keyManager), nil, &answer)
+		var answer remote.Page[connector.Type]
+		err := c.Call(s.ctx, http.MethodGet, c.Path([]string{"key-manager-types"}, "keyManager", keyManager), nil, &answer)
 		return answer.Items, err
 	}
 	types, err := ask(cmd.Name)
@@ -56,7 +57,7 @@ func (cmd *keymanagerTypesCmd) types(s *session, c *client) ([]connector.Type, e
 		names = append(names, string(t.Name))
 	}
 	return nil, keyward.Errorf(keyward.CodeNotFound, "%q is neither a type nor a key manager of tenant %s: the types are %s", cmd.Name,
-		c.tenant, strings.Join(names, ", "))
+		c.Tenant, strings.Join(names, ", "))
 }
 
 // typeRows are the whole form of a type: what to know of it, and each field with what it takes.

@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys/standing"
 	"keyward.dev/keyward/internal/output"
+	"keyward.dev/keyward/internal/remote"
 )
 
 type keysCmd struct {
@@ -96,7 +97,7 @@ func (p place) send(s *session, verb string, body, out any) error {
 	if verb != "" {
 		segments = append(segments, verb)
 	}
-	return c.call(s.ctx, http.MethodPost, c.path(segments), body, out)
+	return c.Call(s.ctx, http.MethodPost, c.Path(segments), body, out)
 }
 
 // show sends a verb that answers with a client, and prints that.
@@ -290,7 +291,7 @@ func (cmd *keysListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	keys, err := list[listedKey](s.ctx, c, []string{"applications", cmd.Application, "keys"},
+	keys, err := remote.List[listedKey](s.ctx, c, []string{"applications", cmd.Application, "keys"},
 		"keyManager", cmd.KeyManager, "environment", cmd.Environment)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"keyward.dev/keyward/internal/output"
 	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/reconcile/told"
+	"keyward.dev/keyward/internal/remote"
 )
 
 type keysRetryCmd struct {
@@ -111,7 +112,7 @@ func (cmd *keysOptionsCmd) Run(s *session) error {
 		return err
 	}
 	at := []string{"applications", cmd.Application, "key-options"}
-	options, err := list[listing.Option](s.ctx, c, at, "environment", cmd.Environment)
+	options, err := remote.List[listing.Option](s.ctx, c, at, "environment", cmd.Environment)
 	if err != nil {
 		return err
 	}
@@ -142,7 +143,7 @@ func (cmd *keysRequestsCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	requests, err := list[keyRequest](s.ctx, c, []string{"key-requests"})
+	requests, err := remote.List[keyRequest](s.ctx, c, []string{"key-requests"})
 	if err != nil {
 		return err
 	}
@@ -190,14 +191,14 @@ func (a awaited) place(s *session) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	requests, err := list[keyRequest](s.ctx, c, []string{"key-requests"})
+	requests, err := remote.List[keyRequest](s.ctx, c, []string{"key-requests"})
 	if err != nil {
 		return place{}, err
 	}
 	i := slices.IndexFunc(requests, func(r keyRequest) bool { return r.ID == a.Request })
 	if i < 0 {
 		return place{}, keyward.Errorf(keyward.CodeNotFound, "no request %s awaits an approval in tenant %s: keyward keys requests lists "+
-			"those that do", a.Request, c.tenant)
+			"those that do", a.Request, c.Tenant)
 	}
 	at := place{requests[i].Application, requests[i].KeyManager, string(requests[i].Environment)}
 	if (place{cmp.Or(a.Application, at.Application), cmp.Or(a.KeyManager, at.KeyManager), cmp.Or(a.Environment, at.Environment)}) != at {
@@ -259,7 +260,7 @@ func (cmd *keymanagerReconcileCmd) Run(s *session) error {
 	at := []string{"key-managers", cmd.Name, "reconciliation"}
 	call := func(method string) (*reconcile.Reconciliation, error) {
 		var report reconcile.Reconciliation
-		return &report, c.call(s.ctx, method, c.path(at), nil, &report)
+		return &report, c.Call(s.ctx, method, c.Path(at), nil, &report)
 	}
 	var report *reconcile.Reconciliation
 	switch {
@@ -267,7 +268,7 @@ func (cmd *keymanagerReconcileCmd) Run(s *session) error {
 		return usageError{errors.New("--last asks nothing, and --delete changes the server: give one of the two")}
 	case cmd.Delete != "":
 		at = append(at, "delete")
-		if err := c.call(s.ctx, http.MethodPost, c.path(at), map[string]string{"name": cmd.Delete}, nil); err != nil {
+		if err := c.Call(s.ctx, http.MethodPost, c.Path(at), map[string]string{"name": cmd.Delete}, nil); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(s.out, "no client %s is left at the server of %s\n", cmd.Delete, cmd.Name)

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,6 +21,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/config"
+	"keyward.dev/keyward/internal/remote"
 )
 
 // Exit codes of every command.
@@ -70,6 +73,47 @@ type session struct {
 	environ  []string
 	stdin    io.Reader
 	out, err io.Writer
+}
+
+// client finds the server and the API token: KEYWARD_TOKEN, and only where it is not set the file that the server
+// wrote into its data folder.
+func (s *session) client() (*remote.Client, error) {
+	v, _, err := config.Load(s.cli.Config, s.environ, s.cli.Values)
+	if err != nil {
+		return nil, err
+	}
+	server, token := strings.TrimRight(v.Server, "/"), v.Token
+	if server == "" {
+		server = defaultServer(v.Values)
+	}
+	if u, err := url.Parse(server); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, usageError{fmt.Errorf("KEYWARD_SERVER %q must begin with http:// or https://", server)}
+	}
+	if token == "" {
+		data := v.Data
+		if data == "" {
+			data = "./keyward-data"
+		}
+		file := filepath.Join(data, "admin.token")
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("no API token: set KEYWARD_TOKEN, or run where %s can be read (%w)", file, err)
+		}
+		token = strings.TrimSpace(string(text))
+	}
+	return remote.New(remote.Options{Server: server, Token: token, Tenant: s.cli.Tenant, Authority: v.ControlCA})
+}
+
+// defaultServer is where serve listens by the same settings.
+func defaultServer(v config.Values) string {
+	scheme, address := "http", v.ControlAddress
+	if v.ControlTLSCert != "" {
+		scheme = "https"
+	}
+	if address == "" {
+		address = "127.0.0.1:8480"
+	}
+	return scheme + "://" + address
 }
 
 // usageError is a wrong command line that only the command itself can see.

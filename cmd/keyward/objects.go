@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/output"
+	"keyward.dev/keyward/internal/remote"
 )
 
 type getCmd struct {
@@ -51,7 +52,7 @@ func (cmd *getCmd) Run(s *session) error {
 	out := output.Flag{Output: cmd.Out}
 	if cmd.Name != "" {
 		var one json.RawMessage
-		if err := c.call(s.ctx, http.MethodGet, c.path([]string{kind.Plural(), cmd.Name}), nil, &one); err != nil {
+		if err := c.Call(s.ctx, http.MethodGet, c.Path([]string{kind.Plural(), cmd.Name}), nil, &one); err != nil {
 			return err
 		}
 		if out.Output == "" {
@@ -59,7 +60,7 @@ func (cmd *getCmd) Run(s *session) error {
 		}
 		return out.Print(s.out, one, output.Objects([]json.RawMessage{one}))
 	}
-	all, err := list[json.RawMessage](s.ctx, c, []string{kind.Plural()}, cmd.narrowed()...)
+	all, err := remote.List[json.RawMessage](s.ctx, c, []string{kind.Plural()}, cmd.narrowed()...)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/output"
+	"keyward.dev/keyward/internal/remote"
 )
 
 type apiCmd struct {
@@ -27,7 +28,7 @@ func (cmd *apiUsagesCmd) Run(s *session) error {
 		return err
 	}
 	var u control.APIUsages
-	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"apis", cmd.Name, "usages"}), nil, &u); err != nil {
+	if err := c.Call(s.ctx, http.MethodGet, c.Path([]string{"apis", cmd.Name, "usages"}), nil, &u); err != nil {
 		return err
 	}
 	rows := [][]string{{"KIND", "NAME", "HOW", "PASSED", "REFUSED"}}
@@ -60,7 +61,7 @@ func (cmd *subscriptionsRequestsCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	requests, err := list[control.SubscriptionRequest](s.ctx, c, []string{"subscription-requests"})
+	requests, err := remote.List[control.SubscriptionRequest](s.ctx, c, []string{"subscription-requests"})
 	if err != nil {
 		return err
 	}
@@ -99,7 +100,7 @@ func (a subscriptionRequestArg) decide(s *session, verb, done string, body map[s
 	if err != nil {
 		return err
 	}
-	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"subscriptions", a.Name, verb}), body, nil); err != nil {
+	if err := c.Call(s.ctx, http.MethodPost, c.Path([]string{"subscriptions", a.Name, verb}), body, nil); err != nil {
 		return err
 	}
 	ref := keyward.Ref{Kind: keyward.KindSubscription, Tenant: s.cli.Tenant, Name: a.Name}

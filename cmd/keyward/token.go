@@ -7,6 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/output"
+	"keyward.dev/keyward/internal/remote"
 	console "keyward.dev/keyward/internal/session"
 )
 
@@ -27,7 +28,7 @@ func (cmd *tokenCreateCmd) Run(s *session) error {
 		return err
 	}
 	var answer struct{ Token string }
-	if err := c.call(s.ctx, http.MethodPost, c.path([]string{"tokens"}), map[string]string{"user": cmd.User}, &answer); err != nil {
+	if err := c.Call(s.ctx, http.MethodPost, c.Path([]string{"tokens"}), map[string]string{"user": cmd.User}, &answer); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(s.out, answer.Token)
@@ -42,7 +43,7 @@ func (cmd *tokenListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	tokens, err := list[keyward.APIToken](s.ctx, c, []string{"tokens"})
+	tokens, err := remote.List[keyward.APIToken](s.ctx, c, []string{"tokens"})
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (cmd *tokenRevokeCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := c.call(s.ctx, http.MethodDelete, c.path([]string{"tokens", cmd.ID}), nil, nil); err != nil {
+	if err := c.Call(s.ctx, http.MethodDelete, c.Path([]string{"tokens", cmd.ID}), nil, nil); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(s.out, "token %s revoked\n", cmd.ID)
@@ -94,8 +95,8 @@ func (cmd *userResetCmd) Run(s *session) error {
 		Link    string
 		Expires time.Time
 	}
-	path := c.path([]string{"users", cmd.Name, "password-reset"})
-	if err := c.call(s.ctx, http.MethodPost, path, nil, &answer); err != nil {
+	path := c.Path([]string{"users", cmd.Name, "password-reset"})
+	if err := c.Call(s.ctx, http.MethodPost, path, nil, &answer); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(s.out, answer.Link)
@@ -117,7 +118,7 @@ func (cmd *userSessionsCmd) Run(s *session) error {
 	if cmd.Name != "" {
 		query = []string{"user", cmd.Name}
 	}
-	all, err := list[console.Listed](s.ctx, c, []string{"sessions"}, query...)
+	all, err := remote.List[console.Listed](s.ctx, c, []string{"sessions"}, query...)
 	if err != nil {
 		return err
 	}
@@ -138,5 +139,5 @@ func (cmd *userSignOutCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return c.call(s.ctx, http.MethodPost, c.path([]string{"sessions", "end"}), map[string]string{"user": cmd.Name}, nil)
+	return c.Call(s.ctx, http.MethodPost, c.Path([]string{"sessions", "end"}), map[string]string{"user": cmd.Name}, nil)
 }

@@ -29,7 +29,7 @@ func (s *session) usages(name string) (u control.Usages, err error) {
 	if err != nil {
 		return u, err
 	}
-	return u, c.call(s.ctx, http.MethodGet, c.path([]string{"key-managers", name, "usages"}), nil, &u)
+	return u, c.Call(s.ctx, http.MethodGet, c.Path([]string{"key-managers", name, "usages"}), nil, &u)
 }
 
 // Run lists everything that depends on a key manager.
@@ -107,7 +107,7 @@ func (cmd *keymanagerTrafficCmd) Run(s *session) error {
 		return err
 	}
 	var t control.Traffic
-	if err := c.call(s.ctx, http.MethodGet, c.path([]string{"key-managers", cmd.Name, "traffic"}), nil, &t); err != nil {
+	if err := c.Call(s.ctx, http.MethodGet, c.Path([]string{"key-managers", cmd.Name, "traffic"}), nil, &t); err != nil {
 		return err
 	}
 	rows := [][]string{{"HOUR", "PASSED", "REFUSED", "WHY"}}

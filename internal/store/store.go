@@ -23,6 +23,7 @@ import (
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store/database"
 	"keyward.dev/keyward/internal/store/feedlog"
+	"keyward.dev/keyward/internal/store/leased"
 )
 
 // Options say where the database is and which key seals the secrets in it.
@@ -33,8 +34,12 @@ type Options struct {
 	Log     *slog.Logger // nil = silent
 }
 
+// leases is what a store has of the room below.
+type leases = leased.Leases
+
 // Store is an open database.
 type Store struct {
+	*leases
 	db     *database.DB
 	key    seal.Key
 	digest seal.Key // keys the digests of feed rows, which cover secrets
@@ -73,6 +78,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	var err error
 	s.db, err = database.Open(ctx, o.URL, o.DataDir)
 	if err == nil {
+		s.leases = leased.New(s.db)
 		err = s.prepare(ctx)
 	}
 	if err != nil {
@@ -238,4 +244,16 @@ func NewID() string {
 	binary.BigEndian.PutUint64(ms[:], uint64(time.Now().UnixMilli()))
 	copy(raw[:6], ms[2:])
 	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:]))
+}
+
+// SigningKey gives the control plane's key that signs the feed. It is made once, with the database.
+func (tx *Tx) SigningKey() (ed25519.PrivateKey, error) {
+	seed, found, err := tx.keyring(signingName)
+	if err != nil {
+		return nil, err
+	}
+	if !found || len(seed) != ed25519.SeedSize {
+		return nil, errors.New("the database has no signing key")
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
 }

@@ -9,6 +9,7 @@ import (
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/asked"
+	"keyward.dev/keyward/internal/store/audited"
 	"keyward.dev/keyward/internal/store/counted"
 	"keyward.dev/keyward/internal/store/database"
 	"keyward.dev/keyward/internal/store/depends"
@@ -16,6 +17,7 @@ import (
 	"keyward.dev/keyward/internal/store/entitled"
 	"keyward.dev/keyward/internal/store/feedlog"
 	"keyward.dev/keyward/internal/store/issued"
+	"keyward.dev/keyward/internal/store/leased"
 	"keyward.dev/keyward/internal/store/looked"
 	"keyward.dev/keyward/internal/store/observed"
 	"keyward.dev/keyward/internal/store/secrets"
@@ -33,6 +35,7 @@ type (
 	roll     = enrolled.Roll
 	finder   = depends.Finder
 	reveals  = secrets.Reveals
+	trail    = audited.Trail
 )
 
 // Record is one entry of a group's log.
@@ -55,6 +58,12 @@ type Sample = observed.Sample
 
 // Look is when a generated client was compared with its server, or a server searched, and what was found.
 type Look = looked.Row
+
+// AuditFilter chooses audit entries.
+type AuditFilter = audited.Filter
+
+// Lead is the right to do something that one of all processes on a database does at a time.
+type Lead = leased.Lead
 
 // SomeNames are some of very many.
 type SomeNames = depends.Names
@@ -103,9 +112,9 @@ type Tx struct {
 	*roll
 	*finder
 	*reveals
+	*trail
 	store  *Store
 	run    *database.Run
-	actor  string
 	now    time.Time          // the time of everything that the transaction writes
 	marks  *feedlog.Marks     // what the feed must look at before the commit; nil in a read
 	seen   map[string]int64   // versions of the objects read so far, by id
@@ -122,7 +131,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	defer run.Rollback()
-	if err := fn(s.tx(run)); err != nil {
+	if err := fn(s.tx(run, "")); err != nil {
 		return err
 	}
 	return run.Broken()
@@ -167,8 +176,8 @@ func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, k
 	if err != nil {
 		return err
 	}
-	tx := s.tx(run)
-	tx.actor, tx.marks, tx.seen, tx.vacant = actor, feedlog.NewMarks(), map[string]int64{}, map[string]*stored{}
+	tx := s.tx(run, actor)
+	tx.marks, tx.seen, tx.vacant = feedlog.NewMarks(), map[string]int64{}, map[string]*stored{}
 	tx.withdrawn = map[string]keyward.Ref{}
 	done := false
 	defer func() {
@@ -202,12 +211,13 @@ func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, k
 	return nil
 }
 
-func (s *Store) tx(run *database.Run) *Tx {
+func (s *Store) tx(run *database.Run, actor string) *Tx {
 	at := now()
 	return &Tx{
 		feedLog: feedlog.New(run, s.key, s.digest, at), material: issued.New(run, s.key),
 		queue: entitled.New(run), book: observed.New(run), ledger: counted.New(run), looks: looked.New(run), asking: asked.New(run),
 		roll: enrolled.New(run, s.key), finder: depends.New(run), reveals: secrets.NewReveals(run, s.key),
+		trail: audited.New(run, at, actor),
 		store: s, run: run, now: at,
 	}
 }

@@ -1,40 +1,53 @@
-package store
+// Package audited owns the rows of the audit trail: who did what to which object, and when. It does not own what is worth
+// an entry.
+package audited
 
 import (
 	"strings"
+	"time"
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
 )
 
+// Trail is the audit trail as one transaction sees it.
+type Trail struct {
+	run   *database.Run
+	now   time.Time
+	actor string
+}
+
+// New gives the trail to a transaction of that time. actor is who does what it does: a user, or system/ROOM.
+func New(run *database.Run, now time.Time, actor string) *Trail { return &Trail{run, now, actor} }
+
 // Audit adds an entry; a zero At is now, an empty Actor is the transaction's. Put, Delete and the writes of tokens and
 // gateways add their own (created, updated, deleted, token.created, gateway.revoked, …).
-func (tx *Tx) Audit(e keyward.AuditEntry) error {
+func (t *Trail) Audit(e keyward.AuditEntry) error {
 	if e.At.IsZero() {
-		e.At = tx.now
+		e.At = t.now
 	}
 	if e.Actor == "" {
-		e.Actor = tx.actor
+		e.Actor = t.actor
 	}
 	if e.Tenant == "" {
 		e.Tenant = keyward.DefaultTenant
 	}
-	_, err := tx.run.Exec(`INSERT INTO audit (at, tenant, actor, action, kind, name, detail)
+	_, err := t.run.Exec(`INSERT INTO audit (at, tenant, actor, action, kind, name, detail)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		database.Micros(e.At), database.Clean(e.Tenant), database.Clean(e.Actor), database.Clean(e.Action),
 		database.Clean(e.Kind), database.Clean(e.Name), database.Clean(e.Detail))
 	return err
 }
 
-// AuditFilter chooses audit entries. Zero fields choose nothing out.
-type AuditFilter struct {
+// Filter chooses audit entries. Zero fields choose nothing out.
+type Filter struct {
 	Tenant, Actor, Kind, Name string
 	Before                    int64 // entries with a smaller ID only: the cursor
 	Limit                     int   // 0 = 100
 }
 
 // AuditEntries lists entries, newest first.
-func (tx *Tx) AuditEntries(f AuditFilter) ([]keyward.AuditEntry, error) {
+func (t *Trail) AuditEntries(f Filter) ([]keyward.AuditEntry, error) {
 	var v database.Values
 	where := []string{"1 = 1"}
 	for _, c := range []struct{ column, value string }{
@@ -51,7 +64,7 @@ func (tx *Tx) AuditEntries(f AuditFilter) ([]keyward.AuditEntry, error) {
 		f.Limit = 100
 	}
 	var list []keyward.AuditEntry
-	err := tx.run.Rows(`SELECT id, at, tenant, actor, action, kind, name, detail FROM audit WHERE `+
+	err := t.run.Rows(`SELECT id, at, tenant, actor, action, kind, name, detail FROM audit WHERE `+
 		strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT `+v.Add(f.Limit), v, func(r database.Row) error {
 		var e keyward.AuditEntry
 		var at int64

@@ -1,4 +1,6 @@
-package main
+// Package remote is the control plane as its command line calls it: REST requests with their refusals, listings page by
+// page, and answers line by line. It does not own where the server and the API token come from, nor what is printed.
+package remote
 
 import (
 	"bytes"
@@ -11,8 +13,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,43 +21,30 @@ import (
 	"keyward.dev/keyward/internal/rest"
 )
 
-// client talks to the control plane's REST API.
-type client struct {
-	base, token, tenant string
-	http                *http.Client
+// Options say which control plane is called, and as whom.
+type Options struct {
+	Server    string // its address, http:// or https://
+	Token     string // an API token
+	Tenant    string // in which everything is asked for
+	Authority string // certificates to believe, as KEYWARD_CONTROL_CA has them; empty = the system's
 }
 
-// client finds the server and the API token: KEYWARD_TOKEN, and only where it is not set the file that the server
-// wrote into its data folder.
-func (s *session) client() (*client, error) {
-	v, _, err := config.Load(s.cli.Config, s.environ, s.cli.Values)
+// Client talks to the control plane's REST API.
+type Client struct {
+	// Tenant in which everything is asked for.
+	Tenant string
+
+	base, token string
+	http        *http.Client
+}
+
+// New makes a client. It asks nothing yet.
+func New(o Options) (*Client, error) {
+	door, err := httpClient(o.Authority)
 	if err != nil {
 		return nil, err
 	}
-	door, err := httpClient(v.ControlCA)
-	if err != nil {
-		return nil, err
-	}
-	c := &client{base: strings.TrimRight(v.Server, "/"), token: v.Token, tenant: s.cli.Tenant, http: door}
-	if c.base == "" {
-		c.base = defaultServer(v.Values)
-	}
-	if u, err := url.Parse(c.base); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, usageError{fmt.Errorf("KEYWARD_SERVER %q must begin with http:// or https://", c.base)}
-	}
-	if c.token == "" {
-		data := v.Data
-		if data == "" {
-			data = "./keyward-data"
-		}
-		file := filepath.Join(data, "admin.token")
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("no API token: set KEYWARD_TOKEN, or run where %s can be read (%w)", file, err)
-		}
-		c.token = strings.TrimSpace(string(text))
-	}
-	return c, nil
+	return &Client{base: strings.TrimRight(o.Server, "/"), token: o.Token, Tenant: o.Tenant, http: door}, nil
 }
 
 // httpClient believes the authority of KEYWARD_CONTROL_CA where it is given, and else the system's.
@@ -79,28 +66,16 @@ func httpClient(authority string) (*http.Client, error) {
 	return c, nil
 }
 
-// defaultServer is where serve listens by the same settings.
-func defaultServer(v config.Values) string {
-	scheme, address := "http", v.ControlAddress
-	if v.ControlTLSCert != "" {
-		scheme = "https"
-	}
-	if address == "" {
-		address = "127.0.0.1:8480"
-	}
-	return scheme + "://" + address
-}
-
-// path joins a REST path from segments and adds the tenant and further query values (name, value, …).
-func (c *client) path(segments []string, query ...string) string {
+// Path joins a REST path from segments and adds the tenant and further query values (name, value, …).
+func (c *Client) Path(segments []string, query ...string) string {
 	var b strings.Builder
 	b.WriteString("/api/v1")
 	for _, s := range segments {
 		b.WriteString("/" + url.PathEscape(s))
 	}
 	q := url.Values{}
-	if c.tenant != "" {
-		q.Set("tenant", c.tenant)
+	if c.Tenant != "" {
+		q.Set("tenant", c.Tenant)
 	}
 	for i := 0; i+1 < len(query); i += 2 {
 		if query[i+1] != "" {
@@ -110,9 +85,9 @@ func (c *client) path(segments []string, query ...string) string {
 	return b.String() + "?" + q.Encode()
 }
 
-// call sends body as JSON (none when nil) and decodes the answer into out (ignored when nil). A refusal is a
+// Call sends body as JSON (none when nil) and decodes the answer into out (ignored when nil). A refusal is a
 // *keyward.Error with the server's code and words.
-func (c *client) call(ctx context.Context, method, path string, body, out any) error {
+func (c *Client) Call(ctx context.Context, method, path string, body, out any) error {
 	resp, err := c.send(ctx, method, path, body, "application/json")
 	if err != nil {
 		return err
@@ -132,8 +107,8 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) e
 	return nil
 }
 
-// lines posts body and gives each line of the answer to every as soon as it comes.
-func lines[T any](ctx context.Context, c *client, path string, body any, every func(T) error) error {
+// Lines posts body and gives each line of the answer to every as soon as it comes.
+func Lines[T any](ctx context.Context, c *Client, path string, body any, every func(T) error) error {
 	resp, err := c.send(ctx, http.MethodPost, path, body, "application/x-ndjson")
 	if err != nil {
 		return err
@@ -153,7 +128,7 @@ func lines[T any](ctx context.Context, c *client, path string, body any, every f
 }
 
 // send makes a request. An answer that refuses it is an error.
-func (c *client) send(ctx context.Context, method, path string, body any, accept string) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, method, path string, body any, accept string) (*http.Response, error) {
 	var reader io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -196,23 +171,24 @@ func (c *client) send(ctx context.Context, method, path string, body any, accept
 
 // refusal turns a problem document (RFC 9457) into the error it came from.
 func refusal(base string, resp *http.Response, body []byte) error {
-	var p problem
+	var p Problem
 	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" {
 		return fmt.Errorf("the server answered %s without saying why: is %s (KEYWARD_SERVER) a control plane of Keyward?",
 			resp.Status, base)
 	}
-	return p.refusal()
+	return p.Refusal()
 }
 
-// problem is a problem document.
-type problem struct {
+// Problem is a problem document.
+type Problem struct {
 	Title, Detail string
 	Code          keyward.Code
 	Errors        []keyward.FieldError
 	Users         []keyward.Ref
 }
 
-func (p problem) refusal() error {
+// Refusal is the error that the problem tells of: a *keyward.Error with the code, words and fields of the server.
+func (p Problem) Refusal() error {
 	message := p.Detail
 	if message == "" {
 		message = p.Title
@@ -220,20 +196,20 @@ func (p problem) refusal() error {
 	return &keyward.Error{Code: p.Code, Message: message, Fields: p.Errors, Users: p.Users}
 }
 
-// page is the form of every listing.
-type page[T any] struct {
+// Page is the form of every listing.
+type Page[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitempty"`
 }
 
-// list reads every page of a listing. That of a tenant that is not there is refused: an empty one would hide a slip of the pen.
-func list[T any](ctx context.Context, c *client, segments []string, query ...string) ([]T, error) {
+// List reads every page of a listing. That of a tenant that is not there is refused: an empty one would hide a slip of the pen.
+func List[T any](ctx context.Context, c *Client, segments []string, query ...string) ([]T, error) {
 	all := []T{}
 	cursor := ""
 	for {
-		var p page[T]
-		path := c.path(segments, append([]string{"cursor", cursor, "limit", "500"}, query...)...)
-		if err := c.call(ctx, http.MethodGet, path, nil, &p); err != nil {
+		var p Page[T]
+		path := c.Path(segments, append([]string{"cursor", cursor, "limit", "500"}, query...)...)
+		if err := c.Call(ctx, http.MethodGet, path, nil, &p); err != nil {
 			return nil, err
 		}
 		all = append(all, p.Items...)
@@ -243,19 +219,19 @@ func list[T any](ctx context.Context, c *client, segments []string, query ...str
 		cursor = p.Next
 	}
 	if len(all) == 0 {
-		return all, c.knowsTenant(ctx)
+		return all, c.KnowsTenant(ctx)
 	}
 	return all, nil
 }
 
-// knowsTenant tells a tenant that is not there from one that has nothing. Who may not read tenants is not told.
-func (c *client) knowsTenant(ctx context.Context) error {
-	if c.tenant == keyward.DefaultTenant {
+// KnowsTenant tells a tenant that is not there from one that has nothing. Who may not read tenants is not told.
+func (c *Client) KnowsTenant(ctx context.Context) error {
+	if c.Tenant == keyward.DefaultTenant {
 		return nil
 	}
 	of := *c
-	of.tenant = keyward.DefaultTenant
-	err := of.call(ctx, http.MethodGet, of.path([]string{keyward.KindTenant.Plural(), c.tenant}), nil, nil)
+	of.Tenant = keyward.DefaultTenant
+	err := of.Call(ctx, http.MethodGet, of.Path([]string{keyward.KindTenant.Plural(), c.Tenant}), nil, nil)
 	if keyward.CodeOf(err) == keyward.CodeNotFound {
 		return err
 	}

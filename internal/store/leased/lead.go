@@ -1,14 +1,15 @@
-package store
+package leased
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"time"
 )
 
 // Lead is the right to do something that one of all processes on a database does at a time.
 type Lead struct {
-	store        *Store
+	leases       *Leases
 	name, holder string
 	period       time.Duration
 	sole         bool
@@ -16,8 +17,8 @@ type Lead struct {
 
 // NewLead gives the right of that name to whoever takes it first; a process that takes it no more loses it after the
 // period. sole says that no other process works on this database: it leads at once, even when it was killed while it led.
-func (s *Store) NewLead(name string, period time.Duration, sole bool) *Lead {
-	return &Lead{store: s, name: name, holder: NewID(), period: period, sole: sole}
+func (l *Leases) NewLead(name string, period time.Duration, sole bool) *Lead {
+	return &Lead{leases: l, name: name, holder: rand.Text(), period: period, sole: sole}
 }
 
 // Take takes the lead, or keeps it for another period, and tells whether this process has it.
@@ -25,7 +26,7 @@ func (l *Lead) Take(ctx context.Context) (bool, error) {
 	if l.sole {
 		return true, nil
 	}
-	return l.store.Lease(ctx, l.name, l.holder, l.period)
+	return l.leases.Lease(ctx, l.name, l.holder, l.period)
 }
 
 // Holds is Take for who goes on without the lead: a failure is logged, and counts as not having it.
@@ -76,7 +77,7 @@ func (l *Lead) GiveUp(ctx context.Context, log *slog.Logger) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if _, err := l.store.Lease(ctx, l.name, l.holder, 0); err != nil {
+	if _, err := l.leases.Lease(ctx, l.name, l.holder, 0); err != nil {
 		log.DebugContext(ctx, "give up the lead", "of", l.name, "error", err)
 	}
 }

@@ -1,38 +1,34 @@
-package store
+// Package leased owns leases: rights that one of all processes on a database has at a time, and loses when it does not renew
+// them. It does not own what is done with them.
+package leased
 
 import (
 	"context"
-	"crypto/ed25519"
-	"errors"
 	"fmt"
 	"time"
+
+	"keyward.dev/keyward/internal/store/database"
 )
 
-// SigningKey gives the control plane's key that signs the feed. It is made once, with the database.
-func (tx *Tx) SigningKey() (ed25519.PrivateKey, error) {
-	seed, found, err := tx.keyring(signingName)
-	if err != nil {
-		return nil, err
-	}
-	if !found || len(seed) != ed25519.SeedSize {
-		return nil, errors.New("the database has no signing key")
-	}
-	return ed25519.NewKeyFromSeed(seed), nil
-}
+// Leases are those of a database.
+type Leases struct{ db *database.DB }
+
+// New gives the leases of an open database.
+func New(db *database.DB) *Leases { return &Leases{db} }
 
 // Lease takes or renews the named lease for holder until ttl from now by the database's clock, and tells whether
 // holder has it. A ttl of zero or less gives it back.
-func (s *Store) Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
+func (l *Leases) Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
 	if ttl <= 0 {
-		_, err := s.db.Write.ExecContext(ctx, `DELETE FROM leases WHERE name = $1 AND holder = $2`, name, holder)
+		_, err := l.db.Write.ExecContext(ctx, `DELETE FROM leases WHERE name = $1 AND holder = $2`, name, holder)
 		if err != nil {
 			return false, fmt.Errorf("give back the lease %s: %w", name, err)
 		}
 		return false, nil
 	}
-	clock := s.db.Clock // one of two constants
+	clock := l.db.Clock // one of two constants
 	//nolint:gosec // nothing that anybody wrote becomes part of the statement
-	r, err := s.db.Write.ExecContext(ctx, `INSERT INTO leases (name, holder, until) VALUES ($1, $2, `+clock+` + $3)
+	r, err := l.db.Write.ExecContext(ctx, `INSERT INTO leases (name, holder, until) VALUES ($1, $2, `+clock+` + $3)
 		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
 		WHERE leases.holder = excluded.holder OR leases.until <= `+clock, name, holder, ttl.Microseconds())
 	if err != nil {
