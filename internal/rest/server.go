@@ -25,6 +25,7 @@ import (
 	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/rest/cookie"
 	"keyward.dev/keyward/internal/rest/fair"
+	"keyward.dev/keyward/internal/rest/packed"
 	"keyward.dev/keyward/internal/session"
 	"keyward.dev/keyward/internal/tryout"
 )
@@ -67,6 +68,7 @@ type Server struct {
 
 	cookies *cookie.Cookies
 	mux     *http.ServeMux
+	packed  http.Handler // mux, with its answers compressed where they may be
 	api     huma.API
 }
 
@@ -109,7 +111,8 @@ func New(d Deps, o Options) (*Server, error) {
 	if err := s.documentRoutes(); err != nil {
 		return nil, err
 	}
-	return s, nil
+	s.packed, err = packed.Answers(s.mux)
+	return s, err
 }
 
 func configuration(version string) huma.Config {
@@ -151,7 +154,7 @@ const MarkHeader = "X-Keyward-Api"
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		marked(w.Header(), r)
-		s.mux.ServeHTTP(w, r)
+		s.packed.ServeHTTP(w, r)
 	})
 }
 
@@ -190,8 +193,13 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 }
 
 // wantJSON refuses a body that says it is something else. A form or plain text is what a page of another host can make
-// a browser send.
+// a browser send; what is compressed may be a thousand times as long as it looks.
 func (s *Server) wantJSON(ctx huma.Context, next func(huma.Context)) {
+	if coding := ctx.Header("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		ctx.SetHeader("Accept-Encoding", "identity") // RFC 9110, section 15.5.16
+		s.refuse(ctx, keyward.Errorf(keyward.CodeUnsupportedMedia, "send the body as it is, not with Content-Encoding %q", coding))
+		return
+	}
 	given := ctx.Header("Content-Type")
 	if op := ctx.Operation(); given != "" && op.RequestBody != nil {
 		kind, _, err := mime.ParseMediaType(given)
