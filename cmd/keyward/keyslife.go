@@ -105,7 +105,7 @@ type keysOptionsCmd struct {
 	output.Flag
 }
 
-// Run lists the places, those first whose tokens most of the application's APIs take.
+// Run lists the places, those first where the application has keys, then those whose tokens most of its APIs take.
 func (cmd *keysOptionsCmd) Run(s *session) error {
 	c, err := s.client()
 	if err != nil {

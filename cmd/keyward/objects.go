@@ -29,13 +29,16 @@ type getCmd struct {
 
 // narrowed is what a listing is narrowed to, as its query.
 func (cmd *getCmd) narrowed() []string {
-	held := ""
+	held, documents := "", ""
 	if cmd.Held {
 		held = "true"
 	}
+	if cmd.Out == "json" || cmd.Out == "yaml" { // what is printed whole can be applied; the table shows none of it
+		documents = "true"
+	}
 	return []string{
 		"set", cmd.Set, "search", cmd.Search, "application", cmd.Application, "api", cmd.API, "plan", cmd.Plan,
-		"keyManager", cmd.KeyManager, "connection", cmd.Connection, "owner", cmd.Owner, "held", held,
+		"keyManager", cmd.KeyManager, "connection", cmd.Connection, "owner", cmd.Owner, "held", held, "documents", documents,
 	}
 }
 

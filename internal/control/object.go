@@ -104,13 +104,15 @@ type Page struct {
 	Limit       int    // 1 to MaxPage; 0 = DefaultPage
 	Set         string
 	Search      string
-	Application string // what belongs to it
-	API         string // subscriptions to it
-	Plan        string // subscriptions under it, APIs that offer it
-	KeyManager  string // OAuth clients in it, APIs that name it
-	Connection  string // key managers that use it; for those who see that
-	Owner       string // a user, or group/NAME; for those who see owners
-	Held        bool   // what is held now
+	Application string   // what belongs to it
+	API         string   // subscriptions to it
+	Plan        string   // subscriptions under it, APIs that offer it
+	KeyManager  string   // OAuth clients in it, APIs that name it
+	Connection  string   // key managers that use it; for those who see that
+	Owner       string   // a user, or group/NAME; for those who see owners
+	Held        bool     // what is held now
+	Names       []string // only those of these names
+	Documents   bool     // APIs come with their OpenAPI documents, which a page leaves out otherwise
 }
 
 // filter is the page as the store knows it.
@@ -118,7 +120,7 @@ func (p Page) filter(tenant string) store.Filter {
 	return store.Filter{
 		Tenant: tenant, Offered: true, After: p.After, Limit: cmp.Or(p.Limit, DefaultPage), Set: p.Set, Search: p.Search,
 		Application: p.Application, API: p.API, Plan: p.Plan, KeyManager: p.KeyManager, Connection: p.Connection,
-		Owner: p.Owner, Held: p.Held,
+		Owner: p.Owner, Held: p.Held, Names: p.Names,
 	}
 }
 
@@ -159,6 +161,11 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 	})
 	if err != nil {
 		return nil, "", err
+	}
+	for _, o := range out {
+		if api, ok := o.Spec.(*keyward.APISpec); ok && api.OpenAPI != nil && !page.Documents {
+			api.OpenAPI.Document = "" // which nobody can store: what a page gave is refused as it is
+		}
 	}
 	return out, next, nil
 }

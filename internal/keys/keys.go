@@ -151,8 +151,10 @@ func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, applicatio
 type Option = listing.Option
 
 // Options gives the places at which an application may have keys, likewise.
-func (k *Keys) Options(ctx context.Context, p keyward.Principal, tenant, application string) ([]Option, error) {
-	return k.shown.Options(ctx, p, tenant, application)
+func (k *Keys) Options(
+	ctx context.Context, p keyward.Principal, tenant, application string, which listing.Choice,
+) (options []Option, next string, err error) {
+	return k.shown.Options(ctx, p, tenant, application, which)
 }
 
 // Requests gives what awaits an approval in a tenant, likewise.

@@ -36,7 +36,7 @@ func TestOptions(t *testing.T) {
 
 	read := func(p keyward.Principal) []keys.Option {
 		t.Helper()
-		options, err := r.keys.Options(t.Context(), p, "", "mobile")
+		options, _, err := r.keys.Options(t.Context(), p, "", "mobile", listing.Choice{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,13 +66,14 @@ func TestOptions(t *testing.T) {
 		!slices.Contains(all, "asks|production|oidc|orders||yes|yes") {
 		t.Errorf("an administrator: %q", all)
 	}
-	_, err := r.keys.Options(t.Context(), bob(), "", "mobile")
+	_, _, err := r.keys.Options(t.Context(), bob(), "", "mobile", listing.Choice{})
 	wantCode(t, err, keyward.CodeForbidden)
 
 	r.change("tokens-only", func(s *keyward.KeyManagerSpec) { s.Tokens.Use = keyward.UseExchange })
 	if _, err := r.keys.Map(t.Context(), admin(), at("able"), "abc", ""); err != nil {
 		t.Fatal(err)
 	}
+	chosenOptions(t, r)
 	hold(r, "asks")
 	want[0] = "able|production|oidc|orders|abc active|no|no"
 	want[1] = "asks|production|oidc|orders||no: KeyManager asks is held: there are no new keys until the hold is lifted|no"
@@ -85,6 +86,40 @@ func TestOptions(t *testing.T) {
 			t.Errorf("for exchange only: %+v", o)
 		}
 	}
+}
+
+// chosenOptions: of very many places only those that are wanted come, page by page, the one with a client first.
+func chosenOptions(t *testing.T, r *rig) {
+	t.Helper()
+	for _, c := range []struct {
+		which listing.Choice
+		want  []string // and "…" where more follow
+	}{
+		{listing.Choice{Limit: 2}, []string{"able.production", "asks.production", "…"}},
+		{listing.Choice{Limit: 2, After: "asks.production"}, []string{"able.sandbox", "off.sandbox", "…"}},
+		{listing.Choice{Limit: 2, After: "off.sandbox"}, []string{"tokens-only.production"}},
+		{listing.Choice{Environment: "sandbox", Limit: 2}, []string{"able.sandbox", "off.sandbox"}},
+		{listing.Choice{KeyManager: "able"}, []string{"able.production", "able.sandbox"}},
+		{listing.Choice{Search: "PARTNER"}, []string{"tokens-only.production"}},
+		{listing.Choice{Search: "closed"}, nil},
+	} {
+		options, next, err := r.keys.Options(t.Context(), alice(), "", "mobile", c.which)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, o := range options {
+			got = append(got, o.KeyManager+"."+string(o.Environment))
+		}
+		if next != "" {
+			got = append(got, "…")
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", c.which, diff)
+		}
+	}
+	_, _, err := r.keys.Options(t.Context(), alice(), "", "mobile", listing.Choice{After: "closed.production"})
+	wantCode(t, err, keyward.CodeInvalidInput)
 }
 
 // hold puts a key manager out of use.

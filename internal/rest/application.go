@@ -3,13 +3,13 @@ package rest
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/listing"
 )
 
 type deleteApplicationInput struct {
@@ -58,22 +58,24 @@ type optionsInput struct {
 	TenantQuery
 	PageQuery
 	Name        string `path:"name" doc:"The application"`
+	KeyManager  string `query:"keyManager" doc:"Only in this key manager"`
 	Environment string `query:"environment" doc:"Only in this environment"`
+	Search      string `query:"search" doc:"Only in key managers with this text in their name or display name"`
 }
 
 // optionsRoute tells where an application may have keys, and which of its APIs take them.
 func (s *Server) optionsRoute() {
 	route(s, huma.Operation{
 		OperationID: "list-key-options", Method: http.MethodGet, Path: "/api/v1/applications/{name}/key-options", Tags: []string{"keys"},
-		Summary: "Where the application may have keys, and which of the APIs that it is subscribed to take their tokens",
+		Summary: "Where the application may have keys, those places first where it has some, then those whose tokens most of the APIs " +
+			"take that it is subscribed to",
 	}, func(ctx context.Context, p keyward.Principal, in *optionsInput) (*answerOf[Listing[keys.Option]], error) {
-		options, err := s.deps.Keys.Options(ctx, p, in.tenant(), in.Name)
+		limit, err := in.limit()
 		if err != nil {
 			return nil, err
 		}
-		options = slices.DeleteFunc(options, func(o keys.Option) bool {
-			return in.Environment != "" && string(o.Environment) != in.Environment
-		})
-		return paged(in.PageQuery, options, func(o keys.Option) string { return o.KeyManager + "." + string(o.Environment) })
+		return onePage(s.deps.Keys.Options(ctx, p, in.tenant(), in.Name, listing.Choice{
+			KeyManager: in.KeyManager, Environment: in.Environment, Search: in.Search, After: in.Cursor, Limit: limit,
+		}))
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,16 +18,21 @@ import (
 type listInput struct {
 	TenantQuery
 	PageQuery
-	Set         string `query:"set" doc:"Only objects of this manifest set"`
-	Search      string `query:"search" doc:"Only objects with this text in what people look for"`
-	Application string `query:"application" doc:"Only subscriptions and OAuth clients of this application"`
-	API         string `query:"api" doc:"Only subscriptions to this API"`
-	Plan        string `query:"plan" doc:"Only subscriptions under this plan, or APIs that offer it"`
-	KeyManager  string `query:"keyManager" doc:"Only OAuth clients in this key manager, or APIs that name it"`
-	Connection  string `query:"connection" doc:"Only key managers that use this Connection"`
-	Owner       string `query:"owner" doc:"Only applications that this user, or group/NAME, owns, or what belongs to them"`
-	Held        bool   `query:"held" doc:"Only what is held now"`
+	Set         string   `query:"set" doc:"Only objects of this manifest set"`
+	Search      string   `query:"search" doc:"Only objects with this text in what people look for"`
+	Application string   `query:"application" doc:"Only subscriptions and OAuth clients of this application"`
+	API         string   `query:"api" doc:"Only subscriptions to this API"`
+	Plan        string   `query:"plan" doc:"Only subscriptions under this plan, or APIs that offer it"`
+	KeyManager  string   `query:"keyManager" doc:"Only OAuth clients in this key manager, or APIs that name it"`
+	Connection  string   `query:"connection" doc:"Only key managers that use this Connection"`
+	Owner       string   `query:"owner" doc:"Only applications that this user, or group/NAME, owns, or what belongs to them"`
+	Held        bool     `query:"held" doc:"Only what is held now"`
+	Names       []string `query:"names" doc:"Only those of these names, separated by commas; 100 at most"`
+	Documents   bool     `query:"documents" doc:"APIs with their OpenAPI documents; without it spec.openapi.document is empty in lists"`
 }
+
+// maxNames is how many objects of a list can be asked for by name.
+const maxNames = 100
 
 type nameInput struct {
 	TenantQuery
@@ -88,9 +94,13 @@ func (s *Server) readRoutes(kind keyward.Kind) {
 		if err != nil {
 			return nil, err
 		}
+		if len(in.Names) > maxNames {
+			return nil, badField("names", "takes "+strconv.Itoa(maxNames)+" names at most")
+		}
 		objects, next, err := s.deps.Control.List(ctx, p, kind, in.tenant(), control.Page{
 			After: in.Cursor, Limit: limit, Set: in.Set, Search: in.Search, Application: in.Application, API: in.API,
-			Plan: in.Plan, KeyManager: in.KeyManager, Connection: in.Connection, Owner: in.Owner, Held: in.Held,
+			Plan: in.Plan, KeyManager: in.KeyManager, Connection: in.Connection, Owner: in.Owner, Held: in.Held, Names: in.Names,
+			Documents: in.Documents,
 		})
 		if err != nil {
 			return nil, err

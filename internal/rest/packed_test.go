@@ -34,7 +34,8 @@ func TestWhatIsReadIsCompressedAndWhatHasASecretIsNot(t *testing.T) {
 			t.Errorf("%s depends on Accept-Encoding without saying so", path)
 		}
 		head := h.call("admin", http.MethodHead, path, "", "Accept-Encoding", "gzip")
-		if head.status != http.StatusOK || head.header.Get("Content-Encoding") != "" || head.header.Get("ETag") != plain.header.Get("ETag") {
+		if head.status != http.StatusOK || head.header.Get("Content-Encoding") != "" ||
+			head.header.Get("ETag") != plain.header.Get("ETag") {
 			t.Errorf("HEAD %s is not about what is not compressed: %d %v", path, head.status, head.header)
 		}
 	}
@@ -97,7 +98,8 @@ func TestCompressedBodiesAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := h.call("admin", http.MethodPost, "/api/v1/plans", small.String(), "Content-Encoding", "gzip")
-	if a.status != http.StatusUnsupportedMediaType || a.code(t) != keyward.CodeUnsupportedMedia || a.header.Get("Accept-Encoding") != "identity" {
+	if a.status != http.StatusUnsupportedMediaType || a.code(t) != keyward.CodeUnsupportedMedia ||
+		a.header.Get("Accept-Encoding") != "identity" {
 		t.Errorf("compressed: %d %s", a.status, a.body)
 	}
 	if a := h.call("admin", http.MethodPost, "/api/v1/plans", body, "Content-Encoding", "identity"); a.status != http.StatusCreated {

@@ -2,13 +2,13 @@ package store
 
 import (
 	"cmp"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
+	"keyward.dev/keyward/internal/store/paging"
 )
 
 // Filter chooses objects. Zero fields choose nothing out. The names in it are of objects of Tenant, which must then be
@@ -28,6 +28,7 @@ type Filter struct {
 	Owners      []string // user and group/NAME: applications that any of them owns, their subscriptions and clients
 	Owner       string   // the same of one of them, beside what Owners choose
 	Held        bool     // only what is held now
+	Names       []string // only those of these names; none = all
 	Search      string   // part of name, title or what else people look for; case does not count
 	After       string   // the cursor that the page before gave
 	Limit       int      // at most so many; 0 = all
@@ -174,6 +175,9 @@ func (f Filter) where(n noun, few bool, v *database.Values) (where []string) {
 	case f.Awaiting && n.kind == keyward.KindSubscription:
 		where = append(where, `x.gateway_row = '' AND x.status LIKE '%"state":"pending"%'`)
 	}
+	if len(f.Names) > 0 {
+		where = append(where, "x.name IN "+v.In(cleaned(f.Names)))
+	}
 	if f.Set != "" {
 		where = append(where, "x.set_name = "+v.Add(database.Clean(f.Set))+" AND x.set_name <> ''")
 	}
@@ -211,13 +215,12 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 		where = append(where, fmt.Sprintf(form, v.Add(o.ID)))
 	}
 	if f.Search != "" {
-		plain := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(database.Clean(f.Search)))
-		where = append(where, `x.search LIKE `+v.Add("%"+plain+"%")+` ESCAPE '\'`)
+		where = append(where, `x.search LIKE `+v.Add(paging.Pattern(f.Search))+` ESCAPE '\'`)
 	}
 	if f.After != "" {
-		after, err := following(f, v)
-		if err != nil {
-			return nil, false, err
+		after, ok := paging.Following(f.After, f.Tenant, v)
+		if !ok {
+			return nil, false, invalid("cursor", "is not one that this list gave")
 		}
 		where = append(where, after)
 	}
@@ -275,31 +278,8 @@ func cleaned(texts []string) []string {
 	return clean
 }
 
-// following is the condition for what comes after the filter's cursor, in a form for which the order's index is used.
-func following(f Filter, v *database.Values) (string, error) {
-	tenant, name, ok := parseCursor(f.After)
-	switch {
-	case !ok || f.Tenant != "" && f.Tenant != tenant:
-		return "", invalid("cursor", "is not one that this list gave")
-	case f.Tenant == "":
-		return "(x.tenant, x.name) > (" + v.Add(tenant) + ", " + v.Add(name) + ")", nil
-	}
-	return "x.name > " + v.Add(name), nil
-}
-
 // Cursor is that of what follows the object of this name in a list in order of tenant and name.
-func Cursor(tenant, name string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(tenant + "/" + name))
-}
-
-func parseCursor(s string) (tenant, name string, ok bool) {
-	raw, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil {
-		return "", "", false
-	}
-	tenant, name, ok = strings.Cut(string(raw), "/")
-	return tenant, name, ok && keyward.ValidName(tenant) && keyward.ValidName(name)
-}
+func Cursor(tenant, name string) string { return paging.Cursor(tenant, name) }
 
 // maxUsers bounds the list of users that a refused delete shows.
 const maxUsers = 100

@@ -27,14 +27,55 @@ type Option struct {
 	Why         string                 `json:"why,omitempty" doc:"Why none are generated there"`
 }
 
-// Options gives every place in the application's reach, those first whose tokens most of its APIs take. Who may read it:
-// the application's owners and administrators of the tenant; owners see the key managers that let them have keys.
-func (l *Lister) Options(ctx context.Context, p keyward.Principal, tenant, application string) ([]Option, error) {
+// Choice is which places are wanted, and which page of them.
+type Choice struct {
+	KeyManager  string // only in this one
+	Environment string // only in this one
+	Search      string // part of the key manager's name or display name; case does not count
+	After       string // the cursor that the page before gave
+	Limit       int    // at most so many; 0 = all
+}
+
+// place is a scene with what of it decides on the order of places.
+type place struct {
+	*scene.Scene
+	apis []string // that take its tokens
+}
+
+// cursor names a place.
+func (p place) cursor() string { return p.KeyManager.Name + "." + string(p.Place.Environment) }
+
+func (c Choice) holds(p place) bool {
+	return (c.KeyManager == "" || p.KeyManager.Name == c.KeyManager) &&
+		(c.Environment == "" || string(p.Place.Environment) == c.Environment) &&
+		strings.Contains(strings.ToLower(p.KeyManager.Name+" "+p.Spec.DisplayName), strings.ToLower(c.Search))
+}
+
+// page is what follows the cursor, and whether that is everything. A place that is gone meanwhile is an invalid_input error.
+func (c Choice) page(places []place) (page []place, last bool, err error) {
+	if c.After != "" {
+		i := slices.IndexFunc(places, func(p place) bool { return p.cursor() == c.After })
+		if i < 0 {
+			return nil, false, keyward.Invalid([]keyward.FieldError{keyward.Fault("cursor", "is not one that this list gave")})
+		}
+		places = places[i+1:]
+	}
+	if c.Limit == 0 || len(places) <= c.Limit {
+		return places, true, nil
+	}
+	return places[:c.Limit], false, nil
+}
+
+// Options gives a page of the places in the application's reach, and the cursor of the next one: those first where it has a
+// client, then those whose tokens most of its APIs take. Who may read it: the application's owners and administrators of the
+// tenant; owners see the key managers that let them have keys.
+func (l *Lister) Options(
+	ctx context.Context, p keyward.Principal, tenant, application string, which Choice,
+) (options []Option, next string, err error) {
 	if tenant == "" {
 		tenant = keyward.DefaultTenant
 	}
-	var options []Option
-	err := l.Store.Read(ctx, func(tx *store.Tx) error {
+	err = l.Store.Read(ctx, func(tx *store.Tx) error {
 		app, err := tx.Get(keyward.KindApplication, tenant, application)
 		if err != nil {
 			return scene.HideFrom(p, tenant, err)
@@ -42,30 +83,56 @@ func (l *Lister) Options(ctx context.Context, p keyward.Principal, tenant, appli
 		if err := scene.MayUse(p, app); err != nil {
 			return err
 		}
-		subscribed, err := subscribedTo(tx, tenant, application)
+		places, err := inReach(tx, p, app, which)
 		if err != nil {
 			return err
 		}
-		places, err := placesOf(tx, app)
+		page, last, err := which.page(places)
 		if err != nil {
 			return err
 		}
-		options = []Option{}
-		for _, s := range places {
-			if s.Permit(p) != nil {
-				continue
-			}
-			o, err := l.option(tx, p, s)
+		options, next = []Option{}, ""
+		for _, at := range page {
+			o, err := l.option(tx, p, at)
 			if err != nil {
 				return err
 			}
-			o.APIs = takenBy(subscribed, s)
 			options = append(options, o)
+		}
+		if !last {
+			next = page[len(page)-1].cursor()
 		}
 		return nil
 	})
-	slices.SortStableFunc(options, func(a, b Option) int { return len(b.APIs) - len(a.APIs) })
-	return options, err
+	return options, next, err
+}
+
+// inReach gives the places that are chosen and open to the principal, in order. What can be done there is not looked at yet.
+func inReach(tx *store.Tx, p keyward.Principal, app *keyward.Object, which Choice) ([]place, error) {
+	subscribed, err := subscribedTo(tx, app.Tenant, app.Name)
+	if err != nil {
+		return nil, err
+	}
+	scenes, err := placesOf(tx, app)
+	if err != nil {
+		return nil, err
+	}
+	var places []place
+	for _, s := range scenes {
+		if at := (place{s, takenBy(subscribed, s)}); which.holds(at) && s.Permit(p) == nil {
+			places = append(places, at)
+		}
+	}
+	slices.SortStableFunc(places, func(a, b place) int {
+		if has := a.Taking() != nil; has != (b.Taking() != nil) {
+			if has {
+				return -1
+			}
+			return 1
+		}
+		return len(b.apis) - len(a.apis)
+	})
+	return places, nil
 }
 
 // placesOf are an application's in every key manager of its tenant and every global one, without the servers' secrets.
@@ -104,9 +171,9 @@ func placesOf(tx *store.Tx, app *keyward.Object) ([]*scene.Scene, error) {
 }
 
 // option says what can be done at a place.
-func (l *Lister) option(tx *store.Tx, p keyward.Principal, s *scene.Scene) (Option, error) {
+func (l *Lister) option(tx *store.Tx, p keyward.Principal, s place) (Option, error) {
 	o := Option{
-		KeyManager: s.KeyManager.Name, DisplayName: s.Spec.DisplayName, Type: s.Spec.Type, Environment: s.Place.Environment,
+		KeyManager: s.KeyManager.Name, DisplayName: s.Spec.DisplayName, Type: s.Spec.Type, Environment: s.Place.Environment, APIs: s.apis,
 	}
 	free := s.Held(nil, l.Now())
 	if free == nil {

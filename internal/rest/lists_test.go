@@ -1,0 +1,104 @@
+package rest_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward"
+)
+
+// TestListsLeaveOpenAPIDocumentsOut: they may be megabytes each. One API has its own, a list has them where it is asked to, and
+// what a list gave is not stored as an API without one.
+func TestListsLeaveOpenAPIDocumentsOut(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	document := "openapi: 3.1.0\ninfo: {title: Orders, version: '1'}\n" +
+		"paths:\n  /items:\n    get: {responses: {'200': {description: fine}}}\n"
+	quoted, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const base = `"version":"v1","upstream":{"production":"http://127.0.0.1:9"},"keyManagers":"all"`
+	h.apply(manifestOf(keyward.KindAPI, "orders-v1", `{"context":"/orders",`+base+`,"openapi":{"document":`+string(quoted)+`}}`),
+		manifestOf(keyward.KindAPI, "plain-v1", `{"context":"/plain",`+base+`,"operations":[{"method":"GET","path":"/x"}]}`))
+	type read struct {
+		Spec struct {
+			OpenAPI    *struct{ Document string }
+			Operations []keyward.Operation
+		}
+	}
+	listed := func(query string) (raw []json.RawMessage, apis []read) {
+		t.Helper()
+		a := h.must("admin", http.MethodGet, "/api/v1/apis?"+query, "")
+		a.into(t, &struct{ Items *[]json.RawMessage }{&raw})
+		a.into(t, &struct{ Items *[]read }{&apis})
+		if len(apis) != 2 {
+			t.Fatalf("%s", a.body)
+		}
+		return raw, apis
+	}
+	raw, short := listed("")
+	_, whole := listed("documents=true")
+	var one read
+	h.must("admin", http.MethodGet, "/api/v1/apis/orders-v1", "").into(t, &one)
+	if o := short[0].Spec.OpenAPI; o == nil || o.Document != "" || len(short[1].Spec.Operations) != 1 {
+		t.Errorf("in a list: %s", raw)
+	}
+	for _, api := range []read{whole[0], one} {
+		if o := api.Spec.OpenAPI; o == nil || o.Document != document {
+			t.Errorf("whole: %+v", o)
+		}
+	}
+	refused := h.call("admin", http.MethodPut, "/api/v1/apis/orders-v1", string(raw[0]))
+	if refused.status != http.StatusBadRequest || !strings.Contains(string(refused.body), "spec.openapi.document") {
+		t.Errorf("what a list gave was taken: %d %s", refused.status, refused.body)
+	}
+	h.must("admin", http.MethodPut, "/api/v1/apis/plain-v1", string(raw[1]))
+	if exported := h.must("admin", http.MethodGet, "/api/v1/export", ""); !strings.Contains(string(exported.body), string(quoted)) {
+		t.Errorf("an export has no document: %s", exported.body)
+	}
+}
+
+// TestObjectsByName: what a page has the names of it asks for at once, not one by one.
+func TestObjectsByName(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var texts []string
+	for _, name := range []string{"a", "b", "c", "d"} {
+		texts = append(texts, manifestOf(keyward.KindApplication, name, `{"owners":["alice"]}`))
+	}
+	h.apply(texts...)
+	for query, want := range map[string]string{
+		"names=d,b":                  "b d",
+		"names=d,b,nothing,resident": "b d",
+		"names=d,b&limit=1":          "b …",
+		"names=nothing":              "",
+		"names=a,b&search=b":         "b",
+		"names=a,b&owner=alice":      "a b",
+		"names=a,b&owner=bob":        "",
+		"":                           "a b c d",
+		"names=" + strings.Repeat("a,", 99) + "a": "a",
+	} {
+		var page struct {
+			Items []struct{ Metadata struct{ Name string } }
+			Next  string
+		}
+		h.must("admin", http.MethodGet, "/api/v1/applications?"+query, "").into(t, &page)
+		var got []string
+		for _, o := range page.Items {
+			got = append(got, o.Metadata.Name)
+		}
+		if page.Next != "" {
+			got = append(got, "…")
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+	many := h.call("admin", http.MethodGet, "/api/v1/applications?names="+strings.Repeat("a,", 100)+"a", "")
+	if many.status != http.StatusBadRequest {
+		t.Errorf("101 names: %d %s", many.status, many.body)
+	}
+}
