@@ -166,9 +166,10 @@ func (i *Introspector) lane(q Question) *lane {
 		places:  make(chan struct{}, askAtOnce),
 		flights: map[answerKey]*question{},
 		breaker: gobreaker.NewCircuitBreaker[*Answer](gobreaker.Settings{
-			MaxRequests: 4,
-			Timeout:     time.Second,
-			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 8 },
+			MaxRequests:  4,
+			Timeout:      time.Second,
+			ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 8 },
+			IsSuccessful: func(err error) bool { return err == nil || errors.Is(err, errOfToken) },
 		}),
 	}
 	i.lanes[key] = l
@@ -309,7 +310,11 @@ func (i *Introspector) once(ctx context.Context, l *lane, q Question) (*Answer, 
 		return nil, errors.New("the introspection endpoint does not take the access token")
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, failure("the introspection endpoint", resp.StatusCode, body)
+		err := failure("the introspection endpoint", resp.StatusCode, body)
+		if aboutToken(resp.StatusCode) && !errors.Is(err, errRefused) {
+			return nil, fmt.Errorf("%w: %w", errOfToken, err)
+		}
+		return nil, err
 	}
 	answer, err := ReadAnswer(resp.Header.Get("Content-Type"), body)
 	if err != nil {
@@ -317,6 +322,20 @@ func (i *Introspector) once(ctx context.Context, l *lane, q Question) (*Answer, 
 	}
 	answer.At = i.now()
 	return answer, nil
+}
+
+// errOfToken marks a refusal that any caller can bring about with a token of their own making, as some servers answer
+// what they cannot read. It says nothing of the server's health: counted, it would shut every honest caller out.
+var errOfToken = errors.New("the server refused the question")
+
+// aboutToken tells which statuses may be about what was asked, not about who asked or how often.
+func aboutToken(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return true
+	default:
+		return false
+	}
 }
 
 // ReadAnswer reads what an introspection endpoint answered with status 200 (RFC 7662, section 2.2). It is an error unless

@@ -317,6 +317,29 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 	})
 }
 
+// TestOddTokensShutNobodyOut: a server that answers 400 to tokens it cannot read works, and others' tokens pass.
+func TestOddTokensShutNobodyOut(t *testing.T) {
+	t.Parallel()
+	server := newAskServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.FormValue("token"), "odd") {
+			http.Error(w, `{"error":"invalid_request"}`, http.StatusBadRequest)
+			return
+		}
+		says(`{"active":true}`)(w, r)
+	})
+	i, _ := newIntrospector(t)
+	for n := range 30 {
+		_, err := i.Introspect(t.Context(), server.question(fmt.Sprint("odd", n)))
+		wantUnavailable(t, err)
+	}
+	if n := server.count.Load(); n != 30 {
+		t.Errorf("the server was asked %d times about 30 tokens", n)
+	}
+	if a, err := i.Introspect(t.Context(), server.question("honest")); err != nil || !a.Active {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
 // TestAPolicysTimeoutCounts in the place of the introspector's own, where it is the client's as well as the question's.
 func TestAPolicysTimeoutCounts(t *testing.T) {
 	t.Parallel()
