@@ -18,9 +18,9 @@ import (
 	"keyward.dev/keyward/internal/entitle"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys"
-	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed"
+	"keyward.dev/keyward/internal/testbed/blank"
 	"keyward.dev/keyward/internal/testbed/keycloak"
 )
 
@@ -79,9 +79,12 @@ func (r *road) close(part string, answer int, wait string) int {
 	return r.closed
 }
 
+// empty is the database that each world begins with.
+var empty blank.Database
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
+	s, err := store.Open(t.Context(), empty.Options(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,11 +22,9 @@ import (
 // still while anything has something to do, so that what is asked about time is exact.
 func bubble(t *testing.T, names []string, test func(t *testing.T, w *world, gateways []*gateway)) {
 	t.Helper()
-	dir := t.TempDir()
-	template, key := emptyDatabase(t)
-	must(t, copyFolder(template, dir))
+	o := empty.Options(t)
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(dir, key)
+		w := newWorld(o.DataDir, o.Key)
 		must(t, w.start())
 		var gateways []*gateway
 		for i, name := range names {

@@ -54,7 +54,7 @@ func histories() *rapid.Generator[history] {
 // TestEveryInterleavingEndsInTheSameView plays histories against the real store, relay, hub and registry. Whatever
 // happened, every gateway ends with exactly the rows of the database's log, replayed, and at its position.
 func TestEveryInterleavingEndsInTheSameView(t *testing.T) {
-	template, key := emptyDatabase(t)
+	template := empty.Options(t)
 	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() != f.DefValue {
 		t.Logf("rapid.checks is %s", f.Value)
 	}
@@ -65,13 +65,13 @@ func TestEveryInterleavingEndsInTheSameView(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if err := copyFolder(template, dir); err != nil {
+		if err := copyFolder(template.DataDir, dir); err != nil {
 			rt.Fatal(err)
 		}
 		var fault error
 		var logs string
 		synctest.Test(t, func(*testing.T) {
-			p := &player{w: newWorld(dir, key), random: rand.New(rand.NewPCG(h.Seed, 2))}
+			p := &player{w: newWorld(dir, template.Key), random: rand.New(rand.NewPCG(h.Seed, 2))}
 			fault = p.play(h)
 			changes.Add(p.changes)
 			for _, g := range p.gateways {

@@ -23,47 +23,15 @@ import (
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/stream"
+	"keyward.dev/keyward/internal/testbed/blank"
 	"keyward.dev/keyward/internal/view"
 )
 
 // patience is how long something may take that should be done in a moment.
 const patience = 30 * time.Second
 
-// empty is the database that every world begins with: the same for all of them, because making one takes a while.
-var empty struct {
-	once sync.Once
-	dir  string
-	key  seal.Key
-	err  error
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if empty.dir != "" {
-		_ = os.RemoveAll(empty.dir) // a temporary folder
-	}
-	os.Exit(code)
-}
-
-// emptyDatabase gives a data folder to copy, and its seal key.
-func emptyDatabase(t *testing.T) (dir string, key seal.Key) {
-	t.Helper()
-	empty.once.Do(func() {
-		empty.key = seal.NewKey()
-		if empty.dir, empty.err = os.MkdirTemp("", "keyward-feed-"); empty.err != nil {
-			return
-		}
-		st, err := store.Open(context.Background(), store.Options{DataDir: empty.dir, Key: empty.key})
-		if err == nil {
-			err = st.Close()
-		}
-		empty.err = err
-	})
-	if empty.err != nil {
-		t.Fatal(empty.err)
-	}
-	return empty.dir, empty.key
-}
+// empty is the database that every world begins with.
+var empty blank.Database
 
 // world is one control plane on a database of its own, with the gateways that follow it.
 type world struct {

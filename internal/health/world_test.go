@@ -16,8 +16,8 @@ import (
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/probe"
-	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/testbed/blank"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
@@ -32,9 +32,12 @@ type world struct {
 	clock    atomic.Int64 // microseconds since 1970
 }
 
+// empty is the database that each world begins with.
+var empty blank.Database
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, options: store.Options{DataDir: t.TempDir(), Key: seal.NewKey()}, client: http.DefaultClient}
+	w := &world{T: t, options: empty.Options(t), client: http.DefaultClient}
 	w.clock.Store(time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC).UnixMicro())
 	w.open(true)
 	t.Cleanup(func() { _ = w.store.Close() })

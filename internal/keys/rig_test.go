@@ -21,6 +21,7 @@ import (
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/testbed/blank"
 	"keyward.dev/keyward/internal/testbed/keycloak"
 	"keyward.dev/keyward/internal/testbed/walks"
 )
@@ -39,6 +40,9 @@ func TestMain(m *testing.M) {
 
 var shared keycloak.Shared
 
+// empty is the database that each rig on SQLite begins with.
+var empty blank.Database
+
 // rig is a store with an application, and keys over it.
 type rig struct {
 	t     *testing.T
@@ -52,7 +56,11 @@ func newRig(t *testing.T) *rig { return newRigOn(t, "") }
 // newRigOn is newRig on a PostgreSQL database, or else on SQLite.
 func newRigOn(t *testing.T, url string) *rig {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{URL: url, DataDir: t.TempDir(), Key: seal.NewKey()})
+	options := store.Options{URL: url, Key: seal.NewKey()}
+	if url == "" {
+		options = empty.Options(t)
+	}
+	s, err := store.Open(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,9 +17,9 @@ import (
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/keys/turn"
 	"keyward.dev/keyward/internal/reconcile"
-	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed"
+	"keyward.dev/keyward/internal/testbed/blank"
 	"keyward.dev/keyward/internal/testbed/keycloak"
 	"keyward.dev/keyward/internal/testbed/registrar"
 )
@@ -96,11 +96,14 @@ func (r *road) fail(method string) {
 	r.method = method
 }
 
+// empty is the database that each rig begins with.
+var empty blank.Database
+
 func newRig(t *testing.T) *rig { t.Helper(); return newRigWith(t, reconcile.Options{}) }
 
 func newRigWith(t *testing.T, o reconcile.Options) *rig {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
+	s, err := store.Open(t.Context(), empty.Options(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
-	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/testbed/blank"
 )
 
 // world is a real store with the authorization servers of tenants default and acme on a real listener.
@@ -38,11 +38,14 @@ func (w *world) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
+// empty is the database that each world begins with.
+var empty blank.Database
+
 func newWorld(t *testing.T, path string) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Now()}
 	var err error
-	w.store, err = store.Open(t.Context(), store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
+	w.store, err = store.Open(t.Context(), empty.Options(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,9 +30,9 @@ import (
 	"keyward.dev/keyward/internal/resident"
 	"keyward.dev/keyward/internal/rest"
 	"keyward.dev/keyward/internal/rollover"
-	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/session"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/testbed/blank"
 	"keyward.dev/keyward/internal/tryout"
 )
 
@@ -82,9 +82,12 @@ func (judge) Judge(_ context.Context, s probe.Subject) (*probe.Judgement, error)
 	return &probe.Judgement{KeyManager: s.Row.Name, Status: http.StatusOK, Steps: []probe.JudgeStep{}}, nil
 }
 
+// empty is the database that each house begins with.
+var empty blank.Database
+
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	return newHouseOver(t, store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
+	return newHouseOver(t, empty.Options(t))
 }
 
 // newHouseOver is newHouse with one control plane for each of the stores, at one address: front says which of them answers.
