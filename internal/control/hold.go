@@ -76,6 +76,11 @@ func (c *Control) setHold(
 			return foreign(tx, ref, err)
 		}
 		held = o
+		if hold != nil && o.Kind == keyward.KindKeyManager { // lifting the hold brings nobody back who came in before
+			if err := tx.DropSessionsOf("", o.ID); err != nil {
+				return fmt.Errorf("end the sessions through %s: %w", ref, err)
+			}
+		}
 		_, err = tx.Hold(o, hold)
 		return err
 	})

@@ -165,6 +165,7 @@ func (p *process) newDoors(
 ) (http.Handler, error) {
 	api, err := rest.New(deps, rest.Options{
 		Version: p.o.Version, PublicURL: publicURL, Gateway: cmp.Or(p.settings.GatewayURL, p.at.Gateway), Log: p.log,
+		TrustedPeers: p.settings.TrustedPeers,
 	})
 	if err != nil {
 		return nil, err

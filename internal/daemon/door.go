@@ -12,6 +12,7 @@ import (
 // An address that http.ServeMux would lead to another spelling of is missing: its redirects know nothing of that path.
 func newDoor(mux *http.ServeMux, public *url.URL, missing http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		protect(w.Header())
 		if _, pattern := mux.Handler(r); pattern == "/" {
 			r = below(public, r)
 		}
@@ -21,6 +22,17 @@ func newDoor(mux *http.ServeMux, public *url.URL, missing http.HandlerFunc) http
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// protect sets what holds for every answer that does not say otherwise, errors too: a browser that opens it runs nothing of it,
+// shows it in nobody's frame and tells no page that it came from there; no other origin's page can load it as if it were a
+// picture or a script. Pages say what else they need.
+func protect(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
 // below takes the public URL's path off the request's. One that begins like an address of our own is never taken off: it

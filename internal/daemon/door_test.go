@@ -38,6 +38,9 @@ func TestTheDoorBelowAPath(t *testing.T) {
 		}
 		r, w := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://h.example"+c.path, http.NoBody), httptest.NewRecorder()
 		newDoor(mux, public, missing).ServeHTTP(w, r)
+		if policy := w.Header().Get("Content-Security-Policy"); policy == "" || w.Header().Get("X-Frame-Options") != "DENY" {
+			t.Errorf("%s at %s: no policy: %v", c.path, c.public, w.Header())
+		}
 		if got := w.Body.String(); got != c.want || w.Code != http.StatusOK {
 			t.Errorf("%s at %s: %d %q, not %q", c.path, c.public, w.Code, got, c.want)
 		}

@@ -254,6 +254,9 @@ func (w *world) writeOne(ch *change) error {
 		return err
 	}
 	w.stored[ch.ref] = o
+	if err := w.endSessions(ch); err != nil {
+		return err
+	}
 	if err := w.auditApproval(ch); err != nil {
 		return err
 	}

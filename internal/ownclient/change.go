@@ -181,6 +181,10 @@ func (c *Clients) compare(ctx context.Context, s *state, one *client) error {
 	case len(seen.Callbacks) > 0 && !slices.Contains(seen.Callbacks, one.Callback):
 		one.State, one.Reason = keyward.ClientDrifted, "at the server client "+one.ClientID+" has the redirect URI "+
 			strings.Join(seen.Callbacks, ", ")+" in place of "+one.Callback
+	case len(seen.Callbacks) > 1: // codes may go there, too
+		others := slices.DeleteFunc(seen.Callbacks, func(at string) bool { return at == one.Callback })
+		one.State, one.Reason = keyward.ClientDrifted, "at the server client "+one.ClientID+" has redirect URIs beside "+one.Callback+
+			", to which codes can be led: "+strings.Join(others, ", ")
 	}
 	drifted := one.State == keyward.ClientDrifted
 	switch { // somebody asked

@@ -290,6 +290,17 @@ func TestAClientThatDiffersAtItsServer(t *testing.T) {
 	if c := r.server.Clients()[0]; c.ID != one.ClientID || !slices.Equal(c.Callbacks, []string{home + "/default/corp"}) {
 		t.Errorf("mended: %+v", c)
 	}
+	r.server.Change(one.ClientID, home+"/default/corp", "https://evil.example/too")
+	r.later(7 * time.Hour)
+	list = r.must("one more there", 1, keyward.ClientDrifted)
+	if !strings.Contains(list[0].Reason, "beside") || !strings.Contains(list[0].Reason, "https://evil.example/too") {
+		t.Errorf("drifted: %+v", list)
+	}
+	r.act(r.own.Retry, one.ID)
+	r.must("made what it should be again", 1, keyward.ClientActive)
+	if c := r.server.Clients()[0]; !slices.Equal(c.Callbacks, []string{home + "/default/corp"}) {
+		t.Errorf("mended: %+v", c)
+	}
 	r.server.Remove(one.ClientID)
 	r.later(7 * time.Hour)
 	r.must("removed there", 0, keyward.ClientDrifted)

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -59,6 +60,8 @@ type Options struct {
 	PublicURL string       // how browsers reach this server
 	Gateway   string       // how callers reach the gateway; "" = not known here
 	Log       *slog.Logger // nil = silent
+	// TrustedPeers are proxies whose X-Forwarded-For tells who comes back from a sign-in.
+	TrustedPeers []netip.Prefix
 }
 
 // Server is the REST API with its document.

@@ -50,7 +50,7 @@ type gone struct {
 
 func (s *Server) sessionRoutes(o Options) {
 	pages := entry.Pages{
-		Sessions: s.deps.Sessions, Cookies: s.cookies, Log: s.log, Style: style, Policy: pagePolicy(),
+		Sessions: s.deps.Sessions, Cookies: s.cookies, Log: s.log, Trusted: o.TrustedPeers, Style: style, Policy: pagePolicy(),
 		Tell: func(ctx context.Context, err error) (int, []string) {
 			p := s.problem(ctx, err)
 			words := []string{p.Detail}

@@ -12,6 +12,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/rest"
+	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
 // tab is a browser: it keeps cookies and follows redirects until somebody has to do something.
@@ -171,8 +172,16 @@ func TestSession(t *testing.T) {
 		t.Errorf("a disabled user: %d", p.status)
 	}
 	h.apply(manifestOf(keyward.KindUser, "alice", `{"password":"`+aliceSecret+`"}`))
+	if p := b.do(http.MethodGet, "/api/v1/session", ""); p.status != http.StatusUnauthorized {
+		t.Errorf("enabled again, a session from before that: %d", p.status)
+	}
+	form = b.do(http.MethodGet, "/session/start", "")
+	if b.fill(form, "name", "alice", "password", aliceSecret); !strings.Contains(form.text, `type="password"`) {
+		t.Errorf("enabled again, and signed in at the authorization server: %s", form.text)
+	}
+	h.apply(manifestOf(keyward.KindUser, "alice", `{"email":"alice@example.com"}`))
 	if p := b.do(http.MethodGet, "/api/v1/session", ""); p.status != http.StatusOK {
-		t.Errorf("the control, enabled again with the same password: %d", p.status)
+		t.Errorf("the control, after a change that has nothing to do with it: %d", p.status)
 	}
 	h.apply(manifestOf(keyward.KindUser, "alice", `{"password":"another password"}`))
 	if p := b.do(http.MethodGet, "/api/v1/session", ""); p.status != http.StatusUnauthorized {
@@ -264,5 +273,33 @@ func TestSessionAgainstStrangers(t *testing.T) {
 	}
 	if p := c.do(http.MethodGet, "/api/v1/session", ""); p.status != http.StatusOK {
 		t.Errorf("the control, after that: %d %s", p.status, p.text)
+	}
+}
+
+// TestAnswersInVain: a key manager's server is not asked again and again with answers that somebody made up; who comes from
+// elsewhere signs in meanwhile.
+func TestAnswersInVain(t *testing.T) {
+	h := newHouse(t)
+	g := h.gate("corp", nil)
+	g.declare("")
+	b := h.tab()
+	asked := g.begin(b, "")
+	kept := b.client.Jar.Cookies(mustParse(t, h.server.URL)) // an attacker keeps what the browser keeps
+	g.is.Fix("/token", issuer.Answer{Status: http.StatusBadRequest, Body: `{"error":"invalid_grant"}`})
+	try := func() int {
+		b.client.Jar.SetCookies(mustParse(t, h.server.URL), kept)
+		return b.do(http.MethodGet, back(asked), "").status
+	}
+	for i := range 60 {
+		if status := try(); status != http.StatusBadGateway {
+			t.Fatalf("answer %d: %d", i, status)
+		}
+	}
+	before := len(g.is.Seen("/token"))
+	if status := try(); status != http.StatusTooManyRequests || len(g.is.Seen("/token")) != before {
+		t.Errorf("one too many: %d, and the server was asked %d times", status, len(g.is.Seen("/token")))
+	}
+	if p := g.come(h.tab(), nil); p.status != http.StatusTooManyRequests || !strings.Contains(p.text, "wait a moment") {
+		t.Errorf("anybody from there: %d %s", p.status, p.text)
 	}
 }

@@ -231,6 +231,9 @@ func TestSignInThroughAKeyManager(t *testing.T) {
 			t.Errorf("the way in after %s: %d %s", c.name, p.status, p.text)
 		}
 		c.restore()
+		if _, status := b.who(); status != http.StatusUnauthorized {
+			t.Errorf("a session from before %s came back: %d", c.name, status)
+		}
 	}
 	b = h.tab()
 	g.come(b, nil)

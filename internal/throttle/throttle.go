@@ -28,18 +28,27 @@ func New(every time.Duration, burst, size int) *Throttle {
 
 // Take counts a try. It gives 0 for one that may pass, and else how long to wait; a try that may not pass is not
 // counted.
-func (t *Throttle) Take(key string, now time.Time) time.Duration {
+func (t *Throttle) Take(key string, now time.Time) time.Duration { return t.try(key, now, true) }
+
+// Wait is Take for something of which it is not known yet whether it is a try that counts.
+func (t *Throttle) Wait(key string, now time.Time) time.Duration { return t.try(key, now, false) }
+
+func (t *Throttle) try(key string, now time.Time, counts bool) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	limiter, known := t.keys[key]
-	if !known {
+	switch {
+	case known:
+	case !counts:
+		return 0
+	default:
 		t.makeRoom(now)
 		limiter = rate.NewLimiter(rate.Every(t.every), t.burst)
 		t.keys[key] = limiter
 	}
 	r := limiter.ReserveN(now, 1)
 	wait := r.DelayFrom(now)
-	if wait > 0 {
+	if wait > 0 || !counts {
 		r.CancelAt(now)
 	}
 	return wait

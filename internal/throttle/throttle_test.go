@@ -30,6 +30,31 @@ func TestSomeAtOnceThenOneInEachPeriod(t *testing.T) {
 	}
 }
 
+// TestWaitCountsNothing: asking whether one would have to wait is no try.
+func TestWaitCountsNothing(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	th := New(6*time.Second, 1, 10)
+	for range 3 {
+		if wait := th.Wait("a", start); wait != 0 {
+			t.Fatalf("before any try it waits %v", wait)
+		}
+	}
+	if wait := th.Take("a", start); wait != 0 {
+		t.Errorf("the first try waits %v", wait)
+	}
+	for range 3 {
+		if wait := th.Wait("a", start); wait != 6*time.Second {
+			t.Errorf("after it, it waits %v", wait)
+		}
+	}
+	if wait := th.Wait("a", start.Add(6*time.Second)); wait != 0 {
+		t.Errorf("a period later it waits %v", wait)
+	}
+	if wait := th.Take("a", start.Add(6*time.Second)); wait != 0 {
+		t.Errorf("a try then waits %v", wait)
+	}
+}
+
 func TestMemoryIsBounded(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	th := New(time.Second, 2, 100)

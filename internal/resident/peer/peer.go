@@ -34,6 +34,9 @@ func from(r *http.Request, trusted []netip.Prefix) string {
 	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, before := range slices.Backward(forwarded) {
 		before = strings.TrimSpace(before)
+		if whole, err := netip.ParseAddrPort(before); err == nil { // as some proxies write it
+			before = whole.Addr().String()
+		}
 		if _, err := netip.ParseAddr(before); err != nil || !believed(peer, trusted) {
 			break
 		}

@@ -18,7 +18,9 @@ import (
 const (
 	accountBurst = 10 // for one user, from browsers that do not know them
 	accountEvery = time.Minute
-	peerBurst    = 60 // from one address, likewise
+	pairBurst    = 5 // of these wrong ones from one address, so that the user finds some left at another one
+	pairEvery    = 2 * time.Minute
+	peerBurst    = 60 // from one address, for all users together
 	peerEvery    = 2 * time.Second
 	knownBurst   = 10 // for one user, in one browser in which they have signed in before
 	knownEvery   = 10 * time.Second
@@ -30,6 +32,7 @@ const (
 type attempts struct {
 	now      func() time.Time
 	accounts *throttle.Throttle
+	pairs    *throttle.Throttle
 	peers    *throttle.Throttle
 	known    *throttle.Throttle
 }
@@ -37,7 +40,7 @@ type attempts struct {
 func newAttempts(now func() time.Time) *attempts {
 	return &attempts{
 		now: now, accounts: throttle.New(accountEvery, accountBurst, memory), peers: throttle.New(peerEvery, peerBurst, memory),
-		known: throttle.New(knownEvery, knownBurst, memory),
+		pairs: throttle.New(pairEvery, pairBurst, memory), known: throttle.New(knownEvery, knownBurst, memory),
 	}
 }
 
@@ -48,10 +51,19 @@ func (a *attempts) take(ctx context.Context, tenant, name, browser string) time.
 	if browser != "" {
 		return a.known.Take(tenant+" "+name+" "+browser, now)
 	}
-	if wait := a.peers.Take(peer.Of(ctx), now); wait > 0 {
+	from := peer.Of(ctx)
+	if wait := a.peers.Take(from, now); wait > 0 {
+		return wait
+	}
+	if wait := a.pairs.Wait(tenant+" "+name+" "+from, now); wait > 0 {
 		return wait
 	}
 	return a.accounts.Take(tenant+" "+name, now)
+}
+
+// wrong counts a password that was not the user's against the address that it came from.
+func (a *attempts) wrong(ctx context.Context, tenant, name string) {
+	a.pairs.Take(tenant+" "+name+" "+peer.Of(ctx), a.now())
 }
 
 // errPassword stands for a user who does not exist, one without a password, and a wrong one.
@@ -91,6 +103,7 @@ func (p *Pages) prove(r *http.Request, name, text string) (*account.Account, err
 		return nil, err
 	}
 	if a == nil || !a.HasPassword() || !fits {
+		p.attempts.wrong(ctx, tenant, name)
 		return nil, errPassword
 	}
 	return a, nil

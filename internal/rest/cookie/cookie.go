@@ -55,6 +55,17 @@ func (c *Cookies) Of(r *http.Request, name string) string {
 	return cookie.Value
 }
 
+// Like lists the cookies whose names begin so.
+func (c *Cookies) Like(r *http.Request, beginning string) []string {
+	var names []string
+	for _, cookie := range r.Cookies() {
+		if name, ours := strings.CutPrefix(cookie.Name, c.name("")); ours && strings.HasPrefix(name, beginning) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Ours refuses what another origin makes a browser send, for cookies go along with that too. The check behind it compares
 // hosts alone: where ours has TLS, a page of the same host without it is another origin too.
 func (c *Cookies) Ours(r *http.Request) error {

@@ -10,13 +10,16 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/resident/peer"
 	"keyward.dev/keyward/internal/rest/cookie"
 	"keyward.dev/keyward/internal/session"
+	"keyward.dev/keyward/internal/throttle"
 )
 
 // Addresses that browsers go to.
@@ -26,19 +29,31 @@ const (
 	pathLogout   = "/session/backchannel"
 )
 
-// Pages are those addresses. All fields are needed.
+// Pages are those addresses. All fields are needed but Trusted.
 type Pages struct {
 	Sessions *session.Sessions
 	Cookies  *cookie.Cookies
 	Log      *slog.Logger
-	Style    string // of the page; Policy permits it
-	Policy   string // Content-Security-Policy
+	Trusted  []netip.Prefix // proxies whose X-Forwarded-For tells who comes
+	Style    string         // of the page; Policy permits it
+	Policy   string         // Content-Security-Policy
 	// Tell gives the HTTP status of an error, and what people are told of it.
 	Tell func(context.Context, error) (status int, words []string)
+
+	vain *throttle.Throttle // answers with which servers were asked in vain, by where they come from
 }
+
+// How many answers with which a key manager's server is asked in vain are taken from one address: some at once, then one in
+// each period. A server that is asked more often than it likes lets nobody in by the console's client.
+const (
+	vainBurst  = 60
+	vainEvery  = 2 * time.Second
+	vainMemory = 10_000
+)
 
 // Routes registers the addresses, below the public URL's path too, where a proxy leaves it on.
 func (p *Pages) Routes(mux *http.ServeMux, publicURL string) {
+	p.vain = throttle.New(vainEvery, vainBurst, vainMemory)
 	prefixes := []string{""}
 	if u, err := url.Parse(publicURL); err == nil && strings.Trim(u.Path, "/") != "" {
 		prefixes = append(prefixes, strings.TrimSuffix(u.Path, "/"))
@@ -67,6 +82,21 @@ const cookieStart = "keyward-start-" // and the beginning of the state: two tabs
 
 func startCookie(state string) string { return cookieStart + state[:min(len(state), 12)] }
 
+// mostStarts is how many sign-ins a browser may have under way: more cookies than these could make every request of it too
+// long to be taken, and any page can send it to the start again and again.
+const mostStarts = 5
+
+// makeRoom takes what the browser keeps of other sign-ins out of it where there are too many to begin one more.
+func (p *Pages) makeRoom(w http.ResponseWriter, r *http.Request) {
+	under := p.Cookies.Like(r, cookieStart)
+	if len(under) < mostStarts {
+		return
+	}
+	for _, name := range under {
+		http.SetCookie(w, p.Cookies.Made(name, "", -time.Second))
+	}
+}
+
 // startSession sends a browser to where its person signs in.
 func (p *Pages) startSession(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
@@ -82,6 +112,7 @@ func (p *Pages) startSession(w http.ResponseWriter, r *http.Request) {
 		p.sayWhy(w, r, err, ask)
 		return
 	}
+	p.makeRoom(w, r)
 	http.SetCookie(w, p.Cookies.Made(startCookie(start.State), start.Kept, start.Life))
 	http.Redirect(w, r, start.Location, http.StatusSeeOther)
 }
@@ -97,13 +128,27 @@ func (p *Pages) finishSession(w http.ResponseWriter, r *http.Request) {
 	name := startCookie(q.Get("state"))
 	kept := p.Cookies.Of(r, name)
 	http.SetCookie(w, p.Cookies.Made(name, "", -time.Second))
+	from, now := peer.Of(peer.With(r.Context(), r, p.Trusted)), time.Now()
+	if wait := p.vain.Wait(from, now); wait > 0 {
+		p.sayWhy(w, r, tooMany(wait), session.Ask{})
+		return
+	}
 	opened, err := p.Sessions.Finish(r.Context(), kept, answeredAt(r), q, r.UserAgent(), p.Cookies.Of(r, Cookie))
 	if err != nil {
+		if keyward.CodeOf(err) == keyward.CodeKeyManagerFailed {
+			p.vain.Take(from, now)
+		}
 		p.sayWhy(w, r, err, opened.Ask)
 		return
 	}
 	http.SetCookie(w, p.Cookies.Made(Cookie, opened.Value, 0))
 	http.Redirect(w, r, opened.Return, http.StatusSeeOther)
+}
+
+func tooMany(wait time.Duration) error {
+	e := keyward.Errorf(keyward.CodeTooManyRequests, "too many sign-ins from your network came to nothing: wait a moment, then begin again")
+	e.RetryAfter = wait
+	return e
 }
 
 // sayWhy tells a person before a browser why there is no session.

@@ -125,6 +125,13 @@ func (m *Material) DropSession(id string) error {
 	return err
 }
 
+// DropSessionsOf ends the console's sessions of a user, or of a key manager: whoever they are.
+func (m *Material) DropSessionsOf(userID, keyManagerID string) error {
+	_, err := m.run.Exec(`DELETE FROM console_sessions WHERE user_id = $1 OR key_manager_id = $2`,
+		database.Clean(userID), database.Clean(keyManagerID))
+	return err
+}
+
 // EndSessionsThrough ends the sessions of a key manager that came of one at its server, or, without a sid, all of a subject, which
 // began at that time or before. It tells how many.
 func (m *Material) EndSessionsThrough(keyManagerID, sid, subject string, until time.Time) (int64, error) {
