@@ -82,8 +82,14 @@ func (judge) Judge(_ context.Context, s probe.Subject) (*probe.Judgement, error)
 	return &probe.Judgement{KeyManager: s.Row.Name, Status: http.StatusOK, Steps: []probe.JudgeStep{}}, nil
 }
 
-// empty is the database that each house begins with.
-var empty blank.Database
+// empty is the database that each house begins with. The resident key manager has its key, which takes a while to make.
+var empty = blank.Database{Fill: func(ctx context.Context, st *store.Store) error {
+	res, err := resident.New(st, resident.Options{PublicURL: "http://127.0.0.1"})
+	if err != nil {
+		return err
+	}
+	return control.New(st, http.DefaultClient, res, control.Options{}).Bootstrap(ctx, adminToken)
+}}
 
 func newHouse(t *testing.T) *house {
 	t.Helper()

@@ -1,9 +1,9 @@
-// Package blank gives tests the SQLite database of an installation in which nothing is declared yet. It is made once for a
-// test program and copied for each test. It does not open them, and has none for PostgreSQL.
+// Package blank gives tests a SQLite database to begin with. It is made once for a test program and copied for each test. It does not open them, and has none for PostgreSQL.
 package blank
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +16,9 @@ import (
 
 // Database is what the tests of a program begin with. The zero value is ready.
 type Database struct {
+	// Fill puts into it what each test of the program has; nil = nothing is declared yet.
+	Fill func(ctx context.Context, s *store.Store) error
+
 	once sync.Once
 	key  seal.Key
 	file []byte
@@ -47,10 +50,12 @@ func (d *Database) make() error {
 	defer func() { _ = os.RemoveAll(folder) }()
 	d.key = seal.NewKey()
 	s, err := store.Open(context.Background(), store.Options{DataDir: folder, Key: d.key})
-	if err != nil {
-		return err
+	if err == nil && d.Fill != nil {
+		err = errors.Join(d.Fill(context.Background(), s), s.Close())
+	} else if err == nil {
+		err = s.Close()
 	}
-	if err := s.Close(); err != nil {
+	if err != nil {
 		return err
 	}
 	if d.file, err = os.ReadFile(filepath.Join(folder, fileName)); err != nil {
