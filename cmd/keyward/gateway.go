@@ -4,17 +4,19 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
-	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/output"
 	"keyward.dev/keyward/internal/remote"
 )
 
 type gatewayCmd struct {
-	Token  gatewayTokenCmd  `cmd:"" help:"Make a credential for one gateway; it is printed alone, once."`
-	List   gatewayListCmd   `cmd:"" help:"The gateways, each with revision and lag."`
-	Revoke gatewayRevokeCmd `cmd:"" help:"Withdraw a gateway: it stops serving."`
+	Token   gatewayTokenCmd   `cmd:"" help:"Make a credential for one gateway; it is printed alone, once."`
+	List    gatewayListCmd    `cmd:"" help:"The gateways, each with revision and lag."`
+	Changes gatewayChangesCmd `cmd:"" help:"The last changes, each with the gateways that have it."`
+	Revoke  gatewayRevokeCmd  `cmd:"" help:"Withdraw a gateway: it stops serving."`
 }
 
 type gatewayTokenCmd struct {
@@ -37,7 +39,11 @@ func (cmd *gatewayTokenCmd) Run(s *session) error {
 	return err
 }
 
-type gatewayListCmd struct{ output.Flag }
+type gatewayListCmd struct {
+	output.Flag
+	Search string `placeholder:"TEXT" help:"only those with this in their name"`
+	State  string `placeholder:"S" help:"only those: inUse lacking upToDate behind stale away never revoked"`
+}
 
 // Run lists the gateways.
 func (cmd *gatewayListCmd) Run(s *session) error {
@@ -45,32 +51,42 @@ func (cmd *gatewayListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	gateways, err := remote.List[keyward.Gateway](s.ctx, c, []string{"gateways"})
+	gateways, err := remote.List[control.SeenGateway](s.ctx, c, []string{"gateways"}, "search", cmd.Search, "state", cmd.State)
 	if err != nil {
 		return err
 	}
 	rows := [][]string{{"NAME", "GROUP", "STATE", "REVISION", "LAG", "LAST SEEN"}}
 	for _, g := range gateways {
 		rows = append(rows, []string{
-			g.Name, g.Group, gatewayState(g), strconv.FormatUint(g.Revision, 10), strconv.FormatUint(g.Lag, 10), ago(g.LastSeen),
+			g.Name, g.Group, string(g.State), strconv.FormatUint(g.Revision, 10), strconv.FormatUint(g.Lag, 10), ago(g.LastSeen),
 		})
 	}
 	return cmd.Print(s.out, gateways, rows)
 }
 
-func gatewayState(g keyward.Gateway) string {
-	switch {
-	case g.RevokedAt != nil:
-		return "revoked"
-	case g.LastSeen == nil:
-		return "never seen"
-	case g.Away:
-		return "away"
-	case g.Stale:
-		return "stale"
-	default:
-		return "up"
+type gatewayChangesCmd struct {
+	Name string `arg:"" optional:"" help:"only what this gateway lacks"`
+	output.Flag
+}
+
+// Run lists the last changes, each with how far it has come.
+func (cmd *gatewayChangesCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
 	}
+	changes, err := remote.List[control.Change](s.ctx, c, []string{"changes"}, "gateway", cmd.Name)
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"GROUP", "REVISION", "ROWS", "WHAT", "IN FORCE ON", "LACKING"}}
+	for _, ch := range changes {
+		rows = append(rows, []string{
+			ch.Group, strconv.FormatUint(ch.Revision, 10), strconv.Itoa(ch.Rows), strings.TrimSpace(string(ch.Objects[0].Kind) + " " + ch.Objects[0].Name),
+			fmt.Sprintf("%d of %d", ch.There, ch.Of), strings.Join(ch.Lacking, ", "),
+		})
+	}
+	return cmd.Print(s.out, changes, rows)
 }
 
 // ago gives a time as people say it.

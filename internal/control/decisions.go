@@ -127,7 +127,7 @@ func (c *Control) askGateways(ctx context.Context, q past.Query, takes func(keyw
 	var mu sync.Mutex
 	var asked sync.WaitGroup
 	for _, g := range gateways {
-		if g.RevokedAt != nil || !takes(g) {
+		if g.RevokedAt != nil || g.LastSeen == nil || !takes(g) { // one that never reported has decided nothing
 			continue
 		}
 		asked.Go(func() {

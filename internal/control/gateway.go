@@ -24,20 +24,6 @@ func (c *Control) CreateGateway(ctx context.Context, p keyward.Principal, name, 
 	return *g, token.Reveal(), nil
 }
 
-// Gateways lists the gateways with the revision each reported and how far it is behind.
-func (c *Control) Gateways(ctx context.Context, p keyward.Principal) ([]keyward.Gateway, error) {
-	if err := access.Require(p, access.RightReadGateways, keyward.DefaultTenant); err != nil {
-		return nil, err
-	}
-	var out []keyward.Gateway
-	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		out, err = tx.Gateways()
-		return err
-	})
-	return out, err
-}
-
 // RevokeGateway withdraws a gateway: its key leaves every JWKS, the group gets a new key, it is told to stop, and its
 // connection to the embedded event hub is cut. Doing so twice changes nothing.
 func (c *Control) RevokeGateway(ctx context.Context, p keyward.Principal, name string) error {

@@ -210,8 +210,8 @@ func TestGateways(t *testing.T) {
 	if err := h.Control.RevokeGateway(ctx, plane.Operator(), "edge"); err != nil {
 		t.Fatal(err)
 	}
-	all, err := h.Control.Gateways(ctx, plane.Operator())
-	if err != nil || len(all) != 1 || all[0].RevokedAt == nil {
+	all, err := h.Control.Gateways(ctx, plane.Operator(), control.GatewayFilter{})
+	if err != nil || len(all.Items) != 1 || all.Items[0].RevokedAt == nil || all.Items[0].State != control.GatewayRevoked {
 		t.Errorf("got %+v, %v", all, err)
 	}
 	entries, err := h.Control.Audit(ctx, plane.Operator(), "default", control.AuditFilter{})

@@ -1,13 +1,16 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
 )
 
 // TokenBody asks for an API token.
@@ -100,6 +103,17 @@ type GatewayAnswer struct {
 	Token string `json:"token"`
 }
 
+type gatewaysInput struct {
+	PageQuery
+	Search   string `query:"search" doc:"A part of the name"`
+	State    string `query:"state" doc:"upToDate, behind, stale, away, never or revoked; inUse: all but revoked; lacking: away, stale or behind"`
+	Revision string `query:"revision" doc:"What gateways are judged by, in place of their group's newest revision"`
+}
+
+type changesInput struct {
+	Gateway string `query:"gateway" doc:"Only changes that this gateway lacks, the oldest first"`
+}
+
 func (s *Server) gatewayRoutes() {
 	tags := []string{"gateways"}
 	accept(s, huma.Operation{
@@ -114,13 +128,32 @@ func (s *Server) gatewayRoutes() {
 	})
 	route(s, huma.Operation{
 		OperationID: "list-gateways", Method: http.MethodGet, Path: "/api/v1/gateways", Tags: tags,
-		Summary: "The gateways, each with the revision it reported and how far it is behind",
-	}, func(ctx context.Context, p keyward.Principal, in *pageInput) (*answerOf[Listing[keyward.Gateway]], error) {
-		gateways, err := s.deps.Control.Gateways(ctx, p)
+		Summary: "The gateways by name, each with the revision it reported and how far it is behind",
+	}, func(ctx context.Context, p keyward.Principal, in *gatewaysInput) (*answerOf[control.Gateways], error) {
+		limit, err := in.limit()
 		if err != nil {
 			return nil, err
 		}
-		return paged(in.PageQuery, gateways, func(g keyward.Gateway) string { return g.ID })
+		revision, err := strconv.ParseUint(cmp.Or(in.Revision, "0"), 10, 64)
+		if err != nil {
+			return nil, badField("revision", "must be a whole number")
+		}
+		return answered(s.deps.Control.Gateways(ctx, p, control.GatewayFilter{
+			Search: in.Search, State: in.State, Revision: revision, Limit: limit, Cursor: in.Cursor,
+		}))
+	})
+	route(s, huma.Operation{
+		OperationID: "get-gateway", Method: http.MethodGet, Path: "/api/v1/gateways/{name}", Tags: tags,
+		Summary: "One gateway with its state",
+	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[control.SeenGateway], error) {
+		return answered(s.deps.Control.Gateway(ctx, p, in.Name))
+	})
+	route(s, huma.Operation{
+		OperationID: "list-changes", Method: http.MethodGet, Path: "/api/v1/changes", Tags: tags,
+		Summary: "The last changes, the newest first, each with the gateways that have it; or those that one gateway lacks",
+	}, func(ctx context.Context, p keyward.Principal, in *changesInput) (*answerOf[Listing[control.Change]], error) {
+		changes, err := s.deps.Control.Changes(ctx, p, in.Gateway)
+		return onePage(changes, "", err)
 	})
 	route(s, huma.Operation{
 		OperationID: "revoke-gateway", Method: http.MethodPost, Path: "/api/v1/gateways/{name}/revoke", Tags: tags,

@@ -69,21 +69,13 @@ func (s *Server) decisionRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		d, err := s.deps.Control.Decisions(ctx, p, in.tenant(), f)
-		if err != nil {
-			return nil, err
-		}
-		return &answerOf[control.Decisions]{Body: *d}, nil
+		return answered(s.deps.Control.Decisions(ctx, p, in.tenant(), f))
 	})
 	route(s, huma.Operation{
 		OperationID: "get-decision", Method: http.MethodGet, Path: "/api/v1/decisions/{name}", Tags: []string{"explain"},
 		Summary: "One decision with its steps, by the id in X-Keyward-Decision; to developers, in safe words",
 	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[past.Record], error) {
-		d, err := s.decision(ctx, p, in.tenant(), in.Name)
-		if err != nil {
-			return nil, err
-		}
-		return &answerOf[past.Record]{Body: *d}, nil
+		return answered(s.decision(ctx, p, in.tenant(), in.Name))
 	})
 }
 

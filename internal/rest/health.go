@@ -44,7 +44,7 @@ func (s *Server) healthRoutes() {
 		OperationID: "key-manager-health", Method: http.MethodGet, Path: "/api/v1/key-managers/{name}/health", Tags: tags,
 		Summary: "What is known of a key manager's server; administrators and auditors see all of it",
 	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[health.Health], error) {
-		return healthOf(s.deps.Health.Of(ctx, p, in.tenant(), in.Name))
+		return answered(s.deps.Health.Of(ctx, p, in.tenant(), in.Name))
 	})
 	route(s, huma.Operation{
 		OperationID: "key-manager-health-history", Method: http.MethodGet, Path: "/api/v1/key-managers/{name}/health/history", Tags: tags,
@@ -67,13 +67,6 @@ func (s *Server) healthRoutes() {
 		OperationID: "refresh-keys", Method: http.MethodPost, Path: "/api/v1/key-managers/{name}/refresh-keys", Tags: tags,
 		Summary: "Read a key manager's keys now, on the control plane and on gateways, and tell what the control plane saw",
 	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[health.Health], error) {
-		return healthOf(s.deps.Health.Refresh(ctx, p, in.tenant(), in.Name))
+		return answered(s.deps.Health.Refresh(ctx, p, in.tenant(), in.Name))
 	})
-}
-
-func healthOf(h *health.Health, err error) (*answerOf[health.Health], error) {
-	if err != nil {
-		return nil, err
-	}
-	return &answerOf[health.Health]{Body: *h}, nil
 }

@@ -93,6 +93,14 @@ type answerOf[T any] struct {
 	Body T
 }
 
+// answered is the answer with what a use case gave.
+func answered[T any](body *T, err error) (*answerOf[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &answerOf[T]{Body: *body}, nil
+}
+
 // nothing is an answer without one: 204.
 type nothing struct{}
 

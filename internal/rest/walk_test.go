@@ -141,7 +141,11 @@ func visits() map[string]visit {
 		"reset-password":         {path: "/api/v1/users/alice/password-reset", wrong: "dora"},
 		"revoke-token":           {path: "/api/v1/tokens/TOKEN", wrong: "dora"},
 		"create-gateway":         {path: "/api/v1/gateways", body: `{"name":"edge"}`, wrong: "ann"},
-		"list-gateways":          {path: "/api/v1/gateways", wrong: "dora"},
+		"list-gateways":          {path: "/api/v1/gateways", right: "ann", wrong: "dora"},
+		"list-changes":           {path: "/api/v1/changes", right: "ann", wrong: "dora"},
+		"get-gateway": {path: "/api/v1/gateways/edge", right: "ann", wrong: "dora", setup: func(h *house) {
+			h.must("admin", http.MethodPost, "/api/v1/gateways", `{"name":"edge"}`)
+		}},
 		"revoke-gateway": {path: "/api/v1/gateways/edge/revoke", wrong: "ann", setup: func(h *house) {
 			h.must("admin", http.MethodPost, "/api/v1/gateways", `{"name":"edge"}`)
 		}},
@@ -345,16 +349,23 @@ func (h *house) fill(path string) string {
 // decidedLately has a gateway that remembers one decision.
 func decidedLately(h *house) {
 	h.must("admin", http.MethodPost, "/api/v1/gateways", `{"name":"thoughtful"}`)
+	var id string
 	err := h.store.Read(context.Background(), func(tx *store.Tx) error {
 		gateways, err := tx.Gateways()
 		for _, g := range gateways {
 			if g.Name == "thoughtful" {
-				h.ids["decision"] = past.New(g.ID).Name("only")
+				id = g.ID
 			}
 		}
 		return err
 	})
 	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.ids["decision"] = past.New(id).Name("only")
+	if err := h.store.Write(context.Background(), "test", func(tx *store.Tx) error {
+		return tx.ReportGateway(id, store.GatewayReport{At: time.Now()})
+	}); err != nil {
 		h.t.Fatal(err)
 	}
 }

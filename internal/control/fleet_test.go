@@ -1,0 +1,145 @@
+package control_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
+	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/testbed/plane"
+)
+
+// reporting makes gateways, of which each but one in ten reports: revision 0 is that of the newest change.
+func reporting(t *testing.T, h *plane.Plane, reports map[string]store.GatewayReport) {
+	t.Helper()
+	err := h.Store.Write(context.Background(), "test", func(tx *store.Tx) error {
+		head, err := tx.Head("default")
+		if err != nil {
+			return err
+		}
+		for name, report := range reports {
+			g := keyward.Gateway{Name: name}
+			if err := tx.CreateGateway(&g, []byte(name)); err != nil {
+				return err
+			}
+			if report.Revision == 0 {
+				report.Revision = head.Revision
+			}
+			if report.At.IsZero() {
+				continue
+			}
+			if err := tx.ReportGateway(g.ID, report); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAChangesWayToGateways: each gateway has one state, lists are narrowed by it, and of each change it is known who has it.
+func TestAChangesWayToGateways(t *testing.T) {
+	ctx, h := context.Background(), plane.New(t)
+	auditor := plane.As("ann", keyward.RoleAuditor)
+	h.MustApply(plane.Manifest(keyward.KindPlan, "gold", `{"rate":{"requests":1,"per":"1s"}}`))
+	now := time.Now()
+	reporting(t, h, map[string]store.GatewayReport{
+		"edge-here": {At: now}, "edge-frozen": {At: now.Add(-time.Minute)}, "edge-disk": {At: now, Stale: true}, "edge-new": {}, "edge-gone": {At: now},
+	})
+	if err := h.Control.RevokeGateway(ctx, plane.Operator(), "edge-gone"); err != nil {
+		t.Fatal(err)
+	}
+	before, err := h.Control.Gateways(ctx, auditor, control.GatewayFilter{Search: "HERE"})
+	if err != nil || len(before.Items) != 1 || before.Items[0].State != control.GatewayUpToDate {
+		t.Fatalf("before the change: %+v, %v", before, err)
+	}
+	h.MustApply(plane.Manifest(keyward.KindPlan, "silver", `{"rate":{"requests":1,"per":"1s"}}`))
+	reporting(t, h, map[string]store.GatewayReport{"edge-late": {At: now}})
+	names := func(f control.GatewayFilter) string {
+		t.Helper()
+		page, err := h.Control.Gateways(ctx, auditor, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, g := range page.Items {
+			all = append(all, g.Name+" "+string(g.State))
+		}
+		return strings.Join(all, ", ")
+	}
+	for state, want := range map[string]string{
+		"lacking": "edge-disk stale, edge-frozen away, edge-here behind", "upToDate": "edge-late upToDate", "never": "edge-new never",
+		"revoked": "edge-gone revoked", "away": "edge-frozen away",
+	} {
+		if got := names(control.GatewayFilter{State: state}); got != want {
+			t.Errorf("%s: %q, want %q", state, got, want)
+		}
+	}
+	old := before.Revisions["default"]
+	if got := names(control.GatewayFilter{Search: "here", Revision: old}); got != "edge-here upToDate" {
+		t.Errorf("by the revision of before: %q", got)
+	}
+	if _, err := h.Control.Gateways(ctx, auditor, control.GatewayFilter{State: "asleep"}); keyward.CodeOf(err) != keyward.CodeInvalidInput {
+		t.Errorf("a state that there is not: %v", err)
+	}
+	changes, err := h.Control.Changes(ctx, auditor, "")
+	if err != nil || len(changes) < 2 {
+		t.Fatalf("changes: %+v, %v", changes, err)
+	}
+	last := changes[0]
+	if last.Objects[0].Name != "silver" || last.There != 1 || last.Of != 4 || !slices.Equal(last.Lacking, []string{"edge-disk", "edge-frozen", "edge-here"}) {
+		t.Errorf("the last change: %+v", last)
+	}
+	if lacks, err := h.Control.Changes(ctx, auditor, "edge-here"); err != nil || len(lacks) != 1 || lacks[0].Objects[0].Name != "silver" {
+		t.Errorf("edge-here lacks %+v, %v", lacks, err)
+	}
+	if _, err := h.Control.Changes(ctx, plane.As("dora", keyward.RoleDeveloper), ""); keyward.CodeOf(err) != keyward.CodeForbidden {
+		t.Errorf("a developer sees gateways: %v", err)
+	}
+}
+
+// TestGatewaysComeByPages: however many there are, and whatever states they change to between two pages.
+func TestGatewaysComeByPages(t *testing.T) {
+	ctx, h := context.Background(), plane.New(t)
+	many := map[string]store.GatewayReport{}
+	for i := range 120 {
+		many[fmt.Sprintf("edge-%03d", i)] = store.GatewayReport{At: time.Now()}
+	}
+	reporting(t, h, many)
+	var seen []string
+	f := control.GatewayFilter{Search: "edge", State: "upToDate", Limit: 50}
+	for {
+		page, err := h.Control.Gateways(ctx, plane.Operator(), f)
+		if err != nil || page.Counts[control.GatewayUpToDate] < 70 {
+			t.Fatalf("%v, %v", page, err)
+		}
+		for _, g := range page.Items {
+			seen = append(seen, g.Name)
+		}
+		if page.Next == "" {
+			break
+		}
+		f.Cursor = page.Next
+		last := page.Items[len(page.Items)-1]
+		err = h.Store.Write(ctx, "test", func(tx *store.Tx) error {
+			return tx.ReportGateway(last.ID, store.GatewayReport{Revision: last.Revision, Stale: true, At: time.Now()})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(seen) != 120 || !slices.IsSorted(seen) || len(slices.Compact(seen)) != 120 {
+		t.Errorf("%d gateways in pages", len(seen))
+	}
+	f.Cursor = "nobody"
+	if _, err := h.Control.Gateways(ctx, plane.Operator(), f); keyward.CodeOf(err) != keyward.CodeInvalidInput {
+		t.Errorf("a cursor that no list gave: %v", err)
+	}
+}
