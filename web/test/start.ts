@@ -20,7 +20,8 @@ export function world(): World {
   return JSON.parse(process.env.KEYWARD_TEST_WORLD ?? "{}") as World;
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const address = server.address();

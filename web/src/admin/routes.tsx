@@ -37,7 +37,13 @@ export const adminRoutes: RouteObject[] = [
     ],
   },
   { path: "holds", lazy: async () => ({ Component: (await import("./holds")).Holds }) },
-  { path: "gateways", lazy: async () => ({ Component: (await import("./gateways")).Gateways }) },
+  {
+    path: "gateways",
+    children: [
+      { index: true, lazy: async () => ({ Component: (await import("./gateways/list")).Gateways }) },
+      { path: ":name", lazy: async () => ({ Component: (await import("./gateways/detail")).GatewayPage }) },
+    ],
+  },
   { path: "approvals", lazy: async () => ({ Component: (await import("./approvals")).Approvals }) },
   { path: "audit", lazy: async () => ({ Component: (await import("./audit")).Audit }) },
   { path: "sessions", lazy: async () => ({ Component: (await import("./sessions")).Sessions }) },

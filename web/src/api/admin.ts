@@ -2,25 +2,6 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
 
-/** The gateways, each with the revision it reported and how far it is behind. */
-export function gatewaysQuery(tenant: string) {
-  return queryOptions({
-    queryKey: [tenant, "gateways"],
-    refetchInterval: 1_000,
-    queryFn: async ({ signal }) =>
-      bodyOf(await client.GET("/api/v1/gateways", { params: { query: { limit: "500" } }, signal })).items ?? [],
-  });
-}
-
-/** Makes the credential of one gateway; its value is in the answer and never again. */
-export async function createGateway(body: Schemas["GatewayBody"]): Promise<Schemas["GatewayAnswer"]> {
-  return bodyOf(await client.POST("/api/v1/gateways", { body }));
-}
-
-export async function revokeGateway(name: string): Promise<void> {
-  await client.POST("/api/v1/gateways/{name}/revoke", { params: { path: { name } } });
-}
-
 /** Who did what, newest first. */
 export function auditQuery(tenant: string) {
   return infiniteQueryOptions({

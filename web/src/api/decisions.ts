@@ -10,18 +10,61 @@ export interface DecisionFilter {
   api?: string;
   application?: string;
   code?: string;
+  gateway?: string;
   /** Only calls that did not pass. */
   refused?: boolean;
 }
 
-/** The gateways' recent decisions, the newest first. live asks again every second. */
-export function decisionsQuery(tenant: string, filter: DecisionFilter, live: boolean) {
+async function decisions(tenant: string, query: DecisionFilter & { limit: string; since?: string }, signal: AbortSignal) {
+  return bodyOf(await client.GET("/api/v1/decisions", { params: { query: { tenant, ...query } }, signal }));
+}
+
+/** The newest few of the gateways' recent decisions, asked for again every two seconds. */
+export function decisionsQuery(tenant: string, filter: DecisionFilter, most: number) {
   return queryOptions({
-    queryKey: [tenant, "decisions", filter],
-    refetchInterval: live ? 1_000 : false,
-    queryFn: async ({ signal }) =>
-      bodyOf(await client.GET("/api/v1/decisions", { params: { query: { tenant, limit: "100", ...filter } }, signal })),
+    queryKey: [tenant, "decisions", "newest", filter, most],
+    refetchInterval: 2_000,
+    queryFn: ({ signal }) => decisions(tenant, { ...filter, limit: String(most) }, signal),
   });
+}
+
+/** Decisions as they come: the newest, at most tailLength of them, and how many came since it was first asked. */
+export interface Tail {
+  rows: Decision[];
+  total: number;
+  /** Gateways that did not answer. */
+  away: string[];
+}
+
+/** How many decisions a tail holds, however long it is followed. */
+export const tailLength = 60;
+
+/** How many a question is answered with at most, and how far back it asks: not all gateways' clocks and answers are equally fast. */
+const [askedFor, overlap] = [200, 2_000];
+
+/** Follows the gateways' decisions, once a second. Each question is for what is new. */
+export function tailQuery(tenant: string, filter: DecisionFilter) {
+  return queryOptions({
+    queryKey: [tenant, "decisions", "tail", filter],
+    staleTime: 0,
+    refetchInterval: 1_000,
+    queryFn: async ({ signal, client: cache, queryKey }): Promise<Tail> => {
+      const before = cache.getQueryData<Tail>(queryKey);
+      const newest = before?.rows[0]?.at;
+      const since = newest === undefined ? {} : { since: new Date(Date.parse(newest) - overlap).toISOString() };
+      const answer = await decisions(tenant, { ...filter, limit: String(newest === undefined ? tailLength : askedFor), ...since }, signal);
+      return grown(before, answer.items ?? [], answer.away ?? []);
+    },
+  });
+}
+
+// What was there goes on where the answer reaches back to it; otherwise too many came, and what was there is not next to them.
+function grown(before: Tail | undefined, answer: Decision[], away: string[]): Tail {
+  const known = new Set(before?.rows.map((d) => d.decision));
+  const fresh = answer.filter((d) => !known.has(d.decision));
+  const apart = fresh.length === askedFor;
+  const rows = [...fresh, ...(apart ? [] : before?.rows ?? [])].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+  return { rows: rows.slice(0, tailLength), total: (before?.total ?? 0) + fresh.length, away };
 }
 
 /** One decision with its steps. Its id is in X-Keyward-Decision and in the refused caller's problem document. */

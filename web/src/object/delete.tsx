@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode, RefObject } from "react";
 import { useNavigate } from "react-router";
 
+import { onGateways } from "../api/gateways";
 import { createObject, deleteObject, forget, setOf, type Noun, type Stored, type UserList } from "../api/objects";
 import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
@@ -42,7 +43,12 @@ export function DeleteObject<N extends Noun>({ noun, stored, opened, close, list
     onSuccess: async () => {
       await navigate(list);
       await forget(queries, tenant, noun);
-      if (restorable.includes(noun)) sayDone({ tenant, message: texts.undo.deleted(name), undo: () => createObject(tenant, noun, stored.object) });
+      sayDone({
+        tenant,
+        message: texts.undo.deleted(name),
+        reaches: onGateways(noun),
+        ...(restorable.includes(noun) && { undo: () => createObject(tenant, noun, stored.object) }),
+      });
     },
   });
   return (

@@ -1,17 +1,16 @@
 import { Alert, Button, Group, Stack, Tabs, Text } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { useRef, useState, type ReactNode } from "react";
 import { useBeforeUnload, useBlocker } from "react-router";
 
+import { onGateways } from "../api/gateways";
 import type { Noun, Nouns, Stored } from "../api/objects";
-import { seesGateways } from "../session/areas";
 import { useSession, useSessionEnded } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "../ui/confirm";
 import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem";
-import { Reached } from "../ui/reached";
+import { sayDone } from "../ui/undo";
 import { Conflict } from "./conflict";
 import { useDraft, type Draft } from "./draft";
 import { useKeeping, useKept, type Kept } from "./kept";
@@ -41,12 +40,7 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
   const [broken, setBroken] = useState(false); // the YAML as it stands cannot be read
   const [rebased, setRebased] = useState(0);
   const { draft, from, save, pending, error, conflict, rebase } = useDraft(tenant, noun, kept?.base ?? base, fixed, kept?.object, (stored) => {
-    notifications.show({
-      message: seesGateways(session) ? <Reached tenant={tenant} /> : texts.common.saved,
-      color: "pine",
-      autoClose: 8_000,
-      closeButtonProps: { "aria-label": texts.common.close },
-    });
+    sayDone({ tenant, message: texts.common.saved, reaches: onGateways(noun) });
     leaving.current = true;
     done(stored);
   });

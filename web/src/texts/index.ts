@@ -215,9 +215,14 @@ export const texts = {
     asStored: "The manifest as it is stored",
   },
   reached: {
+    asking: "On its way to the gateways…",
+    none: "No gateway is in use yet: the first one gets it when it starts.",
     every: (n: number) => (n === 1 ? "In force on the gateway" : `In force on all ${n} gateways`),
-    some: (there: number, all: number) => `In force on ${there} of ${all} gateways…`,
-    away: (names: string) => `Away, and served when they return: ${names}`,
+    some: (there: number, all: number) => `In force on ${there} of ${all} gateways.`,
+    behind: (names: string) => `On its way to ${names}…`,
+    away: (names: string) => `Away: ${names}. They may still serve calls by what they have, and get it when they are back.`,
+    stale: (names: string) => `Cut off from changes: ${names}. They decide by what they have on disk until they are back.`,
+    more: (n: number) => `${n} more`,
   },
   code: {
     open: "Copy as code",

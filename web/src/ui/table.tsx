@@ -17,7 +17,8 @@ interface Props<T> {
   label: string;
   columns: Column<T>[];
   rows: T[] | undefined;
-  keyOf: (row: T) => string;
+  /** What tells the rows apart. In a table where what comes takes the place of what was there, the row's place. */
+  keyOf: (row: T, place: number) => string;
   empty: ReactNode;
   error?: Error | null;
   again?: () => void;
@@ -54,8 +55,8 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
                     ))}
                   </Table.Tr>
                 ))
-              : rows.map((row) => (
-                  <Table.Tr key={keyOf(row)}>
+              : rows.map((row, place) => (
+                  <Table.Tr key={keyOf(row, place)}>
                     {columns.map((c) => (
                       <Table.Td key={c.title} {...(c.wide && { visibleFrom: "sm" })}>
                         {c.cell(row)}

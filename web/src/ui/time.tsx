@@ -40,9 +40,9 @@ const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-dig
 export function Clock({ at }: { at: string }) {
   const date = new Date(at);
   return (
-    <Tooltip label={exact.format(date)}>
-      <Text component="time" dateTime={at} size="sm" style={{ fontVariantNumeric: "tabular-nums", whiteSpace: "nowrap" }}>{clock.format(date)}</Text>
-    </Tooltip>
+    <Text component="time" dateTime={at} title={exact.format(date)} size="sm" style={{ fontVariantNumeric: "tabular-nums", whiteSpace: "nowrap" }}>
+      {clock.format(date)}
+    </Text>
   );
 }
 

@@ -1,9 +1,13 @@
 import { Button, Group, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useState } from "react";
 
 import { messageOf } from "../api/problem";
+import { seesGateways } from "../session/areas";
+import { sessionQuery } from "../session/session";
 import { texts } from "../texts";
+import { Reached } from "./reached";
 
 const words = texts.undo;
 
@@ -12,30 +16,45 @@ interface Done {
   /** What was done, in a sentence. */
   message: string;
   /** Puts it back as it was. */
-  undo: () => Promise<unknown>;
+  undo?: () => Promise<unknown>;
+  /** Whether gateways hold anything of it. */
+  reaches?: boolean;
 }
 
-/** Says what was done, with the button that undoes it for as long as people need to notice a mistake. */
-export function sayDone(done: Done): void {
-  notifications.show({
-    message: <Undo {...done} />,
-    color: "pine",
-    autoClose: 20_000,
-    closeButtonProps: { "aria-label": texts.common.close },
-  });
+/** How long what was done stays to be seen, in milliseconds: as long as people need to notice a mistake, or to read it. */
+const [undoable, told] = [20_000, 8_000];
+
+/**
+ * Says what was done, with the button that undoes it. Who sees gateways is told on which of them it is in force, as it
+ * happens: it stays while one that is connected lacks it.
+ */
+export function sayDone({ reaches = true, ...done }: Done): void {
+  const id = `done ${Math.random()}`;
+  const message = <Told {...done} reaches={reaches} leave={(after) => { notifications.update({ id, message, autoClose: after }); }} />;
+  notifications.show({ id, message, color: "pine", autoClose: false, closeButtonProps: { "aria-label": texts.common.close } });
 }
 
-function Undo({ tenant, message, undo }: Done) {
+function Told({ tenant, message, undo, reaches, leave }: Done & { leave: (after: number) => void }) {
   const queries = useQueryClient();
-  const run = useMutation({ mutationFn: undo, onSettled: () => queries.invalidateQueries({ queryKey: [tenant] }) });
+  const session = useQuery(sessionQuery).data;
+  const [at, setAt] = useState(() => Date.now());
+  const run = useMutation({
+    mutationFn: () => undo?.() ?? Promise.resolve(),
+    onSuccess: () => { setAt(Date.now()); },
+    onSettled: () => queries.invalidateQueries({ queryKey: [tenant] }),
+  });
+  const settled = useCallback((whole: boolean) => { leave(whole && !undo ? told : undoable); }, [leave, undo]);
+  const watched = reaches && session && seesGateways(session);
+  useEffect(() => { if (session !== undefined && !watched) settled(true); }, [session, watched, settled]);
   return (
     <Stack gap={4}>
       <Group justify="space-between" wrap="nowrap">
         <Text size="sm" fw={600}>{run.isSuccess ? words.undone : message}</Text>
-        {!run.isSuccess && (
+        {undo && !run.isSuccess && (
           <Button size="compact-sm" variant="light" loading={run.isPending} onClick={() => { run.mutate(); }}>{words.undo}</Button>
         )}
       </Group>
+      {watched && <Reached key={at} id={at} settled={settled} />}
       {run.error && <Text size="sm" c="red" role="alert">{messageOf(run.error)}</Text>}
     </Stack>
   );

@@ -7,7 +7,7 @@ import { texts } from "../../texts";
 
 const words = texts.admin.decisions;
 
-const names = ["keyManager", "api", "application", "code"] as const;
+const names = ["keyManager", "api", "application", "code", "gateway"] as const;
 
 /** What the page's address narrows the decisions to, so that it can be shared and comes back with the browser's button. */
 export function useFilter() {
@@ -51,7 +51,7 @@ export function Filters({ filter, live, put, seen }: Props) {
         <Switch label={words.refusedOnly} checked={filter.refused === true} onChange={(event) => { put({ refused: event.currentTarget.checked ? "yes" : "" }); }} />
         <Switch label={words.live} checked={live} onChange={(event) => { put({ live: event.currentTarget.checked ? "" : "no" }); }} />
         {Object.keys(filter).length > 0 && (
-          <Button size="compact-sm" variant="subtle" onClick={() => { put({ keyManager: "", api: "", application: "", code: "", refused: "" }); }}>
+          <Button size="compact-sm" variant="subtle" onClick={() => { put({ keyManager: "", api: "", application: "", code: "", gateway: "", refused: "" }); }}>
             {words.clear}
           </Button>
         )}
@@ -74,7 +74,7 @@ function Filter({ label, value, offered, change }: FilterProps) {
   return (
     <Autocomplete
       size="xs"
-      w={{ base: "calc(50% - 6px)", sm: 165 }}
+      w={{ base: "calc(50% - 6px)", sm: 126 }}
       label={label}
       placeholder={words.any}
       data={offered}

@@ -1,49 +1,62 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 
-import type { Decision } from "../../api/decisions";
+import type { Decision, Tail } from "../../api/decisions";
 
 /** How far a page is scrolled before what is on it stays where it is, in pixels. */
 const scrolled = 120;
 
 /**
- * What a live list shows. While somebody points at it, is in it with the keyboard or has scrolled down, it stays as it is:
- * a row that is read or clicked does not run away. What came meanwhile is counted, and shown when they are done.
+ * What a live list shows. While it is stopped, or somebody points at it, is in it with the keyboard or has scrolled down, it
+ * stays as it is: a row that is read or clicked does not run away. What came meanwhile is counted, and shown when they are done.
  */
-export function useTail(newest: Decision[] | undefined) {
-  const [kept, keep] = useState<Decision[]>();
-  const pointed = useRef(false);
-  const focused = useRef(false);
-  const latest = useRef(newest);
-  useEffect(() => { latest.current = newest; }, [newest]);
-  const settle = useCallback(() => {
-    const reading = pointed.current || focused.current || window.scrollY > scrolled;
-    keep((old) => (reading ? (old ?? latest.current) : undefined));
-  }, []);
-  useEffect(() => {
-    window.addEventListener("scroll", settle, { passive: true });
-    return () => { window.removeEventListener("scroll", settle); };
-  }, [settle]);
-  const known = new Set(kept?.map((d) => d.decision));
+export function useTail(tail: Tail | undefined, stopped: boolean) {
+  const [kept, keep] = useState<Tail>();
+  const reading = useReading();
+  const still = stopped || reading.reads;
+  if (still && kept === undefined && tail !== undefined) keep(tail);
+  if (!still && kept !== undefined) keep(undefined);
+  const shown: { rows: Decision[] | undefined; waiting: number } = {
+    rows: (kept ?? tail)?.rows,
+    waiting: kept === undefined || tail === undefined ? 0 : Math.max(0, tail.total - kept.total),
+  };
   return {
-    rows: kept ?? newest,
-    paused: kept !== undefined,
-    waiting: kept === undefined ? 0 : (newest ?? []).filter((d) => !known.has(d.decision)).length,
+    ...shown,
+    still,
+    /** Whether it goes on only when somebody says so: who moves the pointer away need not. */
+    stays: still && !reading.pointed,
     /** Shows what is new, and goes on from there. */
     resume: () => {
       window.scrollTo({ top: 0 });
-      pointed.current = false;
-      focused.current = false;
+      reading.done();
       keep(undefined);
     },
-    /** Of the element around the list. */
-    reading: {
-      onMouseEnter: () => { pointed.current = true; settle(); },
-      onMouseLeave: () => { pointed.current = false; settle(); },
-      onFocus: () => { focused.current = true; settle(); },
-      onBlur: (event: React.FocusEvent) => {
-        focused.current = event.currentTarget.contains(event.relatedTarget);
-        settle();
-      },
+    reading: reading.of,
+  };
+}
+
+// Whether somebody reads an element: the handlers belong to it.
+function useReading() {
+  const [pointed, point] = useState(false);
+  const [focused, focus] = useState(false);
+  const [down, setDown] = useState(false);
+  useEffect(() => {
+    const look = () => { setDown(window.scrollY > scrolled); };
+    window.addEventListener("scroll", look, { passive: true });
+    return () => { window.removeEventListener("scroll", look); };
+  }, []);
+  return {
+    pointed,
+    reads: pointed || focused || down,
+    done: () => {
+      point(false);
+      focus(false);
+      setDown(false);
+    },
+    of: {
+      onMouseEnter: () => { point(true); },
+      onMouseLeave: () => { point(false); },
+      onFocus: () => { focus(true); },
+      onBlur: (event: React.FocusEvent) => { focus(event.currentTarget.contains(event.relatedTarget)); },
     },
   };
 }

@@ -18,7 +18,7 @@ export function Calls({ application }: { application: string }) {
   const [params, setParams] = useSearchParams();
   const refused = params.get("refused") !== "no";
   const list = useQuery({
-    ...decisionsQuery(useTenant(), { application, ...(refused && { refused }) }, true),
+    ...decisionsQuery(useTenant(), { application, ...(refused && { refused }) }, 100),
     placeholderData: keepPreviousData,
   });
   return (

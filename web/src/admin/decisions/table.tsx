@@ -1,0 +1,56 @@
+import { Anchor, Text } from "@mantine/core";
+import type { ReactNode } from "react";
+import { Link, useLocation } from "react-router";
+
+import type { Decision } from "../../api/decisions";
+import { useAddress } from "../../shell/place";
+import { texts } from "../../texts";
+import { StateBadge } from "../../ui/badge";
+import { ObjectLink } from "../../ui/object-link";
+import { DataTable, type Column } from "../../ui/table";
+import { Clock } from "../../ui/time";
+
+const words = texts.admin.decisions;
+
+interface Props {
+  label: string;
+  rows: Decision[] | undefined;
+  error: Error | null;
+  again?: () => void;
+  /** What all of them have in common. */
+  without?: "gateway";
+  empty: ReactNode;
+}
+
+/** Decisions, each with the way to its steps. A row is the place of whichever decision comes there: nothing moves when one does. */
+export function DecisionTable({ without, ...list }: Props) {
+  return <DataTable {...list} columns={useColumns().filter((c) => without === undefined || c.title !== words[without])} keyOf={(_, place) => String(place)} />;
+}
+
+// Each call is one line, and each column keeps its width: what comes moves nothing.
+function useColumns(): Column<Decision>[] {
+  const to = useAddress();
+  const { search } = useLocation();
+  return [
+    { title: words.when, share: 12, cell: (d) => <Clock at={d.at} /> },
+    {
+      title: words.outcome,
+      share: 19,
+      cell: (d) => (
+        <Anchor component={Link} to={to("admin", "decisions", d.decision)} state={{ search }}>
+          <StateBadge tone={d.code ? "bad" : "good"}>{d.code || words.passed}</StateBadge>
+        </Anchor>
+      ),
+    },
+    { title: words.call, share: 22, cell: (d) => <Line>{[d.method, d.api, d.operation].filter(Boolean).join(" ")}</Line> },
+    { title: words.keyManager, wide: true, share: 13, cell: (d) => d.keyManager && <ObjectLink noun="key-managers" name={d.keyManager} /> },
+    { title: words.application, wide: true, share: 12, cell: (d) => d.application && <ObjectLink noun="applications" name={d.application} /> },
+    { title: words.gateway, wide: true, share: 9, cell: (d) => <Line>{d.gateway ?? ""}</Line> },
+    { title: words.id, wide: true, share: 13, cell: (d) => <Line mono>{d.decision}</Line> },
+  ];
+}
+
+// What is longer than its column is read whole by pointing at it.
+function Line({ children, mono = false }: { children: string; mono?: boolean }) {
+  return <Text size={mono ? "xs" : "sm"} truncate="end" title={children} {...(mono && { ff: "monospace" })}>{children}</Text>;
+}

@@ -1,0 +1,38 @@
+import { Progress, Stack, Text } from "@mantine/core";
+
+import type { Gateway } from "../../api/gateways";
+import { texts } from "../../texts";
+import { toneColor, type Tone } from "../../theme";
+import { StateBadge } from "../../ui/badge";
+
+const words = texts.admin.gateways;
+
+const tones: Record<Gateway["state"], Tone> = { revoked: "quiet", never: "quiet", away: "bad", stale: "warn", behind: "warn", upToDate: "good" };
+
+/** How a gateway stands towards the changes of its group. */
+export function GatewayState({ gateway }: { gateway: Gateway }) {
+  const { state } = gateway;
+  return (
+    <StateBadge tone={tones[state] ?? "quiet"} hint={words.help[state]}>
+      {state === "behind" ? words.behind(gateway.lag) : words.states[state] ?? state}
+    </StateBadge>
+  );
+}
+
+/** How far the changes of its group have come to it. */
+export function GatewayWay({ gateway }: { gateway: Gateway }) {
+  if (gateway.state === "revoked" || gateway.state === "never") return null;
+  const newest = gateway.revision + gateway.lag;
+  return (
+    <Stack gap={4} maw={180}>
+      <Text size="sm">{words.atRevision(gateway.revision, newest)}</Text>
+      <Progress
+        size="sm"
+        value={newest === 0 ? 100 : Math.max(4, (gateway.revision / newest) * 100)}
+        color={gateway.lag > 0 ? toneColor.warn : toneColor.good}
+        transitionDuration={300}
+        aria-label={words.wayOf(gateway.name)}
+      />
+    </Stack>
+  );
+}

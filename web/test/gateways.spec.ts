@@ -1,0 +1,136 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { join } from "node:path";
+
+import { expect, test, type Page } from "@playwright/test";
+
+import { complaintsOf, forEverybody, open, person, signIn } from "./browser";
+import { apply, freePort, manifest, rest, world } from "./start";
+
+let page: Page;
+let complaints: () => string[];
+let far: ChildProcess;
+
+test.describe.configure({ mode: "serial" });
+
+// Beside the gateway within the server there is one in a process of its own, and many of which there is only the credential.
+test.beforeAll(async ({ browser }) => {
+  await person("keeper", "admin");
+  await apply(world(), [
+    manifest("Application", "watched", { displayName: "Watched", owners: ["keeper"] }),
+    manifest("Subscription", "watched-orders", { application: "watched", api: "orders", plan: "gold" }), // so that gateways hold it
+  ]);
+  const { token } = (await rest(world(), "POST", "/api/v1/gateways", { name: "far" })) as { token: string };
+  far = spawn(join(import.meta.dirname, "..", "..", "bin", "keyward"), ["serve", "--role", "gateway"], {
+    env: {
+      PATH: process.env.PATH,
+      KEYWARD_DATA: join(world().data, "far"),
+      KEYWARD_CONTROL_URL: world().url,
+      KEYWARD_GATEWAY_TOKEN: token,
+      KEYWARD_GATEWAY_ADDRESS: `127.0.0.1:${await freePort()}`,
+      KEYWARD_OPS_ADDRESS: `127.0.0.1:${await freePort()}`,
+    },
+  });
+  for (let i = 0; i < 60; i++) await rest(world(), "POST", "/api/v1/gateways", { name: `spare-${String(i).padStart(2, "0")}` });
+  page = await (await browser.newContext()).newPage();
+  complaints = complaintsOf(page);
+  await signIn(page, "keeper");
+});
+
+test.afterAll(async () => {
+  far.kill("SIGKILL");
+  for (const { name } of ((await rest(world(), "GET", "/api/v1/gateways?limit=500&state=inUse")) as { items: { name: string }[] }).items) {
+    if (name !== "local") await rest(world(), "POST", `/api/v1/gateways/${name}/revoke`);
+  }
+  for (const path of ["subscriptions/watched-orders", "applications/watched"]) await rest(world(), "DELETE", `/api/v1/${path}`);
+  await page.context().close();
+});
+
+test.afterEach(() => { expect(complaints()).toEqual([]); });
+
+const row = (name: string | RegExp) => page.getByRole("table", { name: "Gateways", exact: true }).getByRole("row").filter({ hasText: name });
+
+test("gateways come by pages, narrowed by name and state, and each has a page", async () => {
+  await open(page, "admin/gateways", "Gateways");
+  await expect(page.getByText("The first 50", { exact: true })).toBeVisible();
+  await page.getByRole("button", { name: "Show more" }).click();
+  await expect(row("spare-59")).toContainText("never seen");
+  await page.getByText("2 up to date", { exact: true }).click();
+  await expect(row(/spare/)).toHaveCount(0);
+  await expect(page).toHaveURL(/state=upToDate/);
+  await expect(row("far")).toContainText("up to date");
+  await forEverybody(page, "gateways-two");
+  await page.goto(`${world().url}/console/default/admin/gateways?search=SPARE-07`);
+  await row("spare-07").getByRole("link", { name: "spare-07" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "spare-07" })).toBeVisible();
+  await expect(page.getByText("Its credential was made, and it has not reported yet.")).toBeVisible();
+});
+
+test("a change is watched on its way: the gateway that lacks it is named, until it is back", async () => {
+  far.kill("SIGSTOP");
+  await open(page, "developer/applications/watched", "Watched");
+  await page.getByRole("button", { name: "Hold", exact: true }).click();
+  await page.getByLabel(/Reason/).fill("stolen laptop");
+  await page.getByRole("textbox", { name: "Type watched to confirm" }).fill("watched");
+  await page.getByRole("dialog").getByRole("button", { name: "Hold", exact: true }).click();
+  const notice = page.getByRole("alert").filter({ hasText: "watched is held" });
+  await expect(notice).toContainText("In force on 1 of 2 gateways.");
+  await expect(notice).toContainText(/On its way to far…|Away: far\./);
+  await expect(notice).toContainText("Away: far."); // it does not close while a gateway that seemed to be there is waited for
+  await notice.getByRole("button", { name: "Close" }).click();
+  await open(page, "admin/gateways", "Gateways");
+  const change = page.getByRole("table", { name: "The last changes" }).getByRole("row").filter({ hasText: "watched" }).first();
+  await expect(change).toContainText("1 of 2");
+  await change.getByRole("link", { name: "far" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "far" })).toBeVisible();
+  await expect(page.getByText(/Nothing was heard of it for 10 seconds/)).toBeVisible();
+  await expect(page.getByRole("table", { name: "What it lacks" })).toContainText("watched");
+  await expect(page.getByText("It does not answer now")).toBeVisible();
+  await forEverybody(page, "gateway");
+  await open(page, "admin/decisions", "Decisions");
+  await expect(page.getByText("far does not answer")).toBeVisible();
+  far.kill("SIGCONT");
+  await open(page, "admin/gateways/far", "far");
+  await expect(page.getByText("It has every change.")).toBeVisible();
+  await expect(page.getByRole("article").getByText("up to date", { exact: true })).toBeVisible();
+  await open(page, "developer/applications/watched", "Watched");
+  await page.getByRole("button", { name: "Lift the hold" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "The hold of watched is lifted" })).toContainText("In force on all 2 gateways");
+});
+
+test("decisions are followed without a shift of the layout, stand still for who reads, and are found by what was answered", async () => {
+  await page.addInitScript(() => {
+    const seen = window as unknown as { shifts: number };
+    seen.shifts = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean })[]) {
+        if (!entry.hadRecentInput) seen.shifts += entry.value;
+      }
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  const call = async (path: string) => (await fetch(world().gateway + path)).headers.get("x-keyward-decision") ?? "";
+  const rows = page.getByRole("table", { name: "Decisions" }).getByRole("row");
+  for (let i = 0; i < 70; i++) await call("/orders/v1/docs");
+  await open(page, "admin/decisions", "Decisions");
+  for (let i = 0; i < 4; i++) {
+    const id = await call("/orders/v1/docs");
+    await expect(rows.nth(1)).toContainText(id);
+  }
+  expect(await rows.count()).toBe(61);
+  expect(await page.evaluate(() => (window as unknown as { shifts: number }).shifts)).toBeLessThan(0.05);
+  await rows.nth(2).hover();
+  const first = await rows.nth(1).textContent();
+  for (let i = 0; i < 80; i++) await call("/orders/v1/docs");
+  await expect(page.getByText("Still, while you look: 80 are new.")).toBeVisible();
+  expect(await rows.nth(1).textContent()).toBe(first);
+  await page.getByRole("switch", { name: "Live" }).click();
+  const id = await call("/nowhere");
+  await expect(page.getByText(/^Stopped: \d+ (is|are) new\.$/)).toBeVisible();
+  await page.getByRole("button", { name: "Show what is new" }).click();
+  await expect(rows.filter({ hasText: id })).toBeVisible();
+  await page.getByRole("combobox", { name: "Code" }).or(page.getByRole("textbox", { name: "Code" })).fill("no_such_api");
+  await page.keyboard.press("Enter");
+  await expect(rows.filter({ hasText: "missing_credentials" })).toHaveCount(0);
+  await page.getByRole("textbox", { name: "Decision id" }).fill(`X-Keyward-Decision: ${id}`);
+  await page.getByRole("button", { name: "Open it" }).click();
+  await expect(page.getByText("404 no_such_api")).toBeVisible();
+});
