@@ -49,16 +49,18 @@ export function Clock({ at }: { at: string }) {
 interface Props {
   at: string | undefined;
   none?: string;
+  /** It has been, and may be later than the page's clock, which goes on every ten seconds. */
+  past?: boolean;
 }
 
 /** A time relative to now, with the exact one on hover and for screen readers. */
-export function Time({ at, none = "never" }: Props) {
+export function Time({ at, none = "never", past = false }: Props) {
   const now = useNow();
   if (!at) return <Text span inherit c="dimmed">{none}</Text>;
   const date = new Date(at);
   return (
     <Tooltip label={exact.format(date)}>
-      <time dateTime={at}>{relativeTime(date, now)}</time>
+      <time dateTime={at}>{relativeTime(date, past ? Math.max(now, date.getTime()) : now)}</time>
     </Tooltip>
   );
 }

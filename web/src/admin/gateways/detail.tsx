@@ -44,7 +44,7 @@ export function GatewayPage() {
         />
         <Facts
           rows={[
-            [words.seen, <Time key="s" at={gateway.lastSeen} />],
+            [words.seen, <Time key="s" at={gateway.lastSeen} past />],
             [words.made, <Time key="m" at={gateway.createdAt} />],
             [words.revokedAt, gateway.revokedAt && <Time key="r" at={gateway.revokedAt} />],
           ]}

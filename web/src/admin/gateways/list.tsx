@@ -45,7 +45,7 @@ export function Gateways() {
           { title: words.group, wide: true, share: 12, cell: (g) => g.group },
           { title: words.state, share: 18, cell: (g) => <GatewayState gateway={g} /> },
           { title: words.knows, share: 18, cell: (g) => <GatewayWay gateway={g} /> },
-          { title: words.seen, wide: true, share: 14, cell: (g) => <Time at={g.lastSeen} /> },
+          { title: words.seen, wide: true, share: 14, cell: (g) => <Time at={g.lastSeen} past /> },
           { title: words.build, wide: true, share: 10, cell: (g) => g.build ?? "" },
         ]}
         {...rowsOf(list)}
