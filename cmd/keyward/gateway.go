@@ -81,8 +81,9 @@ func (cmd *gatewayChangesCmd) Run(s *session) error {
 	}
 	rows := [][]string{{"GROUP", "REVISION", "ROWS", "WHAT", "IN FORCE ON", "LACKING"}}
 	for _, ch := range changes {
+		first := ch.Objects[0]
 		rows = append(rows, []string{
-			ch.Group, strconv.FormatUint(ch.Revision, 10), strconv.Itoa(ch.Rows), strings.TrimSpace(string(ch.Objects[0].Kind) + " " + ch.Objects[0].Name),
+			ch.Group, strconv.FormatUint(ch.Revision, 10), strconv.Itoa(ch.Rows), strings.TrimSpace(string(first.Kind) + " " + first.Name),
 			fmt.Sprintf("%d of %d", ch.There, ch.Of), strings.Join(ch.Lacking, ", "),
 		})
 	}

@@ -45,7 +45,9 @@ func (c *Control) Decisions(ctx context.Context, p keyward.Principal, tenant str
 	}
 	end := time.Now().Add(f.Wait)
 	for {
-		found, err := c.askGateways(ctx, q, func(g keyward.Gateway) bool { return f.Gateway == "" || g.Name == f.Gateway })
+		found, err := c.askGateways(ctx, q, func(g keyward.Gateway) bool {
+			return g.LastSeen != nil && (f.Gateway == "" || g.Name == f.Gateway) // one that never reported has decided nothing
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +129,7 @@ func (c *Control) askGateways(ctx context.Context, q past.Query, takes func(keyw
 	var mu sync.Mutex
 	var asked sync.WaitGroup
 	for _, g := range gateways {
-		if g.RevokedAt != nil || g.LastSeen == nil || !takes(g) { // one that never reported has decided nothing
+		if g.RevokedAt != nil || !takes(g) {
 			continue
 		}
 		asked.Go(func() {

@@ -51,7 +51,8 @@ func TestAChangesWayToGateways(t *testing.T) {
 	h.MustApply(plane.Manifest(keyward.KindPlan, "gold", `{"rate":{"requests":1,"per":"1s"}}`))
 	now := time.Now()
 	reporting(t, h, map[string]store.GatewayReport{
-		"edge-here": {At: now}, "edge-frozen": {At: now.Add(-time.Minute)}, "edge-disk": {At: now, Stale: true}, "edge-new": {}, "edge-gone": {At: now},
+		"edge-here": {At: now}, "edge-frozen": {At: now.Add(-time.Minute)}, "edge-disk": {At: now, Stale: true}, "edge-new": {},
+		"edge-gone": {At: now},
 	})
 	if err := h.Control.RevokeGateway(ctx, plane.Operator(), "edge-gone"); err != nil {
 		t.Fatal(err)
@@ -94,7 +95,8 @@ func TestAChangesWayToGateways(t *testing.T) {
 		t.Fatalf("changes: %+v, %v", changes, err)
 	}
 	last := changes[0]
-	if last.Objects[0].Name != "silver" || last.There != 1 || last.Of != 4 || !slices.Equal(last.Lacking, []string{"edge-disk", "edge-frozen", "edge-here"}) {
+	lacking := []string{"edge-disk", "edge-frozen", "edge-here"}
+	if last.Objects[0].Name != "silver" || last.There != 1 || last.Of != 4 || !slices.Equal(last.Lacking, lacking) {
 		t.Errorf("the last change: %+v", last)
 	}
 	if lacks, err := h.Control.Changes(ctx, auditor, "edge-here"); err != nil || len(lacks) != 1 || lacks[0].Objects[0].Name != "silver" {

@@ -7,11 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/past"
+	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/plane"
 )
 
@@ -280,6 +282,11 @@ func TestDevelopersWithoutApplicationsAskNoGateway(t *testing.T) {
 	h.MustApply(plane.Usual()...)
 	edge, _, err := h.Control.CreateGateway(ctx, plane.Operator(), "edge", "")
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Store.Write(ctx, "test", func(tx *store.Tx) error {
+		return tx.ReportGateway(edge.ID, store.GatewayReport{At: time.Now()})
+	}); err != nil {
 		t.Fatal(err)
 	}
 	asked, id := 0, past.New(edge.ID).Name("x")

@@ -63,7 +63,7 @@ func (c *Control) Changes(ctx context.Context, p keyward.Principal, gateway stri
 				return err
 			}
 			slices.Reverse(last)
-			last = slices.DeleteFunc(last, func(ch Change) bool { return ch.Objects[0].Kind == keyward.RowGatewayKey }) // nobody changed those
+			last = slices.DeleteFunc(last, func(ch Change) bool { return ch.Objects[0].Kind == keyward.RowGatewayKey }) // by nobody
 			out = append(out, last[:min(len(last), changesShown)]...)
 		}
 		return nil
