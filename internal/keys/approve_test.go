@@ -507,7 +507,21 @@ func TestNothingIsRevealedWhileHeld(t *testing.T) {
 		wantCode(t, err, keyward.CodeHeld, string(kind)+" "+name)
 		r.hold(kind, name, nil)
 	}
+	waits := func(p keyward.Principal) bool {
+		t.Helper()
+		listed, err := r.keys.List(ctx, p, "", "mobile")
+		if err != nil || len(listed) != 1 {
+			t.Fatalf("%v, error %v", listed, err)
+		}
+		return listed[0].SecretUntil != nil
+	}
+	if !waits(alice()) || waits(admin()) {
+		t.Error("the list does not say to who asked, and to nobody else, that the secret can be had once more")
+	}
 	if shown, err := r.keys.Reveal(ctx, alice(), at("corp")); err != nil || shown.ClientSecret != made.ClientSecret {
 		t.Errorf("when nothing is held: %v, error %v", shown, err)
+	}
+	if waits(alice()) {
+		t.Error("it can be had again after it was")
 	}
 }

@@ -326,7 +326,7 @@ func TestReveal(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		c := client("mobile-corp", "mobile", "corp", "abc")
 		store(t, s, keyManager("corp", "https://corp"), application("mobile"), c)
-		end := time.Now().Add(time.Minute)
+		id, end := c.ID, time.Now().Add(time.Minute)
 		keep := func() {
 			write(t, s, func(tx *Tx) error { return tx.PutReveal(c.ID, "alice", "s3cret", end) })
 		}
@@ -339,6 +339,20 @@ func TestReveal(t *testing.T) {
 		}
 		keep()
 		keep()
+		for _, c := range []struct {
+			who  string
+			at   time.Time
+			want int
+		}{{"alice", end.Add(-time.Second), 1}, {"alice", end, 0}, {"bob", end.Add(-time.Second), 0}} {
+			var until map[string]time.Time
+			write(t, s, func(tx *Tx) (err error) {
+				until, err = tx.RevealsUntil([]string{id, "another"}, c.who, c.at)
+				return err
+			})
+			if len(until) != c.want || c.want == 1 && !until[id].Equal(end.Truncate(time.Microsecond)) {
+				t.Errorf("RevealsUntil for %s at %s: %v", c.who, c.at, until)
+			}
+		}
 		_, err := take("bob", end.Add(-time.Second))
 		refused(t, err, keyward.CodeNotFound, "")
 		_, err = take("alice", end)

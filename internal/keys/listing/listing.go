@@ -33,6 +33,7 @@ type Listed struct {
 	scene.Way
 	Status *keyward.OAuthClientStatus `json:"status"`
 
+	SecretUntil         *time.Time `json:"secretUntil,omitempty" doc:"Until then who asks can have its secret once more (reveal)"`
 	LastUsedAt          *time.Time `json:"lastUsedAt,omitempty" doc:"When a gateway let a call with a token of the client pass"`
 	SecretLastUsedAt    *time.Time `json:"secretLastUsedAt,omitempty" doc:"When the key manager took its secret; of the resident one"`
 	OldSecretLastUsedAt *time.Time `json:"oldSecretLastUsedAt,omitempty" doc:"The same of the secret before it, while that is taken too"`
@@ -62,30 +63,35 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 		if err != nil {
 			return fmt.Errorf("read when the clients of %s were used: %w", app.Ref(), err)
 		}
+		reveals, err := tx.RevealsUntil(idsOf(objects), scene.Requester(p, tenant), l.Now())
+		if err != nil {
+			return fmt.Errorf("read which secrets of %s wait: %w", app.Ref(), err)
+		}
 		listed = listed[:0]
-		managers := map[string]manager{}
+		known := managers{}
 		for _, o := range objects {
 			c, err := scene.ReadClient(o)
 			if err != nil {
 				return err
 			}
-			km, known := managers[c.Spec.KeyManager]
-			if !known {
-				if km, err = managerOf(tx, tenant, c.Spec.KeyManager); err != nil {
-					return err
-				}
-				managers[c.Spec.KeyManager] = km
+			km, err := known.of(tx, tenant, c.Spec.KeyManager)
+			if err != nil {
+				return err
 			}
 			status, err := l.shownStatus(tx, p, o, c.Status)
 			if err != nil {
 				return err
 			}
-			listed = append(listed, Listed{
+			shown := Listed{
 				Name: o.Name, Application: application, KeyManager: c.Spec.KeyManager,
 				Environment: c.Spec.EnvironmentOrDefault(), ClientID: c.Spec.ClientID, Match: c.Spec.Match,
 				Way: scene.WayOf(km.spec, km.status, c.Status.Fields), Status: status, LastUsedAt: uses[o.ID].LastUsedAt,
 				SecretLastUsedAt: uses[o.ID].SecretAt(scene.SecretPath), OldSecretLastUsedAt: uses[o.ID].SecretAt(scene.BeforePath),
-			})
+			}
+			if until, waits := reveals[o.ID]; waits {
+				shown.SecretUntil = &until
+			}
+			listed = append(listed, shown)
 		}
 		return nil
 	})
@@ -93,6 +99,14 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 		return nil, err
 	}
 	return listed, nil
+}
+
+func idsOf(objects []*keyward.Object) []string {
+	ids := make([]string, len(objects))
+	for i, o := range objects {
+		ids[i] = o.ID
+	}
+	return ids
 }
 
 // shownStatus is the status with what is kept elsewhere, and without what is over.
@@ -118,6 +132,20 @@ func (l *Lister) shownStatus(
 type manager struct {
 	spec   *keyward.KeyManagerSpec
 	status keyward.KeyManagerStatus
+}
+
+// managers are those that were read, by name.
+type managers map[string]manager
+
+func (m managers) of(tx *store.Tx, tenant, name string) (manager, error) {
+	if found, known := m[name]; known {
+		return found, nil
+	}
+	found, err := managerOf(tx, tenant, name)
+	if err == nil {
+		m[name] = found
+	}
+	return found, err
 }
 
 func managerOf(tx *store.Tx, tenant, name string) (manager, error) {

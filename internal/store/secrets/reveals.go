@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"keyward.dev/keyward/internal/seal"
@@ -25,6 +26,28 @@ func (r *Reveals) PutReveal(clientObjectID, requester, secret string, expires ti
 		SET requester = excluded.requester, sealed = excluded.sealed, expires_at = excluded.expires_at`,
 		clientObjectID, database.Clean(requester), sealed, database.Micros(expires))
 	return err
+}
+
+// RevealsUntil tells until when a requester may look once more at the secrets of clients, by the ids of their objects; of
+// those whose secret they cannot have any more it tells nothing.
+func (r *Reveals) RevealsUntil(clientObjectIDs []string, requester string, now time.Time) (map[string]time.Time, error) {
+	until := map[string]time.Time{}
+	for some := range slices.Chunk(clientObjectIDs, database.ChunkSize) {
+		var v database.Values
+		query := `SELECT client_id, expires_at FROM reveals WHERE client_id IN ` + v.In(some) +
+			` AND requester = ` + v.Add(database.Clean(requester)) + ` AND expires_at > ` + v.Add(database.Micros(now))
+		err := r.run.Rows(query, v, func(row database.Row) error {
+			var client string
+			var at int64
+			err := row.Scan(&client, &at)
+			until[client] = database.FromMicros(at)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return until, nil
 }
 
 // TakeReveal gives the secret once: to its requester, before it expires. Else a not_found error.
