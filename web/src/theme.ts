@@ -1,6 +1,8 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
 
 import { texts } from "./texts";
+import alert from "./ui/alert.module.css";
+import field from "./ui/field.module.css";
 
 /** The one source of colours, spacing and shape. Components name them; they never write a colour of their own. */
 const pine: MantineColorsTuple = [
@@ -28,6 +30,8 @@ export const theme = createTheme({
   headings: { fontWeight: "650" },
   cursorType: "pointer",
   components: {
+    Alert: { defaultProps: { classNames: { body: alert.body } } },
+    Input: { defaultProps: { classNames: { input: field.field } } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 250 } },
     Table: { defaultProps: { verticalSpacing: "xs", highlightOnHover: true } },
     Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": texts.common.close } } },

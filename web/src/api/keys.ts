@@ -17,7 +17,7 @@ export function keysQuery(tenant: string, name: string) {
     queryKey: [tenant, "applications", "one", name, "keys"],
     queryFn: async ({ signal }) =>
       bodyOf(await client.GET("/api/v1/applications/{name}/keys", { params: application(tenant, name), signal })).items ?? [],
-    refetchInterval: (query) => ((query.state.data ?? []).some((k) => underWay(k.status.state)) ? 2_000 : 30_000),
+    refetchInterval: (query) => ((query.state.data ?? []).some((k) => changing(k.status)) ? 2_000 : 30_000),
   });
 }
 
@@ -42,6 +42,11 @@ export function keyOptionsQuery(tenant: string, name: string) {
 /** Whether the server has still to answer: the state will change by itself. */
 export function underWay(state: string): boolean {
   return ["pending", "rotating", "updating", "deleting", "revoking"].includes(state);
+}
+
+// The same, where a live key is still to be given what its subscriptions give.
+function changing({ state, entitlement }: Schemas["ListedKeys"]["status"]): boolean {
+  return underWay(state) || (state === "active" && entitlement?.state === "waiting");
 }
 
 /** The type of one key manager, with the fields of developers and the constraints on them. */

@@ -1,6 +1,8 @@
 import { PasswordInput, SegmentedControl, Select, SimpleGrid, Stack, TagsInput, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
+import { useEffect } from "react";
+
 import type { Schemas } from "../api/client";
 import type { Found } from "../api/found";
 import { keysQuery } from "../api/keys";
@@ -74,6 +76,10 @@ function AsApplication({ api, caller, change, secret, setSecret }: Props) {
   const taken = takenBy(api);
   const usable = (keys.data ?? []).filter((k) => live(k) && k.environment === environment && (taken?.includes(k.keyManager) ?? true));
   const chosen = usable.find((k) => k.keyManager === caller.keyManager);
+  const first = usable[0]?.keyManager;
+  useEffect(() => {
+    if (first !== undefined && caller.keyManager === undefined) change({ ...caller, keyManager: first }); // most have one alone
+  }, [first, caller, change]);
   return (
     <Stack gap="xs">
       <SimpleGrid cols={{ base: 1, sm: 2 }}>

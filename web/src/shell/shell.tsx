@@ -10,6 +10,7 @@ import { Icon } from "../ui/icon";
 import { Loading } from "../ui/loading";
 import { LoadedContext } from "../ui/page";
 import { AccountMenu } from "./account-menu";
+import { useFocusKept } from "./focus";
 import { entriesOf } from "./navigation";
 import { addressOf, useTenant } from "./place";
 import { SearchButton } from "./search";
@@ -20,6 +21,7 @@ import { ThemeSwitch } from "./theme-switch";
 export function Shell() {
   const [opened, { toggle, close }] = useDisclosure(false);
   const loaded = useRef(true);
+  useFocusKept();
   return (
     <AppShell
       header={{ height: 56 }}

@@ -1,6 +1,7 @@
 import { ActionIcon, Anchor, Button, Group, Select, Stack, Text, Tooltip } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 
 import type { Schemas } from "../../api/client";
@@ -110,6 +111,7 @@ function Subscribe({ application, taken }: { application: string; taken: string[
   const tenant = useTenant();
   const queries = useQueryClient();
   const apis = useQuery(allQuery(tenant, "apis"));
+  const choice = useRef<HTMLInputElement>(null);
   const asked = useSearchParams()[0].get("api"); // where somebody comes from an API's page
   const [api, setApi] = useTyped<string | null>("api", asked !== null && !taken.includes(asked) ? asked : null);
   const [plan, setPlan] = useTyped<string | null>("plan", null);
@@ -121,9 +123,15 @@ function Subscribe({ application, taken }: { application: string; taken: string[
         metadata: { name: `${application}-${api ?? ""}`.slice(0, 63).replace(/-+$/, "") },
         spec: { application, api: api ?? "", ...((plan ?? plans[0]) && { plan: plan ?? plans[0] }) },
       }),
-    onSuccess: async () => {
+    onSuccess: async ({ status }) => {
+      notifications.show({
+        message: status?.approval?.state === "pending" ? words.asked(api ?? "") : words.subscribed(api ?? ""),
+        color: "pine",
+        closeButtonProps: { "aria-label": texts.common.close },
+      });
       setApi(null);
       setPlan(null);
+      choice.current?.focus(); // the button can do nothing until another one is chosen
       await queries.invalidateQueries({ queryKey: [tenant] });
     },
   });
@@ -132,6 +140,7 @@ function Subscribe({ application, taken }: { application: string; taken: string[
     <Stack gap="xs">
       <Group align="flex-end">
         <Select
+          ref={choice}
           label={words.subscribeTo}
           placeholder={words.choose}
           data={free.map((a) => ({ value: a.metadata?.name ?? "", label: a.spec.title ?? a.metadata?.name ?? "" }))}

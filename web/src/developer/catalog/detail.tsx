@@ -1,7 +1,8 @@
-import { Anchor, Badge, Button, Group, Popover, Stack, Text } from "@mantine/core";
+import { Alert, Anchor, Badge, Button, Group, Popover, Stack, Text } from "@mantine/core";
 import { useSuspenseQueries } from "@tanstack/react-query";
 import { Link, useNavigate } from "react-router";
 
+import type { Schemas } from "../../api/client";
 import { allQuery, objectQuery } from "../../api/objects";
 import { operationsQuery } from "../../api/publishing";
 import { APIState, takenBy } from "../../publisher/apis/list";
@@ -12,6 +13,7 @@ import { texts } from "../../texts";
 import { APIAddress } from "../../ui/api-address";
 import { Facts } from "../../ui/facts";
 import { HeldSign } from "../../ui/held-sign";
+import { Icon } from "../../ui/icon";
 import { Page, Section } from "../../ui/page";
 
 const words = texts.developer.catalog;
@@ -32,8 +34,9 @@ export function CatalogPage() {
       title={api.spec.title ?? name}
       above={[{ to: to("developer", "apis"), label: words.title }]}
       beside={<APIState api={api} />}
-      actions={api.spec.subscription !== "none" && <SubscribeOne api={name} />}
+      actions={takesSubscriptions(api) && <SubscribeOne api={name} />}
     >
+      {api.spec.state === "deprecated" && <Alert color="yellow" role="status" icon={<Icon name="warn" />} title={words.deprecated}>{words.deprecatedLead}</Alert>}
       <Section title={words.use}>
         <Facts
           rows={[
@@ -62,6 +65,8 @@ export function CatalogPage() {
     </Page>
   );
 }
+
+const takesSubscriptions = ({ spec }: Schemas["API"]) => spec.subscription !== "none" && (spec.state ?? "published") === "published";
 
 // Chooses the application, and goes where it is subscribed with the API already chosen.
 function SubscribeOne({ api }: { api: string }) {

@@ -28,10 +28,12 @@ interface Props {
   listed: Schemas["ListedKeys"];
   /** The APIs of the application that take its tokens. */
   takenBy: string[];
+  /** Somebody holds the key, or its key manager: nothing can be done with it but end it. */
+  held: boolean;
 }
 
 /** One key: its state and reason, what it may do, when it was last used, and what can be done with it. */
-export function KeyCard({ application, listed, takenBy }: Props) {
+export function KeyCard({ application, listed, takenBy, held }: Props) {
   const place: KeyPlace = { keyManager: listed.keyManager, environment: listed.environment };
   const { status } = listed;
   const live = ["active", "drifted", "rotating", "updating"].includes(status.state);
@@ -43,14 +45,14 @@ export function KeyCard({ application, listed, takenBy }: Props) {
           <Group justify="space-between">
             <Group gap="xs">
               <StateBadge tone={toneOf(status.state)}>{(words.states as Record<string, string | undefined>)[status.state] ?? status.state}</StateBadge>
-              <Text size="sm" c="dimmed">{status.mode === "mapped" ? words.mapped : words.generated}</Text>
+              <Text size="sm" c="dimmed">{whence(listed)}</Text>
             </Group>
             <Group gap="xs">
-              {live && status.mode === "generated" && <Rotate application={application} place={place} keyManager={listed.keyManager} />}
-              {status.set === undefined && <EndKey application={application} listed={listed} place={place} />}
+              {live && !held && status.mode === "generated" && <Rotate application={application} place={place} keyManager={listed.keyManager} />}
+              {status.set === undefined && endable(status.state) && <EndKey application={application} listed={listed} place={place} />}
             </Group>
           </Group>
-          <Progress application={application} listed={listed} place={place} />
+          <Progress application={application} listed={listed} place={place} held={held} />
           <Facts
             rows={[
               [words.clientId, listed.clientId && (
@@ -72,9 +74,17 @@ export function KeyCard({ application, listed, takenBy }: Props) {
           />
         </Stack>
       </Paper>
-      {live && <Try application={application} place={place} listed={listed} />}
+      {live && !held && <Try application={application} place={place} listed={listed} />}
     </Stack>
   );
+}
+
+// What was not made yet is given up or dismissed instead, which its state offers.
+const endable = (state: string) => !["failed", "awaiting", "pending"].includes(state);
+
+function whence({ status }: Schemas["ListedKeys"]): string {
+  if (status.mode === "mapped") return words.mapped;
+  return endable(status.state) ? words.generated : words.toGenerate;
 }
 
 // Who rotates wants to know whether the old secret is still somewhere in use, where its server tells.

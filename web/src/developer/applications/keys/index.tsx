@@ -71,7 +71,7 @@ export function Keys({ application }: { application: string }) {
         <Tabs.Panel value={chosen} pt="md">
           <HeldBanner hold={holds.find((h) => h.name === chosen)?.hold} noun="key-managers" name={chosen} what={option?.displayName ?? chosen} />
           {key && fresh !== chosen + environment ? (
-            <KeyCard key={key.name} application={application} listed={key} takenBy={option?.apis ?? []} />
+            <KeyCard key={key.name} application={application} listed={key} takenBy={option?.apis ?? []} held={holds.some((h) => h.name === chosen) || key.status.hold !== undefined} />
           ) : option ? (
             <NewKey
               key={chosen + environment}

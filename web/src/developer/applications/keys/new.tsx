@@ -1,12 +1,13 @@
-import { Alert, Button, Group, PasswordInput, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Anchor, Button, Group, PasswordInput, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { Link } from "react-router";
 
 import type { Schemas } from "../../../api/client";
 import { developerTypeQuery, generate, map } from "../../../api/keys";
 import { objectQuery } from "../../../api/objects";
 import { useTyped } from "../../../session/typed";
-import { useTenant } from "../../../shell/place";
+import { useAddress, useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Icon } from "../../../ui/icon";
 import { ProblemAlert } from "../../../ui/problem";
@@ -43,7 +44,7 @@ export function NewKey({ application, option, showing }: Props) {
           {why}
         </Alert>
       )}
-      {(creates || maps) && <Opens apis={option.apis ?? []} />}
+      {(creates || maps) && <Opens application={application} apis={option.apis ?? []} />}
       {way === "generate" && creates && <Generate application={application} option={option} showing={showing} />}
       {way === "map" && maps && <MapExisting application={application} option={option} />}
     </Stack>
@@ -51,9 +52,14 @@ export function NewKey({ application, option, showing }: Props) {
 }
 
 /** Which of the application's APIs take tokens of the key manager: without one, a key here opens nothing yet. */
-function Opens({ apis }: { apis: string[] }) {
+function Opens({ application, apis }: { application: string; apis: string[] }) {
+  const to = useAddress();
   if (apis.length > 0) return <Text size="sm">{words.opens} {apis.join(", ")}</Text>;
-  return <Text size="sm" c="yellow">{words.opensNothing}</Text>;
+  return (
+    <Text size="sm" c="yellow">
+      {words.opensNothing} <Anchor component={Link} inherit to={to("developer", "applications", application, "subscriptions")}>{words.subscribeIt}</Anchor>
+    </Text>
+  );
 }
 
 type Body = Omit<Schemas["GenerateBody"], "keyManager" | "environment">;

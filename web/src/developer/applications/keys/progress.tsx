@@ -8,6 +8,7 @@ import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Icon } from "../../../ui/icon";
 import { ProblemAlert } from "../../../ui/problem";
+import { Time } from "../../../ui/time";
 import { FreshSecret } from "./secret";
 
 const words = texts.developer.keys;
@@ -16,13 +17,14 @@ interface Props {
   application: string;
   listed: Schemas["ListedKeys"];
   place: KeyPlace;
+  held: boolean;
 }
 
 // What can be given up; an end that has begun cannot.
 const stoppable = ["pending", "rotating", "updating"];
 
 /** What the key waits for or failed of, with the way on. */
-export function Progress({ application, listed, place }: Props) {
+export function Progress({ application, listed, place, held }: Props) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const { status } = listed;
@@ -42,7 +44,8 @@ export function Progress({ application, listed, place }: Props) {
       <Alert role="status" color="red" icon={<Icon name="warn" />} title={words.failed}>
         <Stack gap="xs">
           {status.reason && <Code block>{status.reason}</Code>}
-          <Group>{status.orphan ? button("dismiss", words.dismiss) : button("retry", words.retry)}</Group>
+          {status.orphan && <Text size="sm">{words.orphan(status.vendorName ?? "")}</Text>}
+          <Group>{button("retry", words.retry)}{button("dismiss", status.orphan ? words.dismiss : words.forget)}</Group>
         </Stack>
       </Alert>
     );
@@ -50,6 +53,7 @@ export function Progress({ application, listed, place }: Props) {
   if (status.state === "awaiting") {
     return (
       <Alert role="status" color="blue" icon={<Icon name="clock" />} title={words.awaiting}>
+        {status.requester && <Text size="sm" mb="xs">{words.askedBy(status.requester)} <Time at={status.approval?.since ?? status.changedAt} /></Text>}
         <Group>{button("cancel", words.cancel)}</Group>
       </Alert>
     );
@@ -74,15 +78,13 @@ export function Progress({ application, listed, place }: Props) {
       </Alert>
     );
   }
-  if (status.approval?.secretUntil) {
-    return (
-      <Alert role="status" color="pine" icon={<Icon name="key" />} title={words.waitingSecret}>
-        <Group>{button("reveal", words.reveal)}</Group>
-      </Alert>
-    );
-  }
   return (
     <>
+      {listed.secretUntil && !held && (
+        <Alert role="status" color={status.approval?.secretUntil ? "pine" : "gray"} icon={<Icon name="key" />} title={status.approval?.secretUntil ? words.waitingSecret : words.onceMore}>
+          <Group gap="sm">{button("reveal", words.reveal)}<Text size="sm">{words.until} <Time at={listed.secretUntil} /></Text></Group>
+        </Alert>
+      )}
       {status.reason && <Alert role="status" color="yellow" icon={<Icon name="warn" />} title={words.doubt}>{status.reason}</Alert>}
       <Entitled entitlement={status.entitlement} again={button("retry", words.retry)} />
     </>

@@ -39,7 +39,7 @@ export function Rotate({ application, place, keyManager }: Props) {
       <Confirm
         opened={opened}
         close={shut}
-        title={words.rotateTitle}
+        title={run.data ? words.rotated : words.rotateTitle}
         action={run.data ? words.done : words.rotate}
         harmless
         keep={run.data !== undefined}

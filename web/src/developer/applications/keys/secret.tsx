@@ -1,4 +1,5 @@
 import { Alert, Group, Stack, Text } from "@mantine/core";
+import { useEffect, useRef } from "react";
 
 import type { Schemas } from "../../../api/client";
 import { texts } from "../../../texts";
@@ -10,9 +11,11 @@ const words = texts.developer.keys;
 
 /** A fresh secret, shown this once, with code that uses it as it stands. */
 export function FreshSecret({ made }: { made: Schemas["Keys"] }) {
+  const shown = useRef<HTMLDivElement>(null);
+  useEffect(() => { shown.current?.focus(); }, []); // whoever asked for it goes on here
   if (!made.clientSecret) return null;
   return (
-    <Alert role="status" color="pine" icon={<Icon name="key" />} title={words.secretOnce}>
+    <Alert ref={shown} tabIndex={-1} role="status" color="pine" icon={<Icon name="key" />} title={words.secretOnce}>
       <Stack gap="sm">
         <Text size="sm">{words.secretLead}</Text>
         <Group gap="xs">

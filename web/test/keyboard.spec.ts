@@ -1,0 +1,146 @@
+import { expect, test, type Locator, type Page } from "@playwright/test";
+
+import { complaintsOf, password, person } from "./browser";
+import { rest, world } from "./start";
+
+let page: Page;
+let complaints: () => string[];
+
+test.describe.configure({ mode: "serial" });
+
+test.beforeAll(async ({ browser }) => {
+  await person("typist", "developer");
+  const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
+  page = await context.newPage();
+  complaints = complaintsOf(page);
+});
+
+test.afterAll(async () => {
+  await page.context().close();
+  await rest(world(), "DELETE", "/api/v1/applications/typed?withKeys=true").catch(() => undefined);
+});
+
+// What has the focus and shows it neither by an outline of its own nor of what it is drawn in.
+const unseen = () => page.evaluate(() => {
+  const seen = (e: Element) => getComputedStyle(e).outlineStyle !== "none" && getComputedStyle(e).outlineWidth !== "0px";
+  const at = document.activeElement;
+  const shown = [at, at?.parentElement, at?.nextElementSibling, at?.closest(".mantine-Input-input")].some((e) => e && seen(e));
+  return shown ? "" : (at?.outerHTML ?? "nothing").slice(0, 300);
+});
+
+/** Goes to an element by Tab alone, and sees at each step where the focus is. */
+async function tabTo(wanted: Locator): Promise<void> {
+  await expect(wanted).toBeVisible();
+  for (let i = 0; i < 60; i++) {
+    await page.keyboard.press("Tab");
+    if (await page.evaluate(() => document.activeElement === document.body)) continue; // once around the window
+    await expect.poll(unseen).toBe("");
+    if (await wanted.evaluate((e) => e === document.activeElement)) return;
+  }
+  throw new Error(`the keyboard does not lead to ${wanted.toString()}`);
+}
+
+/** Goes to a button or link and presses it. */
+async function press(role: "button" | "link" | "tab", name: string | RegExp, within: Page | Locator = page): Promise<void> {
+  await tabTo(within.getByRole(role, { name }).first());
+  await page.keyboard.press("Enter");
+}
+
+const arrived = (heading: string) => expect(page.getByRole("heading", { level: 1, name: heading })).toBeFocused();
+
+/** Chooses an option of a list in a form. */
+async function choose(list: Locator, option: string): Promise<void> {
+  await tabTo(list);
+  await page.keyboard.type(option);
+  await expect(page.getByRole("option", { name: option })).toBeVisible();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await expect(list).toHaveValue(option);
+  await expect(list).toBeFocused();
+}
+
+test("a developer needs no mouse from the first page to the last", async () => {
+  await page.goto(world().url);
+  await press("link", /Keyward account/);
+  await expect(page.locator('input[autocomplete="username"]')).toBeFocused();
+  await page.keyboard.type("typist");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(password);
+  await page.keyboard.press("Enter");
+
+  await press("link", "Orders");
+  await arrived("Orders");
+  await press("link", "Applications");
+  await arrived("Applications");
+  await press("link", "New application");
+  await arrived("New application");
+  await tabTo(page.getByRole("textbox", { name: /^Name/ }));
+  await page.keyboard.type("typed");
+  await page.keyboard.press("Enter");
+  await arrived("typed");
+
+  await tabTo(page.getByRole("tab", { name: "Keys" }));
+  await page.keyboard.press("ArrowRight");
+  const api = page.getByRole("combobox", { name: "Subscribe to" });
+  await choose(api, "Orders");
+  await press("button", "Subscribe");
+  await expect(page.getByRole("cell", { name: "orders", exact: true })).toBeVisible();
+  await expect(api).toBeFocused(); // for the next one
+
+  await page.keyboard.press("Shift+Tab"); // the tabs
+  await page.keyboard.press("ArrowLeft");
+  await press("tab", "resident");
+  await press("button", "Generate keys");
+  const once = page.getByRole("status").filter({ hasText: "shown this once" });
+  await expect(once).toBeFocused();
+  await press("button", "Copy the secret");
+  const secret = await page.evaluate(() => navigator.clipboard.readText());
+  await expect(once.getByTestId("client-secret")).toHaveText(secret);
+  await press("button", "Done");
+  await expect(page.getByText("active", { exact: true })).toBeVisible();
+
+  await press("button", "Rotate the secret");
+  const dialog = page.getByRole("dialog");
+  await tabTo(dialog.getByRole("textbox", { name: /Let the old secret/ }));
+  await page.keyboard.type("24h");
+  await page.keyboard.press("Enter");
+  await expect(dialog.getByTestId("client-secret")).not.toHaveText(secret);
+  await page.keyboard.press("Escape"); // nobody loses what is shown once by a slip
+  await expect(dialog.getByTestId("client-secret")).toBeVisible();
+  await press("button", "Done", dialog);
+  await expect(dialog).toBeHidden();
+  await expect(page.getByRole("button", { name: "Rotate the secret" })).toBeFocused();
+  await press("button", "Get a token to try out");
+  await expect(page.getByText(/^Access token/)).toBeVisible();
+  await expect(page.getByRole("button", { name: "Get a token to try out" })).toBeFocused();
+});
+
+test("nor to try an API out, to take a wrong way back, and to sign out", async () => {
+  await page.goto(`${world().url}/console/default/developer/apis/orders`);
+  await press("button", /GET \/docs/);
+  await press("button", "Try it out");
+  await choose(page.getByRole("combobox", { name: "Application" }), "typed");
+  await expect(page.getByRole("combobox", { name: "Key manager" })).toHaveValue("resident"); // the one that has a key
+  await press("button", "Send the call");
+  await expect(page.getByRole("status", { name: "Answer" })).toContainText("200");
+  await expect(page.getByRole("button", { name: "Send the call" })).toBeFocused();
+
+  await page.goto(`${world().url}/console/default/developer/applications/typed/subscriptions`);
+  await press("button", "Unsubscribe from orders");
+  await expect(page.getByRole("dialog")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toBeHidden();
+  await expect(page.getByRole("button", { name: "Unsubscribe from orders" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await press("button", "Unsubscribe", page.getByRole("dialog"));
+  await expect(page.getByText("No subscription yet")).toBeVisible();
+  await expect.poll(() => page.evaluate(() => document.activeElement?.closest("main") !== null)).toBe(true); // its button is gone
+
+  await press("button", "Your account");
+  const out = page.getByRole("menuitem", { name: "Sign out" });
+  for (let i = 0; i < 8 && !(await out.evaluate((e) => e === document.activeElement)); i++) await page.keyboard.press("ArrowDown");
+  await expect(out).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("link", { name: /Keyward account/ })).toBeVisible();
+  expect(complaints()).toEqual([]);
+});
