@@ -1,11 +1,15 @@
 package e2e
 
 import (
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/testbed/program"
 )
 
@@ -98,4 +102,36 @@ func TestAFolderThatCannotBeUsedIsTold(t *testing.T) {
 	if r := startFails(t, n); r.Code != 1 || !containsText(r.Stderr, "keyward.db") {
 		t.Errorf("a database that is none: %s", r)
 	}
+}
+
+// TestACallOutlivesTheSignal: told to end, a gateway takes no new calls and lets one under way have its answer.
+func TestACallOutlivesTheSignal(t *testing.T) {
+	t.Parallel()
+	n, up, corp := serve(t), newUpstream(t), issuer.Start(t, "corp", "ES256")
+	arrived, free := make(chan struct{}), make(chan struct{})
+	up.handle("/items/slow", func(w http.ResponseWriter, _ *http.Request) {
+		close(arrived)
+		<-free
+		_, _ = io.WriteString(w, "done")
+	})
+	apply(t, n, external("corp", corp, ""), orders(up.URL, "[corp]", ""), mobile("corp"))
+	token := mint(t, corp, issuer.Token{})
+	until(t, n.Gateway, http.MethodGet, "/orders/v1/items", token, 200, "")
+	go func() {
+		defer close(free)
+		<-arrived
+		go n.Stop()
+		for {
+			c, err := (&net.Dialer{Timeout: callLimit}).DialContext(t.Context(), "tcp", n.Gateway)
+			if err != nil {
+				return // the listener is closed: the end has begun
+			}
+			_ = c.Close()
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	if got := call(t, n.Gateway, http.MethodGet, "/orders/v1/items/slow", token); got.status != 200 || got.body != "done" {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	<-n.Done()
 }

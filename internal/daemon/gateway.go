@@ -63,7 +63,10 @@ func (p *process) startGateway(ctx context.Context, d *door, c *controlPlane) er
 		p.run(ctx, part)
 	}
 	d.listener = proxy.Listener(d.listener)
-	p.run(ctx, func(ctx context.Context) error { return d.serve(ctx, proxy.NewServer()) })
+	p.run(ctx, func(ctx context.Context) error {
+		defer proxy.Close()
+		return d.serve(ctx, proxy.NewServer())
+	})
 	p.checks = append(p.checks, check{"gateway", func(context.Context) (string, error) { return staleNote(known), known.Ready() }})
 	return nil
 }

@@ -24,7 +24,8 @@ type Explanation struct {
 	Fingerprint string       `json:"fingerprint,omitempty"` // all that is shown of the token
 	Steps       []Step       `json:"steps"`
 
-	Held []keyward.HeldRow `json:"-"` // rows that failed a step because their objects are held
+	Held    []keyward.HeldRow `json:"-"` // rows that failed a step because their objects are held
+	Refusal *Refusal          `json:"-"` // nil: the call passes
 }
 
 // Step is one step of the line.
@@ -47,7 +48,7 @@ func (e *Engine) Explain(ctx context.Context, v *view.View, req Request) *Explan
 		x.Application = p.app.Name
 	}
 	if ref != nil {
-		x.Status, x.Code, x.Detail, x.Decision = ref.Status(), ref.Code, ref.Detail, ref.ID
+		x.Status, x.Code, x.Detail, x.Decision, x.Refusal = ref.Status(), ref.Code, ref.Detail, ref.ID, ref
 		return x
 	}
 	x.Decision = d.ID

@@ -78,9 +78,9 @@ func New(deps Deps, o Options) (*Gateway, error) {
 func (g *Gateway) Handler() http.Handler { return http.HandlerFunc(g.serve) }
 
 // Run tells the engine of every new view and cuts what is under way when its key manager is gone, disabled or takes the
-// token no more, and everything when nothing may be served any longer. It ends with ctx and cuts all.
+// token no more, and everything when nothing may be served any longer. It ends with ctx and leaves what is under way to
+// Close: a process that is told to end lets its callers have their answers.
 func (g *Gateway) Run(ctx context.Context) error {
-	defer g.streams.cutAll()
 	wake, stop := g.deps.Watch()
 	defer stop()
 	g.deps.Engine.Follow(g.deps.View())
@@ -89,6 +89,16 @@ func (g *Gateway) Run(ctx context.Context) error {
 	workers.Go(func() error { return g.watch(ctx, wake, doubts) })
 	workers.Go(func() error { return g.settleDoubts(ctx, doubts) })
 	return workers.Wait()
+}
+
+// Close cuts what is still under way when the server is shut down, which knows nothing of upgraded connections.
+func (g *Gateway) Close() {
+	g.streams.cutAll(&enforce.Refusal{Code: keyward.CodeGatewayStale, Detail: "This gateway ends.", RetryAfter: 1})
+}
+
+// notServing refuses a call because of what Serving says.
+func notServing(err error) *enforce.Refusal {
+	return &enforce.Refusal{ID: newID(), Code: keyward.CodeGatewayStale, Detail: sentence(err), RetryAfter: 1}
 }
 
 // watch does what must not wait: the keys of new key managers, the end of those that are gone.
@@ -108,8 +118,8 @@ func (g *Gateway) watch(ctx context.Context, wake <-chan struct{}, doubts chan<-
 			default:
 			}
 		case <-tick.C:
-			if g.deps.Serving() != nil {
-				g.streams.cutAll()
+			if err := g.deps.Serving(); err != nil {
+				g.streams.cutAll(notServing(err))
 			}
 		}
 	}
@@ -123,7 +133,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := g.deps.Serving(); err != nil {
-		x.refuse(&enforce.Refusal{ID: newID(), Code: keyward.CodeGatewayStale, Detail: sentence(err), RetryAfter: 1})
+		x.refuse(notServing(err))
 		return
 	}
 	if isKeySet(r.RequestURI) {

@@ -51,8 +51,11 @@ func (p *bufferPool) Get() []byte {
 // Put implements httputil.BufferPool.
 func (p *bufferPool) Put(b []byte) { p.pool.Put(&b) }
 
-// errCut is the cause of the end of an exchange whose decision lost its ground.
-var errCut = errors.New("what this exchange was let pass for is in force no more")
+// lostGround is the cause of the end of an exchange whose decision lost its ground, with what it is refused with now.
+type lostGround struct{ refusal *enforce.Refusal }
+
+// Error implements error.
+func (*lostGround) Error() string { return "what this exchange was let pass for is in force no more" }
 
 // pass carries the request to its backend and the answer back.
 func (x *exchange) pass(ctx context.Context) {
@@ -64,7 +67,7 @@ func (x *exchange) pass(ctx context.Context) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer g.follow(ctx, x, func() { cancel(errCut) })()
+	defer g.follow(ctx, x, func(why *enforce.Refusal) { cancel(&lostGround{why}) })()
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
@@ -85,7 +88,13 @@ func (x *exchange) pass(ctx context.Context) {
 		ModifyResponse: x.cleanAnswer,
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
 			x.last = x.last || x.isAstray(body)
-			x.fail(x.codeOf(ctx, err, connected.Load(), body), err)
+			if lost := (*lostGround)(nil); errors.As(context.Cause(ctx), &lost) {
+				why := *lost.refusal
+				why.ID = d.ID
+				x.refuse(&why)
+				return
+			}
+			x.fail(codeOf(err, connected.Load(), body), err)
 		},
 	}
 	proxy.ServeHTTP(&interimCleaner{x.w}, in)
@@ -182,11 +191,9 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 }
 
 // codeOf tells why there is no answer of the backend.
-func (x *exchange) codeOf(ctx context.Context, err error, connected bool, body *watchedBody) keyward.Code {
+func codeOf(err error, connected bool, body *watchedBody) keyward.Code {
 	var timeout net.Error
 	switch {
-	case errors.Is(context.Cause(ctx), errCut):
-		return keyward.CodeUnknownIssuer
 	case body.failed.Load():
 		return keyward.CodeInvalidRequest
 	case connected && errors.As(err, &timeout) && timeout.Timeout():
@@ -204,8 +211,6 @@ func (x *exchange) fail(code keyward.Code, err error) {
 		detail = "The backend did not answer in time."
 	case keyward.CodeInvalidRequest:
 		detail = "The request's body broke off or is malformed."
-	case keyward.CodeUnknownIssuer:
-		detail = "The access token is from an issuer that is accepted no more."
 	}
 	if x.r.Context().Err() == nil {
 		x.gateway.log.Warn("a call failed on its way to the backend", "decision", x.decision.ID, "code", code,

@@ -23,7 +23,7 @@ type stream struct {
 	request  enforce.Request
 	decision *enforce.Decision
 	ground   ground
-	cut      func()
+	cut      func(*enforce.Refusal)
 }
 
 // ground is what of a view a decision used. The parts of two views are identical when nothing changed them.
@@ -49,15 +49,15 @@ func groundOf(v *view.View, d *enforce.Decision) ground {
 }
 
 // follow holds an exchange among those that may be cut, until the function that it gives is called.
-func (g *Gateway) follow(ctx context.Context, x *exchange, cut func()) (end func()) {
+func (g *Gateway) follow(ctx context.Context, x *exchange, cut func(*enforce.Refusal)) (end func()) {
 	s := &stream{request: x.request, decision: x.decision, ground: groundOf(x.view, x.decision), cut: cut}
 	g.streams.mu.Lock()
 	g.streams.live[s] = struct{}{}
 	g.streams.mu.Unlock()
 	g.metrics.streams.Inc()
 	if now := g.deps.View(); now != x.view && groundOf(now, x.decision) != groundOf(x.view, x.decision) {
-		if !g.mayGoOn(ctx, now, s) { // it changed between decision and here
-			g.drop(s)
+		if refusal := g.judgeAnew(ctx, now, s); refusal != nil { // it changed between decision and here
+			g.drop(s, refusal)
 		}
 	}
 	return func() {
@@ -91,17 +91,17 @@ func (s *streams) groundOf(one *stream) ground {
 	return one.ground
 }
 
-func (s *streams) cutAll() {
+func (s *streams) cutAll(why *enforce.Refusal) {
 	for _, one := range s.all() {
-		one.cut()
+		one.cut(why)
 	}
 }
 
-func (g *Gateway) drop(s *stream) {
+func (g *Gateway) drop(s *stream, why *enforce.Refusal) {
 	g.metrics.cut.Inc()
 	g.log.Info("an exchange under way was cut", "decision", s.decision.ID, "key_manager", s.decision.KeyManager,
-		"api", s.decision.API)
-	s.cut()
+		"api", s.decision.API, "code", why.Code)
+	s.cut(why)
 }
 
 // dropGone cuts what is under way and whose key manager is deleted, disabled or unusable in the view, or the one whose
@@ -109,7 +109,7 @@ func (g *Gateway) drop(s *stream) {
 func (g *Gateway) dropGone(v *view.View) {
 	for _, s := range g.streams.all() {
 		if !hasKeyManager(v, s) {
-			g.drop(s)
+			g.drop(s, noMore())
 		}
 	}
 }
@@ -153,10 +153,10 @@ func (g *Gateway) settle(ctx context.Context, known *view.View) {
 			continue
 		}
 		workers.Go(func() error {
-			if g.mayGoOn(ctx, known, s) {
-				g.streams.stands(s, now)
+			if refusal := g.judgeAnew(ctx, known, s); refusal != nil {
+				g.drop(s, refusal)
 			} else {
-				g.drop(s)
+				g.streams.stands(s, now)
 			}
 			return nil
 		})
@@ -164,15 +164,22 @@ func (g *Gateway) settle(ctx context.Context, known *view.View) {
 	_ = workers.Wait() // the workers return no errors
 }
 
-// mayGoOn decides the stream's request again, without taking anything from its plan. That its token ran out meanwhile,
-// that its plan did, or that its key manager is out of reach ends no stream: each was in order when it began.
-func (g *Gateway) mayGoOn(ctx context.Context, v *view.View, s *stream) bool {
+// judgeAnew decides the stream's request again, without taking anything from its plan, and gives why it must end. That
+// its token ran out meanwhile, that its plan did, or that its key manager is out of reach ends no stream: each was in
+// order when it began.
+func (g *Gateway) judgeAnew(ctx context.Context, v *view.View, s *stream) *enforce.Refusal {
 	if !hasKeyManager(v, s) {
-		return false
+		return noMore()
 	}
-	switch g.deps.Engine.Explain(ctx, v, s.request).Code {
-	case "", keyward.CodeTokenExpired, keyward.CodePlanExhausted, keyward.CodeKeyManagerUnavailable:
-		return true
+	explained := g.deps.Engine.Explain(ctx, v, s.request)
+	switch explained.Code {
+	case keyward.CodeTokenExpired, keyward.CodePlanExhausted, keyward.CodeKeyManagerUnavailable:
+		return nil
 	}
-	return false
+	return explained.Refusal
+}
+
+// noMore is why something ends whose key manager is gone.
+func noMore() *enforce.Refusal {
+	return &enforce.Refusal{Code: keyward.CodeUnknownIssuer, Detail: "The access token is from an issuer that is accepted no more."}
 }

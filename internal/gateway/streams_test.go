@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -273,4 +274,65 @@ func TestEventStreamsAndWaitingCallsAreCut(t *testing.T) {
 		t.Error("a stream that was cut must not look complete")
 	}
 	wantProblem(t, w.send("GET", "/orders/v1/items", nil, nil), 401, keyward.CodeUnknownIssuer)
+}
+
+// TestAWaitingCallIsToldWhyItEnds: a call whose backend has not answered yet gets the answer that it would get now.
+func TestAWaitingCallIsToldWhyItEnds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*world)
+		status int
+		code   keyward.Code
+	}{
+		"key manager disabled": {func(w *world) {
+			row := w.current().KeyManager("km-corp").KeyManagerRow
+			row.Enabled = false
+			w.put(keyward.RowKeyManager, "km-corp", row)
+		}, 401, keyward.CodeUnknownIssuer},
+		"subscription blocked": {func(w *world) {
+			row := *w.current().Subscription("app", "api-orders")
+			row.State = keyward.SubscriptionBlocked
+			w.put(keyward.RowSubscription, "s", row)
+		}, 403, keyward.CodeSubscriptionBlocked},
+		"scope taken away": {func(w *world) {
+			row := w.current().API("api-orders").APIRow
+			row.Operations = []keyward.Operation{{Method: "*", Path: "/items/**", Scopes: []string{"orders:other"}}}
+			w.put(keyward.RowAPI, "api-orders", row)
+		}, 403, keyward.CodeInsufficientScope},
+		"gateway closed": {func(w *world) { w.gateway.Close() }, 503, keyward.CodeGatewayStale},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			arrived := make(chan struct{}, 1)
+			w.handle(func(_ http.ResponseWriter, r *http.Request) {
+				arrived <- struct{}{}
+				<-r.Context().Done()
+			})
+			go func() {
+				<-arrived
+				tt.change(w)
+			}()
+			resp := w.send("GET", "/orders/v1/items", nil, nil)
+			if challenge := resp.Header.Get("WWW-Authenticate"); tt.code == keyward.CodeInsufficientScope &&
+				!strings.Contains(challenge, `scope="orders:other"`) {
+				t.Errorf("challenge %s", challenge)
+			}
+			wantProblem(t, resp, tt.status, tt.code)
+		})
+	}
+}
+
+// TestTheEndLeavesCallsAlone: what is under way when the background part ends goes on, until the gateway is closed.
+func TestTheEndLeavesCallsAlone(t *testing.T) {
+	w := newWorld(t)
+	w.handle(echoUpgrade(t))
+	u, _ := w.upgrade("websocket")
+	u.echo(t, "before")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.gateway.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	u.echo(t, "after")
+	w.gateway.Close()
+	u.isCut(t)
 }

@@ -144,6 +144,7 @@ func (w *world) start() {
 		cancel()
 		transport.CloseIdleConnections()
 		_ = server.Close()
+		w.gateway.Close()
 		for range cap(done) {
 			if err := <-done; err != nil && !errors.Is(err, http.ErrServerClosed) {
 				w.t.Error(err)
