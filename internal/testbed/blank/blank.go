@@ -1,4 +1,5 @@
-// Package blank gives tests a SQLite database to begin with. It is made once for a test program and copied for each test. It does not open them, and has none for PostgreSQL.
+// Package blank gives tests a SQLite database to begin with. It is made once for a test program and copied for each test. It
+// does not open them, and has none for PostgreSQL.
 package blank
 
 import (
