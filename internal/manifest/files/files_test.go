@@ -129,6 +129,43 @@ func TestBrokenYAMLNamesItsLine(t *testing.T) {
 	}
 }
 
+// TestWhatManifestsNameIsNoManifest: documents stand in a folder beside the manifests that name them; one that nobody names
+// is a manifest with faults, and what says that it is a manifest is one, whoever names it.
+func TestWhatManifestsNameIsNoManifest(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a.openapi.yaml": "openapi: 3.1.0\n", "keys.json": `{"keys":[]}`, "broken.yaml": "a: [",
+		"orders.yaml": "apiVersion: keyward.dev/v1\nkind: API\nspec: {openapi: {file: a.openapi.yaml}}",
+		"corp.yaml": "apiVersion: keyward.dev/v1\nkind: KeyManager\n" +
+			"spec: {keys: {jwksInline: {file: ./keys.json}}, connection: {x: {file: broken.yaml}}}",
+		"odd.yaml": "apiVersion: keyward.dev/v1\nkind: API\nspec: {openapi: {file: corp.yaml}}",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sources, err := Reader{}.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, src := range sources {
+		kinds = append(kinds, fmt.Sprint(src.Value["kind"]))
+	}
+	if got := strings.Join(kinds, " "); got != "KeyManager API API" {
+		t.Errorf("manifests: %s", got)
+	}
+	if sources, err = (Reader{}).Load(filepath.Join(dir, "a.openapi.yaml"), dir); err != nil || len(sources) != 4 {
+		t.Errorf("%d manifests where a document is named at the command line, %v", len(sources), err)
+	}
+	if err := os.Remove(filepath.Join(dir, "corp.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = (Reader{}).Load(dir); err == nil || !strings.Contains(err.Error(), "broken.yaml:1") {
+		t.Errorf("a file that nobody names any more: %v", err)
+	}
+}
+
 func TestAFolderIsReadWhole(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {

@@ -40,40 +40,68 @@ type Reader struct {
 }
 
 // Load reads files, folders (every .yaml, .yml and .json below, by name) and - for standard input, and
-// resolves {env: …}, {file: …} and openapi.file on this machine. All faults are reported at once.
+// resolves {env: …}, {file: …} and openapi.file on this machine. What a folder holds because a manifest names it, such as
+// an OpenAPI document, is no manifest. All faults are reported at once.
 func (r Reader) Load(paths ...string) ([]Source, error) {
-	var files []string
-	for _, path := range paths {
-		found, err := manifestFiles(path)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, found...)
-	}
 	env := map[string]string{}
 	for _, line := range r.Environ {
 		name, value, _ := strings.Cut(line, "=")
 		env[name] = value
 	}
+	var files []file
+	used := map[string]bool{}
+	for _, path := range paths {
+		found, err := manifestFiles(path)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range found {
+			f := r.load(name, env, used)
+			f.asked = name == path
+			files = append(files, f)
+		}
+	}
 	var sources []Source
 	var faults []error
-	for _, file := range files {
-		found, err := r.read(file)
-		if err != nil {
-			faults = append(faults, err)
+	for _, f := range files {
+		if used[f.name] && !f.asked && !f.declares() {
 			continue
 		}
-		for _, src := range found {
-			r := resolver{env: env, dir: filepath.Dir(file), src: src}
-			src.Value, _ = r.resolve(src.Value, "").(map[string]any)
-			faults = append(faults, r.faults...)
-			sources = append(sources, src)
-		}
+		sources, faults = append(sources, f.sources...), append(faults, f.faults...)
 	}
 	if len(sources) == 0 && len(faults) == 0 {
 		return nil, fmt.Errorf("%s: no manifest is there", strings.Join(named(paths), ", "))
 	}
 	return sources, errors.Join(faults...)
+}
+
+// file is one that was read.
+type file struct {
+	name    string
+	asked   bool // named at the command line, not found in a folder
+	sources []Source
+	faults  []error
+}
+
+// declares tells whether the file says of itself that it holds a manifest.
+func (f file) declares() bool {
+	return slices.ContainsFunc(f.sources, func(src Source) bool { return src.Value["apiVersion"] != nil })
+}
+
+// load reads one file, resolves its references, and notes the files that these name as used.
+func (r Reader) load(name string, env map[string]string, used map[string]bool) file {
+	found, err := r.read(name)
+	if err != nil {
+		return file{name: name, faults: []error{err}}
+	}
+	f := file{name: name}
+	for _, src := range found {
+		r := resolver{env: env, dir: filepath.Dir(name), src: src, used: used}
+		src.Value, _ = r.resolve(src.Value, "").(map[string]any)
+		f.faults = append(f.faults, r.faults...)
+		f.sources = append(f.sources, src)
+	}
+	return f
 }
 
 func manifestFiles(path string) ([]string, error) {

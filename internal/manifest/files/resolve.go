@@ -14,6 +14,7 @@ type resolver struct {
 	env    map[string]string
 	dir    string
 	src    Source
+	used   map[string]bool // the files that references name, added to
 	faults []error
 }
 
@@ -91,6 +92,7 @@ func (r *resolver) read(name, path string) ([]byte, bool) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(r.dir, name)
 	}
+	r.used[filepath.Clean(name)] = true
 	text, err := os.ReadFile(name)
 	if err != nil {
 		r.fault(path, "%v", err)
