@@ -17,12 +17,23 @@ import (
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/resident"
-	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/testbed/blank"
 )
 
 // AdminToken is the first administrator's.
 const AdminToken = "an-admin-token-of-32-characters-or-more"
+
+// first is a control plane's database after its first start.
+var first = blank.Database{Fill: func(ctx context.Context, st *store.Store) error {
+	res, err := resident.New(st, resident.Options{PublicURL: publicURL})
+	if err != nil {
+		return err
+	}
+	return control.New(st, http.DefaultClient, res, control.Options{}).Bootstrap(ctx, AdminToken)
+}}
+
+const publicURL = "http://127.0.0.1:8480"
 
 // Plane is a control plane on a database of its own, and an authorization server that counts who asks.
 type Plane struct {
@@ -39,13 +50,13 @@ func New(t *testing.T) *Plane {
 	t.Helper()
 	h := &Plane{t: t}
 	ctx := context.Background()
-	st, err := store.Open(ctx, store.Options{DataDir: t.TempDir(), Key: seal.NewKey()})
+	st, err := store.Open(ctx, first.Options(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = st.Close() })
 	h.Store = st
-	res, err := resident.New(st, resident.Options{PublicURL: "http://127.0.0.1:8480"})
+	res, err := resident.New(st, resident.Options{PublicURL: publicURL})
 	if err != nil {
 		t.Fatal(err)
 	}
