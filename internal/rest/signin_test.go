@@ -286,6 +286,9 @@ func TestSignInIsBelievedOnlyWhole(t *testing.T) {
 			t.Errorf("%s: %d %s", name, p.status, p.text)
 		}
 	}
+	if p := g.come(h.tab(), nil, "iss", g.is.Issuer, "error", "access_denied"); p.status != http.StatusForbidden || signedIn(p) {
+		t.Errorf("somebody said no: %d %s", p.status, p.text)
+	}
 	for name, more := range map[string][]string{
 		"another server's answer": {"iss", other.is.Issuer},
 		"an answer of nobody":     {"iss", ""},
@@ -309,6 +312,15 @@ func TestSignInIsBelievedOnlyWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	called := func(kind string) func(claims map[string]any) string {
+		return func(claims map[string]any) string {
+			text, err := g.is.Key().Mint(kind, claims)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		}
+	}
 	for name, forge := range map[string]func(claims map[string]any) string{
 		"alg none": func(claims map[string]any) string {
 			return issuer.Encode(`{"alg":"none"}`) + "." + issuer.Encode(textOf(t, claims)) + "."
@@ -316,6 +328,8 @@ func TestSignInIsBelievedOnlyWhole(t *testing.T) {
 		"HS256 with the public key": func(claims map[string]any) string {
 			return issuer.HMAC([]byte(public), textOf(t, map[string]any{"alg": "HS256", "kid": "corp"}), textOf(t, claims))
 		},
+		"an access token":      called("at+jwt"),
+		"a logout token":       called("application/LOGOUT+JWT"),
 		"a stranger's key":     func(claims map[string]any) string { return g.sign(stranger, claims, nil) },
 		"another server's key": func(claims map[string]any) string { return g.sign(other.is.Key(), claims, nil) },
 		"nothing":              func(map[string]any) string { return "" },

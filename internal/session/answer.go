@@ -52,7 +52,11 @@ func (s *Sessions) redeem(ctx context.Context, w *way, k kept, answer url.Values
 		return nil, w.failed("the answer says that it is of another server: nothing was taken from it")
 	}
 	if code := answer.Get("error"); code != "" {
-		return nil, w.failed("%s", printable(code+": "+answer.Get("error_description")))
+		e := w.failed("%s", printable(code+": "+answer.Get("error_description")))
+		if code == "access_denied" { // the person or the server said no, and nothing failed (RFC 6749, section 4.1.2.1)
+			e.Code = keyward.CodeForbidden
+		}
+		return nil, e
 	}
 	if len(answer["code"]) != 1 || len(answer["state"]) != 1 {
 		return nil, w.failed("the answer has no code")
@@ -155,6 +159,9 @@ func (w *way) read(ctx context.Context, raw, access, nonce string, now time.Time
 	if err != nil {
 		return nil, nil, w.unbelieved(err)
 	}
+	if isOtherKind(jwt) {
+		return nil, nil, w.failed("its ID token calls itself another kind of token")
+	}
 	claims := jwt.Claims()
 	iss, _ := claims.Get("iss")
 	name, _ := iss.Str()
@@ -185,6 +192,15 @@ func (w *way) read(ctx context.Context, raw, access, nonce string, now time.Time
 		return nil, nil, w.failed("its ID token has no usable sub")
 	}
 	return p, by, nil
+}
+
+// isOtherKind tells whether the header's typ is one of access or logout tokens: a server may sign these with the same key and
+// for the same audience (RFC 8725, section 3.12).
+func isOtherKind(jwt *token.JWT) bool {
+	v, _ := jwt.Header().Get("typ")
+	kind, _ := v.Str()
+	kind = strings.TrimPrefix(strings.ToLower(kind), "application/")
+	return kind == "at+jwt" || kind == "logout+jwt"
 }
 
 func (w *way) unbelieved(err error) error {
