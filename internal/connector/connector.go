@@ -107,6 +107,7 @@ type Registration struct {
 	Callbacks     []string        // redirect_uris
 	Farewells     []string        // post_logout_redirect_uris, where the server has such (OpenID Connect RP-Initiated Logout 1.0)
 	Logout        string          // backchannel_logout_uri; "" = none (OpenID Connect Back-Channel Logout 1.0, section 2.2)
+	Claims        []string        // that ID tokens for the console should have: those that decide what people may do
 	Scopes        []string        // empty = what the server gives by itself
 	Fields        map[string]any  // the type's developer fields, checked by CheckFields
 	Keys          json.RawMessage // with private_key_jwt: the JWK set of the client's public keys (RFC 7591, section 2)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"keyward.dev/keyward"
@@ -166,12 +167,24 @@ func keyed(kind connector.Type, server connector.Server) bool {
 	}
 }
 
+// claims are the members of an ID token that rules look at.
+func (s *state) claims() []string {
+	var names []string
+	for _, r := range s.spec.SignIn.Roles {
+		name, _, _ := strings.Cut(strings.TrimPrefix(r.Claim, "/"), "/")
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // registration is what the server is asked to make, or to make of the client.
 func (c *Clients) registration(s *state, one *client) (connector.Registration, error) {
 	r := connector.Registration{
 		Name: one.Name, ObjectID: one.ID, Tenant: one.Tenant, KeyManagerID: s.id, Environment: string(keyward.Production),
 		Console: true, Grants: []string{"authorization_code"}, Scopes: one.Scopes,
-		Callbacks: []string{one.Callback}, Farewells: []string{one.Callback},
+		Callbacks: []string{one.Callback}, Farewells: []string{one.Callback}, Claims: s.claims(),
 	}
 	if facts := s.server.Status.SignIn; facts != nil && facts.BackChannel {
 		r.Logout = keymanager.LogoutAddress(c.callback, one.Tenant, one.KeyManager)

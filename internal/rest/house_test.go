@@ -44,6 +44,7 @@ type house struct {
 	rest    *rest.Server
 	control *control.Control
 	store   *store.Store
+	own     *ownclient.Clients
 	server  *httptest.Server
 	tokens  map[string]string // by user
 	ids     map[string]string // of the tokens, by user
@@ -153,6 +154,7 @@ func (h *house) open(o store.Options, publicURL string) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.own = own
 	monitor, err := health.New(st, checks, health.Options{Sole: true})
 	if err != nil {
 		t.Fatal(err)

@@ -128,6 +128,12 @@ func (a *auth0) settings(r connector.Registration) (body map[string]any, audienc
 	if len(r.Farewells) > 0 {
 		body["allowed_logout_urls"] = r.Farewells
 	}
+	if r.Console { // without, ID tokens are signed with the secret
+		body["oidc_conformant"], body["jwt_configuration"] = true, map[string]any{"alg": "RS256"}
+	}
+	if r.Logout != "" {
+		body["oidc_logout"] = map[string]any{"backchannel_logout_urls": []string{r.Logout}}
+	}
 	maps.Copy(body, r.Fields)
 	if audience, _ = r.Fields["audience"].(string); audience == "" {
 		audience = a.audience

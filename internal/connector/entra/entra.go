@@ -138,6 +138,7 @@ type application struct {
 	DisplayName string               `json:"displayName"`
 	Audience    string               `json:"signInAudience,omitempty"`
 	Web         *web                 `json:"web,omitempty"`
+	Groups      string               `json:"groupMembershipClaims,omitempty"`
 	Passwords   []passwordCredential `json:"passwordCredentials,omitempty"`
 }
 
@@ -207,10 +208,19 @@ func newApplication(r connector.Registration) (application, error) {
 				"a client of Entra cannot be given the grant %s", grant)
 		}
 	}
-	if len(r.Callbacks) > 0 {
+	app.Groups = groupsFor(r)
+	if len(r.Callbacks) > 0 { // people may be sent to each of them after signing out too
 		app.Web = &web{RedirectURIs: r.Callbacks}
 	}
 	return app, nil
+}
+
+// groupsFor says which groups of a person an ID token should name: none by itself, whatever rules look at.
+func groupsFor(r connector.Registration) string {
+	if slices.Contains(r.Claims, "groups") {
+		return "SecurityGroup"
+	}
+	return ""
 }
 
 // principal makes the application usable in its own organization.

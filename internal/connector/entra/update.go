@@ -16,10 +16,11 @@ func (e *entra) Update(
 	if _, err := newApplication(r); err != nil {
 		return connector.Registered{}, err
 	}
-	patch := wire.Call{
-		Op: "change the client", Method: http.MethodPatch, URL: e.application(h),
-		JSON: map[string]any{"displayName": r.Name, "web": web{RedirectURIs: append([]string{}, r.Callbacks...)}},
+	body := map[string]any{"displayName": r.Name, "web": web{RedirectURIs: append([]string{}, r.Callbacks...)}}
+	if groups := groupsFor(r); groups != "" { // what somebody else chose stays where nothing is needed
+		body["groupMembershipClaims"] = groups
 	}
+	patch := wire.Call{Op: "change the client", Method: http.MethodPatch, URL: e.application(h), JSON: body}
 	a, err := e.patiently(ctx, patch, connector.NotFound)
 	if err != nil {
 		return connector.Registered{}, err

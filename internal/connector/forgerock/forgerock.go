@@ -132,6 +132,12 @@ func (f *forgerock) Register(ctx context.Context, r connector.Registration) (con
 		amClient + "scopes": numbered(r.Scopes), amClient + "redirectionURIs": numbered(r.Callbacks),
 		amClient + "name": numbered([]string{r.Name}),
 	}
+	if len(r.Farewells) > 0 {
+		client[amClient+"postLogoutRedirectURI"] = numbered(r.Farewells)
+	}
+	if r.Console { // without, ID tokens are signed with the secret
+		client[amClient+"idTokenSignedResponseAlg"] = []string{"RS256"}
+	}
 	put := wire.Call{
 		Op: "create the client", Method: http.MethodPut, URL: f.client(r.Name), JSON: client,
 		Header: http.Header{"If-None-Match": {"*"}}, Secrets: []string{secret},

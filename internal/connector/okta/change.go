@@ -57,7 +57,11 @@ func (o *okta) Update(
 	if a.Status != http.StatusOK || !ok {
 		return connector.Registered{}, put.Failure(a)
 	}
-	if err := o.follow(ctx, h); err != nil {
+	follow := o.follow
+	if r.Console {
+		follow = o.letPeopleIn
+	}
+	if err := follow(ctx, h); err != nil {
 		return connector.Registered{}, &wire.Failure{
 			Op: put.Op, Status: http.StatusOK, Sent: true, Err: err,
 			Description: "it was changed, and its access policy is not yet: " + err.Error(),

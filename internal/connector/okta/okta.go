@@ -136,7 +136,32 @@ func (o *okta) Register(ctx context.Context, r connector.Registration) (connecto
 	if a.Status != http.StatusCreated || !ok {
 		return connector.Registered{}, post.Failure(a)
 	}
-	return connector.Keep(ctx, newborn{o}, made, r.Grants, r.Fields)
+	if made, err = connector.Keep(ctx, newborn{o}, made, r.Grants, r.Fields); err != nil || !r.Console {
+		return made, err
+	}
+	if err := o.letPeopleIn(ctx, made.Handle); err != nil {
+		return connector.Registered{}, connector.TakeBack(ctx, o, made, err.Error())
+	}
+	return made, nil
+}
+
+// letPeopleIn gives the console's client an access policy: for Okta's own scopes, where no policy of somebody else gives them. An
+// organization's own authorization server has none, and needs none.
+func (o *okta) letPeopleIn(ctx context.Context, h connector.Handle) error {
+	if o.server == "" {
+		return nil
+	}
+	a, err := o.look(ctx, h)
+	if err != nil {
+		return barred(err)
+	}
+	own := slices.DeleteFunc(slices.Sorted(maps.Keys(a.scopes)), func(name string) bool { return !a.scopes[name].System })
+	for _, p := range a.foreign {
+		if slices.ContainsFunc(p.rules, func(r rule) bool { return r.gives(a.grants()) && r.covers(own) }) {
+			return nil
+		}
+	}
+	return barred(o.allow(ctx, a, own))
 }
 
 const (

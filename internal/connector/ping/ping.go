@@ -145,6 +145,9 @@ func (p *ping) representation(r connector.Registration) (map[string]any, error) 
 	if len(r.Scopes) > 0 {
 		body["restrictScopes"], body["restrictedScopes"] = true, r.Scopes
 	}
+	if r.Logout != "" {
+		body["oidcPolicy"] = map[string]any{"logoutMode": "OIDC_BACK_CHANNEL", "backChannelLogoutUri": r.Logout}
+	}
 	manager := p.manager
 	for name, value := range r.Fields {
 		if name == "accessTokenManager" {

@@ -132,6 +132,9 @@ func metadata(r connector.Registration) (map[string]any, error) {
 		"client_name": r.Name, "grant_types": r.Grants, "redirect_uris": append([]string{}, r.Callbacks...),
 		"token_type_extension": "JWT",
 	}
+	if r.Logout != "" { // after signing out people may go to every redirect URI, so Farewells need nothing
+		body["backchannel_logout_uri"] = r.Logout
+	}
 	for name, value := range r.Fields {
 		body[name] = value
 	}

@@ -59,6 +59,7 @@ type state struct {
 	grants  []map[string]any
 	bearer  map[string]bool
 
+	people     contract.People
 	registered []*issuer.Key // of KeyClient
 	assertions *contract.Assertions
 }
@@ -94,6 +95,7 @@ func (s *state) calls() []contract.Call {
 		{Method: "GET", Path: "/.well-known/openid-configuration", Do: s.metadata},
 		{Method: "GET", Path: "/.well-known/jwks.json", Do: contract.PublicKeys(s.key)},
 		{Method: "POST", Path: "/oauth/token", Form: tokenForm(), Do: s.token},
+		{Doc: "authorization-code-flow/authorize", Method: "GET", Path: "/authorize", Query: contract.AuthorizeQuery(), Do: s.authorize},
 		{Doc: "Create a client", Method: "POST", Path: clients, Auth: s.admin, JSON: createClient(), Do: s.create},
 		{Doc: "Get clients", Method: "GET", Path: clients, Auth: s.admin, Query: list, Do: s.list},
 		{Doc: "Get client by ID", Method: "GET", Path: one, Auth: s.admin, Query: fields, Do: s.read},
@@ -103,7 +105,7 @@ func (s *state) calls() []contract.Call {
 	})
 }
 
-// createClient is CreateClientRequestContent without its members that are objects of their own.
+// createClient is CreateClientRequestContent without most of its members that are objects of their own.
 func createClient() contract.Members {
 	m := contract.Members{
 		"name": {Kind: contract.Text, Required: true},
@@ -131,6 +133,11 @@ func createClient() contract.Members {
 	} {
 		m[name] = contract.Member{Kind: contract.Flag}
 	}
+	m["jwt_configuration"] = contract.Member{Kind: contract.Object, Members: contract.Members{
+		"lifetime_in_seconds": {Kind: contract.Number}, "secret_encoded": {Kind: contract.Flag},
+		"alg": {Kind: contract.Text, Enum: []string{"HS256", "RS256", "RS512", "PS256"}},
+	}}
+	m["oidc_logout"] = contract.Member{Kind: contract.Object, Members: contract.Members{"backchannel_logout_urls": {Kind: contract.Texts}}}
 	return m
 }
 

@@ -11,11 +11,12 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"keyward.dev/keyward/internal/testbed/contract"
+	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
 func tokenForm() contract.Members {
-	form := contract.EitherForm()
-	form["audience"] = contract.Member{Kind: contract.Text, Required: true}
+	form := contract.WithCodes(contract.EitherForm())
+	form["audience"] = contract.Member{Kind: contract.Text}
 	return form
 }
 
@@ -24,6 +25,7 @@ func (s *state) metadata(x *contract.Exchange) {
 		"issuer": s.origin + "/", "jwks_uri": s.origin + "/.well-known/jwks.json", "token_endpoint": s.origin + "/oauth/token",
 		"revocation_endpoint": s.origin + "/oauth/revoke", "registration_endpoint": s.origin + "/oidc/register",
 		"authorization_endpoint": s.origin + "/authorize", "userinfo_endpoint": s.origin + "/userinfo",
+		"end_session_endpoint": s.origin + "/oidc/logout", "backchannel_logout_supported": true,
 		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post", "private_key_jwt"},
 	})
 }
@@ -81,6 +83,14 @@ func (s *state) token(x *contract.Exchange) {
 		contract.OAuthError(x.W, http.StatusUnauthorized, "access_denied", "Unauthorized")
 		return
 	}
+	if x.Redeems() {
+		s.people.Redeem(x, s.origin+"/", id, s.signer(c), map[string]any{"groups": []string{"apis"}})
+		return
+	}
+	if audience == "" {
+		contract.OAuthError(x.W, http.StatusBadRequest, "invalid_request", "audience is required")
+		return
+	}
 	if !slices.Contains(contract.Strings(c.data["grant_types"]), "client_credentials") {
 		contract.OAuthError(x.W, http.StatusForbidden, "unauthorized_client",
 			"Grant type 'client_credentials' not allowed for the client.")
@@ -106,6 +116,24 @@ func (s *state) token(x *contract.Exchange) {
 	x.JSON(http.StatusOK, map[string]any{
 		"access_token": token, "scope": strings.Join(scopes, " "), "expires_in": 86400, "token_type": "Bearer",
 	})
+}
+
+func (s *state) authorize(x *contract.Exchange) {
+	c := s.find(x.R.URL.Query().Get("client_id"))
+	if c == nil || !slices.Contains(contract.Strings(c.data["grant_types"]), "authorization_code") {
+		contract.OAuthError(x.W, http.StatusForbidden, "unauthorized_client", "Unknown client")
+		return
+	}
+	s.people.Authorize(x, contract.Strings(c.data["callbacks"]), "")
+}
+
+// signer is the key of a client's ID tokens; nil = its secret, which is the default.
+func (s *state) signer(c *client) *issuer.Key {
+	settings, _ := c.data["jwt_configuration"].(map[string]any) // an absent one has no algorithm
+	if settings["alg"] == "RS256" {
+		return s.key
+	}
+	return nil
 }
 
 // management gives a token for the Management API.

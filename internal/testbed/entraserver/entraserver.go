@@ -58,6 +58,7 @@ type password struct {
 type application struct {
 	id, appID, name  string
 	callbacks        []string
+	groups           any // groupMembershipClaims
 	passwords        []*password
 	principal        *principal
 	unseen, unlisted int // how often it will not be there yet
@@ -73,6 +74,7 @@ type state struct {
 	apps   []*application
 	apis   []*principal
 	grants []*assignment
+	people contract.People
 	bearer map[string]string // token of a management application -> its client id
 
 	certificates []*x509.Certificate // of ManagementClient
@@ -94,8 +96,9 @@ func BuildWith(origin string, key *issuer.Key, lag int, certificates ...*x509.Ce
 func (s *state) calls() []contract.Call {
 	text := contract.Member{Kind: contract.Text}
 	needed := contract.Member{Kind: contract.Text, Required: true}
-	form := contract.EitherForm()
-	form["scope"] = needed
+	groups := contract.Member{Kind: contract.Text, Enum: []string{"None", "SecurityGroup", "All", "DirectoryRole", "ApplicationGroup"}}
+	form := contract.WithCodes(contract.EitherForm())
+	form["scope"] = text
 	return append(s.roleCalls(), []contract.Call{
 		{Method: "GET", Path: "/" + Tenant + "/v2.0/.well-known/openid-configuration", Do: s.metadata(2)},
 		{Method: "GET", Path: "/" + Tenant + "/.well-known/openid-configuration", Do: s.metadata(1)},
@@ -105,12 +108,17 @@ func (s *state) calls() []contract.Call {
 			Doc: "v2-oauth2-client-creds-grant-flow", Method: "POST", Path: "/" + Tenant + "/oauth2/v2.0/token", Do: s.token,
 			Form: form,
 		},
+		{
+			Doc: "v2-protocols-oidc", Method: "GET", Path: "/" + Tenant + "/oauth2/v2.0/authorize", Query: contract.AuthorizeQuery(),
+			Do: s.authorize,
+		},
 		{Doc: "application-post-applications", Method: "POST", Path: "/v1.0/applications", Auth: s.admin, JSON: contract.Members{
 			"displayName": needed,
 			"signInAudience": {Kind: contract.Text, Enum: []string{
 				"AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount",
 			}},
 			"web":                    {Kind: contract.Object, Members: contract.Members{"redirectUris": {Kind: contract.Texts}}},
+			"groupMembershipClaims":  groups,
 			"identifierUris":         {Kind: contract.Texts},
 			"notes":                  text,
 			"tags":                   {Kind: contract.Texts},
@@ -123,6 +131,7 @@ func (s *state) calls() []contract.Call {
 		{Doc: "application-delete", Method: "DELETE", Path: "/v1.0/applications/{id}", Auth: s.admin, Do: s.one(s.remove)},
 		{Doc: "application-update", Method: "PATCH", Path: "/v1.0/applications/{id}", Auth: s.admin, JSON: contract.Members{
 			"displayName": text, "web": {Kind: contract.Object, Members: contract.Members{"redirectUris": {Kind: contract.Texts}}},
+			"groupMembershipClaims": groups,
 		}, Do: s.one(s.update)},
 		{Doc: "application-get and serviceprincipal-get, by appId", Method: "GET", Path: "/v1.0/{key}", Auth: s.admin,
 			Query: contract.Members{"$select": text}, Do: s.byAppID},
@@ -175,6 +184,8 @@ func (s *state) metadata(version int) func(*contract.Exchange) {
 		x.JSON(http.StatusOK, map[string]any{
 			"issuer": s.issuer(version), "jwks_uri": s.origin + "/" + Tenant + "/discovery/v2.0/keys",
 			"token_endpoint":                        s.origin + "/" + Tenant + token,
+			"authorization_endpoint":                s.origin + "/" + Tenant + strings.Replace(token, "/token", "/authorize", 1),
+			"end_session_endpoint":                  s.origin + "/" + Tenant + "/oauth2/v2.0/logout",
 			"token_endpoint_auth_methods_supported": []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
 		})
 	}
@@ -202,7 +213,7 @@ func (s *state) create(x *contract.Exchange) {
 	}
 	a.name, _ = x.Body["displayName"].(string) // judged
 	web, _ := x.Body["web"].(map[string]any)   // judged; may be absent
-	a.callbacks = contract.Strings(web["redirectUris"])
+	a.callbacks, a.groups = contract.Strings(web["redirectUris"]), x.Body["groupMembershipClaims"]
 	s.apps = append(s.apps, a)
 	x.JSON(http.StatusCreated, a.answer())
 }
@@ -291,6 +302,9 @@ func (s *state) read(x *contract.Exchange, a *application) { x.JSON(http.StatusO
 func (s *state) update(x *contract.Exchange, a *application) {
 	if name, ok := x.Body["displayName"].(string); ok {
 		a.name = name
+	}
+	if groups, given := x.Body["groupMembershipClaims"]; given {
+		a.groups = groups
 	}
 	if web, ok := x.Body["web"].(map[string]any); ok && web["redirectUris"] != nil {
 		a.callbacks = contract.Strings(web["redirectUris"])

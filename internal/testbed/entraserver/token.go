@@ -23,7 +23,7 @@ func denied(x *contract.Exchange, status int, code string, number int, text stri
 
 func (s *state) token(x *contract.Exchange) {
 	resource, all := strings.CutSuffix(x.Form.Get("scope"), "/.default")
-	if !all || resource == "" {
+	if !x.Redeems() && (!all || resource == "") {
 		denied(x, http.StatusBadRequest, "invalid_scope", 1002012, "The provided value for scope is not valid.")
 		return
 	}
@@ -53,6 +53,12 @@ func (s *state) token(x *contract.Exchange) {
 		denied(x, http.StatusBadRequest, "unauthorized_client", 700016, "Application with identifier '"+id+"' was not found.")
 	case !app.knows(secret):
 		denied(x, http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided.")
+	case x.Redeems():
+		more := map[string]any{"tid": Tenant, "ver": "2.0"}
+		if app.groups == "SecurityGroup" { // without, there is no such claim
+			more["groups"] = []string{"apis"}
+		}
+		s.people.Redeem(x, s.issuer(2), id, s.key, more)
 	default:
 		token, ok := x.Mint(s.key, "JWT", s.claims(app, resource))
 		if !ok {
@@ -60,6 +66,16 @@ func (s *state) token(x *contract.Exchange) {
 		}
 		x.JSON(http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 3599})
 	}
+}
+
+func (s *state) authorize(x *contract.Exchange) {
+	for _, a := range s.apps {
+		if a.appID == x.R.URL.Query().Get("client_id") && a.principal != nil {
+			s.people.Authorize(x, a.callbacks, "")
+			return
+		}
+	}
+	denied(x, http.StatusBadRequest, "unauthorized_client", 700016, "Application was not found.")
 }
 
 func (s *state) graphToken(x *contract.Exchange, id, resource string) {

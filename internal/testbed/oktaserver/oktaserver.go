@@ -63,6 +63,7 @@ type state struct {
 	clients []*client
 	servers map[string]*authServer
 
+	people     contract.People
 	apps       []*App
 	assertions *contract.Assertions
 	tokens     map[string]orgToken // by value
@@ -100,7 +101,8 @@ func (s *state) calls() []contract.Call {
 			{Method: "GET", Path: server + "/.well-known/openid-configuration", Do: s.metadata},
 			{Method: "GET", Path: server + "/.well-known/oauth-authorization-server", Do: s.metadata},
 			{Method: "GET", Path: server + "/v1/keys", Do: contract.PublicKeys(s.key)},
-			{Method: "POST", Path: server + "/v1/token", Form: contract.TokenForm(), Do: s.token},
+			{Method: "POST", Path: server + "/v1/token", Form: contract.WithCodes(contract.TokenForm()), Do: s.token},
+			{Method: "GET", Path: server + "/v1/authorize", Query: contract.AuthorizeQuery(), Do: s.authorize},
 			{Method: "POST", Path: server + "/v1/introspect", Form: contract.IntrospectForm(), Do: s.introspect},
 		}...)
 	}

@@ -68,7 +68,7 @@ func (s *state) metadata(x *contract.Exchange) {
 	x.JSON(http.StatusOK, map[string]any{
 		"issuer": at, "jwks_uri": at + "/v1/keys", "token_endpoint": at + "/v1/token",
 		"introspection_endpoint": at + "/v1/introspect", "revocation_endpoint": at + "/v1/revoke",
-		"authorization_endpoint": at + "/v1/authorize", "registration_endpoint": s.origin + "/oauth2/v1/clients",
+		"authorization_endpoint": at + "/v1/authorize", "end_session_endpoint": at + "/v1/logout", "registration_endpoint": s.origin + "/oauth2/v1/clients",
 		"grant_types_supported": []string{"authorization_code", "implicit", "refresh_token", "password", "client_credentials"},
 		"token_endpoint_auth_methods_supported": []string{
 			"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none",
@@ -93,6 +93,10 @@ func (s *state) authenticated(x *contract.Exchange) string {
 func (s *state) token(x *contract.Exchange) {
 	id := s.authenticated(x)
 	if id == "" {
+		return
+	}
+	if x.Redeems() {
+		s.people.Redeem(x, s.issuer(x), id, s.key, map[string]any{"groups": []string{"apis"}})
 		return
 	}
 	if c := s.find(id); c == nil || !slices.Contains(contract.Strings(c.data["grant_types"]), "client_credentials") {
@@ -124,6 +128,21 @@ func (s *state) token(x *contract.Exchange) {
 	x.JSON(http.StatusOK, map[string]any{
 		"token_type": "Bearer", "expires_in": lifetime, "access_token": token, "scope": strings.Join(scopes, " "),
 	})
+}
+
+// authorize grants what an access policy of the authorization server lets the client have.
+func (s *state) authorize(x *contract.Exchange) {
+	q := x.R.URL.Query()
+	c := s.find(q.Get("client_id"))
+	if c == nil {
+		contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client", "Invalid value for 'client_id' parameter.")
+		return
+	}
+	refusal := ""
+	if s.servers[s.serverID(x)].decide(q.Get("client_id"), "authorization_code", strings.Fields(q.Get("scope"))) == 0 {
+		refusal = "access_denied"
+	}
+	s.people.Authorize(x, contract.Strings(c.data["redirect_uris"]), refusal)
 }
 
 // introspect knows no opaque tokens: a custom authorization server gives none.

@@ -55,6 +55,7 @@ type state struct {
 	key       *issuer.Key
 	count     int
 	clients   []*client
+	people    contract.People
 	reference map[string]map[string]any // opaque token -> what introspection says of it
 }
 
@@ -80,7 +81,8 @@ func (s *state) calls() []contract.Call {
 	return []contract.Call{
 		{Method: "GET", Path: "/.well-known/openid-configuration", Do: s.metadata},
 		{Method: "GET", Path: "/pf/JWKS", Do: contract.PublicKeys(s.key)},
-		{Method: "POST", Path: "/as/token.oauth2", Form: contract.TokenForm(), Do: s.token},
+		{Method: "POST", Path: "/as/token.oauth2", Form: contract.WithCodes(contract.TokenForm()), Do: s.token},
+		{Method: "GET", Path: "/as/authorization.oauth2", Query: contract.AuthorizeQuery(), Do: s.authorize},
 		{Method: "POST", Path: "/as/introspect.oauth2", Form: contract.IntrospectForm(), Do: s.introspect},
 		{Doc: "createClient", Method: "POST", Path: clients, Auth: admin, JSON: clientModel(), Do: s.create},
 		{Doc: "getOauthClients", Method: "GET", Path: clients, Auth: admin, Query: contract.Members{
@@ -118,6 +120,11 @@ func clientModel() contract.Members {
 			"secondarySecrets": {Kind: contract.Objects, Members: contract.Members{
 				"secret": {Kind: contract.Text}, "encryptedSecret": {Kind: contract.Text}, "expiryTime": {Kind: contract.Text},
 			}},
+		}},
+		"oidcPolicy": {Kind: contract.Object, Members: contract.Members{
+			"logoutMode":           {Kind: contract.Text, Enum: []string{"NONE", "PING_FRONT_CHANNEL", "OIDC_FRONT_CHANNEL", "OIDC_BACK_CHANNEL"}},
+			"backChannelLogoutUri": {Kind: contract.Text}, "logoutUris": {Kind: contract.Texts}, "policyGroup": link,
+			"idTokenSigningAlgorithm": {Kind: contract.Text},
 		}},
 		"clientSecretRetentionPeriodType": {Kind: contract.Text, Enum: []string{"SERVER_DEFAULT", "OVERRIDE_SERVER_DEFAULT"}},
 		"clientSecretRetentionPeriod":     {Kind: contract.Number},

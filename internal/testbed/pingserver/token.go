@@ -45,6 +45,10 @@ func (s *state) token(x *contract.Exchange) {
 	if id == "" {
 		return
 	}
+	if x.Redeems() {
+		s.people.Redeem(x, s.origin, id, s.key, map[string]any{"groups": []string{"apis"}})
+		return
+	}
 	c := s.find(id)
 	if c == nil || !slices.Contains(contract.Strings(c.data["grantTypes"]), "CLIENT_CREDENTIALS") {
 		x.JSON(http.StatusBadRequest, map[string]any{"error": "unauthorized_client"})
@@ -83,6 +87,15 @@ func (s *state) token(x *contract.Exchange) {
 		}
 	}
 	x.JSON(http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 7199})
+}
+
+func (s *state) authorize(x *contract.Exchange) {
+	c := s.find(x.R.URL.Query().Get("client_id"))
+	if c == nil || !slices.Contains(contract.Strings(c.data["grantTypes"]), "AUTHORIZATION_CODE") {
+		contract.OAuthError(x.W, http.StatusBadRequest, "unauthorized_client", "Unknown or invalid client_id")
+		return
+	}
+	s.people.Authorize(x, contract.Strings(c.data["redirectUris"]), "")
 }
 
 func (s *state) introspect(x *contract.Exchange) {

@@ -177,3 +177,14 @@ func (a *application) granted(asked string) string {
 	}
 	return strings.Join(scopes, " ")
 }
+
+// signIn answers an authorization request. A redirect URI may be a pattern there; ours never are.
+func (s *state) signIn(x *contract.Exchange) {
+	id := x.R.URL.Query().Get("client_id")
+	a := s.find(func(a *application) bool { return a.clientID == id })
+	if a == nil || !slices.Contains(a.grants, "authorization_code") {
+		contract.OAuthError(x.W, http.StatusBadRequest, "invalid_client", "A valid OAuth client could not be found.")
+		return
+	}
+	s.people.Authorize(x, a.callbacks, "")
+}

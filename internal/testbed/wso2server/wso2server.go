@@ -65,6 +65,7 @@ type state struct {
 	key    *issuer.Key
 	count  int
 	apps   []*application
+	people contract.People
 	bearer map[string][]string  // the management application's tokens, with their scopes
 	opaque map[string][2]string // token -> client id, scope
 }
@@ -98,7 +99,8 @@ func (s *state) calls() []contract.Call {
 	return append(s.authorizationCalls(), []contract.Call{
 		{Method: "GET", Path: "/oauth2/token/.well-known/openid-configuration", Do: s.metadata},
 		{Method: "GET", Path: "/oauth2/jwks", Do: contract.PublicKeys(s.key)},
-		{Method: "POST", Path: "/oauth2/token", Form: tokenForm(), Do: s.token},
+		{Method: "POST", Path: "/oauth2/token", Form: contract.WithCodes(tokenForm()), Do: s.token},
+		{Method: "GET", Path: "/oauth2/authorize", Query: contract.AuthorizeQuery(), Do: s.signIn},
 		{Method: "POST", Path: "/oauth2/introspect", Form: introspectForm(), Auth: s.introspector, Do: s.introspect},
 		{Doc: "registerApplication", Method: "POST", Path: dcr, Auth: s.admin, JSON: registrationRequest(),
 			Do: s.with(s.register, "internal_dcr_create")},
@@ -204,6 +206,7 @@ func (s *state) metadata(x *contract.Exchange) {
 		"issuer": s.origin + "/oauth2/token", "jwks_uri": s.origin + "/oauth2/jwks", "token_endpoint": s.origin + "/oauth2/token",
 		"introspection_endpoint": s.origin + "/oauth2/introspect", "revocation_endpoint": s.origin + "/oauth2/revoke",
 		"registration_endpoint": s.origin + dcr, "authorization_endpoint": s.origin + "/oauth2/authorize",
+		"end_session_endpoint": s.origin + "/oidc/logout", "backchannel_logout_supported": true,
 		"grant_types_supported":                 []string{"authorization_code", "refresh_token", "client_credentials", "password"},
 		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
 	})
@@ -354,6 +357,10 @@ func (s *state) token(x *contract.Exchange) {
 	if a == nil {
 		x.W.Header().Set("WWW-Authenticate", `Basic realm="is.com"`)
 		contract.OAuthError(x.W, http.StatusUnauthorized, "invalid_client", "Client Authentication failed.")
+		return
+	}
+	if x.Redeems() {
+		s.people.Redeem(x, s.origin+"/oauth2/token", id, s.key, map[string]any{"groups": "apis"}) // one group is no list there
 		return
 	}
 	scope := a.granted(x.Form.Get("scope"))
