@@ -54,6 +54,7 @@ func TestOpenAM(t *testing.T) {
 	t.Parallel()
 	t.Run("keys", keysOnOpenAM)
 	t.Run("registration", registrationAtOpenAM)
+	t.Run("console", consoleAtOpenAM)
 	t.Run("suite", suiteAtOpenAM)
 	t.Run("oddities", openAMsOddities)
 }

@@ -20,23 +20,22 @@ import (
 
 // cloud is a vendor's contract server at which people sign in.
 type cloud struct {
-	name      string
-	build     func(origin string, key *issuer.Key) http.Handler
-	spec      func(origin string) string // without signIn
-	told      []string                   // what the vendor is told of the console's client beside its redirect URI; CALLBACK and LOGOUT
-	issuesOut bool                       // its metadata say where people sign out
+	name  string
+	build func(origin string, key *issuer.Key) http.Handler
+	spec  func(origin string) string // without signIn
+	told  []string                   // what the vendor is told of the console's client beside its redirect URI; CALLBACK and LOGOUT
 }
 
 func clouds() []cloud {
 	const logout = "http://HOST/session/backchannel/default/"
 	return []cloud{
 		{
-			name: "okta", build: oktaserver.Build, issuesOut: true, spec: func(at string) string {
+			name: "okta", build: oktaserver.Build, spec: func(at string) string {
 				return fmt.Sprintf(`"issuer":%q,"connection":{"apiToken":%q}`, at+"/oauth2/"+oktaserver.EmptyServer, oktaserver.APIToken)
 			}, told: []string{`"application_type":"web"`, `"post_logout_redirect_uris":["CALLBACK"]`, `"grantTypes":{"include":["authorization_code"]}`},
 		},
 		{
-			name: "auth0", build: auth0server.Build, issuesOut: true, spec: func(at string) string {
+			name: "auth0", build: auth0server.Build, spec: func(at string) string {
 				return fmt.Sprintf(`"issuer":%q,"connection":{"clientId":%q,"clientSecret":%q}`, at+"/", auth0server.ManagementClient,
 					auth0server.ManagementSecret)
 			}, told: []string{
@@ -45,14 +44,14 @@ func clouds() []cloud {
 			},
 		},
 		{
-			name: "entra", build: func(at string, key *issuer.Key) http.Handler { return entraserver.Build(at, key, 0) }, issuesOut: true,
+			name: "entra", build: func(at string, key *issuer.Key) http.Handler { return entraserver.Build(at, key, 0) },
 			spec: func(at string) string {
 				return fmt.Sprintf(`"discovery":%q,"connection":{"clientId":%q,"clientSecret":%q,"graphUrl":%q}`,
 					at+"/"+entraserver.Tenant+"/v2.0", entraserver.ManagementClient, entraserver.ManagementSecret, at+"/v1.0")
 			}, told: []string{`"web":{"redirectUris":["CALLBACK"]}`, `"groupMembershipClaims":"SecurityGroup"`},
 		},
 		{
-			name: "wso2is", issuesOut: true,
+			name:  "wso2is",
 			build: func(at string, key *issuer.Key) http.Handler { return wso2server.Build(at, "", key) },
 			spec: func(at string) string {
 				return fmt.Sprintf(`"discovery":%q,"connection":{"username":%q,"password":%q}`, at+"/oauth2/token", wso2server.AdminUser,
@@ -63,7 +62,10 @@ func clouds() []cloud {
 			name: "ping", build: pingserver.Build, spec: func(at string) string {
 				return fmt.Sprintf(`"discovery":%q,"connection":{"adminUrl":%q,"username":%q,"password":%q}`,
 					at+"/.well-known/openid-configuration", at+"/pf-admin-api/v1", pingserver.AdminUser, pingserver.AdminPassword)
-			}, told: []string{`"grantTypes":["AUTHORIZATION_CODE"]`, `"redirectUris":["CALLBACK"]`},
+			}, told: []string{
+				`"grantTypes":["AUTHORIZATION_CODE"]`, `"redirectUris":["CALLBACK"]`, `"postLogoutRedirectUris":["CALLBACK"]`,
+				`"backChannelLogoutUri":"` + logout + `ping"`, `"logoutMode":"OIDC_BACK_CHANNEL"`,
+			},
 		},
 	}
 }
@@ -149,12 +151,6 @@ func (c cloud) walk(t *testing.T, h *house, at, back string) {
 		t.Errorf("who: %+v", who)
 	}
 	p = b.do(http.MethodDelete, "/api/v1/session", "")
-	if !c.issuesOut {
-		if p.status != http.StatusNoContent {
-			t.Errorf("sign out: %d %s", p.status, p.text)
-		}
-		return
-	}
 	var ended rest.EndedAnswer
 	answer{body: []byte(p.text)}.into(t, &ended)
 	to, err := url.Parse(ended.EndSession)

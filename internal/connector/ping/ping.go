@@ -80,6 +80,7 @@ type ping struct {
 	password rollover.Credential
 	known    *rollover.Memory
 	manager  string   // access token manager; "" = the server's default
+	signsOut bool     // it has RP-initiated logout, and so takes where people may go after it: since version 12
 	named    []string // exclusive scopes that may be given
 }
 
@@ -88,7 +89,7 @@ func Open(s connector.Server, l connector.Line) (connector.Connector, error) {
 	return &ping{
 		TokenEndpoint: connector.NewTokenEndpoint(s, l), admin: strings.TrimSuffix(s.Text("adminUrl"), "/"),
 		user: s.Text("username"), password: s.Credential("password"), known: l.Known, manager: s.Text("accessTokenManager"),
-		named: s.List("exclusiveScopes"),
+		named: s.List("exclusiveScopes"), signsOut: s.Status.SignIn != nil && s.Status.SignIn.EndSession != "",
 	}, nil
 }
 
@@ -145,8 +146,15 @@ func (p *ping) representation(r connector.Registration) (map[string]any, error) 
 	if len(r.Scopes) > 0 {
 		body["restrictScopes"], body["restrictedScopes"] = true, r.Scopes
 	}
+	policy := map[string]any{}
 	if r.Logout != "" {
-		body["oidcPolicy"] = map[string]any{"logoutMode": "OIDC_BACK_CHANNEL", "backChannelLogoutUri": r.Logout}
+		policy["logoutMode"], policy["backChannelLogoutUri"] = "OIDC_BACK_CHANNEL", r.Logout
+	}
+	if p.signsOut && len(r.Farewells) > 0 {
+		policy["postLogoutRedirectUris"] = r.Farewells
+	}
+	if len(policy) > 0 {
+		body["oidcPolicy"] = policy
 	}
 	manager := p.manager
 	for name, value := range r.Fields {

@@ -3,6 +3,7 @@ package ping
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 
@@ -19,8 +20,16 @@ func (p *ping) Update(
 		return connector.Registered{}, err
 	}
 	wanted["name"] = r.Name
-	err = p.change(ctx, "change the client", h, func(c map[string]any, _ map[string]json.RawMessage) error {
+	err = p.change(ctx, "change the client", h, func(c map[string]any, stored map[string]json.RawMessage) error {
 		maps.Copy(c, wanted)
+		if policy, ours := wanted["oidcPolicy"].(map[string]any); ours { // the rest of it is the administrator's
+			whole := map[string]any{}
+			if text := stored["oidcPolicy"]; text != nil && json.Unmarshal(text, &whole) != nil {
+				return errors.New("oidcPolicy is no object")
+			}
+			maps.Copy(whole, policy)
+			c["oidcPolicy"] = whole
+		}
 		if r.Enable {
 			c["enabled"] = true
 		}

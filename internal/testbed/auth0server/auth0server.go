@@ -5,15 +5,19 @@
 // Read on 23 and 28 November 2026: members and their types in npm auth0 7.1.0, the vendor's own SDK (the requests of
 // ClientsClient, ClientGrantsClient and ResourceServersClient), which drives this server in a test;
 // auth0.com/docs/api/management/v2/clients/post-rotate-secret, /client-grants/create-client-grant and
-// /client-grants/patch-client-grants-by-id; paging at auth0.com/docs/api/management/v2 (checkpoint: from, take, next); the
-// audience of the client credentials flow at auth0.com/docs/secure/tokens/access-tokens/get-access-tokens; grants and
-// policies of APIs at auth0.com/docs/get-started/applications/application-access-to-apis-client-grants and
-// /get-started/apis/api-access-policies-for-applications; a missing permission at support.auth0.com, "Management API Token
-// from API Explorer Tab does not contain expected scopes". Private Key JWT, read on 28 November 2026: claims, audience, lifetime,
-// skew and the limits of lengths at auth0.com/docs/get-started/authentication-and-authorization-flow/
-// authenticate-with-private-key-jwt, algorithms at auth0.com/docs/get-started/applications/credentials, how the SDK makes an
-// assertion in npm auth0 7.1.0, which is taken in a test. The texts of other errors, the idempotent 204 of a removal, that
-// a grant's scopes must be defined, and the claims of tokens stand from general knowledge.
+// /client-grants/patch-client-grants-by-id; paging at auth0.com/docs/api/management/v2 (checkpoint: from, take, next);
+// the audience of the client credentials flow at auth0.com/docs/secure/tokens/access-tokens/get-access-tokens; grants
+// and policies of APIs at auth0.com/docs/get-started/applications/application-access-to-apis-client-grants and
+// /get-started/apis/api-access-policies-for-applications; a missing permission at support.auth0.com, "Management API
+// Token from API Explorer Tab does not contain expected scopes". Private Key JWT, read on 28 November 2026: claims,
+// audience, lifetime, skew and the limits of lengths at
+// auth0.com/docs/get-started/authentication-and-authorization-flow/ authenticate-with-private-key-jwt, algorithms at
+// auth0.com/docs/get-started/applications/credentials, how the SDK makes an assertion in npm auth0 7.1.0, which is
+// taken in a test. People who sign in, read on 29 November 2026: that ID tokens are signed with HS256 by default at
+// auth0.github.io/node-auth0 (SigningAlgorithmEnum), jwt_configuration and oidc_logout in npm auth0 7.1.0;
+// allowed_logout_urls at auth0.com/docs/api/authentication/logout/oidc-rp-initiated-logout. The texts of other errors,
+// the idempotent 204 of a removal, that a grant's scopes must be defined, and the claims of tokens stand from general
+// knowledge.
 package auth0server
 
 import (

@@ -93,7 +93,8 @@ func (p *People) Redeem(x *Exchange, iss, client string, key *issuer.Key, more m
 	for name, value := range more {
 		claims[name] = value
 	}
-	id, ok := "", true
+	var id string
+	var ok bool
 	if key != nil {
 		id, ok = x.Mint(key, "JWT", claims)
 	} else {

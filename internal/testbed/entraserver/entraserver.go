@@ -12,7 +12,9 @@
 // header and claims of an assertion in github.com/MicrosoftDocs/entra-docs, docs/identity-platform/certificate-credentials.md
 // (commit 07bd829d; learn.microsoft.com/entra/identity-platform/certificate-credentials), what it calls proper being demanded
 // here, an exp of at most ten minutes and PS256 among it; AADSTS700027 as learn.microsoft.com/answers/questions/5915574 has
-// it. That an assertion is taken once is stricter than what is written. From general knowledge: the claims of
+// it. On 29 November 2026: groupMembershipClaims in resources/application.md, without which a token has no groups; where people
+// may go after signing out in docs/identity-platform/v2-protocols-oidc.md of entra-docs (commit 03589959). That an assertion is
+// taken once is stricter than what is written. From general knowledge: the claims of
 // tokens of version 1 and 2, how long nothing is seen, and the words with which a role that a client has is refused.
 package entraserver
 

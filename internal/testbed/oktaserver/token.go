@@ -68,7 +68,8 @@ func (s *state) metadata(x *contract.Exchange) {
 	x.JSON(http.StatusOK, map[string]any{
 		"issuer": at, "jwks_uri": at + "/v1/keys", "token_endpoint": at + "/v1/token",
 		"introspection_endpoint": at + "/v1/introspect", "revocation_endpoint": at + "/v1/revoke",
-		"authorization_endpoint": at + "/v1/authorize", "end_session_endpoint": at + "/v1/logout", "registration_endpoint": s.origin + "/oauth2/v1/clients",
+		"authorization_endpoint": at + "/v1/authorize", "registration_endpoint": s.origin + "/oauth2/v1/clients",
+		"end_session_endpoint":  at + "/v1/logout",
 		"grant_types_supported": []string{"authorization_code", "implicit", "refresh_token", "password", "client_credentials"},
 		"token_endpoint_auth_methods_supported": []string{
 			"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none",

@@ -75,7 +75,7 @@ func (s *Server) makeRealms(ctx context.Context) error {
 		}
 		settings, err := settingsFrom(template, map[string]map[string]any{
 			"coreOAuth2Config":     {"statelessTokensEnabled": r.jwt},
-			"advancedOAuth2Config": {"tokenSigningAlgorithm": "RS256", "supportedScopes": Scopes()},
+			"advancedOAuth2Config": {"tokenSigningAlgorithm": "RS256", "supportedScopes": append(Scopes(), "openid", "profile")},
 			"advancedOIDCConfig":   {"allowDynamicRegistration": r.open, "generateRegistrationAccessTokens": true},
 		})
 		if err != nil {
@@ -123,6 +123,31 @@ func (s *Server) AddClient(ctx context.Context, realm, id, secret string, scopes
 		"com.forgerock.openam.oauth2provider.scopes":     numbered,
 	})
 	return err
+}
+
+// AddPerson makes somebody who can sign in to a realm.
+func (s *Server) AddPerson(ctx context.Context, realm, name, password, shown string) error {
+	_, err := s.admin(ctx, "POST", "/realms/root/realms/"+realm+"/users?_action=create", map[string]any{
+		"username": name, "userpassword": password, "cn": []string{shown}, "sn": []string{shown}, "mail": []string{name + "@example.com"},
+	})
+	return err
+}
+
+// SessionCookie is called what a browser holds of its session.
+const SessionCookie = "iPlanetDirectoryPro"
+
+// SignIn gives the session of somebody who signs in to a realm, as the realm's own page gets it.
+func (s *Server) SignIn(ctx context.Context, realm, name, password string) (string, error) {
+	said, err := s.send(ctx, "POST", "/json/realms/root/realms/"+realm+"/authenticate", "{}", "Content-Type", "application/json",
+		"X-OpenAM-Username", name, "X-OpenAM-Password", password, "Accept-API-Version", "resource=2.0, protocol=1.0")
+	if err != nil {
+		return "", fmt.Errorf("sign %s in: %w", name, err)
+	}
+	var answer struct{ TokenID string }
+	if err := json.Unmarshal(said, &answer); err != nil {
+		return "", fmt.Errorf("sign %s in: %w", name, err)
+	}
+	return answer.TokenID, nil
 }
 
 // Clients lists the ids of a realm's clients.

@@ -7,13 +7,16 @@
 // (encryptedSecret is passed back unchanged), ClientSecret.md, OauthAuthServerSettingsAPI.md (scopes by name); common and
 // exclusive scopes as below.
 //
-// Read on 23 November 2026: the calls for clients in Ping's own Go client (OauthClientsAPI.md of github.com/pingidentity/
-// pingfederate-go-client: ids, page and filter, statuses) and in github.com/Py-Ping/py-ping-fed-sdk (commit 221022a1:
-// oauth_clients.py, client.py, client_auth.py, api_result.py); the field against forged requests at docs.pingidentity.
-// com/r/en-us/pingfederate-100/qxu1564003026931; introspection at docs.pingidentity.com/pingfederate/latest/
-// developers_reference_guide/pf_introspec_endpoint.html; common scopes at …/administrators_reference_guide/
-// pf_defining_scopes.html. The texts of errors, that a client with the grant CLIENT_CREDENTIALS needs a secret, and the
-// claims of tokens stand from general knowledge.
+// Read on 23 November 2026: the calls for clients in Ping's own Go client (OauthClientsAPI.md of
+// github.com/pingidentity/ pingfederate-go-client: ids, page and filter, statuses) and in
+// github.com/Py-Ping/py-ping-fed-sdk (commit 221022a1: oauth_clients.py, client.py, client_auth.py, api_result.py); the
+// field against forged requests at docs.pingidentity. com/r/en-us/pingfederate-100/qxu1564003026931; introspection at
+// docs.pingidentity.com/pingfederate/latest/ developers_reference_guide/pf_introspec_endpoint.html; common scopes at
+// …/administrators_reference_guide/ pf_defining_scopes.html. oidcPolicy, read on 29 November 2026: members in
+// ClientOIDCPolicy.md of github.com/rezamt/ pingfederate-swagger-client-11.3.2.0, the modes, and postLogoutRedirectUris
+// since version 12, in the schema of an OAuth client in Ping's own Terraform provider
+// (github.com/pingidentity/terraform-provider-pingfederate). The texts of errors, that a client with the grant
+// CLIENT_CREDENTIALS needs a secret, and the claims of tokens stand from general knowledge.
 package pingserver
 
 import (
@@ -122,9 +125,11 @@ func clientModel() contract.Members {
 			}},
 		}},
 		"oidcPolicy": {Kind: contract.Object, Members: contract.Members{
-			"logoutMode":           {Kind: contract.Text, Enum: []string{"NONE", "PING_FRONT_CHANNEL", "OIDC_FRONT_CHANNEL", "OIDC_BACK_CHANNEL"}},
+			"logoutMode": {Kind: contract.Text, Enum: []string{
+				"NONE", "PING_FRONT_CHANNEL", "OIDC_FRONT_CHANNEL", "OIDC_BACK_CHANNEL",
+			}},
 			"backChannelLogoutUri": {Kind: contract.Text}, "logoutUris": {Kind: contract.Texts}, "policyGroup": link,
-			"idTokenSigningAlgorithm": {Kind: contract.Text},
+			"idTokenSigningAlgorithm": {Kind: contract.Text}, "postLogoutRedirectUris": {Kind: contract.Texts},
 		}},
 		"clientSecretRetentionPeriodType": {Kind: contract.Text, Enum: []string{"SERVER_DEFAULT", "OVERRIDE_SERVER_DEFAULT"}},
 		"clientSecretRetentionPeriod":     {Kind: contract.Number},

@@ -15,6 +15,7 @@ func (s *state) metadata(x *contract.Exchange) {
 		"issuer": s.origin, "jwks_uri": s.origin + "/pf/JWKS", "token_endpoint": s.origin + "/as/token.oauth2",
 		"introspection_endpoint": s.origin + "/as/introspect.oauth2", "revocation_endpoint": s.origin + "/as/revoke_token.oauth2",
 		"authorization_endpoint": s.origin + "/as/authorization.oauth2", "registration_endpoint": s.origin + "/as/clients.oauth2",
+		"end_session_endpoint": s.origin + "/idp/init_logout.openid", "backchannel_logout_supported": true,
 		"grant_types_supported": []string{
 			"implicit", "authorization_code", "refresh_token", "password", "client_credentials",
 			"urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba",

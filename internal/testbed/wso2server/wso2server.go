@@ -1,22 +1,24 @@
 // Package wso2server owns a contract server for WSO2 Identity Server 7: it takes what the documentation and the open
 // source of that server say, nothing else, and answers as they say. It does not own a real server's policies.
 //
-// Read on 23 November 2026: the registration API in github.com/wso2/docs-is, en/identity-server/7.1.0/docs/apis/restapis/
-// oauth-dcr.yaml, and in github.com/wso2-extensions/identity-inbound-auth-oauth, components/org.wso2.carbon.identity.
-// api.server.dcr (api.identity.oauth.dcr.endpoint.yaml, DCRMUtils.java: a name that is taken is 400 although the
-// description says 409, an unknown client is a 401 without a body); the refusal of a credential in github.com/
+// Read on 23 November 2026: the registration API in github.com/wso2/docs-is,
+// en/identity-server/7.1.0/docs/apis/restapis/ oauth-dcr.yaml, and in
+// github.com/wso2-extensions/identity-inbound-auth-oauth, components/org.wso2.carbon.identity. api.server.dcr
+// (api.identity.oauth.dcr.endpoint.yaml, DCRMUtils.java: a name that is taken is 400 although the description says 409,
+// an unknown client is a 401 without a body); the refusal of a credential in github.com/
 // wso2-extensions/identity-carbon-auth-rest, APIErrorResponseHandler.java; the application API's secret in the
 // ApplicationsApi of github.com/wso2/identity-api-server. On 28 November 2026: the change of a registration in
-// oauth-dcr.yaml (updateApplication, updateRequest); filters, pages and attributes of applications in application.yaml beside
-// it; API resources in components/org.wso2.carbon.identity.api.server.api.resource/…/APIResources.yaml of identity-api-server
-// (commit 004b2522), the filter by type in the guide to Asgardeo's command line; authorized APIs in ApplicationsApi.java,
-// AuthorizedAPICreationModel.java, AuthorizedAPIPatchModel.java and AuthorizedAPIResponse.java there (one that is authorized
-// already is 409, ServerApplicationManagementService.java); which of the scopes asked for a client gets with its own
-// credentials in M2MScopeValidationHandler.java of github.com/wso2-extensions/identity-inbound-auth-oauth; which scopes each call
-// wants, those for secrets and business APIs beside the older ones, in resource-access-control-v2.xml.j2 of
-// github.com/wso2/carbon-identity-framework (commit 0008725a, features/identity-core). Claims of tokens
-// and the basic credential at introspection stand from general knowledge and from is.docs.wso2.com (invoke the OAuth
-// introspection endpoint).
+// oauth-dcr.yaml (updateApplication, updateRequest); filters, pages and attributes of applications in application.yaml
+// beside it; API resources in components/org.wso2.carbon.identity.api.server.api.resource/…/APIResources.yaml of
+// identity-api-server (commit 004b2522), the filter by type in the guide to Asgardeo's command line; authorized APIs in
+// ApplicationsApi.java, AuthorizedAPICreationModel.java, AuthorizedAPIPatchModel.java and AuthorizedAPIResponse.java
+// there (one that is authorized already is 409, ServerApplicationManagementService.java); which of the scopes asked for
+// a client gets with its own credentials in M2MScopeValidationHandler.java of
+// github.com/wso2-extensions/identity-inbound-auth-oauth; which scopes each call wants, those for secrets and business
+// APIs beside the older ones, in resource-access-control-v2.xml.j2 of github.com/wso2/carbon-identity-framework (commit
+// 0008725a, features/identity-core). That people may go to each redirect URI after signing out, read on 29 November
+// 2026 at is.docs.wso2.com/en/latest/guides/ authentication/oidc/add-logout. Claims of tokens and the basic credential
+// at introspection stand from general knowledge and from is.docs.wso2.com (invoke the OAuth introspection endpoint).
 package wso2server
 
 import (
@@ -360,7 +362,7 @@ func (s *state) token(x *contract.Exchange) {
 		return
 	}
 	if x.Redeems() {
-		s.people.Redeem(x, s.origin+"/oauth2/token", id, s.key, map[string]any{"groups": "apis"}) // one group is no list there
+		s.people.Redeem(x, s.origin+"/oauth2/token", id, s.key, map[string]any{"groups": []string{"apis"}})
 		return
 	}
 	scope := a.granted(x.Form.Get("scope"))
