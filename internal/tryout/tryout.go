@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -106,14 +107,15 @@ func (c *Caller) Do(ctx context.Context, call Call) (*Answer, error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
+	goesOn := err != nil && timedOut(err) // a stream has no end: what came of it is shown
+	if err != nil && !goesOn {
 		return nil, c.away(ctx, err)
 	}
 	answer := &Answer{
 		Method: req.Method, URL: req.URL.String(), Status: resp.StatusCode, Fields: fieldsOf(resp.Header),
 		TookMS: time.Since(began).Milliseconds(), Decision: resp.Header.Get("X-Keyward-Decision"),
 	}
-	answer.show(body)
+	answer.show(body, goesOn)
 	return answer, nil
 }
 
@@ -145,11 +147,20 @@ func (c *Caller) away(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if timedOut(err) {
+		return keyward.Errorf(keyward.CodeGatewayAway, "no answer came from %s within %s: the API's backend may be slow, or the gateway out "+
+			"of the control plane's reach", c.base, c.client.Timeout)
+	}
 	cause := err
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		cause = e.Err
 	}
 	return keyward.Errorf(keyward.CodeGatewayAway, "the gateway at %s gave no answer to the control plane: %v", c.base, cause)
+}
+
+func timedOut(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
 }
 
 func fieldsOf(h http.Header) []Field {
@@ -163,11 +174,10 @@ func fieldsOf(h http.Header) []Field {
 	return fields
 }
 
-// show takes as much of the body as is shown, as text where it is text.
-func (a *Answer) show(body []byte) {
-	if len(body) > maxAnswer {
-		body, a.Truncated = body[:maxAnswer], true
-	}
+// show takes as much of the body as is shown, as text where it is text. goesOn tells that more of it would have come.
+func (a *Answer) show(body []byte, goesOn bool) {
+	a.Truncated = goesOn || len(body) > maxAnswer
+	body = body[:min(len(body), maxAnswer)]
 	text := body
 	if a.Truncated { // it may end within a character
 		for cut := 0; cut < utf8.UTFMax && len(text) > 0 && !utf8.Valid(text); cut++ {

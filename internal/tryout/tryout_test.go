@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
 )
@@ -100,10 +101,33 @@ func TestHowMuchIsShown(t *testing.T) {
 	} {
 		var a Answer
 		body := []byte(c.body)
-		a.show(body[:min(len(body), maxAnswer+1)])
+		a.show(body[:min(len(body), maxAnswer+1)], false)
 		if a.Body != c.want || a.Binary != c.binary || a.Truncated != c.cut {
 			t.Errorf("%s: %d bytes, binary %v, truncated %v", c.name, len(a.Body), a.Binary, a.Truncated)
 		}
+	}
+}
+
+// TestAStreamIsShownAsFarAsItCame: an answer without an end, and one that does not begin, both after the caller's patience.
+func TestAStreamIsShownAsFarAsItCame(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			_, _ = io.WriteString(w, "data: é1\n\n")
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	c := New(server.URL)
+	c.client.Timeout = 2 * time.Second
+	call := Call{Tenant: "default", API: &keyward.APISpec{Context: "/orders", Version: "v1"}, Method: "GET", Path: "/events"}
+	if a, err := c.Do(t.Context(), call); err != nil || a.Status != http.StatusOK || a.Body != "data: é1\n\n" || !a.Truncated {
+		t.Errorf("a stream: %+v, %v", a, err)
+	}
+	call.Path = "/never"
+	if _, err := c.Do(t.Context(), call); keyward.CodeOf(err) != keyward.CodeGatewayAway || !strings.Contains(err.Error(), "may be slow") {
+		t.Errorf("a slow backend: %v", err)
 	}
 }
 
