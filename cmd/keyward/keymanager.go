@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -90,6 +91,8 @@ type keymanagerDiscoverCmd struct {
 	URL    string `arg:"" help:"an issuer, or the address of its metadata"`
 	Type   string `placeholder:"T" help:"the type; default: what the metadata looks like"`
 	Name   string `placeholder:"NAME" help:"of the key manager; default: made of the host's name"`
+	Proxy  string `placeholder:"URL" help:"a proxy through which the server is reached"`
+	CAFile string `placeholder:"F" help:"the authorities that sign its certificate, PEM"`
 	Output string `short:"o" enum:"manifest,json,yaml" default:"manifest" placeholder:"FORMAT" help:"manifest, json or yaml"`
 }
 
@@ -120,6 +123,16 @@ func (cmd *keymanagerDiscoverCmd) Run(s *session) error {
 	}
 	if cmd.Name != "" {
 		body["name"] = cmd.Name
+	}
+	if cmd.Proxy != "" {
+		body["proxy"] = cmd.Proxy
+	}
+	if cmd.CAFile != "" {
+		ca, err := os.ReadFile(cmd.CAFile)
+		if err != nil {
+			return fmt.Errorf("read --ca-file: %w", err)
+		}
+		body["ca"] = string(ca)
 	}
 	var d drafted
 	if err := c.Call(s.ctx, http.MethodPost, c.Path([]string{"key-managers", "discover"}), body, &d); err != nil {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -156,11 +157,17 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 	resp, err := own.Do(req) //nolint:bodyclose // ReadAll closes it
 	if err != nil {
 		cause := errUnreachable{wire.WithoutURL(err)}
-		return nil, discoveryError(keyward.CodeKeyManagerFailed, cause, "%s cannot be reached: %s", at, whyNot(err))
+		return nil, discoveryError(keyward.CodeKeyManagerFailed, cause, "%s cannot be reached: %s", at, WhyNot(err))
 	}
-	body, err := outbound.ReadAll(resp, outbound.LimitOf(client, wire.MaxAnswer))
+	most := outbound.LimitOf(client, wire.MaxAnswer)
+	body, err := outbound.ReadAll(resp, most)
+	if errors.Is(err, outbound.ErrTooLarge) {
+		return nil, discoveryError(keyward.CodeKeyManagerFailed, err, "the answer of %s is longer than %d bytes, which no metadata are: "+
+			"see whether the address is right; spec.outbound.maxAnswer permits more", at, most)
+	}
 	if err != nil {
-		return nil, discoveryError(keyward.CodeKeyManagerFailed, err, "the answer of %s broke off or is too long", at)
+		return nil, discoveryError(keyward.CodeKeyManagerFailed, err, "the answer of %s broke off: try again, and see what "+
+			"is between here and the server", at)
 	}
 	// Who an authorization server is stands at the address that somebody wrote, and nowhere that it points to.
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
@@ -173,10 +180,7 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 			code = keyward.CodeKeyManagerFailed
 		}
 		cause := &wire.Failure{Op: "read the metadata", Status: resp.StatusCode, Sent: true}
-		if resp.StatusCode == http.StatusNotFound {
-			return nil, discoveryError(code, cause, "%s answered 404: "+otherAddress, at)
-		}
-		return nil, discoveryError(code, cause, "%s answered %d", at, resp.StatusCode)
+		return nil, discoveryError(code, cause, "%s answered %d: %s", at, resp.StatusCode, afterStatus(resp.StatusCode))
 	}
 	var doc metadata
 	if err := json.Unmarshal(body, &doc); err != nil || doc == nil {
@@ -189,12 +193,26 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 	return doc, nil
 }
 
+// afterStatus is what to do where metadata are answered with this status.
+func afterStatus(status int) string {
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return "metadata are for everybody, so see whether the address is right, or what in front of the server asks for credentials"
+	case status == http.StatusTooManyRequests:
+		return "it was asked too often, so try again in a while"
+	case status >= 500:
+		return "the server or what is in front of it failed, so see its log, or try again later"
+	default:
+		return otherAddress
+	}
+}
+
 // otherAddress is what to do where an address has no metadata.
 const otherAddress = "give the issuer, which is the iss of its tokens, or the address of its metadata; without any, choose the " +
 	"type and write the issuer and keys down"
 
-// whyNot says in plain words why nobody answered, and what to do.
-func whyNot(err error) string {
+// WhyNot says in plain words why a server that was called did not answer, and what to do.
+func WhyNot(err error) string {
 	said := wire.Words(wire.WithoutURL(err).Error())
 	var host *net.DNSError
 	var timeout net.Error
@@ -209,6 +227,10 @@ func whyNot(err error) string {
 		return "it did not answer in time: see whether a firewall is in the way, or a proxy is needed, which spec.outbound.proxy names"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return said + ": nothing listens there, so see whether host and port are right and the server runs"
+	case errors.Is(err, io.EOF):
+		return "it closed the connection without an answer: see whether port and scheme are right, https or http"
+	case strings.Contains(said, "server gave HTTP response to HTTPS client"):
+		return "it speaks no TLS there: see whether the port is right, or write http"
 	default:
 		return said
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,9 @@ func site(t *testing.T, documents map[string]string) string {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
+		if status, err := strconv.Atoi(doc); err == nil {
+			w.WriteHeader(status)
+		}
 		_, _ = io.WriteString(w, strings.ReplaceAll(doc, "$O", origin))
 	}))
 	t.Cleanup(srv.Close)
@@ -225,8 +229,17 @@ func TestWhatToDoWithoutMetadata(t *testing.T) {
 		_, _ = io.WriteString(w, "<!doctype html><h1>Welcome</h1>")
 	}))
 	t.Cleanup(page.Close)
+	rude := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	t.Cleanup(rude.Close)
+	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"issuer":"`+strings.Repeat("x", 5<<20)+`"}`)
+	}))
+	t.Cleanup(endless.Close)
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	t.Cleanup(silent.Close)
+	failing := func(status string) string {
+		return site(t, map[string]string{"/.well-known/openid-configuration": status})
+	}
 	impatient := &http.Client{Timeout: 50 * time.Millisecond}
 	for name, c := range map[string]struct {
 		at     string
@@ -238,6 +251,11 @@ func TestWhatToDoWithoutMetadata(t *testing.T) {
 		"its certificate":   {foreign.URL, http.DefaultClient, "or give the authority that signed it in spec.outbound.ca"},
 		"it hangs":          {silent.URL, impatient, "it did not answer in time: see whether a firewall is in the way"},
 		"a page for people": {page.URL, http.DefaultClient, "answered with a page for people, not with metadata: give the issuer"},
+		"it hangs up":       {rude.URL, http.DefaultClient, "closed the connection without an answer: see whether port and scheme"},
+		"no TLS there":      {"https" + strings.TrimPrefix(page.URL, "http"), http.DefaultClient, "it speaks no TLS there"},
+		"it failed":         {failing("500"), http.DefaultClient, "so see its log"},
+		"for some alone":    {failing("401"), http.DefaultClient, "are for everybody"},
+		"far too much":      {endless.URL, http.DefaultClient, "is longer than 1048576 bytes, which no metadata are"},
 		"another server":    {site(t, nil), http.DefaultClient, "answered 404: give the issuer"},
 	} {
 		_, err := keymanager.Look(t.Context(), c.at, c.client)

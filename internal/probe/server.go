@@ -3,11 +3,13 @@ package probe
 import (
 	"context"
 	"maps"
+	"strings"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keymanager/draft"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -109,5 +111,14 @@ func sameAddresses(a, b *keyward.KeyManagerSpec) bool {
 
 // Discover fills in the manifest of a server's metadata, which is not stored.
 func (p *Probe) Discover(ctx context.Context, ask draft.Ask) (*draft.Draft, error) {
-	return draft.Of(ctx, ask, p.client)
+	way := outbound.Policy{Proxy: strings.TrimSpace(ask.Proxy), CA: ask.CA}
+	if way == (outbound.Policy{}) {
+		return draft.Of(ctx, ask, p.client)
+	}
+	client, err := outbound.Under(p.client, "", way)
+	if err != nil {
+		return nil, keyward.Invalid([]keyward.FieldError{keyward.Fault("outbound", "%v", err)})
+	}
+	defer client.CloseIdleConnections()
+	return draft.Of(ctx, ask, client)
 }

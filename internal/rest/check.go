@@ -224,6 +224,9 @@ type DiscoverBody struct {
 	URL  string                 `json:"url" doc:"An issuer, or the address of its metadata"`
 	Type keyward.KeyManagerType `json:"type,omitempty" doc:"Default: what the metadata looks like"`
 	Name string                 `json:"name,omitempty" doc:"Of the key manager; default: made of the host's name"`
+
+	Proxy string `json:"proxy,omitempty" doc:"URL of a proxy through which the server is reached, as in spec.outbound"`
+	CA    string `json:"ca,omitempty" doc:"PEM of the authorities that sign its certificate, as in spec.outbound"`
 }
 
 const discoverPath = "/api/v1/key-managers/discover"
@@ -237,7 +240,9 @@ func (s *Server) discoverRoute() {
 		if err != nil {
 			return nil, err
 		}
-		d, err := s.deps.Probe.Discover(ctx, draft.Ask{URL: body.URL, Type: body.Type, Name: body.Name})
+		d, err := s.deps.Probe.Discover(ctx, draft.Ask{
+			URL: body.URL, Type: body.Type, Name: body.Name, Proxy: body.Proxy, CA: body.CA,
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -106,7 +106,7 @@ type GatewayAnswer struct {
 type gatewaysInput struct {
 	PageQuery
 	Search   string `query:"search" doc:"A part of the name"`
-	State    string `query:"state" doc:"upToDate, behind, stale, away, never, revoked, inUse (not revoked) or lacking (behind, stale, away)"`
+	State    string `query:"state" doc:"upToDate, behind, stale, away, never, revoked, inUse (not revoked), lacking (behind, stale, away)"`
 	Revision string `query:"revision" doc:"What gateways are judged by, in place of their group's newest revision"`
 }
 

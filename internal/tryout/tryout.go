@@ -148,8 +148,8 @@ func (c *Caller) away(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	if timedOut(err) {
-		return keyward.Errorf(keyward.CodeGatewayAway, "no answer came from %s within %s: the API's backend may be slow, or the gateway out "+
-			"of the control plane's reach", c.base, c.client.Timeout)
+		return keyward.Errorf(keyward.CodeGatewayAway, "no answer came from %s within %s: the API's backend may be slow, or the "+
+			"gateway out of the control plane's reach", c.base, c.client.Timeout)
 	}
 	cause := err
 	if e, ok := errors.AsType[*url.Error](err); ok {

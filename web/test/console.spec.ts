@@ -105,15 +105,22 @@ test("a key manager is added from its address, checked before it is saved, and i
     ["http://127.0.0.1:1/nobody", /nothing listens there, so see whether host and port are right/],
     [`${world().url}/console`, /a page for people, not with metadata: give the issuer/],
     [`${world().url}/t/nowhere`, /answered 404: give the issuer/],
+    [world().url.replace("http:", "https:"), /it speaks no TLS there: see whether the port is right/],
   ] as const) {
     await address.fill(typed);
     await page.getByRole("button", { name: "Read its metadata" }).click();
     await expect(page.getByRole("alert")).toContainText(said);
     await expect(address).toHaveValue(typed);
   }
+  await page.getByText(/It is behind a proxy/).click();
+  const proxy = page.getByRole("textbox", { name: "Proxy" });
+  await proxy.fill("http://127.0.0.1:1");
   await address.fill(`${world().url}/t/partner/`);
   await page.getByRole("button", { name: "Read its metadata" }).click();
-  await expect(page.getByRole("alert").filter({ hasText: "What the metadata says" })).toContainText("write it without the slash");
+  await expect(page.getByRole("alert")).toContainText("nothing listens there");
+  await proxy.fill("");
+  await page.getByRole("button", { name: "Read its metadata" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "Look at this before you save" })).toContainText("write it without the slash");
   await page.getByRole("textbox", { name: /^Name/ }).fill("typed-in-vain");
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Discard my changes" }).click();

@@ -48,6 +48,9 @@ type Ask struct {
 	URL  string                 // an issuer, or the address of its metadata
 	Type keyward.KeyManagerType // empty: what the metadata looks like
 	Name string                 // empty: made of the host's name
+
+	Proxy string // as in spec.outbound
+	CA    string // as in spec.outbound
 }
 
 // Of reads the metadata at the address and fills in a manifest. A refusal names the field of the question, or is that of
@@ -88,6 +91,9 @@ func Of(ctx context.Context, ask Ask, client *http.Client) (*Draft, error) {
 	if found.Discovery != found.Status.Issuer { // the metadata are elsewhere, so that the issuer has to be written down
 		spec["issuer"] = found.Status.Issuer
 	}
+	if way := ask.way(); len(way) > 0 {
+		spec["outbound"] = way
+	}
 	d.Manifest = map[string]any{
 		"apiVersion": keyward.APIVersion, "kind": string(keyward.KindKeyManager),
 		"metadata": map[string]any{"name": ask.Name}, "spec": spec,
@@ -96,6 +102,18 @@ func Of(ctx context.Context, ask Ask, client *http.Client) (*Draft, error) {
 	d.require(spec, t, ask.Name, found)
 	d.keys(ctx, client)
 	return d, nil
+}
+
+// way is how the server is reached, for the manifest.
+func (a Ask) way() map[string]any {
+	way := map[string]any{}
+	if a.Proxy != "" {
+		way["proxy"] = a.Proxy
+	}
+	if a.CA != "" {
+		way["ca"] = a.CA
+	}
+	return way
 }
 
 // nameOf makes a DNS label of the address: the first part of the host that tells it from others.
@@ -220,7 +238,8 @@ func (d *Draft) keys(ctx context.Context, client *http.Client) {
 	defer cancel()
 	keys, notes, err := token.ReadKeys(ctx, client, d.Metadata.JWKS)
 	if err != nil {
-		d.add(Warn, "spec.keys", "%s", wire.Words(err.Error()))
+		d.add(Warn, "spec.keys", "its keys at %s cannot be read, so that no token could be judged: %s", d.Metadata.JWKS,
+			keymanager.WhyNot(err))
 	}
 	for _, note := range notes {
 		d.add(Note, "spec.keys", "%s", wire.Words(note))

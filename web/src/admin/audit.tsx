@@ -1,36 +1,76 @@
-import { Code, Text } from "@mantine/core";
+import { Button, Code, Group, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { useSearchParams } from "react-router";
 
-import { auditQuery } from "../api/admin";
+import { auditQuery, type AuditFilter } from "../api/admin";
+import type { Schemas } from "../api/client";
+import { kindOf, nounOf } from "../api/objects";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
+import { FilterField } from "../ui/filter-field";
+import { ObjectLink } from "../ui/object-link";
 import { Page } from "../ui/page";
 import { DataTable } from "../ui/table";
 import { Time } from "../ui/time";
+import { rowsOf } from "../ui/use-list";
 
 const words = texts.admin.audit;
 
+const names = ["actor", "kind", "name"] as const;
+
 /** Who did what in the tenant, newest first. */
 export function Audit() {
-  const list = useInfiniteQuery(auditQuery(useTenant()));
+  const [params, setParams] = useSearchParams();
+  const filter: AuditFilter = Object.fromEntries(names.flatMap((name) => (params.get(name) ? [[name, params.get(name)]] : [])));
+  const narrowed = Object.keys(filter).length > 0;
+  const list = useInfiniteQuery(auditQuery(useTenant(), filter));
+  const rows = rowsOf(list);
+  const put = (name: string, value: string) => {
+    setParams((old) => {
+      const next = new URLSearchParams(old);
+      if (value) next.set(name, value);
+      else next.delete(name);
+      return next;
+    }, { replace: true });
+  };
   return (
     <Page title={words.title} lead={words.lead}>
+      <Group align="flex-end" gap="sm">
+        {names.map((name) => (
+          <FilterField
+            key={`${name} ${filter[name] ?? ""}`}
+            label={words.filters[name]}
+            placeholder={texts.admin.decisions.any}
+            value={filter[name] ?? ""}
+            offered={name === "kind" ? Object.values(kindOf) : name === "actor" ? [...new Set((rows.rows ?? []).map((e) => e.actor))].sort() : []}
+            change={(value) => { put(name, value); }}
+          />
+        ))}
+        {narrowed && <Button size="xs" variant="subtle" onClick={() => { setParams({}, { replace: true }); }}>{words.clear}</Button>}
+      </Group>
       <DataTable
         label={words.title}
-        rows={list.data?.pages.flatMap((page) => page.items ?? [])}
-        error={list.error}
-        again={() => void list.refetch()}
-        more={list.hasNextPage ? { load: () => void list.fetchNextPage(), loading: list.isFetchingNextPage } : undefined}
         keyOf={(e) => String(e.id)}
-        empty={<Text c="dimmed">{words.empty}</Text>}
+        empty={<Text c="dimmed">{narrowed ? words.noMatch : words.empty}</Text>}
         columns={[
-          { title: words.when, cell: (e) => <Time at={e.at} /> },
-          { title: words.who, cell: (e) => e.actor },
-          { title: words.action, cell: (e) => <Code>{e.action}</Code> },
-          { title: words.what, cell: (e) => `${e.kind} ${e.name}`.trim() },
-          { title: words.detail, wide: true, cell: (e) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{e.detail}</Text> },
+          { title: words.when, share: 14, cell: (e) => <Time at={e.at} past /> },
+          { title: words.who, share: 14, cell: (e) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{e.actor}</Text> },
+          { title: words.action, share: 22, cell: (e) => <Code>{e.action}</Code> },
+          { title: words.what, share: 22, cell: (e) => <What entry={e} /> },
+          { title: words.detail, wide: true, share: 28, cell: (e) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{e.detail}</Text> },
         ]}
+        {...rows}
       />
     </Page>
+  );
+}
+
+// What is gone has no page any more, and its name leads to one that says so.
+function What({ entry }: { entry: Schemas["AuditEntry"] }) {
+  const noun = nounOf(entry.kind);
+  return (
+    <Text size="sm" style={{ overflowWrap: "anywhere" }}>
+      {entry.kind} {noun && entry.name ? <ObjectLink noun={noun} name={entry.name} /> : entry.name}
+    </Text>
   );
 }

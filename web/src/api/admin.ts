@@ -2,15 +2,22 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
 
+/** What audit entries are narrowed to; the server does it. */
+export interface AuditFilter {
+  actor?: string;
+  kind?: string;
+  name?: string;
+}
+
 /** Who did what, newest first. */
-export function auditQuery(tenant: string) {
+export function auditQuery(tenant: string, narrowed: AuditFilter) {
   return infiniteQueryOptions({
-    queryKey: [tenant, "audit"],
+    queryKey: [tenant, "audit", narrowed],
     initialPageParam: "",
     queryFn: async ({ pageParam, signal }) =>
       bodyOf(
         await client.GET("/api/v1/audit", {
-          params: { query: { tenant, limit: "50", ...(pageParam && { cursor: pageParam }) } },
+          params: { query: { tenant, limit: "50", ...narrowed, ...(pageParam && { cursor: pageParam }) } },
           signal,
         }),
       ),
@@ -49,10 +56,12 @@ export async function rejectKeys(tenant: string, asked: Schemas["KeysRequest"], 
 
 /** The API tokens of the tenant, without their values. */
 export function tokensQuery(tenant: string) {
-  return queryOptions({
+  return infiniteQueryOptions({
     queryKey: [tenant, "tokens"],
-    queryFn: async ({ signal }) =>
-      bodyOf(await client.GET("/api/v1/tokens", { params: { query: { tenant, limit: "500" } }, signal })).items ?? [],
+    initialPageParam: "",
+    queryFn: async ({ pageParam, signal }) =>
+      bodyOf(await client.GET("/api/v1/tokens", { params: { query: { tenant, limit: "50", ...(pageParam && { cursor: pageParam }) } }, signal })),
+    getNextPageParam: (page) => page.next,
   });
 }
 

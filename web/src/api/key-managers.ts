@@ -19,10 +19,8 @@ export function typesQuery(tenant: string) {
 }
 
 /** A form filled in from a server's metadata, with what differs. */
-export async function discover(tenant: string, url: string, name: string): Promise<Schemas["Draft"]> {
-  return bodyOf(
-    await client.POST("/api/v1/key-managers/discover", { params: { query: { tenant } }, body: { url, ...(name && { name }) } }),
-  );
+export async function discover(tenant: string, ask: Schemas["DiscoverBody"]): Promise<Schemas["Draft"]> {
+  return bodyOf(await client.POST("/api/v1/key-managers/discover", { params: { query: { tenant } }, body: ask }));
 }
 
 /** What is known of one key manager's server. */

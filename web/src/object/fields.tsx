@@ -1,4 +1,4 @@
-import { Input, MultiSelect, NumberInput, Select, Switch, TagsInput, Text, TextInput } from "@mantine/core";
+import { Input, MultiSelect, NumberInput, Select, Switch, TagsInput, Text, Textarea, TextInput } from "@mantine/core";
 import type { ReactNode } from "react";
 
 import type { Noun } from "../api/objects";
@@ -49,6 +49,26 @@ export function TextField<N extends Noun>({ placeholder, ...field }: TextProps<N
       onChange={(event) => { draft.put(event.currentTarget.value || undefined, ...path); }}
       autoComplete="off"
       spellCheck={false}
+    />
+  );
+}
+
+/** A text of several lines, such as certificates. */
+export function TextAreaField<N extends Noun>(field: Field<N>) {
+  const { draft, path } = field;
+  const value = draft.at(...path);
+  if (isFixed(field)) return <Shown label={field.label}>{typeof value === "string" && value}</Shown>;
+  return (
+    <Textarea
+      {...around(field)}
+      value={typeof value === "string" ? value : ""}
+      onChange={(event) => { draft.put(event.currentTarget.value || undefined, ...path); }}
+      autosize
+      minRows={2}
+      maxRows={10}
+      autoComplete="off"
+      spellCheck={false}
+      styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 12 } }}
     />
   );
 }

@@ -134,8 +134,9 @@ export const texts = {
   impact: {
     looking: "Looking who would notice…",
     calls: (n: number) => (n === 1 ? "1 call in the last hour" : `${n} calls in the last hour`),
-    apis: "APIs that would take no token any more:",
-    applications: "Applications that could call nothing any more:",
+    apis: (n: number) => (n === 1 ? "An API would take no token any more:" : `${n} APIs would take no token any more:`),
+    applications: (n: number) => (n === 1 ? "An application could call nothing any more:" : `${n} applications could call nothing any more:`),
+    more: (n: number) => `and ${n} more`,
     refused: "It is still used, so it cannot be deleted. Change or delete these first:",
   },
   usedBy: {

@@ -8,6 +8,9 @@ import { ObjectLink } from "./object-link";
 
 const words = texts.impact;
 
+/** How many of very many are named. */
+const shown = 10;
+
 /** Whether it is known that what has this impact would be refused; undefined while nobody knows. */
 export function isRefused(impact: Schemas["Impact"] | undefined): boolean | undefined {
   return impact && (impact.refusedBy ?? []).length > 0;
@@ -26,7 +29,7 @@ export function ImpactList({ impact }: { impact: Schemas["Impact"] | undefined }
       )}
       <Text size="sm" fw={600}>{words.calls(impact.calls)}</Text>
       <Named lead={words.apis} noun="apis" names={impact.apis ?? []} />
-      <Named lead={words.applications} noun="applications" names={impact.applications ?? []} />
+      <Named lead={words.applications} noun="applications" names={impact.applications ?? []} count={impact.applicationCount} />
     </Stack>
   );
 }
@@ -35,7 +38,7 @@ export function ImpactList({ impact }: { impact: Schemas["Impact"] | undefined }
 export function RefList({ refs }: { refs: Schemas["Ref"][] }) {
   return (
     <List size="sm">
-      {refs.map((ref) => {
+      {refs.slice(0, shown).map((ref) => {
         const noun = nounOf(ref.kind);
         return (
           <List.Item key={`${ref.kind} ${ref.tenant} ${ref.name}`}>
@@ -43,22 +46,32 @@ export function RefList({ refs }: { refs: Schemas["Ref"][] }) {
           </List.Item>
         );
       })}
+      {refs.length > shown && <List.Item>{words.more(refs.length - shown)}</List.Item>}
     </List>
   );
 }
 
+interface NamedProps {
+  lead: (count: number) => string;
+  noun: Noun;
+  names: string[];
+  /** How many there are, where the server names some of them. */
+  count?: number;
+}
+
 // What is in another tenant is called TENANT/NAME.
-function Named({ lead, noun, names }: { lead: string; noun: Noun; names: string[] }) {
+function Named({ lead, noun, names, count = names.length }: NamedProps) {
   const here = useTenant();
   if (names.length === 0) return null;
   return (
     <Stack gap={4}>
-      <Text size="sm">{lead}</Text>
+      <Text size="sm">{lead(count)}</Text>
       <List size="sm">
-        {names.map((name) => {
+        {names.slice(0, shown).map((name) => {
           const [tenant, own] = name.includes("/") ? name.split("/", 2) : [here, name];
           return <List.Item key={name}><ObjectLink noun={noun} name={own ?? name} tenant={tenant} shown={name} /></List.Item>;
         })}
+        {count > shown && <List.Item>{words.more(count - Math.min(shown, names.length))}</List.Item>}
       </List>
     </Stack>
   );

@@ -1,9 +1,9 @@
-import { Autocomplete, Button, Group, Switch } from "@mantine/core";
-import { useState } from "react";
+import { Button, Group, Switch } from "@mantine/core";
 import { useSearchParams } from "react-router";
 
 import type { Decision, DecisionFilter } from "../../api/decisions";
 import { texts } from "../../texts";
+import { FilterField } from "../../ui/filter-field";
 
 const words = texts.admin.decisions;
 
@@ -39,9 +39,10 @@ export function Filters({ filter, live, put, seen }: Props) {
   return (
     <Group align="flex-end" gap="sm">
       {names.map((name) => (
-        <Filter
+        <FilterField
           key={`${name} ${filter[name] ?? ""}`}
           label={words.filters[name]}
+          placeholder={words.any}
           value={filter[name] ?? ""}
           offered={[...new Set(seen.map((d) => d[name] ?? ""))].filter(Boolean).sort()}
           change={(value) => { put({ [name]: value }); }}
@@ -57,34 +58,5 @@ export function Filters({ filter, live, put, seen }: Props) {
         )}
       </Group>
     </Group>
-  );
-}
-
-interface FilterProps {
-  label: string;
-  value: string;
-  offered: string[];
-  change: (value: string) => void;
-}
-
-// It narrows when a value is chosen, or typed and left: not with each letter, for half a name is no name.
-function Filter({ label, value, offered, change }: FilterProps) {
-  const [typed, setTyped] = useState(value);
-  const done = (text: string) => { if (text.trim() !== value) change(text.trim()); };
-  return (
-    <Autocomplete
-      size="xs"
-      w={{ base: "calc(50% - 6px)", sm: 126 }}
-      label={label}
-      placeholder={words.any}
-      data={offered}
-      value={typed}
-      onChange={setTyped}
-      onOptionSubmit={done}
-      onBlur={() => { done(typed); }}
-      onKeyDown={(event) => { if (event.key === "Enter") done(typed); }}
-      spellCheck={false}
-      autoComplete="off"
-    />
   );
 }

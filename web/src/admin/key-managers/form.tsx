@@ -4,13 +4,14 @@ import { useQuery } from "@tanstack/react-query";
 import { typesQuery, type ConnectorType } from "../../api/key-managers";
 import { allQuery } from "../../api/objects";
 import type { Draft } from "../../object/draft";
-import { ChoicesField, ListField, SelectField, SwitchField, TextField } from "../../object/fields";
+import { ChoicesField, ListField, SelectField, SwitchField, TextAreaField, TextField } from "../../object/fields";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { SignInFields } from "./sign-in";
 import { TypeFields } from "./type-fields";
 
 const words = texts.admin.keyManagerForm;
+const newWords = texts.admin.newKeyManager;
 
 interface Props {
   draft: Draft<"key-managers">;
@@ -49,6 +50,13 @@ export function KeyManagerForm({ draft, isNew }: Props) {
         <TextField draft={draft} path={["spec", "issuer"]} label={words.issuer} help={words.issuerHelp} />
         <TextField draft={draft} path={["spec", "keys", "jwks"]} label={words.jwks} help={words.jwksHelp} />
       </Part>
+      {named !== "resident" && (
+        <Part title={words.way}>
+          <TextField draft={draft} path={["spec", "outbound", "proxy"]} label={newWords.proxy} help={newWords.proxyHelp} />
+          <TextAreaField draft={draft} path={["spec", "outbound", "ca"]} label={newWords.ca} help={newWords.caHelp} />
+          <TextField draft={draft} path={["spec", "outbound", "timeout"]} label={words.timeout} help={words.timeoutHelp} />
+        </Part>
+      )}
       {type && (type.adminFields ?? []).length > 0 && (
         <Part title={words.credentials}>
           <Credentials draft={draft} type={type} />

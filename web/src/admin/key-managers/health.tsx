@@ -1,4 +1,4 @@
-import { Alert, Button, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Alert, Button, Group, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import type { Schemas } from "../../api/client";
@@ -32,7 +32,7 @@ export function Health({ name }: { name: string }) {
         </Alert>
       ))}
       <Section title={words.now} actions={<Refresh name={name} />}>
-        {!seen.lookedAt && <Text size="sm">{words.notYet}</Text>}
+        {seen.type === "resident" ? <Text size="sm" maw={760}>{words.own}</Text> : !seen.lookedAt && <Text size="sm">{words.notYet}</Text>}
         <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
           <Facts
             rows={[
@@ -54,7 +54,7 @@ export function Health({ name }: { name: string }) {
           />
         </SimpleGrid>
       </Section>
-      <History name={name} />
+      {seen.type !== "resident" && <History name={name} />}
       {(seen.keySets ?? []).map((set) => (
         <KeySet key={(set.issuers ?? []).join(" ")} set={set} />
       ))}
@@ -93,7 +93,8 @@ const hour = new Intl.DateTimeFormat("en", { weekday: "short", hour: "2-digit", 
 
 function History({ name }: { name: string }) {
   const history = useQuery(historyQuery(useTenant(), name));
-  const samples = (history.data ?? []);
+  const samples = history.data ?? [];
+  if (history.isPending) return <Section title={words.history}><Skeleton height={174} /></Section>;
   if (samples.length === 0) return null;
   const at = (s: Schemas["HealthSample"]) => hour.format(new Date(s.at));
   return (

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, List, Paper, SimpleGrid, Stack, Text, TextInput, Title, UnstyledButton } from "@mantine/core";
+import { Alert, Button, Group, List, Paper, SimpleGrid, Stack, Text, Textarea, TextInput, Title, UnstyledButton } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useLocation, useNavigate } from "react-router";
@@ -49,9 +49,11 @@ export function NewKeyManager() {
 function Begin({ start }: { start: (begun: Begun) => void }) {
   const tenant = useTenant();
   const [url, setUrl] = useTyped("address", "");
+  const [proxy, setProxy] = useTyped("proxy", "");
+  const [ca, setCA] = useTyped("ca", "");
   const types = useQuery(typesQuery(tenant));
   const read = useMutation({
-    mutationFn: () => discover(tenant, url.trim(), ""),
+    mutationFn: () => discover(tenant, { url: url.trim(), ...(proxy.trim() && { proxy: proxy.trim() }), ...(ca.trim() && { ca: ca.trim() + "\n" }) }),
     onSuccess: (found) => {
       start({ object: withoutReferences(found.manifest) as Nouns["key-managers"], findings: found.findings ?? [], why: found.why });
     },
@@ -76,6 +78,7 @@ function Begin({ start }: { start: (begun: Begun) => void }) {
             spellCheck={false}
             data-autofocus
           />
+          <ReachedBy proxy={proxy} setProxy={setProxy} ca={ca} setCA={setCA} />
           {read.error && <ProblemAlert error={read.error} />}
           <Group>
             <Button type="submit" loading={read.isPending}>{words.read}</Button>
@@ -98,6 +101,45 @@ function Begin({ start }: { start: (begun: Begun) => void }) {
         </SimpleGrid>
       </Section>
     </Stack>
+  );
+}
+
+interface WayProps {
+  proxy: string;
+  setProxy: (url: string) => void;
+  ca: string;
+  setCA: (pem: string) => void;
+}
+
+// What few servers need, so it is folded away until somebody asks for it or has filled it in.
+function ReachedBy({ proxy, setProxy, ca, setCA }: WayProps) {
+  return (
+    <details open={proxy !== "" || ca !== "" || undefined}>
+      <Text component="summary" size="sm" className={classes.fold}>{words.way}</Text>
+      <Stack gap="sm" pt="sm">
+        <TextInput
+          label={words.proxy}
+          description={words.proxyHelp}
+          placeholder="http://proxy.example.com:3128"
+          value={proxy}
+          onChange={(event) => { setProxy(event.currentTarget.value); }}
+          autoComplete="off"
+          spellCheck={false}
+        />
+        <Textarea
+          label={words.ca}
+          description={words.caHelp}
+          placeholder="-----BEGIN CERTIFICATE-----"
+          value={ca}
+          onChange={(event) => { setCA(event.currentTarget.value); }}
+          autosize
+          minRows={3}
+          maxRows={8}
+          spellCheck={false}
+          styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 12 } }}
+        />
+      </Stack>
+    </details>
   );
 }
 
@@ -138,18 +180,26 @@ function Tried({ title, children }: { title: string; children: React.ReactNode }
   );
 }
 
+// What somebody has to do something about comes first, and apart from what is good to know.
 function Findings({ findings }: { findings: Schemas["Finding"][] }) {
-  const warned = findings.some((f) => f.level !== "note");
+  const of = (note: boolean) => findings.filter((f) => (f.level === "note") === note);
   return (
-    <Alert color={warned ? "yellow" : "blue"} icon={<Icon name={warned ? "warn" : "eye"} />} title={words.findings}>
-      <List size="sm">
-        {findings.map((f) => (
-          <List.Item key={f.field + f.message}>
-            <Text span size="sm" ff="monospace">{f.field}</Text> {f.message}
-          </List.Item>
-        ))}
-      </List>
-    </Alert>
+    <>
+      {of(false).length > 0 && <Alert color="yellow" icon={<Icon name="warn" />} title={words.findings}><FindingList findings={of(false)} /></Alert>}
+      {of(true).length > 0 && <Alert color="blue" icon={<Icon name="eye" />} title={words.notes}><FindingList findings={of(true)} /></Alert>}
+    </>
+  );
+}
+
+function FindingList({ findings }: { findings: Schemas["Finding"][] }) {
+  return (
+    <List size="sm">
+      {findings.map((f) => (
+        <List.Item key={f.field + f.message} style={{ overflowWrap: "anywhere" }}>
+          <Text span size="sm" ff="monospace">{f.field}</Text> {f.message}
+        </List.Item>
+      ))}
+    </List>
   );
 }
 

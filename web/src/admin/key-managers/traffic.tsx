@@ -1,4 +1,4 @@
-import { Stack, Text } from "@mantine/core";
+import { Skeleton, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import { trafficQuery, usagesQuery } from "../../api/key-managers";
@@ -28,7 +28,9 @@ export function Traffic({ name }: { name: string }) {
   return (
     <Stack gap="xl">
       <Section title={words.hours}>
-        {hours.length === 0 ? (
+        {traffic.isPending ? (
+          <Skeleton height={174} />
+        ) : hours.length === 0 ? (
           <Text c="dimmed">{words.none}</Text>
         ) : (
           <Bars
@@ -47,6 +49,7 @@ export function Traffic({ name }: { name: string }) {
       <Section title={words.refusals}>
         <DataTable
           label={words.refusals}
+          uncounted
           rows={[...codes].sort((a, b) => b[1] - a[1])}
           keyOf={([code]) => code}
           empty={<Text c="dimmed">{words.noRefusal}</Text>}
