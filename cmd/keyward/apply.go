@@ -126,10 +126,10 @@ func (cmd *diffCmd) Run(s *session) error {
 
 func printChange(s *session, c fieldChange) {
 	if c.From != nil {
-		_, _ = fmt.Fprintf(s.out, "  - %s: %s\n", c.Path, compact(c.From))
+		_, _ = fmt.Fprintf(s.out, "  - %s: %s\n", c.Path, output.Plain(compact(c.From)))
 	}
 	if c.To != nil {
-		_, _ = fmt.Fprintf(s.out, "  + %s: %s\n", c.Path, compact(c.To))
+		_, _ = fmt.Fprintf(s.out, "  + %s: %s\n", c.Path, output.Plain(compact(c.To)))
 	}
 }
 

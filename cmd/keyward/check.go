@@ -206,6 +206,6 @@ func (j judgement) print(w io.Writer) error {
 		facts = append(facts, [2]string{"not mapped", name + ", which the token does not have: backends do not get it"})
 	}
 	printSteps(&b, facts, j.Steps)
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, output.Plain(b.String()))
 	return err
 }

@@ -102,7 +102,7 @@ func (e explanation) print(w io.Writer) error {
 		{"detail", e.Detail}, {"key manager", e.KeyManager}, {"API", e.API}, {"application", e.Application}, {"token", e.Fingerprint},
 		{"at", output.Time(e.At)}, {"gateway", e.Gateway}, {"note", e.Note},
 	}, e.Steps)
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, output.Plain(b.String()))
 	return err
 }
 
@@ -180,7 +180,7 @@ func (cmd *decisionsCmd) more(s *session, items []past.Record) error {
 			}
 			continue
 		}
-		if _, err := fmt.Fprintln(s.out, strings.Join(decisionCells(d), "  ")); err != nil {
+		if _, err := fmt.Fprintln(s.out, output.Plain(strings.Join(decisionCells(d), "  "))); err != nil {
 			return err
 		}
 	}

@@ -143,9 +143,10 @@ func (cmd *keymanagerDiscoverCmd) Run(s *session) error {
 	}
 	comments := []string{fmt.Sprintf("# type %s: %s", d.Type, d.Why)}
 	for _, f := range d.Findings {
-		comments = append(comments, fmt.Sprintf("# %s %s: %s", f.Level, f.Field, f.Message))
+		// A server's words stay within the comment.
+		comments = append(comments, fmt.Sprintf("# %s %s: %s", f.Level, f.Field, strings.ReplaceAll(f.Message, "\n", " ")))
 	}
-	if _, err := fmt.Fprintln(s.out, strings.Join(comments, "\n")); err != nil {
+	if _, err := fmt.Fprintln(s.out, output.Plain(strings.Join(comments, "\n"))); err != nil {
 		return err
 	}
 	return output.YAML(s.out, d.Manifest)

@@ -21,6 +21,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/config"
+	"keyward.dev/keyward/internal/output"
 	"keyward.dev/keyward/internal/remote"
 )
 
@@ -199,9 +200,12 @@ func (s *session) report(err error) int {
 		return exitUsage
 	case errors.As(err, &refused):
 		s.printRefusal(refused)
+		if refused.Code == keyward.CodeInternal { // it refused nothing: it could not do it, as when its database is away
+			return exitFailed
+		}
 		return exitRefused
 	default:
-		_, _ = fmt.Fprintln(s.err, "keyward:", err)
+		_, _ = fmt.Fprintln(s.err, "keyward:", output.Plain(err.Error()))
 		return exitFailed
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/output"
 )
 
 // printRefusal tells a refusal, its fields and what uses the object, and what a person at a command line can do about it.
@@ -17,9 +18,9 @@ func (s *session) printRefusal(e *keyward.Error) {
 	if advice := advice(e, s.cli.Tenant); advice != "" {
 		message = strings.TrimSuffix(message, ".") + ": " + advice
 	}
-	_, _ = fmt.Fprintf(s.err, "keyward: %s: %s\n", e.Code, message)
+	_, _ = fmt.Fprintf(s.err, "keyward: %s: %s\n", e.Code, output.Plain(message))
 	for _, f := range fields {
-		_, _ = fmt.Fprintf(s.err, "  %s: %s\n", f.Path, f.Message)
+		_, _ = fmt.Fprintf(s.err, "  %s: %s\n", f.Path, output.Plain(f.Message))
 	}
 	for _, u := range e.Users {
 		_, _ = fmt.Fprintf(s.err, "  used by %s\n", u)

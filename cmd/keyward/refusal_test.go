@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -48,6 +49,31 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		if got := out.String(); got != want {
 			t.Errorf("got  %swant %s", got, want)
 		}
+	}
+}
+
+// TestWhatAServerSaysStaysText: a refusal carries the words of key managers' servers too, which could write over the terminal;
+// and a server that failed refused nothing.
+func TestWhatAServerSaysStaysText(t *testing.T) {
+	var out bytes.Buffer
+	s := &session{cli: &cli{}, err: &out}
+	e := &keyward.Error{
+		Code: keyward.CodeKeyManagerFailed, Message: "it said\x1b[2J\u009b31m \u202ek\u00f6\r\nno",
+		Fields: []keyward.FieldError{{Path: "a", Message: "\x1b]0;x\a"}, {Path: "b", Message: "c"}},
+	}
+	if code := s.report(e); code != exitRefused {
+		t.Errorf("a refusal ends with %d", code)
+	}
+	want := strings.ReplaceAll("keyward: key_manager_failed: it said?[2J?31m ?k\u00f6?\nno\n  a: ?]0;x?\n  b: c\n", "?", "\ufffd")
+	if got := out.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if code := s.report(keyward.Errorf(keyward.CodeInternal, "something went wrong")); code != exitFailed {
+		t.Errorf("a server that failed ends with %d", code)
+	}
+	out.Reset()
+	if s.report(errors.New("\x1b[2J")); strings.Contains(out.String(), "\x1b") {
+		t.Errorf("a failure prints %q", out.String())
 	}
 }
 

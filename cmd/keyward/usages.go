@@ -87,7 +87,7 @@ func printImpact(w io.Writer, i control.Impact, done string) error {
 		lines = append(lines, fmt.Sprintf("and as many more: %d", more))
 	}
 	for _, line := range lines {
-		if _, err := fmt.Fprintln(w, line); err != nil {
+		if _, err := fmt.Fprintln(w, output.Plain(line)); err != nil {
 			return err
 		}
 	}

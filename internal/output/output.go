@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -52,7 +53,7 @@ func printRows(w io.Writer, rows [][]string) error {
 		for i := range columns {
 			cell := ""
 			if i < len(row) {
-				cell = oneLine.Replace(row[i])
+				cell = Plain(oneLine.Replace(row[i]))
 			}
 			_, _ = fmt.Fprint(t, cell, "\t") // it cannot fail
 		}
@@ -64,7 +65,7 @@ func printRows(w io.Writer, rows [][]string) error {
 	next, stop := iter.Pull(strings.Lines(laid.String()))
 	defer stop()
 	for _, row := range rows {
-		line := row[0]
+		line := Plain(row[0])
 		if len(row) > 1 {
 			line, _ = next()
 		}
@@ -73,6 +74,18 @@ func printRows(w io.Writer, rows [][]string) error {
 		}
 	}
 	return nil
+}
+
+// Plain makes text safe to show at a terminal. What servers, tokens and other people say could move the cursor, rewrite what
+// stands there or turn its order around: control characters, but for the ends of lines and tabulators, and those for
+// the direction of writing become U+FFFD.
+func Plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // coloured makes a line red that tells of a hold, where a person reads it.

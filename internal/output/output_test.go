@@ -46,12 +46,13 @@ func TestTables(t *testing.T) {
 	rows := [][]string{
 		{"NAME", "STATE", "ABOUT"}, {"a", "changed"}, {"  a sentence that is longer than any column"},
 		{"long-name", "ok", "two\nlines\tand a tab"},
+		{"x", "\x1b[2J", "a\u202eb\u009b"}, {"a line\x1b[0m"},
 	}
 	if err := printRows(&out, rows); err != nil {
 		t.Fatal(err)
 	}
 	want := "NAME       STATE    ABOUT\na          changed\n  a sentence that is longer than any column\n" +
-		"long-name  ok       two lines and a tab\n"
+		"long-name  ok       two lines and a tab\nx          \ufffd[2J     a\ufffdb\ufffd\na line\ufffd[0m\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
