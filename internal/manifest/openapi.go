@@ -102,8 +102,9 @@ func (im *importer) read(document string) {
 	}
 	im.outside(&root)
 	im.paths()
+	im.inside(&root)
 	if len(im.faults) == 0 && len(im.operations) == 0 {
-		im.faults = append(im.faults, fault(documentPath, "has no operations"))
+		im.faults = append(im.faults, fault(documentPath, "has no operations: write at least one under paths"))
 	}
 	keyward.ValidateOperations(im.operations, func(i int, field, format string, args ...any) {
 		im.add(im.places[i], "%s of %s %s: %s", strings.TrimPrefix(field, "."),

@@ -27,7 +27,10 @@ type part struct {
 // text gives the part as a document of its own, and reads the whole into root.
 func (p *part) text(document string, root *yaml.Node) ([]byte, error) {
 	if err := yaml.Unmarshal([]byte(document), root); err != nil {
-		return nil, err
+		return nil, syntaxError(document, err)
+	}
+	if said := mapping(root); said["openapi"] == nil && said["swagger"] == nil {
+		return nil, errNotOpenAPI
 	}
 	taken, err := p.take(root)
 	if err != nil {
@@ -139,13 +142,16 @@ func (p *part) members(n *yaml.Node, depth int) ([]entry, error) {
 		return nil, errTooMuch
 	}
 	var out, merged []entry
-	seen := map[string]bool{}
+	seen := map[string]place{}
 	for _, m := range entries(n) {
 		if p.left--; p.left < 0 {
 			return nil, errTooMuch
 		}
 		if m.key != "<<" {
-			out, seen[m.key] = append(out, m), true
+			if first, again := seen[m.key]; again {
+				return nil, twice(m, first)
+			}
+			out, seen[m.key] = append(out, m), m.at
 			continue
 		}
 		sources := []*yaml.Node{m.value}
@@ -161,8 +167,8 @@ func (p *part) members(n *yaml.Node, depth int) ([]entry, error) {
 		}
 	}
 	for _, m := range merged {
-		if !seen[m.key] {
-			out, seen[m.key] = append(out, m), true
+		if _, own := seen[m.key]; !own {
+			out, seen[m.key] = append(out, m), m.at
 		}
 	}
 	return out, nil

@@ -92,6 +92,13 @@ func TestDocumentFaultsNameTheirPlace(t *testing.T) {
 	head := "openapi: 3.0.0\ninfo: {title: a, version: b}\n"
 	tests := map[string]struct{ document, want string }{
 		"not yaml":     {"{{{", "cannot be read as an OpenAPI document"},
+		"open bracket": {head + "paths:\n  /a:\n    get:\n      responses: [\n", "line 7, column 1: did not find"},
+		"broken json":  {"{\"openapi\": \"3.1.0\"\n \"paths\": {\"/a\": {\"get\": {}}}\n}", "line 2, column 2: invalid character '\"'"},
+		"a page":       {"<html><body>hi</body></html>", "does not say which version"},
+		"a list":       {"[1, 2]", "does not say which version"},
+		"twice": {head + "x: {a: 1, b: 2}\npaths:\n  /a:\n    get: {}\n    get: {}\n",
+			`line 7, column 5: "get" is written here a second time, first in line 6`},
+		"no part":      {head + "paths:\n  /a:\n    $ref: '#/components/pathItems/none'\n", "line 5, column 11: path /a refers to"},
 		"swagger":      {"swagger: '2.0'\ninfo: {title: a, version: b}\npaths: {}\n", "use 3.0 or 3.1"},
 		"no operation": {head + "paths: {}\n", "has no operations"},
 		"unknown scheme": {head + "paths:\n  /a:\n    get:\n      security: [{nope: []}]\n      responses: {}\n",
