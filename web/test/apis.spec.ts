@@ -240,3 +240,55 @@ test("two people who change one API lose nothing: what only one changed comes to
     "POST /many ", "GET /kept kept:all", "GET /many many:read,many:all", "GET /open ", "GET /theirs ", "GET /mine ",
   ]);
 });
+
+test("an API is deprecated, retired and put back from its page, after it was said what that means to its callers", async () => {
+  await open(page, "publisher/apis/levels-v1", "Stock");
+  const change = async (action: string) => {
+    await page.getByRole("button", { name: "Change its state" }).click();
+    await page.getByRole("menuitem", { name: action }).click();
+  };
+  const dialog = page.getByRole("dialog");
+  await change("Deprecate");
+  await expect(dialog).toContainText("call it as before");
+  await dialog.getByRole("button", { name: "Deprecate" }).click();
+  await expect(page.getByText("levels-v1 is deprecated")).toBeVisible();
+  await expect(page.getByText("deprecated", { exact: true })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Change its state" })).toBeFocused();
+  await change("Retire");
+  await expect(dialog.getByText("no_such_api")).toBeVisible();
+  await expect(dialog).toContainText("One application is subscribed");
+  await forEverybody(page, "api-retire");
+  await dialog.getByRole("textbox", { name: /Type levels-v1/ }).fill("levels-v1");
+  await dialog.getByRole("button", { name: "Retire" }).click();
+  await expect(page.getByText("retired", { exact: true })).toBeVisible();
+  await expect.poll(async () => (await page.request.get(`${world().gateway}/levels/v1/levels/A-7`)).status()).toBe(404);
+  await page.getByText("levels-v1 is retired").locator("..").getByRole("button", { name: "Undo" }).click();
+  await expect(page.getByText("deprecated", { exact: true })).toBeVisible();
+  await expect.poll(async () => (await page.request.get(`${world().gateway}/levels/v1/levels/A-7`)).status()).toBe(401);
+  await open(page, "developer/apis/levels-v1", "Stock");
+  await expect(page.getByRole("status").filter({ hasText: "This API is deprecated" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Subscribe an application" })).toHaveCount(0);
+});
+
+test("what was said about a field goes when the field is mended; what nobody answers fails at once and is there to be sent again", async () => {
+  await open(page, "publisher/apis/new", "New API");
+  await page.locator('input[type="file"]').setInputFiles({ name: "x.yaml", mimeType: "application/yaml", buffer: Buffer.from("openapi: 3.1.0\npaths: [\n") });
+  await expect(page.getByText(/line 3, column 1: did not find/)).toBeVisible();
+  await page.getByRole("button", { name: "Write them by hand instead" }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  const name = page.getByRole("textbox", { name: /^Name/ });
+  await expect(name).toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByRole("textbox", { name: /^Context/ })).toHaveAttribute("aria-invalid", "true");
+  await name.fill("mended");
+  await expect(name).not.toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByRole("textbox", { name: /^Context/ })).toHaveAttribute("aria-invalid", "true");
+  await page.context().setOffline(true);
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "did not answer" })).toBeVisible();
+  await page.context().setOffline(false);
+  await expect(name).toHaveValue("mended");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "Something here is not right yet" })).toBeVisible();
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Discard my changes" }).click();
+});

@@ -17,7 +17,12 @@ function endedSession(error: Error): void {
 
 /** The only place where state of the server is kept. */
 export const queries: QueryClient = new QueryClient({
-  defaultOptions: { queries: { retry, staleTime: 5_000 }, mutations: { retry: false } },
+  // The control plane may be on this very machine: whether the browser thinks that it is online says nothing about it, and what is
+  // saved while nothing answers fails at once, instead of waiting without a word and being sent when nobody expects it.
+  defaultOptions: {
+    queries: { retry, staleTime: 5_000, networkMode: "always" },
+    mutations: { retry: false, networkMode: "always" },
+  },
   queryCache: new QueryCache({
     onError: (error, query) => {
       if (query.queryKey[0] !== "session") endedSession(error);

@@ -48,7 +48,7 @@ export function useDraft<N extends Noun>(
   const [from, setFrom] = useState(base);
   const [object, set] = useState<Nouns[N]>(() => kept ?? (declared(noun, base.object) as Nouns[N]));
   const mutation = useMutation({
-    mutationFn: () =>
+    mutationFn: (object: Nouns[N]) =>
       from.etag === undefined
         ? createObject(tenant, noun, object)
         : replaceObject(tenant, noun, from.object.metadata?.name ?? "", object, from.etag),
@@ -58,12 +58,14 @@ export function useDraft<N extends Noun>(
     },
   });
   const faults: FieldError[] = mutation.error instanceof ProblemError ? mutation.error.fields : [];
+  // What was said about a value that has changed since says nothing about the one that is there now.
+  const asSent = (path: readonly string[]) => JSON.stringify(valueAt(mutation.variables, path)) === JSON.stringify(valueAt(object, path));
   const draft: Draft<N> = {
     object,
     set,
     at: (...path) => valueAt(object, path),
     put: (value, ...path) => { set((old) => withValue(old, path, value)); },
-    fault: (...path) => faultAt(faults, path),
+    fault: (...path) => (asSent(path) ? faultAt(faults, path) : undefined),
     changed: JSON.stringify(object) !== JSON.stringify(declared(noun, from.object)),
     manifestSet: setOf(from.object),
     fixed,
@@ -71,7 +73,7 @@ export function useDraft<N extends Noun>(
   return {
     draft,
     from,
-    save: () => { mutation.mutate(); },
+    save: () => { mutation.mutate(object); },
     pending: mutation.isPending,
     error: mutation.error,
     conflict: isProblem(mutation.error, "precondition_failed"),

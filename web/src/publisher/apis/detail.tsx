@@ -22,6 +22,7 @@ import { ObjectLink } from "../../ui/object-link";
 import { Page, Section } from "../../ui/page";
 import { DataTable } from "../../ui/table";
 import { APIState, TakenBy } from "./list";
+import { ChangeState } from "./state";
 
 const words = texts.publisher.apis;
 
@@ -46,6 +47,7 @@ export function APIPage() {
           <CopyAsCode manifest={declared("apis", api)} address={`${serverPath}/api/v1/apis/${name}?tenant=${tenant}`} />
           {may && <Button component={Link} to={`${to("publisher", "apis", "new")}?${new URLSearchParams({ from: name }).toString()}`} variant="default">{words.newVersion}</Button>}
           {may && <Button component={Link} to={to("publisher", "apis", name, "edit")} variant="default">{texts.common.edit}</Button>}
+          {may && setOf(api) === undefined && <ChangeState stored={stored} />}
           {may && setOf(api) === undefined && <Remove stored={stored} />}
         </>
       }
@@ -72,7 +74,7 @@ export function APIPage() {
               [words.audiences, (api.spec.audiences ?? []).join(", ")],
               [words.subscription, api.spec.subscription ?? "required"],
               [words.plans, (api.spec.plans ?? []).join(", ")],
-              [words.credential, api.spec.credential ?? "remove"],
+              [words.credential, words.credentials.find((c) => c.value === (api.spec.credential ?? "remove"))?.label],
               [words.backendJWT, api.spec.backendJWT?.enabled ? texts.common.yes : texts.common.no],
             ]}
           />

@@ -27,9 +27,9 @@ export function APIForm({ draft, isNew }: Props) {
     <Stack gap="xl">
       <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
         <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={!isNew} />
-        <TextField draft={draft} path={["spec", "title"]} label={words.title} />
+        <TextField draft={draft} path={["spec", "title"]} label={words.title} help={words.titleHelp} />
         <TextField draft={draft} path={["spec", "context"]} label={words.context} help={words.contextHelp} placeholder="/orders" required />
-        <TextField draft={draft} path={["spec", "version"]} label={words.version} placeholder="v1" required />
+        <TextField draft={draft} path={["spec", "version"]} label={words.version} help={words.versionHelp} placeholder="v1" required />
         <TextField draft={draft} path={["spec", "upstream", "production"]} label={words.production} help={words.upstreamHelp} />
         <TextField draft={draft} path={["spec", "upstream", "sandbox"]} label={words.sandbox} help={words.upstreamHelp} />
         <SelectField draft={draft} path={["spec", "state"]} label={words.state} help={words.stateHelp} fallback="published" options={words.states} />
@@ -45,13 +45,13 @@ export function APIForm({ draft, isNew }: Props) {
       </Section>
       <Section title={words.subscription}>
         <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
-          <SelectField draft={draft} path={["spec", "subscription"]} label={words.subscription} fallback="required" options={words.subscriptions} />
+          <SelectField draft={draft} path={["spec", "subscription"]} label={words.subscription} help={words.subscriptionHelp} fallback="required" options={words.subscriptions} />
           <ChoicesField draft={draft} path={["spec", "plans"]} label={words.plans} help={words.plansHelp} options={(plans.data ?? []).map((p) => p.metadata?.name ?? "")} />
         </SimpleGrid>
       </Section>
       <Section title={words.backend}>
         <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
-          <SelectField draft={draft} path={["spec", "credential"]} label={words.credential} fallback="remove" options={words.credentials} />
+          <SelectField draft={draft} path={["spec", "credential"]} label={words.credential} help={words.credentialHelp} fallback="remove" options={words.credentials} />
           <ListField draft={draft} path={["spec", "audiences"]} label={words.audiences} help={words.audiencesHelp} />
           <SwitchField draft={draft} path={["spec", "backendJWT", "enabled"]} label={words.backendJWT} help={words.backendJWTHelp} fallback={false} />
         </SimpleGrid>

@@ -1,0 +1,98 @@
+import { Button, Menu, Text } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useRef, useState } from "react";
+
+import { forget, objectQuery, replaceObject, type Nouns, type Stored } from "../../api/objects";
+import { apiUsagesQuery } from "../../api/publishing";
+import { useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { Confirm } from "../../ui/confirm";
+import { Icon } from "../../ui/icon";
+import { ImpactList } from "../../ui/impact";
+import { sayDone } from "../../ui/undo";
+
+const words = texts.publisher.apis;
+
+type State = keyof typeof words.moves;
+const states: State[] = ["draft", "published", "deprecated", "retired"];
+const served = (state: State) => state === "published" || state === "deprecated";
+
+const stateOf = (api: Nouns["apis"]): State => (api.spec.state ?? "published") as State;
+const inState = (api: Nouns["apis"], state: State): Nouns["apis"] => ({ ...api, spec: { ...api.spec, state } });
+
+/** Takes an API to another state, after it was said what that means to those who call it. */
+export function ChangeState({ stored }: { stored: Stored<"apis"> }) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const name = stored.object.metadata?.name ?? "";
+  const now = stateOf(stored.object);
+  const opener = useRef<HTMLButtonElement>(null);
+  const [next, setNext] = useState<State>();
+  const [shown, setShown] = useState<State>("published"); // what the dialog says, while it closes too
+  const run = useMutation({
+    mutationFn: (state: State) => replaceObject(tenant, "apis", name, inState(stored.object, state), stored.etag),
+    onSuccess: async (_, state) => {
+      setNext(undefined);
+      sayDone({ tenant, message: words.moves[state].done(name), undo: () => back(now) });
+      await forget(queries, tenant, "apis");
+    },
+  });
+  // From the version that is there by then: only the state goes back.
+  const back = async (state: State) => {
+    const fresh = await queries.query({ ...objectQuery(tenant, "apis", name), staleTime: 0 });
+    await replaceObject(tenant, "apis", name, inState(fresh.object, state), fresh.etag);
+    await forget(queries, tenant, "apis");
+  };
+  const ends = served(now) && !served(shown);
+  return (
+    <>
+      <Menu position="bottom-end" withArrow>
+        <Menu.Target>
+          <Button ref={opener} variant={now === "draft" ? "filled" : "default"} rightSection={<Icon name="down" size={14} />}>{words.change}</Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {states.filter((state) => state !== now).map((state) => (
+            <Menu.Item
+              key={state}
+              {...(served(now) && !served(state) && { color: "red" })}
+              onClick={() => {
+                setShown(state);
+                setNext(state);
+              }}
+            >
+              {words.moves[state].action}
+            </Menu.Item>
+          ))}
+        </Menu.Dropdown>
+      </Menu>
+      <Confirm
+        opened={next !== undefined}
+        close={() => {
+          setNext(undefined);
+          run.reset();
+        }}
+        opener={opener}
+        title={words.moves[shown].title(name)}
+        action={words.moves[shown].action}
+        harmless={!ends}
+        {...(ends && { word: name })}
+        run={() => { run.mutate(shown); }}
+        pending={run.isPending}
+        error={run.error}
+      >
+        <Text size="sm">{words.moves[shown].lead}</Text>
+        {ends && next !== undefined && <Callers name={name} />}
+      </Confirm>
+    </>
+  );
+}
+
+function Callers({ name }: { name: string }) {
+  const usages = useQuery(apiUsagesQuery(useTenant(), name)).data;
+  return (
+    <>
+      {usages && usages.count > 0 && <Text size="sm" fw={600}>{texts.publisher.preview.callers(usages.count)}</Text>}
+      <ImpactList impact={usages?.retire} />
+    </>
+  );
+}
