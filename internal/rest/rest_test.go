@@ -151,6 +151,26 @@ func TestObjectsNameTheirSet(t *testing.T) {
 	}
 }
 
+// TestAQueryIsReadWhole: what cannot be read would else count as not said, and something in the tenant default would be changed in
+// the place of what was meant.
+func TestAQueryIsReadWhole(t *testing.T) {
+	h := newHouse(t)
+	h.apply(manifestOf(keyward.KindPlan, "gold", `{}`))
+	for _, query := range []string{"tenant=%zz", "tenant=ac%me", "limit=5;tenant=acme", "owner=%"} {
+		for _, method := range []string{http.MethodGet, http.MethodDelete} {
+			a := h.call("admin", method, "/api/v1/plans/gold?"+query, "")
+			var p rest.Problem
+			a.into(t, &p)
+			if a.status != http.StatusBadRequest || p.Code != keyward.CodeInvalidInput {
+				t.Errorf("%s with ?%s: %d %s", method, query, a.status, a.body)
+			}
+		}
+	}
+	if a := h.call("admin", http.MethodDelete, "/api/v1/plans/gold?tenant=default", ""); a.status != http.StatusNoContent {
+		t.Errorf("the control: %d %s", a.status, a.body)
+	}
+}
+
 func TestProblemsNameEveryField(t *testing.T) {
 	h := newHouse(t)
 	a := h.call("admin", http.MethodPut, "/api/v1/plans/gold",

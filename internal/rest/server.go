@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -195,9 +196,14 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithValue(ctx, principalKey{}, p))
 }
 
-// wantJSON refuses a body that says it is something else. A form or plain text is what a page of another host can make
-// a browser send; what is compressed may be a thousand times as long as it looks.
+// wantJSON refuses a query that would be read in part, and a body that says it is something else. A form or plain text is what
+// a page of another host can make a browser send; what is compressed may be a thousand times as long as it looks.
 func (s *Server) wantJSON(ctx huma.Context, next func(huma.Context)) {
+	u := ctx.URL()
+	if _, err := url.ParseQuery(u.RawQuery); err != nil {
+		s.refuse(ctx, keyward.Errorf(keyward.CodeInvalidInput, "the query of the address is malformed: %q", u.RawQuery))
+		return
+	}
 	if coding := ctx.Header("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		ctx.SetHeader("Accept-Encoding", "identity") // RFC 9110, section 15.5.16
 		s.refuse(ctx, keyward.Errorf(keyward.CodeUnsupportedMedia, "send the body as it is, not with Content-Encoding %q", coding))
