@@ -32,6 +32,15 @@ export async function freePort(): Promise<number> {
 
 /** Starts the built binary on a folder of its own and waits until it is ready. What it returns ends both. */
 export default async function start(): Promise<() => Promise<void>> {
+  const { made, end } = await serve();
+  process.env.KEYWARD_TEST_WORLD = JSON.stringify(made);
+  await seed(made);
+  await traffic(made);
+  return end;
+}
+
+/** Starts a server of its own with the settings that are made for its port. */
+export async function serve(settings: (control: number) => Record<string, string> | Promise<Record<string, string>> = () => ({})): Promise<{ made: World; end: () => Promise<void> }> {
   const data = mkdtempSync(join(tmpdir(), "keyward-console-"));
   const [control, gateway, ops] = [await freePort(), await freePort(), await freePort()];
   const log: string[] = [];
@@ -42,6 +51,7 @@ export default async function start(): Promise<() => Promise<void>> {
       KEYWARD_CONTROL_ADDRESS: `127.0.0.1:${control}`,
       KEYWARD_GATEWAY_ADDRESS: `127.0.0.1:${gateway}`,
       KEYWARD_OPS_ADDRESS: `127.0.0.1:${ops}`,
+      ...(await settings(control)),
     },
   });
   child.stderr.on("data", (text: Buffer) => log.push(text.toString()));
@@ -53,10 +63,7 @@ export default async function start(): Promise<() => Promise<void>> {
     link: readFileSync(join(data, "admin.signin"), "utf8").trim(),
     data,
   };
-  process.env.KEYWARD_TEST_WORLD = JSON.stringify(made);
-  await seed(made);
-  await traffic(made);
-  return async () => {
+  const end = async () => {
     child.kill("SIGTERM");
     await new Promise<void>((done) => {
       if (child.exitCode !== null) done();
@@ -64,6 +71,7 @@ export default async function start(): Promise<() => Promise<void>> {
     });
     rmSync(data, { recursive: true, force: true });
   };
+  return { made, end };
 }
 
 async function ready(child: ChildProcess, address: string, log: string[]): Promise<void> {
