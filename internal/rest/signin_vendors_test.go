@@ -32,7 +32,9 @@ func clouds() []cloud {
 		{
 			name: "okta", build: oktaserver.Build, spec: func(at string) string {
 				return fmt.Sprintf(`"issuer":%q,"connection":{"apiToken":%q}`, at+"/oauth2/"+oktaserver.EmptyServer, oktaserver.APIToken)
-			}, told: []string{`"application_type":"web"`, `"post_logout_redirect_uris":["CALLBACK"]`, `"grantTypes":{"include":["authorization_code"]}`},
+			}, told: []string{
+				`"application_type":"web"`, `"post_logout_redirect_uris":["CALLBACK"]`, `"grantTypes":{"include":["authorization_code"]}`,
+			},
 		},
 		{
 			name: "auth0", build: auth0server.Build, spec: func(at string) string {
