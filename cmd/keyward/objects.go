@@ -19,7 +19,7 @@ type getCmd struct {
 	Set         string `help:"only objects of this manifest set"`
 	Search      string `help:"only objects with this text in what people look for"`
 	Application string `help:"only subscriptions and OAuth clients of this application"`
-	API         string `name:"api" help:"only subscriptions to this API"`
+	API         string `name:"api" help:"only subscriptions to this API, or key managers whose tokens it takes"`
 	Plan        string `help:"only subscriptions under this plan, or APIs that offer it"`
 	KeyManager  string `help:"only OAuth clients in this key manager, or APIs that name it"`
 	Connection  string `help:"only key managers that use this Connection"`

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
@@ -155,6 +156,12 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 		if err := tenantExists(tx, tenant); err != nil {
 			return err
 		}
+		if kind == keyward.KindKeyManager && filter.API != "" {
+			some, err := r.takenBy(&filter)
+			if err != nil || !some {
+				return err
+			}
+		}
 		var err error
 		out, next, err = r.page(kind, filter)
 		return err
@@ -168,6 +175,37 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 		}
 	}
 	return out, next, nil
+}
+
+// takenBy puts the names of the key managers whose tokens the filter's API takes into its place. It tells whether there are any:
+// an API that the principal does not see takes none.
+func (r *reader) takenBy(filter *store.Filter) (some bool, err error) {
+	o, err := r.tx.Get(keyward.KindAPI, filter.Tenant, filter.API)
+	if keyward.CodeOf(err) == keyward.CodeNotFound {
+		return false, nil
+	}
+	if err == nil {
+		o, err = r.visible(o)
+	}
+	if err != nil || o == nil {
+		return false, err
+	}
+	spec, err := keyward.SpecOf[*keyward.APISpec](o)
+	if err != nil {
+		return false, err
+	}
+	filter.API = ""
+	if spec.KeyManagers.All {
+		return true, nil
+	}
+	asked := filter.Names
+	filter.Names = nil
+	for _, use := range spec.KeyManagers.List {
+		if len(asked) == 0 || slices.Contains(asked, use.Name) {
+			filter.Names = append(filter.Names, use.Name)
+		}
+	}
+	return len(filter.Names) > 0, nil
 }
 
 // reader shows stored objects to a principal.

@@ -102,3 +102,37 @@ func TestObjectsByName(t *testing.T) {
 		t.Errorf("101 names: %d %s", many.status, many.body)
 	}
 }
+
+// TestKeyManagersThatAnAPITakes: all that there are or those that it lists, to whoever sees the API.
+func TestKeyManagersThatAnAPITakes(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	external := func(name string) string {
+		return manifestOf(keyward.KindKeyManager, name, `{"type":"external","enabled":false,"issuer":"https://`+name+
+			`.example","keys":{"jwks":"https://`+name+`.example/keys"}}`)
+	}
+	api := func(name, takes, more string) string {
+		return manifestOf(keyward.KindAPI, name, `{"context":"/`+name+`","version":"v1","upstream":{"production":"http://127.0.0.1:9"},`+
+			`"operations":[{"method":"GET","path":"/x"}],"keyManagers":`+takes+more+`}`)
+	}
+	h.apply(external("a"), external("b"), external("c"), api("some", `["c","a"]`, ""), api("every", `"all"`, ""),
+		api("hidden", `["b"]`, `,"visibility":["partners"]`))
+	h.users(map[string][]keyward.Role{"dev": {keyward.RoleDeveloper}}, "default")
+	for _, c := range []struct{ user, query, want string }{
+		{"admin", "api=some", "a c"}, {"dev", "api=some", "a c"}, {"dev", "api=some&names=c,b", "c"}, {"dev", "api=some&names=b", ""},
+		{"dev", "api=every", "a b c resident"}, {"dev", "api=every&names=b", "b"}, {"dev", "api=some&search=//a.", "a"},
+		{"admin", "api=hidden", "b"}, {"dev", "api=hidden", ""}, {"dev", "api=nothing", ""},
+	} {
+		var page struct {
+			Items []struct{ Metadata struct{ Name string } }
+		}
+		h.must(c.user, http.MethodGet, "/api/v1/key-managers?"+c.query, "").into(t, &page)
+		var got []string
+		for _, o := range page.Items {
+			got = append(got, o.Metadata.Name)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s as %s: %q, want %q", c.query, c.user, got, c.want)
+		}
+	}
+}

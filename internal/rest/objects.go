@@ -21,7 +21,7 @@ type listInput struct {
 	Set         string   `query:"set" doc:"Only objects of this manifest set"`
 	Search      string   `query:"search" doc:"Only objects with this text in what people look for"`
 	Application string   `query:"application" doc:"Only subscriptions and OAuth clients of this application"`
-	API         string   `query:"api" doc:"Only subscriptions to this API"`
+	API         string   `query:"api" doc:"Only subscriptions to this API, or key managers whose tokens it takes"`
 	Plan        string   `query:"plan" doc:"Only subscriptions under this plan, or APIs that offer it"`
 	KeyManager  string   `query:"keyManager" doc:"Only OAuth clients in this key manager, or APIs that name it"`
 	Connection  string   `query:"connection" doc:"Only key managers that use this Connection"`

@@ -25,7 +25,11 @@ async function problemOf(response: Response): Promise<Problem> {
 }
 
 /** The control plane's REST API, typed by its own OpenAPI document. A call that fails throws a ProblemError. */
-export const client = createClient<paths>({ baseUrl: serverPath, credentials: "same-origin" });
+export const client = createClient<paths>({
+  baseUrl: serverPath,
+  credentials: "same-origin",
+  querySerializer: { array: { style: "form", explode: false } },
+});
 client.use(problems);
 
 /** The body of an answer that has one. */

@@ -16,17 +16,27 @@ export interface Found {
   hold?: Schemas["Hold"] | undefined;
 }
 
+/** What people call an object. */
+export function titleOf(object: Nouns[Noun]): string {
+  const spec = object.spec as { displayName?: string; title?: string };
+  return spec.displayName ?? spec.title ?? object.metadata?.name ?? "";
+}
+
 /** The first few objects of a noun that have the text in what people look for. */
 export function foundQuery(tenant: string, noun: Noun, search: string) {
   return queryOptions({
     queryKey: [tenant, noun, "found", search],
     queryFn: async ({ signal }): Promise<Found[]> => {
       const page = await listPage(tenant, noun, { search, limit: "5" }, signal);
-      return page.items.map((o) => {
-        const name = o.metadata?.name ?? "";
-        const spec = o.spec as { displayName?: string; title?: string };
-        return { noun, name, title: spec.displayName ?? spec.title ?? name, hold: holdOf(o) };
-      });
+      return page.items.map((o) => ({ noun, name: o.metadata?.name ?? "", title: titleOf(o), hold: holdOf(o) }));
     },
+  });
+}
+
+/** The first objects of a noun that have the text, whole, for a choice in a form. */
+export function choicesQuery<N extends Noun>(tenant: string, noun: N, search: string) {
+  return queryOptions({
+    queryKey: [tenant, noun, "choices", search],
+    queryFn: async ({ signal }) => (await listPage(tenant, noun, { ...(search && { search }), limit: "20" }, signal)).items,
   });
 }

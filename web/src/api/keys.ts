@@ -1,7 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
-import { allPages } from "./objects";
 
 /** Where an application's client is: in which key manager, for which environment. */
 export interface KeyPlace {
@@ -21,20 +20,22 @@ export function keysQuery(tenant: string, name: string) {
   });
 }
 
-/** Every place at which the application may have keys, those first whose tokens most of its APIs take. */
-export function keyOptionsQuery(tenant: string, name: string) {
+/** Which places at which an application may have keys, and how many of them at most. */
+export interface KeyOptions {
+  environment?: string;
+  keyManager?: string;
+  search?: string;
+  limit: string;
+}
+
+/** The first of these places, and whether there are more: those first where the application has keys. */
+export function keyOptionsQuery(tenant: string, name: string, which: KeyOptions) {
   return queryOptions({
-    queryKey: [tenant, "applications", "one", name, "key-options"],
+    queryKey: [tenant, "applications", "one", name, "key-options", which],
     queryFn: async ({ signal }) => {
-      const options: Schemas["Option"][] = [];
-      let cursor = "";
-      do {
-        const query = { tenant, limit: "500", ...(cursor && { cursor }) };
-        const page = bodyOf(await client.GET("/api/v1/applications/{name}/key-options", { params: { path: { name }, query }, signal }));
-        options.push(...(page.items ?? []));
-        cursor = page.next ?? "";
-      } while (cursor !== "");
-      return options;
+      const params = { path: { name }, query: { tenant, ...which } };
+      const page = bodyOf(await client.GET("/api/v1/applications/{name}/key-options", { params, signal }));
+      return { options: page.items ?? [], more: page.next !== undefined };
     },
   });
 }
@@ -58,14 +59,6 @@ export function developerTypeQuery(tenant: string, keyManager: string) {
       const answer = await client.GET("/api/v1/key-manager-types", { params: { query: { tenant, keyManager } }, signal });
       return bodyOf(answer).items?.[0];
     },
-  });
-}
-
-/** The subscriptions of one application. */
-export function subscriptionsOfQuery(tenant: string, name: string) {
-  return queryOptions({
-    queryKey: [tenant, "subscriptions", "of", name],
-    queryFn: ({ signal }) => allPages(tenant, "subscriptions", { application: name }, signal),
   });
 }
 

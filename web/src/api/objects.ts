@@ -64,6 +64,8 @@ export interface Narrowed {
   connection?: string;
   owner?: string;
   held?: boolean;
+  /** Only those of these names, 100 at most. */
+  names?: string[];
 }
 
 /** One page of a noun's objects. */
@@ -125,6 +127,16 @@ export function usersQuery(tenant: string, list: UserList) {
       const names = page.items.map((o) => o.metadata?.name ?? "").filter((name) => list.tenant === undefined || name !== "resident");
       return { names, more: page.next !== undefined };
     },
+  });
+}
+
+/** The objects of a few names, 100 at most; those that are not there are not among them. */
+export function namedQuery<N extends Noun>(tenant: string, noun: N, names: string[]) {
+  const some = names.slice(0, 100).sort();
+  return queryOptions({
+    queryKey: [tenant, noun, "named", some],
+    enabled: some.length > 0,
+    queryFn: async ({ signal }) => (await listPage(tenant, noun, { names: some, limit: "100" }, signal)).items,
   });
 }
 

@@ -5,8 +5,7 @@ import { useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { subscriptionsOfQuery } from "../../api/keys";
-import { allQuery, createObject, deleteObject, setOf } from "../../api/objects";
+import { createObject, deleteObject, namedQuery, setOf } from "../../api/objects";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -16,8 +15,10 @@ import { Confirm } from "../../ui/confirm";
 import { Empty } from "../../ui/empty";
 import { HeldBadge } from "../../ui/hold";
 import { Icon } from "../../ui/icon";
+import { ObjectSelect } from "../../ui/object-select";
 import { ProblemAlert } from "../../ui/problem";
 import { DataTable } from "../../ui/table";
+import { useListOf } from "../../ui/use-list";
 
 const words = texts.developer.subscriptions;
 const tones: Record<string, Tone> = { active: "good", "on-hold": "warn" };
@@ -27,7 +28,7 @@ export function Subscriptions({ application }: { application: string }) {
   const tenant = useTenant();
   const to = useAddress();
   const queries = useQueryClient();
-  const list = useQuery(subscriptionsOfQuery(tenant, application));
+  const list = useListOf("subscriptions", { application });
   const [leaving, setLeaving] = useState<Schemas["Subscription"]>();
   const leave = useMutation({
     mutationFn: (name: string) => deleteObject(tenant, "subscriptions", name, "*"),
@@ -38,12 +39,10 @@ export function Subscriptions({ application }: { application: string }) {
   });
   return (
     <Stack>
-      <Subscribe application={application} taken={(list.data ?? []).map((s) => s.spec.api)} />
+      <Subscribe application={application} taken={(list.rows ?? []).map((s) => s.spec.api)} />
       <DataTable<Schemas["Subscription"]>
         label={words.title}
-        rows={list.data}
-        error={list.error}
-        again={() => void list.refetch()}
+        {...list}
         keyOf={(s) => s.metadata?.name ?? ""}
         empty={<Empty icon="link" title={words.emptyTitle}>{words.empty}</Empty>}
         columns={[
@@ -110,12 +109,11 @@ function SubscriptionState({ subscription }: { subscription: Schemas["Subscripti
 function Subscribe({ application, taken }: { application: string; taken: string[] }) {
   const tenant = useTenant();
   const queries = useQueryClient();
-  const apis = useQuery(allQuery(tenant, "apis"));
   const choice = useRef<HTMLInputElement>(null);
   const asked = useSearchParams()[0].get("api"); // where somebody comes from an API's page
   const [api, setApi] = useTyped<string | null>("api", asked !== null && !taken.includes(asked) ? asked : null);
   const [plan, setPlan] = useTyped<string | null>("plan", null);
-  const chosen = apis.data?.find((a) => a.metadata?.name === api);
+  const chosen = useQuery(namedQuery(tenant, "apis", api === null ? [] : [api])).data?.[0];
   const plans = chosen?.spec.plans ?? [];
   const run = useMutation({
     mutationFn: () =>
@@ -135,22 +133,23 @@ function Subscribe({ application, taken }: { application: string; taken: string[
       await queries.invalidateQueries({ queryKey: [tenant] });
     },
   });
-  const free = (apis.data ?? []).filter((a) => !taken.includes(a.metadata?.name ?? "") && a.spec.subscription !== "none" && (a.spec.state ?? "published") === "published");
+  const free = (a: Schemas["API"]) =>
+    !taken.includes(a.metadata?.name ?? "") && a.spec.subscription !== "none" && (a.spec.state ?? "published") === "published";
   return (
     <Stack gap="xs">
       <Group align="flex-end">
-        <Select
-          ref={choice}
+        <ObjectSelect
+          field={choice}
+          noun="apis"
           label={words.subscribeTo}
           placeholder={words.choose}
-          data={free.map((a) => ({ value: a.metadata?.name ?? "", label: a.spec.title ?? a.metadata?.name ?? "" }))}
+          none={words.noApi}
           value={api}
-          onChange={(value) => {
-            setApi(value);
+          free={free}
+          change={(found) => {
+            setApi(found?.metadata?.name ?? null);
             setPlan(null);
           }}
-          searchable
-          nothingFoundMessage={words.noApi}
         />
         {plans.length > 1 && <Select label={words.plan} data={plans} value={plan ?? plans[0] ?? null} onChange={setPlan} allowDeselect={false} />}
         <Button disabled={!api} loading={run.isPending} onClick={() => { run.mutate(); }}>{words.subscribe}</Button>

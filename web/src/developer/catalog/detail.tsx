@@ -1,11 +1,11 @@
 import { Alert, Anchor, Badge, Button, Group, Popover, Stack, Text } from "@mantine/core";
-import { useSuspenseQueries } from "@tanstack/react-query";
+import { usePrefetchInfiniteQuery, useSuspenseInfiniteQuery, useSuspenseQueries } from "@tanstack/react-query";
 import { Link, useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { allQuery, objectQuery } from "../../api/objects";
+import { listQuery, objectQuery } from "../../api/objects";
 import { operationsQuery } from "../../api/publishing";
-import { APIState, takenBy } from "../../publisher/apis/list";
+import { APIState } from "../../publisher/apis/list";
 import { APIReference } from "../../reference";
 import { ApplicationSelect } from "../../ui/application-select";
 import { useAddress, useName, useTenant } from "../../shell/place";
@@ -23,12 +23,11 @@ export function CatalogPage() {
   const tenant = useTenant();
   const name = useName();
   const to = useAddress();
-  const [{ data: stored }, { data: managers }, { data: operations }] = useSuspenseQueries({
-    queries: [objectQuery(tenant, "apis", name), allQuery(tenant, "key-managers"), operationsQuery(tenant, name)],
+  usePrefetchInfiniteQuery(listQuery(tenant, "key-managers", { api: name }));
+  const [{ data: stored }, { data: operations }] = useSuspenseQueries({
+    queries: [objectQuery(tenant, "apis", name), operationsQuery(tenant, name)],
   });
   const api = stored.object;
-  const taken = takenBy(api);
-  const offered = managers.filter((m) => m.spec.enabled !== false && (taken?.includes(m.metadata?.name ?? "") ?? true));
   return (
     <Page
       title={api.spec.title ?? name}
@@ -49,14 +48,7 @@ export function CatalogPage() {
       <Section title={words.keyManagers}>
         <Stack gap={4}>
           <Text size="sm" c="dimmed">{words.keyManagersLead}</Text>
-          <Group gap="xs">
-            {offered.map((m) => (
-              <Group key={m.metadata?.name} gap={4}>
-                <Badge variant="light" radius="sm" tt="none" color={m.status?.hold ? "red" : "pine"}>{m.spec.displayName ?? m.metadata?.name}</Badge>
-                {m.status?.hold && <HeldSign hold={m.status.hold} />}
-              </Group>
-            ))}
-          </Group>
+          <KeyManagers api={name} />
         </Stack>
       </Section>
       <Section title={words.operations}>
@@ -67,6 +59,25 @@ export function CatalogPage() {
 }
 
 const takesSubscriptions = ({ spec }: Schemas["API"]) => spec.subscription !== "none" && (spec.state ?? "published") === "published";
+
+// The key managers whose tokens the API takes, the first ones at once.
+function KeyManagers({ api }: { api: string }) {
+  const list = useSuspenseInfiniteQuery(listQuery(useTenant(), "key-managers", { api }));
+  const offered = list.data.pages.flatMap((page) => page.items).filter((m) => m.spec.enabled !== false);
+  return (
+    <Group gap="xs">
+      {offered.map((m) => (
+        <Group key={m.metadata?.name} gap={4}>
+          <Badge variant="light" radius="sm" tt="none" color={m.status?.hold ? "red" : "pine"}>{m.spec.displayName ?? m.metadata?.name}</Badge>
+          {m.status?.hold && <HeldSign hold={m.status.hold} />}
+        </Group>
+      ))}
+      {list.hasNextPage && (
+        <Button size="compact-xs" variant="subtle" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{texts.table.more}</Button>
+      )}
+    </Group>
+  );
+}
 
 // Chooses the application, and goes where it is subscribed with the API already chosen.
 function SubscribeOne({ api }: { api: string }) {

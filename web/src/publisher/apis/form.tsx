@@ -1,4 +1,4 @@
-import { MultiSelect, SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
+import { SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import type { Schemas } from "../../api/client";
@@ -8,6 +8,7 @@ import { ChoicesField, ListField, SelectField, Shown, SwitchField, TextField } f
 import { OperationsList } from "../../reference/operations";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
+import { ObjectsSelect } from "../../ui/object-select";
 import { Section } from "../../ui/page";
 import { OpenAPIField } from "./openapi";
 import { OperationsField } from "./operations";
@@ -69,7 +70,6 @@ const nameOf = (use: Use) => (typeof use === "string" ? use : use.name);
 
 // The key managers whose tokens the API takes: all of them, or some. What an entry says beside the name stays.
 function KeyManagersField({ draft }: { draft: Draft<"apis"> }) {
-  const managers = useQuery(allQuery(useTenant(), "key-managers"));
   const value = draft.at("spec", "keyManagers") as "all" | Use[] | undefined;
   const uses = Array.isArray(value) ? value : [];
   if (draft.fixed) return <Shown label={words.takesSome}>{value === "all" ? words.takesAll : uses.map(nameOf).join(", ")}</Shown>;
@@ -84,16 +84,16 @@ function KeyManagersField({ draft }: { draft: Draft<"apis"> }) {
       {value === "all" ? (
         <Text size="sm" c="dimmed">{words.takesAllHelp}</Text>
       ) : (
-        <MultiSelect
-          aria-label={words.takesSome}
+        <ObjectsSelect
+          noun="key-managers"
+          label={words.takesSome}
           placeholder={words.chooseKeyManagers}
-          data={(managers.data ?? []).map((m) => ({ value: m.metadata?.name ?? "", label: m.spec.displayName ?? m.metadata?.name ?? "" }))}
+          none={texts.table.noMatch}
           value={uses.map(nameOf)}
           error={draft.fault("spec", "keyManagers")}
-          onChange={(names) => {
+          change={(names) => {
             draft.put(names.map((n) => uses.find((u) => nameOf(u) === n) ?? n), "spec", "keyManagers");
           }}
-          searchable
         />
       )}
     </Stack>

@@ -1,0 +1,88 @@
+import { MultiSelect, Select } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useState, type ReactNode, type Ref } from "react";
+
+import { choicesQuery, titleOf } from "../api/found";
+import { namedQuery, type Noun, type Nouns } from "../api/objects";
+import { useTenant } from "../shell/place";
+
+const nameOf = (object: Nouns[Noun]) => object.metadata?.name ?? "";
+
+/** What the server finds while somebody types; of what was found before until there is an answer. */
+function useChoices<N extends Noun>(noun: N, settled: string[]) {
+  const [search, setSearch] = useState("");
+  const [asked] = useDebouncedValue(search, 200);
+  // The field shows what is chosen as its text: that is not looked for.
+  const list = useQuery({ ...choicesQuery(useTenant(), noun, settled.includes(asked) ? "" : asked), placeholderData: keepPreviousData });
+  return { found: list.data ?? [], search, setSearch };
+}
+
+interface One<N extends Noun> {
+  /** The field itself, for who puts the focus there. */
+  field?: Ref<HTMLInputElement>;
+  noun: N;
+  label: string;
+  placeholder?: string;
+  none: string;
+  value: string | null;
+  /** The chosen object; undefined where nothing is. */
+  change: (object: Nouns[N] | undefined) => void;
+  /** Whether it can be chosen; what cannot is shown all the same, so that nobody looks for it in vain. */
+  free?: (object: Nouns[N]) => boolean;
+}
+
+/** Chooses one object of a noun. The server searches: there may be many thousands. */
+export function ObjectSelect<N extends Noun>({ field, noun, label, placeholder, none, value, change, free }: One<N>) {
+  const chosen = useQuery(namedQuery(useTenant(), noun, value === null ? [] : [value])).data ?? [];
+  const { found, setSearch } = useChoices(noun, chosen.map(titleOf));
+  const offered = [...found, ...chosen.filter((c) => !found.some((f) => nameOf(f) === nameOf(c)))];
+  return (
+    <Select
+      {...(field && { ref: field })}
+      label={label}
+      {...(placeholder !== undefined && { placeholder })}
+      data={offered.map((o) => ({ value: nameOf(o), label: titleOf(o), disabled: free?.(o) === false }))}
+      filter={({ options }) => options}
+      value={value}
+      onSearchChange={setSearch}
+      onChange={(name) => { change(offered.find((o) => nameOf(o) === name)); }}
+      searchable
+      nothingFoundMessage={none}
+    />
+  );
+}
+
+interface Many {
+  noun: Noun;
+  label: string;
+  placeholder: string;
+  none: string;
+  value: string[];
+  change: (names: string[]) => void;
+  error?: ReactNode;
+}
+
+/** The same of several objects. */
+export function ObjectsSelect({ noun, label, placeholder, none, value, change, error }: Many) {
+  const { found, search, setSearch } = useChoices(noun, []);
+  const chosen = useQuery({ ...namedQuery(useTenant(), noun, value), placeholderData: keepPreviousData }).data ?? [];
+  const titles = new Map([...value.map((name): [string, string] => [name, name]), ...[...chosen, ...found].map((o): [string, string] => [nameOf(o), titleOf(o)])]);
+  return (
+    <MultiSelect
+      aria-label={label}
+      placeholder={placeholder}
+      data={[...titles].map(([name, title]) => ({ value: name, label: title }))}
+      // What was found is offered, and nothing of what is chosen already is.
+      filter={({ options }) => options.filter((o) => "value" in o && found.some((f) => nameOf(f) === o.value))}
+      value={value}
+      onChange={change}
+      searchValue={search}
+      onSearchChange={setSearch}
+      error={error}
+      searchable
+      hidePickedOptions
+      nothingFoundMessage={none}
+    />
+  );
+}
