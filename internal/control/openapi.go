@@ -25,7 +25,7 @@ type Source struct {
 
 // Imported is an OpenAPI document with the operations that an API gets from it.
 type Imported struct {
-	Document   string              `json:"document"`
+	Document   string              `json:"document,omitempty" doc:"Where it was read from an address; absent where it was sent"`
 	Operations []keyward.Operation `json:"operations"`
 }
 
@@ -51,6 +51,9 @@ func (c *Control) Import(ctx context.Context, p keyward.Principal, tenant string
 	}
 	if err := keyward.Invalid(faults); err != nil {
 		return nil, err
+	}
+	if from.Document != "" {
+		text = "" // whoever sent it has it
 	}
 	return &Imported{Document: text, Operations: operations}, nil
 }

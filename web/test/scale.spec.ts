@@ -6,8 +6,10 @@ import { expect, test, type Page, type Request } from "@playwright/test";
 import { complaintsOf, person, signIn } from "./browser";
 import { apply, rest, world } from "./start";
 
-const managers = 500;
-const applications = 50_000;
+const crowd = { Tenant: "scale", KeyManagers: 500, APIs: 300, Applications: 50_000, Users: 5_000, Audit: 20_000 };
+
+/** The operations of an API that has very many. */
+const wide = Array.from({ length: 1_000 }, (_, i) => `/part-${String(i + 1).padStart(4, "0")}`);
 
 let page: Page;
 let complaints: () => string[];
@@ -19,13 +21,19 @@ const inScale = (kind: string, name: string, spec: unknown) => ({ apiVersion: "k
 test.beforeAll(async ({ browser }) => {
   await person("scaler", "admin");
   await apply(world(), [{ apiVersion: "keyward.dev/v1", kind: "Tenant", metadata: { name: "scale" }, spec: {} }]);
-  const numbers = Array.from({ length: managers }, (_, i) => String(i + 1).padStart(3, "0"));
-  await apply(world(), numbers.map((n) => inScale("KeyManager", `manager-${n}`, {
-    type: "external", displayName: `Manager ${n}`, enabled: false, issuer: `https://manager-${n}.example`, keys: { jwks: `https://manager-${n}.example/keys` },
-  })));
-  execFileSync("go", ["run", "./internal/testbed/crowd/fill", world().data, JSON.stringify({ Tenant: "scale", Applications: applications })], {
+  execFileSync("go", ["run", "./internal/testbed/crowd/fill", world().data, JSON.stringify(crowd)], {
     cwd: join(import.meta.dirname, "..", ".."),
   });
+  await apply(world(), [inScale("API", "wide", {
+    title: "Wide", context: "/wide", version: "v1", upstream: { production: world().url }, keyManagers: ["resident", "manager-00001"],
+    operations: wide.map((path) => ({ method: "GET", path, scopes: ["wide:read"] })),
+  }), inScale("API", "wide-document", {
+    title: "Wide document", context: "/wide-document", version: "v1", upstream: { production: world().url }, keyManagers: "all",
+    openapi: { document: JSON.stringify({
+      openapi: "3.1.0", info: { title: "Wide", version: "1" },
+      paths: Object.fromEntries(wide.map((path) => [path, { get: { summary: `Reads ${path}`, responses: { 200: { description: "It" } } } }])),
+    }) },
+  })]);
   page = await (await browser.newContext()).newPage();
   complaints = complaintsOf(page);
   await page.addInitScript(() => {
@@ -66,7 +74,7 @@ const shifts = () => page.evaluate(() => (window as unknown as { shifts: number 
 
 test("500 key managers and 50,000 applications come by pages, without a shift of the layout", async () => {
   for (const [path, first, most] of [
-    ["admin/key-managers", "Manager 001", 1],
+    ["admin/key-managers", "Manager 00001", 1],
     ["developer/applications", "Application 00001", 2],
   ] as const) {
     const calls = await asked(async () => {
@@ -107,6 +115,88 @@ test("search over everything finds one of 50,000 with one call for each kind", a
   expect(last.map((call) => call.path.split("?")[0]).sort()).toEqual(["/api/v1/apis", "/api/v1/applications", "/api/v1/key-managers"]);
   expect(sum(calls)).toBeLessThan(32 * 1024);
   await page.keyboard.press("Escape");
+});
+
+// What each page may ask for: calls and the bytes of their answers, headers included. A page that grows beyond it asks for
+// something that grows with the installation.
+const routes: [path: string, heading: string, requests: number, kilobytes: number][] = [
+  ["admin/key-managers", "Key managers", 1, 3],
+  ["admin/key-managers/manager-00001", "Manager 00001", 3, 8],
+  ["admin/key-managers/manager-00001/edit", "Edit manager-00001", 2, 10],
+  ["admin/key-managers/new", "Add a key manager", 1, 12],
+  ["admin/connections", "Connections", 1, 1],
+  ["admin/users", "Users", 1, 3],
+  ["admin/users/user-00001", "user-00001", 2, 2],
+  ["admin/audit", "Audit log", 1, 3],
+  ["admin/holds", "Holds", 4, 6],
+  ["admin/approvals", "Approvals", 1, 1],
+  ["admin/sessions", "Sessions", 1, 1],
+  ["publisher/apis", "APIs", 1, 4],
+  ["publisher/apis/api-00001", "API 00001", 6, 8],
+  ["publisher/apis/api-00001/edit", "Edit api-00001", 2, 2],
+  ["publisher/apis/new", "New API", 2, 4],
+  ["publisher/apis/wide", "Wide", 6, 16],
+  ["publisher/apis/wide/edit", "Edit wide", 4, 8],
+  ["publisher/apis/wide-document", "Wide document", 6, 20],
+  ["publisher/apis/wide-document/edit", "Edit wide-document", 3, 64],
+  ["publisher/plans", "Plans", 1, 1],
+  ["publisher/plans/plan-00001", "Edit plan-00001", 1, 1],
+  ["publisher/requests", "Subscription requests", 1, 1],
+  ["developer/apis", "APIs", 1, 4],
+  ["developer/apis/api-00001", "API 00001", 3, 6],
+  ["developer/apis/wide", "Wide", 3, 10],
+  ["developer/apis/wide-document", "Wide document", 3, 14],
+  ["developer/applications", "Applications", 1, 3],
+  ["developer/applications/app-00001", "Application 00001", 5, 12], // it has a key in each of the 500 key managers
+  ["developer/applications/app-00002", "Application 00002", 5, 4],
+  ["developer/applications/app-00001/subscriptions", "Application 00001", 3, 5],
+  ["developer/applications/app-00001/calls", "Application 00001", 2, 2],
+  ["developer/applications/app-00001/settings", "Application 00001", 1, 1],
+  ["developer/applications/new", "New application", 0, 1],
+];
+
+test("no page asks for more than it shows, or moves what it showed", async () => {
+  test.setTimeout(300_000);
+  for (const [path, heading, requests, kilobytes] of routes) {
+    const calls = await asked(async () => {
+      await page.goto(`${world().url}/console/scale/${path}`);
+      await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
+    });
+    expect.soft(calls.length, `${path}: ${JSON.stringify(calls)}`).toBeLessThanOrEqual(requests);
+    expect.soft(sum(calls), `${path}: ${JSON.stringify(calls)}`).toBeLessThan(kilobytes * 1024);
+    expect.soft(await shifts(), `the layout of ${path} shifts`).toBeLessThan(0.05);
+    expect.soft(await page.locator("*").count(), `elements of ${path}`).toBeLessThan(4_000);
+  }
+});
+
+test("an API with a thousand operations is read and changed by parts", async () => {
+  await page.goto(`${world().url}/console/scale/developer/apis/wide-document`);
+  await expect(page.getByText("/part-0050", { exact: true })).toBeVisible();
+  await expect(page.getByText("/part-0051", { exact: true })).toBeHidden();
+  await page.getByRole("searchbox", { name: "Search operations" }).fill("reads /part-0777");
+  await expect(page.getByText("/part-0777", { exact: true })).toBeVisible();
+  await expect(page.getByText("/part-0001", { exact: true })).toBeHidden();
+
+  await page.goto(`${world().url}/console/scale/publisher/apis/wide/edit`);
+  const operations = page.getByRole("row").filter({ has: page.getByRole("textbox", { name: "Path" }) });
+  await expect(operations).toHaveCount(25);
+  await page.getByRole("button", { name: "Page 40", exact: true }).click();
+  await expect(operations.last().getByRole("textbox", { name: "Path" })).toHaveValue("/part-1000");
+  await page.getByRole("button", { name: "Add an operation" }).click();
+  await expect(operations).toHaveCount(1); // on a page of its own
+  await expect(operations.getByRole("textbox", { name: "Path" })).toBeFocused();
+  await operations.getByRole("textbox", { name: "Path" }).fill("/part-1001");
+  await page.getByRole("searchbox", { name: "Search operations" }).fill("part-05");
+  await expect(page.getByText("100 entries", { exact: true })).toBeVisible();
+  await operations.first().getByRole("textbox", { name: "Path" }).fill("/part-05-first");
+  await operations.nth(1).getByRole("button", { name: "Remove GET /part-0501" }).click();
+  await expect(page.getByText("99 entries", { exact: true })).toBeVisible();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("button", { name: "Save" }).last().click();
+  await expect(page.getByRole("heading", { level: 1, name: "Wide", exact: true })).toBeVisible();
+  const stored = (await rest(world(), "GET", "/api/v1/apis/wide?tenant=scale")) as { spec: { operations: { path: string }[] } };
+  const paths = stored.spec.operations.map((o) => o.path);
+  expect([paths.length, paths[499], paths[500], paths[999]]).toEqual([1_000, "/part-05-first", "/part-0502", "/part-1001"]);
 });
 
 test("who owns a few of very many gets those alone", async () => {

@@ -5,6 +5,7 @@ import type { Schemas } from "../api/client";
 import { useTyped } from "../session/typed";
 import { texts } from "../texts";
 import { CodeBlock } from "../ui/code";
+import { PartsBar, useParts } from "../ui/parts";
 import { DataTable } from "../ui/table";
 import { typeName, type Content, type Described, type Parameter, type Reference } from "./document";
 import { Prose } from "./prose";
@@ -24,48 +25,59 @@ interface Props {
 /** The operations of an API: what each asks of a token and, from its OpenAPI document, what it takes and gives. */
 export function Operations({ operations, reference, action }: Props) {
   const [opened, setOpened] = useTyped<string[]>("operations", []);
+  const parts = useParts(operations, (o) => `${textOf(o)} ${reference.operation(o.method, o.path)?.summary ?? ""}`, 50);
   if (operations.length === 0) return <Text c="dimmed">{words.none}</Text>;
   return (
-    <Accordion variant="separated" multiple chevronPosition="left" value={opened} onChange={setOpened}>
-      {operations.map((operation) => {
-        const { method, path } = operation;
-        const described = reference.operation(method, path);
-        return (
-          <Accordion.Item key={`${method} ${path}`} value={`${method}:${path}`}>
-            <Accordion.Control>
-              <Group gap="xs" wrap="nowrap" align="baseline">
-                <Badge variant="light" color={methodColor[method] ?? "gray"} radius="sm" miw={64}>{method}</Badge>
-                <Stack gap={0} miw={0}>
-                  <Text ff="monospace" size="sm" style={{ overflowWrap: "anywhere" }} td={described?.deprecated ? "line-through" : undefined}>{path}</Text>
-                  {described?.summary && <Text size="sm" c="dimmed">{described.summary}</Text>}
+    <Stack>
+      <PartsBar parts={parts} label={words.search} />
+      <Accordion variant="separated" multiple chevronPosition="left" value={opened} onChange={setOpened}>
+        {parts.shown.flatMap((i) => operations.slice(i, i + 1)).map((operation) => {
+          const { method, path } = operation;
+          const described = reference.operation(method, path);
+          return (
+            <Accordion.Item key={`${method} ${path}`} value={`${method}:${path}`}>
+              <Accordion.Control>
+                <Group gap="xs" wrap="nowrap" align="baseline">
+                  <Badge variant="light" color={methodColor[method] ?? "gray"} radius="sm" miw={64}>{method}</Badge>
+                  <Stack gap={0} miw={0}>
+                    <Text ff="monospace" size="sm" style={{ overflowWrap: "anywhere" }} td={described?.deprecated ? "line-through" : undefined}>{path}</Text>
+                    {described?.summary && <Text size="sm" c="dimmed">{described.summary}</Text>}
+                  </Stack>
+                </Group>
+              </Accordion.Control>
+              <Accordion.Panel>
+                <Stack>
+                  <Text size="sm">{asks(operation)}</Text>
+                  {described && <Said described={described} reference={reference} />}
+                  {action?.(operation, described)}
                 </Stack>
-              </Group>
-            </Accordion.Control>
-            <Accordion.Panel>
-              <Stack>
-                <Text size="sm">{asks(operation)}</Text>
-                {described && <Said described={described} reference={reference} />}
-                {action?.(operation, described)}
-              </Stack>
-            </Accordion.Panel>
-          </Accordion.Item>
-        );
-      })}
-    </Accordion>
+              </Accordion.Panel>
+            </Accordion.Item>
+          );
+        })}
+      </Accordion>
+    </Stack>
   );
 }
 
+/** What an operation is found by. */
+export const textOf = ({ method, path, scopes, allOf }: Operation) => [method, path, ...(scopes ?? []), ...(allOf ?? [])].join(" ");
+
 /** The same in a line each: method, path, and what is asked for. */
 export function OperationsList({ operations }: { operations: Operation[] }) {
+  const parts = useParts(operations, textOf, 50);
   return (
-    <List size="sm">
-      {operations.map((o) => (
-        <List.Item key={`${o.method} ${o.path}`}>
-          <Text span ff="monospace" size="sm">{o.method} {o.path}</Text>{" "}
-          <Text span size="sm" c="dimmed">{asks(o)}</Text>
-        </List.Item>
-      ))}
-    </List>
+    <Stack gap="xs">
+      <PartsBar parts={parts} label={words.search} />
+      <List size="sm">
+        {parts.shown.flatMap((i) => operations.slice(i, i + 1)).map((o) => (
+          <List.Item key={`${o.method} ${o.path}`}>
+            <Text span ff="monospace" size="sm">{o.method} {o.path}</Text>{" "}
+            <Text span size="sm" c="dimmed">{asks(o)}</Text>
+          </List.Item>
+        ))}
+      </List>
+    </Stack>
   );
 }
 

@@ -92,6 +92,9 @@ export const texts = {
   table: {
     shown: (n: number, more: boolean) => (more ? `The first ${n}` : n === 1 ? "1 entry" : `${n} entries`),
     more: "Show more",
+    page: (n: number) => `Page ${n}`,
+    nextPage: "Next page",
+    previousPage: "Previous page",
     noMatch: "Nothing has this text in its name.",
   },
   steps: {

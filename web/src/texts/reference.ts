@@ -1,6 +1,7 @@
 /** The texts about what an API takes and gives, and about trying it out. */
 export const reference = {
   none: "It has no operations.",
+  search: "Search operations",
   open: "Open to everybody: no token is looked at.",
   anyToken: "Any valid token of a key manager that the API takes.",
   theScope: "The token needs the scope",

@@ -1,6 +1,7 @@
-import { useSuspenseQuery } from "@tanstack/react-query";
+import { usePrefetchQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
+import { typesQuery } from "../../api/key-managers";
 import { objectQuery } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
 import { useAddress, useName, useTenant } from "../../shell/place";
@@ -15,6 +16,7 @@ export function EditKeyManager() {
   const name = useName();
   const to = useAddress();
   const navigate = useNavigate();
+  usePrefetchQuery(typesQuery(tenant)); // the form needs them: asked for at once, not one after the other
   const { data: stored } = useSuspenseQuery({ ...objectQuery(tenant, "key-managers", name), staleTime: Infinity });
   const back = () => void navigate(to("admin", "key-managers", name));
   return (

@@ -1,5 +1,5 @@
 import { Alert, Divider, List, SimpleGrid, Stack, Title } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 
 import { typesQuery, type ConnectorType } from "../../api/key-managers";
 import { allQuery } from "../../api/objects";
@@ -21,9 +21,9 @@ interface Props {
 /** The settings of a key manager that most need, in the order in which people think of them. YAML has them all. */
 export function KeyManagerForm({ draft, isNew }: Props) {
   const tenant = useTenant();
-  const types = useQuery(typesQuery(tenant));
+  const { data: types } = useSuspenseQuery(typesQuery(tenant)); // which fields there are depends on them: none comes later
   const named = draft.object.spec.type;
-  const type = types.data?.find((t) => t.name === named);
+  const type = types.find((t) => t.name === named);
   return (
     <Stack gap="lg" maw={860}>
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
@@ -36,7 +36,7 @@ export function KeyManagerForm({ draft, isNew }: Props) {
           help={words.typeHelp}
           required
           fixed={!isNew}
-          options={(types.data ?? []).filter((t) => t.name !== "resident" || t.name === named).map((t) => ({ value: t.name, label: t.title }))}
+          options={types.filter((t) => t.name !== "resident" || t.name === named).map((t) => ({ value: t.name, label: t.title }))}
         />
         <ChoicesField draft={draft} path={["spec", "environments"]} label={words.environments} help={words.environmentsHelp} options={["production", "sandbox"]} />
       </SimpleGrid>

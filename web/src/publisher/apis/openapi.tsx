@@ -29,7 +29,7 @@ export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
   };
   const read = useMutation({
     mutationFn: () => importOpenAPI(tenant, { url: url.trim() }),
-    onSuccess: (imported) => { take(imported.document); },
+    onSuccess: (imported) => { take(imported.document ?? ""); },
   });
   const choose = async (file: File | null) => {
     if (!file) return;

@@ -1,10 +1,12 @@
-import { ActionIcon, Button, Group, Select, Stack, Table, TagsInput, Text, TextInput, VisuallyHidden } from "@mantine/core";
+import { ActionIcon, Button, Group, NativeSelect, Stack, Table, TagsInput, Text, TextInput, VisuallyHidden } from "@mantine/core";
 import { useRef, useState } from "react";
 
 import type { Schemas } from "../../api/client";
 import type { Draft } from "../../object/draft";
+import { textOf } from "../../reference/operations";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
+import { PartsBar, useParts } from "../../ui/parts";
 import { PasteOperations } from "./paste";
 import { useRows } from "./rows";
 
@@ -14,21 +16,26 @@ const words = texts.publisher.operations;
 
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "*"];
 
+/** As many operations are drawn at once: each has four fields, and a thousand of them would stop the browser. */
+const pageSize = 25;
+
 /** The operations of an API with the scopes that each wants, as a table to write in. */
 export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
   const operations = (draft.at("spec", "operations") ?? []) as Operation[];
   const put = (list: Operation[]) => { draft.put(list.length > 0 ? list : undefined, "spec", "operations"); };
   const rows = useRows(operations, put);
+  const parts = useParts(operations, textOf, pageSize);
   const table = useRef<HTMLTableSectionElement>(null);
   // The focus goes where the next thing is done: into a new row, or to what takes the place of one that is gone.
-  const focus = (selector: string, i: number) => {
+  const focus = (selector: string, line: number) => {
     setTimeout(() => {
-      const row = table.current?.rows[Math.min(i, table.current.rows.length - 1)];
+      const row = table.current?.rows[Math.min(line, table.current.rows.length - 1)];
       row?.querySelector<HTMLElement>(selector)?.focus();
     });
   };
   return (
     <Stack gap="xs">
+      <PartsBar parts={parts} label={texts.reference.search} />
       <Table.ScrollContainer minWidth={620} type="native">
         <Table>
           <Table.Thead>
@@ -41,49 +48,24 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody ref={table}>
-            {operations.map((o, i) => (
-              <Table.Tr key={rows.keys[i]}>
-                <Table.Td>
-                  <Select aria-label={words.method} data={methods} value={o.method} onChange={(m) => { rows.set(i, { ...o, method: m ?? "GET" }); }} allowDeselect={false} />
-                </Table.Td>
-                <Table.Td>
-                  <TextInput
-                    aria-label={words.path}
-                    value={o.path}
-                    error={draft.fault("spec", `operations[${i}]`)}
-                    onChange={(event) => { rows.set(i, { ...o, path: event.currentTarget.value }); }}
-                    data-part="path"
-                    spellCheck={false}
-                  />
-                </Table.Td>
-                <Table.Td>
-                  <Scopes operation={o} change={(next) => { rows.set(i, next); }} />
-                </Table.Td>
-                <Table.Td>
-                  <Select
-                    aria-label={words.security}
-                    data={[{ value: "", label: words.token }, { value: "none", label: words.open }]}
-                    value={o.security ?? ""}
-                    allowDeselect={false}
-                    onChange={(security) => { rows.set(i, secured(o, security === "none")); }}
-                  />
-                </Table.Td>
-                <Table.Td>
-                  <RowButtons
-                    name={`${o.method} ${o.path}`}
-                    first={i === 0}
-                    last={i === operations.length - 1}
-                    move={(by) => {
-                      rows.move(i, i + by);
-                      focus(`[data-part="${by < 0 ? "up" : "down"}"]:not(:disabled), [data-part="${by < 0 ? "down" : "up"}"]`, i + by);
-                    }}
-                    remove={() => {
-                      rows.remove(i);
-                      focus('[data-part="path"]', i);
-                    }}
-                  />
-                </Table.Td>
-              </Table.Tr>
+            {parts.shown.map((i) => (
+              <Row
+                key={rows.keys[i]}
+                operation={operations[i] ?? { method: "GET", path: "/" }}
+                fault={draft.fault("spec", `operations[${i}]`)}
+                set={(next) => { rows.set(i, next); }}
+                first={i === 0}
+                last={i === operations.length - 1}
+                move={(by) => {
+                  rows.move(i, i + by);
+                  parts.show(i + by);
+                  focus(`[data-part="${by < 0 ? "up" : "down"}"]:not(:disabled), [data-part="${by < 0 ? "down" : "up"}"]`, (i + by) % pageSize);
+                }}
+                remove={() => {
+                  rows.remove(i);
+                  focus('[data-part="path"]', parts.shown.indexOf(i));
+                }}
+              />
             ))}
           </Table.Tbody>
         </Table>
@@ -96,7 +78,8 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
           leftSection={<Icon name="plus" size={14} />}
           onClick={() => {
             rows.add([{ method: "GET", path: "/" }]);
-            focus('[data-part="path"]', operations.length);
+            parts.show(operations.length);
+            focus('[data-part="path"]', operations.length % pageSize);
           }}
         >
           {words.add}
@@ -107,7 +90,47 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
   );
 }
 
-interface RowProps {
+interface RowProps extends Omit<ButtonProps, "name"> {
+  operation: Operation;
+  fault: string | undefined;
+  set: (next: Operation) => void;
+}
+
+function Row({ operation: o, fault, set, ...buttons }: RowProps) {
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <NativeSelect aria-label={words.method} data={methods} value={o.method} onChange={(event) => { set({ ...o, method: event.currentTarget.value }); }} />
+      </Table.Td>
+      <Table.Td>
+        <TextInput
+          aria-label={words.path}
+          value={o.path}
+          error={fault}
+          onChange={(event) => { set({ ...o, path: event.currentTarget.value }); }}
+          data-part="path"
+          spellCheck={false}
+        />
+      </Table.Td>
+      <Table.Td>
+        <Scopes operation={o} change={set} />
+      </Table.Td>
+      <Table.Td>
+        <NativeSelect
+          aria-label={words.security}
+          data={[{ value: "", label: words.token }, { value: "none", label: words.open }]}
+          value={o.security ?? ""}
+          onChange={(event) => { set(secured(o, event.currentTarget.value === "none")); }}
+        />
+      </Table.Td>
+      <Table.Td>
+        <RowButtons name={`${o.method} ${o.path}`} {...buttons} />
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+interface ButtonProps {
   name: string;
   first: boolean;
   last: boolean;
@@ -115,7 +138,7 @@ interface RowProps {
   remove: () => void;
 }
 
-function RowButtons({ name, first, last, move, remove }: RowProps) {
+function RowButtons({ name, first, last, move, remove }: ButtonProps) {
   return (
     <Group gap={2} wrap="nowrap">
       <ActionIcon variant="subtle" color="gray" data-part="up" aria-label={words.up(name)} disabled={first} onClick={() => { move(-1); }}>
@@ -155,14 +178,14 @@ function Scopes({ operation: o, change }: { operation: Operation; change: (next:
   if (both) return <Stack gap={4}>{line(false)}{line(true)}</Stack>;
   return (
     <Group gap={4} wrap="nowrap" align="flex-start">
-      <Select
+      <NativeSelect
         aria-label={words.howMany}
         data={[{ value: "any", label: words.anyOf }, { value: "every", label: words.everyOf }]}
         value={every ? "every" : "any"}
         disabled={o.security === "none"}
-        allowDeselect={false}
         w={110}
-        onChange={(how) => {
+        onChange={(event) => {
+          const how = event.currentTarget.value;
           const named = [...scopes, ...allOf];
           setEvery(how === "every");
           set(how === "every" ? [] : named, how === "every" ? named : []);
