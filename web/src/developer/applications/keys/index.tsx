@@ -42,8 +42,9 @@ export function Keys({ application }: { application: string }) {
     enabled: options.data !== undefined && chosen !== undefined && !first.some((o) => o.keyManager === chosen),
   });
   const error = options.error ?? keys.error ?? further.error;
-  if (error) return <ProblemAlert error={error} />;
-  if (!options.data || !keys.data || further.isLoading) return null;
+  // What is on the page already stays there, with what is typed in it, whatever becomes of asking for it anew.
+  const waiting = !options.data || !keys.data || further.isLoading;
+  const all = keys.data ?? [];
   const known = [...first, ...(further.data?.options ?? [])];
   const choose = (name: string, value: string) => {
     setParams((old) => {
@@ -52,7 +53,7 @@ export function Keys({ application }: { application: string }) {
       return next;
     }, { replace: true });
   };
-  const key = keys.data.find((k) => k.keyManager === chosen && k.environment === environment);
+  const key = all.find((k) => k.keyManager === chosen && k.environment === environment);
   const option = known.find((o) => o.keyManager === chosen && o.environment === environment);
   return (
     <Stack>
@@ -65,14 +66,15 @@ export function Keys({ application }: { application: string }) {
           onChange={(value) => { choose("environment", value); }}
         />
       </Group>
-      {chosen === undefined ? (
+      {waiting && error && <ProblemAlert error={error} />}
+      {waiting ? null : chosen === undefined ? (
         <Empty icon="shield" title={words.noManagerTitle}>{words.noManager}</Empty>
       ) : (
         <Tabs value={chosen} onChange={(tab) => { if (tab) choose("key-manager", tab); }} variant="outline" keepMounted={false}>
           <Group align="flex-end" gap="sm">
             <KeyManagers
-              managers={managersOf(known, keys.data, chosen)}
-              keys={keys.data.filter((k) => k.environment === environment)}
+              managers={managersOf(known, all, chosen)}
+              keys={all.filter((k) => k.environment === environment)}
               holds={holds}
             />
             {options.data.more && <OtherManager application={application} environment={environment} choose={(name) => { choose("key-manager", name); }} />}
