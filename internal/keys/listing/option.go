@@ -1,6 +1,7 @@
 package listing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type Choice struct {
 type place struct {
 	*scene.Scene
 	apis []string // that take its tokens
+	made bool     // keys are made there, unless something of the moment stands against it
 }
 
 // cursor names a place.
@@ -67,8 +69,8 @@ func (c Choice) page(places []place) (page []place, last bool, err error) {
 }
 
 // Options gives a page of the places in the application's reach, and the cursor of the next one: those first where it has a
-// client, then those whose tokens most of its APIs take. Who may read it: the application's owners and administrators of the
-// tenant; owners see the key managers that let them have keys.
+// client, then those whose tokens most of its APIs take, and of these those where keys are made. Who may read it: the
+// application's owners and administrators of the tenant; owners see the key managers that let them have keys.
 func (l *Lister) Options(
 	ctx context.Context, p keyward.Principal, tenant, application string, which Choice,
 ) (options []Option, next string, err error) {
@@ -119,18 +121,12 @@ func inReach(tx *store.Tx, p keyward.Principal, app *keyward.Object, which Choic
 	}
 	var places []place
 	for _, s := range scenes {
-		if at := (place{s, takenBy(subscribed, s)}); which.holds(at) && s.Permit(p) == nil {
+		if at := (place{s, takenBy(subscribed, s), s.Creatable() == nil}); which.holds(at) && s.Permit(p) == nil {
 			places = append(places, at)
 		}
 	}
 	slices.SortStableFunc(places, func(a, b place) int {
-		if has := a.Taking() != nil; has != (b.Taking() != nil) {
-			if has {
-				return -1
-			}
-			return 1
-		}
-		return len(b.apis) - len(a.apis)
+		return cmp.Or(first(a.Taking() != nil, b.Taking() != nil), len(b.apis)-len(a.apis), first(a.made, b.made))
 	})
 	return places, nil
 }
@@ -168,6 +164,17 @@ func placesOf(tx *store.Tx, app *keyward.Object) ([]*scene.Scene, error) {
 		}
 	}
 	return places, nil
+}
+
+// first puts that of two for which something holds before the other.
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }
 
 // option says what can be done at a place.
