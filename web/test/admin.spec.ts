@@ -197,6 +197,31 @@ test("a list of key managers shows their traffic, and a request leads to what it
   await expect(page).toHaveURL(/applications\/left-behind\/subscriptions$/);
 });
 
+test("whoever makes an API token asks the server for its user, and the audit log is narrowed to it", async () => {
+  const asked: string[] = [];
+  const note = (request: { url: () => string }) => { if (request.url().includes("/api/v1/users")) asked.push(request.url()); };
+  await open(page, "admin/tokens", "API tokens");
+  page.on("request", note);
+  await page.getByRole("button", { name: "New token" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("combobox", { name: /User/ }).or(dialog.getByRole("textbox", { name: /User/ })).first().fill("alice@exam");
+  await expect(page.getByRole("option")).toHaveCount(1);
+  await page.getByRole("option", { name: "alice" }).click();
+  await dialog.getByRole("button", { name: "Make it" }).click();
+  await expect(dialog.getByText(/^kwt_/)).toBeVisible();
+  page.off("request", note);
+  expect(asked.some((url) => url.includes("search=alice"))).toBe(true);
+  expect(asked.filter((url) => !url.includes("limit=5&") && !url.endsWith("limit=5"))).toEqual([]);
+  await dialog.getByRole("button", { name: "Close", exact: true }).last().click();
+  await open(page, "admin/audit", "Audit log");
+  const kind = page.getByRole("combobox", { name: "Kind" }).or(page.getByRole("textbox", { name: "Kind" })).first();
+  await kind.fill("APIToken");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/kind=APIToken/);
+  await expect(page.getByRole("row").nth(1)).toContainText("token.created");
+  await expect(page.getByRole("row").filter({ hasText: "Plan" })).toHaveCount(0);
+});
+
 test("users and plans go after a look at who uses them and their name typed", async () => {
   await open(page, "admin/users/leaver", "leaver");
   await page.getByRole("button", { name: "Delete", exact: true }).click();

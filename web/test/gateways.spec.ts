@@ -58,7 +58,7 @@ test("gateways come by pages, narrowed by name and state, and each has a page", 
   await expect(row(/spare/)).toHaveCount(0);
   await expect(page).toHaveURL(/state=upToDate/);
   await expect(row("far")).toContainText("up to date");
-  await forEverybody(page, "gateways-two");
+  await forEverybody(page);
   await page.goto(`${world().url}/console/default/admin/gateways?search=SPARE-07`);
   await row("spare-07").getByRole("link", { name: "spare-07" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "spare-07" })).toBeVisible();
@@ -133,4 +133,6 @@ test("decisions are followed without a shift of the layout, stand still for who 
   await page.getByRole("textbox", { name: "Decision id" }).fill(`X-Keyward-Decision: ${id}`);
   await page.getByRole("button", { name: "Open it" }).click();
   await expect(page.getByText("404 no_such_api")).toBeVisible();
+  await open(page, `admin/decisions/${id.slice(0, -4)}AAAA`, "A decision");
+  await expect(page.getByText(/No gateway keeps the decision/)).toBeVisible();
 });

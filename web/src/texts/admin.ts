@@ -135,6 +135,9 @@ export const admin = {
     title: "Decisions",
     lead: "Why was this token refused? Each gateway remembers its last decisions, as facts and fingerprints; tokens are never kept.",
     one: "A decision",
+    gone: (id: string) => `No gateway keeps the decision ${id}`,
+    goneLead:
+      "Each gateway keeps its last 4,096 refusals and 1,024 calls that passed, until it is stopped. See whether the id is whole, and of this installation; if it is, the call was too long ago: send it again, or watch the list while it is sent.",
     find: "Decision id",
     findHelp: "From X-Keyward-Decision, or instance in the refused caller's answer: paste either as it is.",
     open: "Open it",

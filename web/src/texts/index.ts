@@ -137,6 +137,7 @@ export const texts = {
   impact: {
     looking: "Looking who would notice…",
     calls: (n: number) => (n === 1 ? "1 call in the last hour" : `${n} calls in the last hour`),
+    none: "Nothing else would stop working.",
     apis: (n: number) => (n === 1 ? "An API would take no token any more:" : `${n} APIs would take no token any more:`),
     applications: (n: number) => (n === 1 ? "An application could call nothing any more:" : `${n} applications could call nothing any more:`),
     more: (n: number) => `and ${n} more`,

@@ -14,8 +14,8 @@ export function Bars({ bars, label, unit, height = 96 }: { bars: Bar[]; label: s
   return (
     <figure className={classes.figure}>
       <div className={classes.bars} style={{ height }} role="img" aria-label={label}>
-        {bars.map((bar) => (
-          <div key={bar.label} className={classes.bar} title={`${bar.label}: ${bar.parts.map((p) => p.value).join(" / ")} ${unit}`}>
+        {bars.map((bar, place) => (
+          <div key={place} className={classes.bar} title={`${bar.label}: ${bar.parts.map((p) => p.value).join(" / ")} ${unit}`}>
             {bar.parts.map((part) => (
               <div key={part.tone} className={classes[part.tone]} style={{ height: `${(part.value / top) * 100}%` }} />
             ))}

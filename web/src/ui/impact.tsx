@@ -28,6 +28,7 @@ export function ImpactList({ impact }: { impact: Schemas["Impact"] | undefined }
         </Stack>
       )}
       <Text size="sm" fw={600}>{words.calls(impact.calls)}</Text>
+      {!isRefused(impact) && (impact.apis ?? []).length + (impact.applications ?? []).length === 0 && <Text size="sm">{words.none}</Text>}
       <Named lead={words.apis} noun="apis" names={impact.apis ?? []} />
       <Named lead={words.applications} noun="applications" names={impact.applications ?? []} count={impact.applicationCount} />
     </Stack>

@@ -1,22 +1,33 @@
-import { useSuspenseQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useLocation } from "react-router";
 
 import { decisionQuery } from "../../api/decisions";
-import { Decision } from "../../ui/decision";
+import { isProblem } from "../../api/problem";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
+import { Decision } from "../../ui/decision";
+import { Empty } from "../../ui/empty";
+import { Loading } from "../../ui/loading";
 import { Page } from "../../ui/page";
+import { ProblemAlert } from "../../ui/problem";
 
 const words = texts.admin.decisions;
 
 /** One decision with its steps. The way back leads to the list as it was narrowed. */
 export function DecisionPage() {
   const to = useAddress();
+  const id = useName();
   const { search = "" } = (useLocation().state as { search?: string } | null) ?? {};
-  const { data: decision } = useSuspenseQuery(decisionQuery(useTenant(), useName()));
+  const found = useQuery(decisionQuery(useTenant(), id));
   return (
     <Page title={words.one} above={[{ to: to("admin", "decisions") + search, label: words.title }]}>
-      <Decision decision={decision} />
+      {found.data && <Decision decision={found.data} />}
+      {found.isPending && <Loading />}
+      {isProblem(found.error, "not_found") ? (
+        <Empty icon="eye" title={words.gone(id)}>{words.goneLead}</Empty>
+      ) : (
+        found.error && <ProblemAlert error={found.error} again={() => void found.refetch()} />
+      )}
     </Page>
   );
 }

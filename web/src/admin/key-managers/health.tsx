@@ -108,6 +108,9 @@ function History({ name }: { name: string }) {
             parts: [{ value: s.keys?.mean ?? 0, tone: s.failures > 0 ? "bad" : "good" }],
           }))}
         />
+        {samples.some((s) => s.introspection) && (
+          <Bars label={words.introspection} unit="ms" bars={samples.map((s) => ({ label: at(s), parts: [{ value: s.introspection?.mean ?? 0, tone: "good" }] }))} />
+        )}
         <Bars
           label={words.failures}
           unit={words.looksUnit}
