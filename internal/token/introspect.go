@@ -318,15 +318,15 @@ func (i *Introspector) once(ctx context.Context, l *lane, q Question) (*Answer, 
 	}
 	answer, err := ReadAnswer(resp.Header.Get("Content-Type"), body)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the introspection endpoint's answer %w", errFinal, err)
+		return nil, fmt.Errorf("%w: %w: the introspection endpoint's answer %w", errOfToken, errFinal, err)
 	}
 	answer.At = i.now()
 	return answer, nil
 }
 
-// errOfToken marks a refusal that any caller can bring about with a token of their own making, as some servers answer
-// what they cannot read. It says nothing of the server's health: counted, it would shut every honest caller out.
-var errOfToken = errors.New("the server refused the question")
+// errOfToken marks what any caller can bring about with a token of their own making: a refusal, as some servers answer what they
+// cannot read, or an answer that is none. The server works: counted, it would shut every honest caller out.
+var errOfToken = errors.New("this token's question has no answer")
 
 // aboutToken tells which statuses may be about what was asked, not about who asked or how often.
 func aboutToken(status int) bool {

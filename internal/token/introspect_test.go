@@ -317,11 +317,15 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 	})
 }
 
-// TestOddTokensShutNobodyOut: a server that answers 400 to tokens it cannot read works, and others' tokens pass.
+// TestOddTokensShutNobodyOut: a server that answers 400 or nonsense about some tokens works, and others' tokens pass.
 func TestOddTokensShutNobodyOut(t *testing.T) {
 	t.Parallel()
 	server := newAskServer(t, func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.FormValue("token"), "odd") {
+		switch token := r.FormValue("token"); {
+		case strings.HasPrefix(token, "odd1"):
+			says(`{"active":"perhaps"}`)(w, r)
+			return
+		case strings.HasPrefix(token, "odd"):
 			http.Error(w, `{"error":"invalid_request"}`, http.StatusBadRequest)
 			return
 		}
