@@ -33,16 +33,16 @@ export function Tokens() {
         keyOf={(t) => t.id}
         empty={<Text c="dimmed">{words.empty}</Text>}
         columns={[
-          { title: words.user, share: 20, cell: (t) => <ObjectLink noun="users" name={t.user} /> },
-          { title: words.id, wide: true, share: 30, cell: (t) => <Text ff="monospace" size="xs">{t.id}</Text> },
-          { title: words.created, wide: true, share: 14, cell: (t) => <Time at={t.createdAt} /> },
-          { title: words.used, share: 14, cell: (t) => <Time at={t.lastUsed} /> },
+          { title: words.user, width: "20%", cell: (t) => <ObjectLink noun="users" name={t.user} /> },
+          { title: words.id, wide: true, width: "30%", cell: (t) => <Text ff="monospace" size="xs">{t.id}</Text> },
+          { title: words.created, wide: true, width: "14%", cell: (t) => <Time at={t.createdAt} /> },
+          { title: words.used, width: "14%", cell: (t) => <Time at={t.lastUsed} /> },
           {
             title: words.state,
-            share: 10,
+            width: "10%",
             cell: (t) => (t.revokedAt ? <StateBadge tone="quiet">{words.revoked}</StateBadge> : <StateBadge tone="good">{words.valid}</StateBadge>),
           },
-          { title: words.actions, share: 12, cell: (t) => admin && !t.revokedAt && <Revoke words={words} name={t.user} noun="tokens" revoke={() => revokeToken(tenant, t.id)} /> },
+          { title: words.actions, width: "12%", cell: (t) => admin && !t.revokedAt && <Revoke words={words} name={t.user} noun="tokens" revoke={() => revokeToken(tenant, t.id)} /> },
         ]}
       />
     </Page>

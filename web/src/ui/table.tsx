@@ -7,10 +7,10 @@ import { ProblemAlert } from "./problem";
 export interface Column<T> {
   title: string;
   cell: (row: T) => ReactNode;
-  /** Shown on wide screens only. */
-  wide?: boolean;
-  /** In a table whose columns keep their place whatever comes: the column's share of it, in percent. */
-  share?: number;
+  /** Shown on wide screens only; "lg" = on very wide ones. */
+  wide?: boolean | "lg";
+  /** In a table whose columns keep their place whatever comes: how wide the column is, as CSS says it. */
+  width?: string;
 }
 
 interface Props<T> {
@@ -34,11 +34,11 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
   return (
     <Stack gap="sm">
       <Table.ScrollContainer minWidth={420} type="native" tabIndex={0} role="region" aria-label={label}>
-        <Table aria-label={label} layout={columns.some((c) => c.share !== undefined) ? "fixed" : "auto"}>
+        <Table aria-label={label} layout={columns.some((c) => c.width !== undefined) ? "fixed" : "auto"}>
           <Table.Thead>
             <Table.Tr>
               {columns.map((c) => (
-                <Table.Th key={c.title} {...(c.wide && { visibleFrom: "sm" })} {...(c.share !== undefined && { w: `${c.share}%` })}>
+                <Table.Th key={c.title} {...(c.wide && { visibleFrom: from(c.wide) })} {...(c.width !== undefined && { w: c.width })}>
                   {c.title}
                 </Table.Th>
               ))}
@@ -49,7 +49,7 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
               ? Array.from({ length: 8 }, (_, i) => (
                   <Table.Tr key={i}>
                     {columns.map((c) => (
-                      <Table.Td key={c.title} {...(c.wide && { visibleFrom: "sm" })}>
+                      <Table.Td key={c.title} {...(c.wide && { visibleFrom: from(c.wide) })}>
                         <Skeleton height={22} />
                       </Table.Td>
                     ))}
@@ -58,7 +58,7 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
               : rows.map((row, place) => (
                   <Table.Tr key={keyOf(row, place)}>
                     {columns.map((c) => (
-                      <Table.Td key={c.title} {...(c.wide && { visibleFrom: "sm" })}>
+                      <Table.Td key={c.title} {...(c.wide && { visibleFrom: from(c.wide) })}>
                         {c.cell(row)}
                       </Table.Td>
                     ))}
@@ -81,4 +81,8 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
       )}
     </Stack>
   );
+}
+
+function from(wide: true | "lg"): "sm" | "lg" {
+  return wide === "lg" ? wide : "sm";
 }

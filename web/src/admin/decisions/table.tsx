@@ -32,21 +32,21 @@ function useColumns(): Column<Decision>[] {
   const to = useAddress();
   const { search } = useLocation();
   return [
-    { title: words.when, share: 12, cell: (d) => <Clock at={d.at} /> },
+    { title: words.when, width: "7.3rem", cell: (d) => <Clock at={d.at} /> },
     {
       title: words.outcome,
-      share: 19,
+      width: "14rem",
       cell: (d) => (
         <Anchor component={Link} to={to("admin", "decisions", d.decision)} state={{ search }}>
           <StateBadge tone={d.code ? "bad" : "good"}>{d.code || words.passed}</StateBadge>
         </Anchor>
       ),
     },
-    { title: words.call, share: 22, cell: (d) => <Line>{[d.method, d.api, d.operation].filter(Boolean).join(" ")}</Line> },
-    { title: words.keyManager, wide: true, share: 13, cell: (d) => d.keyManager && <ObjectLink noun="key-managers" name={d.keyManager} /> },
-    { title: words.application, wide: true, share: 12, cell: (d) => d.application && <ObjectLink noun="applications" name={d.application} /> },
-    { title: words.gateway, wide: true, share: 9, cell: (d) => <Line>{d.gateway ?? ""}</Line> },
-    { title: words.id, wide: true, share: 13, cell: (d) => <Line mono>{d.decision}</Line> },
+    { title: words.call, width: "auto", cell: (d) => <Line>{[d.method, d.api, d.operation].filter(Boolean).join(" ")}</Line> },
+    { title: words.keyManager, wide: true, width: "7.8rem", cell: (d) => d.keyManager && <ObjectLink noun="key-managers" name={d.keyManager} /> },
+    { title: words.application, wide: true, width: "7.5rem", cell: (d) => d.application && <ObjectLink noun="applications" name={d.application} /> },
+    { title: words.gateway, wide: "lg", width: "9%", cell: (d) => <Line>{d.gateway ?? ""}</Line> },
+    { title: words.id, wide: "lg", width: "12%", cell: (d) => <Line mono>{d.decision}</Line> },
   ];
 }
 

@@ -45,9 +45,9 @@ function ChangeTable({ label, rows, error, empty }: { label: string; rows: Chang
       keyOf={(c) => `${c.group} ${c.revision}`}
       empty={<Text size="sm" c="dimmed">{empty}</Text>}
       columns={[
-        { title: words.revision, wide: true, share: 12, cell: (c) => c.revision },
-        { title: words.what, share: 44, cell: (c) => <What change={c} /> },
-        { title: words.way, share: 44, cell: (c) => <Way change={c} /> },
+        { title: words.revision, wide: true, width: "12%", cell: (c) => c.revision },
+        { title: words.what, width: "44%", cell: (c) => <What change={c} /> },
+        { title: words.way, width: "44%", cell: (c) => <Way change={c} /> },
       ]}
     />
   );
