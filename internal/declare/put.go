@@ -107,7 +107,7 @@ func (c *Writer) Delete(ctx context.Context, p keyward.Principal, ref keyward.Re
 			return err
 		}
 		if len(users) > 0 {
-			e := keyward.Errorf(keyward.CodeInUse, "%s is used by others", ref)
+			e := keyward.Errorf(keyward.CodeInUse, "%s", usedBy(ref))
 			e.Users = users
 			return e
 		}

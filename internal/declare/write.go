@@ -145,6 +145,15 @@ func (w *world) users(o *keyward.Object) ([]keyward.Ref, error) {
 	return users, nil
 }
 
+// usedBy says why what has users is not deleted. A user is used by the applications that nobody else owns.
+func usedBy(ref keyward.Ref) string {
+	if ref.Kind == keyward.KindUser {
+		return fmt.Sprintf("%s is the last owner of applications: give them another owner first, or delete them; "+
+			"whoever has to be out at once loses their roles and groups", ref)
+	}
+	return fmt.Sprintf("%s is used by others", ref)
+}
+
 func (w *world) stillUsed(used []*keyward.Object) error {
 	e := keyward.Errorf(keyward.CodeInUse, "%d objects that would be deleted are used by others", len(used))
 	for _, o := range used {
@@ -153,7 +162,7 @@ func (w *world) stillUsed(used []*keyward.Object) error {
 			return err
 		}
 		if len(used) == 1 {
-			e.Message = fmt.Sprintf("%s is used by others", o.Ref())
+			e.Message = usedBy(o.Ref())
 		}
 		for _, u := range users {
 			if !slices.Contains(e.Users, u) {

@@ -321,6 +321,30 @@ func TestLease(t *testing.T) {
 	})
 }
 
+func TestUsersOfAUserAreWhatTheyOwnAlone(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		user := func(name string) *keyward.Object {
+			return &keyward.Object{Kind: keyward.KindUser, Tenant: keyward.DefaultTenant, Name: name, Spec: &keyward.UserSpec{}}
+		}
+		alice := user("alice")
+		store(t, s, alice, user("bob"), application("alone", "alice"), application("ghosted", "alice", "nobody"),
+			application("both", "alice", "bob"), application("grouped", "alice", "group/payments"),
+			application("through", "alice", "corp|007"), application("others", "bob"))
+		var names []string
+		write(t, s, func(tx *Tx) error {
+			users, err := tx.Users(alice.Ref())
+			for _, u := range users {
+				names = append(names, u.Name)
+			}
+			return err
+		})
+		if got := strings.Join(names, " "); got != "alone ghosted" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
 func TestReveal(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {

@@ -93,7 +93,7 @@ export const admin = {
     empty: "In an incident, hold a key manager, an application, a subscription or a key on its page: every gateway refuses it within a second.",
   },
   users: {
-    deleteLead: "They are signed out, and their API tokens end. What they own stays; an application needs another owner to be managed.",
+    deleteLead: "They are signed out, and their API tokens end. What they own stays with its other owners; it is refused while an application has none.",
     title: "Users",
     lead: "Who signs in with a Keyward account, and what they may do.",
     search: "Search by name or e-mail",
