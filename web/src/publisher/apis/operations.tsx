@@ -36,14 +36,14 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
   return (
     <Stack gap="xs">
       <PartsBar parts={parts} label={texts.reference.search} />
-      <Table.ScrollContainer minWidth={620} type="native">
-        <Table>
+      <Table.ScrollContainer minWidth={840} type="native">
+        <Table layout="fixed">
           <Table.Thead>
             <Table.Tr>
-              <Table.Th w={120}>{words.method}</Table.Th>
+              <Table.Th w={130}>{words.method}</Table.Th>
               <Table.Th>{words.path}</Table.Th>
-              <Table.Th>{words.scopes}</Table.Th>
-              <Table.Th w={160}>{words.security}</Table.Th>
+              <Table.Th w="32%">{words.scopes}</Table.Th>
+              <Table.Th w={150}>{words.security}</Table.Th>
               <Table.Th w={120}><VisuallyHidden>{words.place}</VisuallyHidden></Table.Th>
             </Table.Tr>
           </Table.Thead>
