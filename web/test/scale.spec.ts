@@ -127,7 +127,7 @@ const routes: [path: string, heading: string, requests: number, kilobytes: numbe
   ["admin/connections", "Connections", 1, 1],
   ["admin/users", "Users", 1, 3],
   ["admin/users/user-00001", "user-00001", 2, 2],
-  ["admin/audit", "Audit log", 1, 3],
+  ["admin/audit", "Audit log", 2, 4],
   ["admin/holds", "Holds", 4, 6],
   ["admin/approvals", "Approvals", 1, 1],
   ["admin/sessions", "Sessions", 1, 1],
