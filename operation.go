@@ -13,7 +13,7 @@ func (s *APISpec) validateOperations(f *faults) {
 	case len(s.Operations) > 0 && s.OpenAPI != nil:
 		f.add("spec.openapi", "give operations or openapi, not both")
 	case s.OpenAPI != nil && s.OpenAPI.Document == "":
-		f.missing("spec.openapi.document", "the OpenAPI document's text, which lists leave out; the command line fills it from openapi.file")
+		f.missing("spec.openapi.document", "the document's text, which lists leave out: the command line fills it from openapi.file")
 	}
 	ValidateOperations(s.Operations, func(i int, field, format string, args ...any) {
 		f.add(fmt.Sprintf("spec.operations[%d]%s", i, field), format, args...)
