@@ -142,15 +142,16 @@ func TestAPITokens(t *testing.T) {
 		}
 	}
 	// A user who comes back under the same name does not get their former tokens back.
-	_, value, err = h.Control.CreateToken(ctx, p, "default", "alice")
+	h.MustApply(plane.Manifest(keyward.KindUser, "carol", `{"roles":["admin"]}`))
+	_, value, err = h.Control.CreateToken(ctx, p, "default", "carol")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref := keyward.Ref{Kind: keyward.KindUser, Tenant: "default", Name: "alice"}
+	ref := keyward.Ref{Kind: keyward.KindUser, Tenant: "default", Name: "carol"}
 	if err := h.Control.Delete(ctx, p, ref, ""); err != nil {
 		t.Fatal(err)
 	}
-	h.MustApply(plane.Manifest(keyward.KindUser, "alice", `{"roles":["admin"]}`))
+	h.MustApply(plane.Manifest(keyward.KindUser, "carol", `{"roles":["admin"]}`))
 	if _, err := h.Control.Authenticate(ctx, value); keyward.CodeOf(err) != keyward.CodeUnauthenticated {
 		t.Errorf("a deleted user's token opens a new user's door: %v", err)
 	}

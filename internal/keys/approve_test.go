@@ -266,6 +266,7 @@ func TestApprovalJudgesAnew(t *testing.T) {
 		}
 		c.mend()
 	}
+	owners("alice", "bob") // the last owner could not go
 	err := r.store.Write(ctx, "test", func(tx *store.Tx) error {
 		o, err := tx.Get(keyward.KindUser, keyward.DefaultTenant, "alice")
 		if err != nil {
