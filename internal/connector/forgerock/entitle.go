@@ -16,6 +16,9 @@ func (f *forgerock) Update(
 	ctx context.Context, h connector.Handle, r connector.Registration, _ connector.KeepHandle,
 ) (connector.Registered, error) {
 	members := map[string]any{amClient + "redirectionURIs": numbered(r.Callbacks)}
+	if len(r.Callbacks) > 0 {
+		members[amClient+"responseTypes"] = codeOnly()
+	}
 	if len(r.Farewells) > 0 {
 		members[amClient+"postLogoutRedirectURI"] = numbered(r.Farewells)
 	}

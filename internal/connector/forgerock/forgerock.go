@@ -132,6 +132,9 @@ func (f *forgerock) Register(ctx context.Context, r connector.Registration) (con
 		amClient + "scopes": numbered(r.Scopes), amClient + "redirectionURIs": numbered(r.Callbacks),
 		amClient + "name": numbered([]string{r.Name}),
 	}
+	if len(r.Callbacks) > 0 {
+		client[amClient+"responseTypes"] = codeOnly()
+	}
 	if len(r.Farewells) > 0 {
 		client[amClient+"postLogoutRedirectURI"] = numbered(r.Farewells)
 	}
@@ -168,6 +171,10 @@ func (f *forgerock) Register(ctx context.Context, r connector.Registration) (con
 	}
 	return made, nil
 }
+
+// codeOnly are the response types of a client for people (RFC 6749, section 4.1.1). A client for which they are not named has
+// all that there are where it is its realm's first, and none where it is not.
+func codeOnly() []string { return numbered([]string{"code"}) }
 
 // numbered writes a list as the configuration API has it: [0]=first, [1]=second.
 func numbered(list []string) []string {

@@ -164,7 +164,7 @@ export const developer = {
     mend: "Bring both together again",
     waitingSecret: "It is approved, and its secret waits for you",
     onceMore: "You can have the secret shown once more",
-    until: "until",
+    until: "This ends",
     reveal: "Show the secret once",
     entitlement: {
       waiting: "Its scopes are on their way to the key manager",
