@@ -47,6 +47,20 @@ export function complaintsOf(page: Page): () => string[] {
   };
 }
 
+/** Adds up how much the layout of a page shifts from when it is opened, as browsers do it. Call the result to read it. */
+export async function shiftsOf(page: Page): Promise<() => Promise<number>> {
+  await page.addInitScript(() => {
+    const seen = window as unknown as { shifts: number };
+    seen.shifts = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean })[]) {
+        if (!entry.hadRecentInput) seen.shifts += entry.value;
+      }
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  return () => page.evaluate(() => (window as unknown as { shifts: number }).shifts);
+}
+
 /** What makes the page wider than the screen: elements past its edge that are not inside something that scrolls. */
 function sticksOut(on: Page): Promise<string[]> {
   return on.evaluate(() => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { expect, test, type Page } from "@playwright/test";
 
-import { complaintsOf, forEverybody, open, person, signIn } from "./browser";
+import { complaintsOf, forEverybody, open, person, shiftsOf, signIn } from "./browser";
 import { apply, freePort, manifest, rest, world } from "./start";
 
 let page: Page;
@@ -98,15 +98,7 @@ test("a change is watched on its way: the gateway that lacks it is named, until 
 });
 
 test("decisions are followed without a shift of the layout, stand still for who reads, and are found by what was answered", async () => {
-  await page.addInitScript(() => {
-    const seen = window as unknown as { shifts: number };
-    seen.shifts = 0;
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean })[]) {
-        if (!entry.hadRecentInput) seen.shifts += entry.value;
-      }
-    }).observe({ type: "layout-shift", buffered: true });
-  });
+  const shifts = await shiftsOf(page);
   const call = async (path: string) => (await fetch(world().gateway + path)).headers.get("x-keyward-decision") ?? "";
   const rows = page.getByRole("table", { name: "Decisions" }).getByRole("row");
   for (let i = 0; i < 70; i++) await call("/orders/v1/docs");
@@ -116,7 +108,7 @@ test("decisions are followed without a shift of the layout, stand still for who 
     await expect(rows.nth(1)).toContainText(id);
   }
   expect(await rows.count()).toBe(61);
-  expect(await page.evaluate(() => (window as unknown as { shifts: number }).shifts)).toBeLessThan(0.05);
+  expect(await shifts()).toBeLessThan(0.05);
   await rows.nth(2).hover();
   const first = await rows.nth(1).textContent();
   for (let i = 0; i < 80; i++) await call("/orders/v1/docs");

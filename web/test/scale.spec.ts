@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { expect, test, type Page, type Request } from "@playwright/test";
 
-import { complaintsOf, person, signIn } from "./browser";
+import { complaintsOf, person, shiftsOf, signIn } from "./browser";
 import { apply, rest, world } from "./start";
 
 const crowd = { Tenant: "scale", KeyManagers: 500, APIs: 300, Applications: 50_000, Users: 5_000, Audit: 20_000 };
@@ -13,6 +13,7 @@ const wide = Array.from({ length: 1_000 }, (_, i) => `/part-${String(i + 1).padS
 
 let page: Page;
 let complaints: () => string[];
+let shifts: () => Promise<number>;
 
 test.describe.configure({ mode: "serial" });
 
@@ -36,15 +37,7 @@ test.beforeAll(async ({ browser }) => {
   })]);
   page = await (await browser.newContext()).newPage();
   complaints = complaintsOf(page);
-  await page.addInitScript(() => {
-    const seen = window as unknown as { shifts: number };
-    seen.shifts = 0;
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean })[]) {
-        if (!entry.hadRecentInput) seen.shifts += entry.value;
-      }
-    }).observe({ type: "layout-shift", buffered: true });
-  });
+  shifts = await shiftsOf(page);
   await signIn(page, "scaler");
   await page.waitForLoadState("networkidle");
 });
@@ -70,7 +63,6 @@ async function asked(what: () => Promise<void>): Promise<{ path: string; bytes: 
 
 const sum = (calls: { bytes: number }[]) => calls.reduce((all, call) => all + call.bytes, 0);
 
-const shifts = () => page.evaluate(() => (window as unknown as { shifts: number }).shifts);
 
 test("500 key managers and 50,000 applications come by pages, without a shift of the layout", async () => {
   for (const [path, first, most] of [

@@ -1,8 +1,7 @@
 import { Button, Code, Group, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useSearchParams } from "react-router";
 
-import { auditQuery, type AuditFilter } from "../api/admin";
+import { auditQuery } from "../api/admin";
 import type { Schemas } from "../api/client";
 import { kindOf, nounOf } from "../api/objects";
 import { useTenant } from "../shell/place";
@@ -13,6 +12,7 @@ import { Page } from "../ui/page";
 import { DataTable } from "../ui/table";
 import { Time } from "../ui/time";
 import { rowsOf } from "../ui/use-list";
+import { useNarrowed } from "../ui/use-narrowed";
 
 const words = texts.admin.audit;
 
@@ -20,19 +20,10 @@ const names = ["actor", "kind", "name"] as const;
 
 /** Who did what in the tenant, newest first. */
 export function Audit() {
-  const [params, setParams] = useSearchParams();
-  const filter: AuditFilter = Object.fromEntries(names.flatMap((name) => (params.get(name) ? [[name, params.get(name)]] : [])));
+  const { filter, put } = useNarrowed(names);
   const narrowed = Object.keys(filter).length > 0;
   const list = useInfiniteQuery(auditQuery(useTenant(), filter));
   const rows = rowsOf(list);
-  const put = (name: string, value: string) => {
-    setParams((old) => {
-      const next = new URLSearchParams(old);
-      if (value) next.set(name, value);
-      else next.delete(name);
-      return next;
-    }, { replace: true });
-  };
   return (
     <Page title={words.title} lead={words.lead}>
       <Group align="flex-end" gap="sm">
@@ -43,10 +34,10 @@ export function Audit() {
             placeholder={texts.admin.decisions.any}
             value={filter[name] ?? ""}
             offered={name === "kind" ? Object.values(kindOf) : name === "actor" ? [...new Set((rows.rows ?? []).map((e) => e.actor))].sort() : []}
-            change={(value) => { put(name, value); }}
+            change={(value) => { put({ [name]: value }); }}
           />
         ))}
-        {narrowed && <Button size="xs" variant="subtle" onClick={() => { setParams({}, { replace: true }); }}>{words.clear}</Button>}
+        {narrowed && <Button size="xs" variant="subtle" onClick={() => { put({ actor: "", kind: "", name: "" }); }}>{words.clear}</Button>}
       </Group>
       <DataTable
         label={words.title}

@@ -9,6 +9,7 @@ import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { StateBadge } from "../ui/badge";
 import { CodeBlock } from "../ui/code";
+import { FoundSelect } from "../ui/found-select";
 import { MakeOnce } from "../ui/make-once";
 import { ObjectLink } from "../ui/object-link";
 import { Page } from "../ui/page";
@@ -16,7 +17,6 @@ import { Revoke } from "../ui/revoke";
 import { DataTable } from "../ui/table";
 import { Time } from "../ui/time";
 import { rowsOf } from "../ui/use-list";
-import { UserSelect } from "../ui/user-select";
 
 const words = texts.admin.tokens;
 
@@ -59,7 +59,14 @@ function NewToken() {
       make={() => createToken(tenant, user ?? "")}
       shown={(made) => <CodeBlock label="KEYWARD_TOKEN">{made.token}</CodeBlock>}
     >
-      <UserSelect label={words.user} help={words.userHelp} none={words.noUser} chosen={user} change={setUser} />
+      <FoundSelect
+        noun="users"
+        label={words.user}
+        help={words.userHelp}
+        none={words.noUser}
+        chosen={user === null ? undefined : { noun: "users", name: user, title: user }}
+        change={(found) => { setUser(found?.name ?? null); }}
+      />
     </MakeOnce>
   );
 }

@@ -3,6 +3,16 @@ import { queryOptions } from "@tanstack/react-query";
 import { bodyOf, client, type Schemas } from "./client";
 import { listPage } from "./objects";
 
+/** Where an API is in its life. */
+export function stateOf({ spec }: Schemas["API"]): string {
+  return spec.state ?? "published";
+}
+
+/** Whether applications can be subscribed to it now. */
+export function takesSubscriptions(api: Schemas["API"]): boolean {
+  return api.spec.subscription !== "none" && stateOf(api) === "published";
+}
+
 /** Who would notice a change of an API. */
 export async function apiUsages(tenant: string, name: string, signal?: AbortSignal): Promise<Schemas["APIUsages"]> {
   const params = { path: { name }, query: { tenant } };

@@ -65,7 +65,10 @@ export function useDraft<N extends Noun>(
     set,
     at: (...path) => valueAt(object, path),
     put: (value, ...path) => { set((old) => withValue(old, path, value)); },
-    fault: (...path) => (asSent(path) ? faultAt(faults, path) : undefined),
+    fault: (...path) => {
+      const fault = faultAt(faults, path);
+      return fault !== undefined && asSent(path) ? fault : undefined;
+    },
     changed: JSON.stringify(object) !== JSON.stringify(declared(noun, from.object)),
     manifestSet: setOf(from.object),
     fixed,

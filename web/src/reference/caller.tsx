@@ -9,7 +9,7 @@ import { keysQuery } from "../api/keys";
 import { takenBy } from "../publisher/apis/list";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
-import { ApplicationSelect } from "../ui/application-select";
+import { FoundSelect } from "../ui/found-select";
 
 const words = texts.reference.tryout;
 
@@ -83,7 +83,8 @@ function AsApplication({ api, caller, change, secret, setSecret }: Props) {
   return (
     <Stack gap="xs">
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
-        <ApplicationSelect
+        <FoundSelect
+          noun="applications"
           label={words.whose}
           none={words.noApplication}
           chosen={application}

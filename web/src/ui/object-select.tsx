@@ -1,20 +1,18 @@
 import { MultiSelect, Select } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useState, type ReactNode, type Ref } from "react";
+import type { ReactNode, Ref } from "react";
 
 import { choicesQuery, titleOf } from "../api/found";
 import { namedQuery, type Noun, type Nouns } from "../api/objects";
 import { useTenant } from "../shell/place";
+import { useAsked } from "./asked";
 
 const nameOf = (object: Nouns[Noun]) => object.metadata?.name ?? "";
 
 /** What the server finds while somebody types; of what was found before until there is an answer. */
 function useChoices<N extends Noun>(noun: N, settled: string[]) {
-  const [search, setSearch] = useState("");
-  const [asked] = useDebouncedValue(search, 200);
-  // The field shows what is chosen as its text: that is not looked for.
-  const list = useQuery({ ...choicesQuery(useTenant(), noun, settled.includes(asked) ? "" : asked), placeholderData: keepPreviousData });
+  const { search, setSearch, asked } = useAsked(settled);
+  const list = useQuery({ ...choicesQuery(useTenant(), noun, asked), placeholderData: keepPreviousData });
   return { found: list.data ?? [], search, setSearch };
 }
 

@@ -1,31 +1,18 @@
 import { Button, Group, Switch } from "@mantine/core";
-import { useSearchParams } from "react-router";
 
 import type { Decision, DecisionFilter } from "../../api/decisions";
 import { texts } from "../../texts";
 import { FilterField } from "../../ui/filter-field";
+import { useNarrowed } from "../../ui/use-narrowed";
 
 const words = texts.admin.decisions;
 
 const names = ["keyManager", "api", "application", "code", "gateway"] as const;
 
-/** What the page's address narrows the decisions to, so that it can be shared and comes back with the browser's button. */
+/** What the page's address narrows the decisions to, and whether they keep coming. */
 export function useFilter() {
-  const [params, setParams] = useSearchParams();
-  const filter: DecisionFilter = {
-    ...Object.fromEntries(names.flatMap((name) => (params.get(name) ? [[name, params.get(name)]] : []))),
-    ...(params.get("refused") === "yes" && { refused: true }),
-  };
-  const put = (changed: Record<string, string>) => {
-    setParams((old) => {
-      const next = new URLSearchParams(old);
-      for (const [name, value] of Object.entries(changed)) {
-        if (value) next.set(name, value);
-        else next.delete(name);
-      }
-      return next;
-    }, { replace: true });
-  };
+  const { params, filter: named, put } = useNarrowed(names);
+  const filter: DecisionFilter = { ...named, ...(params.get("refused") === "yes" && { refused: true }) };
   return { filter, live: params.get("live") !== "no", put };
 }
 

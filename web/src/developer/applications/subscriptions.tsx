@@ -6,6 +6,7 @@ import { Link, useSearchParams } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { createObject, deleteObject, namedQuery, setOf } from "../../api/objects";
+import { takesSubscriptions } from "../../api/publishing";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -133,8 +134,7 @@ function Subscribe({ application, taken }: { application: string; taken: string[
       await queries.invalidateQueries({ queryKey: [tenant] });
     },
   });
-  const free = (a: Schemas["API"]) =>
-    !taken.includes(a.metadata?.name ?? "") && a.spec.subscription !== "none" && (a.spec.state ?? "published") === "published";
+  const free = (a: Schemas["API"]) => !taken.includes(a.metadata?.name ?? "") && takesSubscriptions(a);
   return (
     <Stack gap="xs">
       <Group align="flex-end">

@@ -2,16 +2,15 @@ import { Alert, Anchor, Badge, Button, Group, Popover, Stack, Text } from "@mant
 import { usePrefetchInfiniteQuery, useSuspenseInfiniteQuery, useSuspenseQueries } from "@tanstack/react-query";
 import { Link, useNavigate } from "react-router";
 
-import type { Schemas } from "../../api/client";
 import { listQuery, objectQuery } from "../../api/objects";
-import { operationsQuery } from "../../api/publishing";
+import { operationsQuery, takesSubscriptions } from "../../api/publishing";
 import { APIState } from "../../publisher/apis/list";
 import { APIReference } from "../../reference";
-import { ApplicationSelect } from "../../ui/application-select";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { APIAddress } from "../../ui/api-address";
 import { Facts } from "../../ui/facts";
+import { FoundSelect } from "../../ui/found-select";
 import { HeldSign } from "../../ui/held-sign";
 import { Icon } from "../../ui/icon";
 import { Page, Section } from "../../ui/page";
@@ -58,8 +57,6 @@ export function CatalogPage() {
   );
 }
 
-const takesSubscriptions = ({ spec }: Schemas["API"]) => spec.subscription !== "none" && (spec.state ?? "published") === "published";
-
 // The key managers whose tokens the API takes, the first ones at once.
 function KeyManagers({ api }: { api: string }) {
   const list = useSuspenseInfiniteQuery(listQuery(useTenant(), "key-managers", { api }));
@@ -88,7 +85,8 @@ function SubscribeOne({ api }: { api: string }) {
       <Popover.Target><Button>{words.subscribe}</Button></Popover.Target>
       <Popover.Dropdown>
         <Stack gap="xs">
-          <ApplicationSelect
+          <FoundSelect
+            noun="applications"
             label={words.whichApplication}
             none={texts.reference.tryout.noApplication}
             chosen={undefined}

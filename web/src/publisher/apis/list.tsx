@@ -1,6 +1,7 @@
 import { Text } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
+import { stateOf } from "../../api/publishing";
 import { publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress } from "../../shell/place";
@@ -18,7 +19,7 @@ const tones: Record<string, Tone> = { draft: "busy", published: "good", deprecat
 
 /** An API's state as a word in its colour. */
 export function APIState({ api }: { api: Schemas["API"] }) {
-  const state = api.spec.state ?? "published";
+  const state = stateOf(api);
   return <StateBadge tone={tones[state] ?? "quiet"}>{state}</StateBadge>;
 }
 

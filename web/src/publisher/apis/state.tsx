@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 
 import { forget, objectQuery, replaceObject, type Nouns, type Stored } from "../../api/objects";
-import { apiUsagesQuery } from "../../api/publishing";
+import { apiUsagesQuery, stateOf } from "../../api/publishing";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
@@ -17,7 +17,6 @@ type State = keyof typeof words.moves;
 const states: State[] = ["draft", "published", "deprecated", "retired"];
 const served = (state: State) => state === "published" || state === "deprecated";
 
-const stateOf = (api: Nouns["apis"]): State => (api.spec.state ?? "published") as State;
 const inState = (api: Nouns["apis"], state: State): Nouns["apis"] => ({ ...api, spec: { ...api.spec, state } });
 
 /** Takes an API to another state, after it was said what that means to those who call it. */
@@ -25,7 +24,7 @@ export function ChangeState({ stored }: { stored: Stored<"apis"> }) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const name = stored.object.metadata?.name ?? "";
-  const now = stateOf(stored.object);
+  const now = stateOf(stored.object) as State;
   const opener = useRef<HTMLButtonElement>(null);
   const [next, setNext] = useState<State>();
   const [shown, setShown] = useState<State>("published"); // what the dialog says, while it closes too

@@ -1,11 +1,11 @@
 import { Select } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { keyOptionsQuery } from "../../../api/keys";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
+import { useAsked } from "../../../ui/asked";
 
 interface Props {
   application: string;
@@ -15,8 +15,7 @@ interface Props {
 
 /** Looks for a key manager that has no tab. The server searches: there may be hundreds. */
 export function OtherManager({ application, environment, choose }: Props) {
-  const [search, setSearch] = useState("");
-  const [asked] = useDebouncedValue(search, 200);
+  const { asked, setSearch } = useAsked();
   const [open, setOpen] = useState(false);
   const which = { environment, limit: "20", ...(asked && { search: asked }) };
   const found = useQuery({ ...keyOptionsQuery(useTenant(), application, which), enabled: open, placeholderData: keepPreviousData });

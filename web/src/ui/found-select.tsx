@@ -1,29 +1,30 @@
 import { Select } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 
 import { foundQuery, type Found } from "../api/found";
+import type { Noun } from "../api/objects";
 import { useTenant } from "../shell/place";
+import { useAsked } from "./asked";
 
 interface Props {
+  noun: Noun;
   label: string;
+  help?: string;
   none: string;
   chosen: Found | undefined;
-  change: (application: Found | undefined) => void;
+  change: (found: Found | undefined) => void;
 }
 
-/** Chooses one of a person's applications. The server searches: there may be many thousands. */
-export function ApplicationSelect({ label, none, chosen, change }: Props) {
-  const [search, setSearch] = useState("");
-  const [asked] = useDebouncedValue(search, 200);
-  const wanted = chosen?.title === asked ? "" : asked;
-  const list = useQuery({ ...foundQuery(useTenant(), "applications", wanted), placeholderData: keepPreviousData });
+/** Chooses one object that a form cannot do without. The server searches, as its search does: there may be many thousands. */
+export function FoundSelect({ noun, label, help, none, chosen, change }: Props) {
+  const { asked, setSearch } = useAsked(chosen && [chosen.title]);
+  const list = useQuery({ ...foundQuery(useTenant(), noun, asked), placeholderData: keepPreviousData });
   const found = list.data ?? [];
   const offered = chosen && !found.some((f) => f.name === chosen.name) ? [chosen, ...found] : found;
   return (
     <Select
       label={label}
+      description={help}
       data={offered.map((f) => ({ value: f.name, label: f.title }))}
       filter={({ options }) => options}
       value={chosen?.name ?? null}
