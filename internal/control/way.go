@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"keyward.dev/keyward"
@@ -57,8 +58,8 @@ func (c *Control) Changes(ctx context.Context, p keyward.Principal, gateway stri
 			out = append(out, lacks[:min(len(lacks), changesShown)]...)
 			return err
 		}
-		for group, head := range fleet.heads {
-			last, err := changesAfter(tx, p, group, max(head, changesRead)-changesRead)
+		for _, group := range slices.Sorted(maps.Keys(fleet.heads)) {
+			last, err := changesAfter(tx, p, group, max(fleet.heads[group], changesRead)-changesRead)
 			if err != nil {
 				return err
 			}

@@ -92,7 +92,7 @@ func New(d Deps, o Options) (*Server, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.api = humago.New(s.mux, configuration(o.Version))
-	s.api.UseMiddleware(s.authenticate, fair.New(person, s.refuse).Pass, s.wantJSON)
+	s.api.UseMiddleware(s.authenticate, fair.New(person, s.refuse).Pass, s.readable)
 	s.objectRoutes()
 	s.applyRoutes()
 	s.tokenRoutes()
@@ -196,9 +196,9 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithValue(ctx, principalKey{}, p))
 }
 
-// wantJSON refuses a query that would be read in part, and a body that says it is something else. A form or plain text is what
+// readable refuses a query that would be read in part, and a body that says it is something else. A form or plain text is what
 // a page of another host can make a browser send; what is compressed may be a thousand times as long as it looks.
-func (s *Server) wantJSON(ctx huma.Context, next func(huma.Context)) {
+func (s *Server) readable(ctx huma.Context, next func(huma.Context)) {
 	u := ctx.URL()
 	if _, err := url.ParseQuery(u.RawQuery); err != nil {
 		s.refuse(ctx, keyward.Errorf(keyward.CodeInvalidInput, "the query of the address is malformed: %q", u.RawQuery))

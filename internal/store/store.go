@@ -246,6 +246,15 @@ func NewID() string {
 	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:]))
 }
 
+// IDs are those of objects, in their order.
+func IDs(objects []*keyward.Object) []string {
+	ids := make([]string, len(objects))
+	for i, o := range objects {
+		ids[i] = o.ID
+	}
+	return ids
+}
+
 // SigningKey gives the control plane's key that signs the feed. It is made once, with the database.
 func (tx *Tx) SigningKey() (ed25519.PrivateKey, error) {
 	seed, found, err := tx.keyring(signingName)

@@ -42,10 +42,7 @@ func (u ClientUse) SecretAt(path string) *time.Time {
 
 // ClientUses tells it of OAuthClient objects, by id.
 func (tx *Tx) ClientUses(objects []*keyward.Object) (map[string]ClientUse, error) {
-	ids := make([]string, len(objects))
-	for i, o := range objects {
-		ids[i] = o.ID
-	}
+	ids := IDs(objects)
 	passed, err := tx.ClientsUsed(ids)
 	if err != nil {
 		return nil, err

@@ -15,13 +15,7 @@ import (
 func (f *forgerock) Update(
 	ctx context.Context, h connector.Handle, r connector.Registration, _ connector.KeepHandle,
 ) (connector.Registered, error) {
-	members := map[string]any{amClient + "redirectionURIs": numbered(r.Callbacks)}
-	if len(r.Callbacks) > 0 {
-		members[amClient+"responseTypes"] = codeOnly()
-	}
-	if len(r.Farewells) > 0 {
-		members[amClient+"postLogoutRedirectURI"] = numbered(r.Farewells)
-	}
+	members := places(r)
 	if err := f.mayAsk(ctx, r.Scopes); err != nil {
 		return connector.Registered{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -129,15 +130,9 @@ func (f *forgerock) Register(ctx context.Context, r connector.Registration) (con
 	secret := rand.Text() + rand.Text()
 	client := map[string]any{
 		"userpassword": []string{secret}, amClient + "clientType": []string{"Confidential"},
-		amClient + "scopes": numbered(r.Scopes), amClient + "redirectionURIs": numbered(r.Callbacks),
-		amClient + "name": numbered([]string{r.Name}),
+		amClient + "scopes": numbered(r.Scopes), amClient + "name": numbered([]string{r.Name}),
 	}
-	if len(r.Callbacks) > 0 {
-		client[amClient+"responseTypes"] = codeOnly()
-	}
-	if len(r.Farewells) > 0 {
-		client[amClient+"postLogoutRedirectURI"] = numbered(r.Farewells)
-	}
+	maps.Copy(client, places(r))
 	if r.Console { // without, ID tokens are signed with the secret
 		client[amClient+"idTokenSignedResponseAlg"] = []string{"RS256"}
 	}
@@ -172,9 +167,18 @@ func (f *forgerock) Register(ctx context.Context, r connector.Registration) (con
 	return made, nil
 }
 
-// codeOnly are the response types of a client for people (RFC 6749, section 4.1.1). A client for which they are not named has
-// all that there are where it is its realm's first, and none where it is not.
-func codeOnly() []string { return numbered([]string{"code"}) }
+// places are the members that say where people may be sent, and with what: a code (RFC 6749, section 4.1.1). A client for which
+// no response type is named has all that there are where it is its realm's first, and none where it is not.
+func places(r connector.Registration) map[string]any {
+	members := map[string]any{amClient + "redirectionURIs": numbered(r.Callbacks)}
+	if len(r.Callbacks) > 0 {
+		members[amClient+"responseTypes"] = numbered([]string{"code"})
+	}
+	if len(r.Farewells) > 0 {
+		members[amClient+"postLogoutRedirectURI"] = numbered(r.Farewells)
+	}
+	return members
+}
 
 // numbered writes a list as the configuration API has it: [0]=first, [1]=second.
 func numbered(list []string) []string {

@@ -63,7 +63,7 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 		if err != nil {
 			return fmt.Errorf("read when the clients of %s were used: %w", app.Ref(), err)
 		}
-		reveals, err := tx.RevealsUntil(idsOf(objects), scene.Requester(p, tenant), l.Now())
+		reveals, err := tx.RevealsUntil(store.IDs(objects), scene.Requester(p, tenant), l.Now())
 		if err != nil {
 			return fmt.Errorf("read which secrets of %s wait: %w", app.Ref(), err)
 		}
@@ -99,14 +99,6 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 		return nil, err
 	}
 	return listed, nil
-}
-
-func idsOf(objects []*keyward.Object) []string {
-	ids := make([]string, len(objects))
-	for i, o := range objects {
-		ids[i] = o.ID
-	}
-	return ids
 }
 
 // shownStatus is the status with what is kept elsewhere, and without what is over.
