@@ -30,7 +30,8 @@ func floors() map[string]int {
 		"store": 2, "keymanager": 2, "registry": 2, "tally": 2, "quota": 2,
 		"access": 1, "connector": 1, "wire": 1, "throttle": 1, "password": 1, "manifest": 1, "view": 1, "onepath": 1, "seal": 1,
 		"stream": 1, "needs": 1, "past": 1, "config": 1, "token": 1, "outbound": 1, "rollover": 1,
-		"": 0, // the root: the nouns
+		"":       0, // the root: the nouns
+		"secret": 0, "pathtemplate": 0,
 	}
 }
 
@@ -43,6 +44,7 @@ func sameFloor() []string {
 		"wire -> outbound", "wire -> token", "token -> outbound", "connector -> outbound",
 		"wire -> rollover", "token -> rollover", "token -> throttle", "connector -> rollover",
 		"view -> needs",
+		" -> secret", " -> pathtemplate", // what nouns are made of
 		"config -> outbound", "config -> seal", "config -> stream", // so that every fault of the settings is told at once
 	}
 }

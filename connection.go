@@ -3,6 +3,8 @@ package keyward
 import (
 	"net/url"
 	"strings"
+
+	"keyward.dev/keyward/internal/secret"
 )
 
 // ConnectionSpec declares credentials with which clients are managed in several key managers of one server or
@@ -57,14 +59,14 @@ func (s *KeyManagerSpec) validateConnectionRef(f *faults) {
 // Outbound says how the servers of one key manager are reached, by the control plane and by gateways: through which
 // proxy, whom to trust, as whom, and within which limits. The operator's rules for addresses hold all the same.
 type Outbound struct {
-	Proxy         string    `json:"proxy,omitempty"` // URL, http or https; asked by CONNECT (RFC 9110, section 9.3.6)
-	ProxyUser     string    `json:"proxyUser,omitempty"`
-	ProxyPassword Secret    `json:"proxyPassword,omitzero"`
-	CA            string    `json:"ca,omitempty"`          // PEM; in the place of the system's authorities
-	Certificate   string    `json:"certificate,omitempty"` // PEM, the client's own first; shown to servers that ask (RFC 8705)
-	Key           Secret    `json:"key,omitzero"`          // of the certificate; PEM
-	Timeout       *Duration `json:"timeout,omitempty"`     // one exchange, its answer included
-	MaxAnswer     int64     `json:"maxAnswer,omitempty"`   // bytes
+	Proxy         string       `json:"proxy,omitempty"` // URL, http or https; asked by CONNECT (RFC 9110, section 9.3.6)
+	ProxyUser     string       `json:"proxyUser,omitempty"`
+	ProxyPassword secret.Value `json:"proxyPassword,omitzero"`
+	CA            string       `json:"ca,omitempty"`          // PEM; in the place of the system's authorities
+	Certificate   string       `json:"certificate,omitempty"` // PEM, the client's own first; shown to servers that ask (RFC 8705)
+	Key           secret.Value `json:"key,omitzero"`          // of the certificate; PEM
+	Timeout       *Duration    `json:"timeout,omitempty"`     // one exchange, its answer included
+	MaxAnswer     int64        `json:"maxAnswer,omitempty"`   // bytes
 }
 
 // The paths of its secrets, from the spec.
@@ -74,11 +76,11 @@ const (
 )
 
 // OutboundSecrets gives the secret fields by their paths from the spec.
-func (o *Outbound) OutboundSecrets() map[string]*Secret {
+func (o *Outbound) OutboundSecrets() map[string]*secret.Value {
 	if o == nil {
 		return nil
 	}
-	return map[string]*Secret{OutboundPassword: &o.ProxyPassword, OutboundKey: &o.Key}
+	return map[string]*secret.Value{OutboundPassword: &o.ProxyPassword, OutboundKey: &o.Key}
 }
 
 // Row gives what gateways are told of the policy; nil for none.

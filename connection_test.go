@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"keyward.dev/keyward/internal/secret"
 )
 
 func TestOutboundFaultsAreAllToldAtOnce(t *testing.T) {
@@ -16,10 +18,10 @@ func TestOutboundFaultsAreAllToldAtOnce(t *testing.T) {
 		"nothing":    {Outbound{}, nil},
 		"limits":     {Outbound{Timeout: &second, MaxAnswer: 4096}, nil},
 		"a proxy":    {Outbound{Proxy: "http://proxy.example:3128/"}, nil},
-		"with user":  {Outbound{Proxy: "https://proxy.example", ProxyUser: "u", ProxyPassword: NewSecret("p")}, nil},
-		"stored":     {Outbound{Proxy: "https://proxy.example", ProxyUser: "u", ProxyPassword: StoredSecret()}, nil},
-		"no pair":    {Outbound{ProxyUser: "a:b", Key: NewSecret("k")}, []string{"proxy", "proxyPassword", "proxyUser"}},
-		"no user":    {Outbound{Proxy: "http://proxy.example", ProxyPassword: NewSecret("p")}, []string{"proxyUser"}},
+		"with user":  {Outbound{Proxy: "https://proxy.example", ProxyUser: "u", ProxyPassword: secret.New("p")}, nil},
+		"stored":     {Outbound{Proxy: "https://proxy.example", ProxyUser: "u", ProxyPassword: secret.Stored()}, nil},
+		"no pair":    {Outbound{ProxyUser: "a:b", Key: secret.New("k")}, []string{"proxy", "proxyPassword", "proxyUser"}},
+		"no user":    {Outbound{Proxy: "http://proxy.example", ProxyPassword: secret.New("p")}, []string{"proxyUser"}},
 		"in the URL": {Outbound{Proxy: "http://u:p@proxy.example"}, []string{"proxy"}},
 		"a path":     {Outbound{Proxy: "http://proxy.example/x"}, []string{"proxy"}},
 		"a query":    {Outbound{Proxy: "http://proxy.example?x"}, []string{"proxy"}},

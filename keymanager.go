@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"keyward.dev/keyward/internal/secret"
 )
 
 // KeyManagerType names a connector.
@@ -97,15 +99,15 @@ func (k KeySource) RefreshOrDefault() time.Duration {
 
 // Introspection holds the credentials with which gateways ask about opaque tokens (RFC 7662).
 type Introspection struct {
-	ClientID     string     `json:"clientId,omitempty"`
-	ClientSecret Credential `json:"clientSecret,omitzero"`
-	Method       string     `json:"method,omitempty"` // basic (default), post, private_key_jwt, tls or bearer
-	Key          Credential `json:"key,omitzero"`     // of private_key_jwt and tls: the private key, PEM; the former's may be a JWK
+	ClientID     string            `json:"clientId,omitempty"`
+	ClientSecret secret.Credential `json:"clientSecret,omitzero"`
+	Method       string            `json:"method,omitempty"` // basic (default), post, private_key_jwt, tls or bearer
+	Key          secret.Credential `json:"key,omitzero"`     // of private_key_jwt and tls: the private key, PEM; the former's may be a JWK
 	// Certificate is for tls: PEM, the client's own first. With a next key, both keys' certificates.
-	Certificate string     `json:"certificate,omitempty"`
-	Token       Credential `json:"token,omitzero"`  // of bearer, where it is a fixed one
-	Scope       string     `json:"scope,omitempty"` // of bearer: what the token that clientId and clientSecret get is for
-	Cache       *Duration  `json:"cache,omitempty"` // default 30s, never past the token's exp; 0s = none
+	Certificate string            `json:"certificate,omitempty"`
+	Token       secret.Credential `json:"token,omitzero"`  // of bearer, where it is a fixed one
+	Scope       string            `json:"scope,omitempty"` // of bearer: what the token that clientId and clientSecret get is for
+	Cache       *Duration         `json:"cache,omitempty"` // default 30s, never past the token's exp; 0s = none
 }
 
 // The ways in which a gateway authenticates at an introspection endpoint: client_secret_basic and client_secret_post
@@ -120,15 +122,15 @@ const (
 )
 
 // IntrospectionSecrets gives the values of the secret fields by their paths from the key manager's spec.
-func (i *Introspection) IntrospectionSecrets() map[string]*Secret {
+func (i *Introspection) IntrospectionSecrets() map[string]*secret.Value {
 	if i == nil {
 		return nil
 	}
-	secrets := map[string]*Secret{}
-	for path, c := range map[string]*Credential{
+	secrets := map[string]*secret.Value{}
+	for path, c := range map[string]*secret.Credential{
 		"introspection.clientSecret": &i.ClientSecret, "introspection.key": &i.Key, "introspection.token": &i.Token,
 	} {
-		secrets[path], secrets[NextPath(path)] = &c.Current, &c.Next
+		secrets[path], secrets[secret.NextPath(path)] = &c.Current, &c.Next
 	}
 	return secrets
 }
@@ -283,16 +285,16 @@ func (l *StringList) UnmarshalJSON(b []byte) error {
 // SignIn lets people sign in to the console through the server, by the authorization code flow of OpenID Connect. Without a
 // client id, Keyward registers the console's client there itself, by the key manager's connection.
 type SignIn struct {
-	Enabled      bool       `json:"enabled,omitempty"`
-	ClientID     string     `json:"clientId,omitempty"`
-	Method       string     `json:"method,omitempty"` // at the token endpoint: basic (default), post, private_key_jwt, tls or none
-	ClientSecret Credential `json:"clientSecret,omitzero"`
-	Key          Credential `json:"key,omitzero"`          // of private_key_jwt: PEM or a JWK
-	Scopes       []string   `json:"scopes,omitempty"`      // asked for beside openid; default profile
-	Userinfo     *bool      `json:"userinfo,omitempty"`    // asked for claims: always, never; default where the ID token lacks a rule's
-	OwnCallback  bool       `json:"ownCallback,omitempty"` // the redirect URI is the key manager's alone; of Keyward's client it is
-	Lifetime     *Duration  `json:"lifetime,omitempty"`    // of a session, at most; default as for other sessions
-	Roles        []RoleRule `json:"roles,omitempty"`
+	Enabled      bool              `json:"enabled,omitempty"`
+	ClientID     string            `json:"clientId,omitempty"`
+	Method       string            `json:"method,omitempty"` // at the token endpoint: basic (default), post, private_key_jwt, tls or none
+	ClientSecret secret.Credential `json:"clientSecret,omitzero"`
+	Key          secret.Credential `json:"key,omitzero"`          // of private_key_jwt: PEM or a JWK
+	Scopes       []string          `json:"scopes,omitempty"`      // asked for beside openid; default profile
+	Userinfo     *bool             `json:"userinfo,omitempty"`    // asked for claims: always, never; default where the ID token lacks a rule's
+	OwnCallback  bool              `json:"ownCallback,omitempty"` // the redirect URI is the key manager's alone; of Keyward's client it is
+	Lifetime     *Duration         `json:"lifetime,omitempty"`    // of a session, at most; default as for other sessions
+	Roles        []RoleRule        `json:"roles,omitempty"`
 }
 
 // SignInNone is the method of a public client, which proves nothing but that it began (PKCE, RFC 7636). The others are

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"keyward.dev/keyward/internal/pathtemplate"
 )
 
 func (s *APISpec) validateOperations(f *faults) {
@@ -28,10 +30,10 @@ func ValidateOperations(operations []Operation, report func(i int, field, format
 		if !validMethod(op.Method) {
 			report(i, ".method", "%q is not an HTTP method in capitals, nor *", op.Method)
 		}
-		if fault := templateFault(op.Path); fault != "" {
+		if fault := pathtemplate.Fault(op.Path); fault != "" {
 			report(i, ".path", "%s", fault)
 		}
-		key := op.Method + " " + templateShape(op.Path)
+		key := op.Method + " " + pathtemplate.Shape(op.Path)
 		if first, taken := seen[key]; taken {
 			report(i, ".path", "is the same operation as entry %d", first)
 		}
@@ -72,44 +74,4 @@ func (f *faults) scopes(path string, scopes []string) {
 // validScope holds scope-token of RFC 6749, section 3.3.
 func validScope(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
-}
-
-// templateFault says what is wrong with a path template, or gives "".
-func templateFault(path string) string {
-	if !strings.HasPrefix(path, "/") {
-		return "must start with /"
-	}
-	segments := strings.Split(path[1:], "/")
-	for i, s := range segments {
-		last := i == len(segments)-1
-		switch {
-		case s == "" && !last:
-			return "has an empty segment"
-		case s == "**" && !last:
-			return "** can stand only at the end"
-		case s == "**" || s == "":
-		case strings.HasPrefix(s, "{") && strings.HasSuffix(s, "}"):
-			if strings.ContainsAny(s[1:len(s)-1], "{}*") || len(s) < 3 {
-				return fmt.Sprintf("%q is not a parameter: write {name}", s)
-			}
-		case s == "." || s == "..":
-			return "has a dot segment"
-		case strings.ContainsAny(s, "{}*;\\?#%"):
-			return fmt.Sprintf("%q: a segment is plain text without %% ; \\ ? #, {name}, or ** at the end", s)
-		case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
-			return "has a control character"
-		}
-	}
-	return ""
-}
-
-// templateShape forgets parameter names: /a/{x} and /a/{y} are one path.
-func templateShape(path string) string {
-	segments := strings.Split(path, "/")
-	for i, s := range segments {
-		if strings.HasPrefix(s, "{") {
-			segments[i] = "{}"
-		}
-	}
-	return strings.Join(segments, "/")
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"keyward.dev/keyward/internal/secret"
 )
 
 // Role opens a part of the management plane, within one tenant.
@@ -20,11 +22,11 @@ const (
 
 // UserSpec declares a person or program that uses the management plane.
 type UserSpec struct {
-	Enabled  *bool    `json:"enabled,omitempty"` // default true; false: no sign-in, session or API token of theirs counts
-	Email    string   `json:"email,omitempty"`
-	Password Secret   `json:"password,omitzero"`
-	Roles    []Role   `json:"roles,omitempty"`
-	Groups   []string `json:"groups,omitempty"`
+	Enabled  *bool        `json:"enabled,omitempty"` // default true; false: no sign-in, session or API token of theirs counts
+	Email    string       `json:"email,omitempty"`
+	Password secret.Value `json:"password,omitzero"`
+	Roles    []Role       `json:"roles,omitempty"`
+	Groups   []string     `json:"groups,omitempty"`
 }
 
 // Kind implements Spec.

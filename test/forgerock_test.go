@@ -14,6 +14,7 @@ import (
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/openam"
 	"keyward.dev/keyward/internal/testbed/program"
@@ -167,7 +168,7 @@ func openAMsOddities(t *testing.T) {
 	s := openAM(t)
 	ctx := t.Context()
 	account := func(password string) (map[string]any, map[string]string) {
-		return map[string]any{"username": openam.Admin, "password": keyward.StoredSecret()},
+		return map[string]any{"username": openam.Admin, "password": secret.Stored()},
 			map[string]string{"connection.password": password}
 	}
 	connection, secrets := account("wrong-password")
@@ -181,7 +182,7 @@ func openAMsOddities(t *testing.T) {
 	if err := wrong.Delete(ctx, connector.Handle{ClientID: "by-hand"}); err == nil {
 		t.Error("a wrong password counts as a client that is gone")
 	}
-	secrets[keyward.NextPath("connection.password")] = openam.AdminPassword
+	secrets[secret.NextPath("connection.password")] = openam.AdminPassword
 	next := openForgeRock(t, s.Issuer("alpha"), connection, secrets)
 	if got, err := conformance.ReaderOf(t, next).Read(ctx, connector.Handle{ClientID: "nobody"}); err != nil || got != nil {
 		t.Errorf("with the password that comes after it: %+v, error %v", got, err)
@@ -233,7 +234,7 @@ func suiteAtOpenAM(t *testing.T) {
 	secrets := map[string]string{"connection.password": openam.AdminPassword}
 	byAdministrator := func(realm string) *keyward.KeyManagerSpec {
 		return &keyward.KeyManagerSpec{Type: keyward.TypeForgeRock, Discovery: s.Issuer(realm), Connection: map[string]any{
-			"username": openam.Admin, "password": keyward.StoredSecret(),
+			"username": openam.Admin, "password": secret.Stored(),
 		}}
 	}
 	const secret = "by-hand-secret"

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -115,7 +116,7 @@ func (a *Account) PasswordFault(text string) string {
 // SetPassword stores the hash of a new password, as password.Hash gives it. Every sign-in of the user ends with it, and
 // so does what clients could refresh.
 func (a *Account) SetPassword(tx *store.Tx, hash string, now time.Time) error {
-	a.Spec.Password = keyward.StoredSecret()
+	a.Spec.Password = secret.Stored()
 	if err := tx.Put(a.object, store.Extra{Secrets: map[string]string{passwordPath: hash}}); err != nil {
 		return fmt.Errorf("store a password: %w", err)
 	}

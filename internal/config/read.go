@@ -8,13 +8,13 @@ import (
 	"os"
 	"strings"
 
-	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/stream"
 )
 
 // sealKey reads the key from its setting or its file, and judges its form without repeating it.
-func (r *reader) sealKey(v Values) keyward.Secret {
+func (r *reader) sealKey(v Values) secret.Value {
 	key := r.sealKeyText(v)
 	if key.IsZero() {
 		return key
@@ -29,32 +29,32 @@ func (r *reader) sealKey(v Values) keyward.Secret {
 	return key
 }
 
-func (r *reader) sealKeyText(v Values) keyward.Secret {
+func (r *reader) sealKeyText(v Values) secret.Value {
 	if v.SealKey != "" && v.SealKeyFile != "" {
 		r.fault("KEYWARD_SEAL_KEY_FILE", "give KEYWARD_SEAL_KEY or KEYWARD_SEAL_KEY_FILE, not both")
 	}
 	if v.SealKeyFile == "" || v.SealKey != "" {
-		return keyward.NewSecret(v.SealKey)
+		return secret.New(v.SealKey)
 	}
 	text, err := os.ReadFile(v.SealKeyFile)
 	if err != nil {
 		r.fault("KEYWARD_SEAL_KEY_FILE", "%v", err)
-		return keyward.Secret{}
+		return secret.Value{}
 	}
 	if strings.TrimSpace(string(text)) == "" {
 		r.fault("KEYWARD_SEAL_KEY_FILE", "%s is empty", v.SealKeyFile)
 	}
-	return keyward.NewSecret(strings.TrimSpace(string(text)))
+	return secret.New(strings.TrimSpace(string(text)))
 }
 
 // gatewayToken judges the form of a gateway's credential without repeating it.
-func (r *reader) gatewayToken(v string) keyward.Secret {
+func (r *reader) gatewayToken(v string) secret.Value {
 	if v == "" {
 		r.fault("KEYWARD_GATEWAY_TOKEN", "is required in the gateway role: make one with keyward gateway token NAME")
 	} else if _, err := stream.ParseToken(v); err != nil {
 		r.fault("KEYWARD_GATEWAY_TOKEN", "%v", err)
 	}
-	return keyward.NewSecret(v)
+	return secret.New(v)
 }
 
 // authority reads a file of PEM roots; nil when none is named.
@@ -100,22 +100,22 @@ func (r *reader) url(name, v string) string {
 }
 
 // secretURL never repeats the value in its fault: it may hold a password.
-func (r *reader) secretURL(name, v string, schemes ...string) keyward.Secret {
+func (r *reader) secretURL(name, v string, schemes ...string) secret.Value {
 	if v == "" {
-		return keyward.Secret{}
+		return secret.Value{}
 	}
 	scheme, rest, found := strings.Cut(v, "://")
 	for _, s := range schemes {
 		if found && scheme == s && rest != "" {
-			return keyward.NewSecret(v)
+			return secret.New(v)
 		}
 	}
 	r.fault(name, "must start with %s://", schemes[0])
-	return keyward.Secret{}
+	return secret.Value{}
 }
 
 // hubURL takes one address of a hub or several with commas between, as the hub's client does.
-func (r *reader) hubURL(name, v string) keyward.Secret {
+func (r *reader) hubURL(name, v string) secret.Value {
 	for part := range strings.SplitSeq(v, ",") {
 		part = strings.TrimSpace(part)
 		if !strings.Contains(part, "://") {
@@ -123,7 +123,7 @@ func (r *reader) hubURL(name, v string) keyward.Secret {
 		}
 		if u, err := url.Parse(part); v != "" && (err != nil || u.Hostname() == "") {
 			r.fault(name, "is no URL such as nats://user:password@host:4222")
-			return keyward.Secret{}
+			return secret.Value{}
 		}
 	}
 	return r.secretURL(name, v, "nats", "tls")

@@ -12,8 +12,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/secret"
 )
 
 // Role is what a serving process is.
@@ -50,18 +50,18 @@ type Settings struct {
 	TrustedPeers   []netip.Prefix
 	SessionIdle    time.Duration
 	SessionLife    time.Duration
-	Database       keyward.Secret // its URL may carry a password
-	NATS           keyward.Secret
-	NATSGateway    keyward.Secret
+	Database       secret.Value // its URL may carry a password
+	NATS           secret.Value
+	NATSGateway    secret.Value
 	NATSAddress    string
 	NATSListen     bool // the embedded hub listens
 	NATSAdvertise  string
 	ControlURL     string
-	GatewayToken   keyward.Secret
+	GatewayToken   secret.Value
 	ControlCA      []byte        // PEM
 	MaxStale       time.Duration // 0 = unlimited
-	SealKey        keyward.Secret
-	AdminToken     keyward.Secret
+	SealKey        secret.Value
+	AdminToken     secret.Value
 	UnaskedLooks   bool // the control plane contacts key managers by itself
 	OutboundDeny   []string
 	OutboundAllow  []string
@@ -151,7 +151,7 @@ func (r *reader) control(s *Settings, v Values, insecure bool) {
 	if v.AdminToken != "" && !carriable(v.AdminToken) {
 		r.fault("KEYWARD_ADMIN_TOKEN", "must have 32 or more printable characters, and no space at either end")
 	}
-	s.AdminToken = keyward.NewSecret(v.AdminToken)
+	s.AdminToken = secret.New(v.AdminToken)
 	s.NATS = r.hubURL("KEYWARD_NATS", v.NATS)
 	s.NATSGateway = r.hubURL("KEYWARD_NATS_GATEWAY", v.NATSGateway)
 	if !s.NATS.IsZero() {

@@ -12,6 +12,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/rollover"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -99,7 +100,7 @@ func (s Server) Credential(field string) rollover.Credential { return s.At("conn
 // At reads the secret at a path of the spec, with the value that comes after it.
 func (s Server) At(path string) rollover.Credential {
 	c := rollover.Credential{
-		Owner: s.ID, Name: s.Tenant + "/" + s.Name, Path: path, Current: s.Secrets[path], Next: s.Secrets[keyward.NextPath(path)],
+		Owner: s.ID, Name: s.Tenant + "/" + s.Name, Path: path, Current: s.Secrets[path], Next: s.Secrets[secret.NextPath(path)],
 	}
 	if s.Connection != "" && strings.HasPrefix(path, "connection.") {
 		c.Owner, c.Name = s.ConnectionID, s.Tenant+"/"+s.Connection

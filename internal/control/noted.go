@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/rollover"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -65,7 +66,7 @@ func (c *Control) turned(tx *store.Tx, o *keyward.Object) (notes []string, err e
 		return nil, fmt.Errorf("read the secrets of %s: %w", o.Ref(), err)
 	}
 	for _, path := range slices.Sorted(maps.Keys(secrets)) {
-		next := secrets[keyward.NextPath(path)]
+		next := secrets[secret.NextPath(path)]
 		if next != "" && c.takesNext(rollover.Credential{Owner: o.ID, Path: path, Current: secrets[path], Next: next}) {
 			notes = append(notes, fmt.Sprintf("the server refuses the current value of spec.%s and takes the next one: declare that "+
 				"alone, in place of both", path))

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"syscall"
 
-	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/config"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/secret"
 )
 
 // folder is the data folder, held by one process at a time.
@@ -80,7 +80,7 @@ const sealKeyFile = "seal.key"
 
 // adminToken gives the configured token, or the one that admin.token holds, which is made at the first start. The file
 // always tells the token in force.
-func (f *folder) adminToken(s *config.Settings) (keyward.Secret, error) {
+func (f *folder) adminToken(s *config.Settings) (secret.Value, error) {
 	if !s.AdminToken.IsZero() {
 		return s.AdminToken, f.write("admin.token", s.AdminToken.Reveal()+"\n")
 	}
@@ -91,7 +91,7 @@ func (f *folder) adminToken(s *config.Settings) (keyward.Secret, error) {
 		}
 		return "kwt_" + base64.RawURLEncoding.EncodeToString(b), nil
 	})
-	return keyward.NewSecret(text), err
+	return secret.New(text), err
 }
 
 // secretFile reads a one-line file, or makes it with mode 0600.

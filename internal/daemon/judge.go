@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward/internal/enforce"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/probe"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/view"
 )
@@ -92,7 +93,7 @@ func viewOf(base *view.View, s probe.Subject) (target string, v *view.View, err 
 	if s.Introspection != nil {
 		asks := *s.Introspection
 		asks.Secret.Text = asks.SecretPath()
-		if next := keyward.NextPath(asks.SecretPath()); s.Secrets[next] != "" {
+		if next := secret.NextPath(asks.SecretPath()); s.Secrets[next] != "" {
 			asks.Next = &keyward.Sealed{Text: next}
 		}
 		rows = append(rows, rows[0])

@@ -12,6 +12,7 @@ import (
 	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -94,7 +95,7 @@ func (c *Writer) newItem(d manifest.Decoded, prefix, tenant string, found []keyw
 			it.kept = []string{passwordPath}
 		case !spec.Password.IsZero():
 			it.values[passwordPath] = spec.Password.Reveal()
-			spec.Password = keyward.StoredSecret()
+			spec.Password = secret.Stored()
 		}
 	}
 	return it, nil

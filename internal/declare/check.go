@@ -8,6 +8,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/keys/wish"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -352,7 +353,7 @@ func (w *world) keepPassword(ch *change) error {
 	spec, ok := ch.spec.(*keyward.UserSpec)
 	hash, stored := ch.stored[passwordPath]
 	if ok && stored && (spec.Password.IsZero() || spec.Password.IsStored()) { // a batch is checked more than once
-		spec.Password = keyward.StoredSecret()
+		spec.Password = secret.Stored()
 		ch.secrets[passwordPath] = hash
 	}
 	return nil

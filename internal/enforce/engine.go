@@ -18,6 +18,7 @@ import (
 	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/quota"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/tally"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/view"
@@ -123,7 +124,7 @@ func (e *Engine) keySet(v *view.View, km *view.KeyManager, issuer *keyward.Issue
 }
 
 // open opens the introspection secret of a row, and the one that comes after it.
-func (e *Engine) open(ctx context.Context, row *keyward.IntrospectionRow) (c keyward.Credential, err error) {
+func (e *Engine) open(ctx context.Context, row *keyward.IntrospectionRow) (c secret.Credential, err error) {
 	if e.o.OpenSealed == nil {
 		return c, errors.New("open the introspection secret: nothing to open it with")
 	}
@@ -131,10 +132,10 @@ func (e *Engine) open(ctx context.Context, row *keyward.IntrospectionRow) (c key
 	if err != nil {
 		return c, err
 	}
-	c.Current = keyward.NewSecret(value)
+	c.Current = secret.New(value)
 	if row.Next != nil {
 		value, err = e.o.OpenSealed(ctx, *row.Next, seal.RowContext(keyward.RowIntrospection, row.ID, "next"))
-		c.Next = keyward.NewSecret(value)
+		c.Next = secret.New(value)
 	}
 	return c, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/entraserver"
 	"keyward.dev/keyward/internal/testbed/issuer"
@@ -25,7 +26,7 @@ func TestAConnectionThatMayNotGive(t *testing.T) {
 	w := newWorld(t)
 	w.register("entra", &keyward.KeyManagerSpec{
 		Type: keyward.TypeEntra, Discovery: s.URL + "/" + entraserver.Tenant + "/v2.0", Connection: map[string]any{
-			"clientId": entraserver.ManagementClient, "clientSecret": keyward.StoredSecret(), "graphUrl": s.URL + "/v1.0",
+			"clientId": entraserver.ManagementClient, "clientSecret": secret.Stored(), "graphUrl": s.URL + "/v1.0",
 			"resource": entraserver.Resource,
 		},
 	}, map[string]string{"connection.clientSecret": entraserver.ManagementSecret})

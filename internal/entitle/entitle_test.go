@@ -18,6 +18,7 @@ import (
 	"keyward.dev/keyward/internal/entitle"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/blank"
@@ -180,7 +181,7 @@ func (w *world) register(name string, spec *keyward.KeyManagerSpec, secrets map[
 
 // managed registers a realm with a service account.
 func (w *world) managed(name string, r *keycloak.Realm) {
-	w.keyManager(name, r, map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
+	w.keyManager(name, r, map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": secret.Stored()},
 		map[string]string{"connection.clientSecret": keycloak.ManagerSecret})
 }
 
@@ -336,7 +337,7 @@ func TestWhatIsWanted(t *testing.T) {
 func TestOnlyChecked(t *testing.T) {
 	w := newWorld(t)
 	r := shared.Realm(t, "entitle-checked")
-	w.keyManager("kc", r, map[string]any{"initialAccessToken": keyward.StoredSecret()},
+	w.keyManager("kc", r, map[string]any{"initialAccessToken": secret.Stored()},
 		map[string]string{"connection.initialAccessToken": r.InitialAccessToken})
 	w.api("orders", "orders:read")
 	w.api("stock", "stock:read")

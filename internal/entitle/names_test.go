@@ -10,6 +10,7 @@ import (
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/keys/scene"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/auth0server"
 	"keyward.dev/keyward/internal/testbed/contract"
@@ -24,7 +25,7 @@ func TestOneAPIUnderTwoNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored := keyward.StoredSecret()
+	stored := secret.Stored()
 	for name, c := range map[string]struct {
 		build  func(origin string) http.Handler
 		spec   func(origin string) *keyward.KeyManagerSpec

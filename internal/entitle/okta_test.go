@@ -12,6 +12,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/issuer"
@@ -99,7 +100,7 @@ func TestWhatIsSwitchedOffIsTakenAwayToo(t *testing.T) {
 	w := newWorld(t)
 	w.register("okta", &keyward.KeyManagerSpec{
 		Type: keyward.TypeOkta, Issuer: o.server.URL + "/oauth2/" + oktaserver.Server,
-		Connection: map[string]any{"apiToken": keyward.StoredSecret()},
+		Connection: map[string]any{"apiToken": secret.Stored()},
 	}, map[string]string{"connection.apiToken": oktaserver.APIToken})
 	on := []keyward.KeyManagerUse{{Name: "okta", Audiences: []string{oktaserver.Audience}}}
 	for _, api := range []string{"orders", "stock", "parts"} {

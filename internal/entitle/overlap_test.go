@@ -7,6 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/testbed/pingserver"
@@ -22,7 +23,7 @@ func TestTwoSecretsHoldNothingUp(t *testing.T) {
 	w := newWorld(t)
 	w.register("ping", &keyward.KeyManagerSpec{
 		Type: keyward.TypePing, Discovery: s.URL + "/.well-known/openid-configuration", Connection: map[string]any{
-			"adminUrl": s.URL + "/pf-admin-api/v1", "username": pingserver.AdminUser, "password": keyward.StoredSecret(),
+			"adminUrl": s.URL + "/pf-admin-api/v1", "username": pingserver.AdminUser, "password": secret.Stored(),
 			"exclusiveScopes": []any{pingserver.ExclusiveScope},
 		},
 	}, map[string]string{"connection.password": pingserver.AdminPassword})

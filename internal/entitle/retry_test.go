@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/secret"
 )
 
 // What a client in use lacks is asked for again when its developer says so, whatever the next try was put off to: nobody
@@ -17,7 +18,7 @@ func TestRetryTellsTheKeyManagerNow(t *testing.T) {
 	w := newWorld(t)
 	realm, other := shared.Realm(t, "entitle-retry"), shared.Realm(t, "entitle-retry-by-hand")
 	w.managed("kc", realm)
-	w.keyManager("dcr", other, map[string]any{"initialAccessToken": keyward.StoredSecret()},
+	w.keyManager("dcr", other, map[string]any{"initialAccessToken": secret.Stored()},
 		map[string]string{"connection.initialAccessToken": other.InitialAccessToken})
 	w.api("orders", "orders:new")
 	alice := keyward.Principal{User: "alice", Tenant: w.tenant, Roles: []keyward.Role{keyward.RoleDeveloper}}

@@ -14,6 +14,7 @@ import (
 	"keyward.dev/keyward/internal/feed"
 	"keyward.dev/keyward/internal/registry"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/stream"
 )
@@ -85,7 +86,7 @@ func withSecret() []*keyward.Object {
 	return []*keyward.Object{
 		{Kind: keyward.KindKeyManager, Name: "corp", Spec: &keyward.KeyManagerSpec{
 			Type: keyward.TypeOIDC, Issuer: "https://corp.example",
-			Introspection: &keyward.Introspection{ClientID: "gw", ClientSecret: keyward.Credential{Current: keyward.StoredSecret()}},
+			Introspection: &keyward.Introspection{ClientID: "gw", ClientSecret: secret.Credential{Current: secret.Stored()}},
 		}},
 		{Kind: keyward.KindAPI, Name: "orders", Spec: &keyward.APISpec{
 			Context: "/orders", Version: "v1", KeyManagers: keyward.KeyManagerSet{List: []keyward.KeyManagerUse{{Name: "corp"}}},

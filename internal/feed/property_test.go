@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -308,7 +309,7 @@ func randomObject(random *rand.Rand, n int) (*keyward.Object, store.Extra) {
 		on := random.IntN(3) > 0
 		o.Spec = &keyward.KeyManagerSpec{
 			Type: keyward.TypeOIDC, Issuer: "https://" + o.Name + ".example", Enabled: &on, DisplayName: fmt.Sprint(random.IntN(5)),
-			Introspection: &keyward.Introspection{ClientID: "gw", ClientSecret: keyward.Credential{Current: keyward.StoredSecret()}},
+			Introspection: &keyward.Introspection{ClientID: "gw", ClientSecret: secret.Credential{Current: secret.Stored()}},
 		}
 		extra.Row = fmt.Appendf(nil, `{"enabled":%v,"issuers":[{"issuer":%q}],"digest":"%d"}`,
 			on, "https://"+o.Name+".example", random.IntN(5))

@@ -5,6 +5,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/token"
 )
 
@@ -20,14 +21,14 @@ func validateIntrospection(spec *keyward.KeyManagerSpec, secrets map[string]stri
 	faults := introspectionParts(i)
 	for _, own := range []struct {
 		path string
-		c    keyward.Credential
+		c    secret.Credential
 	}{
 		{"introspection.clientSecret", i.ClientSecret}, {"introspection.key", i.Key}, {"introspection.token", i.Token},
 	} {
 		faults = append(faults, validateCredential(own.path, own.c, secrets)...)
 	}
 	own := i.IntrospectionSecrets()
-	for _, path := range []string{i.SecretPath(), keyward.NextPath(i.SecretPath())} {
+	for _, path := range []string{i.SecretPath(), secret.NextPath(i.SecretPath())} {
 		value := own[path].Reveal()
 		if value == "" {
 			value = secrets[path]

@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/secret"
 )
 
 // TestTakePairs: each of two values is taken, kept and read back by itself.
@@ -89,7 +90,7 @@ func TestFaultyPairs(t *testing.T) {
 		if got != c.fault {
 			t.Errorf("%s: faults at %q, wants %q: %v", name, got, c.fault, faults)
 		}
-		var own keyward.Credential
+		var own secret.Credential
 		err := json.Unmarshal([]byte(c.pair), &own)
 		if same := name == "both are one"; (err == nil) != (c.fault == "-" || same) {
 			t.Errorf("%s, read by itself: %v", name, err)

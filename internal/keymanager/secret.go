@@ -7,10 +7,11 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/secret"
 )
 
 // TakeSecrets moves the values of secret fields out of the spec, by path (connection.initialAccessToken,
-// introspection.clientSecret, and each with the next value at its keyward.NextPath), and leaves markers for stored secrets
+// introspection.clientSecret, and each with the next value at its secret.NextPath), and leaves markers for stored secrets
 // in their place. Paths that held the marker already are listed in kept: what is stored for them stays.
 func TakeSecrets(spec *keyward.KeyManagerSpec) (values map[string]string, kept []string, faults []keyward.FieldError) {
 	values = map[string]string{}
@@ -25,8 +26,8 @@ func TakeSecrets(spec *keyward.KeyManagerSpec) (values map[string]string, kept [
 }
 
 // ownSecrets gives the secret fields outside the connection, by path.
-func ownSecrets(spec *keyward.KeyManagerSpec) map[string]*keyward.Secret {
-	own := map[string]*keyward.Secret{}
+func ownSecrets(spec *keyward.KeyManagerSpec) map[string]*secret.Value {
+	own := map[string]*secret.Value{}
 	maps.Copy(own, spec.Introspection.IntrospectionSecrets())
 	maps.Copy(own, spec.Outbound.OutboundSecrets())
 	maps.Copy(own, signInSecrets(spec.SignIn))
@@ -48,42 +49,42 @@ func takeConnection(fields []connector.Field, connection map[string]any, values 
 			continue
 		}
 		kept = append(kept, take(path, &c.Current, values)...)
-		kept = append(kept, take(keyward.NextPath(path), &c.Next, values)...)
+		kept = append(kept, take(secret.NextPath(path), &c.Next, values)...)
 		connection[f.Name] = c
 	}
 	return kept, faults
 }
 
 // take moves one value out; it gives the path of one that is the marker already.
-func take(path string, v *keyward.Secret, values map[string]string) (kept []string) {
+func take(path string, v *secret.Value, values map[string]string) (kept []string) {
 	switch {
 	case v.IsZero():
 	case v.IsStored():
 		return []string{path}
 	default:
 		values[path] = v.Reveal()
-		*v = keyward.StoredSecret()
+		*v = secret.Stored()
 	}
 	return nil
 }
 
 // readCredential reads a secret field as JSON or a program left it in a map.
-func readCredential(path string, v any) (keyward.Credential, []keyward.FieldError) {
-	if c, ok := v.(keyward.Credential); ok {
+func readCredential(path string, v any) (secret.Credential, []keyward.FieldError) {
+	if c, ok := v.(secret.Credential); ok {
 		return c, nil
 	}
 	both, isObject := v.(map[string]any)
-	if !isObject || !keyward.IsPair(both) {
+	if !isObject || !secret.IsPair(both) {
 		current, fault := readSecret(v)
 		if fault != "" {
-			return keyward.Credential{}, []keyward.FieldError{fieldError("spec."+path, "%s", fault)}
+			return secret.Credential{}, []keyward.FieldError{fieldError("spec."+path, "%s", fault)}
 		}
-		return keyward.Credential{Current: current}, nil
+		return secret.Credential{Current: current}, nil
 	}
-	var c keyward.Credential
+	var c secret.Credential
 	var faults []keyward.FieldError
 	for _, name := range sortedKeys(both) {
-		into := map[string]*keyward.Secret{"current": &c.Current, "next": &c.Next}[name]
+		into := map[string]*secret.Value{"current": &c.Current, "next": &c.Next}[name]
 		at := "spec." + path + "." + name
 		switch value, fault := readSecret(both[name]); {
 		case into == nil:
@@ -96,32 +97,32 @@ func readCredential(path string, v any) (keyward.Credential, []keyward.FieldErro
 		}
 	}
 	if both["current"] == nil {
-		faults = append(faults, fieldError("spec."+path+".current", "%s", keyward.LacksCurrent))
+		faults = append(faults, fieldError("spec."+path+".current", "%s", secret.LacksCurrent))
 	}
 	return c, faults
 }
 
-// readSecret reads one value: a text, a keyward.Secret, or the marker.
-func readSecret(v any) (secret keyward.Secret, fault string) {
+// readSecret reads one value: a text, a secret.Value, or the marker.
+func readSecret(v any) (read secret.Value, fault string) {
 	switch s := v.(type) {
 	case string:
 		if s == "" {
-			return secret, "cannot be empty: leave the field out"
+			return secret.Value{}, "cannot be empty: leave the field out"
 		}
-		return keyward.NewSecret(s), ""
-	case keyward.Secret:
+		return secret.New(s), ""
+	case secret.Value:
 		return s, ""
 	case map[string]any:
 		if len(s) == 1 && s["stored"] == true {
-			return keyward.StoredSecret(), ""
+			return secret.Stored(), ""
 		}
 		for ref := range s {
 			if ref == "env" || ref == "file" {
-				return secret, fmt.Sprintf("{%s: …} is resolved by the command line, on the machine where it runs: send the value", ref)
+				return secret.Value{}, fmt.Sprintf("{%s: …} is resolved by the command line, on the machine where it runs: send the value", ref)
 			}
 		}
 	}
-	return secret, "is a string, or {stored: true} to keep the stored one"
+	return secret.Value{}, "is a string, or {stored: true} to keep the stored one"
 }
 
 func fieldError(path, format string, args ...any) keyward.FieldError {

@@ -8,18 +8,19 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/wire"
 )
 
 // signInSecrets gives the secret fields of sign-in by path.
-func signInSecrets(s *keyward.SignIn) map[string]*keyward.Secret {
+func signInSecrets(s *keyward.SignIn) map[string]*secret.Value {
 	if s == nil {
 		return nil
 	}
-	secrets := map[string]*keyward.Secret{}
-	for path, c := range map[string]*keyward.Credential{signInSecret: &s.ClientSecret, signInKey: &s.Key} {
-		secrets[path], secrets[keyward.NextPath(path)] = &c.Current, &c.Next
+	secrets := map[string]*secret.Value{}
+	for path, c := range map[string]*secret.Credential{signInSecret: &s.ClientSecret, signInKey: &s.Key} {
+		secrets[path], secrets[secret.NextPath(path)] = &c.Current, &c.Next
 	}
 	return secrets
 }
@@ -128,8 +129,8 @@ func validateSignIn(t connector.Type, spec *keyward.KeyManagerSpec, secrets map[
 	}
 	for _, given := range []struct {
 		path string
-		keyward.Secret
-	}{{signInKey, s.Key.Current}, {keyward.NextPath(signInKey), s.Key.Next}} {
+		secret.Value
+	}{{signInKey, s.Key.Current}, {secret.NextPath(signInKey), s.Key.Next}} {
 		value := cmp.Or(given.Reveal(), secrets[given.path])
 		if !needed["key"] || value == "" || strings.HasPrefix(value, Unseen) {
 			continue

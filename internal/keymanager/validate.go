@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/token"
 )
 
@@ -71,9 +72,9 @@ func validateConnection(fields []connector.Field, connection map[string]any, sec
 }
 
 // validateCredential judges both values of a secret field.
-func validateCredential(path string, c keyward.Credential, secrets map[string]string) []keyward.FieldError {
+func validateCredential(path string, c secret.Credential, secrets map[string]string) []keyward.FieldError {
 	var faults []keyward.FieldError
-	value := func(path string, s keyward.Secret) string {
+	value := func(path string, s secret.Value) string {
 		switch {
 		case s.IsStored() && secrets[path] == "":
 			faults = append(faults, fieldError("spec."+path, "nothing is stored for it: give the value"))
@@ -85,9 +86,9 @@ func validateCredential(path string, c keyward.Credential, secrets map[string]st
 		}
 		return s.Reveal()
 	}
-	current, next := value(path, c.Current), value(keyward.NextPath(path), c.Next)
+	current, next := value(path, c.Current), value(secret.NextPath(path), c.Next)
 	if next != "" && next == current {
-		faults = append(faults, fieldError("spec."+keyward.NextPath(path), "is the same as current: leave it out"))
+		faults = append(faults, fieldError("spec."+secret.NextPath(path), "is the same as current: leave it out"))
 	}
 	return faults
 }
@@ -181,8 +182,8 @@ func validateClientKey(t connector.Type, connection map[string]any, secrets map[
 		parse = token.ParseCertifiedKey
 	}
 	c, _ := readCredential("connection.clientKey", connection["clientKey"]) // its own faults are told elsewhere
-	for path, given := range map[string]keyward.Secret{
-		"connection.clientKey": c.Current, keyward.NextPath("connection.clientKey"): c.Next,
+	for path, given := range map[string]secret.Value{
+		"connection.clientKey": c.Current, secret.NextPath("connection.clientKey"): c.Next,
 	} {
 		value := given.Reveal()
 		if value == "" {

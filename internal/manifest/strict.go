@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/secret"
 )
 
 // Into decodes one JSON document into v, a pointer to a struct, as strictly as a manifest: an unknown field, a
@@ -74,7 +75,7 @@ func (s *strict) walk(n *node, t reflect.Type, path string) *node {
 	switch t {
 	case reflect.TypeFor[keyward.KeyManagerSet]():
 		return s.keyManagers(n, path)
-	case reflect.TypeFor[keyward.Credential]():
+	case reflect.TypeFor[secret.Credential]():
 		return s.credential(n, path)
 	case reflect.TypeFor[keyward.StringList]():
 		if n.shape == shapeString {
@@ -173,13 +174,13 @@ func (s *strict) object(n *node, t reflect.Type, path string) *node {
 // credential judges each value of a secret at its own place.
 func (s *strict) credential(n *node, path string) *node {
 	if n.shape != shapeObject || n.get("current") == nil && n.get("next") == nil {
-		return s.own(n, reflect.TypeFor[keyward.Secret](), path)
+		return s.own(n, reflect.TypeFor[secret.Value](), path)
 	}
 	before := len(s.faults)
-	type pair keyward.Credential
+	type pair secret.Credential
 	clean := s.object(n, reflect.TypeFor[pair](), path)
 	if current := n.get("current"); current == nil || current.shape == shapeNull {
-		s.add(path+".current", keyward.LacksCurrent)
+		s.add(path+".current", secret.LacksCurrent)
 	}
 	if len(s.faults) > before {
 		return nil // half a pair would be another one

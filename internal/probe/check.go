@@ -18,6 +18,7 @@ import (
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/probe/remedy"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/wire"
 	"keyward.dev/keyward/internal/wire/witness"
@@ -163,7 +164,7 @@ func (c *check) management(err error) remedy.Fields {
 	f := c.fields(c.managed(err), "")
 	var given []string
 	for _, path := range slices.Sorted(maps.Keys(c.server.Secrets)) {
-		if strings.HasPrefix(path, "connection.") && !strings.HasSuffix(path, keyward.NextPath("")) {
+		if strings.HasPrefix(path, "connection.") && !strings.HasSuffix(path, secret.NextPath("")) {
 			given = append(given, "spec."+path)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/probe"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
@@ -371,7 +372,7 @@ func TestASharedAccountIsNotShownToOneKeyManager(t *testing.T) {
 	w := newWorld(t)
 	spy := issuer.Start(t, "spy", "RS256")
 	shared := &keyward.ConnectionSpec{Type: keyward.TypeKeycloak, Connection: map[string]any{
-		"realmUrl": w.issuer.URL + "/realms/master", "clientId": "shared-account", "clientSecret": keyward.StoredSecret(),
+		"realmUrl": w.issuer.URL + "/realms/master", "clientId": "shared-account", "clientSecret": secret.Stored(),
 	}}
 	err := w.store.Write(t.Context(), "test", func(tx *store.Tx) error {
 		return tx.Put(&keyward.Object{Kind: keyward.KindConnection, Name: "sso", Spec: shared},

@@ -8,16 +8,16 @@ import (
 	"slices"
 	"strings"
 
-	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/wire"
 )
 
 // values are those of a secret that there are, the current one first.
 func (c *check) values(path string) []string {
 	list := []string{c.server.Secrets[path]}
-	if next := c.server.Secrets[keyward.NextPath(path)]; next != "" {
+	if next := c.server.Secrets[secret.NextPath(path)]; next != "" {
 		list = append(list, next)
 	}
 	return list
@@ -89,7 +89,7 @@ func (c *check) alone(ctx context.Context, path, value string) error {
 	one := *c
 	one.server.Secrets = maps.Clone(c.server.Secrets)
 	one.server.Secrets[path] = value
-	delete(one.server.Secrets, keyward.NextPath(path))
+	delete(one.server.Secrets, secret.NextPath(path))
 	if strings.HasPrefix(path, "signIn.") {
 		if keymanager.SignInEndpoints(c.server.Spec, c.server.Status).Token == "" {
 			return errBlind

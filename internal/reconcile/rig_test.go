@@ -17,6 +17,7 @@ import (
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/keys/turn"
 	"keyward.dev/keyward/internal/reconcile"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/blank"
@@ -192,7 +193,7 @@ func (r *rig) managed(tenant, name string, realm *keycloak.Realm) {
 	r.t.Helper()
 	r.registerIn(tenant, name, &keyward.KeyManagerSpec{
 		Type: keyward.TypeKeycloak, Discovery: realm.Discovery(),
-		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
+		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": secret.Stored()},
 	}, map[string]string{"connection.clientSecret": keycloak.ManagerSecret})
 }
 
@@ -201,7 +202,7 @@ func (r *rig) registered(name string, realm *keycloak.Realm) {
 	r.t.Helper()
 	r.register(name, &keyward.KeyManagerSpec{
 		Type: keyward.TypeKeycloak, Discovery: realm.Discovery(),
-		Connection: map[string]any{"initialAccessToken": keyward.StoredSecret()},
+		Connection: map[string]any{"initialAccessToken": secret.Stored()},
 	}, map[string]string{"connection.initialAccessToken": realm.InitialAccessToken})
 }
 
@@ -210,7 +211,7 @@ func (r *rig) registering(name string, s *registrar.Server) {
 	r.t.Helper()
 	r.register(name, &keyward.KeyManagerSpec{
 		Type: keyward.TypeOIDC, Discovery: s.URL + "/.well-known/openid-configuration",
-		Connection: map[string]any{"initialAccessToken": keyward.StoredSecret()},
+		Connection: map[string]any{"initialAccessToken": secret.Stored()},
 	}, map[string]string{"connection.initialAccessToken": registrar.InitialAccessToken})
 }
 

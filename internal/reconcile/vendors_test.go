@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/reconcile"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/auth0server"
 	"keyward.dev/keyward/internal/testbed/conformance"
@@ -32,7 +33,7 @@ type cloud struct {
 }
 
 func clouds() []cloud {
-	stored := keyward.StoredSecret()
+	stored := secret.Stored()
 	return []cloud{
 		{"okta", oktaserver.OtherScope, oktaserver.Build, func(o string) *keyward.KeyManagerSpec {
 			return &keyward.KeyManagerSpec{Type: keyward.TypeOkta, Issuer: o + "/oauth2/" + oktaserver.Server,

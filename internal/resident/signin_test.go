@@ -23,6 +23,7 @@ import (
 	"keyward.dev/keyward/internal/password"
 	"keyward.dev/keyward/internal/resident/flow"
 	"keyward.dev/keyward/internal/resident/signin"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -143,7 +144,7 @@ func (w *world) user(name, text string, spec keyward.UserSpec) string {
 	w.t.Helper()
 	extra := store.Extra{Secrets: map[string]string{}}
 	if text != "" {
-		spec.Password, extra.Secrets["password"] = keyward.StoredSecret(), password.Hash(text)
+		spec.Password, extra.Secrets["password"] = secret.Stored(), password.Hash(text)
 	}
 	w.put("", keyward.KindUser, name, &spec, extra)
 	var id string

@@ -16,6 +16,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -148,7 +149,7 @@ func (w *way) mark(spec *keyward.KeyManagerSpec) (string, error) {
 		issuers[i] = row
 	}
 	rules := *w.rules
-	rules.ClientSecret, rules.Key = keyward.Credential{}, keyward.Credential{}
+	rules.ClientSecret, rules.Key = secret.Credential{}, secret.Credential{}
 	text, err := json.Marshal([]any{w.id, rules, issuers, w.algorithms, w.at, spec.Global})
 	if err != nil {
 		return "", fmt.Errorf("encode the sign-in of key manager %s: %w", w.name, err)

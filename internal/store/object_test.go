@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward/internal/secret"
 )
 
 func TestPutAndGetEveryKind(t *testing.T) {
@@ -30,7 +31,7 @@ func TestPutAndGetEveryKind(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if diff := cmp.Diff(o, got, cmp.AllowUnexported(keyward.Secret{})); diff != "" {
+				if diff := cmp.Diff(o, got, cmp.AllowUnexported(secret.Value{})); diff != "" {
 					t.Errorf("Get %s (-want +got):\n%s", o.Ref(), diff)
 				}
 				if got, err = tx.GetByID(o.Kind, o.ID); err != nil || got.Name != o.Name {

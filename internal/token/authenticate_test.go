@@ -27,6 +27,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/secret"
 )
 
 func privatePEM(t *testing.T, key crypto.Signer) string {
@@ -69,7 +70,7 @@ func TestAssertions(t *testing.T) {
 			seen := map[string]bool{}
 			for n := range 2 {
 				q := server.question(fmt.Sprint("t", n))
-				q.Method, q.Secret, q.Audience = keyward.IntrospectJWT, keyward.NewSecret(c.key), "https://as.example"
+				q.Method, q.Secret, q.Audience = keyward.IntrospectJWT, secret.New(c.key), "https://as.example"
 				if _, err := i.Introspect(t.Context(), q); err != nil {
 					t.Fatal(err)
 				}
@@ -182,7 +183,7 @@ func TestClientCertificate(t *testing.T) {
 	ask := func(token string, change func(*Question)) error {
 		q := Question{
 			KeyManagerID: "km", Digest: "d", Endpoint: server.URL, ClientID: "gateway", Method: keyward.IntrospectTLS, Token: token,
-			Certificate: certificate, Secret: keyward.NewSecret(key),
+			Certificate: certificate, Secret: secret.New(key),
 		}
 		if change != nil {
 			change(&q)
@@ -193,11 +194,11 @@ func TestClientCertificate(t *testing.T) {
 	if err := ask("a", nil); err != nil || string(*shown.Load()) != string(raw) {
 		t.Errorf("the certificate was not shown: %v", err)
 	}
-	replaced := func(q *Question) { q.Certificate, q.Secret = second, keyward.NewSecret(secondKey) }
+	replaced := func(q *Question) { q.Certificate, q.Secret = second, secret.New(secondKey) }
 	if err := ask("b", replaced); err != nil || string(*shown.Load()) != string(secondRaw) {
 		t.Errorf("another certificate: %v", err)
 	}
-	basicNow := func(q *Question) { q.Method, q.Secret = "post", keyward.NewSecret("x") }
+	basicNow := func(q *Question) { q.Method, q.Secret = "post", secret.New("x") }
 	if err := ask("c", basicNow); keyward.CodeOf(err) != keyward.CodeKeyManagerUnavailable || len(*shown.Load()) > 0 {
 		t.Errorf("the certificate was shown with another method: %v", err)
 	}
@@ -247,7 +248,7 @@ func TestBearer(t *testing.T) {
 		_, err := i.Introspect(t.Context(), q)
 		return err
 	}
-	static := func(q *Question) { q.ClientID, q.Secret = "", keyward.NewSecret(fixed) }
+	static := func(q *Question) { q.ClientID, q.Secret = "", secret.New(fixed) }
 	if err := ask(static); err != nil || issued.Load() != 0 {
 		t.Errorf("a fixed token: %v", err)
 	}
@@ -273,7 +274,7 @@ func TestBearer(t *testing.T) {
 	if err := ask(own); err != nil || issued.Load() != 3 {
 		t.Errorf("a token that was withdrawn: %v, %d", err, issued.Load())
 	}
-	wrong := func(q *Question) { own(q); q.Secret = keyward.NewSecret("wr0ng-secret") }
+	wrong := func(q *Question) { own(q); q.Secret = secret.New("wr0ng-secret") }
 	err := ask(wrong)
 	if keyward.CodeOf(err) != keyward.CodeKeyManagerUnavailable || strings.Contains(fmt.Sprint(err, errors.Unwrap(err)), "wr0ng-secret") {
 		t.Errorf("a wrong secret: %v", err)

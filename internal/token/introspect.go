@@ -13,9 +13,9 @@ import (
 	"github.com/maypok86/otter/v2"
 	"github.com/sony/gobreaker/v2"
 
-	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/rollover"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/throttle"
 )
 
@@ -33,11 +33,11 @@ type Question struct {
 	Digest       string // of all settings of the key manager and its credential that can change the answer
 	Endpoint     string
 	ClientID     string
-	Secret       keyward.Secret // client secret, private key or access token, as the method needs
-	Next         keyward.Secret // tried where the server refuses Secret; zero = there is none
-	Name         string         // of the key manager, for the log
-	Method       string         // one of keyward.Introspect…; empty = basic
-	Cache        time.Duration  // how long the answer may be kept, never past the token's exp; 0 = not at all
+	Secret       secret.Value  // client secret, private key or access token, as the method needs
+	Next         secret.Value  // tried where the server refuses Secret; zero = there is none
+	Name         string        // of the key manager, for the log
+	Method       string        // one of keyward.Introspect…; empty = basic
+	Cache        time.Duration // how long the answer may be kept, never past the token's exp; 0 = not at all
 	Token        string
 
 	Audience      string // of private_key_jwt: the server's issuer
@@ -272,7 +272,7 @@ var errRefused = errors.New("the server refused the secret")
 func (i *Introspector) either(ctx context.Context, l *lane, q Question) (answer *Answer, err error) {
 	i.known.Try(ctx, q.pair(), func(value string) rollover.Outcome {
 		now := q
-		if now.Secret = keyward.NewSecret(value); value == q.Next.Reveal() {
+		if now.Secret = secret.New(value); value == q.Next.Reveal() {
 			now.turn = 1
 		}
 		answer, err = i.once(ctx, l, now)

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/secret"
 )
 
 // asked is one question as the endpoint saw it.
@@ -77,7 +77,7 @@ func newIntrospector(t *testing.T) (*Introspector, *clock) {
 
 func (s *askServer) question(token string) Question {
 	return Question{
-		KeyManagerID: "km", Digest: "d", Endpoint: s.URL, ClientID: "gateway", Secret: keyward.NewSecret("secret"),
+		KeyManagerID: "km", Digest: "d", Endpoint: s.URL, ClientID: "gateway", Secret: secret.New("secret"),
 		Method: "basic", Cache: 30 * time.Second, Token: token,
 	}
 }
@@ -86,7 +86,7 @@ func TestIntrospectAsksAsTheStandardsSay(t *testing.T) {
 	server := newAskServer(t, says(`{"active":true,"client_id":"c","scope":"a b","exp":4000000000}`))
 	i, _ := newIntrospector(t)
 	q := server.question("opaque-1")
-	q.ClientID, q.Secret = "gate:way é", keyward.NewSecret("p%ss w+rd:é")
+	q.ClientID, q.Secret = "gate:way é", secret.New("p%ss w+rd:é")
 	a, err := i.Introspect(context.Background(), q)
 	if err != nil || !a.Active || a.Cached {
 		t.Fatalf("%+v, %v", a, err)

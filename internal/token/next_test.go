@@ -16,6 +16,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/secret"
 )
 
 // keyOfAssertion gives the kid of a client assertion.
@@ -47,7 +48,7 @@ func TestNextSecret(t *testing.T) {
 		"fixed token": {"old", "next", func(q *Question) { q.Method, q.ClientID = "bearer", "" }, bearer, 401},
 		"assertion": {"old", "next", func(q *Question) {
 			q.Method, q.Audience = "private_key_jwt", "https://as.example"
-			q.Secret, q.Next = keyward.NewSecret(assertion("old")), keyward.NewSecret(assertion("next"))
+			q.Secret, q.Next = secret.New(assertion("old")), secret.New(assertion("next"))
 		}, keyOfAssertion, 400},
 		"token of a client": {"old", "next", func(q *Question) { q.Method, q.TokenEndpoint = "bearer", q.Endpoint+"/token" },
 			func(r *http.Request) string {
@@ -81,7 +82,7 @@ func TestNextSecret(t *testing.T) {
 				t.Helper()
 				n++
 				q := server.question(fmt.Sprint("t", n))
-				q.Secret, q.Next = keyward.NewSecret(c.old), keyward.NewSecret(c.next)
+				q.Secret, q.Next = secret.New(c.old), secret.New(c.next)
 				c.change(&q)
 				mu.Lock()
 				sent = sent[:0]
@@ -164,7 +165,7 @@ func TestNextCertificate(t *testing.T) {
 				t.Helper()
 				_, err := i.Introspect(t.Context(), Question{
 					KeyManagerID: "km", Digest: "d", Endpoint: server.URL, ClientID: "gateway", Method: keyward.IntrospectTLS, Token: token,
-					Certificate: old + next, Secret: keyward.NewSecret(oldKey), Next: keyward.NewSecret(nextKey),
+					Certificate: old + next, Secret: secret.New(oldKey), Next: secret.New(nextKey),
 				})
 				mu.Lock()
 				defer mu.Unlock()

@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/auth0server"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/contract"
@@ -23,7 +24,7 @@ func auth0Cloud(t *testing.T) conformance.Cloud {
 		Name: "auth0", Server: s, Build: func() http.Handler { return build(s.URL) }, Create: "/api/v2/clients",
 		Spec: &keyward.KeyManagerSpec{
 			Type: keyward.TypeAuth0, Issuer: s.URL + "/", Connection: map[string]any{
-				"clientId": auth0server.ManagementClient, "clientSecret": keyward.StoredSecret(), "audience": auth0server.Audience,
+				"clientId": auth0server.ManagementClient, "clientSecret": secret.Stored(), "audience": auth0server.Audience,
 			},
 		},
 		Secrets: map[string]string{"connection.clientSecret": auth0server.ManagementSecret},

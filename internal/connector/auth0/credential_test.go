@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/auth0server"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/contract"
@@ -24,7 +25,7 @@ func keyed(t *testing.T, key string, registered ...*issuer.Key) conformance.Clou
 	c.Server = contract.Start(t, build)
 	c.Name, c.Build, c.Changed = "auth0-key", func() http.Handler { return build(c.Server.URL) }, "/oauth/token"
 	c.Spec = &keyward.KeyManagerSpec{Type: keyward.TypeAuth0, Issuer: c.Server.URL + "/", Connection: map[string]any{
-		"clientId": auth0server.KeyClient, "clientAuthentication": connector.ByAssertion, "clientKey": keyward.StoredSecret(),
+		"clientId": auth0server.KeyClient, "clientAuthentication": connector.ByAssertion, "clientKey": secret.Stored(),
 		"audience": auth0server.Audience,
 	}}
 	c.Secrets, c.Wrong = map[string]string{"connection.clientKey": key}, conformance.AccountKey(t, "", "RS256").PEM

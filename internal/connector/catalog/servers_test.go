@@ -12,6 +12,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/glewlwyd"
@@ -79,7 +80,7 @@ func keycloakByAdministrator(t *testing.T) conformance.Server {
 		Name: "keycloak by its administrator",
 		Spec: &keyward.KeyManagerSpec{
 			Type: "keycloak", Discovery: r.Issuer,
-			Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
+			Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": secret.Stored()},
 		},
 		Secrets:      map[string]string{"connection.clientSecret": keycloak.ManagerSecret},
 		Registration: connector.Registration{Scopes: keycloak.Scopes()[:1]},

@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/entraserver"
@@ -26,7 +27,7 @@ func certified(t *testing.T, own conformance.Certified) conformance.Cloud {
 		Type: keyward.TypeEntra, Discovery: c.Server.URL + "/" + entraserver.Tenant + "/v2.0",
 		Connection: map[string]any{
 			"clientId": entraserver.ManagementClient, "clientAuthentication": connector.ByAssertion,
-			"clientKey": keyward.StoredSecret(), "graphUrl": c.Server.URL + "/v1.0", "resource": entraserver.Resource,
+			"clientKey": secret.Stored(), "graphUrl": c.Server.URL + "/v1.0", "resource": entraserver.Resource,
 		},
 	}
 	c.Secrets, c.Wrong = map[string]string{"connection.clientKey": own.Bundle}, conformance.CertifiedKey(t).Bundle

@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/contract"
@@ -27,7 +28,7 @@ func entra(t *testing.T, lag int) conformance.Cloud {
 		Spec: &keyward.KeyManagerSpec{
 			Type: keyward.TypeEntra, Discovery: s.URL + "/" + entraserver.Tenant + "/v2.0",
 			Connection: map[string]any{
-				"clientId": entraserver.ManagementClient, "clientSecret": keyward.StoredSecret(), "graphUrl": s.URL + "/v1.0",
+				"clientId": entraserver.ManagementClient, "clientSecret": secret.Stored(), "graphUrl": s.URL + "/v1.0",
 				"resource": entraserver.Resource,
 			},
 		},

@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -61,7 +62,7 @@ func (r *realm) opener(t *testing.T) func() connector.Connector {
 	return func() connector.Connector {
 		c, err := openers.Open(connector.Server{ID: "km1", Tenant: "default", Name: "am",
 			Spec: &keyward.KeyManagerSpec{Type: "forgerock", Issuer: r.URL + "/am/oauth2/realms/root/realms/alpha",
-				Connection: map[string]any{"username": "amadmin", "password": keyward.StoredSecret()}},
+				Connection: map[string]any{"username": "amadmin", "password": secret.Stored()}},
 			Secrets: map[string]string{"connection.password": "p"}})
 		if err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/testbed/keycloak"
@@ -67,7 +68,7 @@ func TestKeycloakWithServiceAccount(t *testing.T) {
 	r := shared.Realm(t, "connector-admin")
 	spec := &keyward.KeyManagerSpec{
 		Type: "keycloak", Discovery: r.Issuer,
-		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
+		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": secret.Stored()},
 	}
 	secrets := map[string]string{"connection.clientSecret": keycloak.ManagerSecret}
 	s := conformance.ServerAt(t, spec, secrets)
@@ -120,7 +121,7 @@ func TestKeycloakClientsManageNothing(t *testing.T) {
 	}
 	c := conformance.Open(t, conformance.ServerAt(t, &keyward.KeyManagerSpec{
 		Type: "keycloak", Discovery: r.Issuer,
-		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
+		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": secret.Stored()},
 	}, map[string]string{"connection.clientSecret": keycloak.ManagerSecret}))
 	register := func(name string, scopes ...string) (connector.Registered, error) {
 		ask := conformance.Registration()
@@ -200,7 +201,7 @@ func TestKeycloakWithAssertions(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec := &keyward.KeyManagerSpec{Type: "keycloak", Discovery: r.Issuer, Connection: map[string]any{
-		"clientId": "keyward-jwt", "clientAuthentication": connector.ByAssertion, "clientKey": keyward.StoredSecret(),
+		"clientId": "keyward-jwt", "clientAuthentication": connector.ByAssertion, "clientKey": secret.Stored(),
 	}}
 	with := func(key string) connector.Connector {
 		return conformance.Open(t, conformance.ServerAt(t, spec, map[string]string{"connection.clientKey": key}))
@@ -293,7 +294,7 @@ func TestKeycloakListsEveryPage(t *testing.T) {
 	r := shared.Realm(t, "list")
 	c := conformance.Open(t, conformance.ServerAt(t, &keyward.KeyManagerSpec{
 		Type: "keycloak", Discovery: r.Issuer,
-		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
+		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": secret.Stored()},
 	}, map[string]string{"connection.clientSecret": keycloak.ManagerSecret}))
 	const many = 105
 	if err := r.AddClients(ctx, many, func(i int) string { return fmt.Sprintf("keyward-page-%d", i) }); err != nil {
@@ -317,7 +318,7 @@ func TestKeycloakTranscript(t *testing.T) {
 	r := shared.Realm(t, "transcript")
 	s := conformance.ServerAt(t, &keyward.KeyManagerSpec{
 		Type: "keycloak", Discovery: r.Issuer,
-		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": keyward.StoredSecret()},
+		Connection: map[string]any{"clientId": keycloak.ManagerClient, "clientSecret": secret.Stored()},
 	}, map[string]string{"connection.clientSecret": keycloak.ManagerSecret})
 	conformance.Transcript(t, "keycloak", conformance.OriginOf(t, r.Issuer), s)
 	connection, secrets := conformance.WithInitialToken(r.InitialAccessToken)

@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -36,7 +37,7 @@ func TestWhatOnlyReadChangedNothing(t *testing.T) {
 	c := conformance.Open(t, connector.Server{ID: "km1", Tenant: "default", Name: "corp",
 		Spec: &keyward.KeyManagerSpec{
 			Type: "keycloak", Issuer: realm.URL + "/realms/r", Endpoints: keyward.Endpoints{Token: realm.URL + "/realms/r/token"},
-			Connection: map[string]any{"clientId": "keyward", "clientSecret": keyward.StoredSecret()},
+			Connection: map[string]any{"clientId": "keyward", "clientSecret": secret.Stored()},
 		},
 		Secrets: map[string]string{"connection.clientSecret": "s"}})
 	ask := conformance.Registration()

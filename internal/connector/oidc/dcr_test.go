@@ -11,6 +11,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -20,7 +21,7 @@ func openOdd(t *testing.T, s *conformance.OddServer) connector.Connector {
 	return conformance.Open(t, connector.Server{
 		ID: "km1", Tenant: "default", Name: "corp",
 		Spec: &keyward.KeyManagerSpec{
-			Type: "oidc", Connection: map[string]any{"initialAccessToken": keyward.StoredSecret()},
+			Type: "oidc", Connection: map[string]any{"initialAccessToken": secret.Stored()},
 			Endpoints: keyward.Endpoints{Registration: s.URL + "/reg", Token: s.URL + "/token"},
 		},
 		Secrets: map[string]string{"connection.initialAccessToken": "the-initial-token"},
@@ -87,7 +88,7 @@ func TestNextInitialAccessToken(t *testing.T) {
 		ID: "km1", Tenant: "default", Name: "corp",
 		Spec: &keyward.KeyManagerSpec{Type: "oidc", Endpoints: keyward.Endpoints{Registration: s.URL + "/reg"}},
 		Secrets: map[string]string{
-			"connection.initialAccessToken": "old-token", keyward.NextPath("connection.initialAccessToken"): "next-token",
+			"connection.initialAccessToken": "old-token", secret.NextPath("connection.initialAccessToken"): "next-token",
 		},
 	})
 	for _, want := range []string{"old-token next-token", "next-token"} {

@@ -11,6 +11,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/oktaserver"
@@ -26,7 +27,7 @@ func oktaServiceApp(t *testing.T, app *oktaserver.App, key string) conformance.C
 	c.Name, c.Build = "okta-service-app", func() http.Handler { return build(c.Server.URL) }
 	c.Spec = &keyward.KeyManagerSpec{
 		Type: keyward.TypeOkta, Issuer: c.Server.URL + "/oauth2/" + oktaserver.Server,
-		Connection: map[string]any{"clientId": app.ID, "clientKey": keyward.StoredSecret(), "proofScope": oktaserver.Scope},
+		Connection: map[string]any{"clientId": app.ID, "clientKey": secret.Stored(), "proofScope": oktaserver.Scope},
 	}
 	c.Secrets, c.Wrong = map[string]string{"connection.clientKey": key}, conformance.AccountKey(t, "key-1", "ES256").JWK
 	return c

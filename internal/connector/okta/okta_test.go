@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/oktaserver"
@@ -24,7 +25,7 @@ func oktaCloud(t *testing.T) conformance.Cloud {
 		Name: "okta", Server: s, Build: func() http.Handler { return build(s.URL) }, Create: "/oauth2/v1/clients",
 		Spec: &keyward.KeyManagerSpec{
 			Type: keyward.TypeOkta, Issuer: s.URL + "/oauth2/" + oktaserver.Server,
-			Connection: map[string]any{"apiToken": keyward.StoredSecret(), "proofScope": oktaserver.Scope},
+			Connection: map[string]any{"apiToken": secret.Stored(), "proofScope": oktaserver.Scope},
 		},
 		Secrets:      map[string]string{"connection.apiToken": oktaserver.APIToken},
 		Entitlements: []connector.Entitlement{{Scope: oktaserver.OtherScope}, {Scope: "stock:read"}},
@@ -127,7 +128,7 @@ func TestOktaWithoutWhatItNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Without a scope to ask for, a secret cannot be checked; a wrong one is refused all the same.
-	c.Spec.Connection = map[string]any{"apiToken": keyward.StoredSecret()}
+	c.Spec.Connection = map[string]any{"apiToken": secret.Stored()}
 	prover := conformance.ProverOf(t, c.Open(t, c.Secrets))
 	if err := prover.Prove(ctx, made.ClientID, made.ClientSecret); !errors.Is(err, connector.ErrUnsupported) {
 		t.Errorf("no scope: %v", err)

@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/pingserver"
@@ -24,7 +25,7 @@ func pingCloud(t *testing.T) conformance.Cloud {
 		Name: "ping", Server: s, Build: func() http.Handler { return build(s.URL) }, Create: "/oauth/clients",
 		Spec: &keyward.KeyManagerSpec{
 			Type: keyward.TypePing, Discovery: s.URL + "/.well-known/openid-configuration", Connection: map[string]any{
-				"adminUrl": s.URL + "/pf-admin-api/v1", "username": pingserver.AdminUser, "password": keyward.StoredSecret(),
+				"adminUrl": s.URL + "/pf-admin-api/v1", "username": pingserver.AdminUser, "password": secret.Stored(),
 				"exclusiveScopes": []any{pingserver.ExclusiveScope, "orders:none"},
 			},
 		},

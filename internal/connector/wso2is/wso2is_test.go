@@ -10,6 +10,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/conformance"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/wso2server"
@@ -24,11 +25,11 @@ func wso2(t *testing.T, tenant string, byPassword bool) conformance.Cloud {
 	s := contract.Start(t, build)
 	spec := &keyward.KeyManagerSpec{
 		Type: keyward.TypeWSO2IS, Discovery: s.URL + tenant + "/oauth2/token",
-		Connection: map[string]any{"clientId": wso2server.ManagementClient, "clientSecret": keyward.StoredSecret()},
+		Connection: map[string]any{"clientId": wso2server.ManagementClient, "clientSecret": secret.Stored()},
 	}
 	secrets := map[string]string{"connection.clientSecret": wso2server.ManagementSecret}
 	if byPassword {
-		spec.Connection = map[string]any{"username": wso2server.AdminUser, "password": keyward.StoredSecret()}
+		spec.Connection = map[string]any{"username": wso2server.AdminUser, "password": secret.Stored()}
 		secrets = map[string]string{"connection.password": wso2server.AdminPassword}
 	}
 	name := map[bool]string{true: "wso2is-password", false: "wso2is"}[byPassword] + strings.ReplaceAll(tenant, "/", "-")

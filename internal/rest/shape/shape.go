@@ -9,13 +9,14 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/secret"
 )
 
 // Types gives for each type the one whose schema stands for it.
 func Types() map[reflect.Type]reflect.Type {
 	return map[reflect.Type]reflect.Type{
-		reflect.TypeFor[keyward.Secret]():        reflect.TypeFor[secretSchema](),
-		reflect.TypeFor[keyward.Credential]():    reflect.TypeFor[credentialSchema](),
+		reflect.TypeFor[secret.Value]():          reflect.TypeFor[secretSchema](),
+		reflect.TypeFor[secret.Credential]():     reflect.TypeFor[credentialSchema](),
 		reflect.TypeFor[keyward.Duration]():      reflect.TypeFor[durationSchema](),
 		reflect.TypeFor[keyward.KeyManagerSet](): reflect.TypeFor[keyManagersSchema](),
 		reflect.TypeFor[keyward.StringList]():    reflect.TypeFor[stringListSchema](),

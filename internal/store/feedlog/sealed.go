@@ -7,6 +7,7 @@ import (
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store/secrets"
 )
 
@@ -36,7 +37,7 @@ func sealIntrospection(id, row string, stored map[string]string, key seal.Key) (
 		return nil, "", nil
 	}
 	r.Secret = sealed(key, bare, keyward.RowIntrospection, id, "secret")
-	if next := stored[keyward.NextPath(r.SecretPath())]; next != "" {
+	if next := stored[secret.NextPath(r.SecretPath())]; next != "" {
 		after := sealed(key, next, keyward.RowIntrospection, id, "next")
 		r.Next, bare = &after, bare+"\x00"+next
 	}

@@ -11,6 +11,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/testbed/contract"
 	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/wire"
@@ -211,7 +212,7 @@ func (c Cloud) Rollover(t *testing.T) {
 	ctx := t.Context()
 	both := map[string]string{}
 	for path, right := range c.Secrets {
-		both[path], both[keyward.NextPath(path)] = c.wrong(), right
+		both[path], both[secret.NextPath(path)] = c.wrong(), right
 	}
 	before := len(c.Server.Seen())
 	conn := c.Open(t, both)

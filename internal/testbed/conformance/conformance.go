@@ -12,6 +12,7 @@ import (
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
+	"keyward.dev/keyward/internal/secret"
 )
 
 // ServerAt discovers a real server and gives it as its connector needs it.
@@ -32,7 +33,7 @@ func ServerAt(t *testing.T, spec *keyward.KeyManagerSpec, secrets map[string]str
 
 // WithInitialToken is a connection with an initial access token, and its secrets.
 func WithInitialToken(token string) (map[string]any, map[string]string) {
-	return map[string]any{"initialAccessToken": keyward.StoredSecret()}, map[string]string{"connection.initialAccessToken": token}
+	return map[string]any{"initialAccessToken": secret.Stored()}, map[string]string{"connection.initialAccessToken": token}
 }
 
 // Open opens a key manager with an ordinary client.

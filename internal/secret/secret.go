@@ -1,4 +1,6 @@
-package keyward
+// Package secret owns values that people write and never read back, and how such a value is changed at a server without
+// a gap: it never prints, logs or encodes one. It does not seal or store them, and knows no noun that has one.
+package secret
 
 import (
 	"encoding/json"
@@ -9,43 +11,43 @@ import (
 	"strings"
 )
 
-// Secret is a value that people write and never read back. Written, it is a string. Read back, it is {"stored": true},
+// Value is what people write and never read back. Written, it is a string. Read back, it is {"stored": true},
 // which sent again means: keep what is stored. It never prints, logs or encodes its value.
-type Secret struct {
+type Value struct {
 	value  string
 	stored bool
 }
 
-// NewSecret wraps a value.
-func NewSecret(value string) Secret { return Secret{value: value} }
+// New wraps a value.
+func New(value string) Value { return Value{value: value} }
 
-// StoredSecret is the marker that stands in a spec for a value sealed elsewhere.
-func StoredSecret() Secret { return Secret{stored: true} }
+// Stored is the marker that stands in a spec for a value sealed elsewhere.
+func Stored() Value { return Value{stored: true} }
 
 // IsZero tells that neither a value nor a marker was given.
-func (s Secret) IsZero() bool { return s.value == "" && !s.stored }
+func (s Value) IsZero() bool { return s.value == "" && !s.stored }
 
 // IsStored tells that the secret is the marker for a stored value.
-func (s Secret) IsStored() bool { return s.stored }
+func (s Value) IsStored() bool { return s.stored }
 
 // Reveal gives the value: the one door to it, easy to search for.
-func (s Secret) Reveal() string { return s.value }
+func (s Value) Reveal() string { return s.value }
 
 // UnmarshalJSON reads a string or the stored marker. The references that the CLI resolves ({env: …}, {file: …}) are
 // refused by name, so that nobody can make the server read its own files.
-func (s *Secret) UnmarshalJSON(b []byte) error {
+func (s *Value) UnmarshalJSON(b []byte) error {
 	var value string
 	if err := json.Unmarshal(b, &value); err == nil {
 		if value == "" {
 			return fmt.Errorf("a secret cannot be empty: leave the field out")
 		}
-		*s = Secret{value: value}
+		*s = Value{value: value}
 		return nil
 	}
 	var marker map[string]any
 	if err := json.Unmarshal(b, &marker); err == nil && len(marker) == 1 {
 		if marker["stored"] == true {
-			*s = Secret{stored: true}
+			*s = Value{stored: true}
 			return nil
 		}
 		for ref := range marker {
@@ -58,7 +60,7 @@ func (s *Secret) UnmarshalJSON(b []byte) error {
 }
 
 // MarshalJSON writes the marker, or null when there is nothing.
-func (s Secret) MarshalJSON() ([]byte, error) {
+func (s Value) MarshalJSON() ([]byte, error) {
 	if s.IsZero() {
 		return []byte("null"), nil
 	}
@@ -66,7 +68,7 @@ func (s Secret) MarshalJSON() ([]byte, error) {
 }
 
 // String hides the value.
-func (s Secret) String() string {
+func (s Value) String() string {
 	if s.IsZero() {
 		return ""
 	}
@@ -74,21 +76,21 @@ func (s Secret) String() string {
 }
 
 // GoString hides the value from %#v.
-func (s Secret) GoString() string { return s.String() }
+func (s Value) GoString() string { return s.String() }
 
 // LogValue hides the value from slog.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+func (s Value) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // Credential is a secret that some server knows Keyward by. While it is changed there it has a second value, and the two
-// are tried in order: the next one after the server has refused the current one. Written, it is a Secret, or
-// {current: …, next: …} with a Secret in each; read back, the marker for a stored one stands for each value.
+// are tried in order: the next one after the server has refused the current one. Written, it is a Value, or
+// {current: …, next: …} with a Value in each; read back, the marker for a stored one stands for each value.
 type Credential struct {
-	Current Secret `json:"current,omitzero"`
-	Next    Secret `json:"next,omitzero"` // never without a current one
+	Current Value `json:"current,omitzero"`
+	Next    Value `json:"next,omitzero"` // never without a current one
 }
 
 // NewCredential wraps a value that has no next one.
-func NewCredential(value string) Credential { return Credential{Current: NewSecret(value)} }
+func NewCredential(value string) Credential { return Credential{Current: New(value)} }
 
 // IsZero tells that neither a value nor a marker was given.
 func (c Credential) IsZero() bool { return c.Current.IsZero() && c.Next.IsZero() }
@@ -96,7 +98,7 @@ func (c Credential) IsZero() bool { return c.Current.IsZero() && c.Next.IsZero()
 // NextPath is the path of a credential's next value, beside that of its current one: introspection.clientSecret.next.
 func NextPath(path string) string { return path + ".next" }
 
-// UnmarshalJSON reads a Secret, or an object with current and next.
+// UnmarshalJSON reads a Value, or an object with current and next.
 func (c *Credential) UnmarshalJSON(b []byte) error {
 	var both map[string]json.RawMessage
 	if json.Unmarshal(b, &both) != nil || !IsPair(both) {
