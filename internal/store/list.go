@@ -9,6 +9,7 @@ import (
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
 	"keyward.dev/keyward/internal/store/paging"
+	"keyward.dev/keyward/internal/store/sought"
 )
 
 // Filter chooses objects. Zero fields choose nothing out. The names in it are of objects of Tenant, which must then be
@@ -30,6 +31,7 @@ type Filter struct {
 	Held        bool     // only what is held now
 	Names       []string // only those of these names; none = all
 	Search      string   // part of name, title or what else people look for; case does not count
+	SearchAt    Place    // where in it
 	After       string   // the cursor that the page before gave
 	Limit       int      // at most so many; 0 = all
 }
@@ -214,9 +216,6 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 		}
 		where = append(where, fmt.Sprintf(form, v.Add(o.ID)))
 	}
-	if f.Search != "" {
-		where = append(where, `x.search LIKE `+v.Add(paging.Pattern(f.Search))+` ESCAPE '\'`)
-	}
 	if f.After != "" {
 		after, ok := paging.Following(f.After, f.Tenant, v)
 		if !ok {
@@ -231,8 +230,8 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 // order: of a thousand among very many, the first page comes soon. Of fewer, all are read and sorted.
 const enough = 1000
 
-// chosen gives the conditions on who owns the objects and on what is held. few tells that one of them chooses few: the
-// statement begins with those then, and otherwise with the list. Neither goes through all there is.
+// chosen gives the conditions on who owns the objects, on what is held and on what is searched for. few tells that one of them
+// chooses few: the statement begins with those then, and otherwise with the list. Neither goes through all there is.
 func (tx *Tx) chosen(n noun, f Filter, v *database.Values) (where []string, few bool, err error) {
 	if f.Held {
 		sparse, err := tx.Fewer(enough, `holds`, nil)
@@ -267,7 +266,35 @@ func (tx *Tx) chosen(n noun, f Filter, v *database.Values) (where []string, few 
 		}
 		few = few || sparse
 	}
-	return where, few, nil
+	if f.Search == "" {
+		return where, few, nil
+	}
+	found, sparse, err := tx.sought(n, f, v)
+	return append(where, found...), few || sparse, err
+}
+
+// sought gives the conditions on what is searched for, by the index of trigrams where that finds few.
+func (tx *Tx) sought(n noun, f Filter, v *database.Values) (where []string, few bool, err error) {
+	text := sought.Of(f.Search, f.SearchAt)
+	where = []string{text.Condition(v)}
+	trigrams, tenant := text.Trigrams(), database.Clean(f.Tenant)
+	if len(trigrams) == 0 || tenant == "" {
+		return where, false, nil
+	}
+	tenants := []string{tenant}
+	if f.Offered && n.kind == keyward.KindKeyManager && tenant != keyward.DefaultTenant {
+		tenants = append(tenants, keyward.DefaultTenant) // where the global ones are
+	}
+	var having []string
+	for _, tenant := range tenants {
+		var own database.Values
+		sparse, err := tx.Fewer(enough, tx.run.Having(n.table, tenant, trigrams, &own).From, own)
+		if err != nil || !sparse {
+			return where, false, err
+		}
+		having = append(having, tx.run.Having(n.table, tenant, trigrams, v).Where)
+	}
+	return append(where, "("+strings.Join(having, " OR ")+")"), true, nil
 }
 
 func cleaned(texts []string) []string {

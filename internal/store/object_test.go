@@ -336,6 +336,17 @@ func TestListPages(t *testing.T) {
 			"search name":     {Filter{Search: "APP-3"}, third},
 			"search title":    {Filter{Search: "50%_o"}, third},
 			"search wildcard": {Filter{Search: "5_%"}, nil},
+			"word of one":     {Filter{Search: "O", Tenant: "acme"}, third[:1]},
+			"word of two":     {Filter{Search: "of", Tenant: "acme"}, third[:1]},
+			"inside a word":   {Filter{Search: "ff", Tenant: "acme"}, nil},
+			"over words":      {Filter{Search: "-3 50%", Tenant: "acme"}, third[:1]},
+			"quotes":          {Filter{Search: `"'\"{,`, Tenant: "acme"}, nil},
+			"separators":      {Filter{Search: "-", Tenant: "default", Limit: 2}, want[7:]},
+			"a word's start":  {Filter{Search: "50%", SearchAt: WordStart, Tenant: "default"}, third[1:]},
+			"not its start":   {Filter{Search: "0%_off", SearchAt: WordStart, Tenant: "default"}, nil},
+			"a name's start":  {Filter{Search: "APP", SearchAt: NameStart, Tenant: "acme", Limit: 4}, want[:7]},
+			"not a name's":    {Filter{Search: "50%", SearchAt: NameStart, Tenant: "acme"}, nil},
+			"long":            {Filter{Search: strings.Repeat("app-3 50%_off ", 9), Tenant: "acme"}, nil},
 			"strange text":    {Filter{Search: "\x00\xff", Tenant: "\xfe"}, nil},
 		} {
 			if diff := cmp.Diff(c.want, list(c.f)); diff != "" {
@@ -350,6 +361,75 @@ func TestListPages(t *testing.T) {
 			return nil
 		})
 	})
+}
+
+// TestSearchKeepsUp: what is searched follows each write, and is filled by the upgrade of a database that is older than it.
+func TestSearchKeepsUp(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		store(t, s, acme())
+		o := application("mobile", "alice")
+		named := func(title string) { specOf[*keyward.ApplicationSpec](o).DisplayName = title; store(t, s, o) }
+		found := func(text string) (n int) {
+			t.Helper()
+			read(t, s, func(tx *Tx) error {
+				found, _, err := tx.List(keyward.KindApplication, Filter{Tenant: "default", Search: text})
+				n = len(found)
+				return err
+			})
+			return n
+		}
+		named("Warehouse Étage")
+		named("Orders Étage")
+		if a, b, c := found("ware"), found("ers é"), found("ÉT"); a != 0 || b != 1 || c != 1 {
+			t.Errorf("found after a change: %d by the old title, %d and %d by the new one", a, b, c)
+		}
+		for _, statement := range undone(t, s) {
+			if _, err := s.db.Write.ExecContext(t.Context(), statement); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+		}
+		_, migrate, err := s.db.Schema(t.Context())
+		if err == nil {
+			err = migrate(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := found("orders"); n != 1 {
+			t.Errorf("found %d after the upgrade", n)
+		}
+		err = s.Write(t.Context(), "alice", func(tx *Tx) error { return tx.Delete(o) })
+		if n := found("orders"); n != 0 || err != nil {
+			t.Errorf("found %d after it was deleted: %v", n, err)
+		}
+	})
+}
+
+// undone are the statements that take away what the migration of searches made.
+func undone(t *testing.T, s *Store) []string {
+	t.Helper()
+	if s.db.Read == s.db.Write { // PostgreSQL
+		return []string{`DELETE FROM goose_db_version WHERE version_id >= 25`, `DROP FUNCTION keyward_trigrams CASCADE`}
+	}
+	statements := []string{`DELETE FROM goose_db_version WHERE version_id >= 25`}
+	rows, err := s.db.Read.QueryContext(t.Context(), `SELECT 'DROP ' || type || ' ' || name FROM sqlite_master
+		WHERE type = 'trigger' AND name LIKE '%_searched%' OR name IN ('searching', 'searched', 'search_places', 'trigrams')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var statement string
+		if err := rows.Scan(&statement); err != nil {
+			t.Fatal(err)
+		}
+		statements = append(statements, statement)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return statements
 }
 
 func TestListByRelation(t *testing.T) {

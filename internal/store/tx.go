@@ -21,6 +21,7 @@ import (
 	"keyward.dev/keyward/internal/store/looked"
 	"keyward.dev/keyward/internal/store/observed"
 	"keyward.dev/keyward/internal/store/secrets"
+	"keyward.dev/keyward/internal/store/sought"
 )
 
 // What a transaction has of the rooms below.
@@ -70,6 +71,16 @@ type SomeNames = depends.Names
 
 // GatewayQuestion is what one gateway is asked.
 type GatewayQuestion = asked.Question
+
+// Place says where in what an object is searched by a text is looked for.
+type Place = sought.Place
+
+// The places.
+const (
+	Inside    = sought.Inside
+	WordStart = sought.WordStart
+	NameStart = sought.NameStart
+)
 
 // OwnClient is a client that Keyward has of its own at a key manager's server, for people who sign in to the console.
 type OwnClient = enrolled.Client

@@ -7,15 +7,18 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pressly/goose/v3"
+
 	keyward "keyward.dev/keyward"
 )
 
 // Run is one transaction: its statements, and the first fault of the database among them. It is for one goroutine.
 type Run struct {
-	ctx    context.Context // of the one call that the transaction lives in
-	sql    *sql.Tx
-	writes bool
-	broken error
+	ctx     context.Context // of the one call that the transaction lives in
+	sql     *sql.Tx
+	dialect goose.Dialect
+	writes  bool
+	broken  error
 }
 
 // BeginRead begins a transaction over one snapshot, in which nothing can be written.
@@ -24,7 +27,7 @@ func (db *DB) BeginRead(ctx context.Context) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin to read: %w", err)
 	}
-	return &Run{ctx: ctx, sql: t}, nil
+	return &Run{ctx: ctx, sql: t, dialect: db.dialect}, nil
 }
 
 // BeginWrite begins a transaction that writes. On SQLite it waits for the one before.
@@ -33,7 +36,7 @@ func (db *DB) BeginWrite(ctx context.Context) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin to write: %w", err)
 	}
-	return &Run{ctx: ctx, sql: t, writes: true}, nil
+	return &Run{ctx: ctx, sql: t, dialect: db.dialect, writes: true}, nil
 }
 
 // Commit makes what was written count.

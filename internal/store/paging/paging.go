@@ -1,5 +1,4 @@
-// Package paging owns cursors of lists in order of tenant and name, and the patterns by which texts are looked for. It does not
-// own what a list is of, and runs no statement.
+// Package paging owns cursors of lists in order of tenant and name. It does not own what a list is of, and runs no statement.
 package paging
 
 import (
@@ -27,9 +26,4 @@ func Following(cursor, tenant string, v *database.Values) (where string, ok bool
 		return "(x.tenant, x.name) > (" + v.Add(after) + ", " + v.Add(name) + ")", true
 	}
 	return "x.name > " + v.Add(name), true
-}
-
-// Pattern is what LIKE takes, with a backslash as the escape, for a text somewhere in one that has no capitals.
-func Pattern(text string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(database.Clean(text))) + "%"
 }
