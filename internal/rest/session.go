@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/rest/docs"
 	"keyward.dev/keyward/internal/rest/entry"
 	"keyward.dev/keyward/internal/session"
 )
@@ -50,7 +51,7 @@ type gone struct {
 
 func (s *Server) sessionRoutes(o Options) {
 	pages := entry.Pages{
-		Sessions: s.deps.Sessions, Cookies: s.cookies, Log: s.log, Trusted: o.TrustedPeers, Style: style, Policy: pagePolicy(),
+		Sessions: s.deps.Sessions, Cookies: s.cookies, Log: s.log, Trusted: o.TrustedPeers, Style: docs.Style, Policy: docs.Policy(),
 		Tell: func(ctx context.Context, err error) (int, []string) {
 			p := s.problem(ctx, err)
 			words := []string{p.Detail}

@@ -273,7 +273,8 @@ func (tx *Tx) chosen(n noun, f Filter, v *database.Values) (where []string, few 
 	return append(where, found...), few || sparse, err
 }
 
-// sought gives the conditions on what is searched for, by the index of trigrams where that finds few.
+// sought gives the conditions on what is searched for. Where the first rows of the list do not fill the page, it is looked for in the
+// index of trigrams: that reads all that is found, and nothing else.
 func (tx *Tx) sought(n noun, f Filter, v *database.Values) (where []string, few bool, err error) {
 	text := sought.Of(f.Search, f.SearchAt)
 	where = []string{text.Condition(v)}
@@ -281,20 +282,24 @@ func (tx *Tx) sought(n noun, f Filter, v *database.Values) (where []string, few 
 	if len(trigrams) == 0 || tenant == "" {
 		return where, false, nil
 	}
-	tenants := []string{tenant}
-	if f.Offered && n.kind == keyward.KindKeyManager && tenant != keyward.DefaultTenant {
-		tenants = append(tenants, keyward.DefaultTenant) // where the global ones are
+	var first database.Values
+	list := "x.tenant = " + first.Add(tenant)
+	if after, ok := paging.Following(f.After, f.Tenant, &first); ok {
+		list += " AND " + after
 	}
-	var having []string
-	for _, tenant := range tenants {
-		var own database.Values
-		sparse, err := tx.Fewer(enough, tx.run.Having(n.table, tenant, trigrams, &own).From, own)
-		if err != nil || !sparse {
-			return where, false, err
-		}
-		having = append(having, tx.run.Having(n.table, tenant, trigrams, v).Where)
+	var seen, found int
+	if _, err := tx.run.One(`SELECT COUNT(*), COUNT(CASE WHEN `+text.Condition(&first)+` THEN 1 END) FROM (SELECT x.name, x.search FROM `+
+		n.table+` x WHERE `+list+` ORDER BY x.name LIMIT `+first.Add(enough)+`) x`, first, &seen, &found); err != nil {
+		return nil, false, err
 	}
-	return append(where, "("+strings.Join(having, " OR ")+")"), true, nil
+	if seen < enough || f.Limit > 0 && found > f.Limit {
+		return where, false, nil
+	}
+	having := tx.run.Having(n.table, tenant, trigrams, v)
+	if f.Offered && n.kind == keyward.KindKeyManager && tenant != keyward.DefaultTenant { // where the global ones are
+		having += " OR " + tx.run.Having(n.table, keyward.DefaultTenant, trigrams, v)
+	}
+	return append(where, "("+having+")"), true, nil
 }
 
 func cleaned(texts []string) []string {

@@ -5,7 +5,7 @@
 -- and one with "o" has "  o". Each has its tenant before it. No extension is needed, which an ordinary role may not create.
 -- The cost is what keeps the planner from computing it anew for row after row.
 -- +goose StatementBegin
-CREATE FUNCTION keyward_trigrams(tenant TEXT, search TEXT) RETURNS TEXT[] LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 100000 AS $$
+CREATE FUNCTION keyward_trigrams(tenant TEXT, search TEXT) RETURNS TEXT[] LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 500 AS $$
     SELECT array_agg(DISTINCT tenant || '/' || substr(text, i, 3))
     FROM (SELECT '  ' || replace(translate(search, '-/.:@_,(', '        '), ' ', '  ') AS text) spaced,
         generate_series(1, length(text) - 2) AS i
