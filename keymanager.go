@@ -291,7 +291,7 @@ type SignIn struct {
 	ClientSecret secret.Credential `json:"clientSecret,omitzero"`
 	Key          secret.Credential `json:"key,omitzero"`          // of private_key_jwt: PEM or a JWK
 	Scopes       []string          `json:"scopes,omitempty"`      // asked for beside openid; default profile
-	Userinfo     *bool             `json:"userinfo,omitempty"`    // asked for claims: always, never; default where the ID token lacks a rule's
+	Userinfo     *bool             `json:"userinfo,omitempty"`    // asked for claims; default where the ID token lacks a rule's
 	OwnCallback  bool              `json:"ownCallback,omitempty"` // the redirect URI is the key manager's alone; of Keyward's client it is
 	Lifetime     *Duration         `json:"lifetime,omitempty"`    // of a session, at most; default as for other sessions
 	Roles        []RoleRule        `json:"roles,omitempty"`

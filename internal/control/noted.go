@@ -69,7 +69,7 @@ func (c *Control) turned(tx *store.Tx, o *keyward.Object) (notes []string, err e
 		next := secrets[secret.NextPath(path)]
 		if next != "" && c.takesNext(rollover.Credential{Owner: o.ID, Path: path, Current: secrets[path], Next: next}) {
 			notes = append(notes, fmt.Sprintf("the server refuses the current value of spec.%s and takes the next one: declare that "+
-				"alone, in place of both", path))
+				"alone, as {stored: next}", path))
 		}
 	}
 	return notes, nil

@@ -22,7 +22,7 @@ type item struct {
 	ref    keyward.Ref
 	spec   keyward.Spec      // secrets already taken out
 	values map[string]string // new secret values by path
-	kept   []string          // paths whose stored value stays
+	kept   secret.Kept       // what stays as it is stored
 	sound  bool              // the manifest itself has no fault
 
 	operations []keyward.Operation // of an API, read from its OpenAPI document where it has one
@@ -92,7 +92,7 @@ func (c *Writer) newItem(d manifest.Decoded, prefix, tenant string, found []keyw
 		it.values = map[string]string{}
 		switch {
 		case spec.Password.IsStored():
-			it.kept = []string{passwordPath}
+			it.kept = secret.Kept{passwordPath: passwordPath}
 		case !spec.Password.IsZero():
 			it.values[passwordPath] = spec.Password.Reveal()
 			spec.Password = secret.Stored()
@@ -111,8 +111,8 @@ func (it *item) typeFaults(found []keyward.FieldError, judge func(secrets map[st
 	if secrets == nil {
 		secrets = map[string]string{}
 	}
-	for _, path := range it.kept {
-		secrets[path] = keymanager.Unseen + path
+	for path, from := range it.kept {
+		secrets[path] = keymanager.Unseen + from
 	}
 	// Beside what this build lacks, only fields that nobody knows count: the refusal stays one of not_supported.
 	lacking := !slices.ContainsFunc(found, func(f keyward.FieldError) bool { return f.Code != keyward.CodeNotSupported })

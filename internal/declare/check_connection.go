@@ -20,7 +20,7 @@ func (w *world) checkConnection(ch *change, c *keyward.ConnectionSpec) error {
 	}
 	if before.Type != c.Type || !keymanager.SameRoute(before.Outbound, c.Outbound) ||
 		!maps.Equal(addresses(before.Connection), addresses(c.Connection)) {
-		for _, path := range ch.kept {
+		for _, path := range ch.kept.Paths() {
 			if path != keyward.OutboundKey { // which is shown to nobody
 				w.add(ch, keyward.CodeInvalidInput, "spec."+path, staysWithItsAddress)
 			}

@@ -100,7 +100,7 @@ func (w *world) ledAstray(ch *change, before, s *keyward.KeyManagerSpec) bool {
 		return false
 	}
 	astray := false
-	for _, path := range ch.kept {
+	for _, path := range ch.kept.Paths() {
 		if path != keyward.OutboundKey { // which is shown to nobody
 			w.add(ch, keyward.CodeInvalidInput, "spec."+path, staysWithItsAddress)
 			astray = true
@@ -119,7 +119,7 @@ func (w *world) checkKeptSecrets(ch *change, before, s *keyward.KeyManagerSpec, 
 	if err != nil {
 		return err
 	}
-	for _, path := range ch.kept {
+	for _, path := range ch.kept.Paths() {
 		var same bool
 		switch {
 		case path == keyward.OutboundKey, path == keyward.OutboundPassword:

@@ -12,8 +12,8 @@ import (
 	"keyward.dev/keyward/internal/testbed/plane"
 )
 
-// TestASecretRollsOver: the next value is added beside a stored one, read back, kept, and put in the place of both; leaving
-// it out promotes nothing; and neither value goes to another address.
+// TestASecretRollsOver: the next value is added beside a stored one, read back, kept, and put in the place of both, typed
+// again or not; leaving it out promotes nothing; and neither value goes to another address or field.
 func TestASecretRollsOver(t *testing.T) {
 	h := plane.New(t)
 	corp := func(iat, secret string) string {
@@ -41,6 +41,7 @@ func TestASecretRollsOver(t *testing.T) {
 	}
 	keep := `{"stored":true}`
 	both := `{"current":{"stored":true},"next":{"stored":true}}`
+	promote := `{"stored":"next"}`
 	for _, step := range []struct {
 		what, iat, secret string
 		action            declare.Action
@@ -55,6 +56,12 @@ func TestASecretRollsOver(t *testing.T) {
 		{"a next one again", keep, `{"current":{"stored":true},"next":"s3"}`, declare.Updated,
 			"initialAccessToken=i1 clientSecret=s2 clientSecret.next=s3"},
 		{"left out, the next one is forgotten", keep, keep, declare.Updated, "initialAccessToken=i1 clientSecret=s2"},
+		{"next ones of both", `{"current":{"stored":true},"next":"i3"}`, `{"current":{"stored":true},"next":"s4"}`, declare.Updated,
+			"initialAccessToken=i1 initialAccessToken.next=i3 clientSecret=s2 clientSecret.next=s4"},
+		{"the stored next one takes the place of both", promote, both, declare.Updated,
+			"initialAccessToken=i3 clientSecret=s2 clientSecret.next=s4"},
+		{"and leaves room for another one", keep, `{"current":{"stored":"next"},"next":"s5"}`, declare.Updated,
+			"initialAccessToken=i3 clientSecret=s4 clientSecret.next=s5"},
 	} {
 		got := h.MustApply(corp(step.iat, step.secret))
 		if got["KeyManager corp"] != step.action || stored() != step.stored {
@@ -80,6 +87,21 @@ func TestASecretRollsOver(t *testing.T) {
 			`"iat"`, `{"current":"i","next":{"stored":true}}`, `"hush"`, `{"current":"s","next":{"stored":true}}`,
 			"SERVER/corp", "SERVER/new").Replace(plane.CorpSpec)),
 			"spec.connection.initialAccessToken.next spec.introspection.clientSecret.next"},
+		"a promoted one at another address": {strings.Replace(corp(`"i1"`, promote), "SERVER/corp", "SERVER/other", 1),
+			"spec.introspection.clientSecret"},
+		"a promoted one by another way": {strings.Replace(corp(`"i1"`, promote), `"introspection":`,
+			`"outbound":{"proxy":"http://proxy.example:3128"},"introspection":`, 1), "spec.introspection.clientSecret"},
+		"promoted, with no next one stored": {corp(promote, keep), "spec.connection.initialAccessToken"},
+		"promoted, and kept as the next one": {corp(`"i1"`, `{"current":{"stored":"next"},"next":{"stored":true}}`),
+			"spec.introspection.clientSecret.next"},
+		"as its own next one": {corp(`{"current":"i1","next":{"stored":"next"}}`, `{"current":"s1","next":{"stored":"next"}}`),
+			"spec.connection.initialAccessToken.next spec.introspection.clientSecret.next"},
+		"promoted where nothing is": {plane.Manifest(keyward.KindKeyManager, "new", strings.NewReplacer(
+			`"iat"`, promote, `"hush"`, `"s"`, "SERVER/corp", "SERVER/new").Replace(plane.CorpSpec)),
+			"spec.connection.initialAccessToken"},
+		"a secret that has no next one": {strings.Replace(corp(`"i1"`, both), `"introspection":`,
+			`"outbound":{"proxy":"http://proxy.example:3128","proxyUser":"u","proxyPassword":{"stored":"next"}},"introspection":`, 1),
+			"spec.outbound.proxyPassword"},
 		"next ones alone": {corp(`{"next":"i2"}`, `{"next":"s2"}`),
 			"spec.introspection.clientSecret.current spec.connection.initialAccessToken.current"},
 	} {
@@ -113,5 +135,12 @@ func TestASharedSecretRollsOver(t *testing.T) {
 		keyward.CodeInvalidInput)
 	if !strings.Contains(e.Paths, "spec.connection.clientSecret.next") {
 		t.Errorf("a stored next value at another address: faults at %s", e.Paths)
+	}
+	promoted := strings.Replace(master, `"hush-secret"`, `{"stored":"next"}`, 1)
+	h.Refused(plane.Operator(), declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindConnection, "acme",
+		strings.Replace(promoted, "sso.example", "evil.example", 1)))}, keyward.CodeInvalidInput)
+	if got := h.MustApply(plane.Manifest(keyward.KindConnection, "acme", promoted)); got["Connection acme"] != declare.Updated ||
+		storedSecret(t, h) != "hush-next" {
+		t.Errorf("promoted: %v, and the current value is %q", got, storedSecret(t, h))
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -308,11 +310,12 @@ func (w *world) checkSecrets(ch *change) {
 		return
 	}
 	ch.secrets = maps.Clone(ch.values)
-	for _, path := range ch.kept {
-		value, ok := ch.stored[path]
+	for _, path := range ch.kept.Paths() {
+		from := ch.kept[path]
+		value, ok := ch.stored[from]
 		if !ok {
-			w.add(ch, keyward.CodeInvalidInput, "spec."+path, "nothing is stored for it: give the value")
-			continue
+			w.add(ch, keyward.CodeInvalidInput, "spec."+path, "%s", secret.NothingStored(path, from))
+			value = keymanager.Unseen + from // so that nobody says it again
 		}
 		ch.secrets[path] = value
 	}

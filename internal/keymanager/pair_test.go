@@ -26,7 +26,7 @@ func TestTakePairs(t *testing.T) {
 	if diff := cmp.Diff(want, values); diff != "" || len(faults) > 0 {
 		t.Errorf("values (-want +got):\n%s%v", diff, faults)
 	}
-	if diff := cmp.Diff([]string{"connection.clientSecret", "introspection.clientSecret.next"}, kept); diff != "" {
+	if diff := cmp.Diff([]string{"connection.clientSecret", "introspection.clientSecret.next"}, kept.Paths()); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
 	stored, err := json.Marshal(spec)
@@ -73,6 +73,9 @@ func TestFaultyPairs(t *testing.T) {
 		"a list":       {`["x"]`, ""},
 		"both, sound":  {`{"current":"x","next":"y"}`, "-"},
 		"both are one": {`{"current":"x","next":"x"}`, ".next"},
+		"its own next": {`{"current":"x","next":{"stored":"next"}}`, ".next"},
+		"nobody's":     {`{"stored":"connection.other"}`, ""},
+		"two markers":  {`{"stored":"next","env":"X"}`, ""},
 	} {
 		spec := &keyward.KeyManagerSpec{Type: keyward.TypeOkta, Issuer: "https://acme.okta.com/oauth2/default",
 			Keys: keyward.KeySource{JWKS: "https://acme.okta.com/k"}}

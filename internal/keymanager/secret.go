@@ -12,15 +12,15 @@ import (
 
 // TakeSecrets moves the values of secret fields out of the spec, by path (connection.initialAccessToken,
 // introspection.clientSecret, and each with the next value at its secret.NextPath), and leaves markers for stored secrets
-// in their place. Paths that held the marker already are listed in kept: what is stored for them stays.
-func TakeSecrets(spec *keyward.KeyManagerSpec) (values map[string]string, kept []string, faults []keyward.FieldError) {
-	values = map[string]string{}
+// in their place. Paths that held the marker already are in kept, with the path whose stored value they have from now on.
+func TakeSecrets(spec *keyward.KeyManagerSpec) (values map[string]string, kept secret.Kept, faults []keyward.FieldError) {
+	values, kept = map[string]string{}, secret.Kept{}
 	if t, ok := catalog.TypeOf(spec.Type); ok {
-		kept, faults = takeConnection(t.Connection(), spec.Connection, values)
+		faults = takeConnection(t.Connection(), spec.Connection, values, kept)
 	}
 	own := ownSecrets(spec)
 	for _, path := range sortedKeys(own) {
-		kept = append(kept, take(path, own[path], values)...)
+		take(path, own[path], values, kept)
 	}
 	return values, kept, faults
 }
@@ -35,9 +35,9 @@ func ownSecrets(spec *keyward.KeyManagerSpec) map[string]*secret.Value {
 }
 
 // takeConnection moves the secrets out of a connection.
-func takeConnection(fields []connector.Field, connection map[string]any, values map[string]string) (
-	kept []string, faults []keyward.FieldError,
-) {
+func takeConnection(
+	fields []connector.Field, connection map[string]any, values map[string]string, kept secret.Kept,
+) (faults []keyward.FieldError) {
 	for _, f := range fields {
 		v, given := connection[f.Name]
 		if !given || !f.Secret || v == nil {
@@ -48,24 +48,26 @@ func takeConnection(fields []connector.Field, connection map[string]any, values 
 		if faults = append(faults, found...); len(found) > 0 {
 			continue
 		}
-		kept = append(kept, take(path, &c.Current, values)...)
-		kept = append(kept, take(secret.NextPath(path), &c.Next, values)...)
+		take(path, &c.Current, values, kept)
+		take(secret.NextPath(path), &c.Next, values, kept)
 		connection[f.Name] = c
 	}
-	return kept, faults
+	return faults
 }
 
-// take moves one value out; it gives the path of one that is the marker already.
-func take(path string, v *secret.Value, values map[string]string) (kept []string) {
+// take moves one value out, or notes what a marker keeps. What stays in its place is the marker for a stored value alone.
+func take(path string, v *secret.Value, values map[string]string, kept secret.Kept) {
 	switch {
 	case v.IsZero():
+		return
+	case v.IsNext():
+		kept[path] = secret.NextPath(path)
 	case v.IsStored():
-		return []string{path}
+		kept[path] = path
 	default:
 		values[path] = v.Reveal()
-		*v = secret.Stored()
 	}
-	return nil
+	*v = secret.Stored()
 }
 
 // readCredential reads a secret field as JSON or a program left it in a map.
@@ -75,9 +77,9 @@ func readCredential(path string, v any) (secret.Credential, []keyward.FieldError
 	}
 	both, isObject := v.(map[string]any)
 	if !isObject || !secret.IsPair(both) {
-		current, fault := readSecret(v)
-		if fault != "" {
-			return secret.Credential{}, []keyward.FieldError{fieldError("spec."+path, "%s", fault)}
+		current, err := secret.Read(v)
+		if err != nil {
+			return secret.Credential{}, []keyward.FieldError{fieldError("spec."+path, "%v", err)}
 		}
 		return secret.Credential{Current: current}, nil
 	}
@@ -86,12 +88,14 @@ func readCredential(path string, v any) (secret.Credential, []keyward.FieldError
 	for _, name := range sortedKeys(both) {
 		into := map[string]*secret.Value{"current": &c.Current, "next": &c.Next}[name]
 		at := "spec." + path + "." + name
-		switch value, fault := readSecret(both[name]); {
+		switch value, err := secret.Read(both[name]); {
 		case into == nil:
 			faults = append(faults, fieldError(at, "is unknown: a secret has current and next"))
 		case both[name] == nil: // null says nothing: the field is left out
-		case fault != "":
-			faults = append(faults, fieldError(at, "%s", fault))
+		case err != nil:
+			faults = append(faults, fieldError(at, "%v", err))
+		case name == "next" && value.IsNext():
+			faults = append(faults, fieldError(at, "is the next value itself: {stored: true} keeps it"))
 		default:
 			*into = value
 		}
@@ -100,29 +104,6 @@ func readCredential(path string, v any) (secret.Credential, []keyward.FieldError
 		faults = append(faults, fieldError("spec."+path+".current", "%s", secret.LacksCurrent))
 	}
 	return c, faults
-}
-
-// readSecret reads one value: a text, a secret.Value, or the marker.
-func readSecret(v any) (read secret.Value, fault string) {
-	switch s := v.(type) {
-	case string:
-		if s == "" {
-			return secret.Value{}, "cannot be empty: leave the field out"
-		}
-		return secret.New(s), ""
-	case secret.Value:
-		return s, ""
-	case map[string]any:
-		if len(s) == 1 && s["stored"] == true {
-			return secret.Stored(), ""
-		}
-		for ref := range s {
-			if ref == "env" || ref == "file" {
-				return secret.Value{}, fmt.Sprintf("{%s: …} is resolved by the command line, on the machine where it runs: send the value", ref)
-			}
-		}
-	}
-	return secret.Value{}, "is a string, or {stored: true} to keep the stored one"
 }
 
 func fieldError(path, format string, args ...any) keyward.FieldError {

@@ -8,6 +8,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
+	"keyward.dev/keyward/internal/secret"
 )
 
 // ValidateConnection judges what ConnectionSpec.Validate leaves to the type; secrets are as for Validate.
@@ -37,16 +38,16 @@ func sharesNothing(t connector.Type) string {
 }
 
 // TakeConnectionSecrets is TakeSecrets for a Connection.
-func TakeConnectionSecrets(c *keyward.ConnectionSpec) (values map[string]string, kept []string, faults []keyward.FieldError) {
-	values = map[string]string{}
+func TakeConnectionSecrets(c *keyward.ConnectionSpec) (values map[string]string, kept secret.Kept, faults []keyward.FieldError) {
+	values, kept = map[string]string{}, secret.Kept{}
 	t, ok := catalog.TypeOf(c.Type)
 	if !ok || t.Shared == nil {
-		return values, nil, nil
+		return values, kept, nil
 	}
-	kept, faults = takeConnection(t.Shared.Connection(), c.Connection, values)
+	faults = takeConnection(t.Shared.Connection(), c.Connection, values, kept)
 	own := c.Outbound.OutboundSecrets()
 	for _, path := range sortedKeys(own) {
-		kept = append(kept, take(path, own[path], values)...)
+		take(path, own[path], values, kept)
 	}
 	return values, kept, faults
 }

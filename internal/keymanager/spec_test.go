@@ -208,7 +208,7 @@ func TestTakeSecrets(t *testing.T) {
 	if diff := cmp.Diff(want, values); diff != "" || len(faults) > 0 {
 		t.Errorf("values (-want +got):\n%s%v", diff, faults)
 	}
-	if diff := cmp.Diff([]string{"connection.initialAccessToken"}, kept); diff != "" {
+	if diff := cmp.Diff([]string{"connection.initialAccessToken"}, kept.Paths()); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
 	stored, err := json.Marshal(spec)

@@ -189,7 +189,7 @@ func validateClientKey(t connector.Type, connection map[string]any, secrets map[
 		if value == "" {
 			value = secrets[path]
 		}
-		if _, err := parse(value); value != "" && err != nil {
+		if _, err := parse(value); value != "" && err != nil && !strings.HasPrefix(value, Unseen) {
 			faults = append(faults, fieldError("spec."+path, "cannot sign: %v", err))
 		}
 	}

@@ -174,10 +174,13 @@ func (s *strict) object(n *node, t reflect.Type, path string) *node {
 // credential judges each value of a secret at its own place.
 func (s *strict) credential(n *node, path string) *node {
 	if n.shape != shapeObject || n.get("current") == nil && n.get("next") == nil {
-		return s.own(n, reflect.TypeFor[secret.Value](), path)
+		return s.own(n, reflect.TypeFor[secret.Current](), path)
 	}
 	before := len(s.faults)
-	type pair secret.Credential
+	type pair struct {
+		Current secret.Current `json:"current"`
+		Next    secret.Value   `json:"next"`
+	}
 	clean := s.object(n, reflect.TypeFor[pair](), path)
 	if current := n.get("current"); current == nil || current.shape == shapeNull {
 		s.add(path+".current", secret.LacksCurrent)

@@ -211,6 +211,19 @@ func TestBothValuesOfASecretAreNamed(t *testing.T) {
 	w := newWorld(t)
 	const two = `,"introspection":{"clientId":"gateway","clientSecret":{"current":"gateway-secret","next":"not-known-there"}}`
 	w.want(w.unsaved(two), "secret", probe.Warn, "spec.introspection.clientSecret: current: taken; next: ask about a token")
+	const create = `,"clients":{"create":false}`
+	w.register("corp", strings.NewReplacer("gateway-secret", "ended", "not-known-there", "gateway-secret").Replace(two)+create)
+	const promoted = `,"introspection":{"clientId":"gateway","clientSecret":{"stored":"next"}}`
+	lines := w.unsaved(promoted + create)
+	w.want(lines, "introspection", probe.Pass, "active: false")
+	if len(lines["secret"]) != 0 {
+		t.Errorf("the stored next value stands alone: %+v", lines["secret"])
+	}
+	elsewhere := w.spec(promoted + create + `,"endpoints":{"introspection":"https://x.example"}`)
+	_, err := w.probe.Unsaved(t.Context(), "default", "corp", elsewhere, order())
+	if keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), "stays with its address") {
+		t.Errorf("the stored next value at another address: %v", err)
+	}
 	w.issuer.Fix("/introspect", issuer.Answer{Status: 503})
 	w.want(w.unsaved(two), "secret", probe.NotTried, "spec.introspection.clientSecret could not be tried: ask about a token")
 }
@@ -292,6 +305,12 @@ func TestStoredSecretsStayWithTheirAddress(t *testing.T) {
 		w.spec(kept+fmt.Sprintf(`,"endpoints":{"introspection":%q}`, other.URL+"/introspect")), order())
 	if keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), "stays with its address") {
 		t.Errorf("another address: %v", err)
+	}
+	next := strings.Replace(kept, `{"stored":true}`, `{"stored":"next"}`, 1)
+	_, err = w.probe.Unsaved(t.Context(), "default", "corp", w.spec(next), order())
+	if keyward.CodeOf(err) != keyward.CodeInvalidInput || strings.Count(err.Error(), "spec.introspection.clientSecret: ") != 1 ||
+		!strings.Contains(err.Error(), "no next value is stored") {
+		t.Errorf("a next one that is not stored: %v", err)
 	}
 	_, err = w.probe.Unsaved(t.Context(), "default", "nobody", w.spec(kept), order())
 	if keyward.CodeOf(err) != keyward.CodeInvalidInput ||

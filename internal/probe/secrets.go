@@ -82,7 +82,7 @@ func (c *check) both(ctx context.Context, l *Line, path string) {
 	}
 }
 
-const nextInUse = "the next secret is in use: drop the current one, by declaring the next one's value alone in place of both"
+const nextInUse = "the next secret is in use: put it in the current one's place, with {stored: next} for the whole secret"
 
 // alone makes a harmless call with one value of a secret.
 func (c *check) alone(ctx context.Context, path, value string) error {

@@ -10,6 +10,7 @@ import (
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keymanager/draft"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -63,7 +64,7 @@ func (p *Probe) declared(ctx context.Context, tenant, name string, spec *keyward
 
 // takeStored fills in the secrets that the declaration keeps. Whoever may change an address and does not know the secret
 // could read it there, so every address must be the stored one.
-func (p *Probe) takeStored(ctx context.Context, server *connector.Server, kept []string) ([]keyward.FieldError, error) {
+func (p *Probe) takeStored(ctx context.Context, server *connector.Server, kept secret.Kept) ([]keyward.FieldError, error) {
 	var before, now connector.Server
 	err := p.store.Read(ctx, func(tx *store.Tx) (err error) {
 		if before, _, _, err = p.stored(tx, server.Tenant, server.Name); err == nil {
@@ -79,13 +80,19 @@ func (p *Probe) takeStored(ctx context.Context, server *connector.Server, kept [
 	}
 	var faults []keyward.FieldError
 	same := sameAddresses(before.Spec, now.Spec)
-	for _, path := range kept {
-		if same {
-			server.Secrets[path] = before.Secrets[path]
+	for _, path := range kept.Paths() {
+		from := kept[path]
+		value, stored := before.Secrets[from]
+		switch {
+		case !same:
+			faults = append(faults, keyward.Fault("spec."+path,
+				"an address differs from the stored key manager's: give the value, a stored secret stays with its address"))
 			continue
+		case !stored:
+			faults = append(faults, keyward.Fault("spec."+path, "%s", secret.NothingStored(path, from)))
+			value = keymanager.Unseen + from // so that nobody says it again
 		}
-		faults = append(faults, keyward.FieldError{Path: "spec." + path, Code: keyward.CodeInvalidInput,
-			Message: "an address differs from the stored key manager's: give the value, a stored secret stays with its address"})
+		server.Secrets[path] = value
 	}
 	if same {
 		server.Status = before.Status

@@ -92,7 +92,7 @@ func (m *Memory) Try(ctx context.Context, c Credential, send func(value string) 
 	for _, place := range m.order(key) {
 		outcome := send(c.Values()[place])
 		if m.note(key, place, outcome) {
-			m.log.WarnContext(ctx, "the server refuses the current value of a secret and takes the next one: declare that alone",
+			m.log.WarnContext(ctx, "the server refuses the current value of a secret and takes the next one: declare {stored: next} for it",
 				"object", c.Name, "secret", c.Path)
 		}
 		if outcome != Refused {

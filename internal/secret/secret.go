@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -16,6 +17,7 @@ import (
 type Value struct {
 	value  string
 	stored bool
+	next   bool // of a stored one: what is stored as the next value takes this place
 }
 
 // New wraps a value.
@@ -27,8 +29,11 @@ func Stored() Value { return Value{stored: true} }
 // IsZero tells that neither a value nor a marker was given.
 func (s Value) IsZero() bool { return s.value == "" && !s.stored }
 
-// IsStored tells that the secret is the marker for a stored value.
+// IsStored tells that the secret is the marker for a stored value: its own, or the next one.
 func (s Value) IsStored() bool { return s.stored }
+
+// IsNext tells that the secret is {"stored": "next"}: what is stored as its next value becomes the current one.
+func (s Value) IsNext() bool { return s.next }
 
 // Reveal gives the value: the one door to it, easy to search for.
 func (s Value) Reveal() string { return s.value }
@@ -36,27 +41,64 @@ func (s Value) Reveal() string { return s.value }
 // UnmarshalJSON reads a string or the stored marker. The references that the CLI resolves ({env: …}, {file: …}) are
 // refused by name, so that nobody can make the server read its own files.
 func (s *Value) UnmarshalJSON(b []byte) error {
-	var value string
-	if err := json.Unmarshal(b, &value); err == nil {
-		if value == "" {
-			return fmt.Errorf("a secret cannot be empty: leave the field out")
-		}
-		*s = Value{value: value}
-		return nil
+	var written any
+	if err := json.Unmarshal(b, &written); err != nil {
+		return errors.New(form)
 	}
-	var marker map[string]any
-	if err := json.Unmarshal(b, &marker); err == nil && len(marker) == 1 {
-		if marker["stored"] == true {
-			*s = Value{stored: true}
-			return nil
+	read, err := Read(written)
+	if err == nil && read.next {
+		err = errors.New(lacksNext)
+	}
+	if err == nil {
+		*s = read
+	}
+	return err
+}
+
+const (
+	form      = "a secret is a string, or {stored: true} to keep the stored one"
+	lacksNext = "has no next value that could be stored: {stored: true} keeps the stored one"
+)
+
+// Read gives the current value of a credential as JSON has it in a map: a string, or a marker, {"stored": "next"} included. Its
+// errors are for people, and have nothing of a value.
+func Read(written any) (Value, error) {
+	switch v := written.(type) {
+	case string:
+		if v == "" {
+			return Value{}, errors.New("a secret cannot be empty: leave the field out")
 		}
-		for ref := range marker {
-			if ref == "env" || ref == "file" {
-				return fmt.Errorf("{%s: …} is resolved by the command line, on the machine where it runs: send the value", ref)
+		return New(v), nil
+	case Value:
+		return v, nil
+	case map[string]any:
+		switch {
+		case len(v) == 1 && v["stored"] == true:
+			return Stored(), nil
+		case len(v) == 1 && v["stored"] == "next":
+			return Value{stored: true, next: true}, nil
+		}
+		for _, ref := range []string{"env", "file"} {
+			if _, given := v[ref]; given {
+				return Value{}, fmt.Errorf("{%s: …} is resolved by the command line, on the machine where it runs: send the value", ref)
 			}
 		}
 	}
-	return fmt.Errorf("a secret is a string, or {stored: true} to keep the stored one")
+	return Value{}, errors.New(form)
+}
+
+// Current is the Value of a credential that may be {"stored": "next"}.
+type Current struct{ Value }
+
+// UnmarshalJSON reads what Value does, and {"stored": "next"}.
+func (c *Current) UnmarshalJSON(b []byte) error {
+	var written any
+	if err := json.Unmarshal(b, &written); err != nil {
+		return errors.New(form)
+	}
+	var err error
+	c.Value, err = Read(written)
+	return err
 }
 
 // MarshalJSON writes the marker, or null when there is nothing.
@@ -83,7 +125,8 @@ func (s Value) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // Credential is a secret that some server knows Keyward by. While it is changed there it has a second value, and the two
 // are tried in order: the next one after the server has refused the current one. Written, it is a Value, or
-// {current: …, next: …} with a Value in each; read back, the marker for a stored one stands for each value.
+// {current: …, next: …} with a Value in each; read back, the marker for a stored one stands for each value. {stored: next}
+// in the current one's place promotes what is stored as the next one, without anybody's typing it again.
 type Credential struct {
 	Current Value `json:"current,omitzero"`
 	Next    Value `json:"next,omitzero"` // never without a current one
@@ -102,7 +145,10 @@ func NextPath(path string) string { return path + ".next" }
 func (c *Credential) UnmarshalJSON(b []byte) error {
 	var both map[string]json.RawMessage
 	if json.Unmarshal(b, &both) != nil || !IsPair(both) {
-		return c.Current.UnmarshalJSON(b)
+		var alone Current
+		err := alone.UnmarshalJSON(b)
+		c.Current = alone.Value
+		return err
 	}
 	var read Credential
 	var faults []error
@@ -110,7 +156,9 @@ func (c *Credential) UnmarshalJSON(b []byte) error {
 		var err error
 		switch name {
 		case "current":
-			err = read.Current.UnmarshalJSON(value)
+			var current Current
+			err = current.UnmarshalJSON(value)
+			read.Current = current.Value
 		case "next":
 			err = read.Next.UnmarshalJSON(value)
 		default:
@@ -129,7 +177,23 @@ func (c *Credential) UnmarshalJSON(b []byte) error {
 }
 
 // LacksCurrent is the fault of a next value that stands alone.
-const LacksCurrent = "is required beside next: write {stored: true} to keep the stored one, or the one new value in place of both"
+const LacksCurrent = "is required beside next: {stored: true} keeps the stored one; to use the next one at once, give it alone, " +
+	"or {stored: next} where it is stored"
+
+// Kept says which secrets of a spec stay as they are stored: by their paths, the path whose stored value each has from then
+// on. That is its own, or its NextPath, and never another's: a stored secret does not move.
+type Kept map[string]string
+
+// Paths are those of the secrets after the write, sorted.
+func (k Kept) Paths() []string { return slices.Sorted(maps.Keys(k)) }
+
+// NothingStored is the fault of a marker for what is not stored, by the path that it would have been stored at.
+func NothingStored(path, from string) string {
+	if from != path {
+		return "no next value is stored for it; it may be the current one already, which {stored: true} keeps"
+	}
+	return "nothing is stored for it: give the value"
+}
 
 // IsPair tells that the members of a secret's object are meant as current and next.
 func IsPair[V any](members map[string]V) bool {

@@ -71,6 +71,12 @@ test("a connection is made from its type's fields, gets a next value, and says w
   await expect(page.getByRole("heading", { level: 1, name: "Connections" })).toBeVisible();
   const stored = JSON.stringify(await rest(world(), "GET", "/api/v1/connections/acme"));
   expect(stored).toContain('"next":{"stored":true}');
+  await open(page, "admin/connections/acme", "acme");
+  await page.getByRole("button", { name: "Use the next one now" }).click();
+  await expect(page.getByRole("status").filter({ hasText: "when this is saved" })).toBeVisible();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Connections" })).toBeVisible();
+  expect(JSON.stringify(await rest(world(), "GET", "/api/v1/connections/acme"))).toContain('"apiToken":{"stored":true}');
   await forEverybody(page, "connections");
   await rest(world(), "PUT", "/api/v1/key-managers/acme-okta", {
     spec: {

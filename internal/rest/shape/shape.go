@@ -5,6 +5,7 @@ package shape
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -55,12 +56,19 @@ func (secretSchema) Schema(huma.Registry) *huma.Schema {
 // Schema implements huma.SchemaProvider.
 func (credentialSchema) Schema(r huma.Registry) *huma.Schema {
 	one := secretSchema{}.Schema(r)
+	promoted := &huma.Schema{
+		Description: "What is stored as the next value takes the place of the current one",
+		Type:        "object", Required: []string{"stored"},
+		Properties: map[string]*huma.Schema{"stored": {Type: "string", Enum: []any{"next"}}},
+	}
+	current := &huma.Schema{Description: one.Description, OneOf: append(slices.Clone(one.OneOf), promoted)}
 	return &huma.Schema{
 		Description: "A secret; or, while it is changed at the server, its current and its next value, which are tried in order. " +
-			"Each is read back as {stored: true}, which sent again keeps what is stored",
-		OneOf: append(one.OneOf, &huma.Schema{
+			"Each is read back as {stored: true}, which sent again keeps what is stored; {stored: next} in the place of both, or " +
+			"of the current one, ends the change with the next value that is stored",
+		OneOf: append(slices.Clone(current.OneOf), &huma.Schema{
 			Type: "object", Required: []string{"current"},
-			Properties: map[string]*huma.Schema{"current": one, "next": one},
+			Properties: map[string]*huma.Schema{"current": current, "next": one},
 		}),
 	}
 }

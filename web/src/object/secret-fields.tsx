@@ -1,4 +1,4 @@
-import { Button, Group, PasswordInput, Stack } from "@mantine/core";
+import { Button, Group, Input, PasswordInput, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 
 import type { Noun } from "../api/objects";
@@ -15,15 +15,15 @@ const words = texts.editor;
 export function SecretField<N extends Noun>(field: Field<N>) {
   const { draft, path } = field;
   const value = draft.at(...path);
-  const [stored] = useState(() => valueAt(value, ["stored"]) === true);
-  if (isFixed(field) || draft.manifestSet !== undefined) return <Shown label={field.label}>{stored && words.isStored}</Shown>;
+  const [before] = useState(() => (isStored(value) ? value : undefined));
+  if (isFixed(field) || draft.manifestSet !== undefined) return <Shown label={field.label}>{before !== undefined && words.isStored}</Shown>;
   return (
     <PasswordInput
       {...around(field)}
-      placeholder={stored ? words.stored : ""}
+      placeholder={before === undefined ? "" : isPromoted(before) ? words.promoted : words.stored}
       value={typeof value === "string" ? value : ""}
       onChange={(event) => {
-        draft.put(event.currentTarget.value || (stored ? { stored: true } : undefined), ...path);
+        draft.put(event.currentTarget.value || before, ...path);
       }}
       autoComplete="new-password"
       spellCheck={false}
@@ -33,35 +33,57 @@ export function SecretField<N extends Noun>(field: Field<N>) {
 
 /**
  * A secret that can have a next value beside the current one while it is changed at the server. Whoever sends it tries the
- * current one first.
+ * current one first, until the next one is put in its place: one that is stored, without anybody's typing it again.
  */
 export function CredentialField<N extends Noun>(field: Field<N>) {
   const { draft, path, label } = field;
   const value = draft.at(...path);
   const current = valueAt(value, ["current"]);
-  const given = current ?? value;
+  const next = valueAt(value, ["next"]);
   const may = !isFixed(field) && draft.manifestSet === undefined;
+  const put = (then: unknown) => () => { draft.put(then, ...path); };
+  if (isPromoted(value)) {
+    return (
+      <Input.Wrapper {...around(field)} labelElement="div">
+        <Text size="sm" role="status">{words.promoted}</Text>
+        {may && <Actions actions={[[words.notYet, put({ current: stored, next: stored })]]} />}
+      </Input.Wrapper>
+    );
+  }
   if (current === undefined) {
     return (
       <Stack gap={4}>
         <SecretField {...field} />
-        {may && given !== undefined && (
-          <Group>
-            <Button size="compact-xs" variant="subtle" onClick={() => { draft.put({ current: given }, ...path); }}>{words.addNext}</Button>
-          </Group>
-        )}
+        {may && value !== undefined && <Actions actions={[[words.addNext, put({ current: value })]]} />}
       </Stack>
     );
   }
+  const told = draft.fault(...path, "current") ?? draft.fault(...path, "next");
   return (
     <Stack gap={4}>
       <SecretField {...field} path={[...path, "current"]} label={words.current(label)} />
       <SecretField draft={draft} path={[...path, "next"]} label={words.next(label)} help={words.nextHelp} />
+      {told === undefined && draft.fault(...path) !== undefined && <Text size="xs" c="red">{draft.fault(...path)}</Text>}
       {may && (
-        <Group>
-          <Button size="compact-xs" variant="subtle" onClick={() => { draft.put(current, ...path); }}>{words.dropNext}</Button>
-        </Group>
+        <Actions
+          actions={[
+            ...(next === undefined ? [] : [[words.useNext, put(isStored(next) ? { stored: "next" } : next)] as const]),
+            [words.dropNext, put(current)],
+          ]}
+        />
       )}
     </Stack>
+  );
+}
+
+const stored = { stored: true };
+const isStored = (value: unknown) => valueAt(value, ["stored"]) !== undefined;
+const isPromoted = (value: unknown) => valueAt(value, ["stored"]) === "next";
+
+function Actions({ actions }: { actions: readonly (readonly [label: string, run: () => void])[] }) {
+  return (
+    <Group gap={4}>
+      {actions.map(([label, run]) => <Button key={label} size="compact-xs" variant="subtle" onClick={run}>{label}</Button>)}
+    </Group>
   );
 }

@@ -4,8 +4,9 @@ import { valueAt, withValue } from "./path";
 // Where secrets are typed. Which of a connection's fields are secret depends on its type, so that all of them count.
 const connection = [["spec", "connection"], ["spec", "outbound", "proxyPassword"], ["spec", "outbound", "key"]];
 const introspection = ["clientSecret", "key", "token"].map((field) => ["spec", "introspection", field]);
+const signIn = ["clientSecret", "key"].map((field) => ["spec", "signIn", field]);
 const places: Partial<Record<Noun, string[][]>> = {
-  "key-managers": [...connection, ...introspection],
+  "key-managers": [...connection, ...introspection, ...signIn],
   connections: connection,
   users: [["spec", "password"]],
 };
@@ -18,10 +19,13 @@ export function withoutTyped<N extends Noun>(noun: N, object: Nouns[N], stored: 
   }, object);
 }
 
+// What stands for a stored secret, and has nothing of it.
+const isMarker = (value: object) => ['{"stored":true}', '{"stored":"next"}'].includes(JSON.stringify(value));
+
 // As much of a value as is in the stored one too; a name of a Connection is no secret.
 function known(value: unknown, stored: unknown): unknown {
   if (typeof value === "string") return value === stored ? value : undefined;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  if (typeof value !== "object" || value === null || Array.isArray(value) || isMarker(value)) return value;
   return Object.fromEntries(
     Object.entries(value)
       .map(([name, v]) => [name, name === "ref" ? (v as unknown) : known(v, valueAt(stored, [name]))] as const)

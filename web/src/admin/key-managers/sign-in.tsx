@@ -4,7 +4,7 @@ import type { Schemas } from "../../api/client";
 import { serverPath } from "../../base";
 import type { Draft } from "../../object/draft";
 import { isFixed, ListField, SelectField, Shown, SwitchField, TextField } from "../../object/fields";
-import { SecretField } from "../../object/secret-fields";
+import { CredentialField } from "../../object/secret-fields";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Copy } from "../../ui/copy";
@@ -71,10 +71,10 @@ function ClientFields({ draft, signIn }: { draft: KeyManagerDraft; signIn: Parti
         <>
           <SelectField draft={draft} path={["spec", "signIn", "method"]} label={words.method} fallback="basic" options={words.methods} />
           {(method === "basic" || method === "post") && (
-            <SecretField draft={draft} path={["spec", "signIn", "clientSecret"]} label={words.clientSecret} required />
+            <CredentialField draft={draft} path={["spec", "signIn", "clientSecret"]} label={words.clientSecret} required />
           )}
           {method === "private_key_jwt" && (
-            <SecretField draft={draft} path={["spec", "signIn", "key"]} label={words.key} help={words.keyHelp} required />
+            <CredentialField draft={draft} path={["spec", "signIn", "key"]} label={words.key} help={words.keyHelp} required />
           )}
           <SwitchField
             draft={draft}
