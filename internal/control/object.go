@@ -135,25 +135,15 @@ const (
 func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Kind, tenant string, page Page) (
 	[]*keyward.Object, string, error,
 ) {
-	if kind == keyward.KindTenant {
-		tenant = keyward.DefaultTenant
-	}
-	a := access.To(p, kind, tenant)
-	if !a.Reads() || kind == keyward.KindTenant && a&access.ReadAll == 0 {
-		return nil, "", access.ForbiddenRead(p, kind, tenant)
-	}
-	if a&access.ReadAll == 0 && a&access.ReadPublic != 0 && (page.Owner != "" || page.Connection != "") {
-		return nil, "", access.ForbiddenRead(p, kind, tenant) // it would tell what they are not shown
-	}
-	filter := page.filter(tenant)
-	if a&(access.ReadAll|access.ReadPublic) == 0 {
-		filter.Owners = access.Owners(p)
+	filter, err := listed(p, kind, tenant, page)
+	if err != nil {
+		return nil, "", err
 	}
 	var out []*keyward.Object
 	var next string
-	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		r := newReader(p, tx, tenant)
-		if err := tenantExists(tx, tenant); err != nil {
+	err = c.store.Read(ctx, func(tx *store.Tx) error {
+		r := newReader(p, tx, filter.Tenant)
+		if err := tenantExists(tx, filter.Tenant); err != nil {
 			return err
 		}
 		if kind == keyward.KindKeyManager && filter.API != "" {
@@ -175,6 +165,25 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 		}
 	}
 	return out, next, nil
+}
+
+// listed is the page as the store knows it, of those of the kind that the principal may see; who may see none is refused.
+func listed(p keyward.Principal, kind keyward.Kind, tenant string, page Page) (store.Filter, error) {
+	if kind == keyward.KindTenant {
+		tenant = keyward.DefaultTenant
+	}
+	a := access.To(p, kind, tenant)
+	if !a.Reads() || kind == keyward.KindTenant && a&access.ReadAll == 0 {
+		return store.Filter{}, access.ForbiddenRead(p, kind, tenant)
+	}
+	if a&access.ReadAll == 0 && a&access.ReadPublic != 0 && (page.Owner != "" || page.Connection != "") {
+		return store.Filter{}, access.ForbiddenRead(p, kind, tenant) // it would tell what they are not shown
+	}
+	filter := page.filter(tenant)
+	if a&(access.ReadAll|access.ReadPublic) == 0 {
+		filter.Owners = access.Owners(p)
+	}
+	return filter, nil
 }
 
 // takenBy puts the names of the key managers whose tokens the filter's API takes into its place. It tells whether there are any:
@@ -225,7 +234,7 @@ func newReader(p keyward.Principal, tx *store.Tx, tenant string) *reader {
 // is called.
 func (r *reader) page(kind keyward.Kind, filter store.Filter) (page []*keyward.Object, next string, err error) {
 	size := filter.Limit
-	filter.Limit = max(size+1, DefaultPage)
+	filter.Limit = size + 1
 	for {
 		objects, after, err := r.tx.List(kind, filter)
 		if err != nil {
@@ -246,7 +255,7 @@ func (r *reader) page(kind keyward.Kind, filter store.Filter) (page []*keyward.O
 		if after == "" {
 			return page, "", nil
 		}
-		filter.After = after
+		filter.After, filter.Limit = after, max(size+1, DefaultPage)
 	}
 }
 

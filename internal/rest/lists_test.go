@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/control"
 )
 
 // TestListsLeaveOpenAPIDocumentsOut: they may be megabytes each. One API has its own, a list has them where it is asked to, and
@@ -133,6 +134,52 @@ func TestKeyManagersThatAnAPITakes(t *testing.T) {
 		}
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s as %s: %q, want %q", c.query, c.user, got, c.want)
+		}
+	}
+}
+
+// TestSearchOverEverything: the best come first, of every kind that somebody sees; who sees none is refused.
+func TestSearchOverEverything(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.users(map[string][]keyward.Role{"alice": {keyward.RoleDeveloper}, "eve": nil}, "default")
+	h.apply(
+		manifestOf(keyward.KindApplication, "a-reorder", `{"owner":"admin","displayName":"Stock"}`),
+		manifestOf(keyward.KindApplication, "b-order", `{"owner":"alice","displayName":"Shop"}`),
+		manifestOf(keyward.KindApplication, "order-desk", `{"owner":"admin","displayName":"Desk"}`),
+		manifestOf(keyward.KindPlan, "order", `{}`), manifestOf(keyward.KindPlan, "other", `{}`),
+		manifestOf(keyward.KindKeyManager, "ext", `{"displayName":"Order house",`+strings.TrimPrefix(nowhere, "{")),
+		manifestOf(keyward.KindOAuthClient, "hers", `{"application":"b-order","keyManager":"ext","clientId":"Order-0451"}`))
+	found := func(user, query string) string {
+		var page struct{ Items []control.Hit }
+		h.must(user, http.MethodGet, "/api/v1/search?"+query, "").into(t, &page)
+		var names []string
+		for _, hit := range page.Items {
+			names = append(names, string(hit.Kind)+"/"+hit.Name+strings.TrimSuffix(" in "+hit.Application, " in "))
+		}
+		return strings.Join(names, ", ")
+	}
+	for _, c := range []struct{ user, query, want string }{
+		{"admin", "text=ORDER", "Plan/order, OAuthClient/hers in b-order, Application/order-desk, Application/b-order, KeyManager/ext, Application/a-reorder"},
+		{"admin", "text=order&some=1", "Plan/order, OAuthClient/hers in b-order, Application/order-desk, KeyManager/ext"},
+		{"alice", "text=order", "Plan/order, OAuthClient/hers in b-order, Application/b-order, KeyManager/ext"},
+		{"admin", "text=0451", "OAuthClient/hers in b-order"},
+		{"admin", "text=nothing", ""},
+		{"admin", "text=", ""},
+		{"alice", "text=desk", ""},
+	} {
+		if got := found(c.user, c.query); got != c.want {
+			t.Errorf("%s finds by %s: %s; want %s", c.user, c.query, got, c.want)
+		}
+	}
+	for user, query := range map[string]string{"alice": "text=order&tenant=elsewhere", "eve": "text=order"} {
+		if a := h.call(user, http.MethodGet, "/api/v1/search?"+query, ""); a.status != http.StatusForbidden {
+			t.Errorf("%s: %d %s", user, a.status, a.body)
+		}
+	}
+	for _, some := range []string{"0", "51", "x"} {
+		if a := h.call("admin", http.MethodGet, "/api/v1/search?text=a&some="+some, ""); a.status != http.StatusBadRequest {
+			t.Errorf("some=%s: %d %s", some, a.status, a.body)
 		}
 	}
 }

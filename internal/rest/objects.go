@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -201,6 +202,30 @@ func (s *Server) writeRoutes(kind keyward.Kind) {
 		return &nothing{}, err
 	})
 }
+
+type searchInput struct {
+	TenantQuery
+	Text string `query:"text" doc:"What is looked for in names and titles; case does not count"`
+	Some string `query:"some" doc:"How many of each kind, 1 to 50; default 5"`
+}
+
+// searchRoute looks through everything that one sees.
+func (s *Server) searchRoute() {
+	route(s, huma.Operation{
+		OperationID: "search", Method: http.MethodGet, Path: "/api/v1/search", Tags: []string{"search"},
+		Summary: "Some objects of each kind with a text in what people look for, the best first; OAuth clients by their client ids",
+	}, func(ctx context.Context, p keyward.Principal, in *searchInput) (*answerOf[Listing[control.Hit]], error) {
+		some, err := strconv.Atoi(cmp.Or(in.Some, "5"))
+		if err != nil || some < 1 || some > maxSome {
+			return nil, badField("some", "must be a whole number from 1 to "+strconv.Itoa(maxSome))
+		}
+		hits, err := s.deps.Control.Search(ctx, p, in.tenant(), in.Text, some)
+		return onePage(hits, "", err)
+	})
+}
+
+// maxSome is how many hits of each kind a search gives at most.
+const maxSome = 50
 
 func (s *Server) usagesRoutes() {
 	route(s, huma.Operation{

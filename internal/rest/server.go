@@ -94,6 +94,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.api = humago.New(s.mux, configuration(o.Version))
 	s.api.UseMiddleware(s.authenticate, fair.New(person, s.refuse).Pass, s.readable)
 	s.objectRoutes()
+	s.searchRoute()
 	s.applyRoutes()
 	s.tokenRoutes()
 	s.gatewayRoutes()

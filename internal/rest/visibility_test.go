@@ -50,6 +50,10 @@ func TestAPIsAreForThoseWhoseGroupsSeeThem(t *testing.T) {
 			if listed := strings.Contains(string(list.body), `"/orders"`); listed != c.sees[who] {
 				t.Errorf("%s: %s is listed %s", c.hidden, who, list.body)
 			}
+			found := h.must(who, http.MethodGet, "/api/v1/search?text=orders", "")
+			if hit := strings.Contains(string(found.body), `"API"`); hit != c.sees[who] {
+				t.Errorf("%s: %s finds %s", c.hidden, who, found.body)
+			}
 			// A page that is full ends the list for those who see nothing of what follows.
 			first := h.must(who, http.MethodGet, "/api/v1/apis?limit=1", "")
 			more, all := strings.Contains(string(first.body), `"next"`), strings.Contains(string(first.body), `"all"`)

@@ -110,6 +110,7 @@ func visits() map[string]visit {
 			wrong: "dora"},
 		"try-api":           {path: "/api/v1/apis/orders-v1/try", body: `{"path":"/items"}`, right: "dora", wrong: "ann"},
 		"import-openapi":    {path: "/api/v1/openapi/import", body: `{"url":"SELF/openapi.json"}`, right: "pat", wrong: "dora"},
+		"search":            {path: "/api/v1/search?text=mobile", right: "dora"},
 		"list-operations":   {path: "/api/v1/apis/orders-v1/operations", right: "dora"},
 		"list-decisions":    {path: "/api/v1/decisions", right: "ann", wrong: "pat"},
 		"get-decision":      {path: "/api/v1/decisions/DECISION", right: "ann", wrong: "pat"},

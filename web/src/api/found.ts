@@ -1,6 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 
-import type { Schemas } from "./client";
+import { bodyOf, client, type Schemas } from "./client";
 import { listPage, type Noun, type Nouns } from "./objects";
 
 /** The hold of an object of a noun that can be held. */
@@ -38,5 +38,13 @@ export function choicesQuery<N extends Noun>(tenant: string, noun: N, search: st
   return queryOptions({
     queryKey: [tenant, noun, "choices", search],
     queryFn: async ({ signal }) => (await listPage(tenant, noun, { ...(search && { search }), limit: "20" }, signal)).items,
+  });
+}
+
+/** Some objects of every kind that the person sees and that have the text in what people look for, the best first. */
+export function everythingQuery(tenant: string, text: string) {
+  return queryOptions({
+    queryKey: [tenant, "search", text],
+    queryFn: async ({ signal }) => bodyOf(await client.GET("/api/v1/search", { params: { query: { tenant, text } }, signal })).items,
   });
 }

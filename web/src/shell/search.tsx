@@ -1,11 +1,11 @@
 import { Button, Text, VisuallyHidden } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { Spotlight, spotlight, type SpotlightActionData } from "@mantine/spotlight";
-import { keepPreviousData, useQueries } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 
-import { foundQuery, type Found } from "../api/found";
+import { everythingQuery } from "../api/found";
 import { areasOf } from "../session/areas";
 import { useSession } from "../session/session";
 import { texts } from "../texts";
@@ -27,14 +27,7 @@ export function SearchButton() {
   const session = useSession();
   const areas = areasOf(session);
   const pages = areas.flatMap((area) => entriesOf(area, session).map((entry) => ({ area, entry })));
-  const found = useQueries({
-    queries: searched(areas).map((s) => ({
-      ...foundQuery(tenant, s.noun, asked),
-      enabled: asked.length > 0,
-      placeholderData: keepPreviousData,
-    })),
-    combine: (all) => all.flatMap((one) => one.data ?? []),
-  });
+  const found = useQuery({ ...everythingQuery(tenant, asked), enabled: asked.length > 0, placeholderData: keepPreviousData });
   const wanted = text.trim().toLowerCase();
   const actions: SpotlightActionData[] = [
     ...pages
@@ -46,16 +39,16 @@ export function SearchButton() {
         leftSection: <Icon name={entry.icon} />,
         onClick: () => void navigate(addressOf(tenant, ...entry.path)),
       })),
-    ...(asked ? found : []).map((hit: Found) => {
-      const s = searched(areas).find((one) => one.noun === hit.noun);
-      return {
-        id: `${hit.noun}/${hit.name}`,
-        label: hit.title,
-        description: s?.label ?? "",
+    ...(asked ? (found.data ?? []) : []).flatMap((hit) => {
+      const s = searched(session, hit);
+      return s === undefined ? [] : [{
+        id: `${hit.kind}/${hit.name}`,
+        label: hit.title ?? hit.name,
+        description: hit.application === undefined ? s.label : texts.shell.keyOf(hit.application),
         rightSection: hit.hold && <HeldSign hold={hit.hold} />,
-        leftSection: <Icon name={s?.icon ?? "link"} />,
-        onClick: () => void navigate(addressOf(tenant, ...(s?.path ?? []), hit.name)),
-      };
+        leftSection: <Icon name={s.icon} />,
+        onClick: () => void navigate(addressOf(tenant, ...s.path, hit.name)),
+      }];
     }),
   ];
   return (
