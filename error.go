@@ -76,6 +76,7 @@ const (
 	CodeKeyManagerFailed    Code = "key_manager_failed"   // 502; the vendor refused or broke off, with its own words
 	CodeTooManyRequests     Code = "too_many_requests"    // 429; Error.RetryAfter says when to try again
 	CodeGatewayAway         Code = "gateway_away"         // 503; the gateway that knows the answer cannot be asked now
+	CodeDatabaseUnavailable Code = "database_unavailable" // 503; Error.RetryAfter says when to try again
 	CodeInternal            Code = "internal"             // 500; details are in the log only
 )
 
@@ -87,7 +88,7 @@ type Error struct {
 	Users   []Ref        // who uses the object that cannot be deleted
 	Err     error        // the cause, for the log
 
-	RetryAfter time.Duration // of too_many_requests
+	RetryAfter time.Duration // of too_many_requests and database_unavailable
 }
 
 // FieldError names one invalid field by its path from the manifest's root, as in spec.keys.refresh or
@@ -174,12 +175,11 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // CodeOf gives the code of the first Error in err's chain; nil gives "", anything else is internal.
 func CodeOf(err error) Code {
+	if e, told := errors.AsType[*Error](err); told {
+		return e.Code
+	}
 	if err == nil {
 		return ""
-	}
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Code
 	}
 	return CodeInternal
 }

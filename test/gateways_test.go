@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -131,6 +132,9 @@ func TestTwoGateways(t *testing.T) {
 			f.everywhere(t, ta, 200, "")
 
 			f.reports(t)
+			if separate {
+				f.withoutDatabase(t, ta)
+			}
 			f.survives(t, ta)
 		})
 	}
@@ -155,6 +159,56 @@ func (f *fleet) reports(t *testing.T) {
 			}
 		}
 		return ""
+	})
+}
+
+// withoutDatabase: whatever needs the database says that it is away and when to come again, to people and programs alike; gateways
+// decide meanwhile, and all of it is over by itself.
+func (f *fleet) withoutDatabase(t *testing.T, token string) {
+	t.Helper()
+	if err := f.database.Halt(); err != nil {
+		t.Fatal(err)
+	}
+	admin := f.control.Env["KEYWARD_ADMIN_TOKEN"]
+	for _, c := range []struct{ method, path, body, kind, code string }{
+		{http.MethodGet, "/api/v1/apis", "", "", "database_unavailable"},
+		{http.MethodPost, "/api/v1/plans", `{"apiVersion":"keyward.dev/v1","kind":"Plan","metadata":{"name":"late"},"spec":{}}`,
+			"application/json", "database_unavailable"},
+		{http.MethodPost, "/oauth2/token", "grant_type=client_credentials&client_id=a&client_secret=b",
+			"application/x-www-form-urlencoded", "temporarily_unavailable"},
+		{http.MethodGet, "/.well-known/openid-configuration", "", "", "temporarily_unavailable"},
+		{http.MethodGet, "/session/start", "", "", "cannot use its database"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), c.method, "http://"+f.control.Control+c.path, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if req.Header.Set("Content-Type", c.kind); strings.HasPrefix(c.path, "/api/") {
+			req.Header.Set("Authorization", "Bearer "+admin)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), c.code) ||
+			resp.Header.Get("Retry-After") == "" || strings.Contains(string(body), "postgres") {
+			t.Errorf("%s %s: %s %v %v %s", c.method, c.path, resp.Status, resp.Header, err, body)
+		}
+	}
+	if got := call(t, f.control.Ops, http.MethodGet, "/readyz", ""); got.status != http.StatusServiceUnavailable {
+		t.Errorf("the control plane is ready: %s", got.body)
+	}
+	if r := f.control.CLI(t, "", "get", "apis"); r.Code != 1 || !strings.Contains(r.Stderr, "database_unavailable") {
+		t.Errorf("the command line: %s", r)
+	}
+	f.everywhere(t, token, 200, "")
+	if err := f.database.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	testbed.Eventually(t, "the control plane is ready again", func() string {
+		return testbed.Same(call(t, f.control.Ops, http.MethodGet, "/readyz", "").status, http.StatusOK)
 	})
 }
 

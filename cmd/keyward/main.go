@@ -200,10 +200,12 @@ func (s *session) report(err error) int {
 		return exitUsage
 	case errors.As(err, &refused):
 		s.printRefusal(refused)
-		if refused.Code == keyward.CodeInternal { // it refused nothing: it could not do it, as when its database is away
+		switch refused.Code {
+		case keyward.CodeInternal, keyward.CodeDatabaseUnavailable: // it refused nothing: it could not do it
 			return exitFailed
+		default:
+			return exitRefused
 		}
-		return exitRefused
 	default:
 		_, _ = fmt.Fprintln(s.err, "keyward:", output.Plain(err.Error()))
 		return exitFailed

@@ -68,8 +68,10 @@ func TestWhatAServerSaysStaysText(t *testing.T) {
 	if got := out.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if code := s.report(keyward.Errorf(keyward.CodeInternal, "something went wrong")); code != exitFailed {
-		t.Errorf("a server that failed ends with %d", code)
+	for _, failed := range []keyward.Code{keyward.CodeInternal, keyward.CodeDatabaseUnavailable} {
+		if code := s.report(keyward.Errorf(failed, "something went wrong")); code != exitFailed {
+			t.Errorf("a server that failed with %s ends with %d", failed, code)
+		}
 	}
 	out.Reset()
 	if s.report(errors.New("\x1b[2J")); strings.Contains(out.String(), "\x1b") {

@@ -284,7 +284,9 @@ func (k *Keys) markFailed(ctx context.Context, c *scene.Client, reason string, o
 	}
 	var err error
 	for range storeTries {
-		if err = write(); err == nil || errors.Is(err, scene.ErrOvertaken) || keyward.CodeOf(err) != keyward.CodeInternal {
+		err = write()
+		if code := keyward.CodeOf(err); code != keyward.CodeInternal && code != keyward.CodeDatabaseUnavailable ||
+			errors.Is(err, scene.ErrOvertaken) {
 			return err
 		}
 		select {

@@ -100,6 +100,9 @@ func (f *oauthFault) write(w http.ResponseWriter) {
 	if f.status == http.StatusUnauthorized {
 		challenge(w.Header())
 	}
+	if f.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", retryAfter)
+	}
 	if f.code == "" {
 		f.code, f.description = "invalid_request", http.StatusText(f.status)
 	}
@@ -107,6 +110,14 @@ func (f *oauthFault) write(w http.ResponseWriter) {
 	w.WriteHeader(f.status)
 	// The caller may be gone; there is nobody left to tell.
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": f.code, "error_description": f.description})
+}
+
+// unread is the answer where it could not be read what there is here.
+func unread(err error) *oauthFault {
+	if keyward.CodeOf(err) == keyward.CodeDatabaseUnavailable {
+		return &oauthFault{status: http.StatusServiceUnavailable, code: flow.ErrorNotNow, description: flow.TextNotNow}
+	}
+	return &oauthFault{status: http.StatusInternalServerError, code: "server_error"}
 }
 
 func challenge(h http.Header) { h.Set("WWW-Authenticate", `Basic realm="oauth2", charset="UTF-8"`) }

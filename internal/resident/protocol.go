@@ -14,6 +14,7 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/resident/flow"
 	"keyward.dev/keyward/internal/resident/signin"
 )
@@ -261,6 +262,8 @@ func failure(err error) error {
 		return oidc.ErrInvalidScope().WithDescription("%s", ErrNoScope)
 	case errors.Is(err, ErrDisabled):
 		return op.NewStatusError(oidc.ErrAccessDenied().WithDescription("%s", ErrDisabled), http.StatusForbidden)
+	case keyward.CodeOf(err) == keyward.CodeDatabaseUnavailable:
+		return flow.NotNow(err)
 	default:
 		return op.NewStatusError(oidc.ErrServerError().WithParent(err), http.StatusInternalServerError)
 	}

@@ -130,8 +130,10 @@ func (r *Resident) Handler() http.Handler {
 		if ok && req.URL.RawPath == "" {
 			known, err := r.knows(req.Context(), tenant)
 			if err != nil {
-				r.log.ErrorContext(req.Context(), "the authorization server cannot read the store", "error", err)
-				(&oauthFault{status: http.StatusInternalServerError, code: "server_error"}).write(w)
+				if keyward.CodeOf(err) != keyward.CodeDatabaseUnavailable { // the store says that once
+					r.log.ErrorContext(req.Context(), "the authorization server cannot read the store", "error", err)
+				}
+				unread(err).write(w)
 				return
 			}
 			if known {

@@ -76,7 +76,7 @@ func status(code keyward.Code) int {
 		return http.StatusTooManyRequests
 	case keyward.CodeOutcomeUnknown, keyward.CodeKeyManagerFailed:
 		return http.StatusBadGateway
-	case keyward.CodeKeyManagerUnavailable, keyward.CodeGatewayAway:
+	case keyward.CodeKeyManagerUnavailable, keyward.CodeGatewayAway, keyward.CodeDatabaseUnavailable:
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusInternalServerError

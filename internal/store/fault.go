@@ -14,7 +14,7 @@ var errRace = errors.New("another transaction changed the same object")
 // passing tells whether a fresh run of the transaction may succeed.
 func passing(err error) bool { return errors.Is(err, errRace) || database.Passing(err) }
 
-// settled is the error of a transaction that will not be run again.
+// settled is what an error says that is no fault of the database itself.
 func settled(err error) error {
 	var told *keyward.Error
 	switch {

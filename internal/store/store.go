@@ -45,6 +45,7 @@ type Store struct {
 	digest seal.Key // keys the digests of feed rows, which cover secrets
 	uses   seal.Key // keys those of secrets that were taken
 	log    *slog.Logger
+	away   away
 
 	installation string // see Installation
 
@@ -201,14 +202,6 @@ func (s *Store) Close() error {
 
 // Key gives a key for one purpose, the same for every control plane that shares the database.
 func (s *Store) Key(purpose string) seal.Key { return s.key.Derive(purpose) }
-
-// Ping tells whether the database answers.
-func (s *Store) Ping(ctx context.Context) error {
-	if err := s.db.Read.PingContext(ctx); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
-	}
-	return nil
-}
 
 // Watch gives a channel that gets a value after commits of this process (several commits may give one value), and a
 // function that ends the watch. Commits of another process are not seen: who must see those also polls Head.

@@ -139,13 +139,14 @@ type Tx struct {
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 	run, err := s.db.BeginRead(ctx)
 	if err != nil {
-		return err
+		return s.settled(ctx, &s.away.reads, err)
 	}
 	defer run.Rollback()
-	if err := fn(s.tx(run, "")); err != nil {
-		return err
+	err = fn(s.tx(run, ""))
+	if broken := run.Broken(); broken != nil && (err == nil || database.Away(broken)) {
+		err = broken
 	}
-	return run.Broken()
+	return s.settled(ctx, &s.away.reads, err)
 }
 
 // Write runs fn in one transaction: object rows, then the feed rows and log records that follow from them, then the
@@ -178,7 +179,7 @@ func (s *Store) attempts(ctx context.Context, actor string, fn func(*Tx) error, 
 	if errors.As(err, &permanent) {
 		err = permanent.Unwrap()
 	}
-	return settled(err)
+	return s.settled(ctx, &s.away.writes, err)
 }
 
 // attempt runs the transaction once. A fault of the database counts before whatever fn made of it.
@@ -209,7 +210,7 @@ func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, k
 	if err == nil && run.Broken() == nil {
 		err = feedlog.Project(tx.feedLog, tx.marks)
 	}
-	if run.Broken() != nil && (err == nil || passing(run.Broken())) {
+	if run.Broken() != nil && (err == nil || passing(run.Broken()) || database.Away(run.Broken())) {
 		err = run.Broken()
 	}
 	if err != nil || !keep {

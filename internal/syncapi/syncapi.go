@@ -175,6 +175,8 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		p.Status = http.StatusNotFound
 	case p.Code == keyward.CodeInvalidInput || p.Code == keyward.CodeNotSupported:
 		p.Status = http.StatusBadRequest
+	case p.Code == keyward.CodeDatabaseUnavailable:
+		p.Status = http.StatusServiceUnavailable
 	default:
 		p.Status, p.Code = http.StatusInternalServerError, keyward.CodeInternal
 		if r.Context().Err() == nil {

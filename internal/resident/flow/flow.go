@@ -6,6 +6,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/resident/signin"
 	"keyward.dev/keyward/internal/store"
 )
@@ -110,7 +112,23 @@ func refused(err error) error {
 	if errors.As(err, &r) {
 		return oidc.ErrInvalidRequestRedirectURI().WithDescription("%s", r.Reason)
 	}
+	if keyward.CodeOf(err) == keyward.CodeDatabaseUnavailable {
+		return NotNow(err)
+	}
 	return oidc.ErrServerError().WithParent(err)
+}
+
+// What is answered while the database is away: to clients, by redirect too (RFC 6749, section 4.1.2.1), and at the token
+// endpoint, where no code of section 5.2 says it.
+const (
+	ErrorNotNow = "temporarily_unavailable"
+	TextNotNow  = "the authorization server cannot use its database now: try again in a moment"
+)
+
+// NotNow is that answer, with what it was for the log.
+func NotNow(err error) error {
+	e := &oidc.Error{ErrorType: ErrorNotNow, Description: TextNotNow}
+	return op.NewStatusError(e.WithParent(err), http.StatusServiceUnavailable)
 }
 
 // tell leaves of an error what strangers may be told: refusals, and of a fault of ours nothing but that it is one. The
@@ -122,6 +140,8 @@ func tell(err *error) {
 	case *err == nil, errors.As(*err, &known):
 	case errors.As(*err, &r):
 		*err = fault(oidc.ErrUnauthorizedClient(), r.Reason)
+	case keyward.CodeOf(*err) == keyward.CodeDatabaseUnavailable:
+		*err = NotNow(*err)
 	default:
 		*err = oidc.ErrServerError().WithParent(*err)
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"keyward.dev/keyward"
 )
 
 //go:embed page.html
@@ -123,6 +125,11 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, v view)
 // fail shows that something is wrong here, and logs what.
 func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p.options.Log.ErrorContext(r.Context(), "a page of the authorization server failed", "path", r.URL.Path, "error", err)
+	if keyward.CodeOf(err) == keyward.CodeDatabaseUnavailable {
+		w.Header().Set("Retry-After", "6")
+		p.show(w, r, http.StatusServiceUnavailable, note(textFault, textNotNowLead))
+		return
+	}
 	p.show(w, r, http.StatusInternalServerError, note(textFault, textFaultLead))
 }
 

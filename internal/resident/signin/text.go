@@ -23,6 +23,7 @@ const (
 	textNotFound       = "There is no such page"
 	textNotFoundLead   = "Check the address."
 	textFault          = "That did not work"
+	textNotNowLead     = "The control plane cannot use its database now. Try again in a moment; nothing else has to be done."
 	textFaultLead      = "The fault is ours, and the log of the control plane has it. Try again in a moment."
 	textBadRequest     = "This request cannot be answered"
 	textBadRequestLead = "The application that sent you here asked for something that cannot be given. Tell whoever runs it:"

@@ -7,11 +7,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"html/template"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -171,6 +174,9 @@ func (p *Pages) sayWhy(w http.ResponseWriter, r *http.Request, err error, again 
 		p.Log.ErrorContext(r.Context(), "a page could not be made", "error", fault)
 	}
 	h := w.Header()
+	if told, ok := errors.AsType[*keyward.Error](err); ok && told.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(told.RetryAfter.Seconds()))))
+	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", p.Policy)
 	w.WriteHeader(status)
@@ -216,10 +222,14 @@ func (p *Pages) endThere(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status, words := p.Tell(r.Context(), err)
+	code := "invalid_request"
+	if status >= http.StatusInternalServerError { // the server may say it again
+		code = "temporarily_unavailable"
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{ // the server went away: nobody is left to tell
-		"error": "invalid_request", "error_description": strings.Join(words, "; "),
+		"error": code, "error_description": strings.Join(words, "; "),
 	})
 }
 

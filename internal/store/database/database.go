@@ -33,8 +33,10 @@ type DB struct {
 	Clock string         // the database's time in microseconds since 1970, as an SQL expression
 
 	dialect goose.Dialect
-	guard   *sql.DB   // on the lock file of the data folder; nil on PostgreSQL
-	locked  *sql.Conn // the one connection of guard, which Close must give back for it to be closed
+	begin   time.Duration // how long a transaction may wait for its connection and its beginning
+	answer  time.Duration // how long a statement may wait for its answer, or for its next row; 0 = for ever
+	guard   *sql.DB       // on the lock file of the data folder; nil on PostgreSQL
+	locked  *sql.Conn     // the one connection of guard, which Close must give back for it to be closed
 }
 
 // Open opens PostgreSQL at a postgres:// URL, or without one SQLite on a file in dir. Close it, after an error too.
@@ -47,6 +49,12 @@ func Open(ctx context.Context, address, dir string) (*DB, error) {
 		return db, db.openPostgres(ctx, address)
 	}
 	return db, errors.New("the database is a postgres://… URL, or none for SQLite in the data folder")
+}
+
+// Patience sets how long a statement on PostgreSQL may wait for its answer, and gives how long it could before.
+func (db *DB) Patience(d time.Duration) (before time.Duration) {
+	before, db.answer = db.answer, d
+	return before
 }
 
 // Close closes all connections. Transactions under way fail.
@@ -66,9 +74,19 @@ func (db *DB) Close() error {
 // Connections kept to PostgreSQL by one process. Writes queue on the groups' counters anyway.
 const postgresConns = 16
 
+// How long anything waits for a database. On SQLite a transaction that writes waits for those before it, the longest of which is an
+// apply of very much, and then for a lock that only another program can have: one that makes a backup, or a person's. A server that is
+// frozen, or was cut off, ends no connection: nothing else would end a statement there.
+const (
+	sqliteBegin    = 30 * time.Second
+	sqliteLock     = 5 * time.Second
+	postgresBegin  = 10 * time.Second
+	postgresAnswer = 30 * time.Second
+)
+
 // openSQLite opens one writing connection and several reading ones on the file in dir, and takes the folder's lock.
 func (db *DB) openSQLite(ctx context.Context, dir string) error {
-	db.dialect = goose.DialectSQLite3
+	db.dialect, db.begin = goose.DialectSQLite3, sqliteBegin
 	db.Clock = `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`
 	db.Reads = &sql.TxOptions{ReadOnly: true} // in WAL mode a transaction reads the snapshot of its first statement
 	if dir == "" {
@@ -149,7 +167,7 @@ func absolute(path string) string {
 
 func sqliteDB(path, options string) (*sql.DB, error) {
 	dsn := (&url.URL{Scheme: "file", Path: absolute(path)}).String() +
-		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&" + options
+		fmt.Sprintf("?_pragma=busy_timeout(%d)", sqliteLock.Milliseconds()) + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&" + options
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", filepath.Base(path), err)
@@ -158,7 +176,7 @@ func sqliteDB(path, options string) (*sql.DB, error) {
 }
 
 func (db *DB) openPostgres(ctx context.Context, address string) error {
-	db.dialect = goose.DialectPostgres
+	db.dialect, db.begin, db.answer = goose.DialectPostgres, postgresBegin, postgresAnswer
 	db.Clock = `CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)`
 	db.Reads = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 	config, err := pgx.ParseConfig(address)

@@ -1,7 +1,11 @@
 package database
 
 import (
+	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -11,7 +15,15 @@ import (
 const (
 	busy       = 5
 	locked     = 6
+	noMemory   = 7
+	readOnly   = 8
+	ioFault    = 10
+	corrupt    = 11
+	full       = 13
+	cannotOpen = 14
+	protocol   = 15
 	constraint = 19
+	notADB     = 26
 )
 
 func primaryCode(err error) int {
@@ -23,12 +35,30 @@ func primaryCode(err error) int {
 }
 
 // Passing tells whether a fresh run of the transaction may succeed. On PostgreSQL that includes a broken constraint:
-// who looks before writing was overtaken by another transaction, which the next look sees. SQLite has one writer.
+// who looks before writing was overtaken by another transaction, which the next look sees. SQLite has one writer, and was waited
+// for already.
 func Passing(err error) bool {
-	if code := primaryCode(err); code == busy || code == locked {
+	return serializationFault(err) || Constraint(err) && primaryCode(err) == 0
+}
+
+// Away tells whether the database could not do its work, whatever that was: it is out of reach, does not answer, is full, locked by
+// another program, or takes nothing now. It says nothing about whether a transaction that was being committed counts.
+func Away(err error) bool {
+	switch primaryCode(err) {
+	case busy, locked, noMemory, readOnly, ioFault, corrupt, full, cannotOpen, protocol, notADB:
 		return true
 	}
-	return serializationFault(err) || Constraint(err) && primaryCode(err) == 0
+	if state := sqlState(err); len(state) == 5 {
+		switch state[:2] { // the classes of PostgreSQL's manual, appendix A
+		case "08", "28", "53", "57", "58", "XX": // connection, login, resources, operator, system and internal faults
+			return true
+		}
+		return state == "25006" || state == "3D000" // a standby that takes no writes; no database of that name
+	}
+	var network net.Error
+	var connect *pgconn.ConnectError
+	return errors.Is(err, errLate) || errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)
 }
 
 func sqlState(err error) string {

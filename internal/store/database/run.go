@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -19,36 +20,91 @@ type Run struct {
 	dialect goose.Dialect
 	writes  bool
 	broken  error
+
+	answer time.Duration // see DB
+	watch  *time.Timer   // ends ctx when the database is waited for too long; nil = it is not, once begun
+	end    context.CancelCauseFunc
+}
+
+// errLate tells that the database was waited for in vain.
+var errLate = errors.New("the database does not answer")
+
+// late tells of a fault that came of the watch what it was.
+func late(ctx context.Context, err error) error {
+	if context.Cause(ctx) == errLate { //nolint:errorlint // it is given as it is
+		return fmt.Errorf("%w: %w", errLate, err)
+	}
+	return err
 }
 
 // BeginRead begins a transaction over one snapshot, in which nothing can be written.
 func (db *DB) BeginRead(ctx context.Context) (*Run, error) {
-	t, err := db.Read.BeginTx(ctx, db.Reads)
+	r, err := db.beginOn(ctx, db.Read, db.Reads)
 	if err != nil {
 		return nil, fmt.Errorf("begin to read: %w", err)
 	}
-	return &Run{ctx: ctx, sql: t, dialect: db.dialect}, nil
+	return r, nil
 }
 
 // BeginWrite begins a transaction that writes. On SQLite it waits for the one before.
 func (db *DB) BeginWrite(ctx context.Context) (*Run, error) {
-	t, err := db.Write.BeginTx(ctx, nil)
+	r, err := db.beginOn(ctx, db.Write, nil)
 	if err != nil {
 		return nil, fmt.Errorf("begin to write: %w", err)
 	}
-	return &Run{ctx: ctx, sql: t, dialect: db.dialect, writes: true}, nil
+	r.writes = true
+	return r, nil
+}
+
+func (db *DB) beginOn(ctx context.Context, pool *sql.DB, options *sql.TxOptions) (*Run, error) {
+	r := &Run{ctx: ctx, dialect: db.dialect, answer: db.answer}
+	ctx, r.end = context.WithCancelCause(ctx)
+	watch := time.AfterFunc(db.begin, func() { r.end(errLate) })
+	var err error
+	if r.sql, err = pool.BeginTx(ctx, options); err != nil {
+		watch.Stop()
+		r.end(nil)
+		return nil, late(ctx, err)
+	}
+	if watch.Stop(); r.answer > 0 { // SQLite waits for nobody in a statement: its driver is spared a context that may end
+		r.ctx, r.watch = ctx, watch
+	}
+	return r, nil
+}
+
+// waits begins the time in which the database has to answer, or to give the next row.
+func (r *Run) waits() {
+	if r.watch != nil {
+		r.watch.Reset(r.answer)
+	}
+}
+
+// answered ends that time.
+func (r *Run) answered() {
+	if r.watch != nil {
+		r.watch.Stop()
+	}
 }
 
 // Commit makes what was written count.
 func (r *Run) Commit() error {
-	if err := r.sql.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+	r.waits()
+	err := r.sql.Commit()
+	r.answered()
+	if err != nil {
+		return fmt.Errorf("commit: %w", late(r.ctx, err))
 	}
+	r.end(nil)
 	return nil
 }
 
 // Rollback ends the transaction without effect. What made it end is what must be told, so its own fault is not.
-func (r *Run) Rollback() { _ = r.sql.Rollback() }
+func (r *Run) Rollback() {
+	r.waits()
+	_ = r.sql.Rollback()
+	r.answered()
+	r.end(nil)
+}
 
 // Broken is the first fault of the database itself: nothing after it counts.
 func (r *Run) Broken() error { return r.broken }
@@ -57,7 +113,7 @@ func (r *Run) Broken() error { return r.broken }
 // gives the error with the statement's first words.
 func (r *Run) Fault(query string, err error) error {
 	words := strings.Fields(query)
-	err = fmt.Errorf("%s: %w", strings.ToLower(strings.Join(words[:min(3, len(words))], " ")), err)
+	err = fmt.Errorf("%s: %w", strings.ToLower(strings.Join(words[:min(3, len(words))], " ")), late(r.ctx, err))
 	if r.broken == nil {
 		r.broken = err
 	}
@@ -69,6 +125,8 @@ func (r *Run) Exec(query string, args ...any) (int64, error) {
 	if !r.writes {
 		return 0, errors.New("a write in a transaction that only reads")
 	}
+	r.waits()
+	defer r.answered()
 	result, err := r.sql.ExecContext(r.ctx, query, args...)
 	if err != nil {
 		return 0, r.Fault(query, err)
@@ -82,6 +140,8 @@ func (r *Run) Exec(query string, args ...any) (int64, error) {
 
 // One reads the first row of the answer, and tells whether there was one.
 func (r *Run) One(query string, args []any, into ...any) (bool, error) {
+	r.waits()
+	defer r.answered()
 	err := r.sql.QueryRowContext(r.ctx, query, args...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
@@ -97,12 +157,15 @@ type Row interface{ Scan(into ...any) error }
 
 // Rows calls scan for each row of the answer. scan must not use the transaction: its connection is busy.
 func (r *Run) Rows(query string, args []any, scan func(Row) error) error {
+	r.waits()
+	defer r.answered()
 	rows, err := r.sql.QueryContext(r.ctx, query, args...)
 	if err != nil {
 		return r.Fault(query, err)
 	}
 	defer func() { _ = rows.Close() }() // rows.Err tells of anything that matters
 	for rows.Next() {
+		r.waits()
 		if err := scan(rows); err != nil {
 			return r.Fault(query, err)
 		}

@@ -10,6 +10,9 @@ import (
 	"keyward.dev/keyward/internal/store/database"
 )
 
+// patience is how long a lease is waited for: what it is for has to know soon that the database is away.
+const patience = 10 * time.Second
+
 // Leases are those of a database.
 type Leases struct{ db *database.DB }
 
@@ -19,6 +22,8 @@ func New(db *database.DB) *Leases { return &Leases{db} }
 // Lease takes or renews the named lease for holder until ttl from now by the database's clock, and tells whether
 // holder has it. A ttl of zero or less gives it back.
 func (l *Leases) Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if ttl <= 0 {
 		_, err := l.db.Write.ExecContext(ctx, `DELETE FROM leases WHERE name = $1 AND holder = $2`, name, holder)
 		if err != nil {
