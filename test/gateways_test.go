@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -134,6 +137,8 @@ func TestTwoGateways(t *testing.T) {
 			f.reports(t)
 			if separate {
 				f.withoutDatabase(t, ta)
+			} else {
+				f.leaves(t, ta)
 			}
 			f.survives(t, ta)
 		})
@@ -160,6 +165,77 @@ func (f *fleet) reports(t *testing.T) {
 		}
 		return ""
 	})
+}
+
+// leaves: a call that is under way while a gateway ends is held to what changed since that was told to.
+func (f *fleet) leaves(t *testing.T, token string) {
+	t.Helper()
+	g, hold := f.gateways[1], "/api/v1/key-managers/a/"
+	const cut = `msg="an exchange under way was cut"`
+	for rounds := 3; ; rounds-- {
+		conn := halfCall(t, g.Gateway, token)
+		if err := syscall.Kill(g.PID(), syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		testbed.Eventually(t, "the gateway takes no connections any more", func() string {
+			if c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", g.Gateway); err == nil {
+				_ = c.Close()
+				return "it takes one"
+			}
+			return ""
+		})
+		admin(t, f.control, http.MethodPost, hold+"hold", `{"reason":"leaked"}`)
+		_, _ = io.Copy(io.Discard, conn) // until it is cut, by whatever
+		_ = conn.Close()
+		<-g.Done()
+		followed := strings.Contains(g.Output(), cut) && strings.Contains(g.Output(), "code=unknown_issuer")
+		admin(t, f.control, http.MethodPost, hold+"unhold", "")
+		g.Start(t)
+		f.everywhere(t, token, 200, "")
+		if followed {
+			return
+		}
+		if rounds == 1 { // or it had gone before it could hear of the change, on a slow machine, each time
+			t.Fatal("a gateway that ends lets a call go on that a hold forbids")
+		}
+	}
+}
+
+// halfCall begins a call whose body never comes, and gives its connection once the gateway has let it pass.
+func halfCall(t *testing.T, gateway, token string) net.Conn {
+	t.Helper()
+	conn, err := (&net.Dialer{Timeout: callLimit}).DialContext(t.Context(), "tcp", gateway)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer %s\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+		items, token)
+	line := ""
+	if err == nil {
+		line, err = bufio.NewReader(conn).ReadString('\n')
+	}
+	if err != nil || !strings.Contains(line, " 100 ") {
+		t.Fatalf("a call that begins: %q %v", line, err)
+	}
+	return conn
+}
+
+// admin makes a request of the first administrator's.
+func admin(t *testing.T, n *program.Node, method, path, body string) {
+	t.Helper()
+	token, err := n.AdminToken()
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+n.Control+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	if a := send(t, req); a.status >= 300 {
+		t.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
+	}
 }
 
 // withoutDatabase: whatever needs the database says that it is away and when to come again, to people and programs alike; gateways

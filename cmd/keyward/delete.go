@@ -60,7 +60,7 @@ const awaitPause = 500 * time.Millisecond
 func (cmd *deleteCmd) await(s *session, c *remote.Client, application []string) error {
 	said := ""
 	for deadline := time.Now().Add(cmd.Wait); ; {
-		keys, err := remote.List[listedKey](s.ctx, c, append(application, "keys"))
+		keys, err := remote.Whole[listedKey](s.ctx, c, append(application, "keys"))
 		if keyward.CodeOf(err) == keyward.CodeNotFound {
 			return nil
 		}

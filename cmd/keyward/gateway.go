@@ -75,7 +75,7 @@ func (cmd *gatewayChangesCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	changes, err := remote.List[control.Change](s.ctx, c, []string{"changes"}, "gateway", cmd.Name)
+	changes, err := remote.Whole[control.Change](s.ctx, c, []string{"changes"}, "gateway", cmd.Name)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (cmd *consoleClientsListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	all, err := remote.List[ownclient.Standing](s.ctx, c, []string{"console-clients"})
+	all, err := remote.Whole[ownclient.Standing](s.ctx, c, []string{"console-clients"})
 	if err != nil {
 		return err
 	}

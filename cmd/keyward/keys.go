@@ -291,7 +291,7 @@ func (cmd *keysListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	keys, err := remote.List[listedKey](s.ctx, c, []string{"applications", cmd.Application, "keys"},
+	keys, err := remote.Whole[listedKey](s.ctx, c, []string{"applications", cmd.Application, "keys"},
 		"keyManager", cmd.KeyManager, "environment", cmd.Environment)
 	if err != nil {
 		return err

@@ -118,7 +118,7 @@ func (cmd *userSessionsCmd) Run(s *session) error {
 	if cmd.Name != "" {
 		query = []string{"user", cmd.Name}
 	}
-	all, err := remote.List[console.Listed](s.ctx, c, []string{"sessions"}, query...)
+	all, err := remote.Whole[console.Listed](s.ctx, c, []string{"sessions"}, query...)
 	if err != nil {
 		return err
 	}

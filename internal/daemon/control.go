@@ -97,9 +97,10 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.run(ctx, append(clients.parts(), changes.Run, authority.Run)...)
+	p.run(ctx, append(clients.parts(), authority.Run)...)
+	p.run(p.lasting, changes.Run)
 	p.runWatched(ctx, monitor)
-	p.run(ctx, func(ctx context.Context) error { return controlDoor.serve(ctx, managementServer(doors)) })
+	p.serve(ctx, controlDoor, managementServer(untilTold(ctx, doors)))
 	p.checkControl(st, hub)
 	return &controlPlane{store: st, feed: changes}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -47,6 +49,10 @@ type process struct {
 	counts   *quota.Counts // of the gateway in this process, if there is one
 	closers  []func()
 	at       Addresses
+
+	lasting context.Context // of parts that are needed until the last call at a door has gone
+	end     context.CancelFunc
+	doors   sync.WaitGroup // that serve
 }
 
 // Run serves in the role that the settings say until ctx ends. What one part cannot go on without ends all of them.
@@ -66,9 +72,12 @@ func Run(ctx context.Context, s *config.Settings, o Options) error {
 	defer p.close()
 	parts, partsCtx := errgroup.WithContext(ctx)
 	p.parts = parts
+	p.lasting, p.end = context.WithCancel(context.WithoutCancel(partsCtx))
+	defer p.end()
 	if err := p.start(partsCtx); err != nil {
 		// What already runs is told to end; its own errors are of no interest any more.
 		parts.Go(func() error { return errStartFailed })
+		p.end()
 		_ = parts.Wait()
 		return err
 	}
@@ -107,14 +116,27 @@ func (p *process) start(ctx context.Context) error {
 			return err
 		}
 	}
+	p.serve(ctx, ops, managementServer(opsHandler(p.metrics, p.checks)))
 	p.run(ctx, func(ctx context.Context) error {
-		return ops.serve(ctx, managementServer(opsHandler(p.metrics, p.checks)))
+		<-ctx.Done()
+		p.doors.Wait()
+		p.end()
+		return nil
 	})
 	p.log.Info("keyward serves", "version", p.o.Version, "control", p.at.Control, "gateway", p.at.Gateway, "ops", p.at.Ops)
 	if p.o.Started != nil {
 		p.run(ctx, func(ctx context.Context) error { return p.o.Started(ctx, p.at) })
 	}
 	return nil
+}
+
+// serve opens a door until ctx ends and the calls under way have gone.
+func (p *process) serve(ctx context.Context, d *door, server *http.Server) {
+	p.doors.Add(1)
+	p.run(ctx, func(ctx context.Context) error {
+		defer p.doors.Done()
+		return d.serve(ctx, server)
+	})
 }
 
 // run starts parts of the process; the end of one by ctx is no failure.

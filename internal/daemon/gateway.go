@@ -59,14 +59,11 @@ func (p *process) startGateway(ctx context.Context, d *door, c *controlPlane) er
 	if err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context) error{known.Run, keySets.Run, proxy.Run} {
-		p.run(ctx, part)
-	}
+	// Calls that still come or stream on while the process ends are held to what changes meanwhile.
+	p.run(p.lasting, known.Run, keySets.Run, proxy.Run)
+	p.later(proxy.Close)
 	d.listener = proxy.Listener(d.listener)
-	p.run(ctx, func(ctx context.Context) error {
-		defer proxy.Close()
-		return d.serve(ctx, proxy.NewServer())
-	})
+	p.serve(ctx, d, proxy.NewServer())
 	p.checks = append(p.checks, check{"gateway", func(context.Context) (string, error) { return staleNote(known), known.Ready() }})
 	return nil
 }

@@ -87,6 +87,20 @@ func (d *door) serve(ctx context.Context, server *http.Server) error {
 	return nil
 }
 
+// untilTold ends what waits for something to happen as soon as ctx does: a gateway's wait for a question, a person's for decisions.
+// What is being done goes on.
+func untilTold(ctx context.Context, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == stream.PathQuestions || r.Method == http.MethodGet && r.URL.Query().Has("wait") {
+			waiting, end := context.WithCancel(r.Context())
+			defer end()
+			defer context.AfterFunc(ctx, end)()
+			r = r.WithContext(waiting)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // managementServer is the server of the control and ops listeners.
 func managementServer(h http.Handler) *http.Server {
 	return &http.Server{

@@ -204,11 +204,20 @@ type Page[T any] struct {
 
 // List reads every page of a listing. That of a tenant that is not there is refused: an empty one would hide a slip of the pen.
 func List[T any](ctx context.Context, c *Client, segments []string, query ...string) ([]T, error) {
+	return list[T](ctx, c, segments, append([]string{"limit", "500"}, query...))
+}
+
+// Whole is List of a listing that has no pages.
+func Whole[T any](ctx context.Context, c *Client, segments []string, query ...string) ([]T, error) {
+	return list[T](ctx, c, segments, query)
+}
+
+func list[T any](ctx context.Context, c *Client, segments, query []string) ([]T, error) {
 	all := []T{}
 	cursor := ""
 	for {
 		var p Page[T]
-		path := c.Path(segments, append([]string{"cursor", cursor, "limit", "500"}, query...)...)
+		path := c.Path(segments, append([]string{"cursor", cursor}, query...)...)
 		if err := c.Call(ctx, http.MethodGet, path, nil, &p); err != nil {
 			return nil, err
 		}

@@ -104,6 +104,7 @@ type GatewayAnswer struct {
 }
 
 type gatewaysInput struct {
+	TenantQuery
 	PageQuery
 	Search   string `query:"search" doc:"A part of the name"`
 	State    string `query:"state" doc:"upToDate, behind, stale, away, never, revoked, inUse (not revoked), lacking (behind, stale, away)"`
@@ -111,6 +112,7 @@ type gatewaysInput struct {
 }
 
 type changesInput struct {
+	TenantQuery
 	Gateway string `query:"gateway" doc:"Only changes that this gateway lacks, the oldest first"`
 }
 

@@ -11,7 +11,6 @@ import (
 	"mime"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
@@ -28,6 +27,7 @@ import (
 	"keyward.dev/keyward/internal/rest/cookie"
 	"keyward.dev/keyward/internal/rest/fair"
 	"keyward.dev/keyward/internal/rest/packed"
+	"keyward.dev/keyward/internal/rest/query"
 	"keyward.dev/keyward/internal/session"
 	"keyward.dev/keyward/internal/tryout"
 )
@@ -200,9 +200,8 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 // readable refuses a query that would be read in part, and a body that says it is something else. A form or plain text is what
 // a page of another host can make a browser send; what is compressed may be a thousand times as long as it looks.
 func (s *Server) readable(ctx huma.Context, next func(huma.Context)) {
-	u := ctx.URL()
-	if _, err := url.ParseQuery(u.RawQuery); err != nil {
-		s.refuse(ctx, keyward.Errorf(keyward.CodeInvalidInput, "the query of the address is malformed: %q", u.RawQuery))
+	if err := query.Fault(ctx.Operation(), ctx.URL()); err != nil {
+		s.refuse(ctx, err)
 		return
 	}
 	if coding := ctx.Header("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {

@@ -130,7 +130,7 @@ func (s *Server) bySession(ctx huma.Context, next func(huma.Context)) bool {
 			"with a session, only our own pages may send this: it came from another origin"))
 		return true
 	}
-	held, err := s.deps.Sessions.Who(ctx.Context(), value)
+	held, err := s.deps.Sessions.Who(ctx.Context(), value, s.cookies.Idle(r))
 	if err != nil {
 		s.refuse(ctx, err)
 		return true

@@ -7,11 +7,15 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/rest"
+	"keyward.dev/keyward/internal/session"
+	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/issuer"
 )
 
@@ -114,6 +118,7 @@ func TestSession(t *testing.T) {
 		who.Roles[0] != keyward.RoleDeveloper || who.Groups[0] != "payments" {
 		t.Errorf("who: %s", a.text)
 	}
+	h.idles(b)
 	app := manifestOf(keyward.KindApplication, "mine", `{"owner":"alice"}`)
 	put := func(headers ...string) seen {
 		return b.do(http.MethodPut, "/api/v1/applications/mine", app, append([]string{"Content-Type", "application/json"}, headers...)...)
@@ -186,6 +191,32 @@ func TestSession(t *testing.T) {
 	h.apply(manifestOf(keyward.KindUser, "alice", `{"password":"another password"}`))
 	if p := b.do(http.MethodGet, "/api/v1/session", ""); p.status != http.StatusUnauthorized {
 		t.Errorf("after another password: %d", p.status)
+	}
+}
+
+// idles: what a page asks for while its person does nothing keeps no session alive.
+func (h *house) idles(b *tab) {
+	t := h.t
+	t.Helper()
+	var list rest.Listing[session.Listed]
+	answer{body: []byte(b.do(http.MethodGet, "/api/v1/sessions", "").text)}.into(t, &list)
+	now := time.Now()
+	for _, c := range []struct {
+		seen, idle, left time.Duration // before now, as the page says, until it ends
+	}{
+		{50 * time.Minute, 55 * time.Minute, 10 * time.Minute}, {50 * time.Minute, 40 * time.Minute, 20 * time.Minute},
+		{50 * time.Minute, 0, time.Hour},
+	} {
+		err := h.store.Write(t.Context(), "test", func(tx *store.Tx) error { return tx.TouchSession(list.Items[0].ID, now.Add(-c.seen)) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var who rest.SessionAnswer
+		a := b.do(http.MethodGet, "/api/v1/session", "", "X-Keyward-Idle", strconv.Itoa(int(c.idle.Seconds())))
+		answer{body: []byte(a.text)}.into(t, &who)
+		if left := who.IdleUntil.Sub(now); left < c.left-time.Minute || left > c.left+5*time.Minute {
+			t.Errorf("seen %s ago, idle for %s: it ends in %s", c.seen, c.idle, left)
+		}
 	}
 }
 

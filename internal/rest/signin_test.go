@@ -355,12 +355,20 @@ func TestSignInIsBelievedOnlyWhole(t *testing.T) {
 	}
 	planted := &http.Cookie{Name: "keyward-session", Value: "planted", Path: "/"} //nolint:gosec // as an attacker would
 	b.client.Jar.SetCookies(mustParse(t, h.server.URL), []*http.Cookie{planted})
+	started := b.client.Jar.Cookies(mustParse(t, h.server.URL))
 	p := b.do(http.MethodGet, back(asked, good...), "")
 	if !signedIn(p) || strings.Contains(strings.Join(p.header.Values("Set-Cookie"), " "), "planted") {
 		t.Errorf("the control: %d %s", p.status, p.text)
 	}
 	if p := b.do(http.MethodGet, back(asked, good...), ""); p.status != http.StatusBadRequest {
 		t.Errorf("the same answer again: %d", p.status)
+	}
+	// Whoever kept what the browser held, and gets another code for it, comes too late.
+	again := h.tab()
+	again.client.Jar.SetCookies(mustParse(t, h.server.URL), started)
+	g.give(g.sign(g.is.Key(), g.claims(asked), nil))
+	if p := again.do(http.MethodGet, back(asked, good...), ""); signedIn(p) || !strings.Contains(p.text, "answered before") {
+		t.Errorf("a beginning that was answered: %d %s", p.status, p.text)
 	}
 	sound := map[string]any{"aud": []string{"console", "x"}, "azp": "console", "at_hash": halfOf("at-1")}
 	if p := g.come(h.tab(), sound, good...); !signedIn(p) {

@@ -308,8 +308,8 @@ func TestEveryOperationIsForThoseWhoMay(t *testing.T) {
 	}
 }
 
-// walk calls an operation as those who may not, in a house that nobody changes, and as somebody who may: in a house of
-// its own when that changes something.
+// walk calls an operation as those who may not, and with a query that would be read in part, in a house that nobody changes, and as
+// somebody who may: in a house of its own when that changes something.
 func walk(t *testing.T, shared *house, v visit, method string) {
 	a := shared.call("", method, shared.fill(v.path), shared.metadata(v.body))
 	if nobody := a.status == http.StatusUnauthorized && a.code(t) == keyward.CodeUnauthenticated; nobody == v.public {
@@ -329,6 +329,14 @@ func walk(t *testing.T, shared *house, v visit, method string) {
 				t.Errorf("as %s: %d %s", user, a.status, a.body)
 			}
 		}
+	}
+	separator := "?"
+	if strings.Contains(v.path, "?") {
+		separator = "&"
+	}
+	unknown := shared.call(right, method, shared.fill(v.path)+separator+"zzz=1", v.body)
+	if unknown.status != http.StatusBadRequest || !strings.Contains(string(unknown.body), `"path":"zzz"`) {
+		t.Errorf("with a parameter that it does not have: %d %s", unknown.status, unknown.body)
 	}
 	h := shared
 	if method != http.MethodGet {

@@ -41,7 +41,7 @@ type Options struct {
 	Inside   *http.Client               // reaches those without a network
 	Outside  *http.Client               // reaches key managers' servers, by the operator's rules
 	Known    *rollover.Memory           // which of a secret's two values servers take
-	Idle     time.Duration              // without a request
+	Idle     time.Duration              // without anything done by the person
 	Lifetime time.Duration              // in all
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -177,6 +177,9 @@ func (s *Sessions) Finish(ctx context.Context, text, at string, answer url.Value
 	if strings.TrimSuffix(s.options.Callback+"/"+at, "/") != way.back { // it is, and its code may be worth something there
 		return opened, way.failed("the answer came to another key manager's address: nothing was taken from it")
 	}
+	if err := s.first(ctx, k); err != nil {
+		return opened, err
+	}
 	p, err := s.redeem(ctx, way, k, answer)
 	if err != nil {
 		return opened, err
@@ -194,6 +197,17 @@ func (s *Sessions) Finish(ctx context.Context, text, at string, answer url.Value
 	}
 	opened.Value = value
 	return opened, err
+}
+
+// first uses the beginning of a sign-in up: whoever got hold of what the browser kept, and of another code, comes too late.
+func (s *Sessions) first(ctx context.Context, k kept) error {
+	return s.store.Write(ctx, actor, func(tx *store.Tx) error {
+		first, err := tx.UseStart(account.Digest(k.State), k.Until)
+		if err == nil && !first {
+			return keyward.Errorf(keyward.CodeInvalidRequest, "this sign-in was answered before: begin again")
+		}
+		return err
+	})
 }
 
 // admitUser begins the session of one of the tenant's own users.

@@ -20,7 +20,7 @@ type Session struct {
 	Subject   string // sub at that key manager
 	Since     time.Time
 	Expires   time.Time // in all
-	IdleUntil time.Time // without a further request
+	IdleUntil time.Time // unless the person does something
 }
 
 // over tells that a session has ended, or never was.
@@ -28,8 +28,10 @@ func over() error {
 	return keyward.Errorf(keyward.CodeUnauthenticated, "the session has ended: sign in again")
 }
 
-// Who gives the session of what a browser holds, or unauthenticated. Everything that let the person in has to be as it was.
-func (s *Sessions) Who(ctx context.Context, value string) (*Session, error) {
+// Who gives the session of what a browser holds, or unauthenticated. Everything that let the person in has to be as it was. idle is
+// since when, by what the browser says, its person has done nothing: what a page asks by itself keeps no session alive (NIST SP
+// 800-63B-4, section 5.2).
+func (s *Sessions) Who(ctx context.Context, value string, idle time.Duration) (*Session, error) {
 	var row *store.Session
 	var found *Session
 	err := s.store.Read(ctx, func(tx *store.Tx) (err error) {
@@ -50,14 +52,14 @@ func (s *Sessions) Who(ctx context.Context, value string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := s.options.Now()
+	seen := s.options.Now().Add(-max(idle, 0))
 	found.Since, found.Expires, found.IdleUntil = row.Since, row.Expires, row.Seen.Add(s.options.Idle)
-	if now.Sub(row.Seen) >= touchEvery {
-		err := s.store.Write(ctx, actor, func(tx *store.Tx) error { return tx.TouchSession(row.ID, now) })
+	if seen.Sub(row.Seen) >= touchEvery {
+		err := s.store.Write(ctx, actor, func(tx *store.Tx) error { return tx.TouchSession(row.ID, seen) })
 		if err != nil {
 			s.options.Log.WarnContext(ctx, "that a session was used could not be noted", "error", err)
 		} else {
-			found.IdleUntil = now.Add(s.options.Idle)
+			found.IdleUntil = seen.Add(s.options.Idle)
 		}
 	}
 	return found, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -53,6 +54,19 @@ func (c *Cookies) Of(r *http.Request, name string) string {
 		return ""
 	}
 	return cookie.Value
+}
+
+// IdleField is the header field in which the console's pages say for how many seconds their person has done nothing. They ask for much by
+// themselves, all the time.
+const IdleField = "X-Keyward-Idle"
+
+// Idle is what it says; without it, and whatever else is in it, a request is something that a person does.
+func (*Cookies) Idle(r *http.Request) time.Duration {
+	seconds, err := strconv.ParseUint(r.Header.Get(IdleField), 10, 31)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
 }
 
 // Like lists the cookies whose names begin so.

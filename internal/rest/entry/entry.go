@@ -46,7 +46,7 @@ type Pages struct {
 	vain *throttle.Throttle // answers with which servers were asked in vain, by where they come from
 }
 
-// How many answers with which a key manager's server is asked in vain are taken from one address: some at once, then one in
+// How many answers with which a key manager's server is asked in vain are taken for it from one network: some at once, then one in
 // each period. A server that is asked more often than it likes lets nobody in by the console's client.
 const (
 	vainBurst  = 60
@@ -131,7 +131,7 @@ func (p *Pages) finishSession(w http.ResponseWriter, r *http.Request) {
 	name := startCookie(q.Get("state"))
 	kept := p.Cookies.Of(r, name)
 	http.SetCookie(w, p.Cookies.Made(name, "", -time.Second))
-	from, now := peer.Of(peer.With(r.Context(), r, p.Trusted)), time.Now()
+	from, now := peer.Of(peer.With(r.Context(), r, p.Trusted))+" "+answeredAt(r), time.Now()
 	if wait := p.vain.Wait(from, now); wait > 0 {
 		p.sayWhy(w, r, tooMany(wait), session.Ask{})
 		return

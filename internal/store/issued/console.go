@@ -113,7 +113,15 @@ func (m *Material) sessions(where string, args ...any) ([]*Session, error) {
 	return list, err
 }
 
-// TouchSession notes that the browser was seen. A session that is gone is no error.
+// UseStart notes, by the hash of its state, that a sign-in that began at the console was answered, and tells whether this was the first
+// time. It is remembered until then.
+func (m *Material) UseStart(hash []byte, until time.Time) (bool, error) {
+	n, err := m.run.Exec(`INSERT INTO console_answers (hash, expires_at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`,
+		hash, database.Micros(until))
+	return n == 1, err
+}
+
+// TouchSession notes that its person was seen. A session that is gone is no error.
 func (m *Material) TouchSession(id string, at time.Time) error {
 	_, err := m.run.Exec(`UPDATE console_sessions SET seen_at = $1 WHERE id = $2`, database.Micros(at), database.Clean(id))
 	return err

@@ -128,12 +128,13 @@ func (m *Material) UseRefresh(hash []byte, at time.Time) (bool, error) {
 	return n == 1, err
 }
 
-// DropExpiredSignIns forgets sessions, sign-ins, authorizations with what came of them, and links, that expired before now.
+// DropExpiredSignIns forgets sessions, answers, sign-ins, authorizations with what came of them, and links, that expired before now.
 func (m *Material) DropExpiredSignIns(now time.Time) error {
 	for _, query := range []string{
 		`DELETE FROM resident_browsers WHERE expires_at <= $1`,
 		`DELETE FROM resident_grants WHERE expires_at <= $1`,
 		`DELETE FROM console_sessions WHERE expires_at <= $1`,
+		`DELETE FROM console_answers WHERE expires_at <= $1`,
 		`DELETE FROM user_resets WHERE expires_at <= $1`,
 	} {
 		if _, err := m.run.Exec(query, database.Micros(now)); err != nil {

@@ -1,6 +1,7 @@
 import createClient, { type Middleware } from "openapi-fetch";
 
 import { serverPath } from "../base";
+import { idleSeconds } from "./idle";
 import { ProblemError, strangeAnswer, type Problem } from "./problem";
 import type { components, paths } from "./schema";
 
@@ -18,6 +19,14 @@ const problems: Middleware = {
   },
 };
 
+/** Says how long nobody has done anything on this page: what it asks for by itself keeps no session alive. */
+const idleness: Middleware = {
+  onRequest({ request }) {
+    request.headers.set("X-Keyward-Idle", String(idleSeconds()));
+    return request;
+  },
+};
+
 async function problemOf(response: Response): Promise<Problem> {
   if (!(response.headers.get("Content-Type") ?? "").includes("json")) return strangeAnswer(response.status);
   const body = (await response.json()) as Partial<Problem>;
@@ -30,7 +39,7 @@ export const client = createClient<paths>({
   credentials: "same-origin",
   querySerializer: { array: { style: "form", explode: false } },
 });
-client.use(problems);
+client.use(idleness, problems);
 
 /** The body of an answer that has one. */
 export function bodyOf<T>(answer: { data?: T }): T {
