@@ -220,8 +220,8 @@ func halfCall(t *testing.T, gateway, token string) net.Conn {
 	return conn
 }
 
-// admin makes a request of the first administrator's.
-func admin(t *testing.T, n *program.Node, method, path, body string) {
+// admin makes a request of the first administrator's, which must be carried out.
+func admin(t *testing.T, n *program.Node, method, path, body string) *answer {
 	t.Helper()
 	token, err := n.AdminToken()
 	if err != nil {
@@ -233,9 +233,11 @@ func admin(t *testing.T, n *program.Node, method, path, body string) {
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
-	if a := send(t, req); a.status >= 300 {
+	a := send(t, req)
+	if a.status >= 300 {
 		t.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
 	}
+	return a
 }
 
 // withoutDatabase: whatever needs the database says that it is away and when to come again, to people and programs alike; gateways

@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"unicode/utf8"
 
 	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/testbed/program"
@@ -79,6 +81,35 @@ func (a *arena) refuse(t *testing.T, token string, codes ...string) {
 	if a.up.count() != before {
 		t.Error("the request reached the backend")
 	}
+	a.explains(t, token, got)
+}
+
+// explains: what people are told of a token is what the gateway said to it.
+func (a *arena) explains(t *testing.T, token string, verdict *answer) {
+	t.Helper()
+	if !utf8.ValidString(token) { // a JSON text cannot carry it
+		return
+	}
+	body, err := json.Marshal(map[string]string{"path": items, "token": token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := decode[explanation](t, admin(t, a.node, http.MethodPost, "/api/v1/explain", string(body)).body)
+	if got.Status != verdict.status || got.Code != verdict.problem.Code {
+		t.Errorf("explain says %d %s, the gateway %d %s", got.Status, got.Code, verdict.status, verdict.problem.Code)
+	}
+	failed := ""
+	for _, s := range got.Steps {
+		if s.Result == "fail" {
+			failed += s.Step
+		}
+		if len(token) > 20 && strings.Contains(s.Seen+s.Expected+s.Fix, token[len(token)-20:]) {
+			t.Errorf("step %s shows the token", s.Step)
+		}
+	}
+	if (failed == "") != (got.Status == http.StatusOK) {
+		t.Errorf("explain says %d, and that it failed at %q", got.Status, failed)
+	}
 }
 
 func contains(list []string, s string) bool {
@@ -116,7 +147,8 @@ func (c *collector) mint(name string, i *issuer.Issuer, token issuer.Token, code
 	c.add(name, mint(c.t, i, token), codes...)
 }
 
-// TestHostileTokens sends every hostile token to a running gateway, with a good one before and after each row.
+// TestHostileTokens sends every hostile token to a running gateway, with a good one before and after each row. What explain says of
+// each is what the gateway said.
 func TestHostileTokens(t *testing.T) {
 	t.Parallel()
 	a := newArena(t)
@@ -224,10 +256,12 @@ func TestGoodTokens(t *testing.T) {
 	}
 	for name, c := range tokens {
 		t.Run(name, func(t *testing.T) {
-			got := call(t, a.node.Gateway, http.MethodGet, "/orders/v1/items", mint(t, c.i, c.t))
+			token := mint(t, c.i, c.t)
+			got := call(t, a.node.Gateway, http.MethodGet, "/orders/v1/items", token)
 			if fault := got.want(200, ""); fault != "" {
 				t.Error(fault)
 			}
+			a.explains(t, token, got)
 		})
 	}
 }

@@ -97,16 +97,19 @@ func (p *process) startControl(ctx context.Context) (*controlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.run(ctx, append(clients.parts(), authority.Run)...)
-	p.run(p.lasting, changes.Run)
-	p.runWatched(ctx, monitor)
+	p.runControl(ctx, clients, authority, changes, monitor)
 	p.serve(ctx, controlDoor, managementServer(untilTold(ctx, doors)))
 	p.checkControl(st, hub)
 	return &controlPlane{store: st, feed: changes}, nil
 }
 
-// runWatched looks at servers unasked, unless the settings say not to.
-func (p *process) runWatched(ctx context.Context, monitor *health.Monitor) {
+// runControl begins what goes on by itself. Changes are relayed until the last call has gone; servers are looked at unasked, unless the
+// settings say not to.
+func (p *process) runControl(
+	ctx context.Context, clients *clientele, authority *resident.Resident, changes *feed.Feed, monitor *health.Monitor,
+) {
+	p.run(ctx, append(clients.parts(), authority.Run)...)
+	p.run(p.lasting, changes.Run)
 	if p.settings.UnaskedLooks {
 		p.run(ctx, monitor.Run)
 	}
