@@ -208,8 +208,8 @@ func halfCall(t *testing.T, gateway, token string) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer %s\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
-		items, token)
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n", items, token)
 	line := ""
 	if err == nil {
 		line, err = bufio.NewReader(conn).ReadString('\n')

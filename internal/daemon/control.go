@@ -109,7 +109,7 @@ func (p *process) runControl(
 	ctx context.Context, clients *clientele, authority *resident.Resident, changes *feed.Feed, monitor *health.Monitor,
 ) {
 	p.run(ctx, append(clients.parts(), authority.Run)...)
-	p.run(p.lasting, changes.Run)
+	p.run(p.lasting, changes.Run) //nolint:contextcheck // it ends after ctx
 	if p.settings.UnaskedLooks {
 		p.run(ctx, monitor.Run)
 	}

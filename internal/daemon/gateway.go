@@ -60,7 +60,7 @@ func (p *process) startGateway(ctx context.Context, d *door, c *controlPlane) er
 		return err
 	}
 	// Calls that still come or stream on while the process ends are held to what changes meanwhile.
-	p.run(p.lasting, known.Run, keySets.Run, proxy.Run)
+	p.run(p.lasting, known.Run, keySets.Run, proxy.Run) //nolint:contextcheck // it ends after ctx
 	p.later(proxy.Close)
 	d.listener = proxy.Listener(d.listener)
 	p.serve(ctx, d, proxy.NewServer())
@@ -114,6 +114,9 @@ func staleNote(known *registry.Registry) string {
 	stale, age := known.Stale()
 	if !stale {
 		return ""
+	}
+	if ahead := known.ClockAhead(); ahead > 0 {
+		return fmt.Sprintf("stale: this gateway's clock is %s ahead of its control plane's, set both by NTP", ahead.Round(time.Second))
 	}
 	return fmt.Sprintf("stale: the control plane was last heard from %s ago", age.Round(time.Second))
 }

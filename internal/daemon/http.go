@@ -95,7 +95,7 @@ func untilTold(ctx context.Context, next http.Handler) http.Handler {
 			waiting, end := context.WithCancel(r.Context())
 			defer end()
 			defer context.AfterFunc(ctx, end)()
-			r = r.WithContext(waiting)
+			r = r.WithContext(waiting) //nolint:contextcheck // it is the request's own
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -220,6 +220,24 @@ func TestMaxStaleHoldsAcrossRestarts(t *testing.T) {
 	})
 }
 
+// A gateway whose clock is ahead cannot tell the news from recordings: it says what is wrong.
+func TestAClockThatIsAheadIsNamed(t *testing.T) {
+	bubble(t, []string{"one"}, func(t *testing.T, _ *world, gateways []*gateway) {
+		one := gateways[0]
+		must(t, one.stop())
+		one.o.MaxStale, one.o.Now = time.Minute, func() time.Time { return time.Now().Add(5 * time.Minute) }
+		must(t, one.start())
+		eventually(t, "one says that its clock is ahead", func() bool {
+			err := one.registry.Serving()
+			return keyward.CodeOf(err) == keyward.CodeGatewayStale && strings.Contains(err.Error(), "clock is 5m0s ahead")
+		})
+		must(t, one.stop())
+		one.o.Now = func() time.Time { return time.Now().Add(-5 * time.Minute) }
+		must(t, one.start())
+		eventually(t, "one serves with a clock that is behind", func() bool { return one.registry.Serving() == nil })
+	})
+}
+
 // A recording of heartbeats keeps no gateway alive, and a clock that jumps ahead holds nobody for ever.
 func TestOnlyLaterHeartbeatsCount(t *testing.T) {
 	bubble(t, []string{"one"}, func(t *testing.T, w *world, gateways []*gateway) {

@@ -44,6 +44,18 @@ func (r *Registry) age() time.Duration {
 	return max(0, now.Sub(p.at), now.Sub(p.received))
 }
 
+// ClockAhead is how far this gateway's clock is ahead of the control plane's, where that alone makes it look silent; 0 = it does not.
+func (r *Registry) ClockAhead() time.Duration {
+	r.mu.Lock()
+	p := r.pulse
+	r.mu.Unlock()
+	ahead := p.received.Sub(p.at)
+	if !p.live || ahead <= silenceMarked || r.o.Now().Sub(p.received) > silenceMarked {
+		return 0
+	}
+	return ahead
+}
+
 // rememberPulse keeps the heartbeat on disk, every few seconds or when forced. A restart then resets nothing; what is
 // on disk may only be older than the truth.
 func (r *Registry) rememberPulse(force bool) error {

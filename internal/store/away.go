@@ -44,8 +44,8 @@ func (s *Store) settled(ctx context.Context, kind *atomic.Bool, err error) error
 	}
 	return &keyward.Error{
 		Code: keyward.CodeDatabaseUnavailable, Err: err, RetryAfter: comeAgain,
-		Message: "the control plane cannot use its database now: try again in a moment, and if it stays so, its administrator sees why in " +
-			"its log; gateways go on deciding meanwhile",
+		Message: "the control plane cannot use its database now: try again in a moment, and if it stays so, its administrator sees why " +
+			"in its log; gateways go on deciding meanwhile",
 	}
 }
 

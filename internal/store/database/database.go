@@ -167,7 +167,8 @@ func absolute(path string) string {
 
 func sqliteDB(path, options string) (*sql.DB, error) {
 	dsn := (&url.URL{Scheme: "file", Path: absolute(path)}).String() +
-		fmt.Sprintf("?_pragma=busy_timeout(%d)", sqliteLock.Milliseconds()) + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&" + options
+		fmt.Sprintf("?_pragma=busy_timeout(%d)", sqliteLock.Milliseconds()) +
+		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&" + options
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", filepath.Base(path), err)
