@@ -1,8 +1,7 @@
-import AxeBuilder from "@axe-core/playwright";
 import { expect, test, type Browser, type BrowserContext, type Page } from "@playwright/test";
 import { createHash, randomBytes } from "node:crypto";
 
-import { complaintsOf } from "./browser";
+import { complaintsOf, faultsIn } from "./browser";
 import { apply, manifest, rest, world } from "./start";
 
 // The pages of the authorization server itself, as somebody with a phone and no mouse has them.
@@ -37,9 +36,7 @@ const at = (path: string) => `${world().url}/oauth2/${path}`;
 async function usable(on: Page): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await on.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    const found = await new AxeBuilder({ page: on }).analyze();
-    const serious = found.violations.filter((v) => v.impact === "serious" || v.impact === "critical");
-    expect(serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`)).toEqual([]);
+    expect(await faultsIn(on, colorScheme)).toEqual([]);
   }
   expect(await on.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
   for (const target of await on.locator("button, input:not([type=hidden])").all()) {

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
+import type { FullConfig } from "@playwright/test";
+
 /** What the tests know of the server that start began. */
 export interface World {
   url: string;
@@ -15,9 +17,10 @@ export interface World {
   data: string;
 }
 
-/** The world of this run; only after start. */
+/** The world of the tests that run in this process; only after start. */
 export function world(): World {
-  return JSON.parse(process.env.KEYWARD_TEST_WORLD ?? "{}") as World;
+  const worlds = JSON.parse(process.env.KEYWARD_TEST_WORLDS ?? "[]") as World[];
+  return worlds[Number(process.env.TEST_PARALLEL_INDEX)];
 }
 
 /** A port that nobody listens on. */
@@ -30,13 +33,18 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Starts the built binary on a folder of its own and waits until it is ready. What it returns ends both. */
-export default async function start(): Promise<() => Promise<void>> {
-  const { made, end } = await serve();
-  process.env.KEYWARD_TEST_WORLD = JSON.stringify(made);
-  await seed(made);
-  await traffic(made);
-  return end;
+/**
+ * Starts the built binary once for each process that tests run in, on a folder of its own, so that no file of tests meets
+ * what another one does at the same time. What it returns ends them all.
+ */
+export default async function start(config: FullConfig): Promise<() => Promise<void>> {
+  const servers = await Promise.all(Array.from({ length: config.workers }, () => serve()));
+  process.env.KEYWARD_TEST_WORLDS = JSON.stringify(servers.map(({ made }) => made));
+  await Promise.all(servers.map(async ({ made }) => {
+    await seed(made);
+    await traffic(made);
+  }));
+  return async () => { await Promise.all(servers.map(({ end }) => end())); };
 }
 
 /** Starts a server of its own with the settings that are made for its port. */

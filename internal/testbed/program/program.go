@@ -26,7 +26,7 @@ type Binary struct{ Path string }
 func Build(ctx context.Context, dir string) (*Binary, error) {
 	b := &Binary{Path: filepath.Join(dir, "keyward")}
 	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", b.Path, "keyward.dev/keyward/cmd/keyward")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build keyward: %w\n%s", err, out)
 	}
