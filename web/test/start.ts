@@ -20,7 +20,9 @@ export interface World {
 /** The world of the tests that run in this process; only after start. */
 export function world(): World {
   const worlds = JSON.parse(process.env.KEYWARD_TEST_WORLDS ?? "[]") as World[];
-  return worlds[Number(process.env.TEST_PARALLEL_INDEX)];
+  const mine = worlds[Number(process.env.TEST_PARALLEL_INDEX)];
+  if (!mine) throw new Error("no server was started for this process");
+  return mine;
 }
 
 /** A port that nobody listens on. */
