@@ -26,7 +26,8 @@ interface Props {
 /** The first key at a place: made by Keyward, or a client that exists there already. */
 export function NewKey({ application, option, showing }: Props) {
   const { generate: creates, map: maps, why } = option;
-  const [way, setWay] = useTyped(`way ${option.keyManager} ${option.environment}`, creates ? "generate" : "map");
+  const [chosen, choose] = useTyped(`way ${option.keyManager} ${option.environment}`, "");
+  const way = chosen || (creates ? "generate" : "map");
   return (
     <Stack>
       {creates && maps && (
@@ -35,7 +36,7 @@ export function NewKey({ application, option, showing }: Props) {
             aria-label={words.way}
             data={[{ value: "generate", label: words.generateWay }, { value: "map", label: words.mapWay }]}
             value={way}
-            onChange={setWay}
+            onChange={choose}
           />
         </div>
       )}
