@@ -116,7 +116,7 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 	if o.Patience <= 0 {
 		o.Patience = patience
 	}
-	shown := listing.Lister{Store: s, Now: o.Now}
+	shown := listing.Lister{Store: s, Openers: openers, Now: o.Now}
 	if o.Entitler != nil {
 		shown.Entitlement = o.Entitler.Status
 	}

@@ -137,6 +137,9 @@ func TestRevealEndsAfterTenMinutes(t *testing.T) {
 	if _, err := op.Token(t.Context(), made.ClientID, made.ClientSecret, oidcprovider.JWTResource, ""); err != nil {
 		t.Errorf("a refused rotation changed something: %v", err)
 	}
+	if l := r.list()[0]; l.Rotates || l.Overlaps || !strings.Contains(l.Obstacle, "offers no way to change a client's secret") {
+		t.Errorf("a rotation that the server cannot do is offered: %+v", l.Rotation)
+	}
 	r.later(9 * time.Minute)
 	if _, err := r.keys.Reveal(t.Context(), alice(), at("corp")); err != nil {
 		t.Errorf("after 9 minutes: %v", err)

@@ -3,6 +3,7 @@ package keys_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,9 @@ func TestTwoSecretsOverlap(t *testing.T) {
 	before := len(s.Seen())
 	_, err = r.keys.Rotate(ctx, alice(), at("auth0"), keys.RotateAsk{Overlap: time.Hour})
 	wantCode(t, err, keyward.CodeOverlapUnsupported)
+	if l := r.list()[0]; !l.Rotates || l.Overlaps || !strings.Contains(l.Obstacle, "one secret of a client") {
+		t.Errorf("what is offered: %+v", l.Rotation)
+	}
 	if len(s.Seen()) != before {
 		t.Error("the server was asked")
 	}
@@ -63,6 +67,9 @@ func twoSecrets(t *testing.T, spec string, secrets map[string]string) {
 	made, err := r.keys.Generate(ctx, alice(), at("corp"), keys.Ask{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if l := r.list()[0]; !l.Rotates || !l.Overlaps || l.Obstacle != "" {
+		t.Errorf("what is offered: %+v", l.Rotation)
 	}
 	tries := prover(t, r)
 	lives := func(secret string) bool {

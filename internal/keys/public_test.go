@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,9 @@ func TestPublicClient(t *testing.T) {
 	}
 	_, err = k.Rotate(ctx, alice(), at("corp"), keys.RotateAsk{})
 	wantCode(t, err, keyward.CodeRotationUnsupported, "public")
+	if l := r.list()[0]; l.Rotates || !strings.Contains(l.Obstacle, "public") {
+		t.Errorf("what is offered: %+v", l.Rotation)
+	}
 	_, err = k.Token(ctx, alice(), at("corp"), keys.TokenAsk{})
 	wantCode(t, err, keyward.CodeNotSupported, "public")
 	_, err = k.Update(ctx, alice(), at("corp"), keys.Ask{Fields: map[string]any{"token_endpoint_auth_method": "client_secret_basic"}})

@@ -30,7 +30,7 @@ func (k *Keys) Rotate(ctx context.Context, p keyward.Principal, place Place, ask
 	if err := s.Changeable(c, k.now()); err != nil {
 		return nil, err
 	}
-	if err := rotatable(s, k.openers, c, ask); err != nil {
+	if err := s.Rotatable(k.openers, c, ask.Overlap); err != nil {
 		return nil, err
 	}
 	who := scene.Requester(p, s.Place.Tenant)
@@ -85,26 +85,6 @@ func (k *Keys) change(
 		return nil, nil, err
 	}
 	return fresh, end, nil
-}
-
-// rotatable refuses a rotation that the server has no way to carry out.
-func rotatable(s *scene.Scene, openers *connector.Openers, c *scene.Client, ask RotateAsk) error {
-	if err := s.Rotatable(c, ask.Overlap); err != nil {
-		return err
-	}
-	conn, err := openers.Open(s.Server)
-	if err != nil {
-		return scene.Told(s.Place.KeyManager, err)
-	}
-	if _, ok := conn.(connector.Rotator); !ok {
-		return keyward.Errorf(keyward.CodeRotationUnsupported,
-			"%s offers no way to change a client's secret: delete the keys and generate new ones", s.KeyManager.Ref())
-	}
-	if _, ok := conn.(connector.Overlapper); !ok && ask.Overlap > 0 {
-		return keyward.Errorf(keyward.CodeOverlapUnsupported,
-			"%s keeps one secret of a client: a new one ends the old one at once, so rotate without an overlap", s.KeyManager.Ref())
-	}
-	return nil
 }
 
 // finishRotate makes the new secret of a client that is marked as rotating, and stores it. resumed says that the first

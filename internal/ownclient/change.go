@@ -110,12 +110,11 @@ func (c *Clients) stands(one *client) {
 // rotate begins to give the client a new secret. Where the server has no way to, and for a client with a key, another client
 // takes its place.
 func (c *Clients) rotate(ctx context.Context, s *state, one *client) error {
-	conn, err := c.openers.Open(s.server)
-	if err != nil {
+	if _, err := c.openers.Open(s.server); err != nil {
 		return c.unchanged(ctx, s, one, err)
 	}
 	one.ChangedAt = c.now()
-	if _, can := conn.(connector.Rotator); !can || one.Method == keyward.IntrospectJWT {
+	if !c.rotates(s, one) {
 		one.Replace, one.Renew = true, false
 		return c.note(ctx, one, "", "")
 	}
@@ -124,6 +123,16 @@ func (c *Clients) rotate(ctx context.Context, s *state, one *client) error {
 		return err
 	}
 	return c.finishRotate(ctx, s, one)
+}
+
+// rotates tells that the client has a secret, and that its server can make a new one. No server is asked.
+func (c *Clients) rotates(s *state, one *client) bool {
+	conn, err := c.openers.Open(s.server)
+	if err != nil {
+		return false
+	}
+	_, can := conn.(connector.Rotator)
+	return can && one.Method != keyward.IntrospectJWT
 }
 
 // finishRotate makes the new secret and stores it. Where the first try was interrupted, the server may have made one that nobody

@@ -5,19 +5,22 @@ package listing
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 )
 
 // Lister reads clients as they are stored. Its methods may be called at once.
 type Lister struct {
-	Store *store.Store
-	Now   func() time.Time
+	Store   *store.Store
+	Openers *connector.Openers // they say what can be done at a server, and are used for nothing else
+	Now     func() time.Time
 	// Entitlement tells how far a client has what subscriptions give; nil = nobody gives anything.
 	Entitlement func(tx *store.Tx, clientID string) (*keyward.ClientEntitlement, error)
 }
@@ -31,6 +34,7 @@ type Listed struct {
 	ClientID    string               `json:"clientId,omitempty"`
 	Match       *keyward.ClientMatch `json:"match,omitempty"`
 	scene.Way
+	scene.Rotation
 	Status *keyward.OAuthClientStatus `json:"status"`
 
 	SecretUntil         *time.Time `json:"secretUntil,omitempty" doc:"Until then who asks can have its secret once more (reveal)"`
@@ -85,7 +89,8 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 			shown := Listed{
 				Name: o.Name, Application: application, KeyManager: c.Spec.KeyManager,
 				Environment: c.Spec.EnvironmentOrDefault(), ClientID: c.Spec.ClientID, Match: c.Spec.Match,
-				Way: scene.WayOf(km.spec, km.status, c.Status.Fields), Status: status, LastUsedAt: uses[o.ID].LastUsedAt,
+				Way: scene.WayOf(km.server.Spec, km.server.Status, c.Status.Fields), Rotation: km.rotation(l.Openers, c),
+				Status: status, LastUsedAt: uses[o.ID].LastUsedAt,
 				SecretLastUsedAt: uses[o.ID].SecretAt(scene.SecretPath), OldSecretLastUsedAt: uses[o.ID].SecretAt(scene.BeforePath),
 			}
 			if until, waits := reveals[o.ID]; waits {
@@ -120,10 +125,11 @@ func (l *Lister) shownStatus(
 	return &status, nil
 }
 
-// manager is a client's key manager, as it is declared and as its server says.
+// manager is a client's key manager, and how its server is reached.
 type manager struct {
-	spec   *keyward.KeyManagerSpec
-	status keyward.KeyManagerStatus
+	object *keyward.Object
+	server connector.Server
+	fault  error // why it cannot be reached as it is declared; nil = it can
 }
 
 // managers are those that were read, by name.
@@ -140,19 +146,27 @@ func (m managers) of(tx *store.Tx, tenant, name string) (manager, error) {
 	return found, err
 }
 
-func managerOf(tx *store.Tx, tenant, name string) (manager, error) {
-	km, err := tx.KeyManagerFor(tenant, name)
-	if err != nil {
+func managerOf(tx *store.Tx, tenant, name string) (found manager, err error) {
+	if found.object, err = tx.KeyManagerFor(tenant, name); err != nil {
 		return manager{}, err
 	}
-	found := manager{}
-	if found.spec, err = keyward.SpecOf[*keyward.KeyManagerSpec](km); err != nil {
+	if found.server, err = keymanager.ServerAlone(tx, found.object); err != nil {
 		return manager{}, err
 	}
-	if len(km.Status) > 0 {
-		if err := json.Unmarshal(km.Status, &found.status); err != nil {
-			return manager{}, fmt.Errorf("read the status of %s: %w", km.Ref(), err)
-		}
+	whole, err := keymanager.Connect(tx, found.server)
+	if told, is := errors.AsType[*keyward.Error](err); is {
+		found.fault = told
+		return found, nil
 	}
-	return found, nil
+	found.server = whole
+	return found, err
+}
+
+// rotation says whether the secret of one of its clients can be replaced.
+func (m manager) rotation(openers *connector.Openers, c *scene.Client) scene.Rotation {
+	if m.fault != nil {
+		return scene.Rotation{Obstacle: scene.Told(m.object.Name, m.fault).Words()}
+	}
+	at := scene.Scene{KeyManager: m.object, Spec: m.server.Spec, Server: m.server}
+	return at.RotationOf(openers, c)
 }

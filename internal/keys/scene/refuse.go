@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys/wish"
@@ -89,32 +88,6 @@ func (s *Scene) Changeable(c *Client, now time.Time) error {
 	}
 	if !s.Spec.IsEnabled() {
 		return Disabled(s.KeyManager)
-	}
-	return nil
-}
-
-// maxOverlap bounds how long two secrets of a client are alive.
-const maxOverlap = 30 * 24 * time.Hour
-
-// Rotatable refuses a rotation of what has no secret of its own here, and one whose two secrets would live for too long:
-// rotation_unsupported, conflict for a rule, or invalid_input.
-func (s *Scene) Rotatable(c *Client, overlap time.Duration) error {
-	if c.Spec.Match != nil {
-		return c.OnlyRule()
-	}
-	if c.Status.Mode != keyward.ClientGenerated {
-		return keyward.Errorf(keyward.CodeRotationUnsupported, "client %s is mapped: its secret is changed at %s",
-			c.Spec.ClientID, s.KeyManager.Ref())
-	}
-	if of := c.Status.Reuses; of != nil {
-		return keyward.Errorf(keyward.CodeRotationUnsupported, "client %s is that of key manager %s: rotate it there, and its new "+
-			"secret counts here too", c.Spec.ClientID, of.KeyManager)
-	}
-	if connector.IsPublic(c.Status.Fields) {
-		return keyward.Errorf(keyward.CodeRotationUnsupported, "client %s is public: it has no secret", c.Spec.ClientID)
-	}
-	if overlap < 0 || overlap > maxOverlap {
-		return keyward.Invalid([]keyward.FieldError{Fault("overlap", "must lie between 0s and %s", maxOverlap)})
 	}
 	return nil
 }

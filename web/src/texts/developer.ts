@@ -175,6 +175,8 @@ export const developer = {
     rotateTitle: "Rotate the secret?",
     rotated: "The secret is rotated",
     rotateLead: "The client id stays. The old secret ends at once, unless it may go on beside the new one for a while.",
+    rotateEnds: "The client id stays. The old secret ends at once: the server keeps one secret of a client. Have your application take the new one soon.",
+    rotation: "New secret",
     overlap: "Let the old secret go on for",
     overlapHelp: "Such as 24h. Empty: it ends at once.",
     revoke: "Revoke",

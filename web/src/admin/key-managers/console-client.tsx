@@ -76,7 +76,7 @@ function Acts({ id, standing }: { id: string; standing: Schemas["Standing"] }) {
       {run.error && <ProblemAlert error={run.error} />}
       <Group>
         {button("retry", standing.state === "active" ? words.look : words.retry)}
-        {used && button("rotate", standing.method === "private_key_jwt" ? words.replace : words.rotate)}
+        {used && button("rotate", standing.rotates === true ? words.rotate : words.replace)}
         {standing.state === "failed" && standing.orphan && button("dismiss", words.dismiss)}
       </Group>
     </Stack>

@@ -48,7 +48,7 @@ export function KeyCard({ application, listed, takenBy, held }: Props) {
               <Text size="sm" c="dimmed">{whence(listed)}</Text>
             </Group>
             <Group gap="xs">
-              {live && !held && status.mode === "generated" && <Rotate application={application} place={place} keyManager={listed.keyManager} />}
+              {live && !held && listed.rotates && <Rotate application={application} place={place} listed={listed} />}
               {status.set === undefined && endable(status.state) && <EndKey application={application} listed={listed} place={place} />}
             </Group>
           </Group>
@@ -69,6 +69,7 @@ export function KeyCard({ application, listed, takenBy, held }: Props) {
               [words.secretUsed, listed.secretLastUsedAt && <Time key="s" at={listed.secretLastUsedAt} />],
               [words.oldSecret, status.oldSecretUntil && <Time key="o" at={status.oldSecretUntil} />],
               [words.oldSecretUsed, status.oldSecretUntil && <OldSecretUse key="b" listed={listed} />],
+              [words.rotation, live && !listed.rotates && status.mode === "generated" && listed.rotationObstacle],
               [words.expires, status.secretExpiresAt && <Time key="e" at={status.secretExpiresAt} />],
             ]}
           />

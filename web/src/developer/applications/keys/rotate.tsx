@@ -1,7 +1,8 @@
 import { Button, Text, TextInput } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 
-import { developerTypeQuery, rotate, type KeyPlace } from "../../../api/keys";
+import type { Schemas } from "../../../api/client";
+import { rotate, type KeyPlace } from "../../../api/keys";
 import { useOpened, useTyped } from "../../../session/typed";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
@@ -14,19 +15,18 @@ const words = texts.developer.keys;
 interface Props {
   application: string;
   place: KeyPlace;
-  keyManager: string;
+  listed: Schemas["ListedKeys"];
 }
 
 /** A new secret for the same client; where the server can, the old one goes on for a while. */
-export function Rotate({ application, place, keyManager }: Props) {
+export function Rotate({ application, place, listed }: Props) {
   const tenant = useTenant();
   const queries = useQueryClient();
-  const type = useQuery(developerTypeQuery(tenant, keyManager));
   const at = `${place.keyManager} ${place.environment}`;
   const [opened, { open, close }] = useOpened(`rotate ${at}`);
   const [overlap, setOverlap] = useTyped(`overlap ${at}`, "");
   const run = useMutation({
-    mutationFn: () => rotate(tenant, application, { ...place, ...(overlap && { overlap }) }),
+    mutationFn: () => rotate(tenant, application, { ...place, ...(listed.overlaps && overlap && { overlap }) }),
     onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application, "keys"] }),
   });
   const shut = () => {
@@ -54,15 +54,16 @@ export function Rotate({ application, place, keyManager }: Props) {
           <FreshSecret made={run.data} />
         ) : (
           <>
-            <Text size="sm">{words.rotateLead}</Text>
-            {(type.data?.limits ?? []).map((limit) => <Text key={limit} size="xs" c="dimmed">{limit}</Text>)}
-            <TextInput
-              label={words.overlap}
-              description={words.overlapHelp}
-              placeholder="24h"
-              value={overlap}
-              onChange={(event) => { setOverlap(event.currentTarget.value.trim()); }}
-            />
+            <Text size="sm">{listed.overlaps ? words.rotateLead : words.rotateEnds}</Text>
+            {listed.overlaps && (
+              <TextInput
+                label={words.overlap}
+                description={words.overlapHelp}
+                placeholder="24h"
+                value={overlap}
+                onChange={(event) => { setOverlap(event.currentTarget.value.trim()); }}
+              />
+            )}
           </>
         )}
       </Confirm>
