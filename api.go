@@ -173,6 +173,7 @@ func (s *APISpec) GatewaysOrDefault() []string {
 // Validate implements Spec.
 func (s *APISpec) Validate() []FieldError {
 	var f faults
+	f.shown("spec.title", s.Title)
 	s.validatePlace(&f)
 	f.webURL("spec.upstream.production", s.Upstream.Production)
 	f.webURL("spec.upstream.sandbox", s.Upstream.Sandbox)

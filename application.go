@@ -24,6 +24,7 @@ func (*ApplicationSpec) References() []Ref { return nil }
 // Validate implements Spec.
 func (s *ApplicationSpec) Validate() []FieldError {
 	var f faults
+	f.shown("spec.displayName", s.DisplayName)
 	if s.Owner != "" && len(s.Owners) > 0 {
 		f.add("spec.owner", "give owner or owners, not both")
 	}

@@ -32,6 +32,7 @@ func (*ConnectionSpec) References() []Ref { return nil }
 func (s *ConnectionSpec) Validate() []FieldError {
 	var f faults
 	f.keyManagerType(s.Type)
+	f.shown("spec.displayName", s.DisplayName)
 	s.Outbound.validate(&f)
 	return f
 }

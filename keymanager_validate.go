@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Algorithms lists the signature algorithms that a key manager may allow (RFC 7518, section 3.1; RFC 8037; RFC 9864).
@@ -20,6 +21,7 @@ func Algorithms() []string {
 func (s *KeyManagerSpec) Validate() []FieldError {
 	var f faults
 	f.keyManagerType(s.Type)
+	f.shown("spec.displayName", s.DisplayName)
 	s.validateConnectionRef(&f)
 	for i, e := range s.Environments {
 		f.oneOf(fmt.Sprintf("spec.environments[%d]", i), string(e), string(Production), string(Sandbox))
@@ -269,8 +271,10 @@ func (f *faults) claim(path, c string) {
 
 func (f *faults) nonEmpty(path string, values []string) {
 	for i, v := range values {
-		if v == "" {
-			f.add(fmt.Sprintf("%s[%d]", path, i), "must not be empty")
+		if at := fmt.Sprintf("%s[%d]", path, i); v == "" {
+			f.add(at, "must not be empty")
+		} else if strings.ContainsFunc(v, unicode.IsControl) {
+			f.add(at, "has a control character")
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Kind is the kind of a manifest.
@@ -184,6 +186,13 @@ func (f *faults) add(path, format string, args ...any) {
 	*f = append(*f, FieldError{Path: path, Code: CodeInvalidInput, Message: fmt.Sprintf(format, args...)})
 }
 
+// shown checks a text that people are shown.
+func (f *faults) shown(path, text string) {
+	if why := ShownFault(text); why != "" {
+		f.add(path, "%s", why)
+	}
+}
+
 func (f *faults) missing(path, what string) { f.add(path, "is required: %s", what) }
 
 // unsupported refuses a field of the contract that this build does not carry out, or only this value of it.
@@ -211,5 +220,23 @@ func (f *faults) name(path, value string) {
 func (f *faults) regex(path, value string) {
 	if _, err := regexp.Compile(value); err != nil {
 		f.add(path, "is not a regular expression: %v", err)
+	}
+}
+
+// longestShown is how long a text may be that people are shown, in characters.
+const longestShown = 200
+
+// ShownFault says why a text cannot be shown to people as somebody wrote it, or "". It could break a line, move a terminal's cursor, or
+// read as something else than it is (Unicode Technical Report 36, section 2.5).
+func ShownFault(text string) string {
+	switch {
+	case utf8.RuneCountInString(text) > longestShown:
+		return fmt.Sprintf("must have at most %d characters", longestShown)
+	case strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsControl(r) || r >= '\u2028' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+	}):
+		return "must be one line of printable characters, none of which turns the order of others around"
+	default:
+		return ""
 	}
 }

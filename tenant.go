@@ -24,7 +24,11 @@ func (*TenantSpec) Kind() Kind { return KindTenant }
 func (*TenantSpec) References() []Ref { return nil }
 
 // Validate implements Spec.
-func (*TenantSpec) Validate() []FieldError { return nil }
+func (s *TenantSpec) Validate() []FieldError {
+	var f faults
+	f.shown("spec.displayName", s.DisplayName)
+	return f
+}
 
 // ApprovalMode says whether what a developer asks for is done at once: keys, or a subscription under a plan.
 type ApprovalMode string

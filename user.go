@@ -41,6 +41,7 @@ func (s *UserSpec) IsEnabled() bool { return s.Enabled == nil || *s.Enabled }
 // Validate implements Spec.
 func (s *UserSpec) Validate() []FieldError {
 	var f faults
+	f.shown("spec.email", s.Email)
 	if s.Email != "" && (strings.Count(s.Email, "@") != 1 || strings.HasPrefix(s.Email, "@") || strings.HasSuffix(s.Email, "@")) {
 		f.add("spec.email", "%q is not an email address", s.Email)
 	}

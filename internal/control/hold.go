@@ -34,8 +34,8 @@ func (c *Control) Hold(ctx context.Context, p keyward.Principal, ref keyward.Ref
 		faults = append(faults, keyward.Fault("reason", "is required: what people read who find the object held"))
 	case len(r.Reason) > maxReason:
 		faults = append(faults, keyward.Fault("reason", "must not be longer than %d bytes", maxReason))
-	case strings.ContainsFunc(r.Reason, func(c rune) bool { return c < ' ' || c == 0x7f }):
-		faults = append(faults, keyward.Fault("reason", "must be one line of printable characters"))
+	case keyward.ShownFault(r.Reason) != "":
+		faults = append(faults, keyward.Fault("reason", "%s", keyward.ShownFault(r.Reason)))
 	}
 	if r.Until != nil && !r.Until.After(now) {
 		faults = append(faults, keyward.Fault("until", "must lie in the future"))

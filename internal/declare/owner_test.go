@@ -67,3 +67,18 @@ func TestTheLastOwnerStays(t *testing.T) {
 		t.Errorf("with the application pruned too: %v, error %v", got, err)
 	}
 }
+
+// The first administrator is not shut out where nobody else could let them in again.
+func TestTheLastAdministratorStays(t *testing.T) {
+	t.Parallel()
+	h := plane.New(t)
+	off := declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindUser, "admin", `{"enabled":false,"roles":["admin"]}`))}
+	other := func(spec string) { h.MustApply(plane.Manifest(keyward.KindUser, "other", spec)) }
+	h.Refused(plane.Operator(), off, keyward.CodeConflict)
+	other(`{"enabled":false,"roles":["admin"]}`)
+	h.Refused(plane.Operator(), off, keyward.CodeConflict)
+	other(`{"roles":["admin"]}`)
+	if _, err := h.Apply(plane.Operator(), off); err != nil {
+		t.Errorf("beside another administrator: %v", err)
+	}
+}

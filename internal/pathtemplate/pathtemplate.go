@@ -5,6 +5,7 @@ package pathtemplate
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // Fault says in words what is wrong with a path template, or gives "".
@@ -29,8 +30,10 @@ func Fault(path string) string {
 			return "has a dot segment"
 		case strings.ContainsAny(s, "{}*;\\?#%"):
 			return fmt.Sprintf("%q: a segment is plain text without %% ; \\ ? #, {name}, or ** at the end", s)
-		case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		case strings.ContainsFunc(s, unicode.IsControl):
 			return "has a control character"
+		case strings.ContainsFunc(s, func(r rune) bool { return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' }):
+			return "has a character that turns the order of others around"
 		}
 	}
 	return ""

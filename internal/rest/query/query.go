@@ -20,27 +20,28 @@ func Fault(op *huma.Operation, address url.URL) error {
 	if err != nil {
 		return keyward.Errorf(keyward.CodeInvalidInput, "the query of the address is malformed: %q", address.RawQuery)
 	}
-	known := map[string]bool{} // and whether it may be repeated
+	known := map[string]*huma.Param{}
 	for _, p := range op.Parameters {
 		if p.In == "query" {
-			known[p.Name] = p.Explode != nil && *p.Explode
+			known[p.Name] = p
 		}
 	}
 	var faults []keyward.FieldError
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		switch many, found := known[name]; {
-		case !found:
-			faults = append(faults, keyward.Fault(name, "is no parameter of this address: %s", advice(name, known)))
-		case len(values[name]) > 1 && !many:
+		switch p := known[name]; {
+		case p == nil:
+			faults = append(faults, keyward.Fault(name, "is no parameter of this address: %s", advice(name, slices.Sorted(maps.Keys(known)))))
+		case len(values[name]) > 1:
 			faults = append(faults, keyward.Fault(name, "is given more than once"))
+		case p.Schema != nil && p.Schema.Type == huma.TypeBoolean && values.Get(name) != "true" && values.Get(name) != "false":
+			faults = append(faults, keyward.Fault(name, "must be true or false"))
 		}
 	}
 	return keyward.Invalid(faults)
 }
 
 // advice names the parameter that was meant, or all that there are.
-func advice(name string, known map[string]bool) string {
-	names := slices.Sorted(maps.Keys(known))
+func advice(name string, names []string) string {
 	if len(names) == 0 {
 		return "it has none"
 	}

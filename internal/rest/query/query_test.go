@@ -13,22 +13,22 @@ import (
 // TestFault: what the document does not name is refused with what was meant.
 func TestFault(t *testing.T) {
 	t.Parallel()
-	explode := true
 	op := &huma.Operation{Parameters: []*huma.Param{
 		{Name: "tenant", In: "query"}, {Name: "keyManager", In: "query"}, {Name: "search", In: "query"}, {Name: "name", In: "path"},
-		{Name: "kind", In: "query", Explode: &explode},
+		{Name: "held", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean}},
 	}}
 	for raw, want := range map[string]string{
-		"":                                  "",
-		"tenant=acme&search=&kind=a&kind=b": "",
-		"tennant=acme":                      "tennant: is no parameter of this address: did you mean tenant?",
-		"key-manager=a":                     "key-manager: is no parameter of this address: did you mean keyManager?",
-		"Tenant=acme":                       "Tenant: is no parameter of this address: did you mean tenant?",
-		"name=x":                            "name: is no parameter of this address: it has keyManager, kind, search, tenant",
-		"=x":                                ": is no parameter of this address: it has keyManager, kind, search, tenant",
-		"search=a&search=a":                 "search: is given more than once",
+		"":                              "",
+		"tenant=acme&search=&held=true": "",
+		"held=maybe":                    "held: must be true or false",
+		"tennant=acme":                  "tennant: is no parameter of this address: did you mean tenant?",
+		"key-manager=a":                 "key-manager: is no parameter of this address: did you mean keyManager?",
+		"Tenant=acme":                   "Tenant: is no parameter of this address: did you mean tenant?",
+		"name=x":                        "name: is no parameter of this address: it has held, keyManager, search, tenant",
+		"=x":                            ": is no parameter of this address: it has held, keyManager, search, tenant",
+		"search=a&search=a":             "search: is given more than once",
 		"search=a&zzzzzz=1&tenant=&tenant=b": "tenant: is given more than once; " +
-			"zzzzzz: is no parameter of this address: it has keyManager, kind, search, tenant",
+			"zzzzzz: is no parameter of this address: it has held, keyManager, search, tenant",
 	} {
 		got := ""
 		if told, ok := errors.AsType[*keyward.Error](Fault(op, url.URL{RawQuery: raw})); ok {
