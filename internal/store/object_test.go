@@ -410,9 +410,11 @@ func TestSearchKeepsUp(t *testing.T) {
 func undone(t *testing.T, s *Store) []string {
 	t.Helper()
 	if s.db.Read == s.db.Write { // PostgreSQL
-		return []string{`DELETE FROM goose_db_version WHERE version_id >= 25`, `DROP FUNCTION keyward_trigrams CASCADE`}
+		return []string{
+			`DELETE FROM goose_db_version WHERE version_id >= 25`, `DROP FUNCTION keyward_trigrams CASCADE`, `DROP TABLE console_answers`,
+		}
 	}
-	statements := []string{`DELETE FROM goose_db_version WHERE version_id >= 25`}
+	statements := []string{`DELETE FROM goose_db_version WHERE version_id >= 25`, `DROP TABLE console_answers`}
 	rows, err := s.db.Read.QueryContext(t.Context(), `SELECT 'DROP ' || type || ' ' || name FROM sqlite_master
 		WHERE type = 'trigger' AND name LIKE '%_searched%' OR name IN ('searching', 'searched', 'search_places', 'trigrams')`)
 	if err != nil {
