@@ -83,7 +83,8 @@ func New(s *store.Store, o Options) (*Resident, error) {
 		imported: memo.New[operationsKey, []keyward.Operation](256),
 	}
 	p, times := newProtocol(o.Now), signin.Options{
-		Home: base + "/", Idle: cmp.Or(o.SessionIdle, time.Hour), Lifetime: cmp.Or(o.SessionLifetime, 12*time.Hour), Now: o.Now, Log: o.Log,
+		Home: base + "/", Start: base + "/session/start?return=" + url.QueryEscape(u.Path+"/") + "&tenant=",
+		Idle: cmp.Or(o.SessionIdle, time.Hour), Lifetime: cmp.Or(o.SessionLifetime, 12*time.Hour), Now: o.Now, Log: o.Log,
 	}
 	browsers := signin.NewBrowsers(s, times)
 	p.Flow = flow.New(s, people{r}, p, browsers, times)

@@ -122,6 +122,12 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, v view)
 	_, _ = w.Write(b.Bytes()) // the reader went away: nobody is left to tell
 }
 
+// leading shows a page on which nothing can be done, with the way to the console.
+func (p *Pages) leading(w http.ResponseWriter, r *http.Request, status int, v view) {
+	v.Links = []link{{p.options.Home, textToConsole}}
+	p.show(w, r, status, v)
+}
+
 // fail shows that something is wrong here, and logs what.
 func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p.options.Log.ErrorContext(r.Context(), "a page of the authorization server failed", "path", r.URL.Path, "error", err)

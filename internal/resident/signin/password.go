@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"keyward.dev/keyward/internal/account"
 	"keyward.dev/keyward/internal/password"
@@ -16,7 +17,7 @@ func (p *Pages) showAccount(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := note(textAccount, fmt.Sprintf(textAccountLead, signed.Account.Name()))
-	v.Links = []link{{p.options.Home, textToConsole}, {"password", textChange}, {"sign-out", textSignOutDo}}
+	v.Links = []link{{p.options.Start + url.QueryEscape(PlaceOf(r.Context()).Tenant), textToConsole}, {"password", textChange}, {"sign-out", textSignOutDo}}
 	p.show(w, r, http.StatusOK, v)
 }
 
@@ -100,7 +101,7 @@ func (p *Pages) settle(w http.ResponseWriter, r *http.Request, change func(tx *s
 		return err
 	})
 	if errors.Is(err, account.ErrLink) || errors.Is(err, account.ErrNone) {
-		p.show(w, r, http.StatusGone, note(textLinkOld, textLinkOldLead))
+		p.leading(w, r, http.StatusGone, note(textLinkOld, textLinkOldLead))
 		return
 	}
 	var a *account.Account
@@ -131,7 +132,7 @@ func (p *Pages) linked(w http.ResponseWriter, r *http.Request) *account.Account 
 	})
 	switch {
 	case errors.Is(err, account.ErrLink):
-		p.show(w, r, http.StatusGone, note(textLinkOld, textLinkOldLead))
+		p.leading(w, r, http.StatusGone, note(textLinkOld, textLinkOldLead))
 		return nil
 	case err != nil:
 		p.fail(w, r, err)

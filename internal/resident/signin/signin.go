@@ -94,6 +94,7 @@ type Asker interface {
 // Options say how long a browser stays signed in. All are required.
 type Options struct {
 	Home     string        // where the console is
+	Start    string        // where somebody who is signed in here begins a session at the console, up to the tenant's name
 	Idle     time.Duration // without a request
 	Lifetime time.Duration // in all
 	Now      func() time.Time
@@ -153,7 +154,7 @@ func (p *Pages) Handler(authorize http.Handler) http.Handler {
 	mux.HandleFunc("POST "+PathReset, p.form(p.reset))
 	mux.HandleFunc("GET "+pathStyle, p.style)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		p.show(w, r, http.StatusNotFound, note(textNotFound, textNotFoundLead))
+		p.leading(w, r, http.StatusNotFound, note(textNotFound, textNotFoundLead))
 	})
 	return mux
 }

@@ -186,7 +186,7 @@ func (p *Pages) showConsent(w http.ResponseWriter, r *http.Request) {
 			p.show(w, r, http.StatusOK, consentView(r, ask, signed))
 		}
 	} else if ok {
-		p.show(w, r, http.StatusNotFound, note(textNotFound, textNotFoundLead))
+		p.leading(w, r, http.StatusNotFound, note(textNotFound, textNotFoundLead))
 	}
 }
 
@@ -203,7 +203,7 @@ func (p *Pages) consent(authorize http.Handler) http.HandlerFunc {
 		}
 		decision := r.PostForm.Get("decision")
 		if ask == nil || decision != "allow" && decision != "deny" {
-			p.show(w, r, http.StatusNotFound, note(textNotFound, textNotFoundLead))
+			p.leading(w, r, http.StatusNotFound, note(textNotFound, textNotFoundLead))
 			return
 		}
 		if !p.sent(w, r) {
