@@ -4,6 +4,11 @@ import { bodyOf, client, type Schemas } from "./client";
 
 export type Decision = Schemas["Record"];
 
+/** The call that was decided on, as people name one: method, API and operation. */
+export function callOf({ method, api, operation }: Decision): string {
+  return [method, api, operation].filter(Boolean).join(" ");
+}
+
 /** What decisions are narrowed to; the gateways do it. */
 export interface DecisionFilter {
   keyManager?: string;

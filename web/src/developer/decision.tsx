@@ -1,6 +1,6 @@
 import { useSuspenseQuery } from "@tanstack/react-query";
 
-import { decisionQuery } from "../api/decisions";
+import { callOf, decisionQuery } from "../api/decisions";
 import { Decision } from "../ui/decision";
 import { useAddress, useName, useTenant } from "../shell/place";
 import { texts } from "../texts";
@@ -13,7 +13,7 @@ export function DecisionPage() {
   const application = decision.application ?? "";
   return (
     <Page
-      title={texts.admin.decisions.one}
+      title={callOf(decision)}
       above={[
         { to: to("developer", "applications"), label: texts.developer.nav.applications },
         ...(application ? [{ to: to("developer", "applications", application, "calls"), label: application }] : []),

@@ -11,6 +11,7 @@ import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem";
 import { VendorSign } from "../ui/vendor";
 import { signInAddress } from "./session";
+import classes from "./sign-in.module.css";
 
 const waysQuery = (tenant: string) =>
   queryOptions({
@@ -51,6 +52,7 @@ export function Ways({ apart }: { apart?: string }) {
           })}
           variant={i === 0 ? "filled" : "default"}
           size="md"
+          className={classes.way}
           justify="flex-start"
           leftSection={<VendorSign type={way.type} />}
         >

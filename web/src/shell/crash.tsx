@@ -9,7 +9,7 @@ import { Missing } from "./missing";
 /** What is left of a page whose code failed, or whose files are gone because the server was updated. */
 export function Crash() {
   const error = useRouteError();
-  if (error instanceof ProblemError && error.status === 404) return <Missing />;
+  if (error instanceof ProblemError && error.status === 404) return <Missing said={error.message} />;
   return (
     <Center mih="60vh" p="md">
       <Stack>

@@ -3,16 +3,17 @@ import { Link } from "react-router";
 
 import { texts } from "../texts";
 import { Empty } from "../ui/empty";
+import { Page } from "../ui/page";
 
-/** An address that no page has. */
-export function Missing() {
+const words = texts.missing;
+
+/** An address that no page has, or one of something that is not there, with what the server says of that. */
+export function Missing({ said = words.nothing }: { said?: string }) {
   return (
-    <Empty
-      icon="search"
-      title={texts.missing.title}
-      action={<Button component={Link} to="/">{texts.missing.home}</Button>}
-    >
-      {texts.missing.lead}
-    </Empty>
+    <Page title={words.title}>
+      <Empty icon="search" title={said} action={<Button component={Link} to="/" variant="default">{words.home}</Button>}>
+        {words.lead}
+      </Empty>
+    </Page>
   );
 }

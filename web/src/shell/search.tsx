@@ -14,6 +14,7 @@ import { Icon } from "../ui/icon";
 import { entriesOf } from "./navigation";
 import { addressOf, useTenant } from "./place";
 import { searched } from "./searched";
+import classes from "./shell.module.css";
 
 // The fields in which Ctrl-K would be left to the browser: none.
 const fields: string[] = [];
@@ -53,7 +54,7 @@ export function SearchButton() {
   ];
   return (
     <>
-      <Button variant="default" size="xs" onClick={spotlight.open} leftSection={<Icon name="search" size={14} />}>
+      <Button variant="default" size="xs" className={classes.search} onClick={spotlight.open} leftSection={<Icon name="search" size={14} />}>
         <Text span size="xs" visibleFrom="xs">{texts.shell.search}</Text>
         <VisuallyHidden>{texts.shell.searchLong}</VisuallyHidden>
         <Text span size="xs" c="dimmed" ml="sm" visibleFrom="sm">{texts.shell.searchHint}</Text>

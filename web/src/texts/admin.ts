@@ -18,6 +18,14 @@ export const admin = {
   },
   ...keyManagerTexts,
   ...gatewayTexts,
+  firstSteps: {
+    title: "From here to the first call",
+    done: (name: string) => `${name}: done`,
+    keyManager: { name: "Add a key manager", lead: "whose tokens gateways are to accept. The resident one is there already, to try things out." },
+    api: { name: "Publish an API", lead: "with an upstream, and the key managers whose tokens open it." },
+    application: { name: "Make an application", lead: "subscribe it to the API, and get it a key." },
+    call: { name: "Call it, and watch what is decided", lead: "a refusal says which step failed and what to change." },
+  },
   approvals: {
     title: "Approvals",
     lead: "Keys that developers asked for where an administrator has to approve them.",
@@ -163,6 +171,7 @@ export const admin = {
     application: "Application",
     gateway: "Gateway",
     id: "Id",
+    copyId: "Copy the id",
     fingerprint: "Token's fingerprint",
     steps: "Steps",
   },

@@ -3,6 +3,7 @@ export const gatewayTexts = {
   gateways: {
     title: "Gateways",
     lead: "Each change goes to the gateways of its group as a revision. A gateway goes on with what it has while the control plane is away.",
+    each: "Each gateway",
     search: "Search by name",
     narrow: "Show",
     states: {

@@ -69,7 +69,8 @@ export const texts = {
   },
   missing: {
     title: "There is no such page",
-    lead: "The address may be of an older version, or of something that was deleted.",
+    nothing: "Nothing is at this address",
+    lead: "It may be of an older version, or of something that was deleted. Search finds what there is.",
     home: "Go to the first page",
   },
   crash: {
@@ -98,11 +99,15 @@ export const texts = {
     previousPage: "Previous page",
     noMatch: "Nothing has this text in its name.",
   },
+  bars: {
+    highest: (label: string, top: number, unit: string) => `${label}; the highest ${top} ${unit}`,
+  },
   steps: {
     expected: "Expected:",
     fix: "What to change:",
     passes: "Passes",
     refused: "Refused",
+    notReached: "Not reached:",
   },
   hold: {
     title: "Held",

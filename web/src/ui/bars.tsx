@@ -1,21 +1,47 @@
-import { Text } from "@mantine/core";
+import { Group, Text } from "@mantine/core";
 
+import { texts } from "../texts";
 import classes from "./bars.module.css";
+import { minuteOf } from "./time";
 
-/** One bar: its parts from the bottom, each with a tone of the theme. */
+type BarTone = "good" | "bad";
+
+/** One bar: when it begins, and its parts from the bottom, each with a tone of the theme. */
 export interface Bar {
-  label: string;
-  parts: { value: number; tone: "good" | "bad" | "quiet" }[];
+  start: Date;
+  parts: { value: number; tone: BarTone }[];
 }
 
+/**
+ * The steps of a span that ends now, the oldest first, each with what of the list is in it: a span is as long when little is
+ * known of it. step is in milliseconds.
+ */
+export function stepsOf<T>(list: T[], atOf: (entry: T) => string, step: number, count: number, now = Date.now()): { start: Date; inside: T[] }[] {
+  const first = (Math.floor(now / step) - count + 1) * step;
+  const steps = Array.from({ length: count }, (_, i) => ({ start: new Date(first + i * step), inside: [] as T[] }));
+  for (const entry of list) steps[Math.floor((Date.parse(atOf(entry)) - first) / step)]?.inside.push(entry);
+  return steps;
+}
+
+interface Props {
+  bars: Bar[];
+  label: string;
+  unit: string;
+  /** What each tone stands for, where there is more than one. */
+  tones?: Record<BarTone, string>;
+}
+
+const height = 96;
+
 /** Values over time as bars that can be hovered and read out. */
-export function Bars({ bars, label, unit, height = 96 }: { bars: Bar[]; label: string; unit: string; height?: number }) {
+export function Bars({ bars, label, unit, tones }: Props) {
   const top = Math.max(1, ...bars.map((bar) => bar.parts.reduce((sum, part) => sum + part.value, 0)));
+  const ends = [bars[0], bars.at(-1)].map((bar) => bar && minuteOf(bar.start));
   return (
     <figure className={classes.figure}>
       <div className={classes.bars} style={{ height }} role="img" aria-label={label}>
         {bars.map((bar, place) => (
-          <div key={place} className={classes.bar} title={`${bar.label}: ${bar.parts.map((p) => p.value).join(" / ")} ${unit}`}>
+          <div key={place} className={classes.bar} title={`${minuteOf(bar.start)}: ${bar.parts.map((p) => p.value).join(" / ") || "–"} ${unit}`}>
             {bar.parts.map((part) => (
               <div key={part.tone} className={classes[part.tone]} style={{ height: `${(part.value / top) * 100}%` }} />
             ))}
@@ -23,9 +49,14 @@ export function Bars({ bars, label, unit, height = 96 }: { bars: Bar[]; label: s
         ))}
       </div>
       <figcaption className={classes.caption}>
-        <Text size="xs" c="dimmed">{bars[0]?.label}</Text>
-        <Text size="xs" c="dimmed">{label}; the highest {top} {unit}</Text>
-        <Text size="xs" c="dimmed">{bars.at(-1)?.label}</Text>
+        <Text size="xs" c="dimmed">{ends[0]}</Text>
+        <Group gap="sm" justify="center">
+          <Text size="xs" c="dimmed">{texts.bars.highest(label, top, unit)}</Text>
+          {tones && (["good", "bad"] as const).map((tone) => (
+            <Text key={tone} size="xs" c="dimmed" className={classes.key}><span className={classes[tone]} />{tones[tone]}</Text>
+          ))}
+        </Group>
+        <Text size="xs" c="dimmed">{ends[1]}</Text>
       </figcaption>
     </figure>
   );

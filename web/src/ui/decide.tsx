@@ -43,7 +43,7 @@ export function Decide({ id, may, what, approve, reject }: Props) {
         pending={no.isPending}
         error={no.error}
       >
-        <Textarea label={words.reason} description={words.reasonHelp} required value={reason} onChange={(event) => { setReason(event.currentTarget.value); }} />
+        <Textarea label={words.reason} description={words.reasonHelp} required data-autofocus value={reason} onChange={(event) => { setReason(event.currentTarget.value); }} />
       </Confirm>
     </>
   );

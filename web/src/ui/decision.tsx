@@ -1,7 +1,12 @@
-import { Text } from "@mantine/core";
+import { Anchor, Group, Text } from "@mantine/core";
+import { Link } from "react-router";
 
 import type { Decision as Decided } from "../api/decisions";
+import { seesGateways } from "../session/areas";
+import { useSession } from "../session/session";
+import { useAddress } from "../shell/place";
 import { texts } from "../texts";
+import { Copy } from "./copy";
 import { Facts } from "./facts";
 import { ObjectLink } from "./object-link";
 import { Section } from "./page";
@@ -17,12 +22,12 @@ export function Decision({ decision }: { decision: Decided }) {
       <Verdict status={decision.status} code={decision.code || words.passed} detail={decision.detail} />
       <Facts
         rows={[
-          [words.id, decision.decision],
+          [words.id, <Group key="i" gap={4}><Text span inherit ff="monospace">{decision.decision}</Text><Copy value={decision.decision} label={words.copyId} /></Group>],
           [words.when, <Time key="t" at={decision.at} />],
-          [words.call, [decision.method, decision.api, decision.operation].filter(Boolean).join(" ")],
+          [words.filters.api, decision.api && <ObjectLink key="p" noun="apis" name={decision.api} />],
           [words.keyManager, decision.keyManager && <ObjectLink key="k" noun="key-managers" name={decision.keyManager} />],
           [words.application, decision.application && <ObjectLink key="a" noun="applications" name={decision.application} />],
-          [words.gateway, decision.gateway],
+          [words.gateway, decision.gateway && <GatewayLink key="g" name={decision.gateway} />],
           [words.fingerprint, decision.fingerprint],
         ]}
       />
@@ -34,4 +39,9 @@ export function Decision({ decision }: { decision: Decided }) {
       )}
     </>
   );
+}
+
+function GatewayLink({ name }: { name: string }) {
+  const to = useAddress();
+  return seesGateways(useSession()) ? <Anchor component={Link} to={to("admin", "gateways", name)} size="sm">{name}</Anchor> : <>{name}</>;
 }

@@ -1,5 +1,6 @@
 import { Alert, Button, Group, Stack, Text, Textarea, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 
 import type { Schemas } from "../api/client";
 import { hold, unhold, type Holdable } from "../api/holds";
@@ -63,8 +64,8 @@ export function HeldBadge({ hold: held }: { hold: Schemas["Hold"] }) {
   );
 }
 
-/** Switches an object off everywhere, for incidents: with a reason, and a time if it is to end by itself. */
-export function HoldButton({ noun, name }: Place) {
+/** Switches an object off everywhere, for incidents: with a reason, and a time if it is to end by itself. children say who would notice. */
+export function HoldButton({ noun, name, children }: Place & { children?: ReactNode }) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const [opened, { open, close }] = useOpened("hold");
@@ -94,10 +95,12 @@ export function HoldButton({ noun, name }: Place) {
         error={run.error}
       >
         <Text size="sm">{words.holdLead}</Text>
+        {opened && children}
         <Textarea
           label={words.reason}
           description={words.reasonHelp}
           required
+          data-autofocus
           value={reason}
           onChange={(event) => { setReason(event.currentTarget.value); }}
         />

@@ -28,6 +28,7 @@ const drawings = {
   book: "M4 5a2 2 0 0 1 2-2h14v16H6a2 2 0 0 0-2 2zM4 19V5M8 7h8",
   gauge: "M4 18a9 9 0 1 1 16 0M12 14l4-5",
   out: "M14 4H5v16h9M10 12h11M17.5 8.5 21 12l-3.5 3.5",
+  minus: "M7 12h10",
   dots: "M5 12h.01M12 12h.01M19 12h.01",
   chevron: "M9 6l6 6-6 6",
   up: "M6 15l6-6 6 6",

@@ -1,4 +1,5 @@
 import { Button, Text } from "@mantine/core";
+import type { ReactNode } from "react";
 import { Link } from "react-router";
 
 import type { Noun, Nouns } from "../api/objects";
@@ -29,10 +30,12 @@ export function ObjectList<N extends Noun>({ noun, ...look }: Look<Nouns[N]> & {
 interface Props<T> extends Look<T> {
   list: { search: string } & ReturnType<typeof rowsOf<T>>;
   keyOf: (row: T) => string;
+  /** What comes after the list. */
+  below?: ReactNode;
 }
 
 /** The same page of what else the server lists. */
-export function ListPage<T>({ path, words, icon, add = false, columns, list, keyOf }: Props<T>) {
+export function ListPage<T>({ path, words, icon, add = false, columns, list, keyOf, below }: Props<T>) {
   const to = useAddress();
   const action = add !== false && (
     <Button component={Link} to={to(...path, "new")} leftSection={<Icon name="plus" size={16} />}>
@@ -57,6 +60,7 @@ export function ListPage<T>({ path, words, icon, add = false, columns, list, key
         }
         {...list}
       />
+      {below}
     </Page>
   );
 }

@@ -37,10 +37,10 @@ export function Page({ title, lead, above = [], beside, actions, children }: Pro
             </Title>
             {beside}
           </Group>
-          <Group gap="xs">{actions}</Group>
+          {actions && <Group gap="xs" className={classes.actions}>{actions}</Group>}
         </Group>
         {lead && (
-          <Text c="dimmed" maw={760}>
+          <Text c="dimmed" maw={760} mt={4}>
             {lead}
           </Text>
         )}

@@ -3,6 +3,7 @@ import { useDebouncedCallback } from "@mantine/hooks";
 import { useSearchParams } from "react-router";
 
 import { Icon } from "./icon";
+import { useNarrowed } from "./use-narrowed";
 
 /** What the address narrows the page's list to. */
 export function useSearch(): string {
@@ -11,24 +12,14 @@ export function useSearch(): string {
 
 /** Narrows the list of a page. It is kept in the address, so that a narrowed list can be shared. */
 export function SearchField({ label }: { label: string }) {
-  const [params, setParams] = useSearchParams();
-  const narrow = useDebouncedCallback((text: string) => {
-    setParams(
-      (old) => {
-        const next = new URLSearchParams(old);
-        if (text) next.set("search", text);
-        else next.delete("search");
-        return next;
-      },
-      { replace: true },
-    );
-  }, 200);
+  const { filter, put } = useNarrowed(["search"]);
+  const narrow = useDebouncedCallback((search: string) => { put({ search }); }, 200);
   return (
     <TextInput
       aria-label={label}
       placeholder={label}
       leftSection={<Icon name="search" size={16} />}
-      defaultValue={params.get("search") ?? ""}
+      defaultValue={filter.search ?? ""}
       onChange={(event) => { narrow(event.currentTarget.value); }}
       w={{ base: "100%", xs: 280 }}
       type="search"

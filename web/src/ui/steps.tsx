@@ -23,35 +23,44 @@ const looks: Record<string, { tone: Tone; icon: IconName }> = {
 
 /** The steps in order: what was wanted, what was seen, and for a failure what to change. */
 export function Steps({ steps, label }: { steps: StepLine[]; label: string }) {
+  const unreached = steps.filter((line) => line.result === "not reached" && !line.seen);
   return (
     <ol className={classes.list} aria-label={label}>
-      {steps.map((line) => {
-        const look = looks[line.result] ?? { tone: "quiet", icon: "pause" };
-        return (
-          <li key={line.step} className={classes.step}>
-            <Text component="span" c={toneColor[look.tone]} mt={2}>
-              <Icon name={look.icon} />
-            </Text>
-            <Stack gap={2} miw={0}>
-              <Group gap="xs">
-                <Text fw={600} size="sm">{line.step}</Text>
-                <Text size="sm" c={look.tone === "quiet" ? "dimmed" : toneColor[look.tone]}>{line.result}</Text>
-                {line.millis !== undefined && line.millis > 0 && <Text size="xs" c="dimmed">{line.millis} ms</Text>}
-              </Group>
-              {line.seen && <Text size="sm" className={classes.seen}>{line.seen}</Text>}
-              {line.expected && <Text size="xs" c="dimmed">{texts.steps.expected} {line.expected}</Text>}
-              {line.fix && line.result !== "pass" && (
-                <Box className={classes.fix}>
-                  <Text size="sm">
-                    <Text span fw={600} inherit>{texts.steps.fix}</Text> {line.fix}
-                  </Text>
-                </Box>
-              )}
-            </Stack>
-          </li>
-        );
-      })}
+      {steps.filter((line) => !unreached.includes(line)).map((line) => <Step key={line.step} line={line} />)}
+      {unreached.length > 0 && (
+        <li className={classes.step}>
+          <Text component="span" c="dimmed"><Icon name="minus" /></Text>
+          <Text size="sm" c="dimmed">{texts.steps.notReached} {unreached.map((line) => line.step).join(", ")}</Text>
+        </li>
+      )}
     </ol>
+  );
+}
+
+function Step({ line }: { line: StepLine }) {
+  const look = looks[line.result] ?? { tone: "quiet", icon: "minus" };
+  return (
+    <li className={classes.step}>
+      <Text component="span" c={toneColor[look.tone]} mt={2}>
+        <Icon name={look.icon} />
+      </Text>
+      <Stack gap={2} miw={0}>
+        <Group gap="xs">
+          <Text fw={600} size="sm">{line.step}</Text>
+          <Text size="sm" c={look.tone === "quiet" ? "dimmed" : toneColor[look.tone]}>{line.result}</Text>
+          {line.millis !== undefined && line.millis > 0 && <Text size="xs" c="dimmed">{line.millis} ms</Text>}
+        </Group>
+        {line.seen && <Text size="sm" className={classes.seen}>{line.seen}</Text>}
+        {line.expected && <Text size="xs" c="dimmed">{texts.steps.expected} {line.expected}</Text>}
+        {line.fix && line.result !== "pass" && (
+          <Box className={classes.fix}>
+            <Text size="sm">
+              <Text span fw={600} inherit>{texts.steps.fix}</Text> {line.fix}
+            </Text>
+          </Box>
+        )}
+      </Stack>
+    </li>
   );
 }
 

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 
 import { texts } from "../texts";
 import { ProblemAlert } from "./problem";
+import classes from "./table.module.css";
 
 export interface Column<T> {
   title: string;
@@ -33,7 +34,7 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
   if (rows?.length === 0) return <>{empty}</>;
   return (
     <Stack gap="sm">
-      <Table.ScrollContainer minWidth={420} type="native" tabIndex={0} role="region" aria-label={label}>
+      <Table.ScrollContainer minWidth={340} type="native" tabIndex={0} role="region" aria-label={label}>
         <Table aria-label={label} layout={columns.some((c) => c.width !== undefined) ? "fixed" : "auto"}>
           <Table.Thead>
             <Table.Tr>
@@ -49,7 +50,7 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
               ? Array.from({ length: 8 }, (_, i) => (
                   <Table.Tr key={i}>
                     {columns.map((c) => (
-                      <Table.Td key={c.title} {...(c.wide && { visibleFrom: from(c.wide) })}>
+                      <Table.Td key={c.title} className={classes.cell} {...(c.wide && { visibleFrom: from(c.wide) })}>
                         <Skeleton height={22} />
                       </Table.Td>
                     ))}
@@ -58,7 +59,7 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
               : rows.map((row, place) => (
                   <Table.Tr key={keyOf(row, place)}>
                     {columns.map((c) => (
-                      <Table.Td key={c.title} {...(c.wide && { visibleFrom: from(c.wide) })}>
+                      <Table.Td key={c.title} className={classes.cell} {...(c.wide && { visibleFrom: from(c.wide) })}>
                         {c.cell(row)}
                       </Table.Td>
                     ))}

@@ -10,8 +10,15 @@ const steps: [limit: number, unit: Intl.RelativeTimeFormatUnit, seconds: number]
   [Infinity, "year", 86_400 * 365],
 ];
 
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-const exact = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "long" });
+// The words are English, and hours are counted to 24 everywhere.
+const relative = new Intl.RelativeTimeFormat("en-GB", { numeric: "auto" });
+const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
+const minute = new Intl.DateTimeFormat("en-GB", { weekday: "short", hour: "2-digit", minute: "2-digit" });
+
+/** A time of the last days to the minute, for what is told by steps. */
+export function minuteOf(at: Date): string {
+  return minute.format(at);
+}
 
 /** A time as people say it: "3 minutes ago", "in 2 days". */
 export function relativeTime(at: Date, now: number): string {

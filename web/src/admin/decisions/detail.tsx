@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useLocation } from "react-router";
 
-import { decisionQuery } from "../../api/decisions";
+import { callOf, decisionQuery } from "../../api/decisions";
 import { isProblem } from "../../api/problem";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -19,10 +19,10 @@ export function DecisionPage() {
   const id = useName();
   const { search = "" } = (useLocation().state as { search?: string } | null) ?? {};
   const found = useQuery(decisionQuery(useTenant(), id));
+  if (found.isPending) return <Loading />;
   return (
-    <Page title={words.one} above={[{ to: to("admin", "decisions") + search, label: words.title }]}>
+    <Page title={found.data ? callOf(found.data) : words.one} above={[{ to: to("admin", "decisions") + search, label: words.title }]}>
       {found.data && <Decision decision={found.data} />}
-      {found.isPending && <Loading />}
       {isProblem(found.error, "not_found") ? (
         <Empty icon="eye" title={words.gone(id)}>{words.goneLead}</Empty>
       ) : (

@@ -2,7 +2,7 @@ import { Anchor, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "react-router";
 
-import type { Decision } from "../../api/decisions";
+import { callOf, type Decision } from "../../api/decisions";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { StateBadge } from "../../ui/badge";
@@ -42,7 +42,7 @@ function useColumns(): Column<Decision>[] {
         </Anchor>
       ),
     },
-    { title: words.call, width: "auto", cell: (d) => <Line>{[d.method, d.api, d.operation].filter(Boolean).join(" ")}</Line> },
+    { title: words.call, width: "auto", cell: (d) => <Line>{callOf(d)}</Line> },
     { title: words.keyManager, wide: true, width: "7.8rem", cell: (d) => d.keyManager && <ObjectLink noun="key-managers" name={d.keyManager} /> },
     { title: words.application, wide: true, width: "7.5rem", cell: (d) => d.application && <ObjectLink noun="applications" name={d.application} /> },
     { title: words.gateway, wide: "lg", width: "9%", cell: (d) => <Line>{d.gateway ?? ""}</Line> },

@@ -1,9 +1,9 @@
 import { Anchor, SimpleGrid, Text } from "@mantine/core";
-import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { usePrefetchQuery, useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
 import { decisionsQuery } from "../../api/decisions";
-import { gatewayQuery, revokeGateway } from "../../api/gateways";
+import { changesQuery, gatewayQuery, revokeGateway } from "../../api/gateways";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress, useName, useTenant } from "../../shell/place";
@@ -18,11 +18,15 @@ import { GatewayState, GatewayWay } from "./state";
 
 const words = texts.admin.gateways;
 
+const lastDecisions = (tenant: string, gateway: string) => decisionsQuery(tenant, { gateway }, 10);
+
 /** One gateway: what it knows, what it lacks, and what it decided lately. */
 export function GatewayPage() {
   const to = useAddress();
   const name = useName();
   const admin = administers(useSession());
+  usePrefetchQuery(changesQuery(name)); // asked for at once, not after the gateway
+  usePrefetchQuery(lastDecisions(useTenant(), name));
   const { data: gateway } = useSuspenseQuery(gatewayQuery(name));
   const help = words.help[gateway.state];
   const reports = gateway.state !== "revoked" && gateway.state !== "never";
@@ -58,7 +62,7 @@ export function GatewayPage() {
 
 function Decided({ name }: { name: string }) {
   const to = useAddress();
-  const list = useQuery(decisionsQuery(useTenant(), { gateway: name }, 10));
+  const list = useQuery(lastDecisions(useTenant(), name));
   const silent = (list.data?.away ?? []).includes(name);
   return (
     <Section

@@ -1,6 +1,6 @@
 import { Anchor, Chip, Group, Text } from "@mantine/core";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 
 import { gatewaysQuery, type Gateway } from "../../api/gateways";
 import { administers } from "../../session/areas";
@@ -8,11 +8,12 @@ import { useSession } from "../../session/session";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { Empty } from "../../ui/empty";
-import { Page } from "../../ui/page";
+import { Page, Section } from "../../ui/page";
 import { SearchField, useSearch } from "../../ui/search-field";
 import { DataTable } from "../../ui/table";
 import { Time } from "../../ui/time";
 import { rowsOf } from "../../ui/use-list";
+import { useNarrowed } from "../../ui/use-narrowed";
 import { LastChanges } from "./changes";
 import { NewGateway } from "./new";
 import { GatewayState, GatewayWay } from "./state";
@@ -21,18 +22,26 @@ const words = texts.admin.gateways;
 
 /** Which gateways run, what each of them knows, and how far it is behind: a change can be watched on its way. */
 export function Gateways() {
-  const to = useAddress();
   const admin = administers(useSession());
-  const search = useSearch();
-  const [state, choose] = useChosen();
-  const list = useInfiniteQuery({ ...gatewaysQuery(search, state), placeholderData: keepPreviousData });
-  const counts = list.data?.pages[0]?.counts ?? {};
   return (
     <Page title={words.title} lead={words.lead} actions={admin && <NewGateway />}>
       <LastChanges />
+      <Section title={words.each}><EachGateway /></Section>
+    </Page>
+  );
+}
+
+function EachGateway() {
+  const to = useAddress();
+  const search = useSearch();
+  const { filter: { state = "inUse" }, put } = useNarrowed(["state"]);
+  const list = useInfiniteQuery({ ...gatewaysQuery(search, state), placeholderData: keepPreviousData });
+  const counts = list.data?.pages[0]?.counts ?? {};
+  return (
+    <>
       <Group gap="sm">
         <SearchField label={words.search} />
-        <States counts={counts} chosen={state} choose={choose} />
+        <States counts={counts} chosen={state} choose={(chosen) => { put({ state: chosen === "inUse" ? "" : chosen }); }} />
       </Group>
       <DataTable<Gateway>
         label={words.title}
@@ -50,22 +59,8 @@ export function Gateways() {
         ]}
         {...rowsOf(list)}
       />
-    </Page>
+    </>
   );
-}
-
-// The state that the list is narrowed to is in the address, so that it can be shared.
-function useChosen(): [string, (state: string) => void] {
-  const [params, setParams] = useSearchParams();
-  const choose = (state: string) => {
-    setParams((old) => {
-      const next = new URLSearchParams(old);
-      if (state === "inUse") next.delete("state");
-      else next.set("state", state);
-      return next;
-    }, { replace: true });
-  };
-  return [params.get("state") ?? "inUse", choose];
 }
 
 const offered = ["upToDate", "behind", "stale", "away", "never", "revoked"] as const;

@@ -36,5 +36,5 @@ export function NewGateway() {
 }
 
 function startCommand(token: string): string {
-  return `KEYWARD_CONTROL_URL='${location.origin}${serverPath}' KEYWARD_GATEWAY_TOKEN='${token}' keyward serve --role gateway`;
+  return [`KEYWARD_CONTROL_URL='${location.origin}${serverPath}' \\`, `KEYWARD_GATEWAY_TOKEN='${token}' \\`, "keyward serve --role gateway"].join("\n");
 }

@@ -1,4 +1,4 @@
-import { Anchor, Group, Stack, Text, Tooltip } from "@mantine/core";
+import { Anchor, Box, Group, Stack, Text, Tooltip } from "@mantine/core";
 import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
@@ -20,7 +20,7 @@ export function CallsOfDay({ name, calls }: { name: string; calls: Schemas["Heal
     <Tooltip label={said} multiline maw={280}>
       <Anchor component={Link} to={to("admin", "key-managers", name, "traffic")} underline="never" aria-label={said}>
         <Group gap="xs" wrap="nowrap">
-          <Spark good={calls.passedByHour} bad={calls.refusedByHour ?? []} label={words.byHour} />
+          <Box visibleFrom="xs"><Spark good={calls.passedByHour} bad={calls.refusedByHour ?? []} label={words.byHour} /></Box>
           <Stack gap={0} miw={64}>
             <Text size="sm" inline c="var(--mantine-color-text)">{short.format(calls.passed)}</Text>
             <Text size="xs" inline mt={3} c={calls.refused > 0 ? "red" : "dimmed"}>{words.refused(short.format(calls.refused))}</Text>

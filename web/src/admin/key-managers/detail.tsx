@@ -1,14 +1,15 @@
 import { Button, Menu, Stack, Tabs } from "@mantine/core";
-import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { usePrefetchQuery, useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 
-import { healthQuery } from "../../api/key-managers";
+import { healthQuery, typesQuery, usagesQuery } from "../../api/key-managers";
 import { declared, objectQuery, setOf, type Stored } from "../../api/objects";
 import { serverPath } from "../../base";
 import { SetNote } from "../../object/owned";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
+import { Missing } from "../../shell/missing";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code";
@@ -19,7 +20,7 @@ import { CheckPanel } from "./check";
 import { Clients } from "./clients";
 import { Health } from "./health";
 import { Overview } from "./overview";
-import { RemoveKeyManager, SwitchOff } from "./remove";
+import { Noticed, RemoveKeyManager, SwitchOff } from "./remove";
 import { KeyManagerState } from "./state";
 import { TokenCheck } from "./token-check";
 import { Traffic } from "./traffic";
@@ -36,10 +37,15 @@ export function KeyManagerPage() {
   const session = useSession();
   const navigate = useNavigate();
   const chosen = useParams().tab ?? "overview";
+  // Asked for at once, not after the key manager.
+  usePrefetchQuery(healthQuery(tenant, name));
+  usePrefetchQuery(usagesQuery(tenant, name));
+  usePrefetchQuery(typesQuery(tenant));
   const { data: stored } = useSuspenseQuery(objectQuery(tenant, "key-managers", name));
   const health = useQuery(healthQuery(tenant, name)).data;
   const keyManager = stored.object;
   const admin = administers(session);
+  if (!tabs.some((tab) => tab === chosen)) return <Missing />;
   return (
     <Page
       title={keyManager.spec.displayName ?? name}
@@ -56,7 +62,7 @@ export function KeyManagerPage() {
               {texts.common.edit}
             </Button>
           )}
-          {admin && !keyManager.status?.hold && <HoldButton noun="key-managers" name={name} />}
+          {admin && !keyManager.status?.hold && <HoldButton noun="key-managers" name={name}><Noticed name={name} /></HoldButton>}
           {admin && setOf(keyManager) === undefined && <More stored={stored} />}
         </>
       }

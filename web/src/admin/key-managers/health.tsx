@@ -7,7 +7,7 @@ import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { Bars } from "../../ui/bars";
+import { Bars, stepsOf } from "../../ui/bars";
 import { Facts } from "../../ui/facts";
 import { Icon } from "../../ui/icon";
 import { Section } from "../../ui/page";
@@ -89,36 +89,42 @@ function Refresh({ name }: { name: string }) {
   );
 }
 
-const hour = new Intl.DateTimeFormat("en", { weekday: "short", hour: "2-digit", minute: "2-digit" });
+/** The history is told by steps of this length, in milliseconds: there is a look a minute. */
+const step = 5 * 60_000;
+
+type Sample = Schemas["HealthSample"];
+
+const sum = (samples: Sample[], of: (sample: Sample) => number) => samples.reduce((all, sample) => all + of(sample), 0);
+
+// The mean time of the answers in a step, in milliseconds; nothing where there was none.
+function mean(samples: Sample[], of: (sample: Sample) => Schemas["HealthLatency"] | undefined): number[] {
+  const answers = sum(samples, (s) => of(s)?.answers ?? 0);
+  return answers === 0 ? [] : [Math.round(sum(samples, (s) => (of(s)?.mean ?? 0) * (of(s)?.answers ?? 0)) / answers)];
+}
 
 function History({ name }: { name: string }) {
   const history = useQuery(historyQuery(useTenant(), name));
   const samples = history.data ?? [];
   if (history.isPending) return <Section title={words.history}><Skeleton height={174} /></Section>;
   if (samples.length === 0) return null;
-  const at = (s: Schemas["HealthSample"]) => hour.format(new Date(s.at));
+  const steps = stepsOf(samples, (s) => s.at, step, 72);
+  const times = (label: string, of: (sample: Sample) => Schemas["HealthLatency"] | undefined) => (
+    <Bars label={label} unit="ms" bars={steps.map(({ start, inside }) => ({ start, parts: mean(inside, of).map((value) => ({ value, tone: "good" as const })) }))} />
+  );
   return (
     <Section title={words.history}>
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
-        <Bars
-          label={words.fetch}
-          unit="ms"
-          bars={samples.map((s) => ({
-            label: at(s),
-            parts: [{ value: s.keys?.mean ?? 0, tone: s.failures > 0 ? "bad" : "good" }],
-          }))}
-        />
-        {samples.some((s) => s.introspection) && (
-          <Bars label={words.introspection} unit="ms" bars={samples.map((s) => ({ label: at(s), parts: [{ value: s.introspection?.mean ?? 0, tone: "good" }] }))} />
-        )}
+        {times(words.fetch, (s) => s.keys)}
+        {samples.some((s) => s.introspection) && times(words.introspection, (s) => s.introspection)}
         <Bars
           label={words.failures}
           unit={words.looksUnit}
-          bars={samples.map((s) => ({
-            label: at(s),
-            parts: [
-              { value: s.looks - s.failures, tone: "good" },
-              { value: s.failures, tone: "bad" },
+          tones={words.tones}
+          bars={steps.map(({ start, inside }) => ({
+            start,
+            parts: inside.length === 0 ? [] : [
+              { value: sum(inside, (s) => s.looks - s.failures), tone: "good" },
+              { value: sum(inside, (s) => s.failures), tone: "bad" },
             ],
           }))}
         />

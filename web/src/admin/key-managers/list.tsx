@@ -15,6 +15,7 @@ import { Time } from "../../ui/time";
 import { rowsOf } from "../../ui/use-list";
 import { VendorSign } from "../../ui/vendor";
 import { CallsOfDay } from "./calls";
+import { FirstSteps } from "./first-steps";
 import { KeyManagerState } from "./state";
 
 const words = texts.admin.keyManagers;
@@ -24,7 +25,7 @@ export function KeyManagers() {
   const to = useAddress();
   const session = useSession();
   const search = useSearch();
-  const list = useInfiniteQuery(healthListQuery(useTenant(), search));
+  const rows = rowsOf(useInfiniteQuery(healthListQuery(useTenant(), search)));
   const columns: Column<Schemas["HealthSummary"]>[] = [
     {
       title: words.name,
@@ -49,7 +50,8 @@ export function KeyManagers() {
       add={administers(session) && words.add}
       columns={columns}
       keyOf={(k) => k.keyManager}
-      list={{ search, ...rowsOf(list) }}
+      list={{ search, ...rows }}
+      below={administers(session) && !search && rows.rows?.every((k) => k.type === "resident") && <FirstSteps />}
     />
   );
 }

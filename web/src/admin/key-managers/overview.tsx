@@ -1,8 +1,9 @@
 import { Alert, Group, List, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 
 import type { Schemas } from "../../api/client";
-import { usagesQuery } from "../../api/key-managers";
+import { typesQuery, usagesQuery } from "../../api/key-managers";
 import { useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Copy } from "../../ui/copy";
@@ -16,9 +17,9 @@ import { ConsoleClient } from "./console-client";
 
 const words = texts.admin.keyManager;
 
-function Address({ value }: { value: string | undefined }) {
-  if (!value) return null;
-  return (
+// An address with a button to copy it; nothing where there is none.
+function address(value: string | undefined): ReactNode {
+  return value && (
     <Group gap={4} wrap="nowrap">
       <Text span inherit style={{ overflowWrap: "anywhere" }}>{value}</Text>
       <Copy value={value} label={texts.copy.copy} />
@@ -29,6 +30,7 @@ function Address({ value }: { value: string | undefined }) {
 /** What the key manager is set to and what its server said, and everything that depends on it. */
 export function Overview({ keyManager }: { keyManager: Schemas["KeyManager"] }) {
   const { spec, status } = keyManager;
+  const types = useQuery(typesQuery(useTenant()));
   const endpoints = { ...status?.endpoints, ...spec.endpoints };
   return (
     <Stack gap="xl">
@@ -41,12 +43,12 @@ export function Overview({ keyManager }: { keyManager: Schemas["KeyManager"] }) 
         <Section title={words.server}>
           <Facts
             rows={[
-              [words.type, spec.type],
-              [words.issuer, <Address key="i" value={spec.issuer ?? status?.issuer} />],
-              [words.keys, <Address key="k" value={spec.keys?.jwks ?? status?.jwks} />],
-              [words.token, <Address key="t" value={endpoints.token} />],
-              [words.introspection, endpoints.introspection],
-              [words.registration, endpoints.registration],
+              [words.type, types.data?.find((t) => t.name === spec.type)?.title ?? spec.type],
+              [words.issuer, address(spec.issuer ?? status?.issuer)],
+              [words.keys, address(spec.keys?.jwks ?? status?.jwks)],
+              [words.token, address(endpoints.token)],
+              [words.introspection, address(endpoints.introspection)],
+              [words.registration, address(endpoints.registration)],
               [words.discovered, status?.discoveredAt && <Time key="d" at={status.discoveredAt} />],
             ]}
           />

@@ -59,6 +59,11 @@ export function SwitchOff({ stored, opened, close, opener }: Props) {
   );
 }
 
+/** Who would notice that its tokens are refused, as when it is held. */
+export function Noticed({ name }: { name: string }) {
+  return <ImpactList impact={useQuery(usagesQuery(useTenant(), name)).data?.disable} />;
+}
+
 /** Deletes the key manager that nobody uses any more. One that is used can be disabled instead. */
 export function RemoveKeyManager({ stored, opened, close, opener, disable }: Props & { disable: () => void }) {
   const to = useAddress();

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { trafficQuery, usagesQuery } from "../../api/key-managers";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { Bars } from "../../ui/bars";
+import { Bars, stepsOf } from "../../ui/bars";
 import { ObjectLink } from "../../ui/object-link";
 import { Section } from "../../ui/page";
 import { ProblemAlert } from "../../ui/problem";
@@ -12,7 +12,8 @@ import { DataTable } from "../../ui/table";
 import { Time } from "../../ui/time";
 
 const words = texts.admin.traffic;
-const hour = new Intl.DateTimeFormat("en", { weekday: "short", hour: "2-digit", minute: "2-digit" });
+
+const hour = 3_600_000;
 
 /** The calls that the key manager's tokens made in the last 48 hours, and how they ended. */
 export function Traffic({ name }: { name: string }) {
@@ -36,12 +37,13 @@ export function Traffic({ name }: { name: string }) {
           <Bars
             label={words.passedRefused}
             unit={words.calls}
-            bars={hours.map((h) => ({
-              label: hour.format(new Date(h.start)),
-              parts: [
-                { value: h.passed, tone: "good" },
-                { value: h.refused, tone: "bad" },
-              ],
+            tones={words.tones}
+            bars={stepsOf(hours, (h) => h.start, hour, 48).map(({ start, inside }) => ({
+              start,
+              parts: inside.flatMap((h) => [
+                { value: h.passed, tone: "good" as const },
+                { value: h.refused, tone: "bad" as const },
+              ]),
             }))}
           />
         )}

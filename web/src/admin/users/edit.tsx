@@ -1,10 +1,10 @@
 import { Alert, Button, Group, Stack, Text } from "@mantine/core";
-import { useMutation, useSuspenseQuery } from "@tanstack/react-query";
+import { useMutation, usePrefetchQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
 import { client, bodyOf, type Schemas } from "../../api/client";
 import { objectQuery } from "../../api/objects";
-import { endSessions } from "../../api/sessions";
+import { endSessions, sessionsQuery } from "../../api/sessions";
 import { DeleteButton } from "../../object/delete";
 import { ObjectEditor } from "../../object/editor";
 import { ChoicesField, ListField, TextField } from "../../object/fields";
@@ -40,7 +40,9 @@ export function EditUser() {
   const to = useAddress();
   const name = useName();
   const navigate = useNavigate();
-  const { data: stored } = useSuspenseQuery({ ...objectQuery(useTenant(), "users", name), staleTime: Infinity });
+  const tenant = useTenant();
+  usePrefetchQuery(sessionsQuery(tenant, { user: name })); // asked for at once, not after the user
+  const { data: stored } = useSuspenseQuery({ ...objectQuery(tenant, "users", name), staleTime: Infinity });
   return (
     <Page
       title={name}

@@ -2,7 +2,7 @@ import { Anchor, Stack, Switch, Text } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useSearchParams } from "react-router";
 
-import { decisionsQuery, type Decision } from "../../api/decisions";
+import { callOf, decisionsQuery, type Decision } from "../../api/decisions";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { StateBadge } from "../../ui/badge";
@@ -52,7 +52,7 @@ export function Calls({ application }: { application: string }) {
               </Anchor>
             ),
           },
-          { title: words.call, cell: (d) => <Text size="sm">{d.method} {d.api} {d.operation}</Text> },
+          { title: words.call, cell: (d) => <Text size="sm">{callOf(d)}</Text> },
           { title: words.why, wide: true, cell: (d) => <Text size="sm">{d.detail}</Text> },
         ]}
       />

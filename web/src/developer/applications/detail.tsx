@@ -8,6 +8,7 @@ import { serverPath } from "../../base";
 import { ObjectEditor } from "../../object/editor";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
+import { Missing } from "../../shell/missing";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code";
@@ -35,6 +36,7 @@ export function ApplicationPage() {
   const application = stored.object;
   const [base] = useState(stored);
   const home = () => void navigate(to("developer", "applications", name));
+  if (!tabs.some((tab) => tab === chosen)) return <Missing />;
   return (
     <Page
       title={application.spec.displayName ?? name}

@@ -1,6 +1,6 @@
 import { Anchor, Button, Group, SimpleGrid, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useQuery, useSuspenseQueries } from "@tanstack/react-query";
+import { usePrefetchQuery, useQuery, useSuspenseQueries } from "@tanstack/react-query";
 import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
@@ -32,6 +32,7 @@ export function APIPage() {
   const name = useName();
   const to = useAddress();
   const may = publishes(useSession());
+  usePrefetchQuery(apiUsagesQuery(tenant, name)); // asked for at once, not after the API
   const [{ data: stored }, { data: operations }] = useSuspenseQueries({
     queries: [objectQuery(tenant, "apis", name), operationsQuery(tenant, name)],
   });
