@@ -23,5 +23,15 @@ export default defineConfig(
       ],
     },
   },
+  {
+    files: ["src/**/*.{ts,tsx}"],
+    ignores: ["src/api/**"],
+    rules: {
+      "@typescript-eslint/no-restricted-imports": [
+        "error",
+        { patterns: [{ group: ["**/api/client"], allowTypeImports: true, message: "The server is asked in src/api alone." }] },
+      ],
+    },
+  },
   { files: ["test/**"], rules: { "no-restricted-globals": "off", "max-lines": "off", "max-lines-per-function": "off" } },
 );

@@ -35,6 +35,8 @@ export const theme = createTheme({
     Tooltip: { defaultProps: { withArrow: true, openDelay: 250 } },
     Table: { defaultProps: { verticalSpacing: "xs", highlightOnHover: true } },
     Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": texts.common.close } } },
+    Notification: { defaultProps: { closeButtonProps: { "aria-label": texts.common.close } } },
+    TagsInput: { defaultProps: { splitChars: [",", " "], acceptValueOnBlur: true } },
     Drawer: { defaultProps: { closeButtonProps: { "aria-label": texts.common.close } } },
   },
 });

@@ -72,3 +72,8 @@ export async function createToken(tenant: string, user: string): Promise<Schemas
 export async function revokeToken(tenant: string, id: string): Promise<void> {
   await client.DELETE("/api/v1/tokens/{id}", { params: { path: { id }, query: { tenant } } });
 }
+
+/** Makes a link by which somebody chooses a password, once. */
+export async function passwordLink(tenant: string, user: string): Promise<string> {
+  return bodyOf(await client.POST("/api/v1/users/{name}/password-reset", { params: { path: { name: user }, query: { tenant } } })).link;
+}

@@ -76,6 +76,11 @@ export function reconciliationQuery(tenant: string, name: string) {
   });
 }
 
+/** Looks at all of them at once. */
+export async function reconcile(tenant: string, name: string): Promise<void> {
+  await client.POST("/api/v1/key-managers/{name}/reconciliation", { params: place(tenant, name) });
+}
+
 export async function refreshKeys(tenant: string, name: string): Promise<void> {
   await client.POST("/api/v1/key-managers/{name}/refresh-keys", { params: place(tenant, name) });
 }

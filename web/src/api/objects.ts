@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, queryOptions, type QueryClient } from "@tanstack/react-query";
 
+import { serverPath } from "../base";
 import { bodyOf, client, type Schemas } from "./client";
 
 /** The nouns that are declared as manifests, by the plural in their address. Their routes have one shape. */
@@ -49,8 +50,13 @@ export interface Page<T> {
 // The client is typed by literal addresses. All nouns' routes are alike, so one of them stands for all here.
 type AnyList = "/api/v1/applications";
 type AnyMember = "/api/v1/applications/{name}";
-const listAddress = (noun: Noun) => `/api/v1/${noun}` as AnyList;
-const memberAddress = (noun: Noun) => `/api/v1/${noun}/{name}` as AnyMember;
+const listRoute = (noun: Noun) => `/api/v1/${noun}` as AnyList;
+const memberRoute = (noun: Noun) => `/api/v1/${noun}/{name}` as AnyMember;
+
+/** The address of one object, for people who call it themselves. */
+export function memberAddress(noun: Noun, name: string, tenant: string): string {
+  return `${serverPath}/api/v1/${noun}/${encodeURIComponent(name)}?${new URLSearchParams({ tenant }).toString()}`;
+}
 
 /** How many entries a page of a list holds. */
 const pageSize = 50;
@@ -75,7 +81,7 @@ export async function listPage<N extends Noun>(
   query: Narrowed & { limit: string; cursor?: string },
   signal: AbortSignal,
 ): Promise<Page<Nouns[N]>> {
-  const answer = await client.GET(listAddress(noun), { params: { query: { tenant, ...query } }, signal });
+  const answer = await client.GET(listRoute(noun), { params: { query: { tenant, ...query } }, signal });
   return bodyOf(answer) as unknown as Page<Nouns[N]>;
 }
 
@@ -140,20 +146,23 @@ export function namedQuery<N extends Noun>(tenant: string, noun: N, names: strin
   });
 }
 
+/** Reads the version of an object that is stored now. */
+export async function readObject<N extends Noun>(tenant: string, noun: N, name: string, signal?: AbortSignal): Promise<Stored<N>> {
+  const answer = await client.GET(memberRoute(noun), { params: { path: { name }, query: { tenant } }, ...(signal && { signal }) });
+  return { object: bodyOf(answer) as unknown as Nouns[N], etag: answer.response.headers.get("ETag") ?? "" };
+}
+
 /** One object with the version it has. */
 export function objectQuery<N extends Noun>(tenant: string, noun: N, name: string) {
   return queryOptions({
     queryKey: [tenant, noun, "one", name],
-    queryFn: async ({ signal }): Promise<Stored<N>> => {
-      const answer = await client.GET(memberAddress(noun), { params: { path: { name }, query: { tenant } }, signal });
-      return { object: bodyOf(answer) as unknown as Nouns[N], etag: answer.response.headers.get("ETag") ?? "" };
-    },
+    queryFn: ({ signal }) => readObject(tenant, noun, name, signal),
   });
 }
 
 /** Creates the object; one that exists already is a conflict. */
 export async function createObject<N extends Noun>(tenant: string, noun: N, object: Nouns[N]): Promise<Nouns[N]> {
-  const answer = await client.POST(listAddress(noun), {
+  const answer = await client.POST(listRoute(noun), {
     params: { query: { tenant } },
     body: declared(noun, object) as Schemas["Application"],
   });
@@ -168,16 +177,23 @@ export async function replaceObject<N extends Noun>(
   object: Nouns[N],
   etag: string,
 ): Promise<Nouns[N]> {
-  const answer = await client.PUT(memberAddress(noun), {
+  const answer = await client.PUT(memberRoute(noun), {
     params: { path: { name }, query: { tenant }, header: { "If-Match": etag } },
     body: declared(noun, object) as Schemas["Application"],
   });
   return bodyOf(answer) as unknown as Nouns[N];
 }
 
+/** Deletes an application, and with it its keys, at their servers too, and its subscriptions. */
+export async function deleteApplication(tenant: string, name: string, etag: string): Promise<void> {
+  await client.DELETE("/api/v1/applications/{name}", {
+    params: { path: { name }, query: { tenant, withKeys: true }, header: { "If-Match": etag } },
+  });
+}
+
 /** Deletes the object that nobody uses. */
 export async function deleteObject(tenant: string, noun: Noun, name: string, etag: string): Promise<void> {
-  await client.DELETE(memberAddress(noun), {
+  await client.DELETE(memberRoute(noun), {
     params: { path: { name }, query: { tenant }, header: { "If-Match": etag } },
   });
 }

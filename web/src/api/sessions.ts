@@ -1,6 +1,30 @@
 import { queryOptions } from "@tanstack/react-query";
 
-import { bodyOf, client } from "./client";
+import { bodyOf, client, type Schemas } from "./client";
+import { ProblemError } from "./problem";
+
+/** Who is signed in; null when nobody is. */
+export async function readSession(signal: AbortSignal): Promise<Schemas["SessionAnswer"] | null> {
+  try {
+    return bodyOf(await client.GET("/api/v1/session", { signal }));
+  } catch (error) {
+    if (error instanceof ProblemError && error.status === 401) return null;
+    throw error;
+  }
+}
+
+/** Ends the session; gives the address at which it ends at the server that it began at, too. */
+export async function leaveSession(): Promise<string | undefined> {
+  return (await client.DELETE("/api/v1/session", {})).data?.endSession;
+}
+
+/** The ways into a tenant's console. */
+export function waysQuery(tenant: string) {
+  return queryOptions({
+    queryKey: ["session", "ways", tenant],
+    queryFn: async ({ signal }) => bodyOf(await client.GET("/api/v1/session/ways", { params: { query: { tenant } }, signal })),
+  });
+}
 
 /** Whose sessions are meant: those of who asks, of one person, or everybody's in the tenant. */
 export type Whose = "mine" | "everybody" | { user: string };

@@ -1,8 +1,9 @@
-import { Input, MultiSelect, NumberInput, Select, Switch, TagsInput, Text, Textarea, TextInput } from "@mantine/core";
+import { Input, MultiSelect, NumberInput, Select, Switch, TagsInput, Text, TextInput } from "@mantine/core";
 import type { ReactNode } from "react";
 
 import type { Noun } from "../api/objects";
 import { texts } from "../texts";
+import { CodeArea } from "../ui/code-area";
 import type { Draft } from "./draft";
 
 /** What every field of a form has: where in the manifest its value is, and the words around it. */
@@ -59,16 +60,12 @@ export function TextAreaField<N extends Noun>(field: Field<N>) {
   const value = draft.at(...path);
   if (isFixed(field)) return <Shown label={field.label}>{typeof value === "string" && value}</Shown>;
   return (
-    <Textarea
+    <CodeArea
       {...around(field)}
       value={typeof value === "string" ? value : ""}
       onChange={(event) => { draft.put(event.currentTarget.value || undefined, ...path); }}
-      autosize
       minRows={2}
       maxRows={10}
-      autoComplete="off"
-      spellCheck={false}
-      styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 12 } }}
     />
   );
 }
@@ -155,8 +152,6 @@ export function ListField<N extends Noun>(field: Field<N>) {
       {...around(field)}
       value={strings(draft.at(...path))}
       onChange={(typed) => { draft.put(typed.length > 0 ? typed : undefined, ...path); }}
-      splitChars={[",", " "]}
-      acceptValueOnBlur
       clearable
     />
   );

@@ -1,5 +1,5 @@
 import type { Noun } from "../api/objects";
-import { administers, publishes } from "../session/areas";
+import { administers, develops, publishes } from "../session/areas";
 import type { Session } from "../session/session";
 
 /** Whether the person's roles let them write objects of the noun. Of applications the server knows whose they are. */
@@ -11,7 +11,7 @@ export function mayWrite(session: Session, noun: Noun): boolean {
     case "applications":
     case "subscriptions":
     case "oauth-clients":
-      return administers(session) || (session.roles ?? []).includes("developer");
+      return develops(session);
     default:
       return administers(session);
   }

@@ -1,9 +1,10 @@
-import { Stack, Text, Textarea } from "@mantine/core";
+import { Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { parseDocument, stringify } from "yaml";
 
 import type { Noun, Nouns } from "../api/objects";
 import { texts } from "../texts";
+import { CodeArea } from "../ui/code-area";
 import { CodeBlock } from "../ui/code";
 import type { Draft } from "./draft";
 import { isMembers, valueAt } from "./path";
@@ -30,16 +31,13 @@ export function YamlEditor<N extends Noun>({ draft, setBroken }: Props<N>) {
   return (
     <Stack gap="xs">
       <Text size="sm" c="dimmed">{texts.editor.yamlLead}</Text>
-      <Textarea
+      <CodeArea
         aria-label={texts.code.yaml}
         value={text}
         onChange={(event) => { change(event.currentTarget.value); }}
         error={fault}
-        autosize
         minRows={16}
         maxRows={40}
-        spellCheck={false}
-        styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 13 } }}
       />
     </Stack>
   );

@@ -113,7 +113,7 @@ function AsApplication({ api, caller, change, secret, setSecret }: Props) {
           />
         )}
         {chosen && (
-          <TagsInput label={words.scopes} description={words.scopesHelp} value={caller.scopes} onChange={(scopes) => { change({ ...caller, scopes }); }} splitChars={[",", " "]} acceptValueOnBlur />
+          <TagsInput label={words.scopes} description={words.scopesHelp} value={caller.scopes} onChange={(scopes) => { change({ ...caller, scopes }); }} />
         )}
         {chosen?.status.mode === "mapped" && (
           <PasswordInput label={words.secret} description={words.secretHelp} required value={secret.clientSecret ?? ""} onChange={(event) => { setSecret({ clientSecret: event.currentTarget.value }); }} autoComplete="off" />

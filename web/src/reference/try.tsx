@@ -7,6 +7,7 @@ import { tryCall } from "../api/publishing";
 import { useOpened, useTyped } from "../session/typed";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
+import { CodeArea } from "../ui/code-area";
 import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem";
 import { TryAnswer } from "./answer";
@@ -115,15 +116,12 @@ function Form({ api, operation, described }: Props) {
           </SimpleGrid>
           <Textarea label={words.fields} description={words.fieldsHelp} value={lines} error={fault} autosize minRows={1} onChange={(event) => { setLines(event.currentTarget.value); }} spellCheck={false} />
           {takesBody && (
-            <Textarea
+            <CodeArea
               label={words.body}
               value={body}
-              autosize
               minRows={3}
               maxRows={16}
               onChange={(event) => { put({ body: event.currentTarget.value }); }}
-              spellCheck={false}
-              styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 13 } }}
             />
           )}
           <Group>

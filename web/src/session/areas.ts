@@ -1,15 +1,18 @@
 import type { Session } from "./session";
 
+/** The roles that a person may have, the mightiest first. */
+export const roles = ["admin", "publisher", "developer", "auditor"];
+
 /** The parts of the console. Roles decide which of them a person sees; the server decides what they may do. */
 export type Area = "admin" | "publisher" | "developer";
 
 /** The areas that the roles of a session open, the most used first. An auditor reads what administrators see. */
 export function areasOf(session: Session): Area[] {
-  const roles = new Set<string>(session.roles ?? []);
+  const audits = (session.roles ?? []).includes("auditor");
   const areas: Area[] = [];
-  if (roles.has("admin") || roles.has("auditor")) areas.push("admin");
-  if (roles.has("admin") || roles.has("publisher") || roles.has("auditor")) areas.push("publisher");
-  if (roles.has("admin") || roles.has("developer")) areas.push("developer");
+  if (administers(session) || audits) areas.push("admin");
+  if (publishes(session) || audits) areas.push("publisher");
+  if (develops(session)) areas.push("developer");
   return areas;
 }
 
@@ -25,14 +28,17 @@ export function administers(session: Session): boolean {
 
 /** Whether the person may change what publishers change. */
 export function publishes(session: Session): boolean {
-  const roles: string[] = session.roles ?? [];
-  return roles.includes("publisher") || roles.includes("admin");
+  return administers(session) || (session.roles ?? []).includes("publisher");
+}
+
+/** Whether the person may have applications with their keys and subscriptions. Whose they are, the server knows. */
+export function develops(session: Session): boolean {
+  return administers(session) || (session.roles ?? []).includes("developer");
 }
 
 /** Whether the person may send calls through the gateway to try an API out. An auditor only reads. */
 export function triesOut(session: Session): boolean {
-  const roles: string[] = session.roles ?? [];
-  return publishes(session) || roles.includes("developer");
+  return publishes(session) || develops(session);
 }
 
 /** Whether the person sees the gateways: they serve every tenant, so only people of the tenant default do. */

@@ -1,8 +1,8 @@
 import { queryOptions } from "@tanstack/react-query";
 import { createContext, useContext } from "react";
 
-import { bodyOf, client, type Schemas } from "../api/client";
-import { ProblemError } from "../api/problem";
+import type { Schemas } from "../api/client";
+import { leaveSession, readSession } from "../api/sessions";
 import { serverPath } from "../base";
 
 export type Session = Schemas["SessionAnswer"];
@@ -11,14 +11,7 @@ export type Session = Schemas["SessionAnswer"];
 export const sessionQuery = queryOptions({
   queryKey: ["session"],
   staleTime: 60_000,
-  queryFn: async ({ signal }): Promise<Session | null> => {
-    try {
-      return bodyOf(await client.GET("/api/v1/session", { signal }));
-    } catch (error) {
-      if (error instanceof ProblemError && error.status === 401) return null;
-      throw error;
-    }
-  },
+  queryFn: ({ signal }) => readSession(signal),
 });
 
 /** Holds the session for everything below the shell, which is drawn for somebody who is signed in alone. */
@@ -51,9 +44,9 @@ export const sessionChannel = "keyward-session";
 
 /** Ends the session, at the server that it began at too, and loads the console anew: nothing of it stays in memory. */
 export async function signOut(): Promise<void> {
-  const { data } = await client.DELETE("/api/v1/session", {});
+  const further = await leaveSession();
   sessionStorage.clear(); // drafts that were kept
   new BroadcastChannel(sessionChannel).postMessage("ended");
   // Who came by a key manager signs out there too, and is sent back.
-  location.assign(data?.endSession ?? document.baseURI);
+  location.assign(further ?? document.baseURI);
 }

@@ -1,10 +1,10 @@
 import { Button, Center, Paper, Stack, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
-import { queryOptions, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import type { MouseEvent } from "react";
 import { useLocation } from "react-router";
 
-import { bodyOf, client } from "../api/client";
+import { waysQuery } from "../api/sessions";
 import { consolePath } from "../base";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
@@ -12,13 +12,6 @@ import { ProblemAlert } from "../ui/problem";
 import { VendorSign } from "../ui/vendor";
 import { signInAddress } from "./session";
 import classes from "./sign-in.module.css";
-
-const waysQuery = (tenant: string) =>
-  queryOptions({
-    queryKey: ["session", "ways", tenant],
-    queryFn: async ({ signal }) =>
-      bodyOf(await client.GET("/api/v1/session/ways", { params: { query: { tenant } }, signal })),
-  });
 
 /** The page that signing in leads back to, and the tenant that its address names. */
 export function useBack(): { back: string; tenant: string } {

@@ -33,7 +33,7 @@ export function SignedIn() {
     if (last !== undefined && !ended) void queries.invalidateQueries({ predicate: (query) => query.state.status === "error" });
   }, [queries, last, ended]);
   useEffect(() => {
-    if (ended) return () => { notifications.show({ message: texts.session.goOn, color: "pine", closeButtonProps: { "aria-label": texts.common.close } }); };
+    if (ended) return () => { notifications.show({ message: texts.session.goOn, color: "pine" }); };
     return undefined;
   }, [ended]);
   const again = useSearchParams()[0].has(againQuery);

@@ -21,7 +21,7 @@ export function useTyped<T>(what: string, initial: T): [T, Dispatch<SetStateActi
   const [typed, set] = useState<T>(() => {
     const text = sessionStorage.getItem(key);
     if (text === null) return initial;
-    notifications.show({ id: "keyward-typed", message: texts.session.typed, closeButtonProps: { "aria-label": texts.common.close } });
+    notifications.show({ id: "keyward-typed", message: texts.session.typed });
     return JSON.parse(text) as T;
   });
   const [untouched] = useState(initial);

@@ -147,7 +147,6 @@ export const texts = {
     apis: (n: number) => (n === 1 ? "An API would take no token any more:" : `${n} APIs would take no token any more:`),
     applications: (n: number) => (n === 1 ? "An application could call nothing any more:" : `${n} applications could call nothing any more:`),
     more: (n: number) => `and ${n} more`,
-    refused: "It is still used, so it cannot be deleted. Change or delete these first:",
   },
   usedBy: {
     looking: "Looking who uses it…",
@@ -179,7 +178,6 @@ export const texts = {
     undo: "Undo",
     undone: "Undone",
     deleted: (name: string) => `${name} is deleted`,
-    retired: (name: string) => `${name} is retired`,
   },
   editor: {
     form: "Form",
@@ -214,7 +212,6 @@ export const texts = {
     isStored: "a value is stored",
     notSet: "not set",
     fixed: "Your roles let you look at this, not change it.",
-    add: "Add",
     remove: (what: string) => `Remove ${what}`,
   },
   owned: {
@@ -252,6 +249,7 @@ export const texts = {
     all: "all",
     save: "Save",
     edit: "Edit",
+    editTitle: (name: string) => `Edit ${name}`,
     delete: "Delete",
     back: "Back",
     name: "Name",

@@ -183,7 +183,6 @@ export const keyManagerTexts = {
   keyManager: {
     tabs: { overview: "Overview", health: "Health", traffic: "Traffic", clients: "Clients", check: "Check", token: "Try a token" },
     more: "More actions",
-    editTitle: (name: string) => `Edit ${name}`,
     notes: "Worth knowing",
     server: "Server",
     rules: "Rules",

@@ -72,7 +72,6 @@ export const publisher = {
     noCaller: "No application is subscribed yet.",
     application: "Application",
     subscriptionName: "Subscription",
-    lastHour: "Calls in the last hour",
     newVersion: "New version",
     newVersionLead: (of: string) => `It begins as a draft with everything that ${of} has. Both are served side by side until you retire one.`,
     versions: "Versions",

@@ -20,7 +20,6 @@ export const reference = {
   example: (type: string) => `Example, ${type}`,
   tryout: {
     open: "Try it out",
-    lead: "The call goes through the gateway, and counts like any other.",
     as: "Call it",
     application: "as an application",
     token: "with a token",

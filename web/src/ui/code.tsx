@@ -2,9 +2,12 @@ import { Button, Code, Drawer, Group, Paper, Stack, Tabs, Text } from "@mantine/
 import { useDisclosure } from "@mantine/hooks";
 import { stringify } from "yaml";
 
+import { declared, memberAddress, type Noun, type Nouns } from "../api/objects";
+import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { CopyWords } from "./copy";
 import { Icon } from "./icon";
+import { sh } from "./sh";
 
 /** A block of text to read or copy. */
 export function CodeBlock({ label, children }: { label: string; children: string }) {
@@ -21,17 +24,14 @@ export function CodeBlock({ label, children }: { label: string; children: string
   );
 }
 
-interface Props {
-  manifest: { kind: string; metadata?: { name?: string } | undefined; spec: unknown };
-  address: string;
-}
-
-/** The same thing as code: the manifest for keyward apply, and the call for curl. */
-export function CopyAsCode({ manifest, address }: Props) {
+/** An object as code: the manifest for keyward apply, and the call for curl. */
+export function CopyAsCode<N extends Noun>({ noun, object }: { noun: N; object: Nouns[N] }) {
   const [opened, { open, close }] = useDisclosure(false);
+  const manifest = declared(noun, object);
+  const address = memberAddress(noun, object.metadata?.name ?? "", useTenant());
   const yaml = stringify(manifest, { lineWidth: 110 });
   const curl = [
-    `curl -X PUT '${location.origin}${address}' \\`,
+    `curl -X PUT ${sh(location.origin + address)} \\`,
     `  -H "Authorization: Bearer $KEYWARD_TOKEN" -H 'Content-Type: application/json' \\`,
     `  --data-binary @- <<'END'`,
     JSON.stringify(manifest, null, 2),

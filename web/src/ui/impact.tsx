@@ -23,7 +23,7 @@ export function ImpactList({ impact }: { impact: Schemas["Impact"] | undefined }
     <Stack gap="xs" role="status">
       {isRefused(impact) && (
         <Stack gap={4}>
-          <Text size="sm" c="red" fw={600}>{words.refused}</Text>
+          <Text size="sm" c="red" fw={600}>{texts.usedBy.refused}</Text>
           <RefList refs={impact.refusedBy ?? []} />
         </Stack>
       )}

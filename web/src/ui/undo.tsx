@@ -31,7 +31,7 @@ const [undoable, told] = [20_000, 8_000];
 export function sayDone({ reaches = true, ...done }: Done): void {
   const id = `done ${Math.random()}`;
   const message = <Told {...done} reaches={reaches} leave={(after) => { notifications.update({ id, message, autoClose: after }); }} />;
-  notifications.show({ id, message, color: "pine", autoClose: false, closeButtonProps: { "aria-label": texts.common.close } });
+  notifications.show({ id, message, color: "pine", autoClose: false });
 }
 
 function Told({ tenant, message, undo, reaches, leave }: Done & { leave: (after: number) => void }) {

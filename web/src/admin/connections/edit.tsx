@@ -4,8 +4,7 @@ import { Link, useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { typesQuery } from "../../api/key-managers";
-import { declared, objectQuery } from "../../api/objects";
-import { serverPath } from "../../base";
+import { objectQuery } from "../../api/objects";
 import { DeleteButton } from "../../object/delete";
 import type { Draft } from "../../object/draft";
 import { ObjectEditor } from "../../object/editor";
@@ -49,10 +48,7 @@ export function EditConnection() {
       above={[{ to: to("admin", "connections"), label: words.title }]}
       actions={
         <>
-          <CopyAsCode
-            manifest={declared("connections", stored.object)}
-            address={`${serverPath}/api/v1/connections/${name}?tenant=${tenant}`}
-          />
+          <CopyAsCode noun="connections" object={stored.object} />
           <DeleteButton
             noun="connections"
             stored={stored}

@@ -7,7 +7,7 @@ import { changesQuery } from "../../api/gateways";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { toneColor } from "../../theme";
-import { NameLink } from "./name-link";
+import { RowLink } from "./row-link";
 import { Section } from "../../ui/page";
 import { DataTable } from "../../ui/table";
 
@@ -59,7 +59,7 @@ function What({ change }: { change: Change }) {
   if (!first) return null;
   return (
     <Text size="sm" style={{ overflowWrap: "anywhere" }}>
-      {words.kinds[first.kind] ?? first.kind} <NameLink row={first} />
+      {words.kinds[first.kind] ?? first.kind} <RowLink row={first} />
       {first.deleted && ` (${words.gone})`}
       {change.rows > 1 && <Text span size="sm" c="dimmed"> {words.others(change.rows - 1)}</Text>}
     </Text>

@@ -2,8 +2,7 @@ import { Button, Group, Stack, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import type { Schemas } from "../../api/client";
-import { client } from "../../api/client";
-import { reconciliationQuery } from "../../api/key-managers";
+import { reconcile, reconciliationQuery } from "../../api/key-managers";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useTenant } from "../../shell/place";
@@ -28,8 +27,7 @@ export function Clients({ name }: { name: string }) {
   const admin = administers(useSession());
   const report = useQuery(reconciliationQuery(tenant, name));
   const look = useMutation({
-    mutationFn: () =>
-      client.POST("/api/v1/key-managers/{name}/reconciliation", { params: { path: { name }, query: { tenant } } }),
+    mutationFn: () => reconcile(tenant, name),
     onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "key-managers", "one", name, "reconciliation"] }),
   });
   if (report.error) return <ProblemAlert error={report.error} again={() => void report.refetch()} />;

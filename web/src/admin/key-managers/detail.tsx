@@ -4,8 +4,7 @@ import { useRef, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 
 import { healthQuery, typesQuery, usagesQuery } from "../../api/key-managers";
-import { declared, objectQuery, setOf, type Stored } from "../../api/objects";
-import { serverPath } from "../../base";
+import { objectQuery, setOf, type Stored } from "../../api/objects";
 import { SetNote } from "../../object/owned";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
@@ -53,10 +52,7 @@ export function KeyManagerPage() {
       beside={<KeyManagerState {...health} {...(keyManager.spec.enabled === false && { state: "disabled" })} />}
       actions={
         <>
-          <CopyAsCode
-            manifest={declared("key-managers", keyManager)}
-            address={`${serverPath}/api/v1/key-managers/${name}?tenant=${tenant}`}
-          />
+          <CopyAsCode noun="key-managers" object={keyManager} />
           {admin && (
             <Button component={Link} to={to("admin", "key-managers", name, "edit")} variant="default">
               {texts.common.edit}

@@ -21,7 +21,7 @@ export function EditKeyManager() {
   const back = () => void navigate(to("admin", "key-managers", name));
   return (
     <Page
-      title={texts.admin.keyManager.editTitle(name)}
+      title={texts.common.editTitle(name)}
       above={[
         { to: to("admin", "key-managers"), label: texts.admin.nav.keyManagers },
         { to: to("admin", "key-managers", name), label: name },

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, List, Paper, SimpleGrid, Stack, Text, Textarea, TextInput, Title, UnstyledButton } from "@mantine/core";
+import { Alert, Button, Group, List, Paper, SimpleGrid, Stack, Text, TextInput, Title, UnstyledButton } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useLocation, useNavigate } from "react-router";
@@ -12,6 +12,7 @@ import { valueAt } from "../../object/path";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
+import { CodeArea } from "../../ui/code-area";
 import { Icon } from "../../ui/icon";
 import { Page, Section } from "../../ui/page";
 import { ProblemAlert } from "../../ui/problem";
@@ -126,17 +127,14 @@ function ReachedBy({ proxy, setProxy, ca, setCA }: WayProps) {
           autoComplete="off"
           spellCheck={false}
         />
-        <Textarea
+        <CodeArea
           label={words.ca}
           description={words.caHelp}
           placeholder="-----BEGIN CERTIFICATE-----"
           value={ca}
           onChange={(event) => { setCA(event.currentTarget.value); }}
-          autosize
           minRows={3}
           maxRows={8}
-          spellCheck={false}
-          styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 12 } }}
         />
       </Stack>
     </details>

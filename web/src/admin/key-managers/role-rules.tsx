@@ -2,6 +2,7 @@ import { ActionIcon, Button, Group, Select, Stack, Table, TagsInput, Text, TextI
 
 import type { Schemas } from "../../api/client";
 import type { Draft } from "../../object/draft";
+import { roles } from "../../session/areas";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 
@@ -76,8 +77,6 @@ interface RowProps {
   remove: () => void;
 }
 
-const roles = ["admin", "publisher", "developer", "auditor"];
-
 function RuleRow({ rule, fixed, global, fault, change, remove }: RowProps) {
   const text = typeof rule.equals === "string";
   const without = (name: keyof Rule) => Object.fromEntries(Object.entries(rule).filter(([n]) => n !== name)) as Rule;
@@ -119,8 +118,6 @@ function RuleRow({ rule, fixed, global, fault, change, remove }: RowProps) {
           aria-label={words.groups}
           value={rule.groups ?? []}
           disabled={fixed}
-          splitChars={[",", " "]}
-          acceptValueOnBlur
           onChange={(groups) => { change(groups.length > 0 ? { ...rule, groups } : without("groups")); }}
         />
       </Table.Td>

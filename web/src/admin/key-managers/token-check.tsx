@@ -1,10 +1,11 @@
-import { Button, Stack, Text, Textarea } from "@mantine/core";
+import { Button, Stack, Text } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { checkToken, type Checked } from "../../api/key-managers";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
+import { CodeArea } from "../../ui/code-area";
 import { Facts } from "../../ui/facts";
 import { ProblemAlert } from "../../ui/problem";
 import { Steps, Verdict } from "../../ui/steps";
@@ -19,16 +20,12 @@ export function TokenCheck({ what }: { what: Checked }) {
   return (
     <Stack gap="sm">
       <Text size="sm" c="dimmed">{words.lead}</Text>
-      <Textarea
+      <CodeArea
         label={words.token}
         value={token}
         onChange={(event) => { setToken(event.currentTarget.value); }}
-        autosize
         minRows={3}
         maxRows={8}
-        spellCheck={false}
-        autoComplete="off"
-        styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 12 } }}
       />
       <div>
         <Button variant="light" disabled={token.trim() === ""} loading={judge.isPending} onClick={() => { judge.mutate(); }}>

@@ -2,13 +2,14 @@ import { Alert, Button, Group, Stack, Text } from "@mantine/core";
 import { useMutation, usePrefetchQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
-import { client, bodyOf, type Schemas } from "../../api/client";
+import { passwordLink } from "../../api/admin";
+import type { Schemas } from "../../api/client";
 import { objectQuery } from "../../api/objects";
 import { endSessions, sessionsQuery } from "../../api/sessions";
 import { DeleteButton } from "../../object/delete";
 import { ObjectEditor } from "../../object/editor";
 import { ChoicesField, ListField, TextField } from "../../object/fields";
-import { administers } from "../../session/areas";
+import { administers, roles } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { SessionTable } from "../../session/session-table";
 import { useAddress, useName, useTenant } from "../../shell/place";
@@ -77,7 +78,7 @@ function Edit({ base, done }: { base: { object: Schemas["User"]; etag?: string }
         <Stack maw={560}>
           <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={base.etag !== undefined} />
           <TextField draft={draft} path={["spec", "email"]} label={words.email} />
-          <ChoicesField draft={draft} path={["spec", "roles"]} label={words.roles} help={words.rolesHelp} options={["admin", "publisher", "developer", "auditor"]} />
+          <ChoicesField draft={draft} path={["spec", "roles"]} label={words.roles} help={words.rolesHelp} options={roles} />
           <ListField draft={draft} path={["spec", "groups"]} label={words.groups} help={words.groupsHelp} />
         </Stack>
       )}
@@ -87,10 +88,7 @@ function Edit({ base, done }: { base: { object: Schemas["User"]; etag?: string }
 
 function PasswordLink({ name }: { name: string }) {
   const tenant = useTenant();
-  const run = useMutation({
-    mutationFn: async () =>
-      bodyOf(await client.POST("/api/v1/users/{name}/password-reset", { params: { path: { name }, query: { tenant } } })),
-  });
+  const run = useMutation({ mutationFn: () => passwordLink(tenant, name) });
   return (
     <Section title={words.password}>
       <Text size="sm" c="dimmed">{words.passwordLead}</Text>
@@ -98,7 +96,7 @@ function PasswordLink({ name }: { name: string }) {
       {run.error && <ProblemAlert error={run.error} />}
       {run.data && (
         <Alert role="status" color="pine" icon={<Icon name="link" />} title={words.linkOnce}>
-          <CodeBlock label={words.linkLabel}>{run.data.link}</CodeBlock>
+          <CodeBlock label={words.linkLabel}>{run.data}</CodeBlock>
         </Alert>
       )}
     </Section>

@@ -3,8 +3,7 @@ import { useSuspenseQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
-import { declared, objectQuery, setOf } from "../../api/objects";
-import { serverPath } from "../../base";
+import { objectQuery, setOf } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
@@ -44,10 +43,7 @@ export function ApplicationPage() {
       above={[{ to: to("developer", "applications"), label: texts.developer.nav.applications }]}
       actions={
         <>
-          <CopyAsCode
-            manifest={declared("applications", application)}
-            address={`${serverPath}/api/v1/applications/${name}?tenant=${tenant}`}
-          />
+          <CopyAsCode noun="applications" object={application} />
           {administers(session) && !application.status?.hold && <HoldButton noun="applications" name={name} />}
         </>
       }

@@ -3,8 +3,7 @@ import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
-import { client } from "../../api/client";
-import { forget, type Stored } from "../../api/objects";
+import { deleteApplication, forget, type Stored } from "../../api/objects";
 import { UsedBy, useUsers } from "../../object/used-by";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -23,10 +22,7 @@ export function RemoveApplication({ stored }: { stored: Stored<"applications"> }
   const [opened, { open, close }] = useDisclosure(false);
   const found = useUsers([{ noun: "subscriptions", application: name }, { noun: "oauth-clients", application: name }], opened);
   const run = useMutation({
-    mutationFn: () =>
-      client.DELETE("/api/v1/applications/{name}", {
-        params: { path: { name }, query: { tenant, withKeys: true }, header: { "If-Match": stored.etag } },
-      }),
+    mutationFn: () => deleteApplication(tenant, name, stored.etag),
     onSuccess: async () => {
       await navigate(to("developer", "applications"));
       await forget(queries, tenant, "applications");

@@ -126,7 +126,6 @@ function Subscribe({ application, taken }: { application: string; taken: string[
       notifications.show({
         message: status?.approval?.state === "pending" ? words.asked(api ?? "") : words.subscribed(api ?? ""),
         color: "pine",
-        closeButtonProps: { "aria-label": texts.common.close },
       });
       setApi(null);
       setPlan(null);

@@ -4,9 +4,8 @@ import { usePrefetchQuery, useQuery, useSuspenseQueries } from "@tanstack/react-
 import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { declared, objectQuery, setOf, type Stored } from "../../api/objects";
+import { objectQuery, setOf, type Stored } from "../../api/objects";
 import { apiUsagesQuery, operationsQuery, versionsQuery } from "../../api/publishing";
-import { serverPath } from "../../base";
 import { DeleteObject } from "../../object/delete";
 import { SetNote } from "../../object/owned";
 import { APIReference } from "../../reference";
@@ -45,7 +44,7 @@ export function APIPage() {
       beside={<APIState api={api} />}
       actions={
         <>
-          <CopyAsCode manifest={declared("apis", api)} address={`${serverPath}/api/v1/apis/${name}?tenant=${tenant}`} />
+          <CopyAsCode noun="apis" object={api} />
           {may && <Button component={Link} to={`${to("publisher", "apis", "new")}?${new URLSearchParams({ from: name }).toString()}`} variant="default">{words.newVersion}</Button>}
           {may && <Button component={Link} to={to("publisher", "apis", name, "edit")} variant="default">{texts.common.edit}</Button>}
           {may && setOf(api) === undefined && <ChangeState stored={stored} />}

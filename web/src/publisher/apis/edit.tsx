@@ -19,7 +19,7 @@ export function EditAPI() {
   const back = () => void navigate(to("publisher", "apis", name));
   return (
     <Page
-      title={texts.admin.keyManager.editTitle(name)}
+      title={texts.common.editTitle(name)}
       above={[
         { to: to("publisher", "apis"), label: texts.publisher.nav.apis },
         { to: to("publisher", "apis", name), label: name },

@@ -170,8 +170,6 @@ function Scopes({ operation: o, change }: { operation: Operation; change: (next:
       value={all ? allOf : scopes}
       disabled={o.security === "none"}
       onChange={(typed) => { if (all) set(scopes, typed); else set(typed, allOf); }}
-      splitChars={[",", " "]}
-      acceptValueOnBlur
       flex={1}
     />
   );

@@ -1,8 +1,9 @@
-import { Button, List, Text, Textarea } from "@mantine/core";
+import { Button, List, Text } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
 import { useOpened, useTyped } from "../../session/typed";
 import { texts } from "../../texts";
+import { CodeArea } from "../../ui/code-area";
 import { Confirm } from "../../ui/confirm";
 
 const words = texts.publisher.operations;
@@ -33,17 +34,14 @@ export function PasteOperations({ add }: { add: (operations: Operation[]) => voi
         error={null}
       >
         <Text size="sm">{words.pasteLead}</Text>
-        <Textarea
+        <CodeArea
           label={words.pasteLabel}
           placeholder={words.pasteExample}
           value={text}
           onChange={(event) => { setText(event.currentTarget.value); }}
-          autosize
           minRows={8}
           maxRows={20}
-          spellCheck={false}
           data-autofocus
-          styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 13 } }}
         />
         {faults.length > 0 && (
           <List size="sm" c="red" role="alert">{faults.map((fault) => <List.Item key={fault}>{fault}</List.Item>)}</List>

@@ -36,7 +36,7 @@ export function EditPlan() {
       users={[{ noun: "apis", plan: name }, { noun: "subscriptions", plan: name }]}
     />
   );
-  return <Edit title={texts.admin.keyManager.editTitle(name)} base={stored} actions={actions} />;
+  return <Edit title={texts.common.editTitle(name)} base={stored} actions={actions} />;
 }
 
 interface EditProps {

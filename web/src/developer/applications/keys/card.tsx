@@ -116,8 +116,6 @@ function Try({ application, place, listed }: { application: string; place: KeyPl
         description={words.askHelp}
         value={scopes}
         onChange={setScopes}
-        splitChars={[",", " "]}
-        acceptValueOnBlur
         maw={520}
       />
       <Usage client={listed} grants={mapped ? undefined : grants} callbacks={callbacks} scopes={scopes} mapped={mapped} />

@@ -42,8 +42,6 @@ export function GenerateFields({ body, set, grantTypes, type, error }: Props) {
           value={body.callbacks ?? []}
           onChange={(value) => { set({ ...body, callbacks: value }); }}
           error={fault("callbacks")}
-          splitChars={[",", " "]}
-          acceptValueOnBlur
         />
       )}
       <TagsInput
@@ -52,8 +50,6 @@ export function GenerateFields({ body, set, grantTypes, type, error }: Props) {
         value={body.scopes ?? []}
         onChange={(value) => { set({ ...body, scopes: value }); }}
         error={fault("scopes")}
-        splitChars={[",", " "]}
-        acceptValueOnBlur
       />
       {(type?.developerFields ?? []).map((field) => (
         <DeveloperField
@@ -115,8 +111,6 @@ function DeveloperField({ field, constraint, value, put, error }: FieldProps) {
         {...around}
         value={Array.isArray(value) ? value.map(String) : []}
         onChange={(typed) => { put(typed.length > 0 ? typed : undefined); }}
-        splitChars={[",", " "]}
-        acceptValueOnBlur
       />
     );
   }

@@ -17,7 +17,7 @@ const nouns: Record<string, Noun> = {
 };
 
 /** What a row of gateways is about, with the way to its page. Nothing where it has no name. */
-export function NameLink({ row }: { row: Schemas["ChangedRow"] }) {
+export function RowLink({ row }: { row: Schemas["ChangedRow"] }) {
   const noun = nouns[row.kind];
   if (!row.name) return null;
   return noun ? <ObjectLink noun={noun} name={row.name} tenant={row.tenant} /> : <Text span size="sm">{row.name}</Text>;
