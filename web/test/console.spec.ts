@@ -77,7 +77,7 @@ const pages: [path: string, heading: string | RegExp, name: string][] = [
   ["admin/users/new", "Add a user", "user-new"],
   ["admin/tokens", "API tokens", "tokens"],
   ["admin/connections/new", "Add a connection", "connection-new"],
-  ["admin/key-managers/nobody", "There is no such page", "missing"],
+  ["admin/nothing", "There is no such page", "missing"],
   ["publisher/apis", "APIs", "apis"],
   ["publisher/apis/new", "New API", "api-new"],
   ["publisher/apis/orders", "Orders", "api"],

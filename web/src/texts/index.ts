@@ -100,7 +100,7 @@ export const texts = {
     noMatch: "Nothing has this text in its name.",
   },
   bars: {
-    highest: (label: string, top: number, unit: string) => `${label}; the highest ${top} ${unit}`,
+    most: (label: string, top: string) => `${label}: ${top} at most`,
   },
   steps: {
     expected: "Expected:",

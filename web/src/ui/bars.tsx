@@ -26,7 +26,8 @@ export function stepsOf<T>(list: T[], atOf: (entry: T) => string, step: number, 
 interface Props {
   bars: Bar[];
   label: string;
-  unit: string;
+  /** What is counted is without one. */
+  unit?: string;
   /** What each tone stands for, where there is more than one. */
   tones?: Record<BarTone, string>;
 }
@@ -34,14 +35,15 @@ interface Props {
 const height = 96;
 
 /** Values over time as bars that can be hovered and read out. */
-export function Bars({ bars, label, unit, tones }: Props) {
+export function Bars({ bars, label, unit = "", tones }: Props) {
+  const valueOf = (n: number) => `${n} ${unit}`.trim();
   const top = Math.max(1, ...bars.map((bar) => bar.parts.reduce((sum, part) => sum + part.value, 0)));
   const ends = [bars[0], bars.at(-1)].map((bar) => bar && minuteOf(bar.start));
   return (
     <figure className={classes.figure}>
       <div className={classes.bars} style={{ height }} role="img" aria-label={label}>
         {bars.map((bar, place) => (
-          <div key={place} className={classes.bar} title={`${minuteOf(bar.start)}: ${bar.parts.map((p) => p.value).join(" / ") || "–"} ${unit}`}>
+          <div key={place} className={classes.bar} title={`${minuteOf(bar.start)}: ${bar.parts.map((p) => `${valueOf(p.value)} ${tones?.[p.tone] ?? ""}`.trim()).join(", ") || texts.common.none}`}>
             {bar.parts.map((part) => (
               <div key={part.tone} className={classes[part.tone]} style={{ height: `${(part.value / top) * 100}%` }} />
             ))}
@@ -51,7 +53,7 @@ export function Bars({ bars, label, unit, tones }: Props) {
       <figcaption className={classes.caption}>
         <Text size="xs" c="dimmed">{ends[0]}</Text>
         <Group gap="sm" justify="center">
-          <Text size="xs" c="dimmed">{texts.bars.highest(label, top, unit)}</Text>
+          <Text size="xs" c="dimmed">{texts.bars.most(label, valueOf(top))}</Text>
           {tones && (["good", "bad"] as const).map((tone) => (
             <Text key={tone} size="xs" c="dimmed" className={classes.key}><span className={classes[tone]} />{tones[tone]}</Text>
           ))}

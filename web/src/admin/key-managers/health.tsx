@@ -118,7 +118,6 @@ function History({ name }: { name: string }) {
         {samples.some((s) => s.introspection) && times(words.introspection, (s) => s.introspection)}
         <Bars
           label={words.failures}
-          unit={words.looksUnit}
           tones={words.tones}
           bars={steps.map(({ start, inside }) => ({
             start,

@@ -36,7 +36,6 @@ export function Traffic({ name }: { name: string }) {
         ) : (
           <Bars
             label={words.passedRefused}
-            unit={words.calls}
             tones={words.tones}
             bars={stepsOf(hours, (h) => h.start, hour, 48).map(({ start, inside }) => ({
               start,
