@@ -69,6 +69,8 @@ export function SearchButton() {
         nothingFound={texts.shell.searchNothing}
         scrollable
         maxHeight={420}
+        attributes={{ content: { "aria-label": texts.shell.search } }}
+        scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "group", "aria-label": texts.shell.found } }}
         searchProps={{
           leftSection: <Icon name="search" />,
           placeholder: texts.shell.searchLong,

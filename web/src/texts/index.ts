@@ -19,6 +19,7 @@ export const texts = {
     searchLong: "Search key managers, APIs, applications, client ids, people, pages",
     keyOf: (application: string) => `Key of ${application}`,
     searchNothing: "Nothing has this in its name.",
+    found: "What was found",
     searchHint: "Ctrl K",
     tenant: "Tenant",
     account: "Your account",
