@@ -113,7 +113,7 @@ type Page struct {
 	Owner       string   // a user, or group/NAME; for those who see owners
 	Held        bool     // what is held now
 	Names       []string // only those of these names
-	Documents   bool     // APIs come with their OpenAPI documents, which a page leaves out otherwise
+	Documents   bool     // APIs come with their OpenAPI documents, which a page leaves empty otherwise: nobody can store one that is
 }
 
 // filter is the page as the store knows it.
@@ -121,7 +121,7 @@ func (p Page) filter(tenant string) store.Filter {
 	return store.Filter{
 		Tenant: tenant, Offered: true, After: p.After, Limit: cmp.Or(p.Limit, DefaultPage), Set: p.Set, Search: p.Search,
 		Application: p.Application, API: p.API, Plan: p.Plan, KeyManager: p.KeyManager, Connection: p.Connection,
-		Owner: p.Owner, Held: p.Held, Names: p.Names,
+		Owner: p.Owner, Held: p.Held, Names: p.Names, Brief: !p.Documents,
 	}
 }
 
@@ -158,11 +158,6 @@ func (c *Control) List(ctx context.Context, p keyward.Principal, kind keyward.Ki
 	})
 	if err != nil {
 		return nil, "", err
-	}
-	for _, o := range out {
-		if api, ok := o.Spec.(*keyward.APISpec); ok && api.OpenAPI != nil && !page.Documents {
-			api.OpenAPI.Document = "" // which nobody can store: what a page gave is refused as it is
-		}
 	}
 	return out, next, nil
 }

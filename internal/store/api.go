@@ -11,7 +11,7 @@ import (
 func apiNoun() noun {
 	return noun{
 		kind: keyward.KindAPI, table: "apis",
-		own:  []string{"context", "api_version", "is_default", "served", "open", "takes_all"},
+		own:  []string{"context", "api_version", "is_default", "served", "open", "takes_all", "document"},
 		fill: fillAPI, link: linkAPI, clear: clearAPI,
 		drop: func(tx *Tx, o *keyward.Object) error {
 			old, err := tx.reachOf(o.ID)
@@ -74,10 +74,29 @@ func fillAPI(p *put) ([]any, error) {
 	if err := p.encodeAPI(); err != nil {
 		return nil, err
 	}
+	document := ""
+	if spec.OpenAPI != nil {
+		text, err := json.Marshal(spec.OpenAPI.Document)
+		if err != nil {
+			return nil, fmt.Errorf("encode the document of %s: %w", o.Ref(), err)
+		}
+		document = string(text)
+	}
 	return []any{
 		spec.Context, spec.Version, spec.Default, spec.Served() && p.row != "", !spec.SubscriptionRequired(),
-		spec.KeyManagers.All,
+		spec.KeyManagers.All, document,
 	}, nil
+}
+
+// withoutDocument is the spec without the OpenAPI document of an API, which has a column of its own: lists do not read it.
+func withoutDocument(spec keyward.Spec) keyward.Spec {
+	api, ok := spec.(*keyward.APISpec)
+	if !ok || api.OpenAPI == nil {
+		return spec
+	}
+	short := *api
+	short.OpenAPI = &keyward.OpenAPI{}
+	return &short
 }
 
 // placeFree refuses a context and version that another API of the tenant has, and a second default of a context.

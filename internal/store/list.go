@@ -30,6 +30,7 @@ type Filter struct {
 	Owner       string   // the same of one of them, beside what Owners choose
 	Held        bool     // only what is held now
 	Names       []string // only those of these names; none = all
+	Brief       bool     // APIs: their OpenAPI documents are not read, and empty
 	Search      string   // part of name, title or what else people look for; case does not count
 	SearchAt    Place    // where in it
 	After       string   // the cursor that the page before gave
@@ -38,16 +39,16 @@ type Filter struct {
 
 // objectColumns are read by scanObject.
 const objectColumns = `x.id, x.tenant, x.name, x.set_name, x.version, x.spec, x.status, x.created_at, x.updated_at,
-	h.reason, h.held_by, h.since, h.until`
+	h.reason, h.held_by, h.since, h.until, `
 
 func scanObject(kind keyward.Kind, r database.Row) (*keyward.Object, error) {
 	o := &keyward.Object{Kind: kind}
-	var spec, status string
+	var spec, status, document string
 	var created, updated int64
 	var reason, by *string
 	var since, until *int64
 	if err := r.Scan(&o.ID, &o.Tenant, &o.Name, &o.Set, &o.Version, &spec, &status, &created, &updated,
-		&reason, &by, &since, &until); err != nil {
+		&reason, &by, &since, &until, &document); err != nil {
 		return nil, err
 	}
 	if reason != nil && by != nil && since != nil {
@@ -66,13 +67,22 @@ func scanObject(kind keyward.Kind, r database.Row) (*keyward.Object, error) {
 	if err := json.Unmarshal([]byte(spec), o.Spec); err != nil {
 		return nil, fmt.Errorf("read the stored spec of %s: %w", o.Ref(), err)
 	}
+	if api, ok := o.Spec.(*keyward.APISpec); ok && document != "" && api.OpenAPI != nil {
+		if err := json.Unmarshal([]byte(document), &api.OpenAPI.Document); err != nil {
+			return nil, fmt.Errorf("read the stored document of %s: %w", o.Ref(), err)
+		}
+	}
 	return o, nil
 }
 
 // objects reads all that the condition chooses, with what follows it (an order, a limit).
 func (tx *Tx) objects(n noun, where string, args ...any) ([]*keyward.Object, error) {
 	var list []*keyward.Object
-	err := tx.run.Rows(`SELECT `+objectColumns+` FROM `+n.table+` x LEFT JOIN holds h ON h.object_id = x.id WHERE `+where,
+	document := "''"
+	if n.kind == keyward.KindAPI && !n.brief {
+		document = "x.document"
+	}
+	err := tx.run.Rows(`SELECT `+objectColumns+document+` FROM `+n.table+` x LEFT JOIN holds h ON h.object_id = x.id WHERE `+where,
 		args, func(r database.Row) error {
 			o, err := scanObject(n.kind, r)
 			list = append(list, o)
@@ -144,6 +154,7 @@ func (tx *Tx) List(kind keyward.Kind, f Filter) (objects []*keyward.Object, next
 	if f.Limit > 0 {
 		query += " LIMIT " + v.Add(f.Limit+1)
 	}
+	n.brief = f.Brief
 	if objects, err = tx.objects(n, query, v...); err != nil {
 		return nil, "", err
 	}

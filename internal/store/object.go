@@ -38,6 +38,7 @@ type noun struct {
 	clear func(*Tx, *keyward.Object) error // gives up what must be unique beside the name, until the next Put
 	by    map[keyward.Kind]string          // how the row x refers to an object of another kind, its id being %s
 	owner string                           // the id of the application that x is or belongs to
+	brief bool                             // an API is read without its OpenAPI document
 }
 
 func nouns() []noun {
@@ -218,7 +219,7 @@ func (tx *Tx) storedVersion(n noun, o *keyward.Object) (*stored, error) {
 
 func (p *put) write(n noun, own []any) error {
 	o, tx := p.o, p.tx
-	spec, err := json.Marshal(o.Spec)
+	spec, err := json.Marshal(withoutDocument(o.Spec))
 	if err != nil {
 		return fmt.Errorf("encode the spec of %s: %w", o.Ref(), err)
 	}

@@ -3,11 +3,14 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	keyward "keyward.dev/keyward"
 	"keyward.dev/keyward/internal/secret"
@@ -363,11 +366,17 @@ func TestListPages(t *testing.T) {
 	})
 }
 
-// TestSearchKeepsUp: what is searched follows each write, and is filled by the upgrade of a database that is older than it.
-func TestSearchKeepsUp(t *testing.T) {
+// TestUpgradeOfMany: what is searched follows each write, and is filled by the upgrade of a database that is older than it; the
+// upgrade puts OpenAPI documents where lists do not read them.
+func TestUpgradeOfMany(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {
 		store(t, s, acme())
+		const document = "openapi: 3.1.0\n# \"document\":\"<é>\\\"\n"
+		described := api("described", "/described")
+		specOf[*keyward.APISpec](described).Title = `"document":"`
+		specOf[*keyward.APISpec](described).OpenAPI = &keyward.OpenAPI{Document: document}
+		store(t, s, described)
 		o := application("mobile", "alice")
 		named := func(title string) { specOf[*keyward.ApplicationSpec](o).DisplayName = title; store(t, s, o) }
 		found := func(text string) (n int) {
@@ -389,32 +398,57 @@ func TestSearchKeepsUp(t *testing.T) {
 				t.Fatalf("%s: %v", statement, err)
 			}
 		}
-		_, migrate, err := s.db.Schema(t.Context())
-		if err == nil {
-			err = migrate(t.Context())
-		}
-		if err != nil {
-			t.Fatal(err)
+		for _, migration := range []string{"00025_search.sql", "00027_documents.sql"} {
+			upgrade(t, s, migration)
 		}
 		if n := found("orders"); n != 1 {
 			t.Errorf("found %d after the upgrade", n)
 		}
-		err = s.Write(t.Context(), "alice", func(tx *Tx) error { return tx.Delete(o) })
+		for brief, want := range map[bool]string{false: document, true: ""} {
+			read(t, s, func(tx *Tx) error {
+				list, _, err := tx.List(keyward.KindAPI, Filter{Tenant: "default", Brief: brief})
+				if err != nil || len(list) != 1 {
+					return fmt.Errorf("%d APIs: %w", len(list), err)
+				}
+				spec := specOf[*keyward.APISpec](list[0])
+				if spec.OpenAPI.Document != want || spec.Title != `"document":"` {
+					t.Errorf("brief is %v: title %q, document %q", brief, spec.Title, spec.OpenAPI.Document)
+				}
+				return nil
+			})
+		}
+		err := s.Write(t.Context(), "alice", func(tx *Tx) error { return tx.Delete(o) })
 		if n := found("orders"); n != 0 || err != nil {
 			t.Errorf("found %d after it was deleted: %v", n, err)
 		}
 	})
 }
 
-// undone are the statements that take away what the migration of searches made.
+// upgrade does what one migration does.
+func upgrade(t *testing.T, s *Store, migration string) {
+	t.Helper()
+	folder, mode := "sqlite", []any{}
+	if s.db.Read == s.db.Write {
+		folder, mode = "postgres", []any{pgx.QueryExecModeSimpleProtocol} // which takes several statements
+	}
+	text, err := os.ReadFile(filepath.Join("database", "migrations", folder, migration))
+	if err == nil {
+		_, err = s.db.Write.ExecContext(t.Context(), string(text), mode...)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", migration, err)
+	}
+}
+
+// undone are the statements that make the schema the one before searches and documents.
 func undone(t *testing.T, s *Store) []string {
 	t.Helper()
-	if s.db.Read == s.db.Write { // PostgreSQL
-		return []string{
-			`DELETE FROM goose_db_version WHERE version_id >= 25`, `DROP FUNCTION keyward_trigrams CASCADE`, `DROP TABLE console_answers`,
-		}
+	statements := []string{
+		`UPDATE apis SET spec = replace(spec, '"document":""', '"document":' || document)`, `ALTER TABLE apis DROP COLUMN document`,
 	}
-	statements := []string{`DELETE FROM goose_db_version WHERE version_id >= 25`, `DROP TABLE console_answers`}
+	if s.db.Read == s.db.Write { // PostgreSQL
+		return append(statements, `DROP FUNCTION keyward_trigrams CASCADE`)
+	}
 	rows, err := s.db.Read.QueryContext(t.Context(), `SELECT 'DROP ' || type || ' ' || name FROM sqlite_master
 		WHERE type = 'trigger' AND name LIKE '%_searched%' OR name IN ('searching', 'searched', 'search_places', 'trigrams')`)
 	if err != nil {
