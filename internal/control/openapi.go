@@ -9,7 +9,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/connector"
-	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/manifest/openapi"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -27,6 +27,7 @@ type Source struct {
 type Imported struct {
 	Document   string              `json:"document,omitempty" doc:"Where it was read from an address; absent where it was sent"`
 	Operations []keyward.Operation `json:"operations"`
+	Findings   []openapi.Finding   `json:"findings,omitempty" doc:"What a gateway does otherwise than the document says: look at them before you publish"`
 }
 
 // Import reads an OpenAPI 3.0 or 3.1 document, from an address under the operator's outbound rules; nothing is stored.
@@ -45,17 +46,17 @@ func (c *Control) Import(ctx context.Context, p keyward.Principal, tenant string
 	} else if from.URL != "" {
 		return nil, badURL("stands in the place of document: leave one of them out")
 	}
-	operations, faults := c.OperationsOf(text)
-	for i := range faults {
-		faults[i].Path = "document"
+	read := c.ReadOpenAPI(text)
+	for i := range read.Faults {
+		read.Faults[i].Path = "document"
 	}
-	if err := keyward.Invalid(faults); err != nil {
+	if err := keyward.Invalid(read.Faults); err != nil {
 		return nil, err
 	}
 	if from.Document != "" {
 		text = "" // whoever sent it has it
 	}
-	return &Imported{Document: text, Operations: operations}, nil
+	return &Imported{Document: text, Operations: read.Operations, Findings: read.Findings}, nil
 }
 
 // Operations gives the operations of an API, those of its OpenAPI document too, to everybody who sees it.
@@ -68,8 +69,8 @@ func (c *Control) Operations(ctx context.Context, p keyward.Principal, tenant, n
 	if spec.OpenAPI == nil {
 		return spec.Operations, nil
 	}
-	operations, faults := c.OperationsOf(spec.OpenAPI.Document)
-	return operations, keyward.Invalid(faults)
+	read := c.ReadOpenAPI(spec.OpenAPI.Document)
+	return read.Operations, keyward.Invalid(read.Faults)
 }
 
 // fetchDocument reads what is at an address if it is an OpenAPI document, whatever its version and faults.
@@ -97,7 +98,7 @@ func (c *Control) fetchDocument(ctx context.Context, address string) (string, er
 	case resp.StatusCode != http.StatusOK:
 		return "", badURL("%s answered %d", address, resp.StatusCode)
 	}
-	if !manifest.IsOpenAPI(string(body)) {
+	if !openapi.Is(string(body)) {
 		return "", badURL("%s answers with something that is not an OpenAPI 3.0 or 3.1 document: give the address of the "+
 			"JSON or YAML itself, not that of a page about it", address)
 	}

@@ -72,9 +72,9 @@ func (c *Writer) newItem(d manifest.Decoded, prefix, tenant string, found []keyw
 	case *keyward.APISpec:
 		it.operations = spec.Operations
 		if spec.OpenAPI != nil && spec.OpenAPI.Document != "" {
-			var faults []keyward.FieldError
-			it.operations, faults = c.OperationsOf(spec.OpenAPI.Document)
-			return it, faults
+			read := c.ReadOpenAPI(spec.OpenAPI.Document)
+			it.operations = read.Operations
+			return it, read.Faults
 		}
 	case *keyward.KeyManagerSpec:
 		var faults []keyward.FieldError

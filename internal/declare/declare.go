@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/manifest/openapi"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -27,7 +27,7 @@ type Writer struct {
 	resident Resident
 	now      func() time.Time
 
-	documents *manifest.Documents
+	documents *openapi.Documents
 }
 
 // New makes a writer over a store. The client carries the operator's rules for outbound addresses; discovery goes
@@ -36,11 +36,11 @@ func New(st *store.Store, client *http.Client, resident Resident, now func() tim
 	if now == nil {
 		now = time.Now
 	}
-	return &Writer{store: st, client: client, resident: resident, now: now, documents: manifest.NewDocuments()}
+	return &Writer{store: st, client: client, resident: resident, now: now, documents: openapi.NewDocuments()}
 }
 
-// OperationsOf gives the operations that an OpenAPI document has, and its faults, from memory where it was read before. The
-// operations are shared with others: change nothing in them.
-func (c *Writer) OperationsOf(document string) ([]keyward.Operation, []keyward.FieldError) {
-	return c.documents.Operations(document)
+// ReadOpenAPI reads an OpenAPI document, from memory where it was read before. Operations and findings are shared with
+// others: change nothing in them.
+func (c *Writer) ReadOpenAPI(document string) openapi.Reading {
+	return c.documents.Read(document)
 }

@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward/internal/declare"
 	"keyward.dev/keyward/internal/health"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/manifest/openapi"
 	"keyward.dev/keyward/internal/ownclient"
 	"keyward.dev/keyward/internal/rest/shape"
 	"keyward.dev/keyward/internal/tryout"
@@ -75,6 +76,8 @@ func schemaName(t reflect.Type, hint string) string {
 		return "OpenAPISource"
 	case reflect.TypeFor[control.Imported]():
 		return "OpenAPIImported"
+	case reflect.TypeFor[openapi.Finding]():
+		return "OpenAPIFinding"
 	default:
 		if t.PkgPath() == reflect.TypeFor[health.Health]().PkgPath() {
 			return "Health" + t.Name()

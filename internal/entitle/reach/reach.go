@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/manifest/openapi"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -35,11 +35,11 @@ func Read(object *keyward.Object, api *keyward.APISpec) ([]keyward.Operation, er
 	if api.OpenAPI == nil {
 		return api.Operations, nil
 	}
-	operations, faults := manifest.Operations(api.OpenAPI.Document)
-	if len(faults) > 0 {
-		return nil, fmt.Errorf("read the operations of %s: %w", object.Ref(), keyward.Invalid(faults))
+	read := openapi.Read(api.OpenAPI.Document)
+	if len(read.Faults) > 0 {
+		return nil, fmt.Errorf("read the operations of %s: %w", object.Ref(), keyward.Invalid(read.Faults))
 	}
-	return operations, nil
+	return read.Operations, nil
 }
 
 // Of follows the application's subscriptions that let the client through to what is served; leaveOut, which may be nil, drops some more.

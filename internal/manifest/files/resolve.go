@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"keyward.dev/keyward/internal/manifest/openapi"
 )
 
 // resolver replaces references by values in the places that take secrets or key texts. Elsewhere a mapping with a
@@ -83,7 +85,10 @@ func (r *resolver) openAPI(n map[string]any) any {
 	if !ok || len(n) != 1 {
 		return n
 	}
-	text, _ := r.read(name, "spec.openapi.file")
+	text, ok := r.read(name, "spec.openapi.file")
+	if err := openapi.UTF8(string(text)); ok && err != nil {
+		r.fault("spec.openapi.file", "%s: %v", name, err)
+	}
 	return map[string]any{"document": string(text)}
 }
 

@@ -11,6 +11,7 @@ import { useTyped } from "../../session/typed";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
+import { Findings } from "./findings";
 
 const words = texts.publisher.openapi;
 
@@ -33,8 +34,16 @@ export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
   });
   const choose = async (file: File | null) => {
     if (!file) return;
-    setFault(file.size > 3 << 20 ? words.tooLarge : undefined);
-    if (file.size <= 3 << 20) take(await file.text());
+    if (file.size > 3 << 20) {
+      setFault(words.tooLarge);
+      return;
+    }
+    try {
+      take(new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer()));
+      setFault(undefined);
+    } catch {
+      setFault(words.notUTF8);
+    }
   };
   return (
     <Stack gap="xs">
@@ -62,7 +71,7 @@ export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
           <Button variant="subtle" color="red" onClick={() => { draft.put(undefined, "spec", "openapi"); }}>{words.byHand}</Button>
         )}
       </Group>
-      {fault && <Text size="sm" c="red">{fault}</Text>}
+      {fault && <Text size="sm" c="red" role="alert">{fault}</Text>}
       {typeof document === "string" ? <Taken document={document} fault={draft.fault("spec", "openapi")} /> : <Text size="xs" c="dimmed">{words.help}</Text>}
     </Stack>
   );
@@ -78,9 +87,12 @@ function Taken({ document, fault }: { document: string; fault: string | undefine
   if (wrong) return <Text size="sm" c="red" role="alert">{wrong}</Text>;
   if (!imported.data) return null;
   return (
-    <Stack gap={4} role="status">
-      <Text size="sm">{words.taken(operations.length)}</Text>
-      <OperationsList operations={operations} />
+    <Stack gap="xs">
+      <Findings findings={imported.data.findings ?? []} />
+      <Stack gap={4} role="status">
+        <Text size="sm">{words.taken(operations.length)}</Text>
+        <OperationsList operations={operations} />
+      </Stack>
     </Stack>
   );
 }

@@ -11,6 +11,7 @@ import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { DiffBlock } from "../../ui/diff";
 import { ProblemAlert } from "../../ui/problem";
+import { Findings } from "./findings";
 
 const words = texts.publisher.preview;
 
@@ -23,9 +24,9 @@ export function Preview({ draft, stored }: { draft: Draft<"apis">; stored: API |
   const run = useMutation({
     mutationFn: async (api: API) => {
       const [result] = await dryRun(tenant, [declared("apis", api)]);
-      const [before, after] = await Promise.all([stored ? operationsOf(tenant, stored) : [], operationsOf(tenant, api)]);
+      const [before, after] = await Promise.all([stored ? readOf(tenant, stored) : nothing, readOf(tenant, api)]);
       const usages = stored ? await apiUsages(tenant, stored.metadata?.name ?? "") : undefined;
-      return { api, action: result?.action ?? "", operations: changesOf(before, after), callers: (usages?.subscriptions ?? []).length };
+      return { api, action: result?.action ?? "", operations: changesOf(before.operations ?? [], after.operations ?? []), findings: after.findings ?? [], callers: (usages?.subscriptions ?? []).length };
     },
   });
   const seen = run.data?.api === draft.object ? run.data : undefined; // what was typed since is not in it
@@ -42,6 +43,7 @@ export function Preview({ draft, stored }: { draft: Draft<"apis">; stored: API |
           {seen.operations.length > 0 && seen.callers > 0 && stateOf(stored) !== "draft" && (
             <Alert color="yellow" title={words.callers(seen.callers)}>{words.callersLead}</Alert>
           )}
+          <Findings findings={seen.findings.filter((f) => f.weaker)} />
           <Operations changes={seen.operations} />
           {seen.action === "updated" && stored && (
             <DiffBlock label={words.manifest} before={stringify(shown(stored))} after={stringify(shown(seen.api))} />
@@ -69,9 +71,11 @@ function shown(api: API) {
   return openapi?.document ? { ...manifest, spec: { ...spec, openapi: openapi.document.split("\n") } } : manifest;
 }
 
-async function operationsOf(tenant: string, api: API): Promise<Operation[]> {
+const nothing: Schemas["OpenAPIImported"] = { operations: [] };
+
+async function readOf(tenant: string, api: API): Promise<Schemas["OpenAPIImported"]> {
   const document = api.spec.openapi?.document;
-  return document ? ((await importOpenAPI(tenant, { document })).operations ?? []) : (api.spec.operations ?? []);
+  return document ? importOpenAPI(tenant, { document }) : { operations: api.spec.operations ?? [] };
 }
 
 interface Change {

@@ -1,4 +1,4 @@
-package manifest
+package openapi
 
 import (
 	"fmt"
@@ -13,27 +13,26 @@ func TestDocumentsRemember(t *testing.T) {
 	d := NewDocuments()
 	faulty := strings.Replace(orders, "3.1.0", "2.0", 1)
 	for _, document := range []string{orders, faulty, orders, faulty} {
-		want, wrong := Operations(document)
+		want := Read(document)
 		var asked sync.WaitGroup
 		for range 4 {
 			asked.Go(func() {
-				got, faults := d.Operations(document)
-				if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(faults, wrong) {
-					t.Errorf("got %v and %v, want %v and %v", got, faults, want, wrong)
+				if got := d.Read(document); !reflect.DeepEqual(got, want) {
+					t.Errorf("got %v, want %v", got, want)
 				}
 			})
 		}
 		asked.Wait()
 	}
-	if got, faults := d.Operations(orders); len(got) == 0 || len(faults) != 0 {
-		t.Errorf("a good document: %d operations, %v", len(got), faults)
+	if got := d.Read(orders); len(got.Operations) == 0 || len(got.Faults) != 0 {
+		t.Errorf("a good document: %+v", got)
 	}
-	_, faults := d.Operations(faulty)
+	faults := d.Read(faulty).Faults
 	if len(faults) == 0 {
 		t.Fatal("a faulty document has no faults")
 	}
 	faults[0].Path = "elsewhere" // callers put their own path before it
-	if _, again := d.Operations(faulty); again[0].Path == "elsewhere" {
+	if again := d.Read(faulty).Faults; again[0].Path == "elsewhere" {
 		t.Error("what one caller wrote shows to the next")
 	}
 	if first, second := firstOf(d, orders), firstOf(d, orders); first != second {
@@ -43,14 +42,13 @@ func TestDocumentsRemember(t *testing.T) {
 
 // firstOf tells one reading of a document from another.
 func firstOf(d *Documents, document string) string {
-	operations, _ := d.Operations(document)
-	return fmt.Sprintf("%p", operations)
+	return fmt.Sprintf("%p", d.Read(document).Operations)
 }
 
 // TestDocumentsAreBounded: the sizes that are counted cover what is kept.
 func TestDocumentsAreBounded(t *testing.T) {
-	operations, _ := Operations(orders)
-	if small, large := (said{operations: operations[:1]}).size(), (said{operations: operations}).size(); small >= large {
-		t.Errorf("one operation weighs %d, all %d", small, large)
+	whole := Read(orders)
+	if small, large := (Reading{Operations: whole.Operations[:1]}).size(), whole.size(); small >= large {
+		t.Errorf("one operation weighs %d, the whole %d", small, large)
 	}
 }
