@@ -102,10 +102,34 @@ func TestAChangesWayToGateways(t *testing.T) {
 	if lacks, err := h.Control.Changes(ctx, auditor, "edge-here"); err != nil || len(lacks) != 1 || lacks[0].Objects[0].Name != "silver" {
 		t.Errorf("edge-here lacks %+v, %v", lacks, err)
 	}
+	inForce := func(p keyward.Principal, kind keyward.Kind, name string) ([]control.Change, error) {
+		return h.Control.InForce(ctx, p, keyward.Ref{Kind: kind, Tenant: "default", Name: name})
+	}
+	for name, want := range map[string]int{"gold": 4, "silver": 1} {
+		got, err := inForce(auditor, keyward.KindPlan, name)
+		if err != nil || len(got) != 1 || got[0].Group != "default" || got[0].Of != 4 || got[0].There != want {
+			t.Errorf("%s is in force: %+v, %v", name, got, err)
+		}
+	}
+	h.MustApply(plane.Manifest(keyward.KindUser, "ulf", `{"roles":["developer"]}`))
+	if got, err := inForce(auditor, keyward.KindUser, "ulf"); err != nil || len(got) != 0 {
+		t.Errorf("a user, whom no gateway has: %+v, %v", got, err)
+	}
+	for code, err := range map[keyward.Code]error{
+		keyward.CodeNotFound:     second(inForce(auditor, keyward.KindPlan, "none")),
+		keyward.CodeInvalidInput: second(inForce(auditor, "Plant", "gold")),
+		keyward.CodeForbidden:    second(inForce(plane.As("dora", keyward.RoleDeveloper), keyward.KindPlan, "gold")),
+	} {
+		if keyward.CodeOf(err) != code {
+			t.Errorf("want %s: %v", code, err)
+		}
+	}
 	if _, err := h.Control.Changes(ctx, plane.As("dora", keyward.RoleDeveloper), ""); keyward.CodeOf(err) != keyward.CodeForbidden {
 		t.Errorf("a developer sees gateways: %v", err)
 	}
 }
+
+func second(_ []control.Change, err error) error { return err }
 
 // TestGatewaysComeByPages: however many there are, and whatever states they change to between two pages.
 func TestGatewaysComeByPages(t *testing.T) {

@@ -111,6 +111,7 @@ type Page struct {
 	KeyManager  string   // OAuth clients in it, APIs that name it
 	Connection  string   // key managers that use it; for those who see that
 	Owner       string   // a user, or group/NAME; for those who see owners
+	Group       string   // users in it; for those who see everything of users
 	Held        bool     // what is held now
 	Names       []string // only those of these names
 	Documents   bool     // APIs come with their OpenAPI documents, which a page leaves empty otherwise: nobody can store one that is
@@ -121,7 +122,7 @@ func (p Page) filter(tenant string) store.Filter {
 	return store.Filter{
 		Tenant: tenant, Offered: true, After: p.After, Limit: cmp.Or(p.Limit, DefaultPage), Set: p.Set, Search: p.Search,
 		Application: p.Application, API: p.API, Plan: p.Plan, KeyManager: p.KeyManager, Connection: p.Connection,
-		Owner: p.Owner, Held: p.Held, Names: p.Names, Brief: !p.Documents,
+		Owner: p.Owner, Group: p.Group, Held: p.Held, Names: p.Names, Brief: !p.Documents,
 	}
 }
 
@@ -171,7 +172,7 @@ func listed(p keyward.Principal, kind keyward.Kind, tenant string, page Page) (s
 	if !a.Reads() || kind == keyward.KindTenant && a&access.ReadAll == 0 {
 		return store.Filter{}, access.ForbiddenRead(p, kind, tenant)
 	}
-	if a&access.ReadAll == 0 && a&access.ReadPublic != 0 && (page.Owner != "" || page.Connection != "") {
+	if a&access.ReadAll == 0 && a&access.ReadPublic != 0 && (page.Owner != "" || page.Connection != "" || page.Group != "") {
 		return store.Filter{}, access.ForbiddenRead(p, kind, tenant) // it would tell what they are not shown
 	}
 	filter := page.filter(tenant)

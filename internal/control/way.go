@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -66,6 +67,54 @@ func (c *Control) Changes(ctx context.Context, p keyward.Principal, gateway stri
 			slices.Reverse(last)
 			last = slices.DeleteFunc(last, func(ch Change) bool { return ch.Objects[0].Kind == keyward.RowGatewayKey }) // by nobody
 			out = append(out, last[:min(len(last), changesShown)]...)
+		}
+		return nil
+	})
+	for i := range out {
+		out[i].reached(fleet.gateways)
+	}
+	return out, err
+}
+
+// InForce gives, of each gateway group that holds an object, the change with which it got the present form, and the gateways
+// that have it; none where no gateway holds anything of the object.
+func (c *Control) InForce(ctx context.Context, p keyward.Principal, ref keyward.Ref) ([]Change, error) {
+	if err := access.Require(p, access.RightReadGateways, keyward.DefaultTenant); err != nil {
+		return nil, err
+	}
+	fleet, err := c.fleet(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	if _, known := ref.Kind.NewSpec(); !known {
+		return nil, keyward.Invalid([]keyward.FieldError{keyward.Fault("kind", "is none that objects have")})
+	}
+	if !access.To(p, ref.Kind, ref.Tenant).Reads() {
+		return nil, access.ForbiddenRead(p, ref.Kind, ref.Tenant)
+	}
+	var rows []keyward.RowKind
+	for row, kind := range declaredKinds() {
+		if kind == ref.Kind {
+			rows = append(rows, row)
+		}
+	}
+	slices.Sort(rows)
+	out := []Change{}
+	err = c.store.Read(ctx, func(tx *store.Tx) error {
+		out = out[:0]
+		o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		for _, group := range slices.Sorted(maps.Keys(fleet.heads)) {
+			revision, err := tx.HeldAt(group, o.ID, rows)
+			if err != nil {
+				return fmt.Errorf("look up what the gateways of %s hold: %w", group, err)
+			}
+			if revision > 0 {
+				row := ChangedRow{Kind: rows[0], Tenant: o.Tenant, Name: o.Name}
+				out = append(out, Change{Group: group, Revision: revision, Objects: []ChangedRow{row}, Rows: 1})
+			}
 		}
 		return nil
 	})

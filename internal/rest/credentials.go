@@ -114,6 +114,8 @@ type gatewaysInput struct {
 type changesInput struct {
 	TenantQuery
 	Gateway string `query:"gateway" doc:"Only changes that this gateway lacks, the oldest first"`
+	Kind    string `query:"kind" doc:"With name: the change of each gateway group with which it got the present form of this object"`
+	Name    string `query:"name" doc:"Of the object, in the tenant"`
 }
 
 func (s *Server) gatewayRoutes() {
@@ -154,6 +156,11 @@ func (s *Server) gatewayRoutes() {
 		OperationID: "list-changes", Method: http.MethodGet, Path: "/api/v1/changes", Tags: tags,
 		Summary: "The last changes, the newest first, each with the gateways that have it; or those that one gateway lacks",
 	}, func(ctx context.Context, p keyward.Principal, in *changesInput) (*answerOf[Listing[control.Change]], error) {
+		if in.Kind != "" || in.Name != "" {
+			ref := keyward.Ref{Kind: keyward.Kind(in.Kind), Tenant: in.tenant(), Name: in.Name}
+			changes, err := s.deps.Control.InForce(ctx, p, ref)
+			return onePage(changes, "", err)
+		}
 		changes, err := s.deps.Control.Changes(ctx, p, in.Gateway)
 		return onePage(changes, "", err)
 	})

@@ -27,6 +27,7 @@ type listInput struct {
 	KeyManager  string   `query:"keyManager" doc:"Only OAuth clients in this key manager, or APIs that name it"`
 	Connection  string   `query:"connection" doc:"Only key managers that use this Connection"`
 	Owner       string   `query:"owner" doc:"Only applications that this user, or group/NAME, owns, or what belongs to them"`
+	Group       string   `query:"group" doc:"Only users in this group"`
 	Held        bool     `query:"held" doc:"Only what is held now"`
 	Names       []string `query:"names" doc:"Only those of these names, separated by commas; 100 at most"`
 	Documents   bool     `query:"documents" doc:"APIs with their OpenAPI documents; without it spec.openapi.document is empty in lists"`
@@ -101,7 +102,7 @@ func (s *Server) readRoutes(kind keyward.Kind) {
 		objects, next, err := s.deps.Control.List(ctx, p, kind, in.tenant(), control.Page{
 			After: in.Cursor, Limit: limit, Set: in.Set, Search: in.Search, Application: in.Application, API: in.API,
 			Plan: in.Plan, KeyManager: in.KeyManager, Connection: in.Connection, Owner: in.Owner, Held: in.Held, Names: in.Names,
-			Documents: in.Documents,
+			Group: in.Group, Documents: in.Documents,
 		})
 		if err != nil {
 			return nil, err

@@ -34,56 +34,43 @@ func schemas() huma.Registry {
 	return r
 }
 
+// schemaNames are those of types that several rooms call alike.
+func schemaNames() map[reflect.Type]string {
+	return map[reflect.Type]string{
+		reflect.TypeFor[declare.Result]():          "ApplyResult",
+		reflect.TypeFor[keys.Result]():             "Keys",
+		reflect.TypeFor[keys.Request]():            "KeysRequest",
+		reflect.TypeFor[Listing[keys.Request]]():   "ListingKeysRequest",
+		reflect.TypeFor[keys.Listed]():             "ListedKeys",
+		reflect.TypeFor[Listing[keys.Listed]]():    "ListingKeys",
+		reflect.TypeFor[connector.Type]():          "ConnectorType",
+		reflect.TypeFor[Listing[connector.Type]](): "ListingConnectorType",
+		reflect.TypeFor[connector.Shared]():        "ConnectorShared",
+		reflect.TypeFor[connector.Field]():         "ConnectorField",
+		reflect.TypeFor[Listing[health.Summary]](): "ListingHealthSummary",
+		reflect.TypeFor[Listing[health.Sample]]():  "ListingHealthSample",
+		reflect.TypeFor[health.Health]():           "Health",
+		reflect.TypeFor[tryout.Ask]():              "TryBody",
+		reflect.TypeFor[tryout.Answer]():           "TryAnswer",
+		reflect.TypeFor[tryout.Field]():            "HeaderField",
+		reflect.TypeFor[control.Source]():          "OpenAPISource",
+		reflect.TypeFor[control.Imported]():        "OpenAPIImported",
+		reflect.TypeFor[openapi.Finding]():         "OpenAPIFinding",
+	}
+}
+
 // schemaName names a schema after its type, and tells apart what rooms call alike.
 func schemaName(t reflect.Type, hint string) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	switch t {
-	case reflect.TypeFor[declare.Result]():
-		return "ApplyResult"
-	case reflect.TypeFor[keys.Result]():
-		return "Keys"
-	case reflect.TypeFor[keys.Request]():
-		return "KeysRequest"
-	case reflect.TypeFor[Listing[keys.Request]]():
-		return "ListingKeysRequest"
-	case reflect.TypeFor[keys.Listed]():
-		return "ListedKeys"
-	case reflect.TypeFor[Listing[keys.Listed]]():
-		return "ListingKeys"
-	case reflect.TypeFor[connector.Type]():
-		return "ConnectorType"
-	case reflect.TypeFor[Listing[connector.Type]]():
-		return "ListingConnectorType"
-	case reflect.TypeFor[connector.Shared]():
-		return "ConnectorShared"
-	case reflect.TypeFor[connector.Field]():
-		return "ConnectorField"
-	case reflect.TypeFor[Listing[health.Summary]]():
-		return "ListingHealthSummary"
-	case reflect.TypeFor[Listing[health.Sample]]():
-		return "ListingHealthSample"
-	case reflect.TypeFor[health.Health]():
-		return "Health"
-	case reflect.TypeFor[tryout.Ask]():
-		return "TryBody"
-	case reflect.TypeFor[tryout.Answer]():
-		return "TryAnswer"
-	case reflect.TypeFor[tryout.Field]():
-		return "HeaderField"
-	case reflect.TypeFor[control.Source]():
-		return "OpenAPISource"
-	case reflect.TypeFor[control.Imported]():
-		return "OpenAPIImported"
-	case reflect.TypeFor[openapi.Finding]():
-		return "OpenAPIFinding"
-	default:
-		if t.PkgPath() == reflect.TypeFor[health.Health]().PkgPath() {
-			return "Health" + t.Name()
-		}
-		return huma.DefaultSchemaNamer(t, hint)
+	if name, told := schemaNames()[t]; told {
+		return name
 	}
+	if t.PkgPath() == reflect.TypeFor[health.Health]().PkgPath() {
+		return "Health" + t.Name()
+	}
+	return huma.DefaultSchemaNamer(t, hint)
 }
 
 func ref(name string) *huma.Schema { return &huma.Schema{Ref: schemaPrefix + name} }

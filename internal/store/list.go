@@ -28,6 +28,7 @@ type Filter struct {
 	Plan        string   // subscriptions under it, APIs that offer it
 	Owners      []string // user and group/NAME: applications that any of them owns, their subscriptions and clients
 	Owner       string   // the same of one of them, beside what Owners choose
+	Group       string   // users in it
 	Held        bool     // only what is held now
 	Names       []string // only those of these names; none = all
 	Brief       bool     // APIs: their OpenAPI documents are not read, and empty
@@ -185,6 +186,8 @@ func (f Filter) where(n noun, few bool, v *database.Values) (where []string) {
 		where = append(where, "x.state = 'awaiting'")
 	case f.SignsIn && n.kind == keyward.KindKeyManager: // as the spec is written: a text in it would have its quotes escaped
 		where = append(where, `x.spec LIKE '%"signIn":{"enabled":true%'`)
+	case f.Group != "" && n.kind == keyward.KindUser:
+		where = append(where, `x.spec LIKE `+v.Add(`%"groups":[%"`+f.Group+`"%`)) // they come last in a spec, and are names
 	case f.Awaiting && n.kind == keyward.KindSubscription:
 		where = append(where, `x.gateway_row = '' AND x.status LIKE '%"state":"pending"%'`)
 	}
@@ -244,6 +247,9 @@ const enough = 1000
 // chosen gives the conditions on who owns the objects, on what is held and on what is searched for. few tells that one of them
 // chooses few: the statement begins with those then, and otherwise with the list. Neither goes through all there is.
 func (tx *Tx) chosen(n noun, f Filter, v *database.Values) (where []string, few bool, err error) {
+	if f.Group != "" && (n.kind != keyward.KindUser || !keyward.ValidName(f.Group)) {
+		return nil, false, invalid("group", "is no name, or %s objects are in no group", n.kind)
+	}
 	if f.Held {
 		sparse, err := tx.Fewer(enough, `holds`, nil)
 		if err != nil {

@@ -37,6 +37,7 @@ type Listed struct {
 	scene.Rotation
 	Status *keyward.OAuthClientStatus `json:"status"`
 
+	CreatedAt           time.Time  `json:"createdAt" doc:"When it was asked for or mapped"`
 	SecretUntil         *time.Time `json:"secretUntil,omitempty" doc:"Until then who asks can have its secret once more (reveal)"`
 	LastUsedAt          *time.Time `json:"lastUsedAt,omitempty" doc:"When a gateway let a call with a token of the client pass"`
 	SecretLastUsedAt    *time.Time `json:"secretLastUsedAt,omitempty" doc:"When the key manager took its secret; of the resident one"`
@@ -91,6 +92,7 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 				Environment: c.Spec.EnvironmentOrDefault(), ClientID: c.Spec.ClientID, Match: c.Spec.Match,
 				Way: scene.WayOf(km.server.Spec, km.server.Status, c.Status.Fields), Rotation: km.rotation(l.Openers, c),
 				Status: status, LastUsedAt: uses[o.ID].LastUsedAt,
+				CreatedAt:        o.CreatedAt,
 				SecretLastUsedAt: uses[o.ID].SecretAt(scene.SecretPath), OldSecretLastUsedAt: uses[o.ID].SecretAt(scene.BeforePath),
 			}
 			if until, waits := reveals[o.ID]; waits {

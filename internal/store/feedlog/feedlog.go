@@ -110,6 +110,22 @@ func (l *Log) ChainAt(group string, revision uint64) (chain keyward.Chain, ok bo
 	return chain, err == nil, err
 }
 
+// HeldAt gives the revision at which the group got the newest of an object's rows as it holds them; 0 where it holds none.
+func (l *Log) HeldAt(group, id string, kinds []keyward.RowKind) (revision uint64, err error) {
+	v := database.Values{group, id}
+	_, err = l.run.One(`SELECT COALESCE(MAX(revision), 0) FROM feed_rows WHERE group_name = $1 AND id = $2 AND kind IN `+
+		v.In(texts(kinds)), v, &revision)
+	return revision, err
+}
+
+func texts(kinds []keyward.RowKind) []string {
+	out := make([]string, len(kinds))
+	for i, kind := range kinds {
+		out[i] = string(kind)
+	}
+	return out
+}
+
 // snapshotPage is how many records Snapshot reads at once.
 const snapshotPage = 1000
 

@@ -48,6 +48,7 @@ export const adminRoutes: RouteObject[] = [
   { path: "audit", lazy: async () => ({ Component: (await import("./audit")).Audit }) },
   { path: "sessions", lazy: async () => ({ Component: (await import("./sessions")).Sessions }) },
   { path: "tokens", lazy: async () => ({ Component: (await import("./tokens")).Tokens }) },
+  { path: "groups/:name", lazy: async () => ({ Component: (await import("./groups")).GroupPage }) },
   {
     path: "users",
     children: [

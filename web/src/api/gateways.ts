@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
-import type { Noun } from "./objects";
+import { kindOf, type Noun } from "./objects";
 
 export type Gateway = Schemas["SeenGateway"];
 
@@ -46,6 +46,16 @@ export function changesQuery(gateway?: string) {
     refetchInterval: 1_000,
     queryFn: async ({ signal }) =>
       bodyOf(await client.GET("/api/v1/changes", { params: { query: { ...(gateway !== undefined && { gateway }) } }, signal })).items ?? [],
+  });
+}
+
+/** Of each gateway group that holds an object, the change with which it got the present form. */
+export function inForceQuery(tenant: string, noun: Noun, name: string) {
+  return queryOptions({
+    queryKey: [tenant, noun, "one", name, "in force"],
+    refetchInterval: 5_000,
+    queryFn: async ({ signal }) =>
+      bodyOf(await client.GET("/api/v1/changes", { params: { query: { tenant, kind: kindOf[noun], name } }, signal })).items ?? [],
   });
 }
 

@@ -69,6 +69,7 @@ export interface Narrowed {
   plan?: string;
   connection?: string;
   owner?: string;
+  group?: string;
   held?: boolean;
   /** Only those of these names, 100 at most. */
   names?: string[];

@@ -78,10 +78,12 @@ interface ButtonProps<N extends Noun> {
   lead: string;
   users: UserList[];
   then?: Then;
+  /** What else deleting it means. */
+  children?: ReactNode;
 }
 
 /** The button that deletes an object, for who may, with a look at who uses it. What a set owns is deleted in its manifests. */
-export function DeleteButton<N extends Noun>({ users, then = "refused", ...rest }: ButtonProps<N>) {
+export function DeleteButton<N extends Noun>({ users, then = "refused", children, ...rest }: ButtonProps<N>) {
   const [opened, { open, close }] = useDisclosure(false);
   const found = useUsers(users, opened);
   if (!mayWrite(useSession(), rest.noun) || setOf(rest.stored.object) !== undefined) return null;
@@ -90,6 +92,7 @@ export function DeleteButton<N extends Noun>({ users, then = "refused", ...rest 
       <Button variant="light" color="red" onClick={open}>{texts.common.delete}</Button>
       <DeleteObject {...rest} opened={opened} close={close} refused={then === "refused" && found.some.length > 0}>
         {opened && <UsedBy found={found} then={then} />}
+        {opened && children}
       </DeleteObject>
     </>
   );

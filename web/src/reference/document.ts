@@ -66,7 +66,7 @@ export class Reference {
   constructor(document: string) {
     let root: unknown;
     try {
-      root = parse(document);
+      root = parse(document, { merge: true });
     } catch {
       root = undefined; // the operations stand for themselves then
     }
@@ -88,7 +88,8 @@ export class Reference {
 
   /** One operation; undefined where the document has none of that method and path. */
   operation(method: string, path: string): Described | undefined {
-    const item = this.members(this.members(this.root["paths"])[path]);
+    const written = this.members(this.root["paths"])[path];
+    const item = { ...this.members(written), ...(isMembers(written) && written) }; // beside what it refers to it may have more
     const own = item[method.toLowerCase()];
     if (!isMembers(own)) return undefined;
     const body = this.members(own["requestBody"]);

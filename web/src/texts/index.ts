@@ -235,6 +235,9 @@ export const texts = {
     away: (names: string) => `Away: ${names}. They may still serve calls by what they have, and get it when they are back.`,
     stale: (names: string) => `Cut off from changes: ${names}. They decide by what they have on disk until they are back.`,
     more: (n: number) => `${n} more`,
+    nowhere: "On no gateway",
+    lackedBy: (there: number, all: number, names: string[], more: number) =>
+      `In force on ${there} of ${all} gateways, not yet on ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`,
   },
   code: {
     open: "Copy as code",

@@ -4,6 +4,7 @@ import { useNavigate } from "react-router";
 
 import { passwordLink } from "../../api/admin";
 import type { Schemas } from "../../api/client";
+import { useEmptyGroups, useOwnedBy } from "../../api/groups";
 import { objectQuery } from "../../api/objects";
 import { endSessions, sessionsQuery } from "../../api/sessions";
 import { DeleteButton } from "../../object/delete";
@@ -16,6 +17,7 @@ import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CodeBlock } from "../../ui/code";
 import { Icon } from "../../ui/icon";
+import { ObjectLinks } from "../../ui/object-link";
 import { Page, Section } from "../../ui/page";
 import { ProblemAlert } from "../../ui/problem";
 import { Revoke } from "../../ui/revoke";
@@ -56,7 +58,9 @@ export function EditUser() {
           lead={words.deleteLead}
           users={[{ noun: "applications", owner: name }]}
           then="stays"
-        />
+        >
+          <LeftAlone user={stored.object} next={{ ...stored.object, spec: {} }} />
+        </DeleteButton>
       }
     >
       <Edit key={name} base={stored} done={() => void navigate(to("admin", "users"))} />
@@ -74,6 +78,7 @@ function Edit({ base, done }: { base: { object: Schemas["User"]; etag?: string }
       base={base}
       done={(stored) => { done(stored.metadata?.name ?? ""); }}
       cancel={() => void navigate(to("admin", "users"))}
+      before={(draft, stored) => stored && <LeftAlone user={stored} next={draft.object} />}
       form={(draft) => (
         <Stack maw={560}>
           <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={base.etag !== undefined} />
@@ -83,6 +88,24 @@ function Edit({ base, done }: { base: { object: Schemas["User"]; etag?: string }
         </Stack>
       )}
     />
+  );
+}
+
+// What nobody but administrators manages any more once the user has left a group that has no other.
+function LeftAlone({ user, next }: { user: Schemas["User"]; next: Schemas["User"] }) {
+  const tenant = useTenant();
+  const left = (user.spec.groups ?? []).filter((group) => !(next.spec.groups ?? []).includes(group));
+  const alone = useOwnedBy(tenant, useEmptyGroups(tenant, left, user.metadata?.name));
+  if (alone.length === 0) return null;
+  return (
+    <Alert role="status" color="yellow" icon={<Icon name="users" />} title={words.leftAlone}>
+      <Text size="sm">{words.leftAloneLead}</Text>
+      {alone.map(({ group, names, more }) => (
+        <Text key={group} size="sm">
+          {group}: <ObjectLinks noun="applications" names={names} /> {more && texts.usedBy.more}
+        </Text>
+      ))}
+    </Alert>
   );
 }
 

@@ -5,6 +5,7 @@ import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
+import { GroupLinks } from "../../ui/group-link";
 import { ObjectList } from "../../ui/object-list";
 
 const words = texts.admin.users;
@@ -27,7 +28,7 @@ export function Users() {
         },
         { title: words.email, wide: true, cell: (u) => u.spec.email ?? "" },
         { title: words.roles, cell: (u) => (u.spec.roles ?? []).join(", ") },
-        { title: words.groups, wide: true, cell: (u) => (u.spec.groups ?? []).join(", ") },
+        { title: words.groups, wide: true, cell: (u) => <GroupLinks names={u.spec.groups ?? []} /> },
       ]}
     />
   );

@@ -12,6 +12,7 @@ import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code";
 import { HeldBanner, HoldButton } from "../../ui/hold";
+import { InForce } from "../../ui/in-force";
 import { Page } from "../../ui/page";
 import { Calls } from "./calls";
 import { ApplicationForm } from "./form";
@@ -19,6 +20,7 @@ import { Keys } from "./keys/index";
 import { ownersOf } from "./list";
 import { RemoveApplication } from "./remove";
 import { Subscriptions } from "./subscriptions";
+import { Unmanaged } from "./unmanaged";
 
 const words = texts.developer.applications;
 const tabs = ["keys", "subscriptions", "calls", "settings"] as const;
@@ -41,6 +43,7 @@ export function ApplicationPage() {
       title={application.spec.displayName ?? name}
       lead={words.ownedBy(ownersOf(application).join(", "))}
       above={[{ to: to("developer", "applications"), label: texts.developer.nav.applications }]}
+      beside={<InForce noun="applications" name={name} />}
       actions={
         <>
           <CopyAsCode noun="applications" object={application} />
@@ -49,6 +52,7 @@ export function ApplicationPage() {
       }
     >
       <HeldBanner hold={application.status?.hold} noun="applications" name={name} />
+      {administers(session) && <Unmanaged application={application} />}
       <Tabs
         value={chosen}
         keepMounted={false}

@@ -1,5 +1,4 @@
 import { ActionIcon, Anchor, Button, Group, Select, Stack, Text, Tooltip } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
@@ -19,6 +18,7 @@ import { Icon } from "../../ui/icon";
 import { ObjectSelect } from "../../ui/object-select";
 import { ProblemAlert } from "../../ui/problem";
 import { DataTable } from "../../ui/table";
+import { sayDone } from "../../ui/undo";
 import { useListOf } from "../../ui/use-list";
 
 const words = texts.developer.subscriptions;
@@ -32,9 +32,10 @@ export function Subscriptions({ application }: { application: string }) {
   const list = useListOf("subscriptions", { application });
   const [leaving, setLeaving] = useState<Schemas["Subscription"]>();
   const leave = useMutation({
-    mutationFn: (name: string) => deleteObject(tenant, "subscriptions", name, "*"),
-    onSuccess: async () => {
+    mutationFn: (gone: Schemas["Subscription"]) => deleteObject(tenant, "subscriptions", gone.metadata?.name ?? "", "*"),
+    onSuccess: async (_, gone) => {
       setLeaving(undefined);
+      sayDone({ tenant, message: words.unsubscribed(gone.spec.api) });
       await queries.invalidateQueries({ queryKey: [tenant] });
     },
   });
@@ -81,7 +82,7 @@ export function Subscriptions({ application }: { application: string }) {
         close={() => { setLeaving(undefined); }}
         title={words.unsubscribeFrom(leaving?.spec.api ?? "")}
         action={words.unsubscribe}
-        run={() => { leave.mutate(leaving?.metadata?.name ?? ""); }}
+        run={() => { if (leaving) leave.mutate(leaving); }}
         pending={leave.isPending}
         error={leave.error}
       >
@@ -123,10 +124,8 @@ function Subscribe({ application, taken }: { application: string; taken: string[
         spec: { application, api: api ?? "", ...((plan ?? plans[0]) && { plan: plan ?? plans[0] }) },
       }),
     onSuccess: async ({ status }) => {
-      notifications.show({
-        message: status?.approval?.state === "pending" ? words.asked(api ?? "") : words.subscribed(api ?? ""),
-        color: "pine",
-      });
+      const asked = status?.approval?.state === "pending";
+      sayDone({ tenant, message: asked ? words.asked(api ?? "") : words.subscribed(api ?? ""), reaches: !asked });
       setApi(null);
       setPlan(null);
       choice.current?.focus(); // the button can do nothing until another one is chosen

@@ -1,5 +1,6 @@
 import { Alert, Anchor, Badge, Button, Group, Popover, Stack, Text } from "@mantine/core";
 import { usePrefetchInfiniteQuery, useSuspenseInfiniteQuery, useSuspenseQueries } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { Link, useNavigate } from "react-router";
 
 import { listQuery, objectQuery } from "../../api/objects";
@@ -60,7 +61,11 @@ export function CatalogPage() {
 // The key managers whose tokens the API takes, the first ones at once.
 function KeyManagers({ api }: { api: string }) {
   const list = useSuspenseInfiniteQuery(listQuery(useTenant(), "key-managers", { api }));
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
   const offered = list.data.pages.flatMap((page) => page.items).filter((m) => m.spec.enabled !== false);
+  const none = offered.length === 0;
+  // A page of those that are disabled says nothing: the next one is looked at by itself.
+  useEffect(() => { if (none && hasNextPage && !isFetchingNextPage) void fetchNextPage(); }, [none, hasNextPage, isFetchingNextPage, fetchNextPage]);
   return (
     <Group gap="xs">
       {offered.map((m) => (
@@ -69,8 +74,9 @@ function KeyManagers({ api }: { api: string }) {
           {m.status?.hold && <HeldSign hold={m.status.hold} />}
         </Group>
       ))}
-      {list.hasNextPage && (
-        <Button size="compact-xs" variant="subtle" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{texts.table.more}</Button>
+      {none && <Text size="sm" role="status">{hasNextPage ? texts.usedBy.looking : words.noKeyManager}</Text>}
+      {!none && hasNextPage && (
+        <Button size="compact-xs" variant="subtle" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>{texts.table.more}</Button>
       )}
     </Group>
   );

@@ -17,6 +17,7 @@ import { CopyAsCode } from "../../ui/code";
 import { APIAddress } from "../../ui/api-address";
 import { Facts } from "../../ui/facts";
 import { ImpactList, isRefused } from "../../ui/impact";
+import { InForce } from "../../ui/in-force";
 import { ObjectLink } from "../../ui/object-link";
 import { Page, Section } from "../../ui/page";
 import { DataTable } from "../../ui/table";
@@ -41,7 +42,7 @@ export function APIPage() {
     <Page
       title={api.spec.title ?? name}
       above={[{ to: to("publisher", "apis"), label: texts.publisher.nav.apis }]}
-      beside={<APIState api={api} />}
+      beside={<><APIState api={api} /><InForce noun="apis" name={name} /></>}
       actions={
         <>
           <CopyAsCode noun="apis" object={api} />

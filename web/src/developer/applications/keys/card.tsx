@@ -65,6 +65,7 @@ export function KeyCard({ application, listed, takenBy, held }: Props) {
               [words.callbacks, (status.callbacks ?? []).join(", ")],
               [words.opensFact, live && (takenBy.join(", ") || words.opensNothing)],
               [words.scopes, [...new Set([...(status.scopes ?? []), ...(status.entitlement?.scopes ?? [])])].join(" ")],
+              [words.created, <Time key="c" at={listed.createdAt} />],
               [words.lastUsed, <Time key="u" at={listed.lastUsedAt} />],
               [words.secretUsed, listed.secretLastUsedAt && <Time key="s" at={listed.secretLastUsedAt} />],
               [words.oldSecret, status.oldSecretUntil && <Time key="o" at={status.oldSecretUntil} />],

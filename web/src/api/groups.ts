@@ -1,0 +1,27 @@
+import { queryOptions, useQueries } from "@tanstack/react-query";
+
+import { listPage, usersQuery } from "./objects";
+
+/** Whether no user of the tenant is in a group but this one. Whom the rules of key managers put there is not known before they come. */
+function emptyQuery(tenant: string, group: string, but?: string) {
+  return queryOptions({
+    queryKey: [tenant, "users", "in", group, but],
+    queryFn: async ({ signal }) => (await listPage(tenant, "users", { group, limit: "2" }, signal)).items.every((u) => u.metadata?.name === but),
+  });
+}
+
+/** Those of the groups in which no user is, but one that is told; none that is not known yet. */
+export function useEmptyGroups(tenant: string, groups: string[], but?: string): string[] {
+  return useQueries({
+    queries: groups.map((group) => emptyQuery(tenant, group, but)),
+    combine: (all) => groups.filter((_, i) => all[i]?.data === true),
+  });
+}
+
+/** The first applications that each of the groups owns. */
+export function useOwnedBy(tenant: string, groups: string[]): { group: string; names: string[]; more: boolean }[] {
+  return useQueries({
+    queries: groups.map((group) => usersQuery(tenant, { noun: "applications", owner: `group/${group}` })),
+    combine: (all) => groups.flatMap((group, i) => (all[i]?.data && all[i].data.names.length > 0 ? [{ group, ...all[i].data }] : [])),
+  });
+}
