@@ -228,6 +228,29 @@ test("whoever makes an API token asks the server for its user, and the audit log
   await expect(page.getByRole("row").filter({ hasText: "Plan" })).toHaveCount(0);
 });
 
+test("before the last user leaves a group it is said what only administrators would manage, and afterwards where it is seen", async () => {
+  await apply(world(), [
+    manifest("User", "last", { roles: ["developer"], groups: ["crew"] }),
+    manifest("Application", "crewed", { displayName: "Crewed", owners: ["group/crew"] }),
+  ]);
+  await open(page, "admin/users/last", "last");
+  await page.getByRole("textbox", { name: "Groups" }).focus();
+  await page.keyboard.press("Backspace");
+  const alone = page.getByRole("status").filter({ hasText: "Only administrators would manage these" });
+  await expect(alone.getByRole("link", { name: "crewed" })).toBeVisible();
+  await forEverybody(page);
+  await page.getByRole("button", { name: "Save" }).click();
+  await open(page, "developer/applications/crewed", "Crewed");
+  const unmanaged = page.getByRole("status").filter({ hasText: "Only administrators manage it" });
+  await unmanaged.getByRole("link", { name: "crew", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "crew" })).toBeVisible();
+  await expect(page.getByText("No user is in it.")).toBeVisible();
+  await expect(page.getByRole("link", { name: "Crewed" })).toBeVisible();
+  await forEverybody(page, "group");
+  await rest(world(), "DELETE", "/api/v1/applications/crewed");
+  await rest(world(), "DELETE", "/api/v1/users/last");
+});
+
 test("users and plans go after a look at who uses them and their name typed", async () => {
   await open(page, "admin/users/leaver", "leaver");
   await page.getByRole("button", { name: "Delete", exact: true }).click();

@@ -90,6 +90,28 @@ test("an API is made from the address of its OpenAPI document, with what it gets
   await expect(page.getByText(`${world().gateway}/levels/v1`, { exact: true })).toBeVisible();
 });
 
+test("where a gateway asks for less than the document, or for something else, it is said where the document is taken", async () => {
+  await expect(page.getByRole("heading", { level: 1 }).locator("..").getByText("In force on the gateway")).toBeVisible();
+  await open(page, "publisher/apis/new", "New API");
+  const weak = document
+    .replace("UPSTREAM", upstream)
+    .replace("securitySchemes:", "securitySchemes:\n    key: {type: apiKey, in: header, name: X-Key}")
+    .replace('security: [{corp: ["stock:read"]}]', "security: [{key: []}]")
+    .replace('security: [{corp: ["stock:write"]}]', 'security: [{}, {corp: ["stock:write"]}]');
+  const file = page.locator('input[type="file"]');
+  await file.setInputFiles({ name: "x.yaml", mimeType: "application/yaml", buffer: Buffer.from([...Buffer.from("openapi: 3.1.0\ninfo: {title: caf"), 0xe9]) });
+  await expect(page.getByRole("alert").filter({ hasText: "The file is not UTF-8" })).toBeVisible();
+  await file.setInputFiles({ name: "x.yaml", mimeType: "application/yaml", buffer: Buffer.from(weak) });
+  const weaker = page.getByRole("status").filter({ hasText: "The gateway asks for less than the document" });
+  await expect(weaker).toContainText("The document asks for an API key (key), which no gateway looks at");
+  await expect(weaker).toContainText("GET /levels/{sku}");
+  await expect(page.getByRole("status").filter({ hasText: "What the gateway does otherwise" })).toContainText("makes the credential optional");
+  await expect(page.getByText("The file is not UTF-8")).toHaveCount(0);
+  await forEverybody(page, "api-findings");
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Discard my changes" }).click();
+});
+
 test("developers read what each operation takes and gives; what a document says is text", async () => {
   await open(page, "developer/apis/levels-v1", "Stock");
   await expect(page.getByText("Levels of all sites.")).toBeVisible();

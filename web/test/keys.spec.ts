@@ -11,6 +11,8 @@ import { apply, manifest, rest, world } from "./start";
 class Registrar {
   refusal: string | undefined;
   slow = false;
+  /** The client is made, and nobody is told: the connection ends before the answer. */
+  silent = false;
   readonly clients = new Map<string, string>();
   private readonly held: (() => void)[] = [];
   private readonly server: Server;
@@ -45,6 +47,7 @@ class Registrar {
         if (this.refusal) { say(403, { error: "access_denied", error_description: this.refusal }); return; }
         const id = `client-${this.clients.size + 1}`;
         this.clients.set(id, `a secret of ${id}`);
+        if (this.silent) { response.destroy(); return; }
         say(201, { client_id: id, client_secret: this.clients.get(id), client_secret_expires_at: 0, registration_client_uri: `${this.issuer}/register/${id}`, registration_access_token: `token of ${id}` });
       };
       if (this.slow) this.held.push(made);
@@ -68,6 +71,7 @@ test.beforeAll(async ({ browser }) => {
   await apply(world(), [
     manifest("KeyManager", "moody", { type: "oidc", displayName: "Moody", discovery: server.issuer, connection: { initialAccessToken: "initial" } }),
     manifest("Application", "holding", { displayName: "Holding", owners: ["keyholder"] }),
+    manifest("Application", "losing", { displayName: "Losing", owners: ["keyholder"] }),
     manifest("Subscription", "holding-orders", { application: "holding", api: "orders", plan: "gold" }),
   ]);
   context = await browser.newContext();
@@ -78,8 +82,10 @@ test.beforeAll(async ({ browser }) => {
 
 test.afterAll(async () => {
   await context.close();
-  await rest(world(), "DELETE", "/api/v1/applications/holding?withKeys=true");
-  await expect.poll(() => rest(world(), "GET", "/api/v1/applications/holding").then(() => "there", () => "gone")).toBe("gone");
+  for (const name of ["holding", "losing"]) {
+    await rest(world(), "DELETE", `/api/v1/applications/${name}?withKeys=true`);
+    await expect.poll(() => rest(world(), "GET", `/api/v1/applications/${name}`).then(() => "there", () => "gone")).toBe("gone");
+  }
   await rest(world(), "DELETE", "/api/v1/key-managers/moody");
   server.close();
 });
@@ -125,6 +131,31 @@ test("a browser that was closed while a key was made finds it, and has its secre
   await page.reload();
   await expect(page.getByText("active", { exact: true })).toBeVisible();
   await expect(again).toHaveCount(0);
+});
+
+test("a try of which nobody knows the outcome stays beside the key of the next one, until somebody looked for it", async () => {
+  server.silent = true;
+  await open(page, "developer/applications/losing?key-manager=moody", "Losing");
+  await page.getByRole("button", { name: "Generate keys" }).click();
+  const failed = page.getByRole("status").filter({ hasText: "This was not done" });
+  await expect(failed).toContainText("outcome unknown");
+  server.silent = false;
+  await failed.getByRole("button", { name: "Try again" }).click();
+  await expect(page.getByTestId("client-secret")).toBeVisible();
+  await expect(page.getByText("active", { exact: true })).toBeVisible(); // and the secret stays to be copied
+  await expect(page.getByTestId("client-secret")).toBeVisible();
+  await page.reload();
+  await expect(page.getByText("active", { exact: true })).toBeVisible();
+  await expect(page.getByText("Created", { exact: true })).toBeVisible();
+  await page.getByRole("button", { name: "Rotate the secret" }).click();
+  await expect(page.getByRole("dialog")).toContainText("the server keeps one secret of a client");
+  await page.keyboard.press("Escape");
+  const lost = page.getByRole("status").filter({ hasText: "An earlier try may have left a client there" });
+  await expect(lost.getByText(/^keyward-/)).toBeVisible();
+  await forEverybody(page);
+  await lost.getByRole("button", { name: "I looked for it there: forget it" }).click();
+  await expect(lost).toHaveCount(0);
+  await expect(page.getByText("active", { exact: true })).toBeVisible();
 });
 
 test("where a key manager is held nothing is offered that would be refused", async () => {

@@ -37,7 +37,7 @@ export function ObjectSelect<N extends Noun>({ field, noun, label, placeholder, 
   const offered = [...found, ...chosen.filter((c) => !found.some((f) => nameOf(f) === nameOf(c)))];
   return (
     <Select
-      {...(field && { ref: field })}
+      {...(field && { ref: field, openOnFocus: false })} // whoever puts the focus there opens nothing
       label={label}
       {...(placeholder !== undefined && { placeholder })}
       data={offered.map((o) => ({ value: nameOf(o), label: titleOf(o), disabled: free?.(o) === false }))}

@@ -18,6 +18,7 @@ import { Calls } from "./calls";
 import { ApplicationForm } from "./form";
 import { Keys } from "./keys/index";
 import { ownersOf } from "./list";
+import { Owners } from "./owners";
 import { RemoveApplication } from "./remove";
 import { Subscriptions } from "./subscriptions";
 import { Unmanaged } from "./unmanaged";
@@ -41,7 +42,7 @@ export function ApplicationPage() {
   return (
     <Page
       title={application.spec.displayName ?? name}
-      lead={words.ownedBy(ownersOf(application).join(", "))}
+      lead={<>{words.ownedBy} <Owners names={ownersOf(application)} /></>}
       above={[{ to: to("developer", "applications"), label: texts.developer.nav.applications }]}
       beside={<InForce noun="applications" name={name} />}
       actions={

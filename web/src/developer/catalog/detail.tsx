@@ -74,7 +74,7 @@ function KeyManagers({ api }: { api: string }) {
           {m.status?.hold && <HeldSign hold={m.status.hold} />}
         </Group>
       ))}
-      {none && <Text size="sm" role="status">{hasNextPage ? texts.usedBy.looking : words.noKeyManager}</Text>}
+      {none && <Text size="sm" role="status">{hasNextPage ? words.looking : words.noKeyManager}</Text>}
       {!none && hasNextPage && (
         <Button size="compact-xs" variant="subtle" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>{texts.table.more}</Button>
       )}

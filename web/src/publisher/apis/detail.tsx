@@ -16,6 +16,7 @@ import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code";
 import { APIAddress } from "../../ui/api-address";
 import { Facts } from "../../ui/facts";
+import { GroupLinks } from "../../ui/group-link";
 import { ImpactList, isRefused } from "../../ui/impact";
 import { InForce } from "../../ui/in-force";
 import { ObjectLink } from "../../ui/object-link";
@@ -64,7 +65,7 @@ export function APIPage() {
               [words.production, api.spec.upstream.production],
               [words.sandbox, api.spec.upstream.sandbox],
               [words.gateways, (api.spec.gateways ?? ["default"]).join(", ")],
-              [words.visibility, (api.spec.visibility ?? []).join(", ") || words.everybody],
+              [words.visibility, api.spec.visibility?.length ? <GroupLinks key="g" names={api.spec.visibility} /> : words.everybody],
             ]}
           />
         </Section>

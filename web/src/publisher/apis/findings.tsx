@@ -34,7 +34,7 @@ function Listed({ findings }: { findings: Schemas["OpenAPIFinding"][] }) {
       {findings.map(({ message, line, operations }) => (
         <List.Item key={message}>
           {message}{" "}
-          <Text span inherit c="dimmed" ff="monospace" style={{ overflowWrap: "anywhere" }}>
+          <Text span inherit ff="monospace" style={{ overflowWrap: "anywhere" }}>
             {operations ? words.about(operations.slice(0, named), operations.length - named) : words.line(line)}
           </Text>
         </List.Item>

@@ -13,9 +13,10 @@ import { HeldSign } from "../../../ui/held-sign";
 import { HeldBanner } from "../../../ui/hold";
 import { ProblemAlert } from "../../../ui/problem";
 import { KeyCard } from "./card";
+import { Lost } from "./lost";
 import { NewKey } from "./new";
 import { OtherManager } from "./other";
-import { stateTone } from "./state";
+import { keyIn, stateTone } from "./state";
 
 const words = texts.developer.keys;
 
@@ -53,7 +54,7 @@ export function Keys({ application }: { application: string }) {
       return next;
     }, { replace: true });
   };
-  const key = all.find((k) => k.keyManager === chosen && k.environment === environment);
+  const { key, lost } = keyIn(all.filter((k) => k.keyManager === chosen && k.environment === environment));
   const option = known.find((o) => o.keyManager === chosen && o.environment === environment);
   return (
     <Stack>
@@ -82,7 +83,10 @@ export function Keys({ application }: { application: string }) {
           <Tabs.Panel value={chosen} pt="md">
             <HeldBanner hold={holds.find((h) => h.name === chosen)?.hold} noun="key-managers" name={chosen} what={option?.displayName ?? chosen} />
             {key && fresh !== chosen + environment ? (
-              <KeyCard key={key.name} application={application} listed={key} takenBy={option?.apis ?? []} held={holds.some((h) => h.name === chosen) || key.status.hold !== undefined} />
+              <Stack>
+                <KeyCard key={chosen + environment} application={application} listed={key} takenBy={option?.apis ?? []} held={holds.some((h) => h.name === chosen) || key.status.hold !== undefined} />
+                {lost.length > 0 && <Lost application={application} lost={lost} place={{ keyManager: chosen, environment }} />}
+              </Stack>
             ) : option ? (
               <NewKey
                 key={chosen + environment}
@@ -130,7 +134,7 @@ function KeyManagers({ managers, keys, holds }: ManagersProps) {
   return (
     <Tabs.List flex={1}>
       {managers.map(({ name, label }) => {
-        const own = keys.find((k) => k.keyManager === name);
+        const own = keyIn(keys.filter((k) => k.keyManager === name)).key;
         const hold = holds.find((h) => h.name === name)?.hold ?? own?.status.hold;
         return (
           <Tabs.Tab key={name} value={name} rightSection={<KeySign hold={hold} state={own?.status.state} />}>

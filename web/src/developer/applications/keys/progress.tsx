@@ -24,21 +24,34 @@ interface Props {
 const stoppable = ["pending", "rotating", "updating"];
 
 /** What the key waits for or failed of, with the way on. */
-export function Progress({ application, listed, place, held }: Props) {
+export function Progress(props: Props) {
+  const { application, place } = props;
   const tenant = useTenant();
   const queries = useQueryClient();
-  const { status } = listed;
   const run = useMutation({
     mutationFn: (action: PlaceAction) => act(tenant, application, action, place),
     onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] }),
   });
-  const button = (action: PlaceAction, label: string) => (
-    <Button size="xs" variant="light" loading={run.isPending && run.variables === action} onClick={() => { run.mutate(action); }}>
-      {label}
-    </Button>
-  );
   if (run.data?.clientSecret) return <FreshSecret made={run.data} />;
-  if (run.error) return <ProblemAlert error={run.error} again={() => { run.reset(); }} />;
+  return (
+    <>
+      {run.error && <ProblemAlert error={run.error} />}
+      <Standing
+        {...props}
+        button={(action, label) => (
+          <Button size="xs" variant="light" loading={run.isPending && run.variables === action} onClick={() => { run.mutate(action); }}>
+            {label}
+          </Button>
+        )}
+      />
+    </>
+  );
+}
+
+type Buttoned = Props & { button: (action: PlaceAction, label: string) => ReactNode };
+
+function Standing({ listed, held, button }: Buttoned) {
+  const { status } = listed;
   if (status.state === "failed") {
     return (
       <Alert role="status" color="red" icon={<Icon name="warn" />} title={words.failed}>

@@ -3,6 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import type { Schemas } from "../../../api/client";
 import { rotate, type KeyPlace } from "../../../api/keys";
+import { isProblem } from "../../../api/problem";
 import { useOpened, useTyped } from "../../../session/typed";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
@@ -63,6 +64,9 @@ export function Rotate({ application, place, listed }: Props) {
                 value={overlap}
                 onChange={(event) => { setOverlap(event.currentTarget.value.trim()); }}
               />
+            )}
+            {isProblem(run.error, "key_manager_failed") && (
+              <Text size="sm" fw={600}>{listed.status.state === "rotating" ? words.rotateGoesOn : words.rotateStays}</Text>
             )}
           </>
         )}

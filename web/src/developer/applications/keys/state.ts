@@ -1,3 +1,4 @@
+import type { Schemas } from "../../../api/client";
 import { toneColor, type Tone } from "../../../theme";
 
 const tones: Record<string, Tone> = {
@@ -21,4 +22,13 @@ export function toneOf(state: string): Tone {
 /** The same as a colour. */
 export function stateTone(state: string): string {
   return toneColor[toneOf(state)];
+}
+
+type Listed = Schemas["ListedKeys"];
+
+/** The key at a place, and beside it the tries of which nobody knows whether their clients are at the server. */
+export function keyIn(place: Listed[]): { key: Listed | undefined; lost: Listed[] } {
+  const lost = place.filter(({ status }) => status.state === "failed" && status.orphan);
+  const key = place.find((one) => !lost.includes(one)) ?? lost.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt)).at(-1);
+  return { key, lost: lost.filter((one) => one !== key) };
 }

@@ -1,0 +1,15 @@
+import { Group } from "@mantine/core";
+
+import { GroupLinks } from "../../ui/group-link";
+import { ObjectLink } from "../../ui/object-link";
+
+/** Who manages an application: people, each with the way to their page for who may open it, and groups. */
+export function Owners({ names }: { names: string[] }) {
+  return (
+    <Group gap="xs" component="span" display="inline-flex">
+      {names.map((name) => name.startsWith("group/")
+        ? <GroupLinks key={name} names={[name.slice("group/".length)]} before="group/" />
+        : <ObjectLink key={name} noun="users" name={name} />)}
+    </Group>
+  );
+}
