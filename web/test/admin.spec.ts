@@ -234,7 +234,7 @@ test("before the last user leaves a group it is said what only administrators wo
     manifest("Application", "crewed", { displayName: "Crewed", owners: ["group/crew"] }),
   ]);
   await open(page, "admin/users/last", "last");
-  await page.getByRole("textbox", { name: "Groups" }).focus();
+  await page.getByLabel("Groups", { exact: true }).and(page.locator("input")).focus();
   await page.keyboard.press("Backspace");
   const alone = page.getByRole("status").filter({ hasText: "Only administrators would manage these" });
   await expect(alone.getByRole("link", { name: "crewed" })).toBeVisible();

@@ -85,7 +85,7 @@ test("an API is made from the address of its OpenAPI document, with what it gets
   await page.getByRole("combobox", { name: "State" }).click();
   await page.getByRole("option", { name: "Published", exact: true }).click();
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByText("In force on the gateway")).toBeVisible();
+  await expect(page.getByRole("alert").getByText("In force on the gateway")).toBeVisible();
   await expect(page.getByRole("heading", { level: 1, name: "Stock" })).toBeVisible();
   await expect(page.getByText(`${world().gateway}/levels/v1`, { exact: true })).toBeVisible();
 });
@@ -107,6 +107,7 @@ test("where a gateway asks for less than the document, or for something else, it
   await expect(weaker).toContainText("GET /levels/{sku}");
   await expect(page.getByRole("status").filter({ hasText: "What the gateway does otherwise" })).toContainText("makes the credential optional");
   await expect(page.getByText("The file is not UTF-8")).toHaveCount(0);
+  await weaker.scrollIntoViewIfNeeded();
   await forEverybody(page, "api-findings");
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Discard my changes" }).click();
