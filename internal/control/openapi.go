@@ -27,7 +27,7 @@ type Source struct {
 type Imported struct {
 	Document   string              `json:"document,omitempty" doc:"Where it was read from an address; absent where it was sent"`
 	Operations []keyward.Operation `json:"operations"`
-	Findings   []openapi.Finding   `json:"findings,omitempty" doc:"What a gateway does otherwise than the document says: look at them before you publish"`
+	Findings   []openapi.Finding   `json:"findings,omitempty" doc:"Where a gateway does otherwise than the document says"`
 }
 
 // Import reads an OpenAPI 3.0 or 3.1 document, from an address under the operator's outbound rules; nothing is stored.

@@ -23,7 +23,8 @@ func TestListsAreNarrowedByWhatObjectsBelongTo(t *testing.T) {
 		manifestOf(keyward.KindApplication, "shop-2", `{"owners":["otto","dora"]}`),
 		manifestOf(keyward.KindSubscription, "shop-a", `{"application":"shop","api":"orders","plan":"gold"}`),
 		manifestOf(keyward.KindSubscription, "shop-2-a", `{"application":"shop-2","api":"orders-2","plan":"iron"}`))
-	h.apply(manifestOf(keyward.KindUser, "gina", `{"groups":["pay","ship"]}`), manifestOf(keyward.KindUser, "developer", `{"groups":["pay-x"]}`),
+	h.apply(manifestOf(keyward.KindUser, "gina", `{"groups":["pay","ship"]}`),
+		manifestOf(keyward.KindUser, "developer", `{"groups":["pay-x"]}`),
 		manifestOf(keyward.KindUser, "gus", `{"roles":["developer"],"groups":["developer","payer"]}`))
 	h.must("admin", http.MethodPost, "/api/v1/applications/shop/keys", place)
 	h.must("admin", http.MethodPost, "/api/v1/applications/shop/hold", `{"reason":"leaked"}`)
@@ -61,7 +62,8 @@ func TestListsAreNarrowedByWhatObjectsBelongTo(t *testing.T) {
 		}
 	}
 	for list, want := range map[string]int{
-		"plans?application=shop": http.StatusBadRequest, "plans?group=ship": http.StatusBadRequest, "users?group=%25": http.StatusBadRequest, "users?held=true": http.StatusOK,
+		"plans?application=shop": http.StatusBadRequest, "plans?group=ship": http.StatusBadRequest,
+		"users?group=%25": http.StatusBadRequest, "users?held=true": http.StatusOK,
 	} {
 		if a := h.call("admin", http.MethodGet, "/api/v1/"+list, ""); a.status != want {
 			t.Errorf("%s: %d %s", list, a.status, a.body)

@@ -91,8 +91,7 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 				Name: o.Name, Application: application, KeyManager: c.Spec.KeyManager,
 				Environment: c.Spec.EnvironmentOrDefault(), ClientID: c.Spec.ClientID, Match: c.Spec.Match,
 				Way: scene.WayOf(km.server.Spec, km.server.Status, c.Status.Fields), Rotation: km.rotation(l.Openers, c),
-				Status: status, LastUsedAt: uses[o.ID].LastUsedAt,
-				CreatedAt:        o.CreatedAt,
+				Status: status, CreatedAt: o.CreatedAt, LastUsedAt: uses[o.ID].LastUsedAt,
 				SecretLastUsedAt: uses[o.ID].SecretAt(scene.SecretPath), OldSecretLastUsedAt: uses[o.ID].SecretAt(scene.BeforePath),
 			}
 			if until, waits := reveals[o.ID]; waits {

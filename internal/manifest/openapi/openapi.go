@@ -213,7 +213,8 @@ func (r *reader) followed(path entry) ([]entry, error) {
 				continue
 			}
 			if slices.ContainsFunc(all, func(o entry) bool { return o.key == m.key }) {
-				return nil, &placedError{m.at, fmt.Sprintf("%s of path %s is written here and where the path refers to: leave one of them", m.key, path.key)}
+				return nil, &placedError{m.at, fmt.Sprintf("%s of path %s is written here and where the path refers to: leave one of them",
+					m.key, path.key)}
 			}
 			all = append(all, m)
 		}
