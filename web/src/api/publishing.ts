@@ -1,11 +1,16 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
-import { listPage } from "./objects";
+import { listPage, type Noun, type Nouns } from "./objects";
 
 /** Where an API is in its life. */
 export function stateOf({ spec }: Schemas["API"]): string {
   return spec.state ?? "published";
+}
+
+/** Whether an object is an API that no gateway has yet. */
+export function isDraft({ spec }: Nouns[Noun]): boolean {
+  return "state" in spec && spec.state === "draft";
 }
 
 /** Whether applications can be subscribed to it now. */

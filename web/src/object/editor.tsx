@@ -4,6 +4,7 @@ import { useBeforeUnload, useBlocker } from "react-router";
 
 import { onGateways } from "../api/gateways";
 import type { Noun, Nouns, Stored } from "../api/objects";
+import { isDraft } from "../api/publishing";
 import { useSession, useSessionEnded } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
@@ -40,7 +41,7 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
   const [broken, setBroken] = useState(false); // the YAML as it stands cannot be read
   const [rebased, setRebased] = useState(0);
   const { draft, from, save, pending, error, conflict, rebase } = useDraft(tenant, noun, kept?.base ?? base, fixed, kept?.object, (stored) => {
-    sayDone({ tenant, message: texts.common.saved, reaches: onGateways(noun) });
+    sayDone({ tenant, message: texts.common.saved, reaches: onGateways(noun) && !(from.etag === undefined && isDraft(stored)) });
     leaving.current = true;
     done(stored);
   });

@@ -205,6 +205,7 @@ export const keyManagerTexts = {
     global: "In every tenant",
     usedBy: "APIs that take its tokens",
     noApi: "No API takes its tokens yet. A publisher names key managers in an API's settings.",
+    toApis: "See the APIs",
     api: "API",
     how: "How",
     takesAll: "takes all key managers",

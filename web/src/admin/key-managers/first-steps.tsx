@@ -9,15 +9,15 @@ import { Icon } from "../../ui/icon";
 
 const words = texts.admin.firstSteps;
 
-/** The way of a new installation from a key manager to a call, while it has no API or no application. */
-export function FirstSteps() {
+/** The way of a new installation from a key manager to a call, while it has no API or no application. added: beside the resident one. */
+export function FirstSteps({ added }: { added: boolean }) {
   const tenant = useTenant();
   const to = useAddress();
   const found = useQueries({ queries: (["apis", "applications"] as const).map((noun) => usersQuery(tenant, { noun })) });
   const [apis, applications] = found.map((list) => (list.data?.names.length ?? 0) > 0);
   if (found.some((list) => !list.data) || (apis && applications)) return null;
   const steps = [
-    { ...words.keyManager, path: ["admin", "key-managers", "new"], done: false },
+    { ...words.keyManager, path: ["admin", "key-managers", "new"], done: added },
     { ...words.api, path: ["publisher", "apis", "new"], done: apis },
     { ...words.application, path: ["developer", "applications", "new"], done: applications },
     { ...words.call, path: ["admin", "decisions"], done: false },

@@ -20,6 +20,9 @@ import { KeyManagerState } from "./state";
 
 const words = texts.admin.keyManagers;
 
+/** With more key managers than these, nobody begins. */
+const few = 3;
+
 /** The tenant's key managers, each with how its server is and what its tokens did today. */
 export function KeyManagers() {
   const to = useAddress();
@@ -51,7 +54,7 @@ export function KeyManagers() {
       columns={columns}
       keyOf={(k) => k.keyManager}
       list={{ search, ...rows }}
-      below={administers(session) && !search && rows.rows?.every((k) => k.type === "resident") && <FirstSteps />}
+      below={administers(session) && !search && rows.rows && rows.rows.length <= few && <FirstSteps added={rows.rows.some((k) => k.type !== "resident")} />}
     />
   );
 }

@@ -1,10 +1,11 @@
-import { Alert, Group, List, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Alert, Anchor, Group, List, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { typesQuery, usagesQuery } from "../../api/key-managers";
-import { useName, useTenant } from "../../shell/place";
+import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Copy } from "../../ui/copy";
 import { Facts } from "../../ui/facts";
@@ -78,6 +79,7 @@ export function Overview({ keyManager }: { keyManager: Schemas["KeyManager"] }) 
 
 function UsedBy() {
   const name = useName();
+  const to = useAddress();
   const usages = useQuery(usagesQuery(useTenant(), name));
   if (usages.error) return <ProblemAlert error={usages.error} again={() => void usages.refetch()} />;
   return (
@@ -86,7 +88,7 @@ function UsedBy() {
         label={words.usedBy}
         keyOf={(api) => api.name}
         rows={usages.data && (usages.data.apis ?? [])}
-        empty={<Text c="dimmed">{words.noApi}</Text>}
+        empty={<Text c="dimmed">{words.noApi} <Anchor component={Link} to={to("publisher", "apis")} inherit>{words.toApis}</Anchor></Text>}
         columns={[
           {
             title: words.api,
