@@ -160,12 +160,12 @@ test("a try of which nobody knows the outcome stays beside the key of the next o
 
 test("where a key manager is held nothing is offered that would be refused", async () => {
   await here();
-  await expect(page.getByRole("button", { name: "Rotate the secret" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Get a token to try out" })).toBeVisible();
   await rest(world(), "POST", "/api/v1/key-managers/moody/hold", { reason: "not for developers to know" });
   await page.reload();
   await expect(page.getByRole("alert").filter({ hasText: "Moody is held" })).toBeVisible();
   await expect(page.getByText("not for developers to know")).toHaveCount(0);
-  await expect(page.getByRole("button", { name: "Rotate the secret" })).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Get a token to try out" })).toHaveCount(0);
   await expect(page.getByRole("heading", { name: "Use it" })).toHaveCount(0);
   await rest(world(), "POST", "/api/v1/key-managers/moody/unhold", {});
 });

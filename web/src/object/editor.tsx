@@ -36,12 +36,13 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
   const fixed = !mayWrite(session, noun);
   const ended = useSessionEnded();
   const kept = useKept(noun);
+  const begun = kept?.base ?? base;
   const leaving = useRef(false);
   const [view, setView] = useState("form");
   const [broken, setBroken] = useState(false); // the YAML as it stands cannot be read
   const [rebased, setRebased] = useState(0);
-  const { draft, from, save, pending, error, conflict, rebase } = useDraft(tenant, noun, kept?.base ?? base, fixed, kept?.object, (stored) => {
-    sayDone({ tenant, message: texts.common.saved, reaches: onGateways(noun) && !(from.etag === undefined && isDraft(stored)) });
+  const { draft, from, save, pending, error, conflict, rebase } = useDraft(tenant, noun, begun, fixed, kept?.object, (stored) => {
+    sayDone({ tenant, message: texts.common.saved, reaches: onGateways(noun) && !(begun.etag === undefined && isDraft(stored)) });
     leaving.current = true;
     done(stored);
   });
