@@ -2,7 +2,6 @@ package resident
 
 import (
 	"encoding/json"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -10,10 +9,8 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/resident/flow"
+	"keyward.dev/keyward/internal/resident/form"
 )
-
-// A form is a handful of short parameters; an access token to be introspected is the longest.
-const maxForm = 64 << 10
 
 // guard holds, before the framework, what it leaves open: which method each endpoint takes, that nothing secret stands
 // in a query, that no parameter is given twice (RFC 6749, section 3.2), that a client authenticates in one way only
@@ -133,21 +130,21 @@ func checkForm(w http.ResponseWriter, r *http.Request) *oauthFault {
 	if err != nil || kind != "application/x-www-form-urlencoded" {
 		return badRequest("send the parameters as application/x-www-form-urlencoded")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	body, err := form.Read(w, r)
 	if err != nil {
-		return badRequest("the body cannot be read, or is too long")
+		return badRequest("the body is too long, or did not come in time")
 	}
-	form, err := url.ParseQuery(string(body))
+	fields, err := url.ParseQuery(string(body))
 	if err != nil {
 		return badRequest("the body is not a form")
 	}
-	for name, values := range form {
-		if len(values) > 1 && !mayRepeat(form, name) {
+	for name, values := range fields {
+		if len(values) > 1 && !mayRepeat(fields, name) {
 			return badRequest("the parameter " + printable(name) + " is given more than once")
 		}
 	}
-	r.Form, r.PostForm = form, form
-	return checkClient(r, form)
+	r.Form, r.PostForm = fields, fields
+	return checkClient(r, fields)
 }
 
 // mayRepeat knows the parameters of token exchange that may be given several times (RFC 8693, section 2.1).

@@ -8,10 +8,9 @@ import (
 	"net/url"
 	"strings"
 
+	"keyward.dev/keyward/internal/resident/form"
 	"keyward.dev/keyward/internal/resident/signin"
 )
-
-const maxForm = 64 << 10
 
 // Doors serves everything that browsers are sent to, and userinfo. framework is the server that stands on the Flow.
 func Doors(framework http.Handler, pages *signin.Pages) http.Handler {
@@ -48,7 +47,10 @@ func methods(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			http.Error(w, "send the parameters as application/x-www-form-urlencoded", http.StatusUnsupportedMediaType)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if form.Hold(w, r) != nil {
+			http.Error(w, "the body is too long, or did not come in time", http.StatusBadRequest)
+			return
+		}
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
@@ -134,6 +136,9 @@ func (a *answer) Write(b []byte) (int, error) {
 
 // bearerWriter adds the challenge of a refused access token (RFC 6750, section 3).
 type bearerWriter struct{ http.ResponseWriter }
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *bearerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *bearerWriter) WriteHeader(status int) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/resident/form"
 )
 
 //go:embed page.html
@@ -153,13 +154,10 @@ func (p *Pages) style(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(styleText) // the reader went away: nobody is left to tell
 }
 
-const maxForm = 64 << 10
-
 // form lets only what our own page in this browser sent come to a handler.
 func (p *Pages) form(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
+		if form.Hold(w, r) != nil || r.ParseForm() != nil {
 			p.show(w, r, http.StatusBadRequest, note(textFault, textOtherOriginDo))
 			return
 		}

@@ -86,7 +86,7 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 		p.show(w, r, http.StatusUnprocessableEntity, v)
 		return
 	}
-	a, err := p.prove(r, name, text[:min(len(text), maxForm)])
+	a, err := p.prove(r, name, text)
 	if err != nil {
 		p.refusePassword(w, r, v, "name", textWrong, err)
 		return

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/resident/form"
 	"keyward.dev/keyward/internal/resident/peer"
 	"keyward.dev/keyward/internal/rest/cookie"
 	"keyward.dev/keyward/internal/session"
@@ -205,16 +206,14 @@ func startAddress(again session.Ask) string {
 	return (&url.URL{Path: "start", RawQuery: q.Encode()}).String()
 }
 
-// longestLogout is how long a request of a server may be, in bytes.
-const longestLogout = 64 << 10
-
 // endThere takes what a key manager's server says of somebody who signed out there. It comes with no cookie: a signature says whose
 // it is (OpenID Connect Back-Channel Logout 1.0, sections 2.5 and 2.8).
 func (p *Pages) endThere(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	r.Body = http.MaxBytesReader(w, r.Body, longestLogout)
 	var err error = keyward.Errorf(keyward.CodeInvalidRequest, "the request has no logout_token")
-	if raw := r.PostFormValue("logout_token"); raw != "" {
+	if form.Hold(w, r) != nil {
+		err = keyward.Errorf(keyward.CodeInvalidRequest, "the body is too long, or did not come in time")
+	} else if raw := r.PostFormValue("logout_token"); raw != "" {
 		err = p.Sessions.LogOut(r.Context(), r.PathValue("tenant"), r.PathValue("keyManager"), raw)
 	}
 	if err == nil {
