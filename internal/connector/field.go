@@ -41,6 +41,7 @@ type Field struct {
 	Type     FieldType `json:"type"`
 	Required bool      `json:"required,omitempty"`
 	Secret   bool      `json:"secret,omitempty"`
+	Lines    bool      `json:"lines,omitempty"` // a text of several lines, such as PEM
 	Enum     []string  `json:"enum,omitempty"`
 	Default  string    `json:"default,omitempty"`
 	Rules    []string  `json:"rules,omitempty"` // of a developer field: what clients.constraints may say about it

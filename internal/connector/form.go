@@ -30,7 +30,7 @@ const (
 func ServiceAccountWithKey(whose, help string, ways ...string) []Field {
 	fields := ServiceAccount(whose, help)
 	key := Field{
-		Name: "connection.clientKey", Title: whose + " private key", Type: FieldString, Secret: true,
+		Name: "connection.clientKey", Title: whose + " private key", Type: FieldString, Secret: true, Lines: true,
 		Help: "Needed with private_key_jwt: PEM, or a JWK whose kid and alg are then used. The server has its public half.",
 	}
 	if len(ways) == 1 && ways[0] == ByAssertion {
@@ -105,12 +105,12 @@ func IntrospectionFields() []Field {
 				"(RFC 8705), or an access token (RFC 7662, section 2.1).",
 		},
 		{
-			Name: "introspection.key", Title: "Introspection private key", Type: FieldString, Secret: true,
+			Name: "introspection.key", Title: "Introspection private key", Type: FieldString, Secret: true, Lines: true,
 			Help: "PEM. Signs the assertions of private_key_jwt, for which it may be a JWK with kid and alg; belongs to the " +
 				"certificate of tls.",
 		},
 		{
-			Name: "introspection.certificate", Title: "Introspection certificate", Type: FieldString,
+			Name: "introspection.certificate", Title: "Introspection certificate", Type: FieldString, Lines: true,
 			Help: "PEM, with the certificates between it and the authority after it. Needed with tls.",
 		},
 		{

@@ -258,7 +258,8 @@ func discoveryError(code keyward.Code, cause error, format string, args ...any) 
 	}
 }
 
-// readMetadata takes over what is usable. A member of another type than expected, or null, counts as absent.
+// readMetadata takes over what is usable. A member of another type than expected counts as absent; of an address that is
+// noted. So does null, of which nothing is said.
 func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keyward.KeyManagerStatus, error) {
 	now := time.Now().UTC().Truncate(time.Second)
 	status := keyward.KeyManagerStatus{
@@ -281,18 +282,18 @@ func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keywar
 	note := func(format string, args ...any) { status.Notes = append(status.Notes, fmt.Sprintf(format, args...)) }
 	address := func(name string) string {
 		v := wire.Member(doc, name)
-		if v == "" {
-			return ""
-		}
-		if fault := connector.URLFault(v); fault != "" {
+		switch shape, fault := shapeOf(doc[name]), connector.URLFault(v); {
+		case shape != "":
+			note("%s in the metadata is not used: it is %s, not a string", name, shape)
+		case v == "":
+		case fault != "":
 			note("%s in the metadata is not used: it %s", name, fault)
-			return ""
-		}
-		if strings.HasPrefix(at, "https://") && !strings.HasPrefix(v, "https://") {
+		case strings.HasPrefix(at, "https://") && !strings.HasPrefix(v, "https://"):
 			note("%s in the metadata is not used: it leaves https", name)
-			return ""
+		default:
+			return v
 		}
-		return v
+		return ""
 	}
 	status.JWKS = address("jwks_uri")
 	status.Endpoints = keyward.Endpoints{
@@ -313,9 +314,30 @@ func readMetadata(spec *keyward.KeyManagerSpec, at string, doc metadata) (keywar
 		note("the metadata's issuer is %s; the declared %s counts", status.Issuer, spec.Issuer)
 	}
 	if foreign(at, status.Issuer) {
-		note("the metadata at %s belongs to the issuer %s, whose own metadata would be elsewhere", at, status.Issuer)
+		note("%s", foreignNote(at, status.Issuer))
 	}
 	return status, nil
+}
+
+func foreignNote(at, issuer string) string {
+	return fmt.Sprintf("the metadata at %s belongs to the issuer %s, whose own metadata would be elsewhere", at, issuer)
+}
+
+// shapeOf names the kind of a JSON value that is no string; "" for a string, for null and for nothing.
+func shapeOf(raw json.RawMessage) string {
+	text := strings.TrimSpace(string(raw))
+	switch {
+	case text == "", text == "null", text[0] == '"':
+		return ""
+	case text[0] == '{':
+		return "an object"
+	case text[0] == '[':
+		return "a list"
+	case text == "true", text == "false":
+		return text
+	default:
+		return "a number"
+	}
 }
 
 func signInFacts(doc metadata, endSession string) *keyward.SignInFacts {

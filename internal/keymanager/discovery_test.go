@@ -68,7 +68,9 @@ func TestDiscoveryFindsMetadataOfAnIssuer(t *testing.T) {
 				if e := status.Endpoints; e.Registration != "" || e.Revocation != "" || e.Userinfo != "" {
 					t.Errorf("members that are no addresses were taken over: %+v", e)
 				}
-				if len(status.Notes) != 1 || !strings.Contains(status.Notes[0], "userinfo_endpoint") {
+				if len(status.Notes) != 2 || !strings.Contains(status.Notes[0], "revocation_endpoint") ||
+					!strings.Contains(status.Notes[0], "it is a number") ||
+					!strings.Contains(status.Notes[1], "userinfo_endpoint") {
 					t.Errorf("notes: %q", status.Notes)
 				}
 			}

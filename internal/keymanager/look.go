@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"keyward.dev/keyward"
@@ -48,6 +49,8 @@ func Look(ctx context.Context, at string, client *http.Client) (*Found, error) {
 	}
 	if !many && !strings.Contains(at, wellKnown) && status.Issuer != at {
 		f.Differs = issuerMismatch(at, status.Issuer)
+		said := foreignNote(place, status.Issuer)
+		f.Status.Notes = slices.DeleteFunc(f.Status.Notes, func(note string) bool { return note == said })
 	}
 	return f, nil
 }

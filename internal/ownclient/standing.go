@@ -27,7 +27,7 @@ type Standing struct {
 	LookedAt   *time.Time          `json:"lookedAt,omitempty" doc:"When the server was last asked about it"`
 	ExpiresAt  *time.Time          `json:"secretExpiresAt,omitempty" doc:"Before it, Keyward gets a new secret"`
 	Advice     string              `json:"advice,omitempty" doc:"What a person can do"`
-	Rotates    bool                `json:"rotates,omitempty" doc:"It can get a new secret; else another client takes its place, which ends its sessions"`
+	Rotates    bool                `json:"rotates,omitempty" doc:"It can get a new secret; else another client takes its place"`
 }
 
 func (c *client) standing() Standing {

@@ -23,6 +23,8 @@ func TestDraftsSayWhatDiffers(t *testing.T) {
 			"initialAccessToken", "warn"},
 		{"a slash", `"token_endpoint":"$U/token","registration_endpoint":"$U/reg"`, "/", "oidc",
 			"without the slash", "names no registration"},
+		{"keys that are no address", `"token_endpoint":"$U/token","jwks_uri":17`, "", "oidc",
+			"jwks_uri in the metadata is not used: it is a number, not a string", ""},
 		{"no registration", `"token_endpoint":"$U/token"`, "", "oidc", "names no registration endpoint",
 			"initialAccessToken"},
 		{"no token endpoint", `"registration_endpoint":"$U/reg"`, "", "oidc", "names no token endpoint", ""},
@@ -58,6 +60,11 @@ func TestDraftsSayWhatDiffers(t *testing.T) {
 	d, err := draft.Of(t.Context(), draft.Ask{URL: i.URL + "/.well-known/openid-configuration", Name: "corp"}, http.DefaultClient)
 	if err != nil || !strings.Contains(fmt.Sprint(d.Manifest), "issuer:https://public.example") {
 		t.Errorf("metadata of another issuer: %+v, %v", d, err)
+	}
+	i.Fix("/other/.well-known/openid-configuration", issuer.Answer{Body: `{"issuer":"https://public.example"}`})
+	d, err = draft.Of(t.Context(), draft.Ask{URL: i.URL + "/other", Name: "corp"}, http.DefaultClient)
+	if err != nil || strings.Count(fmt.Sprint(d.Findings), "https://public.example") != 1 {
+		t.Errorf("an address of another issuer, which is said once: %+v, %v", d, err)
 	}
 	i.Fix("/.well-known/openid-configuration", issuer.Answer{Body: `{}`})
 	i.Fix("/.well-known/oauth-authorization-server", issuer.Answer{Status: 404})

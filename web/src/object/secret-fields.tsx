@@ -1,41 +1,45 @@
 import { Button, Group, Input, PasswordInput, Stack, Text } from "@mantine/core";
-import { useState } from "react";
+import { useState, type ChangeEvent } from "react";
 
 import type { Noun } from "../api/objects";
 import { texts } from "../texts";
+import { CodeArea } from "../ui/code-area";
 import { around, isFixed, Shown, type Field } from "./fields";
 import { valueAt } from "./path";
 
 const words = texts.editor;
 
+interface Secret<N extends Noun> extends Field<N> {
+  /** It has several lines, such as PEM: an input of one line would take their ends away. */
+  lines?: boolean | undefined;
+}
+
 /**
  * A secret. What is stored is never shown; it stays until something else is typed. Where a manifest set owns the object its
  * manifest says where the secret comes from, and none is typed here.
  */
-export function SecretField<N extends Noun>(field: Field<N>) {
+export function SecretField<N extends Noun>({ lines = false, ...field }: Secret<N>) {
   const { draft, path } = field;
   const value = draft.at(...path);
   const [before] = useState(() => (isStored(value) ? value : undefined));
   if (isFixed(field) || draft.manifestSet !== undefined) return <Shown label={field.label}>{before !== undefined && words.isStored}</Shown>;
-  return (
-    <PasswordInput
-      {...around(field)}
-      placeholder={before === undefined ? "" : isPromoted(before) ? words.promoted : words.stored}
-      value={typeof value === "string" ? value : ""}
-      onChange={(event) => {
-        draft.put(event.currentTarget.value || before, ...path);
-      }}
-      autoComplete="new-password"
-      spellCheck={false}
-    />
-  );
+  const input = {
+    ...around(field),
+    placeholder: before === undefined ? "" : isPromoted(before) ? words.promoted : words.stored,
+    value: typeof value === "string" ? value : "",
+    onChange: (event: ChangeEvent<HTMLInputElement | HTMLTextAreaElement>) => {
+      draft.put(event.currentTarget.value || before, ...path);
+    },
+  };
+  if (lines) return <CodeArea {...input} secret minRows={2} maxRows={8} />;
+  return <PasswordInput {...input} autoComplete="new-password" spellCheck={false} />;
 }
 
 /**
  * A secret that can have a next value beside the current one while it is changed at the server. Whoever sends it tries the
  * current one first, until the next one is put in its place: one that is stored, without anybody's typing it again.
  */
-export function CredentialField<N extends Noun>(field: Field<N>) {
+export function CredentialField<N extends Noun>(field: Secret<N>) {
   const { draft, path, label } = field;
   const value = draft.at(...path);
   const current = valueAt(value, ["current"]);
@@ -62,7 +66,7 @@ export function CredentialField<N extends Noun>(field: Field<N>) {
   return (
     <Stack gap={4}>
       <SecretField {...field} path={[...path, "current"]} label={words.current(label)} />
-      <SecretField draft={draft} path={[...path, "next"]} label={words.next(label)} help={words.nextHelp} />
+      <SecretField draft={draft} lines={field.lines} path={[...path, "next"]} label={words.next(label)} help={words.nextHelp} />
       {told === undefined && draft.fault(...path) !== undefined && <Text size="xs" c="red">{draft.fault(...path)}</Text>}
       {may && (
         <Actions

@@ -7,6 +7,8 @@ import type { Draft } from "../../object/draft";
 import { ChoicesField, ListField, SelectField, SwitchField, TextAreaField, TextField } from "../../object/fields";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
+import { More } from "../../ui/more";
+import { ClientDetails, Reach, ServerDetails, TokenDetails, WayDetails } from "./advanced";
 import { SignInFields } from "./sign-in";
 import { TypeFields } from "./type-fields";
 
@@ -18,7 +20,7 @@ interface Props {
   isNew: boolean;
 }
 
-/** The settings of a key manager that most need, in the order in which people think of them. YAML has them all. */
+/** The settings of a key manager, in the order in which people think of them; those that few need are folded away. */
 export function KeyManagerForm({ draft, isNew }: Props) {
   const tenant = useTenant();
   const { data: types } = useSuspenseQuery(typesQuery(tenant)); // which fields there are depends on them: none comes later
@@ -40,6 +42,7 @@ export function KeyManagerForm({ draft, isNew }: Props) {
         />
         <ChoicesField draft={draft} path={["spec", "environments"]} label={words.environments} help={words.environmentsHelp} options={["production", "sandbox"]} />
       </SimpleGrid>
+      {named !== "resident" && <Reach draft={draft} />}
       {type && (type.limits ?? []).length > 0 && (
         <Alert color="blue" title={words.limits(type.title)}>
           <List size="sm">{(type.limits ?? []).map((limit) => <List.Item key={limit}>{limit}</List.Item>)}</List>
@@ -49,28 +52,32 @@ export function KeyManagerForm({ draft, isNew }: Props) {
         <TextField draft={draft} path={["spec", "discovery"]} label={words.discovery} help={words.discoveryHelp} />
         <TextField draft={draft} path={["spec", "issuer"]} label={words.issuer} help={words.issuerHelp} />
         <TextField draft={draft} path={["spec", "keys", "jwks"]} label={words.jwks} help={words.jwksHelp} />
+        {named !== "resident" && <ServerDetails draft={draft} />}
       </Part>
       {named !== "resident" && (
         <Part title={words.way}>
           <TextField draft={draft} path={["spec", "outbound", "proxy"]} label={newWords.proxy} help={newWords.proxyHelp} />
           <TextAreaField draft={draft} path={["spec", "outbound", "ca"]} label={newWords.ca} help={newWords.caHelp} />
           <TextField draft={draft} path={["spec", "outbound", "timeout"]} label={words.timeout} help={words.timeoutHelp} />
+          <WayDetails draft={draft} />
         </Part>
       )}
       {type && (type.adminFields ?? []).length > 0 && (
         <Part title={words.credentials}>
           <Credentials draft={draft} type={type} />
+          <Asking draft={draft} type={type} />
         </Part>
       )}
       <Part title={words.tokens}>
         <ListField draft={draft} path={["spec", "tokens", "audiences"]} label={words.audiences} help={words.audiencesHelp} />
         <SelectField draft={draft} path={["spec", "tokens", "use"]} label={words.use} fallback="direct" options={words.uses} />
-        <SelectField draft={draft} path={["spec", "tokens", "jwt"]} label={words.jwt} fallback="local" options={words.jwtWays} />
+        <TokenDetails draft={draft} type={type} />
       </Part>
       <Part title={words.clients}>
         <SwitchField draft={draft} path={["spec", "clients", "create"]} label={words.create} help={words.createHelp} fallback={true} />
         <SwitchField draft={draft} path={["spec", "clients", "map"]} label={words.map} help={words.mapHelp} fallback={true} />
         <ListField draft={draft} path={["spec", "permissions", "allow"]} label={words.allow} help={words.allowHelp} />
+        <ClientDetails draft={draft} />
       </Part>
       {named !== "resident" && (
         <Part title={texts.admin.signIn.title}>
@@ -99,7 +106,7 @@ function Credentials({ draft, type }: { draft: Draft<"key-managers">; type: Conn
   const ref = draft.at("spec", "connection", "ref");
   const own = (type.adminFields ?? []).filter((f) => {
     const name = f.name.replace(/^connection\./, "");
-    return ref === undefined || name === f.name || (shared?.beside ?? []).includes(name);
+    return name !== f.name && (ref === undefined || (shared?.beside ?? []).includes(name));
   });
   return (
     <>
@@ -114,5 +121,16 @@ function Credentials({ draft, type }: { draft: Draft<"key-managers">; type: Conn
       )}
       <TypeFields draft={draft} fields={own} />
     </>
+  );
+}
+
+// How gateways ask the server about opaque tokens, which few servers give.
+function Asking({ draft, type }: { draft: Draft<"key-managers">; type: ConnectorType }) {
+  const fields = (type.adminFields ?? []).filter((f) => f.name.startsWith("introspection."));
+  if (fields.length === 0) return null;
+  return (
+    <More label={words.asking} inUse={draft.at("spec", "introspection") !== undefined || draft.fault("spec", "introspection") !== undefined}>
+      <TypeFields draft={draft} fields={fields} />
+    </More>
   );
 }

@@ -74,7 +74,7 @@ function ClientFields({ draft, signIn }: { draft: KeyManagerDraft; signIn: Parti
             <CredentialField draft={draft} path={["spec", "signIn", "clientSecret"]} label={words.clientSecret} required />
           )}
           {method === "private_key_jwt" && (
-            <CredentialField draft={draft} path={["spec", "signIn", "key"]} label={words.key} help={words.keyHelp} required />
+            <CredentialField draft={draft} lines path={["spec", "signIn", "key"]} label={words.key} help={words.keyHelp} required />
           )}
           <SwitchField
             draft={draft}

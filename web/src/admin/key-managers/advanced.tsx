@@ -1,0 +1,212 @@
+import { Input, Select, SimpleGrid, Stack, Text } from "@mantine/core";
+import { useState } from "react";
+
+import type { ConnectorType } from "../../api/key-managers";
+import type { Draft } from "../../object/draft";
+import { ChoicesField, isFixed, ListField, NumberField, SelectField, Shown, SwitchField, TextAreaField, TextField } from "../../object/fields";
+import { SecretField } from "../../object/secret-fields";
+import { YamlField } from "../../object/yaml-field";
+import { useTenant } from "../../shell/place";
+import { texts } from "../../texts";
+import { CodeArea } from "../../ui/code-area";
+import { More } from "../../ui/more";
+
+const words = texts.admin.keyManagerForm;
+
+type KeyManagerDraft = Draft<"key-managers">;
+
+interface Props {
+  draft: KeyManagerDraft;
+}
+
+// A fold shows itself where one of these is given or has a fault.
+const used = (draft: KeyManagerDraft, ...paths: string[][]) =>
+  paths.some((path) => draft.at(...path) !== undefined || draft.fault(...path) !== undefined);
+
+/** Whether it counts at all, and where. */
+export function Reach({ draft }: Props) {
+  const global = useTenant() === "default"; // no other tenant has one
+  return (
+    <More label={words.reach} inUse={used(draft, ["spec", "enabled"], ["spec", "global"])}>
+      <SwitchField draft={draft} path={["spec", "enabled"]} label={words.enabled} help={words.enabledHelp} fallback={true} />
+      {(global || draft.at("spec", "global") === true) && (
+        <SwitchField draft={draft} path={["spec", "global"]} label={words.global} help={words.globalHelp} fallback={false} />
+      )}
+    </More>
+  );
+}
+
+const endpoints: [path: string[], label: string][] = [
+  [["spec", "endpoints", "token"], "Token"],
+  [["spec", "endpoints", "authorization"], "Authorization"],
+  [["spec", "endpoints", "introspection"], "Introspection"],
+  [["spec", "endpoints", "revocation"], "Revocation"],
+  [["spec", "endpoints", "registration"], "Registration"],
+  [["spec", "endpoints", "userinfo"], "Userinfo"],
+];
+
+/** What metadata say, where somebody has to say it, and keys and issuers beside the main ones. */
+export function ServerDetails({ draft }: Props) {
+  return (
+    <>
+      <More label={words.endpoints} inUse={used(draft, ["spec", "endpoints"], ["spec", "display"])}>
+        <Text size="xs" c="dimmed">{words.endpointsHelp}</Text>
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>
+          {endpoints.map(([path, label]) => <TextField key={label} draft={draft} path={path} label={label} placeholder="https://" />)}
+        </SimpleGrid>
+        <YamlField draft={draft} path={["spec", "display"]} label={words.display} help={words.displayHelp} example="token: https://sso.example.com/token" />
+      </More>
+      <More
+        label={words.keys}
+        inUse={used(draft, ["spec", "keys", "refresh"], ["spec", "keys", "pem"], ["spec", "keys", "jwksInline"], ["spec", "otherIssuers"])}
+      >
+        <TextField draft={draft} path={["spec", "keys", "refresh"]} label={words.refresh} help={words.refreshHelp} placeholder="5m" />
+        <PemField draft={draft} />
+        <YamlField draft={draft} path={["spec", "keys", "jwksInline"]} label={words.jwksInline} help={words.jwksInlineHelp} example='{"keys": [{"kty": "EC", …}]}' />
+        <YamlField
+          draft={draft}
+          path={["spec", "otherIssuers"]}
+          label={words.otherIssuers}
+          help={words.otherIssuersHelp}
+          example={"- issuer: https://old.example.com\n  keys: {jwks: https://old.example.com/jwks}\n  until: 2027-01-31T00:00:00Z"}
+        />
+      </More>
+    </>
+  );
+}
+
+// Public keys and certificates, one after the other as files have them.
+function PemField({ draft }: Props) {
+  const path = ["spec", "keys", "pem"];
+  const value = draft.at(...path);
+  const blocks = Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+  const joined = blocks.join("\n");
+  const [typed, setTyped] = useState(joined);
+  const shown = blocksOf(typed).join("\n") === joined ? typed : joined;
+  if (isFixed({ draft, path, label: words.pem })) return <Shown label={words.pem}>{joined}</Shown>;
+  return (
+    <CodeArea
+      label={words.pem}
+      description={words.pemHelp}
+      error={draft.fault(...path)}
+      placeholder="-----BEGIN PUBLIC KEY-----"
+      value={shown}
+      onChange={(event) => {
+        setTyped(event.currentTarget.value);
+        const given = blocksOf(event.currentTarget.value);
+        draft.put(given.length > 0 ? given : undefined, ...path);
+      }}
+      minRows={2}
+      maxRows={10}
+    />
+  );
+}
+
+const blocksOf = (text: string) => text.split(/(?<=-----END [^-]+-----)\s*/).filter((block) => block.trim() !== "");
+
+/** As whom the server is reached, through a proxy and at the server itself, and how much of an answer is read. */
+export function WayDetails({ draft }: Props) {
+  const proxied = ["proxyUser", "proxyPassword"].map((field) => ["spec", "outbound", field]);
+  const own = ["certificate", "key", "maxAnswer"].map((field) => ["spec", "outbound", field]);
+  return (
+    <>
+      <More label={words.proxyAccount} inUse={used(draft, ...proxied)}>
+        <TextField draft={draft} path={["spec", "outbound", "proxyUser"]} label={words.proxyUser} help={words.proxyUserHelp} />
+        <SecretField draft={draft} path={["spec", "outbound", "proxyPassword"]} label={words.proxyPassword} />
+      </More>
+      <More label={words.certificateAndLimit} inUse={used(draft, ...own)}>
+        <TextAreaField draft={draft} path={["spec", "outbound", "certificate"]} label={words.certificate} help={words.certificateHelp} />
+        <SecretField draft={draft} lines path={["spec", "outbound", "key"]} label={words.certificateKey} help={words.certificateKeyHelp} />
+        <NumberField draft={draft} path={["spec", "outbound", "maxAnswer"]} label={words.maxAnswer} help={words.maxAnswerHelp} />
+      </More>
+    </>
+  );
+}
+
+const algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"];
+
+/** Which tokens are the key manager's, and what is read from them. */
+export function TokenDetails({ draft, type }: Props & { type: ConnectorType | undefined }) {
+  const rules = ["match", "require", "algorithms", "type", "jwt", "clockSkew"].map((field) => ["spec", "tokens", field]);
+  return (
+    <>
+      <More label={words.tokenRules} inUse={used(draft, ...rules)}>
+        <YamlField
+          draft={draft}
+          path={["spec", "tokens", "match"]}
+          label={words.match}
+          help={words.matchHelp}
+          example={'- prefix: ory_at_\n- regex: "[0-9a-f]{8}-[0-9a-f-]{27}"\n- claims: {tid: acme}'}
+        />
+        <YamlField draft={draft} path={["spec", "tokens", "require"]} label={words.require} help={words.requireHelp} example="token_use: access" />
+        <ChoicesField draft={draft} path={["spec", "tokens", "algorithms"]} label={words.algorithms} help={words.algorithmsHelp} options={algorithms} />
+        <SelectField draft={draft} path={["spec", "tokens", "type"]} label={words.tokenType} help={words.tokenTypeHelp} fallback="access" options={words.tokenTypes} />
+        <SelectField draft={draft} path={["spec", "tokens", "jwt"]} label={words.jwt} fallback="local" options={words.jwtWays} />
+        <TextField draft={draft} path={["spec", "tokens", "clockSkew"]} label={words.clockSkew} help={words.clockSkewHelp} placeholder="30s" />
+      </More>
+      <More label={words.claims} inUse={used(draft, ["spec", "claims"])}>
+        <ListField draft={draft} path={["spec", "claims", "clientId"]} label={words.clientIdClaims} help={words.clientIdClaimsHelp((type?.clientIdClaims ?? []).join(", "))} />
+        <ListField draft={draft} path={["spec", "claims", "scopes"]} label={words.scopeClaims} help={words.scopeClaimsHelp((type?.scopeClaims ?? []).join(", "))} />
+        <YamlField
+          draft={draft}
+          path={["spec", "claims", "grants"]}
+          label={words.grants}
+          help={words.grantsHelp}
+          example={'- {claim: /groups, equals: warehouse, scopes: ["orders:write"]}'}
+        />
+        <YamlField draft={draft} path={["spec", "claims", "mapping"]} label={words.mapping} help={words.mappingHelp} example="- {from: email, to: user_email}" />
+      </More>
+    </>
+  );
+}
+
+/** What developers may ask for, and who has to approve it. */
+export function ClientDetails({ draft }: Props) {
+  const rules = ["tokens", "grantTypes", "constraints", "approval"].map((field) => ["spec", "clients", field]);
+  return (
+    <More label={words.clientRules} inUse={used(draft, ...rules, ["spec", "permissions", "deny"])}>
+      <ListField draft={draft} path={["spec", "permissions", "deny"]} label={words.deny} help={words.denyHelp} />
+      <ApprovalField draft={draft} path={["spec", "clients", "approval"]} />
+      <ListField draft={draft} path={["spec", "clients", "grantTypes"]} label={words.grantTypes} help={words.grantTypesHelp} />
+      <YamlField
+        draft={draft}
+        path={["spec", "clients", "constraints"]}
+        label={words.constraints}
+        help={words.constraintsHelp}
+        example={"access_token_lifetime: {max: 3600}\ncallbacks: {regex: 'https://.*'}"}
+      />
+      <SwitchField draft={draft} path={["spec", "clients", "tokens"]} label={words.tokensForTrying} help={words.tokensForTryingHelp} fallback={true} />
+    </More>
+  );
+}
+
+// One word for both environments, or one for each; what is left out is as the tenant says.
+function ApprovalField({ draft, path }: Props & { path: string[] }) {
+  const stored = draft.at(...path);
+  const by = (typeof stored === "string" ? { production: stored, sandbox: stored } : (stored ?? {})) as Record<string, string | undefined>;
+  const fault = draft.fault(...path);
+  return (
+    <Stack gap={4}>
+      <SimpleGrid cols={{ base: 1, xs: 2 }}>
+        {["production", "sandbox"].map((environment) => {
+          const label = words.approvalIn(environment);
+          if (draft.fixed) return <Shown key={environment} label={label}>{words.approvals.find((o) => o.value === (by[environment] ?? ""))?.label}</Shown>;
+          return (
+            <Select
+              key={environment}
+              label={label}
+              data={words.approvals}
+              value={by[environment] ?? ""}
+              allowDeselect={false}
+              onChange={(mode) => {
+                const next = Object.entries({ ...by, [environment]: mode ?? "" }).filter(([, m]) => m !== "" && m !== undefined);
+                draft.put(next.length > 0 ? Object.fromEntries(next) : undefined, ...path);
+              }}
+            />
+          );
+        })}
+      </SimpleGrid>
+      {fault && <Input.Error>{fault}</Input.Error>}
+    </Stack>
+  );
+}
