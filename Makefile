@@ -14,10 +14,10 @@ BUILD := CGO_ENABLED=0 go build -buildvcs=$(shell git rev-parse HEAD >/dev/null 
 PHASE := @scripts/phase
 
 .DEFAULT_GOAL := help
-.PHONY: help web build demo setup format vet lint unit console e2e test bench clean
+.PHONY: help web build demo setup format vet lint unit console e2e test bench bench-console clean
 
 help: ## say what there is
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1  - \2/p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1  - \2/p' Makefile
 
 web: ## build the console into web/dist
 	@scripts/console
@@ -58,6 +58,9 @@ test: ## everything: set-up, format, lint (vet in it), tests of the rooms, the c
 
 bench: ## what a decision costs
 	@go test -run '^$$' -bench . -benchmem ./internal/enforce ./internal/token
+
+bench-console: setup build ## what the console takes with 500 key managers and 50,000 applications, beside a small installation; some minutes
+	@cd web && PATH="$(CACHE)/node-package/bin:$$PATH" npx playwright test --config bench/playwright.config.ts
 
 clean: ## remove what was built here; the cache folder stays
 	@rm -rf bin coverage web/dist/assets web/dist/index.html web/dist/.built

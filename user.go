@@ -20,6 +20,9 @@ const (
 	RoleAuditor   Role = "auditor"
 )
 
+// Roles are all of them.
+func Roles() []Role { return []Role{RoleAdmin, RolePublisher, RoleDeveloper, RoleAuditor} }
+
 // UserSpec declares a person or program that uses the management plane.
 type UserSpec struct {
 	Enabled  *bool        `json:"enabled,omitempty"` // default true; false: no sign-in, session or API token of theirs counts

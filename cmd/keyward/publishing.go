@@ -28,8 +28,14 @@ func (cmd *apiUsagesCmd) Run(s *session) error {
 		return err
 	}
 	var u control.APIUsages
-	if err := c.Call(s.ctx, http.MethodGet, c.Path([]string{"apis", cmd.Name, "usages"}), nil, &u); err != nil {
-		return err
+	for more := true; more; more = u.Next != "" {
+		before, path := u, c.Path([]string{"apis", cmd.Name, "usages"}, "limit", "500", "cursor", u.Next)
+		u = control.APIUsages{}
+		if err := c.Call(s.ctx, http.MethodGet, path, nil, &u); err != nil {
+			return err
+		}
+		u.Subscriptions = append(before.Subscriptions, u.Subscriptions...)
+		u.Delete.RefusedBy = append(before.Delete.RefusedBy, u.Delete.RefusedBy...)
 	}
 	rows := [][]string{{"KIND", "NAME", "HOW", "PASSED", "REFUSED"}}
 	for _, sub := range u.Subscriptions {
@@ -39,7 +45,6 @@ func (cmd *apiUsagesCmd) Run(s *session) error {
 		}
 		rows = append(rows, []string{"Subscription", sub.Name, how})
 	}
-	rows = append(rows, beyond("Subscription", u.Count, len(u.Subscriptions))...)
 	rows = append(rows, append([]string{"API", u.API, string(u.State) + ", calls in the last hour"}, cells(u.Calls.Calls)...))
 	if err := cmd.Print(s.out, u, rows); err != nil || cmd.Output != "table" {
 		return err

@@ -16,7 +16,8 @@ import (
 type APIUsages struct {
 	API           string            `json:"api"`
 	State         keyward.APIState  `json:"state"`
-	Subscriptions []APISubscription `json:"subscriptions" doc:"The first 500"`
+	Subscriptions []APISubscription `json:"subscriptions" doc:"A page of them"`
+	Next          string            `json:"next,omitempty" doc:"Cursor of the next page; absent on the last one"`
 	Count         int               `json:"count" doc:"Of all subscriptions"`
 	Calls         APICalls          `json:"calls" doc:"Calls in the last hour"`
 	Retire        Impact            `json:"retire" doc:"What retiring it, or making it a draft again, would do"`
@@ -39,13 +40,14 @@ type APICalls struct {
 	Calls
 }
 
-// APIUsages lists everything that depends on an API.
-func (c *Control) APIUsages(ctx context.Context, p keyward.Principal, tenant, name string) (*APIUsages, error) {
+// APIUsages lists everything that depends on an API, its subscriptions by pages.
+func (c *Control) APIUsages(ctx context.Context, p keyward.Principal, tenant, name string, page Page) (*APIUsages, error) {
 	if err := access.Require(p, access.RightAPIUsages, tenant); err != nil {
 		return nil, err
 	}
-	u := &APIUsages{API: name, Subscriptions: []APISubscription{}}
+	var u *APIUsages
 	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		u = &APIUsages{API: name, Subscriptions: []APISubscription{}}
 		api, err := tx.Get(keyward.KindAPI, tenant, name)
 		if err != nil {
 			return err
@@ -61,7 +63,7 @@ func (c *Control) APIUsages(ctx context.Context, p keyward.Principal, tenant, na
 		}
 		u.Calls = APICalls{Since: since, Calls: Calls(calls)}
 		u.Delete.RefusedBy = []keyward.Ref{}
-		if err := u.readSubscriptions(tx, api, spec); err != nil {
+		if err := u.readSubscriptions(tx, api, spec, page); err != nil {
 			return err
 		}
 		lost := store.SomeNames{Some: []string{}}
@@ -82,15 +84,18 @@ func (c *Control) APIUsages(ctx context.Context, p keyward.Principal, tenant, na
 	return u, nil
 }
 
-// readSubscriptions lists those to the API, and counts them.
-func (u *APIUsages) readSubscriptions(tx *store.Tx, api *keyward.Object, spec *keyward.APISpec) (err error) {
+// readSubscriptions lists a page of those to the API, and counts all.
+func (u *APIUsages) readSubscriptions(tx *store.Tx, api *keyward.Object, spec *keyward.APISpec, page Page) (err error) {
 	if u.Count, err = tx.SubscriptionsTo(api.ID); err != nil {
 		return fmt.Errorf("count the subscriptions to %s: %w", api.Ref(), err)
 	}
-	objects, _, err := tx.List(keyward.KindSubscription, store.Filter{Tenant: api.Tenant, API: api.Name, Limit: maxUsages})
+	filter := page.filter(api.Tenant)
+	filter.API = api.Name
+	objects, next, err := tx.List(keyward.KindSubscription, filter)
 	if err != nil {
 		return fmt.Errorf("list the subscriptions to %s: %w", api.Ref(), err)
 	}
+	u.Next = next
 	forEverybody := access.SeesAPI(keyward.Principal{Tenant: api.Tenant}, spec)
 	for _, o := range objects {
 		s, err := keyward.SpecOf[*keyward.SubscriptionSpec](o)

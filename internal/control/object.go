@@ -105,16 +105,17 @@ type Page struct {
 	Limit       int    // 1 to MaxPage; 0 = DefaultPage
 	Set         string
 	Search      string
-	Application string   // what belongs to it
-	API         string   // subscriptions to it
-	Plan        string   // subscriptions under it, APIs that offer it
-	KeyManager  string   // OAuth clients in it, APIs that name it
-	Connection  string   // key managers that use it; for those who see that
-	Owner       string   // a user, or group/NAME; for those who see owners
-	Group       string   // users in it; for those who see everything of users
-	Held        bool     // what is held now
-	Names       []string // only those of these names
-	Documents   bool     // APIs come with their OpenAPI documents, which a page leaves empty otherwise: nobody can store one that is
+	Application string       // what belongs to it
+	API         string       // subscriptions to it
+	Plan        string       // subscriptions under it, APIs that offer it
+	KeyManager  string       // OAuth clients in it, APIs that name it
+	Connection  string       // key managers that use it; for those who see that
+	Owner       string       // a user, or group/NAME; for those who see owners
+	Group       string       // users in it; for those who see everything of users
+	Held        bool         // what is held now
+	Role        keyward.Role // users who have it
+	Names       []string     // only those of these names
+	Documents   bool         // APIs come with their OpenAPI documents, which a page leaves empty otherwise: nobody can store one that is
 }
 
 // filter is the page as the store knows it.
@@ -122,7 +123,7 @@ func (p Page) filter(tenant string) store.Filter {
 	return store.Filter{
 		Tenant: tenant, Offered: true, After: p.After, Limit: cmp.Or(p.Limit, DefaultPage), Set: p.Set, Search: p.Search,
 		Application: p.Application, API: p.API, Plan: p.Plan, KeyManager: p.KeyManager, Connection: p.Connection,
-		Owner: p.Owner, Group: p.Group, Held: p.Held, Names: p.Names, Brief: !p.Documents,
+		Owner: p.Owner, Group: p.Group, Held: p.Held, Role: p.Role, Names: p.Names, Brief: !p.Documents,
 	}
 }
 
@@ -241,7 +242,7 @@ func (r *reader) page(kind keyward.Kind, filter store.Filter) (page []*keyward.O
 			switch {
 			case err != nil:
 				return nil, "", err
-			case seen == nil:
+			case seen == nil || filter.Role != "" && !hasRole(seen, filter.Role):
 			case len(page) == size:
 				return page, store.Cursor(filter.Tenant, page[size-1].Name), nil
 			default:
@@ -253,6 +254,12 @@ func (r *reader) page(kind keyward.Kind, filter store.Filter) (page []*keyward.O
 		}
 		filter.After, filter.Limit = after, max(size+1, DefaultPage)
 	}
+}
+
+// hasRole tells whether an object is a user with the role.
+func hasRole(o *keyward.Object, role keyward.Role) bool {
+	user, ok := o.Spec.(*keyward.UserSpec)
+	return ok && slices.Contains(user.Roles, role)
 }
 
 // visible gives the object as the principal may see it; nil for one that is not theirs.

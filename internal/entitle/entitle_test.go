@@ -18,6 +18,7 @@ import (
 	"keyward.dev/keyward/internal/entitle"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/listing"
 	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed"
@@ -203,7 +204,7 @@ func (w *world) generate(keyManager string, ask keys.Ask) *keys.Result {
 func (w *world) status(keyManager string) *keyward.OAuthClientStatus {
 	w.t.Helper()
 	root := keyward.Principal{User: "root", Tenant: keyward.DefaultTenant, Roles: []keyward.Role{keyward.RoleAdmin}}
-	all, err := w.keys.List(w.t.Context(), root, w.tenant, "mobile")
+	all, _, err := w.keys.List(w.t.Context(), root, w.tenant, "mobile", listing.Choice{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/listing"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/contract"
@@ -510,7 +511,7 @@ func TestNothingIsRevealedWhileHeld(t *testing.T) {
 	}
 	waits := func(p keyward.Principal) bool {
 		t.Helper()
-		listed, err := r.keys.List(ctx, p, "", "mobile")
+		listed, _, err := r.keys.List(ctx, p, "", "mobile", listing.Choice{})
 		if err != nil || len(listed) != 1 {
 			t.Fatalf("%v, error %v", listed, err)
 		}

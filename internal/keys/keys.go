@@ -143,8 +143,8 @@ type Request = listing.Request
 type Page = listing.Page
 
 // List gives an application's clients, as listing.Lister says.
-func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, application string) ([]Listed, error) {
-	return k.shown.List(ctx, p, tenant, application)
+func (k *Keys) List(ctx context.Context, p keyward.Principal, tenant, application string, c listing.Choice) ([]Listed, string, error) {
+	return k.shown.List(ctx, p, tenant, application, c)
 }
 
 // Option is one place at which an application may have keys.

@@ -14,6 +14,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/listing"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/keycloak"
@@ -175,7 +176,7 @@ func TestListIsForThoseConcerned(t *testing.T) {
 		{principal("eve", keyward.RolePublisher), false},
 		{keyward.Principal{User: "alice", Tenant: "acme", Roles: []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor}}, false},
 	} {
-		_, err := r.keys.List(t.Context(), c.who, keyward.DefaultTenant, "mobile")
+		_, _, err := r.keys.List(t.Context(), c.who, keyward.DefaultTenant, "mobile", listing.Choice{})
 		if (err == nil) != c.ok || err != nil && keyward.CodeOf(err) != keyward.CodeForbidden {
 			t.Errorf("%+v: %v", c.who, err)
 		}

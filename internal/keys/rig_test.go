@@ -18,6 +18,7 @@ import (
 	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/listing"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
@@ -181,7 +182,7 @@ func at(keyManager string) keys.Place {
 // list gives the clients of the application mobile.
 func (r *rig) list() []keys.Listed {
 	r.t.Helper()
-	l, err := r.keys.List(r.t.Context(), admin(), keyward.DefaultTenant, "mobile")
+	l, _, err := r.keys.List(r.t.Context(), admin(), keyward.DefaultTenant, "mobile", listing.Choice{})
 	if err != nil {
 		r.t.Fatal(err)
 	}

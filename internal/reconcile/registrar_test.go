@@ -7,6 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/listing"
 	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/testbed/registrar"
 )
@@ -66,7 +67,7 @@ func TestRegistrationServer(t *testing.T) {
 	if anew := r.mend("gone", "reg"); anew.ClientID == made["gone"].ClientID || anew.ClientSecret == "" {
 		t.Errorf("made anew as %v", anew)
 	}
-	if list, err := r.keys.List(t.Context(), alice(), keyward.DefaultTenant, "dropped"); err != nil || len(list) != 0 {
+	if list, _, err := r.keys.List(t.Context(), alice(), keyward.DefaultTenant, "dropped", listing.Choice{}); err != nil || len(list) != 0 {
 		t.Errorf("a client that was dropped is listed: %+v, error %v", list, err)
 	}
 	report = r.reconcile("reg")

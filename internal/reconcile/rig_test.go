@@ -15,6 +15,7 @@ import (
 	"keyward.dev/keyward/internal/entitle"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/listing"
 	"keyward.dev/keyward/internal/keys/turn"
 	"keyward.dev/keyward/internal/reconcile"
 	"keyward.dev/keyward/internal/secret"
@@ -308,7 +309,7 @@ func want(t *testing.T, report *reconcile.Reconciliation, who string, verdict re
 // client gives an application's client as its developer sees it.
 func (r *rig) client(application string) keys.Listed {
 	r.t.Helper()
-	list, err := r.keys.List(r.t.Context(), alice(), keyward.DefaultTenant, application)
+	list, _, err := r.keys.List(r.t.Context(), alice(), keyward.DefaultTenant, application, listing.Choice{})
 	if err != nil || len(list) != 1 {
 		r.t.Fatalf("the keys of %s: %+v, error %v", application, list, err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/listing"
 	"keyward.dev/keyward/internal/wire"
 )
 
@@ -74,6 +75,7 @@ type keysInput struct {
 
 type keysListInput struct {
 	TenantQuery
+	PageQuery
 	Name        string `path:"name" doc:"The application"`
 	KeyManager  string `query:"keyManager" doc:"Only in this key manager"`
 	Environment string `query:"environment" doc:"Only in this environment"`
@@ -91,18 +93,13 @@ func (s *Server) keysRoutes() {
 		OperationID: "list-keys", Method: http.MethodGet, Path: keysPath, Tags: []string{"keys"},
 		Summary: "The application's clients in every key manager, without secrets",
 	}, func(ctx context.Context, p keyward.Principal, in *keysListInput) (*answerOf[Listing[keys.Listed]], error) {
-		all, err := k.List(ctx, p, in.tenant(), in.Name)
+		limit, err := in.limit()
 		if err != nil {
 			return nil, err
 		}
-		chosen := []keys.Listed{}
-		for _, c := range all {
-			if (in.KeyManager == "" || c.KeyManager == in.KeyManager) &&
-				(in.Environment == "" || string(c.Environment) == in.Environment) {
-				chosen = append(chosen, c)
-			}
-		}
-		return listed(chosen), nil
+		return onePage(k.List(ctx, p, in.tenant(), in.Name, listing.Choice{
+			KeyManager: in.KeyManager, Environment: in.Environment, After: in.Cursor, Limit: limit,
+		}))
 	})
 	resultRoute(s, verb{
 		"generate-keys", "", "Create a client in the key manager; its secret is shown this once. It may await an approval",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,7 @@ type listInput struct {
 	Owner       string   `query:"owner" doc:"Only applications that this user, or group/NAME, owns, or what belongs to them"`
 	Group       string   `query:"group" doc:"Only users in this group"`
 	Held        bool     `query:"held" doc:"Only what is held now"`
+	Role        string   `query:"role" doc:"Only users with this role"`
 	Names       []string `query:"names" doc:"Only those of these names, separated by commas; 100 at most"`
 	Documents   bool     `query:"documents" doc:"APIs with their OpenAPI documents; without it spec.openapi.document is empty in lists"`
 }
@@ -99,10 +101,13 @@ func (s *Server) readRoutes(kind keyward.Kind) {
 		if len(in.Names) > maxNames {
 			return nil, badField("names", "takes "+strconv.Itoa(maxNames)+" names at most")
 		}
+		if in.Role != "" && !slices.Contains(keyward.Roles(), keyward.Role(in.Role)) {
+			return nil, badField("role", "is none")
+		}
 		objects, next, err := s.deps.Control.List(ctx, p, kind, in.tenant(), control.Page{
 			After: in.Cursor, Limit: limit, Set: in.Set, Search: in.Search, Application: in.Application, API: in.API,
 			Plan: in.Plan, KeyManager: in.KeyManager, Connection: in.Connection, Owner: in.Owner, Held: in.Held, Names: in.Names,
-			Group: in.Group, Documents: in.Documents,
+			Group: in.Group, Role: keyward.Role(in.Role), Documents: in.Documents,
 		})
 		if err != nil {
 			return nil, err
@@ -228,13 +233,23 @@ func (s *Server) searchRoute() {
 // maxSome is how many hits of each kind a search gives at most.
 const maxSome = 50
 
+type usagesInput struct {
+	TenantQuery
+	PageQuery
+	Name string `path:"name"`
+}
+
 func (s *Server) usagesRoutes() {
 	route(s, huma.Operation{
 		OperationID: "api-usages", Method: http.MethodGet, Path: "/api/v1/apis/{name}/usages",
 		Tags:    []string{keyward.KindAPI.Plural()},
 		Summary: "Everything that depends on an API, and what retiring and deleting it would do",
-	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[control.APIUsages], error) {
-		return answered(s.deps.Control.APIUsages(ctx, p, in.tenant(), in.Name))
+	}, func(ctx context.Context, p keyward.Principal, in *usagesInput) (*answerOf[control.APIUsages], error) {
+		limit, err := in.limit()
+		if err != nil {
+			return nil, err
+		}
+		return answered(s.deps.Control.APIUsages(ctx, p, in.tenant(), in.Name, control.Page{After: in.Cursor, Limit: limit}))
 	})
 	route(s, huma.Operation{
 		OperationID: "key-manager-usages", Method: http.MethodGet, Path: "/api/v1/key-managers/{name}/usages",

@@ -111,7 +111,7 @@ func fill(t *testing.T, on store.Options) {
 func chosen() map[string][]string {
 	return map[string][]string{
 		"application": {crowd.Busy}, "api": {"api-00001"}, "plan": {"plan-00001"}, "keyManager": {"manager-00001"}, "connection": {"none"},
-		"owner": {crowd.Hermit, crowd.Owner, "nobody"}, "held": {"true"}, "set": {"none"},
+		"owner": {crowd.Hermit, crowd.Owner, "nobody"}, "held": {"true"}, "role": {"admin", "publisher", "developer"}, "set": {"none"},
 		"search": {"app-03999", "03999", "app", "a", "9", "zz", "no such words", "-"},
 		"actor":  {"user-00001", "nobody"}, "kind": {"Application", "Plan"}, "name": {"app-00007", "nothing"},
 	}

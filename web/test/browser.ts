@@ -1,19 +1,24 @@
 import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page } from "@playwright/test";
 
-import { apply, manifest, world } from "./start";
+import { apply, manifest, world, type World } from "./start";
 
 /** The password of everybody in these tests. */
 export const password = "correct horse battery staple";
 
 /** Makes a user with these roles. */
 export async function person(name: string, ...roles: string[]): Promise<void> {
-  await apply(world(), [manifest("User", name, { email: `${name}@example.com`, password, roles })]);
+  await personAt(world(), name, ...roles);
+}
+
+/** The same at another server. */
+export async function personAt(at: World, name: string, ...roles: string[]): Promise<void> {
+  await apply(at, [manifest("User", name, { email: `${name}@example.com`, password, roles })]);
 }
 
 /** Signs a user in, in a browser where nobody is, and waits for the console. */
-export async function signIn(page: Page, user: string): Promise<void> {
-  await page.goto(world().url);
+export async function signIn(page: Page, user: string, at = world()): Promise<void> {
+  await page.goto(at.url);
   await page.getByRole("link", { name: /Keyward account/ }).click();
   await fillIn(page, user);
   await expect(page.getByRole("button", { name: "Your account" })).toBeVisible();

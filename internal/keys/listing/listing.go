@@ -4,6 +4,7 @@
 package listing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,23 +45,22 @@ type Listed struct {
 	OldSecretLastUsedAt *time.Time `json:"oldSecretLastUsedAt,omitempty" doc:"The same of the secret before it, while that is taken too"`
 }
 
-// List gives an application's clients in every key manager, failed attempts too, from the database alone: no server is
-// asked. Who may read it: the application's owners, administrators and auditors of the tenant.
-func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, application string) ([]Listed, error) {
-	if tenant == "" {
-		tenant = keyward.DefaultTenant
-	}
-	listed := []Listed{}
+// List gives a page of an application's clients, failed attempts too, and the cursor of the next one, from the database alone: no
+// server is asked. Who may read it: the application's owners, administrators and auditors of the tenant.
+func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, application string, choice Choice) ([]Listed, string, error) {
+	tenant, listed, next := cmp.Or(tenant, keyward.DefaultTenant), []Listed{}, ""
 	err := l.Store.Read(ctx, func(tx *store.Tx) error {
 		app, err := tx.Get(keyward.KindApplication, tenant, application)
 		if err != nil {
 			return scene.HideFrom(p, tenant, err)
 		}
-		auditor := p.Has(keyward.RoleAuditor) && (p.Tenant == tenant || p.Tenant == keyward.DefaultTenant)
-		if err := scene.MayUse(p, app); err != nil && !auditor {
+		if err := mayList(p, app); err != nil {
 			return err
 		}
-		objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: tenant, Application: application})
+		objects, after, err := tx.List(keyward.KindOAuthClient, store.Filter{
+			Tenant: tenant, Application: application, KeyManager: choice.KeyManager, Environment: choice.Environment,
+			After: choice.After, Limit: choice.Limit,
+		})
 		if err != nil {
 			return fmt.Errorf("list the clients of %s: %w", app.Ref(), err)
 		}
@@ -72,7 +72,7 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 		if err != nil {
 			return fmt.Errorf("read which secrets of %s wait: %w", app.Ref(), err)
 		}
-		listed = listed[:0]
+		listed, next = listed[:0], after
 		known := managers{}
 		for _, o := range objects {
 			c, err := scene.ReadClient(o)
@@ -102,9 +102,17 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return listed, nil
+	return listed, next, nil
+}
+
+// mayList refuses to list an application's clients to those who neither own it nor look after its tenant.
+func mayList(p keyward.Principal, app *keyward.Object) error {
+	if p.Has(keyward.RoleAuditor) && (p.Tenant == app.Tenant || p.Tenant == keyward.DefaultTenant) {
+		return nil
+	}
+	return scene.MayUse(p, app)
 }
 
 // shownStatus is the status with what is kept elsewhere, and without what is over.

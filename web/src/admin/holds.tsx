@@ -1,8 +1,8 @@
 import { Anchor, Button, Text } from "@mantine/core";
-import { useMutation, useQueries, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "react-router";
 
-import { heldQuery, hold, holdables, unhold, type Held } from "../api/holds";
+import { hold, holdsQuery, unhold, type Held } from "../api/holds";
 import { kindOf } from "../api/objects";
 import { administers } from "../session/areas";
 import { useSession } from "../session/session";
@@ -15,6 +15,7 @@ import { ProblemAlert } from "../ui/problem";
 import { DataTable } from "../ui/table";
 import { Time } from "../ui/time";
 import { sayDone } from "../ui/undo";
+import { rowsOf } from "../ui/use-list";
 
 const words = texts.admin.holds;
 
@@ -23,14 +24,7 @@ export function Holds() {
   const tenant = useTenant();
   const queries = useQueryClient();
   const admin = administers(useSession());
-  const list = useQueries({
-    queries: holdables.map((noun) => ({ ...heldQuery(tenant, noun), staleTime: 0, refetchInterval: 15_000 })),
-    combine: (all) => ({
-      rows: all.every((one) => one.data) ? all.flatMap((one) => one.data ?? []) : undefined,
-      error: all.find((one) => one.error)?.error ?? null,
-      again: () => { all.forEach((one) => void one.refetch()); },
-    }),
-  });
+  const list = rowsOf(useInfiniteQuery(holdsQuery(tenant)));
   const lift = useMutation({
     mutationFn: (held: Held) => unhold(tenant, held.noun, held.name),
     onSuccess: async (_, held) => {

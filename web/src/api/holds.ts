@@ -1,7 +1,7 @@
-import { queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { client, type Schemas } from "./client";
-import { allPages, type Noun, type Nouns } from "./objects";
+import { allPages, listPage, pageSize, type Noun, type Nouns, type Page } from "./objects";
 
 /** The nouns that an administrator can hold. */
 export const holdables = ["key-managers", "applications", "subscriptions", "oauth-clients"] as const;
@@ -37,18 +37,44 @@ export interface Held {
   hold: Schemas["Hold"];
 }
 
+/** All that is held, of one noun after the other, by pages. */
+export function holdsQuery(tenant: string) {
+  return infiniteQueryOptions({
+    queryKey: [tenant, "holds"],
+    refetchInterval: 15_000,
+    initialPageParam: { at: 0, cursor: "" },
+    queryFn: async ({ pageParam: { at, cursor }, signal }) => {
+      const items: Held[] = [];
+      let after: string | undefined = cursor;
+      for (let i = at; ; i++, after = "") {
+        const noun = holdables[i];
+        if (noun === undefined) return { items };
+        const limit = pageSize - items.length;
+        const page: Page<Nouns[Holdable]> = await listPage(tenant, noun, { held: true, limit: String(limit), ...(after && { cursor: after }) }, signal);
+        items.push(...heldOf(noun, page.items));
+        if (page.next !== undefined) return { items, next: { at: i, cursor: page.next } };
+        if (items.length >= pageSize) return { items, next: { at: i + 1, cursor: "" } };
+      }
+    },
+    getNextPageParam: (page) => page.next,
+  });
+}
+
+function heldOf(noun: Holdable, objects: Nouns[Holdable][]): Held[] {
+  return objects.flatMap((o) => {
+    const hold = o.status?.hold;
+    const application = "application" in o.spec ? o.spec.application : undefined;
+    return hold ? [{ noun, name: o.metadata?.name ?? "", application, hold }] : [];
+  });
+}
+
 /** What is held of a noun, as far as the person sees it. */
 export function heldQuery(tenant: string, noun: Holdable) {
   return queryOptions({
     queryKey: [tenant, noun, "held"],
     staleTime: 15_000,
     queryFn: async ({ signal }): Promise<Held[]> => {
-      const objects: Nouns[Holdable][] = await allPages(tenant, noun, { held: true }, signal);
-      return objects.flatMap((o) => {
-        const hold = o.status?.hold;
-        const application = "application" in o.spec ? o.spec.application : undefined;
-        return hold ? [{ noun, name: o.metadata?.name ?? "", application, hold }] : [];
-      });
+      return heldOf(noun, await allPages<Holdable>(tenant, noun, { held: true }, signal));
     },
   });
 }

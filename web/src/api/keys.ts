@@ -14,8 +14,16 @@ const application = (tenant: string, name: string) => ({ path: { name }, query: 
 export function keysQuery(tenant: string, name: string) {
   return queryOptions({
     queryKey: [tenant, "applications", "one", name, "keys"],
-    queryFn: async ({ signal }) =>
-      bodyOf(await client.GET("/api/v1/applications/{name}/keys", { params: application(tenant, name), signal })).items ?? [],
+    queryFn: async ({ signal }) => {
+      const keys: Schemas["ListedKeys"][] = [];
+      for (let cursor: string | undefined = ""; cursor !== undefined;) {
+        const params = { path: { name }, query: { tenant, limit: "500", ...(cursor && { cursor }) } };
+        const page: Schemas["ListingKeys"] = bodyOf(await client.GET("/api/v1/applications/{name}/keys", { params, signal }));
+        keys.push(...(page.items ?? []));
+        cursor = page.next;
+      }
+      return keys;
+    },
     refetchInterval: (query) => ((query.state.data ?? []).some((k) => changing(k.status)) ? 2_000 : 30_000),
   });
 }

@@ -59,7 +59,7 @@ export function memberAddress(noun: Noun, name: string, tenant: string): string 
 }
 
 /** How many entries a page of a list holds. */
-const pageSize = 50;
+export const pageSize = 50;
 
 /** What a list is narrowed to; the server does it. */
 export interface Narrowed {
@@ -70,6 +70,8 @@ export interface Narrowed {
   connection?: string;
   owner?: string;
   group?: string;
+  /** Of users. */
+  role?: string;
   held?: boolean;
   /** Only those of these names, 100 at most. */
   names?: string[];

@@ -18,9 +18,9 @@ export function takesSubscriptions(api: Schemas["API"]): boolean {
   return api.spec.subscription !== "none" && stateOf(api) === "published";
 }
 
-/** Who would notice a change of an API. */
+/** Who would notice a change of an API; of its subscriptions the first. */
 export async function apiUsages(tenant: string, name: string, signal?: AbortSignal): Promise<Schemas["APIUsages"]> {
-  const params = { path: { name }, query: { tenant } };
+  const params = { path: { name }, query: { tenant, limit: "50" } };
   return bodyOf(await client.GET("/api/v1/apis/{name}/usages", { params, ...(signal && { signal }) }));
 }
 

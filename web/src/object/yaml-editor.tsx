@@ -1,5 +1,5 @@
 import { Stack, Text } from "@mantine/core";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { parseDocument, stringify } from "yaml";
 
 import type { Noun, Nouns } from "../api/objects";
@@ -14,18 +14,32 @@ interface Props<N extends Noun> {
   setBroken: (broken: boolean) => void;
 }
 
+// From so many characters on a text is read when somebody pauses, in milliseconds: reading it takes longer than they notice.
+const long = 20_000;
+const pause = 250;
+
 /** The draft as YAML. What cannot be read is kept as it was typed, and the draft stays as it was until it can. */
 export function YamlEditor<N extends Noun>({ draft, setBroken }: Props<N>) {
   const [text, setText] = useState(() => stringify(draft.object, { lineWidth: 0 }));
   const [fault, setFault] = useState<string>();
-  const change = (typed: string) => {
-    setText(typed);
+  const later = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const read = (typed: string) => {
     const document = parseDocument(typed);
     const value: unknown = document.errors.length > 0 ? undefined : document.toJS();
     const wrong = document.errors[0]?.message ?? (isManifest(value) ? undefined : texts.editor.notOne);
     setFault(wrong);
     setBroken(wrong !== undefined);
     if (wrong === undefined) draft.set(value as Nouns[N]);
+  };
+  const change = (typed: string) => {
+    setText(typed);
+    clearTimeout(later.current);
+    if (typed.length < long) {
+      read(typed);
+      return;
+    }
+    setBroken(true); // until it is read, so that what is saved is what is seen
+    later.current = setTimeout(() => { read(typed); }, pause);
   };
   if (draft.fixed) return <CodeBlock label={texts.code.yaml}>{text}</CodeBlock>;
   return (

@@ -1,8 +1,8 @@
 import { Button, Group, Stack, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "react-router";
 
-import { allQuery, type Noun } from "../api/objects";
+import { listQuery, type Noun } from "../api/objects";
 import { mayWrite } from "../object/may";
 import { areasOf, opens, type Area } from "../session/areas";
 import { useSession, type Session } from "../session/session";
@@ -41,8 +41,8 @@ function NotYours({ wanted }: { wanted: string }) {
 
 // Auditors may know who the administrators are.
 function Administrators() {
-  const users = useQuery(allQuery(useTenant(), "users"));
-  const names = (users.data ?? []).flatMap((u) => ((u.spec.roles ?? []).includes("admin") ? [u.metadata?.name ?? ""] : []));
+  const users = useInfiniteQuery(listQuery(useTenant(), "users", { role: "admin" }));
+  const names = (users.data?.pages[0]?.items ?? []).map((u) => u.metadata?.name ?? "");
   if (names.length === 0) return null;
   return (
     <Stack align="center">

@@ -22,6 +22,7 @@ import { InForce } from "../../ui/in-force";
 import { ObjectLink } from "../../ui/object-link";
 import { Page, Section } from "../../ui/page";
 import { DataTable } from "../../ui/table";
+import { useListOf } from "../../ui/use-list";
 import { APIState, TakenBy } from "./list";
 import { ChangeState } from "./state";
 
@@ -106,25 +107,22 @@ function Versions({ apis }: { apis: Schemas["API"][] }) {
 }
 
 function Callers({ name }: { name: string }) {
-  const usages = useQuery(apiUsagesQuery(useTenant(), name));
   return (
     <Section title={words.callers}>
       <DataTable
         label={words.callers}
-        rows={usages.data && (usages.data.subscriptions ?? [])}
-        error={usages.error}
-        again={() => void usages.refetch()}
-        keyOf={(s) => s.name}
+        keyOf={(s) => s.metadata?.name ?? ""}
         empty={<Text c="dimmed">{words.noCaller}</Text>}
         columns={[
           {
             title: words.application,
-            cell: (s) => <ObjectLink noun="applications" name={s.application} strong />,
+            cell: (s) => <ObjectLink noun="applications" name={s.spec.application} strong />,
           },
-          { title: words.subscriptionName, wide: true, cell: (s) => <ObjectLink noun="subscriptions" name={s.name} /> },
-          { title: texts.developer.subscriptions.plan, cell: (s) => s.plan ? <ObjectLink noun="plans" name={s.plan} /> : texts.common.none },
-          { title: words.state, cell: (s) => s.approval ?? s.state },
+          { title: words.subscriptionName, wide: true, cell: (s) => <ObjectLink noun="subscriptions" name={s.metadata?.name ?? ""} /> },
+          { title: texts.developer.subscriptions.plan, cell: (s) => s.spec.plan ? <ObjectLink noun="plans" name={s.spec.plan} /> : texts.common.none },
+          { title: words.state, cell: (s) => s.status?.approval?.state ?? s.spec.state ?? "active" },
         ]}
+        {...useListOf("subscriptions", { api: name })}
       />
     </Section>
   );
@@ -132,8 +130,8 @@ function Callers({ name }: { name: string }) {
 
 function Remove({ stored }: { stored: Stored<"apis"> }) {
   const to = useAddress();
-  const usages = useQuery(apiUsagesQuery(useTenant(), stored.object.metadata?.name ?? ""));
   const [opened, { open, close }] = useDisclosure(false);
+  const usages = useQuery({ ...apiUsagesQuery(useTenant(), stored.object.metadata?.name ?? ""), enabled: opened });
   return (
     <>
       <Button variant="light" color="red" onClick={open}>{texts.common.delete}</Button>

@@ -1,5 +1,5 @@
 import { ActionIcon, Button, Group, NativeSelect, Stack, Table, TagsInput, Text, TextInput, VisuallyHidden } from "@mantine/core";
-import { useRef, useState } from "react";
+import { memo, useLayoutEffect, useRef, useState, type RefObject } from "react";
 
 import type { Schemas } from "../../api/client";
 import type { Draft } from "../../object/draft";
@@ -33,6 +33,20 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
       row?.querySelector<HTMLElement>(selector)?.focus();
     });
   };
+  const acts: Acts = {
+    set: (i, next) => { rows.set(i, next); },
+    move: (i, by) => {
+      rows.move(i, i + by);
+      parts.show(i + by);
+      focus(`[data-part="${by < 0 ? "up" : "down"}"]:not(:disabled), [data-part="${by < 0 ? "down" : "up"}"]`, (i + by) % pageSize);
+    },
+    remove: (i) => {
+      rows.remove(i);
+      focus('[data-part="path"]', parts.shown.indexOf(i));
+    },
+  };
+  const latest = useRef(acts);
+  useLayoutEffect(() => { latest.current = acts; });
   return (
     <Stack gap="xs">
       <PartsBar parts={parts} label={texts.reference.search} />
@@ -53,18 +67,9 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
                 key={rows.keys[i]}
                 operation={operations[i] ?? { method: "GET", path: "/" }}
                 fault={draft.fault("spec", `operations[${i}]`)}
-                set={(next) => { rows.set(i, next); }}
-                first={i === 0}
+                index={i}
                 last={i === operations.length - 1}
-                move={(by) => {
-                  rows.move(i, i + by);
-                  parts.show(i + by);
-                  focus(`[data-part="${by < 0 ? "up" : "down"}"]:not(:disabled), [data-part="${by < 0 ? "down" : "up"}"]`, (i + by) % pageSize);
-                }}
-                remove={() => {
-                  rows.remove(i);
-                  focus('[data-part="path"]', parts.shown.indexOf(i));
-                }}
+                acts={latest}
               />
             ))}
           </Table.Tbody>
@@ -90,13 +95,24 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
   );
 }
 
-interface RowProps extends Omit<ButtonProps, "name"> {
-  operation: Operation;
-  fault: string | undefined;
-  set: (next: Operation) => void;
+/** What the buttons and fields of a row do, by its place among all operations. */
+interface Acts {
+  set: (i: number, next: Operation) => void;
+  move: (i: number, by: number) => void;
+  remove: (i: number) => void;
 }
 
-function Row({ operation: o, fault, set, ...buttons }: RowProps) {
+interface RowProps {
+  operation: Operation;
+  fault: string | undefined;
+  index: number;
+  last: boolean;
+  acts: RefObject<Acts>;
+}
+
+// Drawn anew only when its own operation changes: with each key that is typed elsewhere, all of them would take long.
+const Row = memo(function Row({ operation: o, fault, index, last, acts }: RowProps) {
+  const set = (next: Operation) => { acts.current.set(index, next); };
   return (
     <Table.Tr>
       <Table.Td>
@@ -124,11 +140,17 @@ function Row({ operation: o, fault, set, ...buttons }: RowProps) {
         />
       </Table.Td>
       <Table.Td>
-        <RowButtons name={`${o.method} ${o.path}`} {...buttons} />
+        <RowButtons
+          name={`${o.method} ${o.path}`}
+          first={index === 0}
+          last={last}
+          move={(by) => { acts.current.move(index, by); }}
+          remove={() => { acts.current.remove(index); }}
+        />
       </Table.Td>
     </Table.Tr>
   );
-}
+});
 
 interface ButtonProps {
   name: string;
