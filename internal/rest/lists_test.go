@@ -160,7 +160,8 @@ func TestSearchOverEverything(t *testing.T) {
 		return strings.Join(names, ", ")
 	}
 	for _, c := range []struct{ user, query, want string }{
-		{"admin", "text=ORDER", "Plan/order, OAuthClient/hers in b-order, Application/order-desk, Application/b-order, KeyManager/ext, Application/a-reorder"},
+		{"admin", "text=ORDER", "Plan/order, OAuthClient/hers in b-order, Application/order-desk, Application/b-order, KeyManager/ext, " +
+			"Application/a-reorder"},
 		{"admin", "text=order&some=1", "Plan/order, OAuthClient/hers in b-order, Application/order-desk, KeyManager/ext"},
 		{"alice", "text=order", "Plan/order, OAuthClient/hers in b-order, Application/b-order, KeyManager/ext"},
 		{"admin", "text=0451", "OAuthClient/hers in b-order"},

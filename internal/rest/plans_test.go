@@ -37,8 +37,9 @@ const most = 1500
 
 // bySQLite is a statement as SQLite's store would have it: what is searched for is found there in another way.
 func bySQLite(statement string) string {
-	return regexp.MustCompile(`keyward_trigrams\(x\.tenant, x\.search\) COLLATE "C" @> CAST\((\$\d+) AS TEXT\[\]\)`).ReplaceAllString(statement,
-		`x.id IN (SELECT s.object_id FROM trigrams t JOIN searched s ON s.number = t.rowid WHERE t.trigrams MATCH $1 AND t.rowid BETWEEN 1 AND 9)`)
+	having := regexp.MustCompile(`keyward_trigrams\(x\.tenant, x\.search\) COLLATE "C" @> CAST\((\$\d+) AS TEXT\[\]\)`)
+	return having.ReplaceAllString(statement, `x.id IN (SELECT s.object_id FROM trigrams t JOIN searched s ON s.number = t.rowid `+
+		`WHERE t.trigrams MATCH $1 AND t.rowid BETWEEN 1 AND 9)`)
 }
 
 // TestNoPageGoesThroughAllThereIs calls every GET of the document, each with every filter that it has, as an administrator,
