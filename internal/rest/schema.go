@@ -117,7 +117,7 @@ func ownStatusSchema(r huma.Registry, kind keyward.Kind) *huma.Schema {
 	case keyward.KindSubscription:
 		return r.Schema(reflect.TypeFor[keyward.SubscriptionStatus](), true, "")
 	case keyward.KindApplication:
-		return r.Schema(reflect.TypeFor[keyward.HeldStatus](), true, "")
+		return r.Schema(reflect.TypeFor[keyward.ApplicationStatus](), true, "")
 	default:
 		return &huma.Schema{Type: "object", ReadOnly: true, Properties: map[string]*huma.Schema{}}
 	}

@@ -187,11 +187,12 @@ export async function replaceObject<N extends Noun>(
   return bodyOf(answer) as unknown as Nouns[N];
 }
 
-/** Deletes an application, and with it its keys, at their servers too, and its subscriptions. */
-export async function deleteApplication(tenant: string, name: string, etag: string): Promise<void> {
-  await client.DELETE("/api/v1/applications/{name}", {
+/** Deletes an application, and with it its keys, at their servers too, and its subscriptions. It tells whether it is gone, or waits for a server. */
+export async function deleteApplication(tenant: string, name: string, etag: string): Promise<boolean> {
+  const answer = await client.DELETE("/api/v1/applications/{name}", {
     params: { path: { name }, query: { tenant, withKeys: true }, header: { "If-Match": etag } },
   });
+  return answer.response.status !== 202;
 }
 
 /** Deletes the object that nobody uses. */

@@ -1,4 +1,4 @@
-import { Stack, Tabs } from "@mantine/core";
+import { Alert, Stack, Tabs, Text } from "@mantine/core";
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
@@ -12,8 +12,10 @@ import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code";
 import { HeldBanner, HoldButton } from "../../ui/hold";
+import { Icon } from "../../ui/icon";
 import { InForce } from "../../ui/in-force";
 import { Page } from "../../ui/page";
+import { Time } from "../../ui/time";
 import { Calls } from "./calls";
 import { ApplicationForm } from "./form";
 import { Keys } from "./keys/index";
@@ -53,6 +55,11 @@ export function ApplicationPage() {
       }
     >
       <HeldBanner hold={application.status?.hold} noun="applications" name={name} />
+      {application.status?.deleting && (
+        <Alert role="status" color="blue" icon={<Icon name="clock" />} title={words.deletingTitle}>
+          <Text size="sm">{words.deletingLead(application.status.deleting.by)} <Time at={application.status.deleting.since} /></Text>
+        </Alert>
+      )}
       {administers(session) && <Unmanaged application={application} />}
       <Tabs
         value={chosen}

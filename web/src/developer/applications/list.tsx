@@ -24,7 +24,7 @@ export function Applications() {
     {
       title: words.state,
       cell: (a) =>
-        a.status?.hold ? <HeldBadge hold={a.status.hold} /> : <StateBadge tone="good">{words.inUse}</StateBadge>,
+        a.status?.hold ? <HeldBadge hold={a.status.hold} /> : a.status?.deleting ? <StateBadge tone="busy">{words.deleting}</StateBadge> : <StateBadge tone="good">{words.inUse}</StateBadge>,
     },
   ];
   return (

@@ -9,6 +9,7 @@ import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
 import { Section } from "../../ui/page";
+import { sayDone } from "../../ui/undo";
 
 const words = texts.developer.applications;
 
@@ -23,9 +24,10 @@ export function RemoveApplication({ stored }: { stored: Stored<"applications"> }
   const found = useUsers([{ noun: "subscriptions", application: name }, { noun: "oauth-clients", application: name }], opened);
   const run = useMutation({
     mutationFn: () => deleteApplication(tenant, name, stored.etag),
-    onSuccess: async () => {
+    onSuccess: async (gone) => {
       await navigate(to("developer", "applications"));
       await forget(queries, tenant, "applications");
+      sayDone({ tenant, message: gone ? texts.undo.deleted(name) : words.going(name) });
     },
   });
   return (
