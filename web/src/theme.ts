@@ -32,6 +32,8 @@ export const theme = createTheme({
   components: {
     Alert: { defaultProps: { classNames: { body: alert.body } } },
     Input: { defaultProps: { classNames: { input: field.field } } },
+    // On a narrow screen its words take more lines instead of going past the edge.
+    SegmentedControl: { styles: { root: { maxWidth: "100%" }, label: { whiteSpace: "normal" } } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 250 } },
     Table: { defaultProps: { verticalSpacing: "xs", highlightOnHover: true } },
     Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": texts.common.close } } },
