@@ -303,7 +303,8 @@ func TestStoredSecretsStayWithTheirAddress(t *testing.T) {
 	w.want(w.unsaved(kept), "introspection", probe.Pass, "active: false")
 	_, err := w.probe.Unsaved(t.Context(), "default", "corp",
 		w.spec(kept+fmt.Sprintf(`,"endpoints":{"introspection":%q}`, other.URL+"/introspect")), order())
-	if keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), "stays with its address") {
+	if keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), "stays with its address") ||
+		strings.Count(err.Error(), "spec.introspection.clientSecret: ") != 1 {
 		t.Errorf("another address: %v", err)
 	}
 	next := strings.Replace(kept, `{"stored":true}`, `{"stored":"next"}`, 1)

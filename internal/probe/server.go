@@ -87,9 +87,10 @@ func (p *Probe) takeStored(ctx context.Context, server *connector.Server, kept s
 		case !same:
 			faults = append(faults, keyward.Fault("spec."+path,
 				"an address differs from the stored key manager's: give the value, a stored secret stays with its address"))
-			continue
 		case !stored:
 			faults = append(faults, keyward.Fault("spec."+path, "%s", secret.NothingStored(path, from)))
+		}
+		if !same || !stored {
 			value = keymanager.Unseen + from // so that nobody says it again
 		}
 		server.Secrets[path] = value
