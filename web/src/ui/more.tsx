@@ -7,7 +7,13 @@ import classes from "./more.module.css";
 export function More({ label, inUse, children }: { label: string; inUse: boolean; children: ReactNode }) {
   const [opened, setOpened] = useState(false);
   return (
-    <details open={opened || inUse} onToggle={(event) => { setOpened(event.currentTarget.open); }}>
+    <details
+      open={opened || inUse}
+      onToggle={(event) => {
+        if (inUse) event.currentTarget.open = true; // the browser has closed it by itself
+        setOpened(event.currentTarget.open);
+      }}
+    >
       <Text component="summary" size="sm" className={classes.fold}>{label}</Text>
       <Stack gap="sm" pt="xs">{children}</Stack>
     </details>
