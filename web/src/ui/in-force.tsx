@@ -15,7 +15,8 @@ export function InForce({ noun, name }: { noun: Noun; name: string }) {
   const tenant = useTenant();
   const sees = seesGateways(useSession());
   const { data: changes } = useQuery({ ...inForceQuery(tenant, noun, name), enabled: sees });
-  if (!changes) return null;
+  if (!sees) return null;
+  if (!changes) return <Text span size="sm" aria-hidden style={{ visibility: "hidden" }}>{words.every(1)}</Text>; // nothing moves when it comes
   const [there, all] = [sum(changes.map((c) => c.there)), sum(changes.map((c) => c.of))];
   const lacking = changes.flatMap((c) => c.lacking ?? []);
   return (

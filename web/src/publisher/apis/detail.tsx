@@ -1,10 +1,10 @@
 import { Anchor, Button, Group, SimpleGrid, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { usePrefetchQuery, useQuery, useSuspenseQueries } from "@tanstack/react-query";
+import { usePrefetchInfiniteQuery, useQuery, useSuspenseQueries } from "@tanstack/react-query";
 import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { objectQuery, setOf, type Stored } from "../../api/objects";
+import { listQuery, objectQuery, setOf, type Stored } from "../../api/objects";
 import { apiUsagesQuery, operationsQuery, versionsQuery } from "../../api/publishing";
 import { DeleteObject } from "../../object/delete";
 import { SetNote } from "../../object/owned";
@@ -34,7 +34,7 @@ export function APIPage() {
   const name = useName();
   const to = useAddress();
   const may = publishes(useSession());
-  usePrefetchQuery(apiUsagesQuery(tenant, name)); // asked for at once, not after the API
+  usePrefetchInfiniteQuery(listQuery(tenant, "subscriptions", { api: name })); // asked for at once, not after the API
   const [{ data: stored }, { data: operations }] = useSuspenseQueries({
     queries: [objectQuery(tenant, "apis", name), operationsQuery(tenant, name)],
   });

@@ -26,7 +26,7 @@ export function Preview({ draft, stored }: { draft: Draft<"apis">; stored: API |
       const [result] = await dryRun(tenant, [declared("apis", api)]);
       const [before, after] = await Promise.all([stored ? readOf(tenant, stored) : nothing, readOf(tenant, api)]);
       const usages = stored ? await apiUsages(tenant, stored.metadata?.name ?? "") : undefined;
-      return { api, action: result?.action ?? "", operations: changesOf(before.operations ?? [], after.operations ?? []), findings: after.findings ?? [], callers: (usages?.subscriptions ?? []).length };
+      return { api, action: result?.action ?? "", operations: changesOf(before.operations ?? [], after.operations ?? []), findings: after.findings ?? [], callers: usages?.count ?? 0 };
     },
   });
   const seen = run.data?.api === draft.object ? run.data : undefined; // what was typed since is not in it
