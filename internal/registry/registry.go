@@ -182,8 +182,8 @@ func (r *Registry) Serving() error {
 		return keyward.Errorf(keyward.CodeGatewayStale, "this gateway has not heard from its control plane yet")
 	case r.o.MaxStale > 0 && r.age() > r.o.MaxStale:
 		if ahead := r.ClockAhead(); ahead > 0 {
-			return keyward.Errorf(keyward.CodeGatewayStale, "this gateway's clock is %s ahead of its control plane's, so that all it hears "+
-				"seems old: set both by NTP", ahead.Round(time.Second))
+			return keyward.Errorf(keyward.CodeGatewayStale, "this gateway's clock is %s ahead of its control plane's, so that "+
+				"all it hears seems old: set both by NTP", ahead.Round(time.Second))
 		}
 		return keyward.Errorf(keyward.CodeGatewayStale, "this gateway has not heard from its control plane for too long")
 	default:

@@ -91,7 +91,8 @@ func parsed(document string) (*yaml.Node, error) {
 func UTF8(document string) error {
 	for i, c := range document {
 		if _, size := utf8.DecodeRuneInString(document[i:]); c == utf8.RuneError && size == 1 {
-			return &placedError{offsetPlace(document, i+1), fmt.Sprintf("the byte 0x%02X is not UTF-8: save the document as UTF-8", document[i])}
+			return &placedError{offsetPlace(document, i+1),
+				fmt.Sprintf("the byte 0x%02X is not UTF-8: save the document as UTF-8", document[i])}
 		}
 	}
 	return nil

@@ -104,7 +104,8 @@ func version(members []entry) error {
 	case said != nil && regexp.MustCompile(`^3\.[01](\.|$)`).MatchString(said.Value):
 		return nil
 	case said != nil && strings.HasPrefix(said.Value, "3."):
-		return fmt.Errorf("it is OpenAPI %s, and 3.0 and 3.1 are read: where it has nothing that came later, write openapi: 3.1.0", said.Value)
+		return fmt.Errorf("it is OpenAPI %s, and 3.0 and 3.1 are read: where it has nothing that came later, "+
+			"write openapi: 3.1.0", said.Value)
 	case valueOf(members, "swagger") != nil:
 		return fmt.Errorf("it is Swagger %s, and OpenAPI 3.0 and 3.1 are read: convert it first, as the Swagger Editor "+
 			"(Convert to OpenAPI 3) and swagger2openapi do", valueOf(members, "swagger").Value)

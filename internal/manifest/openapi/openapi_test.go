@@ -99,7 +99,7 @@ func TestDocumentFaultsNameTheirPlace(t *testing.T) {
 		"twice": {head + "x: {a: 1, b: 2}\npaths:\n  /a:\n    get: {}\n    get: {}\n",
 			`line 7, column 5: "get" is written here a second time, first in line 6`},
 		"no part":      {head + "paths:\n  /a:\n    $ref: '#/components/pathItems/none'\n", "line 5, column 11: path /a refers to"},
-		"swagger":      {"swagger: '2.0'\ninfo: {title: a, version: b}\npaths: {}\n", "it is Swagger 2.0, and OpenAPI 3.0 and 3.1 are read: convert"},
+		"swagger":      {"swagger: '2.0'\ninfo: {title: a, version: b}\npaths: {}\n", "it is Swagger 2.0, and OpenAPI 3.0 and 3.1 are"},
 		"no operation": {head + "paths: {}\n", "has no operations"},
 		"unknown scheme": {head + "paths:\n  /a:\n    get:\n      security: [{nope: []}]\n      responses: {}\n",
 			"line 5, column 5: security scheme \"nope\""},
@@ -206,22 +206,24 @@ func TestNoOperationIsOpenedByAFault(t *testing.T) {
 		"a scope null":           {of("[{o: [null]}]"), "is no list of texts"},
 		"of the document":        {head + "security: [o]\npaths: {/a: {get: {}}}\n" + schemes, "security of the document lists"},
 		"of the document, null":  {head + "security:\npaths: {/a: {get: {}}}\n", "security of the document is no list"},
-		"in capitals":            {head + "security: []\npaths: {/a: {get: {Security: [{o: [a]}]}}}\n" + schemes, `"Security" of GET /a counts`},
+		"in capitals":            {head + "security: []\npaths: {/a: {get: {Security: [{o: []}]}}}\n", `"Security" of GET /a counts`},
 		"a method in capitals":   {head + "paths: {/a: {GET: {}}}\n", `"GET" of path /a counts for nothing: write get`},
 		"a scheme elsewhere":     {of("[{far: [a]}]"), `"far" refers to other.yaml#/o: write it in this document`},
 		"a scheme of itself":     {of("[{round: [a]}]"), "in a circle"},
 		"a type that is none":    {of("[{odd: [a]}]"), `has the type "OAuth2": write`},
 		"no type":                {of("[{empty: [a]}]"), `has the type "": write`},
-		"schemes elsewhere":      {head + "paths: {/a: {get: {security: [{o: []}]}}}\ncomponents: {$ref: c.yaml}\n", "is not in components"},
+		"schemes elsewhere":      {head + "paths: {/a: {get: {security: [{o: []}]}}}\ncomponents: {$ref: c.yaml}\n", "is not in"},
 		"an operation elsewhere": {head + "security: []\npaths: {/a: {get: {$ref: '#/x'}}}\n", "GET /a refers to #/x"},
 		"an operation as a list": {head + "paths: {/a: {get: []}}\n", "GET /a is no mapping"},
-		"written here and there": {head + "paths: {/a: {$ref: '#/components/pathItems/P', get: {}}}\n" + schemes, "get of path /a is written here"},
-		"paths elsewhere":        {head + "paths: {$ref: paths.yaml}\n", "path $ref does not begin with /"},
-		"two documents":          {head + "paths: {/a: {get: {}}}\n---\na: b\n", "a second document begins"},
-		"not UTF-8":              {"openapi: 3.1.0\ninfo: {title: caf\xe9}\npaths: {/a: {get: {}}}\n", "line 2, column 18: the byte 0xE9 is not UTF-8"},
-		"UTF-16":                 {"\xff\xfeo\x00", "line 1, column 1: the byte 0xFF is not UTF-8"},
-		"a later version":        {"openapi: 3.2.0\npaths: {/a: {get: {}}}\n", "it is OpenAPI 3.2.0, and 3.0 and 3.1 are read"},
-		"3.10":                   {"openapi: 3.10.0\npaths: {/a: {get: {}}}\n", "it is OpenAPI 3.10.0"},
+		"written here and there": {
+			head + "paths: {/a: {$ref: '#/components/pathItems/P', get: {}}}\n" + schemes, "get of path /a is written here",
+		},
+		"paths elsewhere": {head + "paths: {$ref: paths.yaml}\n", "path $ref does not begin with /"},
+		"two documents":   {head + "paths: {/a: {get: {}}}\n---\na: b\n", "a second document begins"},
+		"not UTF-8":       {"openapi: 3.1.0\ninfo: {title: caf\xe9}\npaths: {}\n", "line 2, column 18: the byte 0xE9 is not UTF-8"},
+		"UTF-16":          {"\xff\xfeo\x00", "line 1, column 1: the byte 0xFF is not UTF-8"},
+		"a later version": {"openapi: 3.2.0\npaths: {/a: {get: {}}}\n", "it is OpenAPI 3.2.0, and 3.0 and 3.1 are read"},
+		"3.10":            {"openapi: 3.10.0\npaths: {/a: {get: {}}}\n", "it is OpenAPI 3.10.0"},
 	}
 	for name, test := range tests {
 		_, faults := operationsIn(test.document)
@@ -258,7 +260,7 @@ func TestFindingsSayWhereAGatewayDoesOtherwise(t *testing.T) {
 		"a key beside bearer":  {"[{bearer: [], key: []}]", asks("/a"), "The document asks for an API key (key) as well as a token", true},
 		"a key instead":        {"[{o: [a]}, {key: []}]", asks("/a", "a"), "The document lets callers in by an API key (key) too", false},
 		"a key or bearer":      {"[{bearer: []}, {key: []}]", asks("/a"), "The document lets callers in by an API key (key) too", false},
-		"bearer or scopes":     {"[{bearer: []}, {o: [a]}]", asks("/a", "a"), "The document lets a bearer token in without scopes too", false},
+		"bearer or scopes":     {"[{bearer: []}, {o: [a]}]", asks("/a", "a"), "The document lets a bearer token in without scopes", false},
 		"roles of bearer":      {"[{bearer: [admin]}]", asks("/a", "admin"), "What the document lists for a bearer scheme is taken", false},
 		"a misspelt scope":     {"[{o: [aa]}]", asks("/a", "aa"), "The scope aa is asked for, and is not among", false},
 	}
@@ -293,7 +295,8 @@ func TestFindingsSayWhereAGatewayDoesOtherwise(t *testing.T) {
 // TestPathsByReference: a path may be written elsewhere in the document, by way of another.
 func TestPathsByReference(t *testing.T) {
 	got, faults := operationsIn("openapi: 3.1.0\ninfo: {title: a, version: b}\npaths:\n" +
-		"  /a: {$ref: '#/components/pathItems/Q', put: {security: []}}\n  /b: {$ref: '#/paths/~1a~1%7Bx%7D'}\n  /a/{x}: {get: {security: [{o: [b]}]}}\n" + schemes)
+		"  /a: {$ref: '#/components/pathItems/Q', put: {security: []}}\n  /b: {$ref: '#/paths/~1a~1%7Bx%7D'}\n" +
+		"  /a/{x}: {get: {security: [{o: [b]}]}}\n" + schemes)
 	want := []keyward.Operation{
 		{Method: "PUT", Path: "/a", Security: "none"}, {Method: "GET", Path: "/a", Scopes: []string{"a"}},
 		{Method: "GET", Path: "/b", Scopes: []string{"b"}}, {Method: "GET", Path: "/a/{x}", Scopes: []string{"b"}},

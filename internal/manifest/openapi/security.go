@@ -183,7 +183,8 @@ func (r *reader) noteRest(what string, at place, security *asked, scoped bool) {
 				"whatever its scopes. Give them scopes where that is too much.", others))
 		}
 		if a.bearer && scoped {
-			r.note(at, what, false, "The document lets a bearer token in without scopes too; gateways ask for the scopes of the other way in.")
+			r.note(at, what, false, "The document lets a bearer token in without scopes too; "+
+				"gateways ask for the scopes of the other way in.")
 		}
 		if len(a.listed) > 0 {
 			r.note(at, what, false, "What the document lists for a bearer scheme is taken for scopes: "+strings.Join(a.listed, " ")+".")

@@ -17,7 +17,8 @@ func (p *Pages) showAccount(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := note(textAccount, fmt.Sprintf(textAccountLead, signed.Account.Name()))
-	v.Links = []link{{p.options.Start + url.QueryEscape(PlaceOf(r.Context()).Tenant), textToConsole}, {"password", textChange}, {"sign-out", textSignOutDo}}
+	start := p.options.Start + url.QueryEscape(PlaceOf(r.Context()).Tenant)
+	v.Links = []link{{start, textToConsole}, {"password", textChange}, {"sign-out", textSignOutDo}}
 	p.show(w, r, http.StatusOK, v)
 }
 
