@@ -153,6 +153,7 @@ const routes: [path: string, heading: string, requests: number, kilobytes: numbe
 test("no page asks for more than it shows, or moves what it showed", async () => {
   test.setTimeout(300_000);
   for (const [path, heading, requests, kilobytes] of routes) {
+    await page.goto("about:blank"); // what the page before it still asks for is not this one's
     const calls = await asked(async () => {
       await page.goto(`${world().url}/console/scale/${path}`);
       await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
@@ -187,7 +188,6 @@ test("an API with a thousand operations is read and changed by parts", async () 
   await operations.nth(1).getByRole("button", { name: "Remove GET /part-0501" }).click();
   await expect(page.getByText("99 entries", { exact: true })).toBeVisible();
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByRole("button", { name: "Save" }).last().click();
   await expect(page.getByRole("heading", { level: 1, name: "Wide", exact: true })).toBeVisible();
   const stored = (await rest(world(), "GET", "/api/v1/apis/wide?tenant=scale")) as { spec: { operations: { path: string }[] } };
   const paths = stored.spec.operations.map((o) => o.path);
