@@ -30,7 +30,7 @@ func searchedKinds() []keyward.Kind {
 
 // Search gives those objects of a tenant that the principal may see and that have the text in what people look for, some of each
 // kind: first what has it as its name, then what has it where its name begins, where a word begins, and anywhere. OAuth clients are
-// found by their client ids.
+// found by their client ids, which count as their names.
 func (c *Control) Search(ctx context.Context, p keyward.Principal, tenant, text string, some int) ([]Hit, error) {
 	text = strings.ToLower(strings.TrimSpace(text))
 	filters := map[keyward.Kind]store.Filter{}
@@ -71,9 +71,12 @@ func (c *Control) Search(ctx context.Context, p keyward.Principal, tenant, text 
 	return hits, nil
 }
 
+// hitPlaces are where a text is looked for, the best first: what is found there has the rank after that of a name that is the text.
+func hitPlaces() []store.Place { return []store.Place{store.NameStart, store.WordStart, store.Inside} }
+
 // search adds some hits of a kind, the best first.
 func (r *reader) search(hits []Hit, kind keyward.Kind, filter store.Filter) ([]Hit, error) {
-	places := []store.Place{store.NameStart, store.WordStart, store.Inside}
+	places := hitPlaces()
 	if kind == keyward.KindOAuthClient {
 		places = places[2:] // what they are called is nothing that people look for
 	}
@@ -92,8 +95,15 @@ func (r *reader) search(hits []Hit, kind keyward.Kind, filter store.Filter) ([]H
 			if !ok {
 				continue
 			}
-			if hit.rank = rank + 1; o.Name == filter.Search || kind == keyward.KindOAuthClient {
+			called := o.Name
+			if hit.rank = rank + 1; kind == keyward.KindOAuthClient {
+				called, hit.rank = strings.ToLower(hit.Title), len(hitPlaces())
+			}
+			switch {
+			case called == filter.Search:
 				hit.rank = 0
+			case strings.HasPrefix(called, filter.Search):
+				hit.rank = 1
 			}
 			seen[o.Name] = true
 			hits = append(hits, hit)

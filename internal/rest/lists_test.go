@@ -160,11 +160,14 @@ func TestSearchOverEverything(t *testing.T) {
 		return strings.Join(names, ", ")
 	}
 	for _, c := range []struct{ user, query, want string }{
-		{"admin", "text=ORDER", "Plan/order, OAuthClient/hers in b-order, Application/order-desk, Application/b-order, KeyManager/ext, " +
+		{"admin", "text=ORDER", "Plan/order, Application/order-desk, OAuthClient/hers in b-order, Application/b-order, KeyManager/ext, " +
 			"Application/a-reorder"},
-		{"admin", "text=order&some=1", "Plan/order, OAuthClient/hers in b-order, Application/order-desk, KeyManager/ext"},
+		{"admin", "text=order&some=1", "Plan/order, Application/order-desk, OAuthClient/hers in b-order, KeyManager/ext"},
 		{"alice", "text=order", "Plan/order, OAuthClient/hers in b-order, Application/b-order, KeyManager/ext"},
 		{"admin", "text=0451", "OAuthClient/hers in b-order"},
+		{"admin", "text=order-0451", "OAuthClient/hers in b-order"},
+		{"admin", "text=rder", "Application/a-reorder, Application/b-order, Application/order-desk, KeyManager/ext, Plan/order, " +
+			"OAuthClient/hers in b-order"}, // ids of clients are letters without a meaning: they come last
 		{"admin", "text=nothing", ""},
 		{"admin", "text=", ""},
 		{"alice", "text=desk", ""},
