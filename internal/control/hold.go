@@ -17,9 +17,6 @@ type HoldRequest struct {
 	Until  *time.Time // nil: until it is lifted
 }
 
-// maxReason is in bytes.
-const maxReason = 1000
-
 // Hold switches a key manager, application, subscription or OAuth client off on every gateway, whatever a manifest
 // says, until an administrator lifts it or its time is over. A second hold replaces the first.
 func (c *Control) Hold(ctx context.Context, p keyward.Principal, ref keyward.Ref, r HoldRequest) (*keyward.Object, error) {
@@ -32,8 +29,6 @@ func (c *Control) Hold(ctx context.Context, p keyward.Principal, ref keyward.Ref
 	switch {
 	case r.Reason == "":
 		faults = append(faults, keyward.Fault("reason", "is required: what people read who find the object held"))
-	case len(r.Reason) > maxReason:
-		faults = append(faults, keyward.Fault("reason", "must not be longer than %d bytes", maxReason))
 	case keyward.ShownFault(r.Reason) != "":
 		faults = append(faults, keyward.Fault("reason", "%s", keyward.ShownFault(r.Reason)))
 	}

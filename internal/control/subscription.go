@@ -82,6 +82,9 @@ func (c *Control) ApproveSubscription(ctx context.Context, p keyward.Principal, 
 	})
 }
 
+// maxReason bounds what is said of a rejection, in characters.
+const maxReason = 1000
+
 // RejectSubscription says no to a subscription that awaits an approval, and why. It stays, on no gateway, until somebody
 // deletes it.
 func (c *Control) RejectSubscription(ctx context.Context, p keyward.Principal, q Asked, reason string) (*keyward.Object, error) {

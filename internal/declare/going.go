@@ -42,7 +42,7 @@ func (w *world) checkAdministrator(ch *change, s *keyward.UserSpec) error {
 	if ch.ref != administrator() || !ok || !before.IsEnabled() || s.IsEnabled() {
 		return nil
 	}
-	users, _, err := w.tx.List(keyward.KindUser, store.Filter{Tenant: keyward.DefaultTenant})
+	users, _, err := w.tx.List(keyward.KindUser, store.Filter{Tenant: keyward.DefaultTenant, Role: keyward.RoleAdmin})
 	if err != nil {
 		return fmt.Errorf("look for administrators: %w", err)
 	}

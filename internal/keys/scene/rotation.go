@@ -1,6 +1,7 @@
 package scene
 
 import (
+	"cmp"
 	"time"
 
 	"keyward.dev/keyward"
@@ -20,19 +21,28 @@ func (s *Scene) Rotatable(openers *connector.Openers, c *Client, overlap time.Du
 	if overlap < 0 || overlap > maxOverlap {
 		return keyward.Invalid([]keyward.FieldError{Fault("overlap", "must lie between 0s and %s", maxOverlap)})
 	}
+	noRotation, noOverlap := s.lacks(openers)
+	if noRotation != nil || overlap == 0 {
+		return noRotation
+	}
+	return noOverlap
+}
+
+// lacks says what the server has no way to do by the key manager's settings: change a secret, and let the old one live on.
+func (s *Scene) lacks(openers *connector.Openers) (noRotation, noOverlap error) {
 	conn, err := openers.Open(s.Server)
 	if err != nil {
-		return Told(s.KeyManager.Name, err)
+		return Told(s.KeyManager.Name, err), nil
 	}
 	if _, ok := conn.(connector.Rotator); !ok {
 		return keyward.Errorf(keyward.CodeRotationUnsupported,
-			"%s offers no way to change a client's secret: delete the keys and generate new ones", s.KeyManager.Ref())
+			"%s offers no way to change a client's secret: delete the keys and generate new ones", s.KeyManager.Ref()), nil
 	}
-	if _, ok := conn.(connector.Overlapper); !ok && overlap > 0 {
-		return keyward.Errorf(keyward.CodeOverlapUnsupported,
+	if _, ok := conn.(connector.Overlapper); !ok {
+		return nil, keyward.Errorf(keyward.CodeOverlapUnsupported,
 			"%s keeps one secret of a client: a new one ends the old one at once, so rotate without an overlap", s.KeyManager.Ref())
 	}
-	return nil
+	return nil, nil
 }
 
 // hasSecret refuses what has no secret that could be changed here.
@@ -63,16 +73,13 @@ type Rotation struct {
 
 // RotationOf gives that of a client.
 func (s *Scene) RotationOf(openers *connector.Openers, c *Client) Rotation {
-	var r Rotation
-	for _, way := range []struct {
-		can     *bool
-		overlap time.Duration
-	}{{&r.Rotates, 0}, {&r.Overlaps, time.Second}} {
-		if err := s.Rotatable(openers, c, way.overlap); err != nil {
-			r.Obstacle = Told(s.KeyManager.Name, err).Words()
-			return r
-		}
-		*way.can = true
+	noRotation, noOverlap := s.hasSecret(c), error(nil)
+	if noRotation == nil {
+		noRotation, noOverlap = s.lacks(openers)
+	}
+	r := Rotation{Rotates: noRotation == nil, Overlaps: noRotation == nil && noOverlap == nil}
+	if err := cmp.Or(noRotation, noOverlap); err != nil {
+		r.Obstacle = Told(s.KeyManager.Name, err).Words()
 	}
 	return r
 }
