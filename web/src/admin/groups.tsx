@@ -1,7 +1,7 @@
 import { Alert, Text } from "@mantine/core";
 
 import type { Schemas } from "../api/client";
-import { useEmptyGroups } from "../api/groups";
+import { ownerOf, ownersOf, useEmptyGroups } from "../api/groups";
 import { useAddress, useName, useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
@@ -17,7 +17,7 @@ export function GroupPage() {
   const name = useName();
   const to = useAddress();
   const users = useListOf("users", { group: name });
-  const applications = useListOf("applications", { owner: `group/${name}` });
+  const applications = useListOf("applications", { owner: ownerOf(name) });
   const empty = useEmptyGroups(useTenant(), [name]).length > 0;
   return (
     <Page title={name} lead={words.lead} above={[{ to: to("admin", "users"), label: texts.admin.users.title }]}>
@@ -44,7 +44,7 @@ export function GroupPage() {
           empty={<Text c="dimmed">{words.noApplication}</Text>}
           columns={[
             { title: texts.common.name, cell: (a) => <ObjectLink noun="applications" name={a.metadata?.name ?? ""} shown={a.spec.displayName} strong /> },
-            { title: texts.developer.applications.owners, wide: true, cell: (a) => (a.spec.owners ?? [a.spec.owner ?? ""]).join(", ") },
+            { title: texts.developer.applications.owners, wide: true, cell: (a) => ownersOf(a).join(", ") },
           ]}
         />
       </Section>

@@ -1,6 +1,24 @@
 import { queryOptions, useQueries } from "@tanstack/react-query";
 
+import type { Schemas } from "./client";
 import { listPage, usersQuery } from "./objects";
+
+/** Everybody who manages an application: people by name, groups as group/NAME. */
+export function ownersOf(a: Schemas["Application"]): string[] {
+  return a.spec.owners ?? (a.spec.owner ? [a.spec.owner] : []);
+}
+
+const prefix = "group/";
+
+/** A group as an owner. */
+export function ownerOf(group: string): string {
+  return prefix + group;
+}
+
+/** The group that an owner is; undefined for a person. */
+export function groupOf(owner: string): string | undefined {
+  return owner.startsWith(prefix) ? owner.slice(prefix.length) : undefined;
+}
 
 /** Whether no user of the tenant is in a group but this one. Whom the rules of key managers put there is not known before they come. */
 function emptyQuery(tenant: string, group: string, but?: string) {
@@ -21,7 +39,7 @@ export function useEmptyGroups(tenant: string, groups: string[], but?: string): 
 /** The first applications that each of the groups owns. */
 export function useOwnedBy(tenant: string, groups: string[]): { group: string; names: string[]; more: boolean }[] {
   return useQueries({
-    queries: groups.map((group) => usersQuery(tenant, { noun: "applications", owner: `group/${group}` })),
+    queries: groups.map((group) => usersQuery(tenant, { noun: "applications", owner: ownerOf(group) })),
     combine: (all) => groups.flatMap((group, i) => (all[i]?.data && all[i].data.names.length > 0 ? [{ group, ...all[i].data }] : [])),
   });
 }

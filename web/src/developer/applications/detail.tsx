@@ -3,6 +3,7 @@ import { useSuspenseQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
+import { ownersOf } from "../../api/groups";
 import { objectQuery, setOf } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
 import { administers } from "../../session/areas";
@@ -19,7 +20,6 @@ import { Time } from "../../ui/time";
 import { Calls } from "./calls";
 import { ApplicationForm } from "./form";
 import { Keys } from "./keys/index";
-import { ownersOf } from "./list";
 import { Owners } from "./owners";
 import { RemoveApplication } from "./remove";
 import { Subscriptions } from "./subscriptions";

@@ -1,4 +1,5 @@
 import type { Schemas } from "../../api/client";
+import { ownersOf } from "../../api/groups";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { StateBadge } from "../../ui/badge";
@@ -37,9 +38,4 @@ export function Applications() {
       columns={columns}
     />
   );
-}
-
-/** Everybody who manages the application: people by name, groups as group/NAME. */
-export function ownersOf(a: Schemas["Application"]): string[] {
-  return a.spec.owners ?? (a.spec.owner ? [a.spec.owner] : []);
 }

@@ -1,5 +1,6 @@
 import { Group } from "@mantine/core";
 
+import { groupOf, ownerOf } from "../../api/groups";
 import { GroupLinks } from "../../ui/group-link";
 import { ObjectLink } from "../../ui/object-link";
 
@@ -7,9 +8,10 @@ import { ObjectLink } from "../../ui/object-link";
 export function Owners({ names }: { names: string[] }) {
   return (
     <Group gap="xs" component="span" display="inline-flex">
-      {names.map((name) => name.startsWith("group/")
-        ? <GroupLinks key={name} names={[name.slice("group/".length)]} before="group/" />
-        : <ObjectLink key={name} noun="users" name={name} />)}
+      {names.map((name) => {
+        const group = groupOf(name);
+        return group === undefined ? <ObjectLink key={name} noun="users" name={name} /> : <GroupLinks key={name} names={[group]} before={ownerOf("")} />;
+      })}
     </Group>
   );
 }
