@@ -63,19 +63,19 @@ test("a connection is made from its type's fields, gets a next value, and says w
   await page.getByRole("textbox", { name: /address of the organization|Organization|URL/i }).first().fill("https://acme.okta.com");
   await page.getByLabel(/API token/).fill("the first token");
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "acme" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "acme", exact: true })).toBeVisible();
   await page.getByRole("button", { name: /Add a next value/ }).first().click();
   await page.getByLabel(/the next value/).fill("the second token");
   await forEverybody(page, "connection");
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Connections" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Connections", exact: true })).toBeVisible();
   const stored = JSON.stringify(await rest(world(), "GET", "/api/v1/connections/acme"));
   expect(stored).toContain('"next":{"stored":true}');
   await open(page, "admin/connections/acme", "acme");
   await page.getByRole("button", { name: "Use the next one now" }).click();
   await expect(page.getByRole("status").filter({ hasText: "when this is saved" })).toBeVisible();
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Connections" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Connections", exact: true })).toBeVisible();
   expect(JSON.stringify(await rest(world(), "GET", "/api/v1/connections/acme"))).toContain('"apiToken":{"stored":true}');
   await forEverybody(page, "connections");
   await rest(world(), "PUT", "/api/v1/key-managers/acme-okta", {
@@ -91,7 +91,7 @@ test("a connection is made from its type's fields, gets a next value, and says w
   await rest(world(), "DELETE", "/api/v1/key-managers/acme-okta");
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await confirm("acme", "Delete");
-  await expect(page.getByRole("heading", { level: 1, name: "Connections" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Connections", exact: true })).toBeVisible();
 });
 
 test("a tenant is made, wants approvals, and goes when nothing is in it", async () => {
@@ -111,7 +111,7 @@ test("a tenant is made, wants approvals, and goes when nothing is in it", async 
   await rest(world(), "DELETE", "/api/v1/plans/inside?tenant=acme-corp");
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await confirm("acme-corp", "Delete");
-  await expect(page.getByRole("heading", { level: 1, name: "Tenants" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Tenants", exact: true })).toBeVisible();
   await expect(row).toBeHidden();
 });
 
@@ -198,7 +198,7 @@ test("a list of key managers shows their traffic, and a request leads to what it
   const row = page.getByRole("row").filter({ hasText: "left-behind" });
   await expect(row.getByRole("link", { name: "orders" })).toHaveAttribute("href", /publisher\/apis\/orders$/);
   await row.getByRole("link", { name: "left-behind" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Left behind" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Left behind", exact: true })).toBeVisible();
   await open(page, "developer/subscriptions/left-behind-orders", "Left behind");
   await expect(page).toHaveURL(/applications\/left-behind\/subscriptions$/);
 });
@@ -243,7 +243,7 @@ test("before the last user leaves a group it is said what only administrators wo
   await open(page, "developer/applications/crewed", "Crewed");
   const unmanaged = page.getByRole("status").filter({ hasText: "Only administrators manage it" });
   await unmanaged.getByRole("link", { name: "crew", exact: true }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "crew" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "crew", exact: true })).toBeVisible();
   await expect(page.getByText("No user is in it.")).toBeVisible();
   await expect(page.getByRole("link", { name: "Crewed" })).toBeVisible();
   await forEverybody(page, "group");
@@ -256,7 +256,7 @@ test("users and plans go after a look at who uses them and their name typed", as
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await expect(page.getByRole("dialog").getByText("Application: left-behind")).toBeVisible();
   await confirm("leaver", "Delete");
-  await expect(page.getByRole("heading", { level: 1, name: "Users" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Users", exact: true })).toBeVisible();
   await open(page, "publisher/plans/gold", "Edit gold");
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await refused(/Subscription: .*till-orders/, "till-orders");
@@ -264,7 +264,7 @@ test("users and plans go after a look at who uses them and their name typed", as
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await expect(page.getByRole("dialog").getByText("Nothing uses it.")).toBeVisible();
   await confirm("spare-plan", "Delete");
-  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible();
   const row = page.getByRole("row").filter({ hasText: "spare-plan" });
   await expect(row).toBeHidden();
   await page.getByRole("alert").filter({ hasText: "spare-plan is deleted" }).getByRole("button", { name: "Undo" }).click();

@@ -86,7 +86,7 @@ test("an API is made from the address of its OpenAPI document, with what it gets
   await page.getByRole("option", { name: "Published", exact: true }).click();
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("alert").getByText("In force on the gateway")).toBeVisible();
-  await expect(page.getByRole("heading", { level: 1, name: "Stock" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Stock", exact: true })).toBeVisible();
   await expect(page.getByText(`${world().gateway}/levels/v1`, { exact: true })).toBeVisible();
 });
 
@@ -224,7 +224,7 @@ test("operations are pasted, moved and taken away, and what it would change is s
   await expect(page.getByRole("region", { name: "The manifest: what would be saved" }).getByText("-     - old:read")).toBeVisible();
   await forEverybody(page, "api-preview");
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "By hand" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "By hand", exact: true })).toBeVisible();
   const stored = (await rest(world(), "GET", "/api/v1/apis/by-hand")) as { spec: { operations: unknown } };
   expect(stored.spec.operations).toEqual([
     { method: "POST", path: "/many", allOf: ["many:write", "many:all"] },
@@ -256,7 +256,7 @@ test("two people who change one API lose nothing: what only one changed comes to
   await conflict.getByRole("button", { name: "Bring both together" }).click();
   await expect(page.getByRole("textbox", { name: "Title" })).toHaveValue("Theirs");
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Theirs" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Theirs", exact: true })).toBeVisible();
   const stored = (await rest(world(), "GET", "/api/v1/apis/by-hand")) as typeof now;
   expect(stored.spec).toMatchObject({ title: "Theirs", visibility: ["testers"], upstream: { production: upstream, sandbox: upstream } });
   expect(stored.spec.operations.map((o) => `${o.method} ${o.path} ${(o.scopes ?? []).join()}`)).toEqual([

@@ -86,9 +86,9 @@ test("people sign in, work on pages in every area, and sign out, all below the p
   const pages: [path: string, heading: string][] = [["admin/users", "Users"], ["admin/key-managers/resident", "resident"], ["publisher/apis/orders", "Orders"], ["developer/apis/orders", "Orders"], ["developer/applications/shop", "shop"], ["sessions", "Your sessions"]];
   for (const [path, heading] of pages) {
     await page.goto(`${url}/console/default/${path}`);
-    await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
+    await expect(page.getByRole("heading", { level: 1, name: heading, exact: true })).toBeVisible();
     await page.reload();
-    await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
+    await expect(page.getByRole("heading", { level: 1, name: heading, exact: true })).toBeVisible();
   }
   await page.goto(`${url}/console/default/publisher/plans`);
   await page.getByRole("link", { name: "APIs", exact: true }).first().click();
@@ -120,14 +120,14 @@ test("a session that ended asks to sign in below the path and leads back, and li
   await expect(page.getByText("As pru.")).toBeVisible();
   await page.goto(`${url}/console/default/publisher/plans`);
   await page.getByRole("link", { name: /Keyward account/ }).click(); // silently: the browser is signed in there
-  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible();
   await context.clearCookies();
   await page.reload();
   await page.getByRole("link", { name: /Keyward account/ }).click();
   await page.locator('input[autocomplete="username"]').fill("pru");
   await page.locator('input[type="password"]').fill(`${password} again`);
   await page.locator('button[type="submit"]').click();
-  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible();
   expect(page.url()).toBe(`${url}/console/default/publisher/plans`);
   expect(complaints()).toEqual([]);
 });
@@ -138,7 +138,7 @@ test("a page of another site can neither frame the console nor change anything w
   await page.locator('input[autocomplete="username"]').fill("pru");
   await page.locator('input[type="password"]').fill(`${password} again`);
   await page.locator('button[type="submit"]').click();
-  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible();
   const evil = await context.newPage();
   await evil.route("https://evil.example/**", (route) => route.fulfill({ contentType: "text/html", body: "<h1>You have won</h1>" }));
   await evil.goto("https://evil.example/");
@@ -156,5 +156,5 @@ test("a page of another site can neither frame the console nor change anything w
   const plans = (await rest(world, "GET", "/api/v1/plans")) as { items: { metadata: { name: string } }[] };
   expect(plans.items.map((p) => p.metadata.name)).not.toContain("stolen");
   await page.reload();
-  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible(); // the control: the session is alive
+  await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible(); // the control: the session is alive
 });

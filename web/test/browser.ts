@@ -34,7 +34,7 @@ export async function fillIn(page: Page, user: string): Promise<void> {
 /** Opens a page of the tenant default by its address. */
 export async function open(page: Page, path: string, heading: string | RegExp): Promise<void> {
   await page.goto(`${world().url}/console/default/${path}`);
-  await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: heading, exact: true })).toBeVisible();
 }
 
 /** What the browser says of a page that no page may make it say. Call the result to read it, and to begin anew. */

@@ -35,7 +35,7 @@ test("the administrator chooses a password by the one-time link and signs in", a
     await page.locator('input[type="password"]').first().fill(password);
     await page.locator('button[type="submit"]').first().click();
   }
-  await expect(page.getByRole("heading", { level: 1, name: "Key managers" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Key managers", exact: true })).toBeVisible();
   expect(page.url()).toContain("/console/default/admin/key-managers");
 });
 
@@ -158,7 +158,7 @@ test("a key manager is added from its address, checked before it is saved, and i
   await expect(page.getByRole("list", { name: "Live checks" }).getByText("discovery", { exact: true })).toBeVisible();
   await expect(page.getByText(/Everything is in order|It works; something|Something is wrong/)).toBeVisible();
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "partner" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "partner", exact: true })).toBeVisible();
   await expect(page.getByRole("link", { name: "orders" })).toBeVisible();
 });
 
@@ -172,7 +172,7 @@ test("two people who edit one object see both versions", async () => {
   await expect(conflict).toContainText("7");
   await conflict.getByRole("button", { name: /Keep mine/ }).click();
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible();
   await expect(page.getByText("7 per 1s")).toBeVisible();
 });
 
@@ -186,7 +186,7 @@ test("what is discarded is not stored, and what YAML cannot say is not saved", a
   await page.getByRole("textbox", { name: "Shown as" }).fill("Shop that nobody wants");
   await page.getByRole("link", { name: "APIs", exact: true }).click();
   await page.getByRole("button", { name: "Discard my changes" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "APIs" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "APIs", exact: true })).toBeVisible();
   page.off("request", note);
   expect(writes).toEqual([]);
   await open("developer/applications/shop/settings", "Shop");
@@ -217,7 +217,7 @@ test("an API is made from its OpenAPI document", async () => {
   await page.getByRole("button", { name: "Show what would change" }).click();
   await expect(page.getByText("It would be created.")).toBeVisible();
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "stock" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Stock", exact: true })).toBeVisible();
   await expect(page.getByText("draft", { exact: true })).toBeVisible();
 });
 
@@ -268,7 +268,7 @@ test("search by keyboard finds objects and pages", async () => {
   await expect(page.getByText("Orders", { exact: true })).toBeVisible();
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("heading", { level: 1, name: "Orders" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Orders", exact: true })).toBeVisible();
 });
 
 test("a refused call is found by its id, with the step that failed and what to change", async () => {
@@ -279,7 +279,7 @@ test("a refused call is found by its id, with the step that failed and what to c
   await expect(page.getByText(id)).toBeVisible();
   await page.getByRole("textbox", { name: "Decision id" }).fill(id);
   await page.getByRole("button", { name: "Open it" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "GET orders /docs" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "GET orders /docs", exact: true })).toBeVisible();
   await expect(page.getByText("401 invalid_token")).toBeVisible();
   await expect(page.getByText("What to change:")).toBeVisible();
   await expect(page.getByRole("link", { name: "orders" })).toBeVisible();
@@ -305,9 +305,9 @@ test("a session that ended asks to sign in and comes back to the page", async ()
   await open("admin/users", "Users");
   await context.clearCookies({ name: /keyward-session/ });
   await page.reload();
-  await expect(page.getByRole("heading", { level: 1, name: "Keyward" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Keyward", exact: true })).toBeVisible();
   await page.getByRole("link", { name: /Keyward account/ }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Users" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Users", exact: true })).toBeVisible();
 });
 
 test("signing out ends the session here and at the authorization server", async () => {

@@ -61,7 +61,7 @@ test("gateways come by pages, narrowed by name and state, and each has a page", 
   await forEverybody(page);
   await page.goto(`${world().url}/console/default/admin/gateways?search=SPARE-07`);
   await row("spare-07").getByRole("link", { name: "spare-07" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "spare-07" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "spare-07", exact: true })).toBeVisible();
   await expect(page.getByText("Its credential was made, and it has not reported yet.")).toBeVisible();
 });
 
@@ -81,7 +81,7 @@ test("a change is watched on its way: the gateway that lacks it is named, until 
   const change = page.getByRole("table", { name: "The last changes" }).getByRole("row").filter({ hasText: "watched" }).first();
   await expect(change).toContainText("1 of 2");
   await change.getByRole("link", { name: "far" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "far" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "far", exact: true })).toBeVisible();
   await expect(page.getByText(/Nothing was heard of it for 10 seconds/)).toBeVisible();
   await expect(page.getByRole("table", { name: "What it lacks" })).toContainText("watched");
   await expect(page.getByText("It does not answer now")).toBeVisible();

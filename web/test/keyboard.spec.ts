@@ -46,7 +46,7 @@ async function press(role: "button" | "link" | "tab", name: string | RegExp, wit
   await page.keyboard.press("Enter");
 }
 
-const arrived = (heading: string) => expect(page.getByRole("heading", { level: 1, name: heading })).toBeFocused();
+const arrived = (heading: string) => expect(page.getByRole("heading", { level: 1, name: heading, exact: true })).toBeFocused();
 
 /** Chooses an option of a list in a form. */
 async function choose(list: Locator, option: string): Promise<void> {

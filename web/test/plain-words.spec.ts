@@ -28,7 +28,7 @@ test("a fault is said once and in plain words, and a first key is offered where 
   await expect(alert.getByText(/is not a name: use lower-case letters/)).toHaveCount(1);
   await page.getByRole("textbox", { name: /^Name/ }).fill("first-steps");
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "first-steps" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "first-steps", exact: true })).toBeVisible();
   await expect(page.getByRole("tab", { name: "aaa-mapped" })).toBeVisible();
   await expect(page.getByRole("tab", { name: "resident" })).toHaveAttribute("aria-selected", "true");
   await expect(page.getByRole("button", { name: /Generate/ })).toBeVisible();

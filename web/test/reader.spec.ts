@@ -36,13 +36,13 @@ test("scopes of which every one is needed are kept, and changed into any and bac
   await expect(row.getByText("b:read")).toBeVisible();
   await row.getByRole("combobox", { name: "How many of the scopes" }).selectOption("any of");
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Scoped" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Scoped", exact: true })).toBeVisible();
   const operations = async () => ((await rest(world(), "GET", "/api/v1/apis/scoped")) as { spec: { operations: unknown } }).spec.operations;
   expect(await operations()).toEqual([{ method: "GET", path: "/a", scopes: ["a:read", "b:read"] }]);
   await open(page, "publisher/apis/scoped/edit", "Edit scoped");
   await row.getByRole("combobox", { name: "How many of the scopes" }).selectOption("every one of");
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Scoped" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Scoped", exact: true })).toBeVisible();
   expect(await operations()).toEqual([{ method: "GET", path: "/a", allOf: ["a:read", "b:read"] }]);
 });
 
@@ -51,7 +51,7 @@ test("the focus follows to a page's heading, stays on its tabs, and comes back f
   await expect(page.getByRole("heading", { level: 1 })).not.toBeFocused(); // a page that is loaded begins at its top
   await page.getByRole("link", { name: "focused" }).focus();
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("heading", { level: 1, name: "focused" })).toBeFocused();
+  await expect(page.getByRole("heading", { level: 1, name: "focused", exact: true })).toBeFocused();
   await page.getByRole("tab", { name: "Health" }).focus();
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/\/health$/);
@@ -73,5 +73,5 @@ test("the focus follows to a page's heading, stays on its tabs, and comes back f
   await expect(search).toHaveValue("plans");
   await expect(page.getByRole("dialog").getByText("Plans", { exact: true }).first()).toBeVisible();
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeFocused();
+  await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeFocused();
 });

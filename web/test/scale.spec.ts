@@ -108,7 +108,7 @@ test("search over everything finds one of 50,000, and a client by its id, with o
   expect(sum(calls)).toBeLessThan(16 * 1024);
   await page.getByPlaceholder(/Search key managers/).fill("client-40404");
   await page.getByText("Key of app-40404").click();
-  await expect(page.getByRole("heading", { level: 1, name: "Application 40404" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Application 40404", exact: true })).toBeVisible();
   await page.waitForLoadState("networkidle");
 });
 
@@ -156,7 +156,7 @@ test("no page asks for more than it shows, or moves what it showed", async () =>
     await page.goto("about:blank"); // what the page before it still asks for is not this one's
     const calls = await asked(async () => {
       await page.goto(`${world().url}/console/scale/${path}`);
-      await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
+      await expect(page.getByRole("heading", { level: 1, name: heading, exact: true })).toBeVisible();
     });
     expect.soft(calls.length, `${path}: ${JSON.stringify(calls)}`).toBeLessThanOrEqual(requests);
     expect.soft(sum(calls), `${path}: ${JSON.stringify(calls)}`).toBeLessThan(kilobytes * 1024);

@@ -54,11 +54,11 @@ test("a session that expired asks to sign in over the page, and the draft is the
   await page.evaluate(() => { window.open = () => null; }); // a browser that opens no window
   await ended().getByRole("link", { name: /Keyward account/ }).click();
   await expect(page.getByText("What you changed here before is still there")).toBeVisible();
-  await expect(page.getByRole("heading", { level: 1, name: "Edit kept-plan" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Edit kept-plan", exact: true })).toBeVisible();
   await expect(page.getByRole("textbox", { name: "Requests" })).toHaveValue("17");
   expect(await keptIn(page)).not.toContain("keyward-draft");
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible();
   await expect(page.getByText("17 per 1s")).toBeVisible();
 });
 
@@ -179,7 +179,7 @@ test("signing out in another tab asks here, and signing in there goes on here wi
   expect(await keptIn(page)).not.toContain("keyward-draft");
   await expect(yaml).toHaveValue(/the second secret/);
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Kept by hand" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Kept by hand", exact: true })).toBeVisible();
   await other.close();
 });
 
@@ -205,7 +205,7 @@ test("people see in which browsers they are signed in, end one of them, and sign
   await open(page, "publisher/plans", "Plans");
   await page.getByRole("button", { name: "Your account" }).click();
   await page.getByRole("menuitem", { name: "Your sessions" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Your sessions" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Your sessions", exact: true })).toBeVisible();
   await expect(page.getByText("this one", { exact: true })).toBeVisible();
   await expect(page.getByText(/^Chrome on Linux$/).first()).toBeVisible();
   await forEverybody(page, "your-sessions");

@@ -61,7 +61,7 @@ test("an administrator marks a key manager for sign-in by its form, and the chec
   await expect(administrator.getByText(/^is required: the console's client proves itself with it/).first()).toBeVisible();
   await administrator.getByLabel("Console's client secret").fill(secret);
   await administrator.getByRole("button", { name: "Save" }).click();
-  await expect(administrator.getByRole("heading", { level: 1, name: "Corporate SSO" })).toBeVisible();
+  await expect(administrator.getByRole("heading", { level: 1, name: "Corporate SSO", exact: true })).toBeVisible();
   await expect(administrator.getByText("with roles by rule")).toBeVisible();
   const report = (await rest(world(), "POST", "/api/v1/key-managers/corp/check", { register: false })) as {
     steps: { step: string; verdict: string; seen: string }[];
@@ -85,7 +85,7 @@ test("people come in by Keycloak's own page with the roles of the rules, and sig
   await expect(page.getByRole("link", { name: "Sign in with Keyward account" })).toBeVisible();
   await forEverybody(page, "sign-in");
   await throughKeycloak(page, "admin");
-  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible(); // where they wanted to go
+  await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible(); // where they wanted to go
   const who = (await (await page.request.get(`${world().url}/api/v1/session`)).json()) as Record<string, unknown>;
   expect(who).toMatchObject({ name: "Ann Lee", keyManager: "corp", roles: ["publisher"], user: `corp|${String(who.subject)}` });
   await expect(page.getByRole("link", { name: "Users" })).toHaveCount(0); // Keycloak's admin is not ours
@@ -111,7 +111,7 @@ test("a hold ends the sessions of a key manager at once, and takes the way in aw
   const page = await (await browser.newContext()).newPage();
   await page.goto(`${world().url}/console/default/publisher/plans`);
   await throughKeycloak(page, "admin");
-  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible();
   await rest(world(), "POST", "/api/v1/key-managers/corp/hold", { reason: "an incident" });
   await page.reload();
   await expect(page.getByRole("link", { name: "Sign in with Keyward account" })).toBeVisible();
@@ -178,7 +178,7 @@ test("with a connection and two fields, Keyward registers its client itself, and
   const page = await (await browser.newContext()).newPage();
   await page.goto(`${world().url}/console/default/publisher/plans`);
   await throughKeycloak(page, "admin");
-  await expect(page.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible();
   await page.getByRole("button", { name: "Your account" }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await expect(page.getByRole("link", { name: "Sign in with Corporate SSO" })).toBeVisible();
