@@ -8,7 +8,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/view"
 )
 
@@ -71,7 +71,7 @@ func (c *caches) verifiedToken(tenant string, sum [sha256.Size]byte) *verified {
 }
 
 // answered gives what was read from this very introspection answer, or nil.
-func (c *caches) answered(tenant string, sum [sha256.Size]byte, claims token.Object) *verified {
+func (c *caches) answered(tenant string, sum [sha256.Size]byte, claims strictjson.Object) *verified {
 	v, found := c.tokens.GetIfPresent(tokenKey{tenant, sum})
 	if !found || v.key != nil || v.claims != claims {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/token"
 )
 
@@ -21,7 +22,7 @@ type presented struct {
 }
 
 // claims are those of a JWT: unverified until the signature step.
-func (p *presented) claims() token.Object {
+func (p *presented) claims() strictjson.Object {
 	if p.known != nil {
 		return p.known.claims
 	}

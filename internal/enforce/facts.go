@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/view"
 )
@@ -14,7 +15,7 @@ import (
 // nothing that depends on the time, the API or a subscription is among them. What cannot be read is kept as a fault,
 // for the step whose business it is.
 type facts struct {
-	claims token.Object
+	claims strictjson.Object
 
 	typeFault string // why it is no access token of this key manager
 	typeFix   string
@@ -79,7 +80,7 @@ func readJWT(jwt *token.JWT, km *view.KeyManager, entry *keyward.IssuerRow) fact
 	return f
 }
 
-func readFacts(claims token.Object, km *view.KeyManager, introspected bool) facts {
+func readFacts(claims strictjson.Object, km *view.KeyManager, introspected bool) facts {
 	f := facts{claims: claims}
 	f.typeFault, f.typeFix = typeFault(claims, km)
 	f.expires = readDate(claims, "exp", introspected)
@@ -103,7 +104,7 @@ func readFacts(claims token.Object, km *view.KeyManager, introspected bool) fact
 const fixType = "send an access token; where the server's access tokens look like this, set tokens.type: any"
 
 // headerTypeFault judges the header's typ for type: access.
-func headerTypeFault(header token.Object) string {
+func headerTypeFault(header strictjson.Object) string {
 	v, found := header.Get("typ")
 	if !found {
 		return ""
@@ -123,7 +124,7 @@ func headerTypeFault(header token.Object) string {
 }
 
 // typeFault tells ID, refresh and logout tokens from access tokens, and holds the claims that must have a value.
-func typeFault(claims token.Object, km *view.KeyManager) (fault, fix string) {
+func typeFault(claims strictjson.Object, km *view.KeyManager) (fault, fix string) {
 	for name, want := range km.Require {
 		if v, found := claims.Get(name); !found || !v.Equal(want) {
 			return "claim " + name + " has not the value that key manager " + km.Name + " requires",
@@ -147,7 +148,7 @@ func typeFault(claims token.Object, km *view.KeyManager) (fault, fix string) {
 	return "", ""
 }
 
-func text(claims token.Object, name string) (string, bool) {
+func text(claims strictjson.Object, name string) (string, bool) {
 	v, _ := claims.Get(name)
 	return v.Str()
 }
@@ -157,9 +158,9 @@ func oneOf(s string, words ...string) bool {
 }
 
 // readDate takes whole, non-negative seconds. In an introspection answer null stands for nothing.
-func readDate(claims token.Object, name string, introspected bool) date {
+func readDate(claims strictjson.Object, name string, introspected bool) date {
 	v, found := claims.Get(name)
-	if !found || introspected && v.Kind() == token.Null {
+	if !found || introspected && v.Kind() == strictjson.Null {
 		return date{}
 	}
 	n, ok := v.Int()
@@ -170,9 +171,9 @@ func readDate(claims token.Object, name string, introspected bool) date {
 }
 
 // readAudience takes a string or an array of strings (RFC 7519, section 4.1.3).
-func readAudience(claims token.Object, introspected bool) ([]string, presence) {
+func readAudience(claims strictjson.Object, introspected bool) ([]string, presence) {
 	v, found := claims.Get("aud")
-	if !found || introspected && v.Kind() == token.Null {
+	if !found || introspected && v.Kind() == strictjson.Null {
 		return nil, absent
 	}
 	if s, ok := v.Str(); ok {
@@ -214,7 +215,7 @@ func (f *facts) readSubject(introspected bool) {
 	v, found := f.claims.Get("sub")
 	s, ok := v.Str()
 	switch {
-	case !found, introspected && v.Kind() == token.Null, ok && s == "":
+	case !found, introspected && v.Kind() == strictjson.Null, ok && s == "":
 		f.subject = f.clientID
 	case !ok:
 		f.subjectFault = "claim sub is no string"
@@ -258,7 +259,7 @@ func (f *facts) readScopes(km *view.KeyManager) {
 
 // fitsGrant tells whether the grant's claim has its value: is it, is a list with it, or is a text in which it stands
 // between spaces.
-func fitsGrant(claims token.Object, grant *keyward.Grant) bool {
+func fitsGrant(claims strictjson.Object, grant *keyward.Grant) bool {
 	v, found := claims.Get(grant.Claim)
 	if !found {
 		return false

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/view"
 )
 
@@ -63,7 +63,7 @@ func (e *Engine) chooseKeyManager(p *presented, now time.Time, t *trace) (issued
 
 // fitting gives the one candidate that has the issuer now and whose claim rules take the token, and how many do.
 func fitting(
-	candidates []*view.KeyManager, issuer string, claims token.Object, now time.Time,
+	candidates []*view.KeyManager, issuer string, claims strictjson.Object, now time.Time,
 ) (found *view.KeyManager, entry *keyward.IssuerRow, fits int) {
 	for _, km := range candidates {
 		i := km.Issuer(issuer, now)
@@ -78,7 +78,7 @@ func fitting(
 
 // ofOrganization tells whether the claim tid is the organization that the issuer is for, as one exact string. Keys that
 // many organizations share say nothing about it.
-func ofOrganization(entry *keyward.IssuerRow, claims token.Object) bool {
+func ofOrganization(entry *keyward.IssuerRow, claims strictjson.Object) bool {
 	if entry.Organization == "" {
 		return true
 	}
@@ -87,7 +87,7 @@ func ofOrganization(entry *keyward.IssuerRow, claims token.Object) bool {
 }
 
 // fitsRule tells whether all claims of one of the rules have their value.
-func fitsRule(km *view.KeyManager, claims token.Object) bool {
+func fitsRule(km *view.KeyManager, claims strictjson.Object) bool {
 	for _, rule := range km.ClaimRules {
 		if hasAll(claims, rule) {
 			return true
@@ -96,7 +96,7 @@ func fitsRule(km *view.KeyManager, claims token.Object) bool {
 	return false
 }
 
-func hasAll(claims token.Object, wanted map[string]any) bool {
+func hasAll(claims strictjson.Object, wanted map[string]any) bool {
 	for name, want := range wanted {
 		if v, found := claims.Get(name); !found || !v.Equal(want) {
 			return false
@@ -227,7 +227,7 @@ func (r *routed) whyNot(km *view.KeyManager) (why, fix string) {
 }
 
 // foreign tells of a token whose tid is not the organization of its iss, or gives "".
-func foreign(issuer string, candidates []*view.KeyManager, claims token.Object) (seen, fix string) {
+func foreign(issuer string, candidates []*view.KeyManager, claims strictjson.Object) (seen, fix string) {
 	for _, km := range candidates {
 		i := slices.IndexFunc(km.Issuers, func(r keyward.IssuerRow) bool { return r.Issuer == issuer })
 		if i < 0 || ofOrganization(&km.Issuers[i], claims) {

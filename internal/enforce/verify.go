@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/token"
 )
 
@@ -144,10 +145,10 @@ func (e *Engine) introspect(ctx context.Context, a *allowed, t *trace) (*verifie
 		v = &verified{
 			facts: readFacts(answer.Claims, a.km, true), keyManagerID: a.km.ID, settings: a.km.Settings,
 		}
-		v.size = sizeOf(token.Value(answer.Claims).Raw())
+		v.size = sizeOf(answer.Claims.Raw())
 		e.caches.keepVerified(a.api.Tenant, a.sum, v)
 	}
-	if iss, found := answer.Claims.Get("iss"); found && iss.Kind() != token.Null {
+	if iss, found := answer.Claims.Get("iss"); found && iss.Kind() != strictjson.Null {
 		if s, ok := iss.Str(); !ok || a.km.Issuer(s, e.now()) < 0 {
 			t.fail("an answer for another issuer: iss "+quote(s),
 				"check issuer and endpoints.introspection of key manager "+a.km.Name)

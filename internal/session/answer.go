@@ -15,6 +15,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/wire"
 )
@@ -22,15 +23,15 @@ import (
 // person is who an answer is about.
 type person struct {
 	subject string
-	id      token.Object // claims of the ID token
-	more    token.Object // those of the userinfo endpoint, where it was asked
-	raw     string       // the ID token
-	asked   bool         // the userinfo endpoint was asked
-	unheard bool         // and gave nothing
+	id      strictjson.Object // claims of the ID token
+	more    strictjson.Object // those of the userinfo endpoint, where it was asked
+	raw     string            // the ID token
+	asked   bool              // the userinfo endpoint was asked
+	unheard bool              // and gave nothing
 }
 
 // claim gives one of the ID token, or else of the userinfo endpoint.
-func (p *person) claim(name string) (token.Value, bool) {
+func (p *person) claim(name string) (strictjson.Value, bool) {
 	if v, found := p.id.Get(name); found {
 		return v, true
 	}
@@ -122,7 +123,7 @@ func (s *Sessions) exchange(ctx context.Context, c *wire.Caller, w *way, code, v
 	case a.Status != http.StatusOK:
 		return "", "", w.refused(k.Failure(a))
 	}
-	o, err := token.ParseObject(string(a.Body))
+	o, err := strictjson.ParseObject(string(a.Body))
 	if err != nil {
 		return "", "", w.failed("the token endpoint did not answer as OpenID Connect wants it")
 	}
@@ -236,7 +237,7 @@ func (w *way) verifyBy(ctx context.Context, sets *token.KeySets, jwt *token.JWT,
 }
 
 // fault says why the claims are not those of an ID token for this start (OpenID Connect Core 1.0, section 3.1.3.7).
-func (w *way) fault(claims token.Object, nonce string, now time.Time) string {
+func (w *way) fault(claims strictjson.Object, nonce string, now time.Time) string {
 	date := func(name string) (time.Time, bool) {
 		v, _ := claims.Get(name)
 		n, ok := v.Int()
@@ -271,7 +272,7 @@ func (w *way) fault(claims token.Object, nonce string, now time.Time) string {
 }
 
 // audience lists whom a token is for; many tells that it is written as a list.
-func audience(claims token.Object) (list []string, many bool) {
+func audience(claims strictjson.Object) (list []string, many bool) {
 	aud, _ := claims.Get("aud")
 	if one, ok := aud.Str(); ok {
 		return []string{one}, false
@@ -299,21 +300,21 @@ func halfHash(algorithm, access string) string {
 
 // userinfo asks for the claims that an ID token may lack (OpenID Connect Core 1.0, section 5.3). They must be of the same
 // person (section 5.3.2).
-func (w *way) userinfo(ctx context.Context, c *wire.Caller, access, sub string) (token.Object, error) {
+func (w *way) userinfo(ctx context.Context, c *wire.Caller, access, sub string) (strictjson.Object, error) {
 	k := wire.Call{Op: "ask for the person's claims", Method: http.MethodGet, URL: w.at.Userinfo, Bearer: access}
 	a, err := c.Do(ctx, k)
 	if err != nil {
-		return token.Object{}, w.unanswered(err)
+		return strictjson.Object{}, w.unanswered(err)
 	}
 	if a.Status != http.StatusOK {
-		return token.Object{}, w.failed("%s", printable(k.Failure(a).Error()))
+		return strictjson.Object{}, w.failed("%s", printable(k.Failure(a).Error()))
 	}
-	o, err := token.ParseObject(string(a.Body))
+	o, err := strictjson.ParseObject(string(a.Body))
 	if err != nil {
-		return token.Object{}, w.failed("the userinfo endpoint did not answer with plain claims")
+		return strictjson.Object{}, w.failed("the userinfo endpoint did not answer with plain claims")
 	}
 	if v, _ := o.Get("sub"); !v.Equal(sub) {
-		return token.Object{}, w.failed("the userinfo endpoint answered about somebody else")
+		return strictjson.Object{}, w.failed("the userinfo endpoint answered about somebody else")
 	}
 	return o, nil
 }

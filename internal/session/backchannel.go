@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/token"
 )
 
@@ -80,14 +81,14 @@ func notOut(why string) error {
 	return keyward.Errorf(keyward.CodeInvalidRequest, "the logout token is not taken: %s", why)
 }
 
-func textOf(claims token.Object, name string) string {
+func textOf(claims strictjson.Object, name string) string {
 	v, _ := claims.Get(name)
 	s, _ := v.Str()
 	return s
 }
 
 // logoutFault says why the claims are not those of a logout token (section 2.6), and when it was issued.
-func (w *way) logoutFault(claims token.Object, now time.Time) (issued time.Time, fault string) {
+func (w *way) logoutFault(claims strictjson.Object, now time.Time) (issued time.Time, fault string) {
 	date := func(name string) (time.Time, bool) {
 		v, _ := claims.Get(name)
 		n, ok := v.Int()

@@ -9,7 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store"
-	"keyward.dev/keyward/internal/token"
+	"keyward.dev/keyward/internal/strictjson"
 )
 
 // counts tells whether a rule is for a tenant. Only a global key manager, which is an operator's, has rules for another
@@ -47,7 +47,7 @@ func (w *way) given(p *person, tenant string) (roles, groups []string) {
 }
 
 // fits tells whether a claim is the value, or a list with it.
-func fits(v token.Value, want any) bool {
+func fits(v strictjson.Value, want any) bool {
 	if v.Equal(want) {
 		return true
 	}

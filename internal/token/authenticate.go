@@ -16,6 +16,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/rollover"
+	"keyward.dev/keyward/internal/strictjson"
 )
 
 // AssertionType is the client_assertion_type of RFC 7523, section 2.2.
@@ -218,7 +219,7 @@ func (i *Introspector) obtain(ctx context.Context, q Question, client *http.Clie
 	if resp.StatusCode != http.StatusOK {
 		return accessToken{}, fmt.Errorf("get a token for introspection: %w", failure("the token endpoint", resp.StatusCode, body))
 	}
-	answer, err := ParseObject(string(body))
+	answer, err := strictjson.ParseObject(string(body))
 	if err != nil {
 		return accessToken{}, fmt.Errorf("%w: read the token endpoint's answer: %w", errFinal, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/rollover"
 	"keyward.dev/keyward/internal/secret"
+	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/throttle"
 )
 
@@ -52,9 +53,9 @@ type Question struct {
 // Answer is what the endpoint said. Answers are shared: nobody changes them.
 type Answer struct {
 	Active bool
-	Claims Object    // the whole answer
-	At     time.Time // when it was given
-	Cached bool      // it was not asked for this call
+	Claims strictjson.Object // the whole answer
+	At     time.Time         // when it was given
+	Cached bool              // it was not asked for this call
 }
 
 // Introspector asks about opaque tokens. Its methods are safe for concurrent use.
@@ -115,7 +116,7 @@ func NewIntrospector(client *http.Client, o Options) (*Introspector, error) {
 	answers, err := otter.New(&otter.Options[answerKey, kept]{
 		MaximumWeight: answerBytes,
 		Weigher: func(_ answerKey, k kept) uint32 {
-			return uint32(512 + 4*len(k.answer.Claims.doc.source)) //nolint:gosec // at most askLimit
+			return uint32(512 + 4*len(k.answer.Claims.Raw())) //nolint:gosec // at most askLimit
 		},
 	})
 	if err != nil {
@@ -344,7 +345,7 @@ func ReadAnswer(contentType string, body []byte) (*Answer, error) {
 	if !mayBeJSON(contentType) {
 		return nil, fmt.Errorf("calls itself %.60q, not JSON", contentType)
 	}
-	claims, err := ParseObject(string(body))
+	claims, err := strictjson.ParseObject(string(body))
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/strictjson"
 )
 
 // MaxSize is the longest token, in bytes, that is looked at.
@@ -17,8 +18,7 @@ const MaxSize = 16 << 10
 type JWT struct {
 	signed    string // the first two parts and the dot between them
 	signature string // decoded
-	doc       document
-	claims    uint32
+	parts     strictjson.Pair
 	algorithm string
 	keyID     string
 	hasKeyID  bool
@@ -149,24 +149,17 @@ func appendDecoded(dst []byte, part string) ([]byte, error) {
 	return dst, nil
 }
 
-// parse reads header and claims into one document.
+// parse reads header and claims.
 func (j *JWT) parse(source string, headerEnd int) error {
-	var fold [64]byte
-	p := parser{source: source, end: headerEnd, fold: fold[:0], nodes: make([]node, 0, 8+min(len(source)/20, 256))}
-	if _, err := p.document(); err != nil {
-		return invalid("the token's header cannot be read: %w", err)
+	header, claims := j.parts.Parse(source, headerEnd)
+	switch {
+	case header != nil:
+		return invalid("the token's header cannot be read: %w", header)
+	case claims != nil:
+		return invalid("the token's claims cannot be read: %w", claims)
+	default:
+		return nil
 	}
-	p.pos, p.end = headerEnd, len(source)
-	claims, err := p.document()
-	if err != nil {
-		return invalid("the token's claims cannot be read: %w", err)
-	}
-	if p.nodes[0].kind != ObjectKind || p.nodes[claims].kind != ObjectKind {
-		return invalid("header and claims of a token are JSON objects")
-	}
-	j.doc = document{source: source, decoded: string(p.decoded), nodes: p.nodes}
-	j.claims = claims
-	return nil
 }
 
 // readHeader checks the members that decide how the token is verified.
@@ -192,10 +185,10 @@ func (j *JWT) readHeader() error {
 }
 
 // Header is the JOSE header.
-func (j *JWT) Header() Object { return Object{doc: &j.doc} }
+func (j *JWT) Header() strictjson.Object { return j.parts.First() }
 
 // Claims is the payload.
-func (j *JWT) Claims() Object { return Object{doc: &j.doc, at: j.claims} }
+func (j *JWT) Claims() strictjson.Object { return j.parts.Second() }
 
 // Algorithm is the header's alg. What it may be is decided by the key, not by the token.
 func (j *JWT) Algorithm() string { return j.algorithm }

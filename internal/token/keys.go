@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/token/sound"
 )
 
@@ -134,15 +135,12 @@ func parsePEMBlock(block *pem.Block) (*Key, error) {
 // their curve, malformed, published with their private half) are left out one by one, each with a note; that none is
 // left is an error. Private members are never kept. At most 100 keys are looked at.
 func ParseJWKS(text []byte) (keys []*Key, notes []string, err error) {
-	doc, err := parseDocument(string(text), true)
+	doc, err := strictjson.ParseTolerant(string(text))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the JWK set: %w", err)
 	}
-	if doc.nodes[0].kind != ObjectKind || doc.nodes[0].ambiguous {
-		return nil, nil, fmt.Errorf("read the JWK set: %w", errNotObject)
-	}
-	list, found := Object{doc: doc}.Get("keys")
-	if !found || list.Kind() != Array {
+	list, found := doc.Get("keys")
+	if !found || list.Kind() != strictjson.Array {
 		return nil, nil, fmt.Errorf("read the JWK set: it has no array named keys")
 	}
 	seen := 0
@@ -166,15 +164,13 @@ func ParseJWKS(text []byte) (keys []*Key, notes []string, err error) {
 }
 
 // parseJWK reads one key of a set (RFC 7517, section 4; RFC 7518, section 6; RFC 8037).
-func parseJWK(v Value) (*Key, error) {
+func parseJWK(v strictjson.Value) (*Key, error) {
 	o, ok := v.Object()
 	if !ok {
-		return nil, errNotObject
+		return nil, strictjson.ErrNotObject
 	}
-	for _, n := range v.doc.nodes[v.at:v.doc.nodes[v.at].next] {
-		if n.ambiguous {
-			return nil, errDuplicate
-		}
+	if v.Ambiguous() {
+		return nil, strictjson.ErrDuplicate
 	}
 	use, err := readUse(o)
 	if err != nil {
@@ -207,7 +203,7 @@ func parseJWK(v Value) (*Key, error) {
 }
 
 // kidOf names a key that cannot be used, where it has a name.
-func kidOf(v Value) string {
+func kidOf(v strictjson.Value) string {
 	o, ok := v.Object()
 	if !ok {
 		return ""
@@ -219,7 +215,7 @@ func kidOf(v Value) string {
 }
 
 // readUse wants a key that is there to verify: use absent or sig, key_ops absent or with verify.
-func readUse(o Object) (string, error) {
+func readUse(o strictjson.Object) (string, error) {
 	use, err := optional(o, "use")
 	if err != nil {
 		return "", err
@@ -236,7 +232,7 @@ func readUse(o Object) (string, error) {
 	return use, nil
 }
 
-func optional(o Object, name string) (string, error) {
+func optional(o strictjson.Object, name string) (string, error) {
 	v, found := o.Get(name)
 	if !found {
 		return "", nil
@@ -248,7 +244,7 @@ func optional(o Object, name string) (string, error) {
 	return s, nil
 }
 
-func parsePublic(o Object) (any, error) {
+func parsePublic(o strictjson.Object) (any, error) {
 	kty, err := optional(o, "kty")
 	if err != nil {
 		return nil, err
@@ -273,7 +269,7 @@ func parsePublic(o Object) (any, error) {
 	return nil, fmt.Errorf("its kty is none of RSA, EC, OKP")
 }
 
-func parseRSA(o Object) (any, error) {
+func parseRSA(o strictjson.Object) (any, error) {
 	n, err := field(o, "n")
 	if err != nil {
 		return nil, err
@@ -292,7 +288,7 @@ func parseRSA(o Object) (any, error) {
 	return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}, nil
 }
 
-func parseEC(o Object) (any, error) {
+func parseEC(o strictjson.Object) (any, error) {
 	crv, err := optional(o, "crv")
 	if err != nil {
 		return nil, err
@@ -327,7 +323,7 @@ func parseEC(o Object) (any, error) {
 }
 
 // field reads a base64url member.
-func field(o Object, name string) ([]byte, error) {
+func field(o strictjson.Object, name string) ([]byte, error) {
 	s, err := optional(o, name)
 	if err != nil {
 		return nil, err

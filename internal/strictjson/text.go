@@ -1,4 +1,4 @@
-package token
+package strictjson
 
 import (
 	"unicode/utf16"

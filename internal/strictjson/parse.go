@@ -1,4 +1,4 @@
-package token
+package strictjson
 
 import (
 	"bytes"
@@ -12,14 +12,17 @@ import (
 // maxDepth is how deeply arrays and objects may nest, the outermost counted.
 const maxDepth = 32
 
-// The faults of a document. They name no part of it: it may be a token.
+// The faults of a document that callers tell apart. They name no part of it: it may be a token.
 var (
-	errSyntax    = errors.New("it is not one JSON value of RFC 8259")
-	errUTF8      = errors.New("it is not valid UTF-8")
-	errDepth     = errors.New("it nests too deeply")
-	errDuplicate = errors.New("it has a member twice, or two that differ only in case")
-	errNotObject = errors.New("it is not a JSON object")
-	errTooLarge  = errors.New("it is too large")
+	ErrDuplicate = errors.New("it has a member twice, or two that differ only in case")
+	ErrNotObject = errors.New("it is not a JSON object")
+)
+
+var (
+	errSyntax   = errors.New("it is not one JSON value of RFC 8259")
+	errUTF8     = errors.New("it is not valid UTF-8")
+	errDepth    = errors.New("it nests too deeply")
+	errTooLarge = errors.New("it is too large")
 )
 
 // foldSeed makes collisions of folded names unpredictable.
@@ -307,7 +310,7 @@ func (p *parser) duplicate(at int) error {
 		p.nodes[at].ambiguous = true
 		return nil
 	}
-	return errDuplicate
+	return ErrDuplicate
 }
 
 func (p *parser) sameName(i, j int) bool {

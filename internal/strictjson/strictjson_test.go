@@ -1,4 +1,4 @@
-package token
+package strictjson
 
 import (
 	"encoding/json"
@@ -25,9 +25,9 @@ func TestParseObject(t *testing.T) {
 		{"depth 32", deep(32), nil},
 		{"nothing", ``, errSyntax},
 		{"only space", `  `, errSyntax},
-		{"not an object", `[1]`, errNotObject},
-		{"a string", `"a"`, errNotObject},
-		{"null", `null`, errNotObject},
+		{"not an object", `[1]`, ErrNotObject},
+		{"a string", `"a"`, ErrNotObject},
+		{"null", `null`, ErrNotObject},
 		{"two values", `{} {}`, errSyntax},
 		{"rubbish after", `{}x`, errSyntax},
 		{"zero byte after", "{}\x00", errSyntax},
@@ -58,16 +58,16 @@ func TestParseObject(t *testing.T) {
 		{"overlong", "{\"a\":\"\xc0\xaf\"}", errUTF8},
 		{"depth 33", deep(33), errDepth},
 		{"arrays of depth 33", `{"a":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + "}", errDepth},
-		{"a name twice", `{"iss":"a","iss":"b"}`, errDuplicate},
-		{"a name twice with equal values", `{"iss":"a","iss":"a"}`, errDuplicate},
-		{"folded", `{"iss":"a","Iss":"b"}`, errDuplicate},
-		{"folded with the long s", `{"iss":"a","i\u017fs":"b"}`, errDuplicate},
-		{"folded with the Kelvin sign", "{\"kid\":1,\"\u212aid\":1}", errDuplicate},
-		{"folded beyond ASCII", `{"É":1,"é":1}`, errDuplicate},
-		{"escaped", `{"iss":1,"\u0069ss":1}`, errDuplicate},
-		{"twice below", `{"a":[{"b":{"c":1,"C":1}}]}`, errDuplicate},
-		{"twice around another", `{"a":{"x":1},"b":2,"a":3}`, errDuplicate},
-		{"twice among many", manyMembers(40, "n7"), errDuplicate},
+		{"a name twice", `{"iss":"a","iss":"b"}`, ErrDuplicate},
+		{"a name twice with equal values", `{"iss":"a","iss":"a"}`, ErrDuplicate},
+		{"folded", `{"iss":"a","Iss":"b"}`, ErrDuplicate},
+		{"folded with the long s", `{"iss":"a","i\u017fs":"b"}`, ErrDuplicate},
+		{"folded with the Kelvin sign", "{\"kid\":1,\"\u212aid\":1}", ErrDuplicate},
+		{"folded beyond ASCII", `{"É":1,"é":1}`, ErrDuplicate},
+		{"escaped", `{"iss":1,"\u0069ss":1}`, ErrDuplicate},
+		{"twice below", `{"a":[{"b":{"c":1,"C":1}}]}`, ErrDuplicate},
+		{"twice around another", `{"a":{"x":1},"b":2,"a":3}`, ErrDuplicate},
+		{"twice among many", manyMembers(40, "n7"), ErrDuplicate},
 		{"many", manyMembers(40, "other"), nil},
 	}
 	for _, tt := range tests {
@@ -173,6 +173,56 @@ func TestValueEqual(t *testing.T) {
 	}
 	if v, _ := o.Get("l"); v.Equal([]any{"a", 2.0, 3.0}) || v.Equal("a") {
 		t.Error("a longer list and an element are not the list")
+	}
+}
+
+// TestPairIsTwoObjects: each part has the rules of an object of its own, and the fault is told of the part that has it.
+func TestPairIsTwoObjects(t *testing.T) {
+	for _, tt := range []struct {
+		name, first, last string
+		ofFirst, ofLast   error
+	}{
+		{"two objects", `{"a":1}`, `{"a":"\u0062"}`, nil, nil},
+		{"one of them with white space", ` {"a":1} `, `{}`, nil, nil},
+		{"the first is no object", `[]`, `{}`, ErrNotObject, nil},
+		{"the second is no object", `{}`, `1`, nil, ErrNotObject},
+		{"the first goes on in the second", `{"a":`, `1}`, errSyntax, nil},
+		{"the second has a member twice", `{}`, `{"a":1,"A":1}`, nil, ErrDuplicate},
+		{"nothing second", `{}`, ``, nil, errSyntax},
+	} {
+		var p Pair
+		first, second := p.Parse(tt.first+tt.last, len(tt.first))
+		if !errors.Is(first, tt.ofFirst) || !errors.Is(second, tt.ofLast) {
+			t.Errorf("%s: %v, %v; want %v, %v", tt.name, first, second, tt.ofFirst, tt.ofLast)
+		}
+		if sound := first == nil && second == nil; sound != (p.First().Raw() != "null") {
+			t.Errorf("%s: the first object is %s", tt.name, p.First().Raw())
+		}
+	}
+	var p Pair
+	if first, second := p.Parse(`{"a":1}{"a":"\u0062"}`, 7); first != nil || second != nil {
+		t.Fatal(first, second)
+	}
+	one, _ := p.First().Get("a")
+	other, _ := p.Second().Get("a")
+	if text, _ := other.Str(); one.Raw() != "1" || text != "b" {
+		t.Errorf("read %s and %q", one.Raw(), text)
+	}
+}
+
+// TestTolerantReadingNamesWhatIsAmbiguous: one bad entry of a list leaves the others usable.
+func TestTolerantReadingNamesWhatIsAmbiguous(t *testing.T) {
+	o, err := ParseTolerant(`{"keys":[{"kid":"a"},{"kid":"b","x":{"n":1,"N":2}}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pointer, want := range map[string]bool{"/keys/0": false, "/keys/1": true, "/keys": true, "/keys/1/kid": false} {
+		if v, found := o.Get(pointer); !found || v.Ambiguous() != want {
+			t.Errorf("%s: ambiguous %v, want %v", pointer, v.Ambiguous(), want)
+		}
+	}
+	if _, err := ParseTolerant(`{"keys":[],"Keys":[]}`); !errors.Is(err, ErrDuplicate) {
+		t.Errorf("the outermost object has a member twice: %v", err)
 	}
 }
 

@@ -1,8 +1,9 @@
-package token
+package strictjson
 
 import (
 	"encoding/json"
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -32,17 +33,73 @@ type Object struct {
 	at  uint32
 }
 
-// ParseObject reads exactly one JSON object as strictly as the parts of a token are read: valid UTF-8, no member
-// twice (case-folded too), at most 32 deep, nothing after it. Its errors repeat nothing of the text.
+// ParseObject reads exactly one JSON object, as strictly as the package says.
 func ParseObject(text string) (Object, error) {
-	doc, err := parseDocument(text, false)
-	if err != nil {
+	return parseObject(text, false)
+}
+
+// ParseTolerant reads an object as ParseObject does, but takes one in which objects further inside have a member twice: Value's
+// Ambiguous tells which. So one bad entry of a list does not spoil the others. ErrDuplicate is for the outermost object.
+func ParseTolerant(text string) (Object, error) {
+	return parseObject(text, true)
+}
+
+func parseObject(text string, tolerant bool) (Object, error) {
+	doc, err := parseDocument(text, tolerant)
+	switch {
+	case err != nil:
 		return Object{}, err
-	}
-	if doc.nodes[0].kind != ObjectKind {
-		return Object{}, errNotObject
+	case doc.nodes[0].kind != ObjectKind:
+		return Object{}, ErrNotObject
+	case doc.nodes[0].ambiguous:
+		return Object{}, ErrDuplicate
 	}
 	return Object{doc: doc}, nil
+}
+
+// Pair is two objects of one text, such as header and claims of a token. Its zero value holds none.
+type Pair struct {
+	doc    document
+	second uint32
+}
+
+// Parse reads two objects that follow each other, the second from byte end of the text on, each as ParseObject does. It says
+// what is wrong with the first one, or else with the second.
+func (p *Pair) Parse(text string, end int) (first, second error) {
+	if len(text) > math.MaxInt32 {
+		return errTooLarge, nil
+	}
+	var fold [64]byte
+	r := parser{source: text, end: end, fold: fold[:0], nodes: make([]node, 0, 8+min(len(text)/20, 256))}
+	if _, err := r.document(); err != nil {
+		return err, nil
+	}
+	r.pos, r.end = end, len(text)
+	at, err := r.document()
+	switch {
+	case r.nodes[0].kind != ObjectKind:
+		return ErrNotObject, nil
+	case err == nil && r.nodes[at].kind != ObjectKind:
+		err = ErrNotObject
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.doc, p.second = document{source: text, decoded: string(r.decoded), nodes: r.nodes}, at
+	return nil, nil
+}
+
+// First is the first object. It stays valid as long as somebody holds it.
+func (p *Pair) First() Object { return p.at(0) }
+
+// Second is the second object, likewise.
+func (p *Pair) Second() Object { return p.at(p.second) }
+
+func (p *Pair) at(i uint32) Object {
+	if len(p.doc.nodes) == 0 {
+		return Object{}
+	}
+	return Object{doc: &p.doc, at: i}
 }
 
 // Get finds a member by its exact name, or, when the name starts with a slash, by JSON Pointer (RFC 6901). It tells
@@ -201,6 +258,22 @@ func (v Value) Strings() ([]string, bool) {
 	}
 	return list, true
 }
+
+// Ambiguous tells whether an object in the value, or the value itself, has a member twice. Only ParseTolerant gives such values.
+func (v Value) Ambiguous() bool {
+	if v.doc == nil {
+		return false
+	}
+	for _, n := range v.doc.nodes[v.at:v.doc.nodes[v.at].next] {
+		if n.ambiguous {
+			return true
+		}
+	}
+	return false
+}
+
+// Raw is the object as it was written; "null" of the zero Object.
+func (o Object) Raw() string { return Value(o).Raw() }
 
 // Raw is the value as JSON, as it was written.
 func (v Value) Raw() string {
