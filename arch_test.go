@@ -99,7 +99,7 @@ func exceptions() map[string]string {
 		"variable cmd/keyward/version.go version":        "the linker sets it in a release and can set nothing else",
 		"variable cmd/keyward/version.go commit":         "the linker sets it in a release and can set nothing else",
 		"variable internal/testbed/plane/plane.go first": "a database made once for a test program, and only copied",
-		"variable internal/strictjson/parse.go foldSeed":       "a hash seed, made once per process and never written",
+		"variable internal/strictjson/parse.go foldSeed": "a hash seed, made once per process and never written",
 	}
 }
 

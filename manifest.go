@@ -179,6 +179,14 @@ func ValidName(s string) bool {
 	return true
 }
 
+// NameFault says of a text that is no name what a name is, or "" where ValidName holds.
+func NameFault(s string) string {
+	if ValidName(s) {
+		return ""
+	}
+	return fmt.Sprintf("%q is not a name: use lower-case letters, digits and inner hyphens, at most 63", s)
+}
+
 // faults collects field errors while a spec is checked.
 type faults []FieldError
 
@@ -212,8 +220,8 @@ func (f *faults) oneOf(path, value string, allowed ...string) bool {
 }
 
 func (f *faults) name(path, value string) {
-	if !ValidName(value) {
-		f.add(path, "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63", value)
+	if why := NameFault(value); why != "" {
+		f.add(path, "%s", why)
 	}
 }
 

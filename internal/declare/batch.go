@@ -125,7 +125,7 @@ const passwordPath = "password"
 
 // badName is the fault of a name that is no DNS label.
 func badName(path, name string) keyward.FieldError {
-	return keyward.Fault(path, "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63", name)
+	return keyward.Fault(path, "%s", keyward.NameFault(name))
 }
 
 func coded(code keyward.Code, path, format string, args ...any) keyward.FieldError {

@@ -15,7 +15,7 @@ import (
 	"log/slog"
 	"strings"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 )
 
 // keySize is the length of a key in bytes: AES-256.

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
 )
 
 func apiNoun() noun {
@@ -110,7 +111,7 @@ func (p *put) placeFree() error {
 		return err
 	}
 	if found {
-		return conflict("spec.version", "%s/%s is served by %s", spec.Context, spec.Version,
+		return database.Conflict("spec.version", "%s/%s is served by %s", spec.Context, spec.Version,
 			keyward.Ref{Kind: o.Kind, Tenant: o.Tenant, Name: other})
 	}
 	if !spec.Default {
@@ -121,7 +122,7 @@ func (p *put) placeFree() error {
 	if err != nil || !found {
 		return err
 	}
-	return conflict("spec.default", "the default version of %s is %s", spec.Context,
+	return database.Conflict("spec.default", "the default version of %s is %s", spec.Context,
 		keyward.Ref{Kind: o.Kind, Tenant: o.Tenant, Name: other})
 }
 

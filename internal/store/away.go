@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
 )
 

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"time"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
 	"keyward.dev/keyward/internal/store/secrets"
 )
@@ -196,7 +196,7 @@ func (p *put) clientFree(application, manager, rule string, state keyward.Client
 			return err
 		}
 		if found {
-			return conflict("spec.clientId", "this client of the key manager is mapped already, by %s",
+			return database.Conflict("spec.clientId", "this client of the key manager is mapped already, by %s",
 				keyward.Ref{Kind: o.Kind, Tenant: o.Tenant, Name: other})
 		}
 	}
@@ -207,7 +207,7 @@ func (p *put) clientFree(application, manager, rule string, state keyward.Client
 			return err
 		}
 		if found {
-			return conflict("spec.match", "the key manager has this rule already, in %s: tokens that it fits can be one "+
+			return database.Conflict("spec.match", "the key manager has this rule already, in %s: tokens that it fits can be one "+
 				"application's only", keyward.Ref{Kind: o.Kind, Tenant: o.Tenant, Name: other})
 		}
 	}

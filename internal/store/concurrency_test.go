@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
 )
 

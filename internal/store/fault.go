@@ -2,9 +2,8 @@ package store
 
 import (
 	"errors"
-	"fmt"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
 )
 
@@ -26,18 +25,4 @@ func settled(err error) error {
 		}
 	}
 	return err
-}
-
-func conflict(path, format string, args ...any) error {
-	message := fmt.Sprintf(format, args...)
-	return &keyward.Error{
-		Code: keyward.CodeConflict, Message: message,
-		Fields: []keyward.FieldError{{Path: path, Code: keyward.CodeConflict, Message: message}},
-	}
-}
-
-func invalid(path, format string, args ...any) error {
-	return keyward.Invalid([]keyward.FieldError{
-		{Path: path, Code: keyward.CodeInvalidInput, Message: fmt.Sprintf(format, args...)},
-	})
 }

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
 )
 
@@ -66,9 +66,9 @@ func (p *put) nameFree(global bool) error {
 	case err != nil || !found:
 		return err
 	case global:
-		return conflict("spec.global", "tenant %s has a key manager of this name: a global one may share it with none", tenant)
+		return database.Conflict("spec.global", "tenant %s has a key manager of this name: a global one may share it with none", tenant)
 	default:
-		return conflict("metadata.name", "there is a global key manager of this name: choose another")
+		return database.Conflict("metadata.name", "there is a global key manager of this name: choose another")
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 )
 
 // global is a key manager of the tenant default that every tenant has.

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
 )
 
@@ -209,7 +209,7 @@ func (p *put) issuersFree(issuers []claimed) error {
 			return err
 		}
 		if found {
-			return conflict(c.path, "the issuer %s belongs to %s: several key managers may share one only if "+
+			return database.Conflict(c.path, "the issuer %s belongs to %s: several key managers may share one only if "+
 				"tokens.match.claims of each tells their tokens apart",
 				c.issuer, other)
 		}

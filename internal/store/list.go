@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
 	"keyward.dev/keyward/internal/store/paging"
 	"keyward.dev/keyward/internal/store/sought"
@@ -228,7 +228,7 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 		}
 		form, ok := n.by[relation.kind]
 		if !ok || f.Tenant == "" {
-			return nil, false, invalid("filter", "%s objects cannot be chosen by %s", n.kind, relation.kind)
+			return nil, false, database.Invalid("filter", "%s objects cannot be chosen by %s", n.kind, relation.kind)
 		}
 		o, err := tx.Meant(keyward.Ref{Kind: relation.kind, Tenant: f.Tenant, Name: relation.name})
 		if keyward.CodeOf(err) == keyward.CodeNotFound {
@@ -242,7 +242,7 @@ func (tx *Tx) conditions(n noun, f Filter, v *database.Values) (where []string, 
 	if f.After != "" {
 		after, ok := paging.Following(f.After, f.Tenant, v)
 		if !ok {
-			return nil, false, invalid("cursor", "is not one that this list gave")
+			return nil, false, database.Invalid("cursor", "is not one that this list gave")
 		}
 		where = append(where, after)
 	}
@@ -257,7 +257,7 @@ const enough = 1000
 // chooses few: the statement begins with those then, and otherwise with the list. Neither goes through all there is.
 func (tx *Tx) chosen(n noun, f Filter, v *database.Values) (where []string, few bool, err error) {
 	if f.Group != "" && (n.kind != keyward.KindUser || !keyward.ValidName(f.Group)) {
-		return nil, false, invalid("group", "is no name, or %s objects are in no group", n.kind)
+		return nil, false, database.Invalid("group", "is no name, or %s objects are in no group", n.kind)
 	}
 	if f.Held {
 		sparse, err := tx.Fewer(enough, `holds`, nil)
@@ -277,7 +277,7 @@ func (tx *Tx) chosen(n noun, f Filter, v *database.Values) (where []string, few 
 			continue
 		}
 		if n.owner == "" {
-			return nil, false, invalid("filter", "%s objects have no owner", n.kind)
+			return nil, false, database.Invalid("filter", "%s objects have no owner", n.kind)
 		}
 		var own database.Values
 		sparse, err := tx.Fewer(enough, `application_owners WHERE owner IN `+own.In(cleaned(owners)), own)

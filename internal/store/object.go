@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
 	"keyward.dev/keyward/internal/store/secrets"
 )
@@ -25,36 +25,6 @@ type Extra struct {
 	// Introspection goes with the Row of a key manager (nil = none); the store fills in its ID, and the one
 	// secret that its method needs from those stored, sealed for each group.
 	Introspection *keyward.IntrospectionRow
-}
-
-// noun is what the store knows of a kind beyond the columns that all kinds have.
-type noun struct {
-	kind  keyward.Kind
-	table string
-	own   []string                         // own columns
-	fill  func(*put) ([]any, error)        // their values; looks at what the spec names, and at what must be unique
-	link  func(*put) error                 // after the row is written: rows of further tables, marks for the feed
-	drop  func(*Tx, *keyward.Object) error // before the row is deleted: marks for the feed
-	clear func(*Tx, *keyward.Object) error // gives up what must be unique beside the name, until the next Put
-	by    map[keyward.Kind]string          // how the row x refers to an object of another kind, its id being %s
-	owner string                           // the id of the application that x is or belongs to
-	brief bool                             // an API is read without its OpenAPI document
-}
-
-func nouns() []noun {
-	return []noun{
-		tenantNoun(), userNoun(), connectionNoun(), keyManagerNoun(), planNoun(), apiNoun(), applicationNoun(),
-		subscriptionNoun(), clientNoun(),
-	}
-}
-
-func nounOf(kind keyward.Kind) (noun, error) {
-	for _, n := range nouns() {
-		if n.kind == kind {
-			return n, nil
-		}
-	}
-	return noun{}, fmt.Errorf("the store has no kind %q", kind)
 }
 
 // put is one call of Put on its way.
@@ -142,8 +112,8 @@ func specOf[S keyward.Spec](o *keyward.Object) S {
 // begin reads what is stored, and checks name and tenant.
 func (p *put) begin(n noun) error {
 	o, tx := p.o, p.tx
-	if !keyward.ValidName(o.Name) {
-		return invalid("metadata.name", notAName, o.Name)
+	if why := keyward.NameFault(o.Name); why != "" {
+		return database.Invalid("metadata.name", "%s", why)
 	}
 	if o.Version == 0 {
 		if o.ID == "" {
@@ -176,7 +146,7 @@ func (p *put) begin(n noun) error {
 		return err
 	}
 	if found {
-		return conflict("metadata.name", "there is already a %s", o.Ref())
+		return database.Conflict("metadata.name", "there is already a %s", o.Ref())
 	}
 	if o.Kind == keyward.KindTenant && o.Name == keyward.DefaultTenant {
 		return nil // the first row of all
@@ -186,13 +156,10 @@ func (p *put) begin(n noun) error {
 		return err
 	}
 	if !found {
-		return invalid("metadata.tenant", "there is no tenant %s", o.Tenant)
+		return database.Invalid("metadata.tenant", "there is no tenant %s", o.Tenant)
 	}
 	return nil
 }
-
-// notAName says what a name is, of one that is none.
-const notAName = "%q is not a name: use lower-case letters, digits and inner hyphens, at most 63"
 
 // storedVersion reads what the object's next version replaces, and refuses when it is not the one that the caller saw.
 func (tx *Tx) storedVersion(n noun, o *keyward.Object) (*stored, error) {

@@ -15,7 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
 )
 

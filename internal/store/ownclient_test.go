@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 )
 
 // TestOwnClients: of a key manager one is pending and one in use at most, whoever writes; nobody writes over what somebody else

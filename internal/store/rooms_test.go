@@ -11,8 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
+	"keyward.dev/keyward/internal/store/gateways"
 )
 
 func hash(s string) []byte {
@@ -166,7 +167,7 @@ func TestGateways(t *testing.T) {
 		for _, c := range []struct {
 			after time.Duration
 			want  string
-		}{{keyOverlap - time.Second, "[a b c]"}, {keyOverlap, "[b c]"}} {
+		}{{gateways.KeyOverlap - time.Second, "[a b c]"}, {gateways.KeyOverlap, "[b c]"}} {
 			write(t, s, func(tx *Tx) error {
 				_, err := tx.DropExpiredGatewayKeys(start.Add(c.after))
 				return err

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/needs"
 )
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 )
 
 // TestSignIns: what is good once is good once, ends reach everything that hangs on them, and all of it goes with the user.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/testbed/postgres"
 	"keyward.dev/keyward/internal/testbed/walks"

@@ -1,6 +1,9 @@
 package store
 
-import keyward "keyward.dev/keyward"
+import (
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/database"
+)
 
 func subscriptionNoun() noun {
 	return noun{
@@ -48,7 +51,7 @@ func fillSubscription(p *put) ([]any, error) {
 		return nil, err
 	}
 	if found {
-		return nil, conflict("spec.api", "the application has a subscription to it already: %s",
+		return nil, database.Conflict("spec.api", "the application has a subscription to it already: %s",
 			keyward.Ref{Kind: o.Kind, Tenant: o.Tenant, Name: other})
 	}
 	approval, err := keyward.ApprovalOf(o)

@@ -7,7 +7,8 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/store/apitokens"
 	"keyward.dev/keyward/internal/store/asked"
 	"keyward.dev/keyward/internal/store/audited"
 	"keyward.dev/keyward/internal/store/counted"
@@ -16,6 +17,7 @@ import (
 	"keyward.dev/keyward/internal/store/enrolled"
 	"keyward.dev/keyward/internal/store/entitled"
 	"keyward.dev/keyward/internal/store/feedlog"
+	"keyward.dev/keyward/internal/store/gateways"
 	"keyward.dev/keyward/internal/store/issued"
 	"keyward.dev/keyward/internal/store/leased"
 	"keyward.dev/keyward/internal/store/looked"
@@ -37,6 +39,8 @@ type (
 	finder   = depends.Finder
 	reveals  = secrets.Reveals
 	trail    = audited.Trail
+	fleet    = gateways.Book
+	tokens   = apitokens.Book
 )
 
 // Record is one entry of a group's log.
@@ -65,6 +69,9 @@ type AuditFilter = audited.Filter
 
 // Lead is the right to do something that one of all processes on a database does at a time.
 type Lead = leased.Lead
+
+// GatewayReport is what a gateway says of itself.
+type GatewayReport = gateways.Report
 
 // SomeNames are some of very many.
 type SomeNames = depends.Names
@@ -124,6 +131,8 @@ type Tx struct {
 	*finder
 	*reveals
 	*trail
+	*fleet
+	*tokens
 	store  *Store
 	run    *database.Run
 	now    time.Time          // the time of everything that the transaction writes
@@ -142,7 +151,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 		return s.settled(ctx, &s.away.reads, err)
 	}
 	defer run.Rollback()
-	err = fn(s.tx(run, ""))
+	err = fn(s.tx(run, "", nil))
 	if broken := run.Broken(); broken != nil && (err == nil || database.Away(broken)) {
 		err = broken
 	}
@@ -188,8 +197,8 @@ func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, k
 	if err != nil {
 		return err
 	}
-	tx := s.tx(run, actor)
-	tx.marks, tx.seen, tx.vacant = feedlog.NewMarks(), map[string]int64{}, map[string]*stored{}
+	tx := s.tx(run, actor, feedlog.NewMarks())
+	tx.seen, tx.vacant = map[string]int64{}, map[string]*stored{}
 	tx.withdrawn = map[string]keyward.Ref{}
 	done := false
 	defer func() {
@@ -223,14 +232,16 @@ func (s *Store) attempt(ctx context.Context, actor string, fn func(*Tx) error, k
 	return nil
 }
 
-func (s *Store) tx(run *database.Run, actor string) *Tx {
+// tx puts a transaction together. Without marks it only reads.
+func (s *Store) tx(run *database.Run, actor string, marks *feedlog.Marks) *Tx {
 	at := now()
+	log, trail := feedlog.New(run, s.key, s.digest, at), audited.New(run, at, actor)
 	return &Tx{
-		feedLog: feedlog.New(run, s.key, s.digest, at), material: issued.New(run, s.key),
+		feedLog: log, material: issued.New(run, s.key),
 		queue: entitled.New(run), book: observed.New(run), ledger: counted.New(run), looks: looked.New(run), asking: asked.New(run),
-		roll: enrolled.New(run, s.key), finder: depends.New(run), reveals: secrets.NewReveals(run, s.key),
-		trail: audited.New(run, at, actor),
-		store: s, run: run, now: at,
+		roll: enrolled.New(run, s.key), finder: depends.New(run), reveals: secrets.NewReveals(run, s.key), trail: trail,
+		fleet: gateways.New(run, log, marks, trail, at), tokens: apitokens.New(run, trail, at),
+		store: s, run: run, now: at, marks: marks,
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"encoding/hex"
 	"time"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/counted"
 )
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/counted"
 )
 

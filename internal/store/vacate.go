@@ -3,7 +3,7 @@ package store
 import (
 	"fmt"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 )
 
 // Vacate gives up everything that no two objects may have, except the name, of an object that will be Put again in the

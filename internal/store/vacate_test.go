@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 )
 
 // swapping is a pair of each kind that has something unique beside its name, and what makes each take the other's.

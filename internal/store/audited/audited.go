@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
 )
 

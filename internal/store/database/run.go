@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-
-	keyward "keyward.dev/keyward"
 )
 
 // Run is one transaction: its statements, and the first fault of the database among them. It is for one goroutine.
@@ -186,9 +184,4 @@ func (r *Run) Texts(query string, args ...any) ([]string, error) {
 		return err
 	})
 	return list, err
-}
-
-// NotFound is what a person is told of a row that is not there.
-func NotFound(what string) error {
-	return &keyward.Error{Code: keyward.CodeNotFound, Message: "there is no " + what}
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
 )
 

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/entitled"
 )
 

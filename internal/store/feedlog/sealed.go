@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store/secrets"

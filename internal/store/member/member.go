@@ -5,7 +5,7 @@ package member
 import (
 	"fmt"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 )
 
 // RowKinds is the order of put records in a transaction: what a row refers to comes before it. Deletes come first, in

@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 	"strings"
 
-	keyward "keyward.dev/keyward"
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/store/database"
 )
 
