@@ -64,16 +64,16 @@ test("a connection is made from its type's fields, gets a next value, and says w
   await page.getByLabel(/API token/).fill("the first token");
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "acme", exact: true })).toBeVisible();
-  await page.getByRole("button", { name: /Add a next value/ }).first().click();
-  await page.getByLabel(/the next value/).fill("the second token");
+  await page.getByRole("button", { name: /Add next value/ }).first().click();
+  await page.getByLabel(/next value/).fill("the second token");
   await forEverybody(page, "connection");
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Connections", exact: true })).toBeVisible();
   const stored = JSON.stringify(await rest(world(), "GET", "/api/v1/connections/acme"));
   expect(stored).toContain('"next":{"stored":true}');
   await open(page, "admin/connections/acme", "acme");
-  await page.getByRole("button", { name: "Use the next one now" }).click();
-  await expect(page.getByRole("status").filter({ hasText: "when this is saved" })).toBeVisible();
+  await page.getByRole("button", { name: "Use next value now" }).click();
+  await expect(page.getByRole("status").filter({ hasText: "replaces the current one when you save" })).toBeVisible();
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Connections", exact: true })).toBeVisible();
   expect(JSON.stringify(await rest(world(), "GET", "/api/v1/connections/acme"))).toContain('"apiToken":{"stored":true}');
@@ -98,7 +98,7 @@ test("a tenant is made, wants approvals, and goes when nothing is in it", async 
   await open(page, "admin/tenants/new", "Add a tenant");
   await page.getByRole("textbox", { name: /^Name/ }).fill("acme-corp");
   await page.getByRole("combobox", { name: "Keys for production" }).click();
-  await page.getByRole("option", { name: "await an administrator" }).click();
+  await page.getByRole("option", { name: "need an administrator's approval" }).click();
   await page.getByRole("button", { name: "Save" }).click();
   const row = page.getByRole("row").filter({ hasText: "acme-corp" });
   await expect(row).toContainText("production");
@@ -130,7 +130,7 @@ test("holds are listed with reason and who, shown where the object is, and lifte
   await expect(page.getByRole("row").filter({ hasText: "orders" })).toContainText("too many calls, by admin");
   await open(page, "admin/holds", "Holds");
   for (const name of ["left-behind", "till-orders"]) {
-    await page.getByRole("row").filter({ hasText: name }).getByRole("button", { name: "Lift the hold" }).click();
+    await page.getByRole("row").filter({ hasText: name }).getByRole("button", { name: "Lift hold" }).click();
     await expect(page.getByRole("row").filter({ hasText: name })).toBeHidden();
   }
   await expect(page.getByText("Nothing is held")).toBeVisible();
@@ -159,8 +159,8 @@ test("what a hold stops says so in red wherever it is named, with reason and who
   await expect(page.getByRole("dialog").getByRole("button").filter({ hasText: "Left behind" })).toContainText(held.application);
   await page.keyboard.press("Escape");
   await open(page, "admin/key-managers/incident", "Incident");
-  await page.getByRole("alert").filter({ hasText: "its key leaked" }).getByRole("button", { name: "Lift the hold" }).click();
-  await page.getByRole("alert").filter({ hasText: "The hold of incident is lifted" }).getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("alert").filter({ hasText: "its key leaked" }).getByRole("button", { name: "Lift hold" }).click();
+  await page.getByRole("alert").filter({ hasText: "The hold on incident is lifted" }).getByRole("button", { name: "Undo" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "Held: its key leaked" })).toBeVisible();
   for (const path of ["key-managers/incident", "applications/left-behind"]) await rest(world(), "POST", `/api/v1/${path}/unhold`);
 });
@@ -213,7 +213,7 @@ test("whoever makes an API token asks the server for its user, and the audit log
   await dialog.getByRole("combobox", { name: /User/ }).or(dialog.getByRole("textbox", { name: /User/ })).first().fill("alice@exam");
   await expect(page.getByRole("option")).toHaveCount(1);
   await page.getByRole("option", { name: "alice" }).click();
-  await dialog.getByRole("button", { name: "Make it" }).click();
+  await dialog.getByRole("button", { name: "Create token" }).click();
   await expect(dialog.getByText(/^kwt_/)).toBeVisible();
   page.off("request", note);
   expect(asked.some((url) => url.includes("search=alice"))).toBe(true);
@@ -236,15 +236,15 @@ test("before the last user leaves a group it is said what only administrators wo
   await open(page, "admin/users/last", "last");
   await page.getByLabel("Groups", { exact: true }).and(page.locator("input")).focus();
   await page.keyboard.press("Backspace");
-  const alone = page.getByRole("status").filter({ hasText: "Only administrators would manage these" });
+  const alone = page.getByRole("status").filter({ hasText: "Only administrators would be able to manage these" });
   await expect(alone.getByRole("link", { name: "crewed" })).toBeVisible();
   await forEverybody(page);
   await page.getByRole("button", { name: "Save" }).click();
   await open(page, "developer/applications/crewed", "Crewed");
-  const unmanaged = page.getByRole("status").filter({ hasText: "Only administrators manage it" });
+  const unmanaged = page.getByRole("status").filter({ hasText: "Only administrators can manage this application" });
   await unmanaged.getByRole("link", { name: "crew", exact: true }).click();
   await expect(page.getByRole("heading", { level: 1, name: "crew", exact: true })).toBeVisible();
-  await expect(page.getByText("No user is in it.")).toBeVisible();
+  await expect(page.getByText("No users are in it.")).toBeVisible();
   await expect(page.getByRole("link", { name: "Crewed" })).toBeVisible();
   await forEverybody(page, "group");
   await rest(world(), "DELETE", "/api/v1/applications/crewed");
@@ -283,13 +283,13 @@ test("an auditor reads every form and can save, delete and hold nothing", async 
     ["admin/tenants/partner", "Partner"],
   ] as const) {
     await open(theirs, path, heading);
-    await expect(theirs.getByText("Your roles let you look at this, not change it.")).toBeVisible();
+    await expect(theirs.getByText("Your role can view this but not change it.")).toBeVisible();
     await expect(theirs.getByRole("main").getByRole("textbox")).toHaveCount(0);
     for (const name of ["Save", "Delete", "Hold"]) await expect(theirs.getByRole("button", { name, exact: true })).toHaveCount(0);
   }
   await forEverybody(theirs, "auditor");
   for (const path of ["admin/key-managers/new", "admin/users/new", "publisher/apis/new", "developer/applications/new"]) {
-    await open(theirs, path, "This page is not for your role");
+    await open(theirs, path, "Your role cannot open this page");
     await expect(theirs.getByText("Your role here: auditor.")).toBeVisible();
     await expect(theirs.getByRole("link", { name: "boss" })).toBeVisible();
   }
@@ -302,7 +302,7 @@ test("who has no role for a page reads why, and whom to ask", async ({ browser }
   const theirs = await (await browser.newContext()).newPage();
   await signIn(theirs, "keys-only-dev");
   for (const path of ["admin/key-managers", "admin/users/new", "publisher/apis/new"]) {
-    await open(theirs, path, "This page is not for your role");
+    await open(theirs, path, "Your role cannot open this page");
     await expect(theirs.getByText(/Ask an administrator of the tenant default/)).toBeVisible();
   }
   await open(theirs, "developer/applications/new", "New application"); // what their role is for

@@ -72,10 +72,10 @@ test.afterEach(() => {
 test("an API is made from the address of its OpenAPI document, with what it gets shown before it is saved", async () => {
   await open(page, "publisher/apis/new", "New API");
   await page.getByRole("textbox", { name: "OpenAPI document" }).fill(`${upstream}/nowhere.yaml`);
-  await page.getByRole("button", { name: "Read it" }).click();
+  await page.getByRole("button", { name: "Fetch" }).click();
   await expect(page.getByText(/is not an OpenAPI 3.0 or 3.1 document/)).toBeVisible();
   await page.getByRole("textbox", { name: "OpenAPI document" }).fill(`${upstream}/stock.yaml`);
-  await page.getByRole("button", { name: "Read it" }).click();
+  await page.getByRole("button", { name: "Fetch" }).click();
   await expect(page.getByRole("status").filter({ hasText: "2 operations come from the document" })).toContainText("stock:write");
   await expect(page.getByRole("textbox", { name: "Title" })).toHaveValue("Stock");
   await expect(page.getByRole("textbox", { name: "Production upstream" })).toHaveValue(upstream);
@@ -102,15 +102,15 @@ test("where a gateway asks for less than the document, or for something else, it
   await file.setInputFiles({ name: "x.yaml", mimeType: "application/yaml", buffer: Buffer.from([...Buffer.from("openapi: 3.1.0\ninfo: {title: caf"), 0xe9]) });
   await expect(page.getByRole("alert").filter({ hasText: "The file is not UTF-8" })).toBeVisible();
   await file.setInputFiles({ name: "x.yaml", mimeType: "application/yaml", buffer: Buffer.from(weak) });
-  const weaker = page.getByRole("status").filter({ hasText: "The gateway asks for less than the document" });
+  const weaker = page.getByRole("status").filter({ hasText: "The gateway enforces less than the document asks for" });
   await expect(weaker).toContainText("The document asks for an API key (key), which no gateway looks at");
   await expect(weaker).toContainText("GET /levels/{sku}");
-  await expect(page.getByRole("status").filter({ hasText: "What the gateway does otherwise" })).toContainText("makes the credential optional");
+  await expect(page.getByRole("status").filter({ hasText: "Differences from the document" })).toContainText("makes the credential optional");
   await expect(page.getByText("The file is not UTF-8")).toHaveCount(0);
   await weaker.scrollIntoViewIfNeeded();
   await forEverybody(page, "api-findings");
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Discard my changes" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Discard changes" }).click();
 });
 
 test("developers read what each operation takes and gives; what a document says is text", async () => {
@@ -140,23 +140,23 @@ test("a call is tried out as an application, and its refusal explained", async (
   await page.getByRole("option", { name: "resident" }).click();
   await panel.getByRole("textbox", { name: "sku" }).fill("A 7/b");
   await panel.getByRole("textbox", { name: "at" }).fill("hall & yard");
-  await panel.getByRole("textbox", { name: "Header fields" }).fill("X-Trace: abc");
-  await panel.getByRole("button", { name: "Send the call" }).click();
-  const answer = panel.getByRole("status", { name: "Answer" });
+  await panel.getByRole("textbox", { name: "Headers" }).fill("X-Trace: abc");
+  await panel.getByRole("button", { name: "Send request" }).click();
+  const answer = panel.getByRole("status", { name: "Response" });
   await expect(answer).toContainText("400"); // a slash inside a segment is ambiguous, and the gateway says so
   await panel.getByRole("textbox", { name: "sku" }).fill("A 7");
-  await panel.getByRole("button", { name: "Send the call" }).click();
+  await panel.getByRole("button", { name: "Send request" }).click();
   await expect(answer).toContainText('"path": "/levels/A%207?at=hall+%26+yard"');
   await expect(answer).toContainText('"trace": "abc"');
   await expect(answer).toContainText("curl -i");
-  await panel.getByRole("textbox", { name: "Header fields" }).fill("nonsense");
-  await panel.getByRole("button", { name: "Send the call" }).click();
-  await expect(panel.getByText("nonsense is not a header field: write Name: value")).toBeVisible();
-  await panel.getByRole("textbox", { name: "Header fields" }).fill("");
-  await panel.getByText("without one", { exact: true }).click();
-  await panel.getByRole("button", { name: "Send the call" }).click();
+  await panel.getByRole("textbox", { name: "Headers" }).fill("nonsense");
+  await panel.getByRole("button", { name: "Send request" }).click();
+  await expect(panel.getByText("nonsense is not a header: write Name: value")).toBeVisible();
+  await panel.getByRole("textbox", { name: "Headers" }).fill("");
+  await panel.getByText("without a token", { exact: true }).click();
+  await panel.getByRole("button", { name: "Send request" }).click();
   await expect(answer).toContainText("401");
-  await answer.getByRole("link", { name: /Why\?/ }).click();
+  await answer.getByRole("link", { name: /See the steps/ }).click();
   await expect(page.getByText("401 missing_credentials")).toBeVisible();
 });
 
@@ -169,7 +169,7 @@ test("an application's developers see what was refused lately, and why in safe w
   await expect(row).toContainText("PUT levels-v1 /levels/{sku}");
   await expect(page.getByRole("row").filter({ hasText: "passed" })).toHaveCount(0);
   await forEverybody(page, "application-calls");
-  await page.getByRole("switch", { name: "Only those that were refused" }).click({ force: true });
+  await page.getByRole("switch", { name: "Refused only" }).click({ force: true });
   await expect(page.getByRole("row").filter({ hasText: "passed" }).first()).toBeVisible();
   await row.getByRole("link").click();
   await expect(page.getByText("403 insufficient_scope")).toBeVisible();
@@ -195,7 +195,7 @@ test("operations are pasted, moved and taken away, and what it would change is s
     manifest("Subscription", "trier-by-hand", { application: "trier", api: "by-hand" }),
   ]);
   await open(page, "publisher/apis/by-hand/edit", "Edit by-hand");
-  await page.getByRole("button", { name: "Paste many" }).click();
+  await page.getByRole("button", { name: "Paste a list" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("textbox", { name: "Operations" }).fill("GET kept\n\nPOST /many a:b+c:d e:f");
   await expect(dialog.getByText(/^Line 1: GET kept is not a method/)).toBeVisible();
@@ -214,14 +214,14 @@ test("operations are pasted, moved and taken away, and what it would change is s
   await page.keyboard.press("Enter");
   expect(await paths()).toEqual(["/many", "/kept", "/many", "/open"]);
   const every = page.getByRole("row").filter({ has: page.getByRole("button", { name: "Move POST /many down" }) });
-  await expect(every.getByRole("combobox", { name: "How many of the scopes" })).toHaveValue("every"); // it moved with its row
-  await page.getByRole("button", { name: "Show what would change" }).click();
-  const change = page.getByRole("list", { name: "Operations that change" });
-  await expect(change.getByRole("listitem").filter({ hasText: "GET /old" })).toContainText("gone");
-  await expect(change.getByRole("listitem").filter({ hasText: "POST /many" })).toContainText("every one of the scopes");
+  await expect(every.getByRole("combobox", { name: "Scope rule" })).toHaveValue("every"); // it moved with its row
+  await page.getByRole("button", { name: "Preview changes" }).click();
+  const change = page.getByRole("list", { name: "Changed operations" });
+  await expect(change.getByRole("listitem").filter({ hasText: "GET /old" })).toContainText("removed");
+  await expect(change.getByRole("listitem").filter({ hasText: "POST /many" })).toContainText("all of the scopes");
   await expect(change.getByText("/kept")).toHaveCount(0);
-  await expect(page.getByText("One application is subscribed")).toBeVisible();
-  await expect(page.getByRole("region", { name: "The manifest: what would be saved" }).getByText("-     - old:read")).toBeVisible();
+  await expect(page.getByText("1 application is subscribed")).toBeVisible();
+  await expect(page.getByRole("region", { name: "Manifest to be saved" }).getByText("-     - old:read")).toBeVisible();
   await forEverybody(page, "api-preview");
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "By hand", exact: true })).toBeVisible();
@@ -239,21 +239,21 @@ test("two people who change one API lose nothing: what only one changed comes to
   await open(page, "publisher/apis/by-hand/edit", "Edit by-hand");
   await page.getByRole("textbox", { name: "Title" }).fill("Mine");
   await page.getByRole("textbox", { name: "Sandbox upstream" }).fill(upstream);
-  await page.getByRole("button", { name: "Add an operation" }).click();
+  await page.getByRole("button", { name: "Add operation" }).click();
   await page.keyboard.type("mine"); // the focus is in the new row
   await apply(world(), [manifest("API", "by-hand", {
     ...now.spec, title: "Theirs", visibility: ["testers"],
     operations: [...now.spec.operations.map((o) => (o.path === "/kept" ? { ...o, scopes: ["kept:all"] } : o)), { method: "GET", path: "/theirs" }],
   })]);
   await page.getByRole("button", { name: "Save" }).click();
-  const conflict = page.getByRole("alert").filter({ hasText: "Somebody else changed this meanwhile" });
-  await expect(conflict.getByRole("region", { name: /What they changed/ })).toContainText("/theirs");
-  await expect(conflict.getByRole("region", { name: /What you changed/ })).toContainText("/mine");
+  const conflict = page.getByRole("alert").filter({ hasText: "Someone else has changed this" });
+  await expect(conflict.getByRole("region", { name: /Their changes/ })).toContainText("/theirs");
+  await expect(conflict.getByRole("region", { name: /Your changes/ })).toContainText("/mine");
   const both = conflict.getByRole("radiogroup", { name: "Both of you changed spec.title" });
   await expect(both.getByRole("radio", { name: 'Yours: "Mine"' })).toBeChecked();
   await both.getByRole("radio", { name: 'Theirs: "Theirs"' }).check();
   await forEverybody(page, "conflict");
-  await conflict.getByRole("button", { name: "Bring both together" }).click();
+  await conflict.getByRole("button", { name: "Merge both" }).click();
   await expect(page.getByRole("textbox", { name: "Title" })).toHaveValue("Theirs");
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Theirs", exact: true })).toBeVisible();
@@ -267,19 +267,19 @@ test("two people who change one API lose nothing: what only one changed comes to
 test("an API is deprecated, retired and put back from its page, after it was said what that means to its callers", async () => {
   await open(page, "publisher/apis/levels-v1", "Stock");
   const change = async (action: string) => {
-    await page.getByRole("button", { name: "Change its state" }).click();
+    await page.getByRole("button", { name: "Change state" }).click();
     await page.getByRole("menuitem", { name: action }).click();
   };
   const dialog = page.getByRole("dialog");
   await change("Deprecate");
-  await expect(dialog).toContainText("call it as before");
+  await expect(dialog).toContainText("can still call it");
   await dialog.getByRole("button", { name: "Deprecate" }).click();
   await expect(page.getByText("levels-v1 is deprecated")).toBeVisible();
   await expect(page.getByText("deprecated", { exact: true })).toBeVisible();
-  await expect(page.getByRole("button", { name: "Change its state" })).toBeFocused();
+  await expect(page.getByRole("button", { name: "Change state" })).toBeFocused();
   await change("Retire");
   await expect(dialog.getByText("no_such_api")).toBeVisible();
-  await expect(dialog).toContainText("One application is subscribed");
+  await expect(dialog).toContainText("1 application is subscribed");
   await forEverybody(page, "api-retire");
   await dialog.getByRole("textbox", { name: /Type levels-v1/ }).fill("levels-v1");
   await dialog.getByRole("button", { name: "Retire" }).click();
@@ -297,7 +297,7 @@ test("what was said about a field goes when the field is mended; what nobody ans
   await open(page, "publisher/apis/new", "New API");
   await page.locator('input[type="file"]').setInputFiles({ name: "x.yaml", mimeType: "application/yaml", buffer: Buffer.from("openapi: 3.1.0\npaths: [\n") });
   await expect(page.getByText(/line 2: did not find/)).toBeVisible();
-  await page.getByRole("button", { name: "Write them by hand instead" }).click();
+  await page.getByRole("button", { name: "Enter operations by hand" }).click();
   await page.getByRole("button", { name: "Save" }).click();
   const name = page.getByRole("textbox", { name: /^Name/ });
   await expect(name).toHaveAttribute("aria-invalid", "true");
@@ -311,7 +311,7 @@ test("what was said about a field goes when the field is mended; what nobody ans
   await page.context().setOffline(false);
   await expect(name).toHaveValue("mended");
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("alert").filter({ hasText: "Something here is not right yet" })).toBeVisible();
+  await expect(page.getByRole("alert").filter({ hasText: "Some of this is not valid" })).toBeVisible();
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Discard my changes" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Discard changes" }).click();
 });

@@ -77,7 +77,7 @@ const pages: [path: string, heading: string | RegExp, name: string][] = [
   ["admin/users/new", "Add a user", "user-new"],
   ["admin/tokens", "API tokens", "tokens"],
   ["admin/connections/new", "Add a connection", "connection-new"],
-  ["admin/nothing", "There is no such page", "missing"],
+  ["admin/nothing", "Page not found", "missing"],
   ["publisher/apis", "APIs", "apis"],
   ["publisher/apis/new", "New API", "api-new"],
   ["publisher/apis/orders", "Orders", "api"],
@@ -134,7 +134,7 @@ test("a key manager is added from its address, checked before it is saved, and i
     [world().url.replace("http:", "https:"), /it speaks no TLS there: see whether the port is right/],
   ] as const) {
     await address.fill(typed);
-    await page.getByRole("button", { name: "Read its metadata" }).click();
+    await page.getByRole("button", { name: "Read metadata" }).click();
     await expect(page.getByRole("alert")).toContainText(said);
     await expect(address).toHaveValue(typed);
   }
@@ -142,17 +142,17 @@ test("a key manager is added from its address, checked before it is saved, and i
   const proxy = page.getByRole("textbox", { name: "Proxy" });
   await proxy.fill("http://127.0.0.1:1");
   await address.fill(`${world().url}/t/partner/`);
-  await page.getByRole("button", { name: "Read its metadata" }).click();
+  await page.getByRole("button", { name: "Read metadata" }).click();
   await expect(page.getByRole("alert")).toContainText("nothing listens there");
   await proxy.fill("");
-  await page.getByRole("button", { name: "Read its metadata" }).click();
-  await expect(page.getByRole("alert").filter({ hasText: "Look at this before you save" })).toContainText("write it without the slash");
+  await page.getByRole("button", { name: "Read metadata" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "Review before you save" })).toContainText("write it without the slash");
   await page.getByRole("textbox", { name: /^Name/ }).fill("typed-in-vain");
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Discard my changes" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Discard changes" }).click();
   await expect(address).toHaveValue(`${world().url}/t/partner/`);
   await address.fill(`${world().url}/t/partner`);
-  await page.getByRole("button", { name: "Read its metadata" }).click();
+  await page.getByRole("button", { name: "Read metadata" }).click();
   await page.getByRole("textbox", { name: /^Name/ }).fill("partner");
   await page.getByRole("button", { name: "Run the live checks" }).click();
   await expect(page.getByRole("list", { name: "Live checks" }).getByText("discovery", { exact: true })).toBeVisible();
@@ -167,7 +167,7 @@ test("two people who edit one object see both versions", async () => {
   await page.getByRole("textbox", { name: "Requests" }).fill("7");
   await apply(world(), [manifest("Plan", "gold", { rate: { requests: 55, per: "1s" } })]);
   await page.getByRole("button", { name: "Save" }).click();
-  const conflict = page.getByRole("alert").filter({ hasText: "Somebody else changed this meanwhile" });
+  const conflict = page.getByRole("alert").filter({ hasText: "Someone else has changed this" });
   await expect(conflict).toContainText("55");
   await expect(conflict).toContainText("7");
   await conflict.getByRole("button", { name: /Keep mine/ }).click();
@@ -183,9 +183,9 @@ test("what is discarded is not stored, and what YAML cannot say is not saved", a
   };
   await open("developer/applications/shop/settings", "Shop");
   page.on("request", note);
-  await page.getByRole("textbox", { name: "Shown as" }).fill("Shop that nobody wants");
+  await page.getByRole("textbox", { name: "Display name" }).fill("Shop that nobody wants");
   await page.getByRole("link", { name: "APIs", exact: true }).click();
-  await page.getByRole("button", { name: "Discard my changes" }).click();
+  await page.getByRole("button", { name: "Discard changes" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "APIs", exact: true })).toBeVisible();
   page.off("request", note);
   expect(writes).toEqual([]);
@@ -214,8 +214,8 @@ test("an API is made from its OpenAPI document", async () => {
     mimeType: "application/json",
     buffer: Buffer.from(JSON.stringify(document)),
   });
-  await page.getByRole("button", { name: "Show what would change" }).click();
-  await expect(page.getByText("It would be created.")).toBeVisible();
+  await page.getByRole("button", { name: "Preview changes" }).click();
+  await expect(page.getByText("The API would be created.")).toBeVisible();
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Stock", exact: true })).toBeVisible();
   await expect(page.getByText("draft", { exact: true })).toBeVisible();
@@ -228,13 +228,13 @@ test("a developer has a working key in a minute, rotates it and ends it", async 
   expect(secret?.length ?? 0).toBeGreaterThan(20);
   await page.getByRole("button", { name: "Done" }).click();
   await expect(page.getByText("active", { exact: true })).toBeVisible();
-  await page.getByRole("button", { name: "Get a token to try out" }).click();
+  await page.getByRole("button", { name: "Get a test token" }).click();
   const token = await page.getByRole("region", { name: /Access token/ }).or(page.locator('code[aria-label^="Access token"], pre[aria-label^="Access token"]')).first().textContent();
   const answer = await page.request.get(`${world().gateway}/orders/v1/docs`, { headers: { Authorization: `Bearer ${token ?? ""}` } });
   expect(answer.status()).toBe(200);
   expect(await page.content()).not.toContain(secret ?? "?");
-  await page.getByRole("button", { name: "Rotate the secret" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Rotate the secret" }).click();
+  await page.getByRole("button", { name: "Rotate secret" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Rotate secret" }).click();
   const second = await page.getByTestId("client-secret").textContent();
   expect(second).not.toBe(secret);
   await page.getByRole("dialog").getByRole("button", { name: "Done" }).click();
@@ -256,7 +256,7 @@ test("a hold is shown in red where it stops things, and lifted", async () => {
   await dialog.getByRole("button", { name: "Hold", exact: true }).click();
   const banner = page.getByRole("alert").filter({ hasText: "leaked key" });
   await expect(banner).toBeVisible();
-  await banner.getByRole("button", { name: "Lift the hold" }).click();
+  await banner.getByRole("button", { name: "Lift hold" }).click();
   await expect(banner).toBeHidden();
 });
 
@@ -277,8 +277,8 @@ test("a refused call is found by its id, with the step that failed and what to c
   const id = refused.headers()["x-keyward-decision"] ?? "";
   await open("admin/decisions", "Decisions");
   await expect(page.getByText(id)).toBeVisible();
-  await page.getByRole("textbox", { name: "Decision id" }).fill(id);
-  await page.getByRole("button", { name: "Open it" }).click();
+  await page.getByRole("textbox", { name: "Decision ID" }).fill(id);
+  await page.getByRole("button", { name: "Open", exact: true }).click();
   await expect(page.getByRole("heading", { level: 1, name: "GET orders /docs", exact: true })).toBeVisible();
   await expect(page.getByText("401 invalid_token")).toBeVisible();
   await expect(page.getByText("What to change:")).toBeVisible();

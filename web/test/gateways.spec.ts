@@ -51,7 +51,7 @@ const row = (name: string | RegExp) => page.getByRole("table", { name: "Gateways
 
 test("gateways come by pages, narrowed by name and state, and each has a page", async () => {
   await open(page, "admin/gateways", "Gateways");
-  await expect(page.getByText("The first 50", { exact: true })).toBeVisible();
+  await expect(page.getByText("First 50", { exact: true })).toBeVisible();
   await page.getByRole("button", { name: "Show more" }).click();
   await expect(row("spare-59")).toContainText("never seen");
   await page.getByText("2 up to date", { exact: true }).click();
@@ -62,7 +62,7 @@ test("gateways come by pages, narrowed by name and state, and each has a page", 
   await page.goto(`${world().url}/console/default/admin/gateways?search=SPARE-07`);
   await row("spare-07").getByRole("link", { name: "spare-07" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "spare-07", exact: true })).toBeVisible();
-  await expect(page.getByText("Its credential was made, and it has not reported yet.")).toBeVisible();
+  await expect(page.getByText("Its credential exists, but it has not reported yet.")).toBeVisible();
 });
 
 test("a change is watched on its way: the gateway that lacks it is named, until it is back", async () => {
@@ -75,16 +75,16 @@ test("a change is watched on its way: the gateway that lacks it is named, until 
   const notice = page.getByRole("alert").filter({ hasText: "watched is held" });
   await expect(notice).toContainText("In force on 1 of 2 gateways.");
   await expect(notice).toContainText(/On its way to far…|Away: far\./);
-  await expect(notice).toContainText("Away: far."); // it does not close while a gateway that seemed to be there is waited for
+  await expect(notice).toContainText("Offline: far."); // it does not close while a gateway that seemed to be there is waited for
   await notice.getByRole("button", { name: "Close" }).click();
   await open(page, "admin/gateways", "Gateways");
-  const change = page.getByRole("table", { name: "The last changes" }).getByRole("row").filter({ hasText: "watched" }).first();
+  const change = page.getByRole("table", { name: "Latest changes" }).getByRole("row").filter({ hasText: "watched" }).first();
   await expect(change).toContainText("1 of 2");
   await change.getByRole("link", { name: "far" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "far", exact: true })).toBeVisible();
-  await expect(page.getByText(/Nothing was heard of it for 10 seconds/)).toBeVisible();
-  await expect(page.getByRole("table", { name: "What it lacks" })).toContainText("watched");
-  await expect(page.getByText("It does not answer now")).toBeVisible();
+  await expect(page.getByText(/It has not reported for 10 seconds/)).toBeVisible();
+  await expect(page.getByRole("table", { name: "Missing changes" })).toContainText("watched");
+  await expect(page.getByText("It does not answer at the moment")).toBeVisible();
   await forEverybody(page, "gateway");
   await open(page, "admin/decisions", "Decisions");
   await expect(page.getByText("far does not answer")).toBeVisible();
@@ -93,8 +93,8 @@ test("a change is watched on its way: the gateway that lacks it is named, until 
   await expect(page.getByText("It has every change.")).toBeVisible();
   await expect(page.getByRole("article").getByText("up to date", { exact: true })).toBeVisible();
   await open(page, "developer/applications/watched", "Watched");
-  await page.getByRole("button", { name: "Lift the hold" }).click();
-  await expect(page.getByRole("alert").filter({ hasText: "The hold of watched is lifted" })).toContainText("In force on all 2 gateways");
+  await page.getByRole("button", { name: "Lift hold" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "The hold on watched is lifted" })).toContainText("In force on all 2 gateways");
 });
 
 test("decisions are followed without a shift of the layout, stand still for who reads, and are found by what was answered", async () => {
@@ -117,14 +117,14 @@ test("decisions are followed without a shift of the layout, stand still for who 
   await page.getByRole("switch", { name: "Live" }).click();
   const id = await call("/nowhere");
   await expect(page.getByText(/^Stopped: \d+ (is|are) new\.$/)).toBeVisible();
-  await page.getByRole("button", { name: "Show what is new" }).click();
+  await page.getByRole("button", { name: "Show new decisions" }).click();
   await expect(rows.filter({ hasText: id })).toBeVisible();
   await page.getByRole("combobox", { name: "Code" }).or(page.getByRole("textbox", { name: "Code" })).fill("no_such_api");
   await page.keyboard.press("Enter");
   await expect(rows.filter({ hasText: "missing_credentials" })).toHaveCount(0);
-  await page.getByRole("textbox", { name: "Decision id" }).fill(`X-Keyward-Decision: ${id}`);
-  await page.getByRole("button", { name: "Open it" }).click();
+  await page.getByRole("textbox", { name: "Decision ID" }).fill(`X-Keyward-Decision: ${id}`);
+  await page.getByRole("button", { name: "Open", exact: true }).click();
   await expect(page.getByText("404 no_such_api")).toBeVisible();
-  await open(page, `admin/decisions/${id.slice(0, -4)}AAAA`, "A decision");
-  await expect(page.getByText(/No gateway keeps the decision/)).toBeVisible();
+  await open(page, `admin/decisions/${id.slice(0, -4)}AAAA`, "Decision");
+  await expect(page.getByText(/No gateway has decision/)).toBeVisible();
 });

@@ -91,7 +91,7 @@ test("a developer needs no mouse from the first page to the last", async () => {
   await page.keyboard.press("ArrowLeft");
   await press("tab", "resident");
   await press("button", "Generate keys");
-  const once = page.getByRole("status").filter({ hasText: "shown this once" });
+  const once = page.getByRole("status").filter({ hasText: "shown only once" });
   await expect(once).toBeFocused();
   await press("button", "Copy the secret");
   const secret = await page.evaluate(() => navigator.clipboard.readText());
@@ -99,9 +99,9 @@ test("a developer needs no mouse from the first page to the last", async () => {
   await press("button", "Done");
   await expect(page.getByText("active", { exact: true })).toBeVisible();
 
-  await press("button", "Rotate the secret");
+  await press("button", "Rotate secret");
   const dialog = page.getByRole("dialog");
-  await tabTo(dialog.getByRole("textbox", { name: /Let the old secret/ }));
+  await tabTo(dialog.getByRole("textbox", { name: /Keep the old secret/ }));
   await page.keyboard.type("24h");
   await page.keyboard.press("Enter");
   await expect(dialog.getByTestId("client-secret")).not.toHaveText(secret);
@@ -109,10 +109,10 @@ test("a developer needs no mouse from the first page to the last", async () => {
   await expect(dialog.getByTestId("client-secret")).toBeVisible();
   await press("button", "Done", dialog);
   await expect(dialog).toBeHidden();
-  await expect(page.getByRole("button", { name: "Rotate the secret" })).toBeFocused();
-  await press("button", "Get a token to try out");
+  await expect(page.getByRole("button", { name: "Rotate secret" })).toBeFocused();
+  await press("button", "Get a test token");
   await expect(page.getByText(/^Access token/)).toBeVisible();
-  await expect(page.getByRole("button", { name: "Get a token to try out" })).toBeFocused();
+  await expect(page.getByRole("button", { name: "Get a test token" })).toBeFocused();
 });
 
 test("nor to try an API out, to take a wrong way back, and to sign out", async () => {
@@ -121,9 +121,9 @@ test("nor to try an API out, to take a wrong way back, and to sign out", async (
   await press("button", "Try it out");
   await choose(page.getByRole("combobox", { name: "Application" }), "typed");
   await expect(page.getByRole("combobox", { name: "Key manager" })).toHaveValue("resident"); // the one that has a key
-  await press("button", "Send the call");
-  await expect(page.getByRole("status", { name: "Answer" })).toContainText("200");
-  await expect(page.getByRole("button", { name: "Send the call" })).toBeFocused();
+  await press("button", "Send request");
+  await expect(page.getByRole("status", { name: "Response" })).toContainText("200");
+  await expect(page.getByRole("button", { name: "Send request" })).toBeFocused();
 
   await page.goto(`${world().url}/console/default/developer/applications/typed/subscriptions`);
   await press("button", "Unsubscribe from orders");
@@ -133,7 +133,7 @@ test("nor to try an API out, to take a wrong way back, and to sign out", async (
   await expect(page.getByRole("button", { name: "Unsubscribe from orders" })).toBeFocused();
   await page.keyboard.press("Enter");
   await press("button", "Unsubscribe", page.getByRole("dialog"));
-  await expect(page.getByText("No subscription yet")).toBeVisible();
+  await expect(page.getByText("No subscriptions yet")).toBeVisible();
   await expect.poll(() => page.evaluate(() => document.activeElement?.closest("main") !== null)).toBe(true); // its button is gone
 
   await press("button", "Your account");

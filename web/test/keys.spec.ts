@@ -96,11 +96,11 @@ test("a key that its server refuses shows the server's own words, and is tried a
   server.refusal = "the limit of 50 clients is reached";
   await here();
   await page.getByRole("button", { name: "Generate keys" }).click();
-  const failed = page.getByRole("status").filter({ hasText: "This was not done" });
+  const failed = page.getByRole("status").filter({ hasText: "This failed" });
   await expect(failed).toContainText("the limit of 50 clients is reached");
   await expect(page.getByRole("button", { name: "Delete", exact: true })).toHaveCount(0); // there is nothing to delete yet
   await forEverybody(page, "application-key-failed");
-  await failed.getByRole("button", { name: "Forget it" }).click();
+  await failed.getByRole("button", { name: "Dismiss" }).click();
   await page.getByRole("button", { name: "Generate keys" }).click();
   await expect(failed).toBeVisible();
   server.refusal = undefined;
@@ -118,13 +118,13 @@ test("a browser that was closed while a key was made finds it, and has its secre
   complaints = complaintsOf(page);
   await here("sandbox");
   await expect(page.getByText("creating", { exact: true })).toBeVisible();
-  await expect(page.getByText("to be made by Keyward")).toBeVisible();
+  await expect(page.getByText("to be created by Keyward")).toBeVisible();
   server.slow = false;
   server.go();
   await expect(page.getByText("active", { exact: true })).toBeVisible(); // by itself
-  const again = page.getByRole("status").filter({ hasText: "You can have the secret shown once more" });
+  const again = page.getByRole("status").filter({ hasText: "You can reveal the secret once more" });
   await forEverybody(page, "application-key-lost");
-  await again.getByRole("button", { name: "Show the secret once" }).click();
+  await again.getByRole("button", { name: "Reveal the secret" }).click();
   await expect(page.getByTestId("client-secret")).toHaveText("a secret of client-2");
   await page.reload();
   await expect(page.getByText("active", { exact: true })).toBeVisible();
@@ -135,7 +135,7 @@ test("a try of which nobody knows the outcome stays beside the key of the next o
   server.silent = true;
   await open(page, "developer/applications/losing?key-manager=moody", "Losing");
   await page.getByRole("button", { name: "Generate keys" }).click();
-  const failed = page.getByRole("status").filter({ hasText: "This was not done" });
+  const failed = page.getByRole("status").filter({ hasText: "This failed" });
   await expect(failed).toContainText("outcome unknown");
   server.silent = false;
   await failed.getByRole("button", { name: "Try again" }).click();
@@ -146,8 +146,8 @@ test("a try of which nobody knows the outcome stays beside the key of the next o
   await expect(page.getByText("active", { exact: true })).toBeVisible();
   await expect(page.getByText("Created", { exact: true })).toBeVisible();
   await expect(page.getByText("offers no way to change a client's secret")).toBeVisible();
-  await expect(page.getByRole("button", { name: "Rotate the secret" })).toHaveCount(0);
-  const lost = page.getByRole("status").filter({ hasText: "An earlier try may have left a client there" });
+  await expect(page.getByRole("button", { name: "Rotate secret" })).toHaveCount(0);
+  const lost = page.getByRole("status").filter({ hasText: "An earlier attempt may have left a client behind" });
   await expect(lost.getByText(/^keyward-/)).toBeVisible();
   await forEverybody(page);
   // What may be left at a server holds an application that is deleted, and it says so.
@@ -156,22 +156,22 @@ test("a try of which nobody knows the outcome stays beside the key of the next o
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("textbox", { name: /Type losing/ }).fill("losing");
   await dialog.getByRole("button", { name: "Delete the application" }).click();
-  await expect(page.getByText("losing is out of use, and goes when its servers have deleted its keys")).toBeVisible();
+  await expect(page.getByText("losing is out of use and is deleted once the key managers have deleted its keys")).toBeVisible();
   await expect(page.getByRole("row").filter({ hasText: "Losing" })).toContainText("being deleted");
   await open(page, "developer/applications/losing?key-manager=moody", "Losing");
-  await expect(page.getByRole("status").filter({ hasText: "It is being deleted" })).toContainText("Asked for by keyholder");
-  await page.getByRole("button", { name: "I looked for it there: forget it" }).click();
+  await expect(page.getByRole("status").filter({ hasText: "This application is being deleted" })).toContainText("Requested by keyholder");
+  await page.getByRole("button", { name: "I have looked: dismiss" }).click();
   await expect.poll(() => rest(world(), "GET", "/api/v1/applications/losing").then(() => "there", () => "gone")).toBe("gone");
 });
 
 test("where a key manager is held nothing is offered that would be refused", async () => {
   await here();
-  await expect(page.getByRole("button", { name: "Get a token to try out" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Get a test token" })).toBeVisible();
   await rest(world(), "POST", "/api/v1/key-managers/moody/hold", { reason: "not for developers to know" });
   await page.reload();
   await expect(page.getByRole("alert").filter({ hasText: "Moody is held" })).toBeVisible();
   await expect(page.getByText("not for developers to know")).toHaveCount(0);
-  await expect(page.getByRole("button", { name: "Get a token to try out" })).toHaveCount(0);
-  await expect(page.getByRole("heading", { name: "Use it" })).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Get a test token" })).toHaveCount(0);
+  await expect(page.getByRole("heading", { name: "Use this key" })).toHaveCount(0);
   await rest(world(), "POST", "/api/v1/key-managers/moody/unhold", {});
 });

@@ -24,7 +24,7 @@ test("a fault is said once and in plain words, and a first key is offered where 
   await page.getByRole("textbox", { name: /^Name/ }).fill("First Steps!");
   await page.getByRole("button", { name: "Save" }).click();
   const alert = page.getByRole("alert");
-  await expect(alert.getByText("Something here is not right yet")).toBeVisible();
+  await expect(alert.getByText("Some of this is not valid")).toBeVisible();
   await expect(alert.getByText(/is not a name: use lower-case letters/)).toHaveCount(1);
   await page.getByRole("textbox", { name: /^Name/ }).fill("first-steps");
   await page.getByRole("button", { name: "Save" }).click();

@@ -32,15 +32,15 @@ test.afterEach(() => { expect(complaints()).toEqual([]); });
 test("scopes of which every one is needed are kept, and changed into any and back", async () => {
   await open(page, "publisher/apis/scoped/edit", "Edit scoped");
   const row = page.getByRole("row").filter({ has: page.locator('input[value="/a"]') });
-  await expect(row.getByRole("combobox", { name: "How many of the scopes" })).toHaveValue("every");
+  await expect(row.getByRole("combobox", { name: "Scope rule" })).toHaveValue("every");
   await expect(row.getByText("b:read")).toBeVisible();
-  await row.getByRole("combobox", { name: "How many of the scopes" }).selectOption("any of");
+  await row.getByRole("combobox", { name: "Scope rule" }).selectOption("any of");
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Scoped", exact: true })).toBeVisible();
   const operations = async () => ((await rest(world(), "GET", "/api/v1/apis/scoped")) as { spec: { operations: unknown } }).spec.operations;
   expect(await operations()).toEqual([{ method: "GET", path: "/a", scopes: ["a:read", "b:read"] }]);
   await open(page, "publisher/apis/scoped/edit", "Edit scoped");
-  await row.getByRole("combobox", { name: "How many of the scopes" }).selectOption("every one of");
+  await row.getByRole("combobox", { name: "Scope rule" }).selectOption("all of");
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Scoped", exact: true })).toBeVisible();
   expect(await operations()).toEqual([{ method: "GET", path: "/a", allOf: ["a:read", "b:read"] }]);

@@ -53,7 +53,7 @@ test("a session that expired asks to sign in over the page, and the draft is the
   await forEverybody(page, "session-ended");
   await page.evaluate(() => { window.open = () => null; }); // a browser that opens no window
   await ended().getByRole("link", { name: /Keyward account/ }).click();
-  await expect(page.getByText("What you changed here before is still there")).toBeVisible();
+  await expect(page.getByText("Your earlier changes are still here")).toBeVisible();
   await expect(page.getByRole("heading", { level: 1, name: "Edit kept-plan", exact: true })).toBeVisible();
   await expect(page.getByRole("textbox", { name: "Requests" })).toHaveValue("17");
   expect(await keptIn(page)).not.toContain("keyward-draft");
@@ -64,10 +64,10 @@ test("a session that expired asks to sign in over the page, and the draft is the
 
 test("signing in again in a window of its own leaves the page as it is, a secret that was typed too", async () => {
   await open(page, "developer/applications/shop?key-manager=kept-manager", "Shop");
-  await page.getByRole("textbox", { name: "Client id" }).fill("somebody's client");
+  await page.getByRole("textbox", { name: "Client ID" }).fill("somebody's client");
   await page.getByLabel("Client secret").fill("a secret of somebody");
   await context.clearCookies(); // its server's session, too: the window asks for the password
-  await page.getByRole("button", { name: "Map it" }).click();
+  await page.getByRole("button", { name: "Map client" }).click();
   await expect(ended()).toBeVisible();
   await expect.poll(() => keptIn(page)).toContain("somebody's client");
   expect(await keptIn(page)).not.toContain("a secret of somebody");
@@ -79,7 +79,7 @@ test("signing in again in a window of its own leaves the page as it is, a secret
   await closed;
   await expect(ended()).toBeHidden();
   await expect(page.getByText("You are signed in again")).toBeVisible();
-  await expect(page.getByRole("textbox", { name: "Client id" })).toHaveValue("somebody's client");
+  await expect(page.getByRole("textbox", { name: "Client ID" })).toHaveValue("somebody's client");
   await expect(page.getByLabel("Client secret")).toHaveValue("a secret of somebody");
   await expect.poll(() => keptIn(page)).not.toContain("keyward-typed");
 });
@@ -91,9 +91,9 @@ const forms: [what: string, path: string, heading: string, type: () => Promise<v
     await page.keyboard.press("Enter");
   }, () => expect(page.getByText("orders:read", { exact: true })).toBeVisible()],
   ["rotation", "developer/applications/till?key-manager=resident", "Till", async () => {
-    await page.getByRole("button", { name: "Rotate the secret" }).click();
-    await page.getByRole("textbox", { name: /Let the old secret/ }).fill("36h");
-  }, () => expect(page.getByRole("dialog").getByRole("textbox", { name: /Let the old secret/ })).toHaveValue("36h")],
+    await page.getByRole("button", { name: "Rotate secret" }).click();
+    await page.getByRole("textbox", { name: /Keep the old secret/ }).fill("36h");
+  }, () => expect(page.getByRole("dialog").getByRole("textbox", { name: /Keep the old secret/ })).toHaveValue("36h")],
   ["subscribing", "developer/applications/sitting/subscriptions", "sitting", async () => {
     await page.getByRole("combobox", { name: "Subscribe to" }).click();
     await page.getByRole("option", { name: "Orders" }).click();
@@ -153,7 +153,7 @@ test("whatever was typed is there again for who signs in in the same tab", async
       });
       await ended().getByRole("link", { name: /Keyward account/ }).click();
       await again();
-      await expect(page.getByText(/still there/)).toBeVisible();
+      await expect(page.getByText(/still here/)).toBeVisible();
       await expect.poll(() => keptIn(page)).not.toMatch(/keyward-typed|keyward-draft/);
     });
   }
@@ -162,7 +162,7 @@ test("whatever was typed is there again for who signs in in the same tab", async
 
 test("signing out in another tab asks here, and signing in there goes on here with everything that was typed", async () => {
   await open(page, "admin/key-managers/kept-manager/edit", "Edit kept-manager");
-  await page.getByRole("textbox", { name: "Shown as" }).fill("Kept by hand");
+  await page.getByRole("textbox", { name: "Display name" }).fill("Kept by hand");
   await page.getByRole("tab", { name: "YAML" }).click();
   const yaml = page.getByRole("textbox", { name: "YAML" });
   await yaml.fill((await yaml.inputValue()).replace(/clientSecret:\n\s+stored: true/, "clientSecret: the second secret"));
@@ -206,14 +206,14 @@ test("people see in which browsers they are signed in, end one of them, and sign
   await page.getByRole("button", { name: "Your account" }).click();
   await page.getByRole("menuitem", { name: "Your sessions" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Your sessions", exact: true })).toBeVisible();
-  await expect(page.getByText("this one", { exact: true })).toBeVisible();
+  await expect(page.getByText("this session", { exact: true })).toBeVisible();
   await expect(page.getByText(/^Chrome on Linux$/).first()).toBeVisible();
   await forEverybody(page, "your-sessions");
   const theirs = page.getByRole("row").filter({ hasText: "Chrome" });
   const before = await theirs.count();
   expect(before).toBeGreaterThan(1);
-  await page.getByRole("button", { name: "End it" }).first().click();
-  await page.getByRole("dialog").getByRole("button", { name: "End it" }).click();
+  await page.getByRole("button", { name: "End session" }).first().click();
+  await page.getByRole("dialog").getByRole("button", { name: "End session" }).click();
   await expect(theirs).toHaveCount(before - 1);
   await other.reload();
   await expect(other.getByRole("link", { name: /Keyward account/ })).toBeVisible(); // it was used last
@@ -222,7 +222,7 @@ test("people see in which browsers they are signed in, end one of them, and sign
   await expect(page.getByRole("row").filter({ hasText: "sitter" }).first()).toBeVisible();
   await forEverybody(page, "sessions");
   await open(page, "admin/users/sitter", "sitter");
-  await expect(page.getByRole("heading", { name: "Sessions at the console" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Console sessions" })).toBeVisible();
   await open(page, "sessions", "Your sessions");
   await page.getByRole("button", { name: "Sign out everywhere" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Sign out everywhere" }).click();

@@ -46,7 +46,7 @@ test("what a manifest set owns says so, cannot be saved, and shows the edit to m
     if (request.method() !== "GET") writes.push(`${request.method()} ${request.url()}`);
   });
   await open(page, "publisher/plans/site-plan", "Edit site-plan");
-  await expect(page.getByRole("alert").filter({ hasText: "The manifest set site owns this" })).toBeVisible();
+  await expect(page.getByRole("alert").filter({ hasText: "Managed by the manifest set site" })).toBeVisible();
   await expect(page.getByRole("button", { name: "Save" })).toBeHidden();
   await page.getByRole("textbox", { name: "Requests" }).fill("45");
   await page.keyboard.press("Enter");
@@ -57,14 +57,14 @@ test("what a manifest set owns says so, cannot be saved, and shows the edit to m
   await forEverybody(page, "manifest-set");
   expect(writes).toEqual([]);
   await page.getByRole("button", { name: "Back" }).click();
-  await page.getByRole("button", { name: "Discard my changes" }).click();
+  await page.getByRole("button", { name: "Discard changes" }).click();
   await open(page, "publisher/plans/gold", "Edit gold"); // one of no set is saved as ever
   await expect(page.getByRole("button", { name: "Save" })).toBeVisible();
 });
 
 test("nothing that a set owns is deleted or left from the console", async () => {
   await open(page, "publisher/apis/site-api", "Stock of the site");
-  await expect(page.getByRole("alert").filter({ hasText: "The manifest set site owns this" })).toBeVisible();
+  await expect(page.getByRole("alert").filter({ hasText: "Managed by the manifest set site" })).toBeVisible();
   await expect(page.getByRole("button", { name: "Delete" })).toBeHidden();
   await open(page, "developer/applications/site-app/subscriptions", "Site");
   await expect(page.getByText("by the manifest set site")).toBeVisible();
@@ -82,9 +82,9 @@ test("an object that a set takes while it is edited goes from saving to showing 
   await page.getByRole("textbox", { name: "Requests" }).fill("8");
   await rest(world(), "POST", "/api/v1/apply", { set: "site", objects: [manifest("Plan", "taken", { rate: { requests: 6, per: "1s" } })] });
   await page.getByRole("button", { name: "Save" }).click();
-  const conflict = page.getByRole("alert").filter({ hasText: "Somebody else changed this meanwhile" });
+  const conflict = page.getByRole("alert").filter({ hasText: "Someone else has changed this" });
   await conflict.getByRole("button", { name: /Keep mine/ }).click();
-  await expect(page.getByRole("alert").filter({ hasText: "The manifest set site owns this" })).toBeVisible();
+  await expect(page.getByRole("alert").filter({ hasText: "Managed by the manifest set site" })).toBeVisible();
   await expect(page.getByRole("button", { name: "Save" })).toBeHidden();
   await expect(page.getByRole("region", { name: "What changes" }).getByText("+ - requests: 8")).toBeVisible();
   await rest(world(), "DELETE", "/api/v1/plans/taken");

@@ -51,9 +51,9 @@ test("an administrator marks a key manager for sign-in by its form, and the chec
   await open(administrator, "admin/key-managers/corp/edit", "Edit corp");
   await administrator.getByRole("switch", { name: "People sign in through it" }).click({ force: true });
   await expect(administrator.getByText(`${world().url}/session/callback`)).toBeVisible();
-  await administrator.getByRole("textbox", { name: "Console's client id" }).fill("console");
+  await administrator.getByRole("textbox", { name: "Console's client ID" }).fill("console");
   await administrator.getByRole("button", { name: "Add a rule" }).click();
-  await administrator.getByRole("textbox", { name: "Is, or has" }).fill("apis");
+  await administrator.getByRole("textbox", { name: "Equals or contains" }).fill("apis");
   await administrator.getByLabel("Role", { exact: true }).first().click();
   await administrator.getByRole("option", { name: "publisher" }).click();
   await forEverybody(administrator, "key-manager-sign-in");
@@ -185,10 +185,10 @@ test("with a connection and two fields, Keyward registers its client itself, and
   expect(page.url()).toContain(`${world().url}/console/`);
   await page.context().close();
 
-  await administrator.getByRole("button", { name: "Look at it now" }).click();
+  await administrator.getByRole("button", { name: "Check now" }).click();
   await expect(administrator.getByText("in use", { exact: true }).last()).toBeVisible();
   await open(administrator, "admin/key-managers/corp/edit", "Edit corp");
-  await expect(administrator.getByText("Keyward registers its client at the server itself")).toBeVisible();
+  await expect(administrator.getByText("Keyward registers its own client at the server")).toBeVisible();
   expect(await ours()).toBe(1);
   await rest(world(), "DELETE", "/api/v1/key-managers/corp");
   await expect.poll(ours).toBe(0);

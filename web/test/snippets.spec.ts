@@ -130,7 +130,7 @@ async function works(within: Locator, environment: Record<string, string>, answe
 }
 
 const keys = (keyManager: string, environment = "production") => open(page, `developer/applications/coding?key-manager=${keyManager}&environment=${environment}`, "Coding");
-const section = () => page.locator("section").filter({ has: page.getByRole("heading", { name: "Use it" }) });
+const section = () => page.locator("section").filter({ has: page.getByRole("heading", { name: "Use this key" }) });
 
 /** Fills in the form that generates keys, and gives the secret that is shown, if there is one. */
 async function generate(more: { grants?: string; callback?: string; authentication?: string }): Promise<string> {
@@ -168,7 +168,7 @@ test("a program's token from the resident server, its secret in the header", asy
   const secret = await generate({});
   await works(page.getByRole("status").filter({ has: page.getByTestId("client-secret") }), {}); // the secret is in the code
   await page.getByRole("button", { name: "Done" }).click();
-  await section().getByRole("combobox", { name: "Scopes to ask for" }).fill("it's:$read");
+  await section().getByRole("combobox", { name: "Scopes to request" }).fill("it's:$read");
   await page.keyboard.press("Enter");
   await works(section(), { CLIENT_SECRET: secret });
 });
@@ -188,16 +188,16 @@ test("a call that was tried out, with everything in it that could be misread", a
     }
     await panel.getByRole("textbox", { name: "name" }).fill(oddPart);
     await panel.getByRole("textbox", { name: "Query" }).fill("q=it's+[1]{2}&empty=");
-    await panel.getByRole("textbox", { name: "Header fields" }).fill("X-Odd: it's \"$HOME\" `id` \\");
+    await panel.getByRole("textbox", { name: "Headers" }).fill("X-Odd: it's \"$HOME\" `id` \\");
     if (method === "PUT") await panel.getByRole("textbox", { name: "Body" }).fill("@it's \"$HOME\"\nü `id` \\");
-    await panel.getByRole("button", { name: "Send the call" }).click();
-    const answer = panel.getByRole("status", { name: "Answer" });
+    await panel.getByRole("button", { name: "Send request" }).click();
+    const answer = panel.getByRole("status", { name: "Response" });
     await expect(answer.getByText("200", { exact: true })).toBeVisible();
     if (method === "HEAD") {
       for (const [language, code] of await codeIn(answer)) expect(await run(language, code, {}), code).toMatch(language === "curl" ? /^HTTP\/1.1 200/ : /^\s*$/);
       continue;
     }
-    const shown = JSON.parse((await answer.locator('[aria-label="Answer"]').textContent()) ?? "") as Record<string, string>;
+    const shown = JSON.parse((await answer.locator('[aria-label="Response"]').textContent()) ?? "") as Record<string, string>;
     expect(shown.odd).toBe("it's \"$HOME\" `id` \\");
     for (const [language, code] of await codeIn(answer)) {
       await test.step(`${method} ${language}`, async () => {
@@ -235,7 +235,7 @@ test("somebody's token from the resident server, by PKCE with a secret and witho
   await keys("resident");
   const secret = await generate({ grants: "authorization_code", callback: `${upstream}/back?it's=here` });
   await page.getByRole("button", { name: "Done" }).click();
-  await section().getByText("Of somebody who signs in").click();
+  await section().getByText("A person who signs in").click();
   await works(section(), { CLIENT_SECRET: secret }, atResident);
   await remove();
   await page.getByRole("combobox", { name: "Grant types" }).press("Backspace");
@@ -248,9 +248,9 @@ test("a program's token from Keycloak, with a client and a secret that have ever
   test.setTimeout(240_000);
   await keys("snipcloak");
   await page.getByText("Use an existing client").click();
-  await page.getByRole("textbox", { name: "Client id" }).fill(oddClient);
+  await page.getByRole("textbox", { name: "Client ID" }).fill(oddClient);
   await page.getByLabel("Client secret").fill(oddSecret);
-  await page.getByRole("button", { name: "Map it" }).click();
+  await page.getByRole("button", { name: "Map client" }).click();
   await works(section(), { CLIENT_SECRET: oddSecret });
   await section().getByText("Secret in the form").click();
   await works(section(), { CLIENT_SECRET: oddSecret });

@@ -40,8 +40,8 @@ export function HeldBanner({ hold: held, noun, name, what }: Place & { hold: Sch
     <Alert role="alert" color="red" variant="filled" icon={<Icon name="pause" />} title={[what === undefined ? words.title : words.whatIsHeld(what), held.reason].filter(Boolean).join(": ")}>
       <Group justify="space-between" gap="sm">
         <Text size="sm" c="white">
-          {words.lead(held.by ?? words.somebody)} <Time at={held.since} />
-          {held.until && <> · {words.until} <Time at={held.until} /></>}
+          {words.heldBy(held.by ?? words.somebody)} <Time at={held.since} />
+          {held.until && <> · {words.until} <Time at={held.until} /></>} · {words.held}
         </Text>
         {administers(session) && (
           <Button size="xs" variant="white" color="red" loading={lift.isPending} onClick={() => { lift.mutate(); }}>

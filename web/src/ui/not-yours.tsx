@@ -31,7 +31,7 @@ function NotYours({ wanted }: { wanted: string }) {
   const session = useSession();
   return (
     <Page title={words.title}>
-      <Empty icon="user" title={words.needs(wanted)} action={<Button component={Link} to="/" variant="default">{texts.missing.home}</Button>}>
+      <Empty icon="user" title={wanted} action={<Button component={Link} to="/" variant="default">{texts.missing.home}</Button>}>
         {rolesOf(session) ? words.yours(rolesOf(session)) : texts.session.none} {words.ask(session.tenant)}
       </Empty>
       {areasOf(session).includes("admin") && <Administrators />}
