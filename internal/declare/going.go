@@ -35,23 +35,36 @@ func (w *world) checkOwners(ch *change, s *keyward.ApplicationSpec) {
 	}
 }
 
-// checkAdministrator keeps one who may let the others in again: a start makes the first administrator anew, and gives them their role,
-// but enables nobody.
-func (w *world) checkAdministrator(ch *change, s *keyward.UserSpec) error {
-	before, ok := specIn(ch.existing).(*keyward.UserSpec)
-	if ch.ref != administrator() || !ok || !before.IsEnabled() || s.IsEnabled() {
+// lets tells whether a user may let the others of tenant default in again: a start makes the first administrator anew, and gives
+// them their role, but enables nobody.
+func lets(ref keyward.Ref, s *keyward.UserSpec) bool {
+	return ref.Tenant == keyward.DefaultTenant && s.IsEnabled() && (ref == administrator() || slices.Contains(s.Roles, keyward.RoleAdmin))
+}
+
+// keepAdministrator refuses to leave nobody who lets the others in, after a user was written or deleted who did.
+func (w *world) keepAdministrator(ref keyward.Ref, before, after keyward.Spec) error {
+	was, ok := before.(*keyward.UserSpec)
+	if is, there := after.(*keyward.UserSpec); !ok || !lets(ref, was) || there && lets(ref, is) {
 		return nil
 	}
-	users, _, err := w.tx.List(keyward.KindUser, store.Filter{Tenant: keyward.DefaultTenant, Role: keyward.RoleAdmin})
+	if err := w.tx.LockUsers(ref.Tenant); err != nil {
+		return fmt.Errorf("look for administrators: %w", err)
+	}
+	users, _, err := w.tx.List(keyward.KindUser, store.Filter{Tenant: ref.Tenant, Role: keyward.RoleAdmin})
 	if err != nil {
 		return fmt.Errorf("look for administrators: %w", err)
 	}
+	first, err := w.tx.Get(keyward.KindUser, ref.Tenant, administrator().Name)
+	if err == nil {
+		users = append(users, first)
+	} else if keyward.CodeOf(err) != keyward.CodeNotFound {
+		return fmt.Errorf("look for administrators: %w", err)
+	}
 	for _, o := range users {
-		other, is := o.Spec.(*keyward.UserSpec)
-		if is && o.Ref() != ch.ref && other.IsEnabled() && slices.Contains(other.Roles, keyward.RoleAdmin) {
+		if s, is := o.Spec.(*keyward.UserSpec); is && lets(o.Ref(), s) {
 			return nil
 		}
 	}
-	w.add(ch, keyward.CodeConflict, "spec.enabled", "nobody else administers tenant default: give another user the role admin first")
-	return nil
+	return keyward.Errorf(keyward.CodeConflict,
+		"without %s nobody administers tenant %s: give another user the role admin first", ref, ref.Tenant)
 }

@@ -81,4 +81,15 @@ func TestTheLastAdministratorStays(t *testing.T) {
 	if _, err := h.Apply(plane.Operator(), off); err != nil {
 		t.Errorf("beside another administrator: %v", err)
 	}
+	// The other one is the last now, however it would go.
+	h.Refused(plane.Operator(), declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindUser, "other", `{}`))}, keyward.CodeConflict)
+	ref := keyward.Ref{Kind: keyward.KindUser, Tenant: "default", Name: "other"}
+	if err := h.Control.Delete(t.Context(), plane.Operator(), ref, ""); keyward.CodeOf(err) != keyward.CodeConflict {
+		t.Errorf("deleting the last administrator: %v", err)
+	}
+	swap := declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindUser, "other", `{}`),
+		plane.Manifest(keyward.KindUser, "third", `{"roles":["admin"]}`))}
+	if _, err := h.Apply(plane.Operator(), swap); err != nil {
+		t.Errorf("for a third one in the same apply: %v", err)
+	}
 }

@@ -111,7 +111,10 @@ func (c *Writer) Delete(ctx context.Context, p keyward.Principal, ref keyward.Re
 			e.Users = users
 			return e
 		}
-		return w.remove(o)
+		if err := w.remove(o); err != nil {
+			return err
+		}
+		return w.keepAdministrator(ref, o.Spec, nil)
 	})
 }
 

@@ -263,9 +263,6 @@ func (w *world) checkOne(ch *change) error {
 	case *keyward.OAuthClientSpec:
 		return w.checkClient(ch, spec)
 	case *keyward.UserSpec:
-		if err := w.checkAdministrator(ch, spec); err != nil {
-			return err
-		}
 		return w.checkUser(ch)
 	default:
 		return nil

@@ -40,6 +40,16 @@ func (w *world) write() ([]*change, error) {
 	if len(used) > 0 {
 		return nil, w.stillUsed(used)
 	}
+	for _, ch := range w.changes {
+		if err := w.keepAdministrator(ch.ref, specIn(ch.existing), ch.spec); err != nil {
+			return nil, located(err, ch.prefix)
+		}
+	}
+	for _, o := range doomed {
+		if err := w.keepAdministrator(o.Ref(), o.Spec, nil); err != nil {
+			return nil, err
+		}
+	}
 	changes := slices.Clone(w.changes)
 	for _, o := range doomed {
 		changes = append(changes, &change{item: &item{ref: o.Ref()}, action: Deleted})
@@ -112,6 +122,11 @@ func (w *world) deleteUnused(doomed []*keyward.Object) ([]*keyward.Object, error
 
 // lastUsers is users for an object that is about to go: attempts at keys that failed and left nothing are forgotten.
 func (w *world) lastUsers(o *keyward.Object) ([]keyward.Ref, error) {
+	if o.Kind == keyward.KindUser {
+		if err := w.tx.LockUsers(o.Tenant); err != nil { // the other owner may be going in another transaction
+			return nil, fmt.Errorf("look for other owners: %w", err)
+		}
+	}
 	if err := scene.DropFailed(w.tx, o.Ref()); err != nil {
 		return nil, err
 	}

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/issuer"
@@ -132,6 +134,7 @@ func TestTwoControlPlanes(t *testing.T) {
 	key := seal.NewKey()
 	h := newHouseOver(t, store.Options{URL: database, Key: key}, store.Options{URL: database, Key: key})
 	h.person()
+	oneStays(h)
 	g := h.gate("corp", nil)
 	g.declare("")
 
@@ -158,5 +161,44 @@ func TestTwoControlPlanes(t *testing.T) {
 	h.front.Store(1)
 	if _, status := b.who(); status != http.StatusUnauthorized {
 		t.Errorf("signed out at the one, and at the other: %d", status)
+	}
+}
+
+// oneStays takes the last two owners of an application away at the same time, and the last two administrators: one stays.
+func oneStays(h *house) {
+	h.t.Helper()
+	together := func(asking, paths [2]string) (gone int) {
+		codes := make(chan int)
+		for i := range 2 {
+			go func() { codes <- h.call(asking[i], http.MethodDelete, "/api/v1/users/"+paths[i], "").status }()
+		}
+		for range 2 {
+			if <-codes == http.StatusNoContent {
+				gone++
+			}
+		}
+		return gone
+	}
+	for round := range 8 {
+		two := [2]string{"one" + strconv.Itoa(round), "two" + strconv.Itoa(round)}
+		h.users(map[string][]keyward.Role{two[0]: {keyward.RoleAdmin}, two[1]: {keyward.RoleAdmin}}, "default")
+		application := "/api/v1/applications/of-" + two[0]
+		h.must("admin", http.MethodPut, application, `{"spec":{"owners":["`+two[0]+`","`+two[1]+`"]}}`)
+		if gone := together([2]string{"admin", "admin"}, two); gone != 1 {
+			h.t.Errorf("%d of two owners are gone", gone)
+		}
+		h.must("admin", http.MethodDelete, application, "")
+		h.users(map[string][]keyward.Role{two[0]: {keyward.RoleAdmin}, two[1]: {keyward.RoleAdmin}}, "default")
+		for i := range round { // those before
+			h.call("admin", http.MethodPut, "/api/v1/users/one"+strconv.Itoa(i), `{"spec":{}}`)
+			h.call("admin", http.MethodPut, "/api/v1/users/two"+strconv.Itoa(i), `{"spec":{}}`)
+		}
+		h.must(two[0], http.MethodPut, "/api/v1/users/admin", `{"spec":{"enabled":false,"roles":["admin"]}}`)
+		if gone := together([2]string{two[1], two[0]}, two); gone != 1 {
+			h.t.Errorf("%d of two administrators are gone", gone)
+		}
+		for _, name := range two {
+			h.call(name, http.MethodPut, "/api/v1/users/admin", `{"spec":{"roles":["admin"]}}`)
+		}
 	}
 }

@@ -51,8 +51,14 @@ func (p *put) manager(name, path string) (id string, foreign bool, err error) {
 
 // lockKeyManagers lets one transaction at a time decide about the names and issuers of key managers: those of all
 // tenants, because a global one has them in each.
-func (tx *Tx) lockKeyManagers() error {
-	_, err := tx.run.Exec(`UPDATE tenants SET updated_at = updated_at WHERE name = $1`, keyward.DefaultTenant)
+func (tx *Tx) lockKeyManagers() error { return tx.lockTenant(keyward.DefaultTenant) }
+
+// LockUsers lets one transaction at a time take people out of a tenant, or away from what they are there: whether somebody else
+// stays is asked of what the one before left.
+func (tx *Tx) LockUsers(tenant string) error { return tx.lockTenant(tenant) }
+
+func (tx *Tx) lockTenant(name string) error {
+	_, err := tx.run.Exec(`UPDATE tenants SET updated_at = updated_at WHERE name = $1`, database.Clean(name))
 	return err
 }
 
