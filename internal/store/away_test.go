@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 			return err
 		}},
 		"SQLite locked by another program": {sqlite, func(t *testing.T, s *Store) func() {
-			must(t, s, "PRAGMA busy_timeout = 20")
+			must(t, s, "PRAGMA busy_timeout = 300")
 			var file string
 			if err := s.db.Read.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list").Scan(&file); err != nil {
 				t.Fatal(err)
@@ -69,9 +70,22 @@ func TestADatabaseThatIsAway(t *testing.T) {
 			t.Parallel()
 			s := c.open(t)
 			mend := c.spoil(t, s)
-			err := s.Write(t.Context(), "alice", c.do)
-			if keyward.CodeOf(err) != keyward.CodeDatabaseUnavailable || strings.Contains(err.Error(), "SQL") {
-				t.Errorf("a write: %v", err)
+			many := make(chan error)
+			for range 8 {
+				go func() { many <- s.Write(t.Context(), "alice", c.do) }()
+			}
+			together := 0
+			for range 8 {
+				err := <-many
+				if cause := errors.Unwrap(err); cause != nil && strings.Contains(cause.Error(), "another program has locked") {
+					together++
+				}
+				if keyward.CodeOf(err) != keyward.CodeDatabaseUnavailable || strings.Contains(err.Error(), "SQL") {
+					t.Errorf("a write: %v", err)
+				}
+			}
+			if (together > 0) != (name == "SQLite locked by another program") {
+				t.Errorf("%d of 8 writes were spared a wait of their own", together)
 			}
 			if err := s.Ping(t.Context()); err == nil {
 				t.Error("the store is ready")

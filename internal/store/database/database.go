@@ -37,6 +37,7 @@ type DB struct {
 	answer  time.Duration // how long a statement may wait for its answer, or for its next row; 0 = for ever
 	guard   *sql.DB       // on the lock file of the data folder; nil on PostgreSQL
 	locked  *sql.Conn     // the one connection of guard, which Close must give back for it to be closed
+	queue   queue
 }
 
 // Open opens PostgreSQL at a postgres:// URL, or without one SQLite on a file in dir. Close it, after an error too.

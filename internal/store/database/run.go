@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -24,15 +25,46 @@ type Run struct {
 	end    context.CancelCauseFunc
 }
 
-// errLate tells that the database was waited for in vain.
-var errLate = errors.New("the database does not answer")
+// What the database was waited for in vain for.
+var (
+	errLate   = errors.New("the database does not answer")
+	errLocked = errors.New("another program has locked the database")
+)
 
-// late tells of a fault that came of the watch what it was.
+// late tells of a fault that came of the watch, or of a lock that another transaction met, what it was.
 func late(ctx context.Context, err error) error {
-	if context.Cause(ctx) == errLate { //nolint:errorlint // it is given as it is
-		return fmt.Errorf("%w: %w", errLate, err)
+	if cause := context.Cause(ctx); cause == errLate || cause == errLocked { //nolint:errorlint // they are given as they are
+		return fmt.Errorf("%w: %w", cause, err)
 	}
 	return err
+}
+
+// queue is the transactions that wait for the one connection with which SQLite is written. A lock of another program that one of them
+// has waited for in vain ends them all: each would wait as long again, after the others.
+type queue struct {
+	mu      sync.Mutex
+	waiting map[*Run]struct{}
+}
+
+func (q *queue) enter(r *Run) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.waiting == nil {
+		q.waiting = map[*Run]struct{}{}
+	}
+	q.waiting[r] = struct{}{}
+}
+
+func (q *queue) leave(r *Run, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.waiting, r)
+	if primaryCode(err) != busy {
+		return
+	}
+	for other := range q.waiting {
+		other.end(errLocked)
+	}
 }
 
 // BeginRead begins a transaction over one snapshot, in which nothing can be written.
@@ -58,8 +90,19 @@ func (db *DB) beginOn(ctx context.Context, pool *sql.DB, options *sql.TxOptions)
 	r := &Run{ctx: ctx, dialect: db.dialect, answer: db.answer}
 	ctx, r.end = context.WithCancelCause(ctx)
 	watch := time.AfterFunc(db.begin, func() { r.end(errLate) })
+	if options == nil {
+		db.queue.enter(r)
+	}
 	var err error
-	if r.sql, err = pool.BeginTx(ctx, options); err != nil {
+	r.sql, err = pool.BeginTx(ctx, options)
+	if options == nil {
+		db.queue.leave(r, err)
+	}
+	if err == nil && ctx.Err() != nil {
+		_ = r.sql.Rollback()
+		err = ctx.Err()
+	}
+	if err != nil {
 		watch.Stop()
 		r.end(nil)
 		return nil, late(ctx, err)
