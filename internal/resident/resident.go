@@ -52,6 +52,7 @@ type Resident struct {
 	subjects Subjects
 	used     *secretuse.Notes
 	server   *Server
+	pages    *signin.Pages
 	parsed   *memo.Memo[string, jose.JSONWebKey] // by kid, which is the key's thumbprint
 	imported *memo.Memo[operationsKey, []keyward.Operation]
 }
@@ -92,7 +93,7 @@ func New(s *store.Store, o Options) (*Resident, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.server = newServer(p, pages, o.TrustedPeers)
+	r.pages, r.server = pages, newServer(p, pages, o.TrustedPeers)
 	return r, nil
 }
 
@@ -134,7 +135,7 @@ func (r *Resident) Handler() http.Handler {
 				if keyward.CodeOf(err) != keyward.CodeDatabaseUnavailable { // the store says that once
 					r.log.ErrorContext(req.Context(), "the authorization server cannot read the store", "error", err)
 				}
-				unread(err).write(w)
+				r.unread(w, withPath(req, path), tenant, err)
 				return
 			}
 			if known {
@@ -144,6 +145,15 @@ func (r *Resident) Handler() http.Handler {
 		}
 		(&oauthFault{status: http.StatusNotFound}).write(w)
 	})
+}
+
+// unread answers where it could not be read what there is here: people with a page, and programs in their own form.
+func (r *Resident) unread(w http.ResponseWriter, req *http.Request, tenant string, err error) {
+	if flow.IsForPeople(req.URL.Path) {
+		r.pages.Sorry(w, req.WithContext(withAuthority(req.Context(), r.authority(tenant))), err)
+		return
+	}
+	unread(err).write(w)
 }
 
 func (r *Resident) authority(tenant string) Authority {

@@ -387,7 +387,8 @@ func TestHostileAuthorizationRequests(t *testing.T) {
 		t.Errorf("the control, an app's own port: %d %s %s", p.status, p.header.Get("Location"), p.text)
 	}
 	for name, c := range map[string]struct{ address, code string }{
-		"token":               {w.request(web.ClientID, callback, "response_type", "token"), "unauthorized_client"},
+		"token":               {w.request(web.ClientID, callback, "response_type", "token"), "unsupported_response_type"},
+		"id_token":            {w.request(web.ClientID, callback, "response_type", "id_token"), "unsupported_response_type"},
 		"no response type":    {w.request(web.ClientID, callback, "response_type", ""), "invalid_request"},
 		"plain":               {w.request(web.ClientID, callback, "code_challenge_method", "plain"), "invalid_request"},
 		"no method":           {w.request(spa.ClientID, callback, "code_challenge_method", ""), "invalid_request"},
@@ -657,6 +658,15 @@ func TestFaultsStayHere(t *testing.T) {
 	page := b.get(inside.URL + signin.PathSignIn + asked(web.ClientID, callback))
 	if page.status != http.StatusInternalServerError || strings.Contains(page.text, "database") {
 		t.Errorf("the page: %d %s", page.status, page.text)
+	}
+	// At the door people get a page, and programs what they read.
+	for path, kind := range map[string]string{
+		flow.PathAuthorize + asked(web.ClientID, callback): "text/html", signin.PathSignIn: "text/html", pathToken: "application/json",
+		flow.PathUserinfo: "application/json", "/oauth2/style.css": "text/css",
+	} {
+		if p := b.get(w.url + path); !strings.HasPrefix(p.header.Get("Content-Type"), kind) || strings.Contains(p.text, "sql") {
+			t.Errorf("%s: %d %s %s", path, p.status, p.header.Get("Content-Type"), p.text)
+		}
 	}
 }
 

@@ -96,7 +96,7 @@ func TestTagsAreOfOneObject(t *testing.T) {
 	}
 	for tag, want := range map[string]int{
 		first: http.StatusPreconditionFailed, second: http.StatusPreconditionFailed, "W/" + held: http.StatusPreconditionFailed,
-		held: http.StatusOK, `"x", ` + held: http.StatusOK, "*": http.StatusOK,
+		held: http.StatusOK, `"x", ` + held: http.StatusOK, "*": http.StatusOK, "": http.StatusPreconditionFailed,
 	} {
 		if a := h.call("admin", http.MethodPut, at, `{"spec":{"owner":"otto"}}`, "If-Match", tag); a.status != want {
 			t.Errorf("replaced where it is %s: %d %s", tag, a.status, a.body)

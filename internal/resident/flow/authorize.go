@@ -41,7 +41,10 @@ func (f *Flow) VerifyAuthRequest(
 		return nil, refused(err)
 	}
 	found := &requester{client: client, asked: slices.DeleteFunc(slices.Clone(r.Data.Scopes), func(s string) bool { return s == "" })}
-	found.fault = formFault(r.Form)
+	if found.fault = formFault(r.Form); found.fault == nil && r.Data.ResponseType != "" && r.Data.ResponseType != oidc.ResponseTypeCode {
+		found.fault = fault(&oidc.Error{ErrorType: "unsupported_response_type"}, "response_type must be code")
+		r.Data.ResponseType = oidc.ResponseTypeCode // the framework has another word for it, and puts some answers into the fragment
+	}
 	r.Data.Scopes, r.Data.ResponseMode, r.Data.RequestParam = []string{oidc.ScopeOpenID}, "", ""
 	return &op.ClientRequest[oidc.AuthRequest]{Request: r, Client: found}, nil
 }

@@ -37,6 +37,9 @@ func Owns(path string) bool {
 	return path == PathAuthorize || path == PathUserinfo || path == PathEndSession || signin.Owns(path)
 }
 
+// IsForPeople tells whether browsers are sent to a path below the issuer.
+func IsForPeople(path string) bool { return Owns(path) && path != PathUserinfo }
+
 // methods lets GET and a form by POST through (OpenID Connect Core 1.0, sections 3.1.2.1 and 5.3.1).
 func methods(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	switch r.Method {

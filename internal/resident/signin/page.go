@@ -132,12 +132,20 @@ func (p *Pages) leading(w http.ResponseWriter, r *http.Request, status int, v vi
 // fail shows that something is wrong here, and logs what.
 func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p.options.Log.ErrorContext(r.Context(), "a page of the authorization server failed", "path", r.URL.Path, "error", err)
-	if keyward.CodeOf(err) == keyward.CodeDatabaseUnavailable {
+	p.Sorry(w, r, err)
+}
+
+// Sorry shows that something is wrong here. What the page looks like is there all the same.
+func (p *Pages) Sorry(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case r.URL.Path == pathStyle:
+		p.style(w, r)
+	case keyward.CodeOf(err) == keyward.CodeDatabaseUnavailable:
 		w.Header().Set("Retry-After", "6")
 		p.show(w, r, http.StatusServiceUnavailable, note(textFault, textNotNowLead))
-		return
+	default:
+		p.show(w, r, http.StatusInternalServerError, note(textFault, textFaultLead))
 	}
-	p.show(w, r, http.StatusInternalServerError, note(textFault, textFaultLead))
 }
 
 // Refuse shows a person why an authorization request is not answered, and sends the browser nowhere.

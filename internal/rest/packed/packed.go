@@ -32,9 +32,12 @@ func Answers(next http.Handler) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		named := strings.Contains(r.Header.Get("If-None-Match"), suffix+`"`)
 		for _, field := range []string{"If-Match", "If-None-Match"} {
-			if tags := r.Header.Get(field); tags != "" {
-				r.Header.Set(field, strings.ReplaceAll(tags, suffix+`"`, `"`))
+			if lines := r.Header.Values(field); len(lines) > 0 {
+				r.Header.Set(field, strings.ReplaceAll(strings.Join(lines, ", "), suffix+`"`, `"`))
 			}
+		}
+		if lines := r.Header.Values("If-Match"); len(lines) > 0 && lines[0] == "" {
+			r.Header.Set("If-Match", `""`) // names nothing, which is not to leave it open (RFC 9110, section 13.1.1)
 		}
 		switch {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
