@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/keys/standing"
 	"keyward.dev/keyward/internal/output"
 	"keyward.dev/keyward/internal/remote"
@@ -277,6 +278,7 @@ type listedKey struct {
 	SecretLastUsedAt    *time.Time `json:"secretLastUsedAt,omitempty"`
 	OldSecretLastUsedAt *time.Time `json:"oldSecretLastUsedAt,omitempty"`
 	keysDetail
+	scene.Rotation
 }
 
 // keysDetail is what the server adds for people.
@@ -296,7 +298,9 @@ func (cmd *keysListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"KEY MANAGER", "ENVIRONMENT", "CLIENT ID", "MODE", "STATE", "LAST USED", "SECRET EXPIRES", "REASON"}}
+	rows := [][]string{{
+		"KEY MANAGER", "ENVIRONMENT", "CLIENT ID", "MODE", "STATE", "LAST USED", "SECRET EXPIRES", "ROTATES", "REASON",
+	}}
 	for _, k := range keys {
 		row := []string{k.KeyManager, string(k.Environment), k.ClientID}
 		if k.Match != nil {
@@ -304,7 +308,7 @@ func (cmd *keysListCmd) Run(s *session) error {
 		}
 		if k.Status != nil {
 			row = append(row, standing.Ownership(k.Status), string(k.Status.State), output.Time(k.LastUsedAt),
-				output.Time(k.Status.SecretExpiresAt), standing.Reason(k.Status))
+				output.Time(k.Status.SecretExpiresAt), standing.Rotates(k.Rotation), standing.Reason(k.Status))
 		}
 		rows = append(rows, row)
 	}

@@ -114,6 +114,7 @@ type Page struct {
 	Group       string       // users in it; for those who see everything of users
 	Held        bool         // what is held now
 	Role        keyward.Role // users who have it
+	Enabled     bool         // key managers that are
 	Names       []string     // only those of these names
 	Documents   bool         // APIs come with their OpenAPI documents, which a page leaves empty otherwise: nobody can store one that is
 }
@@ -123,7 +124,7 @@ func (p Page) filter(tenant string) store.Filter {
 	return store.Filter{
 		Tenant: tenant, Offered: true, After: p.After, Limit: cmp.Or(p.Limit, DefaultPage), Set: p.Set, Search: p.Search,
 		Application: p.Application, API: p.API, Plan: p.Plan, KeyManager: p.KeyManager, Connection: p.Connection,
-		Owner: p.Owner, Group: p.Group, Held: p.Held, Role: p.Role, Names: p.Names, Brief: !p.Documents,
+		Owner: p.Owner, Group: p.Group, Held: p.Held, Role: p.Role, Enabled: p.Enabled, Names: p.Names, Brief: !p.Documents,
 	}
 }
 
@@ -242,7 +243,7 @@ func (r *reader) page(kind keyward.Kind, filter store.Filter) (page []*keyward.O
 			switch {
 			case err != nil:
 				return nil, "", err
-			case seen == nil || filter.Role != "" && !hasRole(seen, filter.Role):
+			case seen == nil || filter.Role != "" && !hasRole(seen, filter.Role) || filter.Enabled && !isEnabled(seen):
 			case len(page) == size:
 				return page, store.Cursor(filter.Tenant, page[size-1].Name), nil
 			default:
@@ -260,6 +261,12 @@ func (r *reader) page(kind keyward.Kind, filter store.Filter) (page []*keyward.O
 func hasRole(o *keyward.Object, role keyward.Role) bool {
 	user, ok := o.Spec.(*keyward.UserSpec)
 	return ok && slices.Contains(user.Roles, role)
+}
+
+// isEnabled tells whether an object is a key manager that is enabled.
+func isEnabled(o *keyward.Object) bool {
+	km, ok := o.Spec.(*keyward.KeyManagerSpec)
+	return ok && km.IsEnabled()
 }
 
 // visible gives the object as the principal may see it; nil for one that is not theirs.

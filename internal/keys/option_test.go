@@ -52,18 +52,18 @@ func TestOptions(t *testing.T) {
 	}
 	none := "no: a key manager of type external creates no clients: map one that exists"
 	want := []string{
-		"able|production|oidc|orders||yes|yes",
-		"asks|production|oidc|orders||after an approval|yes",
-		"tokens-only|production|external|orders||" + none + "|yes",
-		"able|sandbox|oidc|||yes|yes",
-		"off|sandbox|oidc|||no: KeyManager off is disabled|no",
+		"able|production|oidc|orders||yes|yes|no",
+		"asks|production|oidc|orders||after an approval|yes|no",
+		"tokens-only|production|external|orders||" + none + "|yes|no",
+		"able|sandbox|oidc|||yes|yes|no",
+		"off|sandbox|oidc|||no: KeyManager off is disabled|no|no",
 	}
 	if diff := cmp.Diff(want, rows(alice())); diff != "" {
 		t.Errorf("a developer (-want +got):\n%s", diff)
 	}
 	all := rows(admin())
-	if len(all) != len(want)+2 || !slices.Contains(all, "closed|production|oidc|orders||yes|yes") ||
-		!slices.Contains(all, "asks|production|oidc|orders||yes|yes") {
+	if len(all) != len(want)+2 || !slices.Contains(all, "closed|production|oidc|orders||yes|yes|no") ||
+		!slices.Contains(all, "asks|production|oidc|orders||yes|yes|no") {
 		t.Errorf("an administrator: %q", all)
 	}
 	_, _, err := r.keys.Options(t.Context(), bob(), "", "mobile", listing.Choice{})
@@ -75,8 +75,8 @@ func TestOptions(t *testing.T) {
 	}
 	chosenOptions(t, r)
 	hold(r, "asks")
-	want[0] = "able|production|oidc|orders|abc active|no|no"
-	want[1] = "asks|production|oidc|orders||no: KeyManager asks is held: there are no new keys until the hold is lifted|no"
+	want[0] = "able|production|oidc|orders|abc active|no|no|no"
+	want[1] = "asks|production|oidc|orders||no: KeyManager asks is held: there are no new keys until the hold is lifted|no|no"
 	got := rows(alice())
 	if diff := cmp.Diff(want[:2], got[:2]); diff != "" {
 		t.Errorf("taken and held (-want +got):\n%s", diff)

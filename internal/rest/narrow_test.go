@@ -17,6 +17,8 @@ func TestListsAreNarrowedByWhatObjectsBelongTo(t *testing.T) {
 	}, "default")
 	h.apply(manifestOf(keyward.KindPlan, "gold", `{}`), manifestOf(keyward.KindPlan, "iron", `{}`),
 		manifestOf(keyward.KindConnection, "acme", walkConnection),
+		manifestOf(keyward.KindKeyManager, "off", `{"type":"external","enabled":false,"issuer":"https://off.example",
+			"keys":{"jwks":"https://off.example/k"}}`),
 		manifestOf(keyward.KindAPI, "orders", strings.Replace(walkAPI, `"/orders"`, `"/orders","plans":["gold"]`, 1)),
 		manifestOf(keyward.KindAPI, "orders-2", strings.Replace(walkAPI, `"/orders"`, `"/two","plans":["gold","iron"]`, 1)),
 		manifestOf(keyward.KindApplication, "shop", `{"owner":"dora"}`),
@@ -46,6 +48,8 @@ func TestListsAreNarrowedByWhatObjectsBelongTo(t *testing.T) {
 		{"admin", "applications?held=true", "shop"},
 		{"dora", "applications?held=false", "shop shop-2"},
 		{"admin", "subscriptions?application=nobody", ""},
+		{"admin", "key-managers?enabled=true", "resident"},
+		{"dora", "key-managers?enabled=true&api=orders", "resident"},
 		{"admin", "users?group=pay", "gina"},
 		{"admin", "users?group=ship", "gina"},
 		{"admin", "users?group=developer", "gus"},

@@ -33,6 +33,7 @@ type Filter struct {
 	Group       string       // users in it
 	Held        bool         // only what is held now
 	Role        keyward.Role // users: those whose spec may say that they have it; the reader looks
+	Enabled     bool         // key managers that are; the reader looks
 	Names       []string     // only those of these names; none = all
 	Brief       bool         // APIs: their OpenAPI documents are not read, and empty
 	Search      string       // part of name, title or what else people look for; case does not count

@@ -171,7 +171,7 @@ func managerOf(tx *store.Tx, tenant, name string) (found manager, err error) {
 	return found, err
 }
 
-// rotation says whether the secret of one of its clients can be replaced.
+// rotation says whether the secret of one of its clients can be replaced; without one, of any that is made there.
 func (m manager) rotation(openers *connector.Openers, c *scene.Client) scene.Rotation {
 	if m.fault != nil {
 		return scene.Rotation{Obstacle: scene.Told(m.object.Name, m.fault).Words()}

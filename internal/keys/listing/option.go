@@ -10,6 +10,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys/scene"
+	"keyward.dev/keyward/internal/keys/standing"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -26,6 +27,8 @@ type Option struct {
 	Map         bool                   `json:"map" doc:"A client that exists there can be mapped now"`
 	Approval    bool                   `json:"approval" doc:"What is generated awaits an administrator's approval"`
 	Why         string                 `json:"why,omitempty" doc:"Why none are generated there"`
+	Hold        *keyward.Hold          `json:"hold,omitempty" doc:"Of the key manager, while it is held"`
+	scene.Rotation
 }
 
 // Choice is which places are wanted, and which page of them.
@@ -198,7 +201,12 @@ func (l *Lister) option(tx *store.Tx, p keyward.Principal, s place) (Option, err
 		o.Why = told.Message
 	}
 	o.Generate, o.Map = why == nil, free == nil && scene.Mappable(s.KeyManager, s.Spec) == nil
-	var err error
+	o.Hold = scene.SeenHold(p, s.KeyManager, l.Now())
+	km, err := managerOf(tx, s.Place.Tenant, s.KeyManager.Name)
+	if err != nil {
+		return Option{}, err
+	}
+	o.Rotation = km.rotation(l.Openers, s.Taking())
 	o.Approval, err = s.Awaits(tx, p)
 	return o, err
 }
@@ -259,7 +267,7 @@ func takenBy(subscribed []api, s *scene.Scene) []string {
 
 // Table shows options to people, a row each below the titles.
 func Table(options []Option) [][]string {
-	rows := [][]string{{"KEY MANAGER", "ENVIRONMENT", "TYPE", "APIS THAT TAKE IT", "CLIENT", "GENERATE", "MAP"}}
+	rows := [][]string{{"KEY MANAGER", "ENVIRONMENT", "TYPE", "APIS THAT TAKE IT", "CLIENT", "GENERATE", "MAP", "ROTATES"}}
 	for _, o := range options {
 		generate, mapping := "no: "+o.Why, "no"
 		switch {
@@ -276,6 +284,7 @@ func Table(options []Option) [][]string {
 		client := strings.TrimSpace(o.ClientID + " " + string(o.State))
 		rows = append(rows, []string{
 			o.KeyManager, string(o.Environment), string(o.Type), strings.Join(o.APIs, ", "), client, generate, mapping,
+			standing.Rotates(o.Rotation),
 		})
 	}
 	return rows

@@ -71,9 +71,12 @@ type Rotation struct {
 	Obstacle string `json:"rotationObstacle,omitempty" doc:"What stands in the way of one, or of both"`
 }
 
-// RotationOf gives that of a client.
+// RotationOf gives that of a client; without one, that of any with a secret that is made there.
 func (s *Scene) RotationOf(openers *connector.Openers, c *Client) Rotation {
-	noRotation, noOverlap := s.hasSecret(c), error(nil)
+	var noRotation, noOverlap error
+	if c != nil {
+		noRotation = s.hasSecret(c)
+	}
 	if noRotation == nil {
 		noRotation, noOverlap = s.lacks(openers)
 	}

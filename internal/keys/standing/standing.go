@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/keys/scene"
 )
 
 // Reason is why a client failed, or what one in use does not have.
@@ -77,4 +78,16 @@ func Ownership(s *keyward.OAuthClientStatus) string {
 		return "reuses " + s.Reuses.KeyManager
 	}
 	return string(s.Mode)
+}
+
+// Rotates is whether a client's secret can be replaced, and the old one may live on beside the new one.
+func Rotates(r scene.Rotation) string {
+	switch {
+	case r.Overlaps:
+		return "with overlap"
+	case r.Rotates:
+		return "yes"
+	default:
+		return "no"
+	}
 }

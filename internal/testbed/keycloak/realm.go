@@ -36,12 +36,8 @@ func (s *Server) NewRealm(ctx context.Context, name string) (*Realm, error) {
 		name = fmt.Sprintf("%s-%d", name, os.Getpid())
 	}
 	r := &Realm{Server: s, Name: name, Issuer: s.URL + "/realms/" + name, SecureIssuer: s.Secure + "/realms/" + name}
-	keys, err := components()
-	if err != nil {
-		return nil, err
-	}
-	err = s.admin(ctx, http.MethodPost, "", map[string]any{
-		"realm": name, "enabled": true, "accessTokenLifespan": 600, "components": keys,
+	err := s.admin(ctx, http.MethodPost, "", map[string]any{
+		"realm": name, "enabled": true, "accessTokenLifespan": 600,
 	}, nil)
 	if err != nil {
 		return nil, err

@@ -73,6 +73,8 @@ export interface Narrowed {
   /** Of users. */
   role?: string;
   held?: boolean;
+  /** Of key managers. */
+  enabled?: boolean;
   /** Only those of these names, 100 at most. */
   names?: string[];
 }

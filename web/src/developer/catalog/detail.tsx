@@ -1,6 +1,5 @@
 import { Alert, Anchor, Badge, Button, Group, Popover, Stack, Text } from "@mantine/core";
 import { usePrefetchInfiniteQuery, useSuspenseInfiniteQuery, useSuspenseQueries } from "@tanstack/react-query";
-import { useEffect } from "react";
 import { Link, useNavigate } from "react-router";
 
 import { listQuery, objectQuery } from "../../api/objects";
@@ -23,7 +22,7 @@ export function CatalogPage() {
   const tenant = useTenant();
   const name = useName();
   const to = useAddress();
-  usePrefetchInfiniteQuery(listQuery(tenant, "key-managers", { api: name }));
+  usePrefetchInfiniteQuery(listQuery(tenant, "key-managers", { api: name, enabled: true }));
   const [{ data: stored }, { data: operations }] = useSuspenseQueries({
     queries: [objectQuery(tenant, "apis", name), operationsQuery(tenant, name)],
   });
@@ -60,12 +59,9 @@ export function CatalogPage() {
 
 // The key managers whose tokens the API takes, the first ones at once.
 function KeyManagers({ api }: { api: string }) {
-  const list = useSuspenseInfiniteQuery(listQuery(useTenant(), "key-managers", { api }));
+  const list = useSuspenseInfiniteQuery(listQuery(useTenant(), "key-managers", { api, enabled: true }));
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
-  const offered = list.data.pages.flatMap((page) => page.items).filter((m) => m.spec.enabled !== false);
-  const none = offered.length === 0;
-  // A page of those that are disabled says nothing: the next one is looked at by itself.
-  useEffect(() => { if (none && hasNextPage && !isFetchingNextPage) void fetchNextPage(); }, [none, hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const offered = list.data.pages.flatMap((page) => page.items);
   return (
     <Group gap="xs">
       {offered.map((m) => (
@@ -74,8 +70,8 @@ function KeyManagers({ api }: { api: string }) {
           {m.status?.hold && <HeldSign hold={m.status.hold} />}
         </Group>
       ))}
-      {none && <Text size="sm" role="status">{hasNextPage ? words.looking : words.noKeyManager}</Text>}
-      {!none && hasNextPage && (
+      {offered.length === 0 && <Text size="sm" role="status">{words.noKeyManager}</Text>}
+      {hasNextPage && (
         <Button size="compact-xs" variant="subtle" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>{texts.table.more}</Button>
       )}
     </Group>
