@@ -1,7 +1,8 @@
-import { Text } from "@mantine/core";
+import { Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import { approveKeys, keyRequestsQuery, rejectKeys } from "../api/admin";
+import type { Schemas } from "../api/client";
 import { administers } from "../session/areas";
 import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
@@ -11,6 +12,20 @@ import { RequestList } from "../ui/request-list";
 import { Time } from "../ui/time";
 
 const words = texts.admin.approvals;
+
+// What its client would be able to do, redirect URIs first of all: who owns one gets people's codes.
+function Asked({ request: { grants, callbacks, scopes, fields } }: { request: Schemas["KeysRequest"] }) {
+  const further = Object.entries(fields ?? {}).map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`);
+  const rows: [string, string[]][] = [[words.redirects, callbacks ?? []], [words.scopes, scopes ?? []], [words.fields, further]];
+  return (
+    <Stack gap={2}>
+      <Text size="sm">{words.make((grants ?? []).join(", "))}</Text>
+      {rows.filter(([, all]) => all.length > 0).map(([name, all]) => (
+        <Text key={name} size="sm" style={{ overflowWrap: "anywhere" }}><Text span inherit c="dimmed">{name}</Text> {all.join(" ")}</Text>
+      ))}
+    </Stack>
+  );
+}
 
 /** The keys that await an administrator's approval. */
 export function Approvals() {
@@ -30,10 +45,10 @@ export function Approvals() {
         {
           title: words.what,
           wide: true,
-          cell: (r) => (r.mode === "mapped" ? words.map(r.clientId ?? "") : words.make((r.grants ?? []).join(", "), (r.scopes ?? []).join(" "))),
+          cell: (r) => (r.mode === "mapped" ? words.map(r.clientId ?? "") : <Asked request={r} />),
         },
         { title: words.by, cell: (r) => <ObjectLink noun="users" name={r.requester} /> },
-        { title: words.since, wide: true, cell: (r) => <Text span inherit><Time at={r.since} /></Text> },
+        { title: words.since, wide: true, cell: (r) => <Text span inherit><Time at={r.since} past /></Text> },
       ]}
     />
   );

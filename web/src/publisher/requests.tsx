@@ -27,7 +27,7 @@ export function SubscriptionRequests() {
         { title: words.api, cell: (r) => <ObjectLink noun="apis" name={r.api} /> },
         { title: words.plan, cell: (r) => <ObjectLink noun="plans" name={r.plan} /> },
         { title: words.by, cell: (r) => <ObjectLink noun="users" name={r.requester} /> },
-        { title: words.since, wide: true, cell: (r) => <Time at={r.since} /> },
+        { title: words.since, wide: true, cell: (r) => <Time at={r.since} past /> },
       ]}
     />
   );
