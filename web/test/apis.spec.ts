@@ -130,14 +130,11 @@ test("a call is tried out as an application, and its refusal explained", async (
     manifest("Subscription", "trier-levels", { application: "trier", api: "levels-v1" }),
   ]);
   await rest(world(), "POST", "/api/v1/applications/trier/keys", { keyManager: "resident", environment: "production" });
-  await open(page, "developer/apis/levels-v1", "Stock");
-  await page.getByRole("button", { name: /GET \/levels\/\{sku\} One level/ }).click();
-  const panel = page.getByRole("region", { name: /GET \/levels\/\{sku\}/ });
-  await panel.getByRole("button", { name: "Try it out" }).click();
-  await panel.getByRole("combobox", { name: "Application" }).click();
-  await page.getByRole("option", { name: "Trier" }).click();
-  await panel.getByRole("combobox", { name: "Key manager" }).click();
-  await page.getByRole("option", { name: "resident" }).click();
+  await open(page, "developer/applications/trier", "Trier");
+  await page.getByRole("link", { name: "Try levels-v1 with this key" }).click();
+  const panel = page.getByRole("region", { name: /GET \/levels\/\{sku\}/ }); // the call is open, as the application with its key
+  await expect(panel.getByRole("combobox", { name: "Application" })).toHaveValue(/trier/i);
+  await expect(panel.getByRole("combobox", { name: "Key manager" })).toHaveValue("resident");
   await panel.getByRole("textbox", { name: "sku" }).fill("A 7/b");
   await panel.getByRole("textbox", { name: "at" }).fill("hall & yard");
   await panel.getByRole("textbox", { name: "Headers" }).fill("X-Trace: abc");

@@ -40,8 +40,12 @@ class Registrar {
     } else if (path === "/keys") {
       say(200, { keys: [] });
     } else if (method === "DELETE") {
-      this.clients.delete(path.slice("/register/".length));
-      response.writeHead(204).end();
+      const gone = () => {
+        this.clients.delete(path.slice("/register/".length));
+        response.writeHead(204).end();
+      };
+      if (this.slow) this.held.push(gone);
+      else gone();
     } else if (method === "POST" && path === "/register") {
       const made = () => {
         if (this.refusal) { say(403, { error: "access_denied", error_description: this.refusal }); return; }
@@ -131,11 +135,102 @@ test("a browser that was closed while a key was made finds it, and has its secre
   await expect(again).toHaveCount(0);
 });
 
+test("a key is out of use before its server has deleted it, and makes way for a new one by itself", async () => {
+  await here("sandbox");
+  server.slow = true;
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("textbox").fill("client-2");
+  await dialog.getByRole("button", { name: "Delete", exact: true }).click();
+  const ending = page.getByRole("status").filter({ hasText: "Out of use. Waiting for its server" });
+  await expect(ending).toBeVisible();
+  await expect(dialog).toBeHidden(); // nobody waits for the server
+  await forEverybody(page, "application-key-deleting");
+  server.slow = false;
+  server.go();
+  await expect(page.getByRole("button", { name: "Generate keys" })).toBeVisible();
+  await expect(page.getByText("already")).toHaveCount(0);
+  await expect(page.getByText("offers no way to change a client's secret")).toBeVisible(); // said before there is a key
+});
+
+test("a subscription is asked for, rejected with a reason, asked for again, withdrawn and granted", async ({ browser }) => {
+  await person("decider", "publisher");
+  const other = await (await browser.newContext()).newPage();
+  await signIn(other, "decider");
+  await open(page, "developer/applications/losing/subscriptions", "Losing");
+  const ask = async () => {
+    await page.getByRole("combobox", { name: "Subscribe to" }).click();
+    await page.getByRole("option", { name: "Orders", exact: true }).click();
+    await page.getByRole("combobox", { name: "Plan" }).click();
+    await page.getByRole("option", { name: "platinum" }).click();
+    await page.getByRole("button", { name: "Subscribe", exact: true }).click();
+  };
+  await ask();
+  const row = page.getByRole("row").filter({ hasText: "orders" });
+  await expect(row).toContainText("A publisher has to approve it");
+  await open(other, "publisher/requests", "Subscription requests");
+  const request = other.getByRole("row").filter({ hasText: "losing" });
+  await request.getByRole("button", { name: "Reject" }).click();
+  await other.getByRole("dialog").getByRole("textbox").fill("Say first what for.");
+  await other.getByRole("dialog").getByRole("button", { name: "Reject" }).click();
+  await expect(row).toContainText("Say first what for."); // by itself
+  await expect(row).toContainText("by decider");
+  await forEverybody(page, "subscription-rejected");
+  await row.getByRole("button", { name: "Ask again" }).click();
+  await expect(row).toContainText("A publisher has to approve it");
+  await row.getByRole("button", { name: "Withdraw the request for orders" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Withdraw the request" }).click();
+  await expect(page.getByText("No subscriptions yet")).toBeVisible();
+  await expect(request).toHaveCount(0);
+  await ask();
+  await request.getByRole("button", { name: "Approve" }).click();
+  await expect(row.getByText("active", { exact: true })).toBeVisible();
+  await other.context().close();
+  await page.getByRole("link", { name: "Get a key" }).click();
+  await expect(page.getByRole("button", { name: "Generate keys" })).toBeVisible();
+  await rest(world(), "DELETE", "/api/v1/subscriptions/losing-orders");
+});
+
+test("a key that wants an approval tells who decides what they need, and has its secret once", async ({ browser }) => {
+  await person("warden", "admin");
+  const other = await (await browser.newContext()).newPage();
+  await signIn(other, "warden");
+  const manual = (approval: string) => apply(world(), [manifest("KeyManager", "moody", {
+    type: "oidc", displayName: "Moody", discovery: server.issuer, connection: { initialAccessToken: "initial" }, clients: { approval, grantTypes: ["client_credentials", "authorization_code"] },
+  })]);
+  await manual("manual");
+  await here("sandbox");
+  await expect(page.getByText("An administrator has to approve it.")).toBeVisible();
+  await page.getByRole("combobox", { name: "Grant types" }).click({ force: true });
+  await page.getByRole("option", { name: "authorization_code", exact: true }).click();
+  await page.keyboard.press("Escape");
+  await page.getByRole("combobox", { name: "Redirect URIs" }).fill("https://elsewhere.example/back");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Generate keys" }).click();
+  await page.getByRole("button", { name: "Done" }).click();
+  await open(other, "admin/approvals", "Approvals");
+  const request = other.getByRole("row").filter({ hasText: "holding" });
+  await expect(request).toContainText("Redirect URIs https://elsewhere.example/back");
+  await request.getByRole("button", { name: "Reject" }).click();
+  await other.getByRole("dialog").getByRole("textbox").fill("That host is not ours.");
+  await other.getByRole("dialog").getByRole("button", { name: "Reject" }).click();
+  const failed = page.getByRole("status").filter({ hasText: "This failed" });
+  await expect(failed).toContainText("rejected by warden: That host is not ours."); // by itself
+  await failed.getByRole("button", { name: "Try again" }).click();
+  await expect(page.getByText("awaiting approval", { exact: true })).toBeVisible();
+  await request.getByRole("button", { name: "Approve" }).click();
+  await page.getByRole("button", { name: "Reveal the secret" }).click();
+  await expect(page.getByTestId("client-secret")).toContainText("a secret of");
+  await expect(page.getByText("It is not shown again.")).toBeVisible();
+  await other.context().close();
+  await manual("auto");
+});
+
 test("a try of which nobody knows the outcome stays beside the key of the next one, until somebody looked for it", async () => {
   server.silent = true;
   await open(page, "developer/applications/losing?key-manager=moody", "Losing");
   await page.getByRole("button", { name: "Generate keys" }).click();
-  const failed = page.getByRole("status").filter({ hasText: "This failed" });
+  const failed = page.getByRole("status").filter({ hasText: "It is not known whether this worked" });
   await expect(failed).toContainText("outcome unknown");
   server.silent = false;
   await failed.getByRole("button", { name: "Try again" }).click();

@@ -144,6 +144,7 @@ async function generate(more: { grants?: string; callback?: string; authenticati
     await page.keyboard.press("Enter");
   }
   if (more.authentication) {
+    await page.getByRole("button", { name: "More settings" }).click();
     await page.getByRole("combobox", { name: "Client authentication" }).click();
     await page.getByRole("option", { name: more.authentication }).click();
   }

@@ -10,21 +10,16 @@ export interface KeyPlace {
 
 const application = (tenant: string, name: string) => ({ path: { name }, query: { tenant } });
 
-/** The application's clients in every key manager, without secrets. It is asked anew while something is under way. */
-export function keysQuery(tenant: string, name: string) {
+/** The first of an application's clients, without secrets, and whether there are more. It is asked anew while something is under way. */
+export function keysQuery(tenant: string, name: string, which: Partial<KeyPlace> & { limit?: string } = {}) {
   return queryOptions({
-    queryKey: [tenant, "applications", "one", name, "keys"],
+    queryKey: [tenant, "applications", "one", name, "keys", which],
     queryFn: async ({ signal }) => {
-      const keys: Schemas["ListedKeys"][] = [];
-      for (let cursor: string | undefined = ""; cursor !== undefined;) {
-        const params = { path: { name }, query: { tenant, limit: "500", ...(cursor && { cursor }) } };
-        const page: Schemas["ListingKeys"] = bodyOf(await client.GET("/api/v1/applications/{name}/keys", { params, signal }));
-        keys.push(...(page.items ?? []));
-        cursor = page.next;
-      }
-      return keys;
+      const params = { path: { name }, query: { tenant, ...which } };
+      const page = bodyOf(await client.GET("/api/v1/applications/{name}/keys", { params, signal }));
+      return { keys: page.items ?? [], more: page.next !== undefined };
     },
-    refetchInterval: (query) => ((query.state.data ?? []).some((k) => changing(k.status)) ? 2_000 : 30_000),
+    refetchInterval: (query) => Math.min(30_000, ...(query.state.data?.keys ?? []).map(({ status }) => soon(status))),
   });
 }
 
@@ -45,6 +40,7 @@ export function keyOptionsQuery(tenant: string, name: string, which: KeyOptions)
       const page = bodyOf(await client.GET("/api/v1/applications/{name}/key-options", { params, signal }));
       return { options: page.items ?? [], more: page.next !== undefined };
     },
+    refetchInterval: (query) => (query.state.data?.options ?? []).some((o) => underWay(o.state ?? "")) && 2_000,
   });
 }
 
@@ -53,9 +49,10 @@ export function underWay(state: string): boolean {
   return ["pending", "rotating", "updating", "deleting", "revoking"].includes(state);
 }
 
-// The same, where a live key is still to be given what its subscriptions give.
-function changing({ state, entitlement }: Schemas["ListedKeys"]["status"]): boolean {
-  return underWay(state) || (state === "active" && entitlement?.state === "waiting");
+// In how many milliseconds a key may look otherwise: a server answers, gives what subscriptions give, or somebody approves it.
+function soon({ state, entitlement }: Schemas["ListedKeys"]["status"]): number {
+  if (underWay(state) || (state === "active" && entitlement?.state === "waiting")) return 2_000;
+  return state === "awaiting" ? 10_000 : 30_000;
 }
 
 /** The type of one key manager, with the fields of developers and the constraints on them. */

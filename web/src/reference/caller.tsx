@@ -72,9 +72,11 @@ const live = (k: Schemas["ListedKeys"]) => ["active", "drifted"].includes(k.stat
 function AsApplication({ api, caller, change, secret, setSecret }: Props) {
   const tenant = useTenant();
   const { application, environment } = caller;
-  const keys = useQuery({ ...keysQuery(tenant, application?.name ?? ""), enabled: application !== undefined });
   const taken = takenBy(api);
-  const usable = (keys.data ?? []).filter((k) => live(k) && k.environment === environment && (taken?.includes(k.keyManager) ?? true));
+  const [only] = taken?.length === 1 ? taken : [];
+  const which = { environment, limit: "500", ...(only !== undefined && { keyManager: only }) };
+  const keys = useQuery({ ...keysQuery(tenant, application?.name ?? "", which), enabled: application !== undefined });
+  const usable = (keys.data?.keys ?? []).filter((k) => live(k) && k.environment === environment && (taken?.includes(k.keyManager) ?? true));
   const chosen = usable.find((k) => k.keyManager === caller.keyManager);
   const first = usable[0]?.keyManager;
   useEffect(() => {

@@ -7,6 +7,7 @@ import { useSession } from "../session/session";
 import { Reference } from "./document";
 import { Operations, type Operation } from "./operations";
 import { Prose } from "./prose";
+import { easiest, useAskedCaller } from "./asked";
 import { TryOut } from "./try";
 
 interface Props {
@@ -19,13 +20,16 @@ export function APIReference({ api, operations }: Props) {
   const may = triesOut(useSession());
   const document = api.spec.openapi?.document ?? "";
   const reference = useMemo(() => new Reference(document), [document]);
+  const caller = useAskedCaller();
+  const first = may && caller ? easiest(operations) : undefined;
   return (
     <Stack>
       {reference.description && <Prose>{reference.description}</Prose>}
       <Operations
         operations={operations}
         reference={reference}
-        action={may ? (operation, described) => <TryOut api={api} operation={operation} described={described} /> : undefined}
+        first={first}
+        action={may ? (operation, described) => <TryOut api={api} operation={operation} described={described} asked={operation === first ? caller : undefined} /> : undefined}
       />
     </Stack>
   );

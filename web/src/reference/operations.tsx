@@ -18,13 +18,15 @@ const words = texts.reference;
 interface Props {
   operations: Operation[];
   reference: Reference;
+  /** The one that is open from the beginning. */
+  first?: Operation | undefined;
   /** What can be done with an operation, such as to try it out. */
   action?: ((operation: Operation, described: Described | undefined) => ReactNode) | undefined;
 }
 
 /** The operations of an API: what each asks of a token and, from its OpenAPI document, what it takes and gives. */
-export function Operations({ operations, reference, action }: Props) {
-  const [opened, setOpened] = useTyped<string[]>("operations", []);
+export function Operations({ operations, reference, first, action }: Props) {
+  const [opened, setOpened] = useTyped<string[]>("operations", first ? [placeOf(first)] : []);
   const parts = useParts(operations, (o) => `${textOf(o)} ${reference.operation(o.method, o.path)?.summary ?? ""}`, 50);
   if (operations.length === 0) return <Text c="dimmed">{words.none}</Text>;
   return (
@@ -35,7 +37,7 @@ export function Operations({ operations, reference, action }: Props) {
           const { method, path } = operation;
           const described = reference.operation(method, path);
           return (
-            <Accordion.Item key={`${method} ${path}`} value={`${method}:${path}`}>
+            <Accordion.Item key={`${method} ${path}`} value={placeOf(operation)}>
               <Accordion.Control>
                 <Group gap="xs" wrap="nowrap" align="baseline">
                   <Badge variant="light" color={methodColor[method] ?? "gray"} radius="sm" miw={64}>{method}</Badge>
@@ -59,6 +61,8 @@ export function Operations({ operations, reference, action }: Props) {
     </Stack>
   );
 }
+
+const placeOf = ({ method, path }: Operation) => `${method}:${path}`;
 
 /** What an operation is found by. */
 export const textOf = ({ method, path, scopes, allOf }: Operation) => [method, path, ...(scopes ?? []), ...(allOf ?? [])].join(" ");

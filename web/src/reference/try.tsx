@@ -22,11 +22,13 @@ interface Props {
   api: Schemas["API"];
   operation: Operation;
   described: Described | undefined;
+  /** As whom somebody came to call it: it is open for that at once. */
+  asked?: Caller | undefined;
 }
 
 /** Sends a call of one operation through the gateway, as an application or with a token, and shows what came back. */
 export function TryOut(props: Props) {
-  const [opened, { open, close }] = useOpened(`try ${nameOf(props.operation)}`);
+  const [opened, { open, close }] = useOpened(`try ${nameOf(props.operation)}`, props.asked !== undefined);
   return (
     <Stack>
       <Group>
@@ -47,12 +49,12 @@ interface TypedCall {
 }
 
 // What was typed for a call. Header fields are in memory alone: they carry keys and tokens.
-function useCall(operation: Operation, described: Described | undefined) {
+function useCall({ operation, described, asked }: Props) {
   const [typed, setTyped] = useTyped<TypedCall>(`call ${nameOf(operation)}`, {
     values: {},
     query: "",
     body: described?.body?.example ?? "",
-    caller: { as: operation.security === "none" ? "nobody" : "application", environment: "production", scopes: [] },
+    caller: asked ?? { as: operation.security === "none" ? "nobody" : "application", environment: "production", scopes: [] },
   });
   const [lines, setLines] = useState("");
   return { typed, put: (some: Partial<TypedCall>) => { setTyped((old) => ({ ...old, ...some })); }, lines, setLines };
@@ -60,10 +62,11 @@ function useCall(operation: Operation, described: Described | undefined) {
 
 const nameOf = (operation: Operation) => `${operation.method} ${operation.path}`;
 
-function Form({ api, operation, described }: Props) {
+function Form(props: Props) {
+  const { api, operation, described } = props;
   const tenant = useTenant();
   const places = placesOf(operation, described);
-  const { typed, put, lines, setLines } = useCall(operation, described);
+  const { typed, put, lines, setLines } = useCall(props);
   const { values, query, body, caller } = typed;
   const [secret, setSecret] = useState<CallerSecret>({});
   const credential = credentialOf(caller, secret);

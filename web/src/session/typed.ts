@@ -44,7 +44,7 @@ export function useTyped<T>(what: string, initial: T): [T, Dispatch<SetStateActi
 }
 
 /** Whether a dialog is open, kept in the same way as what is typed in it. */
-export function useOpened(what: string): [opened: boolean, to: { open: () => void; close: () => void }] {
-  const [opened, set] = useTyped(what, false);
+export function useOpened(what: string, initial = false): [opened: boolean, to: { open: () => void; close: () => void }] {
+  const [opened, set] = useTyped(what, initial);
   return [opened, { open: () => { set(true); }, close: () => { set(false); } }];
 }

@@ -1,10 +1,11 @@
 import { ActionIcon, Anchor, Button, Group, Select, Stack, Text, Tooltip } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { createObject, deleteObject, namedQuery, setOf } from "../../api/objects";
+import { keysQuery } from "../../api/keys";
+import { createObject, deleteObject, listQuery, namedQuery, setOf } from "../../api/objects";
 import { takesSubscriptions } from "../../api/publishing";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
@@ -18,8 +19,9 @@ import { Icon } from "../../ui/icon";
 import { ObjectSelect } from "../../ui/object-select";
 import { ProblemAlert } from "../../ui/problem";
 import { DataTable } from "../../ui/table";
+import { Time } from "../../ui/time";
 import { sayDone } from "../../ui/undo";
-import { useListOf } from "../../ui/use-list";
+import { rowsOf } from "../../ui/use-list";
 
 const words = texts.developer.subscriptions;
 const tones: Record<string, Tone> = { active: "good", "on-hold": "warn" };
@@ -29,19 +31,24 @@ export function Subscriptions({ application }: { application: string }) {
   const tenant = useTenant();
   const to = useAddress();
   const queries = useQueryClient();
-  const list = useListOf("subscriptions", { application });
+  const asked = useInfiniteQuery({
+    ...listQuery(tenant, "subscriptions", { application }),
+    refetchInterval: (query) => (query.state.data?.pages ?? []).some((page) => page.items.some((s) => approvalOf(s) === "pending")) && 10_000,
+  });
+  const list = rowsOf(asked);
   const [leaving, setLeaving] = useState<Schemas["Subscription"]>();
   const leave = useMutation({
     mutationFn: (gone: Schemas["Subscription"]) => deleteObject(tenant, "subscriptions", gone.metadata?.name ?? "", "*"),
     onSuccess: async (_, gone) => {
       setLeaving(undefined);
-      sayDone({ tenant, message: words.unsubscribed(gone.spec.api) });
+      sayDone({ tenant, message: words.left[approvalOf(gone)](gone.spec.api) });
       await queries.invalidateQueries({ queryKey: [tenant] });
     },
   });
   return (
     <Stack>
       <Subscribe application={application} taken={(list.rows ?? []).map((s) => s.spec.api)} />
+      <NoKey application={application} subscribed={(list.rows ?? []).length > 0} />
       <DataTable<Schemas["Subscription"]>
         label={words.title}
         {...list}
@@ -63,16 +70,19 @@ export function Subscriptions({ application }: { application: string }) {
           {
             title: words.actions,
             cell: (s) => setOf(s) !== undefined ? <Text size="sm" c="dimmed">{words.ofSet(setOf(s) ?? "")}</Text> : (
-              <Tooltip label={words.unsubscribe}>
-                <ActionIcon
-                  variant="subtle"
-                  color="red"
-                  aria-label={words.unsubscribeFrom(s.spec.api)}
-                  onClick={() => { setLeaving(s); }}
-                >
-                  <Icon name="trash" size={16} />
-                </ActionIcon>
-              </Tooltip>
+              <Group gap="xs" wrap="nowrap">
+                {approvalOf(s) === "rejected" && <AskAgain subscription={s} />}
+                <Tooltip label={words.leave[approvalOf(s)]}>
+                  <ActionIcon
+                    variant="subtle"
+                    color="red"
+                    aria-label={words.leaveFrom[approvalOf(s)](s.spec.api)}
+                    onClick={() => { setLeaving(s); }}
+                  >
+                    <Icon name="trash" size={16} />
+                  </ActionIcon>
+                </Tooltip>
+              </Group>
             ),
           },
         ]}
@@ -80,27 +90,75 @@ export function Subscriptions({ application }: { application: string }) {
       <Confirm
         opened={leaving !== undefined}
         close={() => { setLeaving(undefined); }}
-        title={words.unsubscribeFrom(leaving?.spec.api ?? "")}
-        action={words.unsubscribe}
+        title={words.leaveFrom[approvalOf(leaving)](leaving?.spec.api ?? "")}
+        action={words.leave[approvalOf(leaving)]}
         run={() => { if (leaving) leave.mutate(leaving); }}
         pending={leave.isPending}
         error={leave.error}
       >
-        <Text size="sm">{words.unsubscribeLead}</Text>
+        <Text size="sm">{words.leaveLead[approvalOf(leaving)]}</Text>
       </Confirm>
     </Stack>
+  );
+}
+
+// The next step of who has just subscribed a new application.
+function NoKey({ application, subscribed }: { application: string; subscribed: boolean }) {
+  const to = useAddress();
+  const keys = useQuery(keysQuery(useTenant(), application)).data?.keys;
+  if (!subscribed || keys === undefined || keys.length > 0) return null;
+  return (
+    <Group gap="xs">
+      <Text size="sm">{words.noKey}</Text>
+      <Button component={Link} size="xs" to={to("developer", "applications", application)} leftSection={<Icon name="key" size={14} />}>{words.getKey}</Button>
+    </Group>
+  );
+}
+
+// How far its plan's approval is; what wants none counts as given.
+function approvalOf(subscription: Schemas["Subscription"] | undefined): "pending" | "rejected" | "given" {
+  const state = subscription?.status?.approval?.state;
+  return state === "pending" || state === "rejected" ? state : "given";
+}
+
+// What was rejected is asked for anew, as it was.
+function AskAgain({ subscription: { metadata, spec } }: { subscription: Schemas["Subscription"] }) {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  const name = metadata?.name ?? "";
+  const run = useMutation({
+    mutationFn: async () => {
+      await deleteObject(tenant, "subscriptions", name, "*");
+      return createObject(tenant, "subscriptions", { metadata: { name }, spec });
+    },
+    onSuccess: () => { sayDone({ tenant, message: words.asked(spec.api) }); },
+    onSettled: () => queries.invalidateQueries({ queryKey: [tenant] }),
+  });
+  return (
+    <>
+      <Button size="compact-xs" variant="light" loading={run.isPending} onClick={() => { run.mutate(); }}>{words.askAgain}</Button>
+      {run.error && <ProblemAlert error={run.error} />}
+    </>
   );
 }
 
 // An approval that is not given counts before everything else: without it no gateway has the subscription.
 function SubscriptionState({ subscription }: { subscription: Schemas["Subscription"] }) {
   const approval = subscription.status?.approval;
-  if (approval?.state === "pending") return <StateBadge tone="busy">{words.pending}</StateBadge>;
+  if (approval?.state === "pending") {
+    return (
+      <Stack gap={2}>
+        <StateBadge tone="busy">{words.pending}</StateBadge>
+        <Text size="xs">{words.pendingLead} <Time at={approval.since} past /></Text>
+      </Stack>
+    );
+  }
   if (approval?.state === "rejected") {
     return (
       <Stack gap={2}>
         <StateBadge tone="bad">{words.rejected}</StateBadge>
         {approval.reason && <Text size="xs">{approval.reason}</Text>}
+        {approval.by && <Text size="xs" c="dimmed">{words.by(approval.by)} <Time at={approval.at} past /></Text>}
       </Stack>
     );
   }

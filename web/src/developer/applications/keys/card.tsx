@@ -1,11 +1,12 @@
-import { Button, Group, Paper, Stack, TagsInput, Text } from "@mantine/core";
+import { Anchor, Button, Group, Paper, Stack, TagsInput, Text } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link } from "react-router";
 
 import type { Schemas } from "../../../api/client";
 import { token, type KeyPlace } from "../../../api/keys";
 import { objectQuery } from "../../../api/objects";
 import { useTyped } from "../../../session/typed";
-import { useTenant } from "../../../shell/place";
+import { useAddress, useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { StateBadge } from "../../../ui/badge";
 import { CodeBlock } from "../../../ui/code";
@@ -49,7 +50,7 @@ export function KeyCard({ application, listed, takenBy, held }: Props) {
             </Group>
             <Group gap="xs">
               {live && !held && listed.rotates && <Rotate application={application} place={place} listed={listed} />}
-              {status.set === undefined && endable(status.state) && <EndKey application={application} listed={listed} place={place} />}
+              {status.set === undefined && endable(status.state) && status.state !== "deleting" && <EndKey application={application} listed={listed} place={place} />}
             </Group>
           </Group>
           <Progress application={application} listed={listed} place={place} held={held} />
@@ -63,11 +64,11 @@ export function KeyCard({ application, listed, takenBy, held }: Props) {
               )],
               [words.grants, (status.grants ?? []).join(", ")],
               [words.callbacks, (status.callbacks ?? []).join(", ")],
-              [words.opensFact, live && (takenBy.join(", ") || words.opensNothing)],
+              [words.opensFact, live && <Opened key="a" application={application} listed={listed} apis={takenBy} />],
               [words.scopes, [...new Set([...(status.scopes ?? []), ...(status.entitlement?.scopes ?? [])])].join(" ")],
-              [words.created, <Time key="c" at={listed.createdAt} />],
-              [words.lastUsed, <Time key="u" at={listed.lastUsedAt} />],
-              [words.secretUsed, listed.secretLastUsedAt && <Time key="s" at={listed.secretLastUsedAt} />],
+              [words.created, <Time key="c" at={listed.createdAt} past />],
+              [words.lastUsed, <Time key="u" at={listed.lastUsedAt} past />],
+              [words.secretUsed, listed.secretLastUsedAt && <Time key="s" at={listed.secretLastUsedAt} past />],
               [words.oldSecret, status.oldSecretUntil && <Time key="o" at={status.oldSecretUntil} />],
               [words.oldSecretUsed, status.oldSecretUntil && <OldSecretUse key="b" listed={listed} />],
               [words.rotation, live && !listed.rotates && status.mode === "generated" && listed.rotationObstacle],
@@ -78,6 +79,22 @@ export function KeyCard({ application, listed, takenBy, held }: Props) {
       </Paper>
       {live && !held && <Try application={application} place={place} listed={listed} />}
     </Stack>
+  );
+}
+
+// The APIs that take its tokens, each with the way to call it as this application.
+function Opened({ application, listed, apis }: { application: string; listed: Schemas["ListedKeys"]; apis: string[] }) {
+  const to = useAddress();
+  if (apis.length === 0) return <>{words.opensNothing}</>;
+  const as = new URLSearchParams({ application, "key-manager": listed.keyManager, environment: listed.environment });
+  return (
+    <Group gap="md">
+      {apis.map((api) => (
+        <Group key={api} gap={6}>
+          {api} <Anchor component={Link} inherit to={`${to("developer", "apis", api)}?${as.toString()}`} aria-label={words.tryAPI(api)}>{words.tryIt}</Anchor>
+        </Group>
+      ))}
+    </Group>
   );
 }
 

@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import type { Schemas } from "../../../api/client";
 import { act, type KeyPlace } from "../../../api/keys";
+import { useWhile } from "../../../ui/while";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Confirm } from "../../../ui/confirm";
@@ -22,7 +23,7 @@ export function EndKey({ application, listed, place }: Props) {
   const live = ["active", "drifted"].includes(listed.status.state);
   return (
     <Group gap="xs">
-      {live && !mapped && <Ending application={application} place={place} word={listed.clientId ?? listed.name} action="revoke" label={words.revoke} lead={words.revokeLead} />}
+      {live && !mapped && <Ending application={application} place={place} word={listed.clientId ?? listed.name} action="revoke" label={words.revoke} lead={words.revokeLead} state={listed.status.state} />}
       <Ending
         application={application}
         place={place}
@@ -30,6 +31,7 @@ export function EndKey({ application, listed, place }: Props) {
         action="delete"
         label={mapped ? words.unmap : words.delete}
         lead={mapped ? words.unmapLead : words.deleteLead}
+        state={listed.status.state}
       />
     </Group>
   );
@@ -42,24 +44,27 @@ interface EndingProps {
   action: "revoke" | "delete";
   label: string;
   lead: string;
+  state: string;
 }
 
-function Ending({ application, place, word, action, label, lead }: EndingProps) {
+// Out of use within a second, which is what people wait for. What its server still has to do, the key's card says.
+function Ending({ application, place, word, action, label, lead, state }: EndingProps) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const [opened, { open, close }] = useDisclosure(false);
+  const look = () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] });
   const run = useMutation({
     mutationFn: () => act(tenant, application, action, place),
-    onSuccess: async () => {
-      close();
-      await queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] });
-    },
+    onSettled: look,
+    onSuccess: close,
   });
+  useWhile(run.isPending, 1_000, look);
+  const begun = run.isPending && ["deleting", "revoking"].includes(state);
   return (
     <>
       <Button size="xs" variant="light" color="red" onClick={open}>{label}</Button>
       <Confirm
-        opened={opened}
+        opened={opened && !begun}
         close={close}
         title={`${label}?`}
         word={word}

@@ -1,7 +1,8 @@
-import { MultiSelect, NumberInput, Select, Switch, TagsInput, TextInput } from "@mantine/core";
+import { Button, Collapse, Group, MultiSelect, NumberInput, Select, Stack, Switch, TagsInput, TextInput } from "@mantine/core";
 
 import type { Schemas } from "../../../api/client";
 import { ProblemError } from "../../../api/problem";
+import { useOpened } from "../../../session/typed";
 import { texts } from "../../../texts";
 
 const words = texts.developer.keys;
@@ -25,6 +26,18 @@ export function GenerateFields({ body, set, grantTypes, type, error }: Props) {
       ? error.fields.filter((f) => f.path === path || f.path.startsWith(`${path}[`)).map((f) => f.message).join("; ") || undefined
       : undefined;
   const grants = body.grants ?? [];
+  const fields = type?.developerFields ?? [];
+  const of = (name: string) => ({
+    value: body.fields?.[name],
+    error: fault(`fields.${name}`),
+    put: (value: unknown) => {
+      const typed = { ...body.fields, [name]: value };
+      set({ ...body, fields: Object.fromEntries(Object.entries(typed).filter(([, v]) => v !== undefined)) });
+    },
+  });
+  // Most keys need none of them: they are out of the way, but for what somebody gave or has to mend.
+  const [unfolded, { open: unfold, close: fold }] = useOpened("further fields");
+  const shown = unfolded || Object.keys(body.fields ?? {}).length > 0 || fields.some(({ name }) => fault(`fields.${name}`) !== undefined);
   return (
     <>
       <MultiSelect
@@ -51,20 +64,16 @@ export function GenerateFields({ body, set, grantTypes, type, error }: Props) {
         onChange={(value) => { set({ ...body, scopes: value }); }}
         error={fault("scopes")}
       />
-      {(type?.developerFields ?? []).map((field) => (
-        <DeveloperField
-          key={field.name}
-          field={field}
-          constraint={type?.constraints?.[field.name]}
-          value={body.fields?.[field.name]}
-          put={(value) => {
-            const fields = { ...body.fields, [field.name]: value };
-            if (value === undefined) set({ ...body, fields: Object.fromEntries(Object.entries(fields).filter(([, v]) => v !== undefined)) });
-            else set({ ...body, fields });
-          }}
-          error={fault(`fields.${field.name}`)}
-        />
-      ))}
+      {fields.length > 0 && (
+        <>
+          <Group>
+            <Button size="xs" variant="subtle" ml={-10} aria-expanded={shown} onClick={shown ? fold : unfold}>{words.furtherFields}</Button>
+          </Group>
+          <Collapse expanded={shown}>
+            {shown && <Stack>{fields.map((field) => <DeveloperField key={field.name} field={field} constraint={type?.constraints?.[field.name]} {...of(field.name)} />)}</Stack>}
+          </Collapse>
+        </>
+      )}
     </>
   );
 }

@@ -1,10 +1,9 @@
 import { Group, SegmentedControl, Stack, Tabs, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import { useSearchParams } from "react-router";
 
 import type { Schemas } from "../../../api/client";
-import { heldQuery, type Held } from "../../../api/holds";
 import { keyOptionsQuery, keysQuery } from "../../../api/keys";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
@@ -32,20 +31,20 @@ export function Keys({ application }: { application: string }) {
   const environment = params.get("environment") ?? "production";
   const options = useQuery(keyOptionsQuery(tenant, application, { environment, limit: String(tabs) }));
   const keys = useQuery(keysQuery(tenant, application));
-  const holds = useQuery(heldQuery(tenant, "key-managers")).data ?? [];
   const [fresh, setFresh] = useState<string>(); // the place of a key whose secret is shown: it stays until it was copied
   const first = options.data?.options ?? [];
   // A key is made at once where Keyward creates clients; one that has to exist already is the harder way in.
   const easiest = (first.find((o) => o.generate) ?? first.find((o) => o.map) ?? first[0])?.keyManager;
-  const chosen = params.get("key-manager") ?? keys.data?.[0]?.keyManager ?? easiest;
+  const chosen = params.get("key-manager") ?? keys.data?.keys[0]?.keyManager ?? easiest;
   const further = useQuery({
     ...keyOptionsQuery(tenant, application, { keyManager: chosen ?? "", limit: "2" }),
     enabled: options.data !== undefined && chosen !== undefined && !first.some((o) => o.keyManager === chosen),
   });
-  const error = options.error ?? keys.error ?? further.error;
+  const own = useQuery({ ...keysQuery(tenant, application, { keyManager: chosen ?? "" }), enabled: keys.data?.more === true && chosen !== undefined });
+  const error = options.error ?? keys.error ?? further.error ?? own.error;
   // What is on the page already stays there, with what is typed in it, whatever becomes of asking for it anew.
-  const waiting = !options.data || !keys.data || further.isLoading;
-  const all = keys.data ?? [];
+  const waiting = !options.data || !keys.data || further.isLoading || own.isLoading;
+  const all = [...(keys.data?.keys ?? []).filter((k) => !own.data || k.keyManager !== chosen), ...(own.data?.keys ?? [])];
   const known = [...first, ...(further.data?.options ?? [])];
   const choose = (name: string, value: string) => {
     setParams((old) => {
@@ -56,6 +55,9 @@ export function Keys({ application }: { application: string }) {
   };
   const { key, lost } = keyIn(all.filter((k) => k.keyManager === chosen && k.environment === environment));
   const option = known.find((o) => o.keyManager === chosen && o.environment === environment);
+  const hold = option?.hold;
+  const differ = !waiting && !key && option?.state !== undefined;
+  useAgreement(application, differ);
   return (
     <Stack>
       <Group justify="space-between">
@@ -76,18 +78,17 @@ export function Keys({ application }: { application: string }) {
             <KeyManagers
               managers={managersOf(known, all, chosen)}
               keys={all.filter((k) => k.environment === environment)}
-              holds={holds}
             />
             {options.data.more && <OtherManager application={application} environment={environment} choose={(name) => { choose("key-manager", name); }} />}
           </Group>
           <Tabs.Panel value={chosen} pt="md">
-            <HeldBanner hold={holds.find((h) => h.name === chosen)?.hold} noun="key-managers" name={chosen} what={option?.displayName ?? chosen} />
+            <HeldBanner hold={hold} noun="key-managers" name={chosen} what={option?.displayName ?? chosen} />
             {key && fresh !== chosen + environment ? (
               <Stack>
-                <KeyCard key={chosen + environment} application={application} listed={key} takenBy={option?.apis ?? []} held={holds.some((h) => h.name === chosen) || key.status.hold !== undefined} />
+                <KeyCard key={chosen + environment} application={application} listed={key} takenBy={option?.apis ?? []} held={hold !== undefined || key.status.hold !== undefined} />
                 {lost.length > 0 && <Lost application={application} lost={lost} place={{ keyManager: chosen, environment }} />}
               </Stack>
-            ) : option ? (
+            ) : differ ? null : option ? (
               <NewKey
                 key={chosen + environment}
                 application={application}
@@ -104,6 +105,15 @@ export function Keys({ application }: { application: string }) {
   );
 }
 
+// The two lists are asked one after the other: where one has a key that the other has no more, or not yet, both are asked anew.
+function useAgreement(application: string, differ: boolean): void {
+  const tenant = useTenant();
+  const queries = useQueryClient();
+  useEffect(() => {
+    if (differ) void queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] });
+  }, [differ, queries, tenant, application]);
+}
+
 // Beside a key manager's name: that it or the key in it is held, or else how the key is.
 function KeySign({ hold, state }: { hold: Schemas["Hold"] | undefined; state: string | undefined }) {
   if (hold) return <HeldSign hold={hold} />;
@@ -113,6 +123,7 @@ function KeySign({ hold, state }: { hold: Schemas["Hold"] | undefined; state: st
 interface Manager {
   name: string;
   label: string;
+  hold: Schemas["Hold"] | undefined;
 }
 
 // As many key managers as there are tabs, each once, those first where the application has keys; the chosen one is always there.
@@ -120,24 +131,24 @@ function managersOf(options: Option[], keys: Schemas["ListedKeys"][], chosen: st
   const labels = new Map([...keys, ...options].map((o) => [o.keyManager, o.keyManager]));
   for (const o of options) labels.set(o.keyManager, o.displayName ?? o.keyManager);
   if (!labels.has(chosen)) labels.set(chosen, chosen);
-  return [...labels].map(([name, label]) => ({ name, label })).filter((m, i) => i < tabs || m.name === chosen);
+  return [...labels]
+    .map(([name, label]) => ({ name, label, hold: options.find((o) => o.keyManager === name)?.hold }))
+    .filter((m, i) => i < tabs || m.name === chosen);
 }
 
 interface ManagersProps {
   managers: Manager[];
   keys: Schemas["ListedKeys"][];
-  holds: Held[];
 }
 
 // The tabs.
-function KeyManagers({ managers, keys, holds }: ManagersProps) {
+function KeyManagers({ managers, keys }: ManagersProps) {
   return (
     <Tabs.List flex={1}>
-      {managers.map(({ name, label }) => {
+      {managers.map(({ name, label, hold }) => {
         const own = keyIn(keys.filter((k) => k.keyManager === name)).key;
-        const hold = holds.find((h) => h.name === name)?.hold ?? own?.status.hold;
         return (
-          <Tabs.Tab key={name} value={name} rightSection={<KeySign hold={hold} state={own?.status.state} />}>
+          <Tabs.Tab key={name} value={name} rightSection={<KeySign hold={hold ?? own?.status.hold} state={own?.status.state} />}>
             {label}
           </Tabs.Tab>
         );

@@ -31,7 +31,7 @@ export function Lost({ application, lost, place }: Props) {
         <Text size="sm">{words.lostLead}</Text>
         <List size="sm">
           {lost.map((one) => (
-            <List.Item key={one.name}><Text span inherit ff="monospace">{one.status.vendorName}</Text> <Time at={one.createdAt} /></List.Item>
+            <List.Item key={one.name}><Text span inherit ff="monospace">{one.status.vendorName}</Text> <Time at={one.createdAt} past /></List.Item>
           ))}
         </List>
         {run.error && <ProblemAlert error={run.error} />}

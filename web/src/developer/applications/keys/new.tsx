@@ -31,14 +31,13 @@ export function NewKey({ application, option, showing }: Props) {
   return (
     <Stack>
       {creates && maps && (
-        <div>
-          <SegmentedControl
-            aria-label={words.way}
-            data={[{ value: "generate", label: words.generateWay }, { value: "map", label: words.mapWay }]}
-            value={way}
-            onChange={choose}
-          />
-        </div>
+        <SegmentedControl
+          aria-label={words.way}
+          maw={420}
+          data={[{ value: "generate", label: words.generateWay }, { value: "map", label: words.mapWay }]}
+          value={way}
+          onChange={choose}
+        />
       )}
       {!creates && (
         <Alert role="status" color={maps ? "blue" : "yellow"} icon={<Icon name={maps ? "key" : "warn"} />} title={maps ? words.mapOnly : words.neither}>
@@ -80,7 +79,7 @@ function Generate({ application, option, showing }: Props) {
   if (run.data) {
     return (
       <Stack>
-        {run.data.clientSecret ? <FreshSecret made={run.data} /> : <Text>{words.asked(run.data.state ?? "")}</Text>}
+        {run.data.clientSecret ? <FreshSecret made={run.data} rotates={option.rotates} /> : <Text>{words.asked(run.data.state ?? "")}</Text>}
         <Group><Button onClick={settle}>{words.done}</Button></Group>
       </Stack>
     );
@@ -102,6 +101,7 @@ function Generate({ application, option, showing }: Props) {
           type={type.data}
           error={run.error}
         />
+        <Text size="xs" c="dimmed">{option.rotates ? words.rotatesLater(option.overlaps) : option.rotationObstacle}</Text>
         {run.error && <ProblemAlert error={run.error} />}
         <Group>
           <Button type="submit" loading={run.isPending} leftSection={<Icon name="key" size={16} />}>{words.generate}</Button>

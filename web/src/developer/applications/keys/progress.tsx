@@ -4,6 +4,8 @@ import type { ReactNode } from "react";
 
 import type { Schemas } from "../../../api/client";
 import { act, underWay, type KeyPlace, type PlaceAction } from "../../../api/keys";
+import { administers } from "../../../session/areas";
+import { useSession } from "../../../session/session";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Icon } from "../../../ui/icon";
@@ -32,7 +34,7 @@ export function Progress(props: Props) {
     mutationFn: (action: PlaceAction) => act(tenant, application, action, place),
     onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] }),
   });
-  if (run.data?.clientSecret) return <FreshSecret made={run.data} />;
+  if (run.data?.clientSecret) return <FreshSecret made={run.data} rotates={props.listed.rotates} last={run.variables === "reveal"} />;
   return (
     <>
       {run.error && <ProblemAlert error={run.error} />}
@@ -52,12 +54,13 @@ type Buttoned = Props & { button: (action: PlaceAction, label: string) => ReactN
 
 function Standing({ listed, held, button }: Buttoned) {
   const { status } = listed;
+  const administrator = administers(useSession());
   if (status.state === "failed") {
     return (
-      <Alert role="status" color="red" icon={<Icon name="warn" />} title={words.failed}>
+      <Alert role="status" color="red" icon={<Icon name="warn" />} title={status.orphan ? words.unknown : words.failed}>
         <Stack gap="xs">
-          {status.reason && <Code block>{status.reason}</Code>}
-          {status.orphan && <Text size="sm">{words.orphan(status.vendorName ?? "")}</Text>}
+          {status.reason && <Code block style={{ whiteSpace: "pre-wrap" }}>{status.reason}</Code>}
+          <Text size="sm">{status.orphan ? words.orphan(status.vendorName ?? "") : words.failedLead}</Text>
           <Group>{button("retry", words.retry)}{button("dismiss", status.orphan ? words.dismiss : words.forget)}</Group>
         </Stack>
       </Alert>
@@ -66,17 +69,19 @@ function Standing({ listed, held, button }: Buttoned) {
   if (status.state === "awaiting") {
     return (
       <Alert role="status" color="blue" icon={<Icon name="clock" />} title={words.awaiting}>
-        {status.requester && <Text size="sm" mb="xs">{words.askedBy(status.requester)} <Time at={status.approval?.since ?? status.changedAt} /></Text>}
+        {status.requester && <Text size="sm" mb="xs">{words.askedBy(status.requester)} <Time at={status.approval?.since ?? status.changedAt} past /></Text>}
         <Group>{button("cancel", words.cancel)}</Group>
       </Alert>
     );
   }
   if (underWay(status.state)) {
+    const ends = !stoppable.includes(status.state);
     return (
-      <Alert role="status" color="blue" icon={<Icon name="clock" />} title={words.working}>
+      <Alert role="status" color="blue" icon={<Icon name="clock" />} title={ends ? words.ending : words.working}>
         <Stack gap="xs">
+          {ends && <Text size="sm">{words.endingLead}</Text>}
           {status.reason && <Text size="sm">{status.reason}</Text>}
-          <Group>{button("retry", words.retry)}{stoppable.includes(status.state) && button("cancel", words.cancel)}</Group>
+          <Group>{button("retry", words.retry)}{ends ? administrator && status.reason && button("dismiss", words.giveUp) : button("cancel", words.cancel)}</Group>
         </Stack>
       </Alert>
     );

@@ -52,7 +52,7 @@ export function Rotate({ application, place, listed }: Props) {
         error={run.error}
       >
         {run.data ? (
-          <FreshSecret made={run.data} />
+          <FreshSecret made={run.data} rotates />
         ) : (
           <>
             <Text size="sm">{listed.overlaps ? words.rotateLead : words.rotateEnds}</Text>
