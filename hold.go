@@ -16,6 +16,24 @@ type Hold struct {
 	Until  *time.Time `json:"until,omitempty" doc:"When it ends by itself; absent: when it is lifted"`
 }
 
+// longestReason is how long a reason may be that somebody gives to others, in characters.
+const longestReason = 1000
+
+// Reason reads the reason that somebody gives to others for a hold or a rejection: line ends and other white space become
+// single spaces, and what is left must be there and be what ShownFault takes, but may be longer. The error is an invalid_input
+// of the field reason.
+func Reason(text string) (string, error) {
+	text = strings.Join(strings.Fields(text), " ")
+	fault := shownFault(text, longestReason)
+	if text == "" {
+		fault = "is required: it is what others read"
+	}
+	if fault != "" {
+		return "", Invalid([]FieldError{Fault("reason", "%s", fault)})
+	}
+	return text, nil
+}
+
 // HeldStatus is the status of kinds that have nothing else to say.
 type HeldStatus struct {
 	Hold *Hold `json:"hold,omitempty" doc:"Present while the object is held"`

@@ -236,10 +236,12 @@ const longestShown = 200
 
 // ShownFault says why a text cannot be shown to people as somebody wrote it, or "". It could break a line, move a terminal's cursor, or
 // read as something else than it is (Unicode Technical Report 36, section 2.5).
-func ShownFault(text string) string {
+func ShownFault(text string) string { return shownFault(text, longestShown) }
+
+func shownFault(text string, longest int) string {
 	switch {
-	case utf8.RuneCountInString(text) > longestShown:
-		return fmt.Sprintf("must have at most %d characters", longestShown)
+	case utf8.RuneCountInString(text) > longest:
+		return fmt.Sprintf("must have at most %d characters", longest)
 	case strings.ContainsFunc(text, func(r rune) bool {
 		return unicode.IsControl(r) || r >= '\u2028' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 	}):

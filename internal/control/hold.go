@@ -2,8 +2,8 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"keyward.dev/keyward"
@@ -24,21 +24,18 @@ func (c *Control) Hold(ctx context.Context, p keyward.Principal, ref keyward.Ref
 		return nil, err
 	}
 	now := c.now().UTC().Truncate(time.Microsecond)
-	var faults []keyward.FieldError
-	r.Reason = strings.TrimSpace(r.Reason)
-	switch {
-	case r.Reason == "":
-		faults = append(faults, keyward.Fault("reason", "is required: what people read who find the object held"))
-	case keyward.ShownFault(r.Reason) != "":
-		faults = append(faults, keyward.Fault("reason", "%s", keyward.ShownFault(r.Reason)))
-	}
+	reason, err := keyward.Reason(r.Reason)
 	if r.Until != nil && !r.Until.After(now) {
-		faults = append(faults, keyward.Fault("until", "must lie in the future"))
+		faults := []keyward.FieldError{keyward.Fault("until", "must lie in the future")}
+		if e, told := errors.AsType[*keyward.Error](err); told {
+			faults = append(e.Fields, faults...)
+		}
+		err = keyward.Invalid(faults)
 	}
-	if err := keyward.Invalid(faults); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	hold := &keyward.Hold{Reason: r.Reason, By: p.Actor(), Since: now, Until: r.Until}
+	hold := &keyward.Hold{Reason: reason, By: p.Actor(), Since: now, Until: r.Until}
 	return c.setHold(ctx, p, ref, hold)
 }
 

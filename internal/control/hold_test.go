@@ -42,7 +42,7 @@ func TestHoldIsForAdministrators(t *testing.T) {
 		"developer":         {plane.As("alice", keyward.RoleDeveloper), mobile, because, keyward.CodeForbidden},
 		"another tenant's":  {zoe, corp, because, keyward.CodeForbidden},
 		"no reason":         {plane.Operator(), corp, control.HoldRequest{Reason: "  "}, keyward.CodeInvalidInput},
-		"two lines":         {plane.Operator(), corp, control.HoldRequest{Reason: "a\nb"}, keyward.CodeInvalidInput},
+		"a hidden order":    {plane.Operator(), corp, control.HoldRequest{Reason: "a\u202eb"}, keyward.CodeInvalidInput},
 		"over already":      {plane.Operator(), corp, control.HoldRequest{Reason: "x", Until: &past}, keyward.CodeInvalidInput},
 		"not there":         {plane.Operator(), refOf(keyward.KindKeyManager, "none"), because, keyward.CodeNotFound},
 		"a kind that stays": {plane.Operator(), refOf(keyward.KindPlan, "gold"), because, keyward.CodeInvalidInput},

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
@@ -82,15 +80,12 @@ func (c *Control) ApproveSubscription(ctx context.Context, p keyward.Principal, 
 	})
 }
 
-// maxReason bounds what is said of a rejection, in characters.
-const maxReason = 1000
-
 // RejectSubscription says no to a subscription that awaits an approval, and why. It stays, on no gateway, until somebody
 // deletes it.
 func (c *Control) RejectSubscription(ctx context.Context, p keyward.Principal, q Asked, reason string) (*keyward.Object, error) {
-	reason = strings.TrimSpace(reason)
-	if reason == "" || utf8.RuneCountInString(reason) > maxReason {
-		return nil, keyward.Invalid([]keyward.FieldError{keyward.Fault("reason", "say why, in 1 to %d characters", maxReason)})
+	reason, err := keyward.Reason(reason)
+	if err != nil {
+		return nil, err
 	}
 	return c.decideSubscription(ctx, p, q, func(_ *store.Tx, d decided) (string, error) {
 		d.approval.State, d.approval.Reason = keyward.ApprovalRejected, reason

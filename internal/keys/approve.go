@@ -2,8 +2,6 @@ package keys
 
 import (
 	"context"
-	"strings"
-	"unicode/utf8"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keymanager"
@@ -137,15 +135,12 @@ func (k *Keys) approveMapping(ctx context.Context, p keyward.Principal, s *scene
 	return result(s, c.Spec.ClientID, "", c.Object.Name, c.Status), nil
 }
 
-// maxReason bounds what is said of a rejection, in characters.
-const maxReason = 1000
-
 // Reject ends what awaits an approval at a place, and tells who asked why. Nothing is left of it but that word: the place
 // is free. request is the id of what was seen, as for Approve.
 func (k *Keys) Reject(ctx context.Context, p keyward.Principal, place Place, request, reason string) error {
-	reason = strings.TrimSpace(reason)
-	if reason == "" || utf8.RuneCountInString(reason) > maxReason {
-		return keyward.Invalid([]keyward.FieldError{scene.Fault("reason", "say why, in 1 to %d characters", maxReason)})
+	reason, err := keyward.Reason(reason)
+	if err != nil {
+		return err
 	}
 	return k.at(ctx, p, place, func(tx *store.Tx, s *scene.Scene) error {
 		c, err := s.Awaited(p)

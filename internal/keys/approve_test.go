@@ -176,7 +176,7 @@ func TestRejectAndCancel(t *testing.T) {
 	r.keyManager("corp", registrarSpec(server), registrarSecrets())
 	r.approval(manual())
 	r.ask()
-	for _, reason := range []string{"", " ", strings.Repeat("é", 1001)} {
+	for _, reason := range []string{"", " ", "\x1b[2Jno", strings.Repeat("é", 1001)} {
 		wantCode(t, r.keys.Reject(ctx, admin(), at("corp"), "", reason), keyward.CodeInvalidInput, "reason")
 	}
 	wantCode(t, r.keys.Reject(ctx, admin(), at("corp"), "", strings.Repeat("é", 1000)), "")

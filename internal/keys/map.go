@@ -24,7 +24,7 @@ import (
 func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, clientID, secret string) (*Result, error) {
 	place, faults := place.Complete()
 	if clientID == "" {
-		faults = append(faults, scene.Fault("clientId", "is required"))
+		faults = append(faults, keyward.Fault("clientId", "is required"))
 	}
 	if len(faults) > 0 {
 		return nil, keyward.Invalid(faults)
@@ -154,7 +154,7 @@ func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene.Scene, c
 			s.KeyManager.Ref(), untried(s.Spec, errors.Is(err, connector.ErrNoScope)))
 	}
 	if f, ok := errors.AsType[*wire.Failure](err); ok && (f.Code == "invalid_client" || f.Status == http.StatusUnauthorized) {
-		return keyward.Invalid([]keyward.FieldError{scene.Fault("clientSecret",
+		return keyward.Invalid([]keyward.FieldError{keyward.Fault("clientSecret",
 			"%s does not take it as the secret of client %s: %v", s.KeyManager.Ref(), clientID, f)})
 	}
 	if err != nil {

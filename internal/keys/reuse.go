@@ -18,11 +18,11 @@ func (k *Keys) Reuse(ctx context.Context, p keyward.Principal, place Place, of s
 		"grants": len(ask.Grants) > 0, "callbacks": len(ask.Callbacks) > 0, "scopes": len(ask.Scopes) > 0, "fields": len(ask.Fields) > 0,
 	} {
 		if given {
-			faults = append(faults, scene.Fault(path, "is what the reused client has: leave it out"))
+			faults = append(faults, keyward.Fault(path, "is what the reused client has: leave it out"))
 		}
 	}
 	if of == place.KeyManager {
-		faults = append(faults, scene.Fault(scene.ReuseField, "is the key manager itself: name another one of the same Connection"))
+		faults = append(faults, keyward.Fault(scene.ReuseField, "is the key manager itself: name another one of the same Connection"))
 	}
 	if len(faults) > 0 {
 		return nil, keyward.Invalid(faults)

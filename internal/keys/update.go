@@ -34,7 +34,7 @@ func (k *Keys) Update(ctx context.Context, p keyward.Principal, place Place, ask
 		return nil, err
 	}
 	if connector.IsPublic(want.Fields) != connector.IsPublic(c.Status.Fields) {
-		return nil, keyward.Invalid([]keyward.FieldError{scene.Fault("fields."+connector.AuthenticationField,
+		return nil, keyward.Invalid([]keyward.FieldError{keyward.Fault("fields."+connector.AuthenticationField,
 			"cannot make a public client of one with a secret, or the other way round: delete the keys and generate new ones")})
 	}
 	err = k.store.Read(ctx, func(tx *store.Tx) error { return s.MayWiden(tx, p, c, want) })

@@ -199,7 +199,7 @@ func (r *Reconciler) DeleteOrphan(ctx context.Context, p keyward.Principal, tena
 	}
 	id, ours := scene.ClientOfName(r.Store.Installation(), name)
 	if !ours {
-		return keyward.Invalid([]keyward.FieldError{scene.Fault("name",
+		return keyward.Invalid([]keyward.FieldError{keyward.Fault("name",
 			"%s is not of this installation, whose clients' names begin with %s: whoever made it deletes it at the server",
 			name, scene.VendorName(r.Store.Installation(), ""))})
 	}

@@ -25,7 +25,7 @@ type RejectBody struct {
 	KeyManager  string              `json:"keyManager"`
 	Environment keyward.Environment `json:"environment,omitempty" doc:"production (default) or sandbox"`
 	Request     string              `json:"request,omitempty" doc:"The id that was seen: what is asked for instead is a conflict"`
-	Reason      string              `json:"reason" doc:"For who asked; up to 1000 characters"`
+	Reason      string              `json:"reason" doc:"For who asked; one line of up to 1000 characters"`
 }
 
 // approvalRoutes are for keys that an administrator has to approve.
@@ -60,7 +60,7 @@ type ApproveSubscriptionBody struct {
 // RejectSubscriptionBody says which request is rejected, and why.
 type RejectSubscriptionBody struct {
 	Request string `json:"request,omitempty" doc:"The id that was seen: what is asked for instead is a conflict"`
-	Reason  string `json:"reason" doc:"For who asked; up to 1000 characters"`
+	Reason  string `json:"reason" doc:"For who asked; one line of up to 1000 characters"`
 }
 
 type decideInput struct {

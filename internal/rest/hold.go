@@ -16,7 +16,7 @@ import (
 
 // HoldBody says why an object is switched off, and for how long.
 type HoldBody struct {
-	Reason string     `json:"reason" doc:"For administrators and auditors"`
+	Reason string     `json:"reason" doc:"For administrators and auditors; one line of up to 1000 characters"`
 	Until  *time.Time `json:"until,omitempty" doc:"When the hold ends by itself; without it, when it is lifted"`
 }
 

@@ -21,7 +21,7 @@ const schemaPrefix = "#/components/schemas/"
 
 // schemas gives the registry with our own types explained, a manifest schema per kind, and the problem document.
 func schemas() huma.Registry {
-	r := huma.NewMapRegistry(schemaPrefix, schemaName)
+	r := huma.NewMapRegistry(schemaPrefix, schemaNamer())
 	for from, to := range shape.Types() {
 		r.RegisterTypeAlias(from, to)
 	}
@@ -59,18 +59,22 @@ func schemaNames() map[reflect.Type]string {
 	}
 }
 
-// schemaName names a schema after its type, and tells apart what rooms call alike.
-func schemaName(t reflect.Type, hint string) string {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
+// schemaNamer names a schema after its type, and tells apart what rooms call alike.
+func schemaNamer() func(reflect.Type, string) string {
+	names := schemaNames()
+	health := reflect.TypeFor[health.Health]().PkgPath()
+	return func(t reflect.Type, hint string) string {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if name, told := names[t]; told {
+			return name
+		}
+		if t.PkgPath() == health {
+			return "Health" + t.Name()
+		}
+		return huma.DefaultSchemaNamer(t, hint)
 	}
-	if name, told := schemaNames()[t]; told {
-		return name
-	}
-	if t.PkgPath() == reflect.TypeFor[health.Health]().PkgPath() {
-		return "Health" + t.Name()
-	}
-	return huma.DefaultSchemaNamer(t, hint)
 }
 
 func ref(name string) *huma.Schema { return &huma.Schema{Ref: schemaPrefix + name} }

@@ -132,9 +132,6 @@ type Credential struct {
 	Next    Value `json:"next,omitzero"` // never without a current one
 }
 
-// NewCredential wraps a value that has no next one.
-func NewCredential(value string) Credential { return Credential{Current: New(value)} }
-
 // IsZero tells that neither a value nor a marker was given.
 func (c Credential) IsZero() bool { return c.Current.IsZero() && c.Next.IsZero() }
 

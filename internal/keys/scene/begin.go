@@ -62,7 +62,7 @@ func (s *Scene) Vacate(tx *store.Tx, p keyward.Principal, now time.Time) error {
 // StoredSecret gives a generated client's secret, which is stored under this path.
 func StoredSecret(tx *store.Tx, c *Client, path string) (string, error) {
 	if c.Status.Mode != keyward.ClientGenerated {
-		return "", keyward.Invalid([]keyward.FieldError{Fault("clientSecret",
+		return "", keyward.Invalid([]keyward.FieldError{keyward.Fault("clientSecret",
 			"is required: client %s is mapped, and a mapped client's secret is not stored here", c.Spec.ClientID)})
 	}
 	object := c.Object
@@ -78,7 +78,7 @@ func StoredSecret(tx *store.Tx, c *Client, path string) (string, error) {
 		return "", fmt.Errorf("open the secrets of %s: %w", c.Object.Ref(), err)
 	}
 	if secrets[path] == "" {
-		return "", keyward.Invalid([]keyward.FieldError{Fault("clientSecret",
+		return "", keyward.Invalid([]keyward.FieldError{keyward.Fault("clientSecret",
 			"is required: the key manager gave client %s none", c.Spec.ClientID)})
 	}
 	return secrets[path], nil

@@ -29,13 +29,13 @@ func (p Place) Complete() (Place, []keyward.FieldError) {
 		p.Environment = keyward.Production
 	}
 	if p.Application == "" {
-		faults = append(faults, Fault("application", "is required"))
+		faults = append(faults, keyward.Fault("application", "is required"))
 	}
 	if p.KeyManager == "" {
-		faults = append(faults, Fault("keyManager", "is required"))
+		faults = append(faults, keyward.Fault("keyManager", "is required"))
 	}
 	if p.Environment != keyward.Production && p.Environment != keyward.Sandbox {
-		faults = append(faults, Fault("environment", "%q is none of production, sandbox", p.Environment))
+		faults = append(faults, keyward.Fault("environment", "%q is none of production, sandbox", p.Environment))
 	}
 	return p, faults
 }
@@ -97,9 +97,4 @@ func ClientOfName(installation, name string) (id string, ours bool) {
 		return "", false // somebody else likes the word
 	}
 	return rest, false
-}
-
-// Fault is what is wrong with one field of a request.
-func Fault(path, format string, args ...any) keyward.FieldError {
-	return keyward.FieldError{Path: path, Code: keyward.CodeInvalidInput, Message: fmt.Sprintf(format, args...)}
 }

@@ -22,7 +22,7 @@ func (s *Scene) Reusable(tx *store.Tx, p keyward.Principal, of string, now time.
 		return nil, err
 	}
 	refuse := func(format string, args ...any) error {
-		return keyward.Invalid([]keyward.FieldError{Fault(ReuseField, format, args...)})
+		return keyward.Invalid([]keyward.FieldError{keyward.Fault(ReuseField, format, args...)})
 	}
 	kind, _ := catalog.TypeOf(s.Spec.Type) // an unknown one cannot be stored
 	owner := from.Taking()

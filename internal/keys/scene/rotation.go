@@ -19,7 +19,7 @@ func (s *Scene) Rotatable(openers *connector.Openers, c *Client, overlap time.Du
 		return err
 	}
 	if overlap < 0 || overlap > maxOverlap {
-		return keyward.Invalid([]keyward.FieldError{Fault("overlap", "must lie between 0s and %s", maxOverlap)})
+		return keyward.Invalid([]keyward.FieldError{keyward.Fault("overlap", "must lie between 0s and %s", maxOverlap)})
 	}
 	noRotation, noOverlap := s.lacks(openers)
 	if noRotation != nil || overlap == 0 {

@@ -51,12 +51,12 @@ func (a TokenAsk) faults() []keyward.FieldError {
 	var faults []keyward.FieldError
 	for i, scope := range a.Scopes {
 		if !wish.ValidScope(scope) {
-			faults = append(faults, Fault(fmt.Sprintf("scopes[%d]", i), "%q is not a scope (RFC 6749, section 3.3)", scope))
+			faults = append(faults, keyward.Fault(fmt.Sprintf("scopes[%d]", i), "%q is not a scope (RFC 6749, section 3.3)", scope))
 		}
 	}
 	for i, resource := range a.Resources {
 		if resource == "" {
-			faults = append(faults, Fault(fmt.Sprintf("resources[%d]", i), "must not be empty"))
+			faults = append(faults, keyward.Fault(fmt.Sprintf("resources[%d]", i), "must not be empty"))
 		}
 	}
 	return faults
