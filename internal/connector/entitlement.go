@@ -1,6 +1,12 @@
 package connector
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/wire"
+)
 
 // Entitlement is one thing that a client's tokens may carry.
 type Entitlement struct {
@@ -45,6 +51,20 @@ func (b *Barred) Error() string { return b.Err.Error() + "; it needs " + b.Ask }
 
 // Unwrap gives the refusal.
 func (b *Barred) Unwrap() error { return b.Err }
+
+// Words say to people why a call to a server failed: our own words for them, or the server's, without a secret.
+func Words(err error) string {
+	if told, ok := errors.AsType[*keyward.Error](err); ok {
+		return told.Message
+	}
+	if barred, ok := errors.AsType[*Barred](err); ok {
+		return barred.Error()
+	}
+	if f, ok := errors.AsType[*wire.Failure](err); ok {
+		return f.Error()
+	}
+	return "the call failed"
+}
 
 // ScopeControl says what a type does about the scopes and audiences that APIs ask for.
 type ScopeControl string

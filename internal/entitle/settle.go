@@ -303,7 +303,7 @@ func (e *Entitler) note(ctx context.Context, t *task, lacking []connector.Entitl
 	t.progress.Reason, t.progress.Lacking, t.progress.Advice = "", lacking, t.advice(lacking)
 	until := e.now().Add(longPause)
 	if cause != nil {
-		t.progress.Reason, t.progress.Lacking, t.progress.Advice = words(cause), before.Lacking, before.Advice
+		t.progress.Reason, t.progress.Lacking, t.progress.Advice = connector.Words(cause), before.Lacking, before.Advice
 		until = e.now().Add(e.pause(t, cause))
 	}
 	text, err := t.progress.encode()
@@ -343,23 +343,6 @@ func audit(tx *store.Tx, t *task, before progress) error {
 		Tenant: t.object.Tenant, Action: "key.entitled", Kind: string(keyward.KindOAuthClient), Name: t.object.Name,
 		Detail: strings.Join(detail, ", "),
 	})
-}
-
-// words are fit for people: a vendor's own, without a secret.
-func words(err error) string {
-	var told *keyward.Error
-	var barred *connector.Barred
-	var f *wire.Failure
-	switch {
-	case errors.As(err, &told):
-		return told.Message
-	case errors.As(err, &barred):
-		return barred.Error()
-	case errors.As(err, &f):
-		return f.Error()
-	default:
-		return "the call failed"
-	}
 }
 
 // pause is how long to wait after a failure: what the server asked for, else longer each time.

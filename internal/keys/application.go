@@ -42,7 +42,7 @@ func (k *Keys) DeleteApplication(
 
 // beginDeletion marks the application and takes its clients off every gateway.
 func (k *Keys) beginDeletion(tx *store.Tx, p keyward.Principal, app *keyward.Object) error {
-	belongings, err := belongingsOf(tx, app)
+	belongings, err := scene.BelongingsOf(tx, app)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (k *Keys) beginDeletion(tx *store.Tx, p keyward.Principal, app *keyward.Obj
 				return keyward.Errorf(keyward.CodeHeld,
 					"%s is held: only administrators delete %s until the hold is lifted", o.Ref(), app.Ref())
 			}
-			if err := theirs(o); err != nil {
+			if err := scene.TheirsToEnd(o); err != nil {
 				return err
 			}
 		}
@@ -77,50 +77,9 @@ func (k *Keys) beginDeletion(tx *store.Tx, p keyward.Principal, app *keyward.Obj
 	return k.endClients(tx, app)
 }
 
-// theirs refuses developers what only those who run the API, or administrators, change.
-func theirs(o *keyward.Object) error {
-	if c, ok := o.Spec.(*keyward.OAuthClientSpec); ok && c.Match != nil {
-		return keyward.Errorf(keyward.CodeForbidden, "%s is a rule, %s: only administrators take it away", o.Ref(), c.Shown())
-	}
-	s, ok := o.Spec.(*keyward.SubscriptionSpec)
-	if !ok || s.StateOrDefault() == keyward.SubscriptionActive && len(s.Scopes) == 0 {
-		return nil
-	}
-	return keyward.Errorf(keyward.CodeForbidden,
-		"%s is not active or has a ceiling of scopes: only publishers and administrators take it away", o.Ref())
-}
-
-// belongingsOf lists an application's clients and subscriptions.
-func belongingsOf(tx *store.Tx, app *keyward.Object) ([]*keyward.Object, error) {
-	var all []*keyward.Object
-	for _, kind := range []keyward.Kind{keyward.KindOAuthClient, keyward.KindSubscription} {
-		objects, _, err := tx.List(kind, store.Filter{Tenant: app.Tenant, Application: app.Name})
-		if err != nil {
-			return nil, fmt.Errorf("list what belongs to %s: %w", app.Ref(), err)
-		}
-		all = append(all, objects...)
-	}
-	return all, nil
-}
-
-// clientsOf lists an application's clients in every key manager.
-func clientsOf(tx *store.Tx, app *keyward.Object) ([]*scene.Client, error) {
-	objects, _, err := tx.List(keyward.KindOAuthClient, store.Filter{Tenant: app.Tenant, Application: app.Name})
-	if err != nil {
-		return nil, fmt.Errorf("list the clients of %s: %w", app.Ref(), err)
-	}
-	clients := make([]*scene.Client, len(objects))
-	for i, o := range objects {
-		if clients[i], err = scene.ReadClient(o); err != nil {
-			return nil, err
-		}
-	}
-	return clients, nil
-}
-
 // endClients takes every client of an application out of use. What may be left at a server stays listed.
 func (k *Keys) endClients(tx *store.Tx, app *keyward.Object) error {
-	clients, err := clientsOf(tx, app)
+	clients, err := scene.ClientsOf(tx, app)
 	if err != nil {
 		return err
 	}
@@ -157,7 +116,7 @@ func (k *Keys) finishDeletion(ctx context.Context, app *keyward.Object, now bool
 	if now {
 		var clients []*scene.Client
 		err := k.store.Read(ctx, func(tx *store.Tx) (err error) {
-			clients, err = clientsOf(tx, app)
+			clients, err = scene.ClientsOf(tx, app)
 			return err
 		})
 		if err != nil {
@@ -184,7 +143,7 @@ func (k *Keys) finishDeletion(ctx context.Context, app *keyward.Object, now bool
 		if err := k.endClients(tx, fresh); err != nil { // what was under way when it began
 			return err
 		}
-		belongings, err := belongingsOf(tx, fresh)
+		belongings, err := scene.BelongingsOf(tx, fresh)
 		if err != nil {
 			return err
 		}

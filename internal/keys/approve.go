@@ -116,7 +116,7 @@ func (k *Keys) approved(
 // approveMapping maps a client for somebody who does not have its secret.
 func (k *Keys) approveMapping(ctx context.Context, p keyward.Principal, s *scene.Scene, c *scene.Client) (*Result, error) {
 	if !keymanager.ForMany(s.Spec) { // what the connection sees there is one organization's
-		if err := k.exists(ctx, s, c.Status.Approval.ClientID); err != nil {
+		if err := k.proof.Exists(ctx, s, c.Status.Approval.ClientID); err != nil {
 			return nil, scene.NotNow(err)
 		}
 	}

@@ -92,7 +92,7 @@ func (k *Keys) finishDelete(ctx context.Context, server connector.Server, c *sce
 	if errors.Is(err, connector.ErrUnsupported) || errors.Is(err, connector.ErrUnmanageable) {
 		why := "the server offers no way to delete client " + c.Spec.ClientID
 		if errors.Is(err, connector.ErrUnmanageable) {
-			why = "client " + c.Spec.ClientID + " is left at the server: " + unmanageable(server)
+			why = "client " + c.Spec.ClientID + " is left at the server: " + scene.Unmanageable(server)
 		}
 		reason := why + ": delete it there, then dismiss this one"
 		if err := k.markFailed(ctx, c, reason, true); err != nil {

@@ -64,7 +64,7 @@ func (k *Keys) register(ctx context.Context, s *scene.Scene, c *scene.Client, wa
 		made, err = k.findMade(ctx, conn, c, err)
 	}
 	if err != nil {
-		return nil, k.failed(ctx, s, c, err, uncertain(err))
+		return nil, k.failed(ctx, s, c, err, wire.Uncertain(err))
 	}
 	err = k.activate(ctx, c, made)
 	if errors.Is(err, errDoomed) {
@@ -129,7 +129,7 @@ func (k *Keys) reserve(ctx context.Context, p keyward.Principal, place Place, as
 // findMade looks for a client whose registration ended in doubt, where the server can be searched.
 func (k *Keys) findMade(ctx context.Context, conn connector.Connector, c *scene.Client, cause error) (connector.Registered, error) {
 	finder, ok := conn.(connector.Finder)
-	if !ok || !uncertain(cause) {
+	if !ok || !wire.Uncertain(cause) {
 		return connector.Registered{}, cause
 	}
 	found, err := finder.Find(ctx, c.Status.VendorName)
@@ -137,12 +137,6 @@ func (k *Keys) findMade(ctx context.Context, conn connector.Connector, c *scene.
 		return connector.Registered{}, cause
 	}
 	return *found, nil
-}
-
-// uncertain tells whether a failed call may have taken effect at the server.
-func uncertain(err error) bool {
-	var f *wire.Failure
-	return errors.As(err, &f) && f.Uncertain()
 }
 
 // activate stores what the server made: from the commit on gateways know the client. The secret can be fetched once

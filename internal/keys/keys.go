@@ -34,11 +34,11 @@ import (
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keys/listing"
 	"keyward.dev/keyward/internal/keys/pace"
+	"keyward.dev/keyward/internal/keys/proof"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/keys/turn"
 	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
-	"keyward.dev/keyward/internal/throttle"
 )
 
 // Options adjust Keys.
@@ -73,7 +73,7 @@ type Keys struct {
 	now     func() time.Time
 	lead    *store.Lead
 
-	proofs *throttle.Throttle // secrets that were tried, by requester and key manager
+	proof *proof.Prover
 
 	tries *pace.Pace
 
@@ -93,9 +93,6 @@ const (
 	sweepPeriod  = 5 * time.Second
 
 	approvedPeriod = 7 * 24 * time.Hour // for which the secret of an approved client waits for its requester
-	proofPeriod    = 6 * time.Second    // between two secrets that a requester may try, after the first proofBurst
-	proofBurst     = 10
-	proofMemory    = 10_000
 	actor          = "system/keys"
 )
 
@@ -122,7 +119,7 @@ func New(s *store.Store, openers *connector.Openers, o Options) (*Keys, error) {
 	}
 	return &Keys{
 		store: s, openers: openers, entitle: o.Entitler, log: o.Log, sole: o.Sole, now: o.Now, lead: s.NewLead("keys", leasePeriod, o.Sole),
-		proofs: throttle.New(proofPeriod, proofBurst, proofMemory), turns: o.Turns,
+		proof: proof.New(openers, o.Log, o.Now), turns: o.Turns,
 		tries: pace.New(sweepPeriod), shown: shown, patience: min(o.Patience, vendorLimit),
 	}, nil
 }
@@ -198,4 +195,29 @@ func (k *Keys) finish(
 // nobody waits for its answer any more.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), vendorLimit)
+}
+
+func result(s *scene.Scene, clientID, secret, name string, status keyward.OAuthClientStatus) *Result {
+	return listing.Of(s, clientID, secret, name, status)
+}
+
+// at writes about a place as it is, with nothing settled there before.
+func (k *Keys) at(ctx context.Context, p keyward.Principal, place Place, do func(*store.Tx, *scene.Scene) error) error {
+	place, faults := place.Complete()
+	if len(faults) > 0 {
+		return keyward.Invalid(faults)
+	}
+	return k.store.Write(ctx, scene.Requester(p, place.Tenant), func(tx *store.Tx) error {
+		s, err := scene.Look(tx, p, place)
+		if err != nil {
+			return err
+		}
+		return do(tx, s)
+	})
+}
+
+func (k *Keys) audit(tx *store.Tx, o *keyward.Object, action, detail string) error {
+	return tx.Audit(keyward.AuditEntry{
+		Tenant: o.Tenant, Action: action, Kind: string(keyward.KindOAuthClient), Name: o.Name, Detail: detail,
+	})
 }

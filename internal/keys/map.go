@@ -2,18 +2,11 @@ package keys
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
-	"slices"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/connector"
-	"keyward.dev/keyward/internal/connector/catalog"
-	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
-	"keyward.dev/keyward/internal/wire"
 )
 
 // Map says that a client which exists in the key manager is the application's. An administrator of the tenant may map
@@ -46,7 +39,7 @@ func (k *Keys) Map(ctx context.Context, p keyward.Principal, place Place, client
 	if secret == "" && !scene.IsAdmin(p, place.Tenant) {
 		return k.requestMapping(ctx, p, place, spec)
 	}
-	if err := k.prove(ctx, p, s, clientID, secret); err != nil {
+	if err := k.proof.Prove(ctx, p, s, clientID, secret); err != nil {
 		return nil, err
 	}
 	var name string
@@ -115,97 +108,6 @@ func (k *Keys) mappable(tx *store.Tx, s *scene.Scene, spec *keyward.OAuthClientS
 		return err
 	}
 	return nil
-}
-
-// prove asks the server about a secret. Without one, an administrator's word counts, but not against the server's.
-func (k *Keys) prove(ctx context.Context, p keyward.Principal, s *scene.Scene, clientID, secret string) error {
-	if keymanager.ForMany(s.Spec) && scene.IsAdmin(p, s.Place.Tenant) {
-		return nil // what the connection sees is one organization's
-	}
-	if keymanager.ForMany(s.Spec) {
-		return keyward.Errorf(keyward.CodeForbidden,
-			"%s is for many organizations, where no secret is tried: leave the secret out, and an administrator is asked to approve",
-			s.KeyManager.Ref())
-	}
-	if secret == "" {
-		return k.exists(ctx, s, clientID)
-	}
-	if wait := k.proofs.Take(p.Tenant+"/"+p.User+" "+s.KeyManager.ID, k.now()); wait > 0 {
-		e := keyward.Errorf(keyward.CodeTooManyRequests,
-			"too many secrets were tried at %s: wait, and have the right one at hand", s.KeyManager.Ref())
-		e.RetryAfter = wait
-		return e
-	}
-	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
-	defer cancel()
-	conn, err := k.openers.Open(s.Server)
-	if err != nil {
-		return scene.Told(s.Place.KeyManager, err)
-	}
-	err = connector.ErrUnsupported
-	if prover, ok := conn.(connector.Prover); ok {
-		err = prover.Prove(ctx, clientID, secret)
-	}
-	if errors.Is(err, connector.ErrUnsupported) {
-		if scene.IsAdmin(p, s.Place.Tenant) {
-			return k.exists(ctx, s, clientID)
-		}
-		return keyward.Errorf(keyward.CodeForbidden, "%s %s: leave the secret out, and an administrator is asked to approve",
-			s.KeyManager.Ref(), untried(s.Spec, errors.Is(err, connector.ErrNoScope)))
-	}
-	if f, ok := errors.AsType[*wire.Failure](err); ok && (f.Code == "invalid_client" || f.Status == http.StatusUnauthorized) {
-		return keyward.Invalid([]keyward.FieldError{keyward.Fault("clientSecret",
-			"%s does not take it as the secret of client %s: %v", s.KeyManager.Ref(), clientID, f)})
-	}
-	if err != nil {
-		return scene.Told(s.Place.KeyManager, err)
-	}
-	return nil
-}
-
-// untried says why a server gives no token with which a secret could be tried.
-func untried(spec *keyward.KeyManagerSpec, scope bool) string {
-	kind, _ := catalog.TypeOf(spec.Type)
-	named := slices.ContainsFunc(kind.AdminFields, func(f connector.Field) bool { return f.Name == "connection.proofScope" })
-	switch {
-	case scope && named && spec.Connection["proofScope"] == nil:
-		return "gives no token without a scope, and its spec.connection.proofScope names none with which the secret could be tried"
-	case scope && named:
-		return fmt.Sprintf("does not give this client the scope %v of its spec.connection.proofScope, with which secrets are tried",
-			spec.Connection["proofScope"])
-	case scope:
-		return "gives this client no token without a scope, so the secret cannot be tried"
-	default:
-		return "has no token endpoint at which the secret could be tried"
-	}
-}
-
-// exists refuses a client that the server says it does not have. A server that cannot be asked says nothing.
-func (k *Keys) exists(ctx context.Context, s *scene.Scene, clientID string) error {
-	ctx, cancel := context.WithTimeout(ctx, vendorLimit)
-	defer cancel()
-	conn, err := k.openers.Open(s.Server)
-	if err != nil {
-		return nil //nolint:nilerr // a connection that is not set up cannot be asked
-	}
-	reader, ok := conn.(connector.Reader)
-	if !ok {
-		return nil
-	}
-	c, err := reader.Read(ctx, connector.Handle{ClientID: clientID})
-	if err != nil {
-		k.log.InfoContext(ctx, "a client is mapped without a look at it",
-			"keyManager", s.Place.KeyManager, "client", clientID, "error", err)
-		return nil
-	}
-	if c != nil && c.ClientID == clientID {
-		return nil
-	}
-	return &keyward.Error{
-		Code:    keyward.CodeNotFound,
-		Message: fmt.Sprintf("%s has no client %s", s.KeyManager.Ref(), clientID),
-		Fields:  []keyward.FieldError{{Path: "clientId", Code: keyward.CodeNotFound, Message: "does not exist at the server"}},
-	}
 }
 
 func (k *Keys) putMapped(tx *store.Tx, p keyward.Principal, s *scene.Scene, spec keyward.OAuthClientSpec) (string, error) {

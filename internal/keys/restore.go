@@ -8,6 +8,7 @@ import (
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // Restore makes a generated client at its server what it was before somebody changed it there. It is a change like any
@@ -29,7 +30,7 @@ func (k *Keys) Restore(
 			"switch it on again", c.Spec.ClientID, s.KeyManager.Ref())
 	}
 	if c.Status.Mode != keyward.ClientGenerated || c.Status.Reuses != nil {
-		return nil, updatable(s, k.openers, c)
+		return nil, s.Updatable(k.openers, c)
 	}
 	if undo, left = s.GivesBack(p, c, undo, has); undo.Nothing() {
 		return left, nil
@@ -119,7 +120,7 @@ func (k *Keys) Clear(ctx context.Context, p keyward.Principal, place Place, id s
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	err = k.deleteThere(ctx, s.Server, c)
-	if uncertain(err) || isDown(err) {
+	if wire.Uncertain(err) || wire.Unanswered(err) {
 		return scene.Told(s.Place.KeyManager, err)
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // RotateAsk says how a secret is replaced.
@@ -98,7 +99,7 @@ func (k *Keys) finishRotate(ctx context.Context, server connector.Server, c *sce
 		return fresh.Value, nil
 	}
 	told := scene.Told(server.Name, err)
-	if uncertain(err) || resumed && passing(err) {
+	if wire.Uncertain(err) || resumed && wire.Passing(err) {
 		k.noteReason(ctx, c, told.Words())
 		wrapped := keyward.Errorf(told.Code, "%s; the new secret is asked for again: fetch it with reveal", told.Message)
 		wrapped.Err = err

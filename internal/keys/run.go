@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -125,7 +124,7 @@ func (k *Keys) settleAt(ctx context.Context, clients []*scene.Client, asked bool
 		if err != nil {
 			errs = append(errs, fmt.Errorf("settle %s: %w", c.Object.Ref(), err))
 		}
-		if isDown(err) {
+		if wire.Unanswered(err) {
 			break
 		}
 	}
@@ -137,26 +136,4 @@ func textOf(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-func isDown(err error) bool {
-	var f *wire.Failure
-	return errors.As(err, &f) && f.Status == 0
-}
-
-// passing tells that a later try may fare better: the server gave no answer, or said only that it cannot serve now, or it was
-// not the server that answered.
-func passing(err error) bool {
-	f, ok := errors.AsType[*wire.Failure](err)
-	if !ok || f.Page {
-		return ok
-	}
-	switch f.Status {
-	case 0, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return true
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		return false
-	default:
-		return f.Status >= http.StatusInternalServerError
-	}
 }

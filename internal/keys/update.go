@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // Update changes a generated client at its server: what the ask leaves nil stays as it is, fields beside the given ones
@@ -26,10 +26,10 @@ func (k *Keys) Update(ctx context.Context, p keyward.Principal, place Place, ask
 	if err := s.Changeable(c, k.now()); err != nil {
 		return nil, err
 	}
-	if err := updatable(s, k.openers, c); err != nil {
+	if err := s.Updatable(k.openers, c); err != nil {
 		return nil, err
 	}
-	want, err := s.CheckWish(merged(c.Status, ask))
+	want, err := s.CheckWish(ask.Over(c.Status))
 	if err != nil {
 		return nil, err
 	}
@@ -61,47 +61,6 @@ func (k *Keys) Update(ctx context.Context, p keyward.Principal, place Place, ask
 	return result(s, c.Spec.ClientID, secret, c.Object.Name, c.Status), nil
 }
 
-// merged is what the client should be when the ask has been carried out.
-func merged(now keyward.OAuthClientStatus, ask Ask) Ask {
-	if ask.Grants == nil {
-		ask.Grants = now.Grants
-	}
-	if ask.Callbacks == nil {
-		ask.Callbacks = now.Callbacks
-	}
-	if ask.Scopes == nil {
-		ask.Scopes = now.Scopes
-	}
-	fields := maps.Clone(now.Fields)
-	if fields == nil {
-		fields = map[string]any{}
-	}
-	maps.Copy(fields, ask.Fields)
-	ask.Fields = fields
-	return ask
-}
-
-// updatable refuses a change that nobody here can carry out.
-func updatable(s *scene.Scene, openers *connector.Openers, c *scene.Client) error {
-	if c.Status.Mode != keyward.ClientGenerated {
-		return keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s is mapped: it is changed at %s",
-			c.Spec.ClientID, s.KeyManager.Ref())
-	}
-	if of := c.Status.Reuses; of != nil {
-		return keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s is that of key manager %s: it is changed there",
-			c.Spec.ClientID, of.KeyManager)
-	}
-	conn, err := openers.Open(s.Server)
-	if err != nil {
-		return scene.Told(s.Place.KeyManager, err)
-	}
-	if _, ok := conn.(connector.Updater); !ok {
-		return keyward.Errorf(keyward.CodeUpdateUnsupported,
-			"%s offers no way to change a client: delete the keys and generate new ones", s.KeyManager.Ref())
-	}
-	return nil
-}
-
 // finishUpdate changes at its server a client that is marked as updating, and stores what came of it. resumed is as
 // in finishRotate. who waits for the answer, if anybody: it has the secret that came with the change, if one did and it is
 // theirs.
@@ -111,7 +70,7 @@ func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *sce
 		return k.keepUpdated(ctx, c, made, who)
 	}
 	told := scene.Told(server.Name, err)
-	if uncertain(err) || resumed && passing(err) {
+	if wire.Uncertain(err) || resumed && wire.Passing(err) {
 		k.noteReason(ctx, c, told.Words())
 		wrapped := keyward.Errorf(told.Code, "%s; the change is tried again", told.Message)
 		wrapped.Err = err
@@ -123,7 +82,7 @@ func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *sce
 		told = keyward.Errorf(keyward.CodeUpdateUnsupported,
 			"%s offers no way to change a client: delete the keys and generate new ones", server.Name)
 	case errors.Is(err, connector.ErrUnmanageable):
-		lost = unmanageable(server)
+		lost = scene.Unmanageable(server)
 		told = keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s: %s", c.Spec.ClientID, lost)
 	}
 	if resumed {
@@ -133,15 +92,6 @@ func (k *Keys) finishUpdate(ctx context.Context, server connector.Server, c *sce
 		k.log.WarnContext(ctx, "a client could not be marked", "client", c.Object.Name, "error", err)
 	}
 	return "", told
-}
-
-// unmanageable says what is left where the server no longer takes a client's registration access token.
-func unmanageable(server connector.Server) string {
-	words := "its registration access token is lost or refused, so only the server's administrator can change or delete it"
-	if server.Spec.Type == keyward.TypeKeycloak {
-		words += "; with spec.connection.clientId, a service account, it is managed through the admin API"
-	}
-	return words
 }
 
 // updateThere asks the server. A new registration access token is stored before anything else is done with an answer.

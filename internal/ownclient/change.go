@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keys/peek"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // update begins a change of the client at its server: where people are sent back to, which scopes it names, whether it is on.
@@ -90,7 +91,7 @@ func (c *Clients) unchanged(ctx context.Context, s *state, one *client, cause er
 	case errors.Is(cause, connector.ErrUnsupported), errors.Is(cause, connector.ErrUnmanageable):
 		one.State, one.Replace, one.ChangedAt = keyward.ClientActive, true, c.now()
 		return c.note(ctx, one, "", "")
-	case uncertain(cause): // it goes on
+	case wire.Uncertain(cause): // it goes on
 	case one.State == keyward.ClientRotating: // and has the secret that it had
 		one.State, one.ChangedAt = keyward.ClientActive, c.now()
 	default:

@@ -11,6 +11,7 @@ import (
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/store"
+	"keyward.dev/keyward/internal/wire"
 )
 
 // make has the server make a client. It is stored as pending before, with how the server is reached and, where it will sign
@@ -84,7 +85,7 @@ func (c *Clients) reserve(ctx context.Context, s *state) (one *client, err error
 // findMade looks for a client whose registration ended in doubt, where the server can be searched.
 func findMade(ctx context.Context, conn connector.Connector, one *client, cause error) (connector.Registered, error) {
 	finder, ok := conn.(connector.Finder)
-	if !ok || !uncertain(cause) {
+	if !ok || !wire.Uncertain(cause) {
 		return connector.Registered{}, cause
 	}
 	found, err := finder.Find(ctx, one.Name)
@@ -103,7 +104,7 @@ func (c *client) usable(found *connector.Registered) bool {
 func (c *Clients) unmade(ctx context.Context, s *state, one *client, cause error, conn connector.Connector) error {
 	one.State, one.ChangedAt = keyward.ClientFailed, c.now()
 	c.failed(s, one, cause)
-	if uncertain(cause) {
+	if wire.Uncertain(cause) {
 		_, one.Search = conn.(connector.Finder)
 		one.Orphan = true
 		one.Reason = "outcome unknown: " + one.Reason + "; the server may have made a client named " + one.Name

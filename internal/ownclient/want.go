@@ -230,11 +230,6 @@ const firstPause = 2 * time.Second
 // well forgets failures.
 func (c *client) well() { c.Tries, c.NextTry, c.Reason, c.Declared = 0, nil, "", 0 }
 
-func uncertain(err error) bool {
-	f, ok := errors.AsType[*wire.Failure](err)
-	return ok && f.Uncertain()
-}
-
 func publicKeys(private string) (json.RawMessage, error) {
 	set, err := connector.PublicKeys(private)
 	if err != nil {

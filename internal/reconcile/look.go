@@ -94,7 +94,7 @@ func (r *Reconciler) look(ctx context.Context, id string) error {
 	}
 	heard, err := r.ask(ctx, t)
 	if err != nil {
-		return errors.Join(err, r.putOff(context.WithoutCancel(ctx), t, words(err), pauseAfter(t.row.Tries)))
+		return errors.Join(err, r.putOff(context.WithoutCancel(ctx), t, connector.Words(err), pauseAfter(t.row.Tries)))
 	}
 	return r.note(context.WithoutCancel(ctx), t, heard)
 }
@@ -257,20 +257,6 @@ func drift(tx *store.Tx, c *scene.Client, texts []string, now time.Time) error {
 		entry.Action, entry.Detail = "key.in-step", "client "+c.Spec.ClientID+" is at its server what it should be again"
 	}
 	return tx.Audit(entry)
-}
-
-// words are fit for people: a vendor's own, without a secret.
-func words(err error) string {
-	var told *keyward.Error
-	var f *wire.Failure
-	switch {
-	case errors.As(err, &told):
-		return told.Message
-	case errors.As(err, &f):
-		return f.Error()
-	default:
-		return "the call failed"
-	}
 }
 
 func changed(c *scene.Client) time.Time {

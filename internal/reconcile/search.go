@@ -66,7 +66,7 @@ func (r *Reconciler) search(ctx context.Context, id string) error {
 	clients, why, err := r.list(ctx, server, scene.NamesBegin())
 	now := r.now()
 	if err != nil {
-		before.Why = words(err)
+		before.Why = connector.Words(err)
 		tries := 0
 		if row != nil { // a key manager that had no client yet
 			tries = row.Tries
@@ -284,7 +284,7 @@ func (r *Reconciler) deleteThere(
 
 // told turns a connector's failure into what a person is told.
 func told(km *keyward.Object, err error) error {
-	e := keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s: %s", km.Name, words(err))
+	e := keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s: %s", km.Name, connector.Words(err))
 	if code := keyward.CodeOf(err); code != keyward.CodeInternal {
 		e.Code = code
 	}

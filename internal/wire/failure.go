@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 	"unicode"
@@ -72,6 +73,35 @@ func (f *Failure) Uncertain() bool {
 		return f.Code == "" && f.RetryAfter == 0
 	default:
 		return f.Status < 300 || f.Status >= 500
+	}
+}
+
+// Uncertain tells whether a failed call may have taken effect at the server all the same, as the Failure in its chain says.
+func Uncertain(err error) bool {
+	f, ok := errors.AsType[*Failure](err)
+	return ok && f.Uncertain()
+}
+
+// Unanswered tells that the server gave no answer to the call at all.
+func Unanswered(err error) bool {
+	f, ok := errors.AsType[*Failure](err)
+	return ok && f.Status == 0
+}
+
+// Passing tells that a later try of the call may fare better: the server gave no answer, or said only that it cannot serve now,
+// or it was not the server that answered.
+func Passing(err error) bool {
+	f, ok := errors.AsType[*Failure](err)
+	if !ok || f.Page {
+		return ok
+	}
+	switch f.Status {
+	case 0, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return false
+	default:
+		return f.Status >= http.StatusInternalServerError
 	}
 }
 

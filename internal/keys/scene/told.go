@@ -27,3 +27,12 @@ func Told(keyManager string, err error) *keyward.Error {
 	e.Err = err
 	return e
 }
+
+// Unmanageable says what is left where the server no longer takes a client's registration access token.
+func Unmanageable(server connector.Server) string {
+	words := "its registration access token is lost or refused, so only the server's administrator can change or delete it"
+	if server.Spec.Type == keyward.TypeKeycloak {
+		words += "; with spec.connection.clientId, a service account, it is managed through the admin API"
+	}
+	return words
+}

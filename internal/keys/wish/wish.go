@@ -4,6 +4,7 @@ package wish
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -28,6 +29,26 @@ type Checked struct {
 	Fields map[string]any // developer fields without secret ones
 }
 
+// Over is what a client that is now so should be when the ask has been carried out: what the ask leaves nil stays.
+func (ask Ask) Over(now keyward.OAuthClientStatus) Ask {
+	if ask.Grants == nil {
+		ask.Grants = now.Grants
+	}
+	if ask.Callbacks == nil {
+		ask.Callbacks = now.Callbacks
+	}
+	if ask.Scopes == nil {
+		ask.Scopes = now.Scopes
+	}
+	fields := maps.Clone(now.Fields)
+	if fields == nil {
+		fields = map[string]any{}
+	}
+	maps.Copy(fields, ask.Fields)
+	ask.Fields = fields
+	return ask
+}
+
 // Check judges an ask by a key manager's rules. Faults come all at once, as invalid_input with each field named; a
 // missing callback alone is callback_required.
 func Check(server connector.Server, km keyward.Ref, env keyward.Environment, ask Ask) (Checked, error) {
@@ -40,13 +61,13 @@ func Check(server connector.Server, km keyward.Ref, env keyward.Environment, ask
 	faults = append(faults, callbackFaults(ask.Callbacks)...)
 	for i, scope := range ask.Scopes {
 		if !ValidScope(scope) {
-			faults = append(faults, fault(fmt.Sprintf("scopes[%d]", i), "%q is not a scope (RFC 6749, section 3.3)", scope))
+			faults = append(faults, keyward.Fault(fmt.Sprintf("scopes[%d]", i), "%q is not a scope (RFC 6749, section 3.3)", scope))
 		}
 	}
 	fields, more := keymanager.CheckFields(kind.DeveloperFields, ask.Fields, "fields")
 	faults = append(faults, more...)
 	if i := slices.Index(ask.Grants, "client_credentials"); i >= 0 && connector.IsPublic(fields) {
-		faults = append(faults, fault(fmt.Sprintf("grants[%d]", i), "client_credentials is for clients with a secret, and with "+
+		faults = append(faults, keyward.Fault(fmt.Sprintf("grants[%d]", i), "client_credentials is for clients with a secret, and with "+
 			"%s none there is none: ask for authorization_code", connector.AuthenticationField))
 	}
 	fields, more = keymanager.Constrain(km, server.Spec, keymanager.Asked{
@@ -76,7 +97,7 @@ func Check(server connector.Server, km keyward.Ref, env keyward.Environment, ask
 
 func environmentFaults(spec *keyward.KeyManagerSpec, km keyward.Ref, env keyward.Environment) []keyward.FieldError {
 	if allowed := spec.EnvironmentsOrDefault(); !slices.Contains(allowed, env) {
-		return []keyward.FieldError{fault("environment", "%s takes no clients for %s", km, env)}
+		return []keyward.FieldError{keyward.Fault("environment", "%s takes no clients for %s", km, env)}
 	}
 	return nil
 }
@@ -93,11 +114,11 @@ func grantFaults(server connector.Server, km keyward.Ref, grants []string) []key
 		path := fmt.Sprintf("grants[%d]", i)
 		switch {
 		case grant == "":
-			faults = append(faults, fault(path, "must not be empty"))
+			faults = append(faults, keyward.Fault(path, "must not be empty"))
 		case slices.Contains(grants[:i], grant):
-			faults = append(faults, fault(path, "%s is listed twice", grant))
+			faults = append(faults, keyward.Fault(path, "%s is listed twice", grant))
 		case len(offered) > 0 && !slices.Contains(offered, grant):
-			faults = append(faults, fault(path, "%s is not offered; %s offers %s", grant, km, strings.Join(offered, ", ")))
+			faults = append(faults, keyward.Fault(path, "%s is not offered; %s offers %s", grant, km, strings.Join(offered, ", ")))
 		}
 	}
 	return faults
@@ -127,11 +148,11 @@ func callbackFaults(callbacks []string) []keyward.FieldError {
 		u, err := url.Parse(c)
 		switch {
 		case err != nil || !u.IsAbs() || u.Opaque == "" && u.Host == "" && u.Path == "":
-			faults = append(faults, fault(fmt.Sprintf("callbacks[%d]", i), "%q is not an absolute URI", c))
+			faults = append(faults, keyward.Fault(fmt.Sprintf("callbacks[%d]", i), "%q is not an absolute URI", c))
 		case scripted(u.Scheme):
-			faults = append(faults, fault(fmt.Sprintf("callbacks[%d]", i), "leads nowhere: nobody answers at a %s URI", u.Scheme))
+			faults = append(faults, keyward.Fault(fmt.Sprintf("callbacks[%d]", i), "leads nowhere: nobody answers at a %s URI", u.Scheme))
 		case strings.Contains(c, "#"):
-			faults = append(faults, fault(fmt.Sprintf("callbacks[%d]", i), "must not have a fragment"))
+			faults = append(faults, keyward.Fault(fmt.Sprintf("callbacks[%d]", i), "must not have a fragment"))
 		}
 	}
 	return faults
@@ -162,7 +183,7 @@ func MappingFaults(
 		faults = clientIDFaults(kmSpec, client)
 	}
 	if env := client.EnvironmentOrDefault(); !slices.Contains(kmSpec.EnvironmentsOrDefault(), env) {
-		faults = append(faults, fault("environment", "%s takes no clients for %s", km, env))
+		faults = append(faults, keyward.Fault("environment", "%s takes no clients for %s", km, env))
 	}
 	return faults
 }
@@ -170,14 +191,14 @@ func MappingFaults(
 func clientIDFaults(kmSpec *keyward.KeyManagerSpec, client *keyward.OAuthClientSpec) []keyward.FieldError {
 	var faults []keyward.FieldError
 	if keymanager.OwnClient(kmSpec, client.ClientID) {
-		faults = append(faults, fault("clientId",
+		faults = append(faults, keyward.Fault("clientId",
 			"%q is a client of the key manager's own: it can never belong to an application", client.ClientID))
 	}
 	if why := keymanager.ClientIDFault(kmSpec, client.ClientID); why != "" {
-		faults = append(faults, fault("clientId", "%s", why))
+		faults = append(faults, keyward.Fault("clientId", "%s", why))
 	}
 	if client.ClientID == "" || len(client.ClientID) > maxClientID || strings.ContainsFunc(client.ClientID, unprintable) {
-		faults = append(faults, fault("clientId", "must have 1 to %d printable characters", maxClientID))
+		faults = append(faults, keyward.Fault("clientId", "must have 1 to %d printable characters", maxClientID))
 	}
 	return faults
 }
@@ -185,7 +206,3 @@ func clientIDFaults(kmSpec *keyward.KeyManagerSpec, client *keyward.OAuthClientS
 const maxClientID = 512 // bytes
 
 func unprintable(r rune) bool { return r < ' ' || r == 0x7f }
-
-func fault(path, format string, args ...any) keyward.FieldError {
-	return keyward.FieldError{Path: path, Code: keyward.CodeInvalidInput, Message: fmt.Sprintf(format, args...)}
-}

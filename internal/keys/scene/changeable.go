@@ -86,3 +86,24 @@ func (s *Scene) RotationOf(openers *connector.Openers, c *Client) Rotation {
 	}
 	return r
 }
+
+// Updatable refuses a change at the server that nobody here can carry out: update_unsupported. No server is asked.
+func (s *Scene) Updatable(openers *connector.Openers, c *Client) error {
+	if c.Status.Mode != keyward.ClientGenerated {
+		return keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s is mapped: it is changed at %s",
+			c.Spec.ClientID, s.KeyManager.Ref())
+	}
+	if of := c.Status.Reuses; of != nil {
+		return keyward.Errorf(keyward.CodeUpdateUnsupported, "client %s is that of key manager %s: it is changed there",
+			c.Spec.ClientID, of.KeyManager)
+	}
+	conn, err := openers.Open(s.Server)
+	if err != nil {
+		return Told(s.Place.KeyManager, err)
+	}
+	if _, ok := conn.(connector.Updater); !ok {
+		return keyward.Errorf(keyward.CodeUpdateUnsupported,
+			"%s offers no way to change a client: delete the keys and generate new ones", s.KeyManager.Ref())
+	}
+	return nil
+}
