@@ -205,8 +205,8 @@ func TestMissingPartsAreRefusedByName(t *testing.T) {
 	until(t, n.Gateway, http.MethodGet, items, mint(t, i, issuer.Token{}), 200, "")
 }
 
-// TestReferencesOnTheCommandLine: {env: …}, {file: …} and openapi.file are resolved where the command runs, and only
-// there.
+// TestReferencesOnTheCommandLine: diff says where a gateway does otherwise than an OpenAPI document, and apply keeps to a line
+// for each object. {env: …}, {file: …} and openapi.file are resolved where the command runs, and only there.
 func TestReferencesOnTheCommandLine(t *testing.T) {
 	t.Parallel()
 	up, i := newUpstream(t), issuer.Start(t, "k", "RS256")
@@ -226,8 +226,12 @@ paths:
     get:
       security: [{oauth: ["orders:read"]}]
       responses: {"200": {description: ok}}
+    post:
+      security: [{oauth: ["orders:read"], key: []}]
+      responses: {"200": {description: ok}}
 components:
   securitySchemes:
+    key: {type: apiKey, in: header, name: X-Key}
     oauth: {type: oauth2, flows: {clientCredentials: {tokenUrl: "https://x.example/token", scopes: {"orders:read": read}}}}
 `)
 	write("all.yaml", join(
@@ -239,7 +243,13 @@ components:
 			fmt.Sprintf(`context: /orders, version: v1, upstream: {production: %q}, keyManagers: [a], openapi: {file: orders.yaml}`,
 				up.URL)),
 		mobile("a")))
-	if r := n.CLI(t, "", "apply", "-f", filepath.Join(dir, "all.yaml")); r.Code != 0 {
+	weaker := "  weaker: line 8 of the OpenAPI document: The document asks for an API key (key) as well as a token"
+	if r := n.CLI(t, "", "diff", "-f", filepath.Join(dir, "all.yaml")); r.Code != 0 || !containsText(r.Stdout, weaker) ||
+		!containsText(r.Stdout, "(POST /items)\n") {
+		t.Fatalf("diff: %s", r)
+	}
+	if r := n.CLI(t, "", "apply", "-f", filepath.Join(dir, "all.yaml")); r.Code != 0 || r.Stderr != "" ||
+		containsText(r.Stdout, "OpenAPI") {
 		t.Fatalf("apply: %s", r)
 	}
 	i.SetOpaque("op_1", map[string]any{"active": true, "client_id": "abc", "scope": "orders:read"})

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -45,6 +46,16 @@ type applyResult struct {
 	Name    string        `json:"name"`
 	Action  string        `json:"action"`
 	Changes []fieldChange `json:"changes,omitempty"`
+
+	Findings []finding `json:"findings,omitempty"`
+}
+
+// finding is where a gateway does otherwise than an OpenAPI document says.
+type finding struct {
+	Message    string   `json:"message"`
+	Operations []string `json:"operations,omitempty"`
+	Line       int      `json:"line"`
+	Weaker     bool     `json:"weaker"`
 }
 
 // fieldChange is one field's old and new value.
@@ -89,7 +100,26 @@ func (s *session) apply(paths []string, set string, prune, dryRun bool) ([]apply
 	return answer.Results, nil
 }
 
-// Run makes the control plane match the manifests.
+// printFindings tells, below an API's line, where a gateway does otherwise than its OpenAPI document says.
+func printFindings(w io.Writer, findings []finding) {
+	const most = 6 // operations that are named
+	for _, f := range findings {
+		about := ""
+		if n := len(f.Operations); n > most {
+			about = fmt.Sprintf(" (%s and %d more)", strings.Join(f.Operations[:most], ", "), n-most)
+		} else if n > 0 {
+			about = " (" + strings.Join(f.Operations, ", ") + ")"
+		}
+		sign := "note"
+		if f.Weaker {
+			sign = "weaker"
+		}
+		_, _ = fmt.Fprintln(w, output.Plain(fmt.Sprintf("  %s: line %d of the OpenAPI document: %s%s", sign, f.Line, f.Message, about)))
+	}
+}
+
+// Run makes the control plane match the manifests. What it has to say beside a line for each object is for people at a terminal:
+// diff says it to programs.
 func (cmd *applyCmd) Run(s *session) error {
 	results, err := s.apply(cmd.File, cmd.Set, cmd.Prune, cmd.DryRun)
 	if err != nil {
@@ -98,6 +128,9 @@ func (cmd *applyCmd) Run(s *session) error {
 	for _, r := range results {
 		if _, err := fmt.Fprintf(s.out, "%s %s\n", r.ref(), r.Action); err != nil {
 			return err
+		}
+		if output.OnTerminal(s.err) {
+			printFindings(s.err, r.Findings)
 		}
 	}
 	return nil
@@ -120,6 +153,7 @@ func (cmd *diffCmd) Run(s *session) error {
 		for _, c := range r.Changes {
 			printChange(s, c)
 		}
+		printFindings(s.out, r.Findings)
 	}
 	return nil
 }

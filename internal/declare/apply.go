@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/manifest/openapi"
 )
 
 // Request makes the control plane match manifests, all or nothing.
@@ -27,6 +28,8 @@ type Result struct {
 	Name    string                `json:"name"`
 	Action  Action                `json:"action"`
 	Changes []manifest.Difference `json:"changes,omitempty"`
+
+	Findings []openapi.Finding `json:"findings,omitempty" doc:"Where a gateway does otherwise than the API's OpenAPI document says"`
 }
 
 // Apply carries the request out in one transaction. Every fault of every manifest is reported at once, its path
@@ -90,6 +93,9 @@ func results(b *batch, changes []*change, now time.Time) []Result {
 	})
 	for _, ch := range changes {
 		r := Result{Kind: ch.ref.Kind, Tenant: ch.ref.Tenant, Name: ch.ref.Name, Action: ch.action, Changes: ch.diffs}
+		if ch.item != nil && ch.action != Unchanged {
+			r.Findings = ch.findings
+		}
 		if ch.existing != nil && ch.existing.Hold.Holds(now) {
 			r.Action = Held
 		}

@@ -12,6 +12,7 @@ import (
 	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/manifest/openapi"
 	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 )
@@ -26,6 +27,7 @@ type item struct {
 	sound  bool              // the manifest itself has no fault
 
 	operations []keyward.Operation // of an API, read from its OpenAPI document where it has one
+	findings   []openapi.Finding   // about that document
 }
 
 // batch is what one call writes. Everything in it happens, or nothing.
@@ -73,7 +75,7 @@ func (c *Writer) newItem(d manifest.Decoded, prefix, tenant string, found []keyw
 		it.operations = spec.Operations
 		if spec.OpenAPI != nil && spec.OpenAPI.Document != "" {
 			read := c.ReadOpenAPI(spec.OpenAPI.Document)
-			it.operations = read.Operations
+			it.operations, it.findings = read.Operations, read.Findings
 			return it, read.Faults
 		}
 	case *keyward.KeyManagerSpec:

@@ -88,18 +88,18 @@ func Plain(text string) string {
 	}, text)
 }
 
-// coloured makes a line red that tells of a hold, where a person reads it.
+// coloured makes a line red that tells of a hold, where a person reads it and wants colours (no-color.org).
 func coloured(w io.Writer, line string) string {
-	if strings.Contains(line, table.Held) && onTerminal(w) {
+	if strings.Contains(line, table.Held) && os.Getenv("NO_COLOR") == "" && OnTerminal(w) {
 		return "\033[31m" + line + "\033[0m"
 	}
 	return line
 }
 
-// onTerminal tells whether a person reads what is written, and wants colours (no-color.org).
-func onTerminal(w io.Writer) bool {
+// OnTerminal tells whether a person reads what is written, not a program or a file.
+func OnTerminal(w io.Writer) bool {
 	f, is := w.(*os.File)
-	if !is || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !is || os.Getenv("TERM") == "dumb" {
 		return false
 	}
 	info, err := f.Stat()
