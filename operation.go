@@ -35,7 +35,7 @@ func ValidateOperations(operations []Operation, report func(i int, field, format
 		}
 		key := op.Method + " " + pathtemplate.Shape(op.Path)
 		if first, taken := seen[key]; taken {
-			report(i, ".path", "is the same operation as entry %d", first)
+			report(i, ".path", "is the same operation as %s %s", operations[first].Method, operations[first].Path)
 		}
 		seen[key] = i
 		if op.Security != "" && op.Security != "none" {

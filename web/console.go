@@ -25,6 +25,9 @@ const (
 	builtNonce = `<meta name="csp-nonce" content="" />`
 )
 
+// packed ends the name of a file that is another one, packed with Brotli by the build.
+const packed = ".br"
+
 // Console serves the built console.
 type Console struct {
 	files fs.FS
@@ -109,7 +112,7 @@ func (c *Console) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) isFile(name string) bool {
-	if !fs.ValidPath(name) || name == "index.html" || strings.HasPrefix(path.Base(name), ".") {
+	if !fs.ValidPath(name) || name == "index.html" || strings.HasPrefix(path.Base(name), ".") || strings.HasSuffix(name, packed) {
 		return false
 	}
 	info, err := fs.Stat(c.files, name)
@@ -127,7 +130,23 @@ func (c *Console) file(w http.ResponseWriter, r *http.Request, name string) {
 	if strings.HasPrefix(name, "assets/") {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
+	if small, err := fs.ReadFile(c.files, name+packed); err == nil && takesBrotli(r) {
+		w.Header().Set("Content-Encoding", "br")
+		text = small
+	}
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(text))
+}
+
+// takesBrotli reports whether a browser takes what the build packed with Brotli (RFC 7932), as browsers do over TLS and on
+// the own machine.
+func takesBrotli(r *http.Request) bool {
+	for coding := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		name, weight, _ := strings.Cut(strings.ReplaceAll(coding, " ", ""), ";")
+		if strings.EqualFold(name, "br") {
+			return weight == "" || strings.Trim(strings.TrimPrefix(weight, "q="), "0.") != "" // q=0, q=0.000: not at all
+		}
+	}
+	return false
 }
 
 // index serves the page, with where it is and a fresh nonce in it. Style elements need the nonce; scripts are files.

@@ -11,10 +11,11 @@ import (
 
 func built() fstest.MapFS {
 	return fstest.MapFS{
-		"index.html":       {Data: []byte(`<head>` + builtBase + builtNonce + `</head>`)},
-		"icon.svg":         {Data: []byte(`<svg/>`)},
-		".keep":            {Data: []byte("kept")},
-		"assets/a-1234.js": {Data: []byte(strings.Repeat("export const one = 1;\n", 200))},
+		"index.html":          {Data: []byte(`<head>` + builtBase + builtNonce + `</head>`)},
+		"icon.svg":            {Data: []byte(`<svg/>`)},
+		".keep":               {Data: []byte("kept")},
+		"assets/a-1234.js":    {Data: []byte(strings.Repeat("export const one = 1;\n", 200))},
+		"assets/a-1234.js.br": {Data: []byte("packed by the build")},
 	}
 }
 
@@ -77,6 +78,16 @@ func TestFilesAreServedAsWhatTheyAre(t *testing.T) {
 		got.header.Get("Content-Encoding") != "gzip" || len(got.body) > 1000 ||
 		!strings.Contains(got.header.Get("Cache-Control"), "immutable") {
 		t.Errorf("a script: %d %v, %d bytes", got.status, got.header, len(got.body))
+	}
+	for accepted, coding := range map[string]string{"gzip, deflate, br, zstd": "br", "gzip;q=1, BR; q=0.5": "br", "gzip, br;q=0": "gzip", "identity": ""} {
+		got = ask(t, built(), "http://127.0.0.1:8480", http.MethodGet, "/console/assets/a-1234.js", "Accept-Encoding", accepted)
+		if got.header.Get("Content-Encoding") != coding || (got.body == "packed by the build") != (coding == "br") ||
+			!strings.Contains(got.header.Get("Content-Type"), "javascript") || got.header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s: %v", accepted, got.header)
+		}
+	}
+	if got = ask(t, built(), "http://127.0.0.1:8480", http.MethodGet, "/console/assets/a-1234.js.br"); got.status != http.StatusNotFound {
+		t.Errorf("what is packed, by its own name: %d", got.status)
 	}
 	got = ask(t, built(), "http://127.0.0.1:8480", http.MethodGet, "/console/icon.svg")
 	if got.header.Get("Content-Type") != "image/svg+xml" || got.header.Get("Cache-Control") != "no-cache" {

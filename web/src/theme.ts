@@ -3,6 +3,7 @@ import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from 
 import { texts } from "./texts";
 import alert from "./ui/alert.module.css";
 import field from "./ui/field.module.css";
+import table from "./ui/table.module.css";
 
 /** The one source of colours, spacing and shape. Components name them; they never write a colour of their own. */
 const pine: MantineColorsTuple = [
@@ -27,7 +28,8 @@ export const theme = createTheme({
   defaultRadius: "md",
   fontFamily: "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
   fontFamilyMonospace: "ui-monospace, 'SF Mono', 'Cascadia Code', Menlo, Consolas, monospace",
-  headings: { fontWeight: "650" },
+  fontWeights: { regular: "400", medium: "500", bold: "600" },
+  headings: { fontWeight: "600", sizes: { h2: { fontSize: "1.5rem", lineHeight: "1.3" }, h4: { fontSize: "1.0625rem", lineHeight: "1.4" } } },
   cursorType: "pointer",
   components: {
     Alert: { defaultProps: { classNames: { body: alert.body } } },
@@ -35,13 +37,24 @@ export const theme = createTheme({
     // On a narrow screen its words take more lines instead of going past the edge.
     SegmentedControl: { styles: { root: { maxWidth: "100%" }, label: { whiteSpace: "normal" } } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 250 } },
-    Table: { defaultProps: { verticalSpacing: "xs", highlightOnHover: true } },
-    Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": texts.common.close } } },
+    Badge: { styles: { root: { fontWeight: 500, letterSpacing: 0 } } },
+    Table: { defaultProps: { verticalSpacing: "xs", horizontalSpacing: "md", highlightOnHover: true, classNames: { th: table.head } } },
+    Modal: {
+      defaultProps: { centered: true, closeButtonProps: { "aria-label": texts.common.close } },
+      styles: { title: { fontWeight: 600, fontSize: "var(--mantine-font-size-lg)" } },
+    },
     Notification: { defaultProps: { closeButtonProps: { "aria-label": texts.common.close } } },
     TagsInput: { defaultProps: { splitChars: [",", " "], acceptValueOnBlur: true } },
     Drawer: { defaultProps: { closeButtonProps: { "aria-label": texts.common.close } } },
   },
 });
+
+// What lies behind such text, in the light look: pale, so that words are seen before their colour.
+const tintLight = { pine: "#e3f3ed", blue: "#e6f1fb", yellow: "#fff6d6", red: "#fdeaea" };
+
+function tints(of: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(of).map(([name, tint]) => [`--mantine-color-${name}-light`, tint]));
+}
 
 // The colours that text has in a tone. Mantine's own are for surfaces; on a page they are too pale to be read by everybody.
 const inkLight = { pine: "#0b5e4b", blue: "#175592", yellow: "#7a4f00", red: "#b02525", gray: "#4a5058" };
@@ -59,7 +72,7 @@ function inks(of: Record<string, string>): Record<string, string> {
 /** Text is dark or light enough to be read by everybody (WCAG 2.2: a contrast of 4.5 to 1). */
 export const colors: CSSVariablesResolver = () => ({
   variables: {},
-  light: { "--mantine-color-dimmed": "#5c636b", "--mantine-color-placeholder": "#6b7280", "--mantine-color-error": inkLight.red, ...inks(inkLight) },
+  light: { "--mantine-color-dimmed": "#5c636b", "--mantine-color-placeholder": "#6b7280", "--mantine-color-error": inkLight.red, ...inks(inkLight), ...tints(tintLight) },
   dark: { "--mantine-color-dimmed": "#a6adb5", "--mantine-color-placeholder": "#8d949c", "--mantine-color-error": inkDark.red, ...inks(inkDark) },
 });
 

@@ -155,7 +155,7 @@ test("what a hold stops says so in red wherever it is named, with reason and who
   await expect(page.getByRole("tab", { name: /Incident/ })).toContainText(held.manager);
   await expect(page.getByRole("alert").filter({ hasText: "Incident is held: its key leaked" })).toBeVisible();
   await page.keyboard.press("Control+k");
-  await page.getByPlaceholder(/Search key managers/).fill("left-behind");
+  await page.getByRole("dialog").getByPlaceholder("Search or go to…").fill("left-behind");
   await expect(page.getByRole("dialog").getByRole("button").filter({ hasText: "Left behind" })).toContainText(held.application);
   await page.keyboard.press("Escape");
   await open(page, "admin/key-managers/incident", "Incident");

@@ -194,9 +194,10 @@ test("operations are pasted, moved and taken away, and what it would change is s
   await open(page, "publisher/apis/by-hand/edit", "Edit by-hand");
   await page.getByRole("button", { name: "Paste a list" }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByRole("textbox", { name: "Operations" }).fill("GET kept\n\nPOST /many a:b+c:d e:f");
-  await expect(dialog.getByText(/^Line 1: GET kept is not a method/)).toBeVisible();
-  await expect(dialog.getByText(/^Line 3: write either/)).toBeVisible();
+  await dialog.getByRole("textbox", { name: "Operations" }).fill("GET kept\n\nPOST /many a:b+c:d e:f\nGET /kept");
+  await expect(dialog.getByText(/^Line 1: GET kept does not begin with a method/)).toBeVisible();
+  await expect(dialog.getByText(/^Line 3: separate scopes/)).toBeVisible();
+  await expect(dialog.getByText("Line 4: GET /kept is listed already")).toBeVisible();
   await expect(dialog.getByRole("button", { name: /^Add/ })).toBeDisabled();
   await dialog.getByRole("textbox", { name: "Operations" }).fill("get /many many:read, many:all\nPOST /many many:write+many:all\nGET /open none");
   await dialog.getByRole("button", { name: "Add 3 operations" }).click();

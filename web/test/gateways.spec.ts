@@ -74,7 +74,7 @@ test("a change is watched on its way: the gateway that lacks it is named, until 
   await page.getByRole("dialog").getByRole("button", { name: "Hold", exact: true }).click();
   const notice = page.getByRole("alert").filter({ hasText: "watched is held" });
   await expect(notice).toContainText("In force on 1 of 2 gateways.");
-  await expect(notice).toContainText(/On its way to far…|Away: far\./);
+  await expect(notice).toContainText(/On its way to far…|Offline: far\./);
   await expect(notice).toContainText("Offline: far."); // it does not close while a gateway that seemed to be there is waited for
   await notice.getByRole("button", { name: "Close" }).click();
   await open(page, "admin/gateways", "Gateways");
@@ -112,11 +112,11 @@ test("decisions are followed without a shift of the layout, stand still for who 
   await rows.nth(2).hover();
   const first = await rows.nth(1).textContent();
   for (let i = 0; i < 80; i++) await call("/orders/v1/docs");
-  await expect(page.getByText("Still, while you look: 80 are new.")).toBeVisible();
+  await expect(page.getByText("Paused while you look: 80 new.")).toBeVisible();
   expect(await rows.nth(1).textContent()).toBe(first);
   await page.getByRole("switch", { name: "Live" }).click();
   const id = await call("/nowhere");
-  await expect(page.getByText(/^Stopped: \d+ (is|are) new\.$/)).toBeVisible();
+  await expect(page.getByText(/^Stopped: \d+ new\.$/)).toBeVisible();
   await page.getByRole("button", { name: "Show new decisions" }).click();
   await expect(rows.filter({ hasText: id })).toBeVisible();
   await page.getByRole("combobox", { name: "Code" }).or(page.getByRole("textbox", { name: "Code" })).fill("no_such_api");

@@ -67,7 +67,7 @@ test("the focus follows to a page's heading, stays on its tabs, and comes back f
     await expect(more).toBeFocused();
   }
   await page.keyboard.press("Control+k");
-  const search = page.getByPlaceholder(/Search key managers/);
+  const search = page.getByRole("dialog").getByPlaceholder("Search or go to…");
   await expect(search).toBeFocused();
   await page.keyboard.type("plans");
   await expect(search).toHaveValue("plans");

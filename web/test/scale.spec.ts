@@ -106,7 +106,7 @@ test("search over everything finds one of 50,000, and a client by its id, with o
   const last = calls.filter((call) => call.path.includes("40404"));
   expect(last.map((call) => call.path.split("?")[0])).toEqual(["/api/v1/search"]);
   expect(sum(calls)).toBeLessThan(16 * 1024);
-  await page.getByPlaceholder(/Search key managers/).fill("client-40404");
+  await page.getByRole("dialog").getByPlaceholder("Search or go to…").fill("client-40404");
   await page.getByText("Key of app-40404").click();
   await expect(page.getByRole("heading", { level: 1, name: "Application 40404", exact: true })).toBeVisible();
   await page.waitForLoadState("networkidle");

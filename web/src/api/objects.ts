@@ -113,14 +113,6 @@ export async function allPages<N extends Noun>(tenant: string, noun: N, narrowed
   return items;
 }
 
-/** All objects of a noun, for choices in forms. */
-export function allQuery<N extends Noun>(tenant: string, noun: N) {
-  return queryOptions({
-    queryKey: [tenant, noun, "all"],
-    queryFn: ({ signal }) => allPages(tenant, noun, {}, signal),
-  });
-}
-
 /** A list of those who use an object. */
 export interface UserList extends Narrowed {
   noun: Noun;

@@ -89,7 +89,7 @@ export function DeleteButton<N extends Noun>({ users, then = "refused", children
   if (!mayWrite(useSession(), rest.noun) || setOf(rest.stored.object) !== undefined) return null;
   return (
     <>
-      <Button variant="light" color="red" onClick={open}>{texts.common.delete}</Button>
+      <Button variant="default" c="red" onClick={open}>{texts.common.delete}</Button>
       <DeleteObject {...rest} opened={opened} close={close} refused={then === "refused" && found.some.length > 0}>
         {opened && <UsedBy found={found} then={then} />}
         {opened && children}

@@ -78,7 +78,7 @@ export function useDraft<N extends Noun>(
     from,
     save: () => { mutation.mutate(object); },
     pending: mutation.isPending,
-    error: mutation.error,
+    error: faults.length > 0 && !faults.some((f) => asSent((/^[^[]*/.exec(f.path)?.[0] ?? "").split("."))) ? null : mutation.error,
     conflict: isProblem(mutation.error, "precondition_failed"),
     rebase: (stored, next) => {
       setFrom(stored);
@@ -91,5 +91,5 @@ export function useDraft<N extends Noun>(
 function faultAt(faults: FieldError[], path: readonly string[]): string | undefined {
   const wanted = path.join(".");
   const mine = faults.filter((f) => f.path === wanted || f.path.startsWith(`${wanted}.`) || f.path.startsWith(`${wanted}[`));
-  return mine.length > 0 ? mine.map((f) => (f.path === wanted ? f.message : `${f.path}: ${f.message}`)).join("; ") : undefined;
+  return mine.length > 0 ? mine.map((f) => (f.path === wanted ? f.message : `${f.path.slice(wanted.length).replace(/^\./, "")}: ${f.message}`)).join("; ") : undefined;
 }

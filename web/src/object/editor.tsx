@@ -1,5 +1,5 @@
 import { Alert, Button, Group, Stack, Tabs, Text } from "@mantine/core";
-import { useRef, useState, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { useBeforeUnload, useBlocker } from "react-router";
 
 import { onGateways } from "../api/gateways";
@@ -14,9 +14,11 @@ import { ProblemAlert } from "../ui/problem";
 import { sayDone } from "../ui/undo";
 import { Conflict } from "./conflict";
 import { useDraft, type Draft } from "./draft";
+import classes from "./editor.module.css";
 import { useKeeping, useKept, type Kept } from "./kept";
 import { mayWrite } from "./may";
-import { EditAsCode, SetNote } from "./owned";
+import { EditAsCode } from "./owned";
+import { SetNote } from "./set-note";
 import { YamlEditor } from "./yaml-editor";
 
 interface Props<N extends Noun> {
@@ -55,10 +57,13 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
   useKeeping(noun, from, draft.object, draft.changed);
   // Signing in again leaves the page too; by then the draft is kept.
   useBeforeUnload((event) => { if (draft.changed && writes && !ended && !leaving.current) event.preventDefault(); });
+  const place = useRef<HTMLFormElement>(null);
+  useEffect(() => { if (error) showFault(place.current); }, [error]);
   const blocker = useBlocker(() => draft.changed && !leaving.current && !pending);
   return (
     <>
       <form
+        ref={place}
         onSubmit={(event) => {
           event.preventDefault();
           if (writes) save();
@@ -83,7 +88,7 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
           ) : (
             error && <ProblemAlert error={error} />
           )}
-          <Group>
+          <Group className={classes.acts}>
             {writes && <Button type="submit" loading={pending} disabled={broken}>{texts.common.save}</Button>}
             <Button variant="default" onClick={cancel}>{writes ? texts.confirm.cancel : texts.common.back}</Button>
           </Group>
@@ -102,6 +107,13 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
       </Confirm>
     </>
   );
+}
+
+// What is wrong may be far above the button that saves, or below it.
+function showFault(form: HTMLFormElement | null): void {
+  const field = form?.querySelector<HTMLElement>('[aria-invalid="true"]');
+  if (field) field.focus();
+  else form?.querySelector('[role="alert"]')?.scrollIntoView({ block: "center" });
 }
 
 function KeptNote({ kept }: { kept: Kept<Noun> }) {

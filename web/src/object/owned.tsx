@@ -1,24 +1,13 @@
-import { Alert, Code, Stack, Text } from "@mantine/core";
+import { Code, Stack, Text } from "@mantine/core";
 import { stringify } from "yaml";
 
 import { declared, type Noun, type Nouns } from "../api/objects";
 import { texts } from "../texts";
 import { CodeBlock } from "../ui/code";
 import { DiffBlock } from "../ui/diff";
-import { Icon } from "../ui/icon";
 import { Section } from "../ui/page";
 
 const words = texts.owned;
-
-/** Says which manifest set an object belongs to, and that it is changed there. Nothing where it belongs to none. */
-export function SetNote({ set }: { set: string | undefined }) {
-  if (set === undefined) return null;
-  return (
-    <Alert color="blue" icon={<Icon name="code" />} title={words.title(set)}>
-      <Text size="sm">{words.lead}</Text>
-    </Alert>
-  );
-}
 
 interface Props<N extends Noun> {
   noun: N;

@@ -79,7 +79,13 @@ export class Reference {
 
   /** The addresses that the document names as its servers: what an upstream may be. */
   get servers(): string[] {
-    return list(this.root["servers"]).map((s) => text(this.members(s)["url"])).filter((url) => /^https?:\/\//.test(url));
+    return list(this.root["servers"]).map((s) => this.server(this.members(s))).filter((url) => /^https?:\/\//.test(url));
+  }
+
+  // An address, with what its variables are where nobody chooses.
+  private server(said: Members): string {
+    const variables = this.members(said["variables"]);
+    return text(said["url"]).replaceAll(/\{([^{}]*)\}/g, (whole, name: string) => text(this.members(variables[name])["default"]) || whole);
   }
 
   get title(): string {

@@ -32,19 +32,20 @@ export function Operations({ operations, reference, first, action }: Props) {
   return (
     <Stack>
       <PartsBar parts={parts} label={words.search} />
-      <Accordion variant="separated" multiple chevronPosition="left" value={opened} onChange={setOpened}>
+      <Accordion variant="contained" multiple chevronPosition="left" value={opened} onChange={setOpened}>
         {parts.shown.flatMap((i) => operations.slice(i, i + 1)).map((operation) => {
           const { method, path } = operation;
           const described = reference.operation(method, path);
           return (
             <Accordion.Item key={`${method} ${path}`} value={placeOf(operation)}>
               <Accordion.Control>
-                <Group gap="xs" wrap="nowrap" align="baseline">
+                <Group gap="xs" wrap="nowrap" align="baseline" pr="md">
                   <Badge variant="light" color={methodColor[method] ?? "gray"} radius="sm" miw={64}>{method}</Badge>
                   <Stack gap={0} miw={0}>
                     <Text ff="monospace" size="sm" style={{ overflowWrap: "anywhere" }} td={described?.deprecated ? "line-through" : undefined}>{path}</Text>
                     {described?.summary && <Text size="sm" c="dimmed">{described.summary}</Text>}
                   </Stack>
+                  <Needed operation={operation} />
                 </Group>
               </Accordion.Control>
               <Accordion.Panel>
@@ -63,6 +64,21 @@ export function Operations({ operations, reference, first, action }: Props) {
 }
 
 const placeOf = ({ method, path }: Operation) => `${method}:${path}`;
+
+/** How many scopes are named where there is one line for all. */
+const few = 3;
+
+// What it asks for, at a glance: it is what people compare operations by.
+function Needed({ operation: { security, scopes, allOf } }: { operation: Operation }) {
+  const named = [...(allOf ?? []), ...(scopes ?? [])];
+  return (
+    <Group gap={4} ml="auto" wrap="nowrap" visibleFrom="sm">
+      {security === "none" && <Text size="xs" c="dimmed">{words.openToAll}</Text>}
+      {named.slice(0, few).map((name) => <Code key={name}>{name}</Code>)}
+      {named.length > few && <Text size="xs" c="dimmed">+{named.length - few}</Text>}
+    </Group>
+  );
+}
 
 /** What an operation is found by. */
 export const textOf = ({ method, path, scopes, allOf }: Operation) => [method, path, ...(scopes ?? []), ...(allOf ?? [])].join(" ");

@@ -9,7 +9,7 @@ export function Prose({ children }: { children: string }) {
         disallowedElements={["img", "h1", "h2"]}
         unwrapDisallowed
         components={{
-          a: ({ href, children: label }) => <Anchor href={href} target="_blank" rel="noopener noreferrer">{label}</Anchor>,
+          a: ({ href, children: label }) => <Anchor inherit td="underline" href={href} target="_blank" rel="noopener noreferrer">{label}</Anchor>,
           code: ({ children: code }) => <Code>{code}</Code>,
         }}
       >

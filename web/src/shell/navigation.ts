@@ -3,8 +3,12 @@ import type { Session } from "../session/session";
 import { texts } from "../texts";
 import type { IconName } from "../ui/icon";
 
+const { sections } = texts.shell;
+
 /** One entry of an area's menu. */
 export interface Entry {
+  /** The part of the menu that begins with it. */
+  section?: string;
   path: string[];
   label: string;
   icon: IconName;
@@ -17,14 +21,14 @@ export interface Entry {
 // The menu of each area, in the order in which it is shown.
 const navigation: Record<Area, Entry[]> = {
   admin: [
-    { path: ["admin", "key-managers"], label: texts.admin.nav.keyManagers, icon: "shield" },
+    { section: sections.servers, path: ["admin", "key-managers"], label: texts.admin.nav.keyManagers, icon: "shield" },
     { path: ["admin", "connections"], label: texts.admin.nav.connections, icon: "plug" },
-    { path: ["admin", "decisions"], label: texts.admin.nav.decisions, icon: "eye" },
-    { path: ["admin", "approvals"], label: texts.admin.nav.approvals, icon: "check" },
-    { path: ["admin", "holds"], label: texts.admin.nav.holds, icon: "pause" },
+    { section: sections.traffic, path: ["admin", "decisions"], label: texts.admin.nav.decisions, icon: "eye" },
     { path: ["admin", "gateways"], label: texts.admin.nav.gateways, icon: "server", installation: true },
+    { path: ["admin", "holds"], label: texts.admin.nav.holds, icon: "pause" },
+    { section: sections.control, path: ["admin", "approvals"], label: texts.admin.nav.approvals, icon: "check" },
     { path: ["admin", "audit"], label: texts.admin.nav.audit, icon: "list" },
-    { path: ["admin", "users"], label: texts.admin.nav.users, icon: "users" },
+    { section: sections.people, path: ["admin", "users"], label: texts.admin.nav.users, icon: "users" },
     { path: ["admin", "sessions"], label: texts.admin.nav.sessions, icon: "user", administrators: true },
     { path: ["admin", "tokens"], label: texts.admin.nav.tokens, icon: "key" },
     { path: ["admin", "tenants"], label: texts.admin.nav.tenants, icon: "box", installation: true },

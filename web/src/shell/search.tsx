@@ -2,7 +2,7 @@ import { Button, Text, VisuallyHidden } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { Spotlight, spotlight, type SpotlightActionData } from "@mantine/spotlight";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useNavigate } from "react-router";
 
 import { everythingQuery } from "../api/found";
@@ -52,6 +52,7 @@ export function SearchButton() {
       }];
     }),
   ];
+  useEarlyKeys(setText);
   return (
     <>
       <Button variant="default" size="xs" className={classes.search} onClick={spotlight.open} leftSection={<Icon name="search" size={14} />}>
@@ -73,10 +74,31 @@ export function SearchButton() {
         scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "group", "aria-label": texts.shell.found } }}
         searchProps={{
           leftSection: <Icon name="search" />,
-          placeholder: texts.shell.searchLong,
+          placeholder: texts.shell.searchShort,
           "aria-label": texts.shell.searchLong,
         }}
       />
     </>
   );
+}
+
+// Takes what is typed between Ctrl-K and the moment at which the field has the focus.
+function useEarlyKeys(set: (change: (text: string) => string) => void): void {
+  useEffect(() => {
+    let waiting = false;
+    const pressed = (event: KeyboardEvent) => {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") waiting = true;
+      else if (event.key === "Escape") waiting = false;
+      if (!waiting || event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      set((text) => text + event.key);
+    };
+    const arrived = (event: FocusEvent) => { if (event.target instanceof HTMLInputElement) waiting = false; };
+    document.addEventListener("keydown", pressed, true);
+    document.addEventListener("focusin", arrived);
+    return () => {
+      document.removeEventListener("keydown", pressed, true);
+      document.removeEventListener("focusin", arrived);
+    };
+  }, [set]);
 }

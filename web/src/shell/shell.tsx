@@ -1,6 +1,6 @@
 import { AppShell, Burger, Group, NavLink, ScrollArea, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { Suspense, useRef } from "react";
+import { Fragment, Suspense, useRef } from "react";
 import { Link, Outlet, useLocation, useNavigate } from "react-router";
 
 import { areasOf } from "../session/areas";
@@ -25,7 +25,7 @@ export function Shell() {
   return (
     <AppShell
       header={{ height: 56 }}
-      navbar={{ width: 256, breakpoint: "sm", collapsed: { mobile: !opened } }}
+      navbar={{ width: 240, breakpoint: "sm", collapsed: { mobile: !opened } }}
       padding={{ base: "md", sm: "xl" }}
     >
       <a className={classes.skip} href="#content" onClick={focusContent}>
@@ -95,17 +95,19 @@ function Menu({ close }: { close: () => void }) {
           const to = addressOf(tenant, ...entry.path);
           const active = pathname === to || pathname.startsWith(`${to}/`);
           return (
-            <NavLink
-              key={to}
-              component={Link}
-              to={to}
-              label={entry.label}
-              leftSection={<Icon name={entry.icon} />}
-              active={active}
-              {...(active && { "aria-current": "page" as const })}
-              className={classes.entry}
-              onClick={close}
-            />
+            <Fragment key={to}>
+              {entry.section && <Text size="xs" c="dimmed" className={classes.section}>{entry.section}</Text>}
+              <NavLink
+                component={Link}
+                to={to}
+                label={entry.label}
+                leftSection={<Icon name={entry.icon} />}
+                active={active}
+                {...(active && { "aria-current": "page" as const })}
+                className={classes.entry}
+                onClick={close}
+              />
+            </Fragment>
           );
         })}
       </ScrollArea>

@@ -101,6 +101,7 @@ export const publisher = {
     pasteLabel: "Operations",
     pasteAdd: (n: number) => (n === 1 ? "Add 1 operation" : `Add ${n} operations`),
     pasteFault: (line: number, text: string) => `Line ${line}: ${text} does not begin with a method and a path such as GET /items`,
+    pasteTwice: (line: number, what: string) => `Line ${line}: ${what} is listed already`,
     pasteMixed: (line: number) => `Line ${line}: separate scopes with spaces (any one) or with + (all of them), not both`,
   },
   openapi: {

@@ -3,6 +3,7 @@ export const reference = {
   none: "No operations.",
   search: "Search operations",
   open: "Open to everyone: no token is checked.",
+  openToAll: "open",
   anyToken: "Any valid token from a key manager that the API accepts.",
   theScope: "Needs scope",
   oneScope: "Needs one of the scopes",

@@ -11,7 +11,7 @@ interface Props {
 /** One word about a state, in the colour that such states have everywhere. It is never cut: a code is looked up by its whole name. */
 export function StateBadge({ tone, children, hint }: Props) {
   const badge = (
-    <Badge color={toneColor[tone]} variant="light" radius="sm" tt="none" fw={600} miw="max-content" style={{ verticalAlign: "middle" }}>
+    <Badge color={toneColor[tone]} variant="light" radius="sm" tt="none" miw="max-content" style={{ verticalAlign: "middle" }}>
       {children}
     </Badge>
   );

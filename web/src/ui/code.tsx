@@ -1,13 +1,15 @@
-import { Button, Code, Drawer, Group, Paper, Stack, Tabs, Text } from "@mantine/core";
+import { Button, Code, Drawer, Group, Paper, Text, Tooltip } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { stringify } from "yaml";
+import { lazy, Suspense } from "react";
 
-import { declared, memberAddress, type Noun, type Nouns } from "../api/objects";
-import { useTenant } from "../shell/place";
+import type { Noun, Nouns } from "../api/objects";
 import { texts } from "../texts";
 import { CopyWords } from "./copy";
 import { Icon } from "./icon";
-import { sh } from "./sh";
+import { Loading } from "./loading";
+
+// What writes YAML comes when somebody looks at it.
+const AsCode = lazy(async () => ({ default: (await import("./as-code")).AsCode }));
 
 /** A block of text to read or copy. */
 export function CodeBlock({ label, children }: { label: string; children: string }) {
@@ -24,40 +26,18 @@ export function CodeBlock({ label, children }: { label: string; children: string
   );
 }
 
-/** An object as code: the manifest for keyward apply, and the call for curl. */
+/** The button that shows an object as code. */
 export function CopyAsCode<N extends Noun>({ noun, object }: { noun: N; object: Nouns[N] }) {
   const [opened, { open, close }] = useDisclosure(false);
-  const manifest = declared(noun, object);
-  const address = memberAddress(noun, object.metadata?.name ?? "", useTenant());
-  const yaml = stringify(manifest, { lineWidth: 110 });
-  const curl = [
-    `curl -X PUT ${sh(location.origin + address)} \\`,
-    `  -H "Authorization: Bearer $KEYWARD_TOKEN" -H 'Content-Type: application/json' \\`,
-    `  --data-binary @- <<'END'`,
-    JSON.stringify(manifest, null, 2),
-    "END",
-  ].join("\n");
   return (
     <>
-      <Button variant="default" leftSection={<Icon name="code" size={16} />} onClick={open}>
-        {texts.code.open}
-      </Button>
+      <Tooltip label={texts.code.open}>
+        <Button variant="default" px="sm" aria-label={texts.code.open} onClick={open}>
+          <Icon name="code" size={16} />
+        </Button>
+      </Tooltip>
       <Drawer opened={opened} onClose={close} position="right" size="xl" title={texts.code.title}>
-        <Stack>
-          <Text size="sm" c="dimmed">{texts.code.lead}</Text>
-          <Tabs defaultValue="yaml">
-            <Tabs.List>
-              <Tabs.Tab value="yaml">{texts.code.yaml}</Tabs.Tab>
-              <Tabs.Tab value="curl">{texts.code.curl}</Tabs.Tab>
-            </Tabs.List>
-            <Tabs.Panel value="yaml" pt="sm">
-              <CodeBlock label="keyward apply -f -">{yaml}</CodeBlock>
-            </Tabs.Panel>
-            <Tabs.Panel value="curl" pt="sm">
-              <CodeBlock label="sh">{curl}</CodeBlock>
-            </Tabs.Panel>
-          </Tabs>
-        </Stack>
+        <Suspense fallback={<Loading />}><AsCode noun={noun} object={object} /></Suspense>
       </Drawer>
     </>
   );

@@ -81,7 +81,7 @@ export function HoldButton({ noun, name, children }: Place & { children?: ReactN
   });
   return (
     <>
-      <Button variant="light" color="red" leftSection={<Icon name="pause" size={16} />} onClick={open}>
+      <Button variant="default" leftSection={<Icon name="pause" size={16} />} onClick={open}>
         {words.hold}
       </Button>
       <Confirm

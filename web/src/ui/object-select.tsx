@@ -17,6 +17,10 @@ function useChoices<N extends Noun>(noun: N, settled: string[]) {
 }
 
 interface One<N extends Noun> {
+  help?: string;
+  /** It may be given up again. */
+  clearable?: boolean;
+  error?: ReactNode;
   /** The field itself, for who puts the focus there. */
   field?: Ref<HTMLInputElement>;
   noun: N;
@@ -31,7 +35,7 @@ interface One<N extends Noun> {
 }
 
 /** Chooses one object of a noun. The server searches: there may be many thousands. */
-export function ObjectSelect<N extends Noun>({ field, noun, label, placeholder, none, value, change, free }: One<N>) {
+export function ObjectSelect<N extends Noun>({ field, noun, label, help, placeholder, none, value, change, free, clearable = false, error }: One<N>) {
   const chosen = useQuery(namedQuery(useTenant(), noun, value === null ? [] : [value])).data ?? [];
   const { found, setSearch } = useChoices(noun, chosen.map(titleOf));
   const offered = [...found, ...chosen.filter((c) => !found.some((f) => nameOf(f) === nameOf(c)))];
@@ -39,6 +43,9 @@ export function ObjectSelect<N extends Noun>({ field, noun, label, placeholder, 
     <Select
       {...(field && { ref: field, openOnFocus: false })} // whoever puts the focus there opens nothing
       label={label}
+      description={help}
+      error={error}
+      clearable={clearable}
       {...(placeholder !== undefined && { placeholder })}
       data={offered.map((o) => ({ value: nameOf(o), label: titleOf(o), disabled: free?.(o) === false }))}
       filter={({ options }) => options}
@@ -54,6 +61,8 @@ export function ObjectSelect<N extends Noun>({ field, noun, label, placeholder, 
 interface Many {
   noun: Noun;
   label: string;
+  /** Its label is on the page then, with this below it; otherwise only screen readers say it. */
+  help?: string;
   placeholder: string;
   none: string;
   value: string[];
@@ -62,20 +71,21 @@ interface Many {
 }
 
 /** The same of several objects. */
-export function ObjectsSelect({ noun, label, placeholder, none, value, change, error }: Many) {
+export function ObjectsSelect({ noun, label, help, placeholder, none, value, change, error }: Many) {
   const { found, search, setSearch } = useChoices(noun, []);
   const chosen = useQuery({ ...namedQuery(useTenant(), noun, value), placeholderData: keepPreviousData }).data ?? [];
   const titles = new Map([...value.map((name): [string, string] => [name, name]), ...[...chosen, ...found].map((o): [string, string] => [nameOf(o), titleOf(o)])]);
   return (
     <MultiSelect
-      aria-label={label}
-      placeholder={placeholder}
+      {...(help === undefined ? { "aria-label": label } : { label, description: help })}
+      {...(value.length === 0 && { placeholder })}
       data={[...titles].map(([name, title]) => ({ value: name, label: title }))}
       // What was found is offered, and nothing of what is chosen already is.
       filter={({ options }) => options.filter((o) => "value" in o && found.some((f) => nameOf(f) === o.value))}
       value={value}
       onChange={change}
       searchValue={search}
+      openOnFocus={false} // the focus comes here, too, to show that something is wrong
       onSearchChange={setSearch}
       error={error}
       searchable

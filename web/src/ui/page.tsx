@@ -19,7 +19,7 @@ export function Page({ title, lead, above = [], beside, actions, children }: Pro
   useDocumentTitle(`${title} · Keyward`);
   const heading = useArrival(title);
   return (
-    <Stack gap="lg" component="article" maw={1180} mx="auto">
+    <Stack gap={24} component="article" maw={1180} mx="auto">
       <Stack gap={4}>
         {above.length > 0 && (
           <Breadcrumbs separatorMargin={6} fz="sm">
@@ -40,7 +40,7 @@ export function Page({ title, lead, above = [], beside, actions, children }: Pro
           {actions && <Group gap="xs" className={classes.actions}>{actions}</Group>}
         </Group>
         {lead && (
-          <Text c="dimmed" maw={760} mt={4}>
+          <Text c="dimmed" size="sm" maw={720} mt={4}>
             {lead}
           </Text>
         )}
@@ -67,7 +67,7 @@ function useArrival(title: string) {
 /** A part of a page with a heading. */
 export function Section({ title, actions, children }: { title: string; actions?: ReactNode; children: ReactNode }) {
   return (
-    <Stack gap="sm" component="section">
+    <Stack gap="sm" component="section" className={classes.section}>
       <Group justify="space-between" gap="sm">
         <Title order={2} size="h4">
           {title}

@@ -10,6 +10,8 @@ export interface Column<T> {
   cell: (row: T) => ReactNode;
   /** Shown on wide screens only; "lg" = on very wide ones. */
   wide?: boolean | "lg";
+  /** It holds numbers, which are compared by their ends. */
+  number?: boolean;
   /** In a table whose columns keep their place whatever comes: how wide the column is, as CSS says it. */
   width?: string;
 }
@@ -34,12 +36,12 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
   if (rows?.length === 0) return <>{empty}</>;
   return (
     <Stack gap="sm">
-      <Table.ScrollContainer minWidth={340} type="native" tabIndex={0} role="region" aria-label={label}>
+      <Table.ScrollContainer minWidth={340} type="native" tabIndex={0} role="region" aria-label={label} className={classes.frame}>
         <Table aria-label={label} layout={columns.some((c) => c.width !== undefined) ? "fixed" : "auto"}>
           <Table.Thead>
             <Table.Tr>
               {columns.map((c) => (
-                <Table.Th key={c.title} {...(c.wide && { visibleFrom: from(c.wide) })} {...(c.width !== undefined && { w: c.width })}>
+                <Table.Th key={c.title} {...(c.number && { className: classes.number })} {...(c.wide && { visibleFrom: from(c.wide) })} {...(c.width !== undefined && { w: c.width })}>
                   {c.title}
                 </Table.Th>
               ))}
@@ -59,7 +61,7 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
               : rows.map((row, place) => (
                   <Table.Tr key={keyOf(row, place)}>
                     {columns.map((c) => (
-                      <Table.Td key={c.title} className={classes.cell} {...(c.wide && { visibleFrom: from(c.wide) })}>
+                      <Table.Td key={c.title} className={c.number ? `${classes.cell} ${classes.number}` : classes.cell} {...(c.wide && { visibleFrom: from(c.wide) })}>
                         {c.cell(row)}
                       </Table.Td>
                     ))}

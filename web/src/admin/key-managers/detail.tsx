@@ -5,7 +5,7 @@ import { Link, useNavigate, useParams } from "react-router";
 
 import { healthQuery, typesQuery, usagesQuery } from "../../api/key-managers";
 import { objectQuery, setOf, type Stored } from "../../api/objects";
-import { SetNote } from "../../object/owned";
+import { SetNote } from "../../object/set-note";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { Missing } from "../../shell/missing";

@@ -1,13 +1,13 @@
 import { Alert, Divider, List, SimpleGrid, Stack, Title } from "@mantine/core";
-import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { useSuspenseQuery } from "@tanstack/react-query";
 
 import { typesQuery, type ConnectorType } from "../../api/key-managers";
-import { allQuery } from "../../api/objects";
 import type { Draft } from "../../object/draft";
-import { ChoicesField, ListField, SelectField, SwitchField, TextAreaField, TextField } from "../../object/fields";
+import { ChoicesField, ListField, SelectField, Shown, SwitchField, TextAreaField, TextField } from "../../object/fields";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { More } from "../../ui/more";
+import { ObjectSelect } from "../../ui/object-select";
 import { ClientDetails, Reach, ServerDetails, TokenDetails, WayDetails } from "./advanced";
 import { SignInFields } from "./sign-in";
 import { TypeFields } from "./type-fields";
@@ -101,24 +101,30 @@ function Part({ title, children }: { title: string; children: React.ReactNode })
 // A key manager has credentials of its own, or names a Connection of its type, which then has them.
 function Credentials({ draft, type }: { draft: Draft<"key-managers">; type: ConnectorType }) {
   const { shared } = type;
-  const connections = useQuery({ ...allQuery(useTenant(), "connections"), enabled: shared !== undefined });
-  const fitting = (connections.data ?? []).filter((c) => c.spec.type === type.name);
-  const ref = draft.at("spec", "connection", "ref");
+  const named = draft.at("spec", "connection", "ref");
+  const ref = typeof named === "string" ? named : undefined;
   const own = (type.adminFields ?? []).filter((f) => {
     const name = f.name.replace(/^connection\./, "");
     return name !== f.name && (ref === undefined || (shared?.beside ?? []).includes(name));
   });
   return (
     <>
-      {(fitting.length > 0 || ref !== undefined) && (
-        <SelectField
-          draft={draft}
-          path={["spec", "connection", "ref"]}
+      {(shared !== undefined || ref !== undefined) && (draft.fixed ? (
+        <Shown label={words.connection}>{ref}</Shown>
+      ) : (
+        <ObjectSelect
+          noun="connections"
           label={words.connection}
           help={words.connectionHelp}
-          options={fitting.map((c) => ({ value: c.metadata?.name ?? "", label: c.spec.displayName ?? c.metadata?.name ?? "" }))}
+          placeholder={words.chooseConnection}
+          none={texts.table.noMatch}
+          value={ref ?? null}
+          free={(c) => c.spec.type === type.name}
+          clearable
+          error={draft.fault("spec", "connection", "ref")}
+          change={(c) => { draft.put(c?.metadata?.name, "spec", "connection", "ref"); }}
         />
-      )}
+      ))}
       <TypeFields draft={draft} fields={own} />
     </>
   );

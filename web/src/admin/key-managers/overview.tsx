@@ -7,6 +7,7 @@ import type { Schemas } from "../../api/client";
 import { typesQuery, usagesQuery } from "../../api/key-managers";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
+import { Breaking } from "../../ui/breaking";
 import { Copy } from "../../ui/copy";
 import { Facts } from "../../ui/facts";
 import { ObjectLink } from "../../ui/object-link";
@@ -22,7 +23,7 @@ const words = texts.admin.keyManager;
 function address(value: string | undefined): ReactNode {
   return value && (
     <Group gap={4} wrap="nowrap">
-      <Text span inherit style={{ overflowWrap: "anywhere" }}>{value}</Text>
+      <Text span inherit style={{ overflowWrap: "anywhere" }}><Breaking>{value}</Breaking></Text>
       <Copy value={value} label={texts.copy.copy} />
     </Group>
   );
@@ -95,7 +96,7 @@ function UsedBy() {
             cell: (api) => <ObjectLink noun="apis" name={api.name} strong />,
           },
           { title: words.how, cell: (api) => (api.all ? words.takesAll : words.namesIt) },
-          { title: words.calls, cell: (api) => texts.admin.remove.counted(api.calls.passed, api.calls.refused) },
+          { title: words.calls, number: true, cell: (api) => texts.admin.remove.counted(api.calls.passed, api.calls.refused) },
         ]}
       />
     </Section>

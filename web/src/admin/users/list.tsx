@@ -24,7 +24,7 @@ export function Users() {
       columns={[
         {
           title: texts.common.name,
-          cell: (u) => <Anchor component={Link} to={to("admin", "users", u.metadata?.name ?? "")} fw={600}>{u.metadata?.name}</Anchor>,
+          cell: (u) => <Anchor component={Link} to={to("admin", "users", u.metadata?.name ?? "")} fw={600} size="sm">{u.metadata?.name}</Anchor>,
         },
         { title: words.email, wide: true, cell: (u) => u.spec.email ?? "" },
         { title: words.roles, cell: (u) => (u.spec.roles ?? []).join(", ") },

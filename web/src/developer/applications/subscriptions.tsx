@@ -10,21 +10,19 @@ import { takesSubscriptions } from "../../api/publishing";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import type { Tone } from "../../theme";
-import { StateBadge } from "../../ui/badge";
 import { Confirm } from "../../ui/confirm";
 import { Empty } from "../../ui/empty";
 import { HeldBadge } from "../../ui/hold";
 import { Icon } from "../../ui/icon";
 import { ObjectSelect } from "../../ui/object-select";
 import { ProblemAlert } from "../../ui/problem";
+import { SubscriptionState } from "../../ui/subscription-state";
 import { DataTable } from "../../ui/table";
 import { Time } from "../../ui/time";
 import { sayDone } from "../../ui/undo";
 import { rowsOf } from "../../ui/use-list";
 
 const words = texts.developer.subscriptions;
-const tones: Record<string, Tone> = { active: "good", "on-hold": "warn" };
 
 /** The APIs that an application may call. */
 export function Subscriptions({ application }: { application: string }) {
@@ -55,7 +53,7 @@ export function Subscriptions({ application }: { application: string }) {
         keyOf={(s) => s.metadata?.name ?? ""}
         empty={<Empty icon="link" title={words.emptyTitle}>{words.empty}</Empty>}
         columns={[
-          { title: words.api, cell: (s) => <Anchor component={Link} to={to("developer", "apis", s.spec.api)}>{s.spec.api}</Anchor> },
+          { title: words.api, cell: (s) => <Anchor component={Link} to={to("developer", "apis", s.spec.api)} size="sm" fw={600}>{s.spec.api}</Anchor> },
           { title: words.plan, cell: (s) => s.spec.plan ?? texts.common.none },
           { title: words.scopes, wide: true, cell: (s) => (s.spec.scopes ?? []).join(" ") || words.allScopes },
           {
@@ -140,30 +138,6 @@ function AskAgain({ subscription: { metadata, spec } }: { subscription: Schemas[
       {run.error && <ProblemAlert error={run.error} />}
     </>
   );
-}
-
-// An approval that is not given counts before everything else: without it no gateway has the subscription.
-function SubscriptionState({ subscription }: { subscription: Schemas["Subscription"] }) {
-  const approval = subscription.status?.approval;
-  if (approval?.state === "pending") {
-    return (
-      <Stack gap={2}>
-        <StateBadge tone="busy">{words.pending}</StateBadge>
-        <Text size="xs">{words.pendingLead} <Time at={approval.since} past /></Text>
-      </Stack>
-    );
-  }
-  if (approval?.state === "rejected") {
-    return (
-      <Stack gap={2}>
-        <StateBadge tone="bad">{words.rejected}</StateBadge>
-        {approval.reason && <Text size="xs">{approval.reason}</Text>}
-        {approval.by && <Text size="xs" c="dimmed">{words.by(approval.by)} <Time at={approval.at} past /></Text>}
-      </Stack>
-    );
-  }
-  const state = subscription.spec.state ?? "active";
-  return <StateBadge tone={tones[state] ?? "bad"}>{state}</StateBadge>;
 }
 
 function Subscribe({ application, taken }: { application: string; taken: string[] }) {

@@ -22,7 +22,7 @@ export function Catalog() {
           title: words.api,
           cell: (a) => (
             <Stack gap={0}>
-              <Anchor component={Link} to={to("developer", "apis", a.metadata?.name ?? "")} fw={600}>{a.spec.title ?? a.metadata?.name}</Anchor>
+              <Anchor component={Link} to={to("developer", "apis", a.metadata?.name ?? "")} fw={600} size="sm">{a.spec.title ?? a.metadata?.name}</Anchor>
               <Text size="xs" c="dimmed" ff="monospace">{a.spec.context}/{a.spec.version}</Text>
             </Stack>
           ),

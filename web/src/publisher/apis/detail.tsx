@@ -5,9 +5,9 @@ import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { listQuery, objectQuery, setOf, type Stored } from "../../api/objects";
-import { apiUsagesQuery, operationsQuery, versionsQuery } from "../../api/publishing";
+import { apiUsagesQuery, operationsQuery, stateOf, versionsQuery } from "../../api/publishing";
 import { DeleteObject } from "../../object/delete";
-import { SetNote } from "../../object/owned";
+import { SetNote } from "../../object/set-note";
 import { APIReference } from "../../reference";
 import { publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
@@ -21,6 +21,7 @@ import { ImpactList, isRefused } from "../../ui/impact";
 import { InForce } from "../../ui/in-force";
 import { ObjectLink } from "../../ui/object-link";
 import { Page, Section } from "../../ui/page";
+import { SubscriptionState } from "../../ui/subscription-state";
 import { DataTable } from "../../ui/table";
 import { useListOf } from "../../ui/use-list";
 import { APIState, TakenBy } from "./list";
@@ -48,7 +49,7 @@ export function APIPage() {
       actions={
         <>
           <CopyAsCode noun="apis" object={api} />
-          {may && <Button component={Link} to={`${to("publisher", "apis", "new")}?${new URLSearchParams({ from: name }).toString()}`} variant="default">{words.newVersion}</Button>}
+          {may && stateOf(api) !== "draft" && <Button component={Link} to={`${to("publisher", "apis", "new")}?${new URLSearchParams({ from: name }).toString()}`} variant="default">{words.newVersion}</Button>}
           {may && <Button component={Link} to={to("publisher", "apis", name, "edit")} variant="default">{texts.common.edit}</Button>}
           {may && setOf(api) === undefined && <ChangeState stored={stored} />}
           {may && setOf(api) === undefined && <Remove stored={stored} />}
@@ -112,7 +113,7 @@ function Callers({ name }: { name: string }) {
       <DataTable
         label={words.callers}
         keyOf={(s) => s.metadata?.name ?? ""}
-        empty={<Text c="dimmed">{words.noCaller}</Text>}
+        empty={<Text size="sm" c="dimmed">{words.noCaller}</Text>}
         columns={[
           {
             title: words.application,
@@ -120,7 +121,7 @@ function Callers({ name }: { name: string }) {
           },
           { title: words.subscriptionName, wide: true, cell: (s) => <ObjectLink noun="subscriptions" name={s.metadata?.name ?? ""} /> },
           { title: texts.developer.subscriptions.plan, cell: (s) => s.spec.plan ? <ObjectLink noun="plans" name={s.spec.plan} /> : texts.common.none },
-          { title: words.state, cell: (s) => s.status?.approval?.state ?? s.spec.state ?? "active" },
+          { title: words.state, cell: (s) => <SubscriptionState subscription={s} /> },
         ]}
         {...useListOf("subscriptions", { api: name })}
       />
@@ -134,7 +135,7 @@ function Remove({ stored }: { stored: Stored<"apis"> }) {
   const usages = useQuery({ ...apiUsagesQuery(useTenant(), stored.object.metadata?.name ?? ""), enabled: opened });
   return (
     <>
-      <Button variant="light" color="red" onClick={open}>{texts.common.delete}</Button>
+      <Button variant="default" c="red" onClick={open}>{texts.common.delete}</Button>
       <DeleteObject noun="apis" stored={stored} opened={opened} close={close} list={to("publisher", "apis")} lead={words.deleteLead} refused={isRefused(usages.data?.delete)}>
         {opened && <ImpactList impact={usages.data?.delete} />}
       </DeleteObject>

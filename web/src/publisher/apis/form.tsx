@@ -1,12 +1,9 @@
 import { SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 
 import type { Schemas } from "../../api/client";
-import { allQuery } from "../../api/objects";
 import type { Draft } from "../../object/draft";
-import { ChoicesField, ListField, SelectField, Shown, SwitchField, TextField } from "../../object/fields";
+import { ListField, SelectField, Shown, SwitchField, TextField } from "../../object/fields";
 import { OperationsList } from "../../reference/operations";
-import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { ObjectsSelect } from "../../ui/object-select";
 import { Section } from "../../ui/page";
@@ -22,8 +19,6 @@ interface Props {
 
 /** What publishers set on an API, in the order in which a call meets it. */
 export function APIForm({ draft, isNew }: Props) {
-  const tenant = useTenant();
-  const plans = useQuery(allQuery(tenant, "plans"));
   return (
     <Stack gap="xl">
       <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
@@ -47,7 +42,7 @@ export function APIForm({ draft, isNew }: Props) {
       <Section title={words.subscription}>
         <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
           <SelectField draft={draft} path={["spec", "subscription"]} label={words.subscription} help={words.subscriptionHelp} fallback="required" options={words.subscriptions} />
-          <ChoicesField draft={draft} path={["spec", "plans"]} label={words.plans} help={words.plansHelp} options={(plans.data ?? []).map((p) => p.metadata?.name ?? "")} />
+          <PlansField draft={draft} />
         </SimpleGrid>
       </Section>
       <Section title={words.backend}>
@@ -63,6 +58,23 @@ export function APIForm({ draft, isNew }: Props) {
 
 function Operations({ draft }: { draft: Draft<"apis"> }) {
   return draft.fixed ? <OperationsList operations={draft.object.spec.operations ?? []} /> : <OperationsField draft={draft} />;
+}
+
+function PlansField({ draft }: { draft: Draft<"apis"> }) {
+  const names = draft.object.spec.plans ?? [];
+  if (draft.fixed) return <Shown label={words.plans}>{names.join(", ")}</Shown>;
+  return (
+    <ObjectsSelect
+      noun="plans"
+      label={words.plans}
+      help={words.plansHelp}
+      placeholder={words.choosePlans}
+      none={texts.table.noMatch}
+      value={names}
+      error={draft.fault("spec", "plans")}
+      change={(chosen) => { draft.put(chosen.length > 0 ? chosen : undefined, "spec", "plans"); }}
+    />
+  );
 }
 
 type Use = string | Schemas["KeyManagerUse"];

@@ -50,7 +50,7 @@ export function APIs() {
     { title: words.address, wide: true, cell: (a) => <Text ff="monospace" size="sm">{a.spec.context}/{a.spec.version}</Text> },
     { title: words.state, cell: (a) => <APIState api={a} /> },
     { title: words.keyManagers, wide: true, cell: (a) => <TakenBy api={a} /> },
-    { title: words.operations, wide: true, cell: (a) => (a.spec.operations ?? []).length || words.fromOpenAPI },
+    { title: words.operations, wide: true, number: true, cell: (a) => (a.spec.operations ?? []).length || words.fromOpenAPI },
   ];
   return (
     <ObjectList

@@ -7,14 +7,14 @@ import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Page } from "../../ui/page";
 import { APIForm } from "./form";
+import { placeholder } from "./operations";
 import { Preview } from "./preview";
+import { slug } from "./slug";
 
 const empty: Nouns["apis"] = {
   metadata: { name: "" },
-  spec: { context: "", version: "v1", state: "draft", upstream: {}, keyManagers: [], operations: [{ method: "GET", path: "/" }] },
+  spec: { context: "", version: "v1", state: "draft", upstream: {}, keyManagers: [], operations: [placeholder] },
 };
-
-const slug = (version: string) => version.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
 
 // An API like another one, as its next version. Where that has no number, its author writes it.
 function nextOf(api: Nouns["apis"]): Nouns["apis"] {

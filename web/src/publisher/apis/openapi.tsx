@@ -12,6 +12,7 @@ import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { Findings } from "./findings";
+import { slug } from "./slug";
 
 const words = texts.publisher.openapi;
 
@@ -27,6 +28,10 @@ export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
     const said = new Reference(text);
     if (draft.at("spec", "title") === undefined && said.title) draft.put(said.title, "spec", "title");
     if (draft.at("spec", "upstream", "production") === undefined && said.servers[0]) draft.put(said.servers[0], "spec", "upstream", "production");
+    const word = slug(said.title.split(/ [-–—|:] /)[0] ?? ""); // what follows a dash is seldom part of a name
+    if (word === "") return;
+    if (!draft.at("metadata", "name")) draft.put(`${word}-${slug(draft.object.spec.version)}`, "metadata", "name");
+    if (!draft.at("spec", "context")) draft.put(`/${word}`, "spec", "context");
   };
   const read = useMutation({
     mutationFn: () => importOpenAPI(tenant, { url: url.trim() }),
@@ -68,7 +73,7 @@ export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
           {(props) => <Button {...props} variant="default" leftSection={<Icon name="book" size={14} />}>{words.choose}</Button>}
         </FileButton>
         {typeof document === "string" && (
-          <Button variant="subtle" color="red" onClick={() => { draft.put(undefined, "spec", "openapi"); }}>{words.byHand}</Button>
+          <Button variant="subtle" color="gray" onClick={() => { draft.put(undefined, "spec", "openapi"); }}>{words.byHand}</Button>
         )}
       </Group>
       {fault && <Text size="sm" c="red" role="alert">{fault}</Text>}

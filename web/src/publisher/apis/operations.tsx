@@ -16,6 +16,9 @@ const words = texts.publisher.operations;
 
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "*"];
 
+/** The row that a new API begins with, to be written over. */
+export const placeholder: Operation = { method: "GET", path: "/" };
+
 /** As many operations are drawn at once: each has four fields, and a thousand of them would stop the browser. */
 const pageSize = 25;
 
@@ -24,6 +27,7 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
   const operations = (draft.at("spec", "operations") ?? []) as Operation[];
   const put = (list: Operation[]) => { draft.put(list.length > 0 ? list : undefined, "spec", "operations"); };
   const rows = useRows(operations, put);
+  const begun = operations.filter((o) => o !== placeholder);
   const parts = useParts(operations, textOf, pageSize);
   const table = useRef<HTMLTableSectionElement>(null);
   // The focus goes where the next thing is done: into a new row, or to what takes the place of one that is gone.
@@ -51,14 +55,14 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
     <Stack gap="xs">
       <PartsBar parts={parts} label={texts.reference.search} />
       <Table.ScrollContainer minWidth={840} type="native">
-        <Table layout="fixed">
+        <Table layout="fixed" horizontalSpacing="xs">
           <Table.Thead>
             <Table.Tr>
-              <Table.Th w={130}>{words.method}</Table.Th>
+              <Table.Th w={128}>{words.method}</Table.Th>
               <Table.Th>{words.path}</Table.Th>
-              <Table.Th w="32%">{words.scopes}</Table.Th>
-              <Table.Th w={150}>{words.security}</Table.Th>
-              <Table.Th w={120}><VisuallyHidden>{words.place}</VisuallyHidden></Table.Th>
+              <Table.Th w="42%">{words.scopes}</Table.Th>
+              <Table.Th w={122}>{words.security}</Table.Th>
+              <Table.Th w={124}><VisuallyHidden>{words.place}</VisuallyHidden></Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody ref={table}>
@@ -89,7 +93,13 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
         >
           {words.add}
         </Button>
-        <PasteOperations add={(many) => { rows.add(many); }} />
+        <PasteOperations
+          there={begun}
+          add={(many) => {
+            if (begun.length > 0) rows.add(many);
+            else put(many);
+          }}
+        />
       </Group>
     </Stack>
   );
@@ -191,6 +201,7 @@ function Scopes({ operation: o, change }: { operation: Operation; change: (next:
       aria-label={both ? (all ? words.everyScope : words.anyScope) : words.scopes}
       value={all ? allOf : scopes}
       disabled={o.security === "none"}
+      styles={{ inputField: { minWidth: 32 } }}
       onChange={(typed) => { if (all) set(scopes, typed); else set(typed, allOf); }}
       flex={1}
     />
@@ -203,7 +214,7 @@ function Scopes({ operation: o, change }: { operation: Operation; change: (next:
         data={[{ value: "any", label: words.anyOf }, { value: "every", label: words.everyOf }]}
         value={every ? "every" : "any"}
         disabled={o.security === "none"}
-        w={110}
+        w={92}
         onChange={(event) => {
           const how = event.currentTarget.value;
           const named = [...scopes, ...allOf];

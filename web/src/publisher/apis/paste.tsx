@@ -11,10 +11,10 @@ const words = texts.publisher.operations;
 type Operation = Schemas["Operation"];
 
 /** Adds many operations at once, from lines of text such as a table of a document gives. */
-export function PasteOperations({ add }: { add: (operations: Operation[]) => void }) {
+export function PasteOperations({ there, add }: { there: Operation[]; add: (operations: Operation[]) => void }) {
   const [opened, { open, close }] = useOpened("paste");
   const [text, setText] = useTyped("pasted", "");
-  const { operations, faults } = operationsIn(text);
+  const { operations, faults } = operationsIn(text, there);
   return (
     <>
       <Button size="xs" variant="subtle" onClick={open}>{words.paste}</Button>
@@ -52,16 +52,22 @@ export function PasteOperations({ add }: { add: (operations: Operation[]) => voi
 }
 
 // An operation from each line that has one, and what is wrong with the others.
-function operationsIn(text: string): { operations: Operation[]; faults: string[] } {
+function operationsIn(text: string, there: Operation[]): { operations: Operation[]; faults: string[] } {
   const operations: Operation[] = [];
   const faults: string[] = [];
+  const taken = new Set(there.map((o) => `${o.method} ${o.path}`));
   text.split("\n").forEach((line, i) => {
     const [method, path, ...scopes] = line.trim().split(/[\s,;|]+/).filter(Boolean);
     if (method === undefined) return;
     const every = scopes.flatMap((s) => s.split("+")).filter(Boolean);
     if (!/^([A-Za-z]+|\*)$/.test(method) || !path?.startsWith("/")) faults.push(words.pasteFault(i + 1, line.trim()));
     else if (scopes.length > 1 && every.length > scopes.length) faults.push(words.pasteMixed(i + 1));
-    else operations.push({ method: method.toUpperCase(), path, ...asked(scopes, every) });
+    else {
+      const place = `${method.toUpperCase()} ${path}`;
+      if (taken.has(place)) faults.push(words.pasteTwice(i + 1, place));
+      taken.add(place);
+      operations.push({ method: method.toUpperCase(), path, ...asked(scopes, every) });
+    }
   });
   return { operations, faults };
 }

@@ -43,21 +43,23 @@ export function ChangeState({ stored }: { stored: Stored<"apis"> }) {
     await forget(queries, tenant, "apis");
   };
   const ends = served(now) && !served(shown);
+  const ask = (state: State) => {
+    setShown(state);
+    setNext(state);
+  };
   return (
     <>
+      {now === "draft" && <Button onClick={() => { ask("published"); }}>{words.moves.published.action}</Button>}
       <Menu position="bottom-end" withArrow>
         <Menu.Target>
-          <Button ref={opener} variant={now === "draft" ? "filled" : "default"} rightSection={<Icon name="down" size={14} />}>{words.change}</Button>
+          <Button ref={opener} variant="default" rightSection={<Icon name="down" size={14} />}>{words.change}</Button>
         </Menu.Target>
         <Menu.Dropdown>
-          {states.filter((state) => state !== now).map((state) => (
+          {states.filter((state) => state !== now && !(now === "draft" && state === "published")).map((state) => (
             <Menu.Item
               key={state}
               {...(served(now) && !served(state) && { color: "red" })}
-              onClick={() => {
-                setShown(state);
-                setNext(state);
-              }}
+              onClick={() => { ask(state); }}
             >
               {words.moves[state].action}
             </Menu.Item>

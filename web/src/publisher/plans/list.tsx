@@ -1,11 +1,9 @@
-import { Anchor } from "@mantine/core";
-import { Link } from "react-router";
-
 import type { Schemas } from "../../api/client";
 import { publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
+import { NameLink } from "../../ui/name-link";
 import { ObjectList } from "../../ui/object-list";
 
 const words = texts.publisher.plans;
@@ -31,7 +29,7 @@ export function Plans() {
       columns={[
         {
           title: texts.common.name,
-          cell: (p) => <Anchor component={Link} to={to("publisher", "plans", p.metadata?.name ?? "")} fw={600}>{p.metadata?.name}</Anchor>,
+          cell: (p) => <NameLink to={to("publisher", "plans", p.metadata?.name ?? "")} name={p.metadata?.name ?? ""} />,
         },
         { title: words.limits, cell: (p) => ratesOf(p) },
         { title: words.approval, cell: (p) => (p.spec.approval === "manual" ? words.manual : words.auto) },
