@@ -3,6 +3,7 @@ import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from 
 import { texts } from "./texts";
 import alert from "./ui/alert.module.css";
 import field from "./ui/field.module.css";
+import segmented from "./ui/segmented.module.css";
 import table from "./ui/table.module.css";
 
 /** The one source of colours, spacing and shape. Components name them; they never write a colour of their own. */
@@ -34,8 +35,7 @@ export const theme = createTheme({
   components: {
     Alert: { defaultProps: { classNames: { body: alert.body } } },
     Input: { defaultProps: { classNames: { input: field.field } } },
-    // On a narrow screen its words take more lines instead of going past the edge.
-    SegmentedControl: { styles: { root: { maxWidth: "100%" }, label: { whiteSpace: "normal" } } },
+    SegmentedControl: { defaultProps: { classNames: { root: segmented.root, label: segmented.label } } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 250 } },
     Badge: { styles: { root: { fontWeight: 500, letterSpacing: 0 } } },
     Table: { defaultProps: { verticalSpacing: "xs", horizontalSpacing: "md", highlightOnHover: true, classNames: { th: table.head } } },

@@ -19,6 +19,7 @@ export const publisher = {
       { value: "retired", label: "Retired: on no gateway" },
     ],
     change: "Change state",
+    defaultEnds: "This is the default version. Calls whose path leaves out the version will be answered with 404, until you make another version the default.",
     moves: {
       draft: { action: "Return to draft", title: (name: string) => `Return ${name} to draft?`, lead: "Gateways stop serving it within a second: calls are answered with 404 no_such_api, and developers no longer see it. Subscriptions are kept and work again when you publish it.", done: (name: string) => `${name} is a draft` },
       published: { action: "Publish", title: (name: string) => `Publish ${name}?`, lead: "Every gateway serves it within a second, and developers who can see it can subscribe.", done: (name: string) => `${name} is published` },
@@ -74,6 +75,7 @@ export const publisher = {
     application: "Application",
     subscriptionName: "Subscription",
     newVersion: "New version",
+    newVersionOf: (title: string) => `New version of ${title}`,
     newVersionLead: (of: string) => `Starts as a draft copy of ${of}. Gateways serve both versions until you retire one.`,
     versions: "Other versions",
     deleteLead: "Gateways stop serving it within a second. An API that has subscribers cannot be deleted: retire it instead.",

@@ -14,7 +14,7 @@ export function Copy({ value, label }: Props) {
     <CopyButton value={value} timeout={1500}>
       {({ copied, copy }) => (
         <Tooltip label={copied ? texts.copy.done : label}>
-          <ActionIcon variant="subtle" color={copied ? "pine" : "gray"} aria-label={label} onClick={copy}>
+          <ActionIcon size={24} variant="subtle" color={copied ? "pine" : "gray"} aria-label={label} onClick={copy}>
             <Icon name={copied ? "check" : "copy"} size={16} />
           </ActionIcon>
         </Tooltip>
@@ -28,7 +28,7 @@ export function CopyWords({ value, label }: Props) {
   return (
     <CopyButton value={value} timeout={1500}>
       {({ copied, copy }) => (
-        <Button size="xs" variant="light" leftSection={<Icon name={copied ? "check" : "copy"} size={14} />} onClick={copy}>
+        <Button size="compact-xs" variant="subtle" color="gray" leftSection={<Icon name={copied ? "check" : "copy"} size={14} />} onClick={copy}>
           {copied ? texts.copy.done : label}
         </Button>
       )}

@@ -67,7 +67,7 @@ export function Time({ at, none = "never", past = false }: Props) {
   const date = new Date(at);
   return (
     <Tooltip label={exact.format(date)}>
-      <time dateTime={at}>{relativeTime(date, past ? Math.max(now, date.getTime()) : now)}</time>
+      <time dateTime={at} style={{ whiteSpace: "nowrap" }}>{relativeTime(date, past ? Math.max(now, date.getTime()) : now)}</time>
     </Tooltip>
   );
 }

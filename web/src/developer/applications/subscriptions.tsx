@@ -18,7 +18,6 @@ import { ObjectSelect } from "../../ui/object-select";
 import { ProblemAlert } from "../../ui/problem";
 import { SubscriptionState } from "../../ui/subscription-state";
 import { DataTable } from "../../ui/table";
-import { Time } from "../../ui/time";
 import { sayDone } from "../../ui/undo";
 import { rowsOf } from "../../ui/use-list";
 

@@ -45,7 +45,7 @@ export function APIPage() {
     <Page
       title={api.spec.title ?? name}
       above={[{ to: to("publisher", "apis"), label: texts.publisher.nav.apis }]}
-      beside={<><APIState api={api} /><InForce noun="apis" name={name} /></>}
+      beside={<><Text span c="dimmed">{api.spec.version}</Text><APIState api={api} /><InForce noun="apis" name={name} /></>}
       actions={
         <>
           <CopyAsCode noun="apis" object={api} />

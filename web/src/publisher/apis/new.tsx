@@ -36,15 +36,15 @@ export function NewAPI() {
 
 function NextVersion({ of }: { of: string }) {
   const { data: stored } = useSuspenseQuery({ ...objectQuery(useTenant(), "apis", of), staleTime: Infinity });
-  return <Making key={of} object={nextOf(stored.object)} lead={texts.publisher.apis.newVersionLead(of)} />;
+  return <Making key={of} object={nextOf(stored.object)} title={texts.publisher.apis.newVersionOf(stored.object.spec.title ?? of)} lead={texts.publisher.apis.newVersionLead(of)} />;
 }
 
-function Making({ object, lead }: { object: Nouns["apis"]; lead: string }) {
+function Making({ object, title = texts.publisher.apis.add, lead }: { object: Nouns["apis"]; title?: string; lead: string }) {
   const to = useAddress();
   const navigate = useNavigate();
   return (
     <Page
-      title={texts.publisher.apis.add}
+      title={title}
       lead={lead}
       above={[{ to: to("publisher", "apis"), label: texts.publisher.nav.apis }]}
     >

@@ -58,7 +58,7 @@ export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
           description={words.addressHelp}
           placeholder="https://api.example.com/openapi.yaml"
           value={url}
-          error={read.error && said(read.error)}
+          error={read.error !== null}
           onChange={(event) => { setURL(event.currentTarget.value); }}
           onKeyDown={(event) => {
             if (event.key !== "Enter") return;
@@ -76,7 +76,7 @@ export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
           <Button variant="subtle" color="gray" onClick={() => { draft.put(undefined, "spec", "openapi"); }}>{words.byHand}</Button>
         )}
       </Group>
-      {fault && <Text size="sm" c="red" role="alert">{fault}</Text>}
+      {(read.error ?? fault) && <Text size="sm" c="red" role="alert">{read.error ? said(read.error) : fault}</Text>}
       {typeof document === "string" ? <Taken document={document} fault={draft.fault("spec", "openapi")} /> : <Text size="xs" c="dimmed">{words.help}</Text>}
     </Stack>
   );

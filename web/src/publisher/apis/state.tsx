@@ -1,4 +1,4 @@
-import { Button, Menu, Text } from "@mantine/core";
+import { Alert, Button, Menu, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 
@@ -82,6 +82,7 @@ export function ChangeState({ stored }: { stored: Stored<"apis"> }) {
         error={run.error}
       >
         <Text size="sm">{words.moves[shown].lead}</Text>
+        {ends && stored.object.spec.default && <Alert color="yellow">{words.defaultEnds}</Alert>}
         {ends && next !== undefined && <Callers name={name} />}
       </Confirm>
     </>
