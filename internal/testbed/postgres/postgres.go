@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -210,14 +211,25 @@ func (c *Cluster) URL(database string) string {
 }
 
 // Database makes a fresh, empty database, and gives its address.
-func (c *Cluster) Database(ctx context.Context) (string, error) {
+func (c *Cluster) Database(ctx context.Context) (string, error) { return c.make(ctx, "") }
+
+// Copy makes a database with all that is in another one, to which nobody may be connected, and gives its address.
+func (c *Cluster) Copy(ctx context.Context, address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", fmt.Errorf("read the address of a database: %w", err)
+	}
+	return c.make(ctx, " STRATEGY FILE_COPY TEMPLATE "+strings.TrimPrefix(u.Path, "/"))
+}
+
+func (c *Cluster) make(ctx context.Context, from string) (string, error) {
 	db, err := sql.Open("pgx", c.URL("postgres"))
 	if err != nil {
 		return "", fmt.Errorf("reach the test's PostgreSQL: %w", err)
 	}
 	defer func() { _ = db.Close() }() // nothing is left to lose
 	name := "test" + strconv.FormatInt(c.count.Add(1), 10)
-	if _, err := db.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
+	if _, err := db.ExecContext(ctx, "CREATE DATABASE "+name+from); err != nil {
 		return "", fmt.Errorf("make a database for the test: %w", err)
 	}
 	return c.URL(name), nil
