@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/rest/docs"
@@ -19,27 +20,29 @@ func (s *Server) Document() ([]byte, error) {
 	return text, nil
 }
 
-// documentRoutes serve what nobody needs a token for: the document and its page.
-func (s *Server) documentRoutes() error {
-	document, err := json.Marshal(s.api.OpenAPI())
-	if err != nil {
-		return fmt.Errorf("write the OpenAPI document: %w", err)
-	}
-	page, err := docs.Page(s.api.OpenAPI())
-	if err != nil {
-		return fmt.Errorf("write the page of the OpenAPI document: %w", err)
-	}
-	s.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(document) // the reader went away: nobody is left to tell
-	})
-	s.mux.HandleFunc("GET /docs", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Security-Policy", docs.Policy())
-		_, _ = w.Write(page) // as above
-	})
+// documentRoutes serve what nobody needs a token for: the document and its page. Each is written when it is first asked for,
+// which takes longer than all else of a control plane's start.
+func (s *Server) documentRoutes() {
+	s.serveOnce("GET /openapi.json", "application/json", "", func() ([]byte, error) { return json.Marshal(s.api.OpenAPI()) })
+	s.serveOnce("GET /docs", "text/html; charset=utf-8", docs.Policy(), func() ([]byte, error) { return docs.Page(s.api.OpenAPI()) })
 	s.mux.HandleFunc(elsewhere, s.answerElsewhere)
-	return nil
+}
+
+// serveOnce serves what is the same for everybody.
+func (s *Server) serveOnce(pattern, contentType, policy string, write func() ([]byte, error)) {
+	written := sync.OnceValues(write)
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		text, err := written()
+		if err != nil {
+			s.tell(w, r, fmt.Errorf("write what %s gives: %w", pattern, err))
+			return
+		}
+		w.Header().Set("Content-Type", contentType)
+		if policy != "" {
+			w.Header().Set("Content-Security-Policy", policy)
+		}
+		_, _ = w.Write(text) // the reader went away: nobody is left to tell
+	})
 }
 
 // elsewhere is the pattern of everything that no route takes.

@@ -113,9 +113,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.discoverRoute()
 	s.sessionRoutes(o)
 	s.sessionListRoutes()
-	if err := s.documentRoutes(); err != nil {
-		return nil, err
-	}
+	s.documentRoutes()
 	s.packed, err = packed.Answers(s.mux)
 	return s, err
 }

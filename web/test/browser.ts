@@ -83,7 +83,9 @@ const colours = ["color-contrast", "link-in-text-block"];
 
 /** The serious findings of axe on the page: by all of its rules in the light look, by those of colours in the dark one. */
 export async function faultsIn(page: Page, look: "light" | "dark"): Promise<string[]> {
-  const axe = new AxeBuilder({ page }).setLegacyMode(); // there are no frames, for which it would open a page more
+  const axe = new AxeBuilder({ page })
+    .options({ resultTypes: ["violations"] }) // what is in order is not described, element by element
+    .setLegacyMode(); // there are no frames, for which it would open a page more
   const found = await (look === "dark" ? axe.withRules(colours) : axe).analyze();
   const serious = found.violations.filter((v) => v.impact === "serious" || v.impact === "critical");
   return serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
