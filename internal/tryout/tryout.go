@@ -5,6 +5,7 @@ package tryout
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -154,6 +155,10 @@ func (c *Caller) away(ctx context.Context, err error) error {
 	cause := err
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		cause = e.Err
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return keyward.Errorf(keyward.CodeGatewayAway, "the control plane does not trust the certificate of the gateway at %s: %v; where a "+
+			"private authority issued it, start the control plane with SSL_CERT_FILE naming that authority's certificate", c.base, cause)
 	}
 	return keyward.Errorf(keyward.CodeGatewayAway, "the gateway at %s gave no answer to the control plane: %v", c.base, cause)
 }

@@ -146,4 +146,10 @@ func TestNoGateway(t *testing.T) {
 		strings.Contains(err.Error(), hidden) {
 		t.Errorf("nobody there: %v", err)
 	}
+	private := httptest.NewTLSServer(http.NotFoundHandler())
+	defer private.Close()
+	_, err = New(private.URL).Do(context.Background(), call)
+	if keyward.CodeOf(err) != keyward.CodeGatewayAway || !strings.Contains(err.Error(), "SSL_CERT_FILE") {
+		t.Errorf("a certificate of a private authority: %v", err)
+	}
 }

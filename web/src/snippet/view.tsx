@@ -1,5 +1,6 @@
-import { Tabs } from "@mantine/core";
+import { Tabs, Text } from "@mantine/core";
 
+import { texts } from "../texts";
 import { CodeBlock } from "../ui/code";
 import type { Snippet } from "./text";
 
@@ -15,6 +16,7 @@ export function SnippetTabs({ snippets }: { snippets: Snippet[] }) {
           <CodeBlock label={s.label}>{s.code}</CodeBlock>
         </Tabs.Panel>
       ))}
+      {snippets.some((s) => s.code.includes("https://")) && <Text size="xs" c="dimmed" mt={4}>{texts.developer.keys.privateCA}</Text>}
     </Tabs>
   );
 }
