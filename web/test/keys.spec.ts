@@ -256,6 +256,7 @@ test("a try of which nobody knows the outcome stays beside the key of the next o
   await open(page, "developer/applications/losing?key-manager=moody", "Losing");
   await expect(page.getByRole("status").filter({ hasText: "This application is being deleted" })).toContainText("Requested by keyholder");
   await page.getByRole("button", { name: "I have looked: dismiss" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Applications" })).toBeVisible(); // by itself
   await expect.poll(() => rest(world(), "GET", "/api/v1/applications/losing").then(() => "there", () => "gone")).toBe("gone");
 });
 

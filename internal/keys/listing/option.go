@@ -21,6 +21,7 @@ type Option struct {
 	Type        keyward.KeyManagerType `json:"type"`
 	Environment keyward.Environment    `json:"environment"`
 	APIs        []string               `json:"apis" doc:"Which of those that the application is subscribed to take its tokens"`
+	Awaiting    []string               `json:"awaiting,omitempty" doc:"Of these, those whose subscription awaits an approval"`
 	ClientID    string                 `json:"clientId,omitempty" doc:"Of the client that is there already"`
 	State       keyward.ClientState    `json:"state,omitempty" doc:"Likewise"`
 	Generate    bool                   `json:"generate" doc:"Keys can be generated there now"`
@@ -43,8 +44,8 @@ type Choice struct {
 // place is a scene with what of it decides on the order of places.
 type place struct {
 	*scene.Scene
-	apis []string // that take its tokens
-	made bool     // keys are made there, unless something of the moment stands against it
+	apis []api // that take its tokens
+	made bool  // keys are made there, unless something of the moment stands against it
 }
 
 // cursor names a place.
@@ -183,7 +184,13 @@ func first(a, b bool) int {
 // option says what can be done at a place.
 func (l *Lister) option(tx *store.Tx, p keyward.Principal, s place) (Option, error) {
 	o := Option{
-		KeyManager: s.KeyManager.Name, DisplayName: s.Spec.DisplayName, Type: s.Spec.Type, Environment: s.Place.Environment, APIs: s.apis,
+		KeyManager: s.KeyManager.Name, DisplayName: s.Spec.DisplayName, Type: s.Spec.Type, Environment: s.Place.Environment, APIs: []string{},
+	}
+	for _, a := range s.apis {
+		o.APIs = append(o.APIs, a.name)
+		if a.awaits {
+			o.Awaiting = append(o.Awaiting, a.name)
+		}
 	}
 	free := s.Held(nil, l.Now())
 	if free == nil {
@@ -213,8 +220,9 @@ func (l *Lister) option(tx *store.Tx, p keyward.Principal, s place) (Option, err
 
 // api is one that an application is subscribed to.
 type api struct {
-	name string
-	spec *keyward.APISpec
+	name   string
+	spec   *keyward.APISpec
+	awaits bool // its subscription awaits an approval
 }
 
 // subscribedTo gives the served APIs that an application is subscribed to, by name, whether that is approved already or not.
@@ -237,20 +245,25 @@ func subscribedTo(tx *store.Tx, tenant, application string) ([]api, error) {
 		if err != nil {
 			return nil, err
 		}
-		if spec.Served() && subscription.StateOrDefault() != keyward.SubscriptionRejected {
-			all = append(all, api{object.Name, spec})
+		approval, err := keyward.ApprovalOf(o)
+		if err != nil {
+			return nil, err
+		}
+		rejected := subscription.StateOrDefault() == keyward.SubscriptionRejected ||
+			approval != nil && approval.State == keyward.ApprovalRejected
+		if spec.Served() && !rejected {
+			all = append(all, api{object.Name, spec, approval != nil && approval.State == keyward.ApprovalPending})
 		}
 	}
 	slices.SortFunc(all, func(a, b api) int { return strings.Compare(a.name, b.name) })
 	return all, nil
 }
 
-// takenBy names the APIs that take the tokens of a place: they take its key manager, and have something behind them in its
+// takenBy gives the APIs that take the tokens of a place: they take its key manager, and have something behind them in its
 // environment.
-func takenBy(subscribed []api, s *scene.Scene) []string {
-	names := []string{}
+func takenBy(subscribed []api, s *scene.Scene) (taken []api) {
 	if !s.Spec.Tokens.Use.Direct() {
-		return names
+		return nil
 	}
 	for _, a := range subscribed {
 		upstream := a.spec.Upstream.Production
@@ -259,10 +272,10 @@ func takenBy(subscribed []api, s *scene.Scene) []string {
 		}
 		listed := slices.ContainsFunc(a.spec.KeyManagers.List, func(u keyward.KeyManagerUse) bool { return u.Name == s.KeyManager.Name })
 		if (listed || a.spec.KeyManagers.All) && upstream != "" {
-			names = append(names, a.name)
+			taken = append(taken, a)
 		}
 	}
-	return names
+	return taken
 }
 
 // Table shows options to people, a row each below the titles.

@@ -93,7 +93,7 @@ function Form(props: Props) {
           <SegmentedControl
             aria-label={words.as}
             size="xs"
-            w="fit-content"
+            maw={400}
             data={[
               { value: "application", label: words.application },
               { value: "token", label: words.token },

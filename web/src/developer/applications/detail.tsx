@@ -1,15 +1,16 @@
 import { Alert, Stack, Tabs, Text } from "@mantine/core";
 import { useSuspenseQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
 import { ownersOf } from "../../api/groups";
 import { objectQuery, setOf } from "../../api/objects";
+import { isProblem } from "../../api/problem";
 import { ObjectEditor } from "../../object/editor";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { Missing } from "../../shell/missing";
-import { useAddress, useName, useTenant } from "../../shell/place";
+import { addressOf, useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code";
 import { HeldBanner, HoldButton } from "../../ui/hold";
@@ -17,6 +18,7 @@ import { Icon } from "../../ui/icon";
 import { InForce } from "../../ui/in-force";
 import { Page } from "../../ui/page";
 import { Time } from "../../ui/time";
+import { sayDone } from "../../ui/undo";
 import { Calls } from "./calls";
 import { ApplicationForm } from "./form";
 import { Keys } from "./keys/index";
@@ -36,8 +38,19 @@ export function ApplicationPage() {
   const navigate = useNavigate();
   const session = useSession();
   const chosen = useParams().tab ?? "keys";
-  const { data: stored } = useSuspenseQuery(objectQuery(tenant, "applications", name));
+  const { data: stored, error } = useSuspenseQuery({
+    ...objectQuery(tenant, "applications", name),
+    refetchInterval: (query) => query.state.data?.object.status?.deleting !== undefined && 5_000,
+  });
   const application = stored.object;
+  const gone = application.status?.deleting !== undefined && isProblem(error, "not_found");
+  const said = useRef(false);
+  useEffect(() => {
+    if (!gone || said.current) return;
+    said.current = true;
+    sayDone({ tenant, message: texts.undo.deleted(name) });
+    void navigate(addressOf(tenant, "developer", "applications"));
+  }, [gone, tenant, name, navigate]);
   const [base] = useState(stored);
   const home = () => void navigate(to("developer", "applications", name));
   if (!tabs.some((tab) => tab === chosen)) return <Missing />;

@@ -1,6 +1,7 @@
 import { Button, Group, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 import { useNavigate } from "react-router";
 
 import { deleteApplication, forget, type Stored } from "../../api/objects";
@@ -10,6 +11,7 @@ import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
 import { Section } from "../../ui/page";
 import { sayDone } from "../../ui/undo";
+import { useWhile } from "../../ui/while";
 
 const words = texts.developer.applications;
 
@@ -22,21 +24,31 @@ export function RemoveApplication({ stored }: { stored: Stored<"applications"> }
   const name = stored.object.metadata?.name ?? "";
   const [opened, { open, close }] = useDisclosure(false);
   const found = useUsers([{ noun: "subscriptions", application: name }, { noun: "oauth-clients", application: name }], opened);
+  const here = useRef(true); // who went elsewhere meanwhile stays there
+  useEffect(() => {
+    here.current = true;
+    return () => { here.current = false; };
+  }, []);
   const run = useMutation({
     mutationFn: () => deleteApplication(tenant, name, stored.etag),
     onSuccess: async (gone) => {
-      await navigate(to("developer", "applications"));
+      if (here.current) {
+        await navigate(to("developer", "applications"));
+        sayDone({ tenant, message: gone ? texts.undo.deleted(name) : words.going(name) });
+      }
       await forget(queries, tenant, "applications");
-      sayDone({ tenant, message: gone ? texts.undo.deleted(name) : words.going(name) });
     },
   });
+  // It is out of use within a second. Whoever waits for its servers reads on its page what they have still to do.
+  useWhile(run.isPending, 1_000, () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", name], exact: true }));
+  const begun = run.isPending && stored.object.status?.deleting !== undefined;
   return (
     <Section title={words.deleteSection}>
       <Group>
         <Button color="red" variant="light" onClick={open}>{words.delete}</Button>
       </Group>
       <Confirm
-        opened={opened}
+        opened={opened && !begun}
         close={close}
         title={words.deleteTitle(name)}
         word={name}

@@ -29,12 +29,14 @@ interface Props {
   listed: Schemas["ListedKeys"];
   /** The APIs of the application that take its tokens. */
   takenBy: string[];
+  /** Of these, those whose subscription awaits an approval. */
+  awaiting: string[];
   /** Somebody holds the key, or its key manager: nothing can be done with it but end it. */
   held: boolean;
 }
 
 /** One key: its state and reason, what it may do, when it was last used, and what can be done with it. */
-export function KeyCard({ application, listed, takenBy, held }: Props) {
+export function KeyCard({ application, listed, takenBy, awaiting, held }: Props) {
   const place: KeyPlace = { keyManager: listed.keyManager, environment: listed.environment };
   const { status } = listed;
   const live = ["active", "drifted", "rotating", "updating"].includes(status.state);
@@ -64,7 +66,7 @@ export function KeyCard({ application, listed, takenBy, held }: Props) {
               )],
               [words.grants, (status.grants ?? []).join(", ")],
               [words.callbacks, (status.callbacks ?? []).join(", ")],
-              [words.opensFact, live && <Opened key="a" application={application} listed={listed} apis={takenBy} />],
+              [words.opensFact, live && <Opened key="a" application={application} listed={listed} apis={takenBy} awaiting={awaiting} />],
               [words.scopes, [...new Set([...(status.scopes ?? []), ...(status.entitlement?.scopes ?? [])])].join(" ")],
               [words.created, <Time key="c" at={listed.createdAt} past />],
               [words.lastUsed, <Time key="u" at={listed.lastUsedAt} past />],
@@ -83,13 +85,13 @@ export function KeyCard({ application, listed, takenBy, held }: Props) {
 }
 
 // The APIs that take its tokens, each with the way to call it as this application.
-function Opened({ application, listed, apis }: { application: string; listed: Schemas["ListedKeys"]; apis: string[] }) {
+function Opened({ application, listed, apis, awaiting }: { application: string; listed: Schemas["ListedKeys"]; apis: string[]; awaiting: string[] }) {
   const to = useAddress();
   if (apis.length === 0) return <>{words.opensNothing}</>;
   const as = new URLSearchParams({ application, "key-manager": listed.keyManager, environment: listed.environment });
   return (
     <Group gap="md">
-      {apis.map((api) => (
+      {apis.map((api) => awaiting.includes(api) ? <span key={api}>{words.awaits(api)}</span> : (
         <Group key={api} gap={6}>
           {api} <Anchor component={Link} inherit to={`${to("developer", "apis", api)}?${as.toString()}`} aria-label={words.tryAPI(api)}>{words.tryIt}</Anchor>
         </Group>

@@ -85,7 +85,7 @@ export function Keys({ application }: { application: string }) {
             <HeldBanner hold={hold} noun="key-managers" name={chosen} what={option?.displayName ?? chosen} />
             {key && fresh !== chosen + environment ? (
               <Stack>
-                <KeyCard key={chosen + environment} application={application} listed={key} takenBy={option?.apis ?? []} held={hold !== undefined || key.status.hold !== undefined} />
+                <KeyCard key={chosen + environment} application={application} listed={key} takenBy={option?.apis ?? []} awaiting={option?.awaiting ?? []} held={hold !== undefined || key.status.hold !== undefined} />
                 {lost.length > 0 && <Lost application={application} lost={lost} place={{ keyManager: chosen, environment }} />}
               </Stack>
             ) : differ ? null : option ? (
