@@ -153,6 +153,23 @@ test("a key is out of use before its server has deleted it, and makes way for a 
   await expect(page.getByText("offers no way to change a client's secret")).toBeVisible(); // said before there is a key
 });
 
+test("a key that was revoked stays listed until the next one takes its place", async () => {
+  await here("sandbox");
+  await page.getByRole("button", { name: "Generate keys" }).click();
+  await page.getByRole("button", { name: "Done" }).click();
+  await page.getByRole("button", { name: "Revoke" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("textbox").fill("client-2");
+  await dialog.getByRole("button", { name: "Revoke" }).click();
+  await expect(page.getByText("revoked", { exact: true })).toBeVisible();
+  await expect(page.getByText("You can reveal the secret once more")).toHaveCount(0); // it opens nothing
+  await page.getByRole("button", { name: "Generate keys" }).click();
+  await expect(page.getByTestId("client-secret")).toBeVisible();
+  await page.getByRole("button", { name: "Done" }).click();
+  await expect(page.getByText("active", { exact: true })).toBeVisible();
+  await rest(world(), "POST", "/api/v1/applications/holding/keys/delete", { keyManager: "moody", environment: "sandbox" });
+});
+
 test("a subscription is asked for, rejected with a reason, asked for again, withdrawn and granted", async ({ browser }) => {
   await person("decider", "publisher");
   const other = await (await browser.newContext()).newPage();

@@ -71,10 +71,10 @@ export function KeyCard({ application, listed, takenBy, awaiting, held }: Props)
               [words.created, <Time key="c" at={listed.createdAt} past />],
               [words.lastUsed, <Time key="u" at={listed.lastUsedAt} past />],
               [words.secretUsed, listed.secretLastUsedAt && <Time key="s" at={listed.secretLastUsedAt} past />],
-              [words.oldSecret, status.oldSecretUntil && <Time key="o" at={status.oldSecretUntil} />],
-              [words.oldSecretUsed, status.oldSecretUntil && <OldSecretUse key="b" listed={listed} />],
+              [words.oldSecret, live && status.oldSecretUntil && <Time key="o" at={status.oldSecretUntil} />],
+              [words.oldSecretUsed, live && status.oldSecretUntil && <OldSecretUse key="b" listed={listed} />],
               [words.rotation, live && !listed.rotates && status.mode === "generated" && listed.rotationObstacle],
-              [words.expires, status.secretExpiresAt && <Time key="e" at={status.secretExpiresAt} />],
+              [words.expires, live && status.secretExpiresAt && <Time key="e" at={status.secretExpiresAt} />],
             ]}
           />
         </Stack>

@@ -56,7 +56,9 @@ export function Keys({ application }: { application: string }) {
   const { key, lost } = keyIn(all.filter((k) => k.keyManager === chosen && k.environment === environment));
   const option = known.find((o) => o.keyManager === chosen && o.environment === environment);
   const hold = option?.hold;
-  const differ = !waiting && !key && option?.state !== undefined;
+  const place = `${chosen ?? ""} ${environment}`;
+  const showing = fresh === place;
+  const differ = !waiting && !showing && !key && option?.state !== undefined;
   useAgreement(application, differ);
   return (
     <Stack>
@@ -83,21 +85,15 @@ export function Keys({ application }: { application: string }) {
           </Group>
           <Tabs.Panel value={chosen} pt="md">
             <HeldBanner hold={hold} noun="key-managers" name={chosen} what={option?.displayName ?? chosen} />
-            {key && fresh !== chosen + environment ? (
-              <Stack>
-                <KeyCard key={chosen + environment} application={application} listed={key} takenBy={option?.apis ?? []} awaiting={option?.awaiting ?? []} held={hold !== undefined || key.status.hold !== undefined} />
-                {lost.length > 0 && <Lost application={application} lost={lost} place={{ keyManager: chosen, environment }} />}
-              </Stack>
-            ) : differ ? null : option ? (
-              <NewKey
-                key={chosen + environment}
-                application={application}
-                option={option}
-                showing={(shown) => { setFresh(shown ? chosen + environment : undefined); }}
-              />
-            ) : (
-              <Empty icon="key" title={words.notHereTitle}>{words.notHere(environment)}</Empty>
-            )}
+            {/* What makes a key stays where it is while its secret is shown. */}
+            <Stack>
+              {key && !showing && <KeyCard key={place} application={application} listed={key} takenBy={option?.apis ?? []} awaiting={option?.awaiting ?? []} held={hold !== undefined || key.status.hold !== undefined} />}
+              {lost.length > 0 && !showing && <Lost application={application} lost={lost} place={{ keyManager: chosen, environment }} />}
+              {option && !differ && (!key || showing || key.status.state === "revoked") && (
+                <NewKey key={place} application={application} option={option} showing={(shown) => { setFresh(shown ? place : undefined); }} />
+              )}
+              {!option && !key && <Empty icon="key" title={words.notHereTitle}>{words.notHere(environment)}</Empty>}
+            </Stack>
           </Tabs.Panel>
         </Tabs>
       )}

@@ -96,6 +96,7 @@ function Standing({ listed, held, button }: Buttoned) {
       </Alert>
     );
   }
+  if (status.state === "revoked") return status.reason ? <Text size="sm">{status.reason}</Text> : null;
   return (
     <>
       {listed.secretUntil && !held && (
