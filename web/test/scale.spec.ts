@@ -144,7 +144,7 @@ const routes: [path: string, heading: string, requests: number, kilobytes: numbe
   ["developer/applications", "Applications", 1, 3],
   ["developer/applications/app-00001", "Application 00001", 6, 12], // it has a key in each of the 500 key managers
   ["developer/applications/app-00002", "Application 00002", 6, 6],
-  ["developer/applications/app-00001/subscriptions", "Application 00001", 4, 6],
+  ["developer/applications/app-00001/subscriptions", "Application 00001", 5, 6],
   ["developer/applications/app-00001/calls", "Application 00001", 3, 3],
   ["developer/applications/app-00001/settings", "Application 00001", 2, 2],
   ["developer/applications/new", "New application", 0, 1],

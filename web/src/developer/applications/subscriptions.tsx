@@ -102,7 +102,7 @@ export function Subscriptions({ application }: { application: string }) {
 // The next step of who has just subscribed a new application.
 function NoKey({ application, subscribed }: { application: string; subscribed: boolean }) {
   const to = useAddress();
-  const keys = useQuery(keysQuery(useTenant(), application)).data?.keys;
+  const keys = useQuery(keysQuery(useTenant(), application, { limit: "1" })).data?.keys;
   if (!subscribed || keys === undefined || keys.length > 0) return null;
   return (
     <Group gap="xs">

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 
 import type { Schemas } from "../../../api/client";
 import { act, underWay, type KeyPlace, type PlaceAction } from "../../../api/keys";
+import { isProblem } from "../../../api/problem";
 import { administers } from "../../../session/areas";
 import { useSession } from "../../../session/session";
 import { useTenant } from "../../../shell/place";
@@ -22,6 +23,9 @@ interface Props {
   held: boolean;
 }
 
+// What the key's own reason says too, a moment later.
+const said = ["key_manager_failed", "outcome_unknown"];
+
 // What can be given up; an end that has begun cannot.
 const stoppable = ["pending", "rotating", "updating"];
 
@@ -37,7 +41,7 @@ export function Progress(props: Props) {
   if (run.data?.clientSecret) return <FreshSecret made={run.data} rotates={props.listed.rotates} last={run.variables === "reveal"} />;
   return (
     <>
-      {run.error && <ProblemAlert error={run.error} />}
+      {run.error && !(props.listed.status.reason && said.some((code) => isProblem(run.error, code))) && <ProblemAlert error={run.error} />}
       <Standing
         {...props}
         button={(action, label) => (
