@@ -58,6 +58,15 @@ func ByID(tx *store.Tx, id string) (*Account, error) {
 	return of(tx, o, err)
 }
 
+// Kept is ByID for what begins in the transaction and ends with the account: nobody disables it or gives it another password before
+// the transaction's end, and whoever does so after it ends what has begun.
+func Kept(tx *store.Tx, id string) (*Account, error) {
+	if err := tx.Lock(keyward.KindUser, id); err != nil {
+		return nil, fmt.Errorf("keep a user: %w", err)
+	}
+	return ByID(tx, id)
+}
+
 func of(tx *store.Tx, o *keyward.Object, err error) (*Account, error) {
 	if keyward.CodeOf(err) == keyward.CodeNotFound {
 		return nil, ErrNone

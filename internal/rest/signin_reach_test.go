@@ -135,6 +135,7 @@ func TestTwoControlPlanes(t *testing.T) {
 	h := newHouseOver(t, store.Options{URL: database, Key: key}, store.Options{URL: database, Key: key})
 	h.person()
 	oneStays(h)
+	nothingOutlives(h)
 	g := h.gate("corp", nil)
 	g.declare("")
 
@@ -161,6 +162,28 @@ func TestTwoControlPlanes(t *testing.T) {
 	h.front.Store(1)
 	if _, status := b.who(); status != http.StatusUnauthorized {
 		t.Errorf("signed out at the one, and at the other: %d", status)
+	}
+}
+
+// nothingOutlives disables a user who signs in at the same time: enabled again, they are signed in nowhere.
+func nothingOutlives(h *house) {
+	h.t.Helper()
+	for range 8 {
+		b, sent := h.tab(), make(chan struct{})
+		form := b.do(http.MethodGet, "/session/start?return=/apis", "")
+		go func() {
+			defer close(sent)
+			b.fill(form, "name", "alice", "password", aliceSecret)
+		}()
+		h.must("admin", http.MethodPut, "/api/v1/users/alice", `{"spec":{"enabled":false,"roles":["developer"],"groups":["payments"]}}`)
+		<-sent
+		h.must("admin", http.MethodPut, "/api/v1/users/alice", `{"spec":{"roles":["developer"],"groups":["payments"]}}`)
+		if _, status := b.who(); status != http.StatusUnauthorized {
+			h.t.Errorf("a session outlives its user's being disabled: %d", status)
+		}
+		if p := b.do(http.MethodGet, "/oauth2/account", ""); p.url.Path == "/oauth2/account" {
+			h.t.Error("a sign-in outlives its user's being disabled")
+		}
 	}
 }
 

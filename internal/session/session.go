@@ -214,11 +214,16 @@ func (s *Sessions) first(ctx context.Context, k kept) error {
 func (s *Sessions) admitUser(ctx context.Context, p *person, row *store.Session, before string) error {
 	row.UserID, row.SignInID = p.subject, p.text("sid")
 	return s.store.Write(ctx, actor, func(tx *store.Tx) error {
-		a, err := account.ByID(tx, row.UserID)
+		a, err := account.Kept(tx, row.UserID)
 		if errors.Is(err, account.ErrNone) || err == nil && a.Tenant() != row.Tenant {
 			return keyward.Errorf(keyward.CodeForbidden, "the account is gone or disabled")
 		}
 		if err != nil {
+			return err
+		}
+		if _, err := tx.SignInByID(row.SignInID); keyward.CodeOf(err) == keyward.CodeNotFound {
+			return keyward.Errorf(keyward.CodeForbidden, "you were signed out meanwhile: begin again")
+		} else if err != nil {
 			return err
 		}
 		row.Stamp, row.Shown = a.Stamp, a.Name()
@@ -249,6 +254,9 @@ func (s *Sessions) admit(ctx context.Context, w *way, p *person, row *store.Sess
 		row.Hint = s.key.Seal([]byte(p.raw), []byte(row.ID))
 	}
 	return s.store.Write(ctx, who, func(tx *store.Tx) error {
+		if err := tx.Lock(keyward.KindKeyManager, row.KeyManagerID); err != nil { // who disables it ends the sessions that it let in
+			return err
+		}
 		now, err := s.wayIn(tx, row.Tenant, w.name)
 		if err != nil {
 			return err

@@ -53,6 +53,16 @@ func (p *put) manager(name, path string) (id string, foreign bool, err error) {
 // tenants, because a global one has them in each.
 func (tx *Tx) lockKeyManagers() error { return tx.lockTenant(keyward.DefaultTenant) }
 
+// Lock keeps an object as it is until the transaction ends: whoever changes it waits, and sees what was written beside it.
+func (tx *Tx) Lock(kind keyward.Kind, id string) error {
+	n, err := nounOf(kind)
+	if err != nil {
+		return err
+	}
+	_, err = tx.run.Exec(`UPDATE `+n.table+` SET updated_at = updated_at WHERE id = $1`, database.Clean(id))
+	return err
+}
+
 // LockUsers lets one transaction at a time take people out of a tenant, or away from what they are there: whether somebody else
 // stays is asked of what the one before left.
 func (tx *Tx) LockUsers(tenant string) error { return tx.lockTenant(tenant) }

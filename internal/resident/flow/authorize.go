@@ -194,6 +194,13 @@ func (f *Flow) code(
 		given.Expires = now.Add(offlineLife)
 	}
 	err := f.store.Write(ctx, actor, func(tx *store.Tx) error {
+		a, err := account.Kept(tx, given.UserID)
+		if err == nil && a.Stamp != given.Stamp {
+			err = account.ErrNone
+		}
+		if err != nil {
+			return err
+		}
 		if err := tx.PutGiven(given); err != nil {
 			return err
 		}
@@ -201,6 +208,9 @@ func (f *Flow) code(
 			Hash: account.Digest(value), GivenID: given.ID, Redirect: r.RedirectURI, Challenge: r.CodeChallenge, Expires: now.Add(codeLife),
 		})
 	})
+	if errors.Is(err, account.ErrNone) {
+		return nil, fault(oidc.ErrAccessDenied(), "the user is signed in no more")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("store a code: %w", err)
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"keyward.dev/keyward/internal/account"
 )
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
@@ -91,11 +93,15 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 		p.refusePassword(w, r, v, "name", textWrong, err)
 		return
 	}
-	if err := p.begin(w, r, a); err != nil {
+	err = p.begin(w, r, a)
+	switch {
+	case errors.Is(err, account.ErrNone): // by now
+		p.refusePassword(w, r, v, "name", textWrong, errPassword)
+	case err != nil:
 		p.fail(w, r, err)
-		return
+	default:
+		p.onward(w, r)
 	}
-	p.onward(w, r)
 }
 
 // refusePassword tells why a password was not taken.
