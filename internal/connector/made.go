@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"keyward.dev/keyward/internal/wire"
 )
@@ -23,8 +24,8 @@ func ReadRegistered(a *wire.Answer) (Registered, bool) {
 	}, ok && id != ""
 }
 
-// Keep gives back a client that can be used. One without a secret that needs one, or with none of the grants that were
-// asked for, is taken back. What a server calls the secret of a public client, or of one with a key, is none.
+// Keep gives back a client that can be used. One without a secret that needs one, with none of the grants that were
+// asked for, or with an id that is none (RFC 6749, appendix A.1), is taken back. What a server calls the secret of a public client, or of one with a key, is none.
 func Keep(ctx context.Context, c Connector, made Registered, asked []string, fields map[string]any) (Registered, error) {
 	secretless := IsPublic(fields) || signs(fields)
 	if secretless {
@@ -35,6 +36,8 @@ func Keep(ctx context.Context, c Connector, made Registered, asked []string, fie
 		return Registered{}, TakeBack(ctx, c, made, "the server gave the client another authentication than private_key_jwt")
 	case made.ClientSecret == "" && !secretless:
 		return Registered{}, TakeBack(ctx, c, made, "the server gave the client no secret")
+	case strings.ContainsFunc(made.ClientID, unicode.IsControl):
+		return Registered{}, TakeBack(ctx, c, made, "the server gave the client an id with a control character")
 	case useless(asked, made.Grants):
 		return Registered{}, TakeBack(ctx, c, made, fmt.Sprintf("the server gave the client none of the grants %s, only %s",
 			strings.Join(asked, ", "), strings.Join(made.Grants, ", ")))

@@ -36,7 +36,8 @@ func TestTypes(t *testing.T) {
 // A client without a secret, or with none of its grants, is of no use, and is taken back.
 func TestVendorsTakeBackUselessClients(t *testing.T) {
 	for body, words := range map[string]string{
-		`{"client_id":"a"}`: "no secret",
+		`{"client_id":"a"}`:                        "no secret",
+		`{"client_id":"a\nb","client_secret":"s"}`: "control character",
 		`{"client_id":"a","client_secret":"s","grant_types":["authorization_code"]}`: "none of the grants",
 	} {
 		for kind, connection := range map[keyward.KeyManagerType]map[string]any{
