@@ -45,7 +45,10 @@ export const theme = createTheme({
     },
     Notification: { defaultProps: { closeButtonProps: { "aria-label": texts.common.close } } },
     TagsInput: { defaultProps: { splitChars: [",", " "], acceptValueOnBlur: true } },
-    Drawer: { defaultProps: { closeButtonProps: { "aria-label": texts.common.close } } },
+    Drawer: {
+      defaultProps: { closeButtonProps: { "aria-label": texts.common.close } },
+      styles: { title: { fontWeight: 600, fontSize: "var(--mantine-font-size-lg)" } },
+    },
   },
 });
 

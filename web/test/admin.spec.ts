@@ -185,7 +185,7 @@ test("a key manager that is in use is not deleted but disabled, which can be und
 });
 
 test("a list of key managers shows their traffic, and a request leads to what it is about", async () => {
-  const calls = page.getByRole("row").filter({ hasText: "resident" }).getByRole("link", { name: /[1-9]\d* calls with its tokens passed, and \d+ were refused/ });
+  const calls = page.getByRole("row").filter({ hasText: "resident" }).getByRole("link", { name: /[1-9]\d* calls with its tokens passed and \d+ were refused/ });
   await expect(async () => {
     await open(page, "admin/key-managers", "Key managers");
     await expect(calls).toBeVisible({ timeout: 2_000 });
@@ -303,7 +303,7 @@ test("who has no role for a page reads why, and whom to ask", async ({ browser }
   await signIn(theirs, "keys-only-dev");
   for (const path of ["admin/key-managers", "admin/users/new", "publisher/apis/new"]) {
     await open(theirs, path, "Your role cannot open this page");
-    await expect(theirs.getByText(/Ask an administrator of the tenant default/)).toBeVisible();
+    await expect(theirs.getByText(/Ask an administrator of tenant default/)).toBeVisible();
   }
   await open(theirs, "developer/applications/new", "New application"); // what their role is for
   await theirs.context().close();

@@ -22,9 +22,8 @@ export function withValue<T>(root: T, path: readonly string[], value: unknown, d
   if (step === undefined) return value as T;
   const old: Record<string, unknown> = isMembers(root) ? root : {};
   const below = rest.length === 0 ? value : withValue(old[step], rest, value, depth + 1);
-  const next: Record<string, unknown> = Object.fromEntries(Object.entries(old).filter(([name]) => name !== step));
-  if (below !== undefined && (depth === 0 || !isEmptied(below, rest))) next[step] = below;
-  return next as T;
+  if (below !== undefined && (depth === 0 || !isEmptied(below, rest))) return { ...old, [step]: below } as T; // in its place
+  return Object.fromEntries(Object.entries(old).filter(([name]) => name !== step)) as T;
 }
 
 function isEmptied(below: unknown, rest: readonly string[]): boolean {

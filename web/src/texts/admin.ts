@@ -97,7 +97,7 @@ export const admin = {
     who: "Held by",
     since: "Since",
     until: "Until",
-    lifted: "lifted by hand",
+    lifted: "lifted",
     of: "of",
     actions: "Actions",
     emptyTitle: "Nothing is held",

@@ -51,7 +51,7 @@ export const publisher = {
     visibilityHelp: "Leave empty to show it to everyone.",
     everybody: "everyone",
     audiences: "Audiences",
-    audiencesHelp: "A token's aud must also include one of these. Leave empty to leave this to the key manager.",
+    audiencesHelp: "If set, a token's aud must also include one of these.",
     subscription: "Subscription",
     subscriptionHelp: "Who can call it.",
     subscriptions: [
@@ -69,7 +69,7 @@ export const publisher = {
       { value: "keep", label: "Forwarded to the backend" },
     ],
     backendJWT: "Backend JWT",
-    backendJWTHelp: "The gateway adds a token of its own that tells the backend who is calling.",
+    backendJWTHelp: "A token from the gateway that tells the backend who is calling.",
     callers: "Subscribers",
     noCaller: "No applications are subscribed yet.",
     application: "Application",

@@ -29,7 +29,7 @@ export function Revoke({ words, name, word, noun, revoke }: Props) {
   });
   return (
     <>
-      <Group><Button size="xs" variant="light" color="red" onClick={open}>{words.revoke}</Button></Group>
+      <Group><Button size="xs" variant="default" c="red" onClick={open}>{words.revoke}</Button></Group>
       <Confirm
         opened={opened}
         close={close}

@@ -45,7 +45,7 @@ export function RemoveApplication({ stored }: { stored: Stored<"applications"> }
   return (
     <Section title={words.deleteSection}>
       <Group>
-        <Button color="red" variant="light" onClick={open}>{words.delete}</Button>
+        <Button variant="default" c="red" onClick={open}>{words.delete}</Button>
       </Group>
       <Confirm
         opened={opened && !begun}

@@ -1,5 +1,6 @@
 import { Alert, Button, Group, List, Stack, Text } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 import { stringify } from "yaml";
 
 import type { Schemas } from "../../api/client";
@@ -29,6 +30,8 @@ export function Preview({ draft, stored }: { draft: Draft<"apis">; stored: API |
       return { api, action: result?.action ?? "", operations: changesOf(before.operations ?? [], after.operations ?? []), findings: after.findings ?? [], callers: usages?.count ?? 0 };
     },
   });
+  const result = useRef<HTMLDivElement>(null);
+  useEffect(() => { if (run.data) result.current?.scrollIntoView({ block: "nearest" }); }, [run.data]); // it is the last thing on a long page
   const seen = run.data?.api === draft.object ? run.data : undefined; // what was typed since is not in it
   return (
     <Stack gap="xs">
@@ -38,7 +41,7 @@ export function Preview({ draft, stored }: { draft: Draft<"apis">; stored: API |
       </Group>
       {run.error && <ProblemAlert error={run.error} />}
       {seen && (
-        <Stack gap="xs" role="status">
+        <Stack ref={result} gap="xs" role="status">
           <Text size="sm" fw={600}>{words.would(seen.action)} {served(stored, seen.api)}</Text>
           {seen.operations.length > 0 && seen.callers > 0 && stateOf(stored) !== "draft" && (
             <Alert color="yellow" title={words.callers(seen.callers)}>{words.callersLead}</Alert>

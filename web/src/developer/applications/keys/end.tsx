@@ -62,7 +62,7 @@ function Ending({ application, place, word, action, label, lead, state }: Ending
   const begun = run.isPending && ["deleting", "revoking"].includes(state);
   return (
     <>
-      <Button size="xs" variant="light" color="red" onClick={open}>{label}</Button>
+      <Button size="xs" variant="default" c="red" onClick={open}>{label}</Button>
       <Confirm
         opened={opened && !begun}
         close={close}
