@@ -128,7 +128,7 @@ const routes: [path: string, heading: string, requests: number, kilobytes: numbe
   ["admin/sessions", "Sessions", 1, 1],
   ["publisher/apis", "APIs", 1, 4],
   ["publisher/apis/api-00001", "API 00001", 7, 8],
-  ["publisher/apis/api-00001/edit", "Edit api-00001", 2, 2],
+  ["publisher/apis/api-00001/edit", "Edit api-00001", 3, 3],
   ["publisher/apis/new", "New API", 2, 4],
   ["publisher/apis/wide", "Wide", 7, 16],
   ["publisher/apis/wide/edit", "Edit wide", 4, 8],
