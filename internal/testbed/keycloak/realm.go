@@ -36,8 +36,12 @@ func (s *Server) NewRealm(ctx context.Context, name string) (*Realm, error) {
 		name = fmt.Sprintf("%s-%d", name, os.Getpid())
 	}
 	r := &Realm{Server: s, Name: name, Issuer: s.URL + "/realms/" + name, SecureIssuer: s.Secure + "/realms/" + name}
-	err := s.admin(ctx, http.MethodPost, "", map[string]any{
-		"realm": name, "enabled": true, "accessTokenLifespan": 600,
+	keys, err := components()
+	if err != nil {
+		return nil, err
+	}
+	err = s.admin(ctx, http.MethodPost, "", map[string]any{
+		"realm": name, "enabled": true, "accessTokenLifespan": 600, "components": keys,
 	}, nil)
 	if err != nil {
 		return nil, err
