@@ -320,16 +320,26 @@ func TestDoorOpensForGatewayCredentialsOnly(t *testing.T) {
 	}
 }
 
-// TestAnswersThatContinueDoNotWait: the gateway sends the others at once.
+// TestAnswersThatContinueDoNotWait: the gateway sends the others at once. Each of these would wait three seconds for a question.
 func TestAnswersThatContinueDoNotWait(t *testing.T) {
 	p := newPlane(t, stream.HubOptions{}, false)
 	_, token, err := p.feed.CreateGateway(t.Context(), "test", "one", "")
 	must(t, err)
 	begin := time.Now()
-	status, problem := p.call(t, http.MethodPost, stream.PathQuestions, "Bearer "+token.Reveal(),
-		`{"answers":[{"id":"x","body":"`+strings.Repeat("x", stream.MaxQuestionsRequest-100)+`"}],"more":true}`)
-	if took := time.Since(begin); status != http.StatusOK || took > 2*time.Second {
-		t.Errorf("got %d %+v after %v", status, problem, took)
+	const calls = 10
+	for i := range calls {
+		size := 1
+		if i == 0 {
+			size = stream.MaxQuestionsRequest - 100
+		}
+		status, problem := p.call(t, http.MethodPost, stream.PathQuestions, "Bearer "+token.Reveal(),
+			`{"answers":[{"id":"x","body":"`+strings.Repeat("x", size)+`"}],"more":true}`)
+		if status != http.StatusOK {
+			t.Errorf("got %d %+v", status, problem)
+		}
+	}
+	if took := time.Since(begin); took > calls*2*time.Second {
+		t.Errorf("%d calls took %v", calls, took)
 	}
 }
 
