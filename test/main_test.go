@@ -1,5 +1,9 @@
 // Package e2e owns the end-to-end suite: the built binary, real authorization servers, databases and hubs, and nothing
 // but the public contract in between. It does not own the parts it starts: those are the testbed's.
+//
+// A file's name begins with what it is about: token_ for which tokens pass, http_ for requests and answers on the wire, gateway_
+// and second_ for several processes, keymanager_ for one that is declared, keys_ for applications' clients, vendor_ for one
+// authorization server, signin_ for people, outbound_ for what the program may reach. helper_ files have no tests.
 package e2e
 
 import (

@@ -8,7 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
-	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/declare/etag"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -117,7 +117,7 @@ func (c *Control) decideSubscription(
 			return err
 		case a == nil || a.State != keyward.ApprovalPending:
 			return keyward.Errorf(keyward.CodeConflict, "%s awaits no approval", o.Ref())
-		case !declare.MatchHolds(q.IfMatch, o):
+		case !etag.Matches(q.IfMatch, o):
 			return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", o.Ref())
 		case q.Request != "" && q.Request != a.Request:
 			return keyward.Errorf(keyward.CodeConflict, "something else is asked for now: look at it, and decide about that")

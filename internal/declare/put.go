@@ -7,6 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/declare/etag"
 	"keyward.dev/keyward/internal/manifest"
 	"keyward.dev/keyward/internal/store"
 )
@@ -93,7 +94,7 @@ func (c *Writer) Delete(ctx context.Context, p keyward.Principal, ref keyward.Re
 		if err := w.mayDelete(o); err != nil {
 			return err
 		}
-		if !MatchHolds(ifMatch, o) {
+		if !etag.Matches(ifMatch, o) {
 			return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", ref)
 		}
 		if err := access.HeldFrom(p, o, c.now()); err != nil {

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/declare/etag"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/manifest"
 	"keyward.dev/keyward/internal/secret"
@@ -289,13 +291,13 @@ func (w *world) checkExisting(ch *change) error {
 	if w.b.create && ch.existing != nil {
 		w.add(ch, keyward.CodeConflict, "metadata.name", "%s exists already", ch.ref)
 	}
-	if m := w.b.ifMatch; m != "" && (ch.existing == nil || !MatchHolds(m, ch.existing)) {
+	if m := w.b.ifMatch; m != "" && (ch.existing == nil || !etag.Matches(m, ch.existing)) {
 		return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", ch.ref)
 	}
 	if ch.existing == nil {
 		return nil
 	}
-	if m := w.b.ifNoneMatch; m != "" && NoneMatchFails(m, ch.existing) {
+	if m := w.b.ifNoneMatch; m != "" && etag.NoneMatches(m, ch.existing) {
 		return keyward.Errorf(keyward.CodePreconditionFailed, "%s is there, and If-None-Match says that it must not be", ch.ref)
 	}
 	if set := ch.existing.Set; w.b.set != "" && set != "" && set != w.b.set {
@@ -319,4 +321,51 @@ func (w *world) checkSecrets(ch *change) {
 		}
 		ch.secrets[path] = value
 	}
+}
+
+// meant gives what a name in a tenant means: for a key manager that the tenant does not have, the global one of that
+// name, where there is one after the batch.
+func (w *world) meant(ref keyward.Ref) (keyward.Ref, error) {
+	if ref.Kind != keyward.KindKeyManager || ref.Tenant == keyward.DefaultTenant {
+		return ref, nil
+	}
+	own, _, err := w.spec(ref)
+	if own != nil || err != nil {
+		return ref, err
+	}
+	global := ref
+	global.Tenant = keyward.DefaultTenant
+	spec, _, err := w.spec(global)
+	if isGlobal(spec) {
+		return global, err
+	}
+	return ref, err
+}
+
+func isGlobal(s keyward.Spec) bool {
+	km, ok := s.(*keyward.KeyManagerSpec)
+	return ok && km.Global
+}
+
+// touchesGlobal tells whether a key manager of the batch is global, before or after it.
+func (w *world) touchesGlobal() bool {
+	for _, ch := range w.changes {
+		if isGlobal(ch.spec) || ch.existing != nil && isGlobal(ch.existing.Spec) {
+			return true
+		}
+	}
+	return false
+}
+
+// missing says that an object is not there to be changed: where its name means a global key manager, that it belongs to
+// another tenant's administrators.
+func (w *world) missing(ref keyward.Ref) error {
+	at, err := w.meant(ref)
+	if err == nil && at != ref {
+		return access.ForeignGlobal(at)
+	}
+	if err != nil {
+		return err
+	}
+	return notFound(ref)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/enforce/reading"
 )
 
 // backendLife is the longest life of a backend JWT.
@@ -54,7 +55,7 @@ func (g *granted) unmapped(t *trace) string {
 	}
 	var lacking []string
 	for _, m := range g.km.Mapping {
-		if _, found := g.facts.claims.Get(m.From); !found {
+		if _, found := g.facts.Claims.Get(m.From); !found {
 			lacking = append(lacking, m.From)
 		}
 	}
@@ -68,19 +69,19 @@ func (g *granted) unmapped(t *trace) string {
 // the bare form.
 func (g *granted) subject() string {
 	if g.api.RawSubject && !g.api.AllKeyManagers && len(g.api.KeyManagers) == 1 {
-		return g.facts.within()
+		return g.facts.Within()
 	}
-	return qualified(g.km, g.facts)
+	return reading.Qualified(g.km, g.facts)
 }
 
 func (e *Engine) sign(g *granted, now time.Time) (backendJWT, error) {
 	issued := now.Unix()
 	expires := now.Add(backendLife).Unix()
-	if g.facts.expires.state == present {
-		expires = min(expires, g.facts.expires.seconds)
+	if g.facts.Expires.State == reading.Present {
+		expires = min(expires, g.facts.Expires.Seconds)
 	}
 	claims := map[string]any{}
-	for name, v := range mapped(g.km, g.facts) {
+	for name, v := range reading.Mapped(g.km, g.facts) {
 		claims[name] = v
 	}
 	// Ours come last: no mapping writes over them.
@@ -90,8 +91,8 @@ func (e *Engine) sign(g *granted, now time.Time) (backendJWT, error) {
 	claims["iat"] = issued
 	claims["exp"] = expires
 	claims["jti"] = rand.Text()
-	claims["client_id"] = g.facts.clientID
-	if g.facts.clientID == "" {
+	claims["client_id"] = g.facts.ClientID
+	if g.facts.ClientID == "" {
 		delete(claims, "client_id") // no mapping makes one up either
 	}
 	claims["scope"] = strings.Join(g.scopes(), " ")

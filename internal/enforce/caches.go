@@ -8,7 +8,9 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/enforce/reading"
 	"keyward.dev/keyward/internal/strictjson"
+	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/view"
 )
 
@@ -43,7 +45,7 @@ func newCaches(bytes int) (*caches, error) {
 	half := uint64(bytes) / 2
 	tokens, err := otter.New(&otter.Options[tokenKey, *verified]{
 		MaximumWeight: half,
-		Weigher:       func(_ tokenKey, v *verified) uint32 { return v.size },
+		Weigher:       func(_ tokenKey, v *verified) uint32 { return v.Size },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the cache of verified tokens: %w", err)
@@ -52,7 +54,7 @@ func newCaches(bytes int) (*caches, error) {
 		MaximumWeight: half,
 		Weigher: func(k backendKey, j backendJWT) uint32 {
 			// The key holds the token's claims in memory as long as the entry lives.
-			return sizeOf(j.text) + k.facts.size
+			return sizeOf(j.text) + k.facts.Size
 		},
 	})
 	if err != nil {
@@ -73,7 +75,7 @@ func (c *caches) verifiedToken(tenant string, sum [sha256.Size]byte) *verified {
 // answered gives what was read from this very introspection answer, or nil.
 func (c *caches) answered(tenant string, sum [sha256.Size]byte, claims strictjson.Object) *verified {
 	v, found := c.tokens.GetIfPresent(tokenKey{tenant, sum})
-	if !found || v.key != nil || v.claims != claims {
+	if !found || v.key != nil || v.Claims != claims {
 		return nil
 	}
 	return v
@@ -81,4 +83,22 @@ func (c *caches) answered(tenant string, sum [sha256.Size]byte, claims strictjso
 
 func (c *caches) keepVerified(tenant string, sum [sha256.Size]byte, v *verified) {
 	c.tokens.Set(tokenKey{tenant, sum}, v)
+}
+
+// facts are what a token says.
+type facts = reading.Facts
+
+// verified is what a token turned out to be, for the next request with the same token.
+type verified struct {
+	facts
+	keyManagerID string
+	settings     string     // of the key manager, when it was judged
+	issuer       string     // the entry whose key verified it
+	key          *token.Key // that key; nil for an opaque token, whose introspection answer the claims are
+}
+
+// tokenKey separates tokens by tenant: two tenants may know one issuer, and judge it apart.
+type tokenKey struct {
+	tenant string
+	sum    [sha256.Size]byte
 }

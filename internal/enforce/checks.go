@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/enforce/reading"
 )
 
 // checkTime holds the token's dates against the clock, with the key manager's skew. A JWT must have an end; what an
@@ -17,22 +18,22 @@ func (e *Engine) checkTime(v *validated, now time.Time, t *trace) *Refusal {
 	earliest, latest := now.Add(-skew).Unix(), now.Add(skew).Unix()
 	f, opaque := v.facts, v.issuer == nil
 	switch {
-	case f.expires.state == malformed || f.notBefore.state == malformed || f.issuedAt.state == malformed && !opaque:
+	case f.Expires.State == reading.Malformed || f.NotBefore.State == reading.Malformed || f.IssuedAt.State == reading.Malformed && !opaque:
 		t.fail("exp, nbf or iat is not a whole number of seconds",
 			"get the token from a server that follows RFC 7519, section 2")
 		return refuse(keyward.CodeInvalidToken)
-	case f.expires.state == absent && !opaque:
+	case f.Expires.State == reading.Absent && !opaque:
 		t.fail("no exp", "let the server put exp into its tokens")
 		return refuse(keyward.CodeInvalidToken)
-	case f.expires.state == present && f.expires.seconds <= earliest:
-		t.fail(whenText(t, "exp", f.expires.seconds, now), "get a fresh token")
+	case f.Expires.State == reading.Present && f.Expires.Seconds <= earliest:
+		t.fail(whenText(t, "exp", f.Expires.Seconds, now), "get a fresh token")
 		return refuse(keyward.CodeTokenExpired)
-	case f.notBefore.state == present && f.notBefore.seconds > latest:
-		t.fail(whenText(t, "nbf", f.notBefore.seconds, now),
+	case f.NotBefore.State == reading.Present && f.NotBefore.Seconds > latest:
+		t.fail(whenText(t, "nbf", f.NotBefore.Seconds, now),
 			"wait, or compare the clocks of the server and this gateway")
 		return refuse(keyward.CodeTokenNotYetValid)
-	case f.issuedAt.state == present && f.issuedAt.seconds > latest && !opaque:
-		t.fail(whenText(t, "iat", f.issuedAt.seconds, now), "compare the clocks of the server and this gateway")
+	case f.IssuedAt.State == reading.Present && f.IssuedAt.Seconds > latest && !opaque:
+		t.fail(whenText(t, "iat", f.IssuedAt.Seconds, now), "compare the clocks of the server and this gateway")
 		return refuse(keyward.CodeTokenNotYetValid)
 	}
 	if t.live() {
@@ -49,10 +50,10 @@ func skewText(v *validated, t *trace) string {
 }
 
 func endText(f *facts, now time.Time) string {
-	if f.expires.state == absent {
+	if f.Expires.State == reading.Absent {
 		return "no exp in the answer"
 	}
-	return "exp in " + strconv.FormatInt(f.expires.seconds-now.Unix(), 10) + "s"
+	return "exp in " + strconv.FormatInt(f.Expires.Seconds-now.Unix(), 10) + "s"
 }
 
 func whenText(t *trace, claim string, at int64, now time.Time) string {
@@ -75,14 +76,14 @@ func (e *Engine) checkAudience(v *validated, t *trace) *Refusal {
 	f := v.facts
 	free := len(v.km.Audiences) == 0 && len(wanted) == 0
 	switch {
-	case free && f.audienceState == malformed:
+	case free && f.AudienceState == reading.Malformed:
 		t.fail("an aud that is neither a string nor an array of strings",
 			"get the token from a server that follows RFC 7519")
 		return refuse(keyward.CodeInvalidToken)
-	case free, f.audienceState == absent && v.issuer == nil:
+	case free, f.AudienceState == reading.Absent && v.issuer == nil:
 		t.pass("nothing to compare")
 		return nil
-	case !meets(v.km.Audiences, f.audience), !meets(wanted, f.audience):
+	case !meets(v.km.Audiences, f.Audience), !meets(wanted, f.Audience):
 		if t.live() {
 			t.fail(seenAudience(f),
 				"ask the server for a token with one of these audiences, or add the token's to tokens.audiences "+
@@ -117,13 +118,13 @@ func audienceText(ofKeyManager, ofAPI []string, t *trace) string {
 }
 
 func seenAudience(f *facts) string {
-	switch f.audienceState {
-	case absent:
+	switch f.AudienceState {
+	case reading.Absent:
 		return "no aud"
-	case malformed:
+	case reading.Malformed:
 		return "an aud that is neither a string nor an array of strings"
 	default:
-		return "aud " + quote(strings.Join(f.audience, ", "))
+		return "aud " + reading.Quote(strings.Join(f.Audience, ", "))
 	}
 }
 
@@ -132,11 +133,11 @@ func seenAudience(f *facts) string {
 // other JWTs this build knows no revocations.
 func (e *Engine) checkRevocation(v *validated, now time.Time, t *trace) *Refusal {
 	t.expect(stepRevocation, "nothing known that revokes the token")
-	if v.facts.origin == "" {
+	if v.facts.Origin == "" {
 		t.pass("nothing known")
 		return nil
 	}
-	origin := v.view.KeyManager(v.facts.origin)
+	origin := v.view.KeyManager(v.facts.Origin)
 	if origin == nil || origin.Tenant != v.api.Tenant && !origin.Global {
 		t.fail("given in exchange for a token of a key manager that this tenant does not have any more", "get a fresh token")
 		return refuse(keyward.CodeTokenRevoked)
@@ -155,7 +156,7 @@ func (e *Engine) checkRevocation(v *validated, now time.Time, t *trace) *Refusal
 // RFC 9449), and a bound token must not pass as a bearer token.
 func (e *Engine) checkSender(v *validated, t *trace) *Refusal {
 	t.expect(stepSender, "a bearer token, bound to no key or certificate")
-	if v.facts.bound {
+	if v.facts.Bound {
 		t.fail("a token that is bound to a key or certificate (cnf)",
 			"let the server issue plain bearer tokens to this client: this build cannot check the proof")
 		return refuse(keyward.CodeSenderConstraintFailed)
@@ -196,7 +197,7 @@ func (g *granted) fixScopes(wanted []string) string {
 	}
 	raise := "add " + strings.Join(above, " or ") + " to spec.scopes of the subscription"
 	if slices.ContainsFunc(above, func(want string) bool {
-		return slices.ContainsFunc(g.facts.scopes, func(s string) bool { return g.renamed(s) == want })
+		return slices.ContainsFunc(g.facts.Scopes, func(s string) bool { return g.renamed(s) == want })
 	}) {
 		return raise
 	}
@@ -207,7 +208,7 @@ func (g *granted) fixScopes(wanted []string) string {
 func (g *granted) originOfScopes() string {
 	var origin strings.Builder
 	for i := range g.km.Grants {
-		if grant := &g.km.Grants[i]; fitsGrant(g.facts.claims, grant) {
+		if grant := &g.km.Grants[i]; reading.FitsGrant(g.facts.Claims, grant) {
 			origin.WriteString("; " + strings.Join(grant.Scopes, " ") + " by claims.grants[" + strconv.Itoa(i) +
 				"] of the key manager: claim " + grant.Claim + " has the value")
 		}
@@ -222,7 +223,7 @@ func seenScopes(scopes []string) string {
 	if len(scopes) == 0 {
 		return "no scopes"
 	}
-	return "scopes " + quote(strings.Join(scopes, " "))
+	return "scopes " + reading.Quote(strings.Join(scopes, " "))
 }
 
 func scopeText(op *keyward.Operation, t *trace) string {
@@ -247,7 +248,7 @@ func (g *granted) hasScope(want string) bool {
 	if !g.belowCeiling(want) {
 		return false
 	}
-	for _, s := range g.facts.scopes {
+	for _, s := range g.facts.Scopes {
 		if g.renamed(s) == want {
 			return true
 		}
@@ -270,8 +271,8 @@ func (g *granted) belowCeiling(scope string) bool {
 
 // scopes are those of the call: of the token, under the API's names, what the subscription lets through.
 func (g *granted) scopes() []string {
-	list := make([]string, 0, len(g.facts.scopes))
-	for _, s := range g.facts.scopes {
+	list := make([]string, 0, len(g.facts.Scopes))
+	for _, s := range g.facts.Scopes {
 		if name := g.renamed(s); g.belowCeiling(name) && !slices.Contains(list, name) {
 			list = append(list, name)
 		}

@@ -2,10 +2,9 @@ package enforce
 
 import (
 	"crypto/sha256"
-	"net/url"
-	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/enforce/bearer"
 	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/token"
 )
@@ -24,7 +23,7 @@ type presented struct {
 // claims are those of a JWT: unverified until the signature step.
 func (p *presented) claims() strictjson.Object {
 	if p.known != nil {
-		return p.known.claims
+		return p.known.Claims
 	}
 	return p.jwt.Claims()
 }
@@ -37,7 +36,7 @@ func (p *presented) opaque() bool { return p.known == nil && p.jwt == nil }
 func (e *Engine) credential(r *routed, authorization []string, t *trace) (presented, *Refusal) {
 	t.expect(stepCredential, "one Authorization: Bearer field with one access token, and none in the query")
 	p := presented{routed: *r}
-	raw, fault := bearer(authorization, r.query)
+	raw, fault := bearer.Of(authorization, r.query)
 	switch {
 	case fault != "":
 		t.fail(fault, "send exactly one field of the form Authorization: Bearer TOKEN")
@@ -48,7 +47,7 @@ func (e *Engine) credential(r *routed, authorization []string, t *trace) (presen
 	case len(raw) > token.MaxSize:
 		t.fail("a token larger than 16 KiB", "ask the key manager for smaller tokens")
 		return p, refuse(keyward.CodeInvalidToken)
-	case !isToken68(raw):
+	case !bearer.IsToken68(raw):
 		t.fail("characters that no access token has",
 			"send the token unchanged, without quotes, padding or line ends inside")
 		return p, refuse(keyward.CodeInvalidToken)
@@ -80,100 +79,15 @@ func digest(raw string) [sha256.Size]byte {
 	return sha256.Sum256(append(space[:0], raw...))
 }
 
-// bearer gives the bearer token; "" without a fault means that there is none.
-func bearer(fields []string, query string) (raw, fault string) {
-	if len(fields) > 1 {
-		return "", "it has more than one Authorization field"
-	}
-	if len(fields) == 0 {
-		return "", ""
-	}
-	scheme, rest, spaced := strings.Cut(fields[0], " ")
-	if scheme == "" && rest == "" {
-		return "", ""
-	}
-	if !isToken(scheme) {
-		return "", "the Authorization field does not start with a scheme"
-	}
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", ""
-	}
-	raw = strings.Trim(rest, " ")
-	switch {
-	case !spaced || raw == "":
-		return "", "the Bearer scheme has no token"
-	case !isOneWord(raw):
-		return "", "what follows Bearer is not one token"
-	case queryToken(query):
-		return "", "it has a token in the Authorization field and another in the query"
-	}
-	return raw, ""
-}
-
 func seenInstead(fields []string, query string) string {
 	switch {
-	case queryToken(query):
+	case bearer.InQuery(query):
 		return "a token in the query, where this gateway takes none"
 	case len(fields) == 0:
 		return "no Authorization field"
 	default:
 		return "another authentication scheme than Bearer"
 	}
-}
-
-// isToken holds token of RFC 9110, section 5.6.2.
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		alphanumeric := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !alphanumeric && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isOneWord tells that nothing in s separates, quotes or hides: what is not one word is no credential at all, what is
-// one may be a token, however broken.
-func isOneWord(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || c == ',' || c == '"' {
-			return false
-		}
-	}
-	return true
-}
-
-// isToken68 holds token68 of RFC 9110, section 11.2, which is b64token of RFC 6750, section 2.1.
-func isToken68(s string) bool {
-	body := strings.TrimRight(s, "=")
-	for i := range len(body) {
-		switch c := body[i]; {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '-' && c <= '9', c == '_', c == '~', c == '+':
-		default:
-			return false
-		}
-	}
-	return body != ""
-}
-
-// queryToken tells whether the query has a parameter access_token (RFC 6750, section 2.3), however it is spelled.
-func queryToken(query string) bool {
-	if query == "" {
-		return false
-	}
-	for pair := range strings.FieldsFuncSeq(query[1:], func(r rune) bool { return r == '&' || r == ';' }) {
-		name, _, _ := strings.Cut(pair, "=")
-		if strings.IndexByte(name, '%') >= 0 {
-			if plain, err := url.QueryUnescape(name); err == nil {
-				name = plain
-			}
-		}
-		if name == "access_token" {
-			return true
-		}
-	}
-	return false
 }
 
 // messageOf gives the sentence of a person's error, and hides any other.

@@ -114,28 +114,3 @@ func TestRouteDecisions(t *testing.T) {
 		t.Errorf("the backend gets %s %s %s", d.Upstream, d.Path, d.Query)
 	}
 }
-
-func FuzzBearer(f *testing.F) {
-	for _, field := range []string{
-		"Bearer abc", "bearer abc", "BEARER  abc", "Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer\tabc", "Basic YQ==",
-		"Bearer abc==", "Bearer =", "", " ", "Bearer abc\r\nX: y", "\xff", "Bearer \xff", "Bearer a\x00", "Digest x=y, z=\"w\"",
-	} {
-		f.Add(field, "?access_token=x")
-		f.Add(field, "")
-	}
-	f.Fuzz(func(t *testing.T, field, query string) {
-		if query != "" && query[0] != '?' {
-			query = "?" + query
-		}
-		raw, fault := bearer([]string{field}, query)
-		if raw != "" && fault != "" {
-			t.Fatalf("%q: both a token and a fault", field)
-		}
-		if raw == "" {
-			return
-		}
-		if strings.ContainsAny(raw, " \t\r\n,;\"'\\\x00") || !strings.EqualFold(field[:6], "bearer") {
-			t.Fatalf("%q: the token is %q", field, raw)
-		}
-	})
-}

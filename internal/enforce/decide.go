@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/enforce/reading"
 	"keyward.dev/keyward/internal/tally"
 	"keyward.dev/keyward/internal/view"
 )
@@ -163,7 +164,7 @@ func (e *Engine) openTo(r *routed, t *trace) (*Decision, *Refusal) {
 func (g *granted) decision(backend string) *Decision {
 	d := &Decision{
 		ID: newID(), Tenant: g.api.Tenant, API: g.api.Name, APIID: g.api.ID, Version: g.api.Version, Operation: g.op,
-		KeyManager: g.km.Name, KeyManagerID: g.km.ID, OriginID: g.facts.origin, ClientID: g.facts.clientKey, Environment: g.environment,
+		KeyManager: g.km.Name, KeyManagerID: g.km.ID, OriginID: g.facts.Origin, ClientID: g.facts.ClientKey, Environment: g.environment,
 		Upstream: g.upstream, Path: g.path, Query: g.query, KeepCredential: g.api.KeepCredential, BackendJWT: backend,
 		token: g.sum, seen: true,
 	}
@@ -173,8 +174,8 @@ func (g *granted) decision(backend string) *Decision {
 	if g.plan != nil {
 		d.Plan = g.plan.Name
 	}
-	if g.facts.expires.state == present {
-		d.Expires = time.Unix(g.facts.expires.seconds, 0)
+	if g.facts.Expires.State == reading.Present {
+		d.Expires = time.Unix(g.facts.Expires.Seconds, 0)
 	}
 	return d
 }

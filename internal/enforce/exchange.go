@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/enforce/reading"
 	"keyward.dev/keyward/internal/view"
 )
 
@@ -45,10 +46,10 @@ func (e *Engine) Exchange(ctx context.Context, v *view.View, tenant, raw string)
 	f := judged.facts
 	s := &Subject{
 		KeyManager: judged.km.Name, KeyManagerID: judged.km.ID, Environments: judged.km.Environments,
-		Subject: qualified(judged.km, f), Expires: time.Unix(f.expires.seconds, 0), Claims: mapped(judged.km, f),
+		Subject: reading.Qualified(judged.km, f), Expires: time.Unix(f.Expires.Seconds, 0), Claims: reading.Mapped(judged.km, f),
 	}
-	_, s.Delegated = f.claims.Get("act")
-	if who, found := f.claims.Get("may_act"); found {
+	_, s.Delegated = f.Claims.Get("act")
+	if who, found := f.Claims.Get("may_act"); found {
 		s.MayAct = json.RawMessage(who.Raw())
 	}
 	return s, nil
@@ -85,33 +86,9 @@ func (e *Engine) subject(ctx context.Context, r *routed, raw string, t *trace) (
 	if ref = e.checkSender(&v, t); ref != nil {
 		return v, ref
 	}
-	if v.facts.subjectFault != "" || v.facts.subject == "" {
+	if v.facts.SubjectFault != "" || v.facts.Subject == "" {
 		t.fail("no sub that is a string, and no client id", "let the server put sub into its tokens")
 		return v, refuse(keyward.CodeInvalidToken)
 	}
 	return v, nil
-}
-
-// qualified is a token's sub in the eyes of those who see tokens of several key managers: unique, because names of key
-// managers have no bar.
-func qualified(km *view.KeyManager, f *facts) string { return km.Name + "|" + f.within() }
-
-// within is a token's sub as it is unique in its key manager: subjects of many organizations may be the same. Ids of
-// organizations have no bar.
-func (f *facts) within() string {
-	if f.organization == "" {
-		return f.subject
-	}
-	return f.organization + "|" + f.subject
-}
-
-// mapped gives the claims that the key manager's mapping names, under their new names.
-func mapped(km *view.KeyManager, f *facts) map[string]json.RawMessage {
-	claims := map[string]json.RawMessage{}
-	for _, m := range km.Mapping {
-		if v, found := f.claims.Get(m.From); found {
-			claims[m.To] = json.RawMessage(v.Raw())
-		}
-	}
-	return claims
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/enforce/reading"
 	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/view"
 )
@@ -90,8 +91,8 @@ func (e *Engine) Judge(ctx context.Context, v *view.View, target, token string) 
 	j.Steps = slices.DeleteFunc(t.finish(), func(s Step) bool { return s.Result != resultFail && !aboutToken(s.Step) })
 	client := Step{Step: stepClient, Result: resultNotReached, Expected: "a client id in one of the claims of claims.clientId"}
 	if ref == nil {
-		client.Result, client.Seen = resultPass, quote(p.facts.clientKey)+", from claim "+p.facts.clientClaim
-		if fault := p.facts.identityFault(false); fault != "" {
+		client.Result, client.Seen = resultPass, reading.Quote(p.facts.ClientKey)+", from claim "+p.facts.ClientClaim
+		if fault := p.facts.IdentityFault(false); fault != "" {
 			j.Refusal = refuse(keyward.CodeInvalidToken)
 			client.Result, client.Seen, client.Fix = resultFail, fault, "check claims.clientId of key manager "+p.km.Name
 		}
@@ -110,7 +111,7 @@ func aboutToken(step string) bool {
 }
 
 func (j *Judgement) read(f *facts, km *view.KeyManager) {
-	j.ClientID, j.ClientClaim, j.Subject, j.Audience, j.Scopes = f.clientID, f.clientClaim, f.subject, f.audience, f.scopes
-	j.Issuer, _ = text(f.claims, "iss")
-	j.Mapped = mapped(km, f)
+	j.ClientID, j.ClientClaim, j.Subject, j.Audience, j.Scopes = f.ClientID, f.ClientClaim, f.Subject, f.Audience, f.Scopes
+	j.Issuer, _ = reading.Text(f.Claims, "iss")
+	j.Mapped = reading.Mapped(km, f)
 }

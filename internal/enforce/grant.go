@@ -28,7 +28,7 @@ type granted struct {
 func (e *Engine) identify(v *validated, now time.Time, t *trace) (identified, *Refusal) {
 	t.expect(stepApplication, "a client id, or a match rule that fits, of an application in key manager ", v.km.Name)
 	client := clientOf(v)
-	if fault := v.facts.identityFault(client != nil); fault != "" {
+	if fault := v.facts.IdentityFault(client != nil); fault != "" {
 		t.fail(fault, "check claims.clientId of key manager "+v.km.Name)
 		return identified{}, refuse(keyward.CodeInvalidToken)
 	}
@@ -48,7 +48,7 @@ func (e *Engine) identify(v *validated, now time.Time, t *trace) (identified, *R
 	i.client = client
 	if client == nil && v.api.Subscription {
 		if t.live() {
-			t.fail(v.facts.who()+", which no application has in this key manager, "+whyNoRule(v),
+			t.fail(v.facts.Who()+", which no application has in this key manager, "+whyNoRule(v),
 				"map the client to an application: keyward keys map --application A --key-manager "+v.km.Name)
 		}
 		return identified{}, refuse(keyward.CodeNoSubscription)
@@ -78,7 +78,7 @@ func (i *identified) heldAt(client *keyward.ClientRow, now time.Time, t *trace) 
 
 func (i *identified) describe() string {
 	if i.app == nil {
-		return i.facts.who() + ", which no application has: the API needs none"
+		return i.facts.Who() + ", which no application has: the API needs none"
 	}
 	return "application " + i.app.Name + ", environment " + string(i.environment) + ", by " + i.by()
 }

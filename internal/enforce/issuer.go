@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/enforce/reading"
 	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/view"
 )
@@ -82,7 +83,7 @@ func ofOrganization(entry *keyward.IssuerRow, claims strictjson.Object) bool {
 	if entry.Organization == "" {
 		return true
 	}
-	tid, ok := text(claims, "tid")
+	tid, ok := reading.Text(claims, "tid")
 	return ok && tid == entry.Organization
 }
 
@@ -234,11 +235,11 @@ func foreign(issuer string, candidates []*view.KeyManager, claims strictjson.Obj
 			continue
 		}
 		tid := "no claim tid that is a string"
-		if s, ok := text(claims, "tid"); ok {
-			tid = "tid " + quote(s)
+		if s, ok := reading.Text(claims, "tid"); ok {
+			tid = "tid " + reading.Quote(s)
 		}
-		return "iss " + quote(issuer) + " and " + tid + ", where key manager " + km.Name + " expects tid " +
-			quote(km.Issuers[i].Organization), "get a token in which tid is the organization that iss names"
+		return "iss " + reading.Quote(issuer) + " and " + tid + ", where key manager " + km.Name + " expects tid " +
+			reading.Quote(km.Issuers[i].Organization), "get a token in which tid is the organization that iss names"
 	}
 	return "", ""
 }
@@ -247,7 +248,7 @@ func foreign(issuer string, candidates []*view.KeyManager, claims strictjson.Obj
 func explainIssuer(
 	r *routed, issuer string, candidates []*view.KeyManager, km *view.KeyManager, fits int,
 ) (seen, fix string) {
-	shown, tenant := quote(issuer), r.api.Tenant
+	shown, tenant := reading.Quote(issuer), r.api.Tenant
 	switch {
 	case fits > 1:
 		return "iss " + shown + ", and several key managers whose match.claims fits the token",
@@ -298,13 +299,4 @@ func difference(a, b string) string {
 		return "the host name (" + ua.Hostname() + " and " + ub.Hostname() + ")"
 	}
 	return ""
-}
-
-// quote shows a text of a token to a person: escaped, and never long.
-func quote(s string) string {
-	const most = 200
-	if len(s) > most {
-		return strconv.QuoteToASCII(s[:most]) + "…"
-	}
-	return strconv.QuoteToASCII(s)
 }

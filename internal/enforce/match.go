@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/enforce/reading"
 )
 
 // clientOf finds whose client the token has: who has its client id, and where nobody has, the first of the tenant's
 // rules in the key manager that fits. A client that was put out of use is found too, so that no rule takes its tokens up.
 func clientOf(v *validated) *keyward.ClientRow {
-	if id := v.facts.clientKey; id != "" {
+	if id := v.facts.ClientKey; id != "" {
 		if client := v.view.Client(v.api.Tenant, v.km, id); client != nil {
 			return client
 		}
@@ -20,20 +21,11 @@ func clientOf(v *validated) *keyward.ClientRow {
 		return nil
 	}
 	for _, rule := range rules {
-		if v.facts.fits(rule.Match) {
+		if v.facts.Fits(rule.Match) {
 			return rule
 		}
 	}
 	return nil
-}
-
-// fits tells whether the rule takes the token: any does, a prefix needs a claim that is one string.
-func (f *facts) fits(m *keyward.ClientMatch) bool {
-	if m.Any {
-		return true
-	}
-	s, ok := text(f.claims, m.Claim)
-	return ok && strings.HasPrefix(s, m.Prefix)
 }
 
 // ownClient names a client of the key manager's own that the token was issued to, or gives "". It is looked for in every
@@ -44,7 +36,7 @@ func (v *validated) ownClient() string {
 		return ""
 	}
 	for _, name := range slices.Concat(v.km.ClientID, []string{"client_id", "azp", "appid", "cid", "sub"}) {
-		id, ok := text(v.facts.claims, name)
+		id, ok := reading.Text(v.facts.Claims, name)
 		if ok && slices.ContainsFunc(v.km.OwnClients, func(own string) bool { return strings.EqualFold(own, id) }) {
 			return id
 		}
@@ -52,22 +44,14 @@ func (v *validated) ownClient() string {
 	return ""
 }
 
-// who is the token's client as explain names it.
-func (f *facts) who() string {
-	if f.clientID == "" {
-		return "no client id"
-	}
-	return "client id " + quote(f.clientKey) + " (claim " + f.clientClaim + ")"
-}
-
 // by says how the application has the token.
 func (i *identified) by() string {
 	if i.rule == nil {
-		return "client id " + quote(i.facts.clientKey)
+		return "client id " + reading.Quote(i.facts.ClientKey)
 	}
-	said := i.rule.String() + "; the token has " + i.facts.who()
+	said := i.rule.String() + "; the token has " + i.facts.Who()
 	for _, other := range i.view.ClientRules(i.api.Tenant, i.km.ID) {
-		if *other.Match != *i.rule && i.facts.fits(other.Match) {
+		if *other.Match != *i.rule && i.facts.Fits(other.Match) {
 			return said + "; " + other.Match.String() + " would fit too, and comes later"
 		}
 	}
@@ -86,7 +70,7 @@ func whyNoRule(v *validated) string {
 	case len(rules) == 0:
 		return "and there is no match rule for its tokens"
 	case own != "":
-		return "and no match rule takes " + quote(own) + ", a client of the key manager's own"
+		return "and no match rule takes " + reading.Quote(own) + ", a client of the key manager's own"
 	case v.km.OwnClients == nil:
 		return "and match rules wait until the key manager is changed: it was stored by an older build"
 	default:

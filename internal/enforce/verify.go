@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/enforce/reading"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/token"
@@ -30,8 +31,8 @@ func (e *Engine) validate(ctx context.Context, a *allowed, t *trace) (validated,
 	if ref != nil {
 		return validated{}, ref
 	}
-	if entry.typeFault != "" {
-		t.fail(entry.typeFault, entry.typeFix)
+	if entry.TypeFault != "" {
+		t.fail(entry.TypeFault, entry.TypeFix)
 		return validated{}, refuse(keyward.CodeInvalidToken)
 	}
 	return validated{allowed: *a, facts: &entry.facts}, nil
@@ -68,10 +69,10 @@ func (e *Engine) verify(ctx context.Context, a *allowed, t *trace) (*verified, *
 		}
 		t.pass("signed with ", jwt.Algorithm(), " by the key of ", key.Name)
 		v := &verified{
-			facts: readJWT(jwt, a.km, a.issuer), keyManagerID: a.km.ID, settings: a.km.Settings, issuer: a.issuer.Issuer,
+			facts: reading.JWT(jwt, a.km, a.issuer), keyManagerID: a.km.ID, settings: a.km.Settings, issuer: a.issuer.Issuer,
 			key: key,
 		}
-		v.size = sizeOf(a.raw)
+		v.Size = sizeOf(a.raw)
 		e.caches.keepVerified(a.api.Tenant, a.sum, v)
 		return v, nil
 	}
@@ -95,10 +96,10 @@ func (e *Engine) explainKeys(a *allowed, jwt *token.JWT, err error, t *trace) {
 		t.fail("the keys of key manager "+a.km.Name+" cannot be had now",
 			"check that this gateway reaches the JWKS address of key manager "+a.km.Name)
 	case named:
-		t.fail("kid "+quote(kid)+" with algorithm "+quote(jwt.Algorithm())+", which no current key of the issuer has",
+		t.fail("kid "+reading.Quote(kid)+" with algorithm "+reading.Quote(jwt.Algorithm())+", which no current key of the issuer has",
 			"get a fresh token: the server has changed its keys, or another server signed this one")
 	default:
-		t.fail("no kid, and no key of the issuer is for algorithm "+quote(jwt.Algorithm()),
+		t.fail("no kid, and no key of the issuer is for algorithm "+reading.Quote(jwt.Algorithm()),
 			"check the keys of key manager "+a.km.Name)
 	}
 }
@@ -143,14 +144,14 @@ func (e *Engine) introspect(ctx context.Context, a *allowed, t *trace) (*verifie
 	v := e.caches.answered(a.api.Tenant, a.sum, answer.Claims)
 	if v == nil || v.keyManagerID != a.km.ID || v.settings != a.km.Settings {
 		v = &verified{
-			facts: readFacts(answer.Claims, a.km, true), keyManagerID: a.km.ID, settings: a.km.Settings,
+			facts: reading.Claims(answer.Claims, a.km, true), keyManagerID: a.km.ID, settings: a.km.Settings,
 		}
-		v.size = sizeOf(answer.Claims.Raw())
+		v.Size = sizeOf(answer.Claims.Raw())
 		e.caches.keepVerified(a.api.Tenant, a.sum, v)
 	}
 	if iss, found := answer.Claims.Get("iss"); found && iss.Kind() != strictjson.Null {
 		if s, ok := iss.Str(); !ok || a.km.Issuer(s, e.now()) < 0 {
-			t.fail("an answer for another issuer: iss "+quote(s),
+			t.fail("an answer for another issuer: iss "+reading.Quote(s),
 				"check issuer and endpoints.introspection of key manager "+a.km.Name)
 			return nil, refuse(keyward.CodeInvalidToken)
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/declare/etag"
 	"keyward.dev/keyward/internal/keys"
 	"keyward.dev/keyward/internal/keys/listing"
 )
@@ -35,7 +35,7 @@ func (s *Server) deleteApplicationRoute() {
 			return &objectOutput{Status: http.StatusNoContent}, s.deps.Control.Delete(ctx, p, at, in.IfMatch)
 		}
 		gone, err := s.deps.Keys.DeleteApplication(ctx, p, at.Tenant, at.Name, func(o *keyward.Object) error {
-			if declare.MatchHolds(in.IfMatch, o) {
+			if etag.Matches(in.IfMatch, o) {
 				return nil
 			}
 			return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", at)

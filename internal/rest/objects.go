@@ -15,6 +15,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/declare/etag"
 )
 
 type listInput struct {
@@ -133,8 +134,8 @@ func (s *Server) readRoutes(kind keyward.Kind) {
 		if err != nil {
 			return nil, err
 		}
-		if in.IfNoneMatch != "" && declare.NoneMatchFails(in.IfNoneMatch, o) {
-			return &objectOutput{Status: http.StatusNotModified, ETag: declare.ETag(o)}, nil
+		if in.IfNoneMatch != "" && etag.NoneMatches(in.IfNoneMatch, o) {
+			return &objectOutput{Status: http.StatusNotModified, ETag: etag.Of(o)}, nil
 		}
 		return shown(o, http.StatusOK)
 	})
@@ -146,7 +147,7 @@ func shown(o *keyward.Object, status int) (*objectOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &objectOutput{Status: status, ETag: declare.ETag(o), Body: m}
+	out := &objectOutput{Status: status, ETag: etag.Of(o), Body: m}
 	if status == http.StatusCreated {
 		out.Location = "/api/v1/" + o.Kind.Plural() + "/" + o.Name
 		if o.Tenant != keyward.DefaultTenant {

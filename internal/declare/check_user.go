@@ -5,34 +5,38 @@ import (
 	"slices"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 )
 
-// checkGoing refuses what would change or use an application that is being deleted with its keys.
-func (w *world) checkGoing(ch *change) error {
-	path, name := "metadata.name", ch.ref.Name
-	if of, belongs := keyward.ApplicationOf(ch.spec); belongs {
-		path, name = "spec.application", of
-	} else if ch.ref.Kind != keyward.KindApplication {
+// checkUser asks for the comparison with the stored hash, and uses it.
+func (w *world) checkUser(ch *change) error {
+	password, given := ch.values[passwordPath]
+	if !given {
+		return w.keepPassword(ch)
+	}
+	work, done := w.g.passwords[ch.ref]
+	if !w.writing {
+		w.g.passwords[ch.ref] = &passwordWork{password: password, stored: ch.stored[passwordPath]}
 		return nil
 	}
-	o, err := w.get(keyward.Ref{Kind: keyward.KindApplication, Tenant: ch.ref.Tenant, Name: name})
-	if err != nil || o == nil {
-		return err
+	if !done || work.stored != ch.stored[passwordPath] {
+		return errMoved
 	}
-	deletion, err := keyward.DeletionOf(o)
-	if err == nil && deletion != nil {
-		w.add(ch, keyward.CodeConflict, path, "%s is being deleted with its keys: wait until it is gone", o.Ref())
-	}
-	return err
+	ch.secrets[passwordPath] = work.hash
+	return nil
 }
 
-// checkOwners keeps the last owner of an application: nobody but administrators could take it over.
-func (w *world) checkOwners(ch *change, s *keyward.ApplicationSpec) {
-	before, ok := specIn(ch.existing).(*keyward.ApplicationSpec)
-	if ok && before.HasOwners() && !s.HasOwners() {
-		w.add(ch, keyward.CodeInvalidInput, "spec.owners", "%s has owners: name at least one of those who shall own it", ch.ref)
+// keepPassword lets a manifest without a password leave alone what the user chose: most people's passwords are no
+// administrator's to write down.
+func (w *world) keepPassword(ch *change) error {
+	spec, ok := ch.spec.(*keyward.UserSpec)
+	hash, stored := ch.stored[passwordPath]
+	if ok && stored && (spec.Password.IsZero() || spec.Password.IsStored()) { // a batch is checked more than once
+		spec.Password = secret.Stored()
+		ch.secrets[passwordPath] = hash
 	}
+	return nil
 }
 
 // lets tells whether a user may let the others of tenant default in again: a start makes the first administrator anew, and gives

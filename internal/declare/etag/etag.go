@@ -1,4 +1,6 @@
-package declare
+// Package etag owns the entity tags of stored objects, and what If-Match and If-None-Match say of them (RFC 9110, section 13.1). It
+// does not own what is refused because of them.
+package etag
 
 import (
 	"crypto/sha256"
@@ -10,10 +12,10 @@ import (
 	"keyward.dev/keyward"
 )
 
-// ETag is the entity tag of an object as it is stored (RFC 9110, section 8.8.3): its version, and a digest of which object
+// Of gives the entity tag of an object as it is stored (RFC 9110, section 8.8.3): its version, and a digest of which object
 // it is and of its hold. One that is made anew under an old name counts its versions from one again, and a hold is shown
 // with the object without being a version of it: with the version alone, both would have passed for what was read before.
-func ETag(o *keyward.Object) string {
+func Of(o *keyward.Object) string {
 	mark := sha256.New()
 	_, _ = mark.Write([]byte(o.ID)) // a hash takes everything
 	if h := o.Hold; h != nil {
@@ -23,26 +25,26 @@ func ETag(o *keyward.Object) string {
 	return strconv.Quote(strconv.FormatInt(o.Version, 10) + "-" + strings.ToLower(short))
 }
 
-// MatchHolds tells whether an object that exists is one that the field If-Match names (RFC 9110, section 13.1.1): * is every
+// Matches tells whether an object that exists is one that the field If-Match names (RFC 9110, section 13.1.1): * is every
 // one, and the strong comparison counts. No field names every one.
-func MatchHolds(field string, o *keyward.Object) bool {
+func Matches(field string, o *keyward.Object) bool {
 	if field == "" {
 		return true
 	}
 	for tag := range strings.SplitSeq(field, ",") {
-		if tag = strings.TrimSpace(tag); tag == "*" || tag == ETag(o) {
+		if tag = strings.TrimSpace(tag); tag == "*" || tag == Of(o) {
 			return true
 		}
 	}
 	return false
 }
 
-// NoneMatchFails tells whether an object that exists is one that the field If-None-Match names (RFC 9110, section
+// NoneMatches tells whether an object that exists is one that the field If-None-Match names (RFC 9110, section
 // 13.1.2): * is every one, and the weak comparison counts.
-func NoneMatchFails(field string, o *keyward.Object) bool {
+func NoneMatches(field string, o *keyward.Object) bool {
 	for tag := range strings.SplitSeq(field, ",") {
 		tag = strings.TrimSpace(tag)
-		if tag == "*" || strings.TrimPrefix(tag, "W/") == ETag(o) {
+		if tag == "*" || strings.TrimPrefix(tag, "W/") == Of(o) {
 			return true
 		}
 	}
