@@ -3,7 +3,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { bodyOf, client, type Schemas } from "./client";
 
 /** What audit entries are narrowed to; the server does it. */
-export interface AuditFilter {
+interface AuditFilter {
   actor?: string;
   kind?: string;
   name?: string;

@@ -42,7 +42,7 @@ export interface Tail {
 }
 
 /** How many decisions a tail holds, however long it is followed. */
-export const tailLength = 60;
+const tailLength = 60;
 
 /** How many a question is answered with at most, and how far back it asks: not all gateways' clocks and answers are equally fast. */
 const [askedFor, overlap] = [200, 2_000];

@@ -4,7 +4,7 @@ import { bodyOf, client, type Schemas } from "./client";
 import { listPage, type Noun, type Nouns } from "./objects";
 
 /** The hold of an object of a noun that can be held. */
-export function holdOf(object: Nouns[Noun]): Schemas["Hold"] | undefined {
+function holdOf(object: Nouns[Noun]): Schemas["Hold"] | undefined {
   return object.status && "hold" in object.status ? object.status.hold : undefined;
 }
 

@@ -4,7 +4,7 @@ import { client, type Schemas } from "./client";
 import { allPages, listPage, pageSize, type Noun, type Nouns, type Page } from "./objects";
 
 /** The nouns that an administrator can hold. */
-export const holdables = ["key-managers", "applications", "subscriptions", "oauth-clients"] as const;
+const holdables = ["key-managers", "applications", "subscriptions", "oauth-clients"] as const;
 
 export type Holdable = (typeof holdables)[number];
 

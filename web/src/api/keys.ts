@@ -24,7 +24,7 @@ export function keysQuery(tenant: string, name: string, which: Partial<KeyPlace>
 }
 
 /** Which places at which an application may have keys, and how many of them at most. */
-export interface KeyOptions {
+interface KeyOptions {
   environment?: string;
   keyManager?: string;
   search?: string;

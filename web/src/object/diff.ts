@@ -1,5 +1,5 @@
 /** One line of two texts that are compared: only in the one before, only in the one after, or in both. */
-export interface DiffLine {
+interface DiffLine {
   sign: "-" | "+" | " ";
   text: string;
 }

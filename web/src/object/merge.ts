@@ -8,7 +8,7 @@ export interface Clash {
 }
 
 /** Both versions in one: what one of them changed is as they wrote it. Where both did, it is as in theirs, and a clash. */
-export interface Merged {
+interface Merged {
   value: unknown;
   clashes: Clash[];
 }

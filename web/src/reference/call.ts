@@ -11,7 +11,7 @@ export interface Place {
 }
 
 /** What was typed for a call; values are by place and name. */
-export interface Typed {
+interface Typed {
   values: Record<string, string>;
   query: string;
   lines: string;

@@ -3,7 +3,7 @@ import { curlProof, goToken, members } from "./program";
 import { formFields, lines, literal, snippetsOf, type Client, type Snippet } from "./text";
 
 /** A client for people who sign in. */
-export interface PeoplesClient extends Client {
+interface PeoplesClient extends Client {
   authorizationEndpoint: string;
   callback: string;
 }

@@ -8,7 +8,6 @@ export const developer = {
     api: "API",
     keyManagers: "Key managers",
     keyManagersLead: "The API accepts tokens from any of these, if the client has the scope.",
-    all: "all",
     state: "State",
     emptyTitle: "No APIs yet",
     empty: "APIs that are published for you appear here.",

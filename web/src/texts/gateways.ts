@@ -32,7 +32,6 @@ export const gatewayTexts = {
     build: "Build",
     made: "Created",
     revokedAt: "Revoked",
-    actions: "Actions",
     behind: (n: number) => `${n} behind`,
     noMatch: "No gateways match.",
     add: "Add a gateway",

@@ -260,7 +260,6 @@ export const texts = {
     edit: "Edit",
     editTitle: (name: string) => `Edit ${name}`,
     delete: "Delete",
-    more: "More actions",
     back: "Back",
     name: "Name",
     nameHelp: "Lower-case letters, digits and hyphens. Cannot be changed later.",

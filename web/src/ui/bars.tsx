@@ -7,7 +7,7 @@ import { minuteOf } from "./time";
 type BarTone = "good" | "bad";
 
 /** One bar: when it begins, and its parts from the bottom, each with a tone of the theme. */
-export interface Bar {
+interface Bar {
   start: Date;
   parts: { value: number; tone: BarTone }[];
 }

@@ -6,7 +6,7 @@ import { Icon, type IconName } from "./icon";
 import classes from "./steps.module.css";
 
 /** One step of a check or a decision. */
-export interface StepLine {
+interface StepLine {
   step: string;
   result: string;
   expected: string;

@@ -21,7 +21,7 @@ export function minuteOf(at: Date): string {
 }
 
 /** A time as people say it: "3 minutes ago", "in 2 days". */
-export function relativeTime(at: Date, now: number): string {
+function relativeTime(at: Date, now: number): string {
   const seconds = Math.round((at.getTime() - now) / 1000);
   const size = Math.abs(seconds);
   if (size < 5) return "just now";
