@@ -161,7 +161,7 @@ func (e *Engine) remember(req *Request, at time.Time, t *trace, p *progress, d *
 
 // hidePath takes out what a failed route says of the path, which may hold a secret: callers see their own, others do not.
 func hidePath(r *past.Record) {
-	if len(r.Steps) > 0 && r.Steps[0].Step == stepRoute && r.Steps[0].Result == resultFail {
+	if len(r.Steps) > 0 && r.Steps[0].Step == stepRoute && r.Steps[0].Result == past.Fail {
 		r.Steps[0].Seen, r.Steps[0].Fix = "a path that is not kept: it may hold a secret", "explain the call with its path"
 	}
 }

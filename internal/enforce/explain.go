@@ -88,13 +88,13 @@ func (e *Engine) Judge(ctx context.Context, v *view.View, target, token string) 
 	}
 	_, ref = e.trust(ctx, &r, req, e.now(), t, &p)
 	j := &Judgement{Refusal: ref, Fingerprint: t.fingerprint()}
-	j.Steps = slices.DeleteFunc(t.finish(), func(s Step) bool { return s.Result != resultFail && !aboutToken(s.Step) })
-	client := Step{Step: stepClient, Result: resultNotReached, Expected: "a client id in one of the claims of claims.clientId"}
+	j.Steps = slices.DeleteFunc(t.finish(), func(s Step) bool { return s.Result != past.Fail && !aboutToken(s.Step) })
+	client := Step{Step: stepClient, Result: past.NotReached, Expected: "a client id in one of the claims of claims.clientId"}
 	if ref == nil {
-		client.Result, client.Seen = resultPass, reading.Quote(p.facts.ClientKey)+", from claim "+p.facts.ClientClaim
+		client.Result, client.Seen = past.Pass, reading.Quote(p.facts.ClientKey)+", from claim "+p.facts.ClientClaim
 		if fault := p.facts.IdentityFault(false); fault != "" {
 			j.Refusal = refuse(keyward.CodeInvalidToken)
-			client.Result, client.Seen, client.Fix = resultFail, fault, "check claims.clientId of key manager "+p.km.Name
+			client.Result, client.Seen, client.Fix = past.Fail, fault, "check claims.clientId of key manager "+p.km.Name
 		}
 	}
 	j.Steps = append(j.Steps, client)

@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/needs"
+	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/testbed"
 )
 
@@ -95,7 +96,7 @@ func TestOrganizationOfATokenIsThatOfItsIssuer(t *testing.T) {
 		w.want(what, items(raw), keyward.CodeUnknownIssuer)
 	}
 	x := w.engine.Explain(t.Context(), w.view, items(w.ofTenant(one, "two")))
-	at := slices.IndexFunc(x.Steps, func(s Step) bool { return s.Result == resultFail })
+	at := slices.IndexFunc(x.Steps, func(s Step) bool { return s.Result == past.Fail })
 	if at < 0 || !strings.Contains(x.Steps[at].Seen, `tid "two"`) || !strings.Contains(x.Steps[at].Seen, `expects tid "one"`) {
 		t.Errorf("explained as %+v", x.Steps)
 	}

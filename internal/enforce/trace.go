@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/token"
 )
 
@@ -35,12 +36,6 @@ func stepOrder() []string {
 	}
 }
 
-const (
-	resultPass       = "pass"
-	resultFail       = "fail"
-	resultNotReached = "not reached"
-)
-
 // trace records the steps of a decision that somebody wants explained. A nil trace records nothing and costs nothing:
 // texts are handed over in parts, and what must be formatted is formatted only under live.
 type trace struct {
@@ -55,7 +50,7 @@ func (t *trace) live() bool { return t != nil }
 // expect opens a step.
 func (t *trace) expect(step string, expected ...string) {
 	if t != nil {
-		t.steps = append(t.steps, Step{Step: step, Result: resultPass, Expected: strings.Join(expected, "")})
+		t.steps = append(t.steps, Step{Step: step, Result: past.Pass, Expected: strings.Join(expected, "")})
 	}
 }
 
@@ -70,7 +65,7 @@ func (t *trace) pass(seen ...string) {
 func (t *trace) fail(seen, fix string) {
 	if t != nil {
 		s := &t.steps[len(t.steps)-1]
-		s.Result, s.Seen, s.Fix = resultFail, seen, fix
+		s.Result, s.Seen, s.Fix = past.Fail, seen, fix
 	}
 }
 
@@ -106,7 +101,7 @@ func (t *trace) finish() []Step {
 		reached = slices.Index(order, last) + 1
 	}
 	for _, step := range order[reached:] {
-		t.steps = append(t.steps, Step{Step: step, Result: resultNotReached})
+		t.steps = append(t.steps, Step{Step: step, Result: past.NotReached})
 	}
 	return t.steps
 }

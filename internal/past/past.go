@@ -17,6 +17,13 @@ import (
 	"keyward.dev/keyward"
 )
 
+// The results of a step.
+const (
+	Pass       = "pass"
+	Fail       = "fail"
+	NotReached = "not reached"
+)
+
 // Step is one step of a decision.
 type Step struct {
 	Step     string `json:"step"`

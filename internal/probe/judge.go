@@ -9,6 +9,7 @@ import (
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/past"
 )
 
 // Judge decides about a token with the gateway's own code, over the rows that gateways would have of a key manager.
@@ -57,7 +58,7 @@ type JudgeStep struct {
 // failure is the step that failed.
 func (j *Judgement) failure() JudgeStep {
 	for _, s := range j.Steps {
-		if s.Result == "fail" {
+		if s.Result == past.Fail {
 			return s
 		}
 	}

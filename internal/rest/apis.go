@@ -35,11 +35,7 @@ func (s *Server) tryRoute() {
 		if err != nil {
 			return nil, err
 		}
-		answer, err := s.try(ctx, p, in, body)
-		if err != nil {
-			return nil, err
-		}
-		return &answerOf[tryout.Answer]{Body: *answer}, nil
+		return answered(s.try(ctx, p, in, body))
 	})
 	s.describeBody(http.MethodPost, tryPath, s.schemaOf(reflect.TypeFor[tryout.Ask]()))
 }
@@ -77,10 +73,6 @@ func (s *Server) openAPIRoutes() {
 		OperationID: "list-operations", Method: http.MethodGet, Path: "/api/v1/apis/{name}/operations",
 		Tags: []string{keyward.KindAPI.Plural()}, Summary: "The operations of an API, those of its OpenAPI document too",
 	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[Listing[keyward.Operation]], error) {
-		operations, err := s.deps.Control.Operations(ctx, p, in.tenant(), in.Name)
-		if err != nil {
-			return nil, err
-		}
-		return listed(operations), nil
+		return whole(s.deps.Control.Operations(ctx, p, in.tenant(), in.Name))
 	})
 }

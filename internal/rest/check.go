@@ -177,11 +177,7 @@ func judged(ctx context.Context, c *probe.Check, token string, err error) (*answ
 	if err != nil {
 		return nil, err
 	}
-	j, err := c.Token(ctx, token)
-	if err != nil {
-		return nil, err
-	}
-	return &answerOf[probe.Judgement]{Body: *j}, nil
+	return answered(c.Token(ctx, token))
 }
 
 // checked runs the check: its report is the answer, or each step is a line of it as soon as it is known.

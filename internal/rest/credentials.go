@@ -158,11 +158,9 @@ func (s *Server) gatewayRoutes() {
 	}, func(ctx context.Context, p keyward.Principal, in *changesInput) (*answerOf[Listing[control.Change]], error) {
 		if in.Kind != "" || in.Name != "" {
 			ref := keyward.Ref{Kind: keyward.Kind(in.Kind), Tenant: in.tenant(), Name: in.Name}
-			changes, err := s.deps.Control.InForce(ctx, p, ref)
-			return onePage(changes, "", err)
+			return whole(s.deps.Control.InForce(ctx, p, ref))
 		}
-		changes, err := s.deps.Control.Changes(ctx, p, in.Gateway)
-		return onePage(changes, "", err)
+		return whole(s.deps.Control.Changes(ctx, p, in.Gateway))
 	})
 	route(s, huma.Operation{
 		OperationID: "revoke-gateway", Method: http.MethodPost, Path: "/api/v1/gateways/{name}/revoke", Tags: tags,

@@ -129,7 +129,7 @@ func (s *Server) explainHolds(ctx context.Context, p keyward.Principal, e *Expla
 	if err != nil || len(reasons) == 0 {
 		return err
 	}
-	if i := slices.IndexFunc(e.Steps, func(s Step) bool { return s.Result == "fail" }); i >= 0 {
+	if i := slices.IndexFunc(e.Steps, func(s Step) bool { return s.Result == past.Fail }); i >= 0 {
 		e.Steps[i].Seen += "; " + strings.Join(reasons, "; ")
 	}
 	return nil
@@ -146,7 +146,7 @@ func (s *Server) explainApproval(ctx context.Context, e *Explanation) error {
 		return err
 	}
 	for i := range e.Steps {
-		if e.Steps[i].Result == "fail" {
+		if e.Steps[i].Result == past.Fail {
 			e.Steps[i].Seen += "; " + said
 		}
 	}

@@ -186,17 +186,12 @@ func (v verb) operation() huma.Operation {
 func keysRoute[B, R any](
 	s *Server, v verb, h func(context.Context, keyward.Principal, *keysInput, B) (*R, error),
 ) {
-	type output = answerOf[R]
-	route(s, v.operation(), func(ctx context.Context, p keyward.Principal, in *keysInput) (*output, error) {
+	route(s, v.operation(), func(ctx context.Context, p keyward.Principal, in *keysInput) (*answerOf[R], error) {
 		body, err := decode[B](in.RawBody)
 		if err != nil {
 			return nil, err
 		}
-		result, err := h(ctx, p, in, body)
-		if err != nil {
-			return nil, err
-		}
-		return &output{Body: *result}, nil
+		return answered(h(ctx, p, in, body))
 	})
 	s.describeBody(http.MethodPost, keysPath+v.path, s.schemaOf(reflect.TypeFor[B]()))
 }

@@ -227,8 +227,7 @@ func (s *Server) searchRoute() {
 		if err != nil || some < 1 || some > maxSome {
 			return nil, badField("some", "must be a whole number from 1 to "+strconv.Itoa(maxSome))
 		}
-		hits, err := s.deps.Control.Search(ctx, p, in.tenant(), in.Text, some)
-		return onePage(hits, "", err)
+		return whole(s.deps.Control.Search(ctx, p, in.tenant(), in.Text, some))
 	})
 }
 

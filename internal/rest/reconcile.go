@@ -37,11 +37,7 @@ func (s *Server) reconcileRoutes() {
 	r := s.deps.Reconciler
 	tags := []string{keyward.KindKeyManager.Plural()}
 	report := func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[reconcile.Reconciliation], error) {
-		report, err := r.Report(ctx, p, in.tenant(), in.Name)
-		if err != nil {
-			return nil, err
-		}
-		return &answerOf[reconcile.Reconciliation]{Body: *report}, nil
+		return answered(r.Report(ctx, p, in.tenant(), in.Name))
 	}
 	route(s, huma.Operation{
 		OperationID: "key-manager-reconciliation", Method: http.MethodGet, Path: reconciliationPath, Tags: tags,
@@ -86,11 +82,7 @@ func (s *Server) ownClientRoutes() {
 		OperationID: "list-console-clients", Method: http.MethodGet, Path: path, Tags: tags,
 		Summary: "The clients that Keyward registered for the console at key managers' servers, and how they stand",
 	}, func(ctx context.Context, p keyward.Principal, in *TenantQuery) (*answerOf[Listing[ownclient.Standing]], error) {
-		all, err := own.List(ctx, p, in.tenant())
-		if err != nil {
-			return nil, err
-		}
-		return listed(all), nil
+		return whole(own.List(ctx, p, in.tenant()))
 	})
 	for _, v := range []struct {
 		name, summary string
@@ -104,11 +96,7 @@ func (s *Server) ownClientRoutes() {
 			OperationID: v.name + "-console-client", Method: http.MethodPost, Path: path + "/{id}/" + v.name, Tags: tags,
 			DefaultStatus: http.StatusOK, Summary: v.summary,
 		}, func(ctx context.Context, p keyward.Principal, in *ownClientInput) (*answerOf[ownclient.Standing], error) {
-			standing, err := v.do(ctx, p, in.tenant(), in.ID)
-			if err != nil {
-				return nil, err
-			}
-			return &answerOf[ownclient.Standing]{Body: *standing}, nil
+			return answered(v.do(ctx, p, in.tenant(), in.ID))
 		})
 	}
 }

@@ -57,6 +57,11 @@ func listed[T any](items []T) *answerOf[Listing[T]] {
 	return &answerOf[Listing[T]]{Body: Listing[T]{Items: items}}
 }
 
+// whole answers as listed does, or with the error.
+func whole[T any](items []T, err error) (*answerOf[Listing[T]], error) {
+	return onePage(items, "", err)
+}
+
 // onePage answers with a page that was chosen already, and the cursor of the next one.
 func onePage[T any](items []T, next string, err error) (*answerOf[Listing[T]], error) {
 	if err != nil {
@@ -144,11 +149,7 @@ func accept[B, O any](
 		if err != nil {
 			return nil, err
 		}
-		out, err := h(ctx, p, in.tenant(), body)
-		if err != nil {
-			return nil, err
-		}
-		return &answerOf[O]{Body: *out}, nil
+		return answered(h(ctx, p, in.tenant(), body))
 	})
 	s.describeBody(op.Method, op.Path, s.schemaOf(reflect.TypeFor[B]()))
 }

@@ -100,11 +100,7 @@ func (s *Server) sessionRoutes(o Options) {
 		OperationID: "list-session-ways", Method: http.MethodGet, Path: pathSession + "/ways", Tags: tags,
 		Summary: "How people of the tenant can sign in", Security: []map[string][]string{},
 	}, func(ctx context.Context, _ keyward.Principal, in *TenantQuery) (*answerOf[Listing[session.Offer]], error) {
-		ways, err := s.deps.Sessions.Ways(ctx, in.tenant())
-		if err != nil {
-			return nil, err
-		}
-		return listed(ways), nil
+		return whole(s.deps.Sessions.Ways(ctx, in.tenant()))
 	})
 }
 
@@ -179,11 +175,7 @@ func (s *Server) sessionListRoutes() {
 		if held, ok := ctx.Value(sessionKey{}).(*heldSession); ok {
 			value = held.value
 		}
-		list, err := sessions.List(ctx, p, in.tenantOf(p), in.person(p), value)
-		if err != nil {
-			return nil, err
-		}
-		return listed(list), nil
+		return whole(sessions.List(ctx, p, in.tenantOf(p), in.person(p), value))
 	})
 	route(s, huma.Operation{
 		OperationID: "end-one-session", Method: http.MethodDelete, Path: path + "/{id}", Tags: tags,
