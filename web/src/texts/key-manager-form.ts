@@ -21,6 +21,7 @@ export const keyManagerFormTexts = {
   keyManagerForm: {
     connection: "Connection",
     connectionHelp: "Provides the credentials, in place of those below. Leave empty to give this key manager its own.",
+    chooseConnection: "None",
     displayNameHelp: "The name developers see.",
     type: "Type",
     typeHelp: "The product. It decides how clients are created there.",

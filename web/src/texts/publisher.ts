@@ -60,6 +60,7 @@ export const publisher = {
     ],
     plans: "Plans",
     plansHelp: "The plans that subscribers can choose from.",
+    choosePlans: "Choose plans",
     backend: "Backend",
     credential: "Authorization header",
     credentialHelp: "Whether the backend receives the caller's.",
