@@ -63,7 +63,7 @@ func (c *Control) Authenticate(ctx context.Context, token string) (keyward.Princ
 // noteUse writes when a token was used, now and then. That it cannot be written stops nobody.
 func (c *Control) noteUse(ctx context.Context, t *keyward.APIToken) {
 	now := c.now()
-	if t.LastUsed != nil && now.Sub(*t.LastUsed) < usedEvery {
+	if t.LastUsed != nil && now.Sub(*t.LastUsed) < usedEvery || c.store.Refuses() {
 		return
 	}
 	err := c.store.Write(ctx, "system/control", func(tx *store.Tx) error { return tx.TouchAPIToken(t.ID, now) })

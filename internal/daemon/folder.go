@@ -116,6 +116,9 @@ func (f *folder) secretFile(name string, generate func() (string, error)) (strin
 // write replaces a file whole, so that a crash leaves the old or the new one.
 func (f *folder) write(name, text string) error {
 	path := filepath.Join(f.path, name)
+	if has, err := os.ReadFile(path); err == nil && string(has) == text {
+		return nil // a start on a full disk needs no room for it
+	}
 	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}

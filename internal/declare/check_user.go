@@ -39,10 +39,9 @@ func (w *world) keepPassword(ch *change) error {
 	return nil
 }
 
-// lets tells whether a user may let the others of tenant default in again: a start makes the first administrator anew, and gives
-// them their role, but enables nobody.
+// lets tells whether a user may let others in, of every tenant.
 func lets(ref keyward.Ref, s *keyward.UserSpec) bool {
-	return ref.Tenant == keyward.DefaultTenant && s.IsEnabled() && (ref == administrator() || slices.Contains(s.Roles, keyward.RoleAdmin))
+	return ref.Tenant == keyward.DefaultTenant && s.IsEnabled() && slices.Contains(s.Roles, keyward.RoleAdmin)
 }
 
 // keepAdministrator refuses to leave nobody who lets the others in, after a user was written or deleted who did.
@@ -56,12 +55,6 @@ func (w *world) keepAdministrator(ref keyward.Ref, before, after keyward.Spec) e
 	}
 	users, _, err := w.tx.List(keyward.KindUser, store.Filter{Tenant: ref.Tenant, Role: keyward.RoleAdmin})
 	if err != nil {
-		return fmt.Errorf("look for administrators: %w", err)
-	}
-	first, err := w.tx.Get(keyward.KindUser, ref.Tenant, administrator().Name)
-	if err == nil {
-		users = append(users, first)
-	} else if keyward.CodeOf(err) != keyward.CodeNotFound {
 		return fmt.Errorf("look for administrators: %w", err)
 	}
 	for _, o := range users {

@@ -75,6 +75,8 @@ func TestTheLastAdministratorStays(t *testing.T) {
 	off := declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindUser, "admin", `{"enabled":false,"roles":["admin"]}`))}
 	other := func(spec string) { h.MustApply(plane.Manifest(keyward.KindUser, "other", spec)) }
 	h.Refused(plane.Operator(), off, keyward.CodeConflict)
+	less := declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindUser, "admin", `{"roles":["auditor"]}`))}
+	h.Refused(plane.Operator(), less, keyward.CodeConflict)
 	other(`{"enabled":false,"roles":["admin"]}`)
 	h.Refused(plane.Operator(), off, keyward.CodeConflict)
 	other(`{"roles":["admin"]}`)

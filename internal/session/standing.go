@@ -54,7 +54,7 @@ func (s *Sessions) Who(ctx context.Context, value string, idle time.Duration) (*
 	}
 	seen := s.options.Now().Add(-max(idle, 0))
 	found.Since, found.Expires, found.IdleUntil = row.Since, row.Expires, row.Seen.Add(s.options.Idle)
-	if seen.Sub(row.Seen) >= touchEvery {
+	if seen.Sub(row.Seen) >= touchEvery && !s.store.Refuses() {
 		err := s.store.Write(ctx, actor, func(tx *store.Tx) error { return tx.TouchSession(row.ID, seen) })
 		if err != nil {
 			s.options.Log.WarnContext(ctx, "that a session was used could not be noted", "error", err)

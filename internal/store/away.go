@@ -49,6 +49,9 @@ func (s *Store) settled(ctx context.Context, kind *atomic.Bool, err error) error
 	}
 }
 
+// Refuses tells whether the last that was written was not taken: what can be left out is not waited for then.
+func (s *Store) Refuses() bool { return s.away.writes.Load() }
+
 // Ping tells whether the database answers, and whether it took what was written lately.
 func (s *Store) Ping(ctx context.Context) error {
 	err := s.Read(ctx, func(tx *Tx) error {

@@ -37,6 +37,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 		}},
 		"SQLite locked by another program": {sqlite, func(t *testing.T, s *Store) func() {
 			must(t, s, "PRAGMA busy_timeout = 300")
+			s.db.Patience(300 * time.Millisecond)
 			var file string
 			if err := s.db.Read.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list").Scan(&file); err != nil {
 				t.Fatal(err)

@@ -37,7 +37,8 @@ type DB struct {
 	answer  time.Duration // how long a statement may wait for its answer, or for its next row; 0 = for ever
 	guard   *sql.DB       // on the lock file of the data folder; nil on PostgreSQL
 	locked  *sql.Conn     // the one connection of guard, which Close must give back for it to be closed
-	queue   queue
+	lock    time.Duration // how long a lock of another program on SQLite's file is waited for
+	turn    turn
 }
 
 // Open opens PostgreSQL at a postgres:// URL, or without one SQLite on a file in dir. Close it, after an error too.
@@ -52,8 +53,13 @@ func Open(ctx context.Context, address, dir string) (*DB, error) {
 	return db, errors.New("the database is a postgres://… URL, or none for SQLite in the data folder")
 }
 
-// Patience sets how long a statement on PostgreSQL may wait for its answer, and gives how long it could before.
+// Patience sets how long a statement on PostgreSQL may wait for its answer, or a lock on SQLite's file is waited for, and gives how
+// long it was before.
 func (db *DB) Patience(d time.Duration) (before time.Duration) {
+	if db.lock > 0 {
+		before, db.lock = db.lock, d
+		return before
+	}
 	before, db.answer = db.answer, d
 	return before
 }
@@ -87,7 +93,7 @@ const (
 
 // openSQLite opens one writing connection and several reading ones on the file in dir, and takes the folder's lock.
 func (db *DB) openSQLite(ctx context.Context, dir string) error {
-	db.dialect, db.begin = goose.DialectSQLite3, sqliteBegin
+	db.dialect, db.begin, db.lock = goose.DialectSQLite3, sqliteBegin, sqliteLock
 	db.Clock = `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`
 	db.Reads = &sql.TxOptions{ReadOnly: true} // in WAL mode a transaction reads the snapshot of its first statement
 	if dir == "" {

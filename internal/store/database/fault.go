@@ -57,7 +57,8 @@ func Away(err error) bool {
 	}
 	var network net.Error
 	var connect *pgconn.ConnectError
-	return errors.Is(err, errLate) || errors.Is(err, errLocked) || errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
+	return errors.Is(err, errLate) || errors.Is(err, errLocked) ||
+		errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn) ||
 		errors.Is(err, sql.ErrConnDone)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -21,6 +22,7 @@ type Run struct {
 	broken  error
 
 	answer time.Duration // see DB
+	turn   *turn         // of a transaction that writes
 	watch  *time.Timer   // ends ctx when the database is waited for too long; nil = it is not, once begun
 	end    context.CancelCauseFunc
 }
@@ -39,31 +41,52 @@ func late(ctx context.Context, err error) error {
 	return err
 }
 
-// queue is the transactions that wait for the one connection with which SQLite is written. A lock of another program that one of them
-// has waited for in vain ends them all: each would wait as long again, after the others.
-type queue struct {
-	mu      sync.Mutex
-	waiting map[*Run]struct{}
+// turn is whose the one connection is with which SQLite is written: while a transaction of ours has it, others wait for it as long as
+// they wait at all. Where nobody has, another program has locked the file, and all who wait are told so together: each would wait as
+// long as it takes to see that, one after the other.
+type turn struct {
+	mu    sync.Mutex
+	taken bool
+	since time.Time // when it was taken or given back
 }
 
-func (q *queue) enter(r *Run) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.waiting == nil {
-		q.waiting = map[*Run]struct{}{}
-	}
-	q.waiting[r] = struct{}{}
+func (t *turn) pass(taken bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.taken, t.since = taken, time.Now()
 }
 
-func (q *queue) leave(r *Run, err error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	delete(q.waiting, r)
-	if primaryCode(err) != busy {
-		return
+// untaken is for how long nobody has had it, of the time since a moment.
+func (t *turn) untaken(since time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.taken {
+		return 0
 	}
-	for other := range q.waiting {
-		other.end(errLocked)
+	if t.since.After(since) {
+		since = t.since
+	}
+	return time.Since(since)
+}
+
+// untilLocked ends a transaction that waits for its turn when nobody has had it for as long as a lock is waited for. begun ends that.
+func (db *DB) untilLocked(r *Run) (begun func()) {
+	since, has := time.Now(), &atomic.Bool{}
+	var look func()
+	look = func() {
+		if has.Load() {
+			return
+		}
+		if wait := db.lock - db.turn.untaken(since); wait > 0 {
+			time.AfterFunc(wait, look)
+			return
+		}
+		r.end(errLocked)
+	}
+	first := time.AfterFunc(db.lock, look)
+	return func() {
+		has.Store(true)
+		first.Stop()
 	}
 }
 
@@ -82,7 +105,8 @@ func (db *DB) BeginWrite(ctx context.Context) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin to write: %w", err)
 	}
-	r.writes = true
+	r.writes, r.turn = true, &db.turn
+	r.turn.pass(true)
 	return r, nil
 }
 
@@ -90,15 +114,14 @@ func (db *DB) beginOn(ctx context.Context, pool *sql.DB, options *sql.TxOptions)
 	r := &Run{ctx: ctx, dialect: db.dialect, answer: db.answer}
 	ctx, r.end = context.WithCancelCause(ctx)
 	watch := time.AfterFunc(db.begin, func() { r.end(errLate) })
-	if options == nil {
-		db.queue.enter(r)
+	begun := func() {}
+	if options == nil && db.lock > 0 {
+		begun = db.untilLocked(r)
 	}
 	var err error
 	r.sql, err = pool.BeginTx(ctx, options)
-	if options == nil {
-		db.queue.leave(r, err)
-	}
-	if err == nil && ctx.Err() != nil {
+	begun()
+	if err == nil && ctx.Err() != nil { // ended when it had just begun
 		_ = r.sql.Rollback()
 		err = ctx.Err()
 	}
@@ -135,7 +158,7 @@ func (r *Run) Commit() error {
 	if err != nil {
 		return fmt.Errorf("commit: %w", late(r.ctx, err))
 	}
-	r.end(nil)
+	r.over()
 	return nil
 }
 
@@ -144,7 +167,14 @@ func (r *Run) Rollback() {
 	r.waits()
 	_ = r.sql.Rollback()
 	r.answered()
+	r.over()
+}
+
+func (r *Run) over() {
 	r.end(nil)
+	if r.turn != nil {
+		r.turn.pass(false)
+	}
 }
 
 // Broken is the first fault of the database itself: nothing after it counts.
