@@ -60,7 +60,11 @@ func TestASecretRollsOver(t *testing.T) {
 			"initialAccessToken=i1 initialAccessToken.next=i3 clientSecret=s2 clientSecret.next=s4"},
 		{"the stored next one takes the place of both", promote, both, declare.Updated,
 			"initialAccessToken=i3 clientSecret=s2 clientSecret.next=s4"},
+		{"which, applied again, changes nothing", promote, both, declare.Unchanged,
+			"initialAccessToken=i3 clientSecret=s2 clientSecret.next=s4"},
 		{"and leaves room for another one", keep, `{"current":{"stored":"next"},"next":"s5"}`, declare.Updated,
+			"initialAccessToken=i3 clientSecret=s4 clientSecret.next=s5"},
+		{"which, applied again, does not begin with the other one", keep, `{"current":{"stored":"next"},"next":"s5"}`, declare.Unchanged,
 			"initialAccessToken=i3 clientSecret=s4 clientSecret.next=s5"},
 	} {
 		got := h.MustApply(corp(step.iat, step.secret))
@@ -91,7 +95,6 @@ func TestASecretRollsOver(t *testing.T) {
 			"spec.introspection.clientSecret"},
 		"a promoted one by another way": {strings.Replace(corp(`"i1"`, promote), `"introspection":`,
 			`"outbound":{"proxy":"http://proxy.example:3128"},"introspection":`, 1), "spec.introspection.clientSecret"},
-		"promoted, with no next one stored": {corp(promote, keep), "spec.connection.initialAccessToken"},
 		"promoted, and kept as the next one": {corp(`"i1"`, `{"current":{"stored":"next"},"next":{"stored":true}}`),
 			"spec.introspection.clientSecret.next"},
 		"as its own next one": {corp(`{"current":"i1","next":{"stored":"next"}}`, `{"current":"s1","next":{"stored":"next"}}`),
@@ -142,5 +145,9 @@ func TestASharedSecretRollsOver(t *testing.T) {
 	if got := h.MustApply(plane.Manifest(keyward.KindConnection, "acme", promoted)); got["Connection acme"] != declare.Updated ||
 		storedSecret(t, h) != "hush-next" {
 		t.Errorf("promoted: %v, and the current value is %q", got, storedSecret(t, h))
+	}
+	if got := h.MustApply(plane.Manifest(keyward.KindConnection, "acme", promoted)); got["Connection acme"] != declare.Unchanged ||
+		storedSecret(t, h) != "hush-next" {
+		t.Errorf("promoted again: %v, and the current value is %q", got, storedSecret(t, h))
 	}
 }

@@ -312,11 +312,12 @@ func (w *world) checkSecrets(ch *change) {
 		return
 	}
 	ch.secrets = maps.Clone(ch.values)
+	ch.kept.Settle(ch.values, ch.stored)
 	for _, path := range ch.kept.Paths() {
 		from := ch.kept[path]
 		value, ok := ch.stored[from]
 		if !ok {
-			w.add(ch, keyward.CodeInvalidInput, "spec."+path, "%s", secret.NothingStored(path, from))
+			w.add(ch, keyward.CodeInvalidInput, "spec."+path, secret.NothingStored)
 			value = keymanager.Unseen + from // so that nobody says it again
 		}
 		ch.secrets[path] = value

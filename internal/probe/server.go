@@ -80,6 +80,7 @@ func (p *Probe) takeStored(ctx context.Context, server *connector.Server, kept s
 	}
 	var faults []keyward.FieldError
 	same := sameAddresses(before.Spec, now.Spec)
+	kept.Settle(server.Secrets, before.Secrets)
 	for _, path := range kept.Paths() {
 		from := kept[path]
 		value, stored := before.Secrets[from]
@@ -88,7 +89,7 @@ func (p *Probe) takeStored(ctx context.Context, server *connector.Server, kept s
 			faults = append(faults, keyward.Fault("spec."+path,
 				"an address differs from the stored key manager's: give the value, a stored secret stays with its address"))
 		case !stored:
-			faults = append(faults, keyward.Fault("spec."+path, "%s", secret.NothingStored(path, from)))
+			faults = append(faults, keyward.Fault("spec."+path, secret.NothingStored))
 		}
 		if !same || !stored {
 			value = keymanager.Unseen + from // so that nobody says it again

@@ -184,13 +184,20 @@ type Kept map[string]string
 // Paths are those of the secrets after the write, sorted.
 func (k Kept) Paths() []string { return slices.Sorted(maps.Keys(k)) }
 
-// NothingStored is the fault of a marker for what is not stored, by the path that it would have been stored at.
-func NothingStored(path, from string) string {
-	if from != path {
-		return "no next value is stored for it; it may be the current one already, which {stored: true} keeps"
+// Settle keeps what was promoted before, so that the same declaration can be applied again: a path whose next value is to
+// become the current one keeps its own where no next one is stored, and where the next one that is given for the time
+// after is stored already. values are those that are given, stored those that are there, both by their paths.
+func (k Kept) Settle(values, stored map[string]string) {
+	for path, from := range k {
+		next, there := stored[from]
+		if from != path && (!there || next == values[from]) {
+			k[path] = path
+		}
 	}
-	return "nothing is stored for it: give the value"
 }
+
+// NothingStored is the fault of a marker for what is not stored.
+const NothingStored = "nothing is stored for it: give the value"
 
 // IsPair tells that the members of a secret's object are meant as current and next.
 func IsPair[V any](members map[string]V) bool {
