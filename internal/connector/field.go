@@ -45,6 +45,13 @@ type Field struct {
 	Enum     []string  `json:"enum,omitempty"`
 	Default  string    `json:"default,omitempty"`
 	Rules    []string  `json:"rules,omitempty"` // of a developer field: what clients.constraints may say about it
+	Part     *Part     `json:"part,omitempty"`  // nil = it counts whatever else is chosen
+}
+
+// Part says with which choices in another field a field counts. A form shows it with those alone.
+type Part struct {
+	By   string   `json:"by" doc:"The other field's name"`
+	With []string `json:"with" doc:"Its values with which this one counts; its default is what it has when it is left out"`
 }
 
 // WellKnown begins what discovery appends to an issuer (RFC 8615).

@@ -38,8 +38,10 @@ func ServiceAccountWithKey(whose, help string, ways ...string) []Field {
 		return []Field{fields[0], key}
 	}
 	fields[1].Help = "Needed with clientId, unless clientAuthentication says otherwise."
+	const by = "connection.clientAuthentication"
+	fields[1].Part, key.Part = &Part{By: by, With: []string{BySecret}}, &Part{By: by, With: []string{ByAssertion}}
 	method := Field{
-		Name: "connection.clientAuthentication", Title: whose + " authentication", Type: FieldString, Enum: ways, Default: ways[0],
+		Name: by, Title: whose + " authentication", Type: FieldString, Enum: ways, Default: ways[0],
 		Help: "private_key_jwt signs with clientKey, and needs no secret.",
 	}
 	if slices.Contains(ways, ByCertificate) {
@@ -89,6 +91,7 @@ func signs(fields map[string]any) bool { return fields[AuthenticationField] == B
 
 // IntrospectionFields are those of servers that gateways can ask about opaque tokens.
 func IntrospectionFields() []Field {
+	with := func(methods ...string) *Part { return &Part{By: "introspection.method", With: methods} }
 	return []Field{
 		{
 			Name: "introspection.clientId", Title: "Introspection client id", Type: FieldString,
@@ -96,7 +99,7 @@ func IntrospectionFields() []Field {
 		},
 		{
 			Name: "introspection.clientSecret", Title: "Introspection client secret", Type: FieldString, Secret: true,
-			Help: "Needed with basic and post; with bearer, unless there is a fixed token.",
+			Help: "Needed with basic and post; with bearer, unless there is a fixed token.", Part: with("basic", "post", "bearer"),
 		},
 		{
 			Name: "introspection.method", Title: "Introspection authentication", Type: FieldString,
@@ -107,19 +110,19 @@ func IntrospectionFields() []Field {
 		{
 			Name: "introspection.key", Title: "Introspection private key", Type: FieldString, Secret: true, Lines: true,
 			Help: "PEM. Signs the assertions of private_key_jwt, for which it may be a JWK with kid and alg; belongs to the " +
-				"certificate of tls.",
+				"certificate of tls.", Part: with("private_key_jwt", "tls"),
 		},
 		{
 			Name: "introspection.certificate", Title: "Introspection certificate", Type: FieldString, Lines: true,
-			Help: "PEM, with the certificates between it and the authority after it. Needed with tls.",
+			Help: "PEM, with the certificates between it and the authority after it. Needed with tls.", Part: with("tls"),
 		},
 		{
 			Name: "introspection.token", Title: "Introspection access token", Type: FieldString, Secret: true,
-			Help: "A fixed token for bearer. Left out, client id and secret get one at the token endpoint.",
+			Help: "A fixed token for bearer. Left out, client id and secret get one at the token endpoint.", Part: with("bearer"),
 		},
 		{
 			Name: "introspection.scope", Title: "Scope of the introspection token", Type: FieldString,
-			Help: "What is asked for with the token that client id and secret get.",
+			Help: "What is asked for with the token that client id and secret get.", Part: with("bearer"),
 		},
 		{
 			Name: "introspection.cache", Title: "Introspection cache", Type: FieldString, Default: "30s",

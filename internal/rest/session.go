@@ -178,6 +178,12 @@ func (s *Server) sessionListRoutes() {
 		return whole(sessions.List(ctx, p, in.tenantOf(p), in.person(p), value))
 	})
 	route(s, huma.Operation{
+		OperationID: "get-group", Method: http.MethodGet, Path: "/api/v1/groups/{name}", Tags: tags,
+		Summary: "Who comes into a group by rules of key managers; its users are listed by group",
+	}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*answerOf[session.Group], error) {
+		return answered(sessions.Group(ctx, p, in.tenant(), in.Name))
+	})
+	route(s, huma.Operation{
 		OperationID: "end-one-session", Method: http.MethodDelete, Path: path + "/{id}", Tags: tags,
 		Summary: "End one of one's own sessions; administrators end everybody's",
 	}, func(ctx context.Context, p keyward.Principal, in *idInput) (*nothing, error) {

@@ -263,6 +263,19 @@ func TestPeopleSeeAndEndTheirSessions(t *testing.T) {
 	if len(all.Items) != 3 {
 		t.Errorf("everybody's: %+v", all)
 	}
+	var payments session.Group // each person once, whom a rule puts there
+	h.must("admin", http.MethodGet, "/api/v1/groups/payments", "").into(t, &payments)
+	if len(payments.Rules) != 1 || payments.Rules[0].KeyManager != "corp" || payments.Rules[0].Equals != "apis" || len(payments.People) != 2 {
+		t.Errorf("the group payments: %+v", payments)
+	}
+	h.must("eve", http.MethodGet, "/api/v1/groups/payments", "").into(t, &payments)
+	if len(payments.Rules) != 1 || len(payments.People) != 0 {
+		t.Errorf("the group payments for an auditor: %+v", payments)
+	}
+	h.must("admin", http.MethodGet, "/api/v1/groups/others", "").into(t, &payments)
+	if len(payments.Rules)+len(payments.People) != 0 {
+		t.Errorf("a group that no rule names: %+v", payments)
+	}
 	foreign := ""
 	for _, s := range all.Items {
 		if s.User == "corp|0002" {

@@ -152,6 +152,7 @@ func visits() map[string]visit {
 		}},
 	}
 	all["list-sessions"] = visit{path: "/api/v1/sessions?user=alice&tenant=default", right: "alice", wrong: "dora"}
+	all["get-group"] = visit{path: "/api/v1/groups/payments", right: "ann", wrong: "dora"}
 	all["end-one-session"] = visit{path: "/api/v1/sessions/one", right: "alice", wrong: "dora"}
 	all["end-sessions"] = visit{path: "/api/v1/sessions/end", body: `{"user":"alice"}`, right: "alice", wrong: "dora"}
 	own := func(state keyward.ClientState) func(h *house) {

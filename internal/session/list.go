@@ -73,28 +73,14 @@ func (s *Sessions) List(ctx context.Context, p keyward.Principal, tenant, user, 
 				return err
 			}
 		}
-		rows, err := tx.SessionsOf(tenant, of.userID, of.keyManagerID, of.subject, mostListed)
-		if err != nil {
-			return err
-		}
-		now := s.options.Now()
-		for _, row := range rows {
-			if !now.Before(row.Expires) || now.Sub(row.Seen) >= s.options.Idle {
-				continue
-			}
-			found, err := s.standing(tx, row)
-			if keyward.CodeOf(err) == keyward.CodeUnauthenticated { // it is over
-				continue
-			}
-			if err != nil {
-				return err
-			}
+		live, err := s.live(tx, tenant, of)
+		for _, one := range live {
 			list = append(list, Listed{
-				ID: row.ID, User: found.Principal.User, Name: found.Shown, KeyManager: found.Via, Browser: row.Agent, Since: row.Since,
-				Seen: row.Seen, Expires: row.Expires, Current: bytes.Equal(row.Hash, account.Digest(current)),
+				ID: one.row.ID, User: one.Principal.User, Name: one.Shown, KeyManager: one.Via, Browser: one.row.Agent, Since: one.row.Since,
+				Seen: one.row.Seen, Expires: one.row.Expires, Current: bytes.Equal(one.row.Hash, account.Digest(current)),
 			})
 		}
-		return nil
+		return err
 	})
 	return list, err
 }

@@ -166,7 +166,7 @@ test("with a connection and two fields, Keyward registers its client itself, and
     manifest("KeyManager", "corp", {
       type: "keycloak", displayName: "Corporate SSO", discovery: `${realm.issuer}/.well-known/openid-configuration`,
       connection: { initialAccessToken: token },
-      signIn: { enabled: true, roles: [{ claim: "/groups", equals: "apis", role: "publisher" }] },
+      signIn: { enabled: true, roles: [{ claim: "/groups", equals: "apis", role: "publisher", groups: ["crew"] }] },
     }),
   ]);
   await open(administrator, "admin/key-managers/corp", "Corporate SSO");
@@ -179,6 +179,11 @@ test("with a connection and two fields, Keyward registers its client itself, and
   await page.goto(`${world().url}/console/default/publisher/plans`);
   await throughKeycloak(page, "admin");
   await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible();
+  await open(administrator, "admin/groups/crew", "crew");
+  await expect(administrator.getByText("/groups equals or contains apis")).toBeVisible();
+  await expect(administrator.getByRole("row").filter({ hasText: "Ann Lee" })).toContainText("corp");
+  await forEverybody(administrator, "group-by-rule");
+  await open(administrator, "admin/key-managers/corp", "Corporate SSO");
   await page.getByRole("button", { name: "Your account" }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await expect(page.getByRole("link", { name: "Sign in with Corporate SSO" })).toBeVisible();

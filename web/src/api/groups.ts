@@ -1,6 +1,6 @@
 import { queryOptions, useQueries } from "@tanstack/react-query";
 
-import type { Schemas } from "./client";
+import { bodyOf, client, type Schemas } from "./client";
 import { listPage, usersQuery } from "./objects";
 
 /** Everybody who manages an application: people by name, groups as group/NAME. */
@@ -18,6 +18,15 @@ export function ownerOf(group: string): string {
 /** The group that an owner is; undefined for a person. */
 export function groupOf(owner: string): string | undefined {
   return owner.startsWith(prefix) ? owner.slice(prefix.length) : undefined;
+}
+
+/** Which rules of key managers put people into a group, and whom they did who is signed in. */
+export function groupQuery(tenant: string, name: string) {
+  return queryOptions({
+    queryKey: [tenant, "groups", name],
+    refetchInterval: 15_000,
+    queryFn: async ({ signal }) => bodyOf(await client.GET("/api/v1/groups/{name}", { params: { path: { name }, query: { tenant } }, signal })),
+  });
 }
 
 /** Whether no user of the tenant is in a group but this one. Whom the rules of key managers put there is not known before they come. */

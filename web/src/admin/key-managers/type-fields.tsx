@@ -11,17 +11,6 @@ interface Props<N extends Noun> {
   fields: ConnectorField[];
 }
 
-// Which of the ways to prove itself a field has a part in. What is not named here has one in each.
-const parts: Record<string, { by: string; ways: string[]; usual: string }> = {
-  "introspection.clientSecret": { by: "introspection.method", ways: ["basic", "post", "bearer"], usual: "basic" },
-  "introspection.key": { by: "introspection.method", ways: ["private_key_jwt", "tls"], usual: "basic" },
-  "introspection.certificate": { by: "introspection.method", ways: ["tls"], usual: "basic" },
-  "introspection.token": { by: "introspection.method", ways: ["bearer"], usual: "basic" },
-  "introspection.scope": { by: "introspection.method", ways: ["bearer"], usual: "basic" },
-  "connection.clientSecret": { by: "connection.clientAuthentication", ways: ["client_secret"], usual: "client_secret" },
-  "connection.clientKey": { by: "connection.clientAuthentication", ways: ["private_key_jwt"], usual: "client_secret" },
-};
-
 const pathOf = (name: string) => ["spec", ...name.split(".")];
 
 /**
@@ -29,12 +18,12 @@ const pathOf = (name: string) => ["spec", ...name.split(".")];
  * have a part in the way to prove itself that was chosen, and what is given or wrong all the same.
  */
 export function TypeFields<N extends "key-managers" | "connections">({ draft, fields }: Props<N>) {
-  const counts = ({ name }: ConnectorField) => {
-    const part = parts[name];
+  const counts = ({ name, part }: ConnectorField) => {
     const path = pathOf(name);
-    if (part === undefined || !fields.some((f) => f.name === part.by)) return true;
-    const way = draft.at(...pathOf(part.by)) ?? part.usual;
-    return part.ways.some((one) => one === way) || draft.at(...path) !== undefined || draft.fault(...path) !== undefined;
+    const by = fields.find((f) => f.name === part?.by);
+    if (!part || !by) return true;
+    const way = draft.at(...pathOf(by.name)) ?? by.default;
+    return (part.with ?? []).some((one) => one === way) || draft.at(...path) !== undefined || draft.fault(...path) !== undefined;
   };
   return (
     <Stack>
