@@ -203,6 +203,68 @@ test("a list of key managers shows their traffic, and a request leads to what it
   await expect(page).toHaveURL(/applications\/left-behind\/subscriptions$/);
 });
 
+test("claims, token handling and constraints of a key manager are rows, which say what they cannot keep", async () => {
+  await open(page, "admin/key-managers/incident/edit", "Edit incident");
+  for (const part of ["Token rules", "Claims", "More keys and issuers"]) await page.getByText(part, { exact: true }).click();
+  const rows = (of: string) => page.getByRole("table", { name: of });
+  await page.getByRole("button", { name: "Add a claim" }).click();
+  await rows("Claims for the backend").getByRole("textbox", { name: "Claim" }).fill("email");
+  await rows("Claims for the backend").getByRole("textbox", { name: "Name in the backend JWT" }).fill("sub");
+  const required = rows("Required claims");
+  for (const claim of ["verified", "verified"]) {
+    await page.getByRole("button", { name: "Add a required claim" }).click();
+    await required.getByRole("textbox", { name: "Claim" }).last().fill(claim);
+  }
+  await expect(required.getByText("Already in the list. This row is not saved.")).toBeVisible();
+  await page.getByRole("button", { name: "Remove verified" }).last().click();
+  await required.getByRole("combobox", { name: "Value: kind of value" }).click();
+  await page.getByRole("option", { name: "true/false" }).click();
+  await page.getByRole("button", { name: "Add a matching rule" }).click();
+  await rows("Token matching").getByRole("combobox", { name: "Match by" }).click();
+  await page.getByRole("option", { name: "JWT claims" }).click();
+  await rows("Token matching").getByRole("textbox", { name: "Claim" }).fill("tid");
+  await rows("Token matching").getByRole("textbox", { name: "Value", exact: true }).fill("acme");
+  await page.getByRole("button", { name: "Add an issuer" }).click();
+  await rows("Other issuers").getByRole("textbox", { name: "Issuer" }).fill("https://former.example");
+  await forEverybody(page, "key-manager-rows");
+  await page.getByRole("button", { name: "Save" }).click();
+  const mapped = rows("Claims for the backend").getByRole("textbox", { name: "Claim" });
+  await expect(mapped).toHaveAttribute("aria-invalid", "true"); // a registered claim is no name for another
+  await rows("Claims for the backend").getByRole("textbox", { name: "Name in the backend JWT" }).fill("mail");
+  await expect(mapped).not.toHaveAttribute("aria-invalid", "true");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Incident" })).toBeVisible();
+  await expect(page.getByText("In force on the gateway", { exact: true }).first()).toBeVisible();
+  expect(((await rest(world(), "GET", "/api/v1/key-managers/incident")) as { spec: unknown }).spec).toMatchObject({
+    claims: { mapping: [{ from: "email", to: "mail" }] },
+    tokens: { require: { verified: true }, match: [{ claims: { tid: "acme" } }] },
+    otherIssuers: [{ issuer: "https://former.example" }],
+  });
+});
+
+test("what developers may ask of a type's fields is a row for each rule", async () => {
+  await apply(world(), [manifest("KeyManager", "ruled", {
+    type: "wso2is", displayName: "Ruled", issuer: "https://ruled.example/oauth2/token", keys: { jwks: "http://127.0.0.1:1/k" },
+    endpoints: { token: "http://127.0.0.1:1/token" }, connection: { clientId: "k", clientSecret: "a secret" },
+    clients: { constraints: { callbacks: { regex: "https://.*" } } },
+  })]);
+  await open(page, "admin/key-managers/ruled/edit", "Edit ruled");
+  const rules = page.getByRole("table", { name: "Constraints" });
+  await expect(rules.getByRole("textbox", { name: "Value" })).toHaveValue("https://.*");
+  await page.getByRole("button", { name: "Add a constraint" }).click();
+  await rules.getByRole("combobox", { name: "Field" }).last().click();
+  await page.getByRole("option", { name: "Application tokens' lifetime" }).click();
+  await rules.getByRole("combobox", { name: "Rule" }).last().click();
+  await page.getByRole("option", { name: "Maximum" }).click();
+  await rules.getByRole("textbox", { name: "Value" }).last().fill("3600");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Ruled" })).toBeVisible();
+  expect(((await rest(world(), "GET", "/api/v1/key-managers/ruled")) as { spec: unknown }).spec).toMatchObject({
+    clients: { constraints: { callbacks: { regex: "https://.*" }, ext_application_token_lifetime: { max: 3600 } } },
+  });
+  await rest(world(), "DELETE", "/api/v1/key-managers/ruled");
+});
+
 test("whoever makes an API token asks the server for its user, and the audit log is narrowed to it", async () => {
   const asked: string[] = [];
   const note = (request: { url: () => string }) => { if (request.url().includes("/api/v1/users")) asked.push(request.url()); };
@@ -215,6 +277,7 @@ test("whoever makes an API token asks the server for its user, and the audit log
   await page.getByRole("option", { name: "alice" }).click();
   await dialog.getByRole("button", { name: "Create token" }).click();
   await expect(dialog.getByText(/^kwt_/)).toBeVisible();
+  await forEverybody(page, "token-made");
   page.off("request", note);
   expect(asked.some((url) => url.includes("search=alice"))).toBe(true);
   expect(asked.filter((url) => !url.includes("limit=5&") && !url.endsWith("limit=5"))).toEqual([]);

@@ -71,10 +71,11 @@ function sticksOut(on: Page): Promise<string[]> {
   return on.evaluate(() => {
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width) return [];
-    return [...document.querySelectorAll("body *")]
+    const found = [...document.querySelectorAll("body *")]
       .filter((e) => e.getBoundingClientRect().right > width + 1 && e.closest('[data-scrolls], .mantine-TableScrollContainer-scrollContainer') === null)
       .slice(0, 8)
       .map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`);
+    return found.length > 0 ? found : ["something that is drawn outside of what scrolls around it"];
   });
 }
 

@@ -116,7 +116,7 @@ test("search over everything finds one of 50,000, and a client by its id, with o
 // something that grows with the installation.
 const routes: [path: string, heading: string, requests: number, kilobytes: number][] = [
   ["admin/key-managers", "Key managers", 1, 3],
-  ["admin/key-managers/manager-00001", "Manager 00001", 4, 14],
+  ["admin/key-managers/manager-00001", "Manager 00001", 5, 15],
   ["admin/key-managers/manager-00001/edit", "Edit manager-00001", 2, 10],
   ["admin/key-managers/new", "Add a key manager", 1, 12],
   ["admin/connections", "Connections", 1, 1],
@@ -135,7 +135,7 @@ const routes: [path: string, heading: string, requests: number, kilobytes: numbe
   ["publisher/apis/wide-document", "Wide document", 6, 20],
   ["publisher/apis/wide-document/edit", "Edit wide-document", 3, 64],
   ["publisher/plans", "Plans", 1, 1],
-  ["publisher/plans/plan-00001", "Edit plan-00001", 1, 1],
+  ["publisher/plans/plan-00001", "Edit plan-00001", 2, 2],
   ["publisher/requests", "Subscription requests", 1, 1],
   ["developer/apis", "APIs", 1, 4],
   ["developer/apis/api-00001", "API 00001", 3, 10], // none of the 500 key managers is enabled

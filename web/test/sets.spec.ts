@@ -24,6 +24,7 @@ test.beforeAll(async ({ browser }) => {
         plans: ["site-plan"],
       }),
       manifest("Application", "site-app", { displayName: "Site", owners: ["setter"] }),
+      manifest("OAuthClient", "site-client", { application: "site-app", keyManager: "resident", environment: "production", match: { claim: "sub", prefix: "site-" } }),
       manifest("Subscription", "site-sub", { application: "site-app", api: "site-api", plan: "site-plan" }),
     ],
   });
@@ -34,7 +35,7 @@ test.beforeAll(async ({ browser }) => {
 
 test.afterAll(async () => {
   await page.context().close();
-  const gone = ["subscriptions/site-sub", "applications/site-app", "apis/site-api", "plans/site-plan"];
+  const gone = ["oauth-clients/site-client", "subscriptions/site-sub", "applications/site-app", "apis/site-api", "plans/site-plan"];
   for (const path of gone) await rest(world(), "DELETE", `/api/v1/${path}`);
 });
 
@@ -69,6 +70,9 @@ test("nothing that a set owns is deleted or left from the console", async () => 
   await open(page, "developer/applications/site-app/subscriptions", "Site");
   await expect(page.getByText("by the manifest set site")).toBeVisible();
   await expect(page.getByRole("button", { name: /Unsubscribe/ })).toBeHidden();
+  await open(page, "developer/applications/site-app", "Site");
+  await expect(page.getByRole("main").getByText("by the manifest set site")).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Unmap|^Delete/ })).toHaveCount(0);
   await open(page, "developer/applications/site-app/settings", "Site");
   await expect(page.getByRole("button", { name: "Save" })).toBeHidden();
   await expect(page.getByRole("button", { name: /Delete/ })).toBeHidden();

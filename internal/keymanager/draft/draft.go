@@ -152,7 +152,7 @@ func (d *Draft) look(at string, found *keymanager.Found) {
 	weak := slices.DeleteFunc(wire.ListOf(found.Document, "id_token_signing_alg_values_supported"),
 		func(alg string) bool { return alg != "none" && !strings.HasPrefix(alg, "HS") })
 	if len(weak) > 0 {
-		d.add(Warn, "spec.tokens.algorithms",
+		d.add(Note, "spec.tokens.algorithms",
 			"the server offers %s for ID tokens: see to it that access tokens are signed with a key "+
 				"pair; Keyward takes no others", strings.Join(weak, ", "))
 	}

@@ -59,7 +59,8 @@ export function useDraft<N extends Noun>(
   });
   const faults: FieldError[] = mutation.error instanceof ProblemError ? mutation.error.fields : [];
   // What was said about a value that has changed since says nothing about the one that is there now.
-  const asSent = (path: readonly string[]) => JSON.stringify(valueAt(mutation.variables, path)) === JSON.stringify(valueAt(object, path));
+  const asSent = (steps: readonly string[]) => isAsSent(steps.flatMap((step) => step.split(/[[\]]/).filter(Boolean)));
+  const isAsSent = (path: readonly string[]) => JSON.stringify(valueAt(mutation.variables, path)) === JSON.stringify(valueAt(object, path));
   const draft: Draft<N> = {
     object,
     set,

@@ -35,7 +35,7 @@ export function around<N extends Noun>({ draft, path, label, help, required }: F
 }
 
 interface TextProps<N extends Noun> extends Field<N> {
-  placeholder?: string;
+  placeholder?: string | undefined;
 }
 
 export function TextField<N extends Noun>({ placeholder, ...field }: TextProps<N>) {

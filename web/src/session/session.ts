@@ -7,10 +7,11 @@ import { serverPath } from "../base";
 
 export type Session = Schemas["SessionAnswer"];
 
-/** Who is signed in; null when nobody is. */
+/** Who is signed in; null when nobody is. Whoever comes back to the window sees at once whether somebody still is. */
 export const sessionQuery = queryOptions({
   queryKey: ["session"],
   staleTime: 60_000,
+  refetchOnWindowFocus: "always",
   queryFn: ({ signal }) => readSession(signal),
 });
 

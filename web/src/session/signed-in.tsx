@@ -15,6 +15,9 @@ import { SignIn } from "./sign-in";
 /** How often a page whose session has ended looks whether there is one again, in milliseconds. */
 const look = 2_000;
 
+/** How often a page that is looked at asks whether its session still counts, in milliseconds: some ask for nothing else. */
+const still = 15_000;
+
 /**
  * Shows the console to who is signed in, and the ways in to everybody else, at the page's own address. A page whose session
  * ends stays as it is, below the question to sign in again: what was changed on it is not lost.
@@ -24,7 +27,7 @@ export function SignedIn() {
   const [last, setLast] = useState<Session>(); // whom the page was drawn for
   const session = useQuery({
     ...sessionQuery,
-    refetchInterval: (query) => (query.state.data === null && last !== undefined ? look : false),
+    refetchInterval: (query) => (query.state.data === null && last !== undefined ? look : last !== undefined && still),
   });
   if (session.data && session.data !== last) setLast(session.data);
   useEndedElsewhere();

@@ -219,6 +219,14 @@ export const texts = {
     notSet: "not set",
     fixed: "Your role can view this but not change it.",
     remove: (what: string) => `Remove ${what}`,
+    value: {
+      kindOf: (label: string) => `${label}: kind of value`,
+      kinds: [
+        { value: "text", label: "text" },
+        { value: "number", label: "number" },
+        { value: "boolean", label: "true/false" },
+      ],
+    },
   },
   owned: {
     title: (set: string) => `Managed by the manifest set ${set}`,

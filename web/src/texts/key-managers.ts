@@ -85,7 +85,6 @@ export const keyManagerTexts = {
       "A rule applies if the claim equals the value, or is a list that contains it. The server's groups count only through rules. People who get no role are not let in.",
     claim: "Claim",
     equals: "Equals or contains",
-    notText: "A number, true or false: edit it as YAML",
     role: "Role",
     noRole: "None",
     groups: "Groups here",

@@ -1,6 +1,7 @@
 import { Input, Select, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 
+import type { Schemas } from "../../api/client";
 import type { ConnectorType } from "../../api/key-managers";
 import type { Draft } from "../../object/draft";
 import { ChoicesField, isFixed, ListField, NumberField, SelectField, Shown, SwitchField, TextAreaField, TextField } from "../../object/fields";
@@ -10,6 +11,8 @@ import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CodeArea } from "../../ui/code-area";
 import { More } from "../../ui/more";
+import { ConstraintRows } from "./constraints";
+import { GrantRows, IssuerRows, MappingRows, MatchRows, RequireRows } from "./rows";
 
 const words = texts.admin.keyManagerForm;
 
@@ -46,15 +49,19 @@ const endpoints: [path: string[], label: string][] = [
 ];
 
 /** What metadata say, where somebody has to say it, and keys and issuers beside the main ones. */
-export function ServerDetails({ draft }: Props) {
+export function ServerDetails({ draft, metadata }: Props & { metadata: Schemas["KeyManagerStatus"] | undefined }) {
   return (
     <>
       <More label={words.endpoints} inUse={used(draft, ["spec", "endpoints"], ["spec", "display"])}>
         <Text size="xs" c="dimmed">{words.endpointsHelp}</Text>
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
-          {endpoints.map(([path, label]) => <TextField key={label} draft={draft} path={path} label={label} placeholder="https://" />)}
+          {endpoints.map(([path, label]) => (
+            <TextField key={label} draft={draft} path={path} label={label} placeholder={metadata?.endpoints?.[label.toLowerCase() as keyof Schemas["Endpoints"]] ?? "https://"} />
+          ))}
         </SimpleGrid>
-        <YamlField draft={draft} path={["spec", "display"]} label={words.display} help={words.displayHelp} example="token: https://sso.example.com/token" />
+        <Text size="sm" fw={600}>{words.display}</Text>
+        <Text size="xs" c="dimmed">{words.displayHelp}</Text>
+        <Displayed draft={draft} path={["spec", "display"]} />
       </More>
       <More
         label={words.keys}
@@ -63,15 +70,20 @@ export function ServerDetails({ draft }: Props) {
         <TextField draft={draft} path={["spec", "keys", "refresh"]} label={words.refresh} help={words.refreshHelp} placeholder="5m" />
         <PemField draft={draft} />
         <YamlField draft={draft} path={["spec", "keys", "jwksInline"]} label={words.jwksInline} help={words.jwksInlineHelp} example='{"keys": [{"kty": "EC", …}]}' />
-        <YamlField
-          draft={draft}
-          path={["spec", "otherIssuers"]}
-          label={words.otherIssuers}
-          help={words.otherIssuersHelp}
-          example={"- issuer: https://old.example.com\n  keys: {jwks: https://old.example.com/jwks}\n  until: 2027-01-31T00:00:00Z"}
-        />
+        <IssuerRows draft={draft} path={["spec", "otherIssuers"]} />
       </More>
     </>
+  );
+}
+
+// What developers are shown in the place of each endpoint.
+function Displayed({ draft, path }: Props & { path: string[] }) {
+  return (
+    <SimpleGrid cols={{ base: 1, sm: 2 }}>
+      {endpoints.map(([endpoint, label]) => (
+        <TextField key={label} draft={draft} path={[...path, endpoint.at(-1) ?? ""]} label={words.shownAs(label)} placeholder="https://" />
+      ))}
+    </SimpleGrid>
   );
 }
 
@@ -131,14 +143,8 @@ export function TokenDetails({ draft, type }: Props & { type: ConnectorType | un
   return (
     <>
       <More label={words.tokenRules} inUse={used(draft, ...rules)}>
-        <YamlField
-          draft={draft}
-          path={["spec", "tokens", "match"]}
-          label={words.match}
-          help={words.matchHelp}
-          example={'- prefix: ory_at_\n- regex: "[0-9a-f]{8}-[0-9a-f-]{27}"\n- claims: {tid: acme}'}
-        />
-        <YamlField draft={draft} path={["spec", "tokens", "require"]} label={words.require} help={words.requireHelp} example="token_use: access" />
+        <MatchRows draft={draft} path={["spec", "tokens", "match"]} />
+        <RequireRows draft={draft} path={["spec", "tokens", "require"]} />
         <ChoicesField draft={draft} path={["spec", "tokens", "algorithms"]} label={words.algorithms} help={words.algorithmsHelp} options={algorithms} />
         <SelectField draft={draft} path={["spec", "tokens", "type"]} label={words.tokenType} help={words.tokenTypeHelp} fallback="access" options={words.tokenTypes} />
         <SelectField draft={draft} path={["spec", "tokens", "jwt"]} label={words.jwt} fallback="local" options={words.jwtWays} />
@@ -147,34 +153,22 @@ export function TokenDetails({ draft, type }: Props & { type: ConnectorType | un
       <More label={words.claims} inUse={used(draft, ["spec", "claims"])}>
         <ListField draft={draft} path={["spec", "claims", "clientId"]} label={words.clientIdClaims} help={words.clientIdClaimsHelp((type?.clientIdClaims ?? []).join(", "))} />
         <ListField draft={draft} path={["spec", "claims", "scopes"]} label={words.scopeClaims} help={words.scopeClaimsHelp((type?.scopeClaims ?? []).join(", "))} />
-        <YamlField
-          draft={draft}
-          path={["spec", "claims", "grants"]}
-          label={words.grants}
-          help={words.grantsHelp}
-          example={'- {claim: /groups, equals: warehouse, scopes: ["orders:write"]}'}
-        />
-        <YamlField draft={draft} path={["spec", "claims", "mapping"]} label={words.mapping} help={words.mappingHelp} example="- {from: email, to: user_email}" />
+        <GrantRows draft={draft} path={["spec", "claims", "grants"]} />
+        <MappingRows draft={draft} path={["spec", "claims", "mapping"]} />
       </More>
     </>
   );
 }
 
 /** What developers may ask for, and who has to approve it. */
-export function ClientDetails({ draft }: Props) {
+export function ClientDetails({ draft, type }: Props & { type: ConnectorType | undefined }) {
   const rules = ["tokens", "grantTypes", "constraints", "approval"].map((field) => ["spec", "clients", field]);
   return (
     <More label={words.clientRules} inUse={used(draft, ...rules, ["spec", "permissions", "deny"])}>
       <ListField draft={draft} path={["spec", "permissions", "deny"]} label={words.deny} help={words.denyHelp} />
       <ApprovalField draft={draft} path={["spec", "clients", "approval"]} />
       <ListField draft={draft} path={["spec", "clients", "grantTypes"]} label={words.grantTypes} help={words.grantTypesHelp} />
-      <YamlField
-        draft={draft}
-        path={["spec", "clients", "constraints"]}
-        label={words.constraints}
-        help={words.constraintsHelp}
-        example={"access_token_lifetime: {max: 3600}\ncallbacks: {regex: 'https://.*'}"}
-      />
+      <ConstraintRows draft={draft} path={["spec", "clients", "constraints"]} type={type} />
       <SwitchField draft={draft} path={["spec", "clients", "tokens"]} label={words.tokensForTrying} help={words.tokensForTryingHelp} fallback={true} />
     </More>
   );

@@ -14,6 +14,7 @@ import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code";
 import { HeldBanner, HoldButton } from "../../ui/hold";
 import { Icon } from "../../ui/icon";
+import { InForce } from "../../ui/in-force";
 import { Page } from "../../ui/page";
 import { CheckPanel } from "./check";
 import { Clients } from "./clients";
@@ -49,7 +50,12 @@ export function KeyManagerPage() {
     <Page
       title={keyManager.spec.displayName ?? name}
       above={[{ to: to("admin", "key-managers"), label: texts.admin.nav.keyManagers }]}
-      beside={<KeyManagerState {...health} {...(keyManager.spec.enabled === false && { state: "disabled" })} />}
+      beside={
+        <>
+          <KeyManagerState {...health} {...(keyManager.spec.enabled === false && { state: "disabled" })} />
+          <InForce noun="key-managers" name={name} />
+        </>
+      }
       actions={
         <>
           <CopyAsCode noun="key-managers" object={keyManager} />

@@ -33,7 +33,7 @@ export function EditKeyManager() {
         base={stored}
         done={back}
         cancel={back}
-        form={(draft) => <KeyManagerForm draft={draft} isNew={false} />}
+        form={(draft) => <KeyManagerForm draft={draft} isNew={false} metadata={stored.object.status} />}
         before={(draft) => <CheckPanel what={{ manifest: draft.object }} />}
       />
     </Page>

@@ -1,6 +1,7 @@
 import { Alert, Divider, List, SimpleGrid, Stack, Title } from "@mantine/core";
 import { useSuspenseQuery } from "@tanstack/react-query";
 
+import type { Schemas } from "../../api/client";
 import { typesQuery, type ConnectorType } from "../../api/key-managers";
 import type { Draft } from "../../object/draft";
 import { ChoicesField, ListField, SelectField, Shown, SwitchField, TextAreaField, TextField } from "../../object/fields";
@@ -18,10 +19,12 @@ const newWords = texts.admin.newKeyManager;
 interface Props {
   draft: Draft<"key-managers">;
   isNew: boolean;
+  /** What the server's metadata said: it stands, in grey, where nothing else is written. */
+  metadata?: Schemas["KeyManagerStatus"] | undefined;
 }
 
 /** The settings of a key manager, in the order in which people think of them; those that few need are folded away. */
-export function KeyManagerForm({ draft, isNew }: Props) {
+export function KeyManagerForm({ draft, isNew, metadata }: Props) {
   const tenant = useTenant();
   const { data: types } = useSuspenseQuery(typesQuery(tenant)); // which fields there are depends on them: none comes later
   const named = draft.object.spec.type;
@@ -50,18 +53,18 @@ export function KeyManagerForm({ draft, isNew }: Props) {
       )}
       <Part title={words.server}>
         <TextField draft={draft} path={["spec", "discovery"]} label={words.discovery} help={words.discoveryHelp} />
-        <TextField draft={draft} path={["spec", "issuer"]} label={words.issuer} help={words.issuerHelp} />
-        <TextField draft={draft} path={["spec", "keys", "jwks"]} label={words.jwks} help={words.jwksHelp} />
-        {named !== "resident" && <ServerDetails draft={draft} />}
+        <TextField draft={draft} path={["spec", "issuer"]} label={words.issuer} help={words.issuerHelp} placeholder={metadata?.issuer} />
+        <TextField draft={draft} path={["spec", "keys", "jwks"]} label={words.jwks} help={words.jwksHelp} placeholder={metadata?.jwks} />
+        {named !== "resident" && (
+          <More label={words.way} inUse={draft.at("spec", "outbound") !== undefined || draft.fault("spec", "outbound") !== undefined}>
+            <TextField draft={draft} path={["spec", "outbound", "proxy"]} label={newWords.proxy} help={newWords.proxyHelp} />
+            <TextAreaField draft={draft} path={["spec", "outbound", "ca"]} label={newWords.ca} help={newWords.caHelp} />
+            <TextField draft={draft} path={["spec", "outbound", "timeout"]} label={words.timeout} help={words.timeoutHelp} />
+            <WayDetails draft={draft} />
+          </More>
+        )}
+        {named !== "resident" && <ServerDetails draft={draft} metadata={metadata} />}
       </Part>
-      {named !== "resident" && (
-        <Part title={words.way}>
-          <TextField draft={draft} path={["spec", "outbound", "proxy"]} label={newWords.proxy} help={newWords.proxyHelp} />
-          <TextAreaField draft={draft} path={["spec", "outbound", "ca"]} label={newWords.ca} help={newWords.caHelp} />
-          <TextField draft={draft} path={["spec", "outbound", "timeout"]} label={words.timeout} help={words.timeoutHelp} />
-          <WayDetails draft={draft} />
-        </Part>
-      )}
       {type && (type.adminFields ?? []).length > 0 && (
         <Part title={words.credentials}>
           <Credentials draft={draft} type={type} />
@@ -77,7 +80,7 @@ export function KeyManagerForm({ draft, isNew }: Props) {
         <SwitchField draft={draft} path={["spec", "clients", "create"]} label={words.create} help={words.createHelp} fallback={true} />
         <SwitchField draft={draft} path={["spec", "clients", "map"]} label={words.map} help={words.mapHelp} fallback={true} />
         <ListField draft={draft} path={["spec", "permissions", "allow"]} label={words.allow} help={words.allowHelp} />
-        <ClientDetails draft={draft} />
+        <ClientDetails draft={draft} type={type} />
       </Part>
       {named !== "resident" && (
         <Part title={texts.admin.signIn.title}>

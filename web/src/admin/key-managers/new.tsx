@@ -23,7 +23,7 @@ import { TokenCheck } from "./token-check";
 
 const words = texts.admin.newKeyManager;
 
-type Begun = { object: Nouns["key-managers"]; findings: Schemas["Finding"][]; why: string };
+type Begun = { object: Nouns["key-managers"]; findings: Schemas["Finding"][]; why: string; metadata?: Schemas["KeyManagerStatus"] };
 
 /**
  * Registers a key manager: its address first, then the form that its metadata filled in, checked before it is saved. The form is
@@ -56,7 +56,7 @@ function Begin({ start }: { start: (begun: Begun) => void }) {
   const read = useMutation({
     mutationFn: () => discover(tenant, { url: url.trim(), ...(proxy.trim() && { proxy: proxy.trim() }), ...(ca.trim() && { ca: ca.trim() + "\n" }) }),
     onSuccess: (found) => {
-      start({ object: withoutReferences(found.manifest) as Nouns["key-managers"], findings: found.findings ?? [], why: found.why });
+      start({ object: withoutReferences(found.manifest) as Nouns["key-managers"], findings: found.findings ?? [], why: found.why, metadata: found.metadata });
     },
   });
   return (
@@ -96,7 +96,7 @@ function Begin({ start }: { start: (begun: Begun) => void }) {
               onClick={() => { start({ object: { metadata: { name: "" }, spec: { type: t.name } }, findings: [], why: "" }); }}
             >
               <Text fw={600}>{t.title}</Text>
-              <Text size="xs" c="dimmed" lineClamp={4} className={classes.help}>{t.help}</Text>
+              <Text size="xs" c="dimmed" className={classes.help}>{t.help}</Text>
             </UnstyledButton>
           ))}
         </SimpleGrid>
@@ -145,7 +145,10 @@ function Fill({ begun, back }: { begun: Begun; back: () => void }) {
   const to = useAddress();
   const navigate = useNavigate();
   const start = useRef<HTMLDivElement>(null);
-  useEffect(() => { start.current?.focus(); }, []); // the button that led here is out of sight
+  useEffect(() => {
+    start.current?.focus({ preventScroll: true }); // the button that led here is out of sight
+    window.scrollTo(0, 0); // what the server said of itself is read first
+  }, []);
   return (
     <Stack ref={start} tabIndex={-1} className={classes.start}>
       {begun.why && <Text size="sm" c="dimmed">{words.why(begun.object.spec.type, begun.why)}</Text>}
@@ -155,7 +158,7 @@ function Fill({ begun, back }: { begun: Begun; back: () => void }) {
         base={{ object: begun.object }}
         done={(stored) => void navigate(to("admin", "key-managers", stored.metadata?.name ?? ""))}
         cancel={back}
-        form={(draft) => <KeyManagerForm draft={draft} isNew />}
+        form={(draft) => <KeyManagerForm draft={draft} isNew metadata={begun.metadata} />}
         before={(draft) => (
           <SimpleGrid cols={{ base: 1, md: 2 }}>
             <Tried title={texts.admin.check.title}><CheckPanel what={{ manifest: draft.object }} /></Tried>

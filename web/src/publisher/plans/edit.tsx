@@ -12,6 +12,7 @@ import { SelectField, Shown, TextField } from "../../object/fields";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
+import { InForce } from "../../ui/in-force";
 import { Page } from "../../ui/page";
 import { ratesOf } from "./list";
 
@@ -36,21 +37,22 @@ export function EditPlan() {
       users={[{ noun: "apis", plan: name }, { noun: "subscriptions", plan: name }]}
     />
   );
-  return <Edit title={texts.common.editTitle(name)} base={stored} actions={actions} />;
+  return <Edit title={texts.common.editTitle(name)} base={stored} beside={<InForce noun="plans" name={name} />} actions={actions} />;
 }
 
 interface EditProps {
   title: string;
   base: { object: Schemas["Plan"]; etag?: string };
+  beside?: ReactNode;
   actions?: ReactNode;
 }
 
-function Edit({ title, base, actions }: EditProps) {
+function Edit({ title, base, beside, actions }: EditProps) {
   const to = useAddress();
   const navigate = useNavigate();
   const back = () => void navigate(to("publisher", "plans"));
   return (
-    <Page title={title} above={[{ to: to("publisher", "plans"), label: words.title }]} actions={actions}>
+    <Page title={title} above={[{ to: to("publisher", "plans"), label: words.title }]} beside={beside} actions={actions}>
       <ObjectEditor
         noun="plans"
         base={base}
@@ -85,10 +87,10 @@ function Rates({ draft }: { draft: Draft<"plans"> }) {
     <Stack gap="xs">
       <Text size="sm" fw={500}>{words.limits}</Text>
       {rates.map((rate, i) => (
-        <Group key={i} align="flex-start">
-          <NumberInput aria-label={words.requests} value={rate.requests} min={1} allowDecimal={false} onChange={(n) => { change(i, { requests: Number(n) }); }} w={160} />
+        <Group key={i} align="flex-start" wrap="nowrap">
+          <NumberInput aria-label={words.requests} value={rate.requests} min={1} allowDecimal={false} onChange={(n) => { change(i, { requests: Number(n) }); }} flex="0 1 160px" />
           <Text pt={6} size="sm">{words.per}</Text>
-          <TextInput aria-label={words.period} value={rate.per} onChange={(event) => { change(i, { per: event.currentTarget.value }); }} error={draft.fault("spec", `rate[${i}]`)} w={140} />
+          <TextInput aria-label={words.period} value={rate.per} onChange={(event) => { change(i, { per: event.currentTarget.value }); }} error={draft.fault("spec", `rate[${i}]`)} flex="0 1 140px" />
           <ActionIcon variant="subtle" color="red" mt={4} aria-label={texts.editor.remove(words.rate(rate.requests, rate.per))} onClick={() => { put(rates.filter((_, at) => at !== i)); }}>
             <Icon name="trash" size={16} />
           </ActionIcon>

@@ -49,6 +49,7 @@ export function KeyCard({ application, listed, takenBy, awaiting, held }: Props)
             <Group gap="xs">
               <StateBadge tone={toneOf(status.state)}>{(words.states as Record<string, string | undefined>)[status.state] ?? status.state}</StateBadge>
               <Text size="sm" c="dimmed">{whence(listed)}</Text>
+              {status.set !== undefined && <Text size="sm" c="dimmed">{texts.developer.subscriptions.ofSet(status.set)}</Text>}
             </Group>
             <Group gap="xs">
               {live && !held && listed.rotates && <Rotate application={application} place={place} listed={listed} />}
