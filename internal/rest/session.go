@@ -9,7 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"keyward.dev/keyward"
-	"keyward.dev/keyward/internal/rest/docs"
+	"keyward.dev/keyward/internal/resident/signin"
 	"keyward.dev/keyward/internal/rest/entry"
 	"keyward.dev/keyward/internal/session"
 )
@@ -51,7 +51,7 @@ type gone struct {
 
 func (s *Server) sessionRoutes(o Options) {
 	pages := entry.Pages{
-		Sessions: s.deps.Sessions, Cookies: s.cookies, Log: s.log, Trusted: o.TrustedPeers, Style: docs.Style, Policy: docs.Policy(),
+		Sessions: s.deps.Sessions, Cookies: s.cookies, Log: s.log, Trusted: o.TrustedPeers, Policy: signin.Policy(),
 		Tell: func(ctx context.Context, err error) (int, []string) {
 			p := s.problem(ctx, err)
 			words := []string{p.Detail}

@@ -265,6 +265,13 @@ test("what developers may ask of a type's fields is a row for each rule", async 
   await rest(world(), "DELETE", "/api/v1/key-managers/ruled");
 });
 
+test("a user is let in with a link that is shown once", async () => {
+  await open(page, "admin/users/alice", "alice");
+  await page.getByRole("button", { name: "Create a one-time link" }).click();
+  await expect(page.getByText(/\/oauth2\/reset\?link=/)).toBeVisible();
+  await forEverybody(page, "user-link");
+});
+
 test("whoever makes an API token asks the server for its user, and the audit log is narrowed to it", async () => {
   const asked: string[] = [];
   const note = (request: { url: () => string }) => { if (request.url().includes("/api/v1/users")) asked.push(request.url()); };

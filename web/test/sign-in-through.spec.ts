@@ -1,6 +1,6 @@
 import { expect, test, type Page } from "@playwright/test";
 
-import { complaintsOf, forEverybody, open, password, person, signIn } from "./browser";
+import { complaintsOf, faultsIn, forEverybody, open, password, person, signIn } from "./browser";
 import { startKeycloak, type Realm } from "./keycloak";
 import { apply, manifest, rest, world } from "./start";
 
@@ -101,6 +101,12 @@ test("people come in by Keycloak's own page with the roles of the rules, and sig
   await throughKeycloak(page, "bob");
   await expect(page.getByRole("heading", { name: "You are not signed in" })).toBeVisible();
   await expect(page.getByText("Ask an administrator of tenant default")).toBeVisible();
+  for (const look of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme: look });
+    expect(await page.evaluate(() => getComputedStyle(document.querySelector("main") ?? document.body).borderTopWidth)).toBe("1px"); // its style came
+    expect(await faultsIn(page, look)).toEqual([]);
+    if (look === "light" && process.env.KEYWARD_SCREENSHOTS) await page.screenshot({ path: "../docs/console/sign-in-refused.png" });
+  }
   await page.getByRole("link", { name: "Sign in another way" }).click();
   await expect(page.getByRole("link", { name: "Sign in with Keyward account" })).toBeVisible();
   expect(page.url()).toContain("/console/default/publisher/plans");

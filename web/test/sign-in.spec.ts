@@ -32,10 +32,11 @@ test.afterEach(() => { expect(complaints()).toEqual([]); });
 
 const at = (path: string) => `${world().url}/oauth2/${path}`;
 
-/** No serious finding of axe in light and dark, nothing wider than the phone, and nothing too small for a finger. */
-async function usable(on: Page): Promise<void> {
+/** No serious finding of axe in light and dark, nothing wider than the phone, and nothing too small for a finger. With a name it becomes a picture. */
+async function usable(on: Page, name?: string): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await on.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    if (colorScheme === "light" && name && process.env.KEYWARD_SCREENSHOTS) await on.screenshot({ path: `../docs/console/${name}.png` });
     expect(await faultsIn(on, colorScheme)).toEqual([]);
   }
   expect(await on.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
@@ -81,7 +82,7 @@ test("a password is chosen by a one-time link, once, and a newer link replaces a
   await expect(page.getByRole("heading", { name: "This link does not work any more" })).toBeVisible();
   await usable(page);
   await page.goto(newest);
-  await usable(page);
+  await usable(page, "password-reset");
   await type(page, "short", "short");
   await expect(page.getByRole("alert")).toContainText("at least 8 characters");
   await expect(page.getByRole("textbox", { name: "New password", exact: true })).toHaveAttribute("aria-invalid", "true");
@@ -104,7 +105,7 @@ test("the password is changed, which signs out everywhere else", async ({ browse
     await expect(other.getByRole("heading", { name: "You are signed in" })).toBeVisible();
     await page.goto(at("account"));
     await press(page, "link", "Change the password");
-    await usable(page);
+    await usable(page, "password-change");
     await type(page, "not it at all", second, second);
     await expect(page.getByRole("alert")).toContainText("The current password is wrong");
     await type(page, first, second, second);

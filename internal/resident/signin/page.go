@@ -138,7 +138,7 @@ func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 // Sorry shows that something is wrong here. What the page looks like is there all the same.
 func (p *Pages) Sorry(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
-	case r.URL.Path == pathStyle:
+	case r.URL.Path == PathStyle:
 		p.style(w, r)
 	case keyward.CodeOf(err) == keyward.CodeDatabaseUnavailable:
 		w.Header().Set("Retry-After", "6")

@@ -29,7 +29,7 @@ const (
 	PathAccount   = "/oauth2/account"
 	PathPassword  = "/oauth2/password"
 	PathReset     = "/oauth2/reset"
-	pathStyle     = "/oauth2/style.css"
+	PathStyle     = "/oauth2/style.css"
 	pathAuthorize = "/oauth2/authorize"
 )
 
@@ -152,7 +152,7 @@ func (p *Pages) Handler(authorize http.Handler) http.Handler {
 	mux.HandleFunc("POST "+PathPassword, p.form(p.changePassword))
 	mux.HandleFunc("GET "+PathReset, p.showReset)
 	mux.HandleFunc("POST "+PathReset, p.form(p.reset))
-	mux.HandleFunc("GET "+pathStyle, p.style)
+	mux.HandleFunc("GET "+PathStyle, p.style)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		p.leading(w, r, http.StatusNotFound, note(textNotFound, textNotFoundLead))
 	})
@@ -162,7 +162,7 @@ func (p *Pages) Handler(authorize http.Handler) http.Handler {
 // Owns tells whether a path below the issuer is one of the pages.
 func Owns(path string) bool {
 	switch path {
-	case PathSignIn, PathConsent, PathSignOut, PathSignedOut, PathAccount, PathPassword, PathReset, pathStyle:
+	case PathSignIn, PathConsent, PathSignOut, PathSignedOut, PathAccount, PathPassword, PathReset, PathStyle:
 		return true
 	default:
 		return false

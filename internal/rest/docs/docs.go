@@ -15,8 +15,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Style is how the page looks, and others of the same door.
-const Style = `:root{color-scheme:light dark}
+// style is how the page looks.
+const style = `:root{color-scheme:light dark}
 body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #8886}
 h3{font-size:1rem;margin:1.4rem 0 .2rem}
@@ -30,7 +30,7 @@ func Policy() string {
 }
 
 func styleHash() string {
-	sum := sha256.Sum256([]byte(Style))
+	sum := sha256.Sum256([]byte(style))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
@@ -64,7 +64,7 @@ func Page(o *huma.OpenAPI) ([]byte, error) {
 		Groups         []group
 		Schemas        []schema
 	}
-	view.Title, view.Version, view.Style = o.Info.Title, o.Info.Version, template.CSS(Style) //nolint:gosec // our own constant
+	view.Title, view.Version, view.Style = o.Info.Title, o.Info.Version, template.CSS(style) //nolint:gosec // our own constant
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		view.Groups = append(view.Groups, group{name, groups[name]})
 	}

@@ -21,6 +21,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/resident/form"
 	"keyward.dev/keyward/internal/resident/peer"
+	"keyward.dev/keyward/internal/resident/signin"
 	"keyward.dev/keyward/internal/rest/cookie"
 	"keyward.dev/keyward/internal/session"
 	"keyward.dev/keyward/internal/throttle"
@@ -39,7 +40,6 @@ type Pages struct {
 	Cookies  *cookie.Cookies
 	Log      *slog.Logger
 	Trusted  []netip.Prefix // proxies whose X-Forwarded-For tells who comes
-	Style    string         // of the page; Policy permits it
 	Policy   string         // Content-Security-Policy
 	// Tell gives the HTTP status of an error, and what people are told of it.
 	Tell func(context.Context, error) (status int, words []string)
@@ -161,10 +161,10 @@ func (p *Pages) sayWhy(w http.ResponseWriter, r *http.Request, err error, again 
 	var b bytes.Buffer
 	page, fault := template.New("session").Parse(sessionPage)
 	view := struct {
-		Style        template.CSS
+		Style        string
 		Words        []string
 		Again, Other string
-	}{template.CSS(p.Style), words, sideways(r) + startAddress(again), sideways(r) + "../"} //nolint:gosec // our own constant
+	}{sideways(r) + ".." + signin.PathStyle, words, sideways(r) + startAddress(again), sideways(r) + "../"}
 	if again.Return != "" && session.SafeReturn(again.Return) {
 		view.Other = again.Return // the console shows the ways in at each of its pages
 	}
@@ -233,9 +233,10 @@ func (p *Pages) endThere(w http.ResponseWriter, r *http.Request) {
 }
 
 const sessionPage = `<!doctype html><html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>Not signed in · Keyward</title>
-<style>{{.Style}}</style></head><body><main><h1>You are not signed in</h1>
-{{range .Words}}<p>{{.}}</p>
-{{end}}<p><a href="{{.Again}}">Try again</a></p>
-<p><a href="{{.Other}}">Sign in another way</a></p></main></body></html>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<title>Not signed in · Keyward</title><link rel="stylesheet" href="{{.Style}}"></head><body><main>
+<p class="brand">Keyward</p><h1>You are not signed in</h1>
+{{range .Words}}<p class="lead">{{.}}</p>
+{{end}}<ul class="links"><li><a href="{{.Again}}">Try again</a></li>
+<li><a href="{{.Other}}">Sign in another way</a></li></ul></main></body></html>
 `

@@ -115,7 +115,9 @@ export const keyManagerTexts = {
       retry: "Try again now",
       look: "Check now",
       rotate: "Replace its secret",
-      replace: "Replace it, which ends its sessions",
+      replace: "Replace",
+      replaceTitle: "Replace the console's client?",
+      replaceLead: "The server cannot give this client a new secret, so Keyward registers another client. People who signed in through it are signed out.",
       dismiss: "I have looked: dismiss",
     },
     from: "Sign-in",
@@ -164,6 +166,7 @@ export const keyManagerTexts = {
     disableLead: "Every gateway refuses its tokens within a second, and developers no longer see it. Nothing is deleted, and you can enable it again. In an incident, hold it instead: everyone then sees why, and no manifest can undo it.",
     enableLead: "Gateways accept its tokens again within a second.",
     deleteLead: "Its settings, secrets and history are deleted for good.",
+    signedOut: "People who signed in to the console through it are signed out.",
     counted: (passed: number, refused: number) => (refused === 0 ? `${passed}` : `${passed}, and ${refused} refused`),
   },
   health: {

@@ -1,4 +1,5 @@
 import { Alert, Button, Group, Stack, Text } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import type { Schemas } from "../../api/client";
@@ -10,6 +11,7 @@ import { useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import type { Tone } from "../../theme";
 import { StateBadge } from "../../ui/badge";
+import { Confirm } from "../../ui/confirm";
 import { Facts } from "../../ui/facts";
 import { Section } from "../../ui/page";
 import { ProblemAlert } from "../../ui/problem";
@@ -65,6 +67,8 @@ function Acts({ id, standing }: { id: string; standing: Schemas["Standing"] }) {
     mutationFn: (act: ConsoleClientAct) => actOnConsoleClient(tenant, id, act),
     onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "key-managers"] }),
   });
+  const [asked, { open, close }] = useDisclosure(false);
+  const replaces = standing.rotates !== true;
   const used = standing.state === "active" || standing.state === "drifted";
   const button = (act: ConsoleClientAct, label: string) => (
     <Button key={act} size="xs" variant="light" loading={run.isPending && run.variables === act} onClick={() => { run.mutate(act); }}>
@@ -73,12 +77,24 @@ function Acts({ id, standing }: { id: string; standing: Schemas["Standing"] }) {
   );
   return (
     <Stack gap="xs">
-      {run.error && <ProblemAlert error={run.error} />}
+      {run.error && !asked && <ProblemAlert error={run.error} />}
       <Group>
         {button("retry", standing.state === "active" ? words.look : words.retry)}
-        {used && button("rotate", standing.rotates === true ? words.rotate : words.replace)}
+        {used && !replaces && button("rotate", words.rotate)}
+        {used && replaces && <Button size="xs" variant="light" onClick={open}>{words.replace}</Button>}
         {standing.state === "failed" && standing.orphan && button("dismiss", words.dismiss)}
       </Group>
+      <Confirm
+        opened={asked}
+        close={close}
+        title={words.replaceTitle}
+        action={words.replace}
+        run={() => { run.mutate("rotate", { onSuccess: close }); }}
+        pending={run.isPending}
+        error={run.error}
+      >
+        <Text size="sm">{words.replaceLead}</Text>
+      </Confirm>
     </Stack>
   );
 }

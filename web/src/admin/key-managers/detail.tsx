@@ -64,7 +64,7 @@ export function KeyManagerPage() {
               {texts.common.edit}
             </Button>
           )}
-          {admin && !keyManager.status?.hold && <HoldButton noun="key-managers" name={name}><Noticed name={name} /></HoldButton>}
+          {admin && !keyManager.status?.hold && <HoldButton noun="key-managers" name={name}><Noticed stored={stored} /></HoldButton>}
           {admin && setOf(keyManager) === undefined && <More stored={stored} />}
         </>
       }

@@ -54,14 +54,21 @@ export function SwitchOff({ stored, opened, close, opener }: Props) {
       error={run.error}
     >
       <Text size="sm">{enabled ? words.disableLead : words.enableLead}</Text>
+      {enabled && <SignedOut stored={stored} />}
       {enabled && opened && <ImpactList impact={impact} />}
     </Confirm>
   );
 }
 
 /** Who would notice that its tokens are refused, as when it is held. */
-export function Noticed({ name }: { name: string }) {
-  return <ImpactList impact={useQuery(usagesQuery(useTenant(), name)).data?.disable} />;
+export function Noticed({ stored }: { stored: Stored<"key-managers"> }) {
+  const impact = useQuery(usagesQuery(useTenant(), stored.object.metadata?.name ?? "")).data?.disable;
+  return <><SignedOut stored={stored} /><ImpactList impact={impact} /></>;
+}
+
+// Sessions of people who came through it end too, the reader's own perhaps.
+function SignedOut({ stored }: { stored: Stored<"key-managers"> }) {
+  return stored.object.spec.signIn?.enabled === true && <Text size="sm">{words.signedOut}</Text>;
 }
 
 /** Deletes the key manager that nobody uses any more. One that is used can be disabled instead. */
@@ -80,6 +87,7 @@ export function RemoveKeyManager({ stored, opened, close, opener, disable }: Pro
       refused={isRefused(impact)}
       instead={stored.object.spec.enabled !== false && <Button variant="light" color="red" onClick={disable}>{words.instead}</Button>}
     >
+      <SignedOut stored={stored} />
       {opened && <ImpactList impact={impact} />}
     </DeleteObject>
   );

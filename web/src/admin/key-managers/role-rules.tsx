@@ -29,7 +29,7 @@ export function RoleRules({ draft }: { draft: Draft<"key-managers"> }) {
       nameOf={(rule) => words.rule(rule.claim)}
       faultOf={(i) => draft.fault("spec", "signIn", `roles[${i}]`)}
       fault={rules.length === 0 ? draft.fault("spec", "signIn", "roles") : undefined}
-      minWidth={global ? 820 : 700}
+      minWidth={global ? 860 : 760}
       columns={columns(draft.fixed, global)}
     />
   );
@@ -65,6 +65,7 @@ function columns(fixed: boolean, global: boolean): Column<Rule>[] {
     },
     {
       title: words.equals,
+      width: 230,
       cell: (rule, change) => <ValueInput label={words.equals} value={rule.equals} fixed={fixed} change={(equals) => { change({ ...rule, equals }); }} />,
     },
     {

@@ -43,7 +43,7 @@ export function GrantRows({ draft, path }: Place) {
       minWidth={600}
       columns={[
         { title: words.claim, cell: (row, change, fault) => <Cell label={words.claim} value={row.claim} fixed={fixed} fault={fault} change={(claim) => { change({ ...row, claim }); }} /> },
-        { title: words.is, cell: (row, change) => <ValueInput label={words.is} value={row.equals} fixed={fixed} change={(equals) => { change({ ...row, equals }); }} /> },
+        { title: words.is, width: 230, cell: (row, change) => <ValueInput label={words.is} value={row.equals} fixed={fixed} change={(equals) => { change({ ...row, equals }); }} /> },
         {
           title: words.givesScopes,
           cell: (row, change) => <TagsInput aria-label={words.givesScopes} value={row.scopes ?? []} disabled={fixed} onChange={(scopes) => { change({ ...row, scopes }); }} />,
