@@ -233,7 +233,7 @@ test("claims, token handling and constraints of a key manager are rows, which sa
   await rows("Claims for the backend").getByRole("textbox", { name: "Name in the backend JWT" }).fill("mail");
   await expect(mapped).not.toHaveAttribute("aria-invalid", "true");
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Incident" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Incident", exact: true })).toBeVisible();
   await expect(page.getByText("In force on the gateway", { exact: true }).first()).toBeVisible();
   expect(((await rest(world(), "GET", "/api/v1/key-managers/incident")) as { spec: unknown }).spec).toMatchObject({
     claims: { mapping: [{ from: "email", to: "mail" }] },
@@ -258,7 +258,7 @@ test("what developers may ask of a type's fields is a row for each rule", async 
   await page.getByRole("option", { name: "Maximum" }).click();
   await rules.getByRole("textbox", { name: "Value" }).last().fill("3600");
   await page.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Ruled" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "Ruled", exact: true })).toBeVisible();
   expect(((await rest(world(), "GET", "/api/v1/key-managers/ruled")) as { spec: unknown }).spec).toMatchObject({
     clients: { constraints: { callbacks: { regex: "https://.*" }, ext_application_token_lifetime: { max: 3600 } } },
   });
