@@ -25,7 +25,8 @@ func ReadRegistered(a *wire.Answer) (Registered, bool) {
 }
 
 // Keep gives back a client that can be used. One without a secret that needs one, with none of the grants that were
-// asked for, or with an id that is none (RFC 6749, appendix A.1), is taken back. What a server calls the secret of a public client, or of one with a key, is none.
+// asked for, or with an id that is none (RFC 6749, appendix A.1), is taken back. What a server calls the secret of a public client,
+// or of one with a key, is none.
 func Keep(ctx context.Context, c Connector, made Registered, asked []string, fields map[string]any) (Registered, error) {
 	secretless := IsPublic(fields) || signs(fields)
 	if secretless {
