@@ -79,7 +79,9 @@ func TestFilesAreServedAsWhatTheyAre(t *testing.T) {
 		!strings.Contains(got.header.Get("Cache-Control"), "immutable") {
 		t.Errorf("a script: %d %v, %d bytes", got.status, got.header, len(got.body))
 	}
-	for accepted, coding := range map[string]string{"gzip, deflate, br, zstd": "br", "gzip;q=1, BR; q=0.5": "br", "gzip, br;q=0": "gzip", "identity": ""} {
+	for accepted, coding := range map[string]string{
+		"gzip, deflate, br, zstd": "br", "gzip;q=1, BR; q=0.5": "br", "gzip, br;q=0": "gzip", "identity": "",
+	} {
 		got = ask(t, built(), "http://127.0.0.1:8480", http.MethodGet, "/console/assets/a-1234.js", "Accept-Encoding", accepted)
 		if got.header.Get("Content-Encoding") != coding || (got.body == "packed by the build") != (coding == "br") ||
 			!strings.Contains(got.header.Get("Content-Type"), "javascript") || got.header.Get("Vary") != "Accept-Encoding" {

@@ -265,7 +265,8 @@ func TestPeopleSeeAndEndTheirSessions(t *testing.T) {
 	}
 	var payments session.Group // each person once, whom a rule puts there
 	h.must("admin", http.MethodGet, "/api/v1/groups/payments", "").into(t, &payments)
-	if len(payments.Rules) != 1 || payments.Rules[0].KeyManager != "corp" || payments.Rules[0].Equals != "apis" || len(payments.People) != 2 {
+	if len(payments.Rules) != 1 || payments.Rules[0].KeyManager != "corp" || payments.Rules[0].Equals != "apis" ||
+		len(payments.People) != 2 {
 		t.Errorf("the group payments: %+v", payments)
 	}
 	h.must("eve", http.MethodGet, "/api/v1/groups/payments", "").into(t, &payments)

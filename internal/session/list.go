@@ -77,7 +77,8 @@ func (s *Sessions) List(ctx context.Context, p keyward.Principal, tenant, user, 
 		for _, one := range live {
 			list = append(list, Listed{
 				ID: one.row.ID, User: one.Principal.User, Name: one.Shown, KeyManager: one.Via, Browser: one.row.Agent,
-				Since: one.row.Since, Seen: one.row.Seen, Expires: one.row.Expires, Current: bytes.Equal(one.row.Hash, account.Digest(current)),
+				Since: one.row.Since, Seen: one.row.Seen, Expires: one.row.Expires,
+				Current: bytes.Equal(one.row.Hash, account.Digest(current)),
 			})
 		}
 		return err

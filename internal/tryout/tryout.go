@@ -157,8 +157,9 @@ func (c *Caller) away(ctx context.Context, err error) error {
 		cause = e.Err
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return keyward.Errorf(keyward.CodeGatewayAway, "the control plane does not trust the certificate of the gateway at %s: %v; where a "+
-			"private authority issued it, start the control plane with SSL_CERT_FILE naming that authority's certificate", c.base, cause)
+		return keyward.Errorf(keyward.CodeGatewayAway, "the control plane does not trust the certificate of the gateway at %s: %v; "+
+			"where a private authority issued it, start the control plane with SSL_CERT_FILE naming that authority's certificate",
+			c.base, cause)
 	}
 	return keyward.Errorf(keyward.CodeGatewayAway, "the gateway at %s gave no answer to the control plane: %v", c.base, cause)
 }

@@ -184,7 +184,8 @@ func first(a, b bool) int {
 // option says what can be done at a place.
 func (l *Lister) option(tx *store.Tx, p keyward.Principal, s place) (Option, error) {
 	o := Option{
-		KeyManager: s.KeyManager.Name, DisplayName: s.Spec.DisplayName, Type: s.Spec.Type, Environment: s.Place.Environment, APIs: []string{},
+		KeyManager: s.KeyManager.Name, DisplayName: s.Spec.DisplayName, Type: s.Spec.Type,
+		Environment: s.Place.Environment, APIs: []string{},
 	}
 	for _, a := range s.apis {
 		o.APIs = append(o.APIs, a.name)
