@@ -39,6 +39,7 @@ export const theme = createTheme({
     Tooltip: { defaultProps: { withArrow: true, openDelay: 250 } },
     Badge: { styles: { root: { fontWeight: 500, letterSpacing: 0 } } },
     Table: { defaultProps: { verticalSpacing: "xs", horizontalSpacing: "md", highlightOnHover: true, classNames: { th: table.head } } },
+    TableScrollContainer: { defaultProps: { pos: "relative" } }, // what is hidden in a table stays in what scrolls around it
     Modal: {
       defaultProps: { centered: true, closeButtonProps: { "aria-label": texts.common.close } },
       styles: { title: { fontWeight: 600, fontSize: "var(--mantine-font-size-lg)" } },

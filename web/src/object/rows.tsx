@@ -36,7 +36,7 @@ export function RowTable<R>({ label, help, columns, rows, put, fixed, add, fresh
       <Text fw={600} size="sm">{label}</Text>
       {help && <Text size="xs" c="dimmed">{help}</Text>}
       {rows.length > 0 && (
-        <Table.ScrollContainer minWidth={minWidth} type="native" pos="relative" tabIndex={0} role="region" aria-label={label}>
+        <Table.ScrollContainer minWidth={minWidth} type="native" tabIndex={0} role="region" aria-label={label}>
           <Table aria-label={label} layout="fixed">
             <Table.Thead>
               <Table.Tr>
