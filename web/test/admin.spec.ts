@@ -310,6 +310,7 @@ test("before the last user leaves a group it is said what only administrators wo
   await expect(alone.getByRole("link", { name: "crewed" })).toBeVisible();
   await forEverybody(page);
   await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Users", exact: true })).toBeVisible();
   await open(page, "developer/applications/crewed", "Crewed");
   const unmanaged = page.getByRole("status").filter({ hasText: "Only administrators can manage this application" });
   await unmanaged.getByRole("link", { name: "crew", exact: true }).click();
