@@ -9,7 +9,7 @@ import { SignedIn } from "./session/signed-in";
 import { Crash } from "./shell/crash";
 import { Missing } from "./shell/missing";
 import { Loading } from "./ui/loading";
-import { AreaPages } from "./ui/not-yours";
+import { AreaGuard } from "./shell/guards";
 
 const routes: RouteObject[] = [
   {
@@ -23,10 +23,10 @@ const routes: RouteObject[] = [
         errorElement: <Crash />,
         children: [
           { index: true, element: <Home /> },
-          { path: "admin", element: <AreaPages area="admin" />, children: adminRoutes },
-          { path: "publisher", element: <AreaPages area="publisher" />, children: publisherRoutes },
-          { path: "developer", element: <AreaPages area="developer" />, children: developerRoutes },
-          { path: "sessions", lazy: async () => ({ Component: (await import("./session/sessions")).YourSessions }) },
+          { path: "admin", element: <AreaGuard area="admin" />, children: adminRoutes },
+          { path: "publisher", element: <AreaGuard area="publisher" />, children: publisherRoutes },
+          { path: "developer", element: <AreaGuard area="developer" />, children: developerRoutes },
+          { path: "sessions", lazy: async () => ({ Component: (await import("./session/your-sessions")).YourSessions }) },
           { path: "*", element: <Missing /> },
         ],
       },

@@ -11,10 +11,10 @@ import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Empty } from "../ui/empty";
 import { Page } from "../ui/page";
-import { ProblemAlert } from "../ui/problem";
+import { ProblemAlert } from "../ui/problem-alert";
 import { DataTable } from "../ui/table";
 import { Time } from "../ui/time";
-import { sayDone } from "../ui/undo";
+import { sayDone } from "../ui/say-done";
 import { rowsOf } from "../ui/use-list";
 
 const words = texts.admin.holds;

@@ -1,6 +1,6 @@
 import type { RouteObject } from "react-router";
 
-import { making } from "../ui/making";
+import { newRoute } from "../shell/new-route";
 
 /** The pages of administrators and auditors. */
 export const adminRoutes: RouteObject[] = [
@@ -8,7 +8,7 @@ export const adminRoutes: RouteObject[] = [
     path: "key-managers",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./key-managers/list")).KeyManagers }) },
-      making("key-managers", async () => ({ Component: (await import("./key-managers/new")).NewKeyManager })),
+      newRoute("key-managers", async () => ({ Component: (await import("./key-managers/new")).NewKeyManager })),
       { path: ":name/edit", lazy: async () => ({ Component: (await import("./key-managers/edit")).EditKeyManager }) },
       { path: ":name/:tab?", lazy: async () => ({ Component: (await import("./key-managers/detail")).KeyManagerPage }) },
     ],
@@ -24,7 +24,7 @@ export const adminRoutes: RouteObject[] = [
     path: "connections",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./connections/list")).Connections }) },
-      making("connections", async () => ({ Component: (await import("./connections/edit")).NewConnection })),
+      newRoute("connections", async () => ({ Component: (await import("./connections/edit")).NewConnection })),
       { path: ":name", lazy: async () => ({ Component: (await import("./connections/edit")).EditConnection }) },
     ],
   },
@@ -32,7 +32,7 @@ export const adminRoutes: RouteObject[] = [
     path: "tenants",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./tenants/list")).Tenants }) },
-      making("tenants", async () => ({ Component: (await import("./tenants/edit")).NewTenant })),
+      newRoute("tenants", async () => ({ Component: (await import("./tenants/edit")).NewTenant })),
       { path: ":name", lazy: async () => ({ Component: (await import("./tenants/edit")).EditTenant }) },
     ],
   },
@@ -53,7 +53,7 @@ export const adminRoutes: RouteObject[] = [
     path: "users",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./users/list")).Users }) },
-      making("users", async () => ({ Component: (await import("./users/edit")).NewUser })),
+      newRoute("users", async () => ({ Component: (await import("./users/edit")).NewUser })),
       { path: ":name", lazy: async () => ({ Component: (await import("./users/edit")).EditUser }) },
     ],
   },

@@ -197,7 +197,7 @@ export async function deleteObject(tenant: string, noun: Noun, name: string, eta
 }
 
 /** The manifest set that owns the object: it is changed there, not here. Undefined where none does. */
-export function setOf(object: Nouns[Noun]): string | undefined {
+export function manifestSetOf(object: Nouns[Noun]): string | undefined {
   return object.status?.set;
 }
 

@@ -1,7 +1,7 @@
 import { useSuspenseQuery } from "@tanstack/react-query";
 
 import { callOf, decisionQuery } from "../api/decisions";
-import { Decision } from "../ui/decision";
+import { DecisionView } from "../ui/decision-view";
 import { useAddress, useName, useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Page } from "../ui/page";
@@ -19,7 +19,7 @@ export function DecisionPage() {
         ...(application ? [{ to: to("developer", "applications", application, "calls"), label: application }] : []),
       ]}
     >
-      <Decision decision={decision} />
+      <DecisionView decision={decision} />
     </Page>
   );
 }

@@ -1,6 +1,6 @@
 import type { RouteObject } from "react-router";
 
-import { making } from "../ui/making";
+import { newRoute } from "../shell/new-route";
 
 /** The pages of developers. */
 export const developerRoutes: RouteObject[] = [
@@ -15,11 +15,11 @@ export const developerRoutes: RouteObject[] = [
     path: "applications",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./applications/list")).Applications }) },
-      making("applications", async () => ({ Component: (await import("./applications/new")).NewApplication })),
+      newRoute("applications", async () => ({ Component: (await import("./applications/new")).NewApplication })),
       { path: ":name/:tab?", lazy: async () => ({ Component: (await import("./applications/detail")).ApplicationPage }) },
     ],
   },
-  { path: "subscriptions/:name", lazy: async () => ({ Component: (await import("./belonging")).SubscriptionOf }) },
-  { path: "keys/:name", lazy: async () => ({ Component: (await import("./belonging")).KeyOf }) },
+  { path: "subscriptions/:name", lazy: async () => ({ Component: (await import("./redirects")).SubscriptionRedirect }) },
+  { path: "keys/:name", lazy: async () => ({ Component: (await import("./redirects")).KeyRedirect }) },
   { path: "decisions/:name", lazy: async () => ({ Component: (await import("./decision")).DecisionPage }) },
 ];

@@ -5,9 +5,9 @@ import { stringify } from "yaml";
 
 import { declared, objectQuery, type Noun, type Nouns, type Stored } from "../api/objects";
 import { texts } from "../texts";
-import { DiffBlock } from "../ui/diff";
+import { DiffBlock } from "../ui/diff-block";
 import { Icon } from "../ui/icon";
-import { ProblemAlert } from "../ui/problem";
+import { ProblemAlert } from "../ui/problem-alert";
 import { decided, merge, type Clash } from "./merge";
 
 const words = texts.editor;

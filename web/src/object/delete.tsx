@@ -5,12 +5,12 @@ import type { ReactNode, RefObject } from "react";
 import { useNavigate } from "react-router";
 
 import { onGateways } from "../api/gateways";
-import { createObject, deleteObject, forget, setOf, type Noun, type Stored, type UserList } from "../api/objects";
+import { createObject, deleteObject, forget, manifestSetOf, type Noun, type Stored, type UserList } from "../api/objects";
 import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "../ui/confirm";
-import { sayDone } from "../ui/undo";
+import { sayDone } from "../ui/say-done";
 import { mayWrite } from "./may";
 import { UsedBy, useUsers, type Then } from "./used-by";
 
@@ -86,7 +86,7 @@ interface ButtonProps<N extends Noun> {
 export function DeleteButton<N extends Noun>({ users, then = "refused", children, ...rest }: ButtonProps<N>) {
   const [opened, { open, close }] = useDisclosure(false);
   const found = useUsers(users, opened);
-  if (!mayWrite(useSession(), rest.noun) || setOf(rest.stored.object) !== undefined) return null;
+  if (!mayWrite(useSession(), rest.noun) || manifestSetOf(rest.stored.object) !== undefined) return null;
   return (
     <>
       <Button variant="default" c="red" onClick={open}>{texts.common.delete}</Button>

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { createObject, declared, forget, replaceObject, setOf, type Noun, type Nouns, type Stored } from "../api/objects";
+import { createObject, declared, forget, replaceObject, manifestSetOf, type Noun, type Nouns, type Stored } from "../api/objects";
 import type { FieldError } from "../api/problem";
 import { isProblem, ProblemError } from "../api/problem";
 import { valueAt, withValue } from "./path";
@@ -71,7 +71,7 @@ export function useDraft<N extends Noun>(
       return fault !== undefined && asSent(path) ? fault : undefined;
     },
     changed: JSON.stringify(object) !== JSON.stringify(declared(noun, from.object)),
-    manifestSet: setOf(from.object),
+    manifestSet: manifestSetOf(from.object),
     fixed,
   };
   return {

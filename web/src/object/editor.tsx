@@ -10,15 +10,15 @@ import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "../ui/confirm";
 import { Icon } from "../ui/icon";
-import { ProblemAlert } from "../ui/problem";
-import { sayDone } from "../ui/undo";
+import { ProblemAlert } from "../ui/problem-alert";
+import { sayDone } from "../ui/say-done";
 import { Conflict } from "./conflict";
 import { useDraft, type Draft } from "./draft";
 import classes from "./editor.module.css";
-import { useKeeping, useKept, type Kept } from "./kept";
+import { useKeepDraft, useKeptDraft, type KeptDraft } from "./kept-draft";
 import { mayWrite } from "./may";
-import { EditAsCode } from "./owned";
-import { SetNote } from "./set-note";
+import { EditAsCode } from "./edit-as-code";
+import { ManifestSetNote } from "./manifest-set-note";
 import { YamlEditor } from "./yaml-editor";
 
 interface Props<N extends Noun> {
@@ -37,7 +37,7 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
   const session = useSession();
   const fixed = !mayWrite(session, noun);
   const ended = useSessionEnded();
-  const kept = useKept(noun);
+  const kept = useKeptDraft(noun);
   const begun = kept?.base ?? base;
   const leaving = useRef(false);
   const [view, setView] = useState("form");
@@ -54,7 +54,7 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
     setBroken(false);
   };
   const writes = !fixed && draft.manifestSet === undefined;
-  useKeeping(noun, from, draft.object, draft.changed);
+  useKeepDraft(noun, from, draft.object, draft.changed);
   // Signing in again leaves the page too; by then the draft is kept.
   useBeforeUnload((event) => { if (draft.changed && writes && !ended && !leaving.current) event.preventDefault(); });
   const place = useRef<HTMLFormElement>(null);
@@ -71,7 +71,7 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
       >
         <Stack>
           {kept && <KeptNote kept={kept} />}
-          <SetNote set={draft.manifestSet} />
+          <ManifestSetNote set={draft.manifestSet} />
           {fixed && <Text size="sm" c="dimmed">{texts.editor.fixed}</Text>}
           <Tabs value={view} onChange={(next) => { if (!broken) setView(next ?? "form"); }} keepMounted={false}>
             <Tabs.List>
@@ -116,7 +116,7 @@ function showFault(form: HTMLFormElement | null): void {
   else form?.querySelector('[role="alert"]')?.scrollIntoView({ block: "center" });
 }
 
-function KeptNote({ kept }: { kept: Kept<Noun> }) {
+function KeptNote({ kept }: { kept: KeptDraft<Noun> }) {
   return (
     <Alert role="status" color="blue" icon={<Icon name="clock" />} title={texts.editor.kept}>
       <Text size="sm">{texts.editor.keptLead} {kept.lacksSecrets && texts.editor.lacksSecrets}</Text>

@@ -5,7 +5,7 @@ import { parseDocument, stringify } from "yaml";
 import type { Noun, Nouns } from "../api/objects";
 import { texts } from "../texts";
 import { CodeArea } from "../ui/code-area";
-import { CodeBlock } from "../ui/code";
+import { CodeBlock } from "../ui/code-block";
 import type { Draft } from "./draft";
 import { isMembers, valueAt } from "./path";
 

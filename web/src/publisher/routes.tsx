@@ -1,6 +1,6 @@
 import type { RouteObject } from "react-router";
 
-import { making } from "../ui/making";
+import { newRoute } from "../shell/new-route";
 
 /** The pages of publishers. */
 export const publisherRoutes: RouteObject[] = [
@@ -8,7 +8,7 @@ export const publisherRoutes: RouteObject[] = [
     path: "apis",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./apis/list")).APIs }) },
-      making("apis", async () => ({ Component: (await import("./apis/new")).NewAPI })),
+      newRoute("apis", async () => ({ Component: (await import("./apis/new")).NewAPI })),
       { path: ":name/edit", lazy: async () => ({ Component: (await import("./apis/edit")).EditAPI }) },
       { path: ":name", lazy: async () => ({ Component: (await import("./apis/detail")).APIPage }) },
     ],
@@ -17,7 +17,7 @@ export const publisherRoutes: RouteObject[] = [
     path: "plans",
     children: [
       { index: true, lazy: async () => ({ Component: (await import("./plans/list")).Plans }) },
-      making("plans", async () => ({ Component: (await import("./plans/edit")).NewPlan })),
+      newRoute("plans", async () => ({ Component: (await import("./plans/edit")).NewPlan })),
       { path: ":name", lazy: async () => ({ Component: (await import("./plans/edit")).EditPlan }) },
     ],
   },

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
 
 import type { Schemas } from "../api/client";
-import type { Found } from "../api/found";
+import type { Found } from "../api/search";
 import { keysQuery } from "../api/keys";
 import { takenBy } from "../publisher/apis/list";
 import { useTenant } from "../shell/place";

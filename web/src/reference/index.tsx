@@ -7,8 +7,8 @@ import { useSession } from "../session/session";
 import { Reference } from "./document";
 import { Operations, type Operation } from "./operations";
 import { Prose } from "./prose";
-import { easiest, useAskedCaller } from "./asked";
-import { TryOut } from "./try";
+import { easiest, useAskedCaller } from "./asked-caller";
+import { TryOut } from "./try-out";
 
 interface Props {
   api: Schemas["API"];

@@ -4,8 +4,8 @@ import type { ReactNode } from "react";
 import type { Schemas } from "../api/client";
 import { useTyped } from "../session/typed";
 import { texts } from "../texts";
-import { CodeBlock } from "../ui/code";
-import { PartsBar, useParts } from "../ui/parts";
+import { CodeBlock } from "../ui/code-block";
+import { LongListBar, useLongList } from "../ui/long-list";
 import { DataTable } from "../ui/table";
 import { typeName, type Content, type Described, type Parameter, type Reference } from "./document";
 import { Prose } from "./prose";
@@ -27,11 +27,11 @@ interface Props {
 /** The operations of an API: what each asks of a token and, from its OpenAPI document, what it takes and gives. */
 export function Operations({ operations, reference, first, action }: Props) {
   const [opened, setOpened] = useTyped<string[]>("operations", first ? [placeOf(first)] : []);
-  const parts = useParts(operations, (o) => `${textOf(o)} ${reference.operation(o.method, o.path)?.summary ?? ""}`, 50);
+  const parts = useLongList(operations, (o) => `${textOf(o)} ${reference.operation(o.method, o.path)?.summary ?? ""}`, 50);
   if (operations.length === 0) return <Text c="dimmed">{words.none}</Text>;
   return (
     <Stack>
-      <PartsBar parts={parts} label={words.search} />
+      <LongListBar parts={parts} label={words.search} />
       <Accordion variant="contained" multiple chevronPosition="left" value={opened} onChange={setOpened}>
         {parts.shown.flatMap((i) => operations.slice(i, i + 1)).map((operation) => {
           const { method, path } = operation;
@@ -85,10 +85,10 @@ export const textOf = ({ method, path, scopes, allOf }: Operation) => [method, p
 
 /** The same in a line each: method, path, and what is asked for. */
 export function OperationsList({ operations }: { operations: Operation[] }) {
-  const parts = useParts(operations, textOf, 50);
+  const parts = useLongList(operations, textOf, 50);
   return (
     <Stack gap="xs">
-      <PartsBar parts={parts} label={words.search} />
+      <LongListBar parts={parts} label={words.search} />
       <List size="sm">
         {parts.shown.flatMap((i) => operations.slice(i, i + 1)).map((o) => (
           <List.Item key={`${o.method} ${o.path}`}>

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { Schemas } from "../api/client";
 import { endSession, sessionsQuery, type Whose } from "../api/sessions";
 import { texts } from "../texts";
-import { StateBadge } from "../ui/badge";
+import { StateBadge } from "../ui/state-badge";
 import { Revoke } from "../ui/revoke";
 import { DataTable, type Column } from "../ui/table";
 import { Time } from "../ui/time";

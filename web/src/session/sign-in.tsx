@@ -8,8 +8,8 @@ import { waysQuery } from "../api/sessions";
 import { consolePath } from "../base";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
-import { ProblemAlert } from "../ui/problem";
-import { VendorSign } from "../ui/vendor";
+import { ProblemAlert } from "../ui/problem-alert";
+import { VendorSign } from "../ui/vendor-sign";
 import { signInAddress } from "./session";
 import classes from "./sign-in.module.css";
 

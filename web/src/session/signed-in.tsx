@@ -7,8 +7,8 @@ import { useSearchParams } from "react-router";
 import { Shell } from "../shell/shell";
 import { texts } from "../texts";
 import { Loading } from "../ui/loading";
-import { ProblemAlert } from "../ui/problem";
-import { againQuery, SignedInAgain, SignInAgain } from "./again";
+import { ProblemAlert } from "../ui/problem-alert";
+import { againQuery, SignedInAgain, SignInAgain } from "./sign-in-again";
 import { sessionChannel, SessionContext, SessionEndedContext, sessionQuery, type Session } from "./session";
 import { SignIn } from "./sign-in";
 

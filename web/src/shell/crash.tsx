@@ -3,7 +3,7 @@ import { useRouteError } from "react-router";
 
 import { ProblemError } from "../api/problem";
 import { texts } from "../texts";
-import { ProblemAlert } from "../ui/problem";
+import { ProblemAlert } from "../ui/problem-alert";
 import { Missing } from "./missing";
 
 /** What is left of a page whose code failed, or whose files are gone because the server was updated. */

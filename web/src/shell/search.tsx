@@ -5,7 +5,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useNavigate } from "react-router";
 
-import { everythingQuery } from "../api/found";
+import { everythingQuery } from "../api/search";
 import { areasOf } from "../session/areas";
 import { useSession } from "../session/session";
 import { texts } from "../texts";

@@ -1,4 +1,4 @@
-import { sh } from "../ui/sh";
+import { sh } from "./sh";
 import { lines, literal, snippetsOf, type Snippet } from "./text";
 
 /** A call of an API. */

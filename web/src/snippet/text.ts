@@ -1,4 +1,4 @@
-import { sh } from "../ui/sh";
+import { sh } from "./sh";
 
 /** A piece of code in one language, which runs as it is pasted. */
 export interface Snippet {

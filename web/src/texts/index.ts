@@ -228,7 +228,7 @@ export const texts = {
       ],
     },
   },
-  owned: {
+  manifestSet: {
     title: (set: string) => `Managed by the manifest set ${set}`,
     lead: "Change it in its manifest and apply it from there. Nothing is saved here.",
     edit: "Your edit as a manifest",

@@ -36,7 +36,7 @@ export const keyManagerTexts = {
     title: "Try a token, step by step",
     lead: "Paste an access token from this server. The gateway's own code decides on it with these settings. The token is not stored, and only its fingerprint is shown.",
     token: "Access token",
-    run: "Decide",
+    run: "ApproveOrReject",
     issuer: "Issuer",
     clientId: "Client",
     subject: "Subject",

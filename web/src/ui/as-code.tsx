@@ -4,8 +4,8 @@ import { stringify } from "yaml";
 import { declared, memberAddress, type Noun, type Nouns } from "../api/objects";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
-import { CodeBlock } from "./code";
-import { sh } from "./sh";
+import { CodeBlock } from "./code-block";
+import { sh } from "../snippet/sh";
 
 /** An object as code: the manifest for keyward apply, and the call for curl. */
 export function AsCode({ noun, object }: { noun: Noun; object: Nouns[Noun] }) {

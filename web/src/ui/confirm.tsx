@@ -2,7 +2,7 @@ import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
 import { type ReactNode, type RefObject, useState } from "react";
 
 import { texts } from "../texts";
-import { ProblemAlert } from "./problem";
+import { ProblemAlert } from "./problem-alert";
 
 interface Props {
   opened: boolean;

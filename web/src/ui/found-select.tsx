@@ -1,10 +1,10 @@
 import { Select } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
-import { foundQuery, type Found } from "../api/found";
+import { foundQuery, type Found } from "../api/search";
 import type { Noun } from "../api/objects";
 import { useTenant } from "../shell/place";
-import { useAsked } from "./asked";
+import { useSearchText } from "./use-search-text";
 
 interface Props {
   noun: Noun;
@@ -17,7 +17,7 @@ interface Props {
 
 /** Chooses one object that a form cannot do without. The server searches, as its search does: there may be many thousands. */
 export function FoundSelect({ noun, label, help, none, chosen, change }: Props) {
-  const { asked, setSearch } = useAsked(chosen && [chosen.title]);
+  const { asked, setSearch } = useSearchText(chosen && [chosen.title]);
   const list = useQuery({ ...foundQuery(useTenant(), noun, asked), placeholderData: keepPreviousData });
   const found = list.data ?? [];
   const offered = chosen && !found.some((f) => f.name === chosen.name) ? [chosen, ...found] : found;

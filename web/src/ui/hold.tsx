@@ -9,12 +9,12 @@ import { useSession } from "../session/session";
 import { useOpened, useTyped } from "../session/typed";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
-import { StateBadge } from "./badge";
+import { StateBadge } from "./state-badge";
 import { Confirm } from "./confirm";
 import { whyHeld } from "./held-sign";
 import { Icon } from "./icon";
 import { Time } from "./time";
-import { sayDone } from "./undo";
+import { sayDone } from "./say-done";
 
 const words = texts.hold;
 

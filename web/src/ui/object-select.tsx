@@ -2,16 +2,16 @@ import { MultiSelect, Select } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { ReactNode, Ref } from "react";
 
-import { choicesQuery, titleOf } from "../api/found";
+import { choicesQuery, titleOf } from "../api/search";
 import { namedQuery, type Noun, type Nouns } from "../api/objects";
 import { useTenant } from "../shell/place";
-import { useAsked } from "./asked";
+import { useSearchText } from "./use-search-text";
 
 const nameOf = (object: Nouns[Noun]) => object.metadata?.name ?? "";
 
 /** What the server finds while somebody types; of what was found before until there is an answer. */
 function useChoices<N extends Noun>(noun: N, settled: string[]) {
-  const { search, setSearch, asked } = useAsked(settled);
+  const { search, setSearch, asked } = useSearchText(settled);
   const list = useQuery({ ...choicesQuery(useTenant(), noun, asked), placeholderData: keepPreviousData });
   return { found: list.data ?? [], search, setSearch };
 }

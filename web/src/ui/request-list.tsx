@@ -1,6 +1,6 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 
-import { Decide } from "./decide";
+import { ApproveOrReject } from "./approve-or-reject";
 import { Empty } from "./empty";
 import { Page } from "./page";
 import { DataTable, type Column } from "./table";
@@ -32,7 +32,7 @@ export function RequestList<T extends { id: string }>({ words, list, columns, ma
           ...columns,
           {
             title: words.decide,
-            cell: (r) => <Decide id={r.id} may={may} what={what(r)} approve={() => approve(r)} reject={(reason) => reject(r, reason)} />,
+            cell: (r) => <ApproveOrReject id={r.id} may={may} what={what(r)} approve={() => approve(r)} reject={(reason) => reject(r, reason)} />,
           },
         ]}
       />

@@ -3,7 +3,7 @@ import { Stack, Text } from "@mantine/core";
 import type { Schemas } from "../api/client";
 import { texts } from "../texts";
 import type { Tone } from "../theme";
-import { StateBadge } from "./badge";
+import { StateBadge } from "./state-badge";
 import { Time } from "./time";
 
 const words = texts.developer.subscriptions;

@@ -2,7 +2,7 @@ import { Button, Group, Skeleton, Stack, Table, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 
 import { texts } from "../texts";
-import { ProblemAlert } from "./problem";
+import { ProblemAlert } from "./problem-alert";
 import classes from "./table.module.css";
 
 export interface Column<T> {

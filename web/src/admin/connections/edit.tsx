@@ -11,7 +11,7 @@ import { ObjectEditor } from "../../object/editor";
 import { SelectField, TextField } from "../../object/fields";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { CopyAsCode } from "../../ui/code";
+import { CopyAsCode } from "../../ui/code-block";
 import { Page, Section } from "../../ui/page";
 import { DataTable } from "../../ui/table";
 import { useListOf } from "../../ui/use-list";

@@ -5,11 +5,11 @@ import { callOf, decisionQuery } from "../../api/decisions";
 import { isProblem } from "../../api/problem";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { Decision } from "../../ui/decision";
+import { DecisionView } from "../../ui/decision-view";
 import { Empty } from "../../ui/empty";
 import { Loading } from "../../ui/loading";
 import { Page } from "../../ui/page";
-import { ProblemAlert } from "../../ui/problem";
+import { ProblemAlert } from "../../ui/problem-alert";
 
 const words = texts.admin.decisions;
 
@@ -22,7 +22,7 @@ export function DecisionPage() {
   if (found.isPending) return <Loading />;
   return (
     <Page title={found.data ? callOf(found.data) : words.one} above={[{ to: to("admin", "decisions") + search, label: words.title }]}>
-      {found.data && <Decision decision={found.data} />}
+      {found.data && <DecisionView decision={found.data} />}
       {isProblem(found.error, "not_found") ? (
         <Empty icon="eye" title={words.gone(id)}>{words.goneLead}</Empty>
       ) : (

@@ -6,7 +6,7 @@ import { useNavigate } from "react-router";
 import { tailQuery } from "../../api/decisions";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { StateBadge } from "../../ui/badge";
+import { StateBadge } from "../../ui/state-badge";
 import { Empty } from "../../ui/empty";
 import { Page } from "../../ui/page";
 import { Filters, useFilter } from "./filters";

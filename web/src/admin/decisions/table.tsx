@@ -5,7 +5,7 @@ import { Link, useLocation } from "react-router";
 import { callOf, type Decision } from "../../api/decisions";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
-import { StateBadge } from "../../ui/badge";
+import { StateBadge } from "../../ui/state-badge";
 import { ObjectLink } from "../../ui/object-link";
 import { DataTable, type Column } from "../../ui/table";
 import { Clock } from "../../ui/time";

@@ -4,7 +4,7 @@ import { createGateway } from "../../api/gateways";
 import { serverPath } from "../../base";
 import { useTyped } from "../../session/typed";
 import { texts } from "../../texts";
-import { CodeBlock } from "../../ui/code";
+import { CodeBlock } from "../../ui/code-block";
 import { MakeOnce } from "../../ui/make-once";
 
 const words = texts.admin.gateways;

@@ -3,7 +3,7 @@ import { Progress, Stack, Text } from "@mantine/core";
 import type { Gateway } from "../../api/gateways";
 import { texts } from "../../texts";
 import { toneColor, type Tone } from "../../theme";
-import { StateBadge } from "../../ui/badge";
+import { StateBadge } from "../../ui/state-badge";
 
 const words = texts.admin.gateways;
 

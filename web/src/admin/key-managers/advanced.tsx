@@ -10,8 +10,8 @@ import { YamlField } from "../../object/yaml-field";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CodeArea } from "../../ui/code-area";
-import { More } from "../../ui/more";
-import { ConstraintRows } from "./constraints";
+import { Fold } from "../../ui/fold";
+import { ConstraintRows } from "./constraint-rows";
 import { GrantRows, IssuerRows, MappingRows, MatchRows, RequireRows } from "./rows";
 
 const words = texts.admin.keyManagerForm;
@@ -30,12 +30,12 @@ const used = (draft: KeyManagerDraft, ...paths: string[][]) =>
 export function Reach({ draft }: Props) {
   const global = useTenant() === "default"; // no other tenant has one
   return (
-    <More label={words.reach} inUse={used(draft, ["spec", "enabled"], ["spec", "global"])}>
+    <Fold label={words.reach} inUse={used(draft, ["spec", "enabled"], ["spec", "global"])}>
       <SwitchField draft={draft} path={["spec", "enabled"]} label={words.enabled} help={words.enabledHelp} fallback={true} />
       {(global || draft.at("spec", "global") === true) && (
         <SwitchField draft={draft} path={["spec", "global"]} label={words.global} help={words.globalHelp} fallback={false} />
       )}
-    </More>
+    </Fold>
   );
 }
 
@@ -52,7 +52,7 @@ const endpoints: [path: string[], label: string][] = [
 export function ServerDetails({ draft, metadata }: Props & { metadata: Schemas["KeyManagerStatus"] | undefined }) {
   return (
     <>
-      <More label={words.endpoints} inUse={used(draft, ["spec", "endpoints"], ["spec", "display"])}>
+      <Fold label={words.endpoints} inUse={used(draft, ["spec", "endpoints"], ["spec", "display"])}>
         <Text size="xs" c="dimmed">{words.endpointsHelp}</Text>
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
           {endpoints.map(([path, label]) => (
@@ -62,8 +62,8 @@ export function ServerDetails({ draft, metadata }: Props & { metadata: Schemas["
         <Text size="sm" fw={600}>{words.display}</Text>
         <Text size="xs" c="dimmed">{words.displayHelp}</Text>
         <Displayed draft={draft} path={["spec", "display"]} />
-      </More>
-      <More
+      </Fold>
+      <Fold
         label={words.keys}
         inUse={used(draft, ["spec", "keys", "refresh"], ["spec", "keys", "pem"], ["spec", "keys", "jwksInline"], ["spec", "otherIssuers"])}
       >
@@ -71,7 +71,7 @@ export function ServerDetails({ draft, metadata }: Props & { metadata: Schemas["
         <PemField draft={draft} />
         <YamlField draft={draft} path={["spec", "keys", "jwksInline"]} label={words.jwksInline} help={words.jwksInlineHelp} example='{"keys": [{"kty": "EC", …}]}' />
         <IssuerRows draft={draft} path={["spec", "otherIssuers"]} />
-      </More>
+      </Fold>
     </>
   );
 }
@@ -122,15 +122,15 @@ export function WayDetails({ draft }: Props) {
   const own = ["certificate", "key", "maxAnswer"].map((field) => ["spec", "outbound", field]);
   return (
     <>
-      <More label={words.proxyAccount} inUse={used(draft, ...proxied)}>
+      <Fold label={words.proxyAccount} inUse={used(draft, ...proxied)}>
         <TextField draft={draft} path={["spec", "outbound", "proxyUser"]} label={words.proxyUser} help={words.proxyUserHelp} />
         <SecretField draft={draft} path={["spec", "outbound", "proxyPassword"]} label={words.proxyPassword} />
-      </More>
-      <More label={words.certificateAndLimit} inUse={used(draft, ...own)}>
+      </Fold>
+      <Fold label={words.certificateAndLimit} inUse={used(draft, ...own)}>
         <TextAreaField draft={draft} path={["spec", "outbound", "certificate"]} label={words.certificate} help={words.certificateHelp} />
         <SecretField draft={draft} lines path={["spec", "outbound", "key"]} label={words.certificateKey} help={words.certificateKeyHelp} />
         <NumberField draft={draft} path={["spec", "outbound", "maxAnswer"]} label={words.maxAnswer} help={words.maxAnswerHelp} />
-      </More>
+      </Fold>
     </>
   );
 }
@@ -142,20 +142,20 @@ export function TokenDetails({ draft, type }: Props & { type: ConnectorType | un
   const rules = ["match", "require", "algorithms", "type", "jwt", "clockSkew"].map((field) => ["spec", "tokens", field]);
   return (
     <>
-      <More label={words.tokenRules} inUse={used(draft, ...rules)}>
+      <Fold label={words.tokenRules} inUse={used(draft, ...rules)}>
         <MatchRows draft={draft} path={["spec", "tokens", "match"]} />
         <RequireRows draft={draft} path={["spec", "tokens", "require"]} />
         <ChoicesField draft={draft} path={["spec", "tokens", "algorithms"]} label={words.algorithms} help={words.algorithmsHelp} options={algorithms} />
         <SelectField draft={draft} path={["spec", "tokens", "type"]} label={words.tokenType} help={words.tokenTypeHelp} fallback="access" options={words.tokenTypes} />
         <SelectField draft={draft} path={["spec", "tokens", "jwt"]} label={words.jwt} fallback="local" options={words.jwtWays} />
         <TextField draft={draft} path={["spec", "tokens", "clockSkew"]} label={words.clockSkew} help={words.clockSkewHelp} placeholder="30s" />
-      </More>
-      <More label={words.claims} inUse={used(draft, ["spec", "claims"])}>
+      </Fold>
+      <Fold label={words.claims} inUse={used(draft, ["spec", "claims"])}>
         <ListField draft={draft} path={["spec", "claims", "clientId"]} label={words.clientIdClaims} help={words.clientIdClaimsHelp((type?.clientIdClaims ?? []).join(", "))} />
         <ListField draft={draft} path={["spec", "claims", "scopes"]} label={words.scopeClaims} help={words.scopeClaimsHelp((type?.scopeClaims ?? []).join(", "))} />
         <GrantRows draft={draft} path={["spec", "claims", "grants"]} />
         <MappingRows draft={draft} path={["spec", "claims", "mapping"]} />
-      </More>
+      </Fold>
     </>
   );
 }
@@ -164,13 +164,13 @@ export function TokenDetails({ draft, type }: Props & { type: ConnectorType | un
 export function ClientDetails({ draft, type }: Props & { type: ConnectorType | undefined }) {
   const rules = ["tokens", "grantTypes", "constraints", "approval"].map((field) => ["spec", "clients", field]);
   return (
-    <More label={words.clientRules} inUse={used(draft, ...rules, ["spec", "permissions", "deny"])}>
+    <Fold label={words.clientRules} inUse={used(draft, ...rules, ["spec", "permissions", "deny"])}>
       <ListField draft={draft} path={["spec", "permissions", "deny"]} label={words.deny} help={words.denyHelp} />
       <ApprovalField draft={draft} path={["spec", "clients", "approval"]} />
       <ListField draft={draft} path={["spec", "clients", "grantTypes"]} label={words.grantTypes} help={words.grantTypesHelp} />
       <ConstraintRows draft={draft} path={["spec", "clients", "constraints"]} type={type} />
       <SwitchField draft={draft} path={["spec", "clients", "tokens"]} label={words.tokensForTrying} help={words.tokensForTryingHelp} fallback={true} />
-    </More>
+    </Fold>
   );
 }
 

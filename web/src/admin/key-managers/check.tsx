@@ -7,7 +7,7 @@ import type { Schemas } from "../../api/client";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
-import { ProblemAlert } from "../../ui/problem";
+import { ProblemAlert } from "../../ui/problem-alert";
 import { Steps } from "../../ui/steps";
 
 const words = texts.admin.check;

@@ -8,11 +8,11 @@ import { useSession } from "../../session/session";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import type { Tone } from "../../theme";
-import { StateBadge } from "../../ui/badge";
+import { StateBadge } from "../../ui/state-badge";
 import { Icon } from "../../ui/icon";
 import { ObjectLink } from "../../ui/object-link";
 import { Section } from "../../ui/page";
-import { ProblemAlert } from "../../ui/problem";
+import { ProblemAlert } from "../../ui/problem-alert";
 import { DataTable } from "../../ui/table";
 import { Time } from "../../ui/time";
 

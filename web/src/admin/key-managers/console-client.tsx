@@ -10,11 +10,11 @@ import { useSession } from "../../session/session";
 import { useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import type { Tone } from "../../theme";
-import { StateBadge } from "../../ui/badge";
+import { StateBadge } from "../../ui/state-badge";
 import { Confirm } from "../../ui/confirm";
 import { Facts } from "../../ui/facts";
 import { Section } from "../../ui/page";
-import { ProblemAlert } from "../../ui/problem";
+import { ProblemAlert } from "../../ui/problem-alert";
 import { Time } from "../../ui/time";
 
 const words = texts.admin.signIn.client;

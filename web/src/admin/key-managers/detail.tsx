@@ -4,14 +4,14 @@ import { useRef, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 
 import { healthQuery, typesQuery, usagesQuery } from "../../api/key-managers";
-import { objectQuery, setOf, type Stored } from "../../api/objects";
-import { SetNote } from "../../object/set-note";
+import { objectQuery, manifestSetOf, type Stored } from "../../api/objects";
+import { ManifestSetNote } from "../../object/manifest-set-note";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { Missing } from "../../shell/missing";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { CopyAsCode } from "../../ui/code";
+import { CopyAsCode } from "../../ui/code-block";
 import { HeldBanner, HoldButton } from "../../ui/hold";
 import { Icon } from "../../ui/icon";
 import { InForce } from "../../ui/in-force";
@@ -65,12 +65,12 @@ export function KeyManagerPage() {
             </Button>
           )}
           {admin && !keyManager.status?.hold && <HoldButton noun="key-managers" name={name}><Noticed stored={stored} /></HoldButton>}
-          {admin && setOf(keyManager) === undefined && <More stored={stored} />}
+          {admin && manifestSetOf(keyManager) === undefined && <More stored={stored} />}
         </>
       }
     >
       <HeldBanner hold={keyManager.status?.hold} noun="key-managers" name={name} />
-      <SetNote set={setOf(keyManager)} />
+      <ManifestSetNote set={manifestSetOf(keyManager)} />
       <Tabs
         value={chosen}
         onChange={(tab) => void navigate(to("admin", "key-managers", name, ...(tab === "overview" ? [] : [tab ?? ""])))}

@@ -7,10 +7,10 @@ import type { Draft } from "../../object/draft";
 import { ChoicesField, ListField, SelectField, Shown, SwitchField, TextAreaField, TextField } from "../../object/fields";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { More } from "../../ui/more";
+import { Fold } from "../../ui/fold";
 import { ObjectSelect } from "../../ui/object-select";
 import { ClientDetails, Reach, ServerDetails, TokenDetails, WayDetails } from "./advanced";
-import { SignInFields } from "./sign-in";
+import { SignInFields } from "./sign-in-fields";
 import { TypeFields } from "./type-fields";
 
 const words = texts.admin.keyManagerForm;
@@ -56,12 +56,12 @@ export function KeyManagerForm({ draft, isNew, metadata }: Props) {
         <TextField draft={draft} path={["spec", "issuer"]} label={words.issuer} help={words.issuerHelp} placeholder={metadata?.issuer} />
         <TextField draft={draft} path={["spec", "keys", "jwks"]} label={words.jwks} help={words.jwksHelp} placeholder={metadata?.jwks} />
         {named !== "resident" && (
-          <More label={words.way} inUse={draft.at("spec", "outbound") !== undefined || draft.fault("spec", "outbound") !== undefined}>
+          <Fold label={words.way} inUse={draft.at("spec", "outbound") !== undefined || draft.fault("spec", "outbound") !== undefined}>
             <TextField draft={draft} path={["spec", "outbound", "proxy"]} label={newWords.proxy} help={newWords.proxyHelp} />
             <TextAreaField draft={draft} path={["spec", "outbound", "ca"]} label={newWords.ca} help={newWords.caHelp} />
             <TextField draft={draft} path={["spec", "outbound", "timeout"]} label={words.timeout} help={words.timeoutHelp} />
             <WayDetails draft={draft} />
-          </More>
+          </Fold>
         )}
         {named !== "resident" && <ServerDetails draft={draft} metadata={metadata} />}
       </Part>
@@ -138,8 +138,8 @@ function Asking({ draft, type }: { draft: Draft<"key-managers">; type: Connector
   const fields = (type.adminFields ?? []).filter((f) => f.name.startsWith("introspection."));
   if (fields.length === 0) return null;
   return (
-    <More label={words.asking} inUse={draft.at("spec", "introspection") !== undefined || draft.fault("spec", "introspection") !== undefined}>
+    <Fold label={words.asking} inUse={draft.at("spec", "introspection") !== undefined || draft.fault("spec", "introspection") !== undefined}>
       <TypeFields draft={draft} fields={fields} />
-    </More>
+    </Fold>
   );
 }

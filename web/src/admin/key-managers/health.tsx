@@ -11,7 +11,7 @@ import { Bars, stepsOf } from "../../ui/bars";
 import { Facts } from "../../ui/facts";
 import { Icon } from "../../ui/icon";
 import { Section } from "../../ui/page";
-import { ProblemAlert } from "../../ui/problem";
+import { ProblemAlert } from "../../ui/problem-alert";
 import { DataTable } from "../../ui/table";
 import { Time } from "../../ui/time";
 

@@ -13,8 +13,8 @@ import { useSearch } from "../../ui/search-field";
 import type { Column } from "../../ui/table";
 import { Time } from "../../ui/time";
 import { rowsOf } from "../../ui/use-list";
-import { VendorSign } from "../../ui/vendor";
-import { CallsOfDay } from "./calls";
+import { VendorSign } from "../../ui/vendor-sign";
+import { CallsOfDay } from "./calls-of-day";
 import { FirstSteps } from "./first-steps";
 import { KeyManagerState } from "./state";
 

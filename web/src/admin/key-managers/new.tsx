@@ -7,7 +7,7 @@ import type { Schemas } from "../../api/client";
 import { discover, typesQuery } from "../../api/key-managers";
 import type { Nouns } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
-import { useKept } from "../../object/kept";
+import { useKeptDraft } from "../../object/kept-draft";
 import { valueAt } from "../../object/path";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
@@ -15,7 +15,7 @@ import { texts } from "../../texts";
 import { CodeArea } from "../../ui/code-area";
 import { Icon } from "../../ui/icon";
 import { Page, Section } from "../../ui/page";
-import { ProblemAlert } from "../../ui/problem";
+import { ProblemAlert } from "../../ui/problem-alert";
 import { CheckPanel } from "./check";
 import { KeyManagerForm } from "./form";
 import classes from "./new.module.css";
@@ -33,7 +33,7 @@ export function NewKeyManager() {
   const to = useAddress();
   const navigate = useNavigate();
   const here = to("admin", "key-managers", "new");
-  const kept = useKept("key-managers");
+  const kept = useKeptDraft("key-managers");
   const { begun = kept && { object: kept.base.object, findings: [], why: "" } } = (useLocation().state as { begun?: Begun } | null) ?? {};
   return (
     <Page

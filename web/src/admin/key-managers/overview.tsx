@@ -12,7 +12,7 @@ import { Copy } from "../../ui/copy";
 import { Facts } from "../../ui/facts";
 import { ObjectLink } from "../../ui/object-link";
 import { Section } from "../../ui/page";
-import { ProblemAlert } from "../../ui/problem";
+import { ProblemAlert } from "../../ui/problem-alert";
 import { DataTable } from "../../ui/table";
 import { Time } from "../../ui/time";
 import { ConsoleClient } from "./console-client";

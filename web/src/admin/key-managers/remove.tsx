@@ -4,13 +4,13 @@ import type { RefObject } from "react";
 
 import { usagesQuery } from "../../api/key-managers";
 import { forget, type Stored } from "../../api/objects";
-import { changeValue } from "../../object/change";
+import { changeValue } from "../../object/change-value";
 import { DeleteObject } from "../../object/delete";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
 import { ImpactList, isRefused } from "../../ui/impact";
-import { sayDone } from "../../ui/undo";
+import { sayDone } from "../../ui/say-done";
 
 const words = texts.admin.remove;
 

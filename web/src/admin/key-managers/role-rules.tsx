@@ -2,7 +2,7 @@ import { Select, TagsInput, TextInput } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
 import type { Draft } from "../../object/draft";
-import { RowTable, type Column } from "../../object/rows";
+import { RowTable, type Column } from "../../object/row-table";
 import { ValueInput } from "../../object/value-input";
 import { roles } from "../../session/areas";
 import { texts } from "../../texts";

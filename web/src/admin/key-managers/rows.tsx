@@ -1,10 +1,10 @@
 import { Button, Group, Select, Stack, TagsInput, Text } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
-import { RowTable, useTypedRows, type Column } from "../../object/rows";
+import { RowTable, useTypedRows, type Column } from "../../object/row-table";
 import { ValueInput } from "../../object/value-input";
 import { texts } from "../../texts";
-import { asMembers, Cell, lacks, ListRows, membersOf, type Member, type Place } from "./row-parts";
+import { asMembers, Cell, lacks, ListRows, membersOf, type Member, type Place } from "./list-rows";
 
 const words = texts.admin.keyManagerForm;
 

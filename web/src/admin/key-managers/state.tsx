@@ -2,7 +2,7 @@ import type { Schemas } from "../../api/client";
 import { texts } from "../../texts";
 import type { Tone } from "../../theme";
 import { HeldBadge } from "../../ui/hold";
-import { StateBadge } from "../../ui/badge";
+import { StateBadge } from "../../ui/state-badge";
 
 const words = texts.admin.keyManagers;
 

@@ -7,7 +7,7 @@ import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CodeArea } from "../../ui/code-area";
 import { Facts } from "../../ui/facts";
-import { ProblemAlert } from "../../ui/problem";
+import { ProblemAlert } from "../../ui/problem-alert";
 import { Steps, Verdict } from "../../ui/steps";
 
 const words = texts.admin.tokenCheck;

@@ -7,7 +7,7 @@ import { texts } from "../../texts";
 import { Bars, stepsOf } from "../../ui/bars";
 import { ObjectLink } from "../../ui/object-link";
 import { Section } from "../../ui/page";
-import { ProblemAlert } from "../../ui/problem";
+import { ProblemAlert } from "../../ui/problem-alert";
 import { DataTable } from "../../ui/table";
 import { Time } from "../../ui/time";
 

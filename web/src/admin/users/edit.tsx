@@ -15,11 +15,11 @@ import { useSession } from "../../session/session";
 import { SessionTable } from "../../session/session-table";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { CodeBlock } from "../../ui/code";
+import { CodeBlock } from "../../ui/code-block";
 import { Icon } from "../../ui/icon";
 import { ObjectLinks } from "../../ui/object-link";
 import { Page, Section } from "../../ui/page";
-import { ProblemAlert } from "../../ui/problem";
+import { ProblemAlert } from "../../ui/problem-alert";
 import { Revoke } from "../../ui/revoke";
 
 const words = texts.admin.users;

@@ -5,7 +5,7 @@ import { Link, useSearchParams } from "react-router";
 import { callOf, decisionsQuery, type Decision } from "../../api/decisions";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { StateBadge } from "../../ui/badge";
+import { StateBadge } from "../../ui/state-badge";
 import { Empty } from "../../ui/empty";
 import { DataTable } from "../../ui/table";
 import { Time } from "../../ui/time";

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 
 import { ownersOf } from "../../api/groups";
-import { objectQuery, setOf } from "../../api/objects";
+import { objectQuery, manifestSetOf } from "../../api/objects";
 import { isProblem } from "../../api/problem";
 import { ObjectEditor } from "../../object/editor";
 import { administers } from "../../session/areas";
@@ -12,16 +12,16 @@ import { useSession } from "../../session/session";
 import { Missing } from "../../shell/missing";
 import { addressOf, useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { CopyAsCode } from "../../ui/code";
+import { CopyAsCode } from "../../ui/code-block";
 import { HeldBanner, HoldButton } from "../../ui/hold";
 import { Icon } from "../../ui/icon";
 import { InForce } from "../../ui/in-force";
 import { Page } from "../../ui/page";
 import { Time } from "../../ui/time";
-import { sayDone } from "../../ui/undo";
+import { sayDone } from "../../ui/say-done";
 import { Calls } from "./calls";
 import { ApplicationForm } from "./form";
-import { Keys } from "./keys/index";
+import { Keys } from "./keys/keys";
 import { Owners } from "./owners";
 import { RemoveApplication } from "./remove";
 import { Subscriptions } from "./subscriptions";
@@ -96,7 +96,7 @@ export function ApplicationPage() {
                 cancel={home}
                 form={(draft) => <ApplicationForm draft={draft} isNew={false} />}
               />
-              {setOf(application) === undefined && <RemoveApplication stored={stored} />}
+              {manifestSetOf(application) === undefined && <RemoveApplication stored={stored} />}
             </Stack>
           </Tabs.Panel>
         </Stack>

@@ -2,7 +2,7 @@ import type { Schemas } from "../../api/client";
 import { ownersOf } from "../../api/groups";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
-import { StateBadge } from "../../ui/badge";
+import { StateBadge } from "../../ui/state-badge";
 import { HeldBadge } from "../../ui/hold";
 import { NameLink } from "../../ui/name-link";
 import { ObjectList } from "../../ui/object-list";

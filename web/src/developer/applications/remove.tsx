@@ -10,8 +10,8 @@ import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
 import { Section } from "../../ui/page";
-import { sayDone } from "../../ui/undo";
-import { useWhile } from "../../ui/while";
+import { sayDone } from "../../ui/say-done";
+import { useWhile } from "../../ui/use-while";
 
 const words = texts.developer.applications;
 

@@ -5,7 +5,7 @@ import { Link, useSearchParams } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { keysQuery } from "../../api/keys";
-import { createObject, deleteObject, listQuery, namedQuery, setOf } from "../../api/objects";
+import { createObject, deleteObject, listQuery, namedQuery, manifestSetOf } from "../../api/objects";
 import { takesSubscriptions } from "../../api/publishing";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
@@ -15,10 +15,10 @@ import { Empty } from "../../ui/empty";
 import { HeldBadge } from "../../ui/hold";
 import { Icon } from "../../ui/icon";
 import { ObjectSelect } from "../../ui/object-select";
-import { ProblemAlert } from "../../ui/problem";
+import { ProblemAlert } from "../../ui/problem-alert";
 import { SubscriptionState } from "../../ui/subscription-state";
 import { DataTable } from "../../ui/table";
-import { sayDone } from "../../ui/undo";
+import { sayDone } from "../../ui/say-done";
 import { rowsOf } from "../../ui/use-list";
 
 const words = texts.developer.subscriptions;
@@ -66,7 +66,7 @@ export function Subscriptions({ application }: { application: string }) {
           },
           {
             title: words.actions,
-            cell: (s) => setOf(s) !== undefined ? <Text size="sm" c="dimmed">{words.ofSet(setOf(s) ?? "")}</Text> : (
+            cell: (s) => manifestSetOf(s) !== undefined ? <Text size="sm" c="dimmed">{words.ofSet(manifestSetOf(s) ?? "")}</Text> : (
               <Group gap="xs" wrap="nowrap">
                 {approvalOf(s) === "rejected" && <AskAgain subscription={s} />}
                 <Tooltip label={words.leave[approvalOf(s)]}>

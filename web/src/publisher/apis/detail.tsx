@@ -4,16 +4,16 @@ import { usePrefetchInfiniteQuery, useQuery, useSuspenseQueries } from "@tanstac
 import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { listQuery, objectQuery, setOf, type Stored } from "../../api/objects";
+import { listQuery, objectQuery, manifestSetOf, type Stored } from "../../api/objects";
 import { apiUsagesQuery, operationsQuery, stateOf, versionsQuery } from "../../api/publishing";
 import { DeleteObject } from "../../object/delete";
-import { SetNote } from "../../object/set-note";
+import { ManifestSetNote } from "../../object/manifest-set-note";
 import { APIReference } from "../../reference";
 import { publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { CopyAsCode } from "../../ui/code";
+import { CopyAsCode } from "../../ui/code-block";
 import { APIAddress } from "../../ui/api-address";
 import { Facts } from "../../ui/facts";
 import { GroupLinks } from "../../ui/group-link";
@@ -25,7 +25,7 @@ import { SubscriptionState } from "../../ui/subscription-state";
 import { DataTable } from "../../ui/table";
 import { useListOf } from "../../ui/use-list";
 import { APIState, TakenBy } from "./list";
-import { ChangeState } from "./state";
+import { ChangeState } from "./change-state";
 
 const words = texts.publisher.apis;
 
@@ -51,12 +51,12 @@ export function APIPage() {
           <CopyAsCode noun="apis" object={api} />
           {may && stateOf(api) !== "draft" && <Button component={Link} to={`${to("publisher", "apis", "new")}?${new URLSearchParams({ from: name }).toString()}`} variant="default">{words.newVersion}</Button>}
           {may && <Button component={Link} to={to("publisher", "apis", name, "edit")} variant="default">{texts.common.edit}</Button>}
-          {may && setOf(api) === undefined && <ChangeState stored={stored} />}
-          {may && setOf(api) === undefined && <Remove stored={stored} />}
+          {may && manifestSetOf(api) === undefined && <ChangeState stored={stored} />}
+          {may && manifestSetOf(api) === undefined && <Remove stored={stored} />}
         </>
       }
     >
-      <SetNote set={setOf(api)} />
+      <ManifestSetNote set={manifestSetOf(api)} />
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
         <Section title={words.place}>
           <Facts

@@ -7,8 +7,8 @@ import { OperationsList } from "../../reference/operations";
 import { texts } from "../../texts";
 import { ObjectsSelect } from "../../ui/object-select";
 import { Section } from "../../ui/page";
-import { OpenAPIField } from "./openapi";
-import { OperationsField } from "./operations";
+import { OpenAPIField } from "./openapi-field";
+import { OperationsField } from "./operations-field";
 
 const words = texts.publisher.apis;
 

@@ -7,7 +7,7 @@ import { useSession } from "../../session/session";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import type { Tone } from "../../theme";
-import { StateBadge } from "../../ui/badge";
+import { StateBadge } from "../../ui/state-badge";
 import { NameLink } from "../../ui/name-link";
 import { ObjectLinks } from "../../ui/object-link";
 import { ObjectList } from "../../ui/object-list";

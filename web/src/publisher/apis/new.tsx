@@ -7,7 +7,7 @@ import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Page } from "../../ui/page";
 import { APIForm } from "./form";
-import { placeholder } from "./operations";
+import { placeholder } from "./operations-field";
 import { Preview } from "./preview";
 import { slug } from "./slug";
 

@@ -10,8 +10,8 @@ import type { Draft } from "../../object/draft";
 import { asks } from "../../reference/operations";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { DiffBlock } from "../../ui/diff";
-import { ProblemAlert } from "../../ui/problem";
+import { DiffBlock } from "../../ui/diff-block";
+import { ProblemAlert } from "../../ui/problem-alert";
 import { Findings } from "./findings";
 
 const words = texts.publisher.preview;

@@ -10,9 +10,9 @@ import { useTyped } from "../../../session/typed";
 import { useAddress, useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Icon } from "../../../ui/icon";
-import { ProblemAlert } from "../../../ui/problem";
-import { GenerateFields } from "./fields";
-import { FreshSecret } from "./secret";
+import { ProblemAlert } from "../../../ui/problem-alert";
+import { GenerateFields } from "./generate-fields";
+import { FreshSecret } from "./fresh-secret";
 
 const words = texts.developer.keys;
 

@@ -10,9 +10,9 @@ import { useSession } from "../../../session/session";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Icon } from "../../../ui/icon";
-import { ProblemAlert } from "../../../ui/problem";
+import { ProblemAlert } from "../../../ui/problem-alert";
 import { Time } from "../../../ui/time";
-import { FreshSecret } from "./secret";
+import { FreshSecret } from "./fresh-secret";
 
 const words = texts.developer.keys;
 

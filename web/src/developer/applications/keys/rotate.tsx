@@ -9,7 +9,7 @@ import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Confirm } from "../../../ui/confirm";
 import { Icon } from "../../../ui/icon";
-import { FreshSecret } from "./secret";
+import { FreshSecret } from "./fresh-secret";
 
 const words = texts.developer.keys;
 

@@ -2,10 +2,10 @@ import { SegmentedControl, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 
 import type { Schemas } from "../../../api/client";
-import { peopleSnippets } from "../../../snippet/people";
-import { programSnippets } from "../../../snippet/program";
+import { authorizationCodeSnippets } from "../../../snippet/authorization-code";
+import { clientCredentialsSnippets } from "../../../snippet/client-credentials";
 import type { Client } from "../../../snippet/text";
-import { SnippetTabs } from "../../../snippet/view";
+import { SnippetTabs } from "../../../snippet/snippet-tabs";
 import { texts } from "../../../texts";
 
 const words = texts.developer.keys;
@@ -57,10 +57,10 @@ export function Usage({ client, grants, callbacks, secret, scopes = [], mapped =
       {chosen === "people" && forPeople ? (
         <>
           <Text size="sm" c="dimmed">{words.peopleLead}</Text>
-          <SnippetTabs key="people" snippets={peopleSnippets({ ...known, authorizationEndpoint, callback })} />
+          <SnippetTabs key="people" snippets={authorizationCodeSnippets({ ...known, authorizationEndpoint, callback })} />
         </>
       ) : (
-        <SnippetTabs key="program" snippets={programSnippets(known)} />
+        <SnippetTabs key="program" snippets={clientCredentialsSnippets(known)} />
       )}
     </Stack>
   );

@@ -1,5 +1,5 @@
-import { sh } from "../ui/sh";
-import { curlProof, goToken, members } from "./program";
+import { sh } from "./sh";
+import { curlProof, goToken, members } from "./client-credentials";
 import { formFields, lines, literal, snippetsOf, type Client, type Snippet } from "./text";
 
 /** A client for people who sign in. */
@@ -12,7 +12,7 @@ interface PeoplesClient extends Client {
  * Code that gets a token of somebody who signs in: the authorization code flow with PKCE (RFC 7636). It has no server at the
  * callback: whoever signs in pastes the address at which their browser ends.
  */
-export function peopleSnippets(client: PeoplesClient): Snippet[] {
+export function authorizationCodeSnippets(client: PeoplesClient): Snippet[] {
   return snippetsOf({ curl: curl(client), go: go(client), javascript: javascript(client), python: python(client) });
 }
 

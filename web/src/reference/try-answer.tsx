@@ -4,10 +4,10 @@ import { Link } from "react-router";
 import type { Schemas } from "../api/client";
 import { useAddress } from "../shell/place";
 import { callSnippets } from "../snippet/call";
-import { SnippetTabs } from "../snippet/view";
+import { SnippetTabs } from "../snippet/snippet-tabs";
 import { texts } from "../texts";
-import { StateBadge } from "../ui/badge";
-import { CodeBlock } from "../ui/code";
+import { StateBadge } from "../ui/state-badge";
+import { CodeBlock } from "../ui/code-block";
 
 const words = texts.reference.tryout;
 

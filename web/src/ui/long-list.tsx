@@ -5,7 +5,7 @@ import { texts } from "../texts";
 import { Icon } from "./icon";
 
 /** A part of a list that may be very long: of what has the text, one page. A browser draws a thousand rows for seconds. */
-export interface Parts {
+export interface LongList {
   /** The places in the whole list of what is shown. */
   shown: number[];
   /** Whether more is there than one page. */
@@ -21,7 +21,7 @@ export interface Parts {
 }
 
 /** Divides a list into parts. textOf gives what an entry is found by. */
-export function useParts<T>(list: T[], textOf: (entry: T) => string, size: number): Parts {
+export function useLongList<T>(list: T[], textOf: (entry: T) => string, size: number): LongList {
   const [search, setSearch] = useState("");
   const [turned, setPage] = useState(1);
   const wanted = search.trim().toLowerCase();
@@ -48,7 +48,7 @@ export function useParts<T>(list: T[], textOf: (entry: T) => string, size: numbe
 }
 
 /** Looks through the parts; nothing where one page has it all. */
-export function PartsBar({ parts, label }: { parts: Parts; label: string }) {
+export function LongListBar({ parts, label }: { parts: LongList; label: string }) {
   if (!parts.long) return null;
   return (
     <Group justify="space-between">

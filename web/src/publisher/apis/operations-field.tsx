@@ -6,9 +6,9 @@ import type { Draft } from "../../object/draft";
 import { textOf } from "../../reference/operations";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
-import { PartsBar, useParts } from "../../ui/parts";
-import { PasteOperations } from "./paste";
-import { useRows } from "./rows";
+import { LongListBar, useLongList } from "../../ui/long-list";
+import { PasteOperations } from "./paste-operations";
+import { useKeyedRows } from "./use-keyed-rows";
 
 type Operation = Schemas["Operation"];
 
@@ -26,9 +26,9 @@ const pageSize = 25;
 export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
   const operations = (draft.at("spec", "operations") ?? []) as Operation[];
   const put = (list: Operation[]) => { draft.put(list.length > 0 ? list : undefined, "spec", "operations"); };
-  const rows = useRows(operations, put);
+  const rows = useKeyedRows(operations, put);
   const begun = operations.filter((o) => o !== placeholder);
-  const parts = useParts(operations, textOf, pageSize);
+  const parts = useLongList(operations, textOf, pageSize);
   const table = useRef<HTMLTableSectionElement>(null);
   // The focus goes where the next thing is done: into a new row, or to what takes the place of one that is gone.
   const focus = (selector: string, line: number) => {
@@ -53,7 +53,7 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
   useLayoutEffect(() => { latest.current = acts; });
   return (
     <Stack gap="xs">
-      <PartsBar parts={parts} label={texts.reference.search} />
+      <LongListBar parts={parts} label={texts.reference.search} />
       <Table.ScrollContainer minWidth={840} type="native">
         <Table layout="fixed" horizontalSpacing="xs">
           <Table.Thead>

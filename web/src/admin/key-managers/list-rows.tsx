@@ -2,7 +2,7 @@ import { TextInput } from "@mantine/core";
 
 import type { Draft } from "../../object/draft";
 import { isMembers } from "../../object/path";
-import { RowTable, type Rows } from "../../object/rows";
+import { RowTable, type Rows } from "../../object/row-table";
 import { texts } from "../../texts";
 
 const words = texts.admin.keyManagerForm;

@@ -7,7 +7,7 @@ import { messageOf } from "../api/problem";
 import { seesGateways } from "../session/areas";
 import { sessionQuery } from "../session/session";
 import { texts } from "../texts";
-import { Reached } from "./reached";
+import { ChangeReach } from "./change-reach";
 
 const words = texts.undo;
 
@@ -54,7 +54,7 @@ function Told({ tenant, message, undo, reaches, leave }: Done & { leave: (after:
           <Button size="compact-sm" variant="light" loading={run.isPending} onClick={() => { run.mutate(); }}>{words.undo}</Button>
         )}
       </Group>
-      {watched && <Reached key={at} id={at} settled={settled} />}
+      {watched && <ChangeReach key={at} id={at} settled={settled} />}
       {run.error && <Text size="sm" c="red" role="alert">{messageOf(run.error)}</Text>}
     </Stack>
   );

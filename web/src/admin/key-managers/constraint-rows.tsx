@@ -1,9 +1,9 @@
 import { NumberInput, Select, TagsInput } from "@mantine/core";
 
 import type { ConnectorField, ConnectorType } from "../../api/key-managers";
-import { RowTable, useTypedRows } from "../../object/rows";
+import { RowTable, useTypedRows } from "../../object/row-table";
 import { texts } from "../../texts";
-import { Cell, membersOf, type Place } from "./row-parts";
+import { Cell, membersOf, type Place } from "./list-rows";
 
 const words = texts.admin.keyManagerForm;
 

@@ -3,11 +3,11 @@ import { stringify } from "yaml";
 
 import { declared, type Noun, type Nouns } from "../api/objects";
 import { texts } from "../texts";
-import { CodeBlock } from "../ui/code";
-import { DiffBlock } from "../ui/diff";
+import { CodeBlock } from "../ui/code-block";
+import { DiffBlock } from "../ui/diff-block";
 import { Section } from "../ui/page";
 
-const words = texts.owned;
+const words = texts.manifestSet;
 
 interface Props<N extends Noun> {
   noun: N;

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { keyOptionsQuery } from "../../../api/keys";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
-import { useAsked } from "../../../ui/asked";
+import { useSearchText } from "../../../ui/use-search-text";
 
 interface Props {
   application: string;
@@ -15,7 +15,7 @@ interface Props {
 
 /** Looks for a key manager that has no tab. The server searches: there may be hundreds. */
 export function OtherManager({ application, environment, choose }: Props) {
-  const { asked, setSearch } = useAsked();
+  const { asked, setSearch } = useSearchText();
   const [open, setOpen] = useState(false);
   const which = { environment, limit: "20", ...(asked && { search: asked }) };
   const found = useQuery({ ...keyOptionsQuery(useTenant(), application, which), enabled: open, placeholderData: keepPreviousData });

@@ -19,7 +19,7 @@ interface Props {
 }
 
 /** On how many gateways a change is in force, while it is on its way, with the names of those that lack it. */
-export function Reached({ id, settled }: Props) {
+export function ChangeReach({ id, settled }: Props) {
   const { data: reach } = useQuery(reachQuery(id));
   const over = reach && waiting(reach).length === 0;
   const whole = reach?.lacking.length === 0;

@@ -1,10 +1,10 @@
 import { Stack, Text } from "@mantine/core";
 import { useState, type ReactNode } from "react";
 
-import classes from "./more.module.css";
+import classes from "./fold.module.css";
 
 /** What few need, folded away until somebody asks for it. What is in use, or wrong, is never hidden. */
-export function More({ label, inUse, children }: { label: string; inUse: boolean; children: ReactNode }) {
+export function Fold({ label, inUse, children }: { label: string; inUse: boolean; children: ReactNode }) {
   const [opened, setOpened] = useState(false);
   return (
     <details

@@ -6,7 +6,7 @@ import { useSession, useSessionEnded } from "../session/session";
 import { withoutTyped } from "./secrets";
 
 /** A draft that outlived its session: what was changed, and the version that it is a change of. */
-export interface Kept<N extends Noun> {
+export interface KeptDraft<N extends Noun> {
   base: { object: Nouns[N]; etag?: string };
   object: Nouns[N];
   /** Something was typed where secrets go; it is not kept. */
@@ -21,11 +21,11 @@ function useKey(noun: Noun): string {
 }
 
 /** The draft that was kept for this page when the session before ended, if there was one. */
-export function useKept<N extends Noun>(noun: N): Kept<N> | undefined {
+export function useKeptDraft<N extends Noun>(noun: N): KeptDraft<N> | undefined {
   const key = useKey(noun);
   const [kept] = useState(() => {
     const text = sessionStorage.getItem(key);
-    return text === null ? undefined : (JSON.parse(text) as Kept<N>);
+    return text === null ? undefined : (JSON.parse(text) as KeptDraft<N>);
   });
   return kept;
 }
@@ -34,7 +34,7 @@ export function useKept<N extends Noun>(noun: N): Kept<N> | undefined {
  * Keeps a draft while the session is over, so that it is there again after signing in: without what was typed where secrets
  * go. With a session nothing is kept but in memory.
  */
-export function useKeeping<N extends Noun>(noun: N, base: { object: Nouns[N]; etag?: string }, object: Nouns[N], changed: boolean): void {
+export function useKeepDraft<N extends Noun>(noun: N, base: { object: Nouns[N]; etag?: string }, object: Nouns[N], changed: boolean): void {
   const key = useKey(noun);
   const ended = useSessionEnded();
   useEffect(() => {
@@ -43,7 +43,7 @@ export function useKeeping<N extends Noun>(noun: N, base: { object: Nouns[N]; et
       return;
     }
     const bare = withoutTyped(noun, object, declared(noun, base.object) as Nouns[N]);
-    const kept: Kept<N> = { base, object: bare, lacksSecrets: JSON.stringify(bare) !== JSON.stringify(object) };
+    const kept: KeptDraft<N> = { base, object: bare, lacksSecrets: JSON.stringify(bare) !== JSON.stringify(object) };
     try {
       sessionStorage.setItem(key, JSON.stringify(kept));
     } catch {

@@ -6,7 +6,7 @@ import { act, type KeyPlace } from "../../../api/keys";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Icon } from "../../../ui/icon";
-import { ProblemAlert } from "../../../ui/problem";
+import { ProblemAlert } from "../../../ui/problem-alert";
 import { Time } from "../../../ui/time";
 
 const words = texts.developer.keys;
@@ -18,7 +18,7 @@ interface Props {
 }
 
 /** Clients of tries before, which the server may have without anybody using them: somebody has to look for them there. */
-export function Lost({ application, lost, place }: Props) {
+export function LostClients({ application, lost, place }: Props) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const run = useMutation({

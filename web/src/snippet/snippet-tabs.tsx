@@ -1,7 +1,7 @@
 import { Tabs, Text } from "@mantine/core";
 
 import { texts } from "../texts";
-import { CodeBlock } from "../ui/code";
+import { CodeBlock } from "../ui/code-block";
 import type { Snippet } from "./text";
 
 /** The same thing in several languages, a tab for each. */

@@ -1,7 +1,7 @@
 import { useState } from "react";
 
 /** The entries of a list that is edited row by row, each with a key that stays with it when others come, go or move. */
-export function useRows<T>(list: T[], put: (list: T[]) => void) {
+export function useKeyedRows<T>(list: T[], put: (list: T[]) => void) {
   const [made, setMade] = useState(() => ({ next: list.length, keys: list.map((_, i) => i) }));
   // What was changed elsewhere, as in the YAML, gets keys anew.
   const keys = made.keys.length === list.length ? made.keys : list.map((_, i) => made.next + i);

@@ -5,7 +5,7 @@ import { useOpened, useTyped } from "../session/typed";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "./confirm";
-import { ProblemAlert } from "./problem";
+import { ProblemAlert } from "./problem-alert";
 
 const words = texts.decide;
 
@@ -18,7 +18,7 @@ interface Props {
 }
 
 /** Yes, or no with a reason. */
-export function Decide({ id, may, what, approve, reject }: Props) {
+export function ApproveOrReject({ id, may, what, approve, reject }: Props) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const [opened, { open, close }] = useOpened(`reject ${id}`);

@@ -4,7 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import type { Schemas } from "../../../api/client";
 import { act, type KeyPlace } from "../../../api/keys";
-import { useWhile } from "../../../ui/while";
+import { useWhile } from "../../../ui/use-while";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Confirm } from "../../../ui/confirm";

@@ -9,7 +9,7 @@ import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
 import { Icon } from "../../ui/icon";
 import { ImpactList } from "../../ui/impact";
-import { sayDone } from "../../ui/undo";
+import { sayDone } from "../../ui/say-done";
 
 const words = texts.publisher.apis;
 

@@ -10,11 +10,11 @@ import { texts } from "../../../texts";
 import { Empty } from "../../../ui/empty";
 import { HeldSign } from "../../../ui/held-sign";
 import { HeldBanner } from "../../../ui/hold";
-import { ProblemAlert } from "../../../ui/problem";
+import { ProblemAlert } from "../../../ui/problem-alert";
 import { KeyCard } from "./card";
-import { Lost } from "./lost";
+import { LostClients } from "./lost-clients";
 import { NewKey } from "./new";
-import { OtherManager } from "./other";
+import { OtherManager } from "./other-manager";
 import { keyIn, stateTone } from "./state";
 
 const words = texts.developer.keys;
@@ -88,7 +88,7 @@ export function Keys({ application }: { application: string }) {
             {/* What makes a key stays where it is while its secret is shown. */}
             <Stack>
               {key && !showing && <KeyCard key={place} application={application} listed={key} takenBy={option?.apis ?? []} awaiting={option?.awaiting ?? []} held={hold !== undefined || key.status.hold !== undefined} />}
-              {lost.length > 0 && !showing && <Lost application={application} lost={lost} place={{ keyManager: chosen, environment }} />}
+              {lost.length > 0 && !showing && <LostClients application={application} lost={lost} place={{ keyManager: chosen, environment }} />}
               {option && !differ && (!key || showing || key.status.state === "revoked") && (
                 <NewKey key={place} application={application} option={option} showing={(shown) => { setFresh(shown ? place : undefined); }} />
               )}

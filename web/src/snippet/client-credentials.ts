@@ -1,8 +1,8 @@
-import { sh } from "../ui/sh";
+import { sh } from "./sh";
 import { formEncoded, formFields, lines, literal, snippetsOf, type Client, type Snippet } from "./text";
 
 /** Code of a program that gets a token by client credentials (RFC 6749, section 4.4). */
-export function programSnippets(client: Client): Snippet[] {
+export function clientCredentialsSnippets(client: Client): Snippet[] {
   return snippetsOf({ curl: curl(client), go: go(client), javascript: javascript(client), python: python(client) });
 }
 

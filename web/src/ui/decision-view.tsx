@@ -1,7 +1,7 @@
 import { Anchor, Group, Text } from "@mantine/core";
 import { Link } from "react-router";
 
-import type { Decision as Decided } from "../api/decisions";
+import type { Decision } from "../api/decisions";
 import { seesGateways } from "../session/areas";
 import { useSession } from "../session/session";
 import { useAddress } from "../shell/place";
@@ -16,7 +16,7 @@ import { Time } from "./time";
 const words = texts.admin.decisions;
 
 /** A decision as the list of its steps: what was expected, what was seen, and what to change. Developers get what is safe. */
-export function Decision({ decision }: { decision: Decided }) {
+export function DecisionView({ decision }: { decision: Decision }) {
   return (
     <>
       <Verdict status={decision.status} code={decision.code || words.passed} detail={decision.detail} />

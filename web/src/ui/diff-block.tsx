@@ -1,9 +1,9 @@
 import { Group, Paper, Text } from "@mantine/core";
 
-import { diffLines, hunksOf } from "../object/diff";
+import { diffLines, hunksOf } from "./diff-lines";
 import { texts } from "../texts";
 import { CopyWords } from "./copy";
-import classes from "./diff.module.css";
+import classes from "./diff-block.module.css";
 
 interface Props {
   label: string;

@@ -6,21 +6,21 @@ import { listQuery, type Noun } from "../api/objects";
 import { mayWrite } from "../object/may";
 import { areasOf, opens, type Area } from "../session/areas";
 import { useSession, type Session } from "../session/session";
-import { useTenant } from "../shell/place";
+import { useTenant } from "./place";
 import { texts } from "../texts";
-import { Empty } from "./empty";
-import { ObjectLinks } from "./object-link";
-import { Page } from "./page";
+import { Empty } from "../ui/empty";
+import { ObjectLinks } from "../ui/object-link";
+import { Page } from "../ui/page";
 
 const words = texts.notYours;
 
 /** The pages of an area, for who may open them; to others it says why they may not, and whom to ask. */
-export function AreaPages({ area }: { area: Area }) {
+export function AreaGuard({ area }: { area: Area }) {
   return opens(useSession(), area) ? <Outlet /> : <NotYours wanted={words.areas[area]} />;
 }
 
 /** The page that makes an object of a noun, for who may; to others it says why they may not. */
-export function MakingPage({ noun }: { noun: Noun }) {
+export function NewPageGuard({ noun }: { noun: Noun }) {
   const session = useSession();
   return mayWrite(session, noun) ? <Outlet /> : <NotYours wanted={words.making[noun] ?? words.areas.admin} />;
 }
