@@ -204,14 +204,15 @@ func TestTokenTypes(t *testing.T) {
 		"at_hash": {"x",
 			1}, "c_hash": {"x"}, "s_hash": {"x"},
 		"events": {map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}},
-		"typ":    {"ID", "Refresh", "Offline", "Logout", "refresh"}, "token_use": {"id", "refresh", "ID"},
+		"typ":    {"ID", "Refresh", "Offline", "Logout", "refresh"}, "token_use": {"id", "refresh", "ID", "refresh_token"},
+		"tokenName": {"id_token", "refresh_token"},
 	} {
 		for _, v := range values {
 			w.want(fmt.Sprint("claim ", claim, " ", v), items(w.claims(map[string]any{claim: v})), keyward.CodeInvalidToken)
 		}
 	}
 	w.want("azp, nonce, typ Bearer", items(w.claims(map[string]any{"azp": "abc", "nonce": "n", "typ": "Bearer",
-		"token_use": "access"})), "")
+		"token_use": "access", "tokenName": "access_token", "token_type": "refresh_token"})), "")
 	idToken := w.mint(issuer.Token{Header: map[string]any{"typ": "id+jwt"}, Claims: map[string]any{"at_hash": "x", "typ": "ID"}})
 	w.want("an ID token", items(idToken), keyward.CodeInvalidToken)
 	w.changeCorp(func(r *keyward.KeyManagerRow) { r.TokenType = "any" })

@@ -73,7 +73,7 @@ func JWT(jwt *token.JWT, km *view.KeyManager, entry *keyward.IssuerRow) Facts {
 // Claims reads what a token or, introspected, the answer about one has, by the rules of the key manager.
 func Claims(claims strictjson.Object, km *view.KeyManager, introspected bool) Facts {
 	f := Facts{Claims: claims}
-	f.TypeFault, f.TypeFix = typeFault(claims, km)
+	f.TypeFault, f.TypeFix = typeFault(claims, km, introspected)
 	f.Expires = readDate(claims, "exp", introspected)
 	f.NotBefore = readDate(claims, "nbf", introspected)
 	f.IssuedAt = readDate(claims, "iat", introspected)
@@ -115,7 +115,7 @@ func headerTypeFault(header strictjson.Object) string {
 }
 
 // typeFault tells ID, refresh and logout tokens from access tokens, and holds the claims that must have a value.
-func typeFault(claims strictjson.Object, km *view.KeyManager) (fault, fix string) {
+func typeFault(claims strictjson.Object, km *view.KeyManager, introspected bool) (fault, fix string) {
 	for name, want := range km.Require {
 		if v, found := claims.Get(name); !found || !v.Equal(want) {
 			return "claim " + name + " has not the value that key manager " + km.Name + " requires",
@@ -133,10 +133,24 @@ func typeFault(claims strictjson.Object, km *view.KeyManager) (fault, fix string
 	if s, ok := Text(claims, "typ"); ok && oneOf(s, "ID", "Refresh", "Offline", "Logout") {
 		return "claim typ is " + Quote(s), fixType
 	}
-	if s, ok := Text(claims, "token_use"); ok && oneOf(s, "id", "refresh") {
-		return "claim token_use is " + Quote(s), fixType
+	for _, name := range kindClaims(introspected) {
+		if s, ok := Text(claims, name); ok && oneOf(strings.TrimPrefix(s, urnTokenType), "id", "id_token", "refresh", "refresh_token") {
+			return "claim " + name + " is " + Quote(s), fixType
+		}
 	}
 	return "", ""
+}
+
+// urnTokenType begins the names of kinds of tokens in RFC 8693, section 3.
+const urnTokenType = "urn:ietf:params:oauth:token-type:"
+
+// kindClaims are those in which servers say what kind of token it is: token_use at Cognito and Hydra, tokenName at OpenAM and
+// PingAM, and in their answers to introspection token_type, which RFC 7662, section 2.2, has for how a token is used.
+func kindClaims(introspected bool) []string {
+	if introspected {
+		return []string{"token_use", "tokenName", "token_type"}
+	}
+	return []string{"token_use", "tokenName"}
 }
 
 // Text gives a claim that is a string; false for any other and for one that is not there.
