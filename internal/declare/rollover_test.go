@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/declare"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/plane"
 )
@@ -16,8 +17,8 @@ import (
 // again or not; leaving it out promotes nothing; and neither value goes to another address or field.
 func TestASecretRollsOver(t *testing.T) {
 	h := plane.New(t)
-	corp := func(iat, secret string) string {
-		return plane.Manifest(keyward.KindKeyManager, "corp", strings.NewReplacer(`"iat"`, iat, `"hush"`, secret).Replace(plane.CorpSpec))
+	corp := func(iat, client string) string {
+		return plane.Manifest(keyward.KindKeyManager, "corp", strings.NewReplacer(`"iat"`, iat, `"hush"`, client).Replace(plane.CorpSpec))
 	}
 	ref := keyward.Ref{Kind: keyward.KindKeyManager, Tenant: keyward.DefaultTenant, Name: "corp"}
 	stored := func() string {
@@ -30,6 +31,9 @@ func TestASecretRollsOver(t *testing.T) {
 			}
 			secrets, err := tx.Secrets(o)
 			for _, path := range slices.Sorted(maps.Keys(secrets)) {
+				if secret.IsNote(path) {
+					continue
+				}
 				found = append(found, strings.TrimPrefix(path, "introspection.")+"="+secrets[path])
 			}
 			return err
@@ -66,6 +70,13 @@ func TestASecretRollsOver(t *testing.T) {
 			"initialAccessToken=i3 clientSecret=s4 clientSecret.next=s5"},
 		{"which, applied again, does not begin with the other one", keep, `{"current":{"stored":"next"},"next":"s5"}`, declare.Unchanged,
 			"initialAccessToken=i3 clientSecret=s4 clientSecret.next=s5"},
+		{"kept, it can still be applied again", keep, both, declare.Unchanged, "initialAccessToken=i3 clientSecret=s4 clientSecret.next=s5"},
+		{"and again", promote, both, declare.Unchanged, "initialAccessToken=i3 clientSecret=s4 clientSecret.next=s5"},
+		{"the other one too", keep, promote, declare.Updated, "initialAccessToken=i3 clientSecret=s5"},
+		{"again", promote, promote, declare.Unchanged, "initialAccessToken=i3 clientSecret=s5"},
+		{"a next one", keep, `{"current":{"stored":true},"next":"s6"}`, declare.Updated,
+			"initialAccessToken=i3 clientSecret=s5 clientSecret.next=s6"},
+		{"which is forgotten", keep, keep, declare.Updated, "initialAccessToken=i3 clientSecret=s5"},
 	} {
 		got := h.MustApply(corp(step.iat, step.secret))
 		if got["KeyManager corp"] != step.action || stored() != step.stored {
@@ -81,6 +92,12 @@ func TestASecretRollsOver(t *testing.T) {
 			t.Errorf("%s: read back: %s (%v)", step.what, m.Spec, err)
 		}
 	}
+	_, err := h.Apply(plane.Operator(), declare.Request{Objects: h.Objects(corp(promote, promote))})
+	if keyward.CodeOf(err) != keyward.CodeInvalidInput ||
+		!strings.Contains(err.Error(), "spec.introspection.clientSecret: no next value is stored: declare one") ||
+		strings.Contains(err.Error(), "initialAccessToken") {
+		t.Errorf("a forgotten one beside one that was promoted: %v", err)
+	}
 	h.MustApply(corp(`"i1"`, `{"current":"s1","next":"s2"}`))
 	for what, c := range map[string]struct{ manifest, paths string }{
 		"another address": {strings.Replace(corp(`"i1"`, both), "SERVER/corp", "SERVER/other", 1),
@@ -95,6 +112,7 @@ func TestASecretRollsOver(t *testing.T) {
 			"spec.introspection.clientSecret"},
 		"a promoted one by another way": {strings.Replace(corp(`"i1"`, promote), `"introspection":`,
 			`"outbound":{"proxy":"http://proxy.example:3128"},"introspection":`, 1), "spec.introspection.clientSecret"},
+		"promoted, with no next one stored, nor ever": {corp(promote, keep), "spec.connection.initialAccessToken"},
 		"promoted, and kept as the next one": {corp(`"i1"`, `{"current":{"stored":"next"},"next":{"stored":true}}`),
 			"spec.introspection.clientSecret.next"},
 		"as its own next one": {corp(`{"current":"i1","next":{"stored":"next"}}`, `{"current":"s1","next":{"stored":"next"}}`),

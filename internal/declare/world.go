@@ -11,7 +11,6 @@ import (
 	"keyward.dev/keyward/internal/declare/etag"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/manifest"
-	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -312,16 +311,9 @@ func (w *world) checkSecrets(ch *change) {
 		return
 	}
 	ch.secrets = maps.Clone(ch.values)
-	ch.kept.Settle(ch.values, ch.stored)
-	for _, path := range ch.kept.Paths() {
-		from := ch.kept[path]
-		value, ok := ch.stored[from]
-		if !ok {
-			w.add(ch, keyward.CodeInvalidInput, "spec."+path, secret.NothingStored)
-			value = keymanager.Unseen + from // so that nobody says it again
-		}
-		ch.secrets[path] = value
-	}
+	ch.kept.Fill(ch.secrets, ch.stored, keymanager.Unseen, func(path, message string) {
+		w.add(ch, keyward.CodeInvalidInput, "spec."+path, "%s", message)
+	})
 }
 
 // meant gives what a name in a tenant means: for a key manager that the tenant does not have, the global one of that

@@ -10,6 +10,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/manifest"
+	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -305,7 +306,7 @@ func (w *world) compare(ch *change) error {
 		return nil
 	}
 	for _, path := range slices.Sorted(maps.Keys(ch.secrets)) {
-		if old, had := ch.stored[path]; had && old != ch.secrets[path] {
+		if old, had := ch.stored[path]; had && old != ch.secrets[path] && !secret.IsNote(path) {
 			ch.diffs = append(ch.diffs, manifest.Difference{Path: "spec." + path, From: "<secret>", To: "<secret>"})
 		}
 	}

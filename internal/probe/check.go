@@ -164,7 +164,7 @@ func (c *check) management(err error) remedy.Fields {
 	f := c.fields(c.managed(err), "")
 	var given []string
 	for _, path := range slices.Sorted(maps.Keys(c.server.Secrets)) {
-		if strings.HasPrefix(path, "connection.") && !strings.HasSuffix(path, secret.NextPath("")) {
+		if strings.HasPrefix(path, "connection.") && !strings.HasSuffix(path, secret.NextPath("")) && !secret.IsNote(path) {
 			given = append(given, "spec."+path)
 		}
 	}

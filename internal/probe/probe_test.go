@@ -308,7 +308,11 @@ func TestStoredSecretsStayWithTheirAddress(t *testing.T) {
 		t.Errorf("another address: %v", err)
 	}
 	next := strings.Replace(kept, `{"stored":true}`, `{"stored":"next"}`, 1)
-	w.want(w.unsaved(next), "introspection", probe.Pass, "active: false") // it was promoted before
+	_, err = w.probe.Unsaved(t.Context(), "default", "corp", w.spec(next), order())
+	if keyward.CodeOf(err) != keyward.CodeInvalidInput || strings.Count(err.Error(), "spec.introspection.clientSecret: ") != 1 ||
+		!strings.Contains(err.Error(), "no next value is stored") {
+		t.Errorf("a next one that is not stored: %v", err)
+	}
 	for _, spec := range []string{kept, next} {
 		_, err = w.probe.Unsaved(t.Context(), "default", "nobody", w.spec(spec), order())
 		if keyward.CodeOf(err) != keyward.CodeInvalidInput ||

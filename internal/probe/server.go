@@ -80,25 +80,18 @@ func (p *Probe) takeStored(ctx context.Context, server *connector.Server, kept s
 	}
 	var faults []keyward.FieldError
 	same := sameAddresses(before.Spec, now.Spec)
-	kept.Settle(server.Secrets, before.Secrets)
-	for _, path := range kept.Paths() {
-		from := kept[path]
-		value, stored := before.Secrets[from]
-		switch {
-		case !same:
+	if !same {
+		for _, path := range kept.Paths() {
 			faults = append(faults, keyward.Fault("spec."+path,
 				"an address differs from the stored key manager's: give the value, a stored secret stays with its address"))
-		case !stored:
-			faults = append(faults, keyward.Fault("spec."+path, secret.NothingStored))
+			server.Secrets[path] = keymanager.Unseen + path // so that nobody says it again
 		}
-		if !same || !stored {
-			value = keymanager.Unseen + from // so that nobody says it again
-		}
-		server.Secrets[path] = value
+		return faults, nil
 	}
-	if same {
-		server.Status = before.Status
-	}
+	kept.Fill(server.Secrets, before.Secrets, keymanager.Unseen, func(path, message string) {
+		faults = append(faults, keyward.Fault("spec."+path, "%s", message))
+	})
+	server.Status = before.Status
 	return faults, nil
 }
 

@@ -184,20 +184,43 @@ type Kept map[string]string
 // Paths are those of the secrets after the write, sorted.
 func (k Kept) Paths() []string { return slices.Sorted(maps.Keys(k)) }
 
-// Settle keeps what was promoted before, so that the same declaration can be applied again: a path whose next value is to
-// become the current one keeps its own where no next one is stored, and where the next one that is given for the time
-// after is stored already. values are those that are given, stored those that are there, both by their paths.
-func (k Kept) Settle(values, stored map[string]string) {
-	for path, from := range k {
+// promotedPath is where it is noted that a secret's current value was its next one before: beside it, the value once more, so
+// that the note holds for that value alone.
+func promotedPath(path string) string { return path + ".promoted" }
+
+// IsNote tells that what is stored at a path is no secret of its own, but a note about one.
+func IsNote(path string) bool { return strings.HasSuffix(path, promotedPath("")) }
+
+// Fill gives values, the secrets that a declaration gives by their paths, those that it keeps of the stored ones, and faults for
+// what is not stored, where a stand-in is filled in. What was promoted before stays, so that the same declaration can be applied
+// again: where no next value is stored, and where the next one that is given for the time after is stored already.
+func (k Kept) Fill(values, stored map[string]string, standIn string, fault func(path, message string)) {
+	for _, path := range k.Paths() {
+		from := k[path]
 		next, there := stored[from]
-		if from != path && (!there || next == values[from]) {
-			k[path] = path
+		promoted := from != path && stored[path] != "" && stored[promotedPath(path)] == stored[path]
+		if promoted && (!there || next == values[from]) {
+			from = path
+		}
+		value, there := stored[from]
+		switch {
+		case there:
+		case from != path && stored[path] != "":
+			fault(path, "no next value is stored: declare one, {current: {stored: true}, next: …}, or keep the current one, {stored: true}")
+		default:
+			fault(path, "nothing is stored for it: give the value")
+		}
+		if !there {
+			value = standIn + from // so that nobody says it again
+		}
+		values[path] = value
+		after := NextPath(path)
+		forgotten := from == path && stored[after] != "" && values[after] == "" && k[after] == ""
+		if from != path && there || stored[promotedPath(path)] == value && !forgotten {
+			values[promotedPath(path)] = value
 		}
 	}
 }
-
-// NothingStored is the fault of a marker for what is not stored.
-const NothingStored = "nothing is stored for it: give the value"
 
 // IsPair tells that the members of a secret's object are meant as current and next.
 func IsPair[V any](members map[string]V) bool {
