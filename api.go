@@ -3,6 +3,7 @@ package keyward
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -253,6 +254,14 @@ func (s *APISpec) validateKeyManagers(f *faults) {
 		}
 		seen[use.Name] = true
 		f.nonEmpty(path+".audiences", use.Audiences)
+		for _, theirs := range slices.Sorted(maps.Keys(use.Scopes)) {
+			switch ours := use.Scopes[theirs]; {
+			case theirs == "":
+				f.add(path+".scopes", "name the scope of the token that is to stand for %q", ours)
+			case !validScope(ours):
+				f.add(path+".scopes."+theirs, "%q is not a scope (RFC 6749, section 3.3)", ours)
+			}
+		}
 	}
 }
 

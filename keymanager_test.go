@@ -42,6 +42,14 @@ func TestClaimsHaveOneMeaning(t *testing.T) {
 		{"for ever", `"signIn":{"lifetime":"9000h"}}`, "spec.signIn.lifetime"},
 		{"a use", `"tokens":{"use":"exchange"}}`, ""},
 		{"no use", `"tokens":{"use":"exchanged"}}`, "spec.tokens.use"},
+		{"a refresh beyond what is believed", `"otherIssuers":[{"issuer":"o","keys":{"jwks":"https://k","refresh":"25h"}}]}`,
+			"spec.otherIssuers[0].keys.refresh"},
+		{"a port that is none", `"endpoints":{"token":"https://e.example:65536/t","userinfo":"https://e.example:65535/u"}}`,
+			"spec.endpoints.token"},
+		{"port 0", `"endpoints":{"token":"https://e.example:0/t"}}`, "spec.endpoints.token"},
+		{"groups and roles", `"permissions":{"deny":["partners","developer"]}}`, ""},
+		{"a group that nobody can be in", `"permissions":{"deny":["partners","Partners "]}}`, "spec.permissions.deny[1]"},
+		{"a name of blanks", `"displayName":"\u2003\u200b"}`, "spec.displayName"},
 		{"a list", `"tokens":{"require":{"n":[1]}}}`, "spec.tokens.require.n"},
 	} {
 		var spec keyward.KeyManagerSpec

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -134,11 +135,19 @@ func (f *faults) webURL(path, v string) {
 		f.add(path, "must start with http:// or https://")
 	case u.Hostname() == "":
 		f.add(path, "has no host")
+	case !validPort(u.Port()):
+		f.add(path, "has a port beyond 65535, or 0")
 	case u.User != nil:
 		f.add(path, "must not carry a user name or password")
 	case u.Fragment != "" || strings.HasSuffix(v, "#"):
 		f.add(path, "must not have a fragment")
 	}
+}
+
+// validPort accepts none, or one that can be connected to.
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 func (k KeySource) validate(f *faults, path string) {
@@ -154,8 +163,8 @@ func (k KeySource) validate(f *faults, path string) {
 	f.webURL(path+".jwks", k.JWKS)
 	switch {
 	case k.Refresh == nil:
-	case k.Refresh.Std() < 1e9:
-		f.add(path+".refresh", "must be 1s or longer")
+	case k.Refresh.Std() < time.Second || k.Refresh.Std() > 24*time.Hour:
+		f.add(path+".refresh", "must be between 1s and 24h: older keys are not believed")
 	case len(k.PEM) > 0 || len(k.JWKSInline) > 0:
 		f.add(path+".refresh", "is for keys that are read from an address: these stand here")
 	}

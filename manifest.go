@@ -246,7 +246,12 @@ func shownFault(text string, longest int) string {
 		return unicode.IsControl(r) || r >= '\u2028' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 	}):
 		return "must be one line of printable characters, none of which turns the order of others around"
+	case text != "" && strings.TrimFunc(text, unseen) == "":
+		return "has nothing that people could see: leave it out"
 	default:
 		return ""
 	}
 }
+
+// unseen tells that a character leaves nothing to be seen where it stands alone: a space, or one that formats others.
+func unseen(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }

@@ -73,9 +73,7 @@ func (p *Permissions) validate(f *faults) {
 		entries []string
 	}{{"allow", p.Allow}, {"deny", p.Deny}} {
 		for i, entry := range list.entries {
-			if entry == "" {
-				f.add(fmt.Sprintf("spec.permissions.%s[%d]", list.name, i), "must not be empty: name a role or a group")
-			}
+			f.name(fmt.Sprintf("spec.permissions.%s[%d]", list.name, i), entry) // of a role or a group: any other would match nobody
 		}
 	}
 }

@@ -267,6 +267,7 @@ func TestPermissionsHideKeyManagers(t *testing.T) {
 		`{"allow":["a"],"deny":["b"]}`: "objects[0].spec.permissions",
 		`{"allow":["a",""]}`:           "objects[0].spec.permissions.allow[1]",
 		`{"deny":[""]}`:                "objects[0].spec.permissions.deny[0]",
+		`{"deny":["Partners"]}`:        "objects[0].spec.permissions.deny[0]", // no group has such a name: it would keep nobody out
 	} {
 		got := h.Refused(plane.Operator(), declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindKeyManager, "x",
 			`{"type":"external","issuer":"https://x.example","keys":{"jwks":"https://x.example/k"},"permissions":`+permissions+`}`))},
