@@ -119,7 +119,7 @@ func inReach(tx *store.Tx, p keyward.Principal, app *keyward.Object, which Choic
 	if err != nil {
 		return nil, err
 	}
-	scenes, err := placesOf(tx, app)
+	scenes, err := placesOf(tx, app, which.KeyManager)
 	if err != nil {
 		return nil, err
 	}
@@ -135,9 +135,14 @@ func inReach(tx *store.Tx, p keyward.Principal, app *keyward.Object, which Choic
 	return places, nil
 }
 
-// placesOf are an application's in every key manager of its tenant and every global one, without the servers' secrets.
-func placesOf(tx *store.Tx, app *keyward.Object) ([]*scene.Scene, error) {
-	managers, _, err := tx.List(keyward.KindKeyManager, store.Filter{Tenant: app.Tenant, Offered: true})
+// placesOf are an application's in every key manager of its tenant and every global one, or in the one that is named, without the
+// servers' secrets.
+func placesOf(tx *store.Tx, app *keyward.Object, manager string) ([]*scene.Scene, error) {
+	which := store.Filter{Tenant: app.Tenant, Offered: true}
+	if manager != "" {
+		which.Names = []string{manager}
+	}
+	managers, _, err := tx.List(keyward.KindKeyManager, which)
 	if err != nil {
 		return nil, fmt.Errorf("list key managers: %w", err)
 	}
