@@ -75,3 +75,13 @@ test("the focus follows to a page's heading, stays on its tabs, and comes back f
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeFocused();
 });
+
+test("keys beside Ctrl-K open no search, and take nothing from what is typed after them", async () => {
+  await open(page, "admin/key-managers", "Key managers");
+  const search = page.getByRole("searchbox", { name: "Search by name or issuer" });
+  await search.focus();
+  await page.keyboard.press("Control+Shift+k");
+  await page.keyboard.type("focus");
+  await expect(search).toHaveValue("focus");
+  await expect(page.getByRole("dialog")).toBeHidden();
+});

@@ -87,7 +87,8 @@ function useEarlyKeys(set: (change: (text: string) => string) => void): void {
   useEffect(() => {
     let waiting = false;
     const pressed = (event: KeyboardEvent) => {
-      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") waiting = true;
+      const opens = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k";
+      if (opens) waiting = true;
       else if (event.key === "Escape") waiting = false;
       if (!waiting || event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
