@@ -148,17 +148,27 @@ func (m managers) of(tx *store.Tx, tenant, name string) (manager, error) {
 	if found, known := m[name]; known {
 		return found, nil
 	}
-	found, err := managerOf(tx, tenant, name)
+	object, err := tx.KeyManagerFor(tenant, name)
+	if err != nil {
+		return manager{}, err
+	}
+	return m.reached(tx, object)
+}
+
+// reached is of with what is stored of the key manager at hand.
+func (m managers) reached(tx *store.Tx, object *keyward.Object) (manager, error) {
+	if found, known := m[object.Name]; known {
+		return found, nil
+	}
+	found, err := managerOf(tx, object)
 	if err == nil {
-		m[name] = found
+		m[object.Name] = found
 	}
 	return found, err
 }
 
-func managerOf(tx *store.Tx, tenant, name string) (found manager, err error) {
-	if found.object, err = tx.KeyManagerFor(tenant, name); err != nil {
-		return manager{}, err
-	}
+func managerOf(tx *store.Tx, object *keyward.Object) (found manager, err error) {
+	found.object = object
 	if found.server, err = keymanager.ServerAlone(tx, found.object); err != nil {
 		return manager{}, err
 	}

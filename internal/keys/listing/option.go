@@ -98,8 +98,9 @@ func (l *Lister) Options(
 			return err
 		}
 		options, next = []Option{}, ""
+		known := managers{}
 		for _, at := range page {
-			o, err := l.option(tx, p, at)
+			o, err := l.option(tx, p, known, at)
 			if err != nil {
 				return err
 			}
@@ -187,7 +188,7 @@ func first(a, b bool) int {
 }
 
 // option says what can be done at a place.
-func (l *Lister) option(tx *store.Tx, p keyward.Principal, s place) (Option, error) {
+func (l *Lister) option(tx *store.Tx, p keyward.Principal, known managers, s place) (Option, error) {
 	o := Option{
 		KeyManager: s.KeyManager.Name, DisplayName: s.Spec.DisplayName, Type: s.Spec.Type,
 		Environment: s.Place.Environment, APIs: []string{},
@@ -215,7 +216,7 @@ func (l *Lister) option(tx *store.Tx, p keyward.Principal, s place) (Option, err
 	}
 	o.Generate, o.Map = why == nil, free == nil && scene.Mappable(s.KeyManager, s.Spec) == nil
 	o.Hold = scene.SeenHold(p, s.KeyManager, l.Now())
-	km, err := managerOf(tx, s.Place.Tenant, s.KeyManager.Name)
+	km, err := known.reached(tx, s.KeyManager)
 	if err != nil {
 		return Option{}, err
 	}
