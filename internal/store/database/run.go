@@ -22,7 +22,7 @@ type Run struct {
 	broken  error
 
 	answer time.Duration // see DB
-	turn   *turn         // of a transaction that writes
+	turn   *turn         // of a transaction that writes SQLite
 	watch  *time.Timer   // ends ctx when the database is waited for too long; nil = it is not, once begun
 	end    context.CancelCauseFunc
 }
@@ -105,8 +105,11 @@ func (db *DB) BeginWrite(ctx context.Context) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin to write: %w", err)
 	}
-	r.writes, r.turn = true, &db.turn
-	r.turn.pass(true)
+	r.writes = true
+	if db.lock > 0 {
+		r.turn = &db.turn
+		r.turn.pass(true)
+	}
 	return r, nil
 }
 
