@@ -67,6 +67,15 @@ func Kept(tx *store.Tx, id string) (*Account, error) {
 	return ByID(tx, id)
 }
 
+// Still keeps the user as Kept does, and gives ErrNone when the account counts no more or its password is another one than the stamp's.
+func Still(tx *store.Tx, id, stamp string) error {
+	a, err := Kept(tx, id)
+	if err == nil && a.Stamp != stamp {
+		return ErrNone
+	}
+	return err
+}
+
 func of(tx *store.Tx, o *keyward.Object, err error) (*Account, error) {
 	if keyward.CodeOf(err) == keyward.CodeNotFound {
 		return nil, ErrNone

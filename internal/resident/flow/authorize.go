@@ -194,11 +194,7 @@ func (f *Flow) code(
 		given.Expires = now.Add(offlineLife)
 	}
 	err := f.store.Write(ctx, actor, func(tx *store.Tx) error {
-		a, err := account.Kept(tx, given.UserID)
-		if err == nil && a.Stamp != given.Stamp {
-			err = account.ErrNone
-		}
-		if err != nil {
+		if err := account.Still(tx, given.UserID, given.Stamp); err != nil {
 			return err
 		}
 		if err := tx.PutGiven(given); err != nil {

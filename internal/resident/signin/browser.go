@@ -55,11 +55,7 @@ func (p Place) Gone() string { return p.made(cookieSignIn, "", -time.Second).Str
 func (p *Pages) begin(w http.ResponseWriter, r *http.Request, a *account.Account) error {
 	place, now, value := PlaceOf(r.Context()), p.options.Now(), account.NewValue()
 	err := p.store.Write(r.Context(), actor, func(tx *store.Tx) error {
-		still, err := account.Kept(tx, a.ID)
-		if err == nil && still.Stamp != a.Stamp {
-			err = account.ErrNone
-		}
-		if err != nil {
+		if err := account.Still(tx, a.ID, a.Stamp); err != nil {
 			return err
 		}
 		if err := p.endIn(tx, r); err != nil {
