@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/manifest/files"
+	"keyward.dev/keyward/internal/manifest/openapi"
 	"keyward.dev/keyward/internal/output"
 )
 
@@ -47,15 +48,7 @@ type applyResult struct {
 	Action  string        `json:"action"`
 	Changes []fieldChange `json:"changes,omitempty"`
 
-	Findings []finding `json:"findings,omitempty"`
-}
-
-// finding is where a gateway does otherwise than an OpenAPI document says.
-type finding struct {
-	Message    string   `json:"message"`
-	Operations []string `json:"operations,omitempty"`
-	Line       int      `json:"line"`
-	Weaker     bool     `json:"weaker"`
+	Findings []openapi.Finding `json:"findings,omitempty"`
 }
 
 // fieldChange is one field's old and new value.
@@ -101,7 +94,7 @@ func (s *session) apply(paths []string, set string, prune, dryRun bool) ([]apply
 }
 
 // printFindings tells, below an API's line, where a gateway does otherwise than its OpenAPI document says.
-func printFindings(w io.Writer, findings []finding) {
+func printFindings(w io.Writer, findings []openapi.Finding) {
 	const most = 6 // operations that are named
 	for _, f := range findings {
 		about := ""

@@ -27,23 +27,34 @@ func New(run *database.Run, trail *audited.Trail, now time.Time) *Book {
 const tokenColumns = `SELECT t.id, u.tenant, u.name, t.created_at, t.last_used, t.revoked_at
 	FROM api_tokens t JOIN users u ON u.id = t.user_id WHERE `
 
-func scanToken(r database.Row) (keyward.APIToken, error) {
-	var t keyward.APIToken
-	var created int64
-	var used, revoked *int64
-	err := r.Scan(&t.ID, &t.Tenant, &t.User, &created, &used, &revoked)
-	t.CreatedAt, t.LastUsed, t.RevokedAt = database.FromMicros(created), database.TimeOrNil(used), database.TimeOrNil(revoked)
-	return t, err
-}
-
 func (b *Book) list(where string, args ...any) ([]keyward.APIToken, error) {
 	var list []keyward.APIToken
 	err := b.run.Rows(tokenColumns+where, args, func(r database.Row) error {
-		t, err := scanToken(r)
+		var t keyward.APIToken
+		var created int64
+		var used, revoked *int64
+		err := r.Scan(&t.ID, &t.Tenant, &t.User, &created, &used, &revoked)
+		t.CreatedAt, t.LastUsed, t.RevokedAt = database.FromMicros(created), database.TimeOrNil(used), database.TimeOrNil(revoked)
 		list = append(list, t)
 		return err
 	})
 	return list, err
+}
+
+// one gives the token that the condition names, or a not_found error with what it was called.
+func (b *Book) one(called, where string, args ...any) (*keyward.APIToken, error) {
+	list, err := b.list(where, args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, database.NotFound(called)
+	}
+	return &list[0], nil
+}
+
+func (b *Book) byID(tenant, id string) (*keyward.APIToken, error) {
+	return b.one("API token of that id", `u.tenant = $1 AND t.id = $2`, database.Clean(tenant), database.Clean(id))
 }
 
 // CreateAPIToken stores a token of an existing user by its SHA-256. An empty ID and zero CreatedAt are filled in. A
@@ -81,14 +92,7 @@ func (b *Book) CreateAPIToken(t *keyward.APIToken, hash []byte) error {
 
 // APITokenByHash gives the token, revoked or not, or a not_found error. It is gone with its user.
 func (b *Book) APITokenByHash(hash []byte) (*keyward.APIToken, error) {
-	list, err := b.list(`t.hash = $1`, hash)
-	if err != nil {
-		return nil, err
-	}
-	if len(list) == 0 {
-		return nil, database.NotFound("API token like that")
-	}
-	return &list[0], nil
+	return b.one("API token like that", `t.hash = $1`, hash)
 }
 
 // APITokens lists a tenant's tokens, oldest first; an empty tenant is every tenant.
@@ -103,14 +107,11 @@ func (b *Book) APITokens(tenant string) ([]keyward.APIToken, error) {
 // RevokeAPIToken revokes the token of that id in the tenant, or gives a not_found error. Revoking twice changes
 // nothing.
 func (b *Book) RevokeAPIToken(tenant, id string) error {
-	list, err := b.list(`u.tenant = $1 AND t.id = $2`, database.Clean(tenant), database.Clean(id))
+	t, err := b.byID(tenant, id)
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 {
-		return database.NotFound("API token of that id")
-	}
-	if list[0].RevokedAt != nil {
+	if t.RevokedAt != nil {
 		return nil
 	}
 	if _, err := b.run.Exec(`UPDATE api_tokens SET revoked_at = $1 WHERE id = $2`,
@@ -118,7 +119,7 @@ func (b *Book) RevokeAPIToken(tenant, id string) error {
 		return err
 	}
 	return b.trail.Audit(keyward.AuditEntry{
-		Tenant: tenant, Action: "token.revoked", Kind: "APIToken", Name: id, Detail: "user " + list[0].User,
+		Tenant: tenant, Action: "token.revoked", Kind: "APIToken", Name: id, Detail: "user " + t.User,
 	})
 }
 
@@ -131,20 +132,17 @@ func (b *Book) TouchAPIToken(id string, at time.Time) error {
 // ReinstateAPIToken makes a revoked token valid again: the settings name the first administrator's token, and may name
 // a former one. A token that is not there gives a not_found error.
 func (b *Book) ReinstateAPIToken(tenant, id string) error {
-	list, err := b.list(`u.tenant = $1 AND t.id = $2`, database.Clean(tenant), database.Clean(id))
+	t, err := b.byID(tenant, id)
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 {
-		return database.NotFound("API token of that id")
-	}
-	if list[0].RevokedAt == nil {
+	if t.RevokedAt == nil {
 		return nil
 	}
 	if _, err := b.run.Exec(`UPDATE api_tokens SET revoked_at = NULL WHERE id = $1`, id); err != nil {
 		return err
 	}
 	return b.trail.Audit(keyward.AuditEntry{
-		Tenant: tenant, Action: "token.reinstated", Kind: "APIToken", Name: id, Detail: "user " + list[0].User,
+		Tenant: tenant, Action: "token.reinstated", Kind: "APIToken", Name: id, Detail: "user " + t.User,
 	})
 }
