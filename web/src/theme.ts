@@ -20,6 +20,10 @@ const pine: MantineColorsTuple = [
   "#034b3b",
 ];
 
+// What lies over a page: its title, and the button that closes it.
+const over = { title: { fontWeight: 600, fontSize: "var(--mantine-font-size-lg)" } };
+const closing = { closeButtonProps: { "aria-label": texts.common.close } };
+
 export const theme = createTheme({
   primaryColor: "pine",
   primaryShade: 7,
@@ -40,16 +44,10 @@ export const theme = createTheme({
     Badge: { styles: { root: { fontWeight: 500, letterSpacing: 0 } } },
     Table: { defaultProps: { verticalSpacing: "xs", horizontalSpacing: "md", highlightOnHover: true, classNames: { th: table.head } } },
     TableScrollContainer: { defaultProps: { pos: "relative" } }, // what is hidden in a table stays in what scrolls around it
-    Modal: {
-      defaultProps: { centered: true, closeButtonProps: { "aria-label": texts.common.close } },
-      styles: { title: { fontWeight: 600, fontSize: "var(--mantine-font-size-lg)" } },
-    },
-    Notification: { defaultProps: { closeButtonProps: { "aria-label": texts.common.close } } },
+    Modal: { defaultProps: { centered: true, ...closing }, styles: over },
+    Drawer: { defaultProps: closing, styles: over },
+    Notification: { defaultProps: closing },
     TagsInput: { defaultProps: { splitChars: [",", " "], acceptValueOnBlur: true } },
-    Drawer: {
-      defaultProps: { closeButtonProps: { "aria-label": texts.common.close } },
-      styles: { title: { fontWeight: 600, fontSize: "var(--mantine-font-size-lg)" } },
-    },
   },
 });
 

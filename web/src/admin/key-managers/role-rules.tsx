@@ -1,11 +1,12 @@
-import { Select, TagsInput, TextInput } from "@mantine/core";
+import { Select, TagsInput } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
 import type { Draft } from "../../object/draft";
-import { RowTable, type Column } from "../../object/row-table";
+import type { Column } from "../../object/row-table";
 import { ValueInput } from "../../object/value-input";
 import { roles } from "../../session/areas";
 import { texts } from "../../texts";
+import { Cell, ListRows } from "./list-rows";
 
 type Rule = Schemas["RoleRule"];
 
@@ -15,20 +16,16 @@ const without = (rule: Rule, name: keyof Rule) => Object.fromEntries(Object.entr
 
 /** Which claims give people which role and groups: a table to write in. */
 export function RoleRules({ draft }: { draft: Draft<"key-managers"> }) {
-  const rules = (draft.at("spec", "signIn", "roles") ?? []) as Rule[];
   const global = draft.at("spec", "global") === true;
   return (
-    <RowTable<Rule>
+    <ListRows<Rule>
+      draft={draft}
+      path={["spec", "signIn", "roles"]}
       label={words.rules}
       help={words.rulesHelp}
-      rows={rules}
-      put={(list) => { draft.put(list.length > 0 ? list : undefined, "spec", "signIn", "roles"); }}
-      fixed={draft.fixed}
       add={words.add}
       fresh={{ claim: "groups", equals: "", role: "developer" }}
       nameOf={(rule) => words.rule(rule.claim)}
-      faultOf={(i) => draft.fault("spec", "signIn", `roles[${i}]`)}
-      fault={rules.length === 0 ? draft.fault("spec", "signIn", "roles") : undefined}
       minWidth={global ? 860 : 760}
       columns={columns(draft.fixed, global)}
     />
@@ -39,13 +36,12 @@ function columns(fixed: boolean, global: boolean): Column<Rule>[] {
   const tenant: Column<Rule> = {
     title: words.tenant,
     cell: (rule, change) => (
-      <TextInput
-        aria-label={words.tenant}
-        value={rule.tenant ?? ""}
+      <Cell
+        label={words.tenant}
+        value={rule.tenant}
         placeholder="default"
-        disabled={fixed}
-        onChange={({ currentTarget: { value } }) => { change(value ? { ...rule, tenant: value } : without(rule, "tenant")); }}
-        spellCheck={false}
+        fixed={fixed}
+        change={(typed) => { change(typed ? { ...rule, tenant: typed } : without(rule, "tenant")); }}
       />
     ),
   };
@@ -53,14 +49,7 @@ function columns(fixed: boolean, global: boolean): Column<Rule>[] {
     {
       title: words.claim,
       cell: (rule, change, fault) => (
-        <TextInput
-          aria-label={words.claim}
-          value={rule.claim}
-          disabled={fixed}
-          error={fault}
-          onChange={(event) => { change({ ...rule, claim: event.currentTarget.value }); }}
-          spellCheck={false}
-        />
+        <Cell label={words.claim} value={rule.claim} fixed={fixed} fault={fault} change={(claim) => { change({ ...rule, claim }); }} />
       ),
     },
     {

@@ -1,11 +1,9 @@
-import { Anchor } from "@mantine/core";
-import { Link } from "react-router";
-
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { GroupLinks } from "../../ui/group-link";
+import { NameLink } from "../../ui/name-link";
 import { ObjectList } from "../../ui/object-list";
 
 const words = texts.admin.users;
@@ -24,7 +22,7 @@ export function Users() {
       columns={[
         {
           title: texts.common.name,
-          cell: (u) => <Anchor component={Link} to={to("admin", "users", u.metadata?.name ?? "")} fw={600} size="sm">{u.metadata?.name}</Anchor>,
+          cell: ({ metadata: { name = "" } = {} }) => <NameLink to={to("admin", "users", name)} name={name} />,
         },
         { title: words.email, wide: true, cell: (u) => u.spec.email ?? "" },
         { title: words.roles, cell: (u) => (u.spec.roles ?? []).join(", ") },
