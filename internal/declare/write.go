@@ -2,6 +2,7 @@ package declare
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -128,7 +129,7 @@ func (w *world) lastUsers(o *keyward.Object) ([]keyward.Ref, error) {
 			return nil, fmt.Errorf("look for other owners: %w", err)
 		}
 	}
-	if err := scene.DropFailed(w.tx, o.Ref()); err != nil {
+	if err := scene.DropFailed(w.tx, o); err != nil {
 		return nil, err
 	}
 	return w.users(o)
@@ -137,7 +138,7 @@ func (w *world) lastUsers(o *keyward.Object) ([]keyward.Ref, error) {
 // users lists who uses an object. A tenant is used by everything in it but its resident key manager.
 func (w *world) users(o *keyward.Object) ([]keyward.Ref, error) {
 	if o.Kind != keyward.KindTenant {
-		users, err := w.tx.Users(o.Ref())
+		users, err := w.tx.Users(o)
 		if err != nil {
 			return nil, fmt.Errorf("look for users of %s: %w", o.Ref(), err)
 		}
@@ -276,7 +277,7 @@ func (w *world) writeOne(ch *change) error {
 		return err
 	}
 	if err := w.tx.Put(o, extra); err != nil {
-		return err
+		return movedBy(ch, err)
 	}
 	w.stored[ch.ref] = o
 	if err := w.endSessions(ch); err != nil {
@@ -348,6 +349,16 @@ func staysRevoked(ch *change, s *keyward.OAuthClientSpec) bool {
 	before, ok := ch.existing.Spec.(*keyward.OAuthClientSpec)
 	status, err := ch.existing.ClientStatus()
 	return ok && err == nil && status.State == keyward.ClientRevoked && before.SameClient(s)
+}
+
+// movedBy turns it into errMoved that the name of a new object is taken: this transaction has looked, so another one took it since.
+func movedBy(ch *change, err error) error {
+	var e *keyward.Error
+	taken := func(f keyward.FieldError) bool { return f.Path == "metadata.name" && f.Code == keyward.CodeConflict }
+	if ch.existing == nil && errors.As(err, &e) && slices.ContainsFunc(e.Fields, taken) {
+		return errMoved
+	}
+	return err
 }
 
 // extra builds what goes with an object: its secrets and what gateways hold of it.

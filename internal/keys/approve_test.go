@@ -204,11 +204,11 @@ func TestRejectAndCancel(t *testing.T) {
 	r.one(keyward.ClientAwaiting)
 	err = r.store.Write(ctx, "test", func(tx *store.Tx) error {
 		ref := keyward.Ref{Kind: keyward.KindKeyManager, Tenant: keyward.DefaultTenant, Name: "corp"}
-		if err := scene.DropFailed(tx, ref); err != nil {
-			return err
-		}
 		km, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
 		if err != nil {
+			return err
+		}
+		if err := scene.DropFailed(tx, km); err != nil {
 			return err
 		}
 		return tx.Delete(km)

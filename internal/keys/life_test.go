@@ -75,11 +75,11 @@ func TestLifeAtKeycloak(t *testing.T) {
 
 	ref := keyward.Ref{Kind: keyward.KindApplication, Tenant: keyward.DefaultTenant, Name: "mobile"}
 	err = r.store.Write(ctx, "test", func(tx *store.Tx) error {
-		if err := scene.DropFailed(tx, ref); err != nil {
-			return err
-		}
 		app, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
 		if err != nil {
+			return err
+		}
+		if err := scene.DropFailed(tx, app); err != nil {
 			return err
 		}
 		return tx.Delete(app)

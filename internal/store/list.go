@@ -343,12 +343,8 @@ func Cursor(tenant, name string) string { return paging.Cursor(tenant, name) }
 // maxUsers bounds the list of users that a refused delete shows.
 const maxUsers = 100
 
-// Users lists who refers to the object, at most 100.
-func (tx *Tx) Users(ref keyward.Ref) ([]keyward.Ref, error) {
-	o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
-	if err != nil {
-		return nil, err
-	}
+// Users lists who refers to the object, at most 100. Whether the object is still there, Delete finds out.
+func (tx *Tx) Users(o *keyward.Object) ([]keyward.Ref, error) {
 	return tx.usersOf(o.Kind, o.ID, o.Name)
 }
 

@@ -245,6 +245,9 @@ func (tx *Tx) Secrets(o *keyward.Object) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !found && tx.seen[o.ID] == o.Version && o.Version > 0 {
+		return nil, tx.run.Fault("meet another transaction", errRace)
+	}
 	if !found {
 		return nil, database.NotFound(o.Ref().String())
 	}

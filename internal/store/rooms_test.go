@@ -334,7 +334,7 @@ func TestUsersOfAUserAreWhatTheyOwnAlone(t *testing.T) {
 			application("through", "alice", "corp|007"), application("others", "bob"))
 		var names []string
 		write(t, s, func(tx *Tx) error {
-			users, err := tx.Users(alice.Ref())
+			users, err := tx.Users(alice)
 			for _, u := range users {
 				names = append(names, u.Name)
 			}

@@ -170,23 +170,19 @@ func Succeeded(tx *store.Tx, c *Client) (bool, error) {
 
 // DropFailed forgets the failed and revoked clients of an application or a key manager that left nothing at a server, so that they
 // do not stand in the way of its deletion. Possible orphans stay.
-func DropFailed(tx *store.Tx, ref keyward.Ref) error {
-	filter := store.Filter{Tenant: ref.Tenant}
-	switch ref.Kind {
+func DropFailed(tx *store.Tx, of *keyward.Object) error {
+	filter := store.Filter{Tenant: of.Tenant}
+	switch of.Kind {
 	case keyward.KindApplication:
-		filter.Application = ref.Name
+		filter.Application = of.Name
 	case keyward.KindKeyManager: // a global one has clients in every tenant
-		km, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
-		if err != nil {
-			return err
-		}
-		filter = store.Filter{ManagerID: km.ID}
+		filter = store.Filter{ManagerID: of.ID}
 	default:
 		return nil
 	}
 	objects, _, err := tx.List(keyward.KindOAuthClient, filter)
 	if err != nil {
-		return fmt.Errorf("list the clients of %s: %w", ref, err)
+		return fmt.Errorf("list the clients of %s: %w", of.Ref(), err)
 	}
 	for _, o := range objects {
 		c, err := ReadClient(o)

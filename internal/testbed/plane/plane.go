@@ -48,9 +48,15 @@ type Plane struct {
 // New sets one up until the test ends.
 func New(t *testing.T) *Plane {
 	t.Helper()
+	return Over(t, first.Options(t))
+}
+
+// Over is New over a database that somebody else may use too.
+func Over(t *testing.T, o store.Options) *Plane {
+	t.Helper()
 	h := &Plane{t: t}
 	ctx := context.Background()
-	st, err := store.Open(ctx, first.Options(t))
+	st, err := store.Open(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}
