@@ -7,7 +7,7 @@ import (
 )
 
 // endSessions ends what somebody had begun who is let in no more: a user who is disabled, or people of a key manager that is,
-// or that nobody signs in through. Enabled again, nothing of it counts: whoever stole a session meanwhile has none.
+// or that nobody signs in through. Enabled again, nothing of it counts: whoever stole a session, or a one-time link, meanwhile has none.
 func (w *world) endSessions(ch *change) error {
 	if ch.existing == nil || !letsIn(ch.existing.Spec) || letsIn(ch.object.Spec) {
 		return nil
@@ -17,6 +17,9 @@ func (w *world) endSessions(ch *change) error {
 	case keyward.KindUser:
 		if err = w.tx.DropSignInsOf(ch.object.ID, w.c.now()); err == nil {
 			err = w.tx.DropSessionsOf(ch.object.ID, "")
+		}
+		if err == nil {
+			err = w.tx.DropResetOf(ch.object.ID)
 		}
 	case keyward.KindKeyManager:
 		err = w.tx.DropSessionsOf("", ch.object.ID)

@@ -336,3 +336,33 @@ func TestAnswersInVain(t *testing.T) {
 		t.Errorf("anybody from there: %d %s", from.status, from.text)
 	}
 }
+
+// TestALinkEndsWithTheAccount: whoever has a one-time link of somebody who was disabled cannot use it when they are enabled again.
+func TestALinkEndsWithTheAccount(t *testing.T) {
+	h := newHouse(t)
+	h.person()
+	opens := func(link string) int { return h.tab().do(http.MethodGet, link, "").status }
+	link := func() string {
+		var made struct{ Link string }
+		h.must("admin", http.MethodPost, "/api/v1/users/alice/password-reset", "").into(t, &made)
+		return made.Link
+	}
+	first := link()
+	h.apply(manifestOf(keyward.KindUser, "alice", `{"roles":["publisher"]}`))
+	if got := opens(first); got != http.StatusOK {
+		t.Errorf("the control, after a change that has nothing to do with it: %d", got)
+	}
+	h.apply(manifestOf(keyward.KindUser, "alice", `{"enabled":false}`))
+	h.apply(manifestOf(keyward.KindUser, "alice", `{"enabled":true}`))
+	if got := opens(first); got != http.StatusGone {
+		t.Errorf("enabled again, a link from before that: %d", got)
+	}
+	second := link()
+	if got := opens(second); got != http.StatusOK {
+		t.Errorf("the control, a new one: %d", got)
+	}
+	h.apply(manifestOf(keyward.KindUser, "alice", `{"password":"another password"}`))
+	if got := opens(second); got != http.StatusGone {
+		t.Errorf("after another password: %d", got)
+	}
+}

@@ -147,6 +147,12 @@ func (m *Material) ResetByHash(hash []byte) (*Reset, error) {
 	return &r, nil
 }
 
+// DropResetOf makes a link that a user was given worth nothing.
+func (m *Material) DropResetOf(userID string) error {
+	_, err := m.run.Exec(`DELETE FROM user_resets WHERE user_id = $1`, database.Clean(userID))
+	return err
+}
+
 // DropReset uses the link up.
 func (m *Material) DropReset(hash []byte) error {
 	_, err := m.run.Exec(`DELETE FROM user_resets WHERE hash = $1`, hash)
