@@ -140,7 +140,7 @@ func (r *Registry) stop(w *stream.WithdrawnError) {
 	}
 	r.withdrawn.Store(true)
 	close(r.gone)
-	r.o.Log.Warn("this gateway was withdrawn by its control plane and stops serving")
+	r.o.Log.Warn("this gateway was withdrawn by its control plane and stops serving, after a restart too, until it has another credential")
 	if err := errors.Join(<-kept, r.disk.write(fileWithdrawal, w)); err != nil {
 		r.o.Log.Error("the withdrawal cannot be kept on disk", "err", err)
 	}
