@@ -88,6 +88,12 @@ func (s *Server) subscriptionApprovalRoutes() {
 		requests, next, err := c.SubscriptionRequests(ctx, p, in.tenant(), control.Page{After: in.Cursor, Limit: limit})
 		return onePage(requests, next, err)
 	})
+	route(s, huma.Operation{
+		OperationID: "count-requests", Method: http.MethodGet, Path: "/api/v1/waiting", Tags: []string{"keys"},
+		Summary: "How many keys and subscriptions await an approval, for who decides on them or audits",
+	}, func(ctx context.Context, p keyward.Principal, in *TenantQuery) (*answerOf[control.Waiting], error) {
+		return answered(c.Waiting(ctx, p, in.tenant()))
+	})
 	decideSubscription(s, "approve", "Put a subscription in force that awaits it",
 		func(ctx context.Context, p keyward.Principal, in *decideInput, b ApproveSubscriptionBody) (*keyward.Object, error) {
 			return c.ApproveSubscription(ctx, p, in.asked(b.Request))

@@ -187,3 +187,37 @@ func TestSearchOverEverything(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAwaitsAnApprovalIsCounted as far as the requests of a tenant list it: keys for administrators and auditors, subscriptions
+// for publishers too, and another tenant's for nobody.
+func TestWhatAwaitsAnApprovalIsCounted(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.apply(manifestOf(keyward.KindTenant, "acme", `{}`), manifestOf(keyward.KindApplication, "mobile", `{"owners":["alice"]}`))
+	h.users(map[string][]keyward.Role{"alice": {keyward.RoleDeveloper}, "pat": {keyward.RolePublisher}}, "default")
+	h.users(map[string][]keyward.Role{"foreman": {keyward.RoleAdmin}}, "acme")
+	counted := func(user, tenant string, want control.Waiting) {
+		t.Helper()
+		var got control.Waiting
+		h.must(user, http.MethodGet, "/api/v1/waiting?tenant="+tenant, "").into(t, &got)
+		if got != want {
+			t.Errorf("%s in %s: %+v, want %+v", user, tenant, got, want)
+		}
+	}
+	counted("admin", "default", control.Waiting{})
+	attempt(h, keyward.ClientAwaiting)
+	h.apply(manifestOf(keyward.KindPlan, "manual", `{"approval":"manual"}`),
+		manifestOf(keyward.KindAPI, "planned", strings.Replace(walkAPI, `"/orders"`, `"/planned","plans":["manual"]`, 1)))
+	for _, name := range []string{"one", "two"} {
+		h.apply(manifestOf(keyward.KindApplication, name, `{"owners":["alice"]}`))
+		h.must("alice", http.MethodPut, "/api/v1/subscriptions/"+name, `{"spec":{"application":"`+name+`","api":"planned","plan":"manual"}}`)
+	}
+	counted("admin", "default", control.Waiting{Keys: 1, Subscriptions: 2})
+	counted("pat", "default", control.Waiting{Subscriptions: 2}) // a publisher does not read clients
+	counted("foreman", "acme", control.Waiting{})
+	if a := h.call("foreman", http.MethodGet, "/api/v1/waiting?tenant=default", ""); a.status != http.StatusForbidden {
+		t.Errorf("of another tenant: %d %s", a.status, a.body)
+	}
+	h.must("pat", http.MethodPost, "/api/v1/subscriptions/one/approve", `{}`)
+	counted("pat", "default", control.Waiting{Subscriptions: 1})
+}

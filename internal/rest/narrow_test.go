@@ -1,11 +1,16 @@
 package rest_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/session"
+	"keyward.dev/keyward/internal/store"
 )
 
 // TestListsAreNarrowedByWhatObjectsBelongTo: exactly, where a search finds parts of names; and nobody learns by it what they
@@ -76,6 +81,40 @@ func TestListsAreNarrowedByWhatObjectsBelongTo(t *testing.T) {
 	for _, list := range []string{"applications?owner=dora", "key-managers?connection=acme"} {
 		if a := h.call("pat", http.MethodGet, "/api/v1/"+list, ""); a.status != http.StatusForbidden {
 			t.Errorf("%s to a publisher: %d %s", list, a.status, a.body)
+		}
+	}
+}
+
+// TestAGroupSaysThatSessionsWereLeftOut: with more of them than are looked at, nobody takes its people for all there are.
+func TestAGroupSaysThatSessionsWereLeftOut(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.users(map[string][]keyward.Role{"busy": {keyward.RoleDeveloper}}, "default")
+	fill := func(from, to int) {
+		t.Helper()
+		err := h.store.Write(context.Background(), "test", func(tx *store.Tx) error {
+			o, err := tx.Get(keyward.KindUser, "default", "busy")
+			for n := from; n < to && err == nil; n++ {
+				id, now := fmt.Sprintf("s%03d", n), time.Now()
+				err = tx.PutSession(store.Session{
+					ID: id, Hash: []byte(id), Tenant: "default", UserID: o.ID, Since: now, Seen: now, Expires: now.Add(time.Hour),
+				})
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		from, to int
+		capped   bool
+	}{{0, 499, false}, {499, 500, true}} {
+		fill(step.from, step.to)
+		var g session.Group
+		h.must("admin", http.MethodGet, "/api/v1/groups/payments", "").into(t, &g)
+		if g.Capped != step.capped {
+			t.Errorf("of %d sessions: %+v", step.to, g)
 		}
 	}
 }

@@ -191,6 +191,7 @@ func visits() map[string]visit {
 	}
 	asked := "/api/v1/subscriptions/asked"
 	all["list-subscription-requests"] = visit{path: "/api/v1/subscription-requests", right: "alice", wrong: "eve", setup: requested}
+	all["count-requests"] = visit{path: "/api/v1/waiting", right: "pat", wrong: "alice", setup: requested}
 	all["approve-subscription"] = visit{path: asked + "/approve", body: `{}`, right: "pat", wrong: "alice", setup: requested}
 	all["reject-subscription"] = visit{path: asked + "/reject", body: `{"reason":"no"}`, right: "pat", wrong: "ann", setup: requested}
 	all["mend-keys"] = visit{path: keys + "/mend", body: place, setup: failedAttempt, right: "alice", wrong: "dora"}

@@ -14,6 +14,7 @@ import (
 type Group struct {
 	Rules  []GroupRule   `json:"rules" doc:"Of key managers through which people sign in now"`
 	People []GroupMember `json:"people" doc:"Who is signed in and in it by such a rule; for administrators"`
+	Capped bool          `json:"capped,omitempty" doc:"Only the 500 sessions of the tenant that were used last were looked at: there are more"`
 }
 
 // GroupRule is one rule that puts people into the group.
@@ -43,7 +44,8 @@ func (s *Sessions) Group(ctx context.Context, p keyward.Principal, tenant, group
 		if found.Rules, err = s.rulesFor(tx, tenant, group); err != nil || !access.May(p, access.RightSessions, tenant) {
 			return err
 		}
-		live, err := s.live(tx, tenant, whose{})
+		live, all, err := s.live(tx, tenant, whose{})
+		found.Capped = !all
 		for _, one := range live {
 			known := func(m GroupMember) bool { return m.User == one.Principal.User }
 			if one.Via == "" || !slices.Contains(one.Principal.Groups, group) || slices.ContainsFunc(found.People, known) {
@@ -89,14 +91,13 @@ type liveSession struct {
 }
 
 // live gives the sessions that count of one person, or of everybody in the tenant, of whom no more than mostListed are looked at:
-// those that were used last first.
-func (s *Sessions) live(tx *store.Tx, tenant string, of whose) ([]liveSession, error) {
+// those that were used last first. all tells that there are no others.
+func (s *Sessions) live(tx *store.Tx, tenant string, of whose) (live []liveSession, all bool, err error) {
 	rows, err := tx.SessionsOf(tenant, of.userID, of.keyManagerID, of.subject, mostListed)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	now := s.options.Now()
-	var live []liveSession
 	for _, row := range rows {
 		if !now.Before(row.Expires) || now.Sub(row.Seen) >= s.options.Idle {
 			continue
@@ -106,9 +107,9 @@ func (s *Sessions) live(tx *store.Tx, tenant string, of whose) ([]liveSession, e
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		live = append(live, liveSession{found, row})
 	}
-	return live, nil
+	return live, len(rows) < mostListed, nil
 }

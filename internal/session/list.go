@@ -73,7 +73,7 @@ func (s *Sessions) List(ctx context.Context, p keyward.Principal, tenant, user, 
 				return err
 			}
 		}
-		live, err := s.live(tx, tenant, of)
+		live, _, err := s.live(tx, tenant, of)
 		for _, one := range live {
 			list = append(list, Listed{
 				ID: one.row.ID, User: one.Principal.User, Name: one.Shown, KeyManager: one.Via, Browser: one.row.Agent,

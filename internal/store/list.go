@@ -171,6 +171,22 @@ func (tx *Tx) List(kind keyward.Kind, f Filter) (objects []*keyward.Object, next
 	return objects, next, nil
 }
 
+// Count tells how many objects a list of the filter has in all, as far as most. It reads none of them.
+func (tx *Tx) Count(kind keyward.Kind, f Filter, most int) (count int, err error) {
+	n, err := nounOf(kind)
+	if err != nil {
+		return 0, err
+	}
+	var v database.Values
+	where, some, err := tx.conditions(n, f, &v)
+	if err != nil || !some {
+		return 0, err
+	}
+	query := n.table + " x LEFT JOIN holds h ON h.object_id = x.id WHERE " + strings.Join(append(where, "1 = 1"), " AND ")
+	_, err = tx.run.One("SELECT COUNT(*) FROM (SELECT 1 AS one FROM "+query+" LIMIT "+v.Add(most)+") counted", v, &count)
+	return count, err
+}
+
 // where says where the objects are. few tells that other conditions choose few of them: then the tenant's index, in which
 // all of them are, is kept out of the choice of what to begin with.
 func (f Filter) where(n noun, few bool, v *database.Values) (where []string) {

@@ -60,7 +60,7 @@ export function GroupPage() {
 }
 
 // Whoever a rule fits is in the group while they are signed in. Nobody knows the others: they are the server's.
-function ByRule({ rules, people }: Partial<Schemas["Group"]>) {
+function ByRule({ rules, people, capped }: Partial<Schemas["Group"]>) {
   const admin = administers(useSession());
   return (
     <Section title={words.byRule}>
@@ -76,17 +76,20 @@ function ByRule({ rules, people }: Partial<Schemas["Group"]>) {
         </List>
       </Stack>
       {admin && (
-        <DataTable
-          label={words.byRule}
-          rows={people ?? []}
-          keyOf={(one) => one.user}
-          empty={<Text c="dimmed">{words.noneByRule}</Text>}
-          columns={[
-            { title: texts.common.name, cell: (one) => one.name },
-            { title: words.through, cell: (one) => <ObjectLink noun="key-managers" name={one.keyManager} /> },
-            { title: texts.sessions.seen, cell: (one) => <Time at={one.seen} /> },
-          ]}
-        />
+        <>
+          {capped && <Text size="sm" c="yellow">{words.capped}</Text>}
+          <DataTable
+            label={words.byRule}
+            rows={people ?? []}
+            keyOf={(one) => one.user}
+            empty={<Text c="dimmed">{words.noneByRule}</Text>}
+            columns={[
+              { title: texts.common.name, cell: (one) => one.name },
+              { title: words.through, cell: (one) => <ObjectLink noun="key-managers" name={one.keyManager} /> },
+              { title: texts.sessions.seen, cell: (one) => <Time at={one.seen} /> },
+            ]}
+          />
+        </>
       )}
     </Section>
   );

@@ -2,7 +2,7 @@ import { Anchor, Button, Text } from "@mantine/core";
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "react-router";
 
-import { hold, holdsQuery, unhold, type Held } from "../api/holds";
+import { holdsQuery, undoLift, unhold, type Held } from "../api/holds";
 import { kindOf } from "../api/objects";
 import { administers } from "../session/areas";
 import { useSession } from "../session/session";
@@ -28,7 +28,7 @@ export function Holds() {
   const lift = useMutation({
     mutationFn: (held: Held) => unhold(tenant, held.noun, held.name),
     onSuccess: async (_, held) => {
-      sayDone({ tenant, message: texts.hold.lifted(held.name), undo: () => hold(tenant, held.noun, held.name, held.hold.reason ?? "", held.hold.until) });
+      sayDone({ tenant, message: texts.hold.lifted(held.name), undo: () => undoLift(tenant, held.noun, held.name, held.hold) });
       await queries.invalidateQueries({ queryKey: [tenant] });
     },
   });

@@ -35,6 +35,18 @@ export function keyRequestsQuery(tenant: string) {
   });
 }
 
+/** From so many on, requests are not counted any further. */
+export const mostWaiting = 100;
+
+/** How many keys and subscriptions await an approval. */
+export function waitingQuery(tenant: string) {
+  return queryOptions({
+    queryKey: [tenant, "waiting"],
+    refetchInterval: 15_000,
+    queryFn: async ({ signal }) => bodyOf(await client.GET("/api/v1/waiting", { params: { query: { tenant } }, signal })),
+  });
+}
+
 const requestPlace = (tenant: string, asked: Schemas["KeysRequest"]) => ({
   path: { name: asked.application },
   query: { tenant },

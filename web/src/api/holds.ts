@@ -1,7 +1,8 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import { client, type Schemas } from "./client";
-import { allPages, listPage, pageSize, type Noun, type Nouns, type Page } from "./objects";
+import { bodyOf, client, type Schemas } from "./client";
+import { allPages, listPage, pageSize, readObject, type Noun, type Nouns, type Page } from "./objects";
+import { OvertakenError } from "./problem";
 
 /** The nouns that an administrator can hold. */
 const holdables = ["key-managers", "applications", "subscriptions", "oauth-clients"] as const;
@@ -15,17 +16,36 @@ export const holdable = (noun: Noun): noun is Holdable => (holdables as readonly
 const address = (noun: Holdable) => `/api/v1/${noun}/{name}/hold` as "/api/v1/applications/{name}/hold";
 const liftAddress = (noun: Holdable) => `/api/v1/${noun}/{name}/unhold` as "/api/v1/applications/{name}/unhold";
 
-/** Switches an object off on every gateway, whatever a manifest says. until is an RFC 3339 time. */
-export async function hold(tenant: string, noun: Holdable, name: string, reason: string, until?: string): Promise<void> {
-  await client.POST(address(noun), {
+/** Switches an object off on every gateway, whatever a manifest says. until is an RFC 3339 time. It gives the hold. */
+export async function hold(tenant: string, noun: Holdable, name: string, reason: string, until?: string): Promise<Schemas["Hold"] | undefined> {
+  const held = await client.POST(address(noun), {
     params: { path: { name }, query: { tenant } },
     body: { reason, ...(until !== undefined && { until }) },
   });
+  return bodyOf(held).status?.hold;
 }
 
 /** Lifts a hold. */
 export async function unhold(tenant: string, noun: Holdable, name: string): Promise<void> {
   await client.POST(liftAddress(noun), { params: { path: { name }, query: { tenant } } });
+}
+
+// What is undone is what was done, and not what somebody else did to the object since.
+async function expectHeld(tenant: string, noun: Holdable, name: string, since: string | undefined): Promise<void> {
+  const now = (await readObject(tenant, noun, name)).object.status?.hold;
+  if (now?.since !== since) throw new OvertakenError();
+}
+
+/** Lifts the hold that was just set, unless somebody has lifted it or holds the object anew. */
+export async function undoHold(tenant: string, noun: Holdable, name: string, set: Schemas["Hold"] | undefined): Promise<void> {
+  await expectHeld(tenant, noun, name, set?.since);
+  await unhold(tenant, noun, name);
+}
+
+/** Holds what was just lifted as it was held, unless somebody holds it anew already. */
+export async function undoLift(tenant: string, noun: Holdable, name: string, lifted: Schemas["Hold"]): Promise<void> {
+  await expectHeld(tenant, noun, name, undefined);
+  await hold(tenant, noun, name, lifted.reason ?? "", lifted.until);
 }
 
 /** One object that is held. */

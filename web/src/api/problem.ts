@@ -32,6 +32,14 @@ export function isProblem(error: unknown, code: string): error is ProblemError {
   return error instanceof ProblemError && error.code === code;
 }
 
+/** Somebody else changed the same thing meanwhile: what was to be undone is not there any more. */
+export class OvertakenError extends Error {
+  constructor() {
+    super("overtaken");
+    this.name = "OvertakenError";
+  }
+}
+
 /** What a person is shown of any error. */
 export function messageOf(error: unknown): string {
   if (error instanceof ProblemError) return error.message;

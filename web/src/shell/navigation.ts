@@ -14,6 +14,8 @@ export interface Entry {
   icon: IconName;
   /** Of the whole installation, which the people of the tenant default look after. */
   installation?: boolean;
+  /** What waits for somebody there is counted. */
+  waits?: "keys" | "subscriptions";
   /** Auditors do not see it. */
   administrators?: boolean;
 }
@@ -26,7 +28,7 @@ const navigation: Record<Area, Entry[]> = {
     { section: sections.traffic, path: ["admin", "decisions"], label: texts.admin.nav.decisions, icon: "eye" },
     { path: ["admin", "gateways"], label: texts.admin.nav.gateways, icon: "server", installation: true },
     { path: ["admin", "holds"], label: texts.admin.nav.holds, icon: "pause" },
-    { section: sections.control, path: ["admin", "approvals"], label: texts.admin.nav.approvals, icon: "check" },
+    { section: sections.control, path: ["admin", "approvals"], label: texts.admin.nav.approvals, icon: "check", waits: "keys" },
     { path: ["admin", "audit"], label: texts.admin.nav.audit, icon: "list" },
     { section: sections.people, path: ["admin", "users"], label: texts.admin.nav.users, icon: "users" },
     { path: ["admin", "sessions"], label: texts.admin.nav.sessions, icon: "user", administrators: true },
@@ -36,7 +38,7 @@ const navigation: Record<Area, Entry[]> = {
   publisher: [
     { path: ["publisher", "apis"], label: texts.publisher.nav.apis, icon: "box" },
     { path: ["publisher", "plans"], label: texts.publisher.nav.plans, icon: "gauge" },
-    { path: ["publisher", "requests"], label: texts.publisher.nav.requests, icon: "clock" },
+    { path: ["publisher", "requests"], label: texts.publisher.nav.requests, icon: "clock", waits: "subscriptions" },
   ],
   developer: [
     { path: ["developer", "apis"], label: texts.developer.nav.catalog, icon: "book" },

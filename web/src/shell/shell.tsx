@@ -1,8 +1,10 @@
-import { AppShell, Burger, Group, NavLink, ScrollArea, SegmentedControl, Stack, Text } from "@mantine/core";
+import { AppShell, Burger, Group, NavLink, ScrollArea, SegmentedControl, Stack, Text, VisuallyHidden } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
 import { Fragment, Suspense, useRef } from "react";
 import { Link, Outlet, useLocation, useNavigate } from "react-router";
 
+import { mostWaiting, waitingQuery } from "../api/admin";
 import { areasOf } from "../session/areas";
 import { useSession } from "../session/session";
 import { texts } from "../texts";
@@ -61,6 +63,17 @@ export function Shell() {
   );
 }
 
+// How many wait for somebody, as a quiet number; a link's name says what it is.
+function Waiting({ n }: { n: number }) {
+  if (n === 0) return null;
+  const shown = n < mostWaiting ? String(n) : `${mostWaiting - 1}+`;
+  return (
+    <Text span size="xs" c="dimmed" className={classes.count}>
+      {shown}<VisuallyHidden> {texts.shell.waiting}</VisuallyHidden>
+    </Text>
+  );
+}
+
 // The page has a <base>, to which a bare fragment is relative: following the link would leave the page.
 function focusContent(event: React.MouseEvent): void {
   event.preventDefault();
@@ -74,6 +87,8 @@ function Menu({ close }: { close: () => void }) {
   const { pathname } = useLocation();
   const navigate = useNavigate();
   const area = areas.find((a) => pathname.startsWith(addressOf(tenant, a))) ?? areas[0];
+  const entries = area === undefined ? [] : entriesOf(area, session);
+  const waiting = useQuery({ ...waitingQuery(tenant), enabled: entries.some((entry) => entry.waits) }).data;
   if (area === undefined) return null;
   return (
     <Stack gap="sm" h="100%">
@@ -91,7 +106,7 @@ function Menu({ close }: { close: () => void }) {
         />
       )}
       <ScrollArea component="nav" aria-label={texts.shell.pages} flex={1}>
-        {entriesOf(area, session).map((entry) => {
+        {entries.map((entry) => {
           const to = addressOf(tenant, ...entry.path);
           const active = pathname === to || pathname.startsWith(`${to}/`);
           return (
@@ -102,6 +117,7 @@ function Menu({ close }: { close: () => void }) {
                 to={to}
                 label={entry.label}
                 leftSection={<Icon name={entry.icon} />}
+                rightSection={entry.waits && <Waiting n={waiting?.[entry.waits] ?? 0} />}
                 active={active}
                 {...(active && { "aria-current": "page" as const })}
                 className={classes.entry}

@@ -31,6 +31,7 @@ export const texts = {
     sections: { servers: "Authorization servers", traffic: "Traffic", control: "Oversight", people: "Access" },
     areaSwitch: "Area",
     pages: "Pages in this area",
+    waiting: "waiting",
   },
   sessions: {
     title: "Sessions",
@@ -183,6 +184,8 @@ export const texts = {
   undo: {
     undo: "Undo",
     undone: "Undone",
+    gone: "It was deleted in the meantime, so there is nothing to undo.",
+    overtaken: "Someone else changed it in the meantime, so nothing was undone.",
     deleted: (name: string) => `${name} is deleted`,
   },
   editor: {
@@ -217,6 +220,9 @@ export const texts = {
     nextHelp: "Sent when the server refuses the current value. Once the server accepts only this one, use it.",
     isStored: "a value is stored",
     notSet: "not set",
+    privateKey: (line: number) =>
+      `Not taken: a private key begins on line ${line}. Paste only public keys or certificates. Replace the private key if anyone else may have seen it.`,
+    named: (label: string, row: number | undefined) => (row === undefined ? label : `${label}, row ${row}`),
     fixed: "Your role can view this but not change it.",
     remove: (what: string) => `Remove ${what}`,
     value: {

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
 import type { Schemas } from "../api/client";
-import { hold, unhold, type Holdable } from "../api/holds";
+import { hold, undoHold, undoLift, unhold, type Holdable } from "../api/holds";
 import { administers } from "../session/areas";
 import { useSession } from "../session/session";
 import { useOpened, useTyped } from "../session/typed";
@@ -31,7 +31,7 @@ export function HeldBanner({ hold: held, noun, name, what }: Place & { hold: Sch
   const lift = useMutation({
     mutationFn: () => unhold(tenant, noun, name),
     onSuccess: async () => {
-      if (held) sayDone({ tenant, message: words.lifted(name), undo: () => hold(tenant, noun, name, held.reason ?? "", held.until) });
+      if (held) sayDone({ tenant, message: words.lifted(name), undo: () => undoLift(tenant, noun, name, held) });
       await queries.invalidateQueries({ queryKey: [tenant] });
     },
   });
@@ -73,9 +73,9 @@ export function HoldButton({ noun, name, children }: Place & { children?: ReactN
   const [until, setUntil] = useTyped("hold until", "");
   const run = useMutation({
     mutationFn: () => hold(tenant, noun, name, reason.trim(), until ? new Date(until).toISOString() : undefined),
-    onSuccess: async () => {
+    onSuccess: async (set) => {
       close();
-      sayDone({ tenant, message: words.isHeld(name), undo: () => unhold(tenant, noun, name) });
+      sayDone({ tenant, message: words.isHeld(name), undo: () => undoHold(tenant, noun, name, set) });
       await queries.invalidateQueries({ queryKey: [tenant] });
     },
   });

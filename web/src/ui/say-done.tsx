@@ -3,7 +3,7 @@ import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState } from "react";
 
-import { messageOf } from "../api/problem";
+import { isProblem, messageOf, OvertakenError } from "../api/problem";
 import { seesGateways } from "../session/areas";
 import { sessionQuery } from "../session/session";
 import { texts } from "../texts";
@@ -44,18 +44,20 @@ function Told({ tenant, message, undo, reaches, leave }: Done & { leave: (after:
     onSettled: () => queries.invalidateQueries({ queryKey: [tenant] }),
   });
   const settled = useCallback((whole: boolean) => { leave(whole && !undo ? told : undoable); }, [leave, undo]);
+  // What it is about may have gone, or have been changed by somebody else: then there is nothing to undo any more.
+  const past = isProblem(run.error, "not_found") ? words.gone : run.error instanceof OvertakenError ? words.overtaken : undefined;
   const watched = reaches && session && seesGateways(session);
   useEffect(() => { if (session !== undefined && !watched) settled(true); }, [session, watched, settled]);
   return (
     <Stack gap={4}>
       <Group justify="space-between" wrap="nowrap">
         <Text size="sm" fw={600}>{run.isSuccess ? words.undone : message}</Text>
-        {undo && !run.isSuccess && (
+        {undo && !run.isSuccess && !past && (
           <Button size="compact-sm" variant="light" loading={run.isPending} onClick={() => { run.mutate(); }}>{words.undo}</Button>
         )}
       </Group>
       {watched && <ChangeReach key={at} id={at} settled={settled} />}
-      {run.error && <Text size="sm" c="red" role="alert">{messageOf(run.error)}</Text>}
+      {run.error && <Text size="sm" {...(!past && { c: "red" })} role="alert">{past ?? messageOf(run.error)}</Text>}
     </Stack>
   );
 }

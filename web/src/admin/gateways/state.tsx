@@ -19,20 +19,20 @@ export function GatewayState({ gateway }: { gateway: Gateway }) {
   );
 }
 
-/** How far the changes of its group have come to it. */
+/** How far the changes of its group have come to it: a bar while some are on their way, with room for it before. */
 export function GatewayWay({ gateway }: { gateway: Gateway }) {
   if (gateway.state === "revoked" || gateway.state === "never") return null;
   const newest = gateway.revision + gateway.lag;
   return (
-    <Stack gap={4} maw={180}>
+    <Stack gap={4} maw={180} mih={31}>
       <Text size="sm">{words.atRevision(gateway.revision, newest)}</Text>
-      <Progress
+      {gateway.lag > 0 && <Progress
         size="sm"
-        value={newest === 0 ? 100 : Math.max(4, (gateway.revision / newest) * 100)}
-        color={gateway.lag > 0 ? toneColor.warn : toneColor.good}
+        value={Math.max(4, (gateway.revision / newest) * 100)}
+        color={toneColor.warn}
         transitionDuration={300}
         aria-label={words.wayOf(gateway.name)}
-      />
+      />}
     </Stack>
   );
 }
