@@ -1,3 +1,5 @@
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+
 import { expect, test, type Page } from "@playwright/test";
 
 import { complaintsOf, forEverybody, open, person, signIn } from "./browser";
@@ -165,6 +167,31 @@ test("what a hold stops says so in red wherever it is named, with reason and who
   for (const path of ["key-managers/incident", "applications/left-behind"]) await rest(world(), "POST", `/api/v1/${path}/unhold`);
 });
 
+test("an undo does nothing to what somebody else changed or deleted meanwhile, and says so", async () => {
+  const holdIt = async (name: string) => {
+    await open(page, `admin/key-managers/${name}`, name);
+    await page.getByRole("button", { name: "Hold", exact: true }).click();
+    await page.getByRole("dialog").getByRole("textbox", { name: /Reason/ }).fill("by mistake");
+    await confirm(name, "Hold");
+    return page.getByRole("alert").filter({ hasText: `${name} is held` });
+  };
+  for (const name of ["passing", "passed-on"]) {
+    await apply(world(), [manifest("KeyManager", name, { type: "external", issuer: `https://${name}.example`, keys: { jwks: "http://127.0.0.1:1/k" } })]);
+  }
+  const anew = await holdIt("passed-on");
+  await rest(world(), "POST", "/api/v1/key-managers/passed-on/unhold");
+  await rest(world(), "POST", "/api/v1/key-managers/passed-on/hold", { reason: "a real incident" });
+  await anew.getByRole("button", { name: "Undo" }).click();
+  await expect(anew).toContainText("Someone else changed it in the meantime");
+  await expect(anew.getByRole("button", { name: "Undo" })).toBeHidden();
+  expect(JSON.stringify(await rest(world(), "GET", "/api/v1/key-managers/passed-on"))).toContain("a real incident");
+  const gone = await holdIt("passing");
+  await rest(world(), "DELETE", "/api/v1/key-managers/passing");
+  await gone.getByRole("button", { name: "Undo" }).click();
+  await expect(gone).toContainText("It was deleted in the meantime");
+  await rest(world(), "DELETE", "/api/v1/key-managers/passed-on");
+});
+
 test("a key manager that is in use is not deleted but disabled, which can be undone", async () => {
   await open(page, "admin/key-managers/incident", "Incident");
   await page.getByRole("button", { name: "More actions" }).click();
@@ -195,6 +222,7 @@ test("a list of key managers shows their traffic, and a request leads to what it
   const { token } = (await rest(world(), "POST", "/api/v1/tokens", { user: "alice" })) as { token: string };
   await apply({ ...world(), token }, [manifest("Subscription", "left-behind-orders", { application: "left-behind", api: "orders", plan: "platinum" })]);
   await open(page, "publisher/requests", "Subscription requests");
+  await expect(page.getByRole("navigation").getByRole("link", { name: /^Requests [1-9]\d* waiting$/ })).toBeVisible();
   const row = page.getByRole("row").filter({ hasText: "left-behind" });
   await expect(row.getByRole("link", { name: "orders" })).toHaveAttribute("href", /publisher\/apis\/orders$/);
   await row.getByRole("link", { name: "left-behind" }).click();
@@ -205,7 +233,7 @@ test("a list of key managers shows their traffic, and a request leads to what it
 
 test("claims, token handling and constraints of a key manager are rows, which say what they cannot keep", async () => {
   await open(page, "admin/key-managers/incident/edit", "Edit incident");
-  for (const part of ["Token rules", "Claims", "More keys and issuers"]) await page.getByText(part, { exact: true }).click();
+  for (const part of ["Token rules", "Claims", "Pasted keys and other issuers"]) await page.getByText(part, { exact: true }).click();
   const rows = (of: string) => page.getByRole("table", { name: of });
   await page.getByRole("button", { name: "Add a claim" }).click();
   await rows("Claims for the backend").getByRole("textbox", { name: "Claim" }).fill("email");
@@ -225,7 +253,7 @@ test("claims, token handling and constraints of a key manager are rows, which sa
   await rows("Token matching").getByRole("textbox", { name: "Claim" }).fill("tid");
   await rows("Token matching").getByRole("textbox", { name: "Value", exact: true }).fill("acme");
   await page.getByRole("button", { name: "Add an issuer" }).click();
-  await rows("Other issuers").getByRole("textbox", { name: "Issuer" }).fill("https://former.example");
+  await page.getByRole("group", { name: "Other issuers" }).getByRole("textbox", { name: "Issuer" }).fill("https://former.example");
   await forEverybody(page, "key-manager-rows");
   await page.getByRole("button", { name: "Save" }).click();
   const mapped = rows("Claims for the backend").getByRole("textbox", { name: "Claim" });
@@ -240,6 +268,51 @@ test("claims, token handling and constraints of a key manager are rows, which sa
     tokens: { require: { verified: true }, match: [{ claims: { tid: "acme" } }] },
     otherIssuers: [{ issuer: "https://former.example" }],
   });
+});
+
+test("public keys are pasted as people have them, and a private key is taken nowhere", async () => {
+  await open(page, "admin/key-managers/new", "Add a key manager");
+  await page.getByRole("button", { name: "External" }).click();
+  await page.getByRole("textbox", { name: /^Name/ }).fill("pasted");
+  await page.getByRole("textbox", { name: /^Issuer/ }).fill("https://pasted.example");
+  await page.getByText("Pasted keys and other issuers", { exact: true }).click();
+  const keys = page.getByRole("textbox", { name: "Pasted keys" });
+  const found = page.getByRole("status", { name: "Pasted keys: what was found" });
+  const [rsa, ec] = [generateKeyPairSync("rsa", { modulusLength: 2048 }), generateKeyPairSync("ec", { namedCurve: "P-256" })];
+  const pem = (key: KeyObject) => key.export({ format: "pem", type: key.type === "private" ? "pkcs8" : "spki" });
+  await keys.first().fill(`Bag Attributes\n${pem(rsa.publicKey)}${pem(ec.publicKey)}`);
+  await expect(found).toContainText("2 keys found");
+  await expect(found.getByRole("listitem")).toHaveText([/RSA, 2048 bits/, /EC, P-256/]);
+  const before = await keys.first().inputValue();
+  for (const secret of [pem(rsa.privateKey), JSON.stringify({ keys: [ec.privateKey.export({ format: "jwk" })] }, null, 1), "kty: oct\nk: c2VjcmV0"]) {
+    await keys.first().fill(secret);
+    await expect(page.getByText(/Not taken: a private key begins on line/)).toBeVisible();
+    await expect(keys.first()).toHaveValue(before);
+  }
+  await keys.first().fill(pem(rsa.publicKey).replace("-----END PUBLIC KEY-----\n", ""));
+  await expect(page.getByText("Line 1: This BEGIN has no matching END.")).toBeVisible();
+  await page.getByRole("button", { name: "Run the live checks" }).click();
+  const told = page.getByRole("complementary", { name: "Live checks" }).getByRole("alert");
+  await told.getByRole("button", { name: "Pasted keys" }).click(); // by its label, which leads there
+  await expect(keys.first()).toBeFocused();
+  await keys.first().fill(JSON.stringify({ keys: [{ ...ec.publicKey.export({ format: "jwk" }), kid: "spring", alg: "ES256" }] }, null, 2).replace('"kid"', '"kid";'));
+  await expect(page.getByText(/Line \d+: This is neither JSON nor YAML/)).toBeVisible();
+  await keys.first().fill(JSON.stringify({ ...ec.publicKey.export({ format: "jwk" }), kid: "spring", alg: "ES256" }, null, 2));
+  await expect(found.getByRole("listitem")).toHaveText([/spring · EC, P-256 · ES256/]);
+  await page.getByRole("button", { name: "Add an issuer" }).click();
+  const former = page.getByRole("group", { name: "Other issuers" });
+  await former.getByRole("textbox", { name: "Issuer" }).fill("https://once.example");
+  await former.getByRole("combobox", { name: "Keys" }).click();
+  await page.getByRole("option", { name: "Pasted here" }).click();
+  await former.getByRole("textbox", { name: "Pasted keys" }).fill(pem(rsa.publicKey));
+  await forEverybody(page, "key-manager-keys");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "pasted", exact: true })).toBeVisible();
+  expect(((await rest(world(), "GET", "/api/v1/key-managers/pasted")) as { spec: unknown }).spec).toMatchObject({
+    keys: { jwksInline: { keys: [{ kid: "spring", crv: "P-256" }] } },
+    otherIssuers: [{ issuer: "https://once.example", keys: { pem: [pem(rsa.publicKey)] } }],
+  });
+  await rest(world(), "DELETE", "/api/v1/key-managers/pasted");
 });
 
 test("what developers may ask of a type's fields is a row for each rule", async () => {

@@ -8,6 +8,7 @@ import { isDraft } from "../api/publishing";
 import { useSession, useSessionEnded } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
+import { toneColor, type Tone } from "../theme";
 import { Confirm } from "../ui/confirm";
 import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem-alert";
@@ -29,10 +30,18 @@ interface Props<N extends Noun> {
   form: (draft: Draft<N>) => ReactNode;
   /** What stands between the form and the button that saves, such as a check. */
   before?: (draft: Draft<N>, stored: Nouns[N] | undefined) => ReactNode;
+  /** What stays in sight beside the form, and below it where there is no room; label leads there, with what is told of it. */
+  beside?: { label: string; panel: (draft: Draft<N>, tell: (what: Told | undefined) => void) => ReactNode };
+}
+
+/** What came of what is beside a form, in a word or two. */
+export interface Told {
+  words: string;
+  tone: Tone;
 }
 
 /** Makes or changes one object, by a form or as YAML, which are two views of the same draft. */
-export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, before }: Props<N>) {
+export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, before, beside }: Props<N>) {
   const tenant = useTenant();
   const session = useSession();
   const fixed = !mayWrite(session, noun);
@@ -58,6 +67,8 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
   // Signing in again leaves the page too; by then the draft is kept.
   useBeforeUnload((event) => { if (draft.changed && writes && !ended && !leaving.current) event.preventDefault(); });
   const place = useRef<HTMLFormElement>(null);
+  const side = useRef<HTMLElement>(null);
+  const [told, tell] = useState<Told>();
   useEffect(() => { if (error) showFault(place.current); }, [error]);
   const blocker = useBlocker(() => draft.changed && !leaving.current && !pending);
   return (
@@ -73,14 +84,17 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
           {kept && <KeptNote kept={kept} />}
           <ManifestSetNote set={draft.manifestSet} />
           {fixed && <Text size="sm" c="dimmed">{texts.editor.fixed}</Text>}
-          <Tabs value={view} onChange={(next) => { if (!broken) setView(next ?? "form"); }} keepMounted={false}>
-            <Tabs.List>
-              <Tabs.Tab value="form" disabled={broken}>{texts.editor.form}</Tabs.Tab>
-              <Tabs.Tab value="yaml">{texts.code.yaml}</Tabs.Tab>
-            </Tabs.List>
-            <Tabs.Panel value="form" pt="md">{form(draft)}</Tabs.Panel>
-            <Tabs.Panel value="yaml" pt="md"><YamlEditor key={rebased} draft={draft} setBroken={setBroken} /></Tabs.Panel>
-          </Tabs>
+          <div className={beside && !fixed ? classes.sides : undefined}>
+            <Tabs value={view} onChange={(next) => { if (!broken) setView(next ?? "form"); }} keepMounted={false}>
+              <Tabs.List>
+                <Tabs.Tab value="form" disabled={broken}>{texts.editor.form}</Tabs.Tab>
+                <Tabs.Tab value="yaml">{texts.code.yaml}</Tabs.Tab>
+              </Tabs.List>
+              <Tabs.Panel value="form" pt="md">{form(draft)}</Tabs.Panel>
+              <Tabs.Panel value="yaml" pt="md"><YamlEditor key={rebased} draft={draft} setBroken={setBroken} /></Tabs.Panel>
+            </Tabs>
+            {beside && !fixed && <aside ref={side} className={classes.aside} tabIndex={-1} aria-label={beside.label}>{beside.panel(draft, tell)}</aside>}
+          </div>
           {!fixed && draft.manifestSet !== undefined && <EditAsCode noun={noun} set={draft.manifestSet} stored={from.object} draft={draft.object} />}
           {!fixed && before?.(draft, from.etag === undefined ? undefined : from.object)}
           {conflict ? (
@@ -91,6 +105,11 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
           <Group className={classes.acts}>
             {writes && <Button type="submit" loading={pending} disabled={broken}>{texts.common.save}</Button>}
             <Button variant="default" onClick={cancel}>{writes ? texts.confirm.cancel : texts.common.back}</Button>
+            {beside && !fixed && (
+              <Button variant="subtle" className={classes.toSide} {...(told && { color: toneColor[told.tone] })} onClick={() => { side.current?.scrollIntoView(); side.current?.focus({ preventScroll: true }); }}>
+                {told ? `${beside.label}: ${told.words}` : beside.label}
+              </Button>
+            )}
           </Group>
         </Stack>
       </form>

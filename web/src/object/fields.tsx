@@ -3,8 +3,9 @@ import type { ReactNode } from "react";
 
 import type { Noun } from "../api/objects";
 import { texts } from "../texts";
-import { CodeArea } from "../ui/code-area";
+import { WithFieldLinks } from "../ui/field-link";
 import type { Draft } from "./draft";
+import { PublicArea } from "./public-area";
 
 /** What every field of a form has: where in the manifest its value is, and the words around it. */
 export interface Field<N extends Noun> {
@@ -29,9 +30,10 @@ export function Shown({ label, children }: { label: string; children: ReactNode 
   );
 }
 
-/** An input's own words, with what the server said about the value. */
+/** An input's own words, with what the server said about the value, and its path, by which other words lead to it. */
 export function around<N extends Noun>({ draft, path, label, help, required }: Field<N>) {
-  return { label, description: help, error: draft.fault(...path), withAsterisk: required === true };
+  const fault = draft.fault(...path);
+  return { label, description: help, error: fault && <WithFieldLinks text={fault} />, withAsterisk: required === true, "data-path": path.join(".") };
 }
 
 interface TextProps<N extends Noun> extends Field<N> {
@@ -54,16 +56,16 @@ export function TextField<N extends Noun>({ placeholder, ...field }: TextProps<N
   );
 }
 
-/** A text of several lines, such as certificates. */
+/** A text of several lines, such as certificates. A private key has no place in one. */
 export function TextAreaField<N extends Noun>(field: Field<N>) {
   const { draft, path } = field;
   const value = draft.at(...path);
   if (isFixed(field)) return <Shown label={field.label}>{typeof value === "string" && value}</Shown>;
   return (
-    <CodeArea
+    <PublicArea
       {...around(field)}
       value={typeof value === "string" ? value : ""}
-      onChange={(event) => { draft.put(event.currentTarget.value || undefined, ...path); }}
+      change={(text) => { draft.put(text || undefined, ...path); }}
       minRows={2}
       maxRows={10}
     />
@@ -95,6 +97,7 @@ export function SwitchField<N extends Noun>({ fallback, ...field }: Field<N> & {
       label={field.label}
       description={field.help}
       error={draft.fault(...path)}
+      data-path={path.join(".")}
       checked={on}
       onChange={(event) => { draft.put(event.currentTarget.checked === fallback ? undefined : !fallback, ...path); }}
     />

@@ -12,6 +12,8 @@ export interface Column<R> {
 }
 
 export interface Rows<R> {
+  /** Where in the manifest they are. */
+  path?: string[];
   label: string;
   help?: string;
   columns: Column<R>[];
@@ -30,9 +32,9 @@ export interface Rows<R> {
 }
 
 /** A list of like things in a form: a table to write in. */
-export function RowTable<R>({ label, help, columns, rows, put, fixed, add, fresh, nameOf, faultOf, fault, minWidth = 480 }: Rows<R>) {
+export function RowTable<R>({ path, label, help, columns, rows, put, fixed, add, fresh, nameOf, faultOf, fault, minWidth = 480 }: Rows<R>) {
   return (
-    <Stack gap="xs">
+    <Stack gap="xs" {...(path && { "data-path": path.join("."), "data-label": label, "data-rows": true, tabIndex: -1 })}>
       <Text fw={600} size="sm">{label}</Text>
       {help && <Text size="xs" c="dimmed">{help}</Text>}
       {rows.length > 0 && (

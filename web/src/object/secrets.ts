@@ -1,5 +1,6 @@
 import type { Noun, Nouns } from "../api/objects";
 import { valueAt, withValue } from "./path";
+import { withoutPrivate } from "./private";
 
 // Where secrets are typed. Which of a connection's fields are secret depends on its type, so that all of them count.
 const connection = [["spec", "connection"], ["spec", "outbound", "proxyPassword"], ["spec", "outbound", "key"]];
@@ -11,12 +12,16 @@ const places: Partial<Record<Noun, string[][]>> = {
   users: [["spec", "password"]],
 };
 
-/** The object without what was typed where secrets go; what is stored there already stays, as the server shows it. */
+/**
+ * The object without what was typed where secrets go, and without private keys that were typed where they do not; what is stored
+ * there already stays, as the server shows it.
+ */
 export function withoutTyped<N extends Noun>(noun: N, object: Nouns[N], stored: Nouns[N]): Nouns[N] {
-  return (places[noun] ?? []).reduce((kept, path) => {
+  const bare = (places[noun] ?? []).reduce((kept, path) => {
     const value = valueAt(kept, path);
     return value === undefined ? kept : withValue(kept, path, known(value, valueAt(stored, path)));
   }, object);
+  return noun === "key-managers" ? (withoutPrivate(bare) as Nouns[N]) : bare;
 }
 
 // What stands for a stored secret, and has nothing of it.

@@ -27,6 +27,8 @@ export const keyManagerTexts = {
     run: "Run the live checks",
     again: "Run again",
     running: "Contacting the server…",
+    changed: "The settings have changed since these checks ran.",
+    told: { good: "in order", warn: "need attention", bad: "something is wrong" },
     register: "Include a trial registration, which is deleted afterwards",
     verdict: (verdict: string, millis: number) => `${
       verdict === "pass" ? "Everything is in order" : verdict === "warn" ? "It works, but needs attention" : "Something is wrong"
@@ -34,6 +36,7 @@ export const keyManagerTexts = {
   },
   tokenCheck: {
     title: "Try a token, step by step",
+    short: "Try a token",
     lead: "Paste an access token from this server. The gateway's own code decides on it with these settings. The token is not stored, and only its fingerprint is shown.",
     token: "Access token",
     run: "ApproveOrReject",

@@ -21,6 +21,8 @@ interface One<N extends Noun> {
   /** It may be given up again. */
   clearable?: boolean;
   error?: ReactNode;
+  /** Where in a manifest the name is. */
+  "data-path"?: string;
   /** The field itself, for who puts the focus there. */
   field?: Ref<HTMLInputElement>;
   noun: N;
@@ -35,12 +37,13 @@ interface One<N extends Noun> {
 }
 
 /** Chooses one object of a noun. The server searches: there may be many thousands. */
-export function ObjectSelect<N extends Noun>({ field, noun, label, help, placeholder, none, value, change, free, clearable = false, error }: One<N>) {
+export function ObjectSelect<N extends Noun>({ field, noun, label, help, placeholder, none, value, change, free, clearable = false, error, ...place }: One<N>) {
   const chosen = useQuery(namedQuery(useTenant(), noun, value === null ? [] : [value])).data ?? [];
   const { found, setSearch } = useChoices(noun, chosen.map(titleOf));
   const offered = [...found, ...chosen.filter((c) => !found.some((f) => nameOf(f) === nameOf(c)))];
   return (
     <Select
+      {...place}
       {...(field && { ref: field, openOnFocus: false })} // whoever puts the focus there opens nothing
       label={label}
       description={help}

@@ -1,6 +1,7 @@
 import { Alert, Button, Group, List, Stack, Text } from "@mantine/core";
 
 import { type FieldError, messageOf, type Problem, ProblemError } from "../api/problem";
+import { FieldLink, WithFieldLinks } from "./field-link";
 import { texts } from "../texts";
 import { Icon } from "./icon";
 import { RefList } from "./impact";
@@ -31,12 +32,12 @@ export function ProblemAlert({ error, title, again }: Props) {
   const faults = faultsBeside(problem);
   return (
     <Alert role="alert" color="red" icon={<Icon name="warn" />} title={title ?? titleOf(problem)}>
-      <Text size="sm">{messageOf(error)}</Text>
+      <Text size="sm"><WithFieldLinks text={messageOf(error)} /></Text>
       {faults.length > 0 && (
         <List size="sm" mt="xs">
           {faults.map((fault) => (
             <List.Item key={fault.path + fault.message}>
-              <Text span ff="monospace" size="sm">{fault.path}</Text> {fault.message}
+              <FieldLink path={fault.path} /> <WithFieldLinks text={fault.message} />
             </List.Item>
           ))}
         </List>

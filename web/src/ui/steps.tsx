@@ -1,5 +1,6 @@
 import { Box, Code, Group, Stack, Text } from "@mantine/core";
 
+import { WithFieldLinks } from "./field-link";
 import { texts } from "../texts";
 import { toneColor, type Tone } from "../theme";
 import { Icon, type IconName } from "./icon";
@@ -50,12 +51,12 @@ function Step({ line }: { line: StepLine }) {
           <Text size="sm" c={look.tone === "quiet" ? "dimmed" : toneColor[look.tone]}>{line.result}</Text>
           {line.millis !== undefined && line.millis > 0 && <Text size="xs" c="dimmed">{line.millis} ms</Text>}
         </Group>
-        {line.seen && <Text size="sm" className={classes.seen}>{line.seen}</Text>}
+        {line.seen && <Text size="sm" className={classes.seen}><WithFieldLinks text={line.seen} /></Text>}
         {line.expected && <Text size="xs" c="dimmed">{texts.steps.expected} {line.expected}</Text>}
         {line.fix && line.result !== "pass" && (
           <Box className={classes.fix}>
             <Text size="sm">
-              <Text span fw={600} inherit>{texts.steps.fix}</Text> {line.fix}
+              <Text span fw={600} inherit>{texts.steps.fix}</Text> <WithFieldLinks text={line.fix} />
             </Text>
           </Box>
         )}

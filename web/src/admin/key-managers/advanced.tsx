@@ -1,18 +1,16 @@
 import { Input, Select, SimpleGrid, Stack, Text } from "@mantine/core";
-import { useState } from "react";
-
 import type { Schemas } from "../../api/client";
 import type { ConnectorType } from "../../api/key-managers";
 import type { Draft } from "../../object/draft";
-import { ChoicesField, isFixed, ListField, NumberField, SelectField, Shown, SwitchField, TextAreaField, TextField } from "../../object/fields";
+import { ChoicesField, ListField, NumberField, SelectField, Shown, SwitchField, TextAreaField, TextField } from "../../object/fields";
 import { SecretField } from "../../object/secret-fields";
-import { YamlField } from "../../object/yaml-field";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { CodeArea } from "../../ui/code-area";
 import { Fold } from "../../ui/fold";
 import { ConstraintRows } from "./constraint-rows";
-import { GrantRows, IssuerRows, MappingRows, MatchRows, RequireRows } from "./rows";
+import { IssuerRows } from "./issuers";
+import { PastedKeys } from "./pasted-keys";
+import { GrantRows, MappingRows, MatchRows, RequireRows } from "./rows";
 
 const words = texts.admin.keyManagerForm;
 
@@ -67,9 +65,8 @@ export function ServerDetails({ draft, metadata }: Props & { metadata: Schemas["
         label={words.keys}
         inUse={used(draft, ["spec", "keys", "refresh"], ["spec", "keys", "pem"], ["spec", "keys", "jwksInline"], ["spec", "otherIssuers"])}
       >
+        <OwnKeys draft={draft} />
         <TextField draft={draft} path={["spec", "keys", "refresh"]} label={words.refresh} help={words.refreshHelp} placeholder="5m" />
-        <PemField draft={draft} />
-        <YamlField draft={draft} path={["spec", "keys", "jwksInline"]} label={words.jwksInline} help={words.jwksInlineHelp} example='{"keys": [{"kty": "EC", …}]}' />
         <IssuerRows draft={draft} path={["spec", "otherIssuers"]} />
       </Fold>
     </>
@@ -87,34 +84,25 @@ function Displayed({ draft, path }: Props & { path: string[] }) {
   );
 }
 
-// Public keys and certificates, one after the other as files have them.
-function PemField({ draft }: Props) {
-  const path = ["spec", "keys", "pem"];
-  const value = draft.at(...path);
-  const blocks = Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
-  const joined = blocks.join("\n");
-  const [typed, setTyped] = useState(joined);
-  const shown = blocksOf(typed).join("\n") === joined ? typed : joined;
-  if (isFixed({ draft, path, label: words.pem })) return <Shown label={words.pem}>{joined}</Shown>;
+// Public keys in the place of a URL; what people have of them is PEM or a set.
+function OwnKeys({ draft }: Props) {
+  const path = ["spec", "keys"];
+  const [pem, jwksInline] = ["pem", "jwksInline"].map((form) => draft.at(...path, form));
   return (
-    <CodeArea
-      label={words.pem}
-      description={words.pemHelp}
-      error={draft.fault(...path)}
-      placeholder="-----BEGIN PUBLIC KEY-----"
-      value={shown}
-      onChange={(event) => {
-        setTyped(event.currentTarget.value);
-        const given = blocksOf(event.currentTarget.value);
-        draft.put(given.length > 0 ? given : undefined, ...path);
+    <PastedKeys
+      path="spec.keys.pem spec.keys.jwksInline"
+      label={words.pasted}
+      help={words.pastedHelp}
+      value={{ ...(Array.isArray(pem) && { pem: pem as string[] }), ...(jwksInline !== undefined && { jwksInline }) }}
+      change={(next) => {
+        draft.put(next.pem, ...path, "pem");
+        draft.put(next.jwksInline, ...path, "jwksInline");
       }}
-      minRows={2}
-      maxRows={10}
+      fixed={draft.fixed}
+      fault={draft.fault(...path, "pem") ?? draft.fault(...path, "jwksInline")}
     />
   );
 }
-
-const blocksOf = (text: string) => text.split(/(?<=-----END [^-]+-----)\s*/).filter((block) => block.trim() !== "");
 
 /** As whom the server is reached, through a proxy and at the server itself, and how much of an answer is read. */
 export function WayDetails({ draft }: Props) {
@@ -189,6 +177,7 @@ function ApprovalField({ draft, path }: Props & { path: string[] }) {
             <Select
               key={environment}
               label={label}
+              data-path={[...path, environment].join(".")}
               data={words.approvals}
               value={by[environment] ?? ""}
               allowDeselect={false}

@@ -43,6 +43,7 @@ export function ConstraintRows({ draft, path, type }: Place & { type: ConnectorT
   const named = (field: string) => (fields.some((f) => f.name === field) || field === "" ? fields : [...fields, fieldOf(field)]);
   return (
     <RowTable
+      path={path}
       label={words.constraints}
       help={words.constraintsHelp}
       add={words.addConstraint}

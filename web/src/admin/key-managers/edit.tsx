@@ -7,8 +7,8 @@ import { ObjectEditor } from "../../object/editor";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Page } from "../../ui/page";
-import { CheckPanel } from "./check";
 import { KeyManagerForm } from "./form";
+import { tried } from "./tried";
 
 /** Changes a key manager; what was changed can be tried against the server before it is saved. */
 export function EditKeyManager() {
@@ -34,7 +34,7 @@ export function EditKeyManager() {
         done={back}
         cancel={back}
         form={(draft) => <KeyManagerForm draft={draft} isNew={false} metadata={stored.object.status} />}
-        before={(draft) => <CheckPanel what={{ manifest: draft.object }} />}
+        beside={tried}
       />
     </Page>
   );

@@ -1,4 +1,4 @@
-import { Alert, Divider, List, SimpleGrid, Stack, Title } from "@mantine/core";
+import { Alert, Divider, List, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { useSuspenseQuery } from "@tanstack/react-query";
 
 import type { Schemas } from "../../api/client";
@@ -45,6 +45,7 @@ export function KeyManagerForm({ draft, isNew, metadata }: Props) {
         />
         <ChoicesField draft={draft} path={["spec", "environments"]} label={words.environments} help={words.environmentsHelp} options={["production", "sandbox"]} />
       </SimpleGrid>
+      {isNew && type && <Text size="sm" c="dimmed" maw={720} style={{ overflowWrap: "anywhere" }}>{type.help}</Text>}
       {named !== "resident" && <Reach draft={draft} />}
       {type && (type.limits ?? []).length > 0 && (
         <Alert color="blue" title={words.limits(type.title)}>
@@ -66,7 +67,7 @@ export function KeyManagerForm({ draft, isNew, metadata }: Props) {
         {named !== "resident" && <ServerDetails draft={draft} metadata={metadata} />}
       </Part>
       {type && (type.adminFields ?? []).length > 0 && (
-        <Part title={words.credentials}>
+        <Part title={words.credentials} path="spec.connection">
           <Credentials draft={draft} type={type} />
           <Asking draft={draft} type={type} />
         </Part>
@@ -83,7 +84,7 @@ export function KeyManagerForm({ draft, isNew, metadata }: Props) {
         <ClientDetails draft={draft} type={type} />
       </Part>
       {named !== "resident" && (
-        <Part title={texts.admin.signIn.title}>
+        <Part title={texts.admin.signIn.title} path="spec.signIn">
           <SignInFields draft={draft} />
         </Part>
       )}
@@ -91,9 +92,9 @@ export function KeyManagerForm({ draft, isNew, metadata }: Props) {
   );
 }
 
-function Part({ title, children }: { title: string; children: React.ReactNode }) {
+function Part({ title, path, children }: { title: string; path?: string; children: React.ReactNode }) {
   return (
-    <Stack gap="sm">
+    <Stack gap="sm" {...(path && { "data-path": path, "data-label": title, tabIndex: -1 })}>
       <Divider />
       <Title order={2} size="h4">{title}</Title>
       <Stack maw={620}>{children}</Stack>
@@ -117,6 +118,7 @@ function Credentials({ draft, type }: { draft: Draft<"key-managers">; type: Conn
       ) : (
         <ObjectSelect
           noun="connections"
+          data-path="spec.connection.ref"
           label={words.connection}
           help={words.connectionHelp}
           placeholder={words.chooseConnection}
@@ -138,7 +140,7 @@ function Asking({ draft, type }: { draft: Draft<"key-managers">; type: Connector
   const fields = (type.adminFields ?? []).filter((f) => f.name.startsWith("introspection."));
   if (fields.length === 0) return null;
   return (
-    <Fold label={words.asking} inUse={draft.at("spec", "introspection") !== undefined || draft.fault("spec", "introspection") !== undefined}>
+    <Fold label={words.asking} path="spec.introspection" inUse={draft.at("spec", "introspection") !== undefined || draft.fault("spec", "introspection") !== undefined}>
       <TypeFields draft={draft} fields={fields} />
     </Fold>
   );

@@ -13,7 +13,7 @@ export interface Place {
   path: string[];
 }
 
-type Given<R> = Place & Omit<Rows<R>, "rows" | "put" | "fixed" | "faultOf" | "fault">;
+type Given<R> = Place & Omit<Rows<R>, "path" | "rows" | "put" | "fixed" | "faultOf" | "fault">;
 
 /** Rows that are a list of the manifest. */
 export function ListRows<R>({ draft, path, ...table }: Given<R>) {
@@ -22,6 +22,7 @@ export function ListRows<R>({ draft, path, ...table }: Given<R>) {
   return (
     <RowTable
       {...table}
+      path={path}
       rows={rows}
       put={(next) => { draft.put(next.length > 0 ? next : undefined, ...path); }}
       fixed={draft.fixed}

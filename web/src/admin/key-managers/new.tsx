@@ -1,4 +1,4 @@
-import { Alert, Button, Group, List, Paper, SimpleGrid, Stack, Text, TextInput, Title, UnstyledButton } from "@mantine/core";
+import { Alert, Button, Group, List, SimpleGrid, Stack, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useLocation, useNavigate } from "react-router";
@@ -9,17 +9,18 @@ import type { Nouns } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
 import { useKeptDraft } from "../../object/kept-draft";
 import { valueAt } from "../../object/path";
+import { PublicArea } from "../../object/public-area";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { CodeArea } from "../../ui/code-area";
 import { Icon } from "../../ui/icon";
 import { Page, Section } from "../../ui/page";
+import { FieldLink, WithFieldLinks } from "../../ui/field-link";
 import { ProblemAlert } from "../../ui/problem-alert";
-import { CheckPanel } from "./check";
+import { VendorSign } from "../../ui/vendor-sign";
 import { KeyManagerForm } from "./form";
 import classes from "./new.module.css";
-import { TokenCheck } from "./token-check";
+import { tried } from "./tried";
 
 const words = texts.admin.newKeyManager;
 
@@ -88,15 +89,18 @@ function Begin({ start }: { start: (begun: Begun) => void }) {
         </Stack>
       </form>
       <Section title={words.byHand}>
-        <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }}>
+        <SimpleGrid cols={{ base: 1, xs: 2, md: 3 }} spacing="sm">
           {(types.data ?? []).filter((t) => t.name !== "resident").map((t) => (
             <UnstyledButton
               key={t.name}
               className={classes.tile}
               onClick={() => { start({ object: { metadata: { name: "" }, spec: { type: t.name } }, findings: [], why: "" }); }}
             >
-              <Text fw={600}>{t.title}</Text>
-              <Text size="xs" c="dimmed" className={classes.help}>{t.help}</Text>
+              <VendorSign type={t.name} size={34} />
+              <div>
+                <Text size="sm" fw={600}>{t.title}</Text>
+                <Text size="xs" c="dimmed" className={classes.help}>{beginOf(t.help)}</Text>
+              </div>
             </UnstyledButton>
           ))}
         </SimpleGrid>
@@ -104,6 +108,9 @@ function Begin({ start }: { start: (begun: Begun) => void }) {
     </Stack>
   );
 }
+
+// What a type is, which its help begins with; the rest is beside the form of one.
+const beginOf = (help: string) => help.split(/[:.](?=\s|$)/)[0];
 
 interface WayProps {
   proxy: string;
@@ -127,12 +134,12 @@ function ReachedBy({ proxy, setProxy, ca, setCA }: WayProps) {
           autoComplete="off"
           spellCheck={false}
         />
-        <CodeArea
+        <PublicArea
           label={words.ca}
           description={words.caHelp}
           placeholder="-----BEGIN CERTIFICATE-----"
           value={ca}
-          onChange={(event) => { setCA(event.currentTarget.value); }}
+          change={setCA}
           minRows={3}
           maxRows={8}
         />
@@ -159,25 +166,9 @@ function Fill({ begun, back }: { begun: Begun; back: () => void }) {
         done={(stored) => void navigate(to("admin", "key-managers", stored.metadata?.name ?? ""))}
         cancel={back}
         form={(draft) => <KeyManagerForm draft={draft} isNew metadata={begun.metadata} />}
-        before={(draft) => (
-          <SimpleGrid cols={{ base: 1, md: 2 }}>
-            <Tried title={texts.admin.check.title}><CheckPanel what={{ manifest: draft.object }} /></Tried>
-            <Tried title={texts.admin.tokenCheck.title}><TokenCheck what={{ manifest: draft.object }} /></Tried>
-          </SimpleGrid>
-        )}
+        beside={tried}
       />
     </Stack>
-  );
-}
-
-function Tried({ title, children }: { title: string; children: React.ReactNode }) {
-  return (
-    <Paper withBorder p="md">
-      <Stack gap="sm">
-        <Title order={2} size="h5">{title}</Title>
-        {children}
-      </Stack>
-    </Paper>
   );
 }
 
@@ -197,7 +188,7 @@ function FindingList({ findings }: { findings: Schemas["Finding"][] }) {
     <List size="sm">
       {findings.map((f) => (
         <List.Item key={f.field + f.message} style={{ overflowWrap: "anywhere" }}>
-          <Text span size="sm" ff="monospace">{f.field}</Text> {f.message}
+          <FieldLink path={f.field} /> <WithFieldLinks text={f.message} />
         </List.Item>
       ))}
     </List>

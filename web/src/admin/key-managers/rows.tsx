@@ -1,4 +1,4 @@
-import { Button, Group, Select, Stack, TagsInput, Text } from "@mantine/core";
+import { Button, Group, Select, Stack, TagsInput } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
 import { RowTable, useTypedRows, type Column } from "../../object/row-table";
@@ -59,6 +59,7 @@ export function RequireRows({ draft, path }: Place) {
   const [rows, put] = useTypedRows(draft.at(...path), (value) => { draft.put(value, ...path); }, membersOf, asMembers);
   return (
     <RowTable
+      path={path}
       label={words.require}
       help={words.requireHelp}
       add={words.addRequired}
@@ -147,43 +148,5 @@ function ClaimPairs({ value, fixed, change }: { value: unknown; fixed: boolean; 
         </Group>
       )}
     </Stack>
-  );
-}
-
-type OtherIssuer = Schemas["OtherIssuer"];
-
-/** Further exact iss values, with keys of their own or the main one's. */
-export function IssuerRows({ draft, path }: Place) {
-  const { fixed } = draft;
-  return (
-    <ListRows<OtherIssuer>
-      draft={draft}
-      path={path}
-      label={words.otherIssuers}
-      help={words.otherIssuersHelp}
-      add={words.addIssuer}
-      fresh={{ issuer: "" }}
-      nameOf={(row) => row.issuer || words.row}
-      minWidth={600}
-      columns={[
-        { title: words.issuer, cell: (row, change, fault) => <Cell label={words.issuer} value={row.issuer} fixed={fixed} fault={fault} change={(issuer) => { change({ ...row, issuer }); }} /> },
-        {
-          title: words.jwks,
-          cell: ({ keys, ...row }, change) =>
-            keys?.pem || keys?.jwksInline ? (
-              <Text size="sm" c="dimmed" pt={8}>{words.keysAsYaml}</Text>
-            ) : (
-              <Cell label={words.jwks} value={keys?.jwks} fixed={fixed} placeholder={words.mainKeys} change={(jwks) => { change(jwks ? { ...row, keys: { ...keys, jwks } } : row); }} />
-            ),
-        },
-        {
-          title: words.until,
-          width: 210,
-          cell: ({ until, ...row }, change) => (
-            <Cell label={words.until} value={until} fixed={fixed} placeholder="2027-01-31T00:00:00Z" change={(typed) => { change(typed ? { ...row, until: typed } : row); }} />
-          ),
-        },
-      ]}
-    />
   );
 }

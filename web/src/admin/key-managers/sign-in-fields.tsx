@@ -106,6 +106,7 @@ function UserinfoField({ draft, asked }: { draft: KeyManagerDraft; asked: boolea
     <Select
       label={words.userinfo}
       description={words.userinfoHelp}
+      data-path={path.join(".")}
       error={draft.fault(...path)}
       data={options}
       value={value}
