@@ -50,9 +50,9 @@ type stored struct {
 
 // Put inserts the object when its Version is 0 (giving it an ID when it has none), and otherwise updates the one of
 // that ID and Version. It sets Version, CreatedAt and UpdatedAt. Only an OAuth client can be given another name. Errors
-// for people: conflict (a taken name, issuer, context and version, client id; Fields names it), keys_exist (the place
-// of an OAuth client is taken), invalid_input (a reference to nothing, Fields names it), precondition_failed (another
-// version is stored), not_found.
+// for people: conflict (a taken name, issuer, context and version, client id, and Fields names it; or another version is
+// stored), keys_exist (the place of an OAuth client is taken), invalid_input (a reference to nothing, Fields names it),
+// not_found.
 func (tx *Tx) Put(o *keyward.Object, e Extra) error {
 	n, err := nounOf(o.Kind)
 	if err != nil {
@@ -179,8 +179,8 @@ func (tx *Tx) storedVersion(n noun, o *keyward.Object) (*stored, error) {
 		return nil, database.NotFound(o.Ref().String())
 	}
 	return nil, &keyward.Error{
-		Code:    keyward.CodePreconditionFailed,
-		Message: fmt.Sprintf("%s has been changed since: read it again", o.Ref()),
+		Code:    keyward.CodeConflict, // who asked named no version: what a request began with is what it read itself
+		Message: fmt.Sprintf("%s was changed by somebody else meanwhile: look at it, and try again", o.Ref()),
 	}
 }
 
@@ -297,8 +297,8 @@ func (p *put) encode(row any) error {
 	return nil
 }
 
-// Delete deletes the object of that ID and Version. Errors for people: in_use with Users, precondition_failed,
-// not_found.
+// Delete deletes the object of that ID and Version. Errors for people: in_use with Users, conflict (another version is
+// stored), not_found.
 func (tx *Tx) Delete(o *keyward.Object) error {
 	n, err := nounOf(o.Kind)
 	if err != nil {

@@ -63,11 +63,11 @@ func TestVersions(t *testing.T) {
 		if o.Version != 2 || !o.UpdatedAt.After(o.CreatedAt) {
 			t.Fatalf("after two writes: %+v", o)
 		}
-		refused(t, tryPut(t, s, &stale), keyward.CodePreconditionFailed, "")
+		refused(t, tryPut(t, s, &stale), keyward.CodeConflict, "")
 		if stale.Version != 1 {
 			t.Fatalf("a refused put left version %d", stale.Version)
 		}
-		refused(t, tryDelete(t, s, &stale), keyward.CodePreconditionFailed, "")
+		refused(t, tryDelete(t, s, &stale), keyward.CodeConflict, "")
 		if err := tryDelete(t, s, o); err != nil {
 			t.Fatal(err)
 		}

@@ -106,7 +106,7 @@ func TestVacateIsNoWayAroundVersionsNorForgotten(t *testing.T) {
 			}
 			stale := *o
 			stale.Version = 7
-			refused(t, vacate(&stale), keyward.CodePreconditionFailed, "")
+			refused(t, vacate(&stale), keyward.CodeConflict, "")
 			if err := tryPut(t, s, o); err != nil { // the positive control: nothing of it was kept
 				t.Errorf("%s: %v", o.Ref(), err)
 			}
