@@ -122,6 +122,9 @@ func plainProblem(_ huma.Context, _ string, v any) (any, error) {
 		Type: "about:blank", Title: http.StatusText(m.Status), Status: m.Status, Detail: sentence(m.Detail),
 		Code: keyward.CodeInvalidInput,
 	}
+	if _, limit, told := strings.Cut(m.Detail, "limit="); told && m.Status == http.StatusRequestEntityTooLarge {
+		p.Detail = "The body is too large: at most " + limit + " are taken"
+	}
 	if m.Status >= http.StatusInternalServerError {
 		p.Code, p.Detail = keyward.CodeInternal, "The request could not be carried out."
 	}

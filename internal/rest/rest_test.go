@@ -210,7 +210,8 @@ func TestProblemsNameEveryField(t *testing.T) {
 		t.Errorf("the detail is %q", p.Detail)
 	}
 	if a := h.call("admin", http.MethodPut, "/api/v1/plans/gold",
-		`{"spec":{}}`+strings.Repeat(" ", 5<<20)); a.status != http.StatusRequestEntityTooLarge {
+		`{"spec":{}}`+strings.Repeat(" ", 5<<20)); a.status != http.StatusRequestEntityTooLarge ||
+		!strings.Contains(string(a.body), "at most 4194304 bytes are taken") {
 		t.Errorf("a body too large: %d %s", a.status, a.body)
 	}
 	if a := h.call("admin", http.MethodGet, "/api/v1/nothing", ""); a.status != http.StatusNotFound ||
