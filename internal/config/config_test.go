@@ -165,6 +165,23 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	}
 }
 
+// The path of an address stands before patterns and is compared with requests: one that is not plain ended the process in a panic.
+func TestAnAddressHasAPlainPathAndAPort(t *testing.T) {
+	for address, fine := range map[string]bool{
+		"https://h.example": true, "https://h.example/": true, "https://h.example:8443/a/b-1.c_~/": true, "http://[::1]:1": true,
+		"https://h.example/a/../b": false, "https://h.example/./a": false, "https://h.example/a//b": false,
+		"https://h.example/{a}": false, "https://h.example/a%2fb": false, "https://h.example/ä": false, "https://h.example/a b": false,
+		"https://h.example/%7ea": false, "https://h.example/a;b": false, "https://h.example:65536": false, "https://h.example:0": false,
+	} {
+		if _, err := Parse(Values{PublicURL: address}); (err == nil) != fine {
+			t.Errorf("public %s: %v", address, err)
+		}
+		if _, err := Parse(Values{GatewayURL: address}); (err == nil) != fine {
+			t.Errorf("gateway %s: %v", address, err)
+		}
+	}
+}
+
 func TestAnAdminTokenIsAnyPrintableText(t *testing.T) {
 	for token, fine := range map[string]bool{
 		strings.Repeat("x", 32):                       true,

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/secret"
@@ -96,7 +99,21 @@ func (r *reader) url(name, v string) string {
 		r.fault(name, "%s is not an http or https URL without user, query and fragment", shown)
 		return ""
 	}
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
+		r.fault(name, "%q has no port between 1 and 65535", v)
+	}
+	if !plainPath(u) {
+		r.fault(name, "%q has a path with something else than segments of letters, digits, - . _ ~", v)
+	}
 	return strings.TrimRight(v, "/")
+}
+
+// plainPath tells that a URL's path is spelled in one way alone: it is compared with that of requests, and stands before patterns.
+func plainPath(u *url.URL) bool {
+	at := strings.TrimRight(u.EscapedPath(), "/")
+	return at == "" || path.Clean(at) == at && !strings.ContainsFunc(at, func(c rune) bool {
+		return c != '/' && (c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("-._~", c))
+	})
 }
 
 // secretURL never repeats the value in its fault: it may hold a password.
