@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"keyward.dev/keyward/internal/testbed"
@@ -64,6 +65,58 @@ func TestStatesOfAnAPI(t *testing.T) {
 		t.Errorf("usages of nothing: %s", r)
 	}
 	until(t, f.gateways[0].Gateway, http.MethodGet, "/orders/v1/ping", "", 200, "")
+}
+
+// TestTheDefaultVersionMovesInOneStep: callers who leave out the version reach one of the two at every moment, and after the
+// answer the new one, on every gateway.
+func TestTheDefaultVersionMovesInOneStep(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, 2, false)
+	n, up := f.control, newUpstream(t)
+	version := func(v, more string) string {
+		return manifest("API", "orders-"+v, fmt.Sprintf(`context: /orders, version: %s, upstream: {production: "%s/%s"},
+  keyManagers: all, operations: [{method: GET, path: /ping, security: none}]%s`, v, up.URL, v, more))
+	}
+	apply(t, n, version("v1", ", default: true"), version("v2", ""), version("v3", ", state: draft"))
+	for _, g := range f.gateways {
+		until(t, g.Gateway, http.MethodGet, "/orders/ping", "", 200, "")
+		until(t, g.Gateway, http.MethodGet, "/orders/v2/ping", "", 200, "")
+	}
+	moved := make(chan struct{})
+	var callers sync.WaitGroup
+	for _, g := range f.gateways {
+		callers.Go(func() {
+			for calls := 1; ; calls++ {
+				if a := call(t, g.Gateway, http.MethodGet, "/orders/ping", ""); a.status != 200 {
+					t.Errorf("call %d without a version: %s", calls, a.want(200, ""))
+					return
+				}
+				select {
+				case <-moved:
+					t.Logf("%d calls", calls)
+					return
+				default:
+				}
+			}
+		})
+	}
+	for range 10 {
+		cli(t, n, "api", "default", "orders-v2")
+		cli(t, n, "api", "default", "orders-v1")
+	}
+	if said := cli(t, n, "api", "default", "orders-v2"); said != "API orders-v2 is the default version\n" {
+		t.Errorf("said %q", said)
+	}
+	close(moved)
+	callers.Wait()
+	for _, g := range f.gateways {
+		for reached := ""; reached != "/v2/ping"; { // within the test's own time
+			reached = call(t, g.Gateway, http.MethodGet, "/orders/ping", "").echo.URI
+		}
+	}
+	if r := n.CLI(t, "", "api", "default", "orders-v3"); r.Code != 3 || !containsText(r.Stderr, "orders-v3 is draft: publish it") {
+		t.Errorf("a draft: %s", r)
+	}
 }
 
 // TestSubscriptionApproval: what a developer asks for under a plan that wants an approval has no effect until a publisher

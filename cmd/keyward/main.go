@@ -59,7 +59,7 @@ type cli struct {
 	Subscriptions subscriptionsCmd `cmd:"" help:"Subscriptions that await an approval."`
 	Decisions     decisionsCmd     `cmd:"" help:"What gateways decided lately."`
 	Explain       explainCmd       `cmd:"" help:"Show how the gateway decides on a request, step by step."`
-	API           apiCmd           `cmd:"" name:"api" help:"What depends on APIs."`
+	API           apiCmd           `cmd:"" name:"api" help:"What depends on APIs, and which version is the default."`
 	Keymanager    keymanagerCmd    `cmd:"" help:"Key manager types and checks."`
 	Gateway       gatewayCmd       `cmd:"" help:"Gateways: credentials, revisions, withdrawal."`
 	Tokens        tokenCmd         `cmd:"" name:"token" help:"API tokens of the management plane."`

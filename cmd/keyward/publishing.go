@@ -13,7 +13,26 @@ import (
 )
 
 type apiCmd struct {
-	Usages apiUsagesCmd `cmd:"" help:"What depends on an API, and what retiring or deleting it would do."`
+	Usages  apiUsagesCmd  `cmd:"" help:"What depends on an API, and what retiring or deleting it would do."`
+	Default apiDefaultCmd `cmd:"" help:"Make an API the default version of its context, in the place of the one that is it."`
+}
+
+type apiDefaultCmd struct {
+	Name string `arg:"" help:"an API that gateways serve"`
+}
+
+// Run moves the default version in one step.
+func (cmd *apiDefaultCmd) Run(s *session) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	if err := c.Call(s.ctx, http.MethodPost, c.Path([]string{"apis", cmd.Name, "default"}), nil, nil); err != nil {
+		return err
+	}
+	ref := keyward.Ref{Kind: keyward.KindAPI, Tenant: s.cli.Tenant, Name: cmd.Name}
+	_, err = fmt.Fprintf(s.out, "%s is the default version\n", ref)
+	return err
 }
 
 type apiUsagesCmd struct {

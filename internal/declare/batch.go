@@ -42,6 +42,8 @@ type batch struct {
 	ifMatch   string // the ETag that the object must have; empty = any
 
 	ifNoneMatch string // ETags that the object must not have
+
+	further func(*world) ([]*item, error) // items that follow from what is stored; nil = none
 }
 
 // Action says what happened, or would happen, to an object.

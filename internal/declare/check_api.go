@@ -106,7 +106,11 @@ func (w *world) take(taken map[string]candidate, o candidate) {
 		}
 		other, exists := taken[place.at]
 		if exists && o.change != nil {
-			w.add(o.change, keyward.CodeConflict, place.field, "%s is found at %s already", other.ref, place.at)
+			does := "is found at %s already"
+			if there, ok := other.spec.(*keyward.APISpec); ok && place.field == "spec.default" && there.Context == s.Context {
+				does = "is the default version of %s: leave default out, and move it in one step afterwards (keyward api default NAME)"
+			}
+			w.add(o.change, keyward.CodeConflict, place.field, "%s "+does, other.ref, place.at)
 		}
 		if !exists {
 			taken[place.at] = o

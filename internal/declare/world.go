@@ -62,7 +62,15 @@ func (w *world) add(ch *change, code keyward.Code, path, format string, args ...
 
 // load finds what is stored of every item, and what prune would delete.
 func (w *world) load() error {
-	for _, it := range w.b.items {
+	items := w.b.items
+	if w.b.further != nil {
+		more, err := w.b.further(w)
+		if err != nil {
+			return err
+		}
+		items = slices.Concat(items, more)
+	}
+	for _, it := range items {
 		if it.spec == nil || !keyward.ValidName(it.ref.Name) {
 			continue
 		}

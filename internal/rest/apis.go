@@ -62,6 +62,22 @@ func (s *Server) try(ctx context.Context, p keyward.Principal, in *tryInput, ask
 	return s.deps.Caller.Do(ctx, call)
 }
 
+// defaultRoute moves the default version of a context, which no two saves do without a moment in between.
+func (s *Server) defaultRoute() {
+	route(s, huma.Operation{
+		OperationID: "make-api-default", Method: http.MethodPost, Path: "/api/v1/apis/{name}/default",
+		Tags: []string{keyward.KindAPI.Plural()}, Responses: answers(http.StatusOK, ref(string(keyward.KindAPI))),
+		Summary: "Make an API the default version of its context, in one step with the end of the version that was it before",
+	}, func(ctx context.Context, p keyward.Principal, in *deleteInput) (*objectOutput, error) {
+		at := keyward.Ref{Kind: keyward.KindAPI, Tenant: in.tenant(), Name: in.Name}
+		o, err := s.deps.Control.MakeDefault(ctx, p, at, in.IfMatch)
+		if err != nil {
+			return nil, err
+		}
+		return shown(o, http.StatusOK)
+	})
+}
+
 const importPath = "/api/v1/openapi/import"
 
 func (s *Server) openAPIRoutes() {

@@ -106,6 +106,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.decisionRoutes()
 	s.tryRoute()
 	s.openAPIRoutes()
+	s.defaultRoute()
 	s.holdRoutes()
 	s.checkRoutes()
 	s.usagesRoutes()

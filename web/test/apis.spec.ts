@@ -183,6 +183,33 @@ test("the next version of an API begins as a draft, and both know of each other"
   await expect(page.getByText(`${world().gateway}/levels/v1`, { exact: true })).toBeVisible();
 });
 
+test("another version becomes the default in one step, and back again", async () => {
+  const called = async () => ((await (await page.request.get(`${world().gateway}/moved/ping`)).json()) as { path?: string }).path;
+  const version = (v: string, more = {}) => manifest("API", `moved-${v}`, {
+    title: `Moved ${v}`, context: "/moved", version: v, upstream: { production: `${upstream}/${v}` }, keyManagers: "all",
+    operations: [{ method: "GET", path: "/ping", security: "none" }], ...more,
+  });
+  await apply(world(), [version("v1", { default: true }), version("v2"), version("v3", { state: "draft" })]);
+  await expect.poll(called).toBe("/v1/ping");
+  await open(page, "publisher/apis/moved-v3", "Moved v3");
+  await expect(page.getByText("No, v1 is", { exact: true })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Make default" })).toHaveCount(0); // no gateway has it
+  await open(page, "publisher/apis/moved-v2/edit", "Edit moved-v2");
+  await expect(page.getByText("v1 is the default version now.", { exact: false })).toBeVisible();
+  await expect(page.getByRole("switch", { name: "Default version" })).toBeDisabled();
+  await open(page, "publisher/apis/moved-v2", "Moved v2");
+  await page.getByRole("button", { name: "Make default" }).click();
+  const dialog = page.getByRole("dialog", { name: "Make v2 the default version of /moved?" });
+  await expect(dialog).toContainText("go to v2 instead of v1");
+  await forEverybody(page, "api-default");
+  await dialog.getByRole("button", { name: "Make default" }).click();
+  await expect(page.getByText("Yes: calls to /moved/… without a version come here")).toBeVisible();
+  await expect.poll(called).toBe("/v2/ping");
+  await page.getByText("v2 is the default version of /moved").locator("..").getByRole("button", { name: "Undo" }).click();
+  await expect(page.getByText("No, v1 is", { exact: true })).toBeVisible();
+  await expect.poll(called).toBe("/v1/ping");
+});
+
 test("operations are pasted, moved and taken away, and what it would change is shown before it is saved", async () => {
   await apply(world(), [
     manifest("API", "by-hand", {

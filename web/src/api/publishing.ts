@@ -8,6 +8,9 @@ export function stateOf({ spec }: Schemas["API"]): string {
   return spec.state ?? "published";
 }
 
+/** Whether gateways have it. */
+export const isServed = (api: Schemas["API"]): boolean => ["published", "deprecated"].includes(stateOf(api));
+
 /** Whether an object is an API that no gateway has yet. */
 export function isDraft({ spec }: Nouns[Noun]): boolean {
   return "state" in spec && spec.state === "draft";
@@ -61,6 +64,11 @@ export async function rejectSubscription(
     params: { path: { name: asked.name }, query: { tenant } },
     body: { request: asked.id, reason },
   });
+}
+
+/** Makes the API the default version of its context, in one step with the end of the one that is it now. */
+export async function makeDefault(tenant: string, name: string): Promise<void> {
+  await client.POST("/api/v1/apis/{name}/default", { params: { path: { name }, query: { tenant } } });
 }
 
 /** What applying manifests would change; nothing is written. */

@@ -87,7 +87,7 @@ export function NumberField<N extends Noun>(field: Field<N>) {
 }
 
 /** A choice that is on or off. fallback is what a manifest without it means. */
-export function SwitchField<N extends Noun>({ fallback, ...field }: Field<N> & { fallback: boolean }) {
+export function SwitchField<N extends Noun>({ fallback, disabled = false, ...field }: Field<N> & { fallback: boolean; disabled?: boolean }) {
   const { draft, path } = field;
   const value = draft.at(...path);
   const on = typeof value === "boolean" ? value : fallback;
@@ -99,6 +99,7 @@ export function SwitchField<N extends Noun>({ fallback, ...field }: Field<N> & {
       error={draft.fault(...path)}
       data-path={path.join(".")}
       checked={on}
+      disabled={disabled}
       onChange={(event) => { draft.put(event.currentTarget.checked === fallback ? undefined : !fallback, ...path); }}
     />
   );

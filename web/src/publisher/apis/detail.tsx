@@ -24,6 +24,7 @@ import { Page, Section } from "../../ui/page";
 import { SubscriptionState } from "../../ui/subscription-state";
 import { DataTable } from "../../ui/table";
 import { useListOf } from "../../ui/use-list";
+import { DefaultVersion } from "./default";
 import { APIState, TakenBy } from "./list";
 import { ChangeState } from "./change-state";
 
@@ -62,7 +63,7 @@ export function APIPage() {
           <Facts
             rows={[
               [words.address, <APIAddress key="a" api={api} />],
-              [words.isDefault, api.spec.default ? texts.common.yes : undefined],
+              [words.isDefault, <DefaultVersion key="d" api={api} others={others} may={may} />],
               [words.versions, others.length > 0 && <Versions key="v" apis={others} />],
               [words.production, api.spec.upstream.production],
               [words.sandbox, api.spec.upstream.sandbox],

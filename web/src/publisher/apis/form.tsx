@@ -1,9 +1,13 @@
 import { SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
 
 import type { Schemas } from "../../api/client";
+import { versionsQuery } from "../../api/publishing";
 import type { Draft } from "../../object/draft";
 import { ListField, SelectField, Shown, SwitchField, TextField } from "../../object/fields";
 import { OperationsList } from "../../reference/operations";
+import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { ObjectsSelect } from "../../ui/object-select";
 import { Section } from "../../ui/page";
@@ -31,7 +35,7 @@ export function APIForm({ draft, isNew }: Props) {
         <SelectField draft={draft} path={["spec", "state"]} label={words.state} help={words.stateHelp} fallback="published" options={words.states} />
         <ListField draft={draft} path={["spec", "visibility"]} label={words.visibility} help={words.visibilityHelp} />
       </SimpleGrid>
-      <SwitchField draft={draft} path={["spec", "default"]} label={words.isDefault} help={words.isDefaultHelp} fallback={false} />
+      <DefaultField draft={draft} />
       <Section title={words.keyManagers}>
         <KeyManagersField draft={draft} />
       </Section>
@@ -58,6 +62,25 @@ export function APIForm({ draft, isNew }: Props) {
 
 function Operations({ draft }: { draft: Draft<"apis"> }) {
   return draft.fixed ? <OperationsList operations={draft.object.spec.operations ?? []} /> : <OperationsField draft={draft} />;
+}
+
+// One version of a context is the default: while another one is, this one becomes it on its page, where both change in one step.
+function DefaultField({ draft }: { draft: Draft<"apis"> }) {
+  const { metadata, spec } = draft.object;
+  const [context] = useDebouncedValue(spec.context, 300);
+  const versions = useQuery({ ...versionsQuery(useTenant(), context), enabled: context.startsWith("/") }).data ?? [];
+  const now = versions.find((a) => a.spec.default && a.metadata?.name !== metadata?.name);
+  const elsewhere = now !== undefined && spec.default !== true;
+  return (
+    <SwitchField
+      draft={draft}
+      path={["spec", "default"]}
+      label={words.isDefault}
+      help={elsewhere ? words.defaultElsewhere(now.spec.version) : words.isDefaultHelp}
+      fallback={false}
+      disabled={elsewhere}
+    />
+  );
 }
 
 function PlansField({ draft }: { draft: Draft<"apis"> }) {
