@@ -226,7 +226,7 @@ func TestCheckOfServersInTrouble(t *testing.T) {
 		t.Errorf("a server that hangs held the command for %s", took)
 	}
 	for _, step := range []string{"discovery", "keys", "token endpoint", "introspection", "registration"} {
-		r.want(t, step, "fail", "no answer in time")
+		r.want(t, step, "fail", "did not answer in time")
 	}
 	r.want(t, "registration", "fail", "may have made a client named keyward-check-")
 }
@@ -256,8 +256,8 @@ func TestCheckOfCertificates(t *testing.T) {
 	good, near := site("good", year, "127.0.0.1"), site("near", time.Now().AddDate(0, 0, 5), "127.0.0.1")
 	past, other := site("past", time.Now().Add(-time.Hour), "127.0.0.1"), site("other", year, "sso.example")
 	r := check(t, serve(t), good, 1)
-	r.want(t, "TLS", "fail", "unknown authority", "spec.outbound.ca")
-	r.want(t, "discovery", "fail", "unknown authority")
+	r.want(t, "TLS", "fail", "an unknown authority", "spec.outbound.ca")
+	r.want(t, "discovery", "fail", "an unknown authority")
 
 	n := serve(t, "SSL_CERT_FILE="+a.file)
 	check(t, n, good, 1).want(t, "TLS", "warn", "TLS 1.3, 0 days left", "a private authority") // the authority's own end is near

@@ -87,7 +87,7 @@ func (c *Control) fetchDocument(ctx context.Context, address string) (string, er
 	req.Header.Set("User-Agent", wire.UserAgent)
 	resp, err := c.client.Do(req) //nolint:bodyclose // ReadAll closes it
 	if err != nil {
-		return "", badURL("%s cannot be reached: %s", address, wire.Words(wire.WithoutURL(err).Error()))
+		return "", badURL("nothing was read: %s", wire.Words(outbound.NoAnswer(err).Error()))
 	}
 	body, err := outbound.ReadAll(resp, maxDocument)
 	switch {

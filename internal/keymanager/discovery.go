@@ -156,7 +156,7 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := own.Do(req) //nolint:bodyclose // ReadAll closes it
 	if err != nil {
-		cause := errUnreachable{wire.WithoutURL(err)}
+		cause := errUnreachable{outbound.NoAnswer(err)}
 		return nil, discoveryError(keyward.CodeKeyManagerFailed, cause, "%s cannot be reached: %s", at, WhyNot(err))
 	}
 	most := outbound.LimitOf(client, wire.MaxAnswer)
@@ -213,24 +213,23 @@ const otherAddress = "give the issuer, which is the iss of its tokens, or the ad
 
 // WhyNot says in plain words why a server that was called did not answer, and what to do.
 func WhyNot(err error) string {
-	said := wire.Words(wire.WithoutURL(err).Error())
+	said := wire.Words(outbound.NoAnswer(err).Error())
 	var host *net.DNSError
 	var timeout net.Error
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &certificate):
-		return fmt.Sprintf("its certificate does not hold (%s): have its administrators mend it, or give the authority that signed it "+
-			"in spec.outbound.ca", said)
+		return said + ": have its administrators mend it, or give the authority that signed it in spec.outbound.ca"
 	case errors.As(err, &host) && host.IsNotFound:
-		return fmt.Sprintf("there is no host %s: see whether the name is right, and whether the control plane's DNS knows it", host.Name)
+		return said + ": see whether the name is right, and whether the control plane's DNS knows it"
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return "it did not answer in time: see whether a firewall is in the way, or a proxy is needed, which spec.outbound.proxy names"
+		return said + ": see whether a firewall is in the way, or a proxy is needed, which spec.outbound.proxy names"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return said + ": nothing listens there, so see whether host and port are right and the server runs"
 	case errors.Is(err, io.EOF):
-		return "it closed the connection without an answer: see whether port and scheme are right, https or http"
-	case strings.Contains(said, "server gave HTTP response to HTTPS client"):
-		return "it speaks no TLS there: see whether the port is right, or write http"
+		return said + ": see whether port and scheme are right, https or http"
+	case errors.Is(err, http.ErrSchemeMismatch), strings.Contains(said, "speaks no TLS"):
+		return said + ": see whether the port is right, or write http"
 	default:
 		return said
 	}

@@ -124,10 +124,10 @@ func words(err error, secrets ...string) string {
 				text += "; " + f.Path + ": " + f.Message
 			}
 		}
-	} else if f, ok := errors.AsType[*wire.Failure](err); ok && f.Err != nil {
-		text = f.Error() + ": " + f.Err.Error()
+	} else if f, ok := errors.AsType[*wire.Failure](err); ok && f.Err != nil && !strings.Contains(text, f.Err.Error()) {
+		text += ": " + f.Err.Error()
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) && !strings.Contains(text, "in time") {
 		text = strings.TrimSuffix(text, ": "+context.DeadlineExceeded.Error()) + ": no answer in time"
 	}
 	return wire.Words(text, secrets...)

@@ -31,7 +31,7 @@ func TestAServerOfAPrivateAuthority(t *testing.T) {
 		t.Errorf("the manifest has not whom to trust: %v", d.Manifest)
 	}
 	for want, ask := range map[string]draft.Ask{
-		"certificate signed by unknown authority": {URL: s.URL, Name: "corp"},
+		"is not trusted: it was issued by an unknown authority": {URL: s.URL, Name: "corp"},
 		"outbound.ca":                            {URL: s.URL, Name: "corp", CA: "nonsense"},
 		"outbound.proxy is no http or https URL": {URL: s.URL, Name: "corp", CA: ca, Proxy: "nonsense"},
 		"nothing listens there":                  {URL: s.URL, Name: "corp", CA: ca, Proxy: "http://127.0.0.1:1"},

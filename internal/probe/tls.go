@@ -47,7 +47,7 @@ func (c *check) tlsLine(o witness.Origin) Line {
 		l.Fix = "reach the server by https: tokens, keys and secrets pass over this connection"
 	case o.Fault != nil:
 		l.Verdict, l.Fix = Fail, cmp.Or(c.fields("", "").TLS(o.Fault), "mend the server's TLS, or what stands before the server")
-		l.Seen = o.Name + ": " + wire.Words(o.Fault.Error())
+		l.Seen = o.Name + ": " + wire.Words(outbound.Untrusted(o.Name, o.Fault).Error())
 		if len(o.Chain) > 0 {
 			l.Seen += "; " + chainText(o.Chain)
 		}

@@ -18,6 +18,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/config"
+	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/rest"
 )
 
@@ -148,11 +149,7 @@ func (c *Client) send(ctx context.Context, method, path string, body any, accept
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		var urlErr *url.Error
-		if errors.As(err, &urlErr) {
-			err = urlErr.Err
-		}
-		return nil, fmt.Errorf("the control plane at %s does not answer (set KEYWARD_SERVER): %w", c.base, err)
+		return nil, fmt.Errorf("the control plane at %s does not answer (set KEYWARD_SERVER): %w", c.base, outbound.NoAnswer(err))
 	}
 	if resp.StatusCode < 300 && resp.Header.Get(rest.MarkHeader) != "" {
 		return resp, nil

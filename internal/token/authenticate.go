@@ -210,7 +210,7 @@ func (i *Introspector) obtain(ctx context.Context, q Question, client *http.Clie
 	}
 	resp, err := client.Do(req) //nolint:bodyclose // outbound.ReadAll closes it
 	if err != nil {
-		return accessToken{}, fmt.Errorf("get a token for introspection: %w", err)
+		return accessToken{}, fmt.Errorf("get a token for introspection: %w", outbound.NoAnswer(err))
 	}
 	body, err := outbound.ReadAll(resp, outbound.LimitOf(client, askLimit))
 	if err != nil {

@@ -301,7 +301,7 @@ func (i *Introspector) once(ctx context.Context, l *lane, q Question) (*Answer, 
 	}
 	resp, err := client.Do(req) //nolint:bodyclose // outbound.ReadAll closes it
 	if err != nil {
-		return nil, fmt.Errorf("ask the introspection endpoint: %w", refusedCertificate(q, err))
+		return nil, fmt.Errorf("ask the introspection endpoint: %w", refusedCertificate(q, outbound.NoAnswer(err)))
 	}
 	body, err := outbound.ReadAll(resp, outbound.LimitOf(client, askLimit))
 	if err != nil {

@@ -265,7 +265,7 @@ func ReadKeys(ctx context.Context, client *http.Client, url string) (keys []*Key
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
 	resp, err := client.Do(req) //nolint:bodyclose // outbound.ReadAll closes it
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the key set: %w", err)
+		return nil, nil, fmt.Errorf("read the key set: %w", outbound.NoAnswer(err))
 	}
 	body, err := outbound.ReadAll(resp, outbound.LimitOf(client, fetchLimit))
 	if err != nil {

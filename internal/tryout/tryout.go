@@ -21,6 +21,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/outbound"
 )
 
 // Limits of a call.
@@ -152,12 +153,9 @@ func (c *Caller) away(ctx context.Context, err error) error {
 		return keyward.Errorf(keyward.CodeGatewayAway, "no answer came from %s within %s: the API's backend may be slow, or the "+
 			"gateway out of the control plane's reach", c.base, c.client.Timeout)
 	}
-	cause := err
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		cause = e.Err
-	}
+	cause := outbound.NoAnswer(err)
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return keyward.Errorf(keyward.CodeGatewayAway, "the control plane does not trust the certificate of the gateway at %s: %v; "+
+		return keyward.Errorf(keyward.CodeGatewayAway, "the control plane does not trust the gateway at %s: %v; "+
 			"where a private authority issued it, start the control plane with SSL_CERT_FILE naming that authority's certificate",
 			c.base, cause)
 	}

@@ -122,7 +122,7 @@ func (c *Caller) once(ctx context.Context, k Call) (*Answer, error) {
 	}
 	resp, err := c.client.Do(req) //nolint:bodyclose // ReadAll closes it
 	if err != nil {
-		return nil, &Failure{Op: k.Op, Sent: sent.Load(), Err: WithoutURL(err)}
+		return nil, &Failure{Op: k.Op, Sent: sent.Load(), Err: outbound.NoAnswer(err)}
 	}
 	body, err := outbound.ReadAll(resp, c.maxAnswer)
 	if err != nil {
@@ -138,9 +138,9 @@ func (c *Caller) once(ctx context.Context, k Call) (*Answer, error) {
 	return a, nil
 }
 
-// WithoutURL drops the address from an error of http.Client, whose query could hold what should not be in a log.
-func WithoutURL(err error) error {
-	if u, ok := err.(*url.Error); ok { //nolint:errorlint // http.Client returns exactly this type, unwrapped
+// withoutURL drops the address from an error of http.NewRequest, whose query could hold what should not be in a log.
+func withoutURL(err error) error {
+	if u, ok := err.(*url.Error); ok { //nolint:errorlint // it returns exactly this type, unwrapped
 		return u.Err
 	}
 	return err
@@ -161,7 +161,7 @@ func (k Call) request(ctx context.Context) (*http.Request, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, k.Method, k.URL, body)
 	if err != nil {
-		return nil, fmt.Errorf("make the request: %w", WithoutURL(err))
+		return nil, fmt.Errorf("make the request: %w", withoutURL(err))
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", UserAgent)

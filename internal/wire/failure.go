@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"keyward.dev/keyward/internal/outbound"
 )
 
 // Failure is a call to an authorization server that did not succeed. Its text is fit for people: it carries the
@@ -19,7 +21,7 @@ type Failure struct {
 	Sent        bool   // the request may have reached the server
 	Harmless    bool   // the request could not have made anything, however it ended
 	Page        bool   // the answer was a page for people, which is no word of an API
-	Err         error  // the cause when no usable answer came; for the log
+	Err         error  // the cause when no usable answer came; for the log, except for why nobody was reached
 
 	RetryAfter time.Duration // the pause that the server asked for with 429 or 503; 0 = none
 }
@@ -35,6 +37,9 @@ func (f *Failure) Error() string {
 		b.WriteString("the server cannot be reached")
 	default:
 		fmt.Fprintf(&b, "the server answered %d", f.Status)
+	}
+	if why, ok := errors.AsType[*outbound.Unreached](f.Err); ok && f.Status == 0 {
+		b.WriteString(": " + why.Error())
 	}
 	if f.Code != "" {
 		b.WriteString(" " + f.Code)

@@ -133,7 +133,7 @@ test("a key manager is added from its address, checked before it is saved, and i
     ["http://127.0.0.1:1/nobody", /nothing listens there, so see whether host and port are right/],
     [`${world().url}/console`, /a page for people, not with metadata: give the issuer/],
     [`${world().url}/t/nowhere`, /answered 404: give the issuer/],
-    [world().url.replace("http:", "https:"), /it speaks no TLS there: see whether the port is right/],
+    [world().url.replace("http:", "https:"), /speaks no TLS: see whether the port is right/],
   ] as const) {
     await address.fill(typed);
     await page.getByRole("button", { name: "Read metadata" }).click();

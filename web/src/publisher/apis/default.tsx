@@ -3,12 +3,12 @@ import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { onGateways } from "../../api/gateways";
-import { forget, setOf, type Nouns } from "../../api/objects";
+import { forget, manifestSetOf, type Nouns } from "../../api/objects";
 import { isServed, makeDefault } from "../../api/publishing";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
-import { sayDone } from "../../ui/undo";
+import { sayDone } from "../../ui/say-done";
 
 const words = texts.publisher.apis;
 
@@ -27,7 +27,7 @@ export function DefaultVersion({ api, others, may }: Props) {
   const now = others.find((other) => other.spec.default);
   if (api.spec.default) return <>{words.isDefaultAt(api.spec.context)}</>;
   // What a manifest set owns is changed in its manifest.
-  const changeable = may && isServed(api) && setOf(api) === undefined && (now === undefined || setOf(now) === undefined);
+  const changeable = may && isServed(api) && manifestSetOf(api) === undefined && (now === undefined || manifestSetOf(now) === undefined);
   return (
     <Group gap="sm">
       <Text span inherit>{now ? words.defaultIs(now.spec.version) : texts.common.no}</Text>
