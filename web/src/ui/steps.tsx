@@ -52,7 +52,7 @@ function Step({ line }: { line: StepLine }) {
           {line.millis !== undefined && line.millis > 0 && <Text size="xs" c="dimmed">{line.millis} ms</Text>}
         </Group>
         {line.seen && <Text size="sm" className={classes.seen}><WithFieldLinks text={line.seen} /></Text>}
-        {line.expected && <Text size="xs" c="dimmed">{texts.steps.expected} {line.expected}</Text>}
+        {line.expected && <Text size="xs" c="dimmed">{texts.steps.expected} <WithFieldLinks text={line.expected} /></Text>}
         {line.fix && line.result !== "pass" && (
           <Box className={classes.fix}>
             <Text size="sm">

@@ -69,16 +69,18 @@ function What({ change }: { change: Change }) {
 function Way({ change }: { change: Change }) {
   const whole = change.there === change.of;
   return (
-    <Stack gap={4}>
+    <Stack gap={4} mih={31}>
       <Text size="sm">{words.there(change.there, change.of)}</Text>
-      <Progress
-        size="sm"
-        maw={180}
-        value={change.of === 0 ? 0 : (100 * change.there) / change.of}
-        color={whole ? toneColor.good : toneColor.warn}
-        transitionDuration={300}
-        aria-label={words.wayOf(change.revision)}
-      />
+      {!whole && (
+        <Progress
+          size="sm"
+          maw={180}
+          value={(100 * change.there) / change.of}
+          color={toneColor.warn}
+          transitionDuration={300}
+          aria-label={words.wayOf(change.revision)}
+        />
+      )}
       {!whole && <Lacking change={change} />}
     </Stack>
   );

@@ -1,6 +1,7 @@
 import { Alert, Button, Group, Stack, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
 
 import type { Schemas } from "../../api/client";
 import { actOnConsoleClient, type ConsoleClientAct } from "../../api/key-managers";
@@ -26,8 +27,10 @@ export function ConsoleClient({ standing }: { standing: Schemas["Standing"] }) {
   const tenant = useTenant();
   const name = useName();
   const admin = administers(useSession());
+  const [left, leave] = useState<string>(); // another client is to take the place of this one, which is in use until then
+  const replaced = left !== undefined && left === standing.id;
   // What is under way, or tried again, changes by itself.
-  useQuery({ ...objectQuery(tenant, "key-managers", name), refetchInterval: standing.state === "active" ? false : 2_000 });
+  useQuery({ ...objectQuery(tenant, "key-managers", name), refetchInterval: standing.state === "active" && !replaced ? false : 2_000 });
   return (
     <Section title={words.title}>
       <Stack>
@@ -54,13 +57,14 @@ export function ConsoleClient({ standing }: { standing: Schemas["Standing"] }) {
             [words.next, standing.nextTry && <Time key="n" at={standing.nextTry} />],
           ]}
         />
-        {admin && standing.id && <Acts id={standing.id} standing={standing} />}
+        {replaced && <Text size="sm" role="status">{words.replacing}</Text>}
+        {admin && standing.id && <Acts id={standing.id} standing={standing} leave={leave} />}
       </Stack>
     </Section>
   );
 }
 
-function Acts({ id, standing }: { id: string; standing: Schemas["Standing"] }) {
+function Acts({ id, standing, leave }: { id: string; standing: Schemas["Standing"]; leave: (id: string) => void }) {
   const tenant = useTenant();
   const queries = useQueryClient();
   const run = useMutation({
@@ -89,7 +93,14 @@ function Acts({ id, standing }: { id: string; standing: Schemas["Standing"] }) {
         close={close}
         title={words.replaceTitle}
         action={words.replace}
-        run={() => { run.mutate("rotate", { onSuccess: close }); }}
+        run={() => {
+          run.mutate("rotate", {
+            onSuccess: () => {
+              close();
+              leave(id);
+            },
+          });
+        }}
         pending={run.isPending}
         error={run.error}
       >

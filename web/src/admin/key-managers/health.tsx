@@ -1,4 +1,4 @@
-import { Alert, Button, Group, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
+import { Alert, Button, Group, List, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import type { Schemas } from "../../api/client";
@@ -27,8 +27,8 @@ export function Health({ name }: { name: string }) {
   return (
     <Stack gap="xl">
       {(seen.attention ?? []).map((alert) => (
-        <Alert key={alert.code + alert.about} color="yellow" icon={<Icon name="warn" />} title={alert.message}>
-          <Text size="sm">{alert.fix}</Text>
+        <Alert key={alert.code + alert.about} color="yellow" icon={<Icon name="warn" />} title={sentenceOf(alert.message)}>
+          <Text size="sm">{sentenceOf(alert.fix)}</Text>
         </Alert>
       ))}
       <Section title={words.now} actions={<Refresh name={name} />}>
@@ -61,6 +61,9 @@ export function Health({ name }: { name: string }) {
     </Stack>
   );
 }
+
+// The control plane's words go on in logs and at command lines; on a page they stand alone.
+const sentenceOf = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 const stateWords = (state: string) => (texts.admin.keyManagers.health as Record<string, string | undefined>)[state] ?? state;
 
@@ -132,7 +135,12 @@ function History({ name }: { name: string }) {
   );
 }
 
+function Kids({ kids }: { kids: string[] }) {
+  return kids.map((kid) => <Text key={kid} ff="monospace" size="xs" style={{ overflowWrap: "anywhere" }}>{kid}</Text>);
+}
+
 function KeySet({ set }: { set: Schemas["HealthKeySet"] }) {
+  const rotations = set.rotations ?? [];
   return (
     <Section title={words.keysOf((set.issuers ?? []).join(", "))}>
       <Text size="sm" c="dimmed">
@@ -150,11 +158,25 @@ function KeySet({ set }: { set: Schemas["HealthKeySet"] }) {
           { title: words.firstSeen, cell: (key) => <Time at={key.firstSeen} /> },
         ]}
       />
-      {(set.rotations ?? []).map((rotation) => (
-        <Text key={rotation.at} size="sm">
-          <Time at={rotation.at} />: {words.rotated((rotation.added ?? []).length, (rotation.removed ?? []).length)}
-        </Text>
-      ))}
+      {(set.leftOut ?? []).length > 0 && (
+        <List size="sm" c="dimmed">
+          {(set.leftOut ?? []).map((why) => <List.Item key={why} style={{ overflowWrap: "anywhere" }}>{sentenceOf(why)}</List.Item>)}
+        </List>
+      )}
+      {rotations.length > 0 && (
+        <DataTable
+          label={words.rotationsOf((set.issuers ?? []).join(", "))}
+          rows={rotations}
+          uncounted
+          keyOf={(rotation) => rotation.at}
+          empty={null}
+          columns={[
+            { title: words.rotations, cell: (rotation) => <Time at={rotation.at} /> },
+            { title: words.added, cell: (rotation) => <Kids kids={rotation.added ?? []} /> },
+            { title: words.removed, cell: (rotation) => <Kids kids={rotation.removed ?? []} /> },
+          ]}
+        />
+      )}
     </Section>
   );
 }

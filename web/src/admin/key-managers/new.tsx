@@ -188,7 +188,7 @@ function FindingList({ findings }: { findings: Schemas["Finding"][] }) {
     <List size="sm">
       {findings.map((f) => (
         <List.Item key={f.field + f.message} style={{ overflowWrap: "anywhere" }}>
-          <FieldLink path={f.field} /> <WithFieldLinks text={f.message} />
+          <FieldLink path={f.field} />{": "}<WithFieldLinks text={f.message} />
         </List.Item>
       ))}
     </List>

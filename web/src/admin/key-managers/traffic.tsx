@@ -56,7 +56,7 @@ export function Traffic({ name }: { name: string }) {
           empty={<Text c="dimmed">{words.noRefusal}</Text>}
           columns={[
             { title: words.code, cell: ([code]) => <Text ff="monospace" size="sm">{code}</Text> },
-            { title: words.count, cell: ([, n]) => n },
+            { title: words.count, number: true, cell: ([, n]) => n },
           ]}
         />
       </Section>
@@ -72,7 +72,7 @@ export function Traffic({ name }: { name: string }) {
             { title: words.environment, wide: true, cell: (c) => c.environment },
             { title: words.state, cell: (c) => c.state },
             { title: words.lastUsed, cell: (c) => <Time at={c.lastUsedAt} /> },
-            { title: words.lastHour, cell: (c) => texts.admin.remove.counted(c.calls.passed, c.calls.refused) },
+            { title: words.lastHour, number: true, cell: (c) => texts.admin.remove.counted(c.calls.passed, c.calls.refused) },
           ]}
         />
       </Section>
