@@ -69,7 +69,7 @@ function What({ change }: { change: Change }) {
 function Way({ change }: { change: Change }) {
   const whole = change.there === change.of;
   return (
-    <Stack gap={4} mih={31}>
+    <Stack gap={4} mih={31} justify="center">
       <Text size="sm">{words.there(change.there, change.of)}</Text>
       {!whole && (
         <Progress

@@ -24,7 +24,7 @@ export function GatewayWay({ gateway }: { gateway: Gateway }) {
   if (gateway.state === "revoked" || gateway.state === "never") return null;
   const newest = gateway.revision + gateway.lag;
   return (
-    <Stack gap={4} maw={180} mih={31}>
+    <Stack gap={4} maw={180} mih={31} justify="center">
       <Text size="sm">{words.atRevision(gateway.revision, newest)}</Text>
       {gateway.lag > 0 && <Progress
         size="sm"
