@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 
 import type { Schemas } from "../api/client";
 import { groupQuery, ownerOf, ownersOf, useEmptyGroups } from "../api/groups";
+import { objectName } from "../api/objects";
 import { administers } from "../session/areas";
 import { useSession } from "../session/session";
 import { useAddress, useName, useTenant } from "../shell/place";
@@ -34,10 +35,10 @@ export function GroupPage() {
         <DataTable<Schemas["User"]>
           label={words.users}
           {...users}
-          keyOf={(u) => u.metadata?.name ?? ""}
+          keyOf={objectName}
           empty={<Text c="dimmed">{words.noUser}</Text>}
           columns={[
-            { title: texts.common.name, cell: (u) => <ObjectLink noun="users" name={u.metadata?.name ?? ""} strong /> },
+            { title: texts.common.name, cell: (u) => <ObjectLink noun="users" name={objectName(u)} strong /> },
             { title: texts.admin.users.roles, wide: true, cell: (u) => (u.spec.roles ?? []).join(", ") },
           ]}
         />
@@ -47,10 +48,10 @@ export function GroupPage() {
         <DataTable<Schemas["Application"]>
           label={words.applications}
           {...applications}
-          keyOf={(a) => a.metadata?.name ?? ""}
+          keyOf={objectName}
           empty={<Text c="dimmed">{words.noApplication}</Text>}
           columns={[
-            { title: texts.common.name, cell: (a) => <ObjectLink noun="applications" name={a.metadata?.name ?? ""} shown={a.spec.displayName} strong /> },
+            { title: texts.common.name, cell: (a) => <ObjectLink noun="applications" name={objectName(a)} shown={a.spec.displayName} strong /> },
             { title: texts.developer.applications.owners, wide: true, cell: (a) => ownersOf(a).join(", ") },
           ]}
         />

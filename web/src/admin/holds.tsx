@@ -3,10 +3,10 @@ import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-q
 import { Link } from "react-router";
 
 import { holdsQuery, undoLift, unhold, type Held } from "../api/holds";
-import { kindOf } from "../api/objects";
+import { forgetTenant, kindOf } from "../api/objects";
 import { administers } from "../session/areas";
 import { useSession } from "../session/session";
-import { useObjectAddress } from "../shell/object-address";
+import { useObjectAddress } from "../shell/object-pages";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Empty } from "../ui/empty";
@@ -29,7 +29,7 @@ export function Holds() {
     mutationFn: (held: Held) => unhold(tenant, held.noun, held.name),
     onSuccess: async (_, held) => {
       sayDone({ tenant, message: texts.hold.lifted(held.name), undo: () => undoLift(tenant, held.noun, held.name, held.hold) });
-      await queries.invalidateQueries({ queryKey: [tenant] });
+      await forgetTenant(queries, tenant);
     },
   });
   return (

@@ -2,6 +2,7 @@ import { Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 
 import { createToken, revokeToken, tokensQuery } from "../api/admin";
+import { objectName } from "../api/objects";
 import { administers } from "../session/areas";
 import { useSession } from "../session/session";
 import { useTyped } from "../session/typed";
@@ -9,9 +10,9 @@ import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { StateBadge } from "../ui/state-badge";
 import { CodeBlock } from "../ui/code-block";
-import { FoundSelect } from "../ui/found-select";
 import { MakeOnce } from "../ui/make-once";
 import { ObjectLink } from "../ui/object-link";
+import { ObjectSelect } from "../ui/object-select";
 import { Page } from "../ui/page";
 import { Revoke } from "../ui/revoke";
 import { DataTable } from "../ui/table";
@@ -42,7 +43,7 @@ export function Tokens() {
             width: "10%",
             cell: (t) => (t.revokedAt ? <StateBadge tone="quiet">{words.revoked}</StateBadge> : <StateBadge tone="good">{words.valid}</StateBadge>),
           },
-          { title: words.actions, width: "12%", cell: (t) => admin && !t.revokedAt && <Revoke words={words} name={t.user} noun="tokens" revoke={() => revokeToken(tenant, t.id)} /> },
+          { title: words.actions, width: "12%", cell: (t) => admin && !t.revokedAt && <Revoke words={words} name={t.user} stale={tokensQuery(tenant).queryKey} revoke={() => revokeToken(tenant, t.id)} /> },
         ]}
       />
     </Page>
@@ -55,17 +56,19 @@ function NewToken() {
   return (
     <MakeOnce
       words={words}
-      noun="tokens"
+      what="tokens"
+      stale={tokensQuery(tenant).queryKey}
       make={() => createToken(tenant, user ?? "")}
       shown={(made) => <CodeBlock label="KEYWARD_TOKEN">{made.token}</CodeBlock>}
     >
-      <FoundSelect
+      <ObjectSelect
         noun="users"
         label={words.user}
         help={words.userHelp}
         none={words.noUser}
-        chosen={user === null ? undefined : { noun: "users", name: user, title: user }}
-        change={(found) => { setUser(found?.name ?? null); }}
+        required
+        value={user}
+        change={(found) => { setUser(found ? objectName(found) : null); }}
       />
     </MakeOnce>
   );

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
-import { kindOf, type Noun } from "./objects";
+import { kindOf, objectKey, type Noun } from "./objects";
 
 export type Gateway = Schemas["SeenGateway"];
 
@@ -13,10 +13,13 @@ export function onGateways(noun: Noun): boolean {
   return noun !== "users" && noun !== "tenants";
 }
 
+/** What every query about gateways is kept under: they belong to no tenant. */
+export const gatewaysKey = ["installation", "gateways"] as const;
+
 /** The gateways by pages, narrowed by the server, with how many are in which state. It asks again every second. */
 export function gatewaysQuery(search: string, state: string) {
   return infiniteQueryOptions({
-    queryKey: ["installation", "gateways", "list", search, state],
+    queryKey: [...gatewaysKey, "list", search, state],
     refetchInterval: 1_000,
     initialPageParam: "",
     queryFn: async ({ pageParam, signal }) =>
@@ -33,7 +36,7 @@ export function gatewaysQuery(search: string, state: string) {
 /** One gateway with its state. */
 export function gatewayQuery(name: string) {
   return queryOptions({
-    queryKey: ["installation", "gateways", "one", name],
+    queryKey: [...gatewaysKey, "one", name],
     refetchInterval: 1_000,
     queryFn: async ({ signal }) => bodyOf(await client.GET("/api/v1/gateways/{name}", { params: { path: { name } }, signal })),
   });
@@ -42,7 +45,7 @@ export function gatewayQuery(name: string) {
 /** The last changes with the gateways that have each; of one gateway, those that it lacks. */
 export function changesQuery(gateway?: string) {
   return queryOptions({
-    queryKey: ["installation", "gateways", "changes", gateway ?? ""],
+    queryKey: [...gatewaysKey, "changes", gateway ?? ""],
     refetchInterval: 1_000,
     queryFn: async ({ signal }) =>
       bodyOf(await client.GET("/api/v1/changes", { params: { query: { ...(gateway !== undefined && { gateway }) } }, signal })).items ?? [],
@@ -52,7 +55,7 @@ export function changesQuery(gateway?: string) {
 /** Of each gateway group that holds an object, the change with which it got the present form. */
 export function inForceQuery(tenant: string, noun: Noun, name: string) {
   return queryOptions({
-    queryKey: [tenant, noun, "one", name, "in force"],
+    queryKey: [...objectKey(tenant, noun, name), "in force"],
     refetchInterval: 5_000,
     queryFn: async ({ signal }) =>
       bodyOf(await client.GET("/api/v1/changes", { params: { query: { tenant, kind: kindOf[noun], name } }, signal })).items ?? [],
@@ -73,7 +76,7 @@ export interface Reach {
 /** How far everything has come that was committed until now; id tells one change from the next. */
 export function reachQuery(id: number) {
   return queryOptions<Reach>({
-    queryKey: ["installation", "gateways", "reach", id],
+    queryKey: [...gatewaysKey, "reach", id],
     staleTime: 0,
     gcTime: 60_000,
     refetchInterval: (query) => (query.state.data && waiting(query.state.data).length === 0 ? 3_000 : 400),

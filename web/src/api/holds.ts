@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
-import { allPages, listPage, pageSize, readObject, type Noun, type Nouns, type Page } from "./objects";
+import { allPages, listPage, objectName, pageSize, readObject, type Noun, type Nouns, type Page } from "./objects";
 import { OvertakenError } from "./problem";
 
 /** The nouns that an administrator can hold. */
@@ -84,7 +84,7 @@ function heldOf(noun: Holdable, objects: Nouns[Holdable][]): Held[] {
   return objects.flatMap((o) => {
     const hold = o.status?.hold;
     const application = "application" in o.spec ? o.spec.application : undefined;
-    return hold ? [{ noun, name: o.metadata?.name ?? "", application, hold }] : [];
+    return hold ? [{ noun, name: objectName(o), application, hold }] : [];
   });
 }
 

@@ -1,6 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
+import { objectKey } from "./objects";
 import { ProblemError, strangeAnswer } from "./problem";
 
 export type ConnectorType = Schemas["ConnectorType"];
@@ -26,7 +27,7 @@ export async function discover(tenant: string, ask: Schemas["DiscoverBody"]): Pr
 /** What is known of one key manager's server. */
 export function healthQuery(tenant: string, name: string) {
   return queryOptions({
-    queryKey: [tenant, "key-managers", "one", name, "health"],
+    queryKey: [...objectKey(tenant, "key-managers", name), "health"],
     refetchInterval: 15_000,
     queryFn: async ({ signal }) =>
       bodyOf(await client.GET("/api/v1/key-managers/{name}/health", { params: place(tenant, name), signal })),
@@ -36,7 +37,7 @@ export function healthQuery(tenant: string, name: string) {
 /** What was measured of it in the last six hours, the oldest first. */
 export function historyQuery(tenant: string, name: string) {
   return queryOptions({
-    queryKey: [tenant, "key-managers", "one", name, "history"],
+    queryKey: [...objectKey(tenant, "key-managers", name), "history"],
     refetchInterval: 60_000,
     queryFn: async ({ signal }) =>
       bodyOf(
@@ -51,7 +52,7 @@ export function historyQuery(tenant: string, name: string) {
 /** Everything that depends on it, and what disabling and deleting it would do. */
 export function usagesQuery(tenant: string, name: string) {
   return queryOptions({
-    queryKey: [tenant, "key-managers", "one", name, "usages"],
+    queryKey: [...objectKey(tenant, "key-managers", name), "usages"],
     queryFn: async ({ signal }) =>
       bodyOf(await client.GET("/api/v1/key-managers/{name}/usages", { params: place(tenant, name), signal })),
   });
@@ -60,7 +61,7 @@ export function usagesQuery(tenant: string, name: string) {
 /** The calls that its tokens made, by hour, and how they ended. */
 export function trafficQuery(tenant: string, name: string) {
   return queryOptions({
-    queryKey: [tenant, "key-managers", "one", name, "traffic"],
+    queryKey: [...objectKey(tenant, "key-managers", name), "traffic"],
     refetchInterval: 30_000,
     queryFn: async ({ signal }) =>
       bodyOf(await client.GET("/api/v1/key-managers/{name}/traffic", { params: place(tenant, name), signal })),
@@ -70,7 +71,7 @@ export function trafficQuery(tenant: string, name: string) {
 /** How its generated clients stand at its server. */
 export function reconciliationQuery(tenant: string, name: string) {
   return queryOptions({
-    queryKey: [tenant, "key-managers", "one", name, "reconciliation"],
+    queryKey: [...objectKey(tenant, "key-managers", name), "reconciliation"],
     queryFn: async ({ signal }) =>
       bodyOf(await client.GET("/api/v1/key-managers/{name}/reconciliation", { params: place(tenant, name), signal })),
   });

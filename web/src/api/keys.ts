@@ -1,6 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
+import { objectKey } from "./objects";
 
 /** Where an application's client is: in which key manager, for which environment. */
 export interface KeyPlace {
@@ -13,7 +14,7 @@ const application = (tenant: string, name: string) => ({ path: { name }, query: 
 /** The first of an application's clients, without secrets, and whether there are more. It is asked anew while something is under way. */
 export function keysQuery(tenant: string, name: string, which: Partial<KeyPlace> & { limit?: string } = {}) {
   return queryOptions({
-    queryKey: [tenant, "applications", "one", name, "keys", which],
+    queryKey: [...objectKey(tenant, "applications", name), "keys", which],
     queryFn: async ({ signal }) => {
       const params = { path: { name }, query: { tenant, ...which } };
       const page = bodyOf(await client.GET("/api/v1/applications/{name}/keys", { params, signal }));
@@ -34,7 +35,7 @@ interface KeyOptions {
 /** The first of these places, and whether there are more: those first where the application has keys. */
 export function keyOptionsQuery(tenant: string, name: string, which: KeyOptions) {
   return queryOptions({
-    queryKey: [tenant, "applications", "one", name, "key-options", which],
+    queryKey: [...objectKey(tenant, "applications", name), "key-options", which],
     queryFn: async ({ signal }) => {
       const params = { path: { name }, query: { tenant, ...which } };
       const page = bodyOf(await client.GET("/api/v1/applications/{name}/key-options", { params, signal }));

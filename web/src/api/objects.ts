@@ -18,6 +18,11 @@ export interface Nouns {
 
 export type Noun = keyof Nouns;
 
+/** The name that an object is addressed by; empty while it is being made. */
+export function objectName(object: Nouns[Noun]): string {
+  return object.metadata?.name ?? "";
+}
+
 /** The kind that a manifest of the noun says. */
 export const kindOf: Record<Noun, string> = {
   "key-managers": "KeyManager",
@@ -127,7 +132,7 @@ export function usersQuery(tenant: string, list: UserList) {
     queryKey: [where, noun, "users", narrowed],
     queryFn: async ({ signal }) => {
       const page = await listPage(where, noun, { ...narrowed, limit: "10" }, signal);
-      const names = page.items.map((o) => o.metadata?.name ?? "").filter((name) => list.tenant === undefined || name !== "resident");
+      const names = page.items.map(objectName).filter((name) => list.tenant === undefined || name !== "resident");
       return { names, more: page.next !== undefined };
     },
   });
@@ -149,10 +154,15 @@ export async function readObject<N extends Noun>(tenant: string, noun: N, name: 
   return { object: bodyOf(answer) as unknown as Nouns[N], etag: answer.response.headers.get("ETag") ?? "" };
 }
 
+/** What every query about one object is kept under: the object itself, and with more after it what belongs to it. */
+export function objectKey(tenant: string, noun: Noun, name: string) {
+  return [tenant, noun, "one", name] as const;
+}
+
 /** One object with the version it has. */
 export function objectQuery<N extends Noun>(tenant: string, noun: N, name: string) {
   return queryOptions({
-    queryKey: [tenant, noun, "one", name],
+    queryKey: objectKey(tenant, noun, name),
     queryFn: ({ signal }) => readObject(tenant, noun, name, signal),
   });
 }
@@ -211,7 +221,17 @@ export function declared<N extends Noun>(noun: N, object: Nouns[N]) {
   };
 }
 
-/** Everything that is known of a noun is asked for anew. */
+/** Asks anew for everything that is known of a noun. */
 export async function forget(queries: QueryClient, tenant: string, noun: Noun): Promise<void> {
   await queries.invalidateQueries({ queryKey: [tenant, noun] });
+}
+
+/** Asks anew for one object, and for what belongs to it, such as an application's keys. */
+export async function forgetObject(queries: QueryClient, tenant: string, noun: Noun, name: string): Promise<void> {
+  await queries.invalidateQueries({ queryKey: objectKey(tenant, noun, name) });
+}
+
+/** Asks anew for everything that is known of a tenant, after what changes more than one object. */
+export async function forgetTenant(queries: QueryClient, tenant: string): Promise<void> {
+  await queries.invalidateQueries({ queryKey: [tenant] });
 }

@@ -1,15 +1,20 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
-import { listPage, type Noun, type Nouns } from "./objects";
+import { listPage, objectKey, type Noun, type Nouns } from "./objects";
 
 /** Where an API is in its life. */
 export function stateOf({ spec }: Schemas["API"]): string {
   return spec.state ?? "published";
 }
 
+/** Whether gateways serve an API in a state. */
+export function servedIn(state: string): boolean {
+  return state === "published" || state === "deprecated";
+}
+
 /** Whether gateways have it. */
-export const isServed = (api: Schemas["API"]): boolean => ["published", "deprecated"].includes(stateOf(api));
+export const isServed = (api: Schemas["API"]): boolean => servedIn(stateOf(api));
 
 /** Whether an object is an API that no gateway has yet. */
 export function isDraft({ spec }: Nouns[Noun]): boolean {
@@ -21,6 +26,12 @@ export function takesSubscriptions(api: Schemas["API"]): boolean {
   return api.spec.subscription !== "none" && stateOf(api) === "published";
 }
 
+/** The names of the key managers whose tokens an API takes; undefined stands for all. */
+export function takenBy(api: Schemas["API"]): string[] | undefined {
+  const { keyManagers } = api.spec;
+  return keyManagers === "all" ? undefined : keyManagers.map((k) => (typeof k === "string" ? k : k.name));
+}
+
 /** Who would notice a change of an API; of its subscriptions the first. */
 export async function apiUsages(tenant: string, name: string, signal?: AbortSignal): Promise<Schemas["APIUsages"]> {
   const params = { path: { name }, query: { tenant, limit: "50" } };
@@ -30,7 +41,7 @@ export async function apiUsages(tenant: string, name: string, signal?: AbortSign
 /** The same, for pages. */
 export function apiUsagesQuery(tenant: string, name: string) {
   return queryOptions({
-    queryKey: [tenant, "apis", "one", name, "usages"],
+    queryKey: [...objectKey(tenant, "apis", name), "usages"],
     queryFn: ({ signal }) => apiUsages(tenant, name, signal),
   });
 }
@@ -85,7 +96,7 @@ export async function importOpenAPI(tenant: string, from: Schemas["OpenAPISource
 /** The operations of an API, those of its OpenAPI document too. */
 export function operationsQuery(tenant: string, name: string) {
   return queryOptions({
-    queryKey: [tenant, "apis", "one", name, "operations"],
+    queryKey: [...objectKey(tenant, "apis", name), "operations"],
     queryFn: async ({ signal }) =>
       bodyOf(await client.GET("/api/v1/apis/{name}/operations", { params: { path: { name }, query: { tenant } }, signal })).items ?? [],
   });

@@ -1,39 +1,15 @@
 import { queryOptions } from "@tanstack/react-query";
 
-import { bodyOf, client, type Schemas } from "./client";
-import { listPage, type Noun, type Nouns } from "./objects";
-
-/** The hold of an object of a noun that can be held. */
-function holdOf(object: Nouns[Noun]): Schemas["Hold"] | undefined {
-  return object.status && "hold" in object.status ? object.status.hold : undefined;
-}
-
-/** One object that search found. */
-export interface Found {
-  noun: Noun;
-  name: string;
-  title: string;
-  hold?: Schemas["Hold"] | undefined;
-}
+import { bodyOf, client } from "./client";
+import { listPage, objectName, type Noun, type Nouns } from "./objects";
 
 /** What people call an object. */
 export function titleOf(object: Nouns[Noun]): string {
   const spec = object.spec as { displayName?: string; title?: string };
-  return spec.displayName ?? spec.title ?? object.metadata?.name ?? "";
+  return spec.displayName ?? spec.title ?? objectName(object);
 }
 
-/** The first few objects of a noun that have the text in what people look for. */
-export function foundQuery(tenant: string, noun: Noun, search: string) {
-  return queryOptions({
-    queryKey: [tenant, noun, "found", search],
-    queryFn: async ({ signal }): Promise<Found[]> => {
-      const page = await listPage(tenant, noun, { search, limit: "5" }, signal);
-      return page.items.map((o) => ({ noun, name: o.metadata?.name ?? "", title: titleOf(o), hold: holdOf(o) }));
-    },
-  });
-}
-
-/** The first objects of a noun that have the text, whole, for a choice in a form. */
+/** The first objects of a noun that have a text in what people look for, for a choice in a form. */
 export function choicesQuery<N extends Noun>(tenant: string, noun: N, search: string) {
   return queryOptions({
     queryKey: [tenant, noun, "choices", search],
@@ -41,7 +17,7 @@ export function choicesQuery<N extends Noun>(tenant: string, noun: N, search: st
   });
 }
 
-/** Some objects of every kind that the person sees and that have the text in what people look for, the best first. */
+/** Some objects of every kind that the person sees and that have a text in what people look for, the best first. */
 export function everythingQuery(tenant: string, text: string) {
   return queryOptions({
     queryKey: [tenant, "search", text],

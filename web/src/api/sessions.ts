@@ -29,11 +29,14 @@ export function waysQuery(tenant: string) {
 /** Whose sessions are meant: those of who asks, of one person, or everybody's in the tenant. */
 export type Whose = "mine" | "everybody" | { user: string };
 
+/** What every query about a tenant's sessions is kept under. */
+export const sessionsKey = (tenant: string) => [tenant, "sessions"] as const;
+
 /** Sessions at the console, those that were used last first. */
 export function sessionsQuery(tenant: string, whose: Whose) {
   const of = whose === "mine" ? {} : whose === "everybody" ? { everybody: true } : { user: whose.user };
   return queryOptions({
-    queryKey: [tenant, "sessions", whose],
+    queryKey: [...sessionsKey(tenant), whose],
     refetchInterval: 15_000,
     queryFn: async ({ signal }) =>
       bodyOf(await client.GET("/api/v1/sessions", { params: { query: { tenant, ...of } }, signal })).items ?? [],

@@ -5,7 +5,7 @@ import type { ReactNode, RefObject } from "react";
 import { useNavigate } from "react-router";
 
 import { onGateways } from "../api/gateways";
-import { createObject, deleteObject, forget, manifestSetOf, type Noun, type Stored, type UserList } from "../api/objects";
+import { createObject, deleteObject, forget, manifestSetOf, objectName, type Noun, type Stored, type UserList } from "../api/objects";
 import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
@@ -37,7 +37,7 @@ export function DeleteObject<N extends Noun>({ noun, stored, opened, close, list
   const tenant = useTenant();
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const name = stored.object.metadata?.name ?? "";
+  const name = objectName(stored.object);
   const run = useMutation({
     mutationFn: () => deleteObject(tenant, noun, name, stored.etag),
     onSuccess: async () => {

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { createObject, declared, forget, replaceObject, manifestSetOf, type Noun, type Nouns, type Stored } from "../api/objects";
+import { createObject, declared, forget, manifestSetOf, objectName, replaceObject, type Noun, type Nouns, type Stored } from "../api/objects";
 import type { FieldError } from "../api/problem";
 import { isProblem, ProblemError } from "../api/problem";
 import { valueAt, withValue } from "./path";
@@ -51,7 +51,7 @@ export function useDraft<N extends Noun>(
     mutationFn: (object: Nouns[N]) =>
       from.etag === undefined
         ? createObject(tenant, noun, object)
-        : replaceObject(tenant, noun, from.object.metadata?.name ?? "", object, from.etag),
+        : replaceObject(tenant, noun, objectName(from.object), object, from.etag),
     onSuccess: async (stored) => {
       await forget(queries, tenant, noun);
       done(stored);

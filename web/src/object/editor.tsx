@@ -3,7 +3,7 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 import { useBeforeUnload, useBlocker } from "react-router";
 
 import { onGateways } from "../api/gateways";
-import type { Noun, Nouns, Stored } from "../api/objects";
+import { objectName, type Noun, type Nouns, type Stored } from "../api/objects";
 import { isDraft } from "../api/publishing";
 import { useSession, useSessionEnded } from "../session/session";
 import { useTenant } from "../shell/place";
@@ -98,7 +98,7 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
           {!fixed && draft.manifestSet !== undefined && <EditAsCode noun={noun} set={draft.manifestSet} stored={from.object} draft={draft.object} />}
           {!fixed && before?.(draft, from.etag === undefined ? undefined : from.object)}
           {conflict ? (
-            <Conflict tenant={tenant} noun={noun} name={base.object.metadata?.name ?? ""} base={from.object} mine={draft.object} choose={choose} />
+            <Conflict tenant={tenant} noun={noun} name={objectName(base.object)} base={from.object} mine={draft.object} choose={choose} />
           ) : (
             error && <ProblemAlert error={error} />
           )}

@@ -9,7 +9,7 @@ export function useAskedCaller(): Caller | undefined {
   const [application, keyManager] = [params.get("application"), params.get("key-manager")];
   if (application === null || keyManager === null) return undefined;
   const environment = params.get("environment") ?? "production";
-  return { as: "application", application: { noun: "applications", name: application, title: application }, environment, keyManager, scopes: [] };
+  return { as: "application", application, environment, keyManager, scopes: [] };
 }
 
 /** The operation that is called with the least to fill in: one that reads, with nothing in its path that varies. */

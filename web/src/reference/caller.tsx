@@ -1,22 +1,22 @@
 import { PasswordInput, SegmentedControl, Select, SimpleGrid, Stack, TagsInput, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-
 import { useEffect } from "react";
 
 import type { Schemas } from "../api/client";
-import type { Found } from "../api/search";
 import { keysQuery } from "../api/keys";
-import { takenBy } from "../publisher/apis/list";
+import { objectName } from "../api/objects";
+import { takenBy } from "../api/publishing";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
-import { FoundSelect } from "../ui/found-select";
+import { ObjectSelect } from "../ui/object-select";
 
 const words = texts.reference.tryout;
 
 /** As whom a call is made, without what is secret of it. */
 export interface Caller {
   as: "application" | "token" | "nobody";
-  application?: Found;
+  /** Its name. */
+  application?: string;
   environment: string;
   keyManager?: string;
   scopes: string[];
@@ -36,7 +36,7 @@ export function credentialOf({ as, application, environment, keyManager, scopes 
       return secret.token ? { token: secret.token } : undefined;
     case "application":
       if (!application || !keyManager) return undefined;
-      return { application: application.name, environment, keyManager, ...(scopes.length > 0 && { scopes }), ...(secret.clientSecret && { clientSecret: secret.clientSecret }) };
+      return { application, environment, keyManager, ...(scopes.length > 0 && { scopes }), ...(secret.clientSecret && { clientSecret: secret.clientSecret }) };
   }
 }
 
@@ -75,7 +75,7 @@ function AsApplication({ api, caller, change, secret, setSecret }: Props) {
   const taken = takenBy(api);
   const [only] = taken?.length === 1 ? taken : [];
   const which = { environment, limit: "500", ...(only !== undefined && { keyManager: only }) };
-  const keys = useQuery({ ...keysQuery(tenant, application?.name ?? "", which), enabled: application !== undefined });
+  const keys = useQuery({ ...keysQuery(tenant, application ?? "", which), enabled: application !== undefined });
   const usable = (keys.data?.keys ?? []).filter((k) => live(k) && k.environment === environment && (taken?.includes(k.keyManager) ?? true));
   const chosen = usable.find((k) => k.keyManager === caller.keyManager);
   const first = usable[0]?.keyManager;
@@ -85,12 +85,13 @@ function AsApplication({ api, caller, change, secret, setSecret }: Props) {
   return (
     <Stack gap="xs">
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
-        <FoundSelect
+        <ObjectSelect
           noun="applications"
           label={words.whose}
           none={words.noApplication}
-          chosen={application}
-          change={(found) => { change({ as: "application", environment, scopes: [], ...(found && { application: found }) }); }}
+          required
+          value={application ?? null}
+          change={(found) => { change({ as: "application", environment, scopes: [], ...(found && { application: objectName(found) }) }); }}
         />
         <SegmentedControl
           aria-label={words.environment}

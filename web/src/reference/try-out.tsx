@@ -3,6 +3,7 @@ import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 
 import type { Schemas } from "../api/client";
+import { objectName } from "../api/objects";
 import { tryCall } from "../api/publishing";
 import { useOpened, useTyped } from "../session/typed";
 import { useTenant } from "../shell/place";
@@ -75,7 +76,7 @@ function Form(props: Props) {
   const run = useMutation({
     mutationFn: async () => {
       const call = callOf(operation, { values, query, lines, body: takesBody ? body : "", type: described?.body?.type }, described);
-      const answer = await tryCall(tenant, api.metadata?.name ?? "", { ...call, ...credential });
+      const answer = await tryCall(tenant, objectName(api), { ...call, ...credential });
       return { answer, sent: { ...call, credential: caller.as !== "nobody" } };
     },
   });

@@ -2,7 +2,7 @@ import { Group, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
 import type { Schemas } from "../api/client";
-import { endSession, sessionsQuery, type Whose } from "../api/sessions";
+import { endSession, sessionsKey, sessionsQuery, type Whose } from "../api/sessions";
 import { texts } from "../texts";
 import { StateBadge } from "../ui/state-badge";
 import { Revoke } from "../ui/revoke";
@@ -42,7 +42,7 @@ export function SessionTable({ tenant, whose, may }: { tenant: string; whose: Wh
         {
           title: words.actions,
           cell: (one) =>
-            may && one.current !== true && <Revoke words={words} name={one.name} noun="sessions" revoke={() => endSession(one.id)} />,
+            may && one.current !== true && <Revoke words={words} name={one.name} stale={sessionsKey(tenant)} revoke={() => endSession(one.id)} />,
         },
       ]}
     />

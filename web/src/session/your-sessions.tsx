@@ -1,4 +1,4 @@
-import { endSessions } from "../api/sessions";
+import { endSessions, sessionsKey } from "../api/sessions";
 import { texts } from "../texts";
 import { Page } from "../ui/page";
 import { Revoke } from "../ui/revoke";
@@ -22,7 +22,7 @@ export function YourSessions() {
         <Revoke
           words={{ revoke: words.everywhere, revokeTitle: () => words.everywhereTitle, revokeLead: words.everywhereLead }}
           name={name}
-          noun="sessions"
+          stale={sessionsKey(tenant)}
           revoke={leave}
         />
       }

@@ -2,7 +2,7 @@ import { Button, Group, Stack, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "react-router";
 
-import { listQuery, type Noun } from "../api/objects";
+import { listQuery, objectName, type Noun } from "../api/objects";
 import { mayWrite } from "../object/may";
 import { areasOf, opens, type Area } from "../session/areas";
 import { useSession, type Session } from "../session/session";
@@ -42,7 +42,7 @@ function NotYours({ wanted }: { wanted: string }) {
 // Auditors may know who the administrators are.
 function Administrators() {
   const users = useInfiniteQuery(listQuery(useTenant(), "users", { role: "admin" }));
-  const names = (users.data?.pages[0]?.items ?? []).map((u) => u.metadata?.name ?? "");
+  const names = (users.data?.pages[0]?.items ?? []).map(objectName);
   if (names.length === 0) return null;
   return (
     <Stack align="center">

@@ -5,6 +5,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useNavigate } from "react-router";
 
+import { nounOf } from "../api/objects";
 import { everythingQuery } from "../api/search";
 import { areasOf } from "../session/areas";
 import { useSession } from "../session/session";
@@ -12,8 +13,8 @@ import { texts } from "../texts";
 import { HeldSign } from "../ui/held-sign";
 import { Icon } from "../ui/icon";
 import { entriesOf } from "./navigation";
+import { objectPage } from "./object-pages";
 import { addressOf, useTenant } from "./place";
-import { searched } from "./searched";
 import classes from "./shell.module.css";
 
 // The fields in which Ctrl-K would be left to the browser: none.
@@ -41,14 +42,15 @@ export function SearchButton() {
         onClick: () => void navigate(addressOf(tenant, ...entry.path)),
       })),
     ...(asked ? (found.data ?? []) : []).flatMap((hit) => {
-      const s = searched(session, hit);
-      return s === undefined ? [] : [{
+      const noun = nounOf(hit.kind);
+      const page = noun && objectPage(session, noun);
+      return page === undefined ? [] : [{
         id: `${hit.kind}/${hit.name}`,
         label: hit.title ?? hit.name,
-        description: hit.application === undefined ? s.label : texts.shell.keyOf(hit.application),
+        description: hit.application === undefined ? page.label : texts.shell.keyOf(hit.application),
         rightSection: hit.hold && <HeldSign hold={hit.hold} />,
-        leftSection: <Icon name={s.icon} />,
-        onClick: () => void navigate(addressOf(tenant, ...s.path, hit.name)),
+        leftSection: <Icon name={page.icon} />,
+        onClick: () => void navigate(addressOf(tenant, page.area, page.page, hit.name)),
       }];
     }),
   ];

@@ -36,7 +36,6 @@ export const reference = {
     secretHelp: "Keyward does not store the secret of a mapped client. It is used once and not kept.",
     value: "Access token",
     valueHelp: "Sent to the gateway and not stored.",
-    path: "Path",
     query: "Query",
     fields: "Headers",
     fieldsHelp: "One per line, such as Accept: application/json",

@@ -1,6 +1,7 @@
 import { Button, Group, Textarea } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 
+import { forgetTenant } from "../api/objects";
 import { useOpened, useTyped } from "../session/typed";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
@@ -23,7 +24,7 @@ export function ApproveOrReject({ id, may, what, approve, reject }: Props) {
   const queries = useQueryClient();
   const [opened, { open, close }] = useOpened(`reject ${id}`);
   const [reason, setReason] = useTyped(`reason ${id}`, "");
-  const settled = () => queries.invalidateQueries({ queryKey: [tenant] });
+  const settled = () => forgetTenant(queries, tenant);
   const yes = useMutation({ mutationFn: approve, onSettled: settled });
   const no = useMutation({ mutationFn: () => reject(reason.trim()), onSuccess: settled });
   if (!may) return null;

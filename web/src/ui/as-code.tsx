@@ -1,7 +1,7 @@
 import { Stack, Tabs, Text } from "@mantine/core";
 import { stringify } from "yaml";
 
-import { declared, memberAddress, type Noun, type Nouns } from "../api/objects";
+import { declared, memberAddress, objectName, type Noun, type Nouns } from "../api/objects";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { CodeBlock } from "./code-block";
@@ -10,7 +10,7 @@ import { sh } from "../snippet/sh";
 /** An object as code: the manifest for keyward apply, and the call for curl. */
 export function AsCode({ noun, object }: { noun: Noun; object: Nouns[Noun] }) {
   const manifest = declared(noun, object);
-  const address = memberAddress(noun, object.metadata?.name ?? "", useTenant());
+  const address = memberAddress(noun, objectName(object), useTenant());
   const curl = [
     `curl -X PUT ${sh(location.origin + address)} \\`,
     `  -H "Authorization: Bearer $KEYWARD_TOKEN" -H 'Content-Type: application/json' \\`,

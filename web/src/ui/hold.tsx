@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 
 import type { Schemas } from "../api/client";
 import { hold, undoHold, undoLift, unhold, type Holdable } from "../api/holds";
+import { forgetTenant } from "../api/objects";
 import { administers } from "../session/areas";
 import { useSession } from "../session/session";
 import { useOpened, useTyped } from "../session/typed";
@@ -32,7 +33,7 @@ export function HeldBanner({ hold: held, noun, name, what }: Place & { hold: Sch
     mutationFn: () => unhold(tenant, noun, name),
     onSuccess: async () => {
       if (held) sayDone({ tenant, message: words.lifted(name), undo: () => undoLift(tenant, noun, name, held) });
-      await queries.invalidateQueries({ queryKey: [tenant] });
+      await forgetTenant(queries, tenant);
     },
   });
   if (!held) return null;
@@ -76,7 +77,7 @@ export function HoldButton({ noun, name, children }: Place & { children?: ReactN
     onSuccess: async (set) => {
       close();
       sayDone({ tenant, message: words.isHeld(name), undo: () => undoHold(tenant, noun, name, set) });
-      await queries.invalidateQueries({ queryKey: [tenant] });
+      await forgetTenant(queries, tenant);
     },
   });
   return (

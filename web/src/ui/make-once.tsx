@@ -1,17 +1,18 @@
 import { Alert, Button } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient, type QueryKey } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
 import { useOpened } from "../session/typed";
-import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Confirm } from "./confirm";
 import { Icon } from "./icon";
 
 interface Props<T> {
   words: { add: string; make: string; once: string };
+  /** What is made, to tell its dialog from others on the page. */
+  what: string;
   /** What is asked for anew when one is made. */
-  noun: string;
+  stale: QueryKey;
   make: () => Promise<T>;
   /** What is shown this once of what was made. */
   shown: (made: T) => ReactNode;
@@ -20,11 +21,10 @@ interface Props<T> {
 }
 
 /** A button with the dialog that makes something whose secret is shown this once. */
-export function MakeOnce<T>({ words, noun, make, shown, closed, children }: Props<T>) {
-  const tenant = useTenant();
+export function MakeOnce<T>({ words, what, stale, make, shown, closed, children }: Props<T>) {
   const queries = useQueryClient();
-  const [opened, { open, close }] = useOpened(`make ${noun}`);
-  const run = useMutation({ mutationFn: make, onSuccess: () => queries.invalidateQueries({ queryKey: [tenant, noun] }) });
+  const [opened, { open, close }] = useOpened(`make ${what}`);
+  const run = useMutation({ mutationFn: make, onSuccess: () => queries.invalidateQueries({ queryKey: stale }) });
   const shut = () => {
     close();
     run.reset();

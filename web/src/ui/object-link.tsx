@@ -5,7 +5,7 @@ import { Link } from "react-router";
 import type { Schemas } from "../api/client";
 import { heldQuery, holdable } from "../api/holds";
 import type { Noun } from "../api/objects";
-import { useObjectAddress } from "../shell/object-address";
+import { useObjectAddress } from "../shell/object-pages";
 import { useTenant } from "../shell/place";
 import { HeldSign } from "./held-sign";
 

@@ -2,7 +2,7 @@ import { Button, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 
-import type { Noun, Nouns } from "../api/objects";
+import { objectName, type Noun, type Nouns } from "../api/objects";
 import { useAddress } from "../shell/place";
 import { texts } from "../texts";
 import { Empty } from "./empty";
@@ -24,7 +24,7 @@ interface Look<T> {
 
 /** The page that lists a noun's objects: searched and paged by the server, with the next step where there is none. */
 export function ObjectList<N extends Noun>({ noun, ...look }: Look<Nouns[N]> & { noun: N }) {
-  return <ListPage {...look} list={useList(noun)} keyOf={(object) => object.metadata?.name ?? ""} />;
+  return <ListPage {...look} list={useList(noun)} keyOf={objectName} />;
 }
 
 interface Props<T> extends Look<T> {

@@ -3,11 +3,9 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { ReactNode, Ref } from "react";
 
 import { choicesQuery, titleOf } from "../api/search";
-import { namedQuery, type Noun, type Nouns } from "../api/objects";
+import { namedQuery, objectName, type Noun, type Nouns } from "../api/objects";
 import { useTenant } from "../shell/place";
 import { useSearchText } from "./use-search-text";
-
-const nameOf = (object: Nouns[Noun]) => object.metadata?.name ?? "";
 
 /** What the server finds while somebody types; of what was found before until there is an answer. */
 function useChoices<N extends Noun>(noun: N, settled: string[]) {
@@ -20,6 +18,7 @@ interface One<N extends Noun> {
   help?: string;
   /** It may be given up again. */
   clearable?: boolean;
+  required?: boolean;
   error?: ReactNode;
   /** Where in a manifest the name is. */
   "data-path"?: string;
@@ -37,10 +36,10 @@ interface One<N extends Noun> {
 }
 
 /** Chooses one object of a noun. The server searches: there may be many thousands. */
-export function ObjectSelect<N extends Noun>({ field, noun, label, help, placeholder, none, value, change, free, clearable = false, error, ...place }: One<N>) {
+export function ObjectSelect<N extends Noun>({ field, noun, label, help, placeholder, none, value, change, free, clearable = false, required = false, error, ...place }: One<N>) {
   const chosen = useQuery(namedQuery(useTenant(), noun, value === null ? [] : [value])).data ?? [];
   const { found, setSearch } = useChoices(noun, chosen.map(titleOf));
-  const offered = [...found, ...chosen.filter((c) => !found.some((f) => nameOf(f) === nameOf(c)))];
+  const offered = [...found, ...chosen.filter((c) => !found.some((f) => objectName(f) === objectName(c)))];
   return (
     <Select
       {...place}
@@ -49,12 +48,13 @@ export function ObjectSelect<N extends Noun>({ field, noun, label, help, placeho
       description={help}
       error={error}
       clearable={clearable}
+      required={required}
       {...(placeholder !== undefined && { placeholder })}
-      data={offered.map((o) => ({ value: nameOf(o), label: titleOf(o), disabled: free?.(o) === false }))}
+      data={offered.map((o) => ({ value: objectName(o), label: titleOf(o), disabled: free?.(o) === false }))}
       filter={({ options }) => options}
       value={value}
       onSearchChange={setSearch}
-      onChange={(name) => { change(offered.find((o) => nameOf(o) === name)); }}
+      onChange={(name) => { change(offered.find((o) => objectName(o) === name)); }}
       searchable
       nothingFoundMessage={none}
     />
@@ -77,14 +77,14 @@ interface Many {
 export function ObjectsSelect({ noun, label, help, placeholder, none, value, change, error }: Many) {
   const { found, search, setSearch } = useChoices(noun, []);
   const chosen = useQuery({ ...namedQuery(useTenant(), noun, value), placeholderData: keepPreviousData }).data ?? [];
-  const titles = new Map([...value.map((name): [string, string] => [name, name]), ...[...chosen, ...found].map((o): [string, string] => [nameOf(o), titleOf(o)])]);
+  const titles = new Map([...value.map((name): [string, string] => [name, name]), ...[...chosen, ...found].map((o): [string, string] => [objectName(o), titleOf(o)])]);
   return (
     <MultiSelect
       {...(help === undefined ? { "aria-label": label } : { label, description: help })}
       {...(value.length === 0 && { placeholder })}
       data={[...titles].map(([name, title]) => ({ value: name, label: title }))}
       // What was found is offered, and nothing of what is chosen already is.
-      filter={({ options }) => options.filter((o) => "value" in o && found.some((f) => nameOf(f) === o.value))}
+      filter={({ options }) => options.filter((o) => "value" in o && found.some((f) => objectName(f) === o.value))}
       value={value}
       onChange={change}
       searchValue={search}

@@ -1,8 +1,7 @@
 import { Button, Group, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient, type QueryKey } from "@tanstack/react-query";
 
-import { useTenant } from "../shell/place";
 import { Confirm } from "./confirm";
 
 interface Props {
@@ -11,20 +10,19 @@ interface Props {
   /** What has to be typed, where the end concerns more than one person. */
   word?: string;
   /** What is asked for anew afterwards. */
-  noun: string;
+  stale: QueryKey;
   revoke: () => Promise<void>;
 }
 
 /** A button with the dialog that ends a credential. */
-export function Revoke({ words, name, word, noun, revoke }: Props) {
-  const tenant = useTenant();
+export function Revoke({ words, name, word, stale, revoke }: Props) {
   const queries = useQueryClient();
   const [opened, { open, close }] = useDisclosure(false);
   const run = useMutation({
     mutationFn: revoke,
     onSuccess: async () => {
       close();
-      await queries.invalidateQueries({ queryKey: [tenant, noun] });
+      await queries.invalidateQueries({ queryKey: stale });
     },
   });
   return (

@@ -3,6 +3,7 @@ import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState } from "react";
 
+import { forgetTenant } from "../api/objects";
 import { isProblem, messageOf, OvertakenError } from "../api/problem";
 import { seesGateways } from "../session/areas";
 import { sessionQuery } from "../session/session";
@@ -41,7 +42,7 @@ function Told({ tenant, message, undo, reaches, leave }: Done & { leave: (after:
   const run = useMutation({
     mutationFn: () => undo?.() ?? Promise.resolve(),
     onSuccess: () => { setAt(Date.now()); },
-    onSettled: () => queries.invalidateQueries({ queryKey: [tenant] }),
+    onSettled: () => forgetTenant(queries, tenant),
   });
   const settled = useCallback((whole: boolean) => { leave(whole && !undo ? told : undoable); }, [leave, undo]);
   // What it is about may have gone, or have been changed by somebody else: then there is nothing to undo any more.

@@ -4,7 +4,7 @@ import { Link, useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { typesQuery } from "../../api/key-managers";
-import { objectQuery } from "../../api/objects";
+import { objectName, objectQuery } from "../../api/objects";
 import { DeleteButton } from "../../object/delete";
 import type { Draft } from "../../object/draft";
 import { ObjectEditor } from "../../object/editor";
@@ -77,7 +77,7 @@ function Edit({ base, done }: { base: { object: Schemas["Connection"]; etag?: st
     <ObjectEditor
       noun="connections"
       base={base}
-      done={(stored) => { done(stored.metadata?.name ?? ""); }}
+      done={(stored) => { done(objectName(stored)); }}
       cancel={() => void navigate(to("admin", "connections"))}
       form={(draft) => <Form draft={draft} isNew={base.etag === undefined} />}
     />
@@ -113,12 +113,12 @@ function Users({ name }: { name: string }) {
     <Section title={words.users}>
       <DataTable
         label={words.users}
-        keyOf={(k) => k.metadata?.name ?? ""}
+        keyOf={objectName}
         empty={<Text c="dimmed">{words.noUser}</Text>}
         columns={[
           {
             title: texts.admin.nav.keyManagers,
-            cell: (k) => <Anchor component={Link} to={to("admin", "key-managers", k.metadata?.name ?? "")}>{k.spec.displayName ?? k.metadata?.name}</Anchor>,
+            cell: (k) => <Anchor component={Link} to={to("admin", "key-managers", objectName(k))}>{k.spec.displayName ?? k.metadata?.name}</Anchor>,
           },
           { title: texts.admin.keyManagers.issuer, wide: true, cell: (k) => k.spec.issuer ?? k.status?.issuer },
           { title: texts.admin.keyManagers.state, cell: (k) => <KeyManagerUse keyManager={k} /> },

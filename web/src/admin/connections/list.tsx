@@ -1,4 +1,5 @@
 import type { Schemas } from "../../api/client";
+import { objectName } from "../../api/objects";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress } from "../../shell/place";
@@ -16,7 +17,7 @@ export function Connections() {
     {
       title: texts.common.name,
       cell: (c) => {
-        const name = c.metadata?.name ?? "";
+        const name = objectName(c);
         return <NameLink to={to("admin", "connections", name)} name={name} shown={c.spec.displayName} />;
       },
     },

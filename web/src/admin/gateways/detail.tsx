@@ -3,7 +3,7 @@ import { usePrefetchQuery, useQuery, useSuspenseQuery } from "@tanstack/react-qu
 import { Link } from "react-router";
 
 import { decisionsQuery } from "../../api/decisions";
-import { changesQuery, gatewayQuery, revokeGateway } from "../../api/gateways";
+import { changesQuery, gatewayQuery, gatewaysKey, revokeGateway } from "../../api/gateways";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress, useName, useTenant } from "../../shell/place";
@@ -36,7 +36,7 @@ export function GatewayPage() {
       lead={help}
       above={[{ to: to("admin", "gateways"), label: words.title }]}
       beside={<GatewayState gateway={gateway} />}
-      actions={admin && !gateway.revokedAt && <Revoke words={words} name={name} word={name} noun="gateways" revoke={() => revokeGateway(name)} />}
+      actions={admin && !gateway.revokedAt && <Revoke words={words} name={name} word={name} stale={gatewaysKey} revoke={() => revokeGateway(name)} />}
     >
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
         <Facts

@@ -1,6 +1,6 @@
 import { Stack, Text, TextInput } from "@mantine/core";
 
-import { createGateway } from "../../api/gateways";
+import { createGateway, gatewaysKey } from "../../api/gateways";
 import { serverPath } from "../../base";
 import { useTyped } from "../../session/typed";
 import { texts } from "../../texts";
@@ -15,7 +15,8 @@ export function NewGateway() {
   return (
     <MakeOnce
       words={words}
-      noun="gateways"
+      what="gateways"
+      stale={gatewaysKey}
       make={() => createGateway({ name: name.trim() })}
       shown={(made) => <CodeBlock label="sh">{startCommand(made.token)}</CodeBlock>}
       closed={() => { setName(""); }}

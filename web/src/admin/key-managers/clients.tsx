@@ -28,7 +28,7 @@ export function Clients({ name }: { name: string }) {
   const report = useQuery(reconciliationQuery(tenant, name));
   const look = useMutation({
     mutationFn: () => reconcile(tenant, name),
-    onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "key-managers", "one", name, "reconciliation"] }),
+    onSettled: () => queries.invalidateQueries({ queryKey: reconciliationQuery(tenant, name).queryKey }),
   });
   if (report.error) return <ProblemAlert error={report.error} again={() => void report.refetch()} />;
   return (

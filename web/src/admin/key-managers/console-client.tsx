@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import type { Schemas } from "../../api/client";
 import { actOnConsoleClient, type ConsoleClientAct } from "../../api/key-managers";
-import { objectQuery } from "../../api/objects";
+import { forget, objectQuery } from "../../api/objects";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useName, useTenant } from "../../shell/place";
@@ -69,7 +69,7 @@ function Acts({ id, standing, leave }: { id: string; standing: Schemas["Standing
   const queries = useQueryClient();
   const run = useMutation({
     mutationFn: (act: ConsoleClientAct) => actOnConsoleClient(tenant, id, act),
-    onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "key-managers"] }),
+    onSettled: () => forget(queries, tenant, "key-managers"),
   });
   const [asked, { open, close }] = useDisclosure(false);
   const replaces = standing.rotates !== true;

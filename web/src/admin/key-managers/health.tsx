@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import type { Schemas } from "../../api/client";
 import { healthQuery, historyQuery, refreshKeys } from "../../api/key-managers";
+import { forget } from "../../api/objects";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useTenant } from "../../shell/place";
@@ -73,7 +74,7 @@ function Refresh({ name }: { name: string }) {
   const session = useSession();
   const run = useMutation({
     mutationFn: () => refreshKeys(tenant, name),
-    onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "key-managers"] }),
+    onSettled: () => forget(queries, tenant, "key-managers"),
   });
   if (!administers(session)) return null;
   return (

@@ -5,7 +5,7 @@ import { useLocation, useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { discover, typesQuery } from "../../api/key-managers";
-import type { Nouns } from "../../api/objects";
+import { objectName, type Nouns } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
 import { useKeptDraft } from "../../object/kept-draft";
 import { valueAt } from "../../object/path";
@@ -13,6 +13,7 @@ import { PublicArea } from "../../object/public-area";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
+import { Fold } from "../../ui/fold";
 import { Icon } from "../../ui/icon";
 import { Page, Section } from "../../ui/page";
 import { FieldLink, WithFieldLinks } from "../../ui/field-link";
@@ -122,29 +123,26 @@ interface WayProps {
 // What few servers need, so it is folded away until somebody asks for it or has filled it in.
 function ReachedBy({ proxy, setProxy, ca, setCA }: WayProps) {
   return (
-    <details open={proxy !== "" || ca !== "" || undefined}>
-      <Text component="summary" size="sm" className={classes.fold}>{words.way}</Text>
-      <Stack gap="sm" pt="sm">
-        <TextInput
-          label={words.proxy}
-          description={words.proxyHelp}
-          placeholder="http://proxy.example.com:3128"
-          value={proxy}
-          onChange={(event) => { setProxy(event.currentTarget.value); }}
-          autoComplete="off"
-          spellCheck={false}
-        />
-        <PublicArea
-          label={words.ca}
-          description={words.caHelp}
-          placeholder="-----BEGIN CERTIFICATE-----"
-          value={ca}
-          change={setCA}
-          minRows={3}
-          maxRows={8}
-        />
-      </Stack>
-    </details>
+    <Fold label={words.way} inUse={proxy !== "" || ca !== ""}>
+      <TextInput
+        label={words.proxy}
+        description={words.proxyHelp}
+        placeholder="http://proxy.example.com:3128"
+        value={proxy}
+        onChange={(event) => { setProxy(event.currentTarget.value); }}
+        autoComplete="off"
+        spellCheck={false}
+      />
+      <PublicArea
+        label={words.ca}
+        description={words.caHelp}
+        placeholder="-----BEGIN CERTIFICATE-----"
+        value={ca}
+        change={setCA}
+        minRows={3}
+        maxRows={8}
+      />
+    </Fold>
   );
 }
 
@@ -163,7 +161,7 @@ function Fill({ begun, back }: { begun: Begun; back: () => void }) {
       <ObjectEditor
         noun="key-managers"
         base={{ object: begun.object }}
-        done={(stored) => void navigate(to("admin", "key-managers", stored.metadata?.name ?? ""))}
+        done={(stored) => void navigate(to("admin", "key-managers", objectName(stored)))}
         cancel={back}
         form={(draft) => <KeyManagerForm draft={draft} isNew metadata={begun.metadata} />}
         beside={tried}

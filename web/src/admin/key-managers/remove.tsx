@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { RefObject } from "react";
 
 import { usagesQuery } from "../../api/key-managers";
-import { forget, type Stored } from "../../api/objects";
+import { forget, objectName, type Stored } from "../../api/objects";
 import { changeValue } from "../../object/change-value";
 import { DeleteObject } from "../../object/delete";
 import { useAddress, useTenant } from "../../shell/place";
@@ -29,7 +29,7 @@ const setEnabled = (tenant: string, name: string, enabled: boolean) =>
 export function SwitchOff({ stored, opened, close, opener }: Props) {
   const tenant = useTenant();
   const queries = useQueryClient();
-  const name = stored.object.metadata?.name ?? "";
+  const name = objectName(stored.object);
   const enabled = stored.object.spec.enabled !== false;
   const impact = useQuery({ ...usagesQuery(tenant, name), enabled: opened && enabled }).data?.disable;
   const run = useMutation({
@@ -62,7 +62,7 @@ export function SwitchOff({ stored, opened, close, opener }: Props) {
 
 /** Who would notice that its tokens are refused, as when it is held. */
 export function Noticed({ stored }: { stored: Stored<"key-managers"> }) {
-  const impact = useQuery(usagesQuery(useTenant(), stored.object.metadata?.name ?? "")).data?.disable;
+  const impact = useQuery(usagesQuery(useTenant(), objectName(stored.object))).data?.disable;
   return <><SignedOut stored={stored} /><ImpactList impact={impact} /></>;
 }
 
@@ -74,7 +74,7 @@ function SignedOut({ stored }: { stored: Stored<"key-managers"> }) {
 /** Deletes the key manager that nobody uses any more. One that is used can be disabled instead. */
 export function RemoveKeyManager({ stored, opened, close, opener, disable }: Props & { disable: () => void }) {
   const to = useAddress();
-  const impact = useQuery({ ...usagesQuery(useTenant(), stored.object.metadata?.name ?? ""), enabled: opened }).data?.delete;
+  const impact = useQuery({ ...usagesQuery(useTenant(), objectName(stored.object)), enabled: opened }).data?.delete;
   return (
     <DeleteObject
       noun="key-managers"

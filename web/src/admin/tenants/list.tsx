@@ -1,4 +1,5 @@
 import type { Schemas } from "../../api/client";
+import { objectName } from "../../api/objects";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress } from "../../shell/place";
@@ -24,7 +25,7 @@ export function Tenants() {
     {
       title: texts.common.name,
       cell: (t) => {
-        const name = t.metadata?.name ?? "";
+        const name = objectName(t);
         return <NameLink to={to("admin", "tenants", name)} name={name} shown={t.spec.displayName} />;
       },
     },

@@ -5,8 +5,8 @@ import { useNavigate } from "react-router";
 import { passwordLink } from "../../api/admin";
 import type { Schemas } from "../../api/client";
 import { useEmptyGroups, useOwnedBy } from "../../api/groups";
-import { objectQuery } from "../../api/objects";
-import { endSessions, sessionsQuery } from "../../api/sessions";
+import { objectName, objectQuery } from "../../api/objects";
+import { endSessions, sessionsKey, sessionsQuery } from "../../api/sessions";
 import { DeleteButton } from "../../object/delete";
 import { ObjectEditor } from "../../object/editor";
 import { ChoicesField, ListField, TextField } from "../../object/fields";
@@ -76,7 +76,7 @@ function Edit({ base, done }: { base: { object: Schemas["User"]; etag?: string }
     <ObjectEditor
       noun="users"
       base={base}
-      done={(stored) => { done(stored.metadata?.name ?? ""); }}
+      done={(stored) => { done(objectName(stored)); }}
       cancel={() => void navigate(to("admin", "users"))}
       before={(draft, stored) => stored && <LeftAlone user={stored} next={draft.object} />}
       form={(draft) => (
@@ -135,7 +135,7 @@ function TheirSessions({ name }: { name: string }) {
       <Revoke
         words={{ revoke: everywhere, revokeTitle: everywhereOf, revokeLead: everywhereOfLead }}
         name={name}
-        noun="sessions"
+        stale={sessionsKey(tenant)}
         revoke={() => endSessions(tenant, name)}
       />
     </Section>

@@ -1,3 +1,4 @@
+import { objectName } from "../../api/objects";
 import { administers } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress } from "../../shell/place";
@@ -22,7 +23,7 @@ export function Users() {
       columns={[
         {
           title: texts.common.name,
-          cell: ({ metadata: { name = "" } = {} }) => <NameLink to={to("admin", "users", name)} name={name} />,
+          cell: (u) => <NameLink to={to("admin", "users", objectName(u))} name={objectName(u)} />,
         },
         { title: words.email, wide: true, cell: (u) => u.spec.email ?? "" },
         { title: words.roles, cell: (u) => (u.spec.roles ?? []).join(", ") },

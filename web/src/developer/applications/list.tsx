@@ -1,5 +1,6 @@
 import type { Schemas } from "../../api/client";
 import { ownersOf } from "../../api/groups";
+import { objectName } from "../../api/objects";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { StateBadge } from "../../ui/state-badge";
@@ -17,7 +18,7 @@ export function Applications() {
     {
       title: words.name,
       cell: (a) => {
-        const name = a.metadata?.name ?? "";
+        const name = objectName(a);
         return <NameLink to={to("developer", "applications", name)} name={name} shown={a.spec.displayName} />;
       },
     },

@@ -1,5 +1,6 @@
 import { useNavigate } from "react-router";
 
+import { objectName } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
 import { useSession } from "../../session/session";
 import { useAddress } from "../../shell/place";
@@ -21,7 +22,7 @@ export function NewApplication() {
       <ObjectEditor
         noun="applications"
         base={{ object: { metadata: { name: "" }, spec: { owners: [user] } } }}
-        done={(stored) => void navigate(to("developer", "applications", stored.metadata?.name ?? "", "keys"))}
+        done={(stored) => void navigate(to("developer", "applications", objectName(stored), "keys"))}
         cancel={() => void navigate(to("developer", "applications"))}
         form={(draft) => <ApplicationForm draft={draft} isNew />}
       />

@@ -4,7 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useNavigate } from "react-router";
 
-import { deleteApplication, forget, type Stored } from "../../api/objects";
+import { deleteApplication, forget, objectKey, objectName, type Stored } from "../../api/objects";
 import { UsedBy, useUsers } from "../../object/used-by";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -21,7 +21,7 @@ export function RemoveApplication({ stored }: { stored: Stored<"applications"> }
   const to = useAddress();
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const name = stored.object.metadata?.name ?? "";
+  const name = objectName(stored.object);
   const [opened, { open, close }] = useDisclosure(false);
   const found = useUsers([{ noun: "subscriptions", application: name }, { noun: "oauth-clients", application: name }], opened);
   const here = useRef(true); // who went elsewhere meanwhile stays there
@@ -40,7 +40,7 @@ export function RemoveApplication({ stored }: { stored: Stored<"applications"> }
     },
   });
   // It is out of use within a second. Whoever waits for its servers reads on its page what they have still to do.
-  useWhile(run.isPending, 1_000, () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", name], exact: true }));
+  useWhile(run.isPending, 1_000, () => queries.invalidateQueries({ queryKey: objectKey(tenant, "applications", name), exact: true }));
   const begun = run.isPending && stored.object.status?.deleting !== undefined;
   return (
     <Section title={words.deleteSection}>

@@ -5,7 +5,7 @@ import { Link, useSearchParams } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { keysQuery } from "../../api/keys";
-import { createObject, deleteObject, listQuery, namedQuery, manifestSetOf } from "../../api/objects";
+import { createObject, deleteObject, forgetTenant, listQuery, manifestSetOf, namedQuery, objectName } from "../../api/objects";
 import { takesSubscriptions } from "../../api/publishing";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
@@ -35,11 +35,11 @@ export function Subscriptions({ application }: { application: string }) {
   const list = rowsOf(asked);
   const [leaving, setLeaving] = useState<Schemas["Subscription"]>();
   const leave = useMutation({
-    mutationFn: (gone: Schemas["Subscription"]) => deleteObject(tenant, "subscriptions", gone.metadata?.name ?? "", "*"),
+    mutationFn: (gone: Schemas["Subscription"]) => deleteObject(tenant, "subscriptions", objectName(gone), "*"),
     onSuccess: async (_, gone) => {
       setLeaving(undefined);
       sayDone({ tenant, message: words.left[approvalOf(gone)](gone.spec.api) });
-      await queries.invalidateQueries({ queryKey: [tenant] });
+      await forgetTenant(queries, tenant);
     },
   });
   return (
@@ -49,7 +49,7 @@ export function Subscriptions({ application }: { application: string }) {
       <DataTable<Schemas["Subscription"]>
         label={words.title}
         {...list}
-        keyOf={(s) => s.metadata?.name ?? ""}
+        keyOf={objectName}
         empty={<Empty icon="link" title={words.emptyTitle}>{words.empty}</Empty>}
         columns={[
           { title: words.api, cell: (s) => <Anchor component={Link} to={to("developer", "apis", s.spec.api)} size="sm" fw={600}>{s.spec.api}</Anchor> },
@@ -129,7 +129,7 @@ function AskAgain({ subscription: { metadata, spec } }: { subscription: Schemas[
       return createObject(tenant, "subscriptions", { metadata: { name }, spec });
     },
     onSuccess: () => { sayDone({ tenant, message: words.asked(spec.api) }); },
-    onSettled: () => queries.invalidateQueries({ queryKey: [tenant] }),
+    onSettled: () => forgetTenant(queries, tenant),
   });
   return (
     <>
@@ -160,10 +160,10 @@ function Subscribe({ application, taken }: { application: string; taken: string[
       setApi(null);
       setPlan(null);
       choice.current?.focus(); // the button can do nothing until another one is chosen
-      await queries.invalidateQueries({ queryKey: [tenant] });
+      await forgetTenant(queries, tenant);
     },
   });
-  const free = (a: Schemas["API"]) => !taken.includes(a.metadata?.name ?? "") && takesSubscriptions(a);
+  const free = (a: Schemas["API"]) => !taken.includes(objectName(a)) && takesSubscriptions(a);
   return (
     <Stack gap="xs">
       <Group align="flex-end">

@@ -2,17 +2,17 @@ import { Alert, Anchor, Badge, Button, Group, Popover, Stack, Text } from "@mant
 import { usePrefetchInfiniteQuery, useSuspenseInfiniteQuery, useSuspenseQueries } from "@tanstack/react-query";
 import { Link, useNavigate } from "react-router";
 
-import { listQuery, objectQuery } from "../../api/objects";
+import { listQuery, objectName, objectQuery } from "../../api/objects";
 import { operationsQuery, takesSubscriptions } from "../../api/publishing";
-import { APIState } from "../../publisher/apis/list";
 import { APIReference } from "../../reference";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { APIAddress } from "../../ui/api-address";
+import { APIState } from "../../ui/api-state";
 import { Facts } from "../../ui/facts";
-import { FoundSelect } from "../../ui/found-select";
 import { HeldSign } from "../../ui/held-sign";
 import { Icon } from "../../ui/icon";
+import { ObjectSelect } from "../../ui/object-select";
 import { Page, Section } from "../../ui/page";
 
 const words = texts.developer.catalog;
@@ -87,13 +87,14 @@ function SubscribeOne({ api }: { api: string }) {
       <Popover.Target><Button>{words.subscribe}</Button></Popover.Target>
       <Popover.Dropdown>
         <Stack gap="xs">
-          <FoundSelect
+          <ObjectSelect
             noun="applications"
             label={words.whichApplication}
             none={texts.reference.tryout.noApplication}
-            chosen={undefined}
+            required
+            value={null}
             change={(application) => {
-              if (application) void navigate(`${to("developer", "applications", application.name, "subscriptions")}?${new URLSearchParams({ api }).toString()}`);
+              if (application) void navigate(`${to("developer", "applications", objectName(application), "subscriptions")}?${new URLSearchParams({ api }).toString()}`);
             }}
           />
           <Anchor component={Link} to={to("developer", "applications", "new")} size="sm">{texts.developer.applications.add}</Anchor>

@@ -1,9 +1,10 @@
 import { Anchor, Stack, Text } from "@mantine/core";
 import { Link } from "react-router";
 
-import { APIState, TakenBy } from "../../publisher/apis/list";
+import { objectName } from "../../api/objects";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
+import { APIState, TakenBy } from "../../ui/api-state";
 import { ObjectList } from "../../ui/object-list";
 
 const words = texts.developer.catalog;
@@ -22,7 +23,7 @@ export function Catalog() {
           title: words.api,
           cell: (a) => (
             <Stack gap={0}>
-              <Anchor component={Link} to={to("developer", "apis", a.metadata?.name ?? "")} fw={600} size="sm">{a.spec.title ?? a.metadata?.name}</Anchor>
+              <Anchor component={Link} to={to("developer", "apis", objectName(a))} fw={600} size="sm">{a.spec.title ?? a.metadata?.name}</Anchor>
               <Text size="xs" c="dimmed" ff="monospace">{a.spec.context}/{a.spec.version}</Text>
             </Stack>
           ),

@@ -2,8 +2,8 @@ import { Alert, Button, Menu, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 
-import { forget, objectQuery, replaceObject, type Nouns, type Stored } from "../../api/objects";
-import { apiUsagesQuery, stateOf } from "../../api/publishing";
+import { forget, objectName, objectQuery, replaceObject, type Nouns, type Stored } from "../../api/objects";
+import { apiUsagesQuery, servedIn, stateOf } from "../../api/publishing";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Confirm } from "../../ui/confirm";
@@ -15,7 +15,6 @@ const words = texts.publisher.apis;
 
 type State = keyof typeof words.moves;
 const states: State[] = ["draft", "published", "deprecated", "retired"];
-const served = (state: State) => state === "published" || state === "deprecated";
 
 const inState = (api: Nouns["apis"], state: State): Nouns["apis"] => ({ ...api, spec: { ...api.spec, state } });
 
@@ -23,7 +22,7 @@ const inState = (api: Nouns["apis"], state: State): Nouns["apis"] => ({ ...api, 
 export function ChangeState({ stored }: { stored: Stored<"apis"> }) {
   const tenant = useTenant();
   const queries = useQueryClient();
-  const name = stored.object.metadata?.name ?? "";
+  const name = objectName(stored.object);
   const now = stateOf(stored.object) as State;
   const opener = useRef<HTMLButtonElement>(null);
   const [next, setNext] = useState<State>();
@@ -42,7 +41,7 @@ export function ChangeState({ stored }: { stored: Stored<"apis"> }) {
     await replaceObject(tenant, "apis", name, inState(fresh.object, state), fresh.etag);
     await forget(queries, tenant, "apis");
   };
-  const ends = served(now) && !served(shown);
+  const ends = servedIn(now) && !servedIn(shown);
   const ask = (state: State) => {
     setShown(state);
     setNext(state);
@@ -58,7 +57,7 @@ export function ChangeState({ stored }: { stored: Stored<"apis"> }) {
           {states.filter((state) => state !== now && !(now === "draft" && state === "published")).map((state) => (
             <Menu.Item
               key={state}
-              {...(served(now) && !served(state) && { color: "red" })}
+              {...(servedIn(now) && !servedIn(state) && { color: "red" })}
               onClick={() => { ask(state); }}
             >
               {words.moves[state].action}

@@ -4,7 +4,7 @@ import { usePrefetchInfiniteQuery, useQuery, useSuspenseQueries } from "@tanstac
 import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { listQuery, objectQuery, manifestSetOf, type Stored } from "../../api/objects";
+import { listQuery, manifestSetOf, objectName, objectQuery, type Stored } from "../../api/objects";
 import { apiUsagesQuery, operationsQuery, stateOf, versionsQuery } from "../../api/publishing";
 import { DeleteObject } from "../../object/delete";
 import { ManifestSetNote } from "../../object/manifest-set-note";
@@ -13,8 +13,9 @@ import { publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
-import { CopyAsCode } from "../../ui/code-block";
 import { APIAddress } from "../../ui/api-address";
+import { APIState, TakenBy } from "../../ui/api-state";
+import { CopyAsCode } from "../../ui/code-block";
 import { Facts } from "../../ui/facts";
 import { GroupLinks } from "../../ui/group-link";
 import { ImpactList, isRefused } from "../../ui/impact";
@@ -25,7 +26,6 @@ import { SubscriptionState } from "../../ui/subscription-state";
 import { DataTable } from "../../ui/table";
 import { useListOf } from "../../ui/use-list";
 import { DefaultVersion } from "./default";
-import { APIState, TakenBy } from "./list";
 import { ChangeState } from "./change-state";
 
 const words = texts.publisher.apis;
@@ -100,7 +100,7 @@ function Versions({ apis }: { apis: Schemas["API"][] }) {
     <Group gap="xs">
       {apis.map((a) => (
         <Group key={a.metadata?.name} gap={4}>
-          <Anchor component={Link} to={to("publisher", "apis", a.metadata?.name ?? "")} size="sm">{a.spec.version}</Anchor>
+          <Anchor component={Link} to={to("publisher", "apis", objectName(a))} size="sm">{a.spec.version}</Anchor>
           <APIState api={a} />
         </Group>
       ))}
@@ -113,14 +113,14 @@ function Callers({ name }: { name: string }) {
     <Section title={words.callers}>
       <DataTable
         label={words.callers}
-        keyOf={(s) => s.metadata?.name ?? ""}
+        keyOf={objectName}
         empty={<Text size="sm" c="dimmed">{words.noCaller}</Text>}
         columns={[
           {
             title: words.application,
             cell: (s) => <ObjectLink noun="applications" name={s.spec.application} strong />,
           },
-          { title: words.subscriptionName, wide: true, cell: (s) => <ObjectLink noun="subscriptions" name={s.metadata?.name ?? ""} /> },
+          { title: words.subscriptionName, wide: true, cell: (s) => <ObjectLink noun="subscriptions" name={objectName(s)} /> },
           { title: texts.developer.subscriptions.plan, cell: (s) => s.spec.plan ? <ObjectLink noun="plans" name={s.spec.plan} /> : texts.common.none },
           { title: words.state, cell: (s) => <SubscriptionState subscription={s} /> },
         ]}
@@ -133,7 +133,7 @@ function Callers({ name }: { name: string }) {
 function Remove({ stored }: { stored: Stored<"apis"> }) {
   const to = useAddress();
   const [opened, { open, close }] = useDisclosure(false);
-  const usages = useQuery({ ...apiUsagesQuery(useTenant(), stored.object.metadata?.name ?? ""), enabled: opened });
+  const usages = useQuery({ ...apiUsagesQuery(useTenant(), objectName(stored.object)), enabled: opened });
   return (
     <>
       <Button variant="default" c="red" onClick={open}>{texts.common.delete}</Button>

@@ -1,7 +1,7 @@
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate, useSearchParams } from "react-router";
 
-import { objectQuery, type Nouns } from "../../api/objects";
+import { objectName, objectQuery, type Nouns } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -22,7 +22,7 @@ function nextOf(api: Nouns["apis"]): Nouns["apis"] {
   delete spec.default; // one version alone is also there without it
   const version = spec.version.replace(/\d+$/, (n) => String(Number(n) + 1));
   if (version === spec.version) return { metadata: { name: "" }, spec: { ...spec, version: "" } };
-  const name = api.metadata?.name ?? "";
+  const name = objectName(api);
   const old = `-${slug(spec.version)}`;
   const bare = name.endsWith(old) ? name.slice(0, -old.length) : name;
   return { metadata: { name: `${bare}-${slug(version)}` }, spec: { ...spec, version } };
@@ -51,7 +51,7 @@ function Making({ object, title = texts.publisher.apis.add, lead }: { object: No
       <ObjectEditor
         noun="apis"
         base={{ object }}
-        done={(stored) => void navigate(to("publisher", "apis", stored.metadata?.name ?? ""))}
+        done={(stored) => void navigate(to("publisher", "apis", objectName(stored)))}
         cancel={() => void navigate(to("publisher", "apis"))}
         form={(draft) => <APIForm draft={draft} isNew />}
         before={(draft, now) => <Preview draft={draft} stored={now} />}

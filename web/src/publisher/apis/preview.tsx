@@ -4,8 +4,8 @@ import { useEffect, useRef } from "react";
 import { stringify } from "yaml";
 
 import type { Schemas } from "../../api/client";
-import { declared, type Nouns } from "../../api/objects";
-import { apiUsages, dryRun, importOpenAPI } from "../../api/publishing";
+import { declared, objectName, type Nouns } from "../../api/objects";
+import { apiUsages, dryRun, importOpenAPI, isServed, stateOf } from "../../api/publishing";
 import type { Draft } from "../../object/draft";
 import { asks } from "../../reference/operations";
 import { useTenant } from "../../shell/place";
@@ -26,7 +26,7 @@ export function Preview({ draft, stored }: { draft: Draft<"apis">; stored: API |
     mutationFn: async (api: API) => {
       const [result] = await dryRun(tenant, [declared("apis", api)]);
       const [before, after] = await Promise.all([stored ? readOf(tenant, stored) : nothing, readOf(tenant, api)]);
-      const usages = stored ? await apiUsages(tenant, stored.metadata?.name ?? "") : undefined;
+      const usages = stored ? await apiUsages(tenant, objectName(stored)) : undefined;
       return { api, action: result?.action ?? "", operations: changesOf(before.operations ?? [], after.operations ?? []), findings: after.findings ?? [], callers: usages?.count ?? 0 };
     },
   });
@@ -43,7 +43,7 @@ export function Preview({ draft, stored }: { draft: Draft<"apis">; stored: API |
       {seen && (
         <Stack ref={result} gap="xs" role="status">
           <Text size="sm" fw={600}>{words.would(seen.action)} {served(stored, seen.api)}</Text>
-          {seen.operations.length > 0 && seen.callers > 0 && stateOf(stored) !== "draft" && (
+          {seen.operations.length > 0 && seen.callers > 0 && stored && stateOf(stored) !== "draft" && (
             <Alert color="yellow" title={words.callers(seen.callers)}>{words.callersLead}</Alert>
           )}
           <Findings findings={seen.findings.filter((f) => f.weaker)} />
@@ -57,8 +57,7 @@ export function Preview({ draft, stored }: { draft: Draft<"apis">; stored: API |
   );
 }
 
-const stateOf = (api: API | undefined) => api?.spec.state ?? (api ? "published" : "draft");
-const onGateways = (api: API | undefined) => ["published", "deprecated"].includes(stateOf(api));
+const onGateways = (api: API | undefined) => api !== undefined && isServed(api);
 
 // Whether gateways would begin or end to serve it.
 function served(stored: API | undefined, next: API): string {

@@ -1,4 +1,5 @@
 import type { Schemas } from "../../api/client";
+import { objectName } from "../../api/objects";
 import { publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { useAddress } from "../../shell/place";
@@ -29,7 +30,7 @@ export function Plans() {
       columns={[
         {
           title: texts.common.name,
-          cell: (p) => <NameLink to={to("publisher", "plans", p.metadata?.name ?? "")} name={p.metadata?.name ?? ""} />,
+          cell: (p) => <NameLink to={to("publisher", "plans", objectName(p))} name={objectName(p)} />,
         },
         { title: words.limits, cell: (p) => ratesOf(p) },
         { title: words.approval, cell: (p) => (p.spec.approval === "manual" ? words.manual : words.auto) },

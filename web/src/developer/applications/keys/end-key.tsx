@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import type { Schemas } from "../../../api/client";
 import { act, type KeyPlace } from "../../../api/keys";
+import { forgetObject } from "../../../api/objects";
 import { useWhile } from "../../../ui/use-while";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
@@ -52,7 +53,7 @@ function Ending({ application, place, word, action, label, lead, state }: Ending
   const tenant = useTenant();
   const queries = useQueryClient();
   const [opened, { open, close }] = useDisclosure(false);
-  const look = () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] });
+  const look = () => forgetObject(queries, tenant, "applications", application);
   const run = useMutation({
     mutationFn: () => act(tenant, application, action, place),
     onSettled: look,

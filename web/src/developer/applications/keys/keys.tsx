@@ -5,6 +5,7 @@ import { useSearchParams } from "react-router";
 
 import type { Schemas } from "../../../api/client";
 import { keyOptionsQuery, keysQuery } from "../../../api/keys";
+import { forgetObject } from "../../../api/objects";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Empty } from "../../../ui/empty";
@@ -106,7 +107,7 @@ function useAgreement(application: string, differ: boolean): void {
   const tenant = useTenant();
   const queries = useQueryClient();
   useEffect(() => {
-    if (differ) void queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] });
+    if (differ) void forgetObject(queries, tenant, "applications", application);
   }, [differ, queries, tenant, application]);
 }
 

@@ -3,6 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import type { Schemas } from "../../../api/client";
 import { act, type KeyPlace } from "../../../api/keys";
+import { forgetObject } from "../../../api/objects";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Icon } from "../../../ui/icon";
@@ -23,7 +24,7 @@ export function LostClients({ application, lost, place }: Props) {
   const queries = useQueryClient();
   const run = useMutation({
     mutationFn: () => act(tenant, application, "dismiss", place),
-    onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] }),
+    onSettled: () => forgetObject(queries, tenant, "applications", application),
   });
   return (
     <Alert role="status" color="yellow" icon={<Icon name="warn" />} title={words.lost}>

@@ -5,7 +5,7 @@ import { Link } from "react-router";
 
 import type { Schemas } from "../../../api/client";
 import { developerTypeQuery, generate, map } from "../../../api/keys";
-import { objectQuery } from "../../../api/objects";
+import { forgetObject, objectQuery } from "../../../api/objects";
 import { useTyped } from "../../../session/typed";
 import { useAddress, useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
@@ -75,7 +75,7 @@ function Generate({ application, option, showing }: Props) {
   const run = useMutation({ mutationFn: () => generate(tenant, application, { ...body, keyManager, environment }) });
   const settle = () => {
     showing(false);
-    void queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] });
+    void forgetObject(queries, tenant, "applications", application);
   };
   if (run.data) {
     return (
@@ -121,7 +121,7 @@ function MapExisting({ application, option: { keyManager, environment } }: Omit<
   const run = useMutation({
     mutationFn: () =>
       map(tenant, application, { keyManager, environment, clientId: clientId.trim(), ...(secret && { clientSecret: secret }) }),
-    onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] }),
+    onSettled: () => forgetObject(queries, tenant, "applications", application),
   });
   return (
     <form

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 
 import type { Schemas } from "../../../api/client";
 import { act, underWay, type KeyPlace, type PlaceAction } from "../../../api/keys";
+import { forgetObject } from "../../../api/objects";
 import { isProblem } from "../../../api/problem";
 import { administers } from "../../../session/areas";
 import { useSession } from "../../../session/session";
@@ -36,7 +37,7 @@ export function Progress(props: Props) {
   const queries = useQueryClient();
   const run = useMutation({
     mutationFn: (action: PlaceAction) => act(tenant, application, action, place),
-    onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application] }),
+    onSettled: () => forgetObject(queries, tenant, "applications", application),
   });
   if (run.data?.clientSecret) return <FreshSecret made={run.data} rotates={props.listed.rotates} last={run.variables === "reveal"} />;
   return (

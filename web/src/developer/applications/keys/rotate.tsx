@@ -3,6 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import type { Schemas } from "../../../api/client";
 import { rotate, type KeyPlace } from "../../../api/keys";
+import { forgetObject } from "../../../api/objects";
 import { isProblem } from "../../../api/problem";
 import { useOpened, useTyped } from "../../../session/typed";
 import { useTenant } from "../../../shell/place";
@@ -28,7 +29,7 @@ export function Rotate({ application, place, listed }: Props) {
   const [overlap, setOverlap] = useTyped(`overlap ${at}`, "");
   const run = useMutation({
     mutationFn: () => rotate(tenant, application, { ...place, ...(listed.overlaps && overlap && { overlap }) }),
-    onSettled: () => queries.invalidateQueries({ queryKey: [tenant, "applications", "one", application, "keys"] }),
+    onSettled: () => forgetObject(queries, tenant, "applications", application),
   });
   const shut = () => {
     close();
