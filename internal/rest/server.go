@@ -27,6 +27,7 @@ import (
 	"keyward.dev/keyward/internal/rest/cookie"
 	"keyward.dev/keyward/internal/rest/fair"
 	"keyward.dev/keyward/internal/rest/packed"
+	"keyward.dev/keyward/internal/rest/precondition"
 	"keyward.dev/keyward/internal/rest/query"
 	"keyward.dev/keyward/internal/session"
 	"keyward.dev/keyward/internal/tryout"
@@ -72,11 +73,11 @@ type Server struct {
 
 	cookies *cookie.Cookies
 	mux     *http.ServeMux
-	packed  http.Handler // mux, with its answers compressed where they may be
+	handler http.Handler // mux, between what reads preconditions and what compresses answers
 	api     huma.API
 }
 
-// New registers every route. It returns an error when the OpenAPI document cannot be written.
+// New registers every route. It fails where a dependency is missing, or PublicURL cannot be read.
 func New(d Deps, o Options) (*Server, error) {
 	if d.Control == nil || d.Keys == nil || d.Probe == nil || d.Health == nil || d.Explainer == nil || d.Reconciler == nil ||
 		d.PasswordLink == nil || d.OwnClients == nil || d.Sessions == nil || d.Caller == nil {
@@ -115,8 +116,12 @@ func New(d Deps, o Options) (*Server, error) {
 	s.sessionRoutes(o)
 	s.sessionListRoutes()
 	s.documentRoutes()
-	s.packed, err = packed.Answers(s.mux)
-	return s, err
+	answers, err := packed.Answers(s.mux)
+	if err != nil {
+		return nil, err
+	}
+	s.handler = precondition.Normalize(answers)
+	return s, nil
 }
 
 func configuration(version string) huma.Config {
@@ -158,7 +163,7 @@ const MarkHeader = "X-Keyward-Api"
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		marked(w.Header(), r)
-		s.packed.ServeHTTP(w, r)
+		s.handler.ServeHTTP(w, r)
 	})
 }
 
