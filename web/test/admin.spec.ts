@@ -106,8 +106,14 @@ test("a tenant is made, wants approvals, and goes when nothing is in it", async 
   await expect(row).toContainText("production");
   await forEverybody(page, "tenants");
   await rest(world(), "PUT", "/api/v1/plans/inside?tenant=acme-corp", { spec: {} });
+  await rest(world(), "PUT", "/api/v1/tenants/acme-corp", { spec: { keys: { approval: "manual" } } }); // one word for both
   await open(page, "admin/tenants/acme-corp", "acme-corp");
   await forEverybody(page, "tenant");
+  await page.getByRole("combobox", { name: "Keys for sandbox" }).click();
+  await page.getByRole("option", { name: "created immediately" }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(row).toContainText("production");
+  await open(page, "admin/tenants/acme-corp", "acme-corp");
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await refused("Plan: inside", "inside");
   await rest(world(), "DELETE", "/api/v1/plans/inside?tenant=acme-corp");

@@ -1,8 +1,10 @@
-import { Input, Select, SimpleGrid, Stack, Text } from "@mantine/core";
+import { SimpleGrid, Text } from "@mantine/core";
+
 import type { Schemas } from "../../api/client";
 import type { ConnectorType } from "../../api/key-managers";
+import { ApprovalField } from "../../object/approval-field";
 import type { Draft } from "../../object/draft";
-import { ChoicesField, ListField, NumberField, SelectField, Shown, SwitchField, TextAreaField, TextField } from "../../object/fields";
+import { ChoicesField, ListField, NumberField, SelectField, SwitchField, TextAreaField, TextField } from "../../object/fields";
 import { SecretField } from "../../object/secret-fields";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -154,42 +156,10 @@ export function ClientDetails({ draft, type }: Props & { type: ConnectorType | u
   return (
     <Fold label={words.clientRules} inUse={used(draft, ...rules, ["spec", "permissions", "deny"])}>
       <ListField draft={draft} path={["spec", "permissions", "deny"]} label={words.deny} help={words.denyHelp} />
-      <ApprovalField draft={draft} path={["spec", "clients", "approval"]} />
+      <ApprovalField draft={draft} path={["spec", "clients", "approval"]} labelOf={words.approvalIn} options={words.approvals} unsaid="" />
       <ListField draft={draft} path={["spec", "clients", "grantTypes"]} label={words.grantTypes} help={words.grantTypesHelp} />
       <ConstraintRows draft={draft} path={["spec", "clients", "constraints"]} type={type} />
       <SwitchField draft={draft} path={["spec", "clients", "tokens"]} label={words.tokensForTrying} help={words.tokensForTryingHelp} fallback={true} />
     </Fold>
-  );
-}
-
-// One word for both environments, or one for each; what is left out is as the tenant says.
-function ApprovalField({ draft, path }: Props & { path: string[] }) {
-  const stored = draft.at(...path);
-  const by = (typeof stored === "string" ? { production: stored, sandbox: stored } : (stored ?? {})) as Record<string, string | undefined>;
-  const fault = draft.fault(...path);
-  return (
-    <Stack gap={4}>
-      <SimpleGrid cols={{ base: 1, xs: 2 }}>
-        {["production", "sandbox"].map((environment) => {
-          const label = words.approvalIn(environment);
-          if (draft.fixed) return <Shown key={environment} label={label}>{words.approvals.find((o) => o.value === (by[environment] ?? ""))?.label}</Shown>;
-          return (
-            <Select
-              key={environment}
-              label={label}
-              data-path={[...path, environment].join(".")}
-              data={words.approvals}
-              value={by[environment] ?? ""}
-              allowDeselect={false}
-              onChange={(mode) => {
-                const next = Object.entries({ ...by, [environment]: mode ?? "" }).filter(([, m]) => m !== "" && m !== undefined);
-                draft.put(next.length > 0 ? Object.fromEntries(next) : undefined, ...path);
-              }}
-            />
-          );
-        })}
-      </SimpleGrid>
-      {fault && <Input.Error>{fault}</Input.Error>}
-    </Stack>
   );
 }

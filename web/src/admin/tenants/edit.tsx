@@ -1,17 +1,16 @@
-import { Anchor, Select, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Anchor, Stack } from "@mantine/core";
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { kindOf, objectQuery, type Noun } from "../../api/objects";
+import { ApprovalField } from "../../object/approval-field";
 import { DeleteButton } from "../../object/delete";
-import type { Draft } from "../../object/draft";
 import { ObjectEditor } from "../../object/editor";
-import { Shown, TextField } from "../../object/fields";
+import { TextField } from "../../object/fields";
 import { addressOf, useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Page } from "../../ui/page";
-import { approvalOf } from "./list";
 
 const words = texts.admin.tenants;
 
@@ -69,34 +68,16 @@ function Edit({ base }: { base: { object: Schemas["Tenant"]; etag?: string } }) 
         <Stack maw={620}>
           <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={base.etag !== undefined} />
           <TextField draft={draft} path={["spec", "displayName"]} label={texts.common.displayName} />
-          <ApprovalField draft={draft} />
+          <ApprovalField
+            draft={draft}
+            path={["spec", "keys", "approval"]}
+            labelOf={words.keysFor}
+            options={[{ value: "auto", label: words.auto }, { value: "manual", label: words.manual }]}
+            unsaid="auto"
+            help={words.approvalHelp}
+          />
         </Stack>
       )}
     />
-  );
-}
-
-// Whether generated keys await an administrator: one word for both environments, or one for each.
-function ApprovalField({ draft }: { draft: Draft<"tenants"> }) {
-  if (draft.fixed) return <Shown label={words.approval}>{approvalOf(draft.object)}</Shown>;
-  const stored = draft.object.spec.keys?.approval;
-  const by = typeof stored === "string" ? { production: stored, sandbox: stored } : { ...stored };
-  return (
-    <Stack gap={4}>
-      <SimpleGrid cols={{ base: 1, xs: 2 }}>
-        {(["production", "sandbox"] as const).map((environment) => (
-          <Select
-            key={environment}
-            label={words.keysFor(environment)}
-            data={[{ value: "auto", label: words.auto }, { value: "manual", label: words.manual }]}
-            value={by[environment] ?? "auto"}
-            error={draft.fault("spec", "keys", "approval")}
-            onChange={(mode) => { draft.put(mode === "manual" ? mode : undefined, "spec", "keys", "approval", environment); }}
-            allowDeselect={false}
-          />
-        ))}
-      </SimpleGrid>
-      <Text size="xs" c="dimmed">{words.approvalHelp}</Text>
-    </Stack>
   );
 }

@@ -11,7 +11,7 @@ import type { Column } from "../../ui/table";
 const words = texts.admin.tenants;
 
 /** Who awaits an approval for keys, in words. */
-export function approvalOf(tenant: Schemas["Tenant"]): string {
+function approvalOf(tenant: Schemas["Tenant"]): string {
   const approval = tenant.spec.keys?.approval;
   if (typeof approval === "string") return approval === "manual" ? words.both : words.neither;
   const manual = (["production", "sandbox"] as const).filter((environment) => approval?.[environment] === "manual");
