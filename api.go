@@ -273,14 +273,14 @@ func (s *APISpec) validateBackendJWT(f *faults) {
 			f.add("spec.backendJWT.subject", "raw is allowed only where exactly one key manager is listed: sub is unique per issuer only")
 		}
 	default:
-		f.add("spec.backendJWT.subject", "%q is none of qualified, raw", s.BackendJWT.Subject)
+		f.add("spec.backendJWT.subject", "%q is not one of qualified, raw", s.BackendJWT.Subject)
 	}
 	switch s.BackendJWT.Dialect {
 	case "":
 	case "wso2":
 		f.unsupported("spec.backendJWT.dialect", "wso2")
 	default:
-		f.add("spec.backendJWT.dialect", "%q is no dialect", s.BackendJWT.Dialect)
+		f.add("spec.backendJWT.dialect", "%q is not a dialect", s.BackendJWT.Dialect)
 	}
 }
 

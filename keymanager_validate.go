@@ -56,7 +56,7 @@ func (f *faults) keyManagerType(t KeyManagerType) {
 	case "asgardeo":
 		f.add("spec.type", "Asgardeo is of type wso2is: with discovery https://api.asgardeo.io/t/ORGANIZATION/oauth2/token")
 	default:
-		f.add("spec.type", "%q is no type: keyward keymanager types lists them", t)
+		f.add("spec.type", "%q is not a type: keyward keymanager types lists them", t)
 	}
 }
 
@@ -174,25 +174,25 @@ func (t TokenRules) validate(f *faults) {
 	switch t.Use {
 	case "", UseDirect, UseExchange, UseBoth:
 	default:
-		f.add("spec.tokens.use", "%q is none of direct, exchange, both", t.Use)
+		f.add("spec.tokens.use", "%q is not one of direct, exchange, both", t.Use)
 	}
 	switch t.JWT {
 	case "", "local":
 	case "introspect", "both":
 		f.unsupported("spec.tokens.jwt", t.JWT)
 	default:
-		f.add("spec.tokens.jwt", "%q is none of local, introspect, both", t.JWT)
+		f.add("spec.tokens.jwt", "%q is not one of local, introspect, both", t.JWT)
 	}
 	switch t.Type {
 	case "", "access", "any":
 	case "at+jwt":
 		f.unsupported("spec.tokens.type", "at+jwt")
 	default:
-		f.add("spec.tokens.type", "%q is none of access, at+jwt, any", t.Type)
+		f.add("spec.tokens.type", "%q is not one of access, at+jwt, any", t.Type)
 	}
 	for i, a := range t.Algorithms {
 		if !slices.Contains(Algorithms(), a) {
-			f.add(fmt.Sprintf("spec.tokens.algorithms[%d]", i), "%q is none of %s", a, strings.Join(Algorithms(), ", "))
+			f.add(fmt.Sprintf("spec.tokens.algorithms[%d]", i), "%q is not one of %s", a, strings.Join(Algorithms(), ", "))
 		}
 	}
 	if t.ClockSkew != nil && (*t.ClockSkew < 0 || t.ClockSkew.Std() > 10*60e9) {

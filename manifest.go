@@ -215,7 +215,7 @@ func (f *faults) oneOf(path, value string, allowed ...string) bool {
 			return true
 		}
 	}
-	f.add(path, "%q is none of %s", value, strings.Join(allowed, ", "))
+	f.add(path, "%q is not one of %s", value, strings.Join(allowed, ", "))
 	return false
 }
 

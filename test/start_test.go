@@ -95,7 +95,7 @@ func TestAFolderThatCannotBeUsedIsTold(t *testing.T) {
 	for _, name := range []string{"keyward.db-wal", "keyward.db-shm"} {
 		_ = os.Remove(filepath.Join(n.Dir, name)) // there after a kill only
 	}
-	if err := os.WriteFile(filepath.Join(n.Dir, "keyward.db"), []byte("this is no database, and long enough to tell"),
+	if err := os.WriteFile(filepath.Join(n.Dir, "keyward.db"), []byte("this is not a database, and long enough to tell"),
 		0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -242,7 +242,7 @@ func TestKeysOnPingFederate(t *testing.T) {
 		"accessTokenManager="+pingserver.ReferenceManager)...)
 	token := k.token(t, v)
 	if strings.Contains(token, ".") {
-		t.Fatalf("the token is no reference token")
+		t.Fatalf("the token is not a reference token")
 	}
 	until(t, n.Gateway, http.MethodGet, items, token, 200, "")
 	cli(t, n, place("delete", "ping")...)

@@ -20,7 +20,7 @@ type filesFlag struct {
 
 type applyCmd struct {
 	filesFlag
-	DryRun bool   `help:"say what would happen and change nothing"`
+	DryRun bool   `help:"say what would happen, and change nothing"`
 	Set    string `placeholder:"NAME" help:"the set that the objects belong to"`
 	Prune  bool   `help:"delete objects of the set that the manifests no longer name"`
 }
@@ -28,7 +28,7 @@ type applyCmd struct {
 type diffCmd struct {
 	filesFlag
 	Set   string `placeholder:"NAME" help:"the set that the objects belong to"`
-	Prune bool   `help:"with what --prune would delete"`
+	Prune bool   `help:"include what --prune would delete"`
 	output.Flag
 }
 

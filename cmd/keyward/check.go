@@ -19,7 +19,7 @@ import (
 type keymanagerCheckCmd struct {
 	Name      string `arg:"" optional:"" help:"a registered key manager"`
 	File      string `short:"f" placeholder:"FILE" help:"manifest of one that is not saved yet (- for standard input)"`
-	TokenFile string `placeholder:"FILE" help:"have this access token judged as a gateway would, and check nothing else"`
+	TokenFile string `placeholder:"FILE" help:"only judge this access token, as a gateway would"`
 	Register  bool   `negatable:"" default:"true" help:"make a trial client at the server and delete it again"`
 	output.Flag
 }

@@ -13,9 +13,9 @@ import (
 type deleteCmd struct {
 	Kind     string        `arg:"" help:"Connection, KeyManager, API, Plan, Application, Subscription, OAuthClient, Tenant or User"`
 	Name     string        `arg:""`
-	DryRun   bool          `help:"of a key manager: say what would happen, and delete nothing"`
-	WithKeys bool          `help:"of an application: delete its keys, at their key managers too, and its subscriptions with it"`
-	Wait     time.Duration `default:"1m" help:"with --with-keys: how long to wait for key managers; the deletion goes on without you"`
+	DryRun   bool          `help:"for a key manager: say what would happen, and delete nothing"`
+	WithKeys bool          `help:"for an application: also delete its keys, at their key managers too, and its subscriptions"`
+	Wait     time.Duration `default:"1m" help:"with --with-keys: how long to wait for key managers; the deletion continues after that"`
 }
 
 // Run deletes an object; the server refuses while something uses it.

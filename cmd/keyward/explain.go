@@ -132,8 +132,8 @@ type decisionsCmd struct {
 	Code        string    `placeholder:"CODE" help:"only refusals with this code"`
 	Refused     bool      `help:"only calls that did not pass"`
 	Since       time.Time `placeholder:"TIME" help:"only later than this time (RFC 3339)"`
-	Limit       int       `placeholder:"N" help:"at most so many"`
-	Follow      bool      `short:"f" help:"go on with what is decided from now on, until interrupted"`
+	Limit       int       `placeholder:"N" help:"the largest number of decisions to show"`
+	Follow      bool      `short:"f" help:"keep showing new decisions until interrupted"`
 	output.Flag
 }
 

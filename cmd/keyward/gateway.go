@@ -13,10 +13,10 @@ import (
 )
 
 type gatewayCmd struct {
-	Token   gatewayTokenCmd   `cmd:"" help:"Make a credential for one gateway; it is printed alone, once."`
-	List    gatewayListCmd    `cmd:"" help:"The gateways, each with revision and lag."`
-	Changes gatewayChangesCmd `cmd:"" help:"The last changes, each with the gateways that have it."`
-	Revoke  gatewayRevokeCmd  `cmd:"" help:"Withdraw a gateway: it stops serving."`
+	Token   gatewayTokenCmd   `cmd:"" help:"Create a gateway's credential, and print nothing else. It is shown once."`
+	List    gatewayListCmd    `cmd:"" help:"List gateways, each with its revision and how far it is behind."`
+	Changes gatewayChangesCmd `cmd:"" help:"List the last changes, each with the gateways that have it."`
+	Revoke  gatewayRevokeCmd  `cmd:"" help:"Revoke a gateway's credential. The gateway stops serving."`
 }
 
 type gatewayTokenCmd struct {
@@ -41,8 +41,8 @@ func (cmd *gatewayTokenCmd) Run(s *session) error {
 
 type gatewayListCmd struct {
 	output.Flag
-	Search string `placeholder:"TEXT" help:"only those with this in their name"`
-	State  string `placeholder:"S" help:"only those: inUse lacking upToDate behind stale away never revoked"`
+	Search string `placeholder:"TEXT" help:"only those with this text in their name"`
+	State  string `placeholder:"S" help:"only those in this state: inUse, lacking, upToDate, behind, stale, away, never or revoked"`
 }
 
 // Run lists the gateways.

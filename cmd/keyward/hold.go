@@ -12,7 +12,7 @@ import (
 type holdCmd struct {
 	Kind   string `arg:"" help:"KeyManager, Application, Subscription or OAuthClient"`
 	Name   string `arg:""`
-	Reason string `required:"" placeholder:"TEXT" help:"why; administrators and auditors read it"`
+	Reason string `required:"" placeholder:"TEXT" help:"the reason, shown to administrators and auditors"`
 	Until  string `placeholder:"TIME" help:"when the hold ends by itself, as in 2027-01-31T18:00:00Z"`
 }
 
@@ -23,7 +23,7 @@ func (cmd *holdCmd) Run(s *session) error {
 	if cmd.Until != "" {
 		until, err := time.Parse(time.RFC3339, cmd.Until)
 		if err != nil {
-			return usageError{fmt.Errorf("--until %q is no time with its zone, as in 2027-01-31T18:00:00Z", cmd.Until)}
+			return usageError{fmt.Errorf("--until %q is not a time with its zone, as in 2027-01-31T18:00:00Z", cmd.Until)}
 		}
 		body["until"], end = until, " until "+until.Format(time.RFC3339)
 	}

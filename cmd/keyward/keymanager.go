@@ -16,24 +16,24 @@ import (
 )
 
 type keymanagerCmd struct {
-	Types    keymanagerTypesCmd    `cmd:"" help:"The types, with the fields of admins and of developers."`
-	Discover keymanagerDiscoverCmd `cmd:"" help:"A manifest filled in from a server's metadata, with what should be known of it."`
-	Usages   keymanagerUsagesCmd   `cmd:"" help:"What depends on a key manager, and what disabling or deleting it would do."`
-	Traffic  keymanagerTrafficCmd  `cmd:"" help:"The calls with its tokens in each of the last 48 hours, and how they ended."`
-	Check    keymanagerCheckCmd    `cmd:"" help:"Live checks of a registered or not yet saved key manager."`
-	Health   keymanagerHealthCmd   `cmd:"" help:"What is known of key managers' servers, and its history."`
-	Refresh  keymanagerRefreshCmd  `cmd:"" help:"Read a key manager's keys now, on gateways too, and tell what was seen."`
+	Types    keymanagerTypesCmd    `cmd:"" help:"List key manager types, with the fields for administrators and developers."`
+	Discover keymanagerDiscoverCmd `cmd:"" help:"Draft a manifest from a server's metadata, and list what to check in it."`
+	Usages   keymanagerUsagesCmd   `cmd:"" help:"Show what depends on a key manager, and what disabling or deleting it would do."`
+	Traffic  keymanagerTrafficCmd  `cmd:"" help:"Show the calls with its tokens in each of the last 48 hours, and their outcome."`
+	Check    keymanagerCheckCmd    `cmd:"" help:"Check a key manager live, before or after it is saved."`
+	Health   keymanagerHealthCmd   `cmd:"" help:"Show the health of key managers' servers, and its history."`
+	Refresh  keymanagerRefreshCmd  `cmd:"" help:"Read a key manager's keys now, on every gateway too, and show what was found."`
 
-	Reconcile keymanagerReconcileCmd `cmd:"" help:"What became of the generated clients at the server, and what mends it."`
+	Reconcile keymanagerReconcileCmd `cmd:"" help:"Compare generated clients with the server, and say how to repair differences."`
 
-	ConsoleClients consoleClientsCmd `cmd:"" help:"The clients that Keyward registered for people who sign in to its console."`
+	ConsoleClients consoleClientsCmd `cmd:"" help:"Manage the clients that Keyward registered for signing in to its console."`
 }
 
 type consoleClientsCmd struct {
-	List    consoleClientsListCmd   `cmd:"" default:"withargs" help:"All of them, and how they stand."`
-	Retry   consoleClientRetryCmd   `cmd:"" help:"Try again now what failed; mend what differs at the server."`
-	Rotate  consoleClientRotateCmd  `cmd:"" help:"Have the server give it a new secret, or make another client."`
-	Dismiss consoleClientDismissCmd `cmd:"" help:"Forget one that failed and that was looked for at the server."`
+	List    consoleClientsListCmd   `cmd:"" default:"withargs" help:"List them, each with its state."`
+	Retry   consoleClientRetryCmd   `cmd:"" help:"Retry at once what failed, and repair what differs at the server."`
+	Rotate  consoleClientRotateCmd  `cmd:"" help:"Replace its secret at the server; where the server cannot, replace the client."`
+	Dismiss consoleClientDismissCmd `cmd:"" help:"Forget one that failed, after you have looked for it at the server."`
 }
 
 type consoleClientsListCmd struct{ output.Flag }
@@ -61,7 +61,7 @@ func (cmd *consoleClientsListCmd) Run(s *session) error {
 }
 
 type consoleClientCmd struct {
-	ID string `arg:"" help:"as console-clients lists it"`
+	ID string `arg:"" help:"the ID, as console-clients list shows it"`
 }
 
 func (cmd *consoleClientCmd) act(s *session, verb string) error {
@@ -90,9 +90,9 @@ func (cmd *consoleClientDismissCmd) Run(s *session) error { return cmd.act(s, "d
 type keymanagerDiscoverCmd struct {
 	URL    string `arg:"" help:"an issuer, or the address of its metadata"`
 	Type   string `placeholder:"T" help:"the type; default: what the metadata looks like"`
-	Name   string `placeholder:"NAME" help:"of the key manager; default: made of the host's name"`
+	Name   string `placeholder:"NAME" help:"name of the key manager; default: derived from the host name"`
 	Proxy  string `placeholder:"URL" help:"a proxy through which the server is reached"`
-	CAFile string `placeholder:"F" help:"the authorities that sign its certificate, PEM"`
+	CAFile string `placeholder:"F" help:"file with the authorities that sign its certificate, in PEM"`
 	Output string `short:"o" enum:"manifest,json,yaml" default:"manifest" placeholder:"FORMAT" help:"manifest, json or yaml"`
 }
 
@@ -154,8 +154,8 @@ func (cmd *keymanagerDiscoverCmd) Run(s *session) error {
 
 type keymanagerHealthCmd struct {
 	Name    string        `arg:"" optional:"" help:"a registered key manager; default: all, a line each"`
-	History bool          `help:"what was measured of it, the oldest first"`
-	Since   time.Duration `placeholder:"DURATION" help:"with --history: only the last so long, as in 24h; default: seven days"`
+	History bool          `help:"its measurements, oldest first"`
+	Since   time.Duration `placeholder:"DURATION" help:"with --history: how far back, as in 24h; default: seven days"`
 	output.Flag
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 type keymanagerTypesCmd struct {
-	Name string `arg:"" optional:"" help:"a type, or a key manager: its type, with what its administrator allows"`
+	Name string `arg:"" optional:"" help:"a type; or a key manager, for its type with what its administrator allows"`
 	output.Flag
 }
 

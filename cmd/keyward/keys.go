@@ -16,23 +16,23 @@ import (
 )
 
 type keysCmd struct {
-	Generate keysGenerateCmd `cmd:"" help:"Create a client in the key manager and show its secret once."`
-	Map      keysMapCmd      `cmd:"" help:"Say that a client which exists in the key manager is the application's."`
-	Rotate   keysRotateCmd   `cmd:"" help:"Replace a generated client's secret; its id stays."`
-	List     keysListCmd     `cmd:"" help:"The application's clients in every key manager."`
-	Options  keysOptionsCmd  `cmd:"" help:"Where the application may have keys, and which of its APIs take them."`
-	Reveal   keysRevealCmd   `cmd:"" help:"Fetch the secret of an approved client, or one whose answer was lost within 10 minutes."`
-	Dismiss  keysDismissCmd  `cmd:"" help:"Forget a registration that failed with its outcome unknown."`
+	Generate keysGenerateCmd `cmd:"" help:"Create a client in the key manager, and show its secret once."`
+	Map      keysMapCmd      `cmd:"" help:"Map a client that already exists in the key manager to the application."`
+	Rotate   keysRotateCmd   `cmd:"" help:"Replace the secret of a generated client, and keep its ID."`
+	List     keysListCmd     `cmd:"" help:"List the application's clients in every key manager."`
+	Options  keysOptionsCmd  `cmd:"" help:"List where the application may have keys, and which of its APIs accept them."`
+	Reveal   keysRevealCmd   `cmd:"" help:"Show the secret of an approved client, or one that was lost on its way in the last 10 minutes."`
+	Dismiss  keysDismissCmd  `cmd:"" help:"Forget a registration that failed with an unknown outcome."`
 	Delete   keysDeleteCmd   `cmd:"" help:"Delete a generated client, or unmap a mapped one."`
-	Token    keysTokenCmd    `cmd:"" help:"Get a token by client credentials, for trying out."`
-	Update   keysUpdateCmd   `cmd:"" help:"Change a generated client; what is not named stays as it is."`
-	Retry    keysRetryCmd    `cmd:"" help:"Go on at once with what failed or waits for the key manager."`
-	Cancel   keysCancelCmd   `cmd:"" help:"Give up a request, registration or rotation that is under way."`
-	Mend     keysMendCmd     `cmd:"" help:"Bring a client and its key manager together again when it changed or vanished there."`
-	Revoke   keysRevokeCmd   `cmd:"" help:"Put a client out of use now; it stays listed until it is deleted or generated anew."`
-	Requests keysRequestsCmd `cmd:"" help:"What awaits an administrator's approval."`
-	Approve  keysApproveCmd  `cmd:"" help:"Let keys be made or mapped that await it; their secret is for who asked."`
-	Reject   keysRejectCmd   `cmd:"" help:"Say no to keys that await an approval, and why."`
+	Token    keysTokenCmd    `cmd:"" help:"Get a token by client credentials, to try an API out."`
+	Update   keysUpdateCmd   `cmd:"" help:"Change a generated client. What you do not name stays as it is."`
+	Retry    keysRetryCmd    `cmd:"" help:"Retry at once what failed or waits for the key manager."`
+	Cancel   keysCancelCmd   `cmd:"" help:"Cancel a request, registration or rotation that is in progress."`
+	Mend     keysMendCmd     `cmd:"" help:"Repair a client that was changed or deleted at its key manager."`
+	Revoke   keysRevokeCmd   `cmd:"" help:"Disable a client for good, now. It stays listed until it is deleted or replaced."`
+	Requests keysRequestsCmd `cmd:"" help:"List requests for keys that need an approval."`
+	Approve  keysApproveCmd  `cmd:"" help:"Approve a request for keys. Only the person who asked can see the secret."`
+	Reject   keysRejectCmd   `cmd:"" help:"Reject a request for keys, with a reason."`
 }
 
 // place is where a client belongs.
@@ -159,7 +159,7 @@ func entitled(e *keyward.ClientEntitlement) [][]string {
 // keysWish is what a client should be able to do.
 type keysWish struct {
 	place
-	Grant    []string          `sep:"none" placeholder:"GRANT" help:"grant type (repeatable; of a new client client_credentials)"`
+	Grant    []string          `sep:"none" placeholder:"GRANT" help:"grant type (repeatable; a new client gets client_credentials)"`
 	Callback []string          `sep:"none" placeholder:"URL" help:"redirect URI (repeatable)"`
 	Scope    []string          `sep:"none" placeholder:"SCOPE" help:"scope (repeatable)"`
 	Set      map[string]string `placeholder:"FIELD=VALUE" mapsep:"none" help:"a field of the type (repeatable)"`
@@ -183,7 +183,7 @@ func (cmd *keysWish) asked() keysRequest {
 
 type keysGenerateCmd struct {
 	keysWish
-	ReuseClientOf string `placeholder:"KM" help:"make none: take the client in this key manager, of the same Connection, here too"`
+	ReuseClientOf string `placeholder:"KM" help:"create none: reuse the client in this key manager, which has the same Connection"`
 }
 
 // Run creates a client.
@@ -202,8 +202,8 @@ func (cmd *keysUpdateCmd) Run(s *session) error {
 
 type keysMapCmd struct {
 	place
-	ClientID         string `required:"" placeholder:"ID" help:"the client's id in the key manager"`
-	ClientSecretFile string `placeholder:"F" help:"its secret, used once, not kept (- for standard input); else an administrator approves"`
+	ClientID         string `required:"" placeholder:"ID" help:"the client ID in the key manager"`
+	ClientSecretFile string `placeholder:"F" help:"file with its secret, used once (- for standard input); default: none, for administrators"`
 	output.Flag
 }
 
@@ -238,7 +238,7 @@ func (s *session) clientSecret(file string) (string, error) {
 
 type keysRotateCmd struct {
 	place
-	Overlap time.Duration `placeholder:"TIME" help:"how long the old secret lives on (24h), where the key manager keeps two"`
+	Overlap time.Duration `placeholder:"TIME" help:"how long the old secret stays valid, as in 24h, where the key manager supports it"`
 	output.Flag
 }
 

@@ -173,10 +173,10 @@ func (r keyRequest) wish() string {
 
 // awaited says which request is meant: by its id alone, or by the place where it waits.
 type awaited struct {
-	Application string `placeholder:"A" help:"the application; with --request not needed"`
-	KeyManager  string `placeholder:"K" help:"the key manager; with --request not needed"`
-	Environment string `enum:"production,sandbox," default:"" help:"production (without --request the default) or sandbox"`
-	Request     string `placeholder:"ID" help:"the request, as keys requests lists it: anything else that is asked for now is refused"`
+	Application string `placeholder:"A" help:"the application; not needed with --request"`
+	KeyManager  string `placeholder:"K" help:"the key manager; not needed with --request"`
+	Environment string `enum:"production,sandbox," default:"" help:"production (default without --request) or sandbox"`
+	Request     string `placeholder:"ID" help:"the request, as keys requests shows it; one that replaced it is refused"`
 }
 
 // place finds where the request waits. What the ID leads to must be what is said beside it.
@@ -226,7 +226,7 @@ func (cmd *keysApproveCmd) Run(s *session) error {
 
 type keysRejectCmd struct {
 	awaited
-	Reason string `required:"" placeholder:"TEXT" help:"why, for who asked"`
+	Reason string `required:"" placeholder:"TEXT" help:"the reason, shown to the person who asked"`
 }
 
 // Run rejects what is asked for.
@@ -245,9 +245,9 @@ func (cmd *keysRejectCmd) Run(s *session) error {
 
 type keymanagerReconcileCmd struct {
 	Name        string `arg:"" help:"a registered key manager"`
-	Application string `placeholder:"A" help:"tell of the clients of this application only"`
-	Last        bool   `help:"tell what the last looks found, and have nothing asked now"`
-	Delete      string `placeholder:"NAME" help:"delete at the server the orphan of exactly this name, and do nothing else"`
+	Application string `placeholder:"A" help:"only clients of this application"`
+	Last        bool   `help:"show what was last found, and ask the server nothing"`
+	Delete      string `placeholder:"NAME" help:"only delete the orphan with exactly this name at the server"`
 	output.Flag
 }
 
@@ -293,7 +293,7 @@ func (cmd *keymanagerReconcileCmd) Run(s *session) error {
 
 type keysMendCmd struct {
 	place
-	Accept bool `help:"leave the server as it is, and take over what it says; a client that vanished is forgotten"`
+	Accept bool `help:"accept the client as it is at the server; one that was deleted there is forgotten"`
 	output.Flag
 }
 

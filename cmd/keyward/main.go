@@ -43,28 +43,28 @@ func main() {
 // cli is the command line. The settings are flags of every command; one that a command does not use is ignored.
 type cli struct {
 	Config string `help:"settings file (YAML)" placeholder:"FILE" env:"KEYWARD_CONFIG"`
-	Tenant string `help:"tenant to work in" default:"default" placeholder:"T"`
+	Tenant string `help:"the tenant to work in" default:"default" placeholder:"T"`
 	config.Values
 
 	Serve         serveCmd         `cmd:"" help:"Run the control plane, a gateway, or both in one process."`
-	Demo          demoCmd          `cmd:"" help:"Run everything on a throw-away folder and print calls to try."`
-	Apply         applyCmd         `cmd:"" help:"Make the control plane match manifests, all or nothing."`
+	Demo          demoCmd          `cmd:"" help:"Run everything in a temporary folder, and print calls to try."`
+	Apply         applyCmd         `cmd:"" help:"Make the control plane match manifests: all of them, or none."`
 	Diff          diffCmd          `cmd:"" help:"Show what apply would change."`
-	Export        exportCmd        `cmd:"" help:"Print everything as manifests that apply takes back."`
-	Get           getCmd           `cmd:"" help:"Show one object or all of a kind."`
+	Export        exportCmd        `cmd:"" help:"Print everything as manifests that apply accepts."`
+	Get           getCmd           `cmd:"" help:"Show one object, or all of a kind."`
 	Delete        deleteCmd        `cmd:"" help:"Delete an object that nothing uses."`
 	Hold          holdCmd          `cmd:"" help:"Switch an object off on every gateway, whatever a manifest says."`
 	Unhold        unholdCmd        `cmd:"" help:"Lift a hold."`
-	Keys          keysCmd          `cmd:"" help:"OAuth clients of applications in key managers."`
-	Subscriptions subscriptionsCmd `cmd:"" help:"Subscriptions that await an approval."`
-	Decisions     decisionsCmd     `cmd:"" help:"What gateways decided lately."`
-	Explain       explainCmd       `cmd:"" help:"Show how the gateway decides on a request, step by step."`
-	API           apiCmd           `cmd:"" name:"api" help:"What depends on APIs, and which version is the default."`
-	Keymanager    keymanagerCmd    `cmd:"" help:"Key manager types and checks."`
-	Gateway       gatewayCmd       `cmd:"" help:"Gateways: credentials, revisions, withdrawal."`
-	Tokens        tokenCmd         `cmd:"" name:"token" help:"API tokens of the management plane."`
-	Version       versionCmd       `cmd:"" help:"Print version, commit and Go version."`
-	User          userCmd          `cmd:"" help:"Users' passwords and sessions."`
+	Keys          keysCmd          `cmd:"" help:"Manage the OAuth clients of applications."`
+	Subscriptions subscriptionsCmd `cmd:"" help:"Approve or reject subscriptions."`
+	Decisions     decisionsCmd     `cmd:"" help:"Show the gateways' recent decisions."`
+	Explain       explainCmd       `cmd:"" help:"Show step by step how a gateway decides on a request."`
+	API           apiCmd           `cmd:"" name:"api" help:"Show what depends on APIs, and choose the default version."`
+	Keymanager    keymanagerCmd    `cmd:"" help:"Set up, check and watch key managers."`
+	Gateway       gatewayCmd       `cmd:"" help:"Manage gateways: their credentials, and the changes that they have."`
+	Tokens        tokenCmd         `cmd:"" name:"token" help:"Manage API tokens of the management plane."`
+	Version       versionCmd       `cmd:"" help:"Print the version, the commit and the Go version."`
+	User          userCmd          `cmd:"" help:"Manage users' passwords and sessions."`
 }
 
 // session is what a command runs with.
@@ -174,7 +174,7 @@ func misspelt(err error) string {
 		return err.Error() + " (keyward --help lists the commands)"
 	}
 	node, text := parse.Context.Selected(), regexp.MustCompile(`expected .* got "EOL" .*`).ReplaceAllString(err.Error(), "needs a value")
-	text = regexp.MustCompile(`expected duration but got ("[^"]*"): .*`).ReplaceAllString(text, "$1 is no duration, such as 24h or 90m")
+	text = regexp.MustCompile(`expected duration but got ("[^"]*"): .*`).ReplaceAllString(text, "$1 is not a duration, such as 24h or 90m")
 	if len(node.Children) > 0 && strings.HasPrefix(text, "expected one of") { // kong leaves some of them out
 		names := make([]string, len(node.Children))
 		for i, child := range node.Children {

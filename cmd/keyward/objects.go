@@ -13,11 +13,11 @@ import (
 
 type getCmd struct {
 	Kind string `arg:"" help:"Connection, KeyManager, API, Plan, Application, Subscription, OAuthClient, Tenant or User"`
-	Name string `arg:"" optional:"" help:"one object; all of the kind without it"`
+	Name string `arg:"" optional:"" help:"one object; default: all of the kind"`
 	Out  string `short:"o" name:"output" enum:"table,json,yaml," default:"" placeholder:"FORMAT" help:"table, json or yaml"`
 
 	Set         string `help:"only objects of this manifest set"`
-	Search      string `help:"only objects with this text in what people look for"`
+	Search      string `help:"only objects that a search for this text finds"`
 	Application string `help:"only subscriptions and OAuth clients of this application"`
 	API         string `name:"api" help:"only subscriptions to this API, or key managers whose tokens it takes"`
 	Plan        string `help:"only subscriptions under this plan, or APIs that offer it"`
@@ -73,7 +73,7 @@ func (cmd *getCmd) Run(s *session) error {
 func parseKind(s string) (keyward.Kind, error) {
 	kind, ok := keyward.ParseKind(s)
 	if !ok {
-		return "", usageError{fmt.Errorf("%q is no kind: use one of %s", s, kindNames())}
+		return "", usageError{fmt.Errorf("%q is not a kind: use one of %s", s, kindNames())}
 	}
 	return kind, nil
 }

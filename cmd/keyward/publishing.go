@@ -13,8 +13,8 @@ import (
 )
 
 type apiCmd struct {
-	Usages  apiUsagesCmd  `cmd:"" help:"What depends on an API, and what retiring or deleting it would do."`
-	Default apiDefaultCmd `cmd:"" help:"Make an API the default version of its context, in the place of the one that is it."`
+	Usages  apiUsagesCmd  `cmd:"" help:"Show what depends on an API, and what retiring or deleting it would do."`
+	Default apiDefaultCmd `cmd:"" help:"Make an API the default version of its context."`
 }
 
 type apiDefaultCmd struct {
@@ -72,9 +72,9 @@ func (cmd *apiUsagesCmd) Run(s *session) error {
 }
 
 type subscriptionsCmd struct {
-	Requests subscriptionsRequestsCmd `cmd:"" help:"What awaits an approval; to developers, for their applications."`
-	Approve  subscriptionsApproveCmd  `cmd:"" help:"Put a subscription in force that awaits it."`
-	Reject   subscriptionsRejectCmd   `cmd:"" help:"Say no to one, and why."`
+	Requests subscriptionsRequestsCmd `cmd:"" help:"List subscriptions that need an approval. Developers see those of their applications."`
+	Approve  subscriptionsApproveCmd  `cmd:"" help:"Approve a subscription."`
+	Reject   subscriptionsRejectCmd   `cmd:"" help:"Reject a subscription, with a reason."`
 }
 
 type subscriptionsRequestsCmd struct{ output.Flag }
@@ -99,7 +99,7 @@ func (cmd *subscriptionsRequestsCmd) Run(s *session) error {
 // subscriptionRequestArg says about which request something is decided.
 type subscriptionRequestArg struct {
 	Name    string `arg:"" help:"the subscription"`
-	Request string `placeholder:"ID" help:"only this request, as requests shows it: what is asked for instead is left"`
+	Request string `placeholder:"ID" help:"only this request, as requests shows it; one that replaced it is left alone"`
 }
 
 type subscriptionsApproveCmd struct{ subscriptionRequestArg }
@@ -111,7 +111,7 @@ func (cmd *subscriptionsApproveCmd) Run(s *session) error {
 
 type subscriptionsRejectCmd struct {
 	subscriptionRequestArg
-	Reason string `required:"" placeholder:"TEXT" help:"what who asked is told"`
+	Reason string `required:"" placeholder:"TEXT" help:"the reason, shown to the person who asked"`
 }
 
 // Run rejects a request.

@@ -12,13 +12,13 @@ import (
 )
 
 type tokenCmd struct {
-	Create tokenCreateCmd `cmd:"" help:"Make an API token; it is printed alone, once."`
-	List   tokenListCmd   `cmd:"" help:"The API tokens, without their values."`
-	Revoke tokenRevokeCmd `cmd:"" help:"Make an API token worthless."`
+	Create tokenCreateCmd `cmd:"" help:"Create an API token, and print nothing else. It is shown once."`
+	List   tokenListCmd   `cmd:"" help:"List API tokens, without their values."`
+	Revoke tokenRevokeCmd `cmd:"" help:"Revoke an API token."`
 }
 
 type tokenCreateCmd struct {
-	User string `required:"" placeholder:"U" help:"whose token it is"`
+	User string `required:"" placeholder:"U" help:"the user that the token is for"`
 }
 
 // Run makes an API token.
@@ -76,9 +76,9 @@ func (cmd *tokenRevokeCmd) Run(s *session) error {
 }
 
 type userCmd struct {
-	ResetPassword userResetCmd    `cmd:"" name:"reset-password" help:"Make a one-time link to choose a password; it is printed once."`
-	Sessions      userSessionsCmd `cmd:"" help:"Who is signed in at the console, in which browsers and since when."`
-	SignOut       userSignOutCmd  `cmd:"" help:"Sign somebody out everywhere."`
+	ResetPassword userResetCmd    `cmd:"" name:"reset-password" help:"Create a one-time link to choose a password. It is shown once."`
+	Sessions      userSessionsCmd `cmd:"" help:"List who is signed in to the console, in which browser and since when."`
+	SignOut       userSignOutCmd  `cmd:"" help:"Sign a person out everywhere."`
 }
 
 type userResetCmd struct {

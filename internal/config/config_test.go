@@ -87,7 +87,7 @@ func TestUnknownKeysNameLineAndColumn(t *testing.T) {
 	}
 	for _, want := range []string{
 		`:6:1: "data" is given twice`, `:7:1: "nats" must be a value`,
-		`:4:1: "Control_Address" is no setting: did you mean controlAddress?`, `:5:1: "nonsense"`,
+		`:4:1: "Control_Address" is not a setting: did you mean controlAddress?`, `:5:1: "nonsense"`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nlacks %s", err, want)

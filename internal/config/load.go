@@ -60,7 +60,7 @@ func (v *Loaded) readEnvironment(environ []string) (warnings []string) {
 		}
 		f, ok := known[name]
 		if !ok {
-			warnings = append(warnings, name+" is no setting of Keyward and is ignored")
+			warnings = append(warnings, name+" is not a setting of Keyward and is ignored")
 			continue
 		}
 		v.put(f, value, "")
@@ -98,7 +98,7 @@ func (v *Loaded) readFile(path string) error {
 		f, ok := known[name.Value]
 		switch {
 		case !ok:
-			faults = append(faults, fmt.Errorf("%s: %q is no setting%s", at, name.Value, near(name.Value, known)))
+			faults = append(faults, fmt.Errorf("%s: %q is not a setting%s", at, name.Value, near(name.Value, known)))
 			continue
 		case seen[name.Value]:
 			faults = append(faults, fmt.Errorf("%s: %q is given twice", at, name.Value))

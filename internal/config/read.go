@@ -139,7 +139,7 @@ func (r *reader) hubURL(name, v string) secret.Value {
 			part = "nats://" + part // the scheme of further addresses may be left out
 		}
 		if u, err := url.Parse(part); v != "" && (err != nil || u.Hostname() == "") {
-			r.fault(name, "is no URL such as nats://user:password@host:4222")
+			r.fault(name, "is not a URL such as nats://user:password@host:4222")
 			return secret.Value{}
 		}
 	}

@@ -103,10 +103,10 @@ func parse(v Values, places Places) (*Settings, error) {
 	case "all":
 		s.Role = RoleAll
 	default:
-		r.fault("KEYWARD_ROLE", "%q is none of control, gateway; leave it out for both", v.Role)
+		r.fault("KEYWARD_ROLE", "%q is not one of control, gateway; leave it out for both", v.Role)
 	}
 	if v.LogLevel != "" && s.LogLevel.UnmarshalText([]byte(v.LogLevel)) != nil {
-		r.fault("KEYWARD_LOG_LEVEL", "%q is none of debug, info, warn, error", v.LogLevel)
+		r.fault("KEYWARD_LOG_LEVEL", "%q is not one of debug, info, warn, error", v.LogLevel)
 	}
 	insecure := r.truth("KEYWARD_INSECURE", v.Insecure)
 	s.OpsAddress = r.address("KEYWARD_OPS_ADDRESS", or(v.OpsAddress, "127.0.0.1:8490"))

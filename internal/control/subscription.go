@@ -172,7 +172,7 @@ func stillAskedFor(tx *store.Tx, o *keyward.Object, requester string) error {
 	case err != nil:
 		return err
 	case len(asker.Roles) == 0 || !owned.OwnedBy(requester, asker.Groups):
-		return keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, is no owner of %s any more; reject it", requester,
+		return keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, is not an owner of %s any more; reject it", requester,
 			application.Ref())
 	case !access.SeesAPI(asker, spec):
 		return keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, does not see %s any more; reject it", requester, api.Ref())

@@ -51,7 +51,7 @@ func (c *Control) Authenticate(ctx context.Context, token string) (keyward.Princ
 		return nil
 	})
 	if keyward.CodeOf(err) == keyward.CodeNotFound {
-		return p, keyward.Errorf(keyward.CodeUnauthenticated, "this is no valid API token")
+		return p, keyward.Errorf(keyward.CodeUnauthenticated, "this is not a valid API token")
 	}
 	if err != nil {
 		return p, fmt.Errorf("look up an API token: %w", err)

@@ -84,7 +84,7 @@ func (w *world) checkSubscription(ch *change, s *keyward.SubscriptionSpec) error
 		case s.Plan == "" && len(api.Plans) > 0:
 			w.add(ch, keyward.CodeInvalidInput, "spec.plan", "is required: %s offers the plans %v", s.API, api.Plans)
 		case s.Plan != "" && !slices.Contains(api.Plans, s.Plan):
-			w.add(ch, keyward.CodeInvalidInput, "spec.plan", "%s is none of the plans of %s: %v",
+			w.add(ch, keyward.CodeInvalidInput, "spec.plan", "%s is not one of the plans of %s: %v",
 				s.Plan, s.API, api.Plans)
 		}
 	}

@@ -31,7 +31,7 @@ func TestClientID(t *testing.T) {
 	w.want("null", items(w.mint(issuer.Token{RawBody: strings.Replace(body(w, ""), `"client_id":"abc"`,
 		`"client_id":null,"azp":"by-azp"`, 1)})), keyward.CodeInvalidToken)
 	w.want("none", client(map[string]any{"client_id": nil}), keyward.CodeInvalidToken)
-	w.want("a sub that is no string", client(map[string]any{"sub": 5}), keyward.CodeInvalidToken)
+	w.want("a sub that is not a string", client(map[string]any{"sub": 5}), keyward.CodeInvalidToken)
 	w.want("no sub", client(map[string]any{"sub": nil}), "")
 	w.changeCorp(func(r *keyward.KeyManagerRow) { r.ClientID = []string{"/ext/app~1id", "azp"} })
 	w.want("by pointer", client(map[string]any{"ext": map[string]any{"app/id": "abc"}}), "")

@@ -153,7 +153,7 @@ func TestIntrospectionAnswers(t *testing.T) {
 		{"nulls", map[string]any{"iss": nil, "aud": nil, "exp": nil, "nbf": nil, "iat": nil, "sub": nil}, ""},
 		{"inactive", map[string]any{"active": false}, keyward.CodeTokenInactive},
 		{"another issuer", map[string]any{"iss": "https://x"}, keyward.CodeInvalidToken},
-		{"an issuer that is no string", map[string]any{"iss": 5}, keyward.CodeInvalidToken},
+		{"an issuer that is not a string", map[string]any{"iss": 5}, keyward.CodeInvalidToken},
 		{"another audience", map[string]any{"aud": "urn:x"}, keyward.CodeAudienceMismatch},
 		{"expired", map[string]any{"exp": now - 60}, keyward.CodeTokenExpired},
 		{"a broken exp", map[string]any{"exp": "soon"}, keyward.CodeInvalidToken},

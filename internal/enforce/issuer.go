@@ -40,7 +40,7 @@ func (e *Engine) chooseKeyManager(p *presented, now time.Time, t *trace) (issued
 		" whose issuer is exactly the token's iss")
 	issuer, ok := iss.Str()
 	if !ok {
-		t.fail("an iss that is no string", "get the token from a server that follows RFC 7519, section 4.1.1")
+		t.fail("an iss that is not a string", "get the token from a server that follows RFC 7519, section 4.1.1")
 		return issued{}, refuse(keyward.CodeInvalidToken)
 	}
 	candidates := p.view.ByIssuer(p.api.Tenant, issuer)

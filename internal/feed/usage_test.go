@@ -193,7 +193,7 @@ func TestUsageThatCannotBeTrue(t *testing.T) {
 		report(&stream.Usage{Run: "", Sequence: 1, Calls: []stream.CallCount{good}})
 		report(&stream.Usage{Run: "run", Sequence: 1 << 63, Calls: []stream.CallCount{good}})
 		report(told(make([]stream.CallCount, stream.MaxUsageEntries+1), nil))
-		w.wantCounted(t, "after what is no usage", "{0 0} {0 0}")
+		w.wantCounted(t, "after what is not a usage", "{0 0} {0 0}")
 		report(told([]stream.CallCount{good}, []stream.UseCount{{Client: client, Passed: 1}}))
 		w.wantCounted(t, "after one that can be true", "{1 0} {1 0}")
 	})

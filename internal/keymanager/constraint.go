@@ -58,7 +58,7 @@ func ruleFaults(f connector.Field, c keyward.Constraint, at string) []keyward.Fi
 		given bool
 	}{{"min", c.Min != nil}, {"max", c.Max != nil}, {"regex", c.Regex != ""}} {
 		if rule.given && !slices.Contains(allowed, rule.name) {
-			faults = append(faults, fieldError(at+"."+rule.name, "is no rule for a field of type %s: it takes %s", f.Type,
+			faults = append(faults, fieldError(at+"."+rule.name, "is not a rule for a field of type %s: it takes %s", f.Type,
 				strings.Join(allowed, ", ")))
 		}
 	}

@@ -81,7 +81,7 @@ func read(f connector.Field, value any) (any, string) {
 		}
 	}
 	if len(f.Enum) > 0 && !slices.Contains(f.Enum, text) {
-		return nil, fmt.Sprintf("%q is none of %s", text, strings.Join(f.Enum, ", "))
+		return nil, fmt.Sprintf("%q is not one of %s", text, strings.Join(f.Enum, ", "))
 	}
 	return text, ""
 }
@@ -106,7 +106,7 @@ func readList(f connector.Field, value any) (any, string) {
 	}
 	for _, s := range list {
 		if len(f.Enum) > 0 && !slices.Contains(f.Enum, s) {
-			return nil, fmt.Sprintf("%q is none of %s", s, strings.Join(f.Enum, ", "))
+			return nil, fmt.Sprintf("%q is not one of %s", s, strings.Join(f.Enum, ", "))
 		}
 	}
 	return list, ""

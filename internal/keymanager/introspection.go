@@ -62,7 +62,7 @@ func introspectionParts(i *keyward.Introspection) []keyward.FieldError {
 		}
 	default:
 		return append(faults, fieldError("spec.introspection.method",
-			"%q is none of basic, post, private_key_jwt, tls, bearer", i.Method))
+			"%q is not one of basic, post, private_key_jwt, tls, bearer", i.Method))
 	}
 	return append(faults, methodParts("spec.introspection.", i.MethodOrDefault(), needed, []methodPart{
 		{"clientId", "who the gateway is at the introspection endpoint", i.ClientID != ""},

@@ -76,7 +76,7 @@ func validateOrganizations(t connector.Type, spec *keyward.KeyManagerSpec) []key
 		case !ok:
 			faults = append(faults, fieldError(path, "must name the organization, as the issuer carries %s: write %s", template, listLines))
 		case !isOrganization(id):
-			faults = append(faults, fieldError(path+".tid", "%q is no organization's id: letters, digits, - and . are, as in "+
+			faults = append(faults, fieldError(path+".tid", "%q is not an organization's id: letters, digits, - and . are, as in "+
 				"72f988bf-86f1-41af-91ab-2d7cd011db47", id))
 		}
 	}

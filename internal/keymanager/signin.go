@@ -116,7 +116,7 @@ func validateSignIn(t connector.Type, spec *keyward.KeyManagerSpec, secrets map[
 		}
 	case keyward.SignInNone:
 	default:
-		return append(faults, fieldError("spec.signIn.method", "%q is none of basic, post, private_key_jwt, tls, none", s.Method))
+		return append(faults, fieldError("spec.signIn.method", "%q is not one of basic, post, private_key_jwt, tls, none", s.Method))
 	}
 	faults = append(faults, methodParts("spec.signIn.", s.MethodOrDefault(), needed, []methodPart{
 		{"clientId", "the client that the console has at the server", s.ClientID != ""},

@@ -66,7 +66,7 @@ func (s *strict) header(m *keyward.Manifest, kind keyward.Kind) {
 	case m.Kind == "":
 		s.add("kind", "is required")
 	case !known:
-		s.add("kind", "%q is none of %s", m.Kind, kindNames())
+		s.add("kind", "%q is not one of %s", m.Kind, kindNames())
 	}
 	if kind == "" || m.Metadata.Name != "" {
 		if !keyward.ValidName(m.Metadata.Name) {

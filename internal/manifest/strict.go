@@ -194,11 +194,11 @@ func (s *strict) credential(n *node, path string) *node {
 func (s *strict) unknown(fields map[string]reflect.Type, name, path string) {
 	for known := range fields {
 		if strings.EqualFold(known, name) {
-			s.add(path, "is no field: write %s", known)
+			s.add(path, "is not a field: write %s", known)
 			return
 		}
 	}
-	s.add(path, "is no field that is known here")
+	s.add(path, "is not a known field")
 }
 
 // once gives the members of an object, each name once, and reports repeated ones.

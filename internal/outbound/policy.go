@@ -159,7 +159,7 @@ func (t *transport) under(p Policy) (*transport, error) {
 	if p.Proxy != "" {
 		at, err := url.Parse(p.Proxy)
 		if err != nil || at.Hostname() == "" || at.Scheme != "http" && at.Scheme != "https" {
-			return nil, errors.New("outbound.proxy is no http or https URL")
+			return nil, errors.New("outbound.proxy is not an http or https URL")
 		}
 		through := tunnel{rules: t.rules, proxy: at, user: p.ProxyUser, password: p.ProxyPassword}
 		through.trust = &tls.Config{

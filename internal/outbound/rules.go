@@ -97,7 +97,7 @@ func isPrivate(a netip.Addr) bool {
 // compatible, NAT64, 6to4) is judged by both.
 func (r Rules) Check(a netip.Addr) error {
 	if !a.IsValid() {
-		return fmt.Errorf("%w: it is no address", ErrForbidden)
+		return fmt.Errorf("%w: it is not an address", ErrForbidden)
 	}
 	a = a.Unmap().WithZone("")
 	if err := r.check(a); err != nil {
@@ -172,7 +172,7 @@ func (r Rules) Dialer(timeout time.Duration) *net.Dialer {
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			at, err := netip.ParseAddrPort(address)
 			if err != nil {
-				return fmt.Errorf("%w: %q is no address", ErrForbidden, address)
+				return fmt.Errorf("%w: %q is not an address", ErrForbidden, address)
 			}
 			return r.Check(at.Addr())
 		},

@@ -68,7 +68,7 @@ func (t tunnel) dial(ctx context.Context, _, address string) (net.Conn, error) {
 func (r Rules) resolve(ctx context.Context, address string) ([]netip.AddrPort, error) {
 	name, service, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %q is no address", ErrForbidden, address)
+		return nil, fmt.Errorf("%w: %q is not an address", ErrForbidden, address)
 	}
 	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", service)
 	if err != nil {

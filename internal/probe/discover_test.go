@@ -32,9 +32,9 @@ func TestAServerOfAPrivateAuthority(t *testing.T) {
 	}
 	for want, ask := range map[string]draft.Ask{
 		"is not trusted: it was issued by an unknown authority": {URL: s.URL, Name: "corp"},
-		"outbound.ca":                            {URL: s.URL, Name: "corp", CA: "nonsense"},
-		"outbound.proxy is no http or https URL": {URL: s.URL, Name: "corp", CA: ca, Proxy: "nonsense"},
-		"nothing listens there":                  {URL: s.URL, Name: "corp", CA: ca, Proxy: "http://127.0.0.1:1"},
+		"outbound.ca": {URL: s.URL, Name: "corp", CA: "nonsense"},
+		"outbound.proxy is not an http or https URL": {URL: s.URL, Name: "corp", CA: ca, Proxy: "nonsense"},
+		"nothing listens there":                      {URL: s.URL, Name: "corp", CA: ca, Proxy: "http://127.0.0.1:1"},
 	} {
 		if _, err := w.probe.Discover(t.Context(), ask); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q in it", err, want)

@@ -104,7 +104,7 @@ func (p *pulling) take(m *stream.Message) error {
 		p.end = m
 		return nil
 	default:
-		return fmt.Errorf("%w: a message of type %.20q is no answer", stream.ErrForged, m.Type)
+		return fmt.Errorf("%w: a message of type %.20q is not an answer", stream.ErrForged, m.Type)
 	}
 }
 

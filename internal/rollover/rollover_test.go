@@ -57,7 +57,7 @@ func TestTry(t *testing.T) {
 		{"nor after a long time", both, "new-value", false, time.Hour, "new-value", true},
 		{"no answer says nothing, and is no reason to try the other", both, "", true, 0, "new-value", true},
 		{"neither is taken", both, "", false, time.Hour, "new-value old-value", true},
-		{"a wrong pair is no double load", both, "", false, time.Second, "new-value", true},
+		{"a wrong pair is not a double load", both, "", false, time.Second, "new-value", true},
 		{"nor when it was asked just now", both, "", false, 8 * time.Second, "new-value", true},
 		{"the other one has its turn after a while", both, "", false, 11 * time.Second, "new-value old-value", true},
 		{"back to the old one", both, "old-value", false, 11 * time.Second, "new-value old-value", false},

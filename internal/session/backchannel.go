@@ -43,7 +43,7 @@ func (s *Sessions) LogOut(ctx context.Context, tenant, keyManager, raw string) e
 	}
 	jwt, err := token.Parse(raw)
 	if err != nil {
-		return notOut("it is no JWT")
+		return notOut("it is not a JWT")
 	}
 	claims := jwt.Claims()
 	by := w.issuer(textOf(claims, "iss"))

@@ -274,7 +274,7 @@ const enough = 1000
 // chooses few: the statement begins with those then, and otherwise with the list. Neither goes through all there is.
 func (tx *Tx) chosen(n noun, f Filter, v *database.Values) (where []string, few bool, err error) {
 	if f.Group != "" && (n.kind != keyward.KindUser || !keyward.ValidName(f.Group)) {
-		return nil, false, database.Invalid("group", "is no name, or %s objects are in no group", n.kind)
+		return nil, false, database.Invalid("group", "is not a name, or %s objects are in no group", n.kind)
 	}
 	if f.Held {
 		sparse, err := tx.Fewer(enough, `holds`, nil)

@@ -287,7 +287,7 @@ func TestHubSaysWhyItCannotListen(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	if hub, err := stream.OpenHub(stream.HubOptions{Listen: l.Addr().String()}); err == nil {
 		hub.Close()
-		t.Error("a taken address is no fault")
+		t.Error("a taken address is not a fault")
 	} else if !strings.Contains(err.Error(), "in use") {
 		t.Errorf("got %v", err)
 	}

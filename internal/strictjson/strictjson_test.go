@@ -117,7 +117,7 @@ func TestObjectGet(t *testing.T) {
 		t.Errorf("Strings = %q, %v", list, ok)
 	}
 	if _, ok := get("mixed").Strings(); ok {
-		t.Error("an array with a number is no list of strings")
+		t.Error("an array with a number is not a list of strings")
 	}
 	if n, ok := get("n").Int(); !ok || n != 12 {
 		t.Errorf("Int = %d, %v", n, ok)
@@ -127,14 +127,14 @@ func TestObjectGet(t *testing.T) {
 	}
 	for _, name := range []string{"f", "big", "iss", "t", "nil", "absent"} {
 		if _, ok := get(name).Int(); ok {
-			t.Errorf("%s is no integer", name)
+			t.Errorf("%s is not an integer", name)
 		}
 	}
 	if b, ok := get("t").Bool(); !ok || !b {
 		t.Error("Bool of true")
 	}
 	if _, ok := get("nil").Bool(); ok {
-		t.Error("null is no boolean")
+		t.Error("null is not a boolean")
 	}
 	if o.Len() != 12 {
 		t.Errorf("Len = %d", o.Len())
@@ -184,8 +184,8 @@ func TestPairIsTwoObjects(t *testing.T) {
 	}{
 		{"two objects", `{"a":1}`, `{"a":"\u0062"}`, nil, nil},
 		{"one of them with white space", ` {"a":1} `, `{}`, nil, nil},
-		{"the first is no object", `[]`, `{}`, ErrNotObject, nil},
-		{"the second is no object", `{}`, `1`, nil, ErrNotObject},
+		{"the first is not an object", `[]`, `{}`, ErrNotObject, nil},
+		{"the second is not an object", `{}`, `1`, nil, ErrNotObject},
 		{"the first goes on in the second", `{"a":`, `1}`, errSyntax, nil},
 		{"the second has a member twice", `{}`, `{"a":1,"A":1}`, nil, ErrDuplicate},
 		{"nothing second", `{}`, ``, nil, errSyntax},
@@ -240,7 +240,7 @@ func FuzzObject(f *testing.F) {
 		valid := json.Valid([]byte(text))
 		switch {
 		case err == nil && !valid:
-			t.Fatalf("accepted what is no JSON: %q", text)
+			t.Fatalf("accepted what is not JSON: %q", text)
 		case errors.Is(err, errSyntax) && valid:
 			t.Fatalf("refused JSON for its syntax: %q", text)
 		case errors.Is(err, errUTF8) && valid && utf8.ValidString(text) && !strings.Contains(text, `\u`):

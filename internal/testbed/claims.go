@@ -11,7 +11,7 @@ func Claims(t TB, raw string) map[string]any {
 	t.Helper()
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {
-		t.Fatalf("%q is no JWT", raw)
+		t.Fatalf("%q is not a JWT", raw)
 	}
 	text, err := base64.RawURLEncoding.DecodeString(parts[1])
 	var claims map[string]any
@@ -19,7 +19,7 @@ func Claims(t TB, raw string) map[string]any {
 		err = json.Unmarshal(text, &claims)
 	}
 	if err != nil {
-		t.Fatalf("%q is no JWT: %v", raw, err)
+		t.Fatalf("%q is not a JWT: %v", raw, err)
 	}
 	return claims
 }

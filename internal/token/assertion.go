@@ -38,7 +38,7 @@ func ParseAssertionKey(text string) (*AssertionKey, error) {
 	var err error
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {
 		if json.Unmarshal([]byte(text), &jwk) != nil {
-			return nil, errors.New("it is no JWK")
+			return nil, errors.New("it is not a JWK")
 		}
 	} else if jwk.Key, err = parsePrivatePEM(text); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func ParseAssertionKey(text string) (*AssertionKey, error) {
 	if jwk.Algorithm != "" {
 		algorithm = jose.SignatureAlgorithm(jwk.Algorithm)
 		if !slices.Contains(allowed, algorithm) {
-			return nil, fmt.Errorf("its alg is none of %v, which such a key signs with", allowed)
+			return nil, fmt.Errorf("its alg is not one of %v, which such a key signs with", allowed)
 		}
 	}
 	return newAssertionKey(algorithm, jwk, (&jose.SignerOptions{}).WithType("JWT"))
@@ -67,7 +67,7 @@ func ParseCertifiedKey(text string) (*AssertionKey, error) {
 	}
 	key, ok := private.(*rsa.PrivateKey)
 	if !ok {
-		return nil, errors.New("it is no RSA key")
+		return nil, errors.New("it is not an RSA key")
 	}
 	if _, err := signingAlgorithms(key); err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func signingAlgorithms(key any) ([]jose.SignatureAlgorithm, error) {
 	case ed25519.PrivateKey:
 		return []jose.SignatureAlgorithm{jose.EdDSA}, nil
 	}
-	return nil, errors.New("it is no private key of RSA, P-256, P-384, P-521 or Ed25519")
+	return nil, errors.New("it is not a private key of RSA, P-256, P-384, P-521 or Ed25519")
 }
 
 // Sign makes an assertion of the client for the server with this issuer. It is good once, and for a minute.

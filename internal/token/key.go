@@ -40,7 +40,7 @@ func newKey(public any) (*Key, error) {
 	case *ecdsa.PublicKey:
 		name, ok := sound.Curve(public.Curve)
 		if !ok {
-			return nil, fmt.Errorf("its curve is none of P-256, P-384, P-521")
+			return nil, fmt.Errorf("its curve is not one of P-256, P-384, P-521")
 		}
 		point, err := public.Bytes()
 		if err != nil {

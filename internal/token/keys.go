@@ -196,7 +196,7 @@ func parseJWK(v strictjson.Value) (*Key, error) {
 		return nil, err
 	}
 	if alg != "" && !key.permits(alg) {
-		return nil, fmt.Errorf("its alg does not fit its type or is no signature algorithm that is supported")
+		return nil, fmt.Errorf("its alg does not fit its type or is not a signature algorithm that is supported")
 	}
 	key.Alg = alg
 	return key, nil
@@ -266,7 +266,7 @@ func parsePublic(o strictjson.Object) (any, error) {
 	case "oct":
 		return nil, fmt.Errorf("it is a symmetric key")
 	}
-	return nil, fmt.Errorf("its kty is none of RSA, EC, OKP")
+	return nil, fmt.Errorf("its kty is not one of RSA, EC, OKP")
 }
 
 func parseRSA(o strictjson.Object) (any, error) {
@@ -302,7 +302,7 @@ func parseEC(o strictjson.Object) (any, error) {
 	case "P-521":
 		curve = elliptic.P521()
 	default:
-		return nil, fmt.Errorf("its curve is none of P-256, P-384, P-521")
+		return nil, fmt.Errorf("its curve is not one of P-256, P-384, P-521")
 	}
 	point := []byte{4} // uncompressed, SEC 1, section 2.3.3
 	for _, name := range []string{"x", "y"} {

@@ -201,7 +201,7 @@ func TestKeyBounds(t *testing.T) {
 		t.Errorf("8192 bits and exponent 3 are allowed: %v", err)
 	}
 	if _, err := newKey("text"); err == nil {
-		t.Error("a string is no key")
+		t.Error("a string is not a key")
 	}
 }
 

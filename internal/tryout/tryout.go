@@ -56,7 +56,7 @@ type Answer struct {
 	Status    int     `json:"status"`
 	Fields    []Field `json:"fields"`
 	Body      string  `json:"body,omitempty"`
-	Binary    bool    `json:"binary,omitempty" doc:"The body is base64, because it is no text"`
+	Binary    bool    `json:"binary,omitempty" doc:"The body is base64, because it is not text"`
 	Truncated bool    `json:"truncated,omitempty" doc:"The body went on"`
 	TookMS    int64   `json:"tookMs" doc:"Milliseconds from the call to the end of what is shown"`
 	Decision  string  `json:"decision,omitempty" doc:"Of X-Keyward-Decision: explain tells its steps"`

@@ -165,7 +165,7 @@ func (a *application) putClient(c *keyward.Change) error {
 	case row.Match == nil:
 		a.clients.put(row)
 	case !row.Match.Sound():
-		return errors.New("its match is no rule")
+		return errors.New("its match is not a rule")
 	default:
 		*row.Match = row.Match.Canonical()
 		a.rules.put(row)

@@ -263,7 +263,7 @@ test("claims, token handling and constraints of a key manager are rows, which sa
   await forEverybody(page, "key-manager-rows");
   await page.getByRole("button", { name: "Save" }).click();
   const mapped = rows("Claims for the backend").getByRole("textbox", { name: "Claim" });
-  await expect(mapped).toHaveAttribute("aria-invalid", "true"); // a registered claim is no name for another
+  await expect(mapped).toHaveAttribute("aria-invalid", "true"); // a registered claim is not a name for another
   await rows("Claims for the backend").getByRole("textbox", { name: "Name in the backend JWT" }).fill("mail");
   await expect(mapped).not.toHaveAttribute("aria-invalid", "true");
   await page.getByRole("button", { name: "Save" }).click();

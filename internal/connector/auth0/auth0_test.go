@@ -63,7 +63,7 @@ func TestAuth0GrantThatFails(t *testing.T) {
 	r.Scopes = nil
 	r.Fields = map[string]any{"audience": "https://other.example"}
 	_, err = conn.Register(ctx, r)
-	if keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), "https://other.example is no API") {
+	if keyward.CodeOf(err) != keyward.CodeInvalidInput || !strings.Contains(err.Error(), "https://other.example is not an API") {
 		t.Errorf("an unknown API: %v", err)
 	}
 	// Nor is Auth0's own: its scopes manage the tenant.

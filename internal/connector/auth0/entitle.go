@@ -130,7 +130,7 @@ func (a *auth0) mayName(ctx context.Context, audience string) error {
 	}
 	s, err := a.lookAt(ctx, audience)
 	if err == nil && s == nil {
-		err = connector.Refused("fields.audience", "%s is no API of the tenant's that clients are authorized for", audience)
+		err = connector.Refused("fields.audience", "%s is not an API of the tenant's that clients are authorized for", audience)
 	}
 	return err
 }

@@ -25,7 +25,7 @@ func (p *ping) Update(
 		if policy, ours := wanted["oidcPolicy"].(map[string]any); ours { // the rest of it is the administrator's
 			whole := map[string]any{}
 			if text := stored["oidcPolicy"]; text != nil && json.Unmarshal(text, &whole) != nil {
-				return errors.New("oidcPolicy is no object")
+				return errors.New("oidcPolicy is not an object")
 			}
 			maps.Copy(whole, policy)
 			c["oidcPolicy"] = whole

@@ -102,7 +102,7 @@ func headerTypeFault(header strictjson.Object) string {
 	}
 	s, ok := v.Str()
 	if !ok {
-		return "the header's typ is no string"
+		return "the header's typ is not a string"
 	}
 	media := s
 	if prefix := "application/"; len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) {
@@ -224,7 +224,7 @@ func (f *Facts) readSubject(introspected bool) {
 	case !found, introspected && v.Kind() == strictjson.Null, ok && s == "":
 		f.Subject = f.ClientID
 	case !ok:
-		f.SubjectFault = "claim sub is no string"
+		f.SubjectFault = "claim sub is not a string"
 	default:
 		f.Subject = s
 	}

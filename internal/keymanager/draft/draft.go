@@ -77,7 +77,7 @@ func Of(ctx context.Context, ask Ask, client *http.Client) (*Draft, error) {
 	t, ok := catalog.TypeOf(d.Type)
 	if !ok || d.Type == keyward.TypeResident {
 		return nil, keyward.Invalid([]keyward.FieldError{keyward.Fault("type",
-			"%q is no type of server; keyward keymanager types lists them",
+			"%q is not a type of server; keyward keymanager types lists them",
 			d.Type)})
 	}
 	if found.Many && !t.Many {

@@ -135,7 +135,7 @@ func (s *Scene) StillMay(tx *store.Tx, c *Client) error {
 	}
 	asker := keyward.Principal{User: o.Name, Tenant: o.Tenant, Roles: spec.Roles, Groups: spec.Groups}
 	if MayUse(asker, s.App) != nil {
-		return keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, is no owner of %s any more", who, s.App.Ref())
+		return keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, is not an owner of %s any more", who, s.App.Ref())
 	}
 	if s.Permit(asker) != nil {
 		return keyward.Errorf(keyward.CodeConflict, "%s does not let user %s, who asked for it, make keys any more",

@@ -35,7 +35,7 @@ func (p Place) Complete() (Place, []keyward.FieldError) {
 		faults = append(faults, keyward.Fault("keyManager", "is required"))
 	}
 	if p.Environment != keyward.Production && p.Environment != keyward.Sandbox {
-		faults = append(faults, keyward.Fault("environment", "%q is none of production, sandbox", p.Environment))
+		faults = append(faults, keyward.Fault("environment", "%q is not one of production, sandbox", p.Environment))
 	}
 	return p, faults
 }

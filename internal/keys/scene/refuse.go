@@ -138,7 +138,7 @@ func (s *Scene) Nothing() error {
 
 // OnlyRule refuses what needs one client at the server.
 func (c *Client) OnlyRule() error {
-	return keyward.Errorf(keyward.CodeConflict, "%s is no client but a rule, %s: it has neither id nor secret",
+	return keyward.Errorf(keyward.CodeConflict, "%s is not a client but a rule, %s: it has neither id nor secret",
 		c.Object.Ref(), c.Spec.Shown())
 }
 

@@ -61,7 +61,7 @@ func (r *reader) mapping(n *yaml.Node, what string) ([]entry, error) {
 	}
 	found := resolved(n)
 	if found.Kind != yaml.MappingNode && found.ShortTag() != "!!null" {
-		return nil, &placedError{placeOf(n), what + " is no mapping"}
+		return nil, &placedError{placeOf(n), what + " is not a mapping"}
 	}
 	return r.members(found, 0)
 }

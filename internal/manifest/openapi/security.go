@@ -28,7 +28,7 @@ func (a requirement) empty() bool { return !a.token && !a.bearer && len(a.others
 func (r *reader) requirements(n *yaml.Node, at place, of string) *asked {
 	n = resolved(n)
 	if n.Kind != yaml.SequenceNode {
-		r.fault(at, "security of %s is no list: write [] where no credential is asked for, or leave it out", of)
+		r.fault(at, "security of %s is not a list: write [] where no credential is asked for, or leave it out", of)
 		return nil
 	}
 	out := &asked{}
@@ -38,7 +38,7 @@ func (r *reader) requirements(n *yaml.Node, at place, of string) *asked {
 			return nil
 		}
 		if resolved(item).Kind != yaml.MappingNode {
-			r.fault(placeOf(item), "security of %s lists something that is no requirement: write each as in {scheme: [scope]}", of)
+			r.fault(placeOf(item), "security of %s lists something that is not a requirement: write each as in {scheme: [scope]}", of)
 			return nil
 		}
 		members, err := r.members(item, 0)
@@ -61,7 +61,7 @@ func (r *reader) requirements(n *yaml.Node, at place, of string) *asked {
 func (r *reader) scheme(to *requirement, m entry, at place, of string) {
 	names, ok := textsOf(m.value)
 	if !ok {
-		r.fault(m.at, "security of %s: what is asked of %q is no list of texts: write [] where it is nothing", of, m.key)
+		r.fault(m.at, "security of %s: what is asked of %q is not a list of texts: write [] where it is nothing", of, m.key)
 		return
 	}
 	r.left -= len(names)

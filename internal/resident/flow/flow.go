@@ -189,7 +189,7 @@ func (f *Flow) allowed(ctx context.Context, clientID, redirect string) (*Client,
 			return client, nil
 		}
 	}
-	return nil, &Refusal{Reason: "redirect_uri is none of the callbacks that the client is registered with"}
+	return nil, &Refusal{Reason: "redirect_uri is not one of the callbacks that the client is registered with"}
 }
 
 // samePlace compares two addresses on loopback without their ports (RFC 8252, section 7.3).

@@ -31,7 +31,7 @@ func Fault(op *huma.Operation, address url.URL) error {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		switch p := known[name]; {
 		case p == nil:
-			faults = append(faults, keyward.Fault(name, "is no parameter of this address: %s", advice(name, names)))
+			faults = append(faults, keyward.Fault(name, "is not a parameter of this address: %s", advice(name, names)))
 		case len(values[name]) > 1:
 			faults = append(faults, keyward.Fault(name, "is given more than once"))
 		case p.Schema != nil && p.Schema.Type == huma.TypeBoolean && values.Get(name) != "true" && values.Get(name) != "false":

@@ -21,14 +21,14 @@ func TestFault(t *testing.T) {
 		"":                              "",
 		"tenant=acme&search=&held=true": "",
 		"held=maybe":                    "held: must be true or false",
-		"tennant=acme":                  "tennant: is no parameter of this address: did you mean tenant?",
-		"key-manager=a":                 "key-manager: is no parameter of this address: did you mean keyManager?",
-		"Tenant=acme":                   "Tenant: is no parameter of this address: did you mean tenant?",
-		"name=x":                        "name: is no parameter of this address: it has held, keyManager, search, tenant",
-		"=x":                            ": is no parameter of this address: it has held, keyManager, search, tenant",
+		"tennant=acme":                  "tennant: is not a parameter of this address: did you mean tenant?",
+		"key-manager=a":                 "key-manager: is not a parameter of this address: did you mean keyManager?",
+		"Tenant=acme":                   "Tenant: is not a parameter of this address: did you mean tenant?",
+		"name=x":                        "name: is not a parameter of this address: it has held, keyManager, search, tenant",
+		"=x":                            ": is not a parameter of this address: it has held, keyManager, search, tenant",
 		"search=a&search=a":             "search: is given more than once",
 		"search=a&zzzzzz=1&tenant=&tenant=b": "tenant: is given more than once; " +
-			"zzzzzz: is no parameter of this address: it has held, keyManager, search, tenant",
+			"zzzzzz: is not a parameter of this address: it has held, keyManager, search, tenant",
 	} {
 		got := ""
 		if told, ok := errors.AsType[*keyward.Error](Fault(op, url.URL{RawQuery: raw})); ok {

@@ -121,7 +121,7 @@ func Open(folder string) (*Authority, error) {
 		}
 		block, _ := pem.Decode(content)
 		if block == nil {
-			return nil, fmt.Errorf("open an authority: %s is no PEM", name)
+			return nil, fmt.Errorf("open an authority: %s is not PEM", name)
 		}
 		blocks[i] = block.Bytes
 	}

@@ -44,7 +44,7 @@ type Flaw string
 // The flaws. Each vendor has words of its own for them.
 const (
 	NoFlaw       Flaw = ""
-	BadForm      Flaw = "it is no JWT of a documented algorithm and type"
+	BadForm      Flaw = "it is not a JWT of a documented algorithm and type"
 	UnknownKey   Flaw = "its header names no key of the client"
 	BadSignature Flaw = "its signature is wrong"
 	BadIssuer    Flaw = "iss or sub is not the client"
