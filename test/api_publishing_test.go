@@ -173,6 +173,15 @@ func TestSubscriptionApproval(t *testing.T) {
 	if out := as(alice, "", "get", "subscriptions"); !containsText(out, "rejected: too many calls") {
 		t.Errorf("who asked reads:\n%s", out)
 	}
+	if out := as(alice, "", "subscriptions", "ask-again", "s"); out != "Subscription s asked for again\n" {
+		t.Errorf("ask-again printed %q", out)
+	}
+	if r := n.CLIAs(t, alice, "", "subscriptions", "ask-again", "s"); r.Code != 3 {
+		t.Errorf("asked for twice: %s", r)
+	}
+	if out := as(pat, "", "subscriptions", "requests"); !containsText(out, "iron  alice") {
+		t.Errorf("requests after asking again:\n%s", out)
+	}
 	as(alice, "", "delete", "subscription", "s")
 	if out := as(alice, "", "explain", "--path", items); !containsText(out, "API: orders-v1") {
 		t.Errorf("explained to who sees the API: %s", out)

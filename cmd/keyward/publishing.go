@@ -75,6 +75,7 @@ type subscriptionsCmd struct {
 	Requests subscriptionsRequestsCmd `cmd:"" help:"List subscriptions that need an approval. Developers see those of their applications."`
 	Approve  subscriptionsApproveCmd  `cmd:"" help:"Approve a subscription."`
 	Reject   subscriptionsRejectCmd   `cmd:"" help:"Reject a subscription, with a reason."`
+	AskAgain subscriptionsAskAgainCmd `cmd:"" help:"Ask again for a rejected subscription, unchanged."`
 }
 
 type subscriptionsRequestsCmd struct{ output.Flag }
@@ -117,6 +118,13 @@ type subscriptionsRejectCmd struct {
 // Run rejects a request.
 func (cmd *subscriptionsRejectCmd) Run(s *session) error {
 	return cmd.decide(s, "reject", "rejected", map[string]string{"request": cmd.Request, "reason": cmd.Reason})
+}
+
+type subscriptionsAskAgainCmd struct{ subscriptionRequestArg }
+
+// Run asks for it again.
+func (cmd *subscriptionsAskAgainCmd) Run(s *session) error {
+	return cmd.decide(s, "ask-again", "asked for again", map[string]string{"request": cmd.Request})
 }
 
 func (a subscriptionRequestArg) decide(s *session, verb, done string, body map[string]string) error {

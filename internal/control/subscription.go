@@ -81,7 +81,7 @@ func (c *Control) ApproveSubscription(ctx context.Context, p keyward.Principal, 
 }
 
 // RejectSubscription says no to a subscription that awaits an approval, and why. It stays, on no gateway, until somebody
-// deletes it.
+// asks for it again, or deletes it.
 func (c *Control) RejectSubscription(ctx context.Context, p keyward.Principal, q Asked, reason string) (*keyward.Object, error) {
 	reason, err := keyward.Reason(reason)
 	if err != nil {
@@ -91,6 +91,12 @@ func (c *Control) RejectSubscription(ctx context.Context, p keyward.Principal, q
 		d.approval.State, d.approval.Reason = keyward.ApprovalRejected, reason
 		return "asked for by " + d.approval.Requester + ": " + reason, nil
 	})
+}
+
+// AskAgain asks anew for a subscription that was rejected; the request and the ETag of q are those that were seen.
+func (c *Control) AskAgain(ctx context.Context, p keyward.Principal, q Asked) (*keyward.Object, error) {
+	ref := keyward.Ref{Kind: keyward.KindSubscription, Tenant: q.Tenant, Name: q.Name}
+	return c.Writer.AskAgain(ctx, p, ref, q.Request, q.IfMatch)
 }
 
 // decided is a subscription whose approval is decided about.

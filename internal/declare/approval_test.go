@@ -108,6 +108,89 @@ func TestSubscriptionsAwaitAnApproval(t *testing.T) {
 	}
 }
 
+// TestAskAgain: what was rejected is asked for anew in one step, as it stands, by who may ask for it and of an API that takes
+// it; where that cannot be, the rejection stays with its reason.
+func TestAskAgain(t *testing.T) {
+	h, ctx := plane.New(t), context.Background()
+	h.MustApply(plane.Usual()...)
+	orders := func(more string) {
+		h.MustApply(plane.Manifest(keyward.KindAPI, "orders-v1", strings.Replace(plane.OrdersSpec, `["gold"]`, `["gold","iron"]`+more, 1)))
+	}
+	h.MustApply(plane.Manifest(keyward.KindPlan, "iron", `{"approval":"manual"}`))
+	orders("")
+	h.MustApply(plane.Manifest(keyward.KindApplication, "web", `{"owners":["alice"]}`))
+	alice, pat := plane.As("alice", keyward.RoleDeveloper), plane.As("pat", keyward.RolePublisher)
+	ref := keyward.Ref{Kind: keyward.KindSubscription, Tenant: keyward.DefaultTenant, Name: "web-orders"}
+	again := func(p keyward.Principal, request string) error {
+		_, err := h.Control.AskAgain(ctx, p, asked(ref.Name, request))
+		return err
+	}
+	refused := func(what string, p keyward.Principal, request string, want keyward.Code) {
+		t.Helper()
+		if err := again(p, request); keyward.CodeOf(err) != want {
+			t.Errorf("%s: %v, want %s", what, err, want)
+		}
+	}
+	reject := func(reason string) *keyward.SubscriptionApproval {
+		t.Helper()
+		if _, err := h.Control.RejectSubscription(ctx, pat, asked(ref.Name, ""), reason); err != nil {
+			t.Fatal(err)
+		}
+		return stands(t, h, ref, keyward.ApprovalRejected)
+	}
+	refused("what is not there", alice, "", keyward.CodeNotFound)
+	if _, err := h.Apply(alice, declare.Request{Objects: h.Objects(plane.Manifest(ref.Kind, ref.Name,
+		`{"application":"web","api":"orders-v1","plan":"iron"}`))}); err != nil {
+		t.Fatal(err)
+	}
+	refused("what waits", alice, "", keyward.CodeConflict)
+	first := reject("too many")
+	refused("of somebody else", plane.As("dora", keyward.RoleDeveloper), "", keyward.CodeForbidden)
+	refused("by who reads", plane.As("eve", keyward.RoleAuditor), "", keyward.CodeForbidden)
+	refused("another one", alice, "other", keyward.CodeConflict)
+	orders(`,"state":"deprecated"`)
+	refused("of a deprecated API", alice, first.Request, keyward.CodeConflict)
+	orders(`,"visibility":["partners"]`)
+	refused("of an API that is not there for alice", alice, first.Request, keyward.CodeInvalidInput)
+	if a := stands(t, h, ref, keyward.ApprovalRejected); a.Reason != "too many" || a.Request != first.Request {
+		t.Errorf("refused, and yet changed: %+v", a)
+	}
+	orders("")
+	if err := again(alice, first.Request); err != nil {
+		t.Fatal(err)
+	}
+	a := stands(t, h, ref, keyward.ApprovalPending)
+	if a.Request == first.Request || a.Requester != "alice" || a.Reason != "" || a.By != "" || a.At != nil {
+		t.Errorf("asked again: %+v", a)
+	}
+	refused("twice", alice, "", keyward.CodeConflict)
+	if _, err := h.Control.ApproveSubscription(ctx, pat, asked(ref.Name, a.Request)); err != nil {
+		t.Fatal(err)
+	}
+	refused("what was approved", alice, "", keyward.CodeConflict)
+
+	// A ceiling stays, which is not alice's to lift: she could not delete the subscription and make it anew.
+	const of = `{"application":"web","api":"orders-v1","scopes":["orders:read"],"plan":`
+	h.MustApply(plane.Manifest(ref.Kind, ref.Name, of+`"gold"}`))
+	if _, err := h.Apply(alice, declare.Request{Objects: h.Objects(plane.Manifest(ref.Kind, ref.Name, of+`"iron"}`))}); err != nil {
+		t.Fatal(err)
+	}
+	reject("no")
+	h.MustApply(plane.Manifest(keyward.KindPlan, "iron", `{}`)) // in force at once: nobody has to approve it any more
+	o, err := h.Control.AskAgain(ctx, alice, asked(ref.Name, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stands(t, h, ref, "")
+	if spec, ok := o.Spec.(*keyward.SubscriptionSpec); !ok || strings.Join(spec.Scopes, " ") != "orders:read" {
+		t.Errorf("its ceiling is gone: %+v", o.Spec)
+	}
+	entries, _ := json.Marshal(auditOf(t, h))
+	if n := strings.Count(string(entries), "subscription.requested"); n != 3 {
+		t.Errorf("the audit trail has %d requests, want 3", n)
+	}
+}
+
 func refuses(t *testing.T, h *plane.Plane, p keyward.Principal, ref keyward.Ref) {
 	t.Helper()
 	_, err := h.Control.ApproveSubscription(context.Background(), p, asked(ref.Name, ""))

@@ -42,6 +42,7 @@ type batch struct {
 	ifMatch   string // the ETag that the object must have; empty = any
 
 	ifNoneMatch string // ETags that the object must not have
+	again       bool   // a subscription that was rejected is asked for anew
 
 	further func(*world) ([]*item, error) // items that follow from what is stored; nil = none
 }

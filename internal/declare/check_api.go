@@ -46,11 +46,11 @@ func (w *world) hidden(ch *change, spec keyward.Spec) bool {
 }
 
 // subscribesAnew tells whether a change makes a subscription to an API that was there before: one that comes with its API in
-// one apply is as old as that, so that an export goes into an empty house unchanged.
+// one apply is as old as that, so that an export goes into an empty house unchanged. What is asked for again is new.
 func (w *world) subscribesAnew(ch *change, s *keyward.SubscriptionSpec) bool {
 	of := w.byRef[keyward.Ref{Kind: keyward.KindAPI, Tenant: ch.ref.Tenant, Name: s.API}]
 	before, _ := specIn(ch.existing).(*keyward.SubscriptionSpec)
-	return (of == nil || of.existing != nil) && (before == nil || before.API != s.API || before.Application != s.Application)
+	return (of == nil || of.existing != nil) && (w.b.again || before == nil || before.API != s.API || before.Application != s.Application)
 }
 
 // checkSubscribable keeps new subscriptions from an API that takes none.

@@ -63,6 +63,11 @@ type RejectSubscriptionBody struct {
 	Reason  string `json:"reason" doc:"For who asked; one line of up to 1000 characters"`
 }
 
+// AskAgainBody says whose rejection was read.
+type AskAgainBody struct {
+	Request string `json:"request,omitempty" doc:"The id that was seen: where another one was rejected meanwhile, it is a conflict"`
+}
+
 type decideInput struct {
 	TenantQuery
 	BodyInput
@@ -101,6 +106,10 @@ func (s *Server) subscriptionApprovalRoutes() {
 	decideSubscription(s, "reject", "Say no to a subscription that awaits an approval, and why",
 		func(ctx context.Context, p keyward.Principal, in *decideInput, b RejectSubscriptionBody) (*keyward.Object, error) {
 			return c.RejectSubscription(ctx, p, in.asked(b.Request), b.Reason)
+		})
+	decideSubscription(s, "ask-again", "Ask anew for a subscription that was rejected, as it stands",
+		func(ctx context.Context, p keyward.Principal, in *decideInput, b AskAgainBody) (*keyward.Object, error) {
+			return c.AskAgain(ctx, p, in.asked(b.Request))
 		})
 }
 

@@ -194,6 +194,10 @@ func visits() map[string]visit {
 	all["count-requests"] = visit{path: "/api/v1/waiting", right: "pat", wrong: "alice", setup: requested}
 	all["approve-subscription"] = visit{path: asked + "/approve", body: `{}`, right: "pat", wrong: "alice", setup: requested}
 	all["reject-subscription"] = visit{path: asked + "/reject", body: `{"reason":"no"}`, right: "pat", wrong: "ann", setup: requested}
+	all["ask-again-subscription"] = visit{path: asked + "/ask-again", body: `{}`, right: "alice", wrong: "dora", setup: func(h *house) {
+		requested(h)
+		h.must("pat", http.MethodPost, asked+"/reject", `{"reason":"no"}`)
+	}}
 	all["mend-keys"] = visit{path: keys + "/mend", body: place, setup: failedAttempt, right: "alice", wrong: "dora"}
 	all["map-keys"] = visit{path: keys + "/map", body: `{"keyManager":"ext","clientId":"other"}`, wrong: "dora"}
 	for _, o := range []struct {

@@ -82,6 +82,16 @@ export async function makeDefault(tenant: string, name: string): Promise<void> {
   await client.POST("/api/v1/apis/{name}/default", { params: { path: { name }, query: { tenant } } });
 }
 
+/** Asks anew for a subscription that was rejected, in one step; where another request was rejected meanwhile, it is a conflict. */
+export async function askAgain(tenant: string, name: string, request: string | undefined): Promise<Schemas["Subscription"]> {
+  return bodyOf(
+    await client.POST("/api/v1/subscriptions/{name}/ask-again", {
+      params: { path: { name }, query: { tenant } },
+      body: { ...(request !== undefined && { request }) },
+    }),
+  );
+}
+
 /** What applying manifests would change; nothing is written. */
 export async function dryRun(tenant: string, objects: unknown[]): Promise<Schemas["ApplyResult"][]> {
   const answer = await client.POST("/api/v1/apply", { params: { query: { tenant } }, body: { objects, dryRun: true } });

@@ -6,7 +6,7 @@ import { Link, useSearchParams } from "react-router";
 import type { Schemas } from "../../api/client";
 import { keysQuery } from "../../api/keys";
 import { createObject, deleteObject, forgetTenant, listQuery, manifestSetOf, namedQuery, objectName } from "../../api/objects";
-import { takesSubscriptions } from "../../api/publishing";
+import { askAgain, takesSubscriptions } from "../../api/publishing";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -119,16 +119,12 @@ function approvalOf(subscription: Schemas["Subscription"] | undefined): "pending
 }
 
 // What was rejected is asked for anew, as it was.
-function AskAgain({ subscription: { metadata, spec } }: { subscription: Schemas["Subscription"] }) {
+function AskAgain({ subscription: { metadata, status } }: { subscription: Schemas["Subscription"] }) {
   const tenant = useTenant();
   const queries = useQueryClient();
-  const name = metadata?.name ?? "";
   const run = useMutation({
-    mutationFn: async () => {
-      await deleteObject(tenant, "subscriptions", name, "*");
-      return createObject(tenant, "subscriptions", { metadata: { name }, spec });
-    },
-    onSuccess: () => { sayDone({ tenant, message: words.asked(spec.api) }); },
+    mutationFn: () => askAgain(tenant, metadata?.name ?? "", status?.approval?.request),
+    onSuccess: (asked) => { sayAsked(tenant, asked); },
     onSettled: () => forgetTenant(queries, tenant),
   });
   return (
@@ -137,6 +133,12 @@ function AskAgain({ subscription: { metadata, spec } }: { subscription: Schemas[
       {run.error && <ProblemAlert error={run.error} />}
     </>
   );
+}
+
+// It waits for an approval, or is in force.
+function sayAsked(tenant: string, subscription: Schemas["Subscription"]): void {
+  const pending = approvalOf(subscription) === "pending";
+  sayDone({ tenant, message: pending ? words.asked(subscription.spec.api) : words.subscribed(subscription.spec.api), reaches: !pending });
 }
 
 function Subscribe({ application, taken }: { application: string; taken: string[] }) {
@@ -154,9 +156,8 @@ function Subscribe({ application, taken }: { application: string; taken: string[
         metadata: { name: `${application}-${api ?? ""}`.slice(0, 63).replace(/-+$/, "") },
         spec: { application, api: api ?? "", ...((plan ?? plans[0]) && { plan: plan ?? plans[0] }) },
       }),
-    onSuccess: async ({ status }) => {
-      const asked = status?.approval?.state === "pending";
-      sayDone({ tenant, message: asked ? words.asked(api ?? "") : words.subscribed(api ?? ""), reaches: !asked });
+    onSuccess: async (made) => {
+      sayAsked(tenant, made);
       setApi(null);
       setPlan(null);
       choice.current?.focus(); // the button can do nothing until another one is chosen
