@@ -137,3 +137,73 @@ func hold(r *rig, name string) {
 		r.t.Fatal(err)
 	}
 }
+
+// TestChosenKeys: of very many keys only those come that are wanted, as many as are wanted, and more are told of only where they
+// follow: what an API takes, what tokens are got with, and what somebody looks for by the key manager's name.
+func TestChosenKeys(t *testing.T) {
+	r := newRig(t)
+	both := []string{"able", "broad", "calm", "deep"}
+	for _, name := range append(both, "elsewhere") {
+		r.keyManager(name, declared("external", name, fmt.Sprintf(`,"displayName":"Realm %s"`, strings.ToUpper(name))), nil)
+	}
+	r.subscribe() // an API for production that takes all
+	r.put(&keyward.Object{Kind: keyward.KindAPI, Name: "some", Spec: &keyward.APISpec{
+		Context: "/some", Version: "v1", Upstream: keyward.Upstream{Production: "http://127.0.0.1:9", Sandbox: "http://127.0.0.1:9"},
+		KeyManagers: keyward.KeyManagerSet{List: []keyward.KeyManagerUse{{Name: "able"}, {Name: "calm"}, {Name: "deep"}}},
+		Visibility:  []string{"payments"},
+	}}, store.Extra{Row: encode(t, keyward.APIRow{Context: "/some", Version: "v1"})})
+	for _, name := range append(both, "elsewhere") {
+		for _, env := range []keyward.Environment{keyward.Production, keyward.Sandbox} {
+			place := at(name)
+			place.Environment = env
+			if _, err := r.keys.Map(t.Context(), admin(), place, name+string(env), ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	revoked := at("calm")
+	if _, err := r.keys.Revoke(t.Context(), admin(), revoked); err != nil {
+		t.Fatal(err)
+	}
+	member := alice()
+	member.Groups = []string{"payments"}
+	for _, c := range []struct {
+		who   keyward.Principal
+		which listing.Choice
+		want  string // and "…" where more follow
+	}{
+		{member, listing.Choice{API: "some", Environment: "sandbox"}, "able calm deep"},
+		{member, listing.Choice{API: "some", Environment: "production"}, "able calm deep"},
+		{member, listing.Choice{API: "some", Environment: "production", Usable: true}, "able deep"},
+		{member, listing.Choice{API: "some", Environment: "production", Usable: true, Limit: 1}, "able …"},
+		{member, listing.Choice{API: "some", Environment: "production", Usable: true, Limit: 2}, "able deep"},
+		{member, listing.Choice{API: "some", Environment: "production", Search: "REALM d"}, "deep"},
+		{member, listing.Choice{API: "some", KeyManager: "elsewhere"}, ""},
+		{alice(), listing.Choice{API: "some"}, ""},
+		{member, listing.Choice{API: "nothing"}, ""},
+		{member, listing.Choice{API: "orders", Environment: "sandbox"}, ""},
+		{member, listing.Choice{API: "orders", Environment: "production", Limit: 5}, "able broad calm deep elsewhere"},
+		{member, listing.Choice{Usable: true, Environment: "production", Limit: 3}, "able broad deep …"},
+	} {
+		listed, next, err := r.keys.List(t.Context(), c.who, "", "mobile", c.which)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, k := range listed {
+			got = append(got, k.KeyManager)
+		}
+		if next != "" {
+			got = append(got, "…")
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s, %+v: %q, want %q", c.who.User, c.which, got, c.want)
+		}
+	}
+	which := listing.Choice{API: "some", Environment: "production", Usable: true, Limit: 1}
+	_, which.After, _ = r.keys.List(t.Context(), member, "", "mobile", which)
+	if rest, next, err := r.keys.List(t.Context(), member, "", "mobile", which); err != nil || next != "" || len(rest) != 1 ||
+		rest[0].KeyManager != "deep" {
+		t.Errorf("the second page: %+v, %q, %v", rest, next, err)
+	}
+}

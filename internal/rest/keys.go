@@ -79,6 +79,9 @@ type keysListInput struct {
 	Name        string `path:"name" doc:"The application"`
 	KeyManager  string `query:"keyManager" doc:"Only in this key manager"`
 	Environment string `query:"environment" doc:"Only in this environment"`
+	Search      string `query:"search" doc:"Only in key managers with this in their name or display name"`
+	API         string `query:"api" doc:"Only those whose tokens this API takes"`
+	Usable      bool   `query:"usable" doc:"Only those that tokens are got with: active or drifted"`
 }
 
 func (in *keysInput) place(keyManager string, env keyward.Environment) keys.Place {
@@ -98,7 +101,8 @@ func (s *Server) keysRoutes() {
 			return nil, err
 		}
 		return onePage(k.List(ctx, p, in.tenant(), in.Name, listing.Choice{
-			KeyManager: in.KeyManager, Environment: in.Environment, After: in.Cursor, Limit: limit,
+			KeyManager: in.KeyManager, Environment: in.Environment, Search: in.Search, API: in.API, Usable: in.Usable,
+			After: in.Cursor, Limit: limit,
 		}))
 	})
 	resultRoute(s, verb{

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/access"
 	"keyward.dev/keyward/internal/connector"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys/scene"
@@ -57,12 +58,10 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 		if err := mayList(p, app); err != nil {
 			return err
 		}
-		objects, after, err := tx.List(keyward.KindOAuthClient, store.Filter{
-			Tenant: tenant, Application: application, KeyManager: choice.KeyManager, Environment: choice.Environment,
-			After: choice.After, Limit: choice.Limit,
-		})
+		known := managers{}
+		objects, after, err := l.page(tx, p, app, choice, known)
 		if err != nil {
-			return fmt.Errorf("list the clients of %s: %w", app.Ref(), err)
+			return err
 		}
 		uses, err := tx.ClientUses(objects)
 		if err != nil {
@@ -73,7 +72,6 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 			return fmt.Errorf("read which secrets of %s wait: %w", app.Ref(), err)
 		}
 		listed, next = listed[:0], after
-		known := managers{}
 		for _, o := range objects {
 			c, err := scene.ReadClient(o)
 			if err != nil {
@@ -105,6 +103,84 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 		return nil, "", err
 	}
 	return listed, next, nil
+}
+
+// page gives the first clients after the cursor that are wanted, and the cursor of the next page. There is one only where more of
+// them follow.
+func (l *Lister) page(
+	tx *store.Tx, p keyward.Principal, app *keyward.Object, choice Choice, known managers,
+) (page []*keyward.Object, next string, err error) {
+	wanted, err := choice.wants(tx, p, app.Tenant, known)
+	if err != nil || wanted == nil {
+		return nil, "", err
+	}
+	filter := store.Filter{
+		Tenant: app.Tenant, Application: app.Name, KeyManager: choice.KeyManager, Environment: choice.Environment, After: choice.After,
+	}
+	if choice.Limit > 0 {
+		filter.Limit = choice.Limit + 1
+	}
+	for {
+		objects, after, err := tx.List(keyward.KindOAuthClient, filter)
+		if err != nil {
+			return nil, "", fmt.Errorf("list the clients of %s: %w", app.Ref(), err)
+		}
+		for _, o := range objects {
+			switch is, err := wanted(o); {
+			case err != nil:
+				return nil, "", err
+			case !is:
+			case choice.Limit > 0 && len(page) == choice.Limit:
+				return page, store.Cursor(app.Tenant, page[len(page)-1].Name), nil
+			default:
+				page = append(page, o)
+			}
+		}
+		if after == "" {
+			return page, "", nil
+		}
+		filter.After = after
+	}
+}
+
+// wants tells of a client of the tenant whether it is chosen beyond what the store looks at; nil = none is.
+func (c Choice) wants(
+	tx *store.Tx, p keyward.Principal, tenant string, known managers,
+) (wanted func(*keyward.Object) (bool, error), err error) {
+	var taking []api
+	if c.API != "" {
+		o, err := tx.Get(keyward.KindAPI, tenant, c.API)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read API %s: %w", c.API, err)
+		}
+		spec, err := keyward.SpecOf[*keyward.APISpec](o)
+		if err != nil || !access.SeesAPI(p, spec) {
+			return nil, err
+		}
+		taking = []api{{name: o.Name, spec: spec}}
+	}
+	return func(o *keyward.Object) (bool, error) {
+		client, err := scene.ReadClient(o)
+		if err != nil {
+			return false, err
+		}
+		if c.Usable && client.Status.State != keyward.ClientActive && client.Status.State != keyward.ClientDrifted {
+			return false, nil
+		}
+		if taking == nil && c.Search == "" {
+			return true, nil
+		}
+		km, err := known.of(tx, tenant, client.Spec.KeyManager)
+		if err != nil {
+			return false, err
+		}
+		at := scene.Place{KeyManager: client.Spec.KeyManager, Environment: client.Spec.EnvironmentOrDefault()}
+		in := place{Scene: &scene.Scene{Place: at, KeyManager: km.object, Spec: km.server.Spec}}
+		return c.holds(in) && (taking == nil || len(takenBy(taking, in.Scene)) > 0), nil
+	}, nil
 }
 
 // mayList refuses to list an application's clients to those who neither own it nor look after its tenant.

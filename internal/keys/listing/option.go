@@ -37,6 +37,8 @@ type Choice struct {
 	KeyManager  string // only in this one
 	Environment string // only in this one
 	Search      string // part of the key manager's name or display name; case does not count
+	API         string // of clients: only those whose tokens it takes, in their environment; one that is not seen takes none
+	Usable      bool   // of clients: only those that tokens are got with
 	After       string // the cursor that the page before gave
 	Limit       int    // at most so many; 0 = all
 }

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
-import { allPages, listPage, objectName, pageSize, readObject, type Noun, type Nouns, type Page } from "./objects";
+import { listPage, objectName, pageSize, readObject, type Noun, type Nouns, type Page } from "./objects";
 import { OvertakenError } from "./problem";
 
 /** The nouns that an administrator can hold. */
@@ -88,13 +88,39 @@ function heldOf(noun: Holdable, objects: Nouns[Holdable][]): Held[] {
   });
 }
 
-/** What is held of a noun, as far as the person sees it. */
-export function heldQuery(tenant: string, noun: Holdable) {
+/** The hold of one object, as far as the person sees it; null where nobody holds it. */
+export function holdQuery(tenant: string, noun: Holdable, name: string) {
   return queryOptions({
-    queryKey: [tenant, noun, "held"],
+    queryKey: [tenant, noun, "held", name],
     staleTime: 15_000,
-    queryFn: async ({ signal }): Promise<Held[]> => {
-      return heldOf(noun, await allPages<Holdable>(tenant, noun, { held: true }, signal));
-    },
+    queryFn: () => askTogether(tenant, noun, name),
   });
+}
+
+/** Names of one noun that are asked about with one question. */
+interface Question {
+  names: Set<string>;
+  answer: Promise<Map<string, Schemas["Hold"]>>;
+}
+
+/** As many names has a question at most; the server takes no more. */
+const most = 100;
+
+const asking = new Map<string, Question>();
+
+// What a page draws at once asks at once: its objects of a noun are one question, however many are held elsewhere.
+async function askTogether(tenant: string, noun: Holdable, name: string): Promise<Schemas["Hold"] | null> {
+  const at = `${tenant} ${noun}`;
+  let question = asking.get(at);
+  if (question === undefined || question.names.size >= most) {
+    const names = new Set<string>();
+    const asked = new Promise<void>((begin) => setTimeout(begin)).then(() => {
+      if (asking.get(at)?.names === names) asking.delete(at);
+      return listPage(tenant, noun, { held: true, names: [...names], limit: String(most) }, new AbortController().signal);
+    });
+    question = { names, answer: asked.then((page: Page<Nouns[Holdable]>) => new Map(heldOf(noun, page.items).map((one) => [one.name, one.hold]))) };
+    asking.set(at, question);
+  }
+  question.names.add(name);
+  return (await question.answer).get(name) ?? null;
 }

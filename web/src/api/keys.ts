@@ -11,8 +11,18 @@ export interface KeyPlace {
 
 const application = (tenant: string, name: string) => ({ path: { name }, query: { tenant } });
 
+/** Which of an application's clients, and how many of them at most. */
+interface WhichKeys extends Partial<KeyPlace> {
+  /** Only those whose tokens this API takes. */
+  api?: string;
+  /** Only those that tokens are got with. */
+  usable?: boolean;
+  search?: string;
+  limit?: string;
+}
+
 /** The first of an application's clients, without secrets, and whether there are more. It is asked anew while something is under way. */
-export function keysQuery(tenant: string, name: string, which: Partial<KeyPlace> & { limit?: string } = {}) {
+export function keysQuery(tenant: string, name: string, which: WhichKeys = {}) {
   return queryOptions({
     queryKey: [...objectKey(tenant, "applications", name), "keys", which],
     queryFn: async ({ signal }) => {

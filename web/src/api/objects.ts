@@ -106,18 +106,6 @@ export function listQuery<N extends Noun>(tenant: string, noun: N, narrowed: Nar
   });
 }
 
-/** All of a noun's objects that a list is narrowed to. It asks for pages of 500 until there is none left. */
-export async function allPages<N extends Noun>(tenant: string, noun: N, narrowed: Narrowed, signal: AbortSignal): Promise<Nouns[N][]> {
-  const items: Nouns[N][] = [];
-  let cursor = "";
-  do {
-    const page = await listPage(tenant, noun, { ...narrowed, limit: "500", ...(cursor && { cursor }) }, signal);
-    items.push(...page.items);
-    cursor = page.next ?? "";
-  } while (cursor !== "");
-  return items;
-}
-
 /** A list of those who use an object. */
 export interface UserList extends Narrowed {
   noun: Noun;

@@ -1,14 +1,14 @@
 import { PasswordInput, SegmentedControl, Select, SimpleGrid, Stack, TagsInput, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
 
 import type { Schemas } from "../api/client";
 import { keysQuery } from "../api/keys";
 import { objectName } from "../api/objects";
-import { takenBy } from "../api/publishing";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { ObjectSelect } from "../ui/object-select";
+import { useSearchText } from "../ui/use-search-text";
 
 const words = texts.reference.tryout;
 
@@ -66,22 +66,39 @@ export function CallerFields(props: Props) {
   );
 }
 
-const live = (k: Schemas["ListedKeys"]) => ["active", "drifted"].includes(k.status.state);
+/** As many key managers are offered at once; the others are looked for. */
+const offered = "20";
+
+// The keys of the application that the API takes, in one environment: the first of them, what somebody looks for, and the chosen one.
+function useUsable(api: string, { application, environment, keyManager }: Caller) {
+  const tenant = useTenant();
+  const { asked, setSearch } = useSearchText(keyManager === undefined ? [] : [keyManager]);
+  const which = { api, usable: true, environment };
+  const enabled = application !== undefined;
+  const keys = useQuery({
+    ...keysQuery(tenant, application ?? "", { ...which, limit: offered, ...(asked && { search: asked }) }),
+    enabled,
+    placeholderData: keepPreviousData,
+  });
+  const found = (enabled && keys.data?.keys) || [];
+  const further = useQuery({
+    ...keysQuery(tenant, application ?? "", { ...which, keyManager: keyManager ?? "", limit: "1" }),
+    enabled: enabled && keys.data !== undefined && keyManager !== undefined && !found.some((k) => k.keyManager === keyManager),
+  });
+  const usable = [...(further.data?.keys ?? []).filter((k) => !found.some((f) => f.keyManager === k.keyManager)), ...found];
+  const settled = keys.data !== undefined && !keys.isPlaceholderData && asked === "";
+  return { usable, setSearch, settled };
+}
 
 // The application's keys at key managers that the API takes, in one environment.
 function AsApplication({ api, caller, change, secret, setSecret }: Props) {
-  const tenant = useTenant();
   const { application, environment } = caller;
-  const taken = takenBy(api);
-  const [only] = taken?.length === 1 ? taken : [];
-  const which = { environment, limit: "500", ...(only !== undefined && { keyManager: only }) };
-  const keys = useQuery({ ...keysQuery(tenant, application ?? "", which), enabled: application !== undefined });
-  const usable = (keys.data?.keys ?? []).filter((k) => live(k) && k.environment === environment && (taken?.includes(k.keyManager) ?? true));
+  const { usable, setSearch, settled } = useUsable(objectName(api), caller);
   const chosen = usable.find((k) => k.keyManager === caller.keyManager);
   const first = usable[0]?.keyManager;
   useEffect(() => {
-    if (first !== undefined && caller.keyManager === undefined) change({ ...caller, keyManager: first }); // most have one alone
-  }, [first, caller, change]);
+    if (settled && first !== undefined && caller.keyManager === undefined) change({ ...caller, keyManager: first }); // most have one alone
+  }, [settled, first, caller, change]);
   return (
     <Stack gap="xs">
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
@@ -107,12 +124,16 @@ function AsApplication({ api, caller, change, secret, setSecret }: Props) {
           <Select
             label={words.keyManager}
             data={usable.map((k) => k.keyManager)}
+            filter={({ options }) => options}
             value={chosen?.keyManager ?? null}
+            onSearchChange={setSearch}
             onChange={(keyManager) => {
               if (keyManager) change({ ...caller, keyManager, scopes: [] });
             }}
+            searchable
             required
             allowDeselect={false}
+            nothingFoundMessage={texts.table.noMatch}
           />
         )}
         {chosen && (
@@ -122,7 +143,7 @@ function AsApplication({ api, caller, change, secret, setSecret }: Props) {
           <PasswordInput label={words.secret} description={words.secretHelp} required value={secret.clientSecret ?? ""} onChange={(event) => { setSecret({ clientSecret: event.currentTarget.value }); }} autoComplete="off" />
         )}
       </SimpleGrid>
-      {application && keys.data && usable.length === 0 && <Text size="sm" c="yellow" role="status">{words.noKey(environment)}</Text>}
+      {application && settled && usable.length === 0 && <Text size="sm" c="yellow" role="status">{words.noKey(environment)}</Text>}
     </Stack>
   );
 }

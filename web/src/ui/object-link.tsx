@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
 import type { Schemas } from "../api/client";
-import { heldQuery, holdable } from "../api/holds";
+import { holdable, holdQuery } from "../api/holds";
 import type { Noun } from "../api/objects";
 import { useObjectAddress } from "../shell/object-pages";
 import { useTenant } from "../shell/place";
@@ -41,9 +41,8 @@ export function ObjectLinks({ noun, names, tenant }: { noun: Noun; names: string
   );
 }
 
-// One question for all objects of a noun: few are held at a time.
 function useHold(noun: Noun, name: string, tenant: string | undefined): Schemas["Hold"] | undefined {
   const here = useTenant();
-  const held = useQuery({ ...heldQuery(tenant ?? here, holdable(noun) ? noun : "key-managers"), enabled: holdable(noun) });
-  return holdable(noun) ? held.data?.find((one) => one.name === name)?.hold : undefined;
+  const held = useQuery({ ...holdQuery(tenant ?? here, holdable(noun) ? noun : "key-managers", name), enabled: holdable(noun) && name !== "" });
+  return held.data ?? undefined;
 }
