@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { generateKeyPairSync, type KeyPairKeyObjectResult } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -13,6 +14,7 @@ import { apply, manifest, rest, world } from "./start";
 
 // What people may have in a name: everything that a shell, a language or a form could misread.
 const oddClient = "it's \"a\" $HOME client: 100% & more";
+const oddSigner = "it's \"a\" $HOME signer: 100% & \\n `id`";
 const oddSecret = "p$a'ss\"w+rd %41 `id` \\n: é";
 const oddPart = "it's \"5\" $HOME ü & 100%";
 
@@ -45,7 +47,10 @@ test.beforeAll(async ({ browser }) => {
       username: "visitor", firstName: "Vi", lastName: "Lee", email: "visitor@corp.example", emailVerified: true, enabled: true,
       credentials: [{ type: "password", value: password, temporary: false }],
     }],
-    clients: [{ clientId: oddClient, secret: oddSecret, ...machine }],
+    clients: [
+      { clientId: oddClient, secret: oddSecret, ...machine },
+      { clientId: oddSigner, clientAuthenticatorType: "client-jwt", attributes: { "use.jwks.string": "true" }, ...machine },
+    ],
   });
   const { token } = (await realm.admin("POST", "/clients-initial-access", { count: 20 })) as { token: string };
   await person("coder", "admin");
@@ -255,6 +260,37 @@ test("a program's token from Keycloak, with a client and a secret that have ever
   await works(section(), { CLIENT_SECRET: oddSecret });
   await section().getByText("Secret in the form").click();
   await works(section(), { CLIENT_SECRET: oddSecret });
+});
+
+/** Has a key pair be the signer's: its public half at the realm, the private one where code finds it. */
+async function signWith({ publicKey, privateKey }: KeyPairKeyObjectResult, type: "pkcs1" | "pkcs8" | "sec1"): Promise<void> {
+  const [client] = (await realm.admin("GET", `/clients?clientId=${encodeURIComponent(oddSigner)}`)) as { id: string; attributes: object }[];
+  const keys = [{ ...publicKey.export({ format: "jwk" }), use: "sig", kid: type, alg: type === "sec1" ? "ES256" : "RS256" }];
+  await realm.admin("PUT", `/clients/${client?.id ?? ""}`, { ...client, attributes: { ...client?.attributes, "jwks.string": JSON.stringify({ keys }) } });
+  writeFileSync(join(folder, "client-key.pem"), privateKey.export({ format: "pem", type }));
+}
+
+test("a program's token from Keycloak, with a client that proves itself by a private key", async () => {
+  test.setTimeout(360_000);
+  await keys("snipcloak", "sandbox");
+  await page.getByText("Use an existing client").click();
+  await page.getByRole("textbox", { name: "Client ID" }).fill(oddSigner);
+  await page.getByRole("button", { name: "Map client" }).click(); // an administrator needs no secret for it
+  await section().getByText("Private key", { exact: true }).click();
+  await expect(section().getByText(/Save the client's private key as client-key\.pem/)).toBeVisible();
+  const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  await signWith(rsa, "pkcs8");
+  await works(section(), {});
+  await signWith(rsa, "pkcs1");
+  await works(section(), {});
+  await signWith(generateKeyPairSync("ec", { namedCurve: "P-256" }), "sec1");
+  for (const [language, code] of await codeIn(section())) {
+    if (language === "curl") await expect(run(language, code, {})).rejects.toThrow(/ended with 1/);
+    else expect(await run(language, code, {}), language).toMatch(/^eyJ/);
+  }
+  rmSync(join(folder, "client-key.pem"));
+  for (const [language, code] of await codeIn(section())) await expect(run(language, code, {}), language).rejects.toThrow(/client-key\.pem/);
+  await remove();
 });
 
 async function atKeycloak(address: string): Promise<string> {

@@ -124,23 +124,35 @@ type Way struct {
 	TokenEndpoint         string `json:"tokenEndpoint,omitempty"`
 	AuthorizationEndpoint string `json:"authorizationEndpoint,omitempty" doc:"Where people sign in for the client"`
 	Authentication        string `json:"authentication" doc:"At the token endpoint (RFC 7591, section 2); a guess for a mapped client"`
+	AssertionAudience     string `json:"assertionAudience,omitempty" doc:"aud of its assertions, where it signs them (RFC 7523, section 3)"`
 }
 
 // WayOf gives that of a client with the fields that it was made with. What is to be displayed stands before what is declared,
 // and that before what the server says.
 func WayOf(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus, fields map[string]any) Way {
-	method, _ := fields[connector.AuthenticationField].(string)
-	if method == "" {
-		method = "client_secret_basic"
-		if offered := status.AuthMethods; !slices.Contains(offered, method) && slices.Contains(offered, "client_secret_post") {
-			method = "client_secret_post"
-		}
-	}
-	return Way{
+	way := Way{
 		TokenEndpoint:         cmp.Or(spec.Display["token"], spec.Endpoints.Token, status.Endpoints.Token),
 		AuthorizationEndpoint: cmp.Or(spec.Display["authorization"], spec.Endpoints.Authorization, status.Endpoints.Authorization),
-		Authentication:        method,
 	}
+	way.Authentication, _ = fields[connector.AuthenticationField].(string)
+	if way.Authentication == "" {
+		way.Authentication = likeliest(status.AuthMethods)
+	}
+	way.AssertionAudience = cmp.Or(status.Issuer, spec.Issuer, way.TokenEndpoint)
+	if spec.Type == keyward.TypeOkta || spec.Type == keyward.TypeEntra {
+		way.AssertionAudience = way.TokenEndpoint // they take no other
+	}
+	return way
+}
+
+// likeliest is how a client authenticates of which nothing is known, at a server that offers these ways; none = it says nothing.
+func likeliest(offered []string) string {
+	for _, method := range []string{"client_secret_basic", "client_secret_post", connector.ByAssertion} {
+		if slices.Contains(offered, method) {
+			return method
+		}
+	}
+	return "client_secret_basic"
 }
 
 // LackingScopes are those that the developer asked for and those that subscriptions call for, as far as the client lacks

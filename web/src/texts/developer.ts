@@ -240,6 +240,10 @@ export const developer = {
     authentication: "Client authentication",
     basic: "Secret in the header",
     post: "Secret in the form",
+    signed: "Private key",
+    secretFrom: "The code reads the client secret from CLIENT_SECRET.",
+    keyFrom: (file: string) =>
+      `Save the client's private key as ${file} in the folder where you run the code: in PEM, RSA or EC P-256 (curl: RSA only). If the client has several keys at the key manager, set the key ID at the top of the code.`,
     ask: "Scopes to request",
     askHelp: "Leave empty to take the key manager's default.",
     getToken: "Get a test token",

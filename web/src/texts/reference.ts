@@ -33,7 +33,7 @@ export const reference = {
     scopes: "Scopes to request",
     scopesHelp: "Leave empty to take the key manager's default.",
     secret: "Client secret",
-    secretHelp: "Keyward does not store the secret of a mapped client. It is used once and not kept.",
+    secretHelp: "Keyward does not store the secret of a mapped client. It is used once and not kept. Does the client prove itself with a private key? Get a token with the code beside the application's key, and call with that token.",
     value: "Access token",
     valueHelp: "Sent to the gateway and not stored.",
     query: "Query",

@@ -131,7 +131,7 @@ function Try({ application, place, listed }: { application: string; place: KeyPl
   const secretless = listed.authentication === "none";
   return (
     <Section title={words.use}>
-      <Text size="sm" c="dimmed">{words.useLead(manager.data?.object.spec.displayName ?? place.keyManager, secretless)}</Text>
+      <Text size="sm" c="dimmed">{words.useLead(manager.data?.object.spec.displayName ?? place.keyManager, secretless || mapped)}</Text>
       <TagsInput
         label={words.ask}
         description={words.askHelp}

@@ -2,6 +2,7 @@ import { SegmentedControl, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 
 import type { Schemas } from "../../../api/client";
+import { assertionSnippets, keyFile } from "../../../snippet/assertion";
 import { authorizationCodeSnippets } from "../../../snippet/authorization-code";
 import { clientCredentialsSnippets } from "../../../snippet/client-credentials";
 import type { Client } from "../../../snippet/text";
@@ -10,8 +11,10 @@ import { texts } from "../../../texts";
 
 const words = texts.developer.keys;
 
+const signed = "private_key_jwt";
+
 interface Props {
-  client: Pick<Schemas["ListedKeys"], "tokenEndpoint" | "authorizationEndpoint" | "authentication" | "clientId">;
+  client: Pick<Schemas["ListedKeys"], "tokenEndpoint" | "authorizationEndpoint" | "authentication" | "assertionAudience" | "clientId">;
   /** Nothing is known of the grants of a client that was mapped: it is taken for a program's. */
   grants: string[] | undefined;
   callbacks: string[] | undefined;
@@ -21,9 +24,12 @@ interface Props {
   mapped?: boolean;
 }
 
-/** How to get a token with the key, in several languages. Without the secret at hand the code takes it from CLIENT_SECRET. */
+/**
+ * How to get a token with the key, in several languages. Without the secret at hand the code takes it from CLIENT_SECRET, and a
+ * private key from a file.
+ */
 export function Usage({ client, grants, callbacks, secret, scopes = [], mapped = false }: Props) {
-  const { tokenEndpoint, authorizationEndpoint, authentication, clientId } = client;
+  const { tokenEndpoint, authorizationEndpoint, authentication, assertionAudience, clientId } = client;
   const [method, setMethod] = useState(authentication);
   const callback = callbacks?.[0];
   const forProgram = (grants === undefined || grants.includes("client_credentials")) && authentication !== "none";
@@ -31,6 +37,7 @@ export function Usage({ client, grants, callbacks, secret, scopes = [], mapped =
   const [chosen, choose] = useState(forProgram ? "program" : "people");
   if (!tokenEndpoint || !clientId) return null;
   if (!forProgram && !forPeople) return <Text size="sm" c="dimmed">{words.useByPeople}</Text>;
+  const signs = method === signed && assertionAudience !== undefined;
   const known: Client = { tokenEndpoint, clientId, authentication: method, scopes, ...(secret !== undefined && { secret }) };
   return (
     <Stack gap="xs">
@@ -49,7 +56,7 @@ export function Usage({ client, grants, callbacks, secret, scopes = [], mapped =
           aria-label={words.authentication}
           size="xs"
           w="fit-content"
-          data={[{ value: "client_secret_basic", label: words.basic }, { value: "client_secret_post", label: words.post }]}
+          data={[{ value: "client_secret_basic", label: words.basic }, { value: "client_secret_post", label: words.post }, { value: signed, label: words.signed }]}
           value={method}
           onChange={setMethod}
         />
@@ -60,7 +67,10 @@ export function Usage({ client, grants, callbacks, secret, scopes = [], mapped =
           <SnippetTabs key="people" snippets={authorizationCodeSnippets({ ...known, authorizationEndpoint, callback })} />
         </>
       ) : (
-        <SnippetTabs key="program" snippets={clientCredentialsSnippets(known)} />
+        <>
+          {(mapped || signs) && <Text size="sm" c="dimmed">{signs ? words.keyFrom(keyFile) : words.secretFrom}</Text>}
+          <SnippetTabs key="program" snippets={signs ? assertionSnippets({ ...known, assertionAudience }) : clientCredentialsSnippets(known)} />
+        </>
       )}
     </Stack>
   );
