@@ -22,6 +22,7 @@ import { sayDone } from "../../ui/say-done";
 import { Calls } from "./calls";
 import { ApplicationForm } from "./form";
 import { Keys } from "./keys/keys";
+import { useKeyTabs } from "./keys/use-key-tabs";
 import { Owners } from "./owners";
 import { RemoveApplication } from "./remove";
 import { Subscriptions } from "./subscriptions";
@@ -52,6 +53,7 @@ export function ApplicationPage() {
     void navigate(addressOf(tenant, "developer", "applications"));
   }, [gone, tenant, name, navigate]);
   const [base] = useState(stored);
+  const keyTabs = useKeyTabs(name);
   const home = () => void navigate(to("developer", "applications", name));
   if (!tabs.some((tab) => tab === chosen)) return <Missing />;
   return (
@@ -83,7 +85,7 @@ export function ApplicationPage() {
           {tabs.map((tab) => <Tabs.Tab key={tab} value={tab}>{words.tabs[tab]}</Tabs.Tab>)}
         </Tabs.List>
         <Stack pt="lg">
-          <Tabs.Panel value="keys"><Keys application={name} /></Tabs.Panel>
+          <Tabs.Panel value="keys"><Keys application={name} tabs={keyTabs} /></Tabs.Panel>
           <Tabs.Panel value="subscriptions"><Subscriptions application={name} /></Tabs.Panel>
           <Tabs.Panel value="calls"><Calls application={name} /></Tabs.Panel>
           <Tabs.Panel value="settings">

@@ -17,26 +17,30 @@ import { LostClients } from "./lost-clients";
 import { NewKey } from "./new";
 import { OtherManager } from "./other-manager";
 import { keyIn, stateTone } from "./state";
+import { tabCount, useTabs, type KeyTabs, type Manager } from "./use-key-tabs";
 
 const words = texts.developer.keys;
 
 type Option = Schemas["Option"];
 
-/** As many key managers have a tab; the others are looked for. */
-const tabs = 6;
+interface Props {
+  application: string;
+  tabs: KeyTabs;
+}
 
 /** The application's keys: a tab for each key manager, and a switch between production and sandbox. */
-export function Keys({ application }: { application: string }) {
+export function Keys({ application, tabs }: Props) {
   const tenant = useTenant();
   const [params, setParams] = useSearchParams();
   const environment = params.get("environment") ?? "production";
-  const options = useQuery(keyOptionsQuery(tenant, application, { environment, limit: String(tabs) }));
+  const options = useQuery(keyOptionsQuery(tenant, application, { environment, limit: String(tabCount) }));
   const keys = useQuery(keysQuery(tenant, application));
   const [fresh, setFresh] = useState<string>(); // the place of a key whose secret is shown: it stays until it was copied
   const first = options.data?.options ?? [];
   // A key is made at once where Keyward creates clients; one that has to exist already is the harder way in.
   const easiest = (first.find((o) => o.generate) ?? first.find((o) => o.map) ?? first[0])?.keyManager;
-  const chosen = params.get("key-manager") ?? keys.data?.keys[0]?.keyManager ?? easiest;
+  // Nobody is led elsewhere because a key came or went.
+  const chosen = params.get("key-manager") ?? tabs.chosen ?? keys.data?.keys[0]?.keyManager ?? easiest;
   const further = useQuery({
     ...keyOptionsQuery(tenant, application, { keyManager: chosen ?? "", limit: "2" }),
     enabled: options.data !== undefined && chosen !== undefined && !first.some((o) => o.keyManager === chosen),
@@ -61,6 +65,7 @@ export function Keys({ application }: { application: string }) {
   const showing = fresh === place;
   const differ = !waiting && !showing && !key && option?.state !== undefined;
   useAgreement(application, differ);
+  const managers = useTabs(tabs, waiting || chosen === undefined ? undefined : managersOf(known, all), chosen ?? "");
   return (
     <Stack>
       <Group justify="space-between">
@@ -79,7 +84,7 @@ export function Keys({ application }: { application: string }) {
         <Tabs value={chosen} onChange={(tab) => { if (tab) choose("key-manager", tab); }} variant="outline" keepMounted={false}>
           <Group align="flex-end" gap="sm">
             <KeyManagers
-              managers={managersOf(known, all, chosen)}
+              managers={managers}
               keys={all.filter((k) => k.environment === environment)}
             />
             {options.data.more && <OtherManager application={application} environment={environment} choose={(name) => { choose("key-manager", name); }} />}
@@ -117,20 +122,11 @@ function KeySign({ hold, state }: { hold: Schemas["Hold"] | undefined; state: st
   return state === undefined ? null : <Text span size="xs" c={stateTone(state)} aria-hidden>●</Text>;
 }
 
-interface Manager {
-  name: string;
-  label: string;
-  hold: Schemas["Hold"] | undefined;
-}
-
-// As many key managers as there are tabs, each once, those first where the application has keys; the chosen one is always there.
-function managersOf(options: Option[], keys: Schemas["ListedKeys"][], chosen: string): Manager[] {
+// The key managers that are known, each once, those first where the application has keys.
+function managersOf(options: Option[], keys: Schemas["ListedKeys"][]): Manager[] {
   const labels = new Map([...keys, ...options].map((o) => [o.keyManager, o.keyManager]));
   for (const o of options) labels.set(o.keyManager, o.displayName ?? o.keyManager);
-  if (!labels.has(chosen)) labels.set(chosen, chosen);
-  return [...labels]
-    .map(([name, label]) => ({ name, label, hold: options.find((o) => o.keyManager === name)?.hold }))
-    .filter((m, i) => i < tabs || m.name === chosen);
+  return [...labels].map(([name, label]) => ({ name, label, hold: options.find((o) => o.keyManager === name)?.hold }));
 }
 
 interface ManagersProps {
