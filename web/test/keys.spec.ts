@@ -193,8 +193,11 @@ test("a subscription is asked for, rejected with a reason, asked for again, with
   await expect(row).toContainText("Say first what for."); // by itself
   await expect(row).toContainText("by decider");
   await forEverybody(page, "subscription-rejected");
+  const written: string[] = [];
+  page.on("request", (r) => { if (r.method() !== "GET") written.push(`${r.method()} ${new URL(r.url()).pathname}`); });
   await row.getByRole("button", { name: "Ask again" }).click();
   await expect(row).toContainText("A publisher has to approve it");
+  expect(written).toEqual(["POST /api/v1/subscriptions/losing-orders/ask-again"]); // one step: nothing is lost halfway
   await row.getByRole("button", { name: "Withdraw the request for orders" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Withdraw the request" }).click();
   await expect(page.getByText("No subscriptions yet")).toBeVisible();
@@ -287,4 +290,36 @@ test("where a key manager is held nothing is offered that would be refused", asy
   await expect(page.getByRole("button", { name: "Get a test token" })).toHaveCount(0);
   await expect(page.getByRole("heading", { name: "Use this key" })).toHaveCount(0);
   await rest(world(), "POST", "/api/v1/key-managers/moody/unhold", {});
+});
+
+test("tabs of key managers stay where they are while keys come and go", async () => {
+  await apply(world(), [manifest("Application", "staying", { displayName: "Staying", owners: ["keyholder"] })]);
+  await open(page, "developer/applications/staying?environment=sandbox", "Staying");
+  const tabs = page.getByRole("tabpanel", { name: "Keys" }).getByRole("tab");
+  const names = async () => (await tabs.allTextContents()).map((text) => text.replace("●", ""));
+  await expect(tabs.last()).toBeVisible();
+  const before = await names();
+  expect(before.length).toBeGreaterThan(1);
+  const selected = page.getByRole("tabpanel", { name: "Keys" }).getByRole("tab", { selected: true });
+  for (const name of ["resident", "Moody"]) {
+    await page.getByRole("tab", { name }).click();
+    await page.getByRole("button", { name: "Generate keys" }).click();
+    await page.getByRole("button", { name: "Done" }).click();
+    await expect(page.getByText("created by Keyward")).toBeVisible();
+    expect(await names()).toEqual(before);
+  }
+  await page.getByRole("tab", { name: "Subscriptions" }).click();
+  await page.getByRole("tab", { name: "Keys" }).click();
+  await expect(selected).toContainText("Moody"); // where this began, not where there is a key first
+  for (const name of ["Moody", "resident"]) {
+    await page.getByRole("tab", { name }).click();
+    await page.getByRole("button", { name: "Delete", exact: true }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("textbox").fill(((await dialog.getByText(/Type .* to confirm/).textContent()) ?? "").replace(/^Type (.*) to confirm$/, "$1"));
+    await dialog.getByRole("button", { name: "Delete", exact: true }).click();
+    await expect(page.getByRole("button", { name: "Generate keys" })).toBeVisible();
+    await expect(selected).toContainText(name);
+    expect(await names()).toEqual(before);
+  }
+  await rest(world(), "DELETE", "/api/v1/applications/staying");
 });

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { generateKeyPairSync, type KeyPairKeyObjectResult } from "node:crypto";
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -263,7 +263,7 @@ test("a program's token from Keycloak, with a client and a secret that have ever
 });
 
 /** Has a key pair be the signer's: its public half at the realm, the private one where code finds it. */
-async function signWith({ publicKey, privateKey }: KeyPairKeyObjectResult, type: "pkcs1" | "pkcs8" | "sec1"): Promise<void> {
+async function signWith({ publicKey, privateKey }: { publicKey: KeyObject; privateKey: KeyObject }, type: "pkcs1" | "pkcs8" | "sec1"): Promise<void> {
   const [client] = (await realm.admin("GET", `/clients?clientId=${encodeURIComponent(oddSigner)}`)) as { id: string; attributes: object }[];
   const keys = [{ ...publicKey.export({ format: "jwk" }), use: "sig", kid: type, alg: type === "sec1" ? "ES256" : "RS256" }];
   await realm.admin("PUT", `/clients/${client?.id ?? ""}`, { ...client, attributes: { ...client?.attributes, "jwks.string": JSON.stringify({ keys }) } });
@@ -277,7 +277,7 @@ test("a program's token from Keycloak, with a client that proves itself by a pri
   await page.getByRole("textbox", { name: "Client ID" }).fill(oddSigner);
   await page.getByRole("button", { name: "Map client" }).click(); // an administrator needs no secret for it
   await section().getByText("Private key", { exact: true }).click();
-  await expect(section().getByText(/Save the client's private key as client-key\.pem/)).toBeVisible();
+  await expect(section().getByText(/Save the client's private key in PEM as client-key\.pem/)).toBeVisible();
   const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
   await signWith(rsa, "pkcs8");
   await works(section(), {});

@@ -1,7 +1,7 @@
-import { Alert, Stack, Tabs, Text } from "@mantine/core";
+import { Stack, Tabs } from "@mantine/core";
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
-import { useNavigate, useParams } from "react-router";
+import { Navigate, useNavigate, useParams } from "react-router";
 
 import { ownersOf } from "../../api/groups";
 import { objectQuery, manifestSetOf } from "../../api/objects";
@@ -14,12 +14,11 @@ import { addressOf, useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code-block";
 import { HeldBanner, HoldButton } from "../../ui/hold";
-import { Icon } from "../../ui/icon";
 import { InForce } from "../../ui/in-force";
 import { Page } from "../../ui/page";
-import { Time } from "../../ui/time";
 import { sayDone } from "../../ui/say-done";
 import { Calls } from "./calls";
+import { Deleting } from "./deleting";
 import { ApplicationForm } from "./form";
 import { Keys } from "./keys/keys";
 import { useKeyTabs } from "./keys/use-key-tabs";
@@ -55,7 +54,10 @@ export function ApplicationPage() {
   const [base] = useState(stored);
   const keyTabs = useKeyTabs(name);
   const home = () => void navigate(to("developer", "applications", name));
+  const deleting = application.status?.deleting;
+  const shown = tabs.filter((tab) => tab !== "settings" || !deleting); // nothing of it can be changed any more
   if (!tabs.some((tab) => tab === chosen)) return <Missing />;
+  if (!shown.some((tab) => tab === chosen)) return <Navigate to={to("developer", "applications", name)} replace />;
   return (
     <Page
       title={application.spec.displayName ?? name}
@@ -70,11 +72,7 @@ export function ApplicationPage() {
       }
     >
       <HeldBanner hold={application.status?.hold} noun="applications" name={name} />
-      {application.status?.deleting && (
-        <Alert role="status" color="blue" icon={<Icon name="clock" />} title={words.deletingTitle}>
-          <Text size="sm">{words.deletingLead(application.status.deleting.by)} <Time at={application.status.deleting.since} /></Text>
-        </Alert>
-      )}
+      {deleting && <Deleting application={name} deleting={deleting} />}
       {administers(session) && <Unmanaged application={application} />}
       <Tabs
         value={chosen}
@@ -82,11 +80,11 @@ export function ApplicationPage() {
         onChange={(tab) => void navigate(to("developer", "applications", name, ...(tab === "keys" ? [] : [tab ?? ""])))}
       >
         <Tabs.List>
-          {tabs.map((tab) => <Tabs.Tab key={tab} value={tab}>{words.tabs[tab]}</Tabs.Tab>)}
+          {shown.map((tab) => <Tabs.Tab key={tab} value={tab}>{words.tabs[tab]}</Tabs.Tab>)}
         </Tabs.List>
         <Stack pt="lg">
           <Tabs.Panel value="keys"><Keys application={name} tabs={keyTabs} /></Tabs.Panel>
-          <Tabs.Panel value="subscriptions"><Subscriptions application={name} /></Tabs.Panel>
+          <Tabs.Panel value="subscriptions"><Subscriptions application={name} deleting={deleting !== undefined} /></Tabs.Panel>
           <Tabs.Panel value="calls"><Calls application={name} /></Tabs.Panel>
           <Tabs.Panel value="settings">
             <Stack gap="xl">

@@ -23,8 +23,14 @@ import { rowsOf } from "../../ui/use-list";
 
 const words = texts.developer.subscriptions;
 
+interface Props {
+  application: string;
+  /** It is being deleted: its subscriptions go with it, and nothing is done about them any more. */
+  deleting: boolean;
+}
+
 /** The APIs that an application may call. */
-export function Subscriptions({ application }: { application: string }) {
+export function Subscriptions({ application, deleting }: Props) {
   const tenant = useTenant();
   const to = useAddress();
   const queries = useQueryClient();
@@ -44,8 +50,12 @@ export function Subscriptions({ application }: { application: string }) {
   });
   return (
     <Stack>
-      <Subscribe application={application} taken={(list.rows ?? []).map((s) => s.spec.api)} />
-      <NoKey application={application} subscribed={(list.rows ?? []).length > 0} />
+      {deleting ? <Text size="sm" c="dimmed">{words.deleting}</Text> : (
+        <>
+          <Subscribe application={application} taken={(list.rows ?? []).map((s) => s.spec.api)} />
+          <NoKey application={application} subscribed={(list.rows ?? []).length > 0} />
+        </>
+      )}
       <DataTable<Schemas["Subscription"]>
         label={words.title}
         {...list}
@@ -64,9 +74,9 @@ export function Subscriptions({ application }: { application: string }) {
                 <SubscriptionState subscription={s} />
               ),
           },
-          {
+          ...(deleting ? [] : [{
             title: words.actions,
-            cell: (s) => manifestSetOf(s) !== undefined ? <Text size="sm" c="dimmed">{words.ofSet(manifestSetOf(s) ?? "")}</Text> : (
+            cell: (s: Schemas["Subscription"]) => manifestSetOf(s) !== undefined ? <Text size="sm" c="dimmed">{words.ofSet(manifestSetOf(s) ?? "")}</Text> : (
               <Group gap="xs" wrap="nowrap">
                 {approvalOf(s) === "rejected" && <AskAgain subscription={s} />}
                 <Tooltip label={words.leave[approvalOf(s)]}>
@@ -81,7 +91,7 @@ export function Subscriptions({ application }: { application: string }) {
                 </Tooltip>
               </Group>
             ),
-          },
+          }]),
         ]}
       />
       <Confirm

@@ -86,6 +86,7 @@ function Standing({ listed, held, button }: Buttoned) {
         <Stack gap="xs">
           {ends && <Text size="sm">{words.endingLead}</Text>}
           {status.reason && <Text size="sm">{status.reason}</Text>}
+          {ends && status.reason && !administrator && <Text size="sm">{words.endingNever}</Text>}
           <Group>{button("retry", words.retry)}{ends ? administrator && status.reason && button("dismiss", words.giveUp) : button("cancel", words.cancel)}</Group>
         </Stack>
       </Alert>
