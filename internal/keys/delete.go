@@ -154,6 +154,9 @@ func (k *Keys) notYet(ctx context.Context, server connector.Server, c *scene.Cli
 func (k *Keys) noteReason(ctx context.Context, c *scene.Client, reason string) {
 	err := k.store.Write(context.WithoutCancel(ctx), actor, func(tx *store.Tx) error {
 		fresh, err := scene.Reload(tx, c, c.Status.State)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			return nil // somebody gave up meanwhile
+		}
 		if err != nil || fresh.Status.Reason == reason {
 			return err
 		}
@@ -166,15 +169,18 @@ func (k *Keys) noteReason(ctx context.Context, c *scene.Client, reason string) {
 }
 
 // Dismiss forgets the failed attempts of a place, possible orphans included: somebody has looked after them at the
-// server. An administrator also gives up a deletion that the server never answers.
+// server. An administrator also gives up an end that the server did not come to when it was asked, while it is asked again too.
 func (k *Keys) Dismiss(ctx context.Context, p keyward.Principal, place Place) error {
 	// Nothing is settled here first: nobody can have looked for what becomes a possible orphan in this moment.
 	return k.at(ctx, p, place, func(tx *store.Tx, s *scene.Scene) error {
-		gone := 0
+		gone, early := 0, false
 		for _, c := range s.Clients {
 			ending := c.Status.State == keyward.ClientDeleting || c.Status.State == keyward.ClientRevoking
-			stuck := ending && scene.IsAdmin(p, s.Place.Tenant) && !k.turns.Taken(c.Object.ID)
+			mine := ending && scene.IsAdmin(p, s.Place.Tenant)
+			tried := c.Status.Reason != "" && c.Status.Reason != beingAsked
+			stuck := mine && (tried || !k.turns.Taken(c.Object.ID))
 			if c.Status.State != keyward.ClientFailed && !stuck {
+				early = early || mine
 				continue
 			}
 			if err := k.audit(tx, c.Object, "key.dismissed", c.Status.VendorName); err != nil {
@@ -184,6 +190,10 @@ func (k *Keys) Dismiss(ctx context.Context, p keyward.Principal, place Place) er
 				return err
 			}
 			gone++
+		}
+		if gone == 0 && early {
+			return keyward.Errorf(keyward.CodeConflict, "%s is being asked for the first time: give up once it did not answer",
+				s.KeyManager.Ref())
 		}
 		if gone == 0 {
 			return keyward.Errorf(keyward.CodeNotFound, "nothing failed for application %s in %s for %s",
