@@ -271,10 +271,14 @@ test("a try of which nobody knows the outcome stays beside the key of the next o
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("textbox", { name: /Type losing/ }).fill("losing");
   await dialog.getByRole("button", { name: "Delete the application" }).click();
-  await expect(page.getByText("losing is out of use and is deleted once the key managers have deleted its keys")).toBeVisible();
+  const going = page.getByRole("status").filter({ hasText: "This application is being deleted" });
+  await expect(going).toContainText("Requested by keyholder");
+  await expect(page.getByRole("tab", { name: "Settings" })).toHaveCount(0); // nothing of it can be changed any more
+  await open(page, "developer/applications", "Applications");
   await expect(page.getByRole("row").filter({ hasText: "Losing" })).toContainText("being deleted");
-  await open(page, "developer/applications/losing?key-manager=moody", "Losing");
-  await expect(page.getByRole("status").filter({ hasText: "This application is being deleted" })).toContainText("Requested by keyholder");
+  await open(page, "developer/applications/losing/settings", "Losing");
+  await going.getByRole("link", { name: "Key still at moody, production" }).first().click();
+  await expect(page.getByRole("tab", { name: "Moody" })).toHaveAttribute("aria-selected", "true");
   await page.getByRole("button", { name: "I have looked: dismiss" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Applications" })).toBeVisible(); // by itself
   await expect.poll(() => rest(world(), "GET", "/api/v1/applications/losing").then(() => "there", () => "gone")).toBe("gone");
@@ -295,12 +299,13 @@ test("where a key manager is held nothing is offered that would be refused", asy
 test("tabs of key managers stay where they are while keys come and go", async () => {
   await apply(world(), [manifest("Application", "staying", { displayName: "Staying", owners: ["keyholder"] })]);
   await open(page, "developer/applications/staying?environment=sandbox", "Staying");
-  const tabs = page.getByRole("tabpanel", { name: "Keys" }).getByRole("tab");
+  const managers = page.getByRole("tabpanel", { name: "Keys" }).getByRole("tablist").first();
+  const tabs = managers.getByRole("tab");
   const names = async () => (await tabs.allTextContents()).map((text) => text.replace("●", ""));
   await expect(tabs.last()).toBeVisible();
   const before = await names();
   expect(before.length).toBeGreaterThan(1);
-  const selected = page.getByRole("tabpanel", { name: "Keys" }).getByRole("tab", { selected: true });
+  const selected = managers.getByRole("tab", { selected: true });
   for (const name of ["resident", "Moody"]) {
     await page.getByRole("tab", { name }).click();
     await page.getByRole("button", { name: "Generate keys" }).click();

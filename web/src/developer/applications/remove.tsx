@@ -33,7 +33,7 @@ export function RemoveApplication({ stored }: { stored: Stored<"applications"> }
     mutationFn: () => deleteApplication(tenant, name, stored.etag),
     onSuccess: async (gone) => {
       if (here.current) {
-        await navigate(to("developer", "applications"));
+        await navigate(gone ? to("developer", "applications") : to("developer", "applications", name)); // there it says what it waits for
         sayDone({ tenant, message: gone ? texts.undo.deleted(name) : words.going(name) });
       }
       await forget(queries, tenant, "applications");
