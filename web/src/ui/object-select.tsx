@@ -19,6 +19,8 @@ interface One<N extends Noun> {
   /** It may be given up again. */
   clearable?: boolean;
   required?: boolean;
+  /** It has the focus in what opens around it. */
+  first?: boolean;
   error?: ReactNode;
   /** Where in a manifest the name is. */
   "data-path"?: string;
@@ -36,7 +38,7 @@ interface One<N extends Noun> {
 }
 
 /** Chooses one object of a noun. The server searches: there may be many thousands. */
-export function ObjectSelect<N extends Noun>({ field, noun, label, help, placeholder, none, value, change, free, clearable = false, required = false, error, ...place }: One<N>) {
+export function ObjectSelect<N extends Noun>({ field, noun, label, help, placeholder, none, value, change, free, clearable = false, required = false, first = false, error, ...place }: One<N>) {
   const chosen = useQuery(namedQuery(useTenant(), noun, value === null ? [] : [value])).data ?? [];
   const { found, setSearch } = useChoices(noun, chosen.map(titleOf));
   const offered = [...found, ...chosen.filter((c) => !found.some((f) => objectName(f) === objectName(c)))];
@@ -49,6 +51,7 @@ export function ObjectSelect<N extends Noun>({ field, noun, label, help, placeho
       error={error}
       clearable={clearable}
       required={required}
+      {...(first && { "data-autofocus": true })}
       {...(placeholder !== undefined && { placeholder })}
       data={offered.map((o) => ({ value: objectName(o), label: titleOf(o), disabled: free?.(o) === false }))}
       filter={({ options }) => options}

@@ -1,9 +1,10 @@
 import { Alert, Anchor, Badge, Button, Group, Popover, Stack, Text } from "@mantine/core";
-import { usePrefetchInfiniteQuery, useSuspenseInfiniteQuery, useSuspenseQueries } from "@tanstack/react-query";
+import { usePrefetchInfiniteQuery, useQuery, useSuspenseInfiniteQuery, useSuspenseQueries } from "@tanstack/react-query";
 import { Link, useNavigate } from "react-router";
 
 import { listQuery, objectName, objectQuery } from "../../api/objects";
 import { operationsQuery, takesSubscriptions } from "../../api/publishing";
+import { choicesQuery } from "../../api/search";
 import { APIReference } from "../../reference";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -78,15 +79,21 @@ function KeyManagers({ api }: { api: string }) {
   );
 }
 
-// Chooses the application, and goes where it is subscribed with the API already chosen.
+// Chooses the application, or makes one, and goes where it is subscribed with the API already chosen.
 function SubscribeOne({ api }: { api: string }) {
   const to = useAddress();
   const navigate = useNavigate();
+  const own = useQuery(choicesQuery(useTenant(), "applications", "")).data;
+  const chosen = `?${new URLSearchParams({ api }).toString()}`;
+  const add = `${to("developer", "applications", "new")}${chosen}`;
+  if (own?.length === 0) return <Button component={Link} to={add}>{words.subscribe}</Button>;
   return (
     <Popover width={320} position="bottom-end" withArrow trapFocus>
       <Popover.Target><Button>{words.subscribe}</Button></Popover.Target>
       <Popover.Dropdown>
         <Stack gap="xs">
+          {/* Above the choice, whose list unfolds at once and would hide it. */}
+          <Anchor component={Link} to={add} size="sm">{texts.developer.applications.add}</Anchor>
           <ObjectSelect
             noun="applications"
             label={words.whichApplication}
@@ -94,10 +101,10 @@ function SubscribeOne({ api }: { api: string }) {
             required
             value={null}
             change={(application) => {
-              if (application) void navigate(`${to("developer", "applications", objectName(application), "subscriptions")}?${new URLSearchParams({ api }).toString()}`);
+              if (application) void navigate(`${to("developer", "applications", objectName(application), "subscriptions")}${chosen}`);
             }}
+            first
           />
-          <Anchor component={Link} to={to("developer", "applications", "new")} size="sm">{texts.developer.applications.add}</Anchor>
         </Stack>
       </Popover.Dropdown>
     </Popover>
