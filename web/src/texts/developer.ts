@@ -124,7 +124,8 @@ export const developer = {
     mapOnly: "You can use a client that already exists there",
     otherManager: "Another key manager",
     opens: "Its tokens work for:",
-    opensNothing: "No API that this application is subscribed to accepts its tokens yet.",
+    opensNothing: (environment: string) =>
+      environment === "sandbox" ? "No API that this application is subscribed to has a sandbox that accepts its tokens yet." : "No API that this application is subscribed to accepts its tokens yet.",
     subscribeIt: "Subscribe to one",
     wantsApproval: "An administrator has to approve it.",
     generateLead: (name: string) => `Keyward creates an OAuth client at ${name} for this application.`,
@@ -220,7 +221,7 @@ export const developer = {
     rotate: "Rotate secret",
     rotateTitle: "Rotate the secret?",
     rotated: "The secret is rotated",
-    rotateLead: "The client ID stays the same. The old secret stops working immediately, unless you let it overlap with the new one.",
+    rotateLead: "The client ID stays the same. The old secret works beside the new one for the time below, so that you can replace it without an outage. If it has leaked, end it immediately.",
     rotateEnds: "The client ID stays the same. This server keeps only one secret per client, so the old one stops working immediately. Give your application the new one soon.",
     rotation: "New secret",
     rotateStays: "The secret has not changed. Try again when the key manager answers.",

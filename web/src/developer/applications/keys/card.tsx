@@ -88,7 +88,7 @@ export function KeyCard({ application, listed, takenBy, awaiting, held }: Props)
 // The APIs that take its tokens, each with the way to call it as this application.
 function Opened({ application, listed, apis, awaiting }: { application: string; listed: Schemas["ListedKeys"]; apis: string[]; awaiting: string[] }) {
   const to = useAddress();
-  if (apis.length === 0) return <>{words.opensNothing}</>;
+  if (apis.length === 0) return <>{words.opensNothing(listed.environment)}</>;
   const as = new URLSearchParams({ application, "key-manager": listed.keyManager, environment: listed.environment });
   return (
     <Group gap="md">

@@ -44,7 +44,7 @@ export function NewKey({ application, option, showing }: Props) {
           {why}
         </Alert>
       )}
-      {(creates || maps) && <Opens application={application} apis={option.apis ?? []} awaiting={option.awaiting ?? []} />}
+      {(creates || maps) && <Opens application={application} environment={option.environment} apis={option.apis ?? []} awaiting={option.awaiting ?? []} />}
       {way === "generate" && creates && <Generate application={application} option={option} showing={showing} />}
       {way === "map" && maps && <MapExisting application={application} option={option} />}
     </Stack>
@@ -52,13 +52,13 @@ export function NewKey({ application, option, showing }: Props) {
 }
 
 /** Which of the application's APIs take tokens of the key manager: without one, a key here opens nothing yet. */
-function Opens({ application, apis, awaiting }: { application: string; apis: string[]; awaiting: string[] }) {
+function Opens({ application, environment, apis, awaiting }: { application: string; environment: string; apis: string[]; awaiting: string[] }) {
   const to = useAddress();
   const named = (api: string) => (awaiting.includes(api) ? words.awaits(api) : api);
   if (apis.length > 0) return <Text size="sm">{words.opens} {apis.map(named).join(", ")}</Text>;
   return (
     <Text size="sm" c="yellow">
-      {words.opensNothing} <Anchor component={Link} inherit to={to("developer", "applications", application, "subscriptions")}>{words.subscribeIt}</Anchor>
+      {words.opensNothing(environment)} <Anchor component={Link} inherit to={to("developer", "applications", application, "subscriptions")}>{words.subscribeIt}</Anchor>
     </Text>
   );
 }

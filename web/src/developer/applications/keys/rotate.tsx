@@ -26,7 +26,7 @@ export function Rotate({ application, place, listed }: Props) {
   const queries = useQueryClient();
   const at = `${place.keyManager} ${place.environment}`;
   const [opened, { open, close }] = useOpened(`rotate ${at}`);
-  const [overlap, setOverlap] = useTyped(`overlap ${at}`, "");
+  const [overlap, setOverlap] = useTyped(`overlap ${at}`, "24h"); // programs that have the old one go on meanwhile
   const run = useMutation({
     mutationFn: () => rotate(tenant, application, { ...place, ...(listed.overlaps && overlap && { overlap }) }),
     onSettled: () => forgetObject(queries, tenant, "applications", application),
@@ -61,7 +61,6 @@ export function Rotate({ application, place, listed }: Props) {
               <TextInput
                 label={words.overlap}
                 description={words.overlapHelp}
-                placeholder="24h"
                 value={overlap}
                 onChange={(event) => { setOverlap(event.currentTarget.value.trim()); }}
               />
