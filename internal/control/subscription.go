@@ -93,10 +93,24 @@ func (c *Control) RejectSubscription(ctx context.Context, p keyward.Principal, q
 	})
 }
 
-// AskAgain asks anew for a subscription that was rejected; the request and the ETag of q are those that were seen.
+// AskAgain asks anew for a subscription that was rejected; the request and the ETag of q are those that were seen. What does not
+// stand rejected is a conflict, and so is what was asked for and rejected again meanwhile.
 func (c *Control) AskAgain(ctx context.Context, p keyward.Principal, q Asked) (*keyward.Object, error) {
 	ref := keyward.Ref{Kind: keyward.KindSubscription, Tenant: q.Tenant, Name: q.Name}
-	return c.Writer.AskAgain(ctx, p, ref, q.Request, q.IfMatch)
+	return c.Writer.AskAgain(ctx, p, ref, q.IfMatch, func(o *keyward.Object) error {
+		a, err := keyward.ApprovalOf(o)
+		switch {
+		case err != nil:
+			return err
+		case a == nil || a.State == keyward.ApprovalGiven:
+			return keyward.Errorf(keyward.CodeConflict, "%s was not rejected: there is nothing to ask for again", o.Ref())
+		case a.State == keyward.ApprovalPending:
+			return keyward.Errorf(keyward.CodeConflict, "%s is asked for already, and awaits an approval", o.Ref())
+		case q.Request != "" && q.Request != a.Request:
+			return keyward.Errorf(keyward.CodeConflict, "%s was asked for again meanwhile, and rejected again: read why first", o.Ref())
+		}
+		return nil
+	})
 }
 
 // decided is a subscription whose approval is decided about.

@@ -43,7 +43,7 @@ func (w *world) approvalAfter(
 ) (*keyward.SubscriptionApproval, error) {
 	now := w.c.now().UTC()
 	old, _ := specIn(ch.existing).(*keyward.SubscriptionSpec)
-	same := old != nil && old.Application == s.Application && old.API == s.API && old.Plan == s.Plan && !w.b.again
+	same := old != nil && old.Application == s.Application && old.API == s.API && old.Plan == s.Plan && w.b.again == nil
 	switch may := access.May(w.b.principal, access.RightApprove, ch.ref.Tenant); {
 	case may && !before.Stands():
 		given := *before
@@ -73,55 +73,23 @@ func (w *world) auditApproval(ch *change) error {
 	return w.tx.Audit(entry)
 }
 
-// AskAgain asks anew for a subscription that was rejected, as it stands, in one step. It is judged as a new one: the API must take
-// new subscriptions and be there for who asks. Then it waits again, under another request, or is in force where nobody has to
-// approve it. With request, what was decided about another one is a conflict, as is what was not rejected.
-func (c *Writer) AskAgain(ctx context.Context, p keyward.Principal, ref keyward.Ref, request, ifMatch string) (*keyward.Object, error) {
-	if !access.To(p, ref.Kind, ref.Tenant).Writes() {
-		return nil, access.ForbiddenWrite(p, ref)
-	}
-	var asked *keyward.Object
-	err := c.store.Write(ctx, p.Actor(), func(tx *store.Tx) error {
-		w := newWorld(c, tx, &batch{principal: p, ifMatch: ifMatch, again: true}, newGathered())
+// AskAgain asks anew, in one step, for a subscription that was rejected, as it stands. It is judged as a new one: the API must take
+// new subscriptions and be there for who asks. Then it waits under another request, or is in force where nobody has to approve it.
+// Who may ask for it, and of an API that takes it, is refused what rejected refuses of the stored one.
+func (c *Writer) AskAgain(
+	ctx context.Context, p keyward.Principal, ref keyward.Ref, ifMatch string, rejected func(*keyward.Object) error,
+) (*keyward.Object, error) {
+	b := &batch{principal: p, ifMatch: ifMatch, again: rejected}
+	b.further = func(w *world) ([]*item, error) {
 		o, err := w.get(ref)
 		if err != nil || o == nil {
-			return cmp.Or(err, notFound(ref))
+			return nil, cmp.Or(err, notFound(ref))
 		}
-		w.b.items = []*item{{ref: ref, spec: o.Spec, sound: true}}
-		if err := w.load(); err != nil {
-			return err
-		}
-		faults, err := w.check() // who may not write it is told nothing of its approval
-		if err != nil {
-			return err
-		}
-		if err := rejected(o, request); err != nil {
-			return err
-		}
-		if err := refused(faults); err != nil {
-			return err
-		}
-		if _, err := w.write(); err != nil {
-			return err
-		}
-		asked = w.byRef[ref].object
-		return nil
-	})
-	return access.WithoutReason(p, asked), err
-}
-
-// rejected refuses what does not stand rejected, or was by a decision about another request.
-func rejected(o *keyward.Object, request string) error {
-	a, err := keyward.ApprovalOf(o)
-	switch {
-	case err != nil:
-		return err
-	case a == nil || a.State == keyward.ApprovalGiven:
-		return keyward.Errorf(keyward.CodeConflict, "%s was not rejected: there is nothing to ask for again", o.Ref())
-	case a.State == keyward.ApprovalPending:
-		return keyward.Errorf(keyward.CodeConflict, "%s is asked for already, and awaits an approval", o.Ref())
-	case request != "" && request != a.Request:
-		return keyward.Errorf(keyward.CodeConflict, "%s was asked for again meanwhile, and rejected again: read why first", o.Ref())
+		return []*item{{ref: ref, spec: o.Spec, sound: true}}, nil
 	}
-	return nil
+	changes, err := c.run(ctx, b, nil)
+	if err != nil {
+		return nil, err
+	}
+	return access.WithoutReason(p, changes[0].object), nil
 }

@@ -41,8 +41,8 @@ type batch struct {
 	create    bool   // the object must be new
 	ifMatch   string // the ETag that the object must have; empty = any
 
-	ifNoneMatch string // ETags that the object must not have
-	again       bool   // a subscription that was rejected is asked for anew
+	ifNoneMatch string                      // ETags that the object must not have
+	again       func(*keyward.Object) error // a subscription is asked for anew, unless this refuses it; nil = none is
 
 	further func(*world) ([]*item, error) // items that follow from what is stored; nil = none
 }

@@ -70,6 +70,11 @@ func specIn(o *keyward.Object) keyward.Spec {
 }
 
 func (w *world) checkSubscription(ch *change, s *keyward.SubscriptionSpec) error {
+	if w.b.again != nil {
+		if err := w.b.again(ch.existing); err != nil {
+			return err
+		}
+	}
 	apiRef := keyward.Ref{Kind: keyward.KindAPI, Tenant: ch.ref.Tenant, Name: s.API}
 	spec, sound, err := w.spec(apiRef)
 	if err != nil {

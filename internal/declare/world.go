@@ -1,6 +1,7 @@
 package declare
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -164,10 +165,7 @@ func (w *world) spec(ref keyward.Ref) (spec keyward.Spec, sound bool, err error)
 		return nil, true, nil
 	}
 	o, err := w.get(ref)
-	if o == nil {
-		return nil, true, err
-	}
-	return o.Spec, true, nil
+	return specIn(o), true, err
 }
 
 // all gives every object of a kind in a tenant as it will be: name, spec, and the stored object where there is one.
@@ -225,10 +223,7 @@ func (w *world) sort() {
 		rank[k] = i
 	}
 	slices.SortStableFunc(w.changes, func(a, b *change) int {
-		if d := rank[a.ref.Kind] - rank[b.ref.Kind]; d != 0 {
-			return d
-		}
-		return takesDefault(a) - takesDefault(b)
+		return cmp.Or(rank[a.ref.Kind]-rank[b.ref.Kind], takesDefault(a)-takesDefault(b))
 	})
 }
 
@@ -365,8 +360,5 @@ func (w *world) missing(ref keyward.Ref) error {
 	if err == nil && at != ref {
 		return access.ForeignGlobal(at)
 	}
-	if err != nil {
-		return err
-	}
-	return notFound(ref)
+	return cmp.Or(err, notFound(ref))
 }

@@ -1,12 +1,14 @@
 package declare
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys/scene"
@@ -81,26 +83,10 @@ func (w *world) doomed() []*keyward.Object {
 	kinds := keyward.Kinds()
 	out := slices.Collect(maps.Values(w.gone))
 	slices.SortFunc(out, func(a, b *keyward.Object) int {
-		if d := slices.Index(kinds, b.Kind) - slices.Index(kinds, a.Kind); d != 0 {
-			return d
-		}
-		if a.Tenant != b.Tenant {
-			return compareText(a.Tenant, b.Tenant)
-		}
-		return compareText(a.Name, b.Name)
+		return cmp.Or(slices.Index(kinds, b.Kind)-slices.Index(kinds, a.Kind),
+			strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Name, b.Name))
 	})
 	return out
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	default:
-		return 0
-	}
 }
 
 // deleteUnused deletes what has no users now and gives the rest.
