@@ -34,6 +34,9 @@ func TestImport(t *testing.T) {
 	put("/page", "<html>"+hidden+"</html>")
 	put("/other.yaml", "password: "+hidden)
 	put("/broken.yaml", "openapi: 3.1.0\npaths: ["+hidden)
+	put("/broken.json", `{"openapi": "3.1.0", "paths" {"`+hidden+`": {}}}`)
+	put("/swagger.yaml", "swagger: '2.0'\nhost: "+hidden)
+	put("/near.yaml", "a: [\n  openapi: 3.1.0\nsecret: "+hidden)
 	put("/faulty.yaml", strings.ReplaceAll(importable, "{corp: [", "{nowhere: ["))
 	put("/large", strings.Repeat(" ", maxDocument+1))
 	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/good.yaml", http.StatusFound) })
@@ -57,7 +60,8 @@ func TestImport(t *testing.T) {
 		t.Error("both an address and a text are taken")
 	}
 	for address, field := range map[string]string{
-		server.URL + "/page": "url", server.URL + "/other.yaml": "url", server.URL + "/broken.yaml": "url", server.URL + "/large": "url",
+		server.URL + "/page": "url", server.URL + "/other.yaml": "url", server.URL + "/broken.yaml": "document", server.URL + "/large": "url",
+		server.URL + "/broken.json": "document", server.URL + "/swagger.yaml": "document", server.URL + "/near.yaml": "url",
 		server.URL + "/none": "url", server.URL + "/away": "url", server.URL + "/faulty.yaml": "document", "file:///etc/passwd": "url",
 		"": "url", "http://u:" + hidden + "@127.0.0.1/": "url", "http://127.0.0.1:1/": "url",
 	} {

@@ -43,14 +43,21 @@ func Read(document string) Reading {
 	return r.Reading
 }
 
-// Is tells whether a text says of itself that it is an OpenAPI document, whatever its version and faults.
+// Is tells whether a text says of itself that it is an OpenAPI document, or one of Swagger, whatever its version and faults.
 func Is(document string) bool {
 	var root yaml.Node
 	if yaml.Unmarshal([]byte(document), &root) != nil {
-		return false
+		return begins(document)
 	}
 	members, err := newReader().members(&root, 0)
-	return err == nil && valueOf(members, "openapi") != nil
+	return err == nil && (valueOf(members, "openapi") != nil || valueOf(members, "swagger") != nil)
+}
+
+// begins tells whether a text that cannot be read says which version it is of, outside of everything else in it.
+func begins(document string) bool {
+	const head = 4096 // bytes
+	return regexp.MustCompile(`(?m)^(\s*\{\s*"(openapi|swagger)"|(openapi|swagger))[ \t]*:[ \t]*["']?[0-9]`).
+		MatchString(document[:min(head, len(document))])
 }
 
 type reader struct {
