@@ -133,8 +133,8 @@ func TestCheckOnRealServers(t *testing.T) {
 	r.want(t, "introspection", "fail", "401")
 	r.want(t, "registration", "pass")
 	r = check(t, n, "", 0, "kc", "--no-register")
-	r.want(t, "registration", "not tried", "left out")
-	r.want(t, "fresh token", "warn", "client "+keycloak.ManagerClient+" got a token", "may fare better")
+	r.want(t, "registration", "not tried", "not requested")
+	r.want(t, "fresh token", "warn", "client "+keycloak.ManagerClient+" got a token", "may be treated differently")
 
 	after, err := realmClients(realm)(t.Context())
 	if err != nil || !slices.Equal(before, after) {

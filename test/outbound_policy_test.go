@@ -122,7 +122,7 @@ func TestOutboundPolicy(t *testing.T) {
 		}
 	}
 	if r := f.control.CLI(t, "", "keymanager", "check", "walled"); !strings.Contains(r.Stdout, "Private Authority until") ||
-		!strings.Contains(r.Stdout, "which gateways take as of client") {
+		!strings.Contains(r.Stdout, "which gateways accept as client") {
 		t.Errorf("check: %s", r)
 	}
 	made := cli(t, f.control, "keys", "generate", "--application", "mobile", "--key-manager", "walled", "--environment", "sandbox")

@@ -31,8 +31,8 @@ func TestKeysOnGlewlwyd(t *testing.T) {
 	}
 	// No callback is asked for first, as developers do not; an unknown client is refused without a word.
 	if r := n.CLI(t, "", "keymanager", "check", "glewlwyd"); r.Code != 0 || !containsText(r.Stdout, "and is gone") ||
-		!containsText(r.Stdout, "which the server wants of every client") || !containsText(r.Stdout, "refused without an error code") ||
-		!containsText(r.Stdout, "which gateways take as of client") {
+		!containsText(r.Stdout, "which the server requires of every client") || !containsText(r.Stdout, "refused without an error code") ||
+		!containsText(r.Stdout, "which gateways accept as client") {
 		t.Errorf("check: %s", r)
 	}
 	walkKeys(t, n, vendor{

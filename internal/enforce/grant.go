@@ -72,7 +72,7 @@ func (i *identified) heldAt(client *keyward.ClientRow, now time.Time, t *trace) 
 	t.held(keyward.KindOAuthClient, client.ID, client.Hold, now)
 	t.held(keyward.KindApplication, i.app.ID, i.app.Hold, now)
 	t.fail("application "+i.app.Name+", by "+i.by()+": one of the two is held",
-		"have the hold lifted: keyward unhold application "+i.app.Name+", or keyward unhold oauth-client and its name")
+		"lift the hold: keyward unhold application "+i.app.Name+", or keyward unhold oauth-client and its name")
 	return *i, refuse(keyward.CodeSubscriptionBlocked)
 }
 
@@ -101,7 +101,7 @@ func (e *Engine) subscribe(i *identified, now time.Time, t *trace) (granted, *Re
 	if sub != nil {
 		if sub.Hold.Holds(now) {
 			t.held(keyward.KindSubscription, sub.ID, sub.Hold, now)
-			t.fail("a subscription that is held", "have the hold lifted: keyward unhold subscription and its name")
+			t.fail("a subscription that is held", "lift the hold: keyward unhold subscription and its name")
 			return g, refuse(keyward.CodeSubscriptionBlocked)
 		}
 		if code := stateFault(sub.State, i.environment); code != "" {

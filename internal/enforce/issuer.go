@@ -223,7 +223,7 @@ func (r *routed) whyNot(km *view.KeyManager) (why, fix string) {
 		return "for token exchange only", "exchange the token at the resident key manager, or set tokens.use of key manager " +
 			km.Name + " to both"
 	default:
-		return "held", "have the hold lifted: keyward unhold key-manager " + km.Name
+		return "held", "lift the hold: keyward unhold key-manager " + km.Name
 	}
 }
 

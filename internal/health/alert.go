@@ -17,7 +17,7 @@ type Alert struct {
 	Code    string    `json:"code" doc:"Such as keys_replaced; docs/key-managers.md has all of them"`
 	About   string    `json:"about" doc:"The address or issuer that it is about"`
 	Since   time.Time `json:"since"`
-	Message string    `json:"message" doc:"With the server's own words"`
+	Message string    `json:"message" doc:"In the server's own words"`
 	Fix     string    `json:"fix" doc:"What to do"`
 }
 
@@ -64,15 +64,15 @@ func (s *state) alerts(before *state, at time.Time) []Alert {
 	if s.Asked != nil && s.Asked.Error != "" {
 		add(Alert{
 			Code: askFailing, About: s.Asked.Endpoint, Message: s.Asked.Error,
-			Fix: "mend spec.introspection or the server: until then gateways can judge no opaque token of it. keyward keymanager check " +
+			Fix: "correct spec.introspection or the server: until then gateways can judge no opaque token of it. keyward keymanager check " +
 				"tries each step",
 		})
 	}
 	if s.Metadata != nil && s.Metadata.Differ != "" {
 		add(Alert{
 			Code: metadata, About: s.Metadata.Address, Message: s.Metadata.Differ,
-			Fix: "where the change is meant, write the new value into the spec, and the metadata is read again; until then gateways go " +
-				"on with what is stored",
+			Fix: "if the change is intended, write the new value into the spec, and the metadata is read again; until then gateways " +
+				"continue with what is stored",
 		})
 	}
 	for _, server := range s.Servers {
@@ -99,17 +99,17 @@ func (k KeySet) alerts(at time.Time) []Alert {
 	if k.Error != "" {
 		until := "gateways that have none of its keys yet refuse its tokens"
 		if k.ReadAt != nil {
-			until = "gateways go on with the keys that they have, at most until " + k.ReadAt.Add(keysBelieved).UTC().Format(time.RFC3339)
+			until = "gateways keep the keys that they have, at most until " + k.ReadAt.Add(keysBelieved).UTC().Format(time.RFC3339)
 		}
 		list = append(list, Alert{
 			Code: keysFailing, About: k.about(), Message: k.Error,
-			Fix: "mend the server, or spec.keys: " + until,
+			Fix: "correct the server, or spec.keys: " + until,
 		})
 	}
 	if k.ReplacedAt != nil && at.Before(k.ReplacedAt.Add(replacedStands)) {
 		list = append(list, Alert{
 			Code: keysReplaced, About: k.about(),
-			Message: "all keys were replaced at once: a rotation leaves old keys for a while, an address that was taken over does not",
+			Message: "all keys were replaced at once: a rotation keeps old keys for a while, an address that was taken over does not",
 			Fix: "ask the server's administrators whether they did it. If nobody did, keyward hold key-manager. This is said for " +
 				"24 hours",
 		})
@@ -147,7 +147,7 @@ func (o Server) clockAlert(skew time.Duration) (Alert, bool) {
 		Code: clockOff, About: o.Address,
 		Message: fmt.Sprintf("its clock is %+d s from the control plane's, more than %s (tokens.clockSkew)",
 			int64(offset.Round(time.Second).Seconds()), skew),
-		Fix: "set the clocks right by NTP: fresh tokens are refused as not yet valid, or expired ones pass",
+		Fix: "synchronize the clocks by NTP: fresh tokens are refused as not yet valid, or expired ones pass",
 	}, true
 }
 
@@ -162,7 +162,7 @@ func (c *change) tell(ctx context.Context, log *slog.Logger) {
 	log = log.With("key_manager", c.km.Name, "tenant", c.km.Tenant)
 	for _, a := range c.now.Alerts {
 		if !a.in(c.before.Alerts) {
-			log.WarnContext(ctx, "a key manager asks for attention", "alert", a.Code, "about", a.About, "message", a.Message)
+			log.WarnContext(ctx, "a key manager needs attention", "alert", a.Code, "about", a.About, "message", a.Message)
 		}
 	}
 	for _, a := range c.before.Alerts {

@@ -23,12 +23,12 @@ type Summary struct {
 	Issuer              string                 `json:"issuer,omitempty" doc:"What it is set to, or what its metadata say"`
 	State               Condition              `json:"state" doc:"ok, warning, failing, disabled, or unknown before the first look"`
 	Since               *time.Time             `json:"since,omitempty" doc:"Of the state"`
-	Hold                *keyward.Hold          `json:"hold,omitempty" doc:"While it is held: gateways take none of its tokens then"`
+	Hold                *keyward.Hold          `json:"hold,omitempty" doc:"While it is held: gateways accept none of its tokens then"`
 	LookedAt            *time.Time             `json:"lookedAt,omitempty"`
 	NextLook            *time.Time             `json:"nextLook,omitempty"`
 	Failures            int                    `json:"failures,omitempty" doc:"Looks that failed in a row, up to now"`
 	LastSuccess         *time.Time             `json:"lastSuccess,omitempty"`
-	Error               string                 `json:"error,omitempty" doc:"With the server's own words"`
+	Error               string                 `json:"error,omitempty" doc:"In the server's own words"`
 	Keys                *int                   `json:"keys,omitempty" doc:"Those that can verify tokens"`
 	NewestKey           *time.Time             `json:"newestKey,omitempty" doc:"Since when the newest key is known"`
 	LastRotation        *time.Time             `json:"lastRotation,omitempty" doc:"When a change of its keys was last seen"`

@@ -92,7 +92,7 @@ type Introspection struct {
 type Metadata struct {
 	Address string    `json:"address" doc:"Theirs, or the issuer that leads to them"`
 	ReadAt  time.Time `json:"readAt"`
-	Differ  string    `json:"differ,omitempty" doc:"What differs from what is stored; gateways go on with what is stored"`
+	Differ  string    `json:"differ,omitempty" doc:"What differs from what is stored; gateways go continue with what is stored"`
 	Error   string    `json:"error,omitempty" doc:"Why they could not be read; nothing depends on it until the key manager is changed"`
 }
 

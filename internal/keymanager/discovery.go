@@ -219,7 +219,7 @@ func WhyNot(err error) string {
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &certificate):
-		return said + ": have its administrators mend it, or give the authority that signed it in spec.outbound.ca"
+		return said + ": have its administrators correct it, or give the authority that signed it in spec.outbound.ca"
 	case errors.As(err, &host) && host.IsNotFound:
 		return said + ": see whether the name is right, and whether the control plane's DNS knows it"
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):

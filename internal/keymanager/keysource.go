@@ -15,7 +15,7 @@ func parsableKeys(row keyward.IssuerRow) string {
 	unusable := slices.DeleteFunc(slices.Clone(notes), token.OtherUse)
 	switch {
 	case len(unusable) > 0:
-		return "holds what cannot be used: " + strings.Join(unusable, "; ") + ": mend it, or leave it out"
+		return "holds what cannot be used: " + strings.Join(unusable, "; ") + ": correct it, or leave it out"
 	case len(keys) == 0 && len(notes) > 0:
 		return "has no key that can verify a token: " + strings.Join(notes, "; ")
 	case err != nil:

@@ -23,8 +23,8 @@ import (
 // changes nothing.
 func (c *check) connection(ctx context.Context) {
 	l := Line{
-		Step: stepConnection, Expected: "the server takes the credentials in spec.connection",
-		Fix: "mend spec.connection: the server's words say what it misses; docs/connectors.md says which rights the type needs",
+		Step: stepConnection, Expected: "the server accepts the credentials in spec.connection",
+		Fix: "correct spec.connection: the server's answer says what is missing; docs/connectors.md lists the rights that the type needs",
 	}
 	c.step(ctx, l, func(ctx context.Context, l *Line) {
 		finder, searches := c.conn.(connector.Finder)
@@ -33,7 +33,7 @@ func (c *check) connection(ctx context.Context) {
 			l.not(afterDiscovery)
 		case c.opened != nil:
 			l.failed(c.opened)
-			l.Fix = "mend spec.connection"
+			l.Fix = "correct spec.connection"
 		case c.server.Spec.Type == keyward.TypeResident:
 			l.not("the resident key manager needs none")
 		case !c.creates():
@@ -43,7 +43,7 @@ func (c *check) connection(ctx context.Context) {
 		case !searches && !c.order.Register:
 			l.not("the server cannot be searched, and the registration, which would try them, is left out")
 		case !searches && c.management(nil).Credentials == "":
-			l.not("there are none: the registration below shows whether the server wants any")
+			l.not("there are none: the registration below shows whether the server requires any")
 		case !searches:
 			l.not("the server cannot be searched: the registration below tries them")
 		default:
@@ -91,7 +91,7 @@ func (c *check) tokenEndpoint(ctx context.Context) {
 	}
 	c.step(ctx, l, func(ctx context.Context, l *Line) {
 		if method := c.server.Text("clientAuthentication"); !own && method != "" && method != connector.BySecret {
-			l.not("the client in spec.connection proves itself by %s, which the step %s tries", method, stepConnection)
+			l.not("the client in spec.connection authenticates by %s, which the step %s tries", method, stepConnection)
 			return
 		}
 		granter, ok := c.conn.(connector.Granter)
@@ -112,10 +112,10 @@ func (c *check) tokenEndpoint(ctx context.Context) {
 		case own && err == nil:
 			l.Seen = "client " + ask.ClientID + " got a token"
 		case own && refused && f.Code != "invalid_client" && (c.knows || f.Code == "invalid_scope"):
-			l.Seen = "client " + ask.ClientID + " is known there, and gets no token without more being asked for: " + words(err, ask.Secret)
+			l.Seen = "client " + ask.ClientID + " is known there, and gets no token for so plain a request: " + words(err, ask.Secret)
 		case own:
 			l.failed(err, ask.Secret)
-			l.Fix = at.For(err, "mend spec.connection.clientId and clientSecret, or let the client use client_credentials at the server")
+			l.Fix = at.For(err, "correct spec.connection.clientId and clientSecret, or let the client use client_credentials at the server")
 		case err == nil:
 			l.Verdict, l.Seen = Fail, "a client that does not exist got a token"
 			l.Fix = "this server gives tokens to anybody: do not trust it"
@@ -127,7 +127,7 @@ func (c *check) tokenEndpoint(ctx context.Context) {
 				"the server"
 		default:
 			l.failed(err)
-			l.Fix = at.For(err, "mend spec.endpoints.token, or what stands before the server")
+			l.Fix = at.For(err, "correct spec.endpoints.token, or what stands in front of the server")
 		}
 	})
 }
@@ -146,8 +146,8 @@ func granted(ctx context.Context, granter connector.Granter, requests []connecto
 // introspection asks about a token that never was.
 func (c *check) introspection(ctx context.Context) {
 	l := Line{
-		Step: stepIntrospection, Expected: "active: false about a token that never was (RFC 7662, section 2.2)",
-		Fix: "mend spec.introspection and spec.endpoints.introspection: gateways ask with these credentials",
+		Step: stepIntrospection, Expected: "active: false for a token that does not exist (RFC 7662, section 2.2)",
+		Fix: "correct spec.introspection and spec.endpoints.introspection: gateways ask with these credentials",
 	}
 	c.step(ctx, l, func(ctx context.Context, l *Line) {
 		switch {
@@ -159,7 +159,7 @@ func (c *check) introspection(ctx context.Context) {
 			return
 		case !c.introspects():
 			l.Verdict, l.Seen = Fail, "neither spec.endpoints.introspection nor the metadata says where to ask"
-			l.Fix = "say it in spec.endpoints.introspection, or leave spec.introspection out"
+			l.Fix = "set spec.endpoints.introspection, or leave spec.introspection out"
 			return
 		}
 		active, err := c.ask(ctx, nobody())
@@ -168,8 +168,8 @@ func (c *check) introspection(ctx context.Context) {
 			l.failed(err, c.secretValues()...)
 			l.Fix = c.introspector().For(err, l.Fix)
 		case active:
-			l.Verdict, l.Seen = Fail, "active: true: the server takes anything for a token"
-			l.Fix = "do not ask this server about tokens: mend spec.endpoints.introspection, or the server"
+			l.Verdict, l.Seen = Fail, "active: true: the server accepts anything as a token"
+			l.Fix = "do not ask this server about tokens: correct spec.endpoints.introspection, or the server"
 		default:
 			l.Seen, c.asks = "active: false", true
 		}

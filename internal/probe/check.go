@@ -95,7 +95,7 @@ func timed(ctx context.Context, limit time.Duration, l Line, do func(ctx context
 	began := time.Now()
 	l.Verdict = Pass
 	if ctx.Err() != nil {
-		l.not("the check's time was up")
+		l.not("the check ran out of time")
 		return l
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -134,13 +134,13 @@ func words(err error, secrets ...string) string {
 }
 
 // afterDiscovery is why a step was not tried that needs what the metadata would have told.
-const afterDiscovery = "discovery failed, and what this needs of it is not declared"
+const afterDiscovery = "discovery failed, and what this step needs from it is not declared"
 
 // unopened is why nothing can be asked of the server's own clients.
 func (c *check) unopened() string {
 	switch {
 	case c.opened == nil:
-		return "the type has no way to do this"
+		return "the type does not support this"
 	case c.blind:
 		return afterDiscovery
 	default:
@@ -217,21 +217,21 @@ func (c *check) state(held *keyward.Hold) {
 	l := Line{Step: stepState, Verdict: Warn, Expected: "the key manager is enabled and not held"}
 	switch {
 	case held.Holds(time.Now()):
-		l.Seen, l.Fix = "held: gateways take none of its tokens", "have the hold lifted: keyward unhold key-manager "+c.server.Name
+		l.Seen, l.Fix = "held: gateways accept none of its tokens", "lift the hold: keyward unhold key-manager "+c.server.Name
 	case !c.server.Spec.IsEnabled():
-		l.Seen, l.Fix = "disabled: gateways take none of its tokens", "leave spec.enabled out, or set it to true"
+		l.Seen, l.Fix = "disabled: gateways accept none of its tokens", "leave spec.enabled out, or set it to true"
 	default:
 		return
 	}
 	c.say(l)
 }
 
-// discovery reads the server's metadata anew. Where that fails, the check goes on with what is stored or declared.
+// discovery reads the server's metadata anew. Where that fails, the check goes continue with what is stored or declared.
 func (c *check) discovery(ctx context.Context) {
 	spec := c.server.Spec
 	l := Line{
 		Step: stepDiscovery, Expected: "metadata that names the issuer",
-		Fix: "mend the server's metadata, or declare what is right: what is declared wins over them",
+		Fix: "correct the server's metadata, or declare the right values: they take precedence",
 	}
 	field := "spec.discovery"
 	if spec.Discovery == "" {
@@ -245,8 +245,8 @@ func (c *check) discovery(ctx context.Context) {
 		found, err := keymanager.Discover(ctx, spec, c.client)
 		if err != nil {
 			l.failed(err)
-			l.Fix = c.fields(field, "").For(err, "mend "+field+": the server's issuer exactly as it writes it, or the address of its "+
-				"metadata; where that is right, mend the server's metadata")
+			l.Fix = c.fields(field, "").For(err, "correct "+field+": the server's issuer exactly as it writes it, or the address of its "+
+				"metadata; if that is right, correct the server's metadata")
 			c.blind = c.server.Status.Issuer == ""
 			return
 		}
@@ -261,8 +261,8 @@ func (c *check) discovery(ctx context.Context) {
 		before := c.server.Status
 		if c.bound && (before.Issuer != found.Issuer || before.Endpoints != found.Endpoints || before.JWKS != found.JWKS) {
 			l.Verdict, l.Seen = Warn, l.Seen+"; the metadata has changed since it was read: "+changes(before, found)
-			l.Fix = "where the change is meant, write the new value into the spec, and the metadata is read again; gateways and this " +
-				"check go on with what is stored"
+			l.Fix = "if the change is intended, write the new value into the spec, and the metadata is read again; gateways and this " +
+				"check continue with what is stored"
 			return
 		}
 		c.server.Status = found
@@ -304,7 +304,7 @@ func (c *check) settings() {
 			continue
 		}
 		c.say(Line{
-			Step: stepSettings, Verdict: Fail, Expected: "settings that apply takes", Seen: f.Path + " " + f.Message, Fix: "mend " + f.Path,
+			Step: stepSettings, Verdict: Fail, Expected: "settings that apply accepts", Seen: f.Path + " " + f.Message, Fix: "correct " + f.Path,
 		})
 	}
 }
@@ -340,7 +340,7 @@ func (c *check) keysOf(ctx context.Context, l *Line, issuer keyward.IssuerRow, f
 		return
 	case slices.ContainsFunc(faults, func(f keyward.FieldError) bool { return f.Path == "spec.keys" }):
 		l.Verdict, l.Seen = Fail, "neither spec.keys nor the metadata says where its keys are"
-		l.Fix = "say in spec.keys.jwks where they are, or give them in spec.keys.pem; or have the server's metadata name its jwks_uri"
+		l.Fix = "set spec.keys.jwks to their address, or give them in spec.keys.pem; or have the server's metadata name its jwks_uri"
 		return
 	default:
 		l.not("its tokens are opaque: no keys are declared")
@@ -352,8 +352,8 @@ func (c *check) keysOf(ctx context.Context, l *Line, issuer keyward.IssuerRow, f
 		l.Seen = strings.Join(append([]string{l.Seen}, notes...), "; ")
 		if l.Fix = soundKeys; issuer.JWKS != "" && !errors.Is(err, token.ErrNoKeys) {
 			l.Seen = issuer.JWKS + ": " + l.Seen
-			l.Fix = c.fields("spec.keys.jwks", "").For(err, "mend spec.keys.jwks, or the jwks_uri in the server's metadata: what answers "+
-				"there is no JWK set (RFC 7517, section 5)")
+			l.Fix = c.fields("spec.keys.jwks", "").For(err, "correct spec.keys.jwks, or the jwks_uri in the server's metadata: what answers "+
+				"there is not a JWK set (RFC 7517, section 5)")
 		}
 		return
 	}
@@ -384,12 +384,12 @@ func (c *check) readKeys(ctx context.Context, row keyward.IssuerRow) (keys []*to
 
 // audiences points out that a token for anybody is taken.
 func (c *check) audiences() {
-	l := Line{Step: stepAudiences, Verdict: Pass, Expected: "spec.tokens.audiences names who tokens must be meant for"}
+	l := Line{Step: stepAudiences, Verdict: Pass, Expected: "spec.tokens.audiences names the audiences that tokens must have"}
 	if l.Seen = strings.Join(c.server.Spec.Tokens.Audiences, ", "); l.Seen == "" && c.server.Spec.Type != keyward.TypeResident {
-		l.Verdict, l.Seen = Warn, "any: a token that was meant for another service passes too"
+		l.Verdict, l.Seen = Warn, "any: a token for another service passes too"
 		l.Fix = "list in spec.tokens.audiences, or in audiences of each API, the aud that its tokens have for this gateway"
 	} else if l.Seen == "" {
-		l.not("any: the resident server's tokens are meant for this gateway alone")
+		l.not("any: the resident server's tokens are for this gateway alone")
 	}
 	c.say(l)
 }

@@ -36,13 +36,13 @@ func TestKeysInThePlaceOfSecrets(t *testing.T) {
 			func(o string) http.Handler { return auth0server.BuildWith(o, signing, rs256) },
 			`{"type":"auth0","issuer":"ORIGIN/","connection":{"clientId":"` + auth0server.KeyClient + `",
 				"clientAuthentication":"private_key_jwt","clientKey":KEY}}`,
-			"its signature is wrong", own.PEM, stranger.PEM, "proves itself by private_key_jwt",
+			"its signature is wrong", own.PEM, stranger.PEM, "authenticates by private_key_jwt",
 		},
 		{
 			func(o string) http.Handler { return entraserver.BuildWith(o, signing, 0, own.Certificate) },
 			`{"type":"entra","discovery":"ORIGIN/` + entraserver.Tenant + `/v2.0","connection":{"graphUrl":"ORIGIN/v1.0",
 				"clientId":"` + entraserver.ManagementClient + `","clientAuthentication":"private_key_jwt","clientKey":KEY}}`,
-			"AADSTS700027: The certificate", own.Bundle, stranger.Bundle, "proves itself by private_key_jwt",
+			"AADSTS700027: The certificate", own.Bundle, stranger.Bundle, "authenticates by private_key_jwt",
 		},
 	} {
 		s := contract.Start(t, c.build)

@@ -163,6 +163,6 @@ func (c *check) lookAsked(ctx context.Context, seen *AskSight) {
 			seen.Err = fmt.Sprintf("%s: %s", c.introspectionEndpoint(), seen.Err)
 		}
 	case active:
-		seen.Err = "active: true about a token that never was: the server takes anything for a token"
+		seen.Err = "active: true for a token that does not exist: the server accepts anything as a token"
 	}
 }

@@ -56,7 +56,7 @@ type Line struct {
 	Verdict  Verdict `json:"verdict" doc:"pass, warn, fail or not tried"`
 	Millis   int64   `json:"millis" doc:"How long it took"`
 	Expected string  `json:"expected"`
-	Seen     string  `json:"seen" doc:"With the server's own words"`
+	Seen     string  `json:"seen" doc:"In the server's own words"`
 	Fix      string  `json:"fix,omitempty" doc:"What to change, for a warning and a failure"`
 }
 

@@ -127,7 +127,7 @@ func TestEachStepSaysItsOwnTrouble(t *testing.T) {
 	w.want(good, "keys", probe.Pass, `1 usable; kid "k" RS256`)
 	w.want(good, "token endpoint", probe.Pass, "refused, as it should be: ")
 	w.want(good, "token endpoint", probe.Pass, "401 invalid_client")
-	w.want(good, "registration", probe.Fail, "the server wants credentials for this")
+	w.want(good, "registration", probe.Fail, "the server requires credentials for this")
 	w.want(good, "introspection", probe.Pass, "active: false")
 	w.want(good, "registration", probe.Fail, "403 access_denied: no open registration")
 	w.want(good, "audiences", probe.Warn, "another service")
@@ -141,13 +141,13 @@ func TestEachStepSaysItsOwnTrouble(t *testing.T) {
 		fix    string
 	}{
 		{"/jwks", issuer.Answer{Body: `{"keys":[{"kty":"oct","k":"AA"}]}`}, "keys", "key 0 is ignored", "publish RSA keys"},
-		{"/jwks", issuer.Answer{Status: 500}, "keys", "500", "mend spec.keys.jwks, or the jwks_uri"},
+		{"/jwks", issuer.Answer{Status: 500}, "keys", "500", "correct spec.keys.jwks, or the jwks_uri"},
 		{"/token", issuer.Answer{Status: 200, Body: `{"access_token":"x","token_type":"Bearer"}`}, "token endpoint",
 			"does not exist got a token", "do not trust it"},
 		{"/token", issuer.Answer{Status: 502, Type: "text/plain", Body: "bad gateway"}, "token endpoint", "502: bad gateway",
 			"see its log"},
-		{"/token", issuer.Answer{Status: 404, Body: `{"error":"no such resource"}`}, "token endpoint", "404", "mend spec.endpoints.token"},
-		{"/introspect", issuer.Answer{Body: `{"active":true}`}, "introspection", "anything for a token", "do not ask this server"},
+		{"/token", issuer.Answer{Status: 404, Body: `{"error":"no such resource"}`}, "token endpoint", "404", "correct spec.endpoints.token"},
+		{"/introspect", issuer.Answer{Body: `{"active":true}`}, "introspection", "anything as a token", "do not ask this server"},
 		{"/introspect", issuer.Answer{Body: `<html>`, Type: "text/html"}, "introspection", `"text/html", not JSON`,
 			"spec.endpoints.introspection"},
 		{"/introspect", issuer.Answer{Body: `{"active":false}`, Type: "text/html"}, "introspection", `"text/html", not JSON`,
@@ -155,7 +155,7 @@ func TestEachStepSaysItsOwnTrouble(t *testing.T) {
 		{"/introspect", issuer.Answer{Body: `{"active":"false"}`}, "introspection", "no boolean named active",
 			"spec.endpoints.introspection"},
 		{"/introspect", issuer.Answer{Status: 401, Body: `{"error":"invalid_client"}`}, "introspection", "401 invalid_client",
-			"mend spec.introspection.clientId and spec.introspection.clientSecret"},
+			"correct spec.introspection.clientId and spec.introspection.clientSecret"},
 	} {
 		w.issuer.Fix(c.path, c.answer)
 		lines := w.unsaved(credentials)
@@ -186,7 +186,7 @@ func TestWhatDependsOnDiscoveryIsNotTried(t *testing.T) {
 	for _, more := range []string{realm, credentials} {
 		lines := w.unsaved(more + `,"discovery":"` + w.issuer.URL + `/nowhere"`)
 		w.want(lines, "discovery", probe.Fail, "answered 404, and so did the other places")
-		w.want(lines, "discovery", probe.Fail, "mend spec.discovery")
+		w.want(lines, "discovery", probe.Fail, "correct spec.discovery")
 		for _, step := range []string{"keys", "connection", "token endpoint", "introspection", "fresh token", "registration"} {
 			w.want(lines, step, probe.NotTried, "discovery failed")
 		}

@@ -36,14 +36,14 @@ func (c *check) secrets(ctx context.Context) {
 		if len(c.values(path)) < 2 {
 			continue
 		}
-		c.step(ctx, Line{Step: stepSecret, Expected: "the server takes both values"},
+		c.step(ctx, Line{Step: stepSecret, Expected: "the server accepts both values"},
 			func(ctx context.Context, l *Line) { c.both(ctx, l, path) })
 	}
 }
 
 // Why one value cannot be tried.
 var (
-	errNoWay = errors.New("there is no way to try it by itself")
+	errNoWay = errors.New("it cannot be tried on its own")
 	errBlind = errors.New(afterDiscovery)
 )
 
@@ -76,9 +76,9 @@ func (c *check) both(ctx context.Context, l *Line, path string) {
 	case taken[1]:
 		l.Verdict, l.Fix = Warn, nextInUse
 	case taken[0]:
-		l.Verdict, l.Fix = Warn, "have the server take the next value before it refuses the current one, or mend or drop it"
+		l.Verdict, l.Fix = Warn, "have the server accept the next value before it refuses the current one, or correct or drop it"
 	default:
-		l.Verdict, l.Fix = Fail, "give a value of spec."+path+" that the server takes, alone or as next"
+		l.Verdict, l.Fix = Fail, "give a value of spec."+path+" that the server accepts, alone or as next"
 	}
 }
 
@@ -131,5 +131,5 @@ func (c *check) registered(l *Line, path string) {
 		l.Seen = "spec." + path + ": the registration above was refused with the current one, and not with the next one"
 		return
 	}
-	l.not("spec.%s: only a registration uses it, and goes on to the next value when the current one is refused", path)
+	l.not("spec.%s: only a registration uses it, and tries the next value when the current one is refused", path)
 }

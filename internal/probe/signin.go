@@ -23,16 +23,16 @@ func (c *check) signIn(ctx context.Context) {
 	c.step(ctx, Line{Step: stepSignIn, Expected: "an authorization endpoint with the code flow and PKCE (S256)"},
 		func(_ context.Context, l *Line) { c.signInSettings(l) })
 	client := Line{
-		Step: stepSignInClient, Expected: "the token endpoint takes the console's client, and refuses a code that never was",
-		Fix: "mend spec.signIn: clientId, method, and the secret or key that goes with it",
+		Step: stepSignInClient, Expected: "the token endpoint accepts the console's client, and refuses a code that does not exist",
+		Fix: "correct spec.signIn: clientId, method, and the secret or key that goes with it",
 	}
 	redirect := Line{
 		Step: stepRedirect, Expected: "people are sent back to " + c.callback(),
 		Fix: "register the redirect URI " + c.callback() + " for the client " + c.server.Spec.SignIn.ClientID + " at the server, to " +
-			"the letter; KEYWARD_PUBLIC_URL says how it begins",
+			"the letter; it begins with KEYWARD_PUBLIC_URL",
 	}
 	if c.own.ours {
-		client.Fix = "have Keyward look at its client there: keyward keymanager console-clients lists it, and retry mends it"
+		client.Fix = "have Keyward look at its client there: keyward keymanager console-clients lists it, and retry repairs it"
 		redirect.Fix = client.Fix
 	}
 	c.step(ctx, client, func(ctx context.Context, l *Line) {
@@ -61,7 +61,7 @@ func (c *check) unregistered(l *Line) bool {
 		l.not("Keyward registers the console's client when this is saved")
 	default:
 		l.Verdict, l.Seen = Fail, "the console has no client there yet, it is "+c.own.stands
-		l.Fix = "mend what the words say; a registration that failed is tried again by itself, and at once when the key manager is changed"
+		l.Fix = "correct what the message names; a registration that failed is retried by itself, and at once when the key manager is changed"
 	}
 	return true
 }
@@ -75,23 +75,23 @@ func (c *check) signInSettings(l *Line) {
 		return
 	case at.Authorization == "":
 		l.Verdict, l.Seen = Fail, "neither spec.endpoints.authorization nor the metadata says where people sign in"
-		l.Fix = "say it in spec.endpoints.authorization"
+		l.Fix = "set spec.endpoints.authorization"
 		return
 	case facts == nil:
-		l.Seen = at.Authorization + "; what else the server does is not discovered"
+		l.Seen = at.Authorization + "; what else the server supports was not discovered"
 		return
 	}
 	l.Seen = at.Authorization
 	switch {
 	case len(facts.ResponseTypes) > 0 && !slices.Contains(facts.ResponseTypes, "code"):
 		l.Verdict, l.Seen = Fail, l.Seen+"; response types "+strings.Join(facts.ResponseTypes, ", ")
-		l.Fix = "let the server answer with a code: nobody signs in otherwise"
+		l.Fix = "have the server support the authorization code flow: sign-in needs it"
 	case len(facts.PKCE) > 0 && !slices.Contains(facts.PKCE, "S256"):
 		l.Verdict, l.Seen = Fail, l.Seen+"; PKCE with "+strings.Join(facts.PKCE, ", ")
-		l.Fix = "let the server take PKCE with S256 (RFC 7636)"
+		l.Fix = "have the server accept PKCE with S256 (RFC 7636)"
 	case len(facts.PKCE) == 0:
-		l.Verdict, l.Seen = Warn, l.Seen+"; the metadata do not say that the server knows PKCE"
-		l.Fix = "see to it that the server knows PKCE (RFC 7636): without it, nonce alone ties a code to its browser"
+		l.Verdict, l.Seen = Warn, l.Seen+"; the metadata do not say whether the server supports PKCE"
+		l.Fix = "make sure that the server supports PKCE (RFC 7636): without it, only the nonce binds a code to its browser"
 	case facts.EndSession == "":
 		l.Verdict, l.Seen = Warn, l.Seen+"; no end_session_endpoint"
 		l.Fix = "people who sign out of the console stay signed in at the server: they are let in again without a password"
@@ -118,12 +118,12 @@ func (c *check) signInClient(ctx context.Context, l *Line) {
 		}
 		l.Fix = c.fields("spec.endpoints.token", credentials).For(err, l.Fix)
 	default:
-		l.Seen = "the client was taken, and the code was not: " + said
+		l.Seen = "the client was accepted, and the code was not: " + said
 	}
 }
 
 // errAnyCode stands for a server that gives tokens for a code that never was.
-var errAnyCode = errors.New("the server takes anything for a code")
+var errAnyCode = errors.New("the server accepts anything as a code")
 
 // redeem tries a code that never was. A server that takes the console's client says that the code is not good (RFC 6749,
 // section 5.2); everything else is an error.
@@ -136,7 +136,7 @@ func (c *check) redeem(ctx context.Context) (said string, err error) {
 	var k wire.Call
 	a, err := c.caller.WithSecret(ctx, c.probe.known, account.Secret, func(secret string) wire.Call {
 		k = account.Request(secret)
-		k.Op, k.Once = "redeem a code that never was", true
+		k.Op, k.Once = "redeem a code that does not exist", true
 		return k
 	}, wire.RefusesClient)
 	if err != nil {
@@ -171,20 +171,20 @@ func (c *check) signInRedirect(ctx context.Context, l *Line) {
 	a, err := c.caller.Do(ctx, wire.Call{Op: "ask for a silent sign-in", Method: http.MethodGet, URL: address})
 	if err != nil {
 		l.failed(err)
-		l.Fix = c.fields("spec.endpoints.authorization", "").For(err, "mend spec.endpoints.authorization")
+		l.Fix = c.fields("spec.endpoints.authorization", "").For(err, "correct spec.endpoints.authorization")
 		return
 	}
 	code, description, led := ledBack(a, c.callback())
 	switch {
 	case led && (strings.HasSuffix(code, "_required") || code == "account_selection_required"):
-		l.Seen = "sent back with " + code + ", for nobody is signed in"
+		l.Seen = "sent back with " + code + ", because nobody is signed in"
 	case led:
 		l.Verdict, l.Seen = Fail, wire.Words("sent back with "+code+": "+description)
-		l.Fix = "mend spec.signIn, or the client at the server: its words say what it misses"
+		l.Fix = "correct spec.signIn, or the client at the server: its answer says what is missing"
 	case a.Status >= http.StatusInternalServerError:
-		l.Verdict, l.Seen, l.Fix = Fail, fmt.Sprintf("the server answered %d", a.Status), "see what is wrong with the server"
+		l.Verdict, l.Seen, l.Fix = Fail, fmt.Sprintf("the server answered %d", a.Status), "see the server's log"
 	case a.Status >= http.StatusBadRequest:
-		l.Verdict, l.Seen = Fail, fmt.Sprintf("the server answered %d, and led nobody back", a.Status)
+		l.Verdict, l.Seen = Fail, fmt.Sprintf("the server answered %d, and did not redirect back", a.Status)
 	default:
 		l.Verdict, l.Seen = Warn, fmt.Sprintf("the server answered %d with a page, which says nothing about the redirect URI", a.Status)
 		l.Fix = "sign in once to see; " + l.Fix

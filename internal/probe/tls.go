@@ -46,7 +46,7 @@ func (c *check) tlsLine(o witness.Origin) Line {
 		l.Verdict, l.Seen = Warn, o.Name+": no TLS"
 		l.Fix = "reach the server by https: tokens, keys and secrets pass over this connection"
 	case o.Fault != nil:
-		l.Verdict, l.Fix = Fail, cmp.Or(c.fields("", "").TLS(o.Fault), "mend the server's TLS, or what stands before the server")
+		l.Verdict, l.Fix = Fail, cmp.Or(c.fields("", "").TLS(o.Fault), "correct the TLS of the server, or of what stands in front of it")
 		l.Seen = o.Name + ": " + wire.Words(outbound.Untrusted(o.Name, o.Fault).Error())
 		if len(o.Chain) > 0 {
 			l.Seen += "; " + chainText(o.Chain)
@@ -65,9 +65,9 @@ func (c *check) tlsLine(o witness.Origin) Line {
 // unreached says why nothing was seen of a connection.
 func unreached(o witness.Origin) string {
 	if _, ok := errors.AsType[*outbound.ProxyError](o.Err); ok {
-		return o.Name + ": no connection: the proxy let none through"
+		return o.Name + ": no connection: the proxy refused it"
 	}
-	return o.Name + ": no connection that was answered"
+	return o.Name + ": no connection got an answer"
 }
 
 // chainText names each certificate with its end, the server's first.
@@ -114,12 +114,12 @@ func (c *check) clocks(seen []witness.Origin) {
 		l.Seen = fmt.Sprintf("%s: %+d s", o.Name, int(o.Offset.Round(time.Second).Seconds()))
 		if o.Offset.Abs() > skew+time.Second { // the date has whole seconds
 			l.Verdict = Warn
-			l.Fix = "one of the two clocks is wrong: set both by NTP. Fresh tokens are refused as not yet valid, or expired ones pass; " +
-				"tokens.clockSkew forgives small differences"
+			l.Fix = "one of the two clocks is wrong: synchronize both by NTP. Fresh tokens are refused as not yet valid, or expired ones pass; " +
+				"tokens.clockSkew allows for small differences"
 		}
 		c.say(l)
 	}
 	if !dated {
-		c.say(Line{Step: stepClock, Verdict: NotTried, Expected: expected, Seen: "no answer had a date"})
+		c.say(Line{Step: stepClock, Verdict: NotTried, Expected: expected, Seen: "no answer had a Date header"})
 	}
 }

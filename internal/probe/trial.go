@@ -18,7 +18,7 @@ import (
 
 const (
 	trialCallback = "https://keyward.invalid/callback"
-	rightsFix     = "the server's words say what it misses; docs/connectors.md says which rights the type needs"
+	rightsFix     = "the server's answer says what is missing; docs/connectors.md lists the rights that the type needs"
 	lookAgain     = time.Second // between two looks for a client whose making nobody saw the end of
 	looks         = 3
 	makeLimit     = 15 * time.Second
@@ -27,7 +27,7 @@ const (
 // trial makes a client, has a fresh token judged, if possible one of that client, and deletes the client again. What was
 // begun at the server is taken back until the time of until, even when nobody waits any more.
 func (c *check) trial(ctx, until context.Context) {
-	l := Line{Step: stepRegistration, Expected: "a trial client is made, and gone again", Fix: rightsFix}
+	l := Line{Step: stepRegistration, Expected: "a trial client is created, and deleted again", Fix: rightsFix}
 	name := nobody()
 	var made *connector.Registered
 	l = timed(ctx, c.atLeast(makeLimit), l, func(ctx context.Context, l *Line) { made = c.make(ctx, l, name) })
@@ -47,13 +47,13 @@ func (c *check) make(ctx context.Context, l *Line, name string) *connector.Regis
 	spec := c.server.Spec
 	switch {
 	case spec.Type == keyward.TypeResident:
-		l.not("clients of the resident key manager are made here")
+		l.not("clients of the resident key manager are created here")
 		return nil
 	case !c.creates():
-		l.not("nobody may create clients in it")
+		l.not("its settings allow nobody to create clients")
 		return nil
 	case !c.order.Register:
-		l.not("it was left out: it makes a client at the server for a moment")
+		l.not("not requested: it creates a client at the server for a moment")
 		return nil
 	case c.opened != nil:
 		l.not("%s", c.unopened())
@@ -67,7 +67,7 @@ func (c *check) make(ctx context.Context, l *Line, name string) *connector.Regis
 	})
 	if err != nil {
 		c.probe.log.ErrorContext(ctx, "a check's trial client could not be noted in the audit trail", "error", err)
-		l.not("it could not be noted in the audit trail, so that it was left out")
+		l.not("skipped, because it could not be recorded in the audit trail")
 		return nil
 	}
 	made, err := c.register(ctx, l, c.registration(name))
@@ -101,7 +101,7 @@ func (c *check) register(ctx context.Context, l *Line, ask connector.Registratio
 		return c.conn.Register(ctx, ask)
 	case told && f.Status == http.StatusBadRequest && strings.Contains(f.Code+f.Description, "redirect_uri"):
 		if made, err = c.conn.Register(ctx, ask); err == nil {
-			l.Seen = "with a callback, which the server wants of every client (keys generate --callback): "
+			l.Seen = "with a callback, which the server requires of every client (keys generate --callback): "
 		}
 	}
 	return made, err
@@ -113,11 +113,11 @@ func (c *check) refused(err error) string {
 	f, told := errors.AsType[*wire.Failure](err)
 	switch {
 	case !told:
-		return "change it as is said; or set spec.clients.create to false, and map clients that exist"
+		return "follow the message; or set spec.clients.create to false, and map existing clients"
 	case by.Credentials == "" && (f.Status == http.StatusUnauthorized || f.Status == http.StatusForbidden):
-		return "the server wants credentials for this: give them in spec.connection; docs/connectors.md says which the type takes"
+		return "the server requires credentials for this: give them in spec.connection; docs/connectors.md says which the type accepts"
 	case f.Status == http.StatusBadRequest && f.Code != "invalid_client":
-		return "the server does not make clients as they are asked for: its words say what it misses; docs/connectors.md says what the " +
+		return "the server does not create clients as requested: its answer says what is missing; docs/connectors.md says what the " +
 			"type needs"
 	default:
 		return by.For(err, rightsFix)
@@ -181,7 +181,7 @@ func (c *check) takeBack(ctx context.Context, l *Line, name string, made *connec
 	}
 	switch still, err := reader.Read(ctx, made.Handle); {
 	case err != nil:
-		l.Seen += "; whether it is gone could not be read"
+		l.Seen += "; whether it was deleted could not be checked"
 	case still != nil:
 		l.Verdict, l.Seen, l.Fix = Fail, l.Seen+", and is still there", left
 	default:
@@ -206,7 +206,7 @@ func (c *check) lookFor(ctx context.Context, l *Line, name string) *connector.Re
 		}
 		found, err := finder.Find(ctx, name)
 		if err == nil && found != nil {
-			l.Seen += "; client " + found.ClientID + " was there all the same"
+			l.Seen += "; client " + found.ClientID + " was there nevertheless"
 			l.Fix = rightsFix
 			return found
 		}
@@ -222,7 +222,7 @@ func (c *check) lookFor(ctx context.Context, l *Line, name string) *connector.Re
 // fresh gets a token and has it judged as a gateway would: by the trial client, whose tokens are what developers get,
 // or else by a client of the key manager's own.
 func (c *check) fresh(ctx context.Context, trial connector.TokenRequest) {
-	l := Line{Step: stepFresh, Expected: "gateways take a token just obtained, and it is active where it is asked about"}
+	l := Line{Step: stepFresh, Expected: "gateways accept a fresh token, and introspection calls it active"}
 	c.step(ctx, l, func(ctx context.Context, l *Line) {
 		value, own, ok := c.obtain(ctx, l, trial)
 		if !ok {
@@ -232,7 +232,7 @@ func (c *check) fresh(ctx context.Context, trial connector.TokenRequest) {
 		if c.asks {
 			c.active(ctx, l, value, own)
 		} else if l.Verdict == Pass {
-			l.Seen += "; it was not asked about"
+			l.Seen += "; introspection was not asked"
 		}
 	})
 }
@@ -271,7 +271,7 @@ func (c *check) obtain(ctx context.Context, l *Line, trial connector.TokenReques
 	case c.blind && c.server.Spec.Endpoints.Token == "":
 		why = []string{afterDiscovery}
 	case len(why) == 0:
-		why = []string{"no client's credentials are at hand"}
+		why = []string{"no client's credentials are available"}
 	}
 	l.not("%s", strings.Join(why, "; "))
 	return "", false, false
@@ -287,11 +287,11 @@ func (c *check) judged(ctx context.Context, l *Line, value string) {
 	j, err := c.probe.judge.Judge(ctx, subject(c.server, row, introspection, value))
 	if err != nil {
 		c.probe.log.WarnContext(ctx, "a check's token could not be judged", "error", err)
-		l.Seen += "; what gateways make of it could not be told"
+		l.Seen += "; whether gateways accept it could not be determined"
 		return
 	}
 	if j.Code == "" {
-		l.Seen += ", which gateways take as of client " + j.ClientID
+		l.Seen += ", which gateways accept as client " + j.ClientID
 		return
 	}
 	if j.Code == keyward.CodeKeyManagerUnavailable && c.keyless {
@@ -327,7 +327,7 @@ func (c *check) active(ctx context.Context, l *Line, value string, own bool) {
 	case err != nil:
 		l.Seen += "; " + words(err, append(c.secretValues(), value)...)
 		l.worse(Fail, c.introspector().For(err,
-			"mend spec.introspection: the server answers about other tokens"))
+			"correct spec.introspection: the server answers for other tokens"))
 	case yes:
 		l.Seen += "; active: true"
 	default:
@@ -335,7 +335,7 @@ func (c *check) active(ctx context.Context, l *Line, value string, own bool) {
 		verdict := Fail
 		if own {
 			verdict = Warn
-			l.Seen += "; tokens of applications' clients may fare better, as a trial client would show"
+			l.Seen += "; tokens of applications' clients may be treated differently, as a trial client would show"
 		}
 		l.worse(verdict, "let tokens name the client "+asker+" in aud: Keycloak and others answer nobody else (there: an audience mapper "+
 			"for that client in a default client scope of the realm)")

@@ -140,7 +140,7 @@ func (s *Sessions) exchange(ctx context.Context, c *wire.Caller, w *way, code, v
 // refused tells what the token endpoint said, and no more than that.
 func (w *way) refused(f *wire.Failure) error {
 	if f.Code == "invalid_client" {
-		return w.failed("it does not take the console's own client: an administrator has to mend spec.signIn (%s)",
+		return w.failed("it refuses the console's client: an administrator has to correct spec.signIn (%s)",
 			printable(f.Code+" "+f.Description))
 	}
 	return w.failed("the code was not taken: %s", printable(f.Code+" "+f.Description))

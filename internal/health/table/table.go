@@ -69,7 +69,7 @@ func OfOne(h health.Health, now time.Time) [][]string {
 	rows := [][]string{{"WHAT", "ABOUT", "SEEN"}}
 	if h.Hold != nil {
 		rows = append(rows, []string{"hold", h.KeyManager, ofHold(h.Hold, now)},
-			[]string{"", "", "gateways take none of its tokens; to change: keyward unhold key-manager " + h.KeyManager})
+			[]string{"", "", "gateways accept none of its tokens; to lift the hold: keyward unhold key-manager " + h.KeyManager})
 	}
 	rows = append(rows, []string{"state", h.KeyManager, string(h.State) + lasting(h.Since, now)})
 	looked := "nobody has looked yet"
@@ -81,7 +81,7 @@ func OfOne(h health.Health, now time.Time) [][]string {
 	}
 	rows = append(rows, []string{"", "", looked})
 	if h.Failures > 0 {
-		good := "none was good yet"
+		good := "none has succeeded yet"
 		if h.LastSuccess != nil {
 			good = "the last good one " + ago(h.LastSuccess, now)
 		}

@@ -49,23 +49,23 @@ func (f Fields) proxy(err error) string {
 	case !ok:
 		return ""
 	case errors.Is(err, outbound.ErrForbidden):
-		return fmt.Sprintf("the proxy's own address is not permitted: mend %s.proxy, or have the operator permit it "+
+		return fmt.Sprintf("the proxy's own address is not permitted: correct %s.proxy, or have the operator permit it "+
 			"(KEYWARD_OUTBOUND_DENY, KEYWARD_OUTBOUND_ALLOW)", f.Outbound)
 	case e.Status == http.StatusProxyAuthRequired:
 		return fmt.Sprintf("give the user and password that the proxy %s takes: %s.proxyUser and %s.proxyPassword", e.Proxy, f.Outbound,
 			f.Outbound)
 	case e.Status >= 500:
-		return fmt.Sprintf("the proxy %s does not get to the server: see whether it is up and can be reached from there, or mend %s.proxy",
+		return fmt.Sprintf("the proxy %s cannot reach the server: check that the server is up and reachable from there, or correct %s.proxy",
 			e.Proxy, f.Outbound)
 	case e.Status != 0:
-		return fmt.Sprintf("have the proxy %s let this machine through to the server, or mend %s.proxy", e.Proxy, f.Outbound)
+		return fmt.Sprintf("have the proxy %s let this machine through to the server, or correct %s.proxy", e.Proxy, f.Outbound)
 	case speaksNoTLS(err):
 		return fmt.Sprintf("the proxy %s speaks no TLS: write %s.proxy with http://", e.Proxy, f.Outbound)
 	case untrusted(err):
 		return fmt.Sprintf("it is the proxy's certificate that is not trusted: give its authority as %s.ca, or have proxy %s renew it, "+
 			"or reach it by a name that it has", f.Outbound, e.Proxy)
 	default:
-		return fmt.Sprintf("nothing works as a proxy at %s: mend %s.proxy, or start it", e.Proxy, f.Outbound)
+		return fmt.Sprintf("there is no working proxy at %s: correct %s.proxy, or start it", e.Proxy, f.Outbound)
 	}
 }
 
@@ -75,10 +75,10 @@ func rules(err error) string {
 	case errors.Is(err, outbound.ErrDowngrade):
 		return "give the https address that the redirect should lead to: one that leaves https is not followed"
 	case errors.Is(err, outbound.ErrForbidden):
-		return "the address is not permitted: mend it, or have the operator permit it (KEYWARD_OUTBOUND_DENY, KEYWARD_OUTBOUND_ALLOW); " +
+		return "the address is not permitted: correct it, or have the operator permit it (KEYWARD_OUTBOUND_DENY, KEYWARD_OUTBOUND_ALLOW); " +
 			"link-local addresses never are"
 	case errors.Is(err, outbound.ErrRedirects):
-		return "give the address that the redirects should lead to: they go round"
+		return "the redirects form a loop: give the address that they should lead to"
 	default:
 		return ""
 	}
@@ -94,13 +94,13 @@ func (f Fields) TLS(err error) string {
 		return "reach the server by a name that its certificate has, or have it issued for this one"
 	}
 	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Reason == x509.Expired {
-		return "renew the server's certificate; where it is not expired, set this machine's clock right"
+		return "renew the server's certificate; if it has not expired, correct this machine's clock"
 	}
 	switch {
 	case speaksNoTLS(err):
 		return "the server speaks no TLS at this port: write http://, or the port where it does"
 	case untrusted(err):
-		return "mend the server's TLS, or what stands before the server"
+		return "correct the TLS of the server, or of what stands in front of it"
 	default:
 		return ""
 	}
@@ -120,7 +120,7 @@ func untrusted(err error) bool {
 // reached is about a server that gave no answer.
 func (f Fields) reached(err error) string {
 	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
-		return fmt.Sprintf("this machine knows no host %s: mend %s, or the machine's DNS", e.Name, f.Address)
+		return fmt.Sprintf("the host name %s cannot be resolved: correct %s, or this machine's DNS", e.Name, f.Address)
 	}
 	if alert, ok := errors.AsType[tls.AlertError](err); ok {
 		return fmt.Sprintf("the server ended the handshake (%v): it may want a client certificate, %s.certificate, or another one",
@@ -129,14 +129,14 @@ func (f Fields) reached(err error) string {
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "nothing listens at that address: start the server, or mend " + f.Address
+		return "nothing listens at that address: start the server, or correct " + f.Address
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return "no way leads to that address from this machine: mend " + f.Address + ", or the network"
+		return "this machine has no route to that address: correct " + f.Address + ", or the network"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), isNet && timeout.Timeout():
-		return "see whether the server is up, and whether a firewall swallows what is sent to it; mend " + f.Address +
-			" where that is another server"
+		return "check that the server is up and that no firewall drops the traffic; correct " + f.Address +
+			" if the server is another one"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the connection was ended before an answer: see the server's log; where it speaks TLS at this port, write https:// in " +
+		return "the connection was closed before an answer: see the server's log; if it speaks TLS at this port, write https:// in " +
 			f.Address
 	default:
 		return ""
@@ -147,23 +147,23 @@ func (f Fields) reached(err error) string {
 func (f Fields) answered(e *wire.Failure) string {
 	switch {
 	case e.Code == "unauthorized_client" && f.Credentials != "": // RFC 6749, section 5.2; Keycloak says it of a wrong secret too
-		return "the server's words say which: mend " + f.Credentials + ", or let the client use this grant at the server"
+		return "the server's answer says which: correct " + f.Credentials + ", or let the client use this grant at the server"
 	case e.Status == http.StatusUnauthorized && f.Credentials != "",
 		e.Status == http.StatusBadRequest && e.Code == "invalid_client" && f.Credentials != "":
-		return "the server does not take the credentials: mend " + f.Credentials
+		return "the server refuses the credentials: correct " + f.Credentials
 	case e.Status == http.StatusForbidden && f.Credentials != "":
-		return "the server takes " + f.Credentials + ", and does not permit this: its words say what is missing, docs/connectors.md " +
+		return "the server takes " + f.Credentials + ", and does not permit this: its answer says what is missing, docs/connectors.md " +
 			"which rights are needed"
 	case e.Status == http.StatusNotFound, e.Status == http.StatusMethodNotAllowed, e.Status == http.StatusGone:
-		return "the server has nothing of that kind there: mend " + f.Address
+		return "the server has nothing like that at this address: correct " + f.Address
 	case e.Status == http.StatusTooManyRequests:
 		return "the server asks for a pause: check again later"
 	case e.Status >= 500:
-		return "the server, or what stands before it, failed by itself: see its log"
+		return "the server, or what stands in front of it, had an internal error: see its log"
 	case e.Status >= 300 && e.Status < 400:
 		return "write the address that the redirect leads to into " + f.Address
 	case e.Status >= 200 && e.Status < 300:
-		return "what answers there is something else, such as a page to sign in: mend " + f.Address
+		return "something else answers there, such as a sign-in page: correct " + f.Address
 	default:
 		return ""
 	}

@@ -53,15 +53,15 @@ func TestTheCauseIsNamed(t *testing.T) {
 		"nothing in the way":      {server: plain.URL, want: "otherwise"},
 		"the proxy wants a user":  {proxy: through(407), server: secure.URL, want: "spec.outbound.proxyUser and spec.outbound.proxyP"},
 		"the proxy forbids":       {proxy: through(403), server: secure.URL, want: "let this machine through"},
-		"the proxy gets nowhere":  {proxy: through(502), server: secure.URL, want: "does not get to the server"},
-		"the proxy is not there":  {proxy: nobody, server: secure.URL, want: "nothing works as a proxy at " + nobody[len("http://"):]},
+		"the proxy gets nowhere":  {proxy: through(502), server: secure.URL, want: "cannot reach the server"},
+		"the proxy is not there":  {proxy: nobody, server: secure.URL, want: "there is no working proxy at " + nobody[len("http://"):]},
 		"the proxy's certificate": {proxy: secure.URL, server: secure.URL, want: "it is the proxy's certificate"},
 		"the proxy has no TLS":    {proxy: "https" + plain.URL[len("http"):], server: secure.URL, want: "speaks no TLS: write spec"},
 		"the proxy is forbidden":  {proxy: plain.URL, server: "https://192.0.2.1", rules: deny, want: "the proxy's own address is not"},
 		"the server is forbidden": {server: plain.URL, rules: deny, want: "KEYWARD_OUTBOUND_DENY"},
-		"the server is not there": {server: nobody, want: "start the server, or mend spec.endpoints.token"},
-		"the server's name":       {server: "http://nobody.invalid", want: "knows no host nobody.invalid"},
-		"the server's TLS":        {server: secure.URL, want: "spec.outbound.ca", fault: true},
+		"the server is not there": {server: nobody, want: "start the server, or correct spec.endpoints.token"},
+		"the server's name":       {server: "http://nobody.invalid", want: "the host name nobody.invalid cannot be resolved"},
+		"the TLS of the server":   {server: secure.URL, want: "spec.outbound.ca", fault: true},
 		"the server has no TLS":   {server: "https" + plain.URL[len("http"):], want: "speaks no TLS at this port", fault: true},
 	} {
 		client, err := outbound.Under(outbound.NewClient(c.rules, outbound.Options{}), "", outbound.Policy{Proxy: c.proxy})
@@ -100,13 +100,13 @@ func TestAnswersAreTold(t *testing.T) {
 		{200, "", "something else"},
 		{302, "", "the redirect leads to into spec.endpoints.token"},
 		{400, "invalid_scope", "otherwise"},
-		{400, "invalid_client", "does not take the credentials: mend spec.connection.clientSecret"},
-		{401, "invalid_token", "does not take the credentials"},
+		{400, "invalid_client", "refuses the credentials: correct spec.connection.clientSecret"},
+		{401, "invalid_token", "refuses the credentials"},
 		{401, "unauthorized_client", "or let the client use this grant"},
 		{403, "", "does not permit this"},
-		{404, "", "mend spec.endpoints.token"},
+		{404, "", "correct spec.endpoints.token"},
 		{429, "", "check again later"},
-		{503, "", "failed by itself"},
+		{503, "", "had an internal error"},
 	} {
 		failure := &wire.Failure{Op: "try", Status: c.status, Code: c.code, Sent: true}
 		if got := fields.For(failure, "otherwise"); !strings.Contains(got, c.want) {

@@ -91,7 +91,7 @@ func Table(report *reconcile.Reconciliation) [][]string {
 			rows = append(rows, below(found))
 		}
 		if l.Mend != "" {
-			rows = append(rows, below("to mend: "+l.Mend))
+			rows = append(rows, below("to repair: "+l.Mend))
 		}
 	}
 	if report.Note != "" {
