@@ -79,14 +79,16 @@ func (w *world) auditApproval(ch *change) error {
 func (c *Writer) AskAgain(
 	ctx context.Context, p keyward.Principal, ref keyward.Ref, ifMatch string, rejected func(*keyward.Object) error,
 ) (*keyward.Object, error) {
-	b := &batch{principal: p, ifMatch: ifMatch, again: rejected}
-	b.further = func(w *world) ([]*item, error) {
+	if !access.To(p, ref.Kind, ref.Tenant).Writes() {
+		return nil, access.ForbiddenWrite(p, ref)
+	}
+	b := &batch{principal: p, ifMatch: ifMatch, again: rejected, further: func(w *world) ([]*item, error) {
 		o, err := w.get(ref)
 		if err != nil || o == nil {
 			return nil, cmp.Or(err, notFound(ref))
 		}
 		return []*item{{ref: ref, spec: o.Spec, sound: true}}, nil
-	}
+	}}
 	changes, err := c.run(ctx, b, nil)
 	if err != nil {
 		return nil, err

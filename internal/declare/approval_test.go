@@ -111,7 +111,7 @@ func TestSubscriptionsAwaitAnApproval(t *testing.T) {
 // TestAskAgain: what was rejected is asked for anew in one step, as it stands, by who may ask for it and of an API that takes
 // it; where that cannot be, the rejection stays with its reason.
 func TestAskAgain(t *testing.T) {
-	h, ctx := plane.New(t), context.Background()
+	h, ctx := plane.New(t), t.Context()
 	h.MustApply(plane.Usual()...)
 	orders := func(more string) {
 		h.MustApply(plane.Manifest(keyward.KindAPI, "orders-v1", strings.Replace(plane.OrdersSpec, `["gold"]`, `["gold","iron"]`+more, 1)))
@@ -131,12 +131,11 @@ func TestAskAgain(t *testing.T) {
 			t.Errorf("%s: %v, want %s", what, err, want)
 		}
 	}
-	reject := func(reason string) *keyward.SubscriptionApproval {
+	reject := func(reason string) {
 		t.Helper()
 		if _, err := h.Control.RejectSubscription(ctx, pat, asked(ref.Name, ""), reason); err != nil {
 			t.Fatal(err)
 		}
-		return stands(t, h, ref, keyward.ApprovalRejected)
 	}
 	refused("what is not there", alice, "", keyward.CodeNotFound)
 	if _, err := h.Apply(alice, declare.Request{Objects: h.Objects(plane.Manifest(ref.Kind, ref.Name,
@@ -144,7 +143,8 @@ func TestAskAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("what waits", alice, "", keyward.CodeConflict)
-	first := reject("too many")
+	reject("too many")
+	first := stands(t, h, ref, keyward.ApprovalRejected)
 	refused("of somebody else", plane.As("dora", keyward.RoleDeveloper), "", keyward.CodeForbidden)
 	refused("by who reads", plane.As("eve", keyward.RoleAuditor), "", keyward.CodeForbidden)
 	refused("another one", alice, "other", keyward.CodeConflict)
@@ -205,7 +205,7 @@ func refuses(t *testing.T, h *plane.Plane, p keyward.Principal, ref keyward.Ref)
 func stands(t *testing.T, h *plane.Plane, ref keyward.Ref, want keyward.ApprovalState) (approval *keyward.SubscriptionApproval) {
 	t.Helper()
 	rows := map[string]bool{}
-	err := h.Store.Read(context.Background(), func(tx *store.Tx) error {
+	err := h.Store.Read(t.Context(), func(tx *store.Tx) error {
 		o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
 		if err != nil {
 			return err

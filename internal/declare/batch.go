@@ -38,13 +38,11 @@ type batch struct {
 	prune     bool
 	tenants   []string // where prune looks
 	dryRun    bool
-	create    bool   // the object must be new
-	ifMatch   string // the ETag that the object must have; empty = any
+	create    bool // the object must be new
 
-	ifNoneMatch string                      // ETags that the object must not have
-	again       func(*keyward.Object) error // a subscription is asked for anew, unless this refuses it; nil = none is
-
-	further func(*world) ([]*item, error) // items that follow from what is stored; nil = none
+	ifMatch, ifNoneMatch string                        // ETags of which the object must have one, or none; empty = any
+	again                func(*keyward.Object) error   // a subscription is asked for anew, unless this refuses it; nil = none is
+	further              func(*world) ([]*item, error) // items that follow from what is stored; nil = none
 }
 
 // Action says what happened, or would happen, to an object.

@@ -50,7 +50,8 @@ func (w *world) hidden(ch *change, spec keyward.Spec) bool {
 func (w *world) subscribesAnew(ch *change, s *keyward.SubscriptionSpec) bool {
 	of := w.byRef[keyward.Ref{Kind: keyward.KindAPI, Tenant: ch.ref.Tenant, Name: s.API}]
 	before, _ := specIn(ch.existing).(*keyward.SubscriptionSpec)
-	return (of == nil || of.existing != nil) && (w.b.again != nil || before == nil || before.API != s.API || before.Application != s.Application)
+	other := before == nil || before.API != s.API || before.Application != s.Application
+	return (of == nil || of.existing != nil) && (other || w.b.again != nil)
 }
 
 // checkSubscribable keeps new subscriptions from an API that takes none.

@@ -184,6 +184,7 @@ func visits() map[string]visit {
 	all["list-key-requests"] = visit{path: "/api/v1/key-requests", right: "alice", wrong: "pat", setup: awaiting}
 	all["approve-keys"] = visit{path: keys + "/approve", body: place, wrong: "alice", setup: awaiting}
 	all["reject-keys"] = visit{path: keys + "/reject", body: `{"keyManager":"resident","reason":"no"}`, wrong: "alice", setup: awaiting}
+	all["make-api-default"] = visit{path: "/api/v1/apis/orders-v1/default", right: "pat", wrong: "alice"}
 	requested := func(h *house) {
 		h.apply(manifestOf(keyward.KindPlan, "manual", `{"approval":"manual"}`),
 			manifestOf(keyward.KindAPI, "planned", strings.Replace(walkAPI, `"/orders"`, `"/planned","plans":["manual"]`, 1)))
@@ -194,7 +195,7 @@ func visits() map[string]visit {
 	all["count-requests"] = visit{path: "/api/v1/waiting", right: "pat", wrong: "alice", setup: requested}
 	all["approve-subscription"] = visit{path: asked + "/approve", body: `{}`, right: "pat", wrong: "alice", setup: requested}
 	all["reject-subscription"] = visit{path: asked + "/reject", body: `{"reason":"no"}`, right: "pat", wrong: "ann", setup: requested}
-	all["ask-again-subscription"] = visit{path: asked + "/ask-again", body: `{}`, right: "alice", wrong: "dora", setup: func(h *house) {
+	all["ask-again-subscription"] = visit{path: asked + "/ask-again", body: `{}`, right: "alice", wrong: "ann", setup: func(h *house) {
 		requested(h)
 		h.must("pat", http.MethodPost, asked+"/reject", `{"reason":"no"}`)
 	}}
