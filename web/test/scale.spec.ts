@@ -46,12 +46,15 @@ test.afterAll(async () => { await page.context().close(); });
 
 test.afterEach(() => { expect(complaints()).toEqual([]); });
 
+// Who is signed in, and how much awaits an approval: that is asked again now and then, whatever the page shows.
+const ofTheMenu = /\/(session|waiting)$/;
+
 /** What the page asked the REST API for while something was done: each call with the bytes of its answer. */
 async function asked(what: () => Promise<void>): Promise<{ path: string; bytes: number }[]> {
   const done: Promise<{ path: string; bytes: number }>[] = [];
   const note = (request: Request) => {
     const url = new URL(request.url());
-    if (!url.pathname.includes("/api/v1/") || url.pathname.endsWith("/session")) return;
+    if (!url.pathname.includes("/api/v1/") || ofTheMenu.test(url.pathname)) return;
     done.push(request.sizes().then((s) => ({ path: url.pathname + url.search, bytes: s.responseBodySize + s.responseHeadersSize })));
   };
   page.on("requestfinished", note);
@@ -62,7 +65,6 @@ async function asked(what: () => Promise<void>): Promise<{ path: string; bytes: 
 }
 
 const sum = (calls: { bytes: number }[]) => calls.reduce((all, call) => all + call.bytes, 0);
-
 
 test("500 key managers and 50,000 applications come by pages, without a shift of the layout", async () => {
   for (const [path, first, most] of [
