@@ -203,7 +203,7 @@ func (cmd *keysUpdateCmd) Run(s *session) error {
 type keysMapCmd struct {
 	place
 	ClientID         string `required:"" placeholder:"ID" help:"the client ID in the key manager"`
-	ClientSecretFile string `placeholder:"F" help:"file with its secret, used once (- for standard input); default: none, for administrators"`
+	ClientSecretFile string `placeholder:"F" help:"file with its secret, used once (- for standard input); none is for administrators"`
 	output.Flag
 }
 

@@ -60,7 +60,8 @@ func TestImport(t *testing.T) {
 		t.Error("both an address and a text are taken")
 	}
 	for address, field := range map[string]string{
-		server.URL + "/page": "url", server.URL + "/other.yaml": "url", server.URL + "/broken.yaml": "document", server.URL + "/large": "url",
+		server.URL + "/page": "url", server.URL + "/other.yaml": "url", server.URL + "/broken.yaml": "document",
+		server.URL + "/large":       "url",
 		server.URL + "/broken.json": "document", server.URL + "/swagger.yaml": "document", server.URL + "/near.yaml": "url",
 		server.URL + "/none": "url", server.URL + "/away": "url", server.URL + "/faulty.yaml": "document", "file:///etc/passwd": "url",
 		"": "url", "http://u:" + hidden + "@127.0.0.1/": "url", "http://127.0.0.1:1/": "url",

@@ -67,7 +67,8 @@ func TestMakeDefault(t *testing.T) {
 	if err != nil || defaults() != "orders-v2" {
 		t.Fatalf("%v; the default is %q", err, defaults())
 	}
-	if api, _ := made.Spec.(*keyward.APISpec); etag.Of(made) != etag.Of(get("orders-v2")) || !strings.HasPrefix(api.OpenAPI.Document, "openapi") {
+	api, _ := made.Spec.(*keyward.APISpec)
+	if etag.Of(made) != etag.Of(get("orders-v2")) || !strings.HasPrefix(api.OpenAPI.Document, "openapi") {
 		t.Errorf("answered with %+v", api)
 	}
 	if records, transactions, _ := since(before); records != 2 || transactions != 1 {

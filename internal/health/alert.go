@@ -64,8 +64,8 @@ func (s *state) alerts(before *state, at time.Time) []Alert {
 	if s.Asked != nil && s.Asked.Error != "" {
 		add(Alert{
 			Code: askFailing, About: s.Asked.Endpoint, Message: s.Asked.Error,
-			Fix: "correct spec.introspection or the server: until then gateways can judge no opaque token of it. keyward keymanager check " +
-				"tries each step",
+			Fix: "correct spec.introspection or the server: until then gateways can judge no opaque token of it. " +
+				"keyward keymanager check tries each step",
 		})
 	}
 	if s.Metadata != nil && s.Metadata.Differ != "" {

@@ -38,8 +38,8 @@ func GrantFaults(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus) 
 			faults = append(faults, fieldError(path, "%q is listed twice", grant))
 		case slices.Contains(known, grant), slices.Contains(status.GrantTypes, grant):
 		case err != nil, !u.IsAbs(), strings.ContainsFunc(grant, unicode.IsSpace):
-			faults = append(faults, fieldError(path, "%q is not a grant type that is known, nor in the server's metadata: use one of %s, or "+
-				"a URI such as urn:ietf:params:oauth:grant-type:device_code", grant, strings.Join(known, ", ")))
+			faults = append(faults, fieldError(path, "%q is not a grant type that is known, nor in the server's metadata: use one of %s, "+
+				"or a URI such as urn:ietf:params:oauth:grant-type:device_code", grant, strings.Join(known, ", ")))
 		}
 	}
 	return faults

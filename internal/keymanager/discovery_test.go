@@ -248,17 +248,19 @@ func TestWhatToDoWithoutMetadata(t *testing.T) {
 		client *http.Client
 		want   string
 	}{
-		"nobody listens":    {refused.URL, http.DefaultClient, "nothing listens there, so see whether host and port are right"},
-		"no such host":      {"https://sso.invalid", http.DefaultClient, "cannot find the host name sso.invalid: see whether the name is right"},
+		"nobody listens": {refused.URL, http.DefaultClient, "nothing listens there, so see whether host and port are right"},
+		"no such host": {"https://sso.invalid", http.DefaultClient,
+			"cannot find the host name sso.invalid: see whether the name is right"},
 		"its certificate":   {foreign.URL, http.DefaultClient, "or give the authority that signed it in spec.outbound.ca"},
 		"it hangs":          {silent.URL, impatient, "did not answer in time: see whether a firewall is in the way"},
 		"a page for people": {page.URL, http.DefaultClient, "answered with a page for people, not with metadata: give the issuer"},
 		"it hangs up":       {rude.URL, http.DefaultClient, "closed the connection without an answer: see whether port and scheme"},
-		"no TLS there":      {"https" + strings.TrimPrefix(page.URL, "http"), http.DefaultClient, "speaks no TLS: see whether the port is right"},
-		"it failed":         {failing("500"), http.DefaultClient, "so see its log"},
-		"for some alone":    {failing("401"), http.DefaultClient, "are for everybody"},
-		"far too much":      {endless.URL, http.DefaultClient, "is longer than 1048576 bytes, which no metadata are"},
-		"another server":    {site(t, nil), http.DefaultClient, "answered 404: give the issuer"},
+		"no TLS there": {"https" + strings.TrimPrefix(page.URL, "http"), http.DefaultClient,
+			"speaks no TLS: see whether the port is right"},
+		"it failed":      {failing("500"), http.DefaultClient, "so see its log"},
+		"for some alone": {failing("401"), http.DefaultClient, "are for everybody"},
+		"far too much":   {endless.URL, http.DefaultClient, "is longer than 1048576 bytes, which no metadata are"},
+		"another server": {site(t, nil), http.DefaultClient, "answered 404: give the issuer"},
 	} {
 		_, err := keymanager.Look(t.Context(), c.at, c.client)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

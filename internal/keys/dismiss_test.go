@@ -57,7 +57,7 @@ func TestGiveUpWhileTheServerIsAsked(t *testing.T) {
 		t.Errorf("given up while the server is asked: %v, %+v", err, r.list())
 	}
 	thaw <- struct{}{}
-	<-retried
+	t.Logf("the attempt whose key was given up ended with: %v", <-retried)
 	if left := r.list(); len(left) != 0 {
 		t.Errorf("the late answer brought back %+v", left)
 	}

@@ -17,7 +17,7 @@ import (
 // for, and with no address that a name was resolved to, no name server and no credentials.
 func TestNoAnswer(t *testing.T) {
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, r.URL.Path, http.StatusFound)
+		http.Redirect(w, r, "/again", http.StatusFound)
 	}))
 	defer plain.Close()
 	secure := httptest.NewTLSServer(http.NotFoundHandler())

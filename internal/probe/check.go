@@ -304,7 +304,8 @@ func (c *check) settings() {
 			continue
 		}
 		c.say(Line{
-			Step: stepSettings, Verdict: Fail, Expected: "settings that apply accepts", Seen: f.Path + " " + f.Message, Fix: "correct " + f.Path,
+			Step: stepSettings, Verdict: Fail, Expected: "settings that apply accepts", Seen: f.Path + " " + f.Message,
+			Fix: "correct " + f.Path,
 		})
 	}
 }
@@ -352,8 +353,8 @@ func (c *check) keysOf(ctx context.Context, l *Line, issuer keyward.IssuerRow, f
 		l.Seen = strings.Join(append([]string{l.Seen}, notes...), "; ")
 		if l.Fix = soundKeys; issuer.JWKS != "" && !errors.Is(err, token.ErrNoKeys) {
 			l.Seen = issuer.JWKS + ": " + l.Seen
-			l.Fix = c.fields("spec.keys.jwks", "").For(err, "correct spec.keys.jwks, or the jwks_uri in the server's metadata: what answers "+
-				"there is not a JWK set (RFC 7517, section 5)")
+			l.Fix = c.fields("spec.keys.jwks", "").For(err, "correct spec.keys.jwks, or the jwks_uri in the server's metadata: what "+
+				"answers there is not a JWK set (RFC 7517, section 5)")
 		}
 		return
 	}

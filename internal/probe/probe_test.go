@@ -146,7 +146,10 @@ func TestEachStepSaysItsOwnTrouble(t *testing.T) {
 			"does not exist got a token", "do not trust it"},
 		{"/token", issuer.Answer{Status: 502, Type: "text/plain", Body: "bad gateway"}, "token endpoint", "502: bad gateway",
 			"see its log"},
-		{"/token", issuer.Answer{Status: 404, Body: `{"error":"no such resource"}`}, "token endpoint", "404", "correct spec.endpoints.token"},
+		{
+			"/token", issuer.Answer{Status: 404, Body: `{"error":"no such resource"}`}, "token endpoint", "404",
+			"correct spec.endpoints.token",
+		},
 		{"/introspect", issuer.Answer{Body: `{"active":true}`}, "introspection", "anything as a token", "do not ask this server"},
 		{"/introspect", issuer.Answer{Body: `<html>`, Type: "text/html"}, "introspection", `"text/html", not JSON`,
 			"spec.endpoints.introspection"},

@@ -61,7 +61,8 @@ func (c *check) unregistered(l *Line) bool {
 		l.not("Keyward registers the console's client when this is saved")
 	default:
 		l.Verdict, l.Seen = Fail, "the console has no client there yet, it is "+c.own.stands
-		l.Fix = "correct what the message names; a registration that failed is retried by itself, and at once when the key manager is changed"
+		l.Fix = "correct what the message names; a registration that failed is retried by itself, and at once when " +
+			"the key manager is changed"
 	}
 	return true
 }

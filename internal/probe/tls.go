@@ -114,8 +114,8 @@ func (c *check) clocks(seen []witness.Origin) {
 		l.Seen = fmt.Sprintf("%s: %+d s", o.Name, int(o.Offset.Round(time.Second).Seconds()))
 		if o.Offset.Abs() > skew+time.Second { // the date has whole seconds
 			l.Verdict = Warn
-			l.Fix = "one of the two clocks is wrong: synchronize both by NTP. Fresh tokens are refused as not yet valid, or expired ones pass; " +
-				"tokens.clockSkew allows for small differences"
+			l.Fix = "one of the two clocks is wrong: synchronize both by NTP. Fresh tokens are refused as not yet valid, or expired ones " +
+				"pass; tokens.clockSkew allows for small differences"
 		}
 		c.say(l)
 	}

@@ -210,7 +210,8 @@ func TestWhatAwaitsAnApprovalIsCounted(t *testing.T) {
 		manifestOf(keyward.KindAPI, "planned", strings.Replace(walkAPI, `"/orders"`, `"/planned","plans":["manual"]`, 1)))
 	for _, name := range []string{"one", "two"} {
 		h.apply(manifestOf(keyward.KindApplication, name, `{"owners":["alice"]}`))
-		h.must("alice", http.MethodPut, "/api/v1/subscriptions/"+name, `{"spec":{"application":"`+name+`","api":"planned","plan":"manual"}}`)
+		h.must("alice", http.MethodPut, "/api/v1/subscriptions/"+name,
+			`{"spec":{"application":"`+name+`","api":"planned","plan":"manual"}}`)
 	}
 	counted("admin", "default", control.Waiting{Keys: 1, Subscriptions: 2})
 	counted("pat", "default", control.Waiting{Subscriptions: 2}) // a publisher does not read clients

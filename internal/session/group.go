@@ -14,7 +14,7 @@ import (
 type Group struct {
 	Rules  []GroupRule   `json:"rules" doc:"Of key managers through which people sign in now"`
 	People []GroupMember `json:"people" doc:"Who is signed in and in it by such a rule; for administrators"`
-	Capped bool          `json:"capped,omitempty" doc:"Only the 500 sessions of the tenant that were used last were looked at: there are more"`
+	Capped bool          `json:"capped,omitempty" doc:"Only the 500 sessions that were used last were looked at: there are more"`
 }
 
 // GroupRule is one rule that puts people into the group.

@@ -30,7 +30,8 @@ func TestWayOf(t *testing.T) {
 		fields map[string]any
 		want   scene.Way
 	}{
-		"said":      {&keyward.KeyManagerSpec{}, said, nil, scene.Way{"said-token", "said-authorization", "client_secret_basic", "said-issuer"}},
+		"said": {&keyward.KeyManagerSpec{}, said, nil,
+			scene.Way{"said-token", "said-authorization", "client_secret_basic", "said-issuer"}},
 		"declared":  {declared, both, nil, scene.Way{"declared-token", "said-authorization", "client_secret_basic", "said-issuer"}},
 		"displayed": {displayed, posts, nil, scene.Way{"shown", "shown-too", "client_secret_post", "said-issuer"}},
 		"signs": {
@@ -45,7 +46,8 @@ func TestWayOf(t *testing.T) {
 			&keyward.KeyManagerSpec{Issuer: "declared-issuer"}, silent, nil,
 			scene.Way{"said-token", "said-authorization", "client_secret_basic", "declared-issuer"},
 		},
-		"has no issuer": {declared, silent, nil, scene.Way{"declared-token", "said-authorization", "client_secret_basic", "declared-token"}},
+		"has no issuer": {declared, silent, nil,
+			scene.Way{"declared-token", "said-authorization", "client_secret_basic", "declared-token"}},
 		"made so": {
 			declared, posts, map[string]any{"token_endpoint_auth_method": "none"},
 			scene.Way{"declared-token", "said-authorization", "none", "said-issuer"},

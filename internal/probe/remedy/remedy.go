@@ -55,8 +55,8 @@ func (f Fields) proxy(err error) string {
 		return fmt.Sprintf("give the user and password that the proxy %s takes: %s.proxyUser and %s.proxyPassword", e.Proxy, f.Outbound,
 			f.Outbound)
 	case e.Status >= 500:
-		return fmt.Sprintf("the proxy %s cannot reach the server: check that the server is up and reachable from there, or correct %s.proxy",
-			e.Proxy, f.Outbound)
+		return fmt.Sprintf("the proxy %s cannot reach the server: check that the server is up and reachable from there, or correct "+
+			"%s.proxy", e.Proxy, f.Outbound)
 	case e.Status != 0:
 		return fmt.Sprintf("have the proxy %s let this machine through to the server, or correct %s.proxy", e.Proxy, f.Outbound)
 	case speaksNoTLS(err):
@@ -75,8 +75,8 @@ func rules(err error) string {
 	case errors.Is(err, outbound.ErrDowngrade):
 		return "give the https address that the redirect should lead to: one that leaves https is not followed"
 	case errors.Is(err, outbound.ErrForbidden):
-		return "the address is not permitted: correct it, or have the operator permit it (KEYWARD_OUTBOUND_DENY, KEYWARD_OUTBOUND_ALLOW); " +
-			"link-local addresses never are"
+		return "the address is not permitted: correct it, or have the operator permit it (KEYWARD_OUTBOUND_DENY, " +
+			"KEYWARD_OUTBOUND_ALLOW); link-local addresses never are"
 	case errors.Is(err, outbound.ErrRedirects):
 		return "the redirects form a loop: give the address that they should lead to"
 	default:
