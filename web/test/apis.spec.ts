@@ -49,7 +49,7 @@ test.beforeAll(async ({ browser }) => {
         return;
       }
       response.setHeader("Content-Type", "application/json");
-      response.end(JSON.stringify({ method: request.method, path: request.url, trace: request.headers["x-trace"], body }));
+      response.end(JSON.stringify({ method: request.method, path: request.url, trace: request.headers["x-trace"], jwt: request.headers["x-jwt-assertion"], body }));
     });
   });
   await new Promise<void>((done) => backend.listen(0, "127.0.0.1", done));
@@ -208,6 +208,44 @@ test("another version becomes the default in one step, and back again", async ()
   await page.getByText("v2 is the default version of /moved").locator("..").getByRole("button", { name: "Undo" }).click();
   await expect(page.getByText("No, v1 is", { exact: true })).toBeVisible();
   await expect.poll(called).toBe("/v1/ping");
+});
+
+test("whose audiences count and what the backend is told are chosen in the form, and calls are decided by that", async () => {
+  await apply(world(), [
+    manifest("API", "told", {
+      title: "Told", context: "/told", version: "v1", upstream: { production: upstream }, keyManagers: ["resident"],
+      operations: [{ method: "GET", path: "/me" }],
+    }),
+    manifest("Subscription", "trier-told", { application: "trier", api: "told" }),
+  ]);
+  const tried = async () => (await rest(world(), "POST", "/api/v1/apis/told/try", {
+    application: "trier", keyManager: "resident", path: "/me",
+  })) as { status: number; body: string };
+  const saved = async () => {
+    await page.getByRole("button", { name: "Save" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "Told", exact: true })).toBeVisible();
+  };
+  await open(page, "publisher/apis/told/edit", "Edit told");
+  await expect(page.getByRole("combobox", { name: "Subject of the backend JWT" })).toBeHidden();
+  await page.getByRole("switch", { name: "Backend JWT" }).click({ force: true });
+  await page.getByRole("combobox", { name: "Subject of the backend JWT" }).or(page.getByLabel("Subject of the backend JWT")).first().click();
+  await page.getByRole("option", { name: /^Raw/ }).click();
+  await page.getByRole("textbox", { name: "Audiences for resident" }).fill("https://elsewhere.example");
+  await page.keyboard.press("Enter");
+  await forEverybody(page);
+  await saved();
+  await expect(page.getByText("resident: audience https://elsewhere.example")).toBeVisible();
+  await expect(page.getByText("Yes, in X-JWT-Assertion, with a raw subject")).toBeVisible();
+  await expect.poll(async () => (await tried()).body).toContain("audience_mismatch");
+  await open(page, "publisher/apis/told/edit", "Edit told");
+  await page.getByRole("textbox", { name: "Audiences for resident" }).focus();
+  await page.keyboard.press("Backspace");
+  await page.keyboard.press("Backspace");
+  await saved();
+  await expect.poll(async () => (await tried()).status).toBe(200);
+  const told = JSON.parse((await tried()).body) as { jwt: string };
+  const claims = JSON.parse(Buffer.from(told.jwt.split(".")[1] ?? "", "base64url").toString()) as { sub: string };
+  expect(claims.sub).not.toContain("|"); // which parts a qualified subject
 });
 
 test("operations are pasted, moved and taken away, and what it would change is shown before it is saved", async () => {

@@ -39,7 +39,7 @@ export function Operations({ operations, reference, first, action }: Props) {
           return (
             <Accordion.Item key={`${method} ${path}`} value={placeOf(operation)}>
               <Accordion.Control>
-                <Group gap="xs" wrap="nowrap" align="baseline" pr="md">
+                <Group gap="xs" wrap="nowrap" align="baseline">
                   <Badge variant="light" color={methodColor[method] ?? "gray"} radius="sm" miw={64}>{method}</Badge>
                   <Stack gap={0} miw={0}>
                     <Text ff="monospace" size="sm" style={{ overflowWrap: "anywhere" }} td={described?.deprecated ? "line-through" : undefined}>{path}</Text>

@@ -22,7 +22,7 @@ export function Page({ title, lead, above = [], beside, actions, children }: Pro
     <Stack gap={24} component="article" maw={1180} mx="auto">
       <Stack gap={4}>
         {above.length > 0 && (
-          <Breadcrumbs separatorMargin={6} fz="sm">
+          <Breadcrumbs separatorMargin={6} fz="sm" mb={4}>
             {above.map((step) => (
               <Anchor key={step.to} component={Link} to={step.to} size="sm">
                 {step.label}

@@ -20,7 +20,7 @@ import { Facts } from "../../ui/facts";
 import { GroupLinks } from "../../ui/group-link";
 import { ImpactList, isRefused } from "../../ui/impact";
 import { InForce } from "../../ui/in-force";
-import { ObjectLink } from "../../ui/object-link";
+import { ObjectLink, ObjectLinks } from "../../ui/object-link";
 import { Page, Section } from "../../ui/page";
 import { SubscriptionState } from "../../ui/subscription-state";
 import { DataTable } from "../../ui/table";
@@ -75,12 +75,12 @@ export function APIPage() {
         <Section title={words.rules}>
           <Facts
             rows={[
-              [words.keyManagers, <TakenBy key="k" api={api} />],
+              [words.keyManagers, <Taken key="k" api={api} />],
               [words.audiences, (api.spec.audiences ?? []).join(", ")],
-              [words.subscription, api.spec.subscription ?? "required"],
-              [words.plans, (api.spec.plans ?? []).join(", ")],
+              [words.subscription, words.subscriptions.find((c) => c.value === (api.spec.subscription ?? "required"))?.label],
+              [words.plans, api.spec.plans?.length ? <ObjectLinks key="p" noun="plans" names={api.spec.plans} /> : undefined],
               [words.credential, words.credentials.find((c) => c.value === (api.spec.credential ?? "remove"))?.label],
-              [words.backendJWT, api.spec.backendJWT?.enabled ? texts.common.yes : texts.common.no],
+              [words.backendJWT, api.spec.backendJWT?.enabled ? words.inHeader(api.spec.backendJWT.subject ?? "qualified") : texts.common.no],
             ]}
           />
         </Section>
@@ -90,6 +90,23 @@ export function APIPage() {
       </Section>
       <Callers name={name} />
     </Page>
+  );
+}
+
+// Whose tokens the API takes, with what it wants of one key manager's beside its own rules.
+function Taken({ api }: { api: Schemas["API"] }) {
+  const uses = api.spec.keyManagers === "all" ? [] : api.spec.keyManagers.filter((use) => typeof use !== "string");
+  return (
+    <>
+      <TakenBy api={api} />
+      {uses.map((use) => {
+        const wants = [
+          ...(use.audiences?.length ? [words.audienceOf(use.audiences)] : []),
+          ...Object.entries(use.scopes ?? {}).map(([from, to]) => words.scopesOf(from, to)),
+        ];
+        return wants.length > 0 && <Text key={use.name} size="sm" c="dimmed">{use.name}: {wants.join(", ")}</Text>;
+      })}
+    </>
   );
 }
 

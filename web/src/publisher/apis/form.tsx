@@ -1,4 +1,4 @@
-import { SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
+import { SegmentedControl, SimpleGrid, Stack, TagsInput, Text } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 
@@ -30,14 +30,18 @@ export function APIForm({ draft, isNew }: Props) {
         <TextField draft={draft} path={["spec", "title"]} label={words.title} help={words.titleHelp} />
         <TextField draft={draft} path={["spec", "context"]} label={words.context} help={words.contextHelp} placeholder="/orders" required />
         <TextField draft={draft} path={["spec", "version"]} label={words.version} help={words.versionHelp} placeholder="v1" required />
-        <TextField draft={draft} path={["spec", "upstream", "production"]} label={words.production} help={words.upstreamHelp} />
-        <TextField draft={draft} path={["spec", "upstream", "sandbox"]} label={words.sandbox} help={words.upstreamHelp} />
+        <TextField draft={draft} path={["spec", "upstream", "production"]} label={words.production} help={words.productionHelp} />
+        <TextField draft={draft} path={["spec", "upstream", "sandbox"]} label={words.sandbox} help={words.sandboxHelp} />
         <SelectField draft={draft} path={["spec", "state"]} label={words.state} help={words.stateHelp} fallback="published" options={words.states} />
         <ListField draft={draft} path={["spec", "visibility"]} label={words.visibility} help={words.visibilityHelp} />
       </SimpleGrid>
       <DefaultField draft={draft} />
       <Section title={words.keyManagers}>
         <KeyManagersField draft={draft} />
+        <Stack gap="sm" maw={620} mt="md">
+          <ListField draft={draft} path={["spec", "audiences"]} label={words.audiences} help={words.audiencesHelp} />
+          <OwnAudiences draft={draft} />
+        </Stack>
       </Section>
       <Section title={words.operations}>
         {!draft.fixed && <OpenAPIField draft={draft} />}
@@ -50,11 +54,13 @@ export function APIForm({ draft, isNew }: Props) {
         </SimpleGrid>
       </Section>
       <Section title={words.backend}>
-        <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
+        <Stack gap="md" maw={420}>
           <SelectField draft={draft} path={["spec", "credential"]} label={words.credential} help={words.credentialHelp} fallback="remove" options={words.credentials} />
-          <ListField draft={draft} path={["spec", "audiences"]} label={words.audiences} help={words.audiencesHelp} />
           <SwitchField draft={draft} path={["spec", "backendJWT", "enabled"]} label={words.backendJWT} help={words.backendJWTHelp} fallback={false} />
-        </SimpleGrid>
+          {draft.at("spec", "backendJWT", "enabled") === true && (
+            <SelectField draft={draft} path={["spec", "backendJWT", "subject"]} label={words.subject} help={words.subjectHelp} fallback="qualified" options={words.subjects} />
+          )}
+        </Stack>
       </Section>
     </Stack>
   );
@@ -102,6 +108,37 @@ function PlansField({ draft }: { draft: Draft<"apis"> }) {
 
 type Use = string | Schemas["KeyManagerUse"];
 const nameOf = (use: Use) => (typeof use === "string" ? use : use.name);
+
+// The audiences that the API wants of one key manager's tokens, a field for each that is chosen.
+function OwnAudiences({ draft }: { draft: Draft<"apis"> }) {
+  const value = draft.at("spec", "keyManagers") as "all" | Use[] | undefined;
+  if (!Array.isArray(value) || draft.fixed) return null;
+  const put = (at: number, audiences: string[]) => {
+    draft.put(value.map((use, i) => (i === at ? withAudiences(use, audiences) : use)), "spec", "keyManagers");
+  };
+  return (
+    <>
+      {value.map((use, i) => (
+        <TagsInput
+          key={nameOf(use)}
+          label={words.audiencesOf(nameOf(use))}
+          description={words.audiencesOfHelp}
+          error={draft.fault("spec", `keyManagers[${i}]`, "audiences")}
+          value={typeof use === "string" ? [] : (use.audiences ?? [])}
+          onChange={(typed) => { put(i, typed); }}
+          clearable
+        />
+      ))}
+    </>
+  );
+}
+
+// An entry with nothing beside its name is the name.
+function withAudiences(use: Use, audiences: string[]): Use {
+  const { name, scopes } = typeof use === "string" ? { name: use, scopes: undefined } : use;
+  if (audiences.length === 0 && scopes === undefined) return name;
+  return { name, ...(audiences.length > 0 && { audiences }), ...(scopes && { scopes }) };
+}
 
 // The key managers whose tokens the API takes: all of them, or some. What an entry says beside the name stays.
 function KeyManagersField({ draft }: { draft: Draft<"apis"> }) {
