@@ -316,6 +316,7 @@ test("tabs of key managers stay where they are while keys come and go", async ()
   await page.getByRole("tab", { name: "Subscriptions" }).click();
   await page.getByRole("tab", { name: "Keys" }).click();
   await expect(selected).toContainText("Moody"); // where this began, not where there is a key first
+  await page.getByRole("radiogroup", { name: "Environment" }).getByText("Sandbox", { exact: true }).click();
   for (const name of ["Moody", "resident"]) {
     await page.getByRole("tab", { name }).click();
     await page.getByRole("button", { name: "Delete", exact: true }).click();

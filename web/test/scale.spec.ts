@@ -20,6 +20,7 @@ test.describe.configure({ mode: "serial" });
 const inScale = (kind: string, name: string, spec: unknown) => ({ apiVersion: "keyward.dev/v1", kind, metadata: { name, tenant: "scale" }, spec });
 
 test.beforeAll(async ({ browser }) => {
+  test.setTimeout(300_000); // 50,000 applications
   await person("scaler", "admin");
   await apply(world(), [{ apiVersion: "keyward.dev/v1", kind: "Tenant", metadata: { name: "scale" }, spec: {} }]);
   execFileSync("go", ["run", "./internal/testbed/crowd/fill", world().data, JSON.stringify(crowd)], {
