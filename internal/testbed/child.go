@@ -13,7 +13,7 @@ import (
 )
 
 // StartupLimit bounds how long a started program may take to answer. It is generous: the machine may be busy.
-const StartupLimit = 3 * time.Minute
+const StartupLimit = 6 * time.Minute
 
 // Child is a running program that dies with the test process, however that ends.
 type Child struct {
