@@ -23,7 +23,8 @@ type Type struct {
 	Constraints map[string]keyward.Constraint `json:"constraints,omitempty"`
 	Shared      *Shared                       `json:"shared,omitempty"` // nil = every key manager has credentials of its own
 
-	Certified bool `json:"-"` // clientKey has its certificate beside it
+	Certified  bool `json:"-"` // clientKey has its certificate beside it
+	ToEndpoint bool `json:"-"` // assertions are for the token endpoint and not for the issuer (RFC 7523, section 3)
 
 	Many   bool                                               `json:"-"` // issuers may carry {tid}, for many organizations
 	Twin   func(issuer string) string                         `json:"-"` // the other issuer of the same tokens; nil = there is none

@@ -38,7 +38,7 @@ func SignInAccount(s connector.Server) wire.Account {
 	switch s.Spec.SignIn.MethodOrDefault() {
 	case keyward.IntrospectJWT:
 		a.Secret, a.Audience, a.Certified = s.At(signInKey), cmp.Or(s.Spec.Issuer, s.Status.Issuer), kind.Certified
-		if kind.Certified || kind.Name == keyward.TypeOkta { // which want their token endpoint there
+		if kind.ToEndpoint {
 			a.Audience = a.Endpoint
 		}
 	case keyward.IntrospectPost:

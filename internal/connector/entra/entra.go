@@ -62,9 +62,9 @@ func Type() connector.Type {
 			"a deleted client stays in the organization's list of deleted applications for 30 days",
 			"proven against a contract server written from the vendor's documentation only",
 		},
-		Certified: true,
-		Many:      true,
-		Twin:      twin,
+		Certified: true, ToEndpoint: true,
+		Many: true,
+		Twin: twin,
 	}
 }
 

@@ -23,7 +23,7 @@ func Type() connector.Type {
 		Title: "Okta",
 		Help: "A custom authorization server of an Okta organization: issuer https://ORG.okta.com/oauth2/default. Clients are " +
 			"created through the organization's client registration API, with an API token or as a service app with a private key.",
-		Creates: true,
+		Creates: true, ToEndpoint: true,
 		AdminFields: slices.Concat([]connector.Field{
 			apiToken(),
 		}, serviceApp(), []connector.Field{

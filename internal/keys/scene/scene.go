@@ -7,6 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/connector/catalog"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
@@ -139,8 +140,8 @@ func WayOf(spec *keyward.KeyManagerSpec, status keyward.KeyManagerStatus, fields
 		way.Authentication = likeliest(status.AuthMethods)
 	}
 	way.AssertionAudience = cmp.Or(status.Issuer, spec.Issuer, way.TokenEndpoint)
-	if spec.Type == keyward.TypeOkta || spec.Type == keyward.TypeEntra {
-		way.AssertionAudience = way.TokenEndpoint // they take no other
+	if kind, _ := catalog.TypeOf(spec.Type); kind.ToEndpoint {
+		way.AssertionAudience = way.TokenEndpoint
 	}
 	return way
 }
