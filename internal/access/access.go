@@ -168,6 +168,14 @@ func ForbiddenRead(p keyward.Principal, kind keyward.Kind, tenant string) error 
 		"user %s may not read objects of kind %s in tenant %s", p.User, kind, tenant)
 }
 
+// RequireWrite refuses who may write no object of the kind there: which ones there are is not looked at, and so not told.
+func RequireWrite(p keyward.Principal, ref keyward.Ref) error {
+	if To(p, ref.Kind, ref.Tenant).Writes() {
+		return nil
+	}
+	return ForbiddenWrite(p, ref)
+}
+
 // ForbiddenWrite is the refusal of writing an object.
 func ForbiddenWrite(p keyward.Principal, ref keyward.Ref) *keyward.Error {
 	return keyward.Errorf(keyward.CodeForbidden, "user %s may not write %s", p.User, ref)

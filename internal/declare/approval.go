@@ -79,8 +79,8 @@ func (w *world) auditApproval(ch *change) error {
 func (c *Writer) AskAgain(
 	ctx context.Context, p keyward.Principal, ref keyward.Ref, ifMatch string, rejected func(*keyward.Object) error,
 ) (*keyward.Object, error) {
-	if !access.To(p, ref.Kind, ref.Tenant).Writes() {
-		return nil, access.ForbiddenWrite(p, ref)
+	if err := access.RequireWrite(p, ref); err != nil {
+		return nil, err
 	}
 	b := &batch{principal: p, ifMatch: ifMatch, again: rejected, further: func(w *world) ([]*item, error) {
 		o, err := w.get(ref)

@@ -229,8 +229,8 @@ func (b *batch) permitted() error {
 		if it.ref.Kind == "" {
 			continue
 		}
-		if !access.To(b.principal, it.ref.Kind, it.ref.Tenant).Writes() {
-			return access.ForbiddenWrite(b.principal, it.ref)
+		if err := access.RequireWrite(b.principal, it.ref); err != nil {
+			return err
 		}
 	}
 	for _, tenant := range b.tenants {

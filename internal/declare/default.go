@@ -15,8 +15,8 @@ import (
 // same transaction, so that gateways never know of none or of two; both stay in their manifest sets. Errors for people:
 // forbidden, not_found, conflict where gateways do not serve the API, precondition_failed.
 func (c *Writer) MakeDefault(ctx context.Context, p keyward.Principal, ref keyward.Ref, ifMatch string) (*keyward.Object, error) {
-	if !access.To(p, ref.Kind, ref.Tenant).Writes() {
-		return nil, access.ForbiddenWrite(p, ref)
+	if err := access.RequireWrite(p, ref); err != nil {
+		return nil, err
 	}
 	b := &batch{principal: p, further: func(w *world) ([]*item, error) { return w.takeDefault(ref, ifMatch) }}
 	changes, err := c.run(ctx, b, nil)

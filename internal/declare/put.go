@@ -36,8 +36,8 @@ func (c *Writer) Put(ctx context.Context, p keyward.Principal, r PutRequest) (*k
 		r.Tenant = keyward.DefaultTenant
 	}
 	ref := Place(keyward.Ref{Kind: r.Kind, Tenant: r.Tenant, Name: r.Name})
-	if !access.To(p, ref.Kind, ref.Tenant).Writes() {
-		return nil, false, access.ForbiddenWrite(p, ref)
+	if err := access.RequireWrite(p, ref); err != nil {
+		return nil, false, err
 	}
 	if r.Name != "" {
 		if m.Name != "" && m.Name != r.Name {
@@ -79,8 +79,8 @@ func twoNames(path, inManifest, inAddress string) keyward.FieldError {
 // Delete deletes an object, unless others use it: then the error lists them.
 func (c *Writer) Delete(ctx context.Context, p keyward.Principal, ref keyward.Ref, ifMatch string) error {
 	ref = Place(ref)
-	if !access.To(p, ref.Kind, ref.Tenant).Writes() {
-		return access.ForbiddenWrite(p, ref)
+	if err := access.RequireWrite(p, ref); err != nil {
+		return err
 	}
 	return c.store.Write(ctx, p.Actor(), func(tx *store.Tx) error {
 		w := newWorld(c, tx, &batch{principal: p}, newGathered())
