@@ -135,7 +135,7 @@ func (f *faults) webURL(path, v string) {
 		f.add(path, "must start with http:// or https://")
 	case u.Hostname() == "":
 		f.add(path, "has no host")
-	case !validPort(u.Port()):
+	case !ValidPort(u):
 		f.add(path, "has a port beyond 65535, or 0")
 	case u.User != nil:
 		f.add(path, "must not carry a user name or password")
@@ -144,10 +144,10 @@ func (f *faults) webURL(path, v string) {
 	}
 }
 
-// validPort accepts none, or one that can be connected to.
-func validPort(port string) bool {
-	n, err := strconv.ParseUint(port, 10, 16)
-	return port == "" || err == nil && n > 0
+// ValidPort accepts a URL without a port, or with one that can be connected to.
+func ValidPort(u *url.URL) bool {
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return u.Port() == "" || err == nil && n > 0
 }
 
 func (k KeySource) validate(f *faults, path string) {

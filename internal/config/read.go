@@ -7,10 +7,10 @@ import (
 	"net/url"
 	"os"
 	"path"
-	"strconv"
 	"strings"
 	"unicode"
 
+	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/seal"
 	"keyward.dev/keyward/internal/secret"
 	"keyward.dev/keyward/internal/stream"
@@ -99,7 +99,7 @@ func (r *reader) url(name, v string) string {
 		r.fault(name, "%s is not an http or https URL without user, query and fragment", shown)
 		return ""
 	}
-	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
+	if !keyward.ValidPort(u) {
 		r.fault(name, "%q has no port between 1 and 65535", v)
 	}
 	if !plainPath(u) {
