@@ -59,9 +59,13 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 			return err
 		}
 		known := managers{}
-		objects, after, err := l.page(tx, p, app, choice, known)
+		clients, after, err := l.page(tx, p, app, choice, known)
 		if err != nil {
 			return err
+		}
+		objects := make([]*keyward.Object, len(clients))
+		for i, c := range clients {
+			objects[i] = c.Object
 		}
 		uses, err := tx.ClientUses(objects)
 		if err != nil {
@@ -72,11 +76,8 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 			return fmt.Errorf("read which secrets of %s wait: %w", app.Ref(), err)
 		}
 		listed, next = listed[:0], after
-		for _, o := range objects {
-			c, err := scene.ReadClient(o)
-			if err != nil {
-				return err
-			}
+		for _, c := range clients {
+			o := c.Object
 			km, err := known.of(tx, tenant, c.Spec.KeyManager)
 			if err != nil {
 				return err
@@ -109,7 +110,7 @@ func (l *Lister) List(ctx context.Context, p keyward.Principal, tenant, applicat
 // them follow.
 func (l *Lister) page(
 	tx *store.Tx, p keyward.Principal, app *keyward.Object, choice Choice, known managers,
-) (page []*keyward.Object, next string, err error) {
+) (page []*scene.Client, next string, err error) {
 	wanted, err := choice.wants(tx, p, app.Tenant, known)
 	if err != nil || wanted == nil {
 		return nil, "", err
@@ -126,14 +127,18 @@ func (l *Lister) page(
 			return nil, "", fmt.Errorf("list the clients of %s: %w", app.Ref(), err)
 		}
 		for _, o := range objects {
-			switch is, err := wanted(o); {
+			c, err := scene.ReadClient(o)
+			if err != nil {
+				return nil, "", err
+			}
+			switch is, err := wanted(c); {
 			case err != nil:
 				return nil, "", err
 			case !is:
 			case choice.Limit > 0 && len(page) == choice.Limit:
-				return page, store.Cursor(app.Tenant, page[len(page)-1].Name), nil
+				return page, store.Cursor(app.Tenant, page[len(page)-1].Object.Name), nil
 			default:
-				page = append(page, o)
+				page = append(page, c)
 			}
 		}
 		if after == "" {
@@ -146,7 +151,7 @@ func (l *Lister) page(
 // wants tells of a client of the tenant whether it is chosen beyond what the store looks at; nil = none is.
 func (c Choice) wants(
 	tx *store.Tx, p keyward.Principal, tenant string, known managers,
-) (wanted func(*keyward.Object) (bool, error), err error) {
+) (wanted func(*scene.Client) (bool, error), err error) {
 	var taking []api
 	if c.API != "" {
 		o, err := tx.Get(keyward.KindAPI, tenant, c.API)
@@ -162,11 +167,7 @@ func (c Choice) wants(
 		}
 		taking = []api{{name: o.Name, spec: spec}}
 	}
-	return func(o *keyward.Object) (bool, error) {
-		client, err := scene.ReadClient(o)
-		if err != nil {
-			return false, err
-		}
+	return func(client *scene.Client) (bool, error) {
 		if c.Usable && client.Status.State != keyward.ClientActive && client.Status.State != keyward.ClientDrifted {
 			return false, nil
 		}
