@@ -80,6 +80,9 @@ func scanObject(kind keyward.Kind, r database.Row) (*keyward.Object, error) {
 	return o, nil
 }
 
+// withHolds names the objects of a table x and their holds h.
+const withHolds = " x LEFT JOIN holds h ON h.object_id = x.id WHERE "
+
 // objects reads all that the condition chooses, with what follows it (an order, a limit).
 func (tx *Tx) objects(n noun, where string, args ...any) ([]*keyward.Object, error) {
 	var list []*keyward.Object
@@ -87,7 +90,7 @@ func (tx *Tx) objects(n noun, where string, args ...any) ([]*keyward.Object, err
 	if n.kind == keyward.KindAPI && !n.brief {
 		document = "x.document"
 	}
-	err := tx.run.Rows(`SELECT `+objectColumns+document+` FROM `+n.table+` x LEFT JOIN holds h ON h.object_id = x.id WHERE `+where,
+	err := tx.run.Rows(`SELECT `+objectColumns+document+` FROM `+n.table+withHolds+where,
 		args, func(r database.Row) error {
 			o, err := scanObject(n.kind, r)
 			list = append(list, o)
@@ -182,7 +185,7 @@ func (tx *Tx) Count(kind keyward.Kind, f Filter, most int) (count int, err error
 	if err != nil || !some {
 		return 0, err
 	}
-	query := n.table + " x LEFT JOIN holds h ON h.object_id = x.id WHERE " + strings.Join(append(where, "1 = 1"), " AND ")
+	query := n.table + withHolds + strings.Join(append(where, "1 = 1"), " AND ")
 	_, err = tx.run.One("SELECT COUNT(*) FROM (SELECT 1 AS one FROM "+query+" LIMIT "+v.Add(most)+") counted", v, &count)
 	return count, err
 }
