@@ -26,10 +26,15 @@ export function takesSubscriptions(api: Schemas["API"]): boolean {
   return api.spec.subscription !== "none" && stateOf(api) === "published";
 }
 
+/** The key manager that an entry of an API names, whatever else it says. */
+export function nameInUse(use: string | Schemas["KeyManagerUse"]): string {
+  return typeof use === "string" ? use : use.name;
+}
+
 /** The names of the key managers whose tokens an API takes; undefined stands for all. */
 export function takenBy(api: Schemas["API"]): string[] | undefined {
   const { keyManagers } = api.spec;
-  return keyManagers === "all" ? undefined : keyManagers.map((k) => (typeof k === "string" ? k : k.name));
+  return keyManagers === "all" ? undefined : keyManagers.map(nameInUse);
 }
 
 /** Who would notice a change of an API; of its subscriptions the first. */

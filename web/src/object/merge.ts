@@ -1,4 +1,4 @@
-import { isMembers } from "./path";
+import { isMembers, without } from "./path";
 
 /** A place where two people wrote different things. */
 export interface Clash {
@@ -88,7 +88,7 @@ function put(root: unknown, [step, ...rest]: string[], value: unknown): unknown 
   }
   const next: Record<string, unknown> = { ...(isMembers(root) ? root : {}) };
   const below = put(next[step], rest, value);
-  if (below === undefined) return Object.fromEntries(Object.entries(next).filter(([name]) => name !== step));
+  if (below === undefined) return without(next, step);
   next[step] = below;
   return next;
 }

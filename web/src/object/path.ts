@@ -3,6 +3,11 @@ export function isMembers(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The same members without one of them. */
+export function without<T extends object>(members: T, name: keyof T & string): T {
+  return Object.fromEntries(Object.entries(members).filter(([there]) => there !== name)) as T;
+}
+
 /** A value somewhere in a manifest; undefined where there is none. The path is of member names: ["spec", "issuer"]. */
 export function valueAt(root: unknown, path: readonly string[]): unknown {
   let at: unknown = root;
@@ -23,7 +28,7 @@ export function withValue<T>(root: T, path: readonly string[], value: unknown, d
   const old: Record<string, unknown> = isMembers(root) ? root : {};
   const below = rest.length === 0 ? value : withValue(old[step], rest, value, depth + 1);
   if (below !== undefined && (depth === 0 || !isEmptied(below, rest))) return { ...old, [step]: below } as T; // in its place
-  return Object.fromEntries(Object.entries(old).filter(([name]) => name !== step)) as T;
+  return without(old, step) as T;
 }
 
 function isEmptied(below: unknown, rest: readonly string[]): boolean {

@@ -3,6 +3,7 @@ import { useState } from "react";
 
 import type { Schemas } from "../../api/client";
 import { Shown } from "../../object/fields";
+import { without } from "../../object/path";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { PastedKeys } from "./pasted-keys";
@@ -14,10 +15,6 @@ type OtherIssuer = Schemas["OtherIssuer"];
 type Source = "main" | "url" | "pasted";
 
 const sourceOf = ({ keys }: OtherIssuer): Source => (keys?.jwks !== undefined ? "url" : keys?.pem || keys?.jwksInline !== undefined ? "pasted" : "main");
-
-function without(issuer: OtherIssuer, name: "keys" | "until"): OtherIssuer {
-  return Object.fromEntries(Object.entries(issuer).filter(([n]) => n !== name)) as OtherIssuer;
-}
 
 /** Further exact iss values, each with keys of its own or the main one's, and an end where there is one. */
 export function IssuerRows({ draft, path }: Place) {

@@ -27,8 +27,10 @@ const same = (a: Keys, b: Keys) => JSON.stringify([a.pem, a.jwksInline]) === JSO
 /** Public keys that are pasted instead of read from an address: what was found in them is below, and what is wrong on which line. */
 export function PastedKeys({ path, label, help, value, change, fixed, fault }: Props) {
   const [typed, setTyped] = useState(() => writtenKeys(value));
-  const text = same(readKeys(typed).value, value) ? typed : writtenKeys(value); // somebody else may have changed it since
-  const { keys, faults } = readKeys(text);
+  const read = readKeys(typed);
+  const mine = same(read.value, value); // else somebody has changed it since
+  const text = mine ? typed : writtenKeys(value);
+  const { keys, faults } = mine ? read : readKeys(text);
   const found = keys.length > 0 && <Found keys={keys} label={label} />;
   if (fixed) return <Shown label={label}>{found}</Shown>;
   return (
@@ -57,8 +59,8 @@ function Found({ keys, label }: { keys: FoundKey[]; label: string }) {
     <Stack gap={2} role="status" aria-label={words.foundIn(label)}>
       <Text size="sm" fw={600}>{words.found(keys.length)}</Text>
       <List size="sm" spacing={2}>
-        {keys.map(({ kid, line, type, alg, otherUse }) => (
-          <List.Item key={line} style={{ overflowWrap: "anywhere" }}>
+        {keys.map(({ kid, type, alg, otherUse }, i) => (
+          <List.Item key={i} style={{ overflowWrap: "anywhere" }}>
             {kid === undefined ? <Text span size="sm" c="dimmed">{words.noKid}</Text> : <Text span size="sm" ff="monospace">{kid}</Text>}
             {" · "}{type}{alg !== undefined && ` · ${alg}`}{otherUse && <Text span size="sm" c="dimmed"> · {words.otherUse}</Text>}
           </List.Item>

@@ -9,7 +9,6 @@ const words = texts.admin.pastedKeys;
 
 /** A key that was found in what somebody pasted. */
 export interface FoundKey {
-  line: number;
   kid: string | undefined;
   /** Its type with what tells how strong it is: "RSA, 2048 bits". */
   type: string;
@@ -59,7 +58,7 @@ function readPEM(text: string): ReadKeys {
         read.value.pem.push(`${lines.slice(begun.at, at + 1).map((l) => l.trim()).join("\n")}\n`);
         const key = keyInPEM(label, lines.slice(begun.at + 1, at).join(""));
         if (typeof key === "string") fault(begun.at, key);
-        else read.keys.push({ ...key, line: begun.at + 1, kid: undefined });
+        else read.keys.push({ ...key, kid: undefined });
       } else {
         fault(at, words.noBegin);
       }
@@ -107,5 +106,5 @@ function keyOf(key: unknown, line: number): FoundKey | { line: number; message: 
   const size = kty === "RSA" ? words.bits(bitsOf(text("n") ?? "")) : (text("crv") ?? "");
   const ops = key.key_ops;
   const otherUse = (text("use") ?? "sig") !== "sig" || (Array.isArray(ops) && !ops.includes("verify"));
-  return { line, kid: text("kid"), type: `${kty}, ${size}`, alg: text("alg"), ...(otherUse && { otherUse }) };
+  return { kid: text("kid"), type: `${kty}, ${size}`, alg: text("alg"), ...(otherUse && { otherUse }) };
 }

@@ -2,6 +2,7 @@ import { Select, TagsInput } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
 import type { Draft } from "../../object/draft";
+import { without } from "../../object/path";
 import type { Column } from "../../object/row-table";
 import { ValueInput } from "../../object/value-input";
 import { roles } from "../../session/areas";
@@ -11,8 +12,6 @@ import { Cell, ListRows } from "./list-rows";
 type Rule = Schemas["RoleRule"];
 
 const words = texts.admin.signIn;
-
-const without = (rule: Rule, name: keyof Rule) => Object.fromEntries(Object.entries(rule).filter(([n]) => n !== name)) as Rule;
 
 /** Which claims give people which role and groups: a table to write in. */
 export function RoleRules({ draft }: { draft: Draft<"key-managers"> }) {

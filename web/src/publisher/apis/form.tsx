@@ -3,7 +3,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 
 import type { Schemas } from "../../api/client";
-import { versionsQuery } from "../../api/publishing";
+import { nameInUse, versionsQuery } from "../../api/publishing";
 import type { Draft } from "../../object/draft";
 import { ListField, SelectField, Shown, SwitchField, TextField } from "../../object/fields";
 import { OperationsList } from "../../reference/operations";
@@ -107,7 +107,6 @@ function PlansField({ draft }: { draft: Draft<"apis"> }) {
 }
 
 type Use = string | Schemas["KeyManagerUse"];
-const nameOf = (use: Use) => (typeof use === "string" ? use : use.name);
 
 // The audiences that the API wants of one key manager's tokens, a field for each that is chosen.
 function OwnAudiences({ draft }: { draft: Draft<"apis"> }) {
@@ -120,8 +119,8 @@ function OwnAudiences({ draft }: { draft: Draft<"apis"> }) {
     <>
       {value.map((use, i) => (
         <TagsInput
-          key={nameOf(use)}
-          label={words.audiencesOf(nameOf(use))}
+          key={nameInUse(use)}
+          label={words.audiencesOf(nameInUse(use))}
           description={words.audiencesOfHelp}
           error={draft.fault("spec", `keyManagers[${i}]`, "audiences")}
           value={typeof use === "string" ? [] : (use.audiences ?? [])}
@@ -144,7 +143,7 @@ function withAudiences(use: Use, audiences: string[]): Use {
 function KeyManagersField({ draft }: { draft: Draft<"apis"> }) {
   const value = draft.at("spec", "keyManagers") as "all" | Use[] | undefined;
   const uses = Array.isArray(value) ? value : [];
-  if (draft.fixed) return <Shown label={words.takesSome}>{value === "all" ? words.takesAll : uses.map(nameOf).join(", ")}</Shown>;
+  if (draft.fixed) return <Shown label={words.takesSome}>{value === "all" ? words.takesAll : uses.map(nameInUse).join(", ")}</Shown>;
   return (
     <Stack gap="xs" maw={620}>
       <SegmentedControl
@@ -161,10 +160,10 @@ function KeyManagersField({ draft }: { draft: Draft<"apis"> }) {
           label={words.takesSome}
           placeholder={words.chooseKeyManagers}
           none={texts.table.noMatch}
-          value={uses.map(nameOf)}
+          value={uses.map(nameInUse)}
           error={draft.fault("spec", "keyManagers")}
           change={(names) => {
-            draft.put(names.map((n) => uses.find((u) => nameOf(u) === n) ?? n), "spec", "keyManagers");
+            draft.put(names.map((n) => uses.find((u) => nameInUse(u) === n) ?? n), "spec", "keyManagers");
           }}
         />
       )}
