@@ -120,8 +120,9 @@ func TestSignInThroughKeycloak(t *testing.T) {
 		t.Fatal(err)
 	}
 	km := func(client, secret string) string {
-		return manifest("KeyManager", "corp", fmt.Sprintf(`type: keycloak, discovery: %q, clients: {create: false}, signIn: {enabled: true,
-  clientId: %s, clientSecret: %s, roles: [{claim: /groups, equals: apis, role: publisher, groups: [payments]}]}`,
+		return manifest("KeyManager", "corp", fmt.Sprintf(`type: keycloak, discovery: %q, outbound: {timeout: 30s},
+  clients: {create: false}, signIn: {enabled: true, clientId: %s, clientSecret: %s,
+  roles: [{claim: /groups, equals: apis, role: publisher, groups: [payments]}]}`,
 			realm.Issuer, client, secret))
 	}
 	apply(t, n, km("console", secret))

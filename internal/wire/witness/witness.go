@@ -139,7 +139,7 @@ func (o *Origin) untrusted(err error) {
 		return
 	}
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		o.Fault, o.Chain = e.Err, e.UnverifiedCertificates
+		o.Fault, o.Chain = e, e.UnverifiedCertificates
 		return
 	}
 	if e, ok := errors.AsType[tls.RecordHeaderError](err); ok {
