@@ -1,10 +1,10 @@
 package declare
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -125,10 +125,10 @@ func (w *world) checkKeptSecrets(ch *change, before, s *keyward.KeyManagerSpec, 
 		case path == keyward.OutboundKey, path == keyward.OutboundPassword:
 			same = true // the way is the same
 		case strings.HasPrefix(path, "introspection."):
-			same = firstOf(before.Endpoints.Introspection, old.Endpoints.Introspection) ==
-				firstOf(s.Endpoints.Introspection, status.Endpoints.Introspection) &&
+			same = cmp.Or(before.Endpoints.Introspection, old.Endpoints.Introspection) ==
+				cmp.Or(s.Endpoints.Introspection, status.Endpoints.Introspection) &&
 				(s.Introspection.MethodOrDefault() != keyward.IntrospectBearer ||
-					firstOf(before.Endpoints.Token, old.Endpoints.Token) == firstOf(s.Endpoints.Token, status.Endpoints.Token))
+					cmp.Or(before.Endpoints.Token, old.Endpoints.Token) == cmp.Or(s.Endpoints.Token, status.Endpoints.Token))
 		case strings.HasPrefix(path, "signIn."):
 			same = keymanager.SignInEndpoints(before, old).Token == keymanager.SignInEndpoints(s, status).Token
 		default:
@@ -145,20 +145,13 @@ func (w *world) checkKeptSecrets(ch *change, before, s *keyward.KeyManagerSpec, 
 const staysWithItsAddress = "the address it is sent to changes, or the way there: give the value again, a stored secret stays " +
 	"with its address"
 
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 // merged gives the endpoints in force.
 func merged(declared, found keyward.Endpoints) keyward.Endpoints {
 	return keyward.Endpoints{
-		Token:         firstOf(declared.Token, found.Token),
+		Token:         cmp.Or(declared.Token, found.Token),
 		Introspection: "", // nobody sends a connection's secret there
-		Revocation:    firstOf(declared.Revocation, found.Revocation),
-		Registration:  firstOf(declared.Registration, found.Registration),
+		Revocation:    cmp.Or(declared.Revocation, found.Revocation),
+		Registration:  cmp.Or(declared.Registration, found.Registration),
 		Authorization: "",
 		Userinfo:      "",
 	}
@@ -256,10 +249,18 @@ func (w *world) checkIssuers() error {
 			}
 			all = append(all, slices.DeleteFunc(others, func(o candidate) bool { return !isGlobal(o.spec) })...)
 		}
-		byIssuer := map[string][]candidate{}
+		byIssuer := map[string][]issuing{}
 		for _, o := range all {
-			for _, issuer := range issuersOf(o) {
-				byIssuer[issuer] = append(byIssuer[issuer], o)
+			s, ok := o.spec.(*keyward.KeyManagerSpec)
+			if !ok {
+				continue
+			}
+			status, err := keyManagerStatus(o.status)
+			if err != nil {
+				return err
+			}
+			for _, issuer := range keymanager.Issuers(s, status) {
+				byIssuer[issuer] = append(byIssuer[issuer], issuing{o, s})
 			}
 		}
 		for _, issuer := range slices.Sorted(maps.Keys(byIssuer)) {
@@ -280,29 +281,17 @@ func (w *world) tenantsOf(kind keyward.Kind) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-func issuersOf(o candidate) []string {
-	s, ok := o.spec.(*keyward.KeyManagerSpec)
-	if !ok {
-		return nil
-	}
-	var out []string
-	status, err := keyManagerStatus(o.status)
-	if issuer := firstOf(s.Issuer, status.Issuer); err == nil && issuer != "" {
-		out = append(out, issuer)
-	}
-	for _, other := range s.OtherIssuers {
-		if !slices.Contains(out, other.Issuer) {
-			out = append(out, other.Issuer)
-		}
-	}
-	return out
+// issuing is a key manager as one of those that have an issuer.
+type issuing struct {
+	candidate
+	declared *keyward.KeyManagerSpec
 }
 
-func (w *world) checkShared(issuer string, sharing []candidate) {
+func (w *world) checkShared(issuer string, sharing []issuing) {
 	for i, a := range sharing {
 		for _, b := range sharing[i+1:] {
-			together := a.ref.Tenant == b.ref.Tenant || isGlobal(a.spec) || isGlobal(b.spec)
-			if !together || a.change == nil && b.change == nil || toldApart(a.spec, b.spec) {
+			together := a.ref.Tenant == b.ref.Tenant || a.declared.Global || b.declared.Global
+			if !together || a.change == nil && b.change == nil || keymanager.ToldApart(a.declared, b.declared) {
 				continue
 			}
 			ch, other := a.change, b
@@ -313,43 +302,4 @@ func (w *world) checkShared(issuer string, sharing []candidate) {
 				"only where tokens.match.claims of each tells them apart", other.ref, issuer)
 		}
 	}
-}
-
-// toldApart tells whether no token can fit both: each pair of claims rules disagrees about the value of some claim.
-func toldApart(a, b keyward.Spec) bool {
-	mine, others := claimRules(a), claimRules(b)
-	if len(mine) == 0 || len(others) == 0 {
-		return false
-	}
-	for _, x := range mine {
-		for _, y := range others {
-			if !disagree(x, y) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func claimRules(spec keyward.Spec) []map[string]any {
-	s, ok := spec.(*keyward.KeyManagerSpec)
-	if !ok {
-		return nil
-	}
-	var out []map[string]any
-	for _, m := range s.Tokens.Match {
-		if len(m.Claims) > 0 {
-			out = append(out, m.Claims)
-		}
-	}
-	return out
-}
-
-func disagree(x, y map[string]any) bool {
-	for claim, v := range x {
-		if other, both := y[claim]; both && !reflect.DeepEqual(v, other) {
-			return true
-		}
-	}
-	return false
 }
