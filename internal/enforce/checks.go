@@ -85,9 +85,7 @@ func (e *Engine) checkAudience(v *validated, t *trace) *Refusal {
 		return nil
 	case !meets(v.km.Audiences, f.Audience), !meets(wanted, f.Audience):
 		if t.live() {
-			t.fail(seenAudience(f),
-				"ask the server for a token with one of these audiences, or add the token's to tokens.audiences "+
-					"of key manager "+v.km.Name+" or to the audiences of API "+v.api.Name)
+			t.fail(seenAudience(f), v.fixAudience())
 		}
 		return refuse(keyward.CodeAudienceMismatch)
 	}
@@ -95,6 +93,14 @@ func (e *Engine) checkAudience(v *validated, t *trace) *Refusal {
 		t.pass(seenAudience(f))
 	}
 	return nil
+}
+
+func (v *validated) fixAudience() string {
+	fix := "ask the server for a token with one of these audiences, or add the token's to tokens.audiences of key manager " + v.km.Name
+	if v.exchange { // no API has a say in it
+		return fix
+	}
+	return fix + " or to the audiences of API " + v.api.Name
 }
 
 func meets(wanted, audience []string) bool {
