@@ -17,9 +17,8 @@ var ErrUnmanageable = errors.New("the client's registration access token is not 
 // Updater is the capability of connectors whose server can change a client and keep its id.
 type Updater interface {
 	// Update makes the client what r says; without scopes those stay. A name that somebody changed there may stay changed.
-	// It may be called
-	// again after an end that nobody saw. ClientSecret is empty unless the server gave a new one. ErrUnsupported means
-	// that the server offers no way.
+	// It may be called again after an end that nobody saw. ClientSecret is empty unless the server gave a new one.
+	// ErrUnsupported means that the server offers no way.
 	Update(ctx context.Context, h Handle, r Registration, keep KeepHandle) (Registered, error)
 }
 
