@@ -37,7 +37,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 		}},
 		"SQLite locked by another program": {sqlite, func(t *testing.T, s *Store) func() {
 			must(t, s, "PRAGMA busy_timeout = 300")
-			s.db.Patience(300 * time.Millisecond)
+			patience := s.db.Patience(300 * time.Millisecond)
 			var file string
 			if err := s.db.Read.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list").Scan(&file); err != nil {
 				t.Fatal(err)
@@ -51,7 +51,11 @@ func TestADatabaseThatIsAway(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return func() { _ = tx.Rollback() }
+			return func() {
+				_ = tx.Rollback()
+				s.db.Patience(patience)
+				must(t, s, "PRAGMA busy_timeout = 5000")
+			}
 		}, func(*Tx) error { return nil }},
 		"PostgreSQL that does not answer": {func(t *testing.T) *Store {
 			url, err := cluster.Database(t.Context())
