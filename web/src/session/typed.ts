@@ -18,12 +18,12 @@ export function useTyped<T>(what: string, initial: T): [T, Dispatch<SetStateActi
   const { pathname } = useLocation();
   const ended = useSessionEnded();
   const key = ["keyward-typed", tenant, user, pathname, what].join(" ");
-  const [typed, set] = useState<T>(() => {
-    const text = sessionStorage.getItem(key);
-    if (text === null) return initial;
-    notifications.show({ id: "keyward-typed", message: texts.session.typed });
-    return JSON.parse(text) as T;
-  });
+  const [kept] = useState(() => sessionStorage.getItem(key));
+  const [typed, set] = useState<T>(() => (kept === null ? initial : (JSON.parse(kept) as T)));
+  useEffect(() => {
+    // Not while it is drawn: what is shown elsewhere would have a page that waits for its data drawn from the beginning again.
+    if (kept !== null) notifications.show({ id: "keyward-typed", message: texts.session.typed });
+  }, [kept]);
   const [untouched] = useState(initial);
   const text = JSON.stringify(typed);
   const changed = text !== JSON.stringify(untouched);
