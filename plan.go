@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"time"
 )
 
 // PlanSpec declares how often an application may call an API, counted per gateway.
@@ -29,6 +31,36 @@ func (l *RateList) UnmarshalJSON(b []byte) error {
 type Rate struct {
 	Requests int64    `json:"requests"`
 	Per      Duration `json:"per"`
+}
+
+// String writes the limit as people read it: 1,000 per minute.
+func (r Rate) String() string { return grouped(r.Requests) + " per " + r.Window() }
+
+// Window names the time of the limit as it is read behind "per": second, 30 seconds, day.
+func (r Rate) Window() string {
+	per := r.Per.Std()
+	for _, unit := range []struct {
+		name string
+		long time.Duration
+	}{{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}, {"millisecond", time.Millisecond}} {
+		switch n := per / unit.long; {
+		case n < 1 || per%unit.long != 0:
+		case n == 1:
+			return unit.name
+		default:
+			return grouped(int64(n)) + " " + unit.name + "s"
+		}
+	}
+	return r.Per.String()
+}
+
+// grouped writes a number with commas between its thousands.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
 }
 
 // Kind implements Spec.

@@ -41,7 +41,7 @@ func (e *Engine) leftText(s quota.State, plan *keyward.PlanRow) string {
 	}
 	parts := make([]string, len(plan.Rate))
 	for i, rate := range plan.Rate {
-		parts[i] = fmt.Sprintf("%d of %d calls per %s left", s.Left[i], rate.Requests, rate.Per)
+		parts[i] = fmt.Sprintf("%d of %d calls per %s left", s.Left[i], rate.Requests, rate.Window())
 	}
 	return strings.Join(parts, ", ")
 }

@@ -345,7 +345,7 @@ func TestPlanExplainedElsewhere(t *testing.T) {
 		code   keyward.Code
 		seen   string
 	}{
-		"beside the gateway": {w.engine.counts, keyward.CodePlanExhausted, "0 of 1 calls per 1h left"},
+		"beside the gateway": {w.engine.counts, keyward.CodePlanExhausted, "0 of 1 calls per hour left"},
 		"away from it":       {nil, "", "nothing is counted here: each gateway counts the calls that it lets pass"},
 	} {
 		e, err := NewEngine(w.engine.keySets, w.engine.introspector, nil, Options{Counts: c.counts})

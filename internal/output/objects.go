@@ -87,14 +87,11 @@ func stateOf(s *keyward.SubscriptionSpec, status json.RawMessage) string {
 }
 
 func rates(s *keyward.PlanSpec) string {
-	text := ""
+	words := make([]string, len(s.Rate))
 	for i, r := range s.Rate {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprintf("%d per %s", r.Requests, r.Per)
+		words[i] = r.String()
 	}
-	return text
+	return strings.Join(words, ", ")
 }
 
 func issuerOf(s *keyward.KeyManagerSpec, status json.RawMessage) string {

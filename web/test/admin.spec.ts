@@ -309,7 +309,7 @@ test("users and plans go after a look at who uses them and their name typed", as
   const row = page.getByRole("row").filter({ hasText: "spare-plan" });
   await expect(row).toBeHidden();
   await page.getByRole("alert").filter({ hasText: "spare-plan is deleted" }).getByRole("button", { name: "Undo" }).click();
-  await expect(row).toContainText("1 per 1s");
+  await expect(row).toContainText("1 per second");
   await rest(world(), "DELETE", "/api/v1/plans/spare-plan");
 });
 

@@ -175,7 +175,7 @@ test("two people who edit one object see both versions", async () => {
   await conflict.getByRole("button", { name: /Keep mine/ }).click();
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible();
-  await expect(page.getByText("7 per 1s")).toBeVisible();
+  await expect(page.getByText("7 per second")).toBeVisible();
 });
 
 test("what is discarded is not stored, and what YAML cannot say is not saved", async () => {

@@ -59,7 +59,7 @@ test("a session that expired asks to sign in over the page, and the draft is the
   expect(await keptIn(page)).not.toContain("keyward-draft");
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible();
-  await expect(page.getByText("17 per 1s")).toBeVisible();
+  await expect(page.getByText("17 per second")).toBeVisible();
 });
 
 test("a list that asks for nothing notices that its session ended, when somebody comes back to it", async ({ browser }) => {

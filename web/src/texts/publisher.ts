@@ -167,7 +167,7 @@ export const publisher = {
     add: "New plan",
     limits: "Limits",
     unlimited: "none",
-    rate: (n: number, per: string) => `${n.toLocaleString("en-GB")} per ${per}`,
+    rate: (n: number, per: string) => `${n.toLocaleString("en-GB")} per ${windowOf(per)}`,
     requests: "Requests",
     per: "per",
     period: "Period, such as 1s, 1m or 24h",
@@ -192,3 +192,17 @@ export const publisher = {
     decide: "Decision",
   },
 };
+
+// The units in which the window of a limit is read, with their milliseconds, the longest first.
+const units = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1_000], ["millisecond", 1]] as const;
+const written: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
+
+/** The window of a limit, written as 90s or 1h30m, as it is read behind "per": minute, 90 seconds. */
+function windowOf(per: string): string {
+  if (!/^(\d+(\.\d+)?(ms|h|m|s))+$/.test(per)) return per;
+  const parts = [...per.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];
+  const long = Math.round(parts.reduce((sum, [, n, unit]) => sum + Number(n) * (written[unit ?? ""] ?? 0), 0));
+  const [name, size] = units.find(([, one]) => long >= one && long % one === 0) ?? ["", 0];
+  if (size === 0) return per;
+  return long === size ? name : `${(long / size).toLocaleString("en-GB")} ${name}s`;
+}
