@@ -32,7 +32,7 @@ export function CatalogPage() {
     <Page
       title={api.spec.title ?? name}
       above={[{ to: to("developer", "apis"), label: words.title }]}
-      beside={<APIState api={api} />}
+      beside={<><Text span c="dimmed">{api.spec.version}</Text><APIState api={api} /></>}
       actions={takesSubscriptions(api) && <SubscribeOne api={name} />}
     >
       {api.spec.state === "deprecated" && <Alert color="yellow" role="status" icon={<Icon name="warn" />} title={words.deprecated}>{words.deprecatedLead}</Alert>}

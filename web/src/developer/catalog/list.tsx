@@ -23,7 +23,10 @@ export function Catalog() {
           title: words.api,
           cell: (a) => (
             <Stack gap={0}>
-              <Anchor component={Link} to={to("developer", "apis", objectName(a))} fw={600} size="sm">{a.spec.title ?? a.metadata?.name}</Anchor>
+              <Text size="sm">
+                <Anchor component={Link} to={to("developer", "apis", objectName(a))} fw={600} inherit>{a.spec.title ?? a.metadata?.name}</Anchor>{" "}
+                <Text span c="dimmed" inherit>{a.spec.version}</Text>
+              </Text>
               <Text size="xs" c="dimmed" ff="monospace">{a.spec.context}/{a.spec.version}</Text>
             </Stack>
           ),
