@@ -73,7 +73,10 @@ func (c *Console) Handler() http.Handler {
 
 // Front answers at the root of the control plane: it leads to the console, wherever a proxy put it.
 func (c *Console) Front() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !reads(w, r) {
+			return
+		}
 		if c.page == nil {
 			c.unbuilt(w)
 			return
@@ -89,9 +92,7 @@ func (c *Console) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		h.Set("Allow", "GET, HEAD")
-		http.Error(w, "the console takes GET and HEAD", http.StatusMethodNotAllowed)
+	if !reads(w, r) {
 		return
 	}
 	if c.page == nil {
@@ -109,6 +110,16 @@ func (c *Console) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.index(w)
+}
+
+// reads refuses what does not read, with the methods that do.
+func reads(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	http.Error(w, "the console takes GET and HEAD", http.StatusMethodNotAllowed)
+	return false
 }
 
 func (c *Console) isFile(name string) bool {

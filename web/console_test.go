@@ -99,8 +99,13 @@ func TestFilesAreServedAsWhatTheyAre(t *testing.T) {
 	if got.status != http.StatusNotFound || strings.Contains(got.body, "<base") {
 		t.Errorf("a script of another build: %d %q", got.status, got.body)
 	}
-	if got = ask(t, built(), "http://127.0.0.1:8480", http.MethodPost, "/console/"); got.status != http.StatusMethodNotAllowed {
-		t.Errorf("POST: %d", got.status)
+	for _, method := range []string{http.MethodPost, http.MethodOptions} {
+		for _, address := range []string{"/console/", "/"} {
+			got = ask(t, built(), "http://127.0.0.1:8480", method, address)
+			if got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %d, Allow %q", method, address, got.status, got.header.Get("Allow"))
+			}
+		}
 	}
 }
 

@@ -184,8 +184,8 @@ func (p *process) newDoors(
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", api.Handler())
-	mux.Handle("GET /{$}", console.Front())
-	mux.Handle("GET "+strings.TrimSuffix(web.Path, "/"), console.Front())
+	mux.Handle("/{$}", console.Front())
+	mux.Handle(strings.TrimSuffix(web.Path, "/"), console.Front())
 	mux.Handle(web.Path, console.Handler())
 	mux.Handle(stream.PathPrefix, syncapi.New(changes, p.log).Handler())
 	for _, pattern := range authority.Patterns() {

@@ -16,7 +16,7 @@ func TestTheDoorBelowAPath(t *testing.T) {
 		return func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, what+" "+r.URL.EscapedPath()) }
 	}
 	mux.HandleFunc("/", say("api"))
-	mux.HandleFunc("GET /{$}", say("front"))
+	mux.HandleFunc("/{$}", say("front"))
 	mux.HandleFunc("/console/", say("console"))
 	mux.HandleFunc("/kw/oauth2/", say("issuer"))
 	missing := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "missing") }
