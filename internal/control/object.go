@@ -115,6 +115,7 @@ type Page struct {
 	Held        bool         // what is held now
 	Role        keyward.Role // users who have it
 	Enabled     bool         // key managers that are
+	Context     string       // APIs of this context
 	Names       []string     // only those of these names
 	Documents   bool         // APIs come with their OpenAPI documents, which a page leaves empty otherwise: nobody can store one that is
 }
@@ -124,7 +125,8 @@ func (p Page) filter(tenant string) store.Filter {
 	return store.Filter{
 		Tenant: tenant, Offered: true, After: p.After, Limit: cmp.Or(p.Limit, DefaultPage), Set: p.Set, Search: p.Search,
 		Application: p.Application, API: p.API, Plan: p.Plan, KeyManager: p.KeyManager, Connection: p.Connection,
-		Owner: p.Owner, Group: p.Group, Held: p.Held, Role: p.Role, Enabled: p.Enabled, Names: p.Names, Brief: !p.Documents,
+		Owner: p.Owner, Group: p.Group, Held: p.Held, Role: p.Role, Enabled: p.Enabled, Context: p.Context, Names: p.Names,
+		Brief: !p.Documents,
 	}
 }
 

@@ -60,13 +60,13 @@ func (w *world) takeDefault(ref keyward.Ref, ifMatch string) ([]*item, error) {
 		return nil, err
 	}
 	items := []*item{it}
-	all, err := w.list(ref.Kind, store.Filter{Tenant: ref.Tenant}, ref.Tenant)
+	versions, err := w.list(ref.Kind, store.Filter{Tenant: ref.Tenant, Context: api.Context, Brief: true}, api.Context)
 	if err != nil {
 		return nil, err
 	}
-	for _, listed := range all { // without its OpenAPI document
+	for _, listed := range versions { // without its OpenAPI document
 		other, ok := listed.Spec.(*keyward.APISpec)
-		if !ok || !other.Default || other.Context != api.Context || listed.Name == ref.Name {
+		if !ok || !other.Default || listed.Name == ref.Name {
 			continue
 		}
 		whole, err := w.get(listed.Ref())

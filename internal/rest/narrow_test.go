@@ -38,6 +38,8 @@ func TestListsAreNarrowedByWhatObjectsBelongTo(t *testing.T) {
 	for _, c := range []struct{ who, list, names string }{
 		{"admin", "subscriptions?application=shop", "shop-a"},
 		{"admin", "subscriptions?search=shop", "shop-2-a shop-a"},
+		{"dora", "apis?context=/orders", "orders"},
+		{"admin", "apis?context=/order", ""},
 		{"dora", "subscriptions?application=shop-2", "shop-2-a"},
 		{"otto", "subscriptions?application=shop", ""},
 		{"admin", "subscriptions?api=orders", "shop-a"},

@@ -34,6 +34,7 @@ type Filter struct {
 	Held        bool         // only what is held now
 	Role        keyward.Role // users: those whose spec may say that they have it; the reader looks
 	Enabled     bool         // key managers that are; the reader looks
+	Context     string       // APIs of this context, which are versions of each other
 	Names       []string     // only those of these names; none = all
 	Brief       bool         // APIs: their OpenAPI documents are not read, and empty
 	Search      string       // part of name, title or what else people look for; case does not count
@@ -211,6 +212,8 @@ func (f Filter) where(n noun, few bool, v *database.Values) (where []string) {
 		where = append(where, `x.spec LIKE '%"signIn":{"enabled":true%'`)
 	case f.Group != "" && n.kind == keyward.KindUser:
 		where = append(where, `x.spec LIKE `+v.Add(`%"groups":[%"`+f.Group+`"%`)) // they come last in a spec, and are names
+	case f.Context != "" && n.kind == keyward.KindAPI:
+		where = append(where, "x.context = "+v.Add(database.Clean(f.Context)))
 	case f.Awaiting && n.kind == keyward.KindSubscription:
 		where = append(where, `x.gateway_row = '' AND x.status LIKE '%"state":"pending"%'`)
 	}

@@ -487,6 +487,7 @@ func TestListByRelation(t *testing.T) {
 			{keyward.KindOAuthClient, Filter{Application: "web"}, "web-other"},
 			{keyward.KindOAuthClient, Filter{Owners: []string{"alice"}}, "mobile-corp"},
 			{keyward.KindAPI, Filter{KeyManager: "corp"}, "orders"},
+			{keyward.KindAPI, Filter{Context: "/stock"}, "stock"},
 		} {
 			c.f.Tenant = keyward.DefaultTenant
 			read(t, s, func(tx *Tx) error {

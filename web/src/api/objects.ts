@@ -80,6 +80,8 @@ export interface Narrowed {
   held?: boolean;
   /** Of key managers. */
   enabled?: boolean;
+  /** Of APIs. */
+  context?: string;
   /** Only those of these names, 100 at most. */
   names?: string[];
 }

@@ -135,9 +135,6 @@ export function importedQuery(tenant: string, document: string) {
 export function versionsQuery(tenant: string, context: string) {
   return queryOptions({
     queryKey: [tenant, "apis", "versions", context],
-    queryFn: async ({ signal }) => {
-      const page = await listPage(tenant, "apis", { search: context, limit: "100" }, signal);
-      return page.items.filter((a) => a.spec.context === context);
-    },
+    queryFn: async ({ signal }) => (await listPage(tenant, "apis", { context, limit: "500" }, signal)).items,
   });
 }
