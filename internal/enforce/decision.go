@@ -1,6 +1,7 @@
 package enforce
 
 import (
+	"slices"
 	"time"
 
 	"keyward.dev/keyward"
@@ -156,6 +157,26 @@ func (e *Engine) remember(req *Request, at time.Time, t *trace, p *progress, d *
 		r.ID, r.Status, r.Code, r.Detail = ref.ID, ref.Status(), ref.Code, ref.Detail
 		hidePath(r)
 	}
+	ring.Keep(r)
+}
+
+// Failed remembers that a call which passed got no answer from its backend: what the caller was told, and why.
+func (e *Engine) Failed(req *Request, d *Decision, ref *Refusal, why past.Step) {
+	ring := e.o.Past
+	if ring == nil {
+		return
+	}
+	r := ring.Take(d.ID)
+	if r == nil {
+		r = &past.Record{
+			ID: d.ID, Tenant: d.Tenant, API: d.API, KeyManager: d.KeyManager, Application: d.Application, Method: req.Method,
+			Operation: d.Operation.Path, Fingerprint: d.Fingerprint(),
+		}
+	}
+	r.At, r.Status, r.Code, r.Detail = e.now().UTC(), ref.Status(), ref.Code, ref.Detail
+	why.Step, why.Result = stepBackend, past.Fail
+	needed := slices.DeleteFunc(slices.Clone(r.Steps), func(s past.Step) bool { return s.Result == past.NotReached })
+	r.Steps = append(needed, why)
 	ring.Keep(r)
 }
 

@@ -27,6 +27,8 @@ const (
 	stepScope         = "scope"
 	stepPlan          = "plan"
 	stepBackendJWT    = "backend JWT"
+
+	stepBackend = "backend" // after the decision; remembered where it failed
 )
 
 func stepOrder() []string {

@@ -44,6 +44,7 @@ type Gateway struct {
 	deps      Deps
 	trusted   []netip.Prefix
 	transport http.RoundTripper
+	patience  time.Duration // with a backend, until its answer begins
 	buffers   bufferPool
 	streams   streams
 	now       func() time.Time
@@ -69,7 +70,8 @@ func New(deps Deps, o Options) (*Gateway, error) {
 		o.Transport = newTransport(deps.Rules, o.ResponseTimeout)
 	}
 	return &Gateway{
-		deps: deps, trusted: o.TrustedPeers, transport: o.Transport, now: o.Now, log: o.Log,
+		deps: deps, trusted: o.TrustedPeers, transport: o.Transport, patience: o.ResponseTimeout, now: o.Now,
+		log:     o.Log,
 		metrics: newMetrics(o.Registerer), streams: streams{live: map[*stream]struct{}{}},
 	}, nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/http/httputil"
@@ -188,33 +187,4 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 		b.failed.Store(true)
 	}
 	return n, err
-}
-
-// codeOf tells why there is no answer of the backend.
-func codeOf(err error, connected bool, body *watchedBody) keyward.Code {
-	var timeout net.Error
-	switch {
-	case body.failed.Load():
-		return keyward.CodeInvalidRequest
-	case connected && errors.As(err, &timeout) && timeout.Timeout():
-		return keyward.CodeUpstreamTimeout
-	default:
-		return keyward.CodeUpstreamUnreachable
-	}
-}
-
-// fail answers for a backend that did not. The error names addresses, so it is for the operator alone.
-func (x *exchange) fail(code keyward.Code, err error) {
-	detail := "The backend could not be reached."
-	switch code {
-	case keyward.CodeUpstreamTimeout:
-		detail = "The backend did not answer in time."
-	case keyward.CodeInvalidRequest:
-		detail = "The request's body broke off or is malformed."
-	}
-	if x.r.Context().Err() == nil {
-		x.gateway.log.Warn("a call failed on its way to the backend", "decision", x.decision.ID, "code", code,
-			"api", x.decision.API, "error", err)
-	}
-	x.refuse(&enforce.Refusal{ID: x.decision.ID, Code: code, Detail: detail})
 }

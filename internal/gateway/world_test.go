@@ -27,6 +27,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/enforce"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/past"
 	"keyward.dev/keyward/internal/testbed/issuer"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/view"
@@ -48,6 +49,7 @@ type world struct {
 	backend *httptest.Server
 	metrics *prometheus.Registry
 	log     *lockedBuffer
+	past    *past.Ring
 	client  *http.Client
 
 	mu      sync.Mutex
@@ -80,7 +82,7 @@ func newWorld(t *testing.T, trusted ...netip.Prefix) *world {
 	t.Helper()
 	w := &world{
 		t: t, view: view.EmptyView(), wake: make(chan struct{}, 1), metrics: prometheus.NewRegistry(),
-		log: &lockedBuffer{}, corp: issuer.Start(t, "k1", "ES256"),
+		log: &lockedBuffer{}, past: past.New("g"), corp: issuer.Start(t, "k1", "ES256"),
 	}
 	w.answer = func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "hello") }
 	w.backend = httptest.NewServer(http.HandlerFunc(w.serveBackend))
@@ -115,7 +117,7 @@ func (w *world) engine() *enforce.Engine {
 		w.t.Fatal(err)
 	}
 	e, err := enforce.NewEngine(token.NewKeySets(client, token.Options{}), introspector, minter, enforce.Options{
-		Issuer: "https://gateway.example", Registerer: w.metrics,
+		Issuer: "https://gateway.example", Registerer: w.metrics, Past: w.past,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -44,7 +44,7 @@ type Record struct {
 	Application string       `json:"application,omitempty"`
 	Method      string       `json:"method,omitempty"`
 	Operation   string       `json:"operation,omitempty" doc:"The path as the API declares it"`
-	Status      int          `json:"status" doc:"What the caller got; 200 when the call passed, whatever the backend answered"`
+	Status      int          `json:"status" doc:"What the caller got; 200 when the backend answered, whatever it said"`
 	Code        keyward.Code `json:"code" doc:"Empty when the call passed"`
 	Detail      string       `json:"detail,omitempty"`
 	Fingerprint string       `json:"fingerprint,omitempty" doc:"All that is kept of the token"`
@@ -148,6 +148,22 @@ func (r *Ring) Keep(d *Record) {
 		kept = &r.refused
 	}
 	kept.slots[kept.next.Add(1)%uint64(len(kept.slots))].Store(d)
+}
+
+// Take takes the decision of a call that passed out of the ring, to be kept anew with what came of it. nil = it is not there, or
+// not any more.
+func (r *Ring) Take(id string) *Record {
+	if r == nil {
+		return nil
+	}
+	for i := range r.passed.slots {
+		slot := &r.passed.slots[i]
+		if d := slot.Load(); d != nil && d.ID == id && slot.CompareAndSwap(d, nil) {
+			taken := *d
+			return &taken
+		}
+	}
+	return nil
 }
 
 // cut shortens a text to what is kept of it.

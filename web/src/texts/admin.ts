@@ -161,7 +161,7 @@ export const admin = {
   },
   decisions: {
     title: "Decisions",
-    lead: "See why a call was refused. Gateways keep facts and fingerprints of their latest decisions, never tokens.",
+    lead: "See why a call was refused, or got no answer from its backend. Gateways keep facts and fingerprints of their latest decisions, never tokens.",
     one: "Decision",
     gone: (id: string) => `No gateway has decision ${id}`,
     goneLead:

@@ -111,6 +111,7 @@ export const texts = {
     fix: "What to change:",
     passes: "Passes",
     refused: "Refused",
+    noAnswer: "Passed, but the backend gave no answer",
     notReached: "Not reached:",
   },
   hold: {

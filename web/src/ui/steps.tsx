@@ -73,7 +73,7 @@ export function Verdict({ status, code, detail }: { status: number; code: string
       <Text component="span" c={good ? "pine" : "red"}>
         <Icon name={good ? "check" : "cross"} size={22} />
       </Text>
-      <Text fw={650}>{good ? texts.steps.passes : texts.steps.refused}</Text>
+      <Text fw={650}>{good ? texts.steps.passes : code.startsWith("upstream_") ? texts.steps.noAnswer : texts.steps.refused}</Text>
       <Code>{status} {code}</Code>
       {detail && <Text size="sm" c="dimmed">{detail}</Text>}
     </Group>
