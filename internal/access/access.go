@@ -101,10 +101,9 @@ func (a Right) roles() []keyward.Role {
 		return []keyward.Role{keyward.RoleAdmin, keyward.RolePublisher}
 	case RightTry:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RolePublisher, keyward.RoleDeveloper}
-	case RightReadTokens, RightAudit, RightExport, RightReadGateways, RightUsages, RightHealth, RightReconciliation,
-		RightDecisions:
+	case RightReadTokens, RightAudit, RightExport, RightReadGateways, RightUsages, RightHealth, RightReconciliation:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor}
-	case RightExplain, RightAPIUsages:
+	case RightExplain, RightAPIUsages, RightDecisions:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RoleAuditor, keyward.RolePublisher}
 	default:
 		return nil

@@ -33,8 +33,9 @@ type DecisionFilter struct {
 // tailPause is how long a wait for decisions rests between two looks.
 const tailPause = 500 * time.Millisecond
 
-// Decisions gives what gateways decided lately about a tenant's calls: to administrators and auditors everything, to
-// developers what was called by their own applications, in safe words. Calls to no API at all are for the tenant default.
+// Decisions gives what gateways decided lately about a tenant's calls: to administrators, auditors and publishers everything, to
+// developers what was called by their own applications, in safe words. Calls to no API at all are for those of the tenant default
+// who see gateways.
 func (c *Control) Decisions(ctx context.Context, p keyward.Principal, tenant string, f DecisionFilter) (*Decisions, error) {
 	q, all, err := c.decisionQuery(ctx, p, tenant, past.Query{
 		KeyManager: f.KeyManager, API: f.API, Application: f.Application, Code: f.Code, Refused: f.Refused, Since: f.Since,
@@ -93,7 +94,7 @@ func (c *Control) Decision(ctx context.Context, p keyward.Principal, tenant, id 
 func (c *Control) decisionQuery(ctx context.Context, p keyward.Principal, tenant string, q past.Query) (past.Query, bool, error) {
 	q.Tenants = []string{tenant}
 	if access.May(p, access.RightDecisions, tenant) {
-		if tenant == keyward.DefaultTenant {
+		if tenant == keyward.DefaultTenant && access.May(p, access.RightReadGateways, tenant) {
 			q.Tenants = append(q.Tenants, "")
 		}
 		return q, true, c.store.Read(ctx, func(tx *store.Tx) error { return tenantExists(tx, tenant) })

@@ -310,3 +310,45 @@ func TestDevelopersWithoutApplicationsAskNoGateway(t *testing.T) {
 		}
 	}
 }
+
+// TestPublishersSeeWhatBecomesOfCalls: all that were made to an API of their tenant, with their steps; calls to no API at all, and the
+// gateways, are for administrators and auditors.
+func TestPublishersSeeWhatBecomesOfCalls(t *testing.T) {
+	h, ctx := plane.New(t), context.Background()
+	h.MustApply(plane.Usual()...)
+	edge, _, err := h.Control.CreateGateway(ctx, plane.Operator(), "edge", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Store.Write(ctx, "test", func(tx *store.Tx) error {
+		return tx.ReportGateway(edge.ID, store.GatewayReport{At: time.Now()})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c := control.New(h.Store, nil, nil, control.Options{Ask: func(context.Context, string, past.Query) ([]past.Record, error) {
+		return []past.Record{
+			{ID: "a", Tenant: keyward.DefaultTenant, API: "orders-v1", Application: "mobile", Steps: []past.Step{{Step: "backend"}}},
+			{ID: "b", Tenant: ""}, {ID: "c", Tenant: "acme"},
+		}, nil
+	}})
+	for role, want := range map[keyward.Role]string{keyward.RolePublisher: "a at ", keyward.RoleAuditor: "a at edge, b at edge"} {
+		list, err := c.Decisions(ctx, plane.As("pat", role), keyward.DefaultTenant, control.DecisionFilter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seen []string
+		for _, d := range list.Items {
+			seen = append(seen, d.ID+" at "+d.Gateway)
+		}
+		if got := strings.Join(seen, ", "); got != want {
+			t.Errorf("%s sees %q, want %q", role, got, want)
+		}
+		d, err := c.Decision(ctx, plane.As("pat", role), keyward.DefaultTenant, past.New(edge.ID).Name("a"))
+		if err != nil || len(d.Steps) != 1 {
+			t.Errorf("%s reads %+v, %v", role, d, err)
+		}
+	}
+	if _, err := c.Decisions(ctx, plane.As("pat", keyward.RolePublisher), "acme", control.DecisionFilter{}); keyward.CodeOf(err) != keyward.CodeForbidden {
+		t.Errorf("a publisher reads of another tenant: %v", err)
+	}
+}

@@ -16,8 +16,8 @@ export const adminRoutes: RouteObject[] = [
   {
     path: "decisions",
     children: [
-      { index: true, lazy: async () => ({ Component: (await import("./decisions/list")).Decisions }) },
-      { path: ":name", lazy: async () => ({ Component: (await import("./decisions/detail")).DecisionPage }) },
+      { index: true, lazy: async () => ({ Component: (await import("../decisions/list")).Decisions }) },
+      { path: ":name", lazy: async () => ({ Component: (await import("../decisions/detail")).DecisionPage }) },
     ],
   },
   {

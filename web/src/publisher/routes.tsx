@@ -21,5 +21,12 @@ export const publisherRoutes: RouteObject[] = [
       { path: ":name", lazy: async () => ({ Component: (await import("./plans/edit")).EditPlan }) },
     ],
   },
+  {
+    path: "decisions",
+    children: [
+      { index: true, lazy: async () => ({ Component: (await import("../decisions/list")).Decisions }) },
+      { path: ":name", lazy: async () => ({ Component: (await import("../decisions/detail")).DecisionPage }) },
+    ],
+  },
   { path: "requests", lazy: async () => ({ Component: (await import("./requests")).SubscriptionRequests }) },
 ];

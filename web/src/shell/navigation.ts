@@ -39,6 +39,7 @@ const navigation: Record<Area, Entry[]> = {
     { path: ["publisher", "apis"], label: texts.publisher.nav.apis, icon: "box" },
     { path: ["publisher", "plans"], label: texts.publisher.nav.plans, icon: "gauge" },
     { path: ["publisher", "requests"], label: texts.publisher.nav.requests, icon: "clock", waits: "subscriptions" },
+    { path: ["publisher", "decisions"], label: texts.publisher.nav.decisions, icon: "eye" },
   ],
   developer: [
     { path: ["developer", "apis"], label: texts.developer.nav.catalog, icon: "book" },

@@ -1,8 +1,16 @@
-import { useParams } from "react-router";
+import { useLocation, useParams } from "react-router";
+
+import type { Area } from "../session/areas";
 
 /** The tenant that the address names. */
 export function useTenant(): string {
   return useParams().tenant ?? "default";
+}
+
+/** The area that the address is in; what all areas share is told by it where it is. */
+export function useArea(): Area {
+  const [, , area] = useLocation().pathname.split("/");
+  return area === "admin" || area === "publisher" ? area : "developer";
 }
 
 /** The name of the object that the address is about. */

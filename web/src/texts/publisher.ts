@@ -1,6 +1,6 @@
 /** The texts of the publishers' pages. */
 export const publisher = {
-  nav: { apis: "APIs", plans: "Plans", requests: "Requests" },
+  nav: { apis: "APIs", plans: "Plans", requests: "Requests", decisions: "Decisions" },
   apis: {
     heading: "APIs",
     lead: "The APIs that your gateways serve, and the key managers whose tokens each one accepts.",
@@ -91,6 +91,10 @@ export const publisher = {
       { value: "raw", label: "Raw: sub alone, with one key manager only" },
     ],
     inHeader: (subject: string) => `Yes, in X-JWT-Assertion, with a ${subject} subject`,
+    calls: "Calls",
+    callsLately: (passed: number, refused: number) => `In the last hour, gateways passed ${passed.toLocaleString("en-GB")} ${passed === 1 ? "call" : "calls"} and refused ${refused.toLocaleString("en-GB")}. Calls without a token are not counted.`,
+    allCalls: "All decisions about it",
+    noCall: "No gateway remembers a call.",
     callers: "Subscribers",
     noCaller: "No applications are subscribed yet.",
     application: "Application",

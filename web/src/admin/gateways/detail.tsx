@@ -12,7 +12,7 @@ import { Facts } from "../../ui/facts";
 import { Page, Section } from "../../ui/page";
 import { Revoke } from "../../ui/revoke";
 import { Time } from "../../ui/time";
-import { DecisionTable } from "../decisions/table";
+import { DecisionTable } from "../../decisions/table";
 import { LackedChanges } from "./changes";
 import { GatewayState, GatewayWay } from "./state";
 

@@ -25,6 +25,7 @@ import { Page, Section } from "../../ui/page";
 import { SubscriptionState } from "../../ui/subscription-state";
 import { DataTable } from "../../ui/table";
 import { useListOf } from "../../ui/use-list";
+import { APICalls } from "./calls";
 import { DefaultVersion } from "./default";
 import { ChangeState } from "./change-state";
 
@@ -88,6 +89,7 @@ export function APIPage() {
       <Section title={words.operations}>
         <APIReference api={api} operations={operations} />
       </Section>
+      <APICalls name={name} />
       <Callers name={name} />
     </Page>
   );

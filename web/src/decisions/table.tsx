@@ -2,13 +2,15 @@ import { Anchor, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "react-router";
 
-import { callOf, type Decision } from "../../api/decisions";
-import { useAddress } from "../../shell/place";
-import { texts } from "../../texts";
-import { StateBadge } from "../../ui/state-badge";
-import { ObjectLink } from "../../ui/object-link";
-import { DataTable, type Column } from "../../ui/table";
-import { Clock } from "../../ui/time";
+import { callOf, type Decision } from "../api/decisions";
+import { seesGateways } from "../session/areas";
+import { useSession } from "../session/session";
+import { useAddress, useArea } from "../shell/place";
+import { texts } from "../texts";
+import { StateBadge } from "../ui/state-badge";
+import { ObjectLink } from "../ui/object-link";
+import { DataTable, type Column } from "../ui/table";
+import { Clock } from "../ui/time";
 
 const words = texts.admin.decisions;
 
@@ -24,12 +26,14 @@ interface Props {
 
 /** Decisions, each with the way to its steps. A row is the place of whichever decision comes there: nothing moves when one does. */
 export function DecisionTable({ without, ...list }: Props) {
-  return <DataTable {...list} columns={useColumns().filter((c) => without === undefined || c.title !== words[without])} keyOf={(_, place) => String(place)} />;
+  const hidden = without ?? (seesGateways(useSession()) ? undefined : "gateway");
+  return <DataTable {...list} columns={useColumns().filter((c) => hidden === undefined || c.title !== words[hidden])} keyOf={(_, place) => String(place)} />;
 }
 
 // Each call is one line, and each column keeps its width: what comes moves nothing.
 function useColumns(): Column<Decision>[] {
   const to = useAddress();
+  const area = useArea();
   const { search } = useLocation();
   return [
     { title: words.when, width: "7.3rem", cell: (d) => <Clock at={d.at} /> },
@@ -37,7 +41,7 @@ function useColumns(): Column<Decision>[] {
       title: words.outcome,
       width: "14rem",
       cell: (d) => (
-        <Anchor component={Link} to={to("admin", "decisions", d.decision)} state={{ search }}>
+        <Anchor component={Link} to={to(area, "decisions", d.decision)} state={{ search }}>
           <StateBadge tone={d.code ? "bad" : "good"}>{d.code || words.passed}</StateBadge>
         </Anchor>
       ),

@@ -3,12 +3,12 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 
-import { tailQuery } from "../../api/decisions";
-import { useAddress, useTenant } from "../../shell/place";
-import { texts } from "../../texts";
-import { StateBadge } from "../../ui/state-badge";
-import { Empty } from "../../ui/empty";
-import { Page } from "../../ui/page";
+import { tailQuery } from "../api/decisions";
+import { useAddress, useArea, useTenant } from "../shell/place";
+import { texts } from "../texts";
+import { StateBadge } from "../ui/state-badge";
+import { Empty } from "../ui/empty";
+import { Page } from "../ui/page";
 import { Filters, useFilter } from "./filters";
 import { DecisionTable } from "./table";
 import { useTail } from "./tail";
@@ -74,13 +74,14 @@ const id = /\b[0-9a-f]{10}-[A-Z2-7]{26}\b/;
 
 function Find() {
   const to = useAddress();
+  const area = useArea();
   const navigate = useNavigate();
   const [typed, setTyped] = useState("");
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        void navigate(to("admin", "decisions", id.exec(typed)?.[0] ?? typed.trim()));
+        void navigate(to(area, "decisions", id.exec(typed)?.[0] ?? typed.trim()));
       }}
     >
       <Group align="flex-end" gap="sm">

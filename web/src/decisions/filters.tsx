@@ -1,9 +1,11 @@
 import { Button, Group, Switch } from "@mantine/core";
 
-import type { Decision, DecisionFilter } from "../../api/decisions";
-import { texts } from "../../texts";
-import { FilterField } from "../../ui/filter-field";
-import { useNarrowed } from "../../ui/use-narrowed";
+import type { Decision, DecisionFilter } from "../api/decisions";
+import { seesGateways } from "../session/areas";
+import { useSession } from "../session/session";
+import { texts } from "../texts";
+import { FilterField } from "../ui/filter-field";
+import { useNarrowed } from "../ui/use-narrowed";
 
 const words = texts.admin.decisions;
 
@@ -23,9 +25,10 @@ interface Props extends ReturnType<typeof useFilter> {
 
 /** The fields that narrow the decisions, and the switch that keeps them coming. */
 export function Filters({ filter, live, put, seen }: Props) {
+  const sees = seesGateways(useSession());
   return (
     <Group align="flex-end" gap="sm">
-      {names.map((name) => (
+      {names.filter((name) => name !== "gateway" || sees).map((name) => (
         <FilterField
           key={`${name} ${filter[name] ?? ""}`}
           label={words.filters[name]}

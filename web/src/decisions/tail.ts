@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-import type { Decision, Tail } from "../../api/decisions";
+import type { Decision, Tail } from "../api/decisions";
 
 /** How far a page is scrolled before what is on it stays where it is, in pixels. */
 const scrolled = 120;
