@@ -33,7 +33,7 @@ export function Shown({ label, children }: { label: string; children: ReactNode 
 /** An input's own words, with what the server said about the value, and its path, by which other words lead to it. */
 export function around<N extends Noun>({ draft, path, label, help, required }: Field<N>) {
   const fault = draft.fault(...path);
-  return { label, description: help, error: fault && <WithFieldLinks text={fault} />, withAsterisk: required === true, "data-path": path.join(".") };
+  return { label, description: help, error: fault && <WithFieldLinks text={fault} />, withAsterisk: required === true, ...(required === true && { "aria-required": true }), "data-path": path.join(".") };
 }
 
 interface TextProps<N extends Noun> extends Field<N> {

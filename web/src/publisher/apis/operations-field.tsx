@@ -55,7 +55,7 @@ export function OperationsField({ draft }: { draft: Draft<"apis"> }) {
     <Stack gap="xs">
       <LongListBar parts={parts} label={texts.reference.search} />
       <Table.ScrollContainer minWidth={840} type="native">
-        <Table layout="fixed" horizontalSpacing="xs">
+        <Table layout="fixed" horizontalSpacing="xs" aria-label={texts.publisher.apis.operations}>
           <Table.Thead>
             <Table.Tr>
               <Table.Th w={128}>{words.method}</Table.Th>
