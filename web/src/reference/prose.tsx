@@ -9,7 +9,8 @@ export function Prose({ children }: { children: string }) {
         disallowedElements={["img", "h1", "h2"]}
         unwrapDisallowed
         components={{
-          a: ({ href, children: label }) => <Anchor inherit td="underline" href={href} target="_blank" rel="noopener noreferrer">{label}</Anchor>,
+          // What is left of an address that runs a script is empty, and would lead to the console itself.
+          a: ({ href, children: label }) => (href ? <Anchor inherit td="underline" href={href} target="_blank" rel="noopener noreferrer">{label}</Anchor> : <>{label}</>),
           code: ({ children: code }) => <Code>{code}</Code>,
         }}
       >
