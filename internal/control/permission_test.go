@@ -348,7 +348,8 @@ func TestPublishersSeeWhatBecomesOfCalls(t *testing.T) {
 			t.Errorf("%s reads %+v, %v", role, d, err)
 		}
 	}
-	if _, err := c.Decisions(ctx, plane.As("pat", keyward.RolePublisher), "acme", control.DecisionFilter{}); keyward.CodeOf(err) != keyward.CodeForbidden {
+	_, err = c.Decisions(ctx, plane.As("pat", keyward.RolePublisher), "acme", control.DecisionFilter{})
+	if keyward.CodeOf(err) != keyward.CodeForbidden {
 		t.Errorf("a publisher reads of another tenant: %v", err)
 	}
 }
