@@ -369,6 +369,10 @@ test("what was said about a field goes when the field is mended; what nobody ans
   await expect(page.getByRole("textbox", { name: /^Context/ })).toHaveAttribute("aria-invalid", "true");
   await name.fill("mended");
   await expect(name).not.toHaveAttribute("aria-invalid", "true");
+  await page.getByRole("button", { name: "Delete" }).click();
+  await expect(page.getByRole("dialog").getByText(/retire it under Change state/)).toBeVisible(); // it has a subscriber
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toBeHidden();
   await expect(page.getByRole("textbox", { name: /^Context/ })).toHaveAttribute("aria-invalid", "true");
   await page.context().setOffline(true);
   await page.getByRole("button", { name: "Save" }).click();

@@ -103,6 +103,7 @@ export const publisher = {
     newVersionOf: (title: string) => `New version of ${title}`,
     newVersionLead: (of: string) => `Starts as a draft copy of ${of}. Gateways serve both versions until you retire one.`,
     versions: "Other versions",
+    retireInstead: "To end its calls at once, retire it under Change state: its subscriptions are then kept without effect.",
     deleteLead: "Gateways stop serving it within a second. An API that has subscribers cannot be deleted: retire it instead.",
   },
   operations: {

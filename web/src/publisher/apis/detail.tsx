@@ -5,7 +5,7 @@ import { Link } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { listQuery, manifestSetOf, objectName, objectQuery, type Stored } from "../../api/objects";
-import { apiUsagesQuery, operationsQuery, stateOf, versionsQuery } from "../../api/publishing";
+import { apiUsagesQuery, isServed, operationsQuery, stateOf, versionsQuery } from "../../api/publishing";
 import { DeleteObject } from "../../object/delete";
 import { ManifestSetNote } from "../../object/manifest-set-note";
 import { APIReference } from "../../reference";
@@ -158,6 +158,7 @@ function Remove({ stored }: { stored: Stored<"apis"> }) {
       <Button variant="default" c="red" onClick={open}>{texts.common.delete}</Button>
       <DeleteObject noun="apis" stored={stored} opened={opened} close={close} list={to("publisher", "apis")} lead={words.deleteLead} refused={isRefused(usages.data?.delete)}>
         {opened && <ImpactList impact={usages.data?.delete} />}
+        {isRefused(usages.data?.delete) && isServed(stored.object) && <Text size="sm">{words.retireInstead}</Text>}
       </DeleteObject>
     </>
   );
