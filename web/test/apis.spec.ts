@@ -7,7 +7,7 @@ import { complaintsOf, forEverybody, open, person, signIn } from "./browser";
 import { apply, manifest, rest, world } from "./start";
 
 const document = `openapi: 3.1.0
-info: {title: Stock, version: v1, description: "Levels of **all** sites. <script>alert(1)</script>"}
+info: {title: Stock, version: v1, description: "Levels of **all** sites. [run](javascript:alert(1)) <script>alert(1)</script>"}
 servers: [{url: UPSTREAM}]
 components:
   securitySchemes:
@@ -115,7 +115,8 @@ test("where a gateway asks for less than the document, or for something else, it
 
 test("developers read what each operation takes and gives; what a document says is text", async () => {
   await open(page, "developer/apis/levels-v1", "Stock");
-  await expect(page.getByText("Levels of all sites.")).toBeVisible();
+  await expect(page.getByText("Levels of all sites. run")).toBeVisible();
+  await expect(page.getByRole("link", { name: "run" })).toHaveCount(0); // what runs a script leads nowhere
   await page.getByRole("button", { name: /GET \/levels\/\{sku\} One level/ }).click();
   await expect(page.getByRole("cell", { name: "What is stored" })).toBeVisible();
   await expect(page.getByRole("link", { name: "more" })).toHaveAttribute("rel", /noopener/);
@@ -155,6 +156,43 @@ test("a call is tried out as an application, and its refusal explained", async (
   await expect(answer).toContainText("401");
   await answer.getByRole("link", { name: /See the steps/ }).click();
   await expect(page.getByText("401 missing_credentials")).toBeVisible();
+});
+
+test("a publisher sees what became of an API's calls, and why its backend gave no answer", async ({ browser }) => {
+  await apply(world(), [
+    manifest("API", "stopped", {
+      title: "Stopped", context: "/stopped", version: "v1", upstream: { production: "http://127.0.0.1:1" }, keyManagers: "all",
+      operations: [{ method: "GET", path: "/state", security: "none" }],
+    }),
+  ]);
+  await person("outpub", "publisher");
+  const own = await (await browser.newContext()).newPage();
+  const heard = complaintsOf(own);
+  await signIn(own, "outpub");
+  await own.goto(`${world().url}/console/default/publisher/apis/stopped`);
+  await own.getByRole("button", { name: /GET \/state/ }).click();
+  await own.getByRole("button", { name: "Try it out" }).click();
+  await own.getByRole("button", { name: "Send request" }).click();
+  await own.getByRole("link", { name: "See the steps of this decision" }).click();
+  const because = async () => {
+    await expect(own.getByRole("status").filter({ hasText: "502 upstream_unreachable" })).toContainText("the backend gave no answer");
+    const last = own.getByRole("list", { name: "Steps" }).getByRole("listitem").last();
+    await expect(last).toContainText("connection refused by 127.0.0.1:1");
+    await expect(last).toContainText("correct spec.upstream.production");
+  };
+  await because();
+  await own.goBack();
+  await own.getByRole("table", { name: "Calls" }).getByRole("link", { name: "upstream_unreachable" }).click();
+  await because();
+  await forEverybody(own);
+  await own.goBack();
+  await own.getByRole("link", { name: "All decisions about it" }).click();
+  await expect(own.getByRole("heading", { level: 1, name: "Decisions" })).toBeVisible();
+  await expect(own.getByRole("combobox", { name: "API" }).or(own.getByRole("textbox", { name: "API" })).first()).toHaveValue("stopped");
+  await expect(own.getByRole("columnheader", { name: "Gateway" })).toHaveCount(0);
+  await expect(own.getByRole("link", { name: "upstream_unreachable" })).toHaveCount(1);
+  expect(heard()).toEqual([]);
+  await own.context().close();
 });
 
 test("an application's developers see what was refused lately, and why in safe words", async () => {
@@ -331,6 +369,10 @@ test("two people who change one API lose nothing: what only one changed comes to
 
 test("an API is deprecated, retired and put back from its page, after it was said what that means to its callers", async () => {
   await open(page, "publisher/apis/levels-v1", "Stock");
+  await page.getByRole("button", { name: "Delete" }).click();
+  await expect(page.getByRole("dialog").getByText(/retire it under Change state/)).toBeVisible(); // it has a subscriber
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toBeHidden();
   const change = async (action: string) => {
     await page.getByRole("button", { name: "Change state" }).click();
     await page.getByRole("menuitem", { name: action }).click();
@@ -369,10 +411,6 @@ test("what was said about a field goes when the field is mended; what nobody ans
   await expect(page.getByRole("textbox", { name: /^Context/ })).toHaveAttribute("aria-invalid", "true");
   await name.fill("mended");
   await expect(name).not.toHaveAttribute("aria-invalid", "true");
-  await page.getByRole("button", { name: "Delete" }).click();
-  await expect(page.getByRole("dialog").getByText(/retire it under Change state/)).toBeVisible(); // it has a subscriber
-  await page.keyboard.press("Escape");
-  await expect(page.getByRole("dialog")).toBeHidden();
   await expect(page.getByRole("textbox", { name: /^Context/ })).toHaveAttribute("aria-invalid", "true");
   await page.context().setOffline(true);
   await page.getByRole("button", { name: "Save" }).click();
