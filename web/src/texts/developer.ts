@@ -53,6 +53,7 @@ export const developer = {
     deleteLead: "Its clients are deleted at every key manager, and its subscriptions end. Its calls are refused immediately. If a key manager does not answer, Keyward keeps trying.",
   },
   subscriptions: {
+    terms: (plan: string, terms: string) => `Plan ${plan}: ${terms}.`,
     title: "Subscriptions",
     api: "API",
     plan: "Plan",

@@ -16,6 +16,7 @@ import { HeldBadge } from "../../ui/hold";
 import { Icon } from "../../ui/icon";
 import { ObjectSelect } from "../../ui/object-select";
 import { ProblemAlert } from "../../ui/problem-alert";
+import { termsOf } from "../../ui/rates";
 import { SubscriptionState } from "../../ui/subscription-state";
 import { DataTable } from "../../ui/table";
 import { sayDone } from "../../ui/say-done";
@@ -160,6 +161,7 @@ function Subscribe({ application, taken }: { application: string; taken: string[
   const [plan, setPlan] = useTyped<string | null>("plan", null);
   const chosen = useQuery(namedQuery(tenant, "apis", api === null ? [] : [api])).data?.[0];
   const plans = chosen?.spec.plans ?? [];
+  const under = useQuery(namedQuery(tenant, "plans", plans)).data?.find((p) => objectName(p) === (plan ?? plans[0]));
   const run = useMutation({
     mutationFn: () =>
       createObject(tenant, "subscriptions", {
@@ -194,6 +196,7 @@ function Subscribe({ application, taken }: { application: string; taken: string[
         {plans.length > 1 && <Select label={words.plan} data={plans} value={plan ?? plans[0] ?? null} onChange={setPlan} allowDeselect={false} />}
         <Button disabled={!api} loading={run.isPending} onClick={() => { run.mutate(); }}>{words.subscribe}</Button>
       </Group>
+      {under && <Text size="sm" role="status">{words.terms(objectName(under), termsOf(under))}</Text>}
       <Text size="xs" c="dimmed">{words.help}</Text>
       {run.error && <ProblemAlert error={run.error} />}
     </Stack>

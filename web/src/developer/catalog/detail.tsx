@@ -2,7 +2,7 @@ import { Alert, Anchor, Badge, Button, Group, Popover, Stack, Text } from "@mant
 import { usePrefetchInfiniteQuery, useQuery, useSuspenseInfiniteQuery, useSuspenseQueries } from "@tanstack/react-query";
 import { Link, useNavigate } from "react-router";
 
-import { listQuery, objectName, objectQuery } from "../../api/objects";
+import { listQuery, namedQuery, objectName, objectQuery } from "../../api/objects";
 import { operationsQuery, takesSubscriptions } from "../../api/publishing";
 import { choicesQuery } from "../../api/search";
 import { APIReference } from "../../reference";
@@ -15,6 +15,7 @@ import { HeldSign } from "../../ui/held-sign";
 import { Icon } from "../../ui/icon";
 import { ObjectSelect } from "../../ui/object-select";
 import { Page, Section } from "../../ui/page";
+import { termsOf } from "../../ui/rates";
 
 const words = texts.developer.catalog;
 
@@ -40,7 +41,7 @@ export function CatalogPage() {
         <Facts
           rows={[
             [words.address, <APIAddress key="a" api={api} />],
-            [words.plans, (api.spec.plans ?? []).join(", ")],
+            [words.plans, api.spec.plans?.length ? <Plans key="p" names={api.spec.plans} /> : undefined],
             [words.subscription, api.spec.subscription === "none" ? words.notNeeded : words.needed],
           ]}
         />
@@ -55,6 +56,19 @@ export function CatalogPage() {
         <APIReference api={api} operations={operations} />
       </Section>
     </Page>
+  );
+}
+
+// The plans to choose from, with what each allows.
+function Plans({ names }: { names: string[] }) {
+  const plans = useQuery(namedQuery(useTenant(), "plans", names)).data ?? [];
+  return (
+    <Stack gap={2}>
+      {names.map((name) => {
+        const plan = plans.find((p) => objectName(p) === name);
+        return <Text key={name} size="sm">{name}{plan && <Text span inherit c="dimmed"> {termsOf(plan)}</Text>}</Text>;
+      })}
+    </Stack>
   );
 }
 

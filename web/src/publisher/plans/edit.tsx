@@ -14,7 +14,7 @@ import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { InForce } from "../../ui/in-force";
 import { Page } from "../../ui/page";
-import { ratesOf } from "./list";
+import { ratesOf } from "../../ui/rates";
 
 const words = texts.publisher.plans;
 

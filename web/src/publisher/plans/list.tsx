@@ -1,4 +1,3 @@
-import type { Schemas } from "../../api/client";
 import { objectName } from "../../api/objects";
 import { publishes } from "../../session/areas";
 import { useSession } from "../../session/session";
@@ -6,15 +5,9 @@ import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { NameLink } from "../../ui/name-link";
 import { ObjectList } from "../../ui/object-list";
+import { ratesOf } from "../../ui/rates";
 
 const words = texts.publisher.plans;
-
-/** The limits of a plan in words. */
-export function ratesOf(plan: Schemas["Plan"]): string {
-  const { rate } = plan.spec;
-  const rates = rate === undefined ? [] : Array.isArray(rate) ? rate : [rate];
-  return rates.map((r) => words.rate(r.requests, r.per)).join(", ") || words.unlimited;
-}
 
 /** The plans that subscriptions are taken under. */
 export function Plans() {
