@@ -177,7 +177,7 @@ func (k *Keys) Dismiss(ctx context.Context, p keyward.Principal, place Place) er
 		for _, c := range s.Clients {
 			ending := c.Status.State == keyward.ClientDeleting || c.Status.State == keyward.ClientRevoking
 			mine := ending && scene.IsAdmin(p, s.Place.Tenant)
-			tried := c.Status.Reason != "" && c.Status.Reason != beingAsked
+			tried := c.Status.Reason != "" // an end begins without one, and gets one when its server did not come to it
 			stuck := mine && (tried || !k.turns.Taken(c.Object.ID))
 			if c.Status.State != keyward.ClientFailed && !stuck {
 				early = early || mine

@@ -61,13 +61,21 @@ func TestGiveUpWhileTheServerIsAsked(t *testing.T) {
 	if left := r.list(); len(left) != 0 {
 		t.Errorf("the late answer brought back %+v", left)
 	}
-	frozen.Store(false)
-	generate()
-	deleted := hangs(func() error { return r.keys.Delete(t.Context(), alice(), at("corp")) })
-	wantCode(t, r.keys.Dismiss(t.Context(), admin(), at("corp")), keyward.CodeConflict, "for the first time")
-	thaw <- struct{}{}
-	wantCode(t, <-deleted, keyward.CodeKeyManagerFailed)
-	if err := r.keys.Dismiss(t.Context(), admin(), at("corp")); err != nil || len(r.list()) != 0 {
-		t.Errorf("given up after the first try: %v", err)
+	for _, end := range []func() error{
+		func() error { return r.keys.Delete(t.Context(), alice(), at("corp")) },
+		func() error { return r.tryRevoke(alice()) },
+	} {
+		frozen.Store(false)
+		generate()
+		ended := hangs(end)
+		if one := r.list()[0]; one.Status.Reason != "" {
+			t.Errorf("before its server answered anything, the reason is %q", one.Status.Reason)
+		}
+		wantCode(t, r.keys.Dismiss(t.Context(), admin(), at("corp")), keyward.CodeConflict, "for the first time")
+		thaw <- struct{}{}
+		wantCode(t, <-ended, keyward.CodeKeyManagerFailed)
+		if err := r.keys.Dismiss(t.Context(), admin(), at("corp")); err != nil || len(r.list()) != 0 {
+			t.Errorf("given up after the first try: %v", err)
+		}
 	}
 }

@@ -11,9 +11,6 @@ import (
 	"keyward.dev/keyward/internal/store"
 )
 
-// beingAsked is the reason of a client that is being revoked until its server said anything else.
-const beingAsked = "its server is being asked to end it"
-
 // Revoke puts the client of a place out of use at once and keeps it in lists as revoked: no gateway takes it from the
 // commit on, before any server is asked, and a generated one is then deleted at its server, so that its secret is dead there
 // too. A mapped one stays as it is there. The caller waits for that server no longer than Options.Patience: then, as where it is
@@ -73,10 +70,9 @@ func (k *Keys) markRevoked(ctx context.Context, p keyward.Principal, place Place
 			return err
 		}
 		now := k.now()
-		c.Status.State, c.Status.ChangedAt = keyward.ClientRevoking, &now
-		c.Status.Reason = beingAsked
+		c.Status.State, c.Status.Reason, c.Status.ChangedAt = keyward.ClientRevoking, "", &now
 		if c.Status.Mode == keyward.ClientMapped {
-			c.Status.State, c.Status.Reason = keyward.ClientRevoked, ""
+			c.Status.State = keyward.ClientRevoked
 		}
 		if err := c.Put(tx, store.Extra{Row: scene.NoRow()}); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/keys"
+	"keyward.dev/keyward/internal/keys/standing"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed"
 	"keyward.dev/keyward/internal/testbed/oidcprovider"
@@ -188,7 +189,7 @@ func TestRevokeDoesNotWaitForTheServer(t *testing.T) {
 			if err != nil || result.State != keyward.ClientRevoking || result.ClientID != made.ClientID {
 				t.Errorf("hangs %s: %v, error %v", name, result, err)
 			}
-			if one := r.one(keyward.ClientRevoking); one.Status.Reason == "" || r.onGateways(made.ClientID) {
+			if one := r.one(keyward.ClientRevoking); standing.Reason(one.Status) == "" || r.onGateways(made.ClientID) {
 				t.Errorf("hangs %s: %+v", name, one.Status)
 			}
 		}

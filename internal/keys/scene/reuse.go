@@ -141,7 +141,7 @@ func RevokeReusers(tx *store.Tx, c *Client, now time.Time) error {
 		return err
 	}
 	for _, other := range list {
-		other.Status.State, other.Status.ChangedAt = keyward.ClientRevoking, &now
+		other.Status.State, other.Status.Reason, other.Status.ChangedAt = keyward.ClientRevoking, "", &now
 		if err := other.Put(tx, store.Extra{Row: NoRow()}); err != nil {
 			return err
 		}

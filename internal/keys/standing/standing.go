@@ -20,6 +20,8 @@ func Reason(s *keyward.OAuthClientStatus) string {
 	}
 	if s.Reason != "" {
 		parts = append(parts, s.Reason)
+	} else if s.State == keyward.ClientRevoking || s.State == keyward.ClientDeleting {
+		parts = append(parts, "its server is being asked to end it")
 	} else if without := Lacking(s.LackingGrants, s.LackingScopes, s.LackingFields); without != "" {
 		parts = append(parts, "not given: "+without)
 	}
