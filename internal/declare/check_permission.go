@@ -20,13 +20,11 @@ func (w *world) checkPermission(ch *change) error {
 				return err
 			}
 		}
-		owns, err := w.ownsBeforeAndAfter(ch)
-		if err == nil && !owns && ch.existing == nil && ch.ref.Kind == keyward.KindApplication {
-			return keyward.Errorf(keyward.CodeForbidden,
-				"user %s may make only applications of their own: name %s or one of their groups in spec.owners",
-				p.User, p.User)
+		before, after, err := w.ownsBeforeAndAfter(ch)
+		if err == nil && before && !after && ch.ref.Kind == keyward.KindApplication {
+			return keyward.Errorf(keyward.CodeForbidden, "user %[1]s has to be in spec.owners, or one of their groups", p.User)
 		}
-		if err != nil || !owns {
+		if err != nil || !before || !after {
 			return orForbidden(err, p, ch.ref)
 		}
 		return w.checkOwnSubscription(ch)
@@ -47,19 +45,17 @@ func orForbidden(err error, p keyward.Principal, ref keyward.Ref) error {
 	return access.ForbiddenWrite(p, ref)
 }
 
-// ownsBeforeAndAfter tells whether the object is, and stays, one of the principal's own applications or belongs to one.
-func (w *world) ownsBeforeAndAfter(ch *change) (bool, error) {
-	specs := []keyward.Spec{ch.spec}
+// ownsBeforeAndAfter tells whether the object was, and stays, one of the principal's own applications or belongs to one. What is new
+// was nobody else's.
+func (w *world) ownsBeforeAndAfter(ch *change) (before, after bool, err error) {
+	before = true
 	if ch.existing != nil {
-		specs = append(specs, ch.existing.Spec)
+		before, err = w.owns(ch.existing.Spec, ch.ref.Tenant)
 	}
-	for _, spec := range specs {
-		owns, err := w.owns(spec, ch.ref.Tenant)
-		if err != nil || !owns {
-			return false, err
-		}
+	if err == nil {
+		after, err = w.owns(ch.spec, ch.ref.Tenant)
 	}
-	return true, nil
+	return before, after, err
 }
 
 func (w *world) owns(spec keyward.Spec, tenant string) (bool, error) {

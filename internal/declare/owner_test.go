@@ -68,6 +68,25 @@ func TestTheLastOwnerStays(t *testing.T) {
 	}
 }
 
+// Whoever owns an application and would own it no more is told what to keep; whoever never did is told nothing.
+func TestWhoWouldOwnNothingIsToldWhatToKeep(t *testing.T) {
+	t.Parallel()
+	h := plane.New(t)
+	h.MustApply(plane.Manifest(keyward.KindApplication, "both", `{"owners":["alice","bob"]}`))
+	for owners, said := range map[string]string{
+		`{"owners":["bob"]}`: "user alice has to be in spec.owners", `{}`: "user alice has to be in spec.owners",
+	} {
+		give := declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindApplication, "both", owners))}
+		if _, err := h.Apply(plane.As("alice", keyward.RoleDeveloper), give); err == nil || !strings.Contains(err.Error(), said) {
+			t.Errorf("%s: %v", owners, err)
+		}
+	}
+	take := declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindApplication, "both", `{"owners":["eve"]}`))}
+	if _, err := h.Apply(plane.As("eve", keyward.RoleDeveloper), take); err == nil || !strings.Contains(err.Error(), "user eve may not write") {
+		t.Errorf("taking over: %v", err)
+	}
+}
+
 // The first administrator is not shut out where nobody else could let them in again.
 func TestTheLastAdministratorStays(t *testing.T) {
 	t.Parallel()
