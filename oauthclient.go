@@ -209,6 +209,7 @@ type OAuthClientStatus struct {
 type ClientApproval struct {
 	ClientID string     `json:"clientId,omitempty" doc:"Of the client in the key manager that is to be mapped"`
 	Since    time.Time  `json:"since" doc:"When it was asked for"`
+	Person   *Person    `json:"person,omitempty" doc:"Who asked, if they signed in through a key manager"`
 	By       string     `json:"by,omitempty" doc:"Who approved it"`
 	At       *time.Time `json:"at,omitempty" doc:"When it was approved"`
 	// SecretUntil is when the secret ends to wait for its requester; nil = it was fetched, or there is none.

@@ -13,6 +13,7 @@ type Principal struct {
 	Tenant string
 	Roles  []Role
 	Groups []string
+	Called string // what the key manager calls who signed in through it; nothing is decided by it
 }
 
 // Through names whoever signs in through a key manager: KEYMANAGER|SUB, which is no user's name. Nothing else that the
@@ -24,6 +25,30 @@ func Through(keyManager, subject string) string { return keyManager + "|" + subj
 func ValidSubject(sub string) bool {
 	printable := !strings.ContainsFunc(sub, func(r rune) bool { return r < ' ' || r > '~' })
 	return sub != "" && len(sub) <= 255 && printable && strings.TrimSpace(sub) == sub
+}
+
+// Person is who signed in through a key manager and asked for something, as its rules had them then: there is no account of them to
+// look at when it is decided about.
+type Person struct {
+	Name   string   `json:"name" doc:"What the key manager calls them; nothing is decided by it"`
+	Roles  []Role   `json:"roles"`
+	Groups []string `json:"groups,omitempty"`
+}
+
+// Person gives who the principal is if they signed in through a key manager; nil for a user.
+func (p Principal) Person() *Person {
+	if !strings.Contains(p.User, "|") {
+		return nil
+	}
+	return &Person{Name: p.Called, Roles: p.Roles, Groups: p.Groups}
+}
+
+// SplitActor takes apart what Actor gives, or a name alone, which is then of the tenant. There may be a "/" in a subject too.
+func SplitActor(actor, tenant string) (in, user string) {
+	if at := strings.IndexAny(actor, "/|"); at >= 0 && actor[at] == '/' {
+		return actor[:at], actor[at+1:]
+	}
+	return tenant, actor
 }
 
 // Has tells whether the principal has one of the roles, in its own tenant.

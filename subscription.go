@@ -72,6 +72,7 @@ type SubscriptionApproval struct {
 	State     ApprovalState `json:"state"`
 	Request   string        `json:"request" doc:"The id of this request alone: one that is made later has another"`
 	Requester string        `json:"requester"`
+	Person    *Person       `json:"person,omitempty" doc:"Who that is, if they signed in through a key manager"`
 	Since     time.Time     `json:"since" doc:"When it was asked for"`
 	By        string        `json:"by,omitempty" doc:"Who approved or rejected it"`
 	At        *time.Time    `json:"at,omitempty" doc:"When"`

@@ -3,11 +3,13 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/account"
 	"keyward.dev/keyward/internal/declare/etag"
 	"keyward.dev/keyward/internal/store"
 )
@@ -20,6 +22,7 @@ type SubscriptionRequest struct {
 	API         string    `json:"api"`
 	Plan        string    `json:"plan"`
 	Requester   string    `json:"requester"`
+	Called      string    `json:"requesterName,omitempty" doc:"What the key manager calls them, if they signed in through one"`
 	Since       time.Time `json:"since"`
 }
 
@@ -54,9 +57,13 @@ func (c *Control) SubscriptionRequests(ctx context.Context, p keyward.Principal,
 			if err != nil {
 				return err
 			}
-			requests = append(requests, SubscriptionRequest{
+			r := SubscriptionRequest{
 				ID: a.Request, Name: o.Name, Application: s.Application, API: s.API, Plan: s.Plan, Requester: a.Requester, Since: a.Since,
-			})
+			}
+			if a.Person != nil {
+				r.Called = a.Person.Name
+			}
+			requests = append(requests, r)
 		}
 		return nil
 	})
@@ -76,7 +83,7 @@ type Asked struct {
 func (c *Control) ApproveSubscription(ctx context.Context, p keyward.Principal, q Asked) (*keyward.Object, error) {
 	return c.decideSubscription(ctx, p, q, func(tx *store.Tx, d decided) (string, error) {
 		d.approval.State = keyward.ApprovalGiven
-		return "asked for by " + d.approval.Requester, stillAskedFor(tx, d.object, d.approval.Requester)
+		return "asked for by " + d.approval.Requester, stillAskedFor(tx, d.object, d.approval, c.now())
 	})
 }
 
@@ -163,7 +170,7 @@ func (c *Control) decideSubscription(
 }
 
 // stillAskedFor tells whether a request can be granted today.
-func stillAskedFor(tx *store.Tx, o *keyward.Object, requester string) error {
+func stillAskedFor(tx *store.Tx, o *keyward.Object, asked *keyward.SubscriptionApproval, now time.Time) error {
 	s, err := keyward.SpecOf[*keyward.SubscriptionSpec](o)
 	if err != nil {
 		return err
@@ -187,10 +194,13 @@ func stillAskedFor(tx *store.Tx, o *keyward.Object, requester string) error {
 	if err != nil {
 		return err
 	}
-	asker, err := principalOf(tx, o.Tenant, requester)
+	requester := asked.Requester
+	asker, err := account.Asker(tx, o.Tenant, requester, asked.Person, now)
 	switch {
+	case errors.Is(err, account.ErrNone):
+		return keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, cannot sign in any more; reject it", requester)
 	case err != nil:
-		return err
+		return err //nolint:wrapcheck // it says what it is
 	case len(asker.Roles) == 0 || !owned.OwnedBy(requester, asker.Groups):
 		return keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, is not an owner of %s any more; reject it", requester,
 			application.Ref())

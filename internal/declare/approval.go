@@ -57,7 +57,7 @@ func (w *world) approvalAfter(
 		return nil, err
 	}
 	return &keyward.SubscriptionApproval{
-		State: keyward.ApprovalPending, Request: store.NewID(), Requester: w.b.principal.User, Since: now,
+		State: keyward.ApprovalPending, Request: store.NewID(), Requester: w.b.principal.User, Person: w.b.principal.Person(), Since: now,
 	}, nil
 }
 

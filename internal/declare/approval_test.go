@@ -108,6 +108,44 @@ func TestSubscriptionsAwaitAnApproval(t *testing.T) {
 	}
 }
 
+// TestARequestOfSomebodyWithoutAnAccount: who signed in through a key manager has no user here. What the key manager's rules gave them
+// when they asked is what an approval is judged by, for as long as it lets people in.
+func TestARequestOfSomebodyWithoutAnAccount(t *testing.T) {
+	h, ctx := plane.New(t), t.Context()
+	h.MustApply(plane.Usual()...)
+	corp := func(enabled string) {
+		h.MustApply(plane.Manifest(keyward.KindKeyManager, "corp", strings.Replace(plane.CorpSpec, `{`, `{"signIn":{"enabled":`+enabled+
+			`,"clientId":"console","clientSecret":"s","roles":[{"claim":"/groups","equals":"partners","role":"developer"}]},
+			"endpoints":{"authorization":"https://as.example/auth"},`, 1)))
+	}
+	corp("true")
+	h.MustApply(plane.Manifest(keyward.KindPlan, "iron", `{"approval":"manual"}`), plane.Manifest(keyward.KindAPI, "orders-v1",
+		strings.Replace(plane.OrdersSpec, `["gold"]`, `["gold","iron"],"visibility":["partners"]`, 1)))
+	kai := keyward.Principal{
+		User: keyward.Through("corp", "4/7"), Called: "Kai Lee", Tenant: keyward.DefaultTenant,
+		Roles: []keyward.Role{keyward.RoleDeveloper}, Groups: []string{"partners"},
+	}
+	pat := plane.As("pat", keyward.RolePublisher)
+	h.MustApply(plane.Manifest(keyward.KindApplication, "web", `{"owners":["corp|4/7"]}`))
+	ref := keyward.Ref{Kind: keyward.KindSubscription, Tenant: keyward.DefaultTenant, Name: "web-orders"}
+	_, err := h.Apply(kai, declare.Request{Objects: h.Objects(plane.Manifest(ref.Kind, ref.Name,
+		`{"application":"web","api":"orders-v1","plan":"iron"}`))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests, _, err := h.Control.SubscriptionRequests(ctx, pat, ref.Tenant, control.Page{})
+	if err != nil || len(requests) != 1 || requests[0].Requester != "corp|4/7" || requests[0].Called != "Kai Lee" {
+		t.Fatalf("%+v, %v", requests, err)
+	}
+	corp("false")
+	refuses(t, h, pat, ref)
+	corp("true")
+	if _, err := h.Control.ApproveSubscription(ctx, pat, asked(ref.Name, "")); err != nil {
+		t.Fatal(err)
+	}
+	stands(t, h, ref, keyward.ApprovalGiven)
+}
+
 // TestAskAgain: what was rejected is asked for anew in one step, as it stands, by who may ask for it and of an API that takes
 // it; where that cannot be, the rejection stays with its reason.
 func TestAskAgain(t *testing.T) {

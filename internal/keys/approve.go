@@ -87,7 +87,7 @@ func (k *Keys) approved(
 		if err := s.MayApprove(tx, p, c); err != nil {
 			return err
 		}
-		if err := s.StillMay(tx, c); err != nil {
+		if err := s.StillMay(tx, c, k.now()); err != nil {
 			return scene.NotNow(err)
 		}
 		if err := s.Held(c, k.now()); err != nil {

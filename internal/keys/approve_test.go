@@ -87,6 +87,44 @@ func (r *rig) ask() {
 	}
 }
 
+// Who signed in through a key manager has no user here. An approval is judged by what its rules gave them when they asked, for as
+// long as it lets people in; a subject may have a slash.
+func TestApprovalOfSomebodyWithoutAnAccount(t *testing.T) {
+	ctx := t.Context()
+	server := registrar.Start(t)
+	r := newRig(t)
+	r.keyManager("corp", registrarSpec(server), registrarSecrets())
+	r.approval(manual())
+	signIn := func(enabled bool) {
+		r.change("corp", func(spec *keyward.KeyManagerSpec) { spec.SignIn = &keyward.SignIn{Enabled: enabled} })
+	}
+	signIn(true)
+	kai := principal(keyward.Through("corp", "4/7"), keyward.RoleDeveloper)
+	kai.Called, kai.Groups = "Kai Lee", []string{"partners"}
+	r.edit(keyward.KindApplication, "mobile", &keyward.ApplicationSpec{Owners: []string{"group/partners"}})
+	if made, err := r.keys.Generate(ctx, kai, at("corp"), keys.Ask{}); err != nil || made.State != keyward.ClientAwaiting {
+		t.Fatalf("%+v, error %v", made, err)
+	}
+	list, _, err := r.keys.Requests(ctx, admin(), "", keys.Page{})
+	if err != nil || len(list) != 1 || list[0].Requester != "corp|4/7" || list[0].Called != "Kai Lee" {
+		t.Fatalf("%+v, error %v", list, err)
+	}
+	signIn(false)
+	_, err = r.keys.Approve(ctx, admin(), at("corp"), "")
+	wantCode(t, err, keyward.CodeConflict, "cannot sign in any more")
+	signIn(true)
+	r.edit(keyward.KindApplication, "mobile", &keyward.ApplicationSpec{Owners: []string{"bob"}})
+	_, err = r.keys.Approve(ctx, admin(), at("corp"), "")
+	wantCode(t, err, keyward.CodeConflict, "not an owner")
+	r.edit(keyward.KindApplication, "mobile", &keyward.ApplicationSpec{Owners: []string{"group/partners"}})
+	if made, err := r.keys.Approve(ctx, admin(), at("corp"), ""); err != nil || made.State != keyward.ClientActive {
+		t.Fatalf("%+v, error %v", made, err)
+	}
+	if shown, err := r.keys.Reveal(ctx, kai, at("corp")); err != nil || shown.ClientSecret == "" {
+		t.Errorf("the secret that waited: %v", err)
+	}
+}
+
 // What a developer asks for is made when an administrator has approved it; the secret is the developer's alone, once, the
 // next day too.
 func TestApproval(t *testing.T) {
@@ -279,7 +317,7 @@ func TestApprovalJudgesAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = r.keys.Approve(ctx, admin(), at("corp"), "")
-	wantCode(t, err, keyward.CodeConflict, "no more")
+	wantCode(t, err, keyward.CodeConflict, "any more")
 	roles(keyward.RoleDeveloper)
 	if _, err := r.keys.Approve(ctx, admin(), at("corp"), ""); err != nil {
 		t.Error(err)

@@ -24,7 +24,7 @@ func (k *Keys) requestMapping(ctx context.Context, p keyward.Principal, place Pl
 			return err
 		}
 		c.Status.Mode, c.Status.State = keyward.ClientMapped, keyward.ClientAwaiting
-		c.Status.Approval = &keyward.ClientApproval{ClientID: spec.ClientID, Since: *c.Status.ChangedAt}
+		c.Status.Approval = &keyward.ClientApproval{ClientID: spec.ClientID, Since: *c.Status.ChangedAt, Person: p.Person()}
 		if err := c.Put(tx, store.Extra{}); err != nil {
 			return err
 		}
@@ -60,6 +60,6 @@ func (k *Keys) makeAwait(tx *store.Tx, p keyward.Principal, s *scene.Scene, c *s
 		return old.Put(tx, store.Extra{Row: scene.NoRow()})
 	}
 	c.Status.State = keyward.ClientAwaiting
-	c.Status.Approval = &keyward.ClientApproval{Since: *c.Status.ChangedAt}
+	c.Status.Approval = &keyward.ClientApproval{Since: *c.Status.ChangedAt, Person: p.Person()}
 	return k.audit(tx, c.Object, "key.requested", "to be made")
 }

@@ -72,7 +72,7 @@ func (s *Sessions) standing(tx *store.Tx, row *store.Session) (*Session, error) 
 		if err != nil {
 			return nil, err
 		}
-		who := keyward.Principal{User: keyward.Through(w.name, row.Subject), Tenant: row.Tenant, Groups: row.Groups}
+		who := keyward.Principal{User: keyward.Through(w.name, row.Subject), Tenant: row.Tenant, Groups: row.Groups, Called: row.Shown}
 		for _, role := range row.Roles {
 			who.Roles = append(who.Roles, keyward.Role(role))
 		}

@@ -21,6 +21,7 @@ type Request struct {
 	Mode        keyward.ClientMode  `json:"mode" doc:"generated: to be made; mapped: it exists in the key manager"`
 	ClientID    string              `json:"clientId,omitempty" doc:"Of the client to be mapped"`
 	Requester   string              `json:"requester"`
+	Called      string              `json:"requesterName,omitempty" doc:"What the key manager calls them, if they signed in through one"`
 	Since       time.Time           `json:"since"`
 	Grants      []string            `json:"grants,omitempty"`
 	Callbacks   []string            `json:"callbacks,omitempty"`
@@ -77,6 +78,9 @@ func requestOf(c *scene.Client) Request {
 	}
 	if a := c.Status.Approval; a != nil {
 		r.ClientID, r.Since = a.ClientID, a.Since
+		if a.Person != nil {
+			r.Called = a.Person.Name
+		}
 	}
 	return r
 }

@@ -6,8 +6,10 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/account"
 	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
 )
@@ -39,10 +41,7 @@ func (s *Scene) Approvers(tx *store.Tx) (string, error) {
 
 // approvedBy tells whether an approval was given by administrators whose word counts for the tenant.
 func (s *Scene) approvedBy(a *keyward.ClientApproval, approvers string) bool {
-	tenant, _, other := strings.Cut(a.By, "/")
-	if !other {
-		tenant = s.Place.Tenant
-	}
+	tenant, _ := keyward.SplitActor(a.By, s.Place.Tenant)
 	return a.By != "" && (tenant == approvers || tenant == keyward.DefaultTenant)
 }
 
@@ -116,24 +115,20 @@ func (s *Scene) Awaited(p keyward.Principal) (*Client, error) {
 }
 
 // StillMay tells whether who asked for the client may have keys at the place today, and whether anybody may.
-func (s *Scene) StillMay(tx *store.Tx, c *Client) error {
+func (s *Scene) StillMay(tx *store.Tx, c *Client, now time.Time) error {
 	who := c.Status.Requester
-	tenant, user, other := strings.Cut(who, "/")
-	if !other {
-		tenant, user = c.Object.Tenant, who
+	tenant, user := keyward.SplitActor(who, c.Object.Tenant)
+	var person *keyward.Person
+	if a := c.Status.Approval; a != nil {
+		person = a.Person
 	}
-	o, err := tx.Get(keyward.KindUser, tenant, user)
-	if keyward.CodeOf(err) == keyward.CodeNotFound {
-		return keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, is there no more", who)
+	asker, err := account.Asker(tx, tenant, user, person, now)
+	if errors.Is(err, account.ErrNone) {
+		return keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, cannot sign in any more", who)
 	}
 	if err != nil {
-		return err
+		return err //nolint:wrapcheck // it says what it is
 	}
-	spec, ok := o.Spec.(*keyward.UserSpec)
-	if !ok {
-		return fmt.Errorf("%s has a spec of another kind", o.Ref())
-	}
-	asker := keyward.Principal{User: o.Name, Tenant: o.Tenant, Roles: spec.Roles, Groups: spec.Groups}
 	if MayUse(asker, s.App) != nil {
 		return keyward.Errorf(keyward.CodeConflict, "user %s, who asked for it, is not an owner of %s any more", who, s.App.Ref())
 	}
