@@ -1,3 +1,4 @@
+import { texts } from "../texts";
 import type { components } from "./schema";
 
 export type Problem = components["schemas"]["Problem"];
@@ -51,11 +52,8 @@ export function messageOf(error: unknown): string {
 export function strangeAnswer(status: number): Problem {
   return {
     type: "about:blank",
-    title: "The control plane could not be reached",
-    detail:
-      status === 0
-        ? "The control plane did not answer. Check the connection, then try again."
-        : `Something other than the control plane answered with ${status}. Check what stands in front of it.`,
+    title: texts.problem.unreachable,
+    detail: status === 0 ? texts.problem.noAnswer : texts.problem.otherAnswer(status),
     status,
     code: "unreachable",
   };

@@ -1,3 +1,5 @@
+import { texts } from "../texts";
+
 // The most particular first: others say that they are Chrome and Safari, too.
 const browsers: [mark: RegExp, name: string][] = [
   [/Edg(e|A|iOS)?\//, "Edge"],
@@ -23,5 +25,5 @@ export function browserOf(said: string | undefined): string | undefined {
   const name = first(said, browsers);
   const system = first(said, systems);
   if (name === undefined) return said.slice(0, 40);
-  return system === undefined ? name : `${name} on ${system}`;
+  return system === undefined ? name : texts.sessions.browserOn(name, system);
 }

@@ -1,3 +1,4 @@
+import { texts } from "../texts";
 import { sh } from "./sh";
 import { goToken, members } from "./client-credentials";
 import { formFields, lines, literal, snippetsOf, type Client, type Snippet } from "./text";
@@ -64,6 +65,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -130,7 +132,7 @@ const goSign = `func sign(claims map[string]any) string {
 		}
 		signature = append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
 	default:
-		log.Fatal(keyFile, " is neither an RSA nor an EC key")
+		log.Fatal(keyFile, ": ", ${literal(texts.developer.snippets.otherKey)})
 	}
 	return unsigned + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
@@ -154,7 +156,7 @@ func privateKey(file []byte) (any, error) {
 			return x509.ParsePKCS8PrivateKey(block.Bytes)
 		}
 	}
-	return nil, fmt.Errorf("no private key in PEM")
+	return nil, errors.New(${literal(texts.developer.snippets.noKey)})
 }`;
 
 function javascript(client: SigningClient): string {

@@ -1,3 +1,4 @@
+import { texts } from "../texts";
 import { sh } from "./sh";
 import { curlProof, goToken, members } from "./client-credentials";
 import { formFields, lines, literal, snippetsOf, type Client, type Snippet } from "./text";
@@ -16,8 +17,7 @@ export function authorizationCodeSnippets(client: PeoplesClient): Snippet[] {
   return snippetsOf({ curl: curl(client), go: go(client), javascript: javascript(client), python: python(client) });
 }
 
-const ask = "Open this address, sign in, and paste here the address at which your browser ends:";
-const foreign = "This answer belongs to another request.";
+const { ask, foreign } = texts.developer.snippets;
 
 // The authorization request without what each run makes for itself.
 function requestOf({ authorizationEndpoint: at, clientId, callback, scopes }: PeoplesClient): string {

@@ -257,3 +257,11 @@ export const developer = {
     token: (seconds: number | undefined) => (seconds ? `Access token, valid for ${seconds} s` : "Access token"),
   },
 };
+  /** What programs say that people paste. */
+  snippets: {
+    language: "Language",
+    ask: "Open this address, sign in, and paste here the address at which your browser ends:",
+    foreign: "This answer belongs to another request.",
+    otherKey: "it is neither an RSA nor an EC key",
+    noKey: "it has no private key in PEM",
+  },

@@ -2,6 +2,7 @@ import { admin } from "./admin";
 import { developer } from "./developer";
 import { publisher } from "./publisher";
 import { reference } from "./reference";
+import { time } from "./time";
 
 /** Every English text of the console. Components hold none. */
 export const texts = {
@@ -9,6 +10,7 @@ export const texts = {
   publisher,
   developer,
   reference,
+  time,
   shell: {
     product: "Keyward",
     skip: "Skip to content",
@@ -42,6 +44,7 @@ export const texts = {
     who: "User",
     browser: "Browser",
     unknown: "unknown",
+    browserOn: (browser: string, system: string) => `${browser} on ${system}`,
     current: "this session",
     since: "Signed in",
     seen: "Last seen",
@@ -93,6 +96,9 @@ export const texts = {
     usedBy: "In use by:",
     again: "Try again",
     code: "Code",
+    unreachable: "The control plane could not be reached",
+    noAnswer: "The control plane did not answer. Check the connection, then try again.",
+    otherAnswer: (status: number) => `Something other than the control plane answered with ${status}. Check what stands in front of it.`,
   },
   copy: { copy: "Copy", done: "Copied", address: "Copy the address" },
   table: {

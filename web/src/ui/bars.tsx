@@ -2,7 +2,6 @@ import { Group, Text } from "@mantine/core";
 
 import { texts } from "../texts";
 import classes from "./bars.module.css";
-import { minuteOf } from "./time";
 
 type BarTone = "good" | "bad";
 
@@ -38,12 +37,12 @@ const height = 96;
 export function Bars({ bars, label, unit = "", tones }: Props) {
   const valueOf = (n: number) => `${n} ${unit}`.trim();
   const top = Math.max(1, ...bars.map((bar) => bar.parts.reduce((sum, part) => sum + part.value, 0)));
-  const ends = [bars[0], bars.at(-1)].map((bar) => bar && minuteOf(bar.start));
+  const ends = [bars[0], bars.at(-1)].map((bar) => bar && texts.time.minute(bar.start));
   return (
     <figure className={classes.figure}>
       <div className={classes.bars} style={{ height }} role="img" aria-label={label}>
         {bars.map((bar, place) => (
-          <div key={place} className={classes.bar} title={`${minuteOf(bar.start)}: ${bar.parts.map((p) => `${valueOf(p.value)} ${tones?.[p.tone] ?? ""}`.trim()).join(", ") || texts.common.none}`}>
+          <div key={place} className={classes.bar} title={`${texts.time.minute(bar.start)}: ${bar.parts.map((p) => `${valueOf(p.value)} ${tones?.[p.tone] ?? ""}`.trim()).join(", ") || texts.common.none}`}>
             {bar.parts.map((part) => (
               <div key={part.tone} className={classes[part.tone]} style={{ height: `${(part.value / top) * 100}%` }} />
             ))}
