@@ -313,10 +313,12 @@ test("tabs of key managers stay where they are while keys come and go", async ()
     await expect(page.getByText("created by Keyward")).toBeVisible();
     expect(await names()).toEqual(before);
   }
-  await page.getByRole("tab", { name: "Subscriptions" }).click();
-  await page.getByRole("tab", { name: "Keys" }).click();
+  for (const tab of ["Subscriptions", "Calls"]) await page.getByRole("tab", { name: tab }).click();
+  await page.getByText("Refused only").click();
+  await page.getByRole("tab", { name: "Settings" }).click();
+  await page.getByRole("button", { name: "Cancel" }).click();
   await expect(selected).toContainText("Moody"); // where this began, not where there is a key first
-  await page.getByRole("radiogroup", { name: "Environment" }).getByText("Sandbox", { exact: true }).click();
+  await expect(page.getByRole("radio", { name: "Sandbox" })).toBeChecked();
   for (const name of ["Moody", "resident"]) {
     await page.getByRole("tab", { name }).click();
     await page.getByRole("button", { name: "Delete", exact: true }).click();
@@ -328,4 +330,22 @@ test("tabs of key managers stay where they are while keys come and go", async ()
     expect(await names()).toEqual(before);
   }
   await rest(world(), "DELETE", "/api/v1/applications/staying");
+});
+
+test("who changes an application twice in a row, or comes back to it later, changes what is stored then", async () => {
+  await apply(world(), [manifest("Application", "changing", { displayName: "Changing", owners: ["keyholder"] })]);
+  await open(page, "developer/applications/changing", "Changing");
+  for (const name of ["Changed once", "Changed twice"]) {
+    await page.getByRole("tab", { name: "Settings" }).click();
+    await page.getByLabel("Display name").fill(name);
+    await page.getByRole("button", { name: "Save" }).click();
+    await expect(page.getByRole("heading", { level: 1, name, exact: true })).toBeVisible();
+  }
+  await page.getByRole("tab", { name: "Settings" }).click();
+  await page.getByRole("button", { name: "Remove keyholder" }).or(page.locator(".mantine-Pill-remove")).first().click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("alert")).toContainText("User keyholder has to be in");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Discard changes" }).click();
+  await rest(world(), "DELETE", "/api/v1/applications/changing");
 });

@@ -27,7 +27,15 @@ export function Calls({ application }: { application: string }) {
       <Switch
         label={words.refusedOnly}
         checked={refused}
-        onChange={(event) => { setParams(event.currentTarget.checked ? {} : { refused: "no" }, { replace: true }); }}
+        onChange={(event) => {
+          const { checked } = event.currentTarget;
+          setParams((old) => {
+            const next = new URLSearchParams(old);
+            if (checked) next.delete("refused");
+            else next.set("refused", "no");
+            return next;
+          }, { replace: true });
+        }}
       />
       <DataTable<Decision>
         label={texts.developer.applications.tabs.calls}

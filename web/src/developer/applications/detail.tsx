@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { Navigate, useNavigate, useParams } from "react-router";
 
 import { ownersOf } from "../../api/groups";
-import { objectQuery, manifestSetOf } from "../../api/objects";
+import { manifestSetOf, objectQuery, type Stored } from "../../api/objects";
 import { isProblem } from "../../api/problem";
 import { ObjectEditor } from "../../object/editor";
 import { administers } from "../../session/areas";
@@ -26,9 +26,9 @@ import { Owners } from "./owners";
 import { RemoveApplication } from "./remove";
 import { Subscriptions } from "./subscriptions";
 import { Unmanaged } from "./unmanaged";
+import { tabs, useTabAddress } from "./use-tab-address";
 
 const words = texts.developer.applications;
-const tabs = ["keys", "subscriptions", "calls", "settings"] as const;
 
 /** One application: its keys in every key manager, the APIs that it may call, and who manages it. */
 export function ApplicationPage() {
@@ -51,13 +51,13 @@ export function ApplicationPage() {
     sayDone({ tenant, message: texts.undo.deleted(name) });
     void navigate(addressOf(tenant, "developer", "applications"));
   }, [gone, tenant, name, navigate]);
-  const [base] = useState(stored);
   const keyTabs = useKeyTabs(name);
-  const home = () => void navigate(to("developer", "applications", name));
+  const tabAt = useTabAddress(name);
+  const home = () => void navigate(tabAt("keys"));
   const deleting = application.status?.deleting;
   const shown = tabs.filter((tab) => tab !== "settings" || !deleting); // nothing of it can be changed any more
   if (!tabs.some((tab) => tab === chosen)) return <Missing />;
-  if (!shown.some((tab) => tab === chosen)) return <Navigate to={to("developer", "applications", name)} replace />;
+  if (!shown.some((tab) => tab === chosen)) return <Navigate to={tabAt("keys")} replace />;
   return (
     <Page
       title={application.spec.displayName ?? name}
@@ -77,7 +77,10 @@ export function ApplicationPage() {
       <Tabs
         value={chosen}
         keepMounted={false}
-        onChange={(tab) => void navigate(to("developer", "applications", name, ...(tab === "keys" ? [] : [tab ?? ""])))}
+        onChange={(next) => {
+          const tab = tabs.find((one) => one === next);
+          if (tab) void navigate(tabAt(tab));
+        }}
       >
         <Tabs.List>
           {shown.map((tab) => <Tabs.Tab key={tab} value={tab}>{words.tabs[tab]}</Tabs.Tab>)}
@@ -87,20 +90,27 @@ export function ApplicationPage() {
           <Tabs.Panel value="subscriptions"><Subscriptions application={name} deleting={deleting !== undefined} /></Tabs.Panel>
           <Tabs.Panel value="calls"><Calls application={name} /></Tabs.Panel>
           <Tabs.Panel value="settings">
-            <Stack gap="xl">
-              <ObjectEditor
-                key={name}
-                noun="applications"
-                base={base}
-                done={home}
-                cancel={home}
-                form={(draft) => <ApplicationForm draft={draft} isNew={false} />}
-              />
-              {manifestSetOf(application) === undefined && <RemoveApplication stored={stored} />}
-            </Stack>
+            <Settings key={name} stored={stored} home={home} />
           </Tabs.Panel>
         </Stack>
       </Tabs>
     </Page>
+  );
+}
+
+// What somebody changes is the version that was there when they came here, however long the page was open before.
+function Settings({ stored, home }: { stored: Stored<"applications">; home: () => void }) {
+  const [base] = useState(stored);
+  return (
+    <Stack gap="xl">
+      <ObjectEditor
+        noun="applications"
+        base={base}
+        done={home}
+        cancel={home}
+        form={(draft) => <ApplicationForm draft={draft} isNew={false} />}
+      />
+      {manifestSetOf(stored.object) === undefined && <RemoveApplication stored={stored} />}
+    </Stack>
   );
 }

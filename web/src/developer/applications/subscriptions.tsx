@@ -21,6 +21,7 @@ import { SubscriptionState } from "../../ui/subscription-state";
 import { DataTable } from "../../ui/table";
 import { sayDone } from "../../ui/say-done";
 import { rowsOf } from "../../ui/use-list";
+import { useTabAddress } from "./use-tab-address";
 
 const words = texts.developer.subscriptions;
 
@@ -112,13 +113,13 @@ export function Subscriptions({ application, deleting }: Props) {
 
 // The next step of who has just subscribed a new application.
 function NoKey({ application, subscribed }: { application: string; subscribed: boolean }) {
-  const to = useAddress();
+  const at = useTabAddress(application);
   const keys = useQuery(keysQuery(useTenant(), application, { limit: "1" })).data?.keys;
   if (!subscribed || keys === undefined || keys.length > 0) return null;
   return (
     <Group gap="xs">
       <Text size="sm">{words.noKey}</Text>
-      <Button component={Link} size="xs" to={to("developer", "applications", application)} leftSection={<Icon name="key" size={14} />}>{words.getKey}</Button>
+      <Button component={Link} size="xs" to={at("keys")} leftSection={<Icon name="key" size={14} />}>{words.getKey}</Button>
     </Group>
   );
 }

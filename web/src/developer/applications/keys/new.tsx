@@ -7,10 +7,11 @@ import type { Schemas } from "../../../api/client";
 import { developerTypeQuery, generate, map } from "../../../api/keys";
 import { forgetObject, objectQuery } from "../../../api/objects";
 import { useTyped } from "../../../session/typed";
-import { useAddress, useTenant } from "../../../shell/place";
+import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Icon } from "../../../ui/icon";
 import { ProblemAlert } from "../../../ui/problem-alert";
+import { useTabAddress } from "../use-tab-address";
 import { GenerateFields } from "./generate-fields";
 import { FreshSecret } from "./fresh-secret";
 
@@ -53,12 +54,12 @@ export function NewKey({ application, option, showing }: Props) {
 
 /** Which of the application's APIs take tokens of the key manager: without one, a key here opens nothing yet. */
 function Opens({ application, environment, apis, awaiting }: { application: string; environment: string; apis: string[]; awaiting: string[] }) {
-  const to = useAddress();
+  const at = useTabAddress(application);
   const named = (api: string) => (awaiting.includes(api) ? words.awaits(api) : api);
   if (apis.length > 0) return <Text size="sm">{words.opens} {apis.map(named).join(", ")}</Text>;
   return (
     <Text size="sm" c="yellow">
-      {words.opensNothing(environment)} <Anchor component={Link} inherit to={to("developer", "applications", application, "subscriptions")}>{words.subscribeIt}</Anchor>
+      {words.opensNothing(environment)} <Anchor component={Link} inherit to={at("subscriptions")}>{words.subscribeIt}</Anchor>
     </Text>
   );
 }
