@@ -149,9 +149,26 @@ func outside(tx *store.Tx, api *keyward.Object, application string) (bool, error
 	return true, nil
 }
 
-// principalOf gives a user of the tenant with roles and groups; one that is not there has none.
+// principalOf gives a user of the tenant with roles and groups; one that is not there has none. Whoever signs in through a key manager
+// has every group that its rules give: which of them they are in, only a sign-in tells.
 func principalOf(tx *store.Tx, tenant, name string) (keyward.Principal, error) {
 	p := keyward.Principal{User: name, Tenant: tenant}
+	if keyManager, _, through := strings.Cut(name, "|"); through {
+		o, err := tx.KeyManagerFor(tenant, keyManager)
+		if keyward.CodeOf(err) == keyward.CodeNotFound {
+			return p, nil
+		}
+		if err != nil {
+			return p, fmt.Errorf("read the key manager of %s: %w", name, err)
+		}
+		spec, err := keyward.SpecOf[*keyward.KeyManagerSpec](o)
+		if err == nil && spec.SignsIn() {
+			for _, rule := range spec.SignIn.Roles {
+				p.Groups = append(p.Groups, rule.Groups...)
+			}
+		}
+		return p, err
+	}
 	o, err := tx.Get(keyward.KindUser, tenant, name)
 	if keyward.CodeOf(err) == keyward.CodeNotFound {
 		return p, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -115,7 +116,7 @@ func TestARequestOfSomebodyWithoutAnAccount(t *testing.T) {
 	h.MustApply(plane.Usual()...)
 	corp := func(enabled string) {
 		h.MustApply(plane.Manifest(keyward.KindKeyManager, "corp", strings.Replace(plane.CorpSpec, `{`, `{"signIn":{"enabled":`+enabled+
-			`,"clientId":"console","clientSecret":"s","roles":[{"claim":"/groups","equals":"partners","role":"developer"}]},
+			`,"clientId":"console","clientSecret":"s","roles":[{"claim":"/groups","equals":"partners","role":"developer","groups":["partners"]}]},
 			"endpoints":{"authorization":"https://as.example/auth"},`, 1)))
 	}
 	corp("true")
@@ -144,6 +145,14 @@ func TestARequestOfSomebodyWithoutAnAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	stands(t, h, ref, keyward.ApprovalGiven)
+	for enabled, outside := range map[string]bool{"true": false, "false": true} {
+		corp(enabled)
+		used, err := h.Control.APIUsages(ctx, pat, ref.Tenant, "orders-v1", control.Page{})
+		if at := slices.IndexFunc(used.Subscriptions, func(s control.APISubscription) bool { return s.Name == ref.Name }); err != nil ||
+			at < 0 || used.Subscriptions[at].Outside != outside {
+			t.Errorf("with sign-in %s: %+v, %v", enabled, used, err)
+		}
+	}
 }
 
 // TestAskAgain: what was rejected is asked for anew in one step, as it stands, by who may ask for it and of an API that takes
