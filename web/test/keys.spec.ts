@@ -233,7 +233,11 @@ test("a key that wants an approval tells who decides what they need, and has its
   await expect(request).toContainText("Redirect URIs https://elsewhere.example/back");
   await request.getByRole("button", { name: "Reject" }).click();
   await other.getByRole("dialog").getByRole("textbox").fill("That host is not ours.");
-  await other.getByRole("dialog").getByRole("button", { name: "Reject" }).click();
+  const [sent] = await Promise.all([
+    other.waitForRequest((r) => r.url().includes("/keys/reject")),
+    other.getByRole("dialog").getByRole("button", { name: "Reject" }).click(),
+  ]);
+  expect(Object.keys(sent.postDataJSON() as object)).toContain("request"); // what was asked for instead meanwhile is left alone
   const failed = page.getByRole("status").filter({ hasText: "This failed" });
   await expect(failed).toContainText("rejected by warden: That host is not ours."); // by itself
   await failed.getByRole("button", { name: "Try again" }).click();
@@ -348,4 +352,28 @@ test("who changes an application twice in a row, or comes back to it later, chan
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Discard changes" }).click();
   await rest(world(), "DELETE", "/api/v1/applications/changing");
+});
+
+test("requests are listed by pages", async ({ browser }) => {
+  const token = ((await rest(world(), "POST", "/api/v1/tokens", { user: "keyholder" })) as { token: string }).token;
+  const names = Array.from({ length: 51 }, (_, i) => `many-${String(i).padStart(2, "0")}`);
+  await apply({ ...world(), token }, names.flatMap((name) => [
+    manifest("Application", name, { owners: ["keyholder"] }),
+    manifest("Subscription", name, { application: name, api: "orders", plan: "platinum" }),
+  ]));
+  await person("pager", "publisher");
+  const other = await (await browser.newContext()).newPage();
+  await signIn(other, "pager");
+  await open(other, "publisher/requests", "Subscription requests");
+  await expect(other.getByText("First 50", { exact: true })).toBeVisible();
+  await expect(other.getByRole("cell", { name: "many-50" })).toHaveCount(0);
+  await other.getByRole("button", { name: "Show more" }).click();
+  await expect(other.getByRole("cell", { name: "many-50" }).first()).toBeVisible();
+  await expect(other.getByText("51 entries")).toBeVisible();
+  await other.setViewportSize({ width: 390, height: 844 }); // whoever decides on a phone needs all of it
+  const row = other.getByRole("row").filter({ hasText: "many-00" });
+  for (const what of ["orders", "platinum", "keyholder"]) await expect(row.getByText(what, { exact: true }).filter({ visible: true })).toBeVisible();
+  await expect(row.getByRole("button", { name: "Approve" })).toBeInViewport();
+  await other.context().close();
+  for (const name of names) await rest(world(), "DELETE", `/api/v1/applications/${name}?withKeys=true`);
 });

@@ -1,5 +1,5 @@
 import { Stack, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 
 import { approveKeys, keyRequestsQuery, rejectKeys } from "../api/admin";
 import type { Schemas } from "../api/client";
@@ -8,8 +8,10 @@ import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { ObjectLink } from "../ui/object-link";
+import { Person } from "../ui/person";
 import { RequestList } from "../ui/request-list";
 import { Time } from "../ui/time";
+import { rowsOf } from "../ui/use-list";
 
 const words = texts.admin.approvals;
 
@@ -33,21 +35,21 @@ export function Approvals() {
   return (
     <RequestList
       words={words}
-      list={useQuery(keyRequestsQuery(tenant))}
+      list={rowsOf(useInfiniteQuery(keyRequestsQuery(tenant)))}
       may={administers(useSession())}
       what={(r) => `${r.application}, ${r.keyManager}`}
       approve={(r) => approveKeys(tenant, r)}
       reject={(r, reason) => rejectKeys(tenant, r, reason)}
       columns={[
         { title: words.application, cell: (r) => <ObjectLink noun="applications" name={r.application} strong /> },
-        { title: words.keyManager, cell: (r) => <ObjectLink noun="key-managers" name={r.keyManager} /> },
+        { title: words.keyManager, wide: true, cell: (r) => <ObjectLink noun="key-managers" name={r.keyManager} /> },
         { title: words.environment, wide: true, cell: (r) => r.environment },
         {
           title: words.what,
           wide: true,
           cell: (r) => (r.mode === "mapped" ? words.map(r.clientId ?? "") : <Asked request={r} />),
         },
-        { title: words.by, cell: (r) => <ObjectLink noun="users" name={r.requester} /> },
+        { title: words.by, wide: true, cell: (r) => <Person user={r.requester} called={r.requesterName} /> },
         { title: words.since, wide: true, cell: (r) => <Text span inherit><Time at={r.since} past /></Text> },
       ]}
     />

@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
+import { pageSize } from "./objects";
 
 /** What audit entries are narrowed to; the server does it. */
 interface AuditFilter {
@@ -27,11 +28,18 @@ export function auditQuery(tenant: string, narrowed: AuditFilter) {
 
 /** Keys that await an administrator's approval. */
 export function keyRequestsQuery(tenant: string) {
-  return queryOptions({
+  return infiniteQueryOptions({
     queryKey: [tenant, "key-requests"],
     refetchInterval: 15_000,
-    queryFn: async ({ signal }) =>
-      bodyOf(await client.GET("/api/v1/key-requests", { params: { query: { tenant, limit: "500" } }, signal })).items ?? [],
+    initialPageParam: "",
+    queryFn: async ({ pageParam, signal }) =>
+      bodyOf(
+        await client.GET("/api/v1/key-requests", {
+          params: { query: { tenant, limit: String(pageSize), ...(pageParam && { cursor: pageParam }) } },
+          signal,
+        }),
+      ),
+    getNextPageParam: (page) => page.next,
   });
 }
 
@@ -52,6 +60,7 @@ const requestPlace = (tenant: string, asked: Schemas["KeysRequest"]) => ({
   query: { tenant },
 });
 
+/** Approves the request that was seen; what was asked for instead meanwhile is a conflict. */
 export async function approveKeys(tenant: string, asked: Schemas["KeysRequest"]): Promise<void> {
   await client.POST("/api/v1/applications/{name}/keys/approve", {
     params: requestPlace(tenant, asked),
@@ -59,10 +68,11 @@ export async function approveKeys(tenant: string, asked: Schemas["KeysRequest"])
   });
 }
 
+/** Rejects the request that was seen, likewise. */
 export async function rejectKeys(tenant: string, asked: Schemas["KeysRequest"], reason: string): Promise<void> {
   await client.POST("/api/v1/applications/{name}/keys/reject", {
     params: requestPlace(tenant, asked),
-    body: { keyManager: asked.keyManager, environment: asked.environment, reason },
+    body: { keyManager: asked.keyManager, environment: asked.environment, request: asked.id, reason },
   });
 }
 

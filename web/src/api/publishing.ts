@@ -1,7 +1,7 @@
-import { queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
-import { listPage, objectKey, type Noun, type Nouns } from "./objects";
+import { listPage, objectKey, pageSize, type Noun, type Nouns } from "./objects";
 
 /** Where an API is in its life. */
 export function stateOf({ spec }: Schemas["API"]): string {
@@ -53,13 +53,18 @@ export function apiUsagesQuery(tenant: string, name: string) {
 
 /** The subscriptions that await an approval. */
 export function subscriptionRequestsQuery(tenant: string) {
-  return queryOptions({
+  return infiniteQueryOptions({
     queryKey: [tenant, "subscriptions", "requests"],
     refetchInterval: 15_000,
-    queryFn: async ({ signal }) =>
+    initialPageParam: "",
+    queryFn: async ({ pageParam, signal }) =>
       bodyOf(
-        await client.GET("/api/v1/subscription-requests", { params: { query: { tenant, limit: "500" } }, signal }),
-      ).items ?? [],
+        await client.GET("/api/v1/subscription-requests", {
+          params: { query: { tenant, limit: String(pageSize), ...(pageParam && { cursor: pageParam }) } },
+          signal,
+        }),
+      ),
+    getNextPageParam: (page) => page.next,
   });
 }
 

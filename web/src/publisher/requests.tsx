@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 
 import { approveSubscription, rejectSubscription, subscriptionRequestsQuery } from "../api/publishing";
 import { publishes } from "../session/areas";
@@ -6,8 +6,10 @@ import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { ObjectLink } from "../ui/object-link";
+import { Person } from "../ui/person";
 import { RequestList } from "../ui/request-list";
 import { Time } from "../ui/time";
+import { rowsOf } from "../ui/use-list";
 
 const words = texts.publisher.requests;
 
@@ -17,16 +19,16 @@ export function SubscriptionRequests() {
   return (
     <RequestList
       words={words}
-      list={useQuery(subscriptionRequestsQuery(tenant))}
+      list={rowsOf(useInfiniteQuery(subscriptionRequestsQuery(tenant)))}
       may={publishes(useSession())}
       what={(r) => r.name}
       approve={(r) => approveSubscription(tenant, r)}
       reject={(r, reason) => rejectSubscription(tenant, r, reason)}
       columns={[
         { title: words.application, cell: (r) => <ObjectLink noun="applications" name={r.application} strong /> },
-        { title: words.api, cell: (r) => <ObjectLink noun="apis" name={r.api} /> },
-        { title: words.plan, cell: (r) => <ObjectLink noun="plans" name={r.plan} /> },
-        { title: words.by, cell: (r) => <ObjectLink noun="users" name={r.requester} /> },
+        { title: words.api, wide: true, cell: (r) => <ObjectLink noun="apis" name={r.api} /> },
+        { title: words.plan, wide: true, cell: (r) => <ObjectLink noun="plans" name={r.plan} /> },
+        { title: words.by, wide: true, cell: (r) => <Person user={r.requester} called={r.requesterName} /> },
         { title: words.since, wide: true, cell: (r) => <Time at={r.since} past /> },
       ]}
     />

@@ -1,13 +1,12 @@
-import type { UseQueryResult } from "@tanstack/react-query";
-
 import { ApproveOrReject } from "./approve-or-reject";
 import { Empty } from "./empty";
 import { Page } from "./page";
 import { DataTable, type Column } from "./table";
+import type { rowsOf } from "./use-list";
 
 interface Props<T> {
   words: { title: string; lead: string; emptyTitle: string; empty: string; decide: string };
-  list: UseQueryResult<T[]>;
+  list: ReturnType<typeof rowsOf<T>>;
   columns: Column<T>[];
   /** Whether the person may decide. */
   may: boolean;
@@ -23,9 +22,8 @@ export function RequestList<T extends { id: string }>({ words, list, columns, ma
     <Page title={words.title} lead={words.lead}>
       <DataTable
         label={words.title}
-        rows={list.data}
-        error={list.error}
-        again={() => void list.refetch()}
+        {...list}
+        folds
         keyOf={(r) => r.id}
         empty={<Empty icon="check" title={words.emptyTitle}>{words.empty}</Empty>}
         columns={[

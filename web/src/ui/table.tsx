@@ -28,10 +28,12 @@ interface Props<T> {
   more?: { load: () => void; loading: boolean } | undefined;
   /** It is short and a part of something: nobody needs to be told how many there are. */
   uncounted?: boolean;
+  /** On a phone, what is for wide screens comes below the first cell: whoever decides about the row needs all of it. */
+  folds?: boolean;
 }
 
 /** A listing. While its first page is on the way it keeps the place of eight rows, so that nothing jumps. */
-export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again, more, uncounted }: Props<T>) {
+export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again, more, uncounted, folds = false }: Props<T>) {
   if (error && rows === undefined) return <ProblemAlert error={error} {...(again && { again })} />;
   if (rows?.length === 0) return <>{empty}</>;
   return (
@@ -60,9 +62,10 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
                 ))
               : rows.map((row, place) => (
                   <Table.Tr key={keyOf(row, place)}>
-                    {columns.map((c) => (
+                    {columns.map((c, i) => (
                       <Table.Td key={c.title} className={c.number ? `${classes.cell} ${classes.number}` : classes.cell} {...(c.wide && { visibleFrom: from(c.wide) })}>
                         {c.cell(row)}
+                        {folds && i === 0 && <Folded columns={columns} row={row} />}
                       </Table.Td>
                     ))}
                   </Table.Tr>
@@ -82,6 +85,20 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
           )}
         </Group>
       )}
+    </Stack>
+  );
+}
+
+// What a phone has no columns for, each with its title.
+function Folded<T>({ columns, row }: { columns: Column<T>[]; row: T }) {
+  return (
+    <Stack gap={2} mt={4} hiddenFrom="sm">
+      {columns.filter((c) => c.wide === true).map((c) => (
+        <Stack key={c.title} gap={0}>
+          <Text size="xs" c="dimmed">{c.title}</Text>
+          <Text component="div" size="sm">{c.cell(row)}</Text>
+        </Stack>
+      ))}
     </Stack>
   );
 }

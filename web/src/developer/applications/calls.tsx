@@ -40,6 +40,7 @@ export function Calls({ application }: { application: string }) {
       <DataTable<Decision>
         label={texts.developer.applications.tabs.calls}
         rows={list.data && (list.data.items ?? [])}
+        folds
         error={list.error}
         again={() => void list.refetch()}
         keyOf={(d) => d.decision}
@@ -60,7 +61,7 @@ export function Calls({ application }: { application: string }) {
               </Anchor>
             ),
           },
-          { title: words.call, cell: (d) => <Text size="sm">{callOf(d)}</Text> },
+          { title: words.call, wide: true, cell: (d) => <Text size="sm">{callOf(d)}</Text> },
           { title: words.why, wide: true, cell: (d) => <Text size="sm">{d.detail}</Text> },
         ]}
       />

@@ -61,11 +61,12 @@ export function Subscriptions({ application, deleting }: Props) {
       <DataTable<Schemas["Subscription"]>
         label={words.title}
         {...list}
+        folds
         keyOf={objectName}
         empty={<Empty icon="link" title={words.emptyTitle}>{words.empty}</Empty>}
         columns={[
           { title: words.api, cell: (s) => <Anchor component={Link} to={to("developer", "apis", s.spec.api)} size="sm" fw={600}>{s.spec.api}</Anchor> },
-          { title: words.plan, cell: (s) => s.spec.plan ?? texts.common.none },
+          { title: words.plan, wide: true, cell: (s) => s.spec.plan ?? texts.common.none },
           { title: words.scopes, wide: true, cell: (s) => (s.spec.scopes ?? []).join(" ") || words.allScopes },
           {
             title: words.state,
