@@ -226,8 +226,9 @@ test("a key that wants an approval tells who decides what they need, and has its
   await page.keyboard.press("Escape");
   await page.getByRole("combobox", { name: "Redirect URIs" }).fill("https://elsewhere.example/back");
   await page.keyboard.press("Enter");
-  await page.getByRole("button", { name: "Generate keys" }).click();
+  await page.getByRole("button", { name: "Request keys" }).click();
   await page.getByRole("button", { name: "Done" }).click();
+  await expect(page.getByText("Last used")).toHaveCount(0); // there is nothing yet that could be
   await open(other, "admin/approvals", "Approvals");
   const request = other.getByRole("row").filter({ hasText: "holding" });
   await expect(request).toContainText("Redirect URIs https://elsewhere.example/back");
@@ -238,9 +239,10 @@ test("a key that wants an approval tells who decides what they need, and has its
     other.getByRole("dialog").getByRole("button", { name: "Reject" }).click(),
   ]);
   expect(Object.keys(sent.postDataJSON() as object)).toContain("request"); // what was asked for instead meanwhile is left alone
-  const failed = page.getByRole("status").filter({ hasText: "This failed" });
-  await expect(failed).toContainText("rejected by warden: That host is not ours."); // by itself
-  await failed.getByRole("button", { name: "Try again" }).click();
+  const rejected = page.getByRole("status").filter({ hasText: "An administrator did not approve it" });
+  await expect(rejected).toContainText("rejected by warden: That host is not ours."); // by itself
+  await expect(page.getByText("Nothing was created at the server")).toHaveCount(0); // it was never asked
+  await rejected.getByRole("button", { name: "Ask again" }).click();
   await expect(page.getByText("awaiting approval", { exact: true })).toBeVisible();
   await request.getByRole("button", { name: "Approve" }).click();
   await page.getByRole("button", { name: "Reveal the secret" }).click();

@@ -82,7 +82,7 @@ export const developer = {
     askAgain: "Ask again",
     deleting: "Calls are already refused. The subscriptions end with the application.",
     by: (who: string) => `by ${who}`,
-    noKey: "The application is subscribed, but has no key yet.",
+    noKey: "The application has no key yet.",
     getKey: "Get a key",
     pendingLead: "A publisher has to approve it. Requested",
     pending: "awaiting approval",
@@ -133,6 +133,7 @@ export const developer = {
     generate: "Generate keys",
     creating: "Creating the client at the key manager…",
     asked: (state: string) => (state === "awaiting" ? "Requested. An administrator has to approve it; the secret is then shown here." : `The key is ${state}.`),
+    request: "Request keys",
     done: "Done",
     grants: "Grant types",
     grantsHelp: "client_credentials for programs, authorization_code where people sign in.",
@@ -183,6 +184,7 @@ export const developer = {
       revoked: "revoked",
     },
     secretOnce: "The client secret is shown only once",
+      rejected: "rejected",
     secretLead: (last: boolean, rotates: boolean) =>
       [
         "Copy it to where your application keeps its secrets.",
@@ -194,6 +196,8 @@ export const developer = {
     failedLead: "Nothing was created at the server. If trying again does not help, ask an administrator of the key manager.",
     unknown: "It is not known whether this worked",
     retry: "Try again",
+    rejected: "An administrator did not approve it",
+    askAgain: "Ask again",
     cancel: "Cancel",
     dismiss: "I have looked: dismiss",
     forget: "Dismiss",

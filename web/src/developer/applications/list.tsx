@@ -1,6 +1,7 @@
 import type { Schemas } from "../../api/client";
 import { ownersOf } from "../../api/groups";
 import { objectName } from "../../api/objects";
+import { useCalled } from "../../session/session";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { StateBadge } from "../../ui/state-badge";
@@ -14,6 +15,7 @@ const words = texts.developer.applications;
 /** The applications that the person may see. */
 export function Applications() {
   const to = useAddress();
+  const called = useCalled();
   const columns: Column<Schemas["Application"]>[] = [
     {
       title: words.name,
@@ -22,7 +24,7 @@ export function Applications() {
         return <NameLink to={to("developer", "applications", name)} name={name} shown={a.spec.displayName} />;
       },
     },
-    { title: words.owners, cell: (a) => ownersOf(a).join(", ") },
+    { title: words.owners, cell: (a) => ownersOf(a).map(called).join(", ") },
     {
       title: words.state,
       cell: (a) =>

@@ -55,7 +55,7 @@ export function Subscriptions({ application, deleting }: Props) {
       {deleting ? <Text size="sm" c="dimmed">{words.deleting}</Text> : (
         <>
           <Subscribe application={application} taken={(list.rows ?? []).map((s) => s.spec.api)} />
-          <NoKey application={application} subscribed={(list.rows ?? []).length > 0} />
+          <NoKey application={application} subscribed={(list.rows ?? []).some((s) => approvalOf(s) !== "rejected")} />
         </>
       )}
       <DataTable<Schemas["Subscription"]>

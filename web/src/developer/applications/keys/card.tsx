@@ -19,7 +19,7 @@ import { Time } from "../../../ui/time";
 import { EndKey } from "./end-key";
 import { Progress } from "./progress";
 import { Rotate } from "./rotate";
-import { toneOf } from "./state";
+import { stateName, toneOf } from "./state";
 import { Usage } from "./usage";
 
 const words = texts.developer.keys;
@@ -40,6 +40,7 @@ export function KeyCard({ application, listed, takenBy, awaiting, held }: Props)
   const place: KeyPlace = { keyManager: listed.keyManager, environment: listed.environment };
   const { status } = listed;
   const live = ["active", "drifted", "rotating", "updating"].includes(status.state);
+  const made = endable(status.state);
   return (
     <Stack>
       <HeldBanner hold={status.hold} noun="oauth-clients" name={listed.name} />
@@ -47,13 +48,13 @@ export function KeyCard({ application, listed, takenBy, awaiting, held }: Props)
         <Stack>
           <Group justify="space-between">
             <Group gap="xs">
-              <StateBadge tone={toneOf(status.state)}>{(words.states as Record<string, string | undefined>)[status.state] ?? status.state}</StateBadge>
+              <StateBadge tone={toneOf(status.state)}>{stateName(status)}</StateBadge>
               <Text size="sm" c="dimmed">{whence(listed)}</Text>
               {status.set !== undefined && <Text size="sm" c="dimmed">{texts.developer.subscriptions.ofSet(status.set)}</Text>}
             </Group>
             <Group gap="xs">
               {live && !held && listed.rotates && <Rotate application={application} place={place} listed={listed} />}
-              {status.set === undefined && endable(status.state) && status.state !== "deleting" && <EndKey application={application} listed={listed} place={place} />}
+              {status.set === undefined && made && status.state !== "deleting" && <EndKey application={application} listed={listed} place={place} />}
             </Group>
           </Group>
           <Progress application={application} listed={listed} place={place} held={held} />
@@ -69,8 +70,8 @@ export function KeyCard({ application, listed, takenBy, awaiting, held }: Props)
               [words.callbacks, (status.callbacks ?? []).join(", ")],
               [words.opensFact, live && <Opened key="a" application={application} listed={listed} apis={takenBy} awaiting={awaiting} />],
               [words.scopes, [...new Set([...(status.scopes ?? []), ...(status.entitlement?.scopes ?? [])])].join(" ")],
-              [words.created, <Time key="c" at={listed.createdAt} past />],
-              [words.lastUsed, <Time key="u" at={listed.lastUsedAt} past />],
+              [words.created, made && <Time key="c" at={listed.createdAt} past />],
+              [words.lastUsed, made && <Time key="u" at={listed.lastUsedAt} past />],
               [words.secretUsed, listed.secretLastUsedAt && <Time key="s" at={listed.secretLastUsedAt} past />],
               [words.oldSecret, live && status.oldSecretUntil && <Time key="o" at={status.oldSecretUntil} />],
               [words.oldSecretUsed, live && status.oldSecretUntil && <OldSecretUse key="b" listed={listed} />],

@@ -106,8 +106,8 @@ function Generate({ application, option, showing }: Props) {
         <Text size="xs" c="dimmed">{option.rotates ? words.rotatesLater(option.overlaps) : option.rotationObstacle}</Text>
         {run.error && <ProblemAlert error={run.error} />}
         <Group>
-          <Button type="submit" loading={run.isPending} leftSection={<Icon name="key" size={16} />}>{words.generate}</Button>
-          {run.isPending && <Text size="sm" c="dimmed" role="status">{words.creating}</Text>}
+          <Button type="submit" loading={run.isPending} leftSection={<Icon name="key" size={16} />}>{option.approval ? words.request : words.generate}</Button>
+          {run.isPending && !option.approval && <Text size="sm" c="dimmed" role="status">{words.creating}</Text>}
         </Group>
       </Stack>
     </form>

@@ -14,6 +14,7 @@ import { Icon } from "../../../ui/icon";
 import { ProblemAlert } from "../../../ui/problem-alert";
 import { Time } from "../../../ui/time";
 import { FreshSecret } from "./fresh-secret";
+import { isRejected } from "./state";
 
 const words = texts.developer.keys;
 
@@ -60,6 +61,16 @@ type Buttoned = Props & { button: (action: PlaceAction, label: string) => ReactN
 function Standing({ listed, held, button }: Buttoned) {
   const { status } = listed;
   const administrator = administers(useSession());
+  if (isRejected(status)) {
+    return (
+      <Alert role="status" color="red" icon={<Icon name="warn" />} title={words.rejected}>
+        <Stack gap="xs">
+          <Text size="sm">{status.reason}</Text>
+          <Group>{button("retry", words.askAgain)}{button("dismiss", words.forget)}</Group>
+        </Stack>
+      </Alert>
+    );
+  }
   if (status.state === "failed") {
     return (
       <Alert role="status" color="red" icon={<Icon name="warn" />} title={status.orphan ? words.unknown : words.failed}>
@@ -74,7 +85,7 @@ function Standing({ listed, held, button }: Buttoned) {
   if (status.state === "awaiting") {
     return (
       <Alert role="status" color="blue" icon={<Icon name="clock" />} title={words.awaiting}>
-        {status.requester && <Text size="sm" mb="xs">{words.askedBy(status.requester)} <Time at={status.approval?.since ?? status.changedAt} past /></Text>}
+        {status.requester && <Text size="sm" mb="xs">{words.askedBy(status.approval?.person?.name ?? status.requester)} <Time at={status.approval?.since ?? status.changedAt} past /></Text>}
         <Group>{button("cancel", words.cancel)}</Group>
       </Alert>
     );

@@ -1,4 +1,5 @@
 import type { Schemas } from "../../../api/client";
+import { texts } from "../../../texts";
 import { toneColor, type Tone } from "../../../theme";
 
 const tones: Record<string, Tone> = {
@@ -25,6 +26,17 @@ export function stateTone(state: string): string {
 }
 
 type Listed = Schemas["ListedKeys"];
+
+/** Nobody approved it: it failed before its server was asked. */
+export function isRejected({ state, approval }: Listed["status"]): boolean {
+  return state === "failed" && approval !== undefined && approval.by === undefined;
+}
+
+/** How a key's state is called. */
+export function stateName(status: Listed["status"]): string {
+  const names: Record<string, string | undefined> = texts.developer.keys.states;
+  return names[isRejected(status) ? "rejected" : status.state] ?? status.state;
+}
 
 /** The key at a place, and beside it the tries of which nobody knows whether their clients are at the server. */
 export function keyIn(place: Listed[]): { key: Listed | undefined; lost: Listed[] } {
