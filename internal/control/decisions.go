@@ -85,6 +85,9 @@ func (c *Control) Decision(ctx context.Context, p keyward.Principal, tenant, id 
 		return nil, keyward.Errorf(keyward.CodeGatewayAway, "gateway %s, which decided that, cannot be asked now: try again", found.Away[0])
 	case len(found.Away) > 0:
 		return nil, keyward.Errorf(keyward.CodeGatewayAway, "the gateway that decided that cannot be asked now: try again")
+	case !all:
+		return nil, keyward.Errorf(keyward.CodeNotFound, "no gateway keeps such a decision about an application that you see: each keeps "+
+			"its last ones only, until it ends")
 	default:
 		return nil, keyward.Errorf(keyward.CodeNotFound, "no gateway keeps such a decision: each keeps its last ones only, until it ends")
 	}

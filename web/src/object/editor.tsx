@@ -86,7 +86,7 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
           {fixed && <Text size="sm" c="dimmed">{texts.editor.fixed}</Text>}
           <div className={beside && !fixed ? classes.sides : undefined}>
             <Tabs value={view} onChange={(next) => { if (!broken) setView(next ?? "form"); }} keepMounted={false}>
-              <Tabs.List>
+              <Tabs.List aria-label={texts.editor.views}>
                 <Tabs.Tab value="form" disabled={broken}>{texts.editor.form}</Tabs.Tab>
                 <Tabs.Tab value="yaml">{texts.code.yaml}</Tabs.Tab>
               </Tabs.List>

@@ -2,6 +2,8 @@ import { Anchor, Code, Group, Stack, Text } from "@mantine/core";
 import { Link } from "react-router";
 
 import type { Schemas } from "../api/client";
+import { publishes } from "../session/areas";
+import { useSession } from "../session/session";
 import { useAddress, useArea } from "../shell/place";
 import { callSnippets } from "../snippet/call";
 import { SnippetTabs } from "../snippet/snippet-tabs";
@@ -18,13 +20,15 @@ export type Sent = Pick<Schemas["TryBody"], "fields" | "body"> & { credential: b
 export function TryAnswer({ answer, sent }: { answer: Schemas["TryAnswer"]; sent: Sent }) {
   const to = useAddress();
   const area = useArea();
+  const session = useSession();
+  const opens = sent.credential || publishes(session); // a developer sees what became of their own applications' calls
   const fields = (answer.fields ?? []).map((f) => `${f.name}: ${f.value}`).join("\n");
   return (
     <Stack gap="xs" role="status" aria-label={words.answer}>
       <Group gap="xs">
         <StateBadge tone={answer.status < 400 ? "good" : "bad"}>{String(answer.status)}</StateBadge>
         <Text size="sm" c="dimmed">{words.took(answer.tookMs)}</Text>
-        {answer.decision && <Anchor component={Link} to={to(area, "decisions", answer.decision)} size="sm">{words.why}</Anchor>}
+        {answer.decision && opens && <Anchor component={Link} to={to(area, "decisions", answer.decision)} size="sm">{words.why}</Anchor>}
       </Group>
       <Text size="sm"><Text span c="dimmed" inherit>{words.sent}</Text> <Code>{answer.method} {answer.url}</Code></Text>
       {answer.truncated && <Text size="sm" c="yellow">{words.truncated}</Text>}

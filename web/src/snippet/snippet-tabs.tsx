@@ -8,7 +8,7 @@ import type { Snippet } from "./text";
 export function SnippetTabs({ snippets }: { snippets: Snippet[] }) {
   return (
     <Tabs defaultValue="curl" keepMounted={false}>
-      <Tabs.List>
+      <Tabs.List aria-label={texts.developer.snippets.language}>
         {snippets.map((s) => <Tabs.Tab key={s.name} value={s.name}>{s.label}</Tabs.Tab>)}
       </Tabs.List>
       {snippets.map((s) => (

@@ -38,6 +38,7 @@ export const developer = {
     inUse: "in use",
     emptyTitle: "No applications yet",
     empty: "Create one for each program that calls APIs. You can have a working key within a minute.",
+    parts: "Parts of the application",
     tabs: { keys: "Keys", subscriptions: "Subscriptions", calls: "Calls", settings: "Settings" },
     unmanaged: "Only administrators can manage this application",
     unmanagedLead: "No user is in the group that owns it. Add one, or name another owner, unless a key manager's rules put people into the group:",
@@ -97,7 +98,7 @@ export const developer = {
     help: "The application's keys get the API's scopes, where the key manager lets Keyward grant them.",
   },
   calls: {
-    lead: "The gateways' latest decisions on this application's calls. A call whose token could not be matched to the application is not listed: search for the ID in its answer instead.",
+    lead: "The gateways' latest decisions on this application's calls. A call whose token could not be matched to the application is not listed: an administrator can find it by the ID in its answer.",
     refusedOnly: "Refused only",
     when: "When",
     outcome: "Outcome",
@@ -111,6 +112,7 @@ export const developer = {
   },
   keys: {
     lead: "A key is an OAuth client at a key manager. An application can have one at each key manager, for production and for sandbox.",
+    managers: "Key managers",
     environment: "Environment",
     production: "Production",
     sandbox: "Sandbox",
@@ -131,9 +133,9 @@ export const developer = {
     wantsApproval: "An administrator has to approve it.",
     generateLead: (name: string) => `Keyward creates an OAuth client at ${name} for this application.`,
     generate: "Generate keys",
+    request: "Request keys",
     creating: "Creating the client at the key manager…",
     asked: (state: string) => (state === "awaiting" ? "Requested. An administrator has to approve it; the secret is then shown here." : `The key is ${state}.`),
-    request: "Request keys",
     done: "Done",
     grants: "Grant types",
     grantsHelp: "client_credentials for programs, authorization_code where people sign in.",
@@ -182,9 +184,9 @@ export const developer = {
       drifted: "drifted",
       failed: "failed",
       revoked: "revoked",
+      rejected: "rejected",
     },
     secretOnce: "The client secret is shown only once",
-      rejected: "rejected",
     secretLead: (last: boolean, rotates: boolean) =>
       [
         "Copy it to where your application keeps its secrets.",
@@ -194,10 +196,10 @@ export const developer = {
     copySecret: "Copy the secret",
     failed: "This failed",
     failedLead: "Nothing was created at the server. If trying again does not help, ask an administrator of the key manager.",
-    unknown: "It is not known whether this worked",
-    retry: "Try again",
     rejected: "An administrator did not approve it",
     askAgain: "Ask again",
+    unknown: "It is not known whether this worked",
+    retry: "Try again",
     cancel: "Cancel",
     dismiss: "I have looked: dismiss",
     forget: "Dismiss",
@@ -260,7 +262,6 @@ export const developer = {
     getTokenHelp: "Keyward requests it for you and does not store it.",
     token: (seconds: number | undefined) => (seconds ? `Access token, valid for ${seconds} s` : "Access token"),
   },
-};
   /** What programs say that people paste. */
   snippets: {
     language: "Language",
@@ -269,3 +270,4 @@ export const developer = {
     otherKey: "it is neither an RSA nor an EC key",
     noKey: "it has no private key in PEM",
   },
+};

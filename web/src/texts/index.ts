@@ -196,6 +196,7 @@ export const texts = {
     deleted: (name: string) => `${name} is deleted`,
   },
   editor: {
+    views: "Ways to edit",
     form: "Form",
     yamlLead: "The manifest, as keyward apply takes it. Your edits here also change the form.",
     notOne: "Enter exactly one manifest, with kind, metadata and spec.",
@@ -209,7 +210,7 @@ export const texts = {
     mineIs: (value: string) => `Yours: ${value}`,
     nothing: "nothing",
     takeTheirs: "Continue from theirs",
-    keepMine: "Keep mine and overwrite theirs when I save",
+    keepMine: "Keep mine, overwrite theirs",
     leave: "Leave without saving?",
     leaveLead: "Your changes are not saved yet.",
     discard: "Discard changes",

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, CopyButton, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, CopyButton, Tooltip, VisuallyHidden } from "@mantine/core";
 
 import { texts } from "../texts";
 import { Icon } from "./icon";
@@ -13,11 +13,14 @@ export function Copy({ value, label }: Props) {
   return (
     <CopyButton value={value} timeout={1500}>
       {({ copied, copy }) => (
-        <Tooltip label={copied ? texts.copy.done : label}>
-          <ActionIcon size={24} variant="subtle" color={copied ? "pine" : "gray"} aria-label={label} onClick={copy}>
-            <Icon name={copied ? "check" : "copy"} size={16} />
-          </ActionIcon>
-        </Tooltip>
+        <>
+          <Tooltip label={copied ? texts.copy.done : label}>
+            <ActionIcon size={24} variant="subtle" color={copied ? "pine" : "gray"} aria-label={label} onClick={copy}>
+              <Icon name={copied ? "check" : "copy"} size={16} />
+            </ActionIcon>
+          </Tooltip>
+          <VisuallyHidden role="status">{copied && texts.copy.done}</VisuallyHidden>
+        </>
       )}
     </CopyButton>
   );

@@ -39,7 +39,7 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
   return (
     <Stack gap="sm">
       <Table.ScrollContainer minWidth={340} type="native" tabIndex={0} role="region" aria-label={label} className={classes.frame}>
-        <Table aria-label={label} layout={columns.some((c) => c.width !== undefined) ? "fixed" : "auto"}>
+        <Table aria-label={label} aria-busy={rows === undefined} layout={columns.some((c) => c.width !== undefined) ? "fixed" : "auto"}>
           <Table.Thead>
             <Table.Tr>
               {columns.map((c) => (
@@ -52,7 +52,7 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
           <Table.Tbody>
             {rows === undefined
               ? Array.from({ length: 8 }, (_, i) => (
-                  <Table.Tr key={i}>
+                  <Table.Tr key={i} aria-hidden>
                     {columns.map((c) => (
                       <Table.Td key={c.title} className={classes.cell} {...(c.wide && { visibleFrom: from(c.wide) })}>
                         <Skeleton height={22} />

@@ -82,7 +82,7 @@ export function ApplicationPage() {
           if (tab) void navigate(tabAt(tab));
         }}
       >
-        <Tabs.List>
+        <Tabs.List aria-label={words.parts}>
           {shown.map((tab) => <Tabs.Tab key={tab} value={tab}>{words.tabs[tab]}</Tabs.Tab>)}
         </Tabs.List>
         <Stack pt="lg">

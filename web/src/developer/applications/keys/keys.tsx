@@ -16,7 +16,7 @@ import { KeyCard } from "./card";
 import { LostClients } from "./lost-clients";
 import { NewKey } from "./new";
 import { OtherManager } from "./other-manager";
-import { keyIn, stateTone } from "./state";
+import { keyIn, stateName, stateTone } from "./state";
 import { tabCount, useTabs, type KeyTabs, type Manager } from "./use-key-tabs";
 
 const words = texts.developer.keys;
@@ -117,9 +117,11 @@ function useAgreement(application: string, differ: boolean): void {
 }
 
 // Beside a key manager's name: that it or the key in it is held, or else how the key is.
-function KeySign({ hold, state }: { hold: Schemas["Hold"] | undefined; state: string | undefined }) {
+function KeySign({ hold, status }: { hold: Schemas["Hold"] | undefined; status: Schemas["ListedKeys"]["status"] | undefined }) {
   if (hold) return <HeldSign hold={hold} />;
-  return state === undefined ? null : <Text span size="xs" c={stateTone(state)} aria-hidden>●</Text>;
+  if (status === undefined) return null;
+  const name = stateName(status);
+  return <Text span size="xs" c={stateTone(status.state)} role="img" aria-label={name} title={name}>●</Text>;
 }
 
 // The key managers that are known, each once, those first where the application has keys.
@@ -137,11 +139,11 @@ interface ManagersProps {
 // The tabs.
 function KeyManagers({ managers, keys }: ManagersProps) {
   return (
-    <Tabs.List flex={1}>
+    <Tabs.List flex={1} aria-label={words.managers}>
       {managers.map(({ name, label, hold }) => {
         const own = keyIn(keys.filter((k) => k.keyManager === name)).key;
         return (
-          <Tabs.Tab key={name} value={name} rightSection={<KeySign hold={hold ?? own?.status.hold} state={own?.status.state} />}>
+          <Tabs.Tab key={name} value={name} rightSection={<KeySign hold={hold ?? own?.status.hold} status={own?.status} />}>
             {label}
           </Tabs.Tab>
         );
