@@ -2,8 +2,11 @@ package rest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -11,6 +14,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/past"
+	"keyward.dev/keyward/internal/rest/query"
 )
 
 type decisionsInput struct {
@@ -19,7 +23,7 @@ type decisionsInput struct {
 	KeyManager  string `query:"keyManager"`
 	API         string `query:"api"`
 	Application string `query:"application"`
-	Code        string `query:"code" doc:"The code of a refusal"`
+	Code        string `query:"code" doc:"The code of a refusal; one that there is not is refused"`
 	Refused     bool   `query:"refused" doc:"Only calls that did not pass"`
 	Since       string `query:"since" doc:"Only decisions later than this time (RFC 3339)"`
 	Limit       string `query:"limit" doc:"1 to 200; default 100"`
@@ -57,7 +61,23 @@ func (in *decisionsInput) filter() (control.DecisionFilter, error) {
 			faults = append(faults, keyward.Fault("since", "must be a time as RFC 3339 writes it, as in 2026-11-28T12:00:00Z"))
 		}
 	}
+	if fault := unknownCode(f.Code); fault != "" {
+		faults = append(faults, keyward.Fault("code", "%s", fault))
+	}
 	return f, keyward.Invalid(faults)
+}
+
+// unknownCode says what is wrong with a code that no gateway gives: an empty list would look as if no call was refused with it.
+func unknownCode(code keyward.Code) string {
+	known := keyward.GatewayCodes()
+	if code == "" || slices.Contains(known, code) {
+		return ""
+	}
+	if meant := query.Meant(code, known); meant != "" {
+		return fmt.Sprintf("%.40q is not a code of a refusal: did you mean %s?", code, meant)
+	}
+	all := strings.ReplaceAll(strings.Trim(fmt.Sprint(known), "[]"), " ", ", ")
+	return fmt.Sprintf("%.40q is not a code of a refusal. The codes are %s", code, all)
 }
 
 func (s *Server) decisionRoutes() {

@@ -47,6 +47,28 @@ func TestExplainStaysInItsTenant(t *testing.T) {
 	}
 }
 
+// TestDecisionsOfAnUnknownCode: they are refused with the code that was meant. An empty list would say that no call was refused so.
+func TestDecisionsOfAnUnknownCode(t *testing.T) {
+	h := newHouse(t)
+	for code, want := range map[string]string{
+		"no-such-api":       "did you mean no_such_api?",
+		"Token_Expired":     "did you mean token_expired?",
+		"insuficient_scope": "did you mean insufficient_scope?",
+		"conflict":          "The codes are invalid_request, missing_credentials,",
+		"xyz":               "upstream_unreachable, upstream_timeout",
+	} {
+		if a := h.call("admin", http.MethodGet, "/api/v1/decisions?code="+code, ""); a.status != http.StatusBadRequest ||
+			!strings.Contains(string(a.body), want) || !strings.Contains(string(a.body), `"path":"code"`) {
+			t.Errorf("%s: %d %s, want %q", code, a.status, a.body, want)
+		}
+	}
+	for _, code := range append(keyward.GatewayCodes(), "") {
+		if a := h.call("admin", http.MethodGet, "/api/v1/decisions?code="+string(code), ""); a.status != http.StatusOK {
+			t.Errorf("%s: %d %s", code, a.status, a.body)
+		}
+	}
+}
+
 // TestHoldsAreExplainedOnce: however often a gateway names a held row, and however many steps it calls failed.
 func TestHoldsAreExplainedOnce(t *testing.T) {
 	h := newHouse(t)

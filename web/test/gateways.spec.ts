@@ -125,6 +125,9 @@ test("decisions are followed without a shift of the layout, stand still for who 
   await page.getByRole("combobox", { name: "Code" }).or(page.getByRole("textbox", { name: "Code" })).fill("no_such_api");
   await page.keyboard.press("Enter");
   await expect(rows.filter({ hasText: "missing_credentials" })).toHaveCount(0);
+  await page.getByRole("combobox", { name: "Code" }).or(page.getByRole("textbox", { name: "Code" })).fill("no-such-api");
+  await page.keyboard.press("Enter");
+  await expect(page.getByText(/"no-such-api" is not a code of a refusal: did you mean no_such_api\?/)).toBeVisible();
   await page.getByRole("textbox", { name: "Decision ID" }).fill(`X-Keyward-Decision: ${id}`);
   await page.getByRole("button", { name: "Open", exact: true }).click();
   await expect(page.getByText("404 no_such_api")).toBeVisible();

@@ -1,5 +1,5 @@
 // Package query owns which parameters the query of an address may have: those that the OpenAPI document names for the operation,
-// each once. It does not own what they may say.
+// each once; and which name was meant by one that is not there. It does not own what parameters may say.
 package query
 
 import (
@@ -46,16 +46,22 @@ func advice(name string, names []string) string {
 	if len(names) == 0 {
 		return "it has none"
 	}
-	best, far := "", len(name)/2+1
+	if meant := Meant(name, names); meant != "" {
+		return "did you mean " + meant + "?"
+	}
+	return "it has " + strings.Join(names, ", ")
+}
+
+// Meant gives the one of the names that somebody seems to have meant; empty where none is near.
+func Meant[S ~string](name S, names []S) S {
+	var best S
+	far := len(name)/2 + 1
 	for _, one := range names {
-		if d := distance(plain(name), plain(one)); d < far {
+		if d := distance(plain(string(name)), plain(string(one))); d < far {
 			best, far = one, d
 		}
 	}
-	if best != "" {
-		return "did you mean " + best + "?"
-	}
-	return "it has " + strings.Join(names, ", ")
+	return best
 }
 
 // plain is a name without what people write in other ways.

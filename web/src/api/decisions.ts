@@ -1,6 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
+import { isProblem } from "./problem";
 
 export type Decision = Schemas["Record"];
 
@@ -49,10 +50,10 @@ const [askedFor, overlap] = [200, 2_000];
 
 /** Follows the gateways' decisions, once a second. Each question is for what is new. */
 export function tailQuery(tenant: string, filter: DecisionFilter) {
-  return queryOptions({
+  return queryOptions<Tail>({
     queryKey: [tenant, "decisions", "tail", filter],
     staleTime: 0,
-    refetchInterval: 1_000,
+    refetchInterval: (query) => !isProblem(query.state.error, "invalid_input") && 1_000, // what it is narrowed to stays wrong
     queryFn: async ({ signal, client: cache, queryKey }): Promise<Tail> => {
       const before = cache.getQueryData<Tail>(queryKey);
       const newest = before?.rows[0]?.at;
