@@ -79,6 +79,10 @@ func Run(ctx context.Context, s *config.Settings, o Options) error {
 		parts.Go(func() error { return errStartFailed })
 		p.end()
 		_ = parts.Wait()
+		if ctx.Err() != nil { // whoever told it to stop while it started is obeyed: that the start got no further is no failure
+			p.log.Info("keyward stopped before it served", "at", err)
+			return nil
+		}
 		return err
 	}
 	if err := parts.Wait(); err != nil && !errors.Is(err, context.Canceled) {
