@@ -111,6 +111,14 @@ test("public keys are pasted as people have them, and a private key is taken now
   await rest(world(), "DELETE", "/api/v1/key-managers/pasted");
 });
 
+test("a pasted token is tried by the settings that are in force", async () => {
+  await open(page, "admin/key-managers/resident/token", "resident");
+  await expect(page.getByRole("button", { name: "Try the token" })).toBeDisabled();
+  await page.getByRole("textbox", { name: "Access token" }).fill("not-a-token");
+  await page.getByRole("button", { name: "Try the token" }).click();
+  await expect(page.getByText(/401 \w+/)).toBeVisible();
+});
+
 test("what developers may ask of a type's fields is a row for each rule", async () => {
   await apply(world(), [manifest("KeyManager", "ruled", {
     type: "wso2is", displayName: "Ruled", issuer: "https://ruled.example/oauth2/token", keys: { jwks: "http://127.0.0.1:1/k" },

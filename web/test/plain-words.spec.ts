@@ -1,5 +1,6 @@
 import { expect, test } from "@playwright/test";
 
+import { texts } from "../src/texts";
 import { complaintsOf, open, person, signIn } from "./browser";
 import { apply, manifest, rest, world } from "./start";
 
@@ -15,6 +16,17 @@ test.beforeAll(async () => {
 test.afterAll(async () => {
   await rest(world(), "DELETE", "/api/v1/applications/first-steps");
   await rest(world(), "DELETE", "/api/v1/key-managers/aaa-mapped");
+});
+
+// Every text that is not made of something.
+function* wordsIn(value: unknown): Generator<string> {
+  if (typeof value === "string") yield value;
+  else if (typeof value === "object" && value !== null) for (const one of Object.values(value)) yield* wordsIn(one);
+}
+
+test("no text is the name of a piece of code", () => {
+  const named = [...wordsIn(texts)].filter((text) => /^[A-Z][a-z]+(?:[A-Z][a-z]*)+$/.test(text));
+  expect(named.filter((text) => text !== "JavaScript")).toEqual([]);
 });
 
 test("a fault is said once and in plain words, and a first key is offered where it can be made", async ({ page }) => {

@@ -39,7 +39,7 @@ export const keyManagerTexts = {
     short: "Try a token",
     lead: "Paste an access token from this server. The gateway's own code decides on it with these settings. The token is not stored, and only its fingerprint is shown.",
     token: "Access token",
-    run: "ApproveOrReject",
+    run: "Try the token",
     issuer: "Issuer",
     clientId: "Client",
     subject: "Subject",
