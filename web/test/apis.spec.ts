@@ -422,3 +422,33 @@ test("what was said about a field goes when the field is mended; what nobody ans
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Discard changes" }).click();
 });
+
+test("what is missing of an API or wrong in a plan is named by its field, and what a plan allows is said to who chooses it", async () => {
+  await open(page, "publisher/apis/new", "New API");
+  await page.getByRole("button", { name: "Save" }).click();
+  const missing = page.getByRole("alert").filter({ hasText: "Some of this is not valid" });
+  await missing.getByRole("button", { name: "Key managers", exact: true }).click();
+  await expect(page.getByRole("combobox", { name: "Key managers" })).toBeFocused();
+  await open(page, "publisher/plans/new", "New plan");
+  await page.getByRole("textbox", { name: "Name" }).fill("metered");
+  const period = page.getByRole("textbox", { name: /^Period/ });
+  await period.fill("5 minutes");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("alert").getByRole("button", { name: /^Period/ })).toBeVisible();
+  await period.fill("5m");
+  await page.getByRole("combobox", { name: "Subscriptions" }).click();
+  await page.getByRole("option", { name: "need a publisher's approval" }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("row").filter({ hasText: "metered" })).toContainText("10 per 5 minutes");
+  await apply(world(), [
+    manifest("API", "metered-v1", {
+      title: "Metered", context: "/metered", version: "v1", upstream: { production: upstream }, keyManagers: "all", plans: ["metered"],
+      operations: [{ method: "GET", path: "/x" }],
+    }),
+    manifest("Application", "chooser", { owners: ["maker"] }),
+  ]);
+  await open(page, "developer/apis/metered-v1", "Metered");
+  await expect(page.getByText("metered 10 per 5 minutes; a publisher approves each subscription")).toBeVisible();
+  await open(page, "developer/applications/chooser/subscriptions?api=metered-v1", "chooser");
+  await expect(page.getByText("Plan metered: 10 per 5 minutes; a publisher approves each subscription.")).toBeVisible();
+});

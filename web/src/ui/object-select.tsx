@@ -74,15 +74,18 @@ interface Many {
   value: string[];
   change: (names: string[]) => void;
   error?: ReactNode;
+  /** Where in a manifest the names are. */
+  "data-path"?: string;
 }
 
 /** The same of several objects. */
-export function ObjectsSelect({ noun, label, help, placeholder, none, value, change, error }: Many) {
+export function ObjectsSelect({ noun, label, help, placeholder, none, value, change, error, ...place }: Many) {
   const { found, search, setSearch } = useChoices(noun, []);
   const chosen = useQuery({ ...namedQuery(useTenant(), noun, value), placeholderData: keepPreviousData }).data ?? [];
   const titles = new Map([...value.map((name): [string, string] => [name, name]), ...[...chosen, ...found].map((o): [string, string] => [objectName(o), titleOf(o)])]);
   return (
     <MultiSelect
+      {...place}
       {...(help === undefined ? { "aria-label": label } : { label, description: help })}
       {...(value.length === 0 && { placeholder })}
       data={[...titles].map(([name, title]) => ({ value: name, label: title }))}

@@ -94,6 +94,7 @@ function PlansField({ draft }: { draft: Draft<"apis"> }) {
   if (draft.fixed) return <Shown label={words.plans}>{names.join(", ")}</Shown>;
   return (
     <ObjectsSelect
+      data-path="spec.plans"
       noun="plans"
       label={words.plans}
       help={words.plansHelp}
@@ -156,8 +157,9 @@ function KeyManagersField({ draft }: { draft: Draft<"apis"> }) {
         <Text size="sm" c="dimmed">{words.takesAllHelp}</Text>
       ) : (
         <ObjectsSelect
+          data-path="spec.keyManagers"
           noun="key-managers"
-          label={words.takesSome}
+          label={words.keyManagers}
           placeholder={words.chooseKeyManagers}
           none={texts.table.noMatch}
           value={uses.map(nameInUse)}

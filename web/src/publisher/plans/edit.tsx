@@ -88,9 +88,9 @@ function Rates({ draft }: { draft: Draft<"plans"> }) {
       <Text size="sm" fw={500}>{words.limits}</Text>
       {rates.map((rate, i) => (
         <Group key={i} align="flex-start" wrap="nowrap">
-          <NumberInput aria-label={words.requests} value={rate.requests} min={1} allowDecimal={false} onChange={(n) => { change(i, { requests: Number(n) }); }} flex="0 1 160px" />
+          <NumberInput aria-label={words.requests} data-path={`spec.rate[${i}].requests`} value={rate.requests} min={1} allowDecimal={false} onChange={(n) => { change(i, { requests: Number(n) }); }} flex="0 1 160px" />
           <Text pt={6} size="sm">{words.per}</Text>
-          <TextInput aria-label={words.period} value={rate.per} onChange={(event) => { change(i, { per: event.currentTarget.value }); }} error={draft.fault("spec", `rate[${i}]`)} flex="0 1 140px" />
+          <TextInput aria-label={words.period} data-path={`spec.rate[${i}].per`} value={rate.per} onChange={(event) => { change(i, { per: event.currentTarget.value }); }} error={draft.fault("spec", `rate[${i}]`)} flex="0 1 140px" />
           <ActionIcon variant="subtle" color="red" mt={4} aria-label={texts.editor.remove(words.rate(rate.requests, rate.per))} onClick={() => { put(rates.filter((_, at) => at !== i)); }}>
             <Icon name="trash" size={16} />
           </ActionIcon>
