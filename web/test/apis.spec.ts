@@ -172,6 +172,10 @@ test("a publisher sees what became of an API's calls, and why its backend gave n
   await own.goto(`${world().url}/console/default/publisher/apis/stopped`);
   await own.getByRole("button", { name: /GET \/state/ }).click();
   await own.getByRole("button", { name: "Try it out" }).click();
+  await own.setViewportSize({ width: 390, height: 844 });
+  const cut = () => own.getByRole("radiogroup", { name: "Call it" }).locator("label").evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth || one.getBoundingClientRect().right > 390).length);
+  await expect.poll(cut).toBe(0); // on a phone too every choice is read whole
+  await own.setViewportSize({ width: 1280, height: 860 });
   await own.getByRole("button", { name: "Send request" }).click();
   await own.getByRole("link", { name: "See the steps of this decision" }).click();
   const because = async () => {

@@ -1,4 +1,5 @@
 import type { Schemas } from "../api/client";
+import { texts } from "../texts";
 import type { Described } from "./document";
 import type { Operation } from "./operations";
 
@@ -24,7 +25,7 @@ export function placesOf(operation: Operation, described: Described | undefined)
   const told = (described?.parameters ?? []).filter((p) => p.in === "query" || p.in === "header");
   const inPath = [...operation.path.matchAll(/\{([^}]+)\}/g)].map((found) => found[1] ?? "");
   const rest = operation.path.endsWith("/**") ? ["**"] : [];
-  const help = (name: string) => described?.parameters.find((p) => p.in === "path" && p.name === name)?.description ?? "";
+  const help = (name: string) => name === "**" ? texts.reference.tryout.rest : described?.parameters.find((p) => p.in === "path" && p.name === name)?.description ?? "";
   return [
     ...[...inPath, ...rest].map((name) => ({ name, in: "path", required: true, help: help(name) })),
     ...told.map((p) => ({ name: p.name, in: p.in, required: p.required, help: p.description })),

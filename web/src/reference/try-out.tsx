@@ -94,7 +94,9 @@ function Form(props: Props) {
           <SegmentedControl
             aria-label={words.as}
             size="xs"
+            fullWidth
             maw={400}
+            styles={{ label: { whiteSpace: "normal" } }} // on a phone, where one line has no room for them
             data={[
               { value: "application", label: words.application },
               { value: "token", label: words.token },

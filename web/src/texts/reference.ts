@@ -36,6 +36,7 @@ export const reference = {
     secretHelp: "Keyward does not store the secret of a mapped client. It is used once and not kept. Does the client prove itself with a private key? Get a token with the code beside the application's key, and call with that token.",
     value: "Access token",
     valueHelp: "Sent to the gateway and not stored.",
+    rest: "The rest of the path, such as items/7.",
     query: "Query",
     fields: "Headers",
     fieldsHelp: "One per line, such as Accept: application/json",
