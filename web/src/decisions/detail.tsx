@@ -16,12 +16,13 @@ const words = texts.admin.decisions;
 /** One decision with its steps. The way back leads to the list as it was narrowed. */
 export function DecisionPage() {
   const to = useAddress();
+  const area = useArea();
   const id = useName();
   const { search = "" } = (useLocation().state as { search?: string } | null) ?? {};
   const found = useQuery(decisionQuery(useTenant(), id));
   if (found.isPending) return <Loading />;
   return (
-    <Page title={found.data ? callOf(found.data) : words.one} above={[{ to: to(useArea(), "decisions") + search, label: words.title }]}>
+    <Page title={found.data ? callOf(found.data) : words.one} above={[{ to: to(area, "decisions") + search, label: words.title }]}>
       {found.data && <DecisionView decision={found.data} />}
       {isProblem(found.error, "not_found") ? (
         <Empty icon="eye" title={words.gone(id)}>{words.goneLead}</Empty>

@@ -26,7 +26,8 @@ interface Props {
 
 /** Decisions, each with the way to its steps. A row is the place of whichever decision comes there: nothing moves when one does. */
 export function DecisionTable({ without, ...list }: Props) {
-  const hidden = without ?? (seesGateways(useSession()) ? undefined : "gateway");
+  const sees = seesGateways(useSession());
+  const hidden = without ?? (sees ? undefined : "gateway");
   return <DataTable {...list} columns={useColumns().filter((c) => hidden === undefined || c.title !== words[hidden])} keyOf={(_, place) => String(place)} />;
 }
 
