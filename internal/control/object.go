@@ -51,7 +51,7 @@ func unseen(p keyward.Principal, ref keyward.Ref) error {
 	if ref.Kind == keyward.KindAPI {
 		return keyward.Errorf(keyward.CodeNotFound, "there is no %s", ref)
 	}
-	return access.ForbiddenRead(p, ref.Kind, ref.Tenant)
+	return keyward.Errorf(keyward.CodeForbidden, "user %s may not read %s", p.User, ref)
 }
 
 // MayExplain refuses developers an explanation that is not about an application of their own, where a token was shown, and

@@ -270,9 +270,14 @@ test("search by keyboard finds objects and pages", async () => {
   await expect(field).toBeFocused();
   await expect(field).toHaveValue("orders");
   await expect(page.getByText("Orders", { exact: true })).toBeVisible();
-  await page.keyboard.press("ArrowDown");
-  await page.keyboard.press("Enter");
+  await page.keyboard.press("Enter"); // what fits best
   await expect(page.getByRole("heading", { level: 1, name: "Orders", exact: true })).toBeVisible();
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("till");
+  await expect(page.getByText("Till", { exact: true })).toBeVisible();
+  await page.keyboard.press("ArrowDown"); // or what the arrow keys choose
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, name: "Till", exact: true })).toBeVisible();
 });
 
 test("a refused call is found by its id, with the step that failed and what to change", async () => {

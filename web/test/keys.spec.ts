@@ -379,3 +379,10 @@ test("requests are listed by pages", async ({ browser }) => {
   await other.context().close();
   for (const name of names) await rest(world(), "DELETE", `/api/v1/applications/${name}?withKeys=true`);
 });
+
+test("an application of others is refused in plain words", async () => {
+  await open(page, "developer/applications/shop", "You cannot open this");
+  await expect(page.getByText("User keyholder may not read Application shop")).toBeVisible();
+  await forEverybody(page);
+  complaints(); // the browser tells of the refusal
+});

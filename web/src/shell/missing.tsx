@@ -17,3 +17,14 @@ export function Missing({ said = words.nothing }: { said?: string }) {
     </Page>
   );
 }
+
+/** The page of something that is for others, with what the server says of that. */
+export function Refused({ said }: { said: string }) {
+  return (
+    <Page title={texts.notYours.object}>
+      <Empty icon="user" title={said} action={<Button component={Link} to="/" variant="default">{words.home}</Button>}>
+        {texts.notYours.objectLead}
+      </Empty>
+    </Page>
+  );
+}

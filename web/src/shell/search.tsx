@@ -55,6 +55,7 @@ export function SearchButton() {
     }),
   ];
   useEarlyKeys(setText);
+  const settled = asked === text.trim() && !found.isPlaceholderData; // what is shown is what was typed for
   return (
     <>
       <Button variant="default" size="xs" className={classes.search} onClick={spotlight.open} leftSection={<Icon name="search" size={14} />}>
@@ -78,10 +79,17 @@ export function SearchButton() {
           leftSection: <Icon name="search" />,
           placeholder: texts.shell.searchShort,
           "aria-label": texts.shell.searchLong,
+          onKeyDown: (event) => { if (event.key === "Enter" && settled) openFirst(event.currentTarget); },
         }}
       />
     </>
   );
+}
+
+// Enter opens what fits best, where nothing else was chosen by the arrow keys.
+function openFirst(field: HTMLElement): void {
+  const around = field.closest('[role="dialog"]');
+  if (!around?.querySelector("[data-selected]")) around?.querySelector<HTMLElement>("[data-action]")?.click();
 }
 
 // Takes what is typed between Ctrl-K and the moment at which the field has the focus.

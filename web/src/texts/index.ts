@@ -169,6 +169,8 @@ export const texts = {
   },
   notYours: {
     title: "Your role cannot open this page",
+    object: "You cannot open this",
+    objectLead: "Ask one of its owners, or an administrator of the tenant.",
     areas: {
       admin: "Only administrators and auditors can open it",
       publisher: "Only publishers, administrators and auditors can open it",
