@@ -39,8 +39,8 @@ func floors() map[string]int {
 func sameFloor() []string {
 	return []string{
 		"control -> declare", "control -> feed", "declare -> keys", "connector -> wire", "entitle -> keys", "resident -> entitle",
-		"health -> probe", "control -> account", "keys -> account", "session -> account", "resident -> account", "reconcile -> keys", "reconcile -> entitle",
-		"ownclient -> keys", "ownclient -> declare",
+		"health -> probe", "control -> account", "session -> account", "resident -> account", "reconcile -> keys", "reconcile -> entitle",
+		"keys -> account", "ownclient -> keys", "ownclient -> declare",
 		"wire -> outbound", "wire -> token", "token -> outbound", "connector -> outbound",
 		"wire -> rollover", "token -> rollover", "token -> throttle", "connector -> rollover",
 		"view -> needs",

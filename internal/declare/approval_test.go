@@ -116,8 +116,8 @@ func TestARequestOfSomebodyWithoutAnAccount(t *testing.T) {
 	h.MustApply(plane.Usual()...)
 	corp := func(enabled string) {
 		h.MustApply(plane.Manifest(keyward.KindKeyManager, "corp", strings.Replace(plane.CorpSpec, `{`, `{"signIn":{"enabled":`+enabled+
-			`,"clientId":"console","clientSecret":"s","roles":[{"claim":"/groups","equals":"partners","role":"developer","groups":["partners"]}]},
-			"endpoints":{"authorization":"https://as.example/auth"},`, 1)))
+			`,"clientId":"console","clientSecret":"s","roles":[{"claim":"/groups","equals":"partners","role":"developer",
+			"groups":["partners"]}]},"endpoints":{"authorization":"https://as.example/auth"},`, 1)))
 	}
 	corp("true")
 	h.MustApply(plane.Manifest(keyward.KindPlan, "iron", `{"approval":"manual"}`), plane.Manifest(keyward.KindAPI, "orders-v1",

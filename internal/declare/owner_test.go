@@ -82,7 +82,8 @@ func TestWhoWouldOwnNothingIsToldWhatToKeep(t *testing.T) {
 		}
 	}
 	take := declare.Request{Objects: h.Objects(plane.Manifest(keyward.KindApplication, "both", `{"owners":["eve"]}`))}
-	if _, err := h.Apply(plane.As("eve", keyward.RoleDeveloper), take); err == nil || !strings.Contains(err.Error(), "user eve may not write") {
+	_, err := h.Apply(plane.As("eve", keyward.RoleDeveloper), take)
+	if err == nil || !strings.Contains(err.Error(), "user eve may not write") {
 		t.Errorf("taking over: %v", err)
 	}
 }
