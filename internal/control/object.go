@@ -118,6 +118,8 @@ type Page struct {
 	Context     string       // APIs of this context
 	Names       []string     // only those of these names
 	Documents   bool         // APIs come with their OpenAPI documents, which a page leaves empty otherwise: nobody can store one that is
+
+	Type keyward.KeyManagerType // key managers and Connections of it
 }
 
 // filter is the page as the store knows it.
@@ -125,7 +127,7 @@ func (p Page) filter(tenant string) store.Filter {
 	return store.Filter{
 		Tenant: tenant, Offered: true, After: p.After, Limit: cmp.Or(p.Limit, DefaultPage), Set: p.Set, Search: p.Search,
 		Application: p.Application, API: p.API, Plan: p.Plan, KeyManager: p.KeyManager, Connection: p.Connection,
-		Owner: p.Owner, Group: p.Group, Held: p.Held, Role: p.Role, Enabled: p.Enabled, Context: p.Context, Names: p.Names,
+		Owner: p.Owner, Group: p.Group, Held: p.Held, Role: p.Role, Enabled: p.Enabled, Context: p.Context, Type: p.Type, Names: p.Names,
 		Brief: !p.Documents,
 	}
 }
@@ -245,7 +247,7 @@ func (r *reader) page(kind keyward.Kind, filter store.Filter) (page []*keyward.O
 			switch {
 			case err != nil:
 				return nil, "", err
-			case seen == nil || filter.Role != "" && !hasRole(seen, filter.Role) || filter.Enabled && !isEnabled(seen):
+			case seen == nil || !chosen(seen, filter):
 			case len(page) == size:
 				return page, store.Cursor(filter.Tenant, page[size-1].Name), nil
 			default:
@@ -259,6 +261,11 @@ func (r *reader) page(kind keyward.Kind, filter store.Filter) (page []*keyward.O
 	}
 }
 
+// chosen tells whether an object is what the filter leaves to its reader to find out.
+func chosen(o *keyward.Object, f store.Filter) bool {
+	return (f.Role == "" || hasRole(o, f.Role)) && (!f.Enabled || isEnabled(o)) && (f.Type == "" || typeOf(o) == f.Type)
+}
+
 // hasRole tells whether an object is a user with the role.
 func hasRole(o *keyward.Object, role keyward.Role) bool {
 	user, ok := o.Spec.(*keyward.UserSpec)
@@ -269,6 +276,17 @@ func hasRole(o *keyward.Object, role keyward.Role) bool {
 func isEnabled(o *keyward.Object) bool {
 	km, ok := o.Spec.(*keyward.KeyManagerSpec)
 	return ok && km.IsEnabled()
+}
+
+// typeOf is the type of a key manager or Connection; empty for anything else.
+func typeOf(o *keyward.Object) keyward.KeyManagerType {
+	switch s := o.Spec.(type) {
+	case *keyward.KeyManagerSpec:
+		return s.Type
+	case *keyward.ConnectionSpec:
+		return s.Type
+	}
+	return ""
 }
 
 // visible gives the object as the principal may see it; nil for one that is not theirs.

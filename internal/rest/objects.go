@@ -34,6 +34,7 @@ type listInput struct {
 	Role        string   `query:"role" doc:"Only users with this role"`
 	Enabled     bool     `query:"enabled" doc:"Only key managers that are enabled"`
 	Context     string   `query:"context" doc:"Only APIs of this context, which are versions of each other"`
+	Type        string   `query:"type" doc:"Only key managers and Connections of this type"`
 	Names       []string `query:"names" doc:"Only those of these names, separated by commas; 100 at most"`
 	Documents   bool     `query:"documents" doc:"APIs with their OpenAPI documents; without it spec.openapi.document is empty in lists"`
 }
@@ -111,6 +112,7 @@ func (s *Server) readRoutes(kind keyward.Kind) {
 			After: in.Cursor, Limit: limit, Set: in.Set, Search: in.Search, Application: in.Application, API: in.API,
 			Plan: in.Plan, KeyManager: in.KeyManager, Connection: in.Connection, Owner: in.Owner, Held: in.Held, Names: in.Names,
 			Group: in.Group, Role: keyward.Role(in.Role), Enabled: in.Enabled, Context: in.Context, Documents: in.Documents,
+			Type: keyward.KeyManagerType(in.Type),
 		})
 		if err != nil {
 			return nil, err

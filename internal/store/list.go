@@ -41,6 +41,8 @@ type Filter struct {
 	SearchAt    Place        // where in it
 	After       string       // the cursor that the page before gave
 	Limit       int          // at most so many; 0 = all
+
+	Type keyward.KeyManagerType // key managers and Connections of it; the reader looks
 }
 
 // objectColumns are read by scanObject.

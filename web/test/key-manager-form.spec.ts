@@ -111,6 +111,28 @@ test("public keys are pasted as people have them, and a private key is taken now
   await rest(world(), "DELETE", "/api/v1/key-managers/pasted");
 });
 
+test("a connection is chosen among those of the type, however many there are, and it is said that there are more", async () => {
+  const connections = [
+    ...Array.from({ length: 24 }, (_, i) => manifest("Connection", `org-${String(i + 1).padStart(2, "0")}`, { type: "okta", connection: { orgUrl: `https://org-${i + 1}.okta.com`, apiToken: "t" } })),
+    manifest("Connection", "a-realm", { type: "keycloak", connection: { clientId: "k", clientSecret: "s", realmUrl: "http://127.0.0.1:1/realms/r" } }),
+  ];
+  await apply(world(), connections);
+  await open(page, "admin/key-managers/new", "Add a key manager");
+  await page.getByRole("button", { name: "Okta" }).click();
+  const field = page.getByRole("combobox", { name: "Connection" });
+  await field.click();
+  await expect(page.getByRole("option")).toHaveCount(21);
+  await expect(page.getByRole("option").last()).toHaveText("There are more: type to find them");
+  await expect(page.getByRole("option").last()).toHaveAttribute("data-combobox-disabled", "true");
+  await expect(page.getByRole("option", { name: "a-realm" })).toHaveCount(0);
+  await field.fill("org-24");
+  await page.getByRole("option", { name: "org-24" }).click();
+  await expect(field).toHaveValue("org-24");
+  for (const { metadata } of connections) await rest(world(), "DELETE", `/api/v1/connections/${metadata.name}`);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Discard changes" }).click();
+});
+
 test("a pasted token is tried by the settings that are in force", async () => {
   await open(page, "admin/key-managers/resident/token", "resident");
   await expect(page.getByRole("button", { name: "Try the token" })).toBeDisabled();

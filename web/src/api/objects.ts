@@ -82,6 +82,8 @@ export interface Narrowed {
   enabled?: boolean;
   /** Of APIs. */
   context?: string;
+  /** Of key managers and connections. */
+  type?: string;
   /** Only those of these names, 100 at most. */
   names?: string[];
 }

@@ -1,7 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client } from "./client";
-import { listPage, objectName, type Noun, type Nouns } from "./objects";
+import { listPage, objectName, type Narrowed, type Noun, type Nouns } from "./objects";
 
 /** What people call an object. */
 export function titleOf(object: Nouns[Noun]): string {
@@ -9,11 +9,14 @@ export function titleOf(object: Nouns[Noun]): string {
   return spec.displayName ?? spec.title ?? objectName(object);
 }
 
-/** The first objects of a noun that have a text in what people look for, for a choice in a form. */
-export function choicesQuery<N extends Noun>(tenant: string, noun: N, search: string) {
+/** The first objects of a noun that have a text in what people look for, for a choice in a form, and whether there are more. */
+export function choicesQuery<N extends Noun>(tenant: string, noun: N, search: string, narrowed: Narrowed = {}) {
   return queryOptions({
-    queryKey: [tenant, noun, "choices", search],
-    queryFn: async ({ signal }) => (await listPage(tenant, noun, { ...(search && { search }), limit: "20" }, signal)).items,
+    queryKey: [tenant, noun, "choices", search, narrowed],
+    queryFn: async ({ signal }) => {
+      const page = await listPage(tenant, noun, { ...narrowed, ...(search && { search }), limit: "20" }, signal);
+      return { found: page.items, more: page.next !== undefined };
+    },
   });
 }
 

@@ -108,6 +108,7 @@ export const texts = {
     nextPage: "Next page",
     previousPage: "Previous page",
     noMatch: "No matches.",
+    typeForMore: "There are more: type to find them",
   },
   bars: {
     most: (label: string, top: string) => `${label}, ${top} at most`,

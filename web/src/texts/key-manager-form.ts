@@ -45,6 +45,7 @@ export const keyManagerFormTexts = {
     connection: "Connection",
     connectionHelp: "Provides the credentials, in place of those below. Leave empty to give this key manager its own.",
     chooseConnection: "None",
+    noConnection: "No connection of this type matches.",
     displayNameHelp: "The name developers see.",
     type: "Type",
     typeHelp: "The product. It decides how clients are created there.",

@@ -3,16 +3,20 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { ReactNode, Ref } from "react";
 
 import { choicesQuery, titleOf } from "../api/search";
-import { namedQuery, objectName, type Noun, type Nouns } from "../api/objects";
+import { namedQuery, objectName, type Narrowed, type Noun, type Nouns } from "../api/objects";
 import { useTenant } from "../shell/place";
+import { texts } from "../texts";
 import { useSearchText } from "./use-search-text";
 
 /** What the server finds while somebody types; of what was found before until there is an answer. */
-function useChoices<N extends Noun>(noun: N, settled: string[]) {
+function useChoices<N extends Noun>(noun: N, settled: string[], narrowed: Narrowed = {}) {
   const { search, setSearch, asked } = useSearchText(settled);
-  const list = useQuery({ ...choicesQuery(useTenant(), noun, asked), placeholderData: keepPreviousData });
-  return { found: list.data ?? [], search, setSearch };
+  const list = useQuery({ ...choicesQuery(useTenant(), noun, asked, narrowed), placeholderData: keepPreviousData });
+  return { found: list.data?.found ?? [], more: list.data?.more === true, search, setSearch };
 }
+
+// What stands after the first of very many, and cannot be chosen. No object has such a name.
+const rest = { value: " more", label: texts.table.typeForMore, disabled: true };
 
 interface One<N extends Noun> {
   help?: string;
@@ -35,12 +39,14 @@ interface One<N extends Noun> {
   change: (object: Nouns[N] | undefined) => void;
   /** Whether it can be chosen; what cannot is shown all the same, so that nobody looks for it in vain. */
   free?: (object: Nouns[N]) => boolean;
+  /** Which of them there are to choose from. */
+  narrowed?: Narrowed;
 }
 
 /** Chooses one object of a noun. The server searches: there may be many thousands. */
-export function ObjectSelect<N extends Noun>({ field, noun, label, help, placeholder, none, value, change, free, clearable = false, required = false, first = false, error, ...place }: One<N>) {
+export function ObjectSelect<N extends Noun>({ field, noun, label, help, placeholder, none, value, change, free, narrowed, clearable = false, required = false, first = false, error, ...place }: One<N>) {
   const chosen = useQuery(namedQuery(useTenant(), noun, value === null ? [] : [value])).data ?? [];
-  const { found, setSearch } = useChoices(noun, chosen.map(titleOf));
+  const { found, more, setSearch } = useChoices(noun, chosen.map(titleOf), narrowed);
   const offered = [...found, ...chosen.filter((c) => !found.some((f) => objectName(f) === objectName(c)))];
   return (
     <Select
@@ -53,7 +59,7 @@ export function ObjectSelect<N extends Noun>({ field, noun, label, help, placeho
       required={required}
       {...(first && { "data-autofocus": true })}
       {...(placeholder !== undefined && { placeholder })}
-      data={offered.map((o) => ({ value: objectName(o), label: titleOf(o), disabled: free?.(o) === false }))}
+      data={[...offered.map((o) => ({ value: objectName(o), label: titleOf(o), disabled: free?.(o) === false })), ...(more ? [rest] : [])]}
       filter={({ options }) => options}
       value={value}
       onSearchChange={setSearch}
@@ -80,7 +86,7 @@ interface Many {
 
 /** The same of several objects. */
 export function ObjectsSelect({ noun, label, help, placeholder, none, value, change, error, ...place }: Many) {
-  const { found, search, setSearch } = useChoices(noun, []);
+  const { found, more, search, setSearch } = useChoices(noun, []);
   const chosen = useQuery({ ...namedQuery(useTenant(), noun, value), placeholderData: keepPreviousData }).data ?? [];
   const titles = new Map([...value.map((name): [string, string] => [name, name]), ...[...chosen, ...found].map((o): [string, string] => [objectName(o), titleOf(o)])]);
   return (
@@ -88,9 +94,9 @@ export function ObjectsSelect({ noun, label, help, placeholder, none, value, cha
       {...place}
       {...(help === undefined ? { "aria-label": label } : { label, description: help })}
       {...(value.length === 0 && { placeholder })}
-      data={[...titles].map(([name, title]) => ({ value: name, label: title }))}
+      data={[...[...titles].map(([name, title]) => ({ value: name, label: title })), ...(more ? [rest] : [])]}
       // What was found is offered, and nothing of what is chosen already is.
-      filter={({ options }) => options.filter((o) => "value" in o && found.some((f) => objectName(f) === o.value))}
+      filter={({ options }) => options.filter((o) => "value" in o && (o.value === rest.value || found.some((f) => objectName(f) === o.value)))}
       value={value}
       onChange={change}
       searchValue={search}

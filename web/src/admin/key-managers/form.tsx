@@ -122,8 +122,9 @@ function Credentials({ draft, type }: { draft: Draft<"key-managers">; type: Conn
           label={words.connection}
           help={words.connectionHelp}
           placeholder={words.chooseConnection}
-          none={texts.table.noMatch}
+          none={words.noConnection}
           value={ref ?? null}
+          narrowed={{ type: type.name }}
           free={(c) => c.spec.type === type.name}
           clearable
           error={draft.fault("spec", "connection", "ref")}

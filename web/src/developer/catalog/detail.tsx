@@ -97,7 +97,7 @@ function KeyManagers({ api }: { api: string }) {
 function SubscribeOne({ api }: { api: string }) {
   const to = useAddress();
   const navigate = useNavigate();
-  const own = useQuery(choicesQuery(useTenant(), "applications", "")).data;
+  const own = useQuery(choicesQuery(useTenant(), "applications", "")).data?.found;
   const chosen = `?${new URLSearchParams({ api }).toString()}`;
   const add = `${to("developer", "applications", "new")}${chosen}`;
   if (own?.length === 0) return <Button component={Link} to={add}>{words.subscribe}</Button>;
