@@ -215,6 +215,22 @@ test("a key manager that is in use is not deleted but disabled, which can be und
   expect(await enabled()).toBe(true);
 });
 
+test("once a key manager is deleted, nobody is asked for what is gone", async () => {
+  await apply(world(), [manifest("KeyManager", "goner", { type: "external", issuer: "https://goner.example", keys: { jwks: "http://127.0.0.1:1/k" } })]);
+  const missing: string[] = [];
+  const note = (answer: { status: () => number; url: () => string }) => { if (answer.status() === 404) missing.push(answer.url()); };
+  await open(page, "admin/key-managers/goner", "goner");
+  page.on("response", note);
+  await page.getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  await confirm("goner", "Delete");
+  await expect(page.getByRole("alert").filter({ hasText: "goner is deleted" })).toContainText("In force on");
+  await expect(page.getByRole("row").filter({ hasText: "goner" })).toBeHidden();
+  await page.waitForLoadState("networkidle");
+  page.off("response", note);
+  expect(missing).toEqual([]);
+});
+
 test("a list of key managers shows their traffic, and a request leads to what it is about", async () => {
   const calls = page.getByRole("row").filter({ hasText: "resident" }).getByRole("link", { name: /[1-9]\d* calls with its tokens passed and \d+ were refused/ });
   await expect(async () => {

@@ -218,6 +218,13 @@ export async function forget(queries: QueryClient, tenant: string, noun: Noun): 
   await queries.invalidateQueries({ queryKey: [tenant, noun] });
 }
 
+/** The same after one of them was deleted: nobody is asked about that one any more, whose page may still be there for a moment. */
+export async function forgetDeleted(queries: QueryClient, tenant: string, noun: Noun, name: string): Promise<void> {
+  const gone = objectKey(tenant, noun, name);
+  await queries.invalidateQueries({ queryKey: [tenant, noun], predicate: ({ queryKey }) => !gone.every((part, i) => queryKey[i] === part) });
+  queries.removeQueries({ queryKey: gone });
+}
+
 /** Asks anew for one object, and for what belongs to it, such as an application's keys. */
 export async function forgetObject(queries: QueryClient, tenant: string, noun: Noun, name: string): Promise<void> {
   await queries.invalidateQueries({ queryKey: objectKey(tenant, noun, name) });

@@ -5,7 +5,7 @@ import type { ReactNode, RefObject } from "react";
 import { useNavigate } from "react-router";
 
 import { onGateways } from "../api/gateways";
-import { createObject, deleteObject, forget, manifestSetOf, objectName, type Noun, type Stored, type UserList } from "../api/objects";
+import { createObject, deleteObject, forgetDeleted, manifestSetOf, objectName, type Noun, type Stored, type UserList } from "../api/objects";
 import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
@@ -42,7 +42,7 @@ export function DeleteObject<N extends Noun>({ noun, stored, opened, close, list
     mutationFn: () => deleteObject(tenant, noun, name, stored.etag),
     onSuccess: async () => {
       await navigate(list);
-      await forget(queries, tenant, noun);
+      await forgetDeleted(queries, tenant, noun, name);
       sayDone({
         tenant,
         message: texts.undo.deleted(name),

@@ -4,7 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useNavigate } from "react-router";
 
-import { deleteApplication, forget, objectKey, objectName, type Stored } from "../../api/objects";
+import { deleteApplication, forget, forgetDeleted, objectKey, objectName, type Stored } from "../../api/objects";
 import { UsedBy, useUsers } from "../../object/used-by";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -36,7 +36,7 @@ export function RemoveApplication({ stored }: { stored: Stored<"applications"> }
         await navigate(gone ? to("developer", "applications") : to("developer", "applications", name)); // there it says what it waits for
         sayDone({ tenant, message: gone ? texts.undo.deleted(name) : words.going(name) });
       }
-      await forget(queries, tenant, "applications");
+      await (gone ? forgetDeleted(queries, tenant, "applications", name) : forget(queries, tenant, "applications"));
     },
   });
   // It is out of use within a second. Whoever waits for its servers reads on its page what they have still to do.
