@@ -275,7 +275,14 @@ test("whoever makes an API token asks the server for its user, and the audit log
   expect(asked.some((url) => url.includes("search=alice"))).toBe(true);
   expect(asked.filter((url) => !/[?&](limit=20|names=alice)(&|$)/.test(url))).toEqual([]); // the first few that fit, and the chosen one
   await dialog.getByRole("button", { name: "Close", exact: true }).last().click();
-  await open(page, "admin/audit", "Audit log");
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const [path, heading] of [["admin/tokens", "API tokens"], ["admin/audit", "Audit log"]] as const) {
+    await open(page, path, heading);
+    await expect(page.getByRole("cell").first()).toBeVisible();
+    const over = await page.getByRole("cell").evaluateAll((cells) => cells.filter((c) => c.scrollWidth > c.clientWidth + 1).map((c) => c.textContent));
+    expect(over).toEqual([]); // nothing lies over the column beside it
+  }
+  await page.setViewportSize({ width: 1280, height: 860 });
   const kind = page.getByRole("combobox", { name: "Kind" }).or(page.getByRole("textbox", { name: "Kind" })).first();
   await kind.fill("APIToken");
   await page.keyboard.press("Enter");

@@ -108,6 +108,9 @@ test("decisions are followed without a shift of the layout, stand still for who 
     await expect(rows.nth(1)).toContainText(id);
   }
   expect(await rows.count()).toBe(61);
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect((await rows.nth(1).getByRole("cell").nth(2).boundingBox())?.width).toBeGreaterThan(150); // which call it was, on a phone too
+  await page.setViewportSize({ width: 1280, height: 860 });
   expect(await shifts()).toBeLessThan(0.05);
   await rows.nth(2).hover();
   const first = await rows.nth(1).textContent();

@@ -41,14 +41,15 @@ export function Audit() {
       </Group>
       <DataTable
         label={words.title}
+        minWidth={720}
         keyOf={(e) => String(e.id)}
         empty={<Text c="dimmed">{narrowed ? words.noMatch : words.empty}</Text>}
         columns={[
-          { title: words.when, width: "13%", cell: (e) => <Time at={e.at} past /> },
+          { title: words.when, width: "9rem", cell: (e) => <Time at={e.at} past /> },
           { title: words.who, width: "14%", cell: (e) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{e.actor}</Text> },
-          { title: words.action, width: "19%", cell: (e) => <Code>{e.action}</Code> },
-          { title: words.what, width: "30%", cell: (e) => <What entry={e} /> },
-          { title: words.detail, wide: true, width: "24%", cell: (e) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{e.detail}</Text> },
+          { title: words.action, width: "13rem", cell: (e) => <Code>{e.action}</Code> },
+          { title: words.what, width: "26%", cell: (e) => <What entry={e} /> },
+          { title: words.detail, wide: true, width: "20%", cell: (e) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{e.detail}</Text> },
         ]}
         {...rows}
       />

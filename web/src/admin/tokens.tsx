@@ -30,6 +30,7 @@ export function Tokens() {
     <Page title={words.title} lead={words.lead} actions={admin && <NewToken />}>
       <DataTable
         label={words.title}
+        minWidth={560}
         {...rowsOf(list)}
         keyOf={(t) => t.id}
         empty={<Text c="dimmed">{words.empty}</Text>}

@@ -28,7 +28,7 @@ interface Props {
 export function DecisionTable({ without, ...list }: Props) {
   const sees = seesGateways(useSession());
   const hidden = without ?? (sees ? undefined : "gateway");
-  return <DataTable {...list} columns={useColumns().filter((c) => hidden === undefined || c.title !== words[hidden])} keyOf={(_, place) => String(place)} />;
+  return <DataTable {...list} minWidth={580} columns={useColumns().filter((c) => hidden === undefined || c.title !== words[hidden])} keyOf={(_, place) => String(place)} />;
 }
 
 // Each call is one line, and each column keeps its width: what comes moves nothing.

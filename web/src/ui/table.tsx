@@ -26,6 +26,8 @@ interface Props<T> {
   error?: Error | null;
   again?: () => void;
   more?: { load: () => void; loading: boolean } | undefined;
+  /** In a table whose columns keep their place: how narrow it may be, in pixels. A narrower screen scrolls it. */
+  minWidth?: number;
   /** It is short and a part of something: nobody needs to be told how many there are. */
   uncounted?: boolean;
   /** On a phone, what is for wide screens comes below the first cell: whoever decides about the row needs all of it. */
@@ -33,12 +35,12 @@ interface Props<T> {
 }
 
 /** A listing. While its first page is on the way it keeps the place of eight rows, so that nothing jumps. */
-export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again, more, uncounted, folds = false }: Props<T>) {
+export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again, more, uncounted, folds = false, minWidth = 340 }: Props<T>) {
   if (error && rows === undefined) return <ProblemAlert error={error} {...(again && { again })} />;
   if (rows?.length === 0) return <>{empty}</>;
   return (
     <Stack gap="sm">
-      <Table.ScrollContainer minWidth={340} type="native" tabIndex={0} role="region" aria-label={label} className={classes.frame}>
+      <Table.ScrollContainer minWidth={minWidth} type="native" tabIndex={0} role="region" aria-label={label} className={classes.frame}>
         <Table aria-label={label} aria-busy={rows === undefined} layout={columns.some((c) => c.width !== undefined) ? "fixed" : "auto"}>
           <Table.Thead>
             <Table.Tr>
