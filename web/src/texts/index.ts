@@ -103,6 +103,7 @@ export const texts = {
   copy: { copy: "Copy", done: "Copied", address: "Copy the address" },
   table: {
     shown: (n: number, more: boolean) => (more ? `First ${n}` : n === 1 ? "1 entry" : `${n} entries`),
+    shownOf: (n: number, of: number) => `First ${n} of ${of}`,
     more: "Show more",
     page: (n: number) => `Page ${n}`,
     nextPage: "Next page",

@@ -28,6 +28,8 @@ interface Props<T> {
   more?: { load: () => void; loading: boolean } | undefined;
   /** In a table whose columns keep their place: how narrow it may be, in pixels. A narrower screen scrolls it. */
   minWidth?: number;
+  /** How many there are in all, where no more than the rows can be had here. */
+  of?: number | undefined;
   /** It is short and a part of something: nobody needs to be told how many there are. */
   uncounted?: boolean;
   /** On a phone, what is for wide screens comes below the first cell: whoever decides about the row needs all of it. */
@@ -35,7 +37,7 @@ interface Props<T> {
 }
 
 /** A listing. While its first page is on the way it keeps the place of eight rows, so that nothing jumps. */
-export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again, more, uncounted, folds = false, minWidth = 340 }: Props<T>) {
+export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again, more, of, uncounted, folds = false, minWidth = 340 }: Props<T>) {
   if (error && rows === undefined) return <ProblemAlert error={error} {...(again && { again })} />;
   if (rows?.length === 0) return <>{empty}</>;
   return (
@@ -78,7 +80,7 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
       {rows !== undefined && !uncounted && (
         <Group justify="space-between">
           <Text size="sm" c="dimmed">
-            {texts.table.shown(rows.length, more !== undefined)}
+            {of !== undefined && of > rows.length ? texts.table.shownOf(rows.length, of) : texts.table.shown(rows.length, more !== undefined)}
           </Text>
           {more && (
             <Button variant="default" size="xs" loading={more.loading} onClick={more.load}>

@@ -64,6 +64,7 @@ export function Traffic({ name }: { name: string }) {
         <DataTable
           label={words.clients}
           rows={usages.data && (usages.data.clients ?? [])}
+          of={usages.data?.counts.clients}
           keyOf={(client) => client.name}
           empty={<Text c="dimmed">{words.noClient}</Text>}
           columns={[
