@@ -1,6 +1,7 @@
 import { expect, test, type Locator, type Page } from "@playwright/test";
 
-import { complaintsOf, password, person } from "./browser";
+import { complaintsOf, password, person, signIn } from "./browser";
+import { keyboardOf } from "./keyboard";
 import { rest, world } from "./start";
 
 let page: Page;
@@ -20,33 +21,7 @@ test.afterAll(async () => {
   await rest(world(), "DELETE", "/api/v1/applications/typed?withKeys=true").catch(() => undefined);
 });
 
-// What has the focus and shows it neither by an outline of its own nor of what it is drawn in.
-const unseen = () => page.evaluate(() => {
-  const seen = (e: Element) => getComputedStyle(e).outlineStyle !== "none" && getComputedStyle(e).outlineWidth !== "0px";
-  const at = document.activeElement;
-  const shown = [at, at?.parentElement, at?.nextElementSibling, at?.closest(".mantine-Input-input")].some((e) => e && seen(e));
-  return shown ? "" : (at?.outerHTML ?? "nothing").slice(0, 300);
-});
-
-/** Goes to an element by Tab alone, and sees at each step where the focus is. */
-async function tabTo(wanted: Locator): Promise<void> {
-  await expect(wanted).toBeVisible();
-  for (let i = 0; i < 60; i++) {
-    await page.keyboard.press("Tab");
-    if (await page.evaluate(() => document.activeElement === document.body)) continue; // once around the window
-    await expect.poll(unseen).toBe("");
-    if (await wanted.evaluate((e) => e === document.activeElement)) return;
-  }
-  throw new Error(`the keyboard does not lead to ${wanted.toString()}`);
-}
-
-/** Goes to a button or link and presses it. */
-async function press(role: "button" | "link" | "tab", name: string | RegExp, within: Page | Locator = page): Promise<void> {
-  await tabTo(within.getByRole(role, { name }).first());
-  await page.keyboard.press("Enter");
-}
-
-const arrived = (heading: string) => expect(page.getByRole("heading", { level: 1, name: heading, exact: true })).toBeFocused();
+const { tabTo, press, arrived } = keyboardOf(() => page);
 
 /** Chooses an option of a list in a form. */
 async function choose(list: Locator, option: string): Promise<void> {
@@ -143,4 +118,45 @@ test("nor to try an API out, to take a wrong way back, and to sign out", async (
   await page.keyboard.press("Enter");
   await expect(page.getByRole("link", { name: /Keyward account/ })).toBeVisible();
   expect(complaints()).toEqual([]);
+});
+
+test("nor does an administrator to add a key manager, check it, hold it, release it and delete it", async ({ browser }) => {
+  await page.context().close();
+  page = await (await browser.newContext()).newPage();
+  await person("holder", "admin");
+  await signIn(page, "holder");
+  await page.goto(`${world().url}/console/default/admin/key-managers`);
+  await press("link", "Add a key manager");
+  await arrived("Add a key manager");
+  await tabTo(page.getByRole("textbox", { name: /Issuer or well-known/ }));
+  await page.keyboard.type(`${world().url}/t/partner`);
+  await page.keyboard.press("Enter");
+  await tabTo(page.getByRole("textbox", { name: /^Name/ }));
+  await page.keyboard.press("Control+a");
+  await page.keyboard.type("drilled");
+  await press("button", "Run the live checks");
+  await expect(page.getByRole("button", { name: "Run again" })).toBeFocused();
+  await expect(page.getByRole("complementary").getByRole("status").filter({ hasText: "ms)" })).toBeVisible();
+  await press("button", "Save");
+  await arrived("drilled");
+  await press("button", "Hold");
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByRole("textbox", { name: /Reason/ })).toBeFocused();
+  await page.keyboard.type("a drill");
+  await tabTo(dialog.getByRole("textbox", { name: "Type drilled to confirm" }));
+  await page.keyboard.type("drilled");
+  await page.keyboard.press("Enter");
+  const held = page.getByRole("alert").filter({ hasText: "Held: a drill" });
+  await expect(held).toContainText("Held by holder just now");
+  await press("button", "Lift hold", held);
+  await expect(held).toBeHidden();
+  await press("button", "More actions");
+  const away = page.getByRole("menuitem", { name: "Delete" });
+  for (let i = 0; i < 8 && !(await away.evaluate((e) => e === document.activeElement)); i++) await page.keyboard.press("ArrowDown");
+  await expect(away).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(dialog.getByRole("textbox", { name: "Type drilled to confirm" })).toBeFocused();
+  await page.keyboard.type("drilled");
+  await page.keyboard.press("Enter");
+  await arrived("Key managers");
 });

@@ -87,7 +87,7 @@ function ByRule({ rules, people, capped }: Partial<Schemas["Group"]>) {
             columns={[
               { title: texts.common.name, cell: (one) => one.name },
               { title: words.through, cell: (one) => <ObjectLink noun="key-managers" name={one.keyManager} /> },
-              { title: texts.sessions.seen, cell: (one) => <Time at={one.seen} /> },
+              { title: texts.sessions.seen, cell: (one) => <Time at={one.seen} past /> },
             ]}
           />
         </>

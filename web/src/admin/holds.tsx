@@ -43,7 +43,7 @@ export function Holds() {
           { title: words.what, cell: (held) => <What held={held} /> },
           { title: texts.hold.reason, cell: (held) => <Text size="sm" c="red" fw={600}>{held.hold.reason}</Text> },
           { title: words.who, cell: (held) => held.hold.by },
-          { title: words.since, wide: true, cell: (held) => <Time at={held.hold.since} /> },
+          { title: words.since, wide: true, cell: (held) => <Time at={held.hold.since} past /> },
           { title: words.until, wide: true, cell: (held) => <Time at={held.hold.until} none={words.lifted} /> },
           ...(admin
             ? [{

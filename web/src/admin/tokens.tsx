@@ -37,8 +37,8 @@ export function Tokens() {
         columns={[
           { title: words.user, width: "20%", cell: (t) => <ObjectLink noun="users" name={t.user} /> },
           { title: words.id, wide: true, width: "30%", cell: (t) => <Text ff="monospace" size="xs">{t.id}</Text> },
-          { title: words.created, wide: true, width: "14%", cell: (t) => <Time at={t.createdAt} /> },
-          { title: words.used, width: "14%", cell: (t) => <Time at={t.lastUsed} /> },
+          { title: words.created, wide: true, width: "14%", cell: (t) => <Time at={t.createdAt} past /> },
+          { title: words.used, width: "14%", cell: (t) => <Time at={t.lastUsed} past /> },
           {
             title: words.state,
             width: "10%",

@@ -36,8 +36,8 @@ export function SessionTable({ tenant, whose, may }: { tenant: string; whose: Wh
             </Group>
           ),
         },
-        { title: words.since, wide: true, cell: (one) => <Time at={one.since} /> },
-        { title: words.seen, cell: (one) => <Time at={one.seen} /> },
+        { title: words.since, wide: true, cell: (one) => <Time at={one.since} past /> },
+        { title: words.seen, cell: (one) => <Time at={one.seen} past /> },
         { title: words.expires, wide: true, cell: (one) => <Time at={one.expires} /> },
         {
           title: words.actions,

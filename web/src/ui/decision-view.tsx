@@ -23,7 +23,7 @@ export function DecisionView({ decision }: { decision: Decision }) {
       <Facts
         rows={[
           [words.id, <Group key="i" gap={4}><Text span inherit ff="monospace">{decision.decision}</Text><Copy value={decision.decision} label={words.copyId} /></Group>],
-          [words.when, <Time key="t" at={decision.at} />],
+          [words.when, <Time key="t" at={decision.at} past />],
           [words.filters.api, decision.api && <ObjectLink key="p" noun="apis" name={decision.api} />],
           [words.keyManager, decision.keyManager && <ObjectLink key="k" noun="key-managers" name={decision.keyManager} />],
           [words.application, decision.application && <ObjectLink key="a" noun="applications" name={decision.application} />],

@@ -41,7 +41,7 @@ export function HeldBanner({ hold: held, noun, name, what }: Place & { hold: Sch
     <Alert role="alert" color="red" variant="filled" icon={<Icon name="pause" />} title={[what === undefined ? words.title : words.whatIsHeld(what), held.reason].filter(Boolean).join(": ")}>
       <Group justify="space-between" gap="sm">
         <Text size="sm" c="white">
-          {words.heldBy(held.by ?? words.somebody)} <Time at={held.since} />
+          {words.heldBy(held.by ?? words.somebody)} <Time at={held.since} past />
           {held.until && <> · {words.until} <Time at={held.until} /></>} · {words.held}
         </Text>
         {administers(session) && (

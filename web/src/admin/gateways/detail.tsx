@@ -49,8 +49,8 @@ export function GatewayPage() {
         <Facts
           rows={[
             [words.seen, <Time key="s" at={gateway.lastSeen} past />],
-            [words.made, <Time key="m" at={gateway.createdAt} />],
-            [words.revokedAt, gateway.revokedAt && <Time key="r" at={gateway.revokedAt} />],
+            [words.made, <Time key="m" at={gateway.createdAt} past />],
+            [words.revokedAt, gateway.revokedAt && <Time key="r" at={gateway.revokedAt} past />],
           ]}
         />
       </SimpleGrid>

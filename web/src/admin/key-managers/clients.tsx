@@ -53,7 +53,7 @@ export function Clients({ name }: { name: string }) {
         {report.data && (
           <Group gap="md">
             {report.data.waiting > 0 && <Text size="sm">{words.waiting(report.data.waiting)}</Text>}
-            {report.data.searchedAt && <Text size="sm">{words.searched} <Time at={report.data.searchedAt} /></Text>}
+            {report.data.searchedAt && <Text size="sm">{words.searched} <Time at={report.data.searchedAt} past /></Text>}
             {report.data.note && <Text size="sm">{report.data.note}</Text>}
           </Group>
         )}
@@ -70,7 +70,7 @@ export function Clients({ name }: { name: string }) {
           { title: words.verdict, cell: (line) => <StateBadge tone={tones[line.verdict] ?? "quiet"}>{line.verdict}</StateBadge> },
           { title: words.found, wide: true, cell: (line) => (line.found ?? []).join("; ") },
           { title: words.mend, wide: true, cell: (line) => line.mend ?? "" },
-          { title: words.looked, wide: true, cell: (line) => <Time at={line.lookedAt} /> },
+          { title: words.looked, wide: true, cell: (line) => <Time at={line.lookedAt} past /> },
         ]}
       />
     </Section>

@@ -51,8 +51,8 @@ export function ConsoleClient({ standing }: { standing: Schemas["Standing"] }) {
             [words.name, standing.name],
             [words.callback, standing.callback],
             [words.method, standing.method],
-            [words.made, standing.madeAt && <Time key="m" at={standing.madeAt} />],
-            [words.looked, standing.lookedAt && <Time key="l" at={standing.lookedAt} />],
+            [words.made, standing.madeAt && <Time key="m" at={standing.madeAt} past />],
+            [words.looked, standing.lookedAt && <Time key="l" at={standing.lookedAt} past />],
             [words.expires, standing.secretExpiresAt && <Time key="e" at={standing.secretExpiresAt} />],
             [words.next, standing.nextTry && <Time key="n" at={standing.nextTry} />],
           ]}

@@ -38,9 +38,9 @@ export function Health({ name }: { name: string }) {
           <Facts
             rows={[
               [words.state, stateWords(seen.state)],
-              [words.looked, seen.lookedAt && <Time key="l" at={seen.lookedAt} />],
+              [words.looked, seen.lookedAt && <Time key="l" at={seen.lookedAt} past />],
               [words.next, seen.nextLook && <Time key="n" at={seen.nextLook} />],
-              [words.rotation, seen.lookedAt && <Time key="r" at={seen.lastRotation} none={words.notSeen} />],
+              [words.rotation, seen.lookedAt && <Time key="r" at={seen.lastRotation} none={words.notSeen} past />],
               [words.error, seen.error],
             ]}
           />
@@ -145,7 +145,7 @@ function KeySet({ set }: { set: Schemas["HealthKeySet"] }) {
   return (
     <Section title={words.keysOf((set.issuers ?? []).join(", "))}>
       <Text size="sm" c="dimmed">
-        {set.source && `${set.source} · `}{words.read} <Time at={set.readAt} />
+        {set.source && `${set.source} · `}{words.read} <Time at={set.readAt} past />
       </Text>
       {set.error && <Text size="sm" c="red">{set.error}</Text>}
       <DataTable
@@ -156,7 +156,7 @@ function KeySet({ set }: { set: Schemas["HealthKeySet"] }) {
         columns={[
           { title: words.kid, cell: (key) => <Text ff="monospace" size="xs">{key.kid ?? key.thumbprint}</Text> },
           { title: words.alg, cell: (key) => key.alg ?? "" },
-          { title: words.firstSeen, cell: (key) => <Time at={key.firstSeen} /> },
+          { title: words.firstSeen, cell: (key) => <Time at={key.firstSeen} past /> },
         ]}
       />
       {(set.leftOut ?? []).length > 0 && (
@@ -172,7 +172,7 @@ function KeySet({ set }: { set: Schemas["HealthKeySet"] }) {
           keyOf={(rotation) => rotation.at}
           empty={null}
           columns={[
-            { title: words.rotations, cell: (rotation) => <Time at={rotation.at} /> },
+            { title: words.rotations, cell: (rotation) => <Time at={rotation.at} past /> },
             { title: words.added, cell: (rotation) => <Kids kids={rotation.added ?? []} /> },
             { title: words.removed, cell: (rotation) => <Kids kids={rotation.removed ?? []} /> },
           ]}

@@ -43,7 +43,7 @@ export function KeyManagers() {
     { title: words.issuer, wide: true, cell: (k) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{k.issuer}</Text> },
     { title: words.state, cell: (k) => <KeyManagerState {...k} /> },
     { title: words.calls, cell: (k) => <CallsOfDay name={k.keyManager} calls={k.calls} /> },
-    { title: words.looked, wide: true, cell: (k) => <Time at={k.lookedAt} /> },
+    { title: words.looked, wide: true, cell: (k) => <Time at={k.lookedAt} past /> },
   ];
   return (
     <ListPage

@@ -51,7 +51,7 @@ export function Overview({ keyManager }: { keyManager: Schemas["KeyManager"] }) 
               [words.token, address(endpoints.token)],
               [words.introspection, address(endpoints.introspection)],
               [words.registration, address(endpoints.registration)],
-              [words.discovered, status?.discoveredAt && <Time key="d" at={status.discoveredAt} />],
+              [words.discovered, status?.discoveredAt && <Time key="d" at={status.discoveredAt} past />],
             ]}
           />
         </Section>

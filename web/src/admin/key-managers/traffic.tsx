@@ -72,7 +72,7 @@ export function Traffic({ name }: { name: string }) {
             { title: words.clientId, wide: true, cell: (c) => <ObjectLink noun="oauth-clients" name={c.name} shown={c.clientId ?? c.name} /> },
             { title: words.environment, wide: true, cell: (c) => c.environment },
             { title: words.state, cell: (c) => c.state },
-            { title: words.lastUsed, cell: (c) => <Time at={c.lastUsedAt} /> },
+            { title: words.lastUsed, cell: (c) => <Time at={c.lastUsedAt} past /> },
             { title: words.lastHour, number: true, cell: (c) => texts.admin.remove.counted(c.calls.passed, c.calls.refused) },
           ]}
         />
