@@ -41,6 +41,7 @@ export const theme = createTheme({
     Input: { defaultProps: { classNames: { input: field.field } } },
     SegmentedControl: { defaultProps: { classNames: { root: segmented.root, label: segmented.label } } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 250 } },
+    Chip: { styles: { root: { display: "flex" } } }, // chips of a row stand on one line, with a tick in them or without
     Badge: { styles: { root: { fontWeight: 500, letterSpacing: 0 } } },
     Table: { defaultProps: { verticalSpacing: "xs", horizontalSpacing: "md", highlightOnHover: true, classNames: { th: table.head } } },
     TableScrollContainer: { defaultProps: { pos: "relative" } }, // what is hidden in a table stays in what scrolls around it

@@ -54,6 +54,8 @@ test("gateways come by pages, narrowed by name and state, and each has a page", 
   await expect(page.getByText("First 50", { exact: true })).toBeVisible();
   await page.getByRole("button", { name: "Show more" }).click();
   await expect(row("spare-59")).toContainText("never seen");
+  const states = page.getByRole("radiogroup", { name: "Show" }).locator("label");
+  expect(new Set(await states.evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top))).size).toBe(1); // chosen or not
   await page.getByText("2 up to date", { exact: true }).click();
   await expect(row(/spare/)).toHaveCount(0);
   await expect(page).toHaveURL(/state=upToDate/);
