@@ -141,6 +141,33 @@ test("a pasted token is tried by the settings that are in force", async () => {
   await expect(page.getByText(/401 \w+/)).toBeVisible();
 });
 
+test("nor does the YAML of a key manager take one where none belongs, and where one does it is for the server alone", async () => {
+  await open(page, "admin/key-managers/incident/edit", "Edit incident");
+  await page.getByRole("tab", { name: "YAML" }).click();
+  const yaml = page.getByRole("textbox", { name: "YAML" });
+  const before = await yaml.inputValue();
+  const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const pem = ec.privateKey.export({ format: "pem", type: "pkcs8" });
+  const block = `|\n      ${pem.trim().replaceAll("\n", "\n      ")}`;
+  const set = JSON.stringify({ keys: [ec.privateKey.export({ format: "jwk" })] });
+  for (const [wrong, line] of [
+    [`spec:\n  displayName: Incident\n  keys:\n    pem:\n    - ${block}\n`, 9],
+    [`spec:\n  keys:\n    jwksInline: ${set}\n`, 7],
+    [`spec:\n  note: ${block}\n`, 6],
+  ] as const) {
+    await yaml.fill(`apiVersion: keyward.dev/v1\nkind: KeyManager\nmetadata:\n  name: incident\n${wrong}`);
+    await expect(page.getByText(`Not taken: a private key begins on line ${line}.`)).toBeVisible();
+    await expect(yaml).toHaveValue(before);
+  }
+  await yaml.fill(`${before}  introspection:\n    clientId: gateway\n    method: private_key_jwt\n    key: ${block}\n`);
+  await expect(page.getByText(/Not taken/)).toBeHidden();
+  await page.getByRole("tab", { name: "Form" }).click();
+  await page.getByRole("tab", { name: "YAML" }).click();
+  await expect(yaml).toHaveValue(/method: private_key_jwt\n.*BEGIN PRIVATE KEY/s);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Discard changes" }).click();
+});
+
 test("what developers may ask of a type's fields is a row for each rule", async () => {
   await apply(world(), [manifest("KeyManager", "ruled", {
     type: "wso2is", displayName: "Ruled", issuer: "https://ruled.example/oauth2/token", keys: { jwks: "http://127.0.0.1:1/k" },

@@ -176,7 +176,7 @@ test("signing out in another tab asks here, and signing in there goes on here wi
   await page.getByRole("textbox", { name: "Display name" }).fill("Kept by hand");
   await page.getByRole("tab", { name: "YAML" }).click();
   const yaml = page.getByRole("textbox", { name: "YAML" });
-  await yaml.fill((await yaml.inputValue()).replace(/clientSecret:\n\s+stored: true/, "clientSecret: the second secret"));
+  await yaml.fill((await yaml.inputValue()).replace(/clientSecret:\n\s+stored: true/, "clientSecret: the second secret\n    clientSecrt: misspelt second secret"));
   const other = await context.newPage();
   await open(other, "publisher/plans", "Plans");
   await other.getByRole("button", { name: "Your account" }).click();
@@ -189,6 +189,7 @@ test("signing out in another tab asks here, and signing in there goes on here wi
   await expect(ended()).toBeHidden();
   expect(await keptIn(page)).not.toContain("keyward-draft");
   await expect(yaml).toHaveValue(/the second secret/);
+  await yaml.fill((await yaml.inputValue()).replace(/ *clientSecrt: .*\n/, ""));
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Kept by hand", exact: true })).toBeVisible();
   await other.close();

@@ -91,7 +91,7 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
                 <Tabs.Tab value="yaml">{texts.code.yaml}</Tabs.Tab>
               </Tabs.List>
               <Tabs.Panel value="form" pt="md">{form(draft)}</Tabs.Panel>
-              <Tabs.Panel value="yaml" pt="md"><YamlEditor key={rebased} draft={draft} setBroken={setBroken} /></Tabs.Panel>
+              <Tabs.Panel value="yaml" pt="md"><YamlEditor key={rebased} noun={noun} draft={draft} setBroken={setBroken} /></Tabs.Panel>
             </Tabs>
             {beside && !fixed && <aside ref={side} className={classes.aside} tabIndex={-1} aria-label={beside.label}>{beside.panel(draft, tell)}</aside>}
           </div>

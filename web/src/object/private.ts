@@ -11,6 +11,14 @@ export function privateLine(text: string): number | undefined {
   return at.length > 0 ? text.slice(0, Math.min(...at)).split("\n").length : undefined;
 }
 
+/** Where in a value the first private or symmetric key is; may says which paths one may stand at. Undefined where there is none. */
+export function strayKey(value: unknown, may: (at: (string | number)[]) => boolean, at: (string | number)[] = []): (string | number)[] | undefined {
+  if (value === undefined || may(at)) return undefined;
+  if (withoutPrivate(value) === undefined) return at;
+  const members: [string | number, unknown][] = Array.isArray(value) ? [...value.entries()] : isMembers(value) ? Object.entries(value) : [];
+  return members.map(([name, v]) => strayKey(v, may, [...at, name])).find((found) => found !== undefined);
+}
+
 /** The same value without private and symmetric keys, for what is kept outside of memory. */
 export function withoutPrivate(value: unknown): unknown {
   if (typeof value === "string") return privateLine(value) === undefined ? value : undefined;

@@ -1,6 +1,6 @@
 import { Stack, Text } from "@mantine/core";
 import { useRef, useState } from "react";
-import { parseDocument, stringify } from "yaml";
+import { isNode, LineCounter, parseDocument, stringify } from "yaml";
 
 import type { Noun, Nouns } from "../api/objects";
 import { texts } from "../texts";
@@ -8,8 +8,10 @@ import { CodeArea } from "../ui/code-area";
 import { CodeBlock } from "../ui/code-block";
 import type { Draft } from "./draft";
 import { isMembers, valueAt } from "./path";
+import { misplacedKey } from "./secrets";
 
 interface Props<N extends Noun> {
+  noun: N;
   draft: Draft<N>;
   setBroken: (broken: boolean) => void;
 }
@@ -18,15 +20,29 @@ interface Props<N extends Noun> {
 const long = 20_000;
 const pause = 250;
 
-/** The draft as YAML. What cannot be read is kept as it was typed, and the draft stays as it was until it can. */
-export function YamlEditor<N extends Noun>({ draft, setBroken }: Props<N>) {
+/**
+ * The draft as YAML. What cannot be read is kept as it was typed, and the draft stays as it was until it can. A text with a private key
+ * where none belongs is not taken, as in the fields of a form.
+ */
+export function YamlEditor<N extends Noun>({ noun, draft, setBroken }: Props<N>) {
   const [text, setText] = useState(() => stringify(draft.object, { lineWidth: 0 }));
   const [fault, setFault] = useState<string>();
+  const taken = useRef({ text, broken: false }); // what is gone back to
   const later = useRef<ReturnType<typeof setTimeout>>(undefined);
   const read = (typed: string) => {
-    const document = parseDocument(typed);
+    const lines = new LineCounter();
+    const document = parseDocument(typed, { lineCounter: lines });
     const value: unknown = document.errors.length > 0 ? undefined : document.toJS();
+    const stray = misplacedKey(noun, value);
+    if (stray) {
+      const node = document.getIn(stray, true);
+      setFault(texts.editor.privateKey(isNode(node) && node.range ? lines.linePos(node.range[0]).line : 1));
+      setText(taken.current.text);
+      setBroken(taken.current.broken);
+      return;
+    }
     const wrong = document.errors[0]?.message ?? (isManifest(value) ? undefined : texts.editor.notOne);
+    taken.current = { text: typed, broken: wrong !== undefined };
     setFault(wrong);
     setBroken(wrong !== undefined);
     if (wrong === undefined) draft.set(value as Nouns[N]);
