@@ -285,7 +285,18 @@ test("whose audiences count and what the backend is told are chosen in the form"
   await page.getByRole("combobox", { name: "Audiences for resident" }).focus();
   await page.keyboard.press("Backspace");
   await page.keyboard.press("Backspace");
+  await page.getByRole("button", { name: "Add a scope of resident" }).click();
+  const scopes = page.getByRole("table", { name: "Scopes of resident" });
+  await scopes.getByRole("textbox", { name: "Counts as" }).fill("told:read");
+  await expect(scopes.getByText("Enter a name. A row without one is not saved.")).toBeVisible();
+  await scopes.getByRole("textbox", { name: "Scope in its tokens" }).fill("Told.Read");
   await saved();
+  await expect(page.getByText("resident: scope Told.Read counts as told:read")).toBeVisible();
+  await open(page, "publisher/apis/told/edit", "Edit told");
+  await expect(scopes.getByRole("textbox", { name: "Scope in its tokens" })).toHaveValue("Told.Read");
+  await page.getByRole("button", { name: "Remove Told.Read" }).click();
+  await saved();
+  expect(((await rest(world(), "GET", "/api/v1/apis/told")) as { spec: { keyManagers: unknown } }).spec.keyManagers).toEqual(["resident"]);
   await expect.poll(async () => (await tried()).status).toBe(200);
   const told = JSON.parse((await tried()).body) as { jwt: string };
   const claims = JSON.parse(Buffer.from(told.jwt.split(".")[1] ?? "", "base64url").toString()) as { sub: string };

@@ -232,6 +232,8 @@ export const texts = {
     nextHelp: "Sent when the server refuses the current value. Once the server accepts only this one, use it.",
     isStored: "a value is stored",
     notSet: "not set",
+    noName: "Enter a name. A row without one is not saved.",
+    twice: "Already in the list. This row is not saved.",
     privateKey: (line: number) =>
       `Not taken: a private key begins on line ${line}. Paste only public keys or certificates. Replace the private key if anyone else may have seen it.`,
     named: (label: string, row: number | undefined) => (row === undefined ? label : `${label}, row ${row}`),

@@ -1,9 +1,10 @@
 import { NumberInput, Select, TagsInput } from "@mantine/core";
 
 import type { ConnectorField, ConnectorType } from "../../api/key-managers";
+import { Cell, membersOf } from "../../object/member-rows";
 import { RowTable, useTypedRows } from "../../object/row-table";
 import { texts } from "../../texts";
-import { Cell, membersOf, type Place } from "./list-rows";
+import type { Place } from "./list-rows";
 
 const words = texts.admin.keyManagerForm;
 
@@ -55,7 +56,7 @@ export function ConstraintRows({ draft, path, type }: Place & { type: ConnectorT
       faultOf={(i) => {
         const row = rows[i];
         if (!row || row.field === "") return row && !isEmpty(row.value) ? words.noField : undefined;
-        if (rows.findIndex((r) => r.field === row.field && r.rule === row.rule) < i) return words.twice;
+        if (rows.findIndex((r) => r.field === row.field && r.rule === row.rule) < i) return texts.editor.twice;
         return draft.fault(...path, row.field, row.rule);
       }}
       fault={rows.length === 0 ? draft.fault(...path) : undefined}

@@ -3,11 +3,12 @@ import { Select, TagsInput } from "@mantine/core";
 import type { Schemas } from "../../api/client";
 import type { Draft } from "../../object/draft";
 import { without } from "../../object/path";
+import { Cell } from "../../object/member-rows";
 import type { Column } from "../../object/row-table";
 import { ValueInput } from "../../object/value-input";
 import { roles } from "../../session/areas";
 import { texts } from "../../texts";
-import { Cell, ListRows } from "./list-rows";
+import { ListRows } from "./list-rows";
 
 type Rule = Schemas["RoleRule"];
 

@@ -1,10 +1,11 @@
 import { Button, Group, Select, Stack, TagsInput } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
+import { asMembers, Cell, lacks, membersOf, type Member } from "../../object/member-rows";
 import { RowTable, useTypedRows, type Column } from "../../object/row-table";
 import { ValueInput } from "../../object/value-input";
 import { texts } from "../../texts";
-import { asMembers, Cell, lacks, ListRows, membersOf, type Member, type Place } from "./list-rows";
+import { ListRows, type Place } from "./list-rows";
 
 const words = texts.admin.keyManagerForm;
 

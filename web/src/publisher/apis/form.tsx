@@ -1,8 +1,7 @@
-import { SegmentedControl, SimpleGrid, Stack, TagsInput, Text } from "@mantine/core";
+import { SegmentedControl, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 
-import type { Schemas } from "../../api/client";
 import { nameInUse, versionsQuery } from "../../api/publishing";
 import type { Draft } from "../../object/draft";
 import { ListField, SelectField, Shown, SwitchField, TextField } from "../../object/fields";
@@ -13,6 +12,7 @@ import { ObjectsSelect } from "../../ui/object-select";
 import { Section } from "../../ui/page";
 import { OpenAPIField } from "./openapi-field";
 import { OperationsField } from "./operations-field";
+import { OwnRules, type Use } from "./own-rules";
 
 const words = texts.publisher.apis;
 
@@ -40,7 +40,7 @@ export function APIForm({ draft, isNew }: Props) {
         <KeyManagersField draft={draft} />
         <Stack gap="sm" maw={620} mt="md">
           <ListField draft={draft} path={["spec", "audiences"]} label={words.audiences} help={words.audiencesHelp} />
-          <OwnAudiences draft={draft} />
+          <OwnRules draft={draft} />
         </Stack>
       </Section>
       <Section title={words.operations}>
@@ -105,39 +105,6 @@ function PlansField({ draft }: { draft: Draft<"apis"> }) {
       change={(chosen) => { draft.put(chosen.length > 0 ? chosen : undefined, "spec", "plans"); }}
     />
   );
-}
-
-type Use = string | Schemas["KeyManagerUse"];
-
-// The audiences that the API wants of one key manager's tokens, a field for each that is chosen.
-function OwnAudiences({ draft }: { draft: Draft<"apis"> }) {
-  const value = draft.at("spec", "keyManagers") as "all" | Use[] | undefined;
-  if (!Array.isArray(value) || draft.fixed) return null;
-  const put = (at: number, audiences: string[]) => {
-    draft.put(value.map((use, i) => (i === at ? withAudiences(use, audiences) : use)), "spec", "keyManagers");
-  };
-  return (
-    <>
-      {value.map((use, i) => (
-        <TagsInput
-          key={nameInUse(use)}
-          label={words.audiencesOf(nameInUse(use))}
-          description={words.audiencesOfHelp}
-          error={draft.fault("spec", `keyManagers[${i}]`, "audiences")}
-          value={typeof use === "string" ? [] : (use.audiences ?? [])}
-          onChange={(typed) => { put(i, typed); }}
-          clearable
-        />
-      ))}
-    </>
-  );
-}
-
-// An entry with nothing beside its name is the name.
-function withAudiences(use: Use, audiences: string[]): Use {
-  const { name, scopes } = typeof use === "string" ? { name: use, scopes: undefined } : use;
-  if (audiences.length === 0 && scopes === undefined) return name;
-  return { name, ...(audiences.length > 0 && { audiences }), ...(scopes && { scopes }) };
 }
 
 // The key managers whose tokens the API takes: all of them, or some. What an entry says beside the name stays.
