@@ -110,8 +110,7 @@ func (k KeySet) alerts(at time.Time) []Alert {
 		list = append(list, Alert{
 			Code: keysReplaced, About: k.about(),
 			Message: "all keys were replaced at once: a rotation keeps old keys for a while, an address that was taken over does not",
-			Fix: "ask the server's administrators whether they did it. If nobody did, keyward hold key-manager. This is said for " +
-				"24 hours",
+			Fix:     "ask the server's administrators whether they did it. If nobody did, hold the key manager. This is said for 24 hours",
 		})
 	}
 	odd := slices.DeleteFunc(slices.Clone(k.LeftOut), token.OtherUse)
@@ -143,10 +142,14 @@ func (o Server) clockAlert(skew time.Duration) (Alert, bool) {
 	if !o.Dated || offset.Abs() <= skew+dateAccuracy {
 		return Alert{}, false
 	}
+	side := "ahead of"
+	if offset < 0 {
+		side = "behind"
+	}
 	return Alert{
 		Code: clockOff, About: o.Address,
-		Message: fmt.Sprintf("its clock is %+d s from the control plane's, more than %s (tokens.clockSkew)",
-			int64(offset.Round(time.Second).Seconds()), skew),
+		Message: fmt.Sprintf("its clock is %d s %s the control plane's, more than %s (tokens.clockSkew)",
+			int64(offset.Abs().Round(time.Second).Seconds()), side, skew),
 		Fix: "synchronize the clocks by NTP: fresh tokens are refused as not yet valid, or expired ones pass",
 	}, true
 }

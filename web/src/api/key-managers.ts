@@ -82,8 +82,9 @@ export async function reconcile(tenant: string, name: string): Promise<void> {
   await client.POST("/api/v1/key-managers/{name}/reconciliation", { params: place(tenant, name) });
 }
 
-export async function refreshKeys(tenant: string, name: string): Promise<void> {
-  await client.POST("/api/v1/key-managers/{name}/refresh-keys", { params: place(tenant, name) });
+/** Reads its keys now; gives what is known of its server then. */
+export async function refreshKeys(tenant: string, name: string): Promise<Schemas["Health"]> {
+  return bodyOf(await client.POST("/api/v1/key-managers/{name}/refresh-keys", { params: place(tenant, name) }));
 }
 
 export type ConsoleClientAct = "retry" | "rotate" | "dismiss";

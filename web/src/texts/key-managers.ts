@@ -198,6 +198,10 @@ export const keyManagerTexts = {
     tones: { good: "answered", bad: "failed" },
     history: "Last 6 hours",
     refresh: "Read keys now",
+    refreshed: ({ state, keySets }: { state: string; keySets?: { keys?: unknown[] | null }[] | null }) => {
+      const keys = (keySets ?? []).reduce((n, set) => n + (set.keys ?? []).length, 0);
+      return state === "failing" ? "The keys could not be read." : keys === 1 ? "1 key read." : `${keys} keys read.`;
+    },
     keysOf: (issuer: string) => `Keys of ${issuer}`,
     read: "read",
     noKeys: "No keys could be read.",

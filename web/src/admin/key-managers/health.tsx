@@ -80,6 +80,7 @@ function Refresh({ name }: { name: string }) {
   return (
     <Group>
       {run.error && <ProblemAlert error={run.error} />}
+      <Text size="xs" c="dimmed" role="status">{run.data && words.refreshed(run.data)}</Text>
       <Button
         size="xs"
         variant="light"
