@@ -111,6 +111,19 @@ test("public keys are pasted as people have them, and a private key is taken now
   await rest(world(), "DELETE", "/api/v1/key-managers/pasted");
 });
 
+test("what the server cannot be reached without leads to its field, folded away or not", async () => {
+  await open(page, "admin/key-managers/new", "Add a key manager");
+  await page.route("**/key-managers/discover*", (route) => route.fulfill({
+    status: 502, headers: { "Content-Type": "application/problem+json", "X-Keyward-Api": "v1" },
+    json: { type: "about:blank", title: "Bad Gateway", status: 502, code: "key_manager_failed", detail: "give the authority that signed it in spec.outbound.ca" },
+  }));
+  await page.getByRole("textbox", { name: /Issuer or well-known/ }).fill("https://private.example");
+  await page.getByRole("button", { name: "Read metadata" }).click();
+  await page.getByRole("alert").getByRole("button", { name: "Certificate authorities" }).click();
+  await expect(page.getByRole("textbox", { name: "Certificate authorities" })).toBeFocused();
+  await page.unroute("**/key-managers/discover*");
+});
+
 test("a connection is chosen among those of the type, however many there are, and it is said that there are more", async () => {
   const connections = [
     ...Array.from({ length: 24 }, (_, i) => manifest("Connection", `org-${String(i + 1).padStart(2, "0")}`, { type: "okta", connection: { orgUrl: `https://org-${i + 1}.okta.com`, apiToken: "t" } })),

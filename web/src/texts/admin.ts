@@ -23,8 +23,8 @@ export const admin = {
     done: (name: string) => `${name}: done`,
     keyManager: { name: "Add a key manager", lead: "whose tokens your gateways accept. The resident one is there already, for trying things out." },
     api: { name: "Publish an API", lead: "with an upstream, and the key managers whose tokens it accepts." },
-    application: { name: "Create an application", lead: "subscribe it to the API, and generate a key for it." },
-    call: { name: "Call the API and watch the decision", lead: "a refusal tells you which step failed and what to change." },
+    application: { name: "Create an application", lead: "and subscribe it to the API, then generate a key for it." },
+    call: { name: "Call the API and watch the decision", lead: "which says of a refusal which step failed, and what to change." },
   },
   approvals: {
     title: "Approvals",

@@ -8,7 +8,7 @@ import { discover, typesQuery } from "../../api/key-managers";
 import { objectName, type Nouns } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
 import { useKeptDraft } from "../../object/kept-draft";
-import { valueAt } from "../../object/path";
+import { isMembers, valueAt } from "../../object/path";
 import { PublicArea } from "../../object/public-area";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
@@ -43,13 +43,13 @@ export function NewKeyManager() {
       lead={begun ? words.leadForm : words.lead}
       above={[{ to: to("admin", "key-managers"), label: texts.admin.nav.keyManagers }]}
     >
-      <div hidden={begun !== undefined}><Begin start={(found) => void navigate(here, { state: { begun: found } })} /></div>
+      <div hidden={begun !== undefined}><Begin shown={begun === undefined} start={(found) => void navigate(here, { state: { begun: found } })} /></div>
       {begun && <Fill begun={begun} back={() => void navigate(here)} />}
     </Page>
   );
 }
 
-function Begin({ start }: { start: (begun: Begun) => void }) {
+function Begin({ shown, start }: { shown: boolean; start: (begun: Begun) => void }) {
   const tenant = useTenant();
   const [url, setUrl] = useTyped("address", "");
   const [proxy, setProxy] = useTyped("proxy", "");
@@ -81,7 +81,7 @@ function Begin({ start }: { start: (begun: Begun) => void }) {
             spellCheck={false}
             data-autofocus
           />
-          <ReachedBy proxy={proxy} setProxy={setProxy} ca={ca} setCA={setCA} />
+          <ReachedBy shown={shown} proxy={proxy} setProxy={setProxy} ca={ca} setCA={setCA} />
           {read.error && <ProblemAlert error={read.error} />}
           <Group>
             <Button type="submit" loading={read.isPending}>{words.read}</Button>
@@ -114,6 +114,7 @@ function Begin({ start }: { start: (begun: Begun) => void }) {
 const beginOf = (help: string) => help.split(/[:.](?=\s|$)/)[0];
 
 interface WayProps {
+  shown: boolean;
   proxy: string;
   setProxy: (url: string) => void;
   ca: string;
@@ -121,10 +122,12 @@ interface WayProps {
 }
 
 // What few servers need, so it is folded away until somebody asks for it or has filled it in.
-function ReachedBy({ proxy, setProxy, ca, setCA }: WayProps) {
+function ReachedBy({ shown, proxy, setProxy, ca, setCA }: WayProps) {
+  const place = (path: string) => shown && { "data-path": path }; // else words of the form would lead here
   return (
     <Fold label={words.way} inUse={proxy !== "" || ca !== ""}>
       <TextInput
+        {...place("spec.outbound.proxy")}
         label={words.proxy}
         description={words.proxyHelp}
         placeholder="http://proxy.example.com:3128"
@@ -134,6 +137,7 @@ function ReachedBy({ proxy, setProxy, ca, setCA }: WayProps) {
         spellCheck={false}
       />
       <PublicArea
+        {...place("spec.outbound.ca")}
         label={words.ca}
         description={words.caHelp}
         placeholder="-----BEGIN CERTIFICATE-----"
@@ -200,6 +204,7 @@ function withoutReferences(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, v]) => valueAt(v, ["env"]) === undefined && valueAt(v, ["file"]) === undefined)
-      .map(([name, v]) => [name, withoutReferences(v)]),
+      .map(([name, v]) => [name, withoutReferences(v)] as const)
+      .filter(([, v]) => !isMembers(v) || Object.keys(v).length > 0), // nothing was in it but references
   );
 }
