@@ -400,7 +400,7 @@ test("an API is deprecated, retired and put back from its page, after it was sai
   await expect(page.getByText("deprecated", { exact: true })).toBeVisible();
   await expect(page.getByRole("button", { name: "Change state" })).toBeFocused();
   await change("Retire");
-  await expect(dialog.getByText("no_such_api")).toBeVisible();
+  await expect(dialog.getByText(/calls are answered with 404/)).toBeVisible();
   await expect(dialog).toContainText("1 application is subscribed");
   await forEverybody(page, "api-retire");
   await dialog.getByRole("textbox", { name: /Type levels-v1/ }).fill("levels-v1");

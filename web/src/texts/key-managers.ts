@@ -238,6 +238,7 @@ export const keyManagerTexts = {
     waiting: (n: number) => `${n} still to be checked`,
     searched: "Searched for unknown clients",
     none: "Keyward has not created any clients here yet.",
+    noneChecked: "None of the clients has been checked yet.",
     client: "Client",
     application: "Application",
     verdict: "Result",

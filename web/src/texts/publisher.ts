@@ -30,10 +30,10 @@ export const publisher = {
     defaultElsewhere: (version: string) => `${version} is the default version now. Save this one first; Make default on its page then moves it in one step.`,
     defaultEnds: "This is the default version. Calls whose path leaves out the version will be answered with 404, until you make another version the default.",
     moves: {
-      draft: { action: "Return to draft", title: (name: string) => `Return ${name} to draft?`, lead: "Gateways stop serving it within a second: calls are answered with 404 no_such_api, and developers no longer see it. Subscriptions are kept and work again when you publish it.", done: (name: string) => `${name} is a draft` },
+      draft: { action: "Return to draft", title: (name: string) => `Return ${name} to draft?`, lead: "Gateways stop serving it within a second: calls are answered with 404, and developers no longer see it. Subscriptions are kept and work again when you publish it.", done: (name: string) => `${name} is a draft` },
       published: { action: "Publish", title: (name: string) => `Publish ${name}?`, lead: "Every gateway serves it within a second, and developers who can see it can subscribe.", done: (name: string) => `${name} is published` },
       deprecated: { action: "Deprecate", title: (name: string) => `Deprecate ${name}?`, lead: "Subscribed applications can still call it, and its answers stay the same. New subscriptions are refused, and developers are advised to use a later version.", done: (name: string) => `${name} is deprecated` },
-      retired: { action: "Retire", title: (name: string) => `Retire ${name}?`, lead: "Gateways stop serving it within a second: calls are answered with 404 no_such_api. Subscriptions are kept without effect, and clients lose the scopes that only this API gave them. Publishing it again restores everything.", done: (name: string) => `${name} is retired` },
+      retired: { action: "Retire", title: (name: string) => `Retire ${name}?`, lead: "Gateways stop serving it within a second: calls are answered with 404. Subscriptions are kept without effect, and clients lose the scopes that only this API gave them. Publishing it again restores everything.", done: (name: string) => `${name} is retired` },
     },
     keyManagers: "Key managers",
     takesAll: "All key managers",

@@ -63,7 +63,7 @@ export function Clients({ name }: { name: string }) {
         label={words.title}
         rows={report.data && (report.data.lines ?? [])}
         keyOf={(line) => line.name + (line.clientId ?? "")}
-        empty={<Text c="dimmed">{words.none}</Text>}
+        empty={<Text c="dimmed">{report.data?.waiting ? words.noneChecked : words.none}</Text>}
         columns={[
           { title: words.client, cell: (line) => <Text ff="monospace" size="xs">{line.clientId ?? line.name}</Text> },
           { title: words.application, cell: (line) => line.application && <ObjectLink noun="applications" name={line.application} /> },
