@@ -62,6 +62,8 @@ test("a connection is made from its type's fields, gets a next value, and says w
   await page.getByRole("option", { name: /Okta/ }).click();
   await page.getByRole("textbox", { name: /address of the organization|Organization|URL/i }).first().fill("https://acme.okta.com");
   await page.getByLabel(/API token/).fill("the first token");
+  await page.getByText("Network", { exact: true }).click();
+  await page.getByRole("textbox", { name: "Timeout" }).fill("8s");
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "acme", exact: true })).toBeVisible();
   await page.getByRole("button", { name: /Add next value/ }).first().click();
@@ -71,6 +73,7 @@ test("a connection is made from its type's fields, gets a next value, and says w
   await expect(page.getByRole("heading", { level: 1, name: "Connections", exact: true })).toBeVisible();
   const stored = JSON.stringify(await rest(world(), "GET", "/api/v1/connections/acme"));
   expect(stored).toContain('"next":{"stored":true}');
+  expect(stored).toContain('"outbound":{"timeout":"8s"}');
   await open(page, "admin/connections/acme", "acme");
   await page.getByRole("button", { name: "Use next value now" }).click();
   await expect(page.getByRole("status").filter({ hasText: "replaces the current one when you save" })).toBeVisible();

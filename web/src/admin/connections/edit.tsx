@@ -17,6 +17,7 @@ import { DataTable } from "../../ui/table";
 import { useListOf } from "../../ui/use-list";
 import { KeyManagerUse } from "../key-managers/state";
 import { TypeFields } from "../key-managers/type-fields";
+import { WayFields } from "../key-managers/way-fields";
 
 const words = texts.admin.connections;
 
@@ -102,6 +103,7 @@ function Form({ draft, isNew }: { draft: Draft<"connections">; isNew: boolean })
         options={shared.map((t) => ({ value: t.name, label: t.title }))}
       />
       {type?.shared && <TypeFields draft={draft} fields={type.shared.fields ?? []} />}
+      <WayFields draft={draft} />
     </Stack>
   );
 }

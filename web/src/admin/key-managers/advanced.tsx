@@ -4,8 +4,7 @@ import type { Schemas } from "../../api/client";
 import type { ConnectorType } from "../../api/key-managers";
 import { ApprovalField } from "../../object/approval-field";
 import type { Draft } from "../../object/draft";
-import { ChoicesField, ListField, NumberField, SelectField, SwitchField, TextAreaField, TextField } from "../../object/fields";
-import { SecretField } from "../../object/secret-fields";
+import { ChoicesField, ListField, SelectField, SwitchField, TextField } from "../../object/fields";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Fold } from "../../ui/fold";
@@ -103,25 +102,6 @@ function OwnKeys({ draft }: Props) {
       fixed={draft.fixed}
       fault={draft.fault(...path, "pem") ?? draft.fault(...path, "jwksInline")}
     />
-  );
-}
-
-/** As whom the server is reached, through a proxy and at the server itself, and how much of an answer is read. */
-export function WayDetails({ draft }: Props) {
-  const proxied = ["proxyUser", "proxyPassword"].map((field) => ["spec", "outbound", field]);
-  const own = ["certificate", "key", "maxAnswer"].map((field) => ["spec", "outbound", field]);
-  return (
-    <>
-      <Fold label={words.proxyAccount} inUse={used(draft, ...proxied)}>
-        <TextField draft={draft} path={["spec", "outbound", "proxyUser"]} label={words.proxyUser} help={words.proxyUserHelp} />
-        <SecretField draft={draft} path={["spec", "outbound", "proxyPassword"]} label={words.proxyPassword} />
-      </Fold>
-      <Fold label={words.certificateAndLimit} inUse={used(draft, ...own)}>
-        <TextAreaField draft={draft} path={["spec", "outbound", "certificate"]} label={words.certificate} help={words.certificateHelp} />
-        <SecretField draft={draft} lines path={["spec", "outbound", "key"]} label={words.certificateKey} help={words.certificateKeyHelp} />
-        <NumberField draft={draft} path={["spec", "outbound", "maxAnswer"]} label={words.maxAnswer} help={words.maxAnswerHelp} />
-      </Fold>
-    </>
   );
 }
 

@@ -4,17 +4,17 @@ import { useSuspenseQuery } from "@tanstack/react-query";
 import type { Schemas } from "../../api/client";
 import { typesQuery, type ConnectorType } from "../../api/key-managers";
 import type { Draft } from "../../object/draft";
-import { ChoicesField, ListField, SelectField, Shown, SwitchField, TextAreaField, TextField } from "../../object/fields";
+import { ChoicesField, ListField, SelectField, Shown, SwitchField, TextField } from "../../object/fields";
 import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Fold } from "../../ui/fold";
 import { ObjectSelect } from "../../ui/object-select";
-import { ClientDetails, Reach, ServerDetails, TokenDetails, WayDetails } from "./advanced";
+import { ClientDetails, Reach, ServerDetails, TokenDetails } from "./advanced";
 import { SignInFields } from "./sign-in-fields";
 import { TypeFields } from "./type-fields";
+import { WayFields } from "./way-fields";
 
 const words = texts.admin.keyManagerForm;
-const newWords = texts.admin.newKeyManager;
 
 interface Props {
   draft: Draft<"key-managers">;
@@ -56,14 +56,7 @@ export function KeyManagerForm({ draft, isNew, metadata }: Props) {
         <TextField draft={draft} path={["spec", "discovery"]} label={words.discovery} help={words.discoveryHelp} />
         <TextField draft={draft} path={["spec", "issuer"]} label={words.issuer} help={words.issuerHelp} placeholder={metadata?.issuer} />
         <TextField draft={draft} path={["spec", "keys", "jwks"]} label={words.jwks} help={words.jwksHelp} placeholder={metadata?.jwks} />
-        {named !== "resident" && (
-          <Fold label={words.way} inUse={draft.at("spec", "outbound") !== undefined || draft.fault("spec", "outbound") !== undefined}>
-            <TextField draft={draft} path={["spec", "outbound", "proxy"]} label={newWords.proxy} help={newWords.proxyHelp} />
-            <TextAreaField draft={draft} path={["spec", "outbound", "ca"]} label={newWords.ca} help={newWords.caHelp} />
-            <TextField draft={draft} path={["spec", "outbound", "timeout"]} label={words.timeout} help={words.timeoutHelp} />
-            <WayDetails draft={draft} />
-          </Fold>
-        )}
+        {named !== "resident" && <WayFields draft={draft} />}
         {named !== "resident" && <ServerDetails draft={draft} metadata={metadata} />}
       </Part>
       {type && (type.adminFields ?? []).length > 0 && (
