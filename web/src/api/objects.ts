@@ -222,7 +222,7 @@ export async function forget(queries: QueryClient, tenant: string, noun: Noun): 
 export async function forgetDeleted(queries: QueryClient, tenant: string, noun: Noun, name: string): Promise<void> {
   const gone = objectKey(tenant, noun, name);
   await queries.invalidateQueries({ queryKey: [tenant, noun], predicate: ({ queryKey }) => !gone.every((part, i) => queryKey[i] === part) });
-  queries.removeQueries({ queryKey: gone });
+  await queries.invalidateQueries({ queryKey: gone, refetchType: "none" }); // taken away, it would be asked for by that page
 }
 
 /** Asks anew for one object, and for what belongs to it, such as an application's keys. */
