@@ -16,33 +16,32 @@ import (
 // Filter chooses objects. Zero fields choose nothing out. The names in it are of objects of Tenant, which must then be
 // set; a name of nothing chooses nothing, and one that the kind has no relation to is an invalid_input error.
 type Filter struct {
-	Tenant      string       // empty = every tenant
-	Set         string       // the manifest set
-	Application string       // subscriptions and OAuth clients of it
-	Connection  string       // key managers that name it
-	KeyManager  string       // OAuth clients of it, APIs that list it; a global one too
-	Environment string       // OAuth clients for it
-	ManagerID   string       // the same by id, in every tenant where none is said
-	Awaiting    bool         // OAuth clients and subscriptions that await an approval
-	Offered     bool         // key managers: the global ones too, in order of name
-	SignsIn     bool         // key managers: those that people sign in through
-	API         string       // subscriptions to it
-	Plan        string       // subscriptions under it, APIs that offer it
-	Owners      []string     // user and group/NAME: applications that any of them owns, their subscriptions and clients
-	Owner       string       // the same of one of them, beside what Owners choose
-	Group       string       // users in it
-	Held        bool         // only what is held now
-	Role        keyward.Role // users: those whose spec may say that they have it; the reader looks
-	Enabled     bool         // key managers that are; the reader looks
-	Context     string       // APIs of this context, which are versions of each other
-	Names       []string     // only those of these names; none = all
-	Brief       bool         // APIs: their OpenAPI documents are not read, and empty
-	Search      string       // part of name, title or what else people look for; case does not count
-	SearchAt    Place        // where in it
-	After       string       // the cursor that the page before gave
-	Limit       int          // at most so many; 0 = all
-
-	Type keyward.KeyManagerType // key managers and Connections of it; the reader looks
+	Tenant      string                 // empty = every tenant
+	Set         string                 // the manifest set
+	Application string                 // subscriptions and OAuth clients of it
+	Connection  string                 // key managers that name it
+	KeyManager  string                 // OAuth clients of it, APIs that list it; a global one too
+	Environment string                 // OAuth clients for it
+	ManagerID   string                 // the same by id, in every tenant where none is said
+	Awaiting    bool                   // OAuth clients and subscriptions that await an approval
+	Offered     bool                   // key managers: the global ones too, in order of name
+	SignsIn     bool                   // key managers: those that people sign in through
+	API         string                 // subscriptions to it
+	Plan        string                 // subscriptions under it, APIs that offer it
+	Owners      []string               // user and group/NAME: applications that any of them owns, their subscriptions and clients
+	Owner       string                 // the same of one of them, beside what Owners choose
+	Group       string                 // users in it
+	Held        bool                   // only what is held now
+	Role        keyward.Role           // users: those whose spec may say that they have it; the reader looks
+	Enabled     bool                   // key managers that are; the reader looks
+	Type        keyward.KeyManagerType // key managers and Connections of it; the reader looks
+	Context     string                 // APIs of this context, which are versions of each other
+	Names       []string               // only those of these names; none = all
+	Brief       bool                   // APIs: their OpenAPI documents are not read, and empty
+	Search      string                 // part of name, title or what else people look for; case does not count
+	SearchAt    Place                  // where in it
+	After       string                 // the cursor that the page before gave
+	Limit       int                    // at most so many; 0 = all
 }
 
 // objectColumns are read by scanObject.

@@ -138,12 +138,12 @@ const routes: [path: string, heading: string, requests: number, kilobytes: numbe
   ["admin/approvals", "Approvals", 1, 1],
   ["admin/sessions", "Sessions", 1, 1],
   ["publisher/apis", "APIs", 1, 4],
-  ["publisher/apis/api-00001", "API 00001", 7, 8],
+  ["publisher/apis/api-00001", "API 00001", 8, 9], // with its last calls
   ["publisher/apis/api-00001/edit", "Edit api-00001", 4, 4], // with the context's versions: one of them may be the default
   ["publisher/apis/new", "New API", 2, 4],
-  ["publisher/apis/wide", "Wide", 7, 16],
+  ["publisher/apis/wide", "Wide", 8, 17],
   ["publisher/apis/wide/edit", "Edit wide", 5, 9],
-  ["publisher/apis/wide-document", "Wide document", 6, 20],
+  ["publisher/apis/wide-document", "Wide document", 8, 21],
   ["publisher/apis/wide-document/edit", "Edit wide-document", 4, 64],
   ["publisher/plans", "Plans", 1, 1],
   ["publisher/plans/plan-00001", "Edit plan-00001", 2, 2],

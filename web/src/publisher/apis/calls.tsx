@@ -8,6 +8,7 @@ import { DecisionTable } from "../../decisions/table";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Section } from "../../ui/page";
+import { useListOf } from "../../ui/use-list";
 
 const words = texts.publisher.apis;
 
@@ -20,6 +21,8 @@ export function APICalls({ name }: { name: string }) {
   const to = useAddress();
   const counted = useQuery(apiUsagesQuery(tenant, name)).data?.calls;
   const list = useQuery(decisionsQuery(tenant, { api: name }, shown));
+  const callers = useListOf("subscriptions", { api: name });
+  if (list.isPending || (callers.rows === undefined && !callers.error)) return null; // it comes last, below what has found its height
   return (
     <Section
       title={words.calls}

@@ -89,8 +89,8 @@ export function APIPage() {
       <Section title={words.operations}>
         <APIReference api={api} operations={operations} />
       </Section>
-      <APICalls name={name} />
       <Callers name={name} />
+      <APICalls name={name} />
     </Page>
   );
 }
