@@ -41,16 +41,13 @@ function MakeDefault({ api, now }: { api: API; now: API | undefined }) {
   const queries = useQueryClient();
   const [opened, { open, close }] = useDisclosure(false);
   const { context, version } = api.spec;
-  const take = async (name: string) => {
-    await makeDefault(tenant, name);
-    await forget(queries, tenant, "apis");
-  };
   const run = useMutation({
-    mutationFn: () => take(nameOf(api)),
-    onSuccess: () => {
+    mutationFn: () => makeDefault(tenant, nameOf(api)),
+    onSuccess: async () => {
       close();
-      const undo = now && { undo: () => take(nameOf(now)) };
+      const undo = now && { undo: () => makeDefault(tenant, nameOf(now)) }; // as long as the page has not learnt that it is none any more
       sayDone({ tenant, message: words.defaultDone(version, context), reaches: onGateways("apis"), ...undo });
+      await forget(queries, tenant, "apis");
     },
   });
   return (
