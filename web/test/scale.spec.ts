@@ -138,7 +138,7 @@ const routes: [path: string, heading: string, requests: number, kilobytes: numbe
   ["admin/approvals", "Approvals", 1, 1],
   ["admin/sessions", "Sessions", 1, 1],
   ["publisher/apis", "APIs", 1, 4],
-  ["publisher/apis/api-00001", "API 00001", 8, 9], // with its last calls
+  ["publisher/apis/api-00001", "API 00001", 9, 9], // with its last calls, and what is held of its subscribers
   ["publisher/apis/api-00001/edit", "Edit api-00001", 4, 4], // with the context's versions: one of them may be the default
   ["publisher/apis/new", "New API", 2, 4],
   ["publisher/apis/wide", "Wide", 8, 17],
@@ -149,9 +149,9 @@ const routes: [path: string, heading: string, requests: number, kilobytes: numbe
   ["publisher/plans/plan-00001", "Edit plan-00001", 2, 2],
   ["publisher/requests", "Subscription requests", 1, 1],
   ["developer/apis", "APIs", 1, 4],
-  ["developer/apis/api-00001", "API 00001", 3, 10], // none of the 500 key managers is enabled
-  ["developer/apis/wide", "Wide", 4, 10], // with the applications to subscribe
-  ["developer/apis/wide-document", "Wide document", 4, 18],
+  ["developer/apis/api-00001", "API 00001", 5, 10], // none of the 500 key managers is enabled
+  ["developer/apis/wide", "Wide", 5, 10], // with the applications to subscribe
+  ["developer/apis/wide-document", "Wide document", 5, 18],
   ["developer/applications", "Applications", 1, 3],
   ["developer/applications/app-00001", "Application 00001", 6, 12], // it has a key in each of the 500 key managers
   ["developer/applications/app-00002", "Application 00002", 6, 6],
