@@ -282,15 +282,7 @@ func TestPermissionsHideKeyManagers(t *testing.T) {
 func TestDevelopersWithoutApplicationsAskNoGateway(t *testing.T) {
 	h, ctx := plane.New(t), context.Background()
 	h.MustApply(plane.Usual()...)
-	edge, _, err := h.Control.CreateGateway(ctx, plane.Operator(), "edge", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := h.Store.Write(ctx, "test", func(tx *store.Tx) error {
-		return tx.ReportGateway(edge.ID, store.GatewayReport{At: time.Now()})
-	}); err != nil {
-		t.Fatal(err)
-	}
+	edge := connected(t, h)
 	asked, id := 0, past.New(edge.ID).Name("x")
 	c := control.New(h.Store, nil, nil, control.Options{Ask: func(context.Context, string, past.Query) ([]past.Record, error) {
 		asked++
@@ -311,20 +303,27 @@ func TestDevelopersWithoutApplicationsAskNoGateway(t *testing.T) {
 	}
 }
 
+// connected gives a gateway that reported just now, so that it is asked.
+func connected(t *testing.T, h *plane.Plane) keyward.Gateway {
+	t.Helper()
+	edge, _, err := h.Control.CreateGateway(t.Context(), plane.Operator(), "edge", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Store.Write(t.Context(), "test", func(tx *store.Tx) error {
+		return tx.ReportGateway(edge.ID, store.GatewayReport{At: time.Now()})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return edge
+}
+
 // TestPublishersSeeWhatBecomesOfCalls: all that were made to an API of their tenant, with their steps; calls to no API at all, and the
 // gateways, are for administrators and auditors.
 func TestPublishersSeeWhatBecomesOfCalls(t *testing.T) {
 	h, ctx := plane.New(t), context.Background()
 	h.MustApply(plane.Usual()...)
-	edge, _, err := h.Control.CreateGateway(ctx, plane.Operator(), "edge", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := h.Store.Write(ctx, "test", func(tx *store.Tx) error {
-		return tx.ReportGateway(edge.ID, store.GatewayReport{At: time.Now()})
-	}); err != nil {
-		t.Fatal(err)
-	}
+	edge := connected(t, h)
 	c := control.New(h.Store, nil, nil, control.Options{Ask: func(context.Context, string, past.Query) ([]past.Record, error) {
 		return []past.Record{
 			{ID: "a", Tenant: keyward.DefaultTenant, API: "orders-v1", Application: "mobile", Steps: []past.Step{{Step: "backend"}}},
@@ -348,7 +347,7 @@ func TestPublishersSeeWhatBecomesOfCalls(t *testing.T) {
 			t.Errorf("%s reads %+v, %v", role, d, err)
 		}
 	}
-	_, err = c.Decisions(ctx, plane.As("pat", keyward.RolePublisher), "acme", control.DecisionFilter{})
+	_, err := c.Decisions(ctx, plane.As("pat", keyward.RolePublisher), "acme", control.DecisionFilter{})
 	if keyward.CodeOf(err) != keyward.CodeForbidden {
 		t.Errorf("a publisher reads of another tenant: %v", err)
 	}
