@@ -22,7 +22,7 @@ func (w *world) checkPermission(ch *change) error {
 		}
 		before, after, err := w.ownsBeforeAndAfter(ch)
 		if err == nil && before && !after && ch.ref.Kind == keyward.KindApplication {
-			return keyward.Errorf(keyward.CodeForbidden, "user %[1]s has to be in spec.owners, or one of their groups", p.User)
+			return keyward.Errorf(keyward.CodeForbidden, "user %s has to be in spec.owners, or one of their groups", p.User)
 		}
 		if err != nil || !before || !after {
 			return orForbidden(err, p, ch.ref)

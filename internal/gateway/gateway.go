@@ -70,8 +70,7 @@ func New(deps Deps, o Options) (*Gateway, error) {
 		o.Transport = newTransport(deps.Rules, o.ResponseTimeout)
 	}
 	return &Gateway{
-		deps: deps, trusted: o.TrustedPeers, transport: o.Transport, patience: o.ResponseTimeout, now: o.Now,
-		log:     o.Log,
+		deps: deps, trusted: o.TrustedPeers, transport: o.Transport, patience: o.ResponseTimeout, now: o.Now, log: o.Log,
 		metrics: newMetrics(o.Registerer), streams: streams{live: map[*stream]struct{}{}},
 	}, nil
 }
