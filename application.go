@@ -38,7 +38,7 @@ func (s *ApplicationSpec) Validate() []FieldError {
 }
 
 func (f *faults) owner(path, owner string) {
-	keyManager, subject, through := strings.Cut(owner, "|")
+	keyManager, subject, through := CutThrough(owner)
 	switch {
 	case !through:
 		f.name(path, strings.TrimPrefix(owner, "group/"))

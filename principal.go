@@ -27,6 +27,11 @@ func ValidSubject(sub string) bool {
 	return sub != "" && len(sub) <= 255 && printable && strings.TrimSpace(sub) == sub
 }
 
+// CutThrough takes apart what Through gives; through is false for the name of a user.
+func CutThrough(name string) (keyManager, subject string, through bool) {
+	return strings.Cut(name, "|")
+}
+
 // Person is who signed in through a key manager and asked for something, as its rules had them then: there is no account of them to
 // look at when it is decided about.
 type Person struct {
@@ -35,9 +40,17 @@ type Person struct {
 	Groups []string `json:"groups,omitempty"`
 }
 
+// Called is what the key manager calls them; empty for nobody.
+func (p *Person) Called() string {
+	if p == nil {
+		return ""
+	}
+	return p.Name
+}
+
 // Person gives who the principal is if they signed in through a key manager; nil for a user.
 func (p Principal) Person() *Person {
-	if !strings.Contains(p.User, "|") {
+	if _, _, through := CutThrough(p.User); !through {
 		return nil
 	}
 	return &Person{Name: p.Called, Roles: p.Roles, Groups: p.Groups}

@@ -2,7 +2,6 @@ package account
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"keyward.dev/keyward"
@@ -13,7 +12,7 @@ import (
 // nobody of that name is let in any more. Of who came through a key manager no account says what counts: it is what its rules gave
 // them when they asked, which the request has as person, for as long as the key manager lets people in.
 func Asker(tx *store.Tx, tenant, name string, person *keyward.Person, now time.Time) (keyward.Principal, error) {
-	keyManager, _, through := strings.Cut(name, "|")
+	keyManager, _, through := keyward.CutThrough(name)
 	if !through {
 		a, err := ByName(tx, tenant, name)
 		if err != nil {
@@ -28,11 +27,7 @@ func Asker(tx *store.Tx, tenant, name string, person *keyward.Person, now time.T
 	if err != nil {
 		return keyward.Principal{}, fmt.Errorf("look up the key manager of %s: %w", name, err)
 	}
-	spec, err := keyward.SpecOf[*keyward.KeyManagerSpec](o)
-	if err != nil {
-		return keyward.Principal{}, err
-	}
-	if !spec.SignsIn() || !spec.IsEnabled() || o.Hold.Holds(now) {
+	if !LetsInto(o, tenant, now) {
 		return keyward.Principal{}, ErrNone
 	}
 	return keyward.Principal{User: name, Tenant: tenant, Roles: person.Roles, Groups: person.Groups, Called: person.Name}, nil

@@ -9,6 +9,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/account"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -153,7 +154,7 @@ func outside(tx *store.Tx, api *keyward.Object, application string) (bool, error
 // has every group that its rules give: which of them they are in, only a sign-in tells.
 func principalOf(tx *store.Tx, tenant, name string) (keyward.Principal, error) {
 	p := keyward.Principal{User: name, Tenant: tenant}
-	if keyManager, _, through := strings.Cut(name, "|"); through {
+	if keyManager, _, through := keyward.CutThrough(name); through {
 		o, err := tx.KeyManagerFor(tenant, keyManager)
 		if keyward.CodeOf(err) == keyward.CodeNotFound {
 			return p, nil
@@ -164,7 +165,9 @@ func principalOf(tx *store.Tx, tenant, name string) (keyward.Principal, error) {
 		spec, err := keyward.SpecOf[*keyward.KeyManagerSpec](o)
 		if err == nil && spec.SignsIn() {
 			for _, rule := range spec.SignIn.Roles {
-				p.Groups = append(p.Groups, rule.Groups...)
+				if account.Counts(rule, o.Tenant, tenant, spec.Global) {
+					p.Groups = append(p.Groups, rule.Groups...)
+				}
 			}
 		}
 		return p, err

@@ -57,13 +57,10 @@ func (c *Control) SubscriptionRequests(ctx context.Context, p keyward.Principal,
 			if err != nil {
 				return err
 			}
-			r := SubscriptionRequest{
-				ID: a.Request, Name: o.Name, Application: s.Application, API: s.API, Plan: s.Plan, Requester: a.Requester, Since: a.Since,
-			}
-			if a.Person != nil {
-				r.Called = a.Person.Name
-			}
-			requests = append(requests, r)
+			requests = append(requests, SubscriptionRequest{
+				ID: a.Request, Name: o.Name, Application: s.Application, API: s.API, Plan: s.Plan, Requester: a.Requester,
+				Called: a.Person.Called(), Since: a.Since,
+			})
 		}
 		return nil
 	})

@@ -78,6 +78,16 @@ func (r *rig) requests(p keyward.Principal) []string {
 	return texts
 }
 
+// approving gives a server, and a rig in which its keys want an approval.
+func approving(t *testing.T) (*registrar.Server, *rig) {
+	t.Helper()
+	server := registrar.Start(t)
+	r := newRig(t)
+	r.keyManager("corp", registrarSpec(server), registrarSecrets())
+	r.approval(manual())
+	return server, r
+}
+
 // ask has alice ask for keys, which then await an approval.
 func (r *rig) ask() {
 	r.t.Helper()
@@ -91,14 +101,15 @@ func (r *rig) ask() {
 // long as it lets people in; a subject may have a slash.
 func TestApprovalOfSomebodyWithoutAnAccount(t *testing.T) {
 	ctx := t.Context()
-	server := registrar.Start(t)
-	r := newRig(t)
-	r.keyManager("corp", registrarSpec(server), registrarSecrets())
-	r.approval(manual())
-	signIn := func(enabled bool) {
-		r.change("corp", func(spec *keyward.KeyManagerSpec) { spec.SignIn = &keyward.SignIn{Enabled: enabled} })
+	_, r := approving(t)
+	lets := func(enabled bool, tenant string) {
+		r.change("corp", func(spec *keyward.KeyManagerSpec) {
+			spec.SignIn = &keyward.SignIn{Enabled: enabled, Roles: []keyward.RoleRule{
+				{Claim: "team", Equals: "partners", Role: keyward.RoleDeveloper, Groups: []string{"partners"}, Tenant: tenant},
+			}}
+		})
 	}
-	signIn(true)
+	lets(true, "")
 	kai := principal(keyward.Through("corp", "4/7"), keyward.RoleDeveloper)
 	kai.Called, kai.Groups = "Kai Lee", []string{"partners"}
 	r.edit(keyward.KindApplication, "mobile", &keyward.ApplicationSpec{Owners: []string{"group/partners"}})
@@ -109,10 +120,12 @@ func TestApprovalOfSomebodyWithoutAnAccount(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Requester != "corp|4/7" || list[0].Called != "Kai Lee" {
 		t.Fatalf("%+v, error %v", list, err)
 	}
-	signIn(false)
-	_, err = r.keys.Approve(ctx, admin(), at("corp"), "")
-	wantCode(t, err, keyward.CodeConflict, "cannot sign in any more")
-	signIn(true)
+	for enabled, tenant := range map[bool]string{false: "", true: "acme"} { // nobody comes in, or nobody into this tenant
+		lets(enabled, tenant)
+		_, err = r.keys.Approve(ctx, admin(), at("corp"), "")
+		wantCode(t, err, keyward.CodeConflict, "cannot sign in any more")
+	}
+	lets(true, "")
 	r.edit(keyward.KindApplication, "mobile", &keyward.ApplicationSpec{Owners: []string{"bob"}})
 	_, err = r.keys.Approve(ctx, admin(), at("corp"), "")
 	wantCode(t, err, keyward.CodeConflict, "not an owner")
@@ -209,10 +222,7 @@ func TestApproval(t *testing.T) {
 // What is rejected or taken back leaves the place free, and the server is asked for nothing.
 func TestRejectAndCancel(t *testing.T) {
 	ctx := t.Context()
-	server := registrar.Start(t)
-	r := newRig(t)
-	r.keyManager("corp", registrarSpec(server), registrarSecrets())
-	r.approval(manual())
+	server, r := approving(t)
 	r.ask()
 	for _, reason := range []string{"", " ", "\x1b[2Jno", strings.Repeat("é", 1001)} {
 		wantCode(t, r.keys.Reject(ctx, admin(), at("corp"), "", reason), keyward.CodeInvalidInput, "reason")
@@ -261,10 +271,7 @@ func TestRejectAndCancel(t *testing.T) {
 // What cannot be made now goes on waiting: the rules and rights of the day of the approval count.
 func TestApprovalJudgesAnew(t *testing.T) {
 	ctx := t.Context()
-	server := registrar.Start(t)
-	r := newRig(t)
-	r.keyManager("corp", registrarSpec(server), registrarSecrets())
-	r.approval(manual())
+	server, r := approving(t)
 	r.ask()
 	off := false
 	owners := func(owners ...string) {
@@ -327,10 +334,7 @@ func TestApprovalJudgesAnew(t *testing.T) {
 // An approval that the server fails is not asked for twice, and counts once.
 func TestApprovalOutlivesFailure(t *testing.T) {
 	ctx := t.Context()
-	server := registrar.Start(t)
-	r := newRig(t)
-	r.keyManager("corp", registrarSpec(server), registrarSecrets())
-	r.approval(manual())
+	server, r := approving(t)
 	r.ask()
 	server.Order(contract.Trouble{Method: "POST", Part: "/reg", Status: 400, Times: 1, Body: `{"error":"invalid_client_metadata"}`})
 	_, err := r.keys.Approve(ctx, admin(), at("corp"), "")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/account"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/token"
@@ -101,7 +102,7 @@ func (w *way) asksUserinfo(p *person, tenant string) bool {
 	}
 	return slices.ContainsFunc(w.rules.Roles, func(r keyward.RoleRule) bool {
 		_, found := p.id.Get(r.Claim)
-		return !found && counts(r, w.home, tenant, true)
+		return !found && account.Counts(r, w.home, tenant, true)
 	})
 }
 

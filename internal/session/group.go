@@ -7,6 +7,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/account"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -70,7 +71,7 @@ func (s *Sessions) rulesFor(tx *store.Tx, tenant, group string) ([]GroupRule, er
 			continue
 		}
 		for _, r := range spec.SignIn.Roles {
-			if !counts(r, o.Tenant, tenant, spec.Global) || !slices.Contains(r.Groups, group) {
+			if !account.Counts(r, o.Tenant, tenant, spec.Global) || !slices.Contains(r.Groups, group) {
 				continue
 			}
 			rule := GroupRule{KeyManager: o.Name}

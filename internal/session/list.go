@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"keyward.dev/keyward"
@@ -34,7 +33,7 @@ type whose struct{ userID, keyManagerID, subject string }
 
 // whoseOf finds the person: a user of the tenant, disabled ones too, or KEYMANAGER|SUB.
 func whoseOf(tx *store.Tx, tenant, user string) (whose, error) {
-	name, subject, through := strings.Cut(user, "|")
+	name, subject, through := keyward.CutThrough(user)
 	if !through {
 		o, err := tx.Get(keyward.KindUser, tenant, user)
 		if err != nil {

@@ -1,30 +1,16 @@
 package session
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/account"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/strictjson"
 )
-
-// counts tells whether a rule is for a tenant. Only a global key manager, which is an operator's, has rules for another
-// tenant than its own.
-func counts(r keyward.RoleRule, home, tenant string, global bool) bool {
-	there := cmp.Or(r.Tenant, home)
-	return there == tenant && (home == tenant || global && home == keyward.DefaultTenant)
-}
-
-// hasRoleIn tells whether the key manager could let anybody into the tenant.
-func hasRoleIn(o *keyward.Object, spec *keyward.KeyManagerSpec, tenant string) bool {
-	return slices.ContainsFunc(spec.SignIn.Roles, func(r keyward.RoleRule) bool {
-		return r.Role != "" && counts(r, o.Tenant, tenant, spec.Global)
-	})
-}
 
 // given are the roles and groups that the rules for a tenant give somebody. Nothing that a claim says is a role or a group
 // by itself.
@@ -39,7 +25,7 @@ func (w *way) given(p *person, tenant string) (roles, groups []string) {
 	}
 	for _, r := range w.rules.Roles {
 		// Whether it is a global one, wayIn has seen to: no other leads into a tenant that is not its own.
-		if v, found := p.claim(r.Claim); found && counts(r, w.home, tenant, true) && fits(v, r.Equals) {
+		if v, found := p.claim(r.Claim); found && account.Counts(r, w.home, tenant, true) && fits(v, r.Equals) {
 			roles, groups = add(roles, string(r.Role)), add(groups, r.Groups...)
 		}
 	}
@@ -74,7 +60,7 @@ func (p *person) called() string {
 func (w *way) stranger(p *person, tenant string) (*keyward.Error, keyward.AuditEntry) {
 	var looked []string
 	for _, r := range w.rules.Roles {
-		if !counts(r, w.home, tenant, true) || r.Role == "" {
+		if !account.Counts(r, w.home, tenant, true) || r.Role == "" {
 			continue
 		}
 		state := "absent"

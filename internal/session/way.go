@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/account"
 	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/outbound"
 	"keyward.dev/keyward/internal/secret"
@@ -79,8 +80,7 @@ func (s *Sessions) wayIn(tx *store.Tx, tenant, via string) (*way, error) {
 
 // leadsInto tells whether people may come by the key manager into the tenant now.
 func (s *Sessions) leadsInto(o *keyward.Object, tenant string) bool {
-	spec, ok := o.Spec.(*keyward.KeyManagerSpec)
-	return ok && spec.SignsIn() && spec.IsEnabled() && !o.Hold.Holds(s.options.Now()) && hasRoleIn(o, spec, tenant)
+	return account.LetsInto(o, tenant, s.options.Now())
 }
 
 // resident is the way of a tenant's own accounts.

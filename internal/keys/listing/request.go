@@ -77,10 +77,7 @@ func requestOf(c *scene.Client) Request {
 		Grants: c.Status.Grants, Callbacks: c.Status.Callbacks, Scopes: c.Status.Scopes, Fields: c.Status.Fields,
 	}
 	if a := c.Status.Approval; a != nil {
-		r.ClientID, r.Since = a.ClientID, a.Since
-		if a.Person != nil {
-			r.Called = a.Person.Name
-		}
+		r.ClientID, r.Called, r.Since = a.ClientID, a.Person.Called(), a.Since
 	}
 	return r
 }
