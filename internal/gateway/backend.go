@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/enforce"
@@ -64,14 +63,13 @@ func (x *exchange) backendStep(code keyward.Code, err error) past.Step {
 func remedyOf(err error, field string) string {
 	_, isName := errors.AsType[*net.DNSError](err)
 	_, distrusted := errors.AsType[*tls.CertificateVerificationError](err)
-	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case isName:
 		return "correct the host name in " + field + ", or the DNS of the gateways"
 	case distrusted:
 		return "have the backend send a valid certificate for this name with its whole chain; gateways are told of an authority of your " +
 			"own by SSL_CERT_FILE or SSL_CERT_DIR"
-	case noTLS || errors.Is(err, http.ErrSchemeMismatch):
+	case outbound.SpeaksNoTLS(err):
 		return "write http:// in " + field + ", or the port at which the backend speaks TLS"
 	case errors.Is(err, outbound.ErrForbidden):
 		return "correct " + field + ", or have the operator permit it (KEYWARD_OUTBOUND_DENY, KEYWARD_OUTBOUND_ALLOW)"

@@ -217,7 +217,6 @@ func WhyNot(err error) string {
 	var host *net.DNSError
 	var timeout net.Error
 	var certificate *tls.CertificateVerificationError
-	var cleartext tls.RecordHeaderError
 	switch {
 	case errors.As(err, &certificate):
 		return said + ": have its administrators correct it, or give the authority that signed it in spec.outbound.ca"
@@ -229,7 +228,7 @@ func WhyNot(err error) string {
 		return said + ": nothing listens there, so see whether host and port are right and the server runs"
 	case errors.Is(err, io.EOF):
 		return said + ": see whether port and scheme are right, https or http"
-	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &cleartext):
+	case outbound.SpeaksNoTLS(err):
 		return said + ": see whether the port is right, or write http"
 	default:
 		return said

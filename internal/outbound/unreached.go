@@ -113,13 +113,19 @@ func ofTLS(err error, host string) string {
 		}
 		return distrust + text
 	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
+	if SpeaksNoTLS(err) {
 		return host + " speaks no TLS"
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "remote error" {
 		return host + " ended the TLS handshake: " + tail(e.Err)
 	}
 	return ""
+}
+
+// SpeaksNoTLS tells of a server that answered in cleartext where TLS was begun.
+func SpeaksNoTLS(err error) bool {
+	_, ok := errors.AsType[tls.RecordHeaderError](err)
+	return ok || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 func ofConnection(err error, host string) string {

@@ -76,8 +76,11 @@ func unknownCode(code keyward.Code) string {
 	if meant := query.Meant(code, known); meant != "" {
 		return fmt.Sprintf("%.40q is not a code of a refusal: did you mean %s?", code, meant)
 	}
-	all := strings.ReplaceAll(strings.Trim(fmt.Sprint(known), "[]"), " ", ", ")
-	return fmt.Sprintf("%.40q is not a code of a refusal. The codes are %s", code, all)
+	names := make([]string, len(known))
+	for i, one := range known {
+		names[i] = string(one)
+	}
+	return fmt.Sprintf("%.40q is not a code of a refusal. The codes are %s", code, strings.Join(names, ", "))
 }
 
 func (s *Server) decisionRoutes() {

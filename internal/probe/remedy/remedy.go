@@ -59,7 +59,7 @@ func (f Fields) proxy(err error) string {
 			"%s.proxy", e.Proxy, f.Outbound)
 	case e.Status != 0:
 		return fmt.Sprintf("have the proxy %s let this machine through to the server, or correct %s.proxy", e.Proxy, f.Outbound)
-	case speaksNoTLS(err):
+	case outbound.SpeaksNoTLS(err):
 		return fmt.Sprintf("the proxy %s speaks no TLS: write %s.proxy with http://", e.Proxy, f.Outbound)
 	case untrusted(err):
 		return fmt.Sprintf("it is the proxy's certificate that is not trusted: give its authority as %s.ca, or have proxy %s renew it, "+
@@ -97,18 +97,13 @@ func (f Fields) TLS(err error) string {
 		return "renew the server's certificate; if it has not expired, correct this machine's clock"
 	}
 	switch {
-	case speaksNoTLS(err):
+	case outbound.SpeaksNoTLS(err):
 		return "the server speaks no TLS at this port: write http://, or the port where it does"
 	case untrusted(err):
 		return "correct the TLS of the server, or of what stands in front of it"
 	default:
 		return ""
 	}
-}
-
-func speaksNoTLS(err error) bool {
-	_, ok := errors.AsType[tls.RecordHeaderError](err)
-	return ok || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // untrusted tells that it was this side that ended a handshake.
