@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
-import { pageSize } from "./objects";
+import { byPages } from "./pages";
 
 /** What audit entries are narrowed to; the server does it. */
 interface AuditFilter {
@@ -14,15 +14,9 @@ interface AuditFilter {
 export function auditQuery(tenant: string, narrowed: AuditFilter) {
   return infiniteQueryOptions({
     queryKey: [tenant, "audit", narrowed],
-    initialPageParam: "",
-    queryFn: async ({ pageParam, signal }) =>
-      bodyOf(
-        await client.GET("/api/v1/audit", {
-          params: { query: { tenant, limit: "50", ...narrowed, ...(pageParam && { cursor: pageParam }) } },
-          signal,
-        }),
-      ),
-    getNextPageParam: (page) => page.next,
+    ...byPages(async (page, signal) =>
+      bodyOf(await client.GET("/api/v1/audit", { params: { query: { tenant, ...narrowed, ...page } }, signal })),
+    ),
   });
 }
 
@@ -31,15 +25,9 @@ export function keyRequestsQuery(tenant: string) {
   return infiniteQueryOptions({
     queryKey: [tenant, "key-requests"],
     refetchInterval: 15_000,
-    initialPageParam: "",
-    queryFn: async ({ pageParam, signal }) =>
-      bodyOf(
-        await client.GET("/api/v1/key-requests", {
-          params: { query: { tenant, limit: String(pageSize), ...(pageParam && { cursor: pageParam }) } },
-          signal,
-        }),
-      ),
-    getNextPageParam: (page) => page.next,
+    ...byPages(async (page, signal) =>
+      bodyOf(await client.GET("/api/v1/key-requests", { params: { query: { tenant, ...page } }, signal })),
+    ),
   });
 }
 
@@ -80,10 +68,7 @@ export async function rejectKeys(tenant: string, asked: Schemas["KeysRequest"], 
 export function tokensQuery(tenant: string) {
   return infiniteQueryOptions({
     queryKey: [tenant, "tokens"],
-    initialPageParam: "",
-    queryFn: async ({ pageParam, signal }) =>
-      bodyOf(await client.GET("/api/v1/tokens", { params: { query: { tenant, limit: "50", ...(pageParam && { cursor: pageParam }) } }, signal })),
-    getNextPageParam: (page) => page.next,
+    ...byPages(async (page, signal) => bodyOf(await client.GET("/api/v1/tokens", { params: { query: { tenant, ...page } }, signal }))),
   });
 }
 

@@ -2,11 +2,9 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
 import { kindOf, objectKey, type Noun } from "./objects";
+import { byPages } from "./pages";
 
 export type Gateway = Schemas["SeenGateway"];
-
-/** How many gateways a page of their list holds. */
-const pageSize = 50;
 
 /** Whether gateways hold anything of a noun's objects, so that a change of one has a way to go. */
 export function onGateways(noun: Noun): boolean {
@@ -21,15 +19,9 @@ export function gatewaysQuery(search: string, state: string) {
   return infiniteQueryOptions({
     queryKey: [...gatewaysKey, "list", search, state],
     refetchInterval: 1_000,
-    initialPageParam: "",
-    queryFn: async ({ pageParam, signal }) =>
-      bodyOf(
-        await client.GET("/api/v1/gateways", {
-          params: { query: { limit: String(pageSize), state, ...(search && { search }), ...(pageParam && { cursor: pageParam }) } },
-          signal,
-        }),
-      ),
-    getNextPageParam: (page) => page.next,
+    ...byPages(async (page, signal) =>
+      bodyOf(await client.GET("/api/v1/gateways", { params: { query: { state, ...(search && { search }), ...page } }, signal })),
+    ),
   });
 }
 

@@ -1,7 +1,8 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
-import { listPage, objectName, pageSize, readObject, type Noun, type Nouns, type Page } from "./objects";
+import { listPage, objectName, readObject, type Noun, type Nouns, type Page } from "./objects";
+import { pageSize } from "./pages";
 import { OvertakenError } from "./problem";
 
 /** The nouns that an administrator can hold. */

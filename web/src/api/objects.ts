@@ -2,6 +2,7 @@ import { infiniteQueryOptions, queryOptions, type QueryClient } from "@tanstack/
 
 import { serverPath } from "../base";
 import { bodyOf, client, type Schemas } from "./client";
+import { byPages } from "./pages";
 
 /** The nouns that are declared as manifests, by the plural in their address. Their routes have one shape. */
 export interface Nouns {
@@ -63,9 +64,6 @@ export function memberAddress(noun: Noun, name: string, tenant: string): string 
   return `${serverPath}/api/v1/${noun}/${encodeURIComponent(name)}?${new URLSearchParams({ tenant }).toString()}`;
 }
 
-/** How many entries a page of a list holds. */
-export const pageSize = 50;
-
 /** What a list is narrowed to; the server does it. */
 export interface Narrowed {
   search?: string;
@@ -103,10 +101,7 @@ export async function listPage<N extends Noun>(
 export function listQuery<N extends Noun>(tenant: string, noun: N, narrowed: Narrowed = {}) {
   return infiniteQueryOptions({
     queryKey: [tenant, noun, "list", narrowed],
-    initialPageParam: "",
-    queryFn: ({ pageParam, signal }) =>
-      listPage(tenant, noun, { limit: String(pageSize), ...(pageParam && { cursor: pageParam }), ...narrowed }, signal),
-    getNextPageParam: (page) => page.next,
+    ...byPages((page, signal) => listPage(tenant, noun, { ...page, ...narrowed }, signal)),
   });
 }
 

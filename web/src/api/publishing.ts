@@ -1,7 +1,8 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { bodyOf, client, type Schemas } from "./client";
-import { listPage, objectKey, pageSize, type Noun, type Nouns } from "./objects";
+import { listPage, objectKey, type Noun, type Nouns } from "./objects";
+import { byPages } from "./pages";
 
 /** Where an API is in its life. */
 export function stateOf({ spec }: Schemas["API"]): string {
@@ -56,15 +57,9 @@ export function subscriptionRequestsQuery(tenant: string) {
   return infiniteQueryOptions({
     queryKey: [tenant, "subscriptions", "requests"],
     refetchInterval: 15_000,
-    initialPageParam: "",
-    queryFn: async ({ pageParam, signal }) =>
-      bodyOf(
-        await client.GET("/api/v1/subscription-requests", {
-          params: { query: { tenant, limit: String(pageSize), ...(pageParam && { cursor: pageParam }) } },
-          signal,
-        }),
-      ),
-    getNextPageParam: (page) => page.next,
+    ...byPages(async (page, signal) =>
+      bodyOf(await client.GET("/api/v1/subscription-requests", { params: { query: { tenant, ...page } }, signal })),
+    ),
   });
 }
 
