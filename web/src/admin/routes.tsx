@@ -1,5 +1,6 @@
 import type { RouteObject } from "react-router";
 
+import { decisionRoutes } from "../decisions/routes";
 import { newRoute } from "../shell/new-route";
 
 /** The pages of administrators and auditors. */
@@ -13,13 +14,7 @@ export const adminRoutes: RouteObject[] = [
       { path: ":name/:tab?", lazy: async () => ({ Component: (await import("./key-managers/detail")).KeyManagerPage }) },
     ],
   },
-  {
-    path: "decisions",
-    children: [
-      { index: true, lazy: async () => ({ Component: (await import("../decisions/list")).Decisions }) },
-      { path: ":name", lazy: async () => ({ Component: (await import("../decisions/detail")).DecisionPage }) },
-    ],
-  },
+  decisionRoutes,
   {
     path: "connections",
     children: [

@@ -1,5 +1,6 @@
 import type { RouteObject } from "react-router";
 
+import { decisionRoutes } from "../decisions/routes";
 import { newRoute } from "../shell/new-route";
 
 /** The pages of publishers. */
@@ -21,12 +22,6 @@ export const publisherRoutes: RouteObject[] = [
       { path: ":name", lazy: async () => ({ Component: (await import("./plans/edit")).EditPlan }) },
     ],
   },
-  {
-    path: "decisions",
-    children: [
-      { index: true, lazy: async () => ({ Component: (await import("../decisions/list")).Decisions }) },
-      { path: ":name", lazy: async () => ({ Component: (await import("../decisions/detail")).DecisionPage }) },
-    ],
-  },
+  decisionRoutes,
   { path: "requests", lazy: async () => ({ Component: (await import("./requests")).SubscriptionRequests }) },
 ];

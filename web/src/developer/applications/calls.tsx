@@ -1,6 +1,6 @@
 import { Anchor, Stack, Switch, Text } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 
 import { callOf, decisionsQuery, type Decision } from "../../api/decisions";
 import { useAddress, useTenant } from "../../shell/place";
@@ -9,14 +9,15 @@ import { StateBadge } from "../../ui/state-badge";
 import { Empty } from "../../ui/empty";
 import { DataTable } from "../../ui/table";
 import { Time } from "../../ui/time";
+import { useNarrowed } from "../../ui/use-narrowed";
 
 const words = texts.developer.calls;
 
 /** What the gateways decided lately about an application's calls, first of all what they refused and why. */
 export function Calls({ application }: { application: string }) {
   const to = useAddress();
-  const [params, setParams] = useSearchParams();
-  const refused = params.get("refused") !== "no";
+  const { filter, put } = useNarrowed(["refused"]);
+  const refused = filter.refused !== "no";
   const list = useQuery({
     ...decisionsQuery(useTenant(), { application, ...(refused && { refused }) }, 100),
     placeholderData: keepPreviousData,
@@ -27,15 +28,7 @@ export function Calls({ application }: { application: string }) {
       <Switch
         label={words.refusedOnly}
         checked={refused}
-        onChange={(event) => {
-          const { checked } = event.currentTarget;
-          setParams((old) => {
-            const next = new URLSearchParams(old);
-            if (checked) next.delete("refused");
-            else next.set("refused", "no");
-            return next;
-          }, { replace: true });
-        }}
+        onChange={(event) => { put({ refused: event.currentTarget.checked ? "" : "no" }); }}
       />
       <DataTable<Decision>
         label={texts.developer.applications.tabs.calls}
