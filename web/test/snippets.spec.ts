@@ -1,13 +1,12 @@
 import { spawn } from "node:child_process";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { expect, test, type Locator, type Page } from "@playwright/test";
 
+import { startBackend, type Backend } from "./backend";
 import { complaintsOf, open, password, person, signIn } from "./browser";
 import { startKeycloak, type Realm } from "./keycloak";
 import { apply, manifest, rest, world } from "./start";
@@ -22,7 +21,7 @@ const languages = ["curl", "Go", "JavaScript", "Python"] as const;
 type Language = (typeof languages)[number];
 
 let realm: Realm;
-let backend: Server;
+let backend: Backend;
 let upstream = "";
 let folder: string;
 let page: Page;
@@ -33,13 +32,8 @@ test.describe.configure({ mode: "serial" });
 test.beforeAll(async ({ browser }) => {
   test.setTimeout(300_000);
   folder = mkdtempSync(join(tmpdir(), "keyward-snippets-"));
-  backend = createServer((request, response) => {
-    let body = "";
-    request.on("data", (part: Buffer) => { body += part.toString(); });
-    request.on("end", () => { response.end(JSON.stringify({ method: request.method, path: request.url, odd: request.headers["x-odd"], body })); });
-  });
-  await new Promise<void>((done) => backend.listen(0, "127.0.0.1", done));
-  upstream = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`;
+  backend = await startBackend({ tells: { odd: "x-odd" } });
+  upstream = backend.url;
   const machine = { publicClient: false, serviceAccountsEnabled: true, standardFlowEnabled: false };
   realm = await startKeycloak({
     realm: `snippets-${process.pid}`,
