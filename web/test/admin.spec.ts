@@ -180,7 +180,9 @@ test("an undo does nothing to what somebody else changed or deleted meanwhile, a
     await page.getByRole("button", { name: "Hold", exact: true }).click();
     await page.getByRole("dialog").getByRole("textbox", { name: /Reason/ }).fill("by mistake");
     await confirm(name, "Hold");
-    return page.getByRole("alert").filter({ hasText: `${name} is held` });
+    const done = page.getByRole("alert").filter({ hasText: `${name} is held` });
+    await expect(done).toBeVisible(); // before anybody else does something
+    return done;
   };
   for (const name of ["passing", "passed-on"]) {
     await apply(world(), [manifest("KeyManager", name, { type: "external", issuer: `https://${name}.example`, keys: { jwks: "http://127.0.0.1:1/k" } })]);
