@@ -1,6 +1,7 @@
 package resident
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,14 +67,31 @@ func (p people) Client(ctx context.Context, id string) (*flow.Client, error) {
 		if !c.may(km.spec, grantCode) {
 			return ErrGrantNotAllowed
 		}
+		name, err := applicationName(tx, object.Tenant, c.spec.Application)
+		if err != nil {
+			return err
+		}
 		found = &flow.Client{
-			ID: id, Name: c.spec.Application, Public: c.public(), Native: c.status.Fields[fieldKind] == kindNative,
+			ID: id, Name: name, Public: c.public(), Native: c.status.Fields[fieldKind] == kindNative,
 			Refreshes: c.may(km.spec, grantRefresh), Callbacks: c.status.Callbacks,
 			Farewells: listOf(c.status.Fields[fieldFarewells]),
 		}
 		return nil
 	})
 	return found, refusal(err)
+}
+
+// applicationName gives what people know an application by: its display name, if it has one.
+func applicationName(tx *store.Tx, tenant, name string) (string, error) {
+	object, err := tx.Get(keyward.KindApplication, tenant, name)
+	if err != nil {
+		return "", fmt.Errorf("look up the application %s: %w", name, err)
+	}
+	spec, ok := object.Spec.(*keyward.ApplicationSpec)
+	if !ok {
+		return "", fmt.Errorf("%s has a spec of another kind", object.Ref())
+	}
+	return cmp.Or(spec.DisplayName, name), nil
 }
 
 // Reach implements flow.Clients.

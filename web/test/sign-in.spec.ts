@@ -16,7 +16,7 @@ let complaints: () => string[];
 test.describe.configure({ mode: "serial" });
 
 test.beforeAll(async ({ browser }) => {
-  await apply(world(), [manifest("User", "pilar", { email: "pilar@example.com", roles: ["developer"] }), manifest("Application", "reader", { owners: ["pilar"] })]);
+  await apply(world(), [manifest("User", "pilar", { email: "pilar@example.com", roles: ["developer"] }), manifest("Application", "reader", { displayName: "Night Reader", owners: ["pilar"] })]);
   context = await browser.newContext(phone);
   page = await context.newPage();
   complaints = complaintsOf(page);
@@ -137,7 +137,7 @@ test("an application is allowed by its name, refreshes, and is told when it is n
     return { status: answer.status, ...((await answer.json()) as { refresh_token?: string; id_token?: string }) };
   };
   await page.goto(ask({}));
-  await expect(page.getByRole("heading", { name: "Allow reader?" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Allow Night Reader?" })).toBeVisible();
   await usable(page);
   await press(page, "button", "Do not allow");
   expect((await answered()).get("error")).toBe("access_denied");
@@ -151,7 +151,7 @@ test("an application is allowed by its name, refreshes, and is told when it is n
   expect((await tokens({ grant_type: "refresh_token", refresh_token: one.refresh_token ?? "" })).status).toBe(400); // used before: all of it ends
   expect((await tokens({ grant_type: "refresh_token", refresh_token: two.refresh_token ?? "" })).status).toBe(400);
   await page.goto(ask({ prompt: "login" }));
-  await expect(page.getByText("to continue to reader")).toBeVisible();
+  await expect(page.getByText("to continue to Night Reader")).toBeVisible();
   await usable(page);
   await type(page, "pilar", second);
   expect((await answered()).get("code")).toBeTruthy(); // what was allowed before is not asked for again
