@@ -20,7 +20,7 @@ type Change struct {
 	Rows     int          `json:"rows" doc:"How many rows of gateways it changed"`
 	There    int          `json:"there" doc:"On how many gateways it is in force"`
 	Of       int          `json:"of" doc:"How many gateways are in use and have reported"`
-	Lacking  []string     `json:"lacking" doc:"The first gateways that lack it, by name"`
+	Lacking  []string     `json:"lacking" doc:"The first gateways that lack it, by name, for who may list gateways"`
 }
 
 // ChangedRow names what a row of gateways is about.
@@ -77,10 +77,12 @@ func (c *Control) Changes(ctx context.Context, p keyward.Principal, gateway stri
 }
 
 // InForce gives, of each gateway group that holds an object, the change with which it got the present form, and the gateways
-// that have it; none where no gateway holds anything of the object.
+// that have it; none where no gateway holds anything of the object. Who writes all objects of the kind is told how many gateways
+// have it; which ones they are is for who may list gateways.
 func (c *Control) InForce(ctx context.Context, p keyward.Principal, ref keyward.Ref) ([]Change, error) {
-	if err := access.Require(p, access.RightReadGateways, keyward.DefaultTenant); err != nil {
-		return nil, err
+	lists := access.Require(p, access.RightReadGateways, keyward.DefaultTenant)
+	if lists != nil && access.To(p, ref.Kind, ref.Tenant)&access.WriteAll == 0 {
+		return nil, lists
 	}
 	fleet, err := c.fleet(ctx, 0)
 	if err != nil {
@@ -120,6 +122,9 @@ func (c *Control) InForce(ctx context.Context, p keyward.Principal, ref keyward.
 	})
 	for i := range out {
 		out[i].reached(fleet.gateways)
+		if lists != nil {
+			out[i].Lacking = []string{}
+		}
 	}
 	return out, err
 }

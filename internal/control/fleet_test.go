@@ -111,6 +111,10 @@ func TestAChangesWayToGateways(t *testing.T) {
 			t.Errorf("%s is in force: %+v, %v", name, got, err)
 		}
 	}
+	pia := plane.As("pia", keyward.RolePublisher)
+	if got, err := inForce(pia, keyward.KindPlan, "silver"); err != nil || got[0].There != 1 || got[0].Of != 4 || len(got[0].Lacking) > 0 {
+		t.Errorf("a publisher is told how many gateways have a plan, and no names: %+v, %v", got, err)
+	}
 	h.MustApply(plane.Manifest(keyward.KindUser, "ulf", `{"roles":["developer"]}`))
 	if got, err := inForce(auditor, keyward.KindUser, "ulf"); err != nil || len(got) != 0 {
 		t.Errorf("a user, whom no gateway has: %+v, %v", got, err)
@@ -123,6 +127,9 @@ func TestAChangesWayToGateways(t *testing.T) {
 		if keyward.CodeOf(err) != code {
 			t.Errorf("want %s: %v", code, err)
 		}
+	}
+	if _, err := inForce(pia, keyward.KindKeyManager, "resident"); keyward.CodeOf(err) != keyward.CodeForbidden {
+		t.Errorf("a publisher, of what administrators write: %v", err)
 	}
 	if _, err := h.Control.Changes(ctx, plane.As("dora", keyward.RoleDeveloper), ""); keyward.CodeOf(err) != keyward.CodeForbidden {
 		t.Errorf("a developer sees gateways: %v", err)

@@ -146,7 +146,7 @@ test("two people who change one API lose nothing: what only one changed comes to
   const conflict = page.getByRole("alert").filter({ hasText: "Someone else has changed this" });
   await expect(conflict.getByRole("region", { name: /Their changes/ })).toContainText("/theirs");
   await expect(conflict.getByRole("region", { name: /Your changes/ })).toContainText("/mine");
-  const both = conflict.getByRole("radiogroup", { name: "Both of you changed spec.title" });
+  const both = conflict.getByRole("radiogroup", { name: "Both of you changed Title" });
   await expect(both.getByRole("radio", { name: 'Yours: "Mine"' })).toBeChecked();
   await both.getByRole("radio", { name: 'Theirs: "Theirs"' }).check();
   await forEverybody(page, "conflict");

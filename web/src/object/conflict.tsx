@@ -6,6 +6,7 @@ import { stringify } from "yaml";
 import { declared, objectQuery, type Noun, type Nouns, type Stored } from "../api/objects";
 import { texts } from "../texts";
 import { DiffBlock } from "../ui/diff-block";
+import { FieldLink } from "../ui/field-link";
 import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem-alert";
 import { decided, merge, type Clash } from "./merge";
@@ -72,7 +73,7 @@ function Both<N extends Noun>({ noun, base, mine, stored, choose }: Props<N> & {
 function ClashField({ clash, mine, choose }: { clash: Clash; mine: boolean; choose: (mine: boolean) => void }) {
   return (
     <Radio.Group
-      label={words.clash(clash.path.join("."))}
+      label={<>{words.clash} <FieldLink path={clash.path.join(".")} /></>}
       value={mine ? "mine" : "theirs"}
       onChange={(chosen) => { choose(chosen === "mine"); }}
     >

@@ -1,3 +1,4 @@
+import type { Noun } from "../api/objects";
 import type { Session } from "./session";
 
 /** The roles that a person may have, the mightiest first. */
@@ -39,6 +40,11 @@ export function develops(session: Session): boolean {
 /** Whether the person may send calls through the gateway to try an API out. An auditor only reads. */
 export function triesOut(session: Session): boolean {
   return publishes(session) || develops(session);
+}
+
+/** Whether the person is told on how many gateways objects of a noun are in force: who sees gateways, or changes all of those objects. */
+export function seesInForce(session: Session, noun: Noun): boolean {
+  return seesGateways(session) || administers(session) || (publishes(session) && (noun === "apis" || noun === "plans"));
 }
 
 /** Whether the person sees the gateways: they serve every tenant, so only people of the tenant default do. */

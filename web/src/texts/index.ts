@@ -209,7 +209,7 @@ export const texts = {
     theirs: "Their changes, already saved",
     mine: "Your changes, not saved",
     takeBoth: "Merge both",
-    clash: (path: string) => `Both of you changed ${path}`,
+    clash: "Both of you changed",
     theirsIs: (value: string) => `Theirs: ${value}`,
     mineIs: (value: string) => `Yours: ${value}`,
     nothing: "nothing",
@@ -270,7 +270,7 @@ export const texts = {
     more: (n: number) => `${n} more`,
     nowhere: "On no gateway",
     lackedBy: (there: number, all: number, names: string[], more: number) =>
-      `In force on ${there} of ${all} gateways, not yet on ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`,
+      `In force on ${there} of ${all} gateways${names.length > 0 ? `, not yet on ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}` : ""}`,
   },
   code: {
     open: "Copy as code",

@@ -3,17 +3,17 @@ import { useQuery } from "@tanstack/react-query";
 
 import { inForceQuery } from "../api/gateways";
 import type { Noun } from "../api/objects";
-import { seesGateways } from "../session/areas";
+import { seesInForce } from "../session/areas";
 import { useSession } from "../session/session";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 
 const words = texts.reached;
 
-/** On how many gateways an object is in force as it is now, for who sees gateways. */
+/** On how many gateways an object is in force as it is now, for who is told of that. */
 export function InForce({ noun, name }: { noun: Noun; name: string }) {
   const tenant = useTenant();
-  const sees = seesGateways(useSession());
+  const sees = seesInForce(useSession(), noun);
   const { data: changes } = useQuery({ ...inForceQuery(tenant, noun, name), enabled: sees });
   if (!sees) return null;
   if (!changes) return <Text span size="sm" aria-hidden style={{ visibility: "hidden" }}>{words.every(1)}</Text>; // nothing moves when it comes
