@@ -10,7 +10,7 @@ import { useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { ObjectsSelect } from "../../ui/object-select";
 import { Section } from "../../ui/page";
-import { OpenAPIField } from "./openapi-field";
+import { ImportedOperations, OpenAPIField } from "./openapi-field";
 import { OperationsField } from "./operations-field";
 import { OwnRules, type Use } from "./own-rules";
 
@@ -21,10 +21,15 @@ interface Props {
   isNew: boolean;
 }
 
-/** What publishers set on an API, in the order in which a call meets it. */
+/** What publishers set on an API, in the order in which a call meets it. A new one begins with the document that fills it in. */
 export function APIForm({ draft, isNew }: Props) {
   return (
     <Stack gap="xl">
+      {isNew && !draft.fixed && (
+        <Section title={texts.publisher.openapi.title}>
+          <OpenAPIField draft={draft} />
+        </Section>
+      )}
       <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
         <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={!isNew} />
         <TextField draft={draft} path={["spec", "title"]} label={words.title} help={words.titleHelp} />
@@ -44,8 +49,8 @@ export function APIForm({ draft, isNew }: Props) {
         </Stack>
       </Section>
       <Section title={words.operations}>
-        {!draft.fixed && <OpenAPIField draft={draft} />}
-        {draft.at("spec", "openapi") === undefined && <Operations draft={draft} />}
+        {!isNew && !draft.fixed && <OpenAPIField draft={draft} />}
+        <Operations draft={draft} />
       </Section>
       <Section title={words.subscription}>
         <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
@@ -67,6 +72,8 @@ export function APIForm({ draft, isNew }: Props) {
 }
 
 function Operations({ draft }: { draft: Draft<"apis"> }) {
+  const document = draft.at("spec", "openapi", "document");
+  if (typeof document === "string") return <ImportedOperations document={document} />;
   return draft.fixed ? <OperationsList operations={draft.object.spec.operations ?? []} /> : <OperationsField draft={draft} />;
 }
 

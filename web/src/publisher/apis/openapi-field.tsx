@@ -16,7 +16,10 @@ import { slug } from "./slug";
 
 const words = texts.publisher.openapi;
 
-/** The operations from an OpenAPI 3 document: its security schemes and scopes become theirs. The server reads it. */
+/**
+ * The OpenAPI 3 document that an API's operations come from: its security schemes and scopes become theirs. The server reads
+ * it. What the API does not say yet, its title, name, context and upstream, is taken from it too.
+ */
 export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
   const tenant = useTenant();
   const [fault, setFault] = useState<string>();
@@ -84,20 +87,22 @@ export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
 
 const said = (error: Error) => (error instanceof ProblemError && error.fields.length > 0 ? error.fields.map((f) => f.message).join("; ") : error.message);
 
-// What the API gets from the document, or what is wrong with it, before anything is saved.
+// What an API gets otherwise than its document says, or what is wrong with the document, before anything is saved.
 function Taken({ document, fault }: { document: string; fault: string | undefined }) {
   const imported = useQuery(importedQuery(useTenant(), document));
-  const operations = imported.data?.operations ?? [];
   const wrong = fault ?? (imported.error ? said(imported.error) : undefined);
   if (wrong) return <Text size="sm" c="red" role="alert">{wrong}</Text>;
   if (!imported.data) return null;
   return (
-    <Stack gap="xs">
+    <>
+      <Text size="sm" role="status">{words.taken((imported.data.operations ?? []).length)}</Text>
       <Findings findings={imported.data.findings ?? []} />
-      <Stack gap={4} role="status">
-        <Text size="sm">{words.taken(operations.length)}</Text>
-        <OperationsList operations={operations} />
-      </Stack>
-    </Stack>
+    </>
   );
+}
+
+/** The operations that an API gets from its OpenAPI document; nothing while the document cannot be read. */
+export function ImportedOperations({ document }: { document: string }) {
+  const imported = useQuery(importedQuery(useTenant(), document));
+  return imported.data && <OperationsList operations={imported.data.operations ?? []} />;
 }
