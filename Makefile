@@ -26,7 +26,7 @@ build: web ## build the one binary with the console in it, bin/keyward
 	@echo "building bin/keyward (some minutes the first time)"
 	@$(BUILD) -ldflags '-s -w' -o bin/keyward ./cmd/keyward
 
-demo: build ## build it and run the demo: two authorization servers, two APIs, commands to paste
+demo: build ## build it and run the demo: two authorization servers, four APIs, calls to paste
 	@exec bin/keyward demo
 
 setup: ## install what the tests need, big downloads into the cache folder
