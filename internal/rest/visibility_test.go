@@ -108,3 +108,41 @@ func subscribes(t *testing.T, h *house, who, application string, may bool) {
 		t.Errorf("%s subscribes %s under no plan: %s; to no API: %s", who, application, got.body, none.body)
 	}
 }
+
+// TestOtherTenantsAreNotToldWhatThereIs: whoever is of another tenant is refused in the same words whether there is what an address
+// names or not.
+func TestOtherTenantsAreNotToldWhatThereIs(t *testing.T) {
+	h, cases, seen := furnish(t), visits(), 0
+	var document struct {
+		Paths map[string]map[string]struct{ OperationID string }
+	}
+	h.must("", http.MethodGet, "/openapi.json", "").into(t, &document)
+	for template, operations := range document.Paths {
+		// Anybody is told which tenants there are, who asks how people sign in there; no id of a session is to be guessed.
+		if parts := strings.Split(template, "/"); len(parts) < 5 || parts[4][0] != '{' || parts[3] == "tenants" || parts[3] == "sessions" {
+			continue
+		}
+		for method, op := range operations {
+			v := cases[op.OperationID]
+			if v.open {
+				continue
+			}
+			seen++
+			path := h.fill(v.path)
+			parts := strings.SplitN(path, "/", 6)
+			name, query, asks := strings.Cut(parts[4], "?")
+			if parts[4] = "nothing-there"; asks {
+				parts[4] += "?" + query
+			}
+			there := h.call("zoe", strings.ToUpper(method), path, h.metadata(v.body))
+			none := h.call("zoe", strings.ToUpper(method), strings.Join(parts, "/"), h.metadata(v.body))
+			like := strings.ReplaceAll(string(none.body), "nothing-there", name)
+			if there.status != none.status || string(there.body) != like {
+				t.Errorf("%s: %d %s, and of what is not there: %d %s", op.OperationID, there.status, there.body, none.status, none.body)
+			}
+		}
+	}
+	if seen < 40 {
+		t.Errorf("only %d operations name something", seen)
+	}
+}

@@ -18,6 +18,9 @@ func MayUse(p keyward.Principal, app *keyward.Object) error {
 	if ok && p.Tenant == app.Tenant && p.Has(keyward.RoleDeveloper) && spec.OwnedBy(p.User, p.Groups) {
 		return nil
 	}
+	if p.Tenant != app.Tenant {
+		return foreign(p, app.Tenant)
+	}
 	return keyward.Errorf(keyward.CodeForbidden, "only owners of %s and administrators may do this with its keys", app.Ref())
 }
 
@@ -31,6 +34,11 @@ func HideFrom(p keyward.Principal, tenant string, err error) error {
 	if p.IsOperator() || p.Tenant == tenant || keyward.CodeOf(err) != keyward.CodeNotFound {
 		return err
 	}
+	return foreign(p, tenant)
+}
+
+// foreign refuses people of another tenant in the same words whether there is what they name or not.
+func foreign(p keyward.Principal, tenant string) error {
 	return keyward.Errorf(keyward.CodeForbidden, "user %s may not read tenant %s", p.User, tenant)
 }
 
