@@ -207,6 +207,8 @@ func TestClaimsAtTheUserinfoEndpoint(t *testing.T) {
 		"of somebody else":       {"", lacking, issuer.Answer{Body: `{"sub":"0002","realm_access":{"roles":["apis"]}}`}, true, ""},
 		"an endpoint that fails": {"", nil, issuer.Answer{Status: 500}, true, "[publisher]"},
 		"nothing is lacking":     {"", whole, issuer.Answer{Status: 500}, false, "[publisher auditor]"},
+		"one that hangs":         {"", nil, issuer.Answer{Delay: time.Minute}, true, "[publisher]"},
+		"one that hangs on all":  {"", lacking, issuer.Answer{Delay: time.Minute}, true, ""},
 		"never":                  {`,"userinfo":false`, lacking, told, false, ""},
 		"always, and it fails":   {`,"userinfo":true`, whole, issuer.Answer{Status: 500}, true, ""},
 	} {
@@ -216,11 +218,29 @@ func TestClaimsAtTheUserinfoEndpoint(t *testing.T) {
 		b := h.tab()
 		p := g.come(b, c.claims)
 		who, _ := b.who()
-		if got := fmt.Sprint(who.Roles); c.want != "" && got != c.want || c.want == "" && signedIn(p) {
+		got, ours := fmt.Sprint(who.Roles), p.status == http.StatusInternalServerError
+		if c.want != "" && got != c.want || c.want == "" && signedIn(p) || ours {
 			t.Errorf("%s: %d %s, %s", name, p.status, p.text, got)
 		}
 		if asked := len(g.is.Seen("/userinfo")) > 0; asked != c.asked {
 			t.Errorf("%s: asked %v", name, asked)
+		}
+	}
+}
+
+// TestWhatPeopleAreCalled: by the first of their names that reads as it is written.
+func TestWhatPeopleAreCalled(t *testing.T) {
+	h := newHouse(t)
+	g := h.gate("corp", nil)
+	g.declare("")
+	for name, want := range map[string]string{
+		"Ann Lee": "Ann Lee", " Ann ": "Ann", "Ann\u202eeeL": "admin", "\u200b\u200b": "admin", "Ann\nLee": "admin", "": "admin",
+		"می\u200cخواهم": "می\u200cخواهم", strings.Repeat("x", 201): "admin",
+	} {
+		b := h.tab()
+		g.come(b, map[string]any{"name": name})
+		if who, _ := b.who(); who.Name != want {
+			t.Errorf("%q is called %q", name, who.Name)
 		}
 	}
 }

@@ -265,10 +265,11 @@ func TestSignInIsBelievedOnlyWhole(t *testing.T) {
 		"several and no party":    {map[string]any{"aud": []string{"console", "another"}}, "another client"},
 		"another party":           {map[string]any{"azp": "another"}, "another client"},
 		"expired":                 {map[string]any{"exp": now - 31}, "expired"},
-		"no expiry":               {map[string]any{"exp": nil}, "expired"},
-		"an expiry that is text":  {map[string]any{"exp": "9999999999"}, "expired"},
+		"no expiry":               {map[string]any{"exp": nil}, "exp is missing"},
+		"an expiry that is text":  {map[string]any{"exp": "9999999999"}, "no whole number"},
+		"an expiry in between":    {map[string]any{"exp": float64(now) + 60.5}, "no whole number"},
 		"of the future":           {map[string]any{"iat": now + 300}, "future"},
-		"no time":                 {map[string]any{"iat": nil}, "future"},
+		"no time":                 {map[string]any{"iat": nil}, "iat is missing"},
 		"not yet":                 {map[string]any{"nbf": now + 300}, "future"},
 		"another nonce":           {map[string]any{"nonce": "x"}, "another sign-in"},
 		"no nonce":                {map[string]any{"nonce": nil}, "another sign-in"},
@@ -285,6 +286,10 @@ func TestSignInIsBelievedOnlyWhole(t *testing.T) {
 		if p.status < 400 || signedIn(p) || !strings.Contains(p.text, c.why) || strings.Contains(p.text, "Ann Lee") {
 			t.Errorf("%s: %d %s", name, p.status, p.text)
 		}
+		noted := string(h.must("admin", http.MethodGet, "/api/v1/audit?limit=1", "").body) // a token that the server gave, and no stranger
+		if !strings.Contains(noted, `"session.refused"`) || !strings.Contains(noted, c.why) || strings.Contains(noted, "at-1") {
+			t.Errorf("%s: the audit log says %s", name, noted)
+		}
 	}
 	if p := g.come(h.tab(), nil, "iss", g.is.Issuer, "error", "access_denied"); p.status != http.StatusForbidden || signedIn(p) {
 		t.Errorf("somebody said no: %d %s", p.status, p.text)
@@ -292,12 +297,13 @@ func TestSignInIsBelievedOnlyWhole(t *testing.T) {
 	for name, more := range map[string][]string{
 		"another server's answer": {"iss", other.is.Issuer},
 		"an answer of nobody":     {"iss", ""},
-		"an error":                {"iss", g.is.Issuer, "error", "<script>access_denied</script>"},
+		"an error":                {"iss", g.is.Issuer, "error", "<script>access_denied</script>\u202e"},
 		"no code":                 {"iss", g.is.Issuer, "code", ""},
 		"another state":           {"iss", g.is.Issuer, "state", "x"},
 	} {
 		g.is.Forget()
-		if p := g.come(h.tab(), nil, more...); p.status < 400 || signedIn(p) || strings.Contains(p.text, "<script>") {
+		if p := g.come(h.tab(), nil, more...); p.status < 400 || signedIn(p) || strings.Contains(p.text, "<script>") ||
+			strings.Contains(p.text, "\u202e") {
 			t.Errorf("%s: %d %s", name, p.status, p.text)
 		}
 		if sent := g.is.Seen("/token"); len(sent) > 0 {
@@ -476,6 +482,7 @@ func TestTheConsolesClient(t *testing.T) {
 	for name, a := range map[string]issuer.Answer{
 		"refused":    {Status: http.StatusUnauthorized, Body: `{"error":"invalid_client","error_description":"s3cret is wrong"}`},
 		"led astray": {Status: http.StatusTemporaryRedirect, Location: elsewhere.URL + "/token"},
+		"in trouble": {Status: http.StatusInternalServerError, Body: "<html>s3cret</html>"},
 		"no JSON":    {Body: "<html>"},
 		"no token":   {Body: `{"access_token":"x"}`},
 	} {
@@ -483,7 +490,8 @@ func TestTheConsolesClient(t *testing.T) {
 		asked := g.begin(b, "")
 		g.is.Fix("/token", a)
 		p := b.do(http.MethodGet, back(asked), "")
-		if p.status != http.StatusBadGateway || signedIn(p) || strings.Contains(p.text, "s3cret") || len(elsewhere.Seen("")) > 0 {
+		if p.status != http.StatusBadGateway || signedIn(p) || strings.Contains(p.text, "s3cret") || len(elsewhere.Seen("")) > 0 ||
+			name == "in trouble" && !strings.Contains(p.text, "answered 500") {
 			t.Errorf("%s: %d %s", name, p.status, p.text)
 		}
 	}

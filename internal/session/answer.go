@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -16,6 +17,7 @@ import (
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/account"
 	"keyward.dev/keyward/internal/outbound"
+	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/token"
 	"keyward.dev/keyward/internal/wire"
@@ -45,48 +47,88 @@ func (p *person) text(name string) string {
 	return s
 }
 
-// redeem gives who the answer is about. The answer must be of this server (RFC 9207), for this browser (state, nonce) and
-// this start (PKCE); its ID token is checked as gateways check tokens, and as OpenID Connect Core 1.0, section 3.1.3.7
-// wants it.
-func (s *Sessions) redeem(ctx context.Context, w *way, k kept, answer url.Values) (*person, error) {
+// ask gives who the answer is about, by what the server says for it. That it says nothing which can be taken is in the log for
+// operators; that it vouches for somebody and is not believed, in the audit log too: nobody causes that who has no code of its.
+func (s *Sessions) ask(ctx context.Context, w *way, k kept, answer url.Values) (*person, error) {
+	asked, cancel := context.WithTimeout(ctx, timeout) // of the server alone: what follows is noted in any case
+	defer cancel()
+	p, vouched, err := s.redeem(asked, w, k, answer)
+	failed, ok := errors.AsType[*keyward.Error](err)
+	if !ok || failed.Code != keyward.CodeKeyManagerFailed {
+		return p, err
+	}
+	s.options.Log.WarnContext(ctx, "a sign-in through a key manager came to nothing", "keyManager", w.name, "tenant", k.Tenant,
+		"error", err, "cause", failed.Err)
+	if !vouched {
+		return nil, err
+	}
+	return nil, s.refuse(ctx, actor, failed, w.refusal(k.Tenant, failed.Message))
+}
+
+// refuse notes that somebody did not come in, and gives why.
+func (s *Sessions) refuse(ctx context.Context, who string, why *keyward.Error, entry keyward.AuditEntry) error {
+	if err := s.store.Write(ctx, who, func(tx *store.Tx) error { return tx.Audit(entry) }); err != nil {
+		return fmt.Errorf("note that somebody was refused: %w", err)
+	}
+	return why
+}
+
+// redeem gives who the answer is about, and whether the server took the code. The answer must be of this server (RFC 9207), for
+// this browser (state, nonce) and this start (PKCE); its ID token is checked as gateways check tokens, and as OpenID Connect Core
+// 1.0, section 3.1.3.7 wants it.
+func (s *Sessions) redeem(ctx context.Context, w *way, k kept, answer url.Values) (p *person, vouched bool, err error) {
 	iss := answer.Get("iss")
 	if iss == "" && w.named || iss != "" && w.issuer(iss) == nil || len(answer["iss"]) > 1 {
-		return nil, w.failed("the answer says that it is of another server: nothing was taken from it")
+		return nil, false, w.failed("the answer says that it is of another server: nothing was taken from it")
 	}
 	if code := answer.Get("error"); code != "" {
 		e := w.failed("%s", printable(code+": "+answer.Get("error_description")))
 		if code == "access_denied" { // the person or the server said no, and nothing failed (RFC 6749, section 4.1.2.1)
 			e.Code = keyward.CodeForbidden
 		}
-		return nil, e
+		return nil, false, e
 	}
-	if len(answer["code"]) != 1 || len(answer["state"]) != 1 {
-		return nil, w.failed("the answer has no code")
+	if len(answer["code"]) != 1 || answer.Get("code") == "" || len(answer["state"]) != 1 {
+		return nil, false, w.failed("the answer has no code")
 	}
 	client, err := outbound.Under(w.client, w.id, w.policy)
 	if err != nil {
-		return nil, w.failed("%v", err)
+		return nil, false, w.failed("%v", err)
 	}
 	caller := s.lanes.Caller(w.id, client)
 	raw, access, err := s.exchange(ctx, caller, w, answer.Get("code"), k.Verifier)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	p, by, err := w.read(ctx, raw, access, k.Nonce, s.options.Now())
 	if err != nil {
-		return nil, err
+		return nil, true, err
 	}
 	if iss != "" && iss != by.Issuer {
-		return nil, w.failed("its ID token is of another issuer than the answer")
+		return nil, true, w.failed("its ID token is of another issuer than the answer")
 	}
-	if p.asked = w.asksUserinfo(p, k.Tenant); p.asked {
-		p.more, err = w.userinfo(ctx, caller, access, p.text("sub"))
+	err = s.askAside(ctx, caller, w, p, access, k.Tenant)
+	return p, true, err
+}
+
+// askAside asks for the claims that the ID token lacks, where rules want them. Where nobody said that the endpoint must answer, it is
+// waited for shortly, and without it the rules see what the ID token has.
+func (s *Sessions) askAside(ctx context.Context, caller *wire.Caller, w *way, p *person, access, tenant string) (err error) {
+	if p.asked = w.asksUserinfo(p, tenant); !p.asked {
+		return nil
 	}
-	if err != nil && w.rules.Userinfo == nil { // nobody said that it must answer: the rules see what the ID token has
+	must := w.rules.Userinfo != nil
+	if !must {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, asideTime)
+		defer cancel()
+	}
+	p.more, err = w.userinfo(ctx, caller, access, p.text("sub"))
+	if err != nil && !must {
 		s.options.Log.WarnContext(ctx, "claims that an ID token lacks could not be asked for", "keyManager", w.name, "error", err)
 		p.unheard, err = true, nil
 	}
-	return p, err
+	return err
 }
 
 // asksUserinfo tells whether the userinfo endpoint is asked: where spec.signIn.userinfo says so, or else where it is known and
@@ -144,7 +186,8 @@ func (w *way) refused(f *wire.Failure) error {
 		return w.failed("it refuses the console's client: an administrator has to correct spec.signIn (%s)",
 			printable(f.Code+" "+f.Description))
 	}
-	return w.failed("the code was not taken: %s", printable(f.Code+" "+f.Description))
+	said := strings.TrimSpace(printable(f.Code + " " + f.Description))
+	return w.failed("the code was not taken: %s", cmp.Or(said, fmt.Sprintf("the token endpoint answered %d", f.Status)))
 }
 
 // unanswered tells that the server is away.
@@ -261,9 +304,13 @@ func (w *way) fault(claims strictjson.Object, nonce string, now time.Time) strin
 		return "it is for another client"
 	case party && azp != w.account.ClientID, many && len(list) > 1 && !party:
 		return "it was given to another client"
-	case !expires || !now.Before(exp.Add(w.skew)):
+	case !expires:
+		return "its exp is missing, or no whole number of seconds"
+	case !now.Before(exp.Add(w.skew)):
 		return "it has expired"
-	case !issued || now.Add(w.skew).Before(iat), early && (!begins || now.Add(w.skew).Before(nbf)):
+	case !issued:
+		return "its iat is missing, or no whole number of seconds"
+	case now.Add(w.skew).Before(iat), early && (!begins || now.Add(w.skew).Before(nbf)):
 		return "it is of the future"
 	case said == "" || said != nonce:
 		return "it is of another sign-in"

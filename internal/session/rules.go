@@ -45,11 +45,11 @@ func fits(v strictjson.Value, want any) bool {
 	return false
 }
 
-// called is what a person is called on pages. Nothing is decided by it.
+// called is what a person is called on pages: the first name that can be shown as it is written. Nothing is decided by it.
 func (p *person) called() string {
 	for _, claim := range []string{"name", "preferred_username", "email"} {
-		if said := printable(p.text(claim)); strings.TrimSpace(said) != "" {
-			return strings.TrimSpace(said)
+		if said := strings.TrimSpace(p.text(claim)); said != "" && keyward.ShownFault(said) == "" {
+			return said
 		}
 	}
 	return p.subject
@@ -79,13 +79,18 @@ func (w *way) stranger(p *person, tenant string) (*keyward.Error, keyward.AuditE
 	} else if p.asked {
 		where = " fits no rule, by the ID token and the userinfo endpoint: "
 	}
-	detail := []rune(w.who(p) + where + strings.Join(looked, "; "))
-	entry := keyward.AuditEntry{
+	entry := w.refusal(tenant, w.who(p)+where+strings.Join(looked, "; "))
+	return keyward.Errorf(keyward.CodeForbidden, "%s knows you, but nothing that it says about you gives you a role here. Ask an "+
+		"administrator of tenant %s to let you in: the audit log says what was looked for", w.shown, tenant), entry
+}
+
+// refusal is what the audit trail has of somebody who did not come in.
+func (w *way) refusal(tenant, why string) keyward.AuditEntry {
+	detail := []rune(why)
+	return keyward.AuditEntry{
 		Tenant: tenant, Action: "session.refused", Kind: string(keyward.KindKeyManager), Name: w.name,
 		Detail: string(detail[:min(len(detail), longestDetail)]),
 	}
-	return keyward.Errorf(keyward.CodeForbidden, "%s knows you, but nothing that it says about you gives you a role here. Ask an "+
-		"administrator of tenant %s to let you in: the audit log says what was looked for", w.shown, tenant), entry
 }
 
 // longestDetail is in characters.

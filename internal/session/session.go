@@ -31,6 +31,7 @@ const (
 	startLife  = 10 * time.Minute // from the start to the answer of the server
 	touchEvery = time.Minute
 	timeout    = 20 * time.Second // of everything that a server is asked at the end
+	asideTime  = 5 * time.Second  // of what it may leave unanswered
 )
 
 // Options say where sessions belong. All are required.
@@ -164,8 +165,6 @@ func (s *Sessions) Finish(ctx context.Context, text, at string, answer url.Value
 		return Opened{}, notBegun()
 	}
 	opened := Opened{Ask: Ask{Tenant: k.Tenant, Via: k.Via, Return: k.Return}}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	way, err := s.way(ctx, k.Tenant, k.Via)
 	if err != nil {
 		return opened, err
@@ -180,7 +179,7 @@ func (s *Sessions) Finish(ctx context.Context, text, at string, answer url.Value
 	if err := s.first(ctx, k); err != nil {
 		return opened, err
 	}
-	p, err := s.redeem(ctx, way, k, answer)
+	p, err := s.ask(ctx, way, k, answer)
 	if err != nil {
 		return opened, err
 	}
@@ -241,11 +240,8 @@ func (s *Sessions) admit(ctx context.Context, w *way, p *person, row *store.Sess
 		row.SID, _ = sid.Str()
 	}
 	if len(row.Roles) == 0 {
-		refusal, entry := w.stranger(p, row.Tenant)
-		if err := s.store.Write(ctx, who, func(tx *store.Tx) error { return tx.Audit(entry) }); err != nil {
-			return fmt.Errorf("note that somebody was refused: %w", err)
-		}
-		return refusal
+		why, entry := w.stranger(p, row.Tenant)
+		return s.refuse(ctx, who, why, entry)
 	}
 	if most := w.rules.Lifetime; most != nil {
 		row.Expires = row.Since.Add(min(s.options.Lifetime, most.Std()))

@@ -204,12 +204,5 @@ func (w *way) failed(format string, args ...any) *keyward.Error {
 
 // printable keeps what a server says from carrying anything but words.
 func printable(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(strings.TrimRight(text, ": "), "?"))
-	runes := []rune(text)
-	return string(runes[:min(len(runes), 300)])
+	return wire.Words(strings.ToValidUTF8(strings.TrimRight(text, ": "), "?"))
 }
