@@ -37,7 +37,7 @@ const tailPause = 500 * time.Millisecond
 // developers what was called by their own applications, in safe words. Calls to no API at all are for those of the tenant default
 // who see gateways.
 func (c *Control) Decisions(ctx context.Context, p keyward.Principal, tenant string, f DecisionFilter) (*Decisions, error) {
-	q, all, err := c.decisionQuery(ctx, p, tenant, past.Query{
+	q, err := c.decisionsSeen(ctx, p, tenant, past.Query{
 		KeyManager: f.KeyManager, API: f.API, Application: f.Application, Code: f.Code, Refused: f.Refused, Since: f.Since,
 		Limit: f.Limit,
 	})
@@ -53,8 +53,8 @@ func (c *Control) Decisions(ctx context.Context, p keyward.Principal, tenant str
 			return nil, err
 		}
 		if len(found.Items) > 0 || !time.Now().Add(tailPause).Before(end) {
-			found.Items = past.Newest(found.Items, q)
-			return c.shownDecisions(ctx, p, found, all, f.API)
+			found.Items = past.Newest(found.Items, q.Query)
+			return c.shownDecisions(ctx, p, found, q.all, f.API)
 		}
 		select {
 		case <-ctx.Done(): // who asks went away, or this process does
@@ -67,7 +67,7 @@ func (c *Control) Decisions(ctx context.Context, p keyward.Principal, tenant str
 // Decision gives one decision with its steps. Its id names the gateway, which alone is asked. Errors for people: not_found,
 // also for one that the principal may not see, and gateway_away.
 func (c *Control) Decision(ctx context.Context, p keyward.Principal, tenant, id string) (*past.Record, error) {
-	q, all, err := c.decisionQuery(ctx, p, tenant, past.Query{ID: id, Limit: 1})
+	q, err := c.decisionsSeen(ctx, p, tenant, past.Query{ID: id, Limit: 1})
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (c *Control) Decision(ctx context.Context, p keyward.Principal, tenant, id 
 	case err != nil:
 		return nil, err
 	case len(found.Items) > 0:
-		shown, err := c.shownDecisions(ctx, p, found, all, "")
+		shown, err := c.shownDecisions(ctx, p, found, q.all, "")
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +85,7 @@ func (c *Control) Decision(ctx context.Context, p keyward.Principal, tenant, id 
 		return nil, keyward.Errorf(keyward.CodeGatewayAway, "gateway %s, which decided that, cannot be asked now: try again", found.Away[0])
 	case len(found.Away) > 0:
 		return nil, keyward.Errorf(keyward.CodeGatewayAway, "the gateway that decided that cannot be asked now: try again")
-	case !all:
+	case !q.all:
 		return nil, keyward.Errorf(keyward.CodeNotFound, "no gateway keeps such a decision about an application that you see: each keeps "+
 			"its last ones only, until it ends")
 	default:
@@ -93,33 +93,50 @@ func (c *Control) Decision(ctx context.Context, p keyward.Principal, tenant, id 
 	}
 }
 
-// decisionQuery says what the principal may see of a tenant's decisions, and whether that is everything.
-func (c *Control) decisionQuery(ctx context.Context, p keyward.Principal, tenant string, q past.Query) (past.Query, bool, error) {
+// seen is what somebody may see of a tenant's decisions, and asks for.
+type seen struct {
+	past.Query
+
+	all bool                 // everything
+	own map[string]time.Time // else what these applications called, since they are there: others may have been called so before
+}
+
+// has tells whether a decision is a part of it. What a gateway says is held against the question: it knows every tenant's calls,
+// applications by their names alone, and may be of an earlier build.
+func (s *seen) has(d past.Record) bool {
+	since, own := s.own[d.Application]
+	return slices.Contains(s.Tenants, d.Tenant) && (s.all || own && !d.At.Before(since)) && (!s.Refused || d.Code != "")
+}
+
+// decisionsSeen says what the principal may see of a tenant's decisions.
+func (c *Control) decisionsSeen(ctx context.Context, p keyward.Principal, tenant string, q past.Query) (*seen, error) {
 	q.Tenants = []string{tenant}
 	if access.May(p, access.RightDecisions, tenant) {
 		if tenant == keyward.DefaultTenant && access.May(p, access.RightReadGateways, tenant) {
 			q.Tenants = append(q.Tenants, "")
 		}
-		return q, true, c.store.Read(ctx, func(tx *store.Tx) error { return tenantExists(tx, tenant) })
+		return &seen{Query: q, all: true}, c.store.Read(ctx, func(tx *store.Tx) error { return tenantExists(tx, tenant) })
 	}
 	if p.Tenant != tenant || !p.Has(keyward.RoleDeveloper) {
-		return q, false, access.Require(p, access.RightDecisions, tenant)
+		return nil, access.Require(p, access.RightDecisions, tenant)
 	}
 	q.Applications = []string{}
+	s := &seen{own: map[string]time.Time{}}
 	err := c.store.Read(ctx, func(tx *store.Tx) error {
 		own, _, err := tx.List(keyward.KindApplication, store.Filter{Tenant: tenant, Owners: access.Owners(p), Limit: MaxPage})
 		for _, o := range own {
-			q.Applications = append(q.Applications, o.Name)
+			q.Applications, s.own[o.Name] = append(q.Applications, o.Name), o.CreatedAt
 		}
 		return err
 	})
-	return q, false, err
+	s.Query = q
+	return s, err
 }
 
 // askGateways asks those that are in use and that the filter takes, all at once. None is asked about no application at all.
-func (c *Control) askGateways(ctx context.Context, q past.Query, takes func(keyward.Gateway) bool) (*Decisions, error) {
+func (c *Control) askGateways(ctx context.Context, q *seen, takes func(keyward.Gateway) bool) (*Decisions, error) {
 	all := &Decisions{Items: []past.Record{}}
-	if q.Applications != nil && len(q.Applications) == 0 {
+	if !q.all && len(q.own) == 0 {
 		return all, nil
 	}
 	var gateways []keyward.Gateway
@@ -137,7 +154,7 @@ func (c *Control) askGateways(ctx context.Context, q past.Query, takes func(keyw
 			continue
 		}
 		asked.Go(func() {
-			found, err := c.ask(ctx, g.ID, q)
+			found, err := c.ask(ctx, g.ID, q.Query)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -145,9 +162,7 @@ func (c *Control) askGateways(ctx context.Context, q past.Query, takes func(keyw
 				return
 			}
 			for _, d := range found {
-				// What a gateway says is held against the question: it knows every tenant's calls, and may be of an earlier build.
-				if slices.Contains(q.Tenants, d.Tenant) && (q.Applications == nil || slices.Contains(q.Applications, d.Application)) &&
-					(!q.Refused || d.Code != "") {
+				if q.has(d) {
 					d.Gateway = g.Name
 					all.Items = append(all.Items, d)
 				}

@@ -7,13 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/control"
 	"keyward.dev/keyward/internal/declare"
-	"keyward.dev/keyward/internal/past"
-	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/testbed/plane"
 )
 
@@ -275,80 +272,5 @@ func TestPermissionsHideKeyManagers(t *testing.T) {
 		if got.Paths != paths {
 			t.Errorf("%s: faults at %q", permissions, got.Paths)
 		}
-	}
-}
-
-// TestDevelopersWithoutApplicationsAskNoGateway: there is nothing that they may know.
-func TestDevelopersWithoutApplicationsAskNoGateway(t *testing.T) {
-	h, ctx := plane.New(t), context.Background()
-	h.MustApply(plane.Usual()...)
-	edge := connected(t, h)
-	asked, id := 0, past.New(edge.ID).Name("x")
-	c := control.New(h.Store, nil, nil, control.Options{Ask: func(context.Context, string, past.Query) ([]past.Record, error) {
-		asked++
-		return []past.Record{{ID: id, Tenant: keyward.DefaultTenant, Application: "mobile"}}, nil
-	}})
-	for user, want := range map[string]int{"alice": 1, "nora": 0} {
-		p := plane.As(user, keyward.RoleDeveloper)
-		asked = 0
-		list, err := c.Decisions(ctx, p, keyward.DefaultTenant, control.DecisionFilter{})
-		if err != nil || len(list.Items) != want || asked != want {
-			t.Errorf("%s lists %+v, %v, for which %d gateways were asked", user, list, err, asked)
-		}
-		asked = 0
-		if _, err := c.Decision(ctx, p, keyward.DefaultTenant, id); asked != want || (err == nil) != (want == 1) ||
-			err != nil && keyward.CodeOf(err) != keyward.CodeNotFound {
-			t.Errorf("%s reads one: %v, for which %d gateways were asked", user, err, asked)
-		}
-	}
-}
-
-// connected gives a gateway that reported just now, so that it is asked.
-func connected(t *testing.T, h *plane.Plane) keyward.Gateway {
-	t.Helper()
-	edge, _, err := h.Control.CreateGateway(t.Context(), plane.Operator(), "edge", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := h.Store.Write(t.Context(), "test", func(tx *store.Tx) error {
-		return tx.ReportGateway(edge.ID, store.GatewayReport{At: time.Now()})
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return edge
-}
-
-// TestPublishersSeeWhatBecomesOfCalls: all that were made to an API of their tenant, with their steps; calls to no API at all, and the
-// gateways, are for administrators and auditors.
-func TestPublishersSeeWhatBecomesOfCalls(t *testing.T) {
-	h, ctx := plane.New(t), context.Background()
-	h.MustApply(plane.Usual()...)
-	edge := connected(t, h)
-	c := control.New(h.Store, nil, nil, control.Options{Ask: func(context.Context, string, past.Query) ([]past.Record, error) {
-		return []past.Record{
-			{ID: "a", Tenant: keyward.DefaultTenant, API: "orders-v1", Application: "mobile", Steps: []past.Step{{Step: "backend"}}},
-			{ID: "b", Tenant: ""}, {ID: "c", Tenant: "acme"},
-		}, nil
-	}})
-	for role, want := range map[keyward.Role]string{keyward.RolePublisher: "a at ", keyward.RoleAuditor: "a at edge, b at edge"} {
-		list, err := c.Decisions(ctx, plane.As("pat", role), keyward.DefaultTenant, control.DecisionFilter{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var seen []string
-		for _, d := range list.Items {
-			seen = append(seen, d.ID+" at "+d.Gateway)
-		}
-		if got := strings.Join(seen, ", "); got != want {
-			t.Errorf("%s sees %q, want %q", role, got, want)
-		}
-		d, err := c.Decision(ctx, plane.As("pat", role), keyward.DefaultTenant, past.New(edge.ID).Name("a"))
-		if err != nil || len(d.Steps) != 1 {
-			t.Errorf("%s reads %+v, %v", role, d, err)
-		}
-	}
-	_, err := c.Decisions(ctx, plane.As("pat", keyward.RolePublisher), "acme", control.DecisionFilter{})
-	if keyward.CodeOf(err) != keyward.CodeForbidden {
-		t.Errorf("a publisher reads of another tenant: %v", err)
 	}
 }
