@@ -44,7 +44,7 @@ func permissions(role keyward.Role) map[keyward.Kind]Set {
 		return map[keyward.Kind]Set{
 			keyward.KindKeyManager:   ReadPublic,
 			keyward.KindPlan:         ReadAll,
-			keyward.KindAPI:          ReadAll,
+			keyward.KindAPI:          ReadPublic,
 			keyward.KindApplication:  ReadOwn | WriteOwn,
 			keyward.KindSubscription: ReadOwn | WriteOwn,
 			keyward.KindOAuthClient:  ReadOwn, // clients come through keys

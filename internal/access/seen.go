@@ -50,7 +50,8 @@ func OfferedTo(p keyward.Principal, o *keyward.Object, tenant string) bool {
 	return ok && s.Global && o.Tenant != tenant && To(p, keyward.KindKeyManager, tenant).Reads()
 }
 
-// Public leaves out what is not everybody's business: how a key manager is managed, whose an application is.
+// Public leaves out what is not everybody's business: how a key manager is managed, whose an application is, where the backends of an
+// API are.
 func Public(o *keyward.Object) *keyward.Object {
 	seen := *o
 	seen.Set = ""
@@ -58,6 +59,10 @@ func Public(o *keyward.Object) *keyward.Object {
 	case *keyward.KeyManagerSpec:
 		shown := *s
 		shown.Connection, shown.Introspection, shown.Permissions, shown.Outbound, shown.SignIn = nil, nil, nil, nil, nil
+		seen.Spec = &shown
+	case *keyward.APISpec:
+		shown := *s
+		shown.Upstream = keyward.Upstream{}
 		seen.Spec = &shown
 	case *keyward.ApplicationSpec:
 		seen.Spec = &keyward.ApplicationSpec{DisplayName: s.DisplayName}

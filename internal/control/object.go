@@ -178,7 +178,8 @@ func listed(p keyward.Principal, kind keyward.Kind, tenant string, page Page) (s
 	if !a.Reads() || kind == keyward.KindTenant && a&access.ReadAll == 0 {
 		return store.Filter{}, access.ForbiddenRead(p, kind, tenant)
 	}
-	if a&access.ReadAll == 0 && a&access.ReadPublic != 0 && (page.Owner != "" || page.Connection != "" || page.Group != "") {
+	hidden := page.Owner != "" || page.Connection != "" || page.Group != "" || page.Set != ""
+	if hidden && a&access.ReadAll == 0 && a&access.ReadPublic != 0 {
 		return store.Filter{}, access.ForbiddenRead(p, kind, tenant) // it would tell what they are not shown
 	}
 	filter := page.filter(tenant)

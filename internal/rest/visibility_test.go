@@ -109,6 +109,29 @@ func subscribes(t *testing.T, h *house, who, application string, may bool) {
 	}
 }
 
+// TestWhereBackendsAreIsNotForDevelopers: who may call an API is not told its backends' addresses, nor by which manifests it came.
+func TestWhereBackendsAreIsNotForDevelopers(t *testing.T) {
+	h := newHouse(t)
+	h.users(map[string][]keyward.Role{
+		"otto": {keyward.RoleDeveloper}, "pat": {keyward.RolePublisher}, "ann": {keyward.RoleAuditor},
+		"both": {keyward.RoleDeveloper, keyward.RolePublisher},
+	}, "default")
+	orders := strings.Replace(manifestOf(keyward.KindAPI, "orders", walkAPI), "http://127.0.0.1:9000", "http://orders.backend:9000", 1)
+	h.must("admin", http.MethodPost, "/api/v1/apply", `{"set":"shop","objects":[`+orders+`]}`)
+	for who, told := range map[string]bool{"otto": false, "pat": true, "ann": true, "both": true} {
+		for _, path := range []string{"/api/v1/apis/orders", "/api/v1/apis", "/api/v1/apis?names=orders&documents=true"} {
+			body := string(h.must(who, http.MethodGet, path, "").body)
+			if !strings.Contains(body, `"context":"/orders"`) || strings.Contains(body, "orders.backend") != told ||
+				strings.Contains(body, `"shop"`) != told {
+				t.Errorf("%s: %s is told %s", path, who, body)
+			}
+		}
+		if a := h.call(who, http.MethodGet, "/api/v1/apis?set=shop", ""); (a.status == http.StatusOK) != told {
+			t.Errorf("%s narrows by a set: %d %s", who, a.status, a.body)
+		}
+	}
+}
+
 // TestOtherTenantsAreNotToldWhatThereIs: whoever is of another tenant is refused in the same words whether there is what an address
 // names or not.
 func TestOtherTenantsAreNotToldWhatThereIs(t *testing.T) {
