@@ -72,6 +72,7 @@ type Right string
 // The rights. Those over the installation are the operator's; the others belong to a tenant.
 const (
 	RightTokens       Right = "manage API tokens"
+	RightPasswords    Right = "let people choose a new password"
 	RightReadTokens   Right = "list API tokens"
 	RightAudit        Right = "read the audit trail"
 	RightExport       Right = "export"
@@ -95,7 +96,7 @@ const (
 // roles lists who may use a right within their own tenant.
 func (a Right) roles() []keyward.Role {
 	switch a {
-	case RightTokens, RightHold, RightCheck, RightSessions:
+	case RightTokens, RightPasswords, RightHold, RightCheck, RightSessions:
 		return []keyward.Role{keyward.RoleAdmin}
 	case RightApprove, RightImport:
 		return []keyward.Role{keyward.RoleAdmin, keyward.RolePublisher}

@@ -15,7 +15,7 @@ import (
 // PasswordLink makes a one-time link's value with which a user of the tenant chooses a password, and tells until when it
 // is good. The one before is worth nothing then; the password in force stays until the link is used.
 func (c *Control) PasswordLink(ctx context.Context, p keyward.Principal, tenant, user string) (string, time.Time, error) {
-	if err := access.Require(p, access.RightTokens, tenant); err != nil {
+	if err := access.Require(p, access.RightPasswords, tenant); err != nil {
 		return "", time.Time{}, err
 	}
 	var value string

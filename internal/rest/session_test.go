@@ -347,6 +347,11 @@ func TestALinkEndsWithTheAccount(t *testing.T) {
 		h.must("admin", http.MethodPost, "/api/v1/users/alice/password-reset", "").into(t, &made)
 		return made.Link
 	}
+	h.users(map[string][]keyward.Role{"eve": {keyward.RoleAuditor}}, "default")
+	a := h.call("eve", http.MethodPost, "/api/v1/users/alice/password-reset", "")
+	if a.status != http.StatusForbidden || !strings.Contains(string(a.body), "may not let people choose a new password") {
+		t.Errorf("an auditor makes a link: %d %s", a.status, a.body)
+	}
 	first := link()
 	h.apply(manifestOf(keyward.KindUser, "alice", `{"roles":["publisher"]}`))
 	if got := opens(first); got != http.StatusOK {
