@@ -392,6 +392,7 @@ func TestAServerSaysThatSomebodySignedOut(t *testing.T) {
 		"an ID token":         {"default/corp", logout(g.is.Key(), map[string]any{"events": nil, "nonce": "n"})},
 		"a nonce":             {"default/corp", logout(g.is.Key(), map[string]any{"nonce": "n"})},
 		"another event":       {"default/corp", logout(g.is.Key(), map[string]any{"events": map[string]any{"x": map[string]any{}}})},
+		"a sid of no text":    {"default/corp", logout(g.is.Key(), map[string]any{"sid": 7})},
 		"of nobody":           {"default/corp", logout(g.is.Key(), map[string]any{"sid": nil, "sub": nil})},
 		"expired":             {"default/corp", logout(g.is.Key(), map[string]any{"exp": now - 60})},
 		"without an end":      {"default/corp", logout(g.is.Key(), map[string]any{"exp": nil})},

@@ -57,8 +57,11 @@ func (s *Sessions) ask(ctx context.Context, w *way, k kept, answer url.Values) (
 	if !ok || failed.Code != keyward.CodeKeyManagerFailed {
 		return p, err
 	}
-	s.options.Log.WarnContext(ctx, "a sign-in through a key manager came to nothing", "keyManager", w.name, "tenant", k.Tenant,
-		"error", err, "cause", failed.Err)
+	whole := err
+	if failed.Err != nil {
+		whole = fmt.Errorf("%w: %w", err, failed.Err)
+	}
+	s.options.Log.WarnContext(ctx, "a sign-in through a key manager came to nothing", "keyManager", w.name, "tenant", k.Tenant, "error", whole)
 	if !vouched {
 		return nil, err
 	}

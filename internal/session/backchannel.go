@@ -87,6 +87,13 @@ func textOf(claims strictjson.Object, name string) string {
 	return s
 }
 
+// textOrAbsent tells whether a claim can be taken as it is: what is there and no text would count as if it were not.
+func textOrAbsent(claims strictjson.Object, name string) bool {
+	v, found := claims.Get(name)
+	_, text := v.Str()
+	return text || !found
+}
+
 // logoutFault says why the claims are not those of a logout token (section 2.6), and when it was issued.
 func (w *way) logoutFault(claims strictjson.Object, now time.Time) (issued time.Time, fault string) {
 	date := func(name string) (time.Time, bool) {
@@ -115,6 +122,8 @@ func (w *way) logoutFault(claims strictjson.Object, now time.Time) (issued time.
 		return issued, "it has a nonce, as ID tokens have"
 	case textOf(claims, "jti") == "":
 		return issued, "it has no jti"
+	case !textOrAbsent(claims, "sid") || !textOrAbsent(claims, "sub"):
+		return issued, "its sid or sub is no text"
 	case textOf(claims, "sid") == "" && textOf(claims, "sub") == "":
 		return issued, "it says of nobody that they signed out"
 	default:
