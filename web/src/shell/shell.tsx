@@ -55,12 +55,18 @@ export function Shell() {
       <AppShell.Main id="content" tabIndex={-1} className={classes.main}>
         <LoadedContext value={loaded}>
           <Suspense fallback={<Loading />}>
-            <Outlet />
+            <Outlet key={useObject()} />
           </Suspense>
         </LoadedContext>
       </AppShell.Main>
     </AppShell>
   );
+}
+
+// What the address is about, without the tab: tenant, area, page and name. The page of another object begins anew, with nothing
+// that was typed, checked or shown once for the one before.
+function useObject(): string {
+  return useLocation().pathname.split("/").slice(1, 5).join("/");
 }
 
 // How many wait for somebody, as a quiet number; a link's name says what it is.

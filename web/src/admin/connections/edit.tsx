@@ -65,7 +65,7 @@ export function EditConnection() {
           <List size="sm">{notes.map((note) => <List.Item key={note}>{note}</List.Item>)}</List>
         </Alert>
       )}
-      <Edit key={name} base={stored} done={() => void navigate(to("admin", "connections"))} />
+      <Edit base={stored} done={() => void navigate(to("admin", "connections"))} />
       <Users name={name} />
     </Page>
   );

@@ -28,7 +28,6 @@ export function EditKeyManager() {
       ]}
     >
       <ObjectEditor
-        key={name}
         noun="key-managers"
         base={stored}
         done={back}

@@ -49,7 +49,7 @@ export function EditTenant() {
         )
       }
     >
-      <Edit key={name} base={stored} />
+      <Edit base={stored} />
     </Page>
   );
 }

@@ -63,7 +63,7 @@ export function EditUser() {
         </DeleteButton>
       }
     >
-      <Edit key={name} base={stored} done={() => void navigate(to("admin", "users"))} />
+      <Edit base={stored} done={() => void navigate(to("admin", "users"))} />
       {administers(useSession()) && <><PasswordLink name={name} /><TheirSessions name={name} /></>}
     </Page>
   );

@@ -51,7 +51,7 @@ export function ApplicationPage() {
     sayDone({ tenant, message: texts.undo.deleted(name) });
     void navigate(addressOf(tenant, "developer", "applications"));
   }, [gone, tenant, name, navigate]);
-  const keyTabs = useKeyTabs(name);
+  const keyTabs = useKeyTabs();
   const tabAt = useTabAddress(name);
   const home = () => void navigate(tabAt("keys"));
   const deleting = application.status?.deleting;
@@ -90,7 +90,7 @@ export function ApplicationPage() {
           <Tabs.Panel value="subscriptions"><Subscriptions application={name} deleting={deleting !== undefined} /></Tabs.Panel>
           <Tabs.Panel value="calls"><Calls application={name} /></Tabs.Panel>
           <Tabs.Panel value="settings">
-            <Settings key={name} stored={stored} home={home} />
+            <Settings stored={stored} home={home} />
           </Tabs.Panel>
         </Stack>
       </Tabs>

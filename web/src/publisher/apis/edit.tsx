@@ -26,7 +26,6 @@ export function EditAPI() {
       ]}
     >
       <ObjectEditor
-        key={name}
         noun="apis"
         base={stored}
         done={back}

@@ -19,11 +19,10 @@ export interface KeyTabs {
   keep: (shown: Manager[], chosen: string) => void;
 }
 
-/** The tabs of one application, for as long as its page is open. */
-export function useKeyTabs(application: string): KeyTabs {
-  const [kept, setKept] = useState<{ application: string; shown: Manager[]; chosen?: string }>({ application, shown: [] });
-  const { shown, chosen } = kept.application === application ? kept : { shown: [] };
-  return { shown, chosen, keep: (next, now) => { setKept({ application, shown: next, chosen: now }); } };
+/** The tabs of an application, for as long as its page is open. */
+export function useKeyTabs(): KeyTabs {
+  const [kept, setKept] = useState<Omit<KeyTabs, "keep">>({ shown: [] });
+  return { ...kept, keep: (shown, chosen) => { setKept({ shown, chosen }); } };
 }
 
 /**
