@@ -195,6 +195,27 @@ test("signing out in another tab asks here, and signing in there goes on here wi
   await other.close();
 });
 
+test("whoever signs in after somebody else sees nothing that was on the page of the one before", async ({ browser }) => {
+  const theirs = await browser.newContext();
+  const [left, tab] = [await theirs.newPage(), await theirs.newPage()];
+  await person("first-one", "developer");
+  await person("second-one", "developer");
+  await apply(world(), [manifest("Application", "of-first-one", { displayName: "Their own", owners: ["first-one"] })]);
+  await signIn(left, "first-one");
+  await open(left, "developer/applications/of-first-one", "Their own");
+  await tab.goto(world().url);
+  await tab.getByRole("button", { name: "Your account" }).click();
+  await tab.getByRole("menuitem", { name: "Sign out" }).click();
+  await expect(left.getByRole("dialog", { name: "Your session has ended" })).toBeVisible();
+  await theirs.clearCookies();
+  await signIn(tab, "second-one");
+  await left.bringToFront();
+  await expect(left.getByRole("heading", { level: 1, name: "You cannot open this" })).toBeVisible();
+  await expect(left.getByText("Their own")).toHaveCount(0);
+  await theirs.close();
+  await rest(world(), "DELETE", "/api/v1/applications/of-first-one");
+});
+
 test("leaving the page with unsaved changes is asked about by the browser, and without them it is not", async () => {
   const asked: string[] = [];
   page.on("dialog", (dialog) => {

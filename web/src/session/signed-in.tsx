@@ -20,7 +20,8 @@ const still = 15_000;
 
 /**
  * Shows the console to who is signed in, and the ways in to everybody else, at the page's own address. A page whose session
- * ends stays as it is, below the question to sign in again: what was changed on it is not lost.
+ * ends stays as it is, below the question to sign in again: what was changed on it is not lost. For another person it is loaded
+ * anew: nothing of it stays in memory.
  */
 export function SignedIn() {
   const queries = useQueryClient();
@@ -29,8 +30,10 @@ export function SignedIn() {
     ...sessionQuery,
     refetchInterval: (query) => (query.state.data === null && last !== undefined ? look : last !== undefined && still),
   });
-  if (session.data && session.data !== last) setLast(session.data);
+  const another = session.data && last && personOf(session.data) !== personOf(last);
+  if (session.data && session.data !== last && !another) setLast(session.data);
   useEndedElsewhere();
+  useEffect(() => { if (another) location.reload(); }, [another]);
   const ended = session.data === null && last !== undefined;
   useEffect(() => {
     if (last !== undefined && !ended) void queries.invalidateQueries({ predicate: (query) => query.state.status === "error" });
@@ -41,12 +44,13 @@ export function SignedIn() {
   }, [ended]);
   const again = useSearchParams()[0].has(againQuery);
   const person = session.data ?? last;
+  if (another) return <Loading />; // what the one before was shown is not for them, nor what they typed
   if (person && again) return <SignedInAgain />;
   if (person) {
     return (
       <SessionContext value={person}>
         <SessionEndedContext value={ended}>
-          <Shell key={`${person.tenant}/${person.user}`} />
+          <Shell />
           <SignInAgain opened={ended} />
         </SessionEndedContext>
       </SessionContext>
@@ -62,6 +66,8 @@ export function SignedIn() {
   }
   return <Loading />;
 }
+
+const personOf = ({ tenant, user }: Session) => `${tenant}/${user}`;
 
 // Signing out in one tab ends the session of all of them.
 function useEndedElsewhere(): void {
