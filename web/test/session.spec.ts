@@ -216,6 +216,17 @@ test("whoever signs in after somebody else sees nothing that was on the page of 
   await rest(world(), "DELETE", "/api/v1/applications/of-first-one");
 });
 
+test("signing out that fails says so, and that somebody is still signed in", async ({ browser }) => {
+  const theirs = await (await browser.newContext()).newPage();
+  await person("stayer", "developer");
+  await signIn(theirs, "stayer");
+  await theirs.route("**/api/v1/session", (asked) => (asked.request().method() === "DELETE" ? asked.abort() : asked.continue()));
+  await theirs.getByRole("button", { name: "Your account" }).click();
+  await theirs.getByRole("menuitem", { name: "Sign out" }).click();
+  await expect(theirs.getByRole("alert").filter({ hasText: "You are still signed in" })).toBeVisible();
+  await theirs.context().close();
+});
+
 test("leaving the page with unsaved changes is asked about by the browser, and without them it is not", async () => {
   const asked: string[] = [];
   page.on("dialog", (dialog) => {

@@ -1,7 +1,9 @@
 import { ActionIcon, Menu, Text } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
+import { messageOf } from "../api/problem";
 import { signOut, useSession } from "../session/session";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
@@ -13,7 +15,10 @@ export function AccountMenu() {
   const tenant = useTenant();
   const navigate = useNavigate();
   const { tenants } = session;
-  const leave = useMutation({ mutationFn: signOut });
+  const leave = useMutation({
+    mutationFn: signOut,
+    onError: (error) => { notifications.show({ title: texts.shell.stillSignedIn, message: messageOf(error), color: "red", role: "alert" }); },
+  });
   return (
     <Menu position="bottom-end" width={240} withArrow>
       <Menu.Target>

@@ -27,6 +27,7 @@ export const texts = {
     tenant: "Tenant",
     account: "Your account",
     signOut: "Sign out",
+    stillSignedIn: "You are still signed in",
     sessions: "Your sessions",
     signedInAs: (user: string) => `Signed in as ${user}`,
     areas: { admin: "Admin", publisher: "Publisher", developer: "Developer" },
