@@ -227,6 +227,28 @@ test("signing out that fails says so, and that somebody is still signed in", asy
   await theirs.context().close();
 });
 
+test("a header field that a document names is in memory alone, as those are that somebody adds: it may be a key", async ({ browser }) => {
+  const parameters = [{ name: "X-API-Key", in: "header", schema: { type: "string" } }, { name: "page", in: "query", schema: { type: "string" } }];
+  const document = { openapi: "3.0.3", info: { title: "Keyed", version: "1" }, paths: { "/list": { get: { parameters, responses: { 200: { description: "a list" } } } } } };
+  await apply(world(), [manifest("API", "keyed", { context: "/keyed", version: "v1", upstream: { production: world().url }, keyManagers: "all", openapi: { document: JSON.stringify(document) } })]);
+  const theirs = await (await browser.newContext()).newPage();
+  await person("keyed-one", "publisher");
+  await signIn(theirs, "keyed-one");
+  await open(theirs, "publisher/apis/keyed", "keyed");
+  await theirs.getByRole("button", { name: /GET \/list/ }).click();
+  await theirs.getByRole("button", { name: "Try it out" }).click();
+  await theirs.getByRole("textbox", { name: "X-API-Key" }).fill("a key of somebody");
+  await theirs.getByRole("textbox", { name: "page" }).fill("the second page");
+  await rest(world(), "POST", "/api/v1/sessions/end", { user: "keyed-one" });
+  await theirs.evaluate(() => window.dispatchEvent(new Event("visibilitychange")));
+  await expect(theirs.getByRole("dialog", { name: "Your session has ended" })).toBeVisible();
+  await expect.poll(() => keptIn(theirs)).toContain("the second page");
+  expect(await keptIn(theirs)).not.toContain("a key of somebody");
+  await expect(theirs.getByLabel("X-API-Key")).toHaveValue("a key of somebody");
+  await theirs.context().close();
+  await rest(world(), "DELETE", "/api/v1/apis/keyed");
+});
+
 test("leaving the page with unsaved changes is asked about by the browser, and without them it is not", async () => {
   const asked: string[] = [];
   page.on("dialog", (dialog) => {

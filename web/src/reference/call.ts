@@ -11,7 +11,10 @@ export interface Place {
   help: string;
 }
 
-/** What was typed for a call; values are by place and name. */
+/** What tells a place of a call from the others, such as "header X-Request-Id". */
+export const keyOf = ({ in: where, name }: Pick<Place, "in" | "name">) => `${where} ${name}`;
+
+/** What was typed for a call; values are by the key of their place. */
 interface Typed {
   values: Record<string, string>;
   query: string;
@@ -45,7 +48,7 @@ export function fieldsOf(lines: string): { fields: Schemas["HeaderField"][]; wro
 
 /** The call as the server takes it. Values are encoded; what is after ** may have slashes. */
 export function callOf(operation: Operation, typed: Typed, described: Described | undefined): Schemas["TryBody"] {
-  const value = (place: string, name: string) => typed.values[`${place} ${name}`] ?? "";
+  const value = (where: string, name: string) => typed.values[keyOf({ in: where, name })] ?? "";
   const path = operation.path
     .replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(value("path", name)))
     .replace(/\*\*$/, () => value("path", "**").split("/").map(encodeURIComponent).join("/"));

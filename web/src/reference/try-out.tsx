@@ -12,7 +12,7 @@ import { CodeArea } from "../ui/code-area";
 import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem-alert";
 import { TryAnswer } from "./try-answer";
-import { callOf, fieldsOf, placesOf } from "./call";
+import { callOf, fieldsOf, keyOf, placesOf, type Place } from "./call";
 import { CallerFields, credentialOf, type Caller, type CallerSecret } from "./caller";
 import type { Described } from "./document";
 import type { Operation } from "./operations";
@@ -49,7 +49,7 @@ interface TypedCall {
   caller: Caller;
 }
 
-// What was typed for a call. Header fields are in memory alone: they carry keys and tokens.
+// What was typed for a call. Header fields, those of the document too, are in memory alone: they carry keys and tokens.
 function useCall({ operation, described, asked }: Props) {
   const [typed, setTyped] = useTyped<TypedCall>(`call ${nameOf(operation)}`, {
     values: {},
@@ -58,7 +58,13 @@ function useCall({ operation, described, asked }: Props) {
     caller: asked ?? { as: operation.security === "none" ? "nobody" : "application", environment: "production", scopes: [] },
   });
   const [lines, setLines] = useState("");
-  return { typed, put: (some: Partial<TypedCall>) => { setTyped((old) => ({ ...old, ...some })); }, lines, setLines };
+  const [headers, setHeaders] = useState<TypedCall["values"]>({});
+  const put = (some: Partial<TypedCall>) => { setTyped((old) => ({ ...old, ...some })); };
+  const fill = (place: Place, value: string) => {
+    if (place.in === "header") setHeaders((old) => ({ ...old, [keyOf(place)]: value }));
+    else put({ values: { ...typed.values, [keyOf(place)]: value } });
+  };
+  return { typed: { ...typed, values: { ...typed.values, ...headers } }, put, fill, lines, setLines };
 }
 
 const nameOf = (operation: Operation) => `${operation.method} ${operation.path}`;
@@ -67,7 +73,7 @@ function Form(props: Props) {
   const { api, operation, described } = props;
   const tenant = useTenant();
   const places = placesOf(operation, described);
-  const { typed, put, lines, setLines } = useCall(props);
+  const { typed, put, fill, lines, setLines } = useCall(props);
   const { values, query, body, caller } = typed;
   const [secret, setSecret] = useState<CallerSecret>({});
   const credential = credentialOf(caller, secret);
@@ -109,12 +115,12 @@ function Form(props: Props) {
           <SimpleGrid cols={{ base: 1, sm: 2 }}>
             {places.map((place) => (
               <TextInput
-                key={`${place.in} ${place.name}`}
+                key={keyOf(place)}
                 label={place.name}
                 description={place.help}
                 required={place.required}
-                value={values[`${place.in} ${place.name}`] ?? ""}
-                onChange={(event) => { put({ values: { ...values, [`${place.in} ${place.name}`]: event.currentTarget.value } }); }}
+                value={values[keyOf(place)] ?? ""}
+                onChange={(event) => { fill(place, event.currentTarget.value); }}
                 spellCheck={false}
               />
             ))}
