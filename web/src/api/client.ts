@@ -9,7 +9,7 @@ export type Schemas = components["schemas"];
 
 const problems: Middleware = {
   async onResponse({ response }) {
-    if (response.ok) return undefined;
+    if (response.ok && isOurs(response)) return undefined;
     throw new ProblemError(await problemOf(response));
   },
   onError({ error }) {
@@ -27,10 +27,15 @@ const idleness: Middleware = {
   },
 };
 
+// The control plane answers in JSON, or with nothing. A proxy before it may answer in its place, with a page to sign in to it.
+function isOurs({ headers }: Response): boolean {
+  return headers.get("Content-Type")?.includes("json") ?? true;
+}
+
 async function problemOf(response: Response): Promise<Problem> {
-  if (!(response.headers.get("Content-Type") ?? "").includes("json")) return strangeAnswer(response.status);
-  const body = (await response.json()) as Partial<Problem>;
-  return body.code === undefined ? strangeAnswer(response.status) : (body as Problem);
+  if (response.ok || !isOurs(response)) return strangeAnswer(response.status);
+  const body = (await response.json().catch(() => undefined)) as Partial<Problem> | undefined;
+  return body?.code === undefined ? strangeAnswer(response.status) : (body as Problem);
 }
 
 /** The control plane's REST API, typed by its own OpenAPI document. A call that fails throws a ProblemError. */

@@ -36,7 +36,10 @@ interface Props<T> {
   folds?: boolean;
 }
 
-/** A listing. While its first page is on the way it keeps the place of eight rows, so that nothing jumps. */
+/**
+ * A listing. While its first page is on the way it keeps the place of eight rows, so that nothing jumps. Rows stay when asking for
+ * them anew, or for more of them, fails: the error below them says that they may be old.
+ */
 export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again, more, of, uncounted, folds = false, minWidth = 340 }: Props<T>) {
   if (error && rows === undefined) return <ProblemAlert error={error} {...(again && { again })} />;
   if (rows?.length === 0) return <>{empty}</>;
@@ -77,6 +80,7 @@ export function DataTable<T>({ label, columns, rows, keyOf, empty, error, again,
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
+      {error && <ProblemAlert error={error} {...(again && { again })} />}
       {rows !== undefined && !uncounted && (
         <Group justify="space-between">
           <Text size="sm" c="dimmed">
