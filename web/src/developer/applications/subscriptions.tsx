@@ -6,6 +6,7 @@ import { Link, useSearchParams } from "react-router";
 import type { Schemas } from "../../api/client";
 import { keysQuery } from "../../api/keys";
 import { createObject, deleteObject, forgetTenant, listQuery, manifestSetOf, namedQuery, objectName } from "../../api/objects";
+import { isProblem } from "../../api/problem";
 import { askAgain, takesSubscriptions } from "../../api/publishing";
 import { useTyped } from "../../session/typed";
 import { useAddress, useTenant } from "../../shell/place";
@@ -154,6 +155,19 @@ function sayAsked(tenant: string, subscription: Schemas["Subscription"]): void {
   sayDone({ tenant, message: pending ? words.asked(subscription.spec.api) : words.subscribed(subscription.spec.api), reaches: !pending });
 }
 
+// Nobody types its name. The one that two names make may be that of another subscription, cut to what a name may have: then it ends
+// in letters by chance.
+async function subscribe(tenant: string, spec: Schemas["Subscription"]["spec"]): Promise<Schemas["Subscription"]> {
+  const named = (length: number, end = "") => `${`${spec.application}-${spec.api}`.slice(0, length).replace(/-+$/, "")}${end}`;
+  const create = (name: string) => createObject(tenant, "subscriptions", { metadata: { name }, spec });
+  try {
+    return await create(named(63));
+  } catch (error) {
+    if (!isProblem(error, "conflict") || !error.fields.some((f) => f.path === "metadata.name")) throw error;
+    return create(named(54, `-${Math.random().toString(36).slice(2, 10)}`));
+  }
+}
+
 function Subscribe({ application, taken }: { application: string; taken: string[] }) {
   const tenant = useTenant();
   const queries = useQueryClient();
@@ -165,11 +179,7 @@ function Subscribe({ application, taken }: { application: string; taken: string[
   const plans = chosen?.spec.plans ?? [];
   const under = useQuery(namedQuery(tenant, "plans", plans)).data?.find((p) => objectName(p) === (plan ?? plans[0]));
   const run = useMutation({
-    mutationFn: () =>
-      createObject(tenant, "subscriptions", {
-        metadata: { name: `${application}-${api ?? ""}`.slice(0, 63).replace(/-+$/, "") },
-        spec: { application, api: api ?? "", ...((plan ?? plans[0]) && { plan: plan ?? plans[0] }) },
-      }),
+    mutationFn: () => subscribe(tenant, { application, api: api ?? "", ...((plan ?? plans[0]) && { plan: plan ?? plans[0] }) }),
     onSuccess: async (made) => {
       sayAsked(tenant, made);
       setApi(null);
