@@ -75,3 +75,16 @@ test("the secret of a key is not shown on the page of another application", asyn
   await expect(page.getByRole("button", { name: "Generate keys" })).toBeVisible();
   await expect(page.getByTestId("client-secret")).toHaveCount(0);
 });
+
+test("a form begins from what is stored when somebody comes to it, also where they were before", async () => {
+  await open(page, "admin/users", "Users");
+  await page.getByRole("link", { name: "first-user", exact: true }).click();
+  const email = page.getByRole("textbox", { name: "Email" });
+  await expect(email).toHaveValue("");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Users", exact: true })).toBeVisible();
+  await apply(world(), [manifest("User", "first-user", { email: "theirs@example.com", roles: ["developer"] })]);
+  await page.waitForTimeout(2_000); // for a second what was left is still there
+  await page.getByRole("link", { name: "first-user", exact: true }).click();
+  await expect(email).toHaveValue("theirs@example.com");
+});

@@ -154,6 +154,19 @@ export function objectQuery<N extends Noun>(tenant: string, noun: N, name: strin
   });
 }
 
+/**
+ * One object for a form that changes it: the version that was stored when somebody came to the form, until they leave it. It is not
+ * kept after that: who comes back begins from what is stored by then.
+ */
+export function editedQuery<N extends Noun>(tenant: string, noun: N, name: string) {
+  return queryOptions({
+    queryKey: [...objectKey(tenant, noun, name), "edited"],
+    queryFn: ({ signal }) => readObject(tenant, noun, name, signal),
+    staleTime: Infinity,
+    gcTime: 0,
+  });
+}
+
 /** Creates the object; one that exists already is a conflict. */
 export async function createObject<N extends Noun>(tenant: string, noun: N, object: Nouns[N]): Promise<Nouns[N]> {
   const answer = await client.POST(listRoute(noun), {

@@ -4,7 +4,7 @@ import { Link, useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { typesQuery } from "../../api/key-managers";
-import { objectName, objectQuery } from "../../api/objects";
+import { editedQuery, objectName } from "../../api/objects";
 import { DeleteButton } from "../../object/delete";
 import type { Draft } from "../../object/draft";
 import { ObjectEditor } from "../../object/editor";
@@ -41,7 +41,7 @@ export function EditConnection() {
   const name = useName();
   const to = useAddress();
   const navigate = useNavigate();
-  const { data: stored } = useSuspenseQuery({ ...objectQuery(tenant, "connections", name), staleTime: Infinity });
+  const { data: stored } = useSuspenseQuery(editedQuery(tenant, "connections", name));
   const notes = stored.object.status?.notes ?? [];
   return (
     <Page

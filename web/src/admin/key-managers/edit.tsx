@@ -2,7 +2,7 @@ import { usePrefetchQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
 import { typesQuery } from "../../api/key-managers";
-import { objectQuery } from "../../api/objects";
+import { editedQuery } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -17,7 +17,7 @@ export function EditKeyManager() {
   const to = useAddress();
   const navigate = useNavigate();
   usePrefetchQuery(typesQuery(tenant)); // the form needs them: asked for at once, not one after the other
-  const { data: stored } = useSuspenseQuery({ ...objectQuery(tenant, "key-managers", name), staleTime: Infinity });
+  const { data: stored } = useSuspenseQuery(editedQuery(tenant, "key-managers", name));
   const back = () => void navigate(to("admin", "key-managers", name));
   return (
     <Page

@@ -3,7 +3,7 @@ import { useSuspenseQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { kindOf, objectQuery, type Noun } from "../../api/objects";
+import { editedQuery, kindOf, type Noun } from "../../api/objects";
 import { ApprovalField } from "../../object/approval-field";
 import { DeleteButton } from "../../object/delete";
 import { ObjectEditor } from "../../object/editor";
@@ -31,7 +31,7 @@ export function NewTenant() {
 export function EditTenant() {
   const to = useAddress();
   const name = useName();
-  const { data: stored } = useSuspenseQuery({ ...objectQuery(useTenant(), "tenants", name), staleTime: Infinity });
+  const { data: stored } = useSuspenseQuery(editedQuery(useTenant(), "tenants", name));
   return (
     <Page
       title={stored.object.spec.displayName ?? name}

@@ -5,7 +5,7 @@ import { useNavigate } from "react-router";
 import { passwordLink } from "../../api/admin";
 import type { Schemas } from "../../api/client";
 import { useEmptyGroups, useOwnedBy } from "../../api/groups";
-import { objectName, objectQuery } from "../../api/objects";
+import { editedQuery, objectName } from "../../api/objects";
 import { endSessions, sessionsKey, sessionsQuery } from "../../api/sessions";
 import { DeleteButton } from "../../object/delete";
 import { ObjectEditor } from "../../object/editor";
@@ -45,7 +45,7 @@ export function EditUser() {
   const navigate = useNavigate();
   const tenant = useTenant();
   usePrefetchQuery(sessionsQuery(tenant, { user: name })); // asked for at once, not after the user
-  const { data: stored } = useSuspenseQuery({ ...objectQuery(tenant, "users", name), staleTime: Infinity });
+  const { data: stored } = useSuspenseQuery(editedQuery(tenant, "users", name));
   return (
     <Page
       title={name}

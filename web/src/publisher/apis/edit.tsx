@@ -1,7 +1,7 @@
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
-import { objectQuery } from "../../api/objects";
+import { editedQuery } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -15,7 +15,7 @@ export function EditAPI() {
   const name = useName();
   const to = useAddress();
   const navigate = useNavigate();
-  const { data: stored } = useSuspenseQuery({ ...objectQuery(tenant, "apis", name), staleTime: Infinity });
+  const { data: stored } = useSuspenseQuery(editedQuery(tenant, "apis", name));
   const back = () => void navigate(to("publisher", "apis", name));
   return (
     <Page

@@ -1,7 +1,7 @@
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate, useSearchParams } from "react-router";
 
-import { objectName, objectQuery, type Nouns } from "../../api/objects";
+import { editedQuery, objectName, type Nouns } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
@@ -35,7 +35,7 @@ export function NewAPI() {
 }
 
 function NextVersion({ of }: { of: string }) {
-  const { data: stored } = useSuspenseQuery({ ...objectQuery(useTenant(), "apis", of), staleTime: Infinity });
+  const { data: stored } = useSuspenseQuery(editedQuery(useTenant(), "apis", of));
   return <Making key={of} object={nextOf(stored.object)} title={texts.publisher.apis.newVersionOf(stored.object.spec.title ?? of)} lead={texts.publisher.apis.newVersionLead(of)} />;
 }
 

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { objectQuery } from "../../api/objects";
+import { editedQuery } from "../../api/objects";
 import { DeleteButton } from "../../object/delete";
 import type { Draft } from "../../object/draft";
 import { ObjectEditor } from "../../object/editor";
@@ -27,7 +27,7 @@ export function NewPlan() {
 export function EditPlan() {
   const name = useName();
   const to = useAddress();
-  const { data: stored } = useSuspenseQuery({ ...objectQuery(useTenant(), "plans", name), staleTime: Infinity });
+  const { data: stored } = useSuspenseQuery(editedQuery(useTenant(), "plans", name));
   const actions = (
     <DeleteButton
       noun="plans"
