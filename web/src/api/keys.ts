@@ -69,7 +69,7 @@ function soon({ state, entitlement }: Schemas["ListedKeys"]["status"]): number {
 /** The type of one key manager, with the fields of developers and the constraints on them. */
 export function developerTypeQuery(tenant: string, keyManager: string) {
   return queryOptions({
-    queryKey: [tenant, "key-manager-types", keyManager],
+    queryKey: [...objectKey(tenant, "key-managers", keyManager), "type"],
     staleTime: 60_000,
     queryFn: async ({ signal }) => {
       const answer = await client.GET("/api/v1/key-manager-types", { params: { query: { tenant, keyManager } }, signal });

@@ -51,7 +51,7 @@ export function Traffic({ name }: { name: string }) {
         <DataTable
           label={words.refusals}
           uncounted
-          rows={[...codes].sort((a, b) => b[1] - a[1])}
+          rows={traffic.data && [...codes].sort((a, b) => b[1] - a[1])}
           keyOf={([code]) => code}
           empty={<Text c="dimmed">{words.noRefusal}</Text>}
           columns={[

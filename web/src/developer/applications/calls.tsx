@@ -45,7 +45,7 @@ export function Calls({ application }: { application: string }) {
           )
         }
         columns={[
-          { title: words.when, cell: (d) => <Time at={d.at} /> },
+          { title: words.when, cell: (d) => <Time at={d.at} past /> },
           {
             title: words.outcome,
             cell: (d) => (

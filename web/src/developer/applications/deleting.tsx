@@ -23,7 +23,7 @@ export function Deleting({ application, deleting }: Props) {
   return (
     <Alert role="status" color="blue" icon={<Icon name="clock" />} title={words.deletingTitle}>
       <Stack gap="xs">
-        <Text size="sm">{words.deletingLead(deleting.by)} <Time at={deleting.since} /></Text>
+        <Text size="sm">{words.deletingLead(deleting.by)} <Time at={deleting.since} past /></Text>
         {waiting && waiting.keys.length > 0 && (
           <List size="sm">
             {waiting.keys.map(({ name, keyManager, environment }) => (

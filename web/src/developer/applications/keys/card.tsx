@@ -116,7 +116,7 @@ function OldSecretUse({ listed }: { listed: Schemas["ListedKeys"] }) {
   if (!old) return <>{now ? words.oldUnused : words.neverUsed}</>;
   return (
     <>
-      <Time at={old} /> {now && new Date(now) > new Date(old) ? words.newerInUse : words.olderInUse}
+      <Time at={old} past /> {now && new Date(now) > new Date(old) ? words.newerInUse : words.olderInUse}
     </>
   );
 }
