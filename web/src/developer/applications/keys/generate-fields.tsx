@@ -89,6 +89,17 @@ interface FieldProps {
 function DeveloperField({ field, constraint, value, put, error }: FieldProps) {
   const around = { label: field.title, description: [field.help, limits(constraint)].filter(Boolean).join(" "), error };
   const choices = constraint?.enum ?? field.enum ?? [];
+  if (choices.length > 0 && field.type === "list") {
+    return (
+      <MultiSelect
+        {...around}
+        data={choices.map(String)}
+        value={Array.isArray(value) ? value.map(String) : []}
+        onChange={(chosen) => { put(chosen.length > 0 ? chosen : undefined); }}
+        clearable
+      />
+    );
+  }
   if (choices.length > 0) {
     return (
       <Select
