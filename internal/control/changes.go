@@ -103,7 +103,6 @@ func (c *Control) InForce(ctx context.Context, p keyward.Principal, ref keyward.
 	slices.Sort(rows)
 	out := []Change{}
 	err = c.store.Read(ctx, func(tx *store.Tx) error {
-		out = out[:0]
 		o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
 		if err != nil || len(rows) == 0 {
 			return err

@@ -48,7 +48,6 @@ func (c *Control) Search(ctx context.Context, p keyward.Principal, tenant, text 
 	}
 	hits := []Hit{}
 	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		hits = hits[:0]
 		if err := tenantExists(tx, tenant); err != nil || text == "" {
 			return err
 		}
