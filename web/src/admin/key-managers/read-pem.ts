@@ -66,7 +66,10 @@ const readers: Record<string, (values: DER[] | undefined) => string | undefined>
   "CERTIFICATE": certified,
 };
 
-/** The type of the key in a PEM block, or what is wrong with the block. */
+/**
+ * The type of the key in a PEM block, or what is wrong with the block. WebCrypto would not do: it reads no certificate and no PKCS #1
+ * key, and it is not there on a page without TLS.
+ */
 export function keyInPEM(label: string, base64: string): { type: string } | string {
   const reader = readers[label];
   if (!reader) return words.otherBlock(label);
