@@ -61,7 +61,8 @@ func (s *Sessions) ask(ctx context.Context, w *way, k kept, answer url.Values) (
 	if failed.Err != nil {
 		whole = fmt.Errorf("%w: %w", err, failed.Err)
 	}
-	s.options.Log.WarnContext(ctx, "a sign-in through a key manager came to nothing", "keyManager", w.name, "tenant", k.Tenant, "error", whole)
+	s.options.Log.WarnContext(ctx, "a sign-in through a key manager came to nothing", "keyManager", w.name, "tenant", k.Tenant,
+		"error", whole)
 	if !vouched {
 		return nil, err
 	}
