@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -63,9 +64,12 @@ func (x *exchange) backendStep(code keyward.Code, err error) past.Step {
 func remedyOf(err error, field string) string {
 	_, isName := errors.AsType[*net.DNSError](err)
 	_, distrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	invalid, _ := errors.AsType[x509.CertificateInvalidError](err)
 	switch {
 	case isName:
 		return "correct the host name in " + field + ", or the DNS of the gateways"
+	case distrusted && invalid.Reason == x509.Expired:
+		return "have the backend's certificate renewed, or set the clock of the gateways right"
 	case distrusted:
 		return "have the backend send a valid certificate for this name with its whole chain; gateways are told of an authority of your " +
 			"own by SSL_CERT_FILE or SSL_CERT_DIR"

@@ -1,10 +1,18 @@
 package gateway
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/past"
@@ -51,6 +59,7 @@ func TestABackendsFaultsAreTold(t *testing.T) {
 	for upstream, want := range map[string]string{
 		secure:                       plain[len("http://"):] + " speaks no TLS",
 		w.secureBackend():            "it was issued by an unknown authority",
+		w.expiredBackend():           "it has expired or is not yet valid",
 		"http://nowhere.invalid/api": "cannot find the host name nowhere.invalid",
 	} {
 		w.put(keyward.RowAPI, "api-far", keyward.APIRow{
@@ -62,6 +71,11 @@ func TestABackendsFaultsAreTold(t *testing.T) {
 		found := w.past.Find(past.Query{ID: resp.Header.Get(decisionHeader)})
 		if len(found) != 1 || !strings.Contains(found[0].Steps[len(found[0].Steps)-1].Seen, want) {
 			t.Errorf("%s: remembered %+v, want %q", upstream, found, want)
+			continue
+		}
+		fix := found[0].Steps[len(found[0].Steps)-1].Fix
+		if renew := strings.Contains(want, "expired"); renew != strings.Contains(fix, "renewed") {
+			t.Errorf("%s: to change: %q", upstream, fix)
 		}
 	}
 }
@@ -69,6 +83,24 @@ func TestABackendsFaultsAreTold(t *testing.T) {
 // secureBackend starts one with a certificate that nobody trusts, and gives its address.
 func (w *world) secureBackend() string {
 	backend := httptest.NewTLSServer(http.NotFoundHandler())
+	w.t.Cleanup(backend.Close)
+	return backend.URL
+}
+
+// expiredBackend starts one whose certificate is of a time that is over, and gives its address.
+func (w *world) expiredBackend() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	of := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{{127, 0, 0, 1}}, NotAfter: time.Now().Add(-time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, of, of, key.Public(), key)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	backend := httptest.NewUnstartedServer(http.NotFoundHandler())
+	backend.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
+	backend.StartTLS()
 	w.t.Cleanup(backend.Close)
 	return backend.URL
 }
