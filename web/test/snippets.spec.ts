@@ -249,7 +249,13 @@ test("a program's token from Keycloak, with a client and a secret that have ever
   await keys("snipcloak");
   await page.getByText("Use an existing client").click();
   await page.getByRole("textbox", { name: "Client ID" }).fill(oddClient);
-  await page.getByLabel("Client secret").fill(oddSecret);
+  const secret = page.getByLabel("Client secret");
+  await secret.fill("another's");
+  await page.getByRole("button", { name: "Map client" }).click();
+  await expect(secret).toBeFocused(); // it is what is wrong, and says what to do
+  await expect(secret).toHaveAccessibleDescription(/Invalid client.*leave the secret out: an administrator then decides/);
+  await expect(page.getByRole("alert")).toHaveCount(0);
+  await secret.fill(oddSecret);
   await page.getByRole("button", { name: "Map client" }).click();
   await works(section(), { CLIENT_SECRET: oddSecret });
   await section().getByText("Secret in the form").click();

@@ -78,7 +78,8 @@ func (p *Prover) Prove(ctx context.Context, who keyward.Principal, s *scene.Scen
 	}
 	if f, ok := errors.AsType[*wire.Failure](err); ok && (f.Code == "invalid_client" || f.Status == http.StatusUnauthorized) {
 		return keyward.Invalid([]keyward.FieldError{keyward.Fault("clientSecret",
-			"%s does not take it as the secret of client %s: %v", s.KeyManager.Ref(), clientID, f)})
+			"%s does not take it as the secret of client %s: %v; check the ID and the secret, or, for a client that may not get tokens by "+
+				"client credentials, leave the secret out: an administrator then decides", s.KeyManager.Ref(), clientID, f)})
 	}
 	if err != nil {
 		return scene.Told(s.Place.KeyManager, err)

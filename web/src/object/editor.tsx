@@ -12,6 +12,7 @@ import { toneColor, type Tone } from "../theme";
 import { Confirm } from "../ui/confirm";
 import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem-alert";
+import { showFault } from "../ui/show-fault";
 import { sayDone } from "../ui/say-done";
 import { Conflict } from "./conflict";
 import { useDraft, type Draft } from "./draft";
@@ -126,13 +127,6 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
       </Confirm>
     </>
   );
-}
-
-// What is wrong may be far above the button that saves, or below it.
-function showFault(form: HTMLFormElement | null): void {
-  const field = form?.querySelector<HTMLElement>('[aria-invalid="true"]');
-  if (field) field.focus();
-  else form?.querySelector('[role="alert"]')?.scrollIntoView({ block: "center" });
 }
 
 function KeptNote({ kept }: { kept: KeptDraft<Noun> }) {

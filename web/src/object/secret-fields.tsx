@@ -1,9 +1,10 @@
-import { Button, Group, Input, PasswordInput, Stack, Text } from "@mantine/core";
+import { Button, Group, Input, Stack, Text } from "@mantine/core";
 import { useState, type ChangeEvent } from "react";
 
 import type { Noun } from "../api/objects";
 import { texts } from "../texts";
 import { CodeArea } from "../ui/code-area";
+import { SecretInput } from "../ui/secret-input";
 import { around, isFixed, Shown, type Field } from "./fields";
 import { valueAt } from "./path";
 
@@ -32,7 +33,7 @@ export function SecretField<N extends Noun>({ lines = false, ...field }: Secret<
     },
   };
   if (lines) return <CodeArea {...input} secret minRows={2} maxRows={8} />;
-  return <PasswordInput {...input} autoComplete="new-password" spellCheck={false} />;
+  return <SecretInput {...input} autoComplete="new-password" spellCheck={false} />;
 }
 
 /**

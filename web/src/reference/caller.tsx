@@ -1,4 +1,4 @@
-import { PasswordInput, SegmentedControl, Select, SimpleGrid, Stack, TagsInput, Text } from "@mantine/core";
+import { SegmentedControl, Select, SimpleGrid, Stack, TagsInput, Text } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
 
@@ -8,6 +8,7 @@ import { objectName } from "../api/objects";
 import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { ObjectSelect } from "../ui/object-select";
+import { SecretInput } from "../ui/secret-input";
 import { useSearchText } from "../ui/use-search-text";
 
 const words = texts.reference.tryout;
@@ -54,7 +55,7 @@ export function CallerFields(props: Props) {
   if (caller.as === "application") return <AsApplication {...props} />;
   if (caller.as === "nobody") return null;
   return (
-    <PasswordInput
+    <SecretInput
       label={words.value}
       description={words.valueHelp}
       required
@@ -140,7 +141,7 @@ function AsApplication({ api, caller, change, secret, setSecret }: Props) {
           <TagsInput label={words.scopes} description={words.scopesHelp} value={caller.scopes} onChange={(scopes) => { change({ ...caller, scopes }); }} />
         )}
         {chosen?.status.mode === "mapped" && (
-          <PasswordInput label={words.secret} description={words.secretHelp} required value={secret.clientSecret ?? ""} onChange={(event) => { setSecret({ clientSecret: event.currentTarget.value }); }} autoComplete="off" />
+          <SecretInput label={words.secret} description={words.secretHelp} required value={secret.clientSecret ?? ""} onChange={(event) => { setSecret({ clientSecret: event.currentTarget.value }); }} autoComplete="off" />
         )}
       </SimpleGrid>
       {application && settled && usable.length === 0 && <Text size="sm" c="yellow" role="status">{words.noKey(environment)}</Text>}

@@ -10,16 +10,23 @@ import { Copy } from "./copy";
 import { Facts } from "./facts";
 import { ObjectLink } from "./object-link";
 import { Section } from "./page";
-import { Steps, Verdict } from "./steps";
+import { Remedy, Steps, Verdict } from "./steps";
 import { Time } from "./time";
 
 const words = texts.admin.decisions;
 
+interface Props {
+  decision: Decision;
+  /** What those can do who are not shown the steps. */
+  next?: string | undefined;
+}
+
 /** A decision as the list of its steps: what was expected, what was seen, and what to change. Developers get what is safe. */
-export function DecisionView({ decision }: { decision: Decision }) {
+export function DecisionView({ decision, next }: Props) {
   return (
     <>
       <Verdict status={decision.status} code={decision.code || words.passed} detail={decision.detail} />
+      {next !== undefined && !decision.steps && <Remedy label={texts.developer.calls.next} text={next} />}
       <Facts
         rows={[
           [words.id, <Group key="i" gap={4}><Text span inherit ff="monospace">{decision.decision}</Text><Copy value={decision.decision} label={words.copyId} /></Group>],

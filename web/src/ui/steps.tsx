@@ -54,14 +54,21 @@ function Step({ line }: { line: StepLine }) {
         {line.seen && <Text size="sm" className={classes.seen}><WithFieldLinks text={line.seen} /></Text>}
         {line.expected && <Text size="xs" c="dimmed">{texts.steps.expected} <WithFieldLinks text={line.expected} /></Text>}
         {line.fix && line.result !== "pass" && (
-          <Box className={classes.fix}>
-            <Text size="sm">
-              <Text span fw={600} inherit>{texts.steps.fix}</Text> <WithFieldLinks text={line.fix} />
-            </Text>
-          </Box>
+          <Remedy label={texts.steps.fix} text={line.fix} />
         )}
       </Stack>
     </li>
+  );
+}
+
+/** What to do about what failed. */
+export function Remedy({ label, text }: { label: string; text: string }) {
+  return (
+    <Box className={classes.fix}>
+      <Text size="sm">
+        <Text span fw={600} inherit>{label}</Text> <WithFieldLinks text={text} />
+      </Text>
+    </Box>
   );
 }
 

@@ -1,14 +1,16 @@
 import { Button, Group, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import type { Schemas } from "../../../api/client";
 import { act, type KeyPlace } from "../../../api/keys";
-import { forgetObject } from "../../../api/objects";
+import { forgetObject, objectQuery } from "../../../api/objects";
 import { useWhile } from "../../../ui/use-while";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Confirm } from "../../../ui/confirm";
+import { Facts } from "../../../ui/facts";
+import { Time } from "../../../ui/time";
 
 const words = texts.developer.keys;
 
@@ -24,33 +26,30 @@ export function EndKey({ application, listed, place }: Props) {
   const live = ["active", "drifted"].includes(listed.status.state);
   return (
     <Group gap="xs">
-      {live && !mapped && <Ending application={application} place={place} word={listed.clientId ?? listed.name} action="revoke" label={words.revoke} lead={words.revokeLead} state={listed.status.state} />}
+      {live && !mapped && <Ending application={application} listed={listed} place={place} action="revoke" label={words.revoke} lead={words.revokeLead} />}
       <Ending
         application={application}
+        listed={listed}
         place={place}
-        word={listed.clientId ?? listed.name}
         action="delete"
         label={mapped ? words.unmap : words.delete}
         lead={mapped ? words.unmapLead : words.deleteLead}
-        state={listed.status.state}
       />
     </Group>
   );
 }
 
-interface EndingProps {
-  application: string;
-  place: KeyPlace;
-  word: string;
+interface EndingProps extends Props {
   action: "revoke" | "delete";
   label: string;
   lead: string;
-  state: string;
 }
 
 // Out of use within a second, which is what people wait for. What its server still has to do, the key's card says.
-function Ending({ application, place, word, action, label, lead, state }: EndingProps) {
+function Ending({ application, listed, place, action, label, lead }: EndingProps) {
   const tenant = useTenant();
+  const { state } = listed.status;
+  const manager = useQuery(objectQuery(tenant, "key-managers", place.keyManager)).data?.object;
   const queries = useQueryClient();
   const [opened, { open, close }] = useDisclosure(false);
   const look = () => forgetObject(queries, tenant, "applications", application);
@@ -67,14 +66,20 @@ function Ending({ application, place, word, action, label, lead, state }: Ending
       <Confirm
         opened={opened && !begun}
         close={close}
-        title={`${label}?`}
-        word={word}
+        title={words.endingOf(label, place.environment, manager?.spec.displayName ?? place.keyManager)}
+        word={application}
         action={label}
         run={() => { run.mutate(); }}
         pending={run.isPending}
         error={run.error}
       >
         <Text size="sm">{lead}</Text>
+        <Facts
+          rows={[
+            [words.clientId, listed.clientId],
+            [words.lastUsed, <Time key="u" at={listed.lastUsedAt} past />],
+          ]}
+        />
       </Confirm>
     </>
   );

@@ -1,16 +1,19 @@
-import { Alert, Anchor, Button, Group, PasswordInput, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Anchor, Button, Group, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 
 import type { Schemas } from "../../../api/client";
 import { developerTypeQuery, generate, map } from "../../../api/keys";
 import { forgetObject, objectQuery } from "../../../api/objects";
+import { ProblemError } from "../../../api/problem";
 import { useTyped } from "../../../session/typed";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
 import { Icon } from "../../../ui/icon";
 import { ProblemAlert } from "../../../ui/problem-alert";
+import { SecretInput } from "../../../ui/secret-input";
+import { showFault } from "../../../ui/show-fault";
 import { useTabAddress } from "../use-tab-address";
 import { GenerateFields } from "./generate-fields";
 import { FreshSecret } from "./fresh-secret";
@@ -103,7 +106,7 @@ function Generate({ application, option, showing }: Props) {
           type={type.data}
           error={run.error}
         />
-        <Text size="xs" c="dimmed">{option.rotates ? words.rotatesLater(option.overlaps) : option.rotationObstacle}</Text>
+        <Text size="xs" c="dimmed">{option.rotates ? words.rotatesLater(option.overlaps) : words.rotatesNever(option.rotationObstacle ?? "")}</Text>
         {run.error && <ProblemAlert error={run.error} />}
         <Group>
           <Button type="submit" loading={run.isPending} leftSection={<Icon name="key" size={16} />}>{option.approval ? words.request : words.generate}</Button>
@@ -124,8 +127,13 @@ function MapExisting({ application, option: { keyManager, environment } }: Omit<
       map(tenant, application, { keyManager, environment, clientId: clientId.trim(), ...(secret && { clientSecret: secret }) }),
     onSettled: () => forgetObject(queries, tenant, "applications", application),
   });
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => { if (run.error) showFault(form.current); }, [run.error]);
+  const faults = run.error instanceof ProblemError ? run.error.fields : [];
+  const fault = (path: "clientId" | "clientSecret") => faults.find((f) => f.path === path)?.message;
   return (
     <form
+      ref={form}
       onSubmit={(event) => {
         event.preventDefault();
         run.mutate();
@@ -138,17 +146,19 @@ function MapExisting({ application, option: { keyManager, environment } }: Omit<
           required
           value={clientId}
           onChange={(event) => { setClientId(event.currentTarget.value); }}
+          error={fault("clientId")}
           autoComplete="off"
           spellCheck={false}
         />
-        <PasswordInput
+        <SecretInput
           label={words.clientSecret}
           description={words.mapSecretHelp}
           value={secret}
           onChange={(event) => { setSecret(event.currentTarget.value); }}
+          error={fault("clientSecret")}
           autoComplete="new-password"
         />
-        {run.error && <ProblemAlert error={run.error} />}
+        {run.error && !fault("clientId") && !fault("clientSecret") && <ProblemAlert error={run.error} />}
         <Group><Button type="submit" loading={run.isPending}>{words.map}</Button></Group>
       </Stack>
     </form>
