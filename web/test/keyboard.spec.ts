@@ -160,3 +160,29 @@ test("nor does an administrator to add a key manager, check it, hold it, release
   await page.keyboard.press("Enter");
   await arrived("Key managers");
 });
+
+test("Enter opens what fits best also where it is pressed before the server has answered", async ({ browser }) => {
+  await person("hasty", "publisher");
+  const quick = await (await browser.newContext()).newPage();
+  await signIn(quick, "hasty");
+  await quick.goto(`${world().url}/console/default/publisher/plans`);
+  await expect(quick.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
+  let answer = (): void => undefined;
+  const asked = new Promise<void>((done) => {
+    void quick.route(/\/api\/v1\/search\?/, async (route) => {
+      done();
+      await new Promise<void>((go) => { answer = go; });
+      await route.continue();
+    });
+  });
+  await quick.keyboard.press("Control+k");
+  const field = quick.getByRole("textbox", { name: /^Search key managers/ });
+  await expect(field).toBeFocused();
+  await quick.keyboard.type("orders");
+  await quick.keyboard.press("Enter");
+  await asked;
+  expect(quick.url()).toContain("/publisher/plans");
+  answer();
+  await expect(quick.getByRole("heading", { level: 1, name: "Orders" })).toBeVisible();
+  await quick.context().close();
+});

@@ -2,7 +2,7 @@ import { Button, Text, VisuallyHidden } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { Spotlight, spotlight, type SpotlightActionData } from "@mantine/spotlight";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 
 import { nounOf } from "../api/objects";
@@ -55,7 +55,13 @@ export function SearchButton() {
     }),
   ];
   useEarlyKeys(setText);
-  const settled = asked === text.trim() && !found.isPlaceholderData; // what is shown is what was typed for
+  const settled = asked === text.trim() && !found.isPlaceholderData && !found.isLoading; // what is shown is what was typed for
+  const entered = useRef<HTMLElement>(undefined); // the field, if Enter was pressed in it before the answer came
+  useEffect(() => {
+    if (!settled || !entered.current) return;
+    openFirst(entered.current);
+    entered.current = undefined;
+  }, [settled]);
   return (
     <>
       <Button variant="default" size="xs" className={classes.search} onClick={spotlight.open} leftSection={<Icon name="search" size={14} />}>
@@ -66,7 +72,11 @@ export function SearchButton() {
       <Spotlight
         actions={actions}
         query={text}
-        onQueryChange={setText}
+        onQueryChange={(typed) => {
+          entered.current = undefined;
+          setText(typed);
+        }}
+        onSpotlightClose={() => { entered.current = undefined; }}
         filter={(_, all) => all}
         shortcut={["mod + K"]}
         tagsToIgnore={fields}
@@ -79,7 +89,11 @@ export function SearchButton() {
           leftSection: <Icon name="search" />,
           placeholder: texts.shell.searchShort,
           "aria-label": texts.shell.searchLong,
-          onKeyDown: (event) => { if (event.key === "Enter" && settled) openFirst(event.currentTarget); },
+          onKeyDown: (event) => {
+            if (event.key !== "Enter") return;
+            if (settled) openFirst(event.currentTarget);
+            else entered.current = event.currentTarget;
+          },
         }}
       />
     </>
