@@ -1,4 +1,4 @@
-import { Anchor, Text } from "@mantine/core";
+import { Anchor, Text, useMatches } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "react-router";
 
@@ -28,7 +28,8 @@ interface Props {
 export function DecisionTable({ without, ...list }: Props) {
   const sees = seesGateways(useSession());
   const hidden = without ?? (sees ? undefined : "gateway");
-  return <DataTable {...list} minWidth={580} columns={useColumns().filter((c) => hidden === undefined || c.title !== words[hidden])} keyOf={(_, place) => String(place)} />;
+  const minWidth = useMatches({ base: 340, sm: 760 }, { getInitialValueInEffect: false });
+  return <DataTable {...list} minWidth={minWidth} columns={useColumns().filter((c) => hidden === undefined || c.title !== words[hidden])} keyOf={(_, place) => String(place)} />;
 }
 
 // Each call is one line, and each column keeps its width: what comes moves nothing.
@@ -42,20 +43,23 @@ function useColumns(): Column<Decision>[] {
       title: words.outcome,
       width: "14rem",
       cell: (d) => (
-        <Anchor component={Link} to={to(area, "decisions", d.decision)} state={{ search }}>
-          <StateBadge tone={d.code ? "bad" : "good"}>{d.code || words.passed}</StateBadge>
-        </Anchor>
+        <>
+          <Anchor component={Link} to={to(area, "decisions", d.decision)} state={{ search }}>
+            <StateBadge tone={d.code ? "bad" : "good"}>{d.code || words.passed}</StateBadge>
+          </Anchor>
+          <Text size="xs" c="dimmed" truncate="end" hiddenFrom="sm">{callOf(d)}</Text>
+        </>
       ),
     },
-    { title: words.call, width: "auto", cell: (d) => <Line>{callOf(d)}</Line> },
+    { title: words.call, wide: true, width: "auto", cell: (d) => <Line>{callOf(d)}</Line> },
     { title: words.keyManager, wide: true, width: "7.8rem", cell: (d) => d.keyManager && <ObjectLink noun="key-managers" name={d.keyManager} /> },
     { title: words.application, wide: true, width: "7.5rem", cell: (d) => d.application && <ObjectLink noun="applications" name={d.application} /> },
     { title: words.gateway, wide: "lg", width: "9%", cell: (d) => <Line>{d.gateway ?? ""}</Line> },
-    { title: words.id, wide: "lg", width: "12%", cell: (d) => <Line mono>{d.decision}</Line> },
+    { title: words.id, wide: "lg", width: "12%", cell: (d) => <Line id>{d.decision}</Line> },
   ];
 }
 
-// What is longer than its column is read whole by pointing at it.
-function Line({ children, mono = false }: { children: string; mono?: boolean }) {
-  return <Text size={mono ? "xs" : "sm"} truncate="end" title={children} {...(mono && { ff: "monospace" })}>{children}</Text>;
+// What is longer than its column is read whole by pointing at it. IDs of one gateway begin alike: their ends tell them apart.
+function Line({ children, id = false }: { children: string; id?: boolean }) {
+  return <Text size={id ? "xs" : "sm"} truncate={id ? "start" : "end"} title={children} {...(id && { ff: "monospace" })}>{children}</Text>;
 }
