@@ -64,15 +64,18 @@ export function tailQuery(tenant: string, filter: DecisionFilter) {
   });
 }
 
+// The newest first. As texts times have no order: their fractions of a second end where zeros would follow.
+const order = (a: Decision, b: Decision) => Date.parse(b.at) - Date.parse(a.at);
+
 // What was there goes on where the answer reaches back to it; otherwise too many came, and what was there is not next to them.
 // What is older than the oldest that is held was counted before it fell out: the overlap asks for it once more.
 function grown(before: Tail | undefined, answer: Decision[], away: string[]): Tail {
   const known = new Set(before?.rows.map((d) => d.decision));
   const anew = new Map(answer.map((d) => [d.decision, d])); // a call that passed may have failed at its backend since
-  const oldest = before?.rows[tailLength - 1]?.at ?? "";
-  const fresh = answer.filter((d) => d.at > oldest && !known.has(d.decision));
+  const oldest = before?.rows[tailLength - 1];
+  const fresh = answer.filter((d) => (oldest === undefined || order(d, oldest) < 0) && !known.has(d.decision));
   const apart = fresh.length === askedFor;
-  const rows = [...fresh, ...(apart ? [] : (before?.rows ?? []).map((d) => anew.get(d.decision) ?? d))].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+  const rows = [...fresh, ...(apart ? [] : (before?.rows ?? []).map((d) => anew.get(d.decision) ?? d))].sort(order);
   return { rows: rows.slice(0, tailLength), total: (before?.total ?? 0) + fresh.length, away };
 }
 

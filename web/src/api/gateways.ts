@@ -12,7 +12,7 @@ export function onGateways(noun: Noun): boolean {
 }
 
 /** What every query about gateways is kept under: they belong to no tenant. */
-export const gatewaysKey = ["installation", "gateways"] as const;
+export const gatewaysKey = ["/installation", "gateways"] as const;
 
 /** The gateways by pages, narrowed by the server, with how many are in which state. It asks again every second. */
 export function gatewaysQuery(search: string, state: string) {

@@ -1,6 +1,7 @@
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
 
 import { ProblemError } from "./problem";
+import { sessionKey } from "./sessions";
 
 /** Refusals are answers: asking again at once changes nothing. What did not answer is asked twice more. */
 function retry(failures: number, error: Error): boolean {
@@ -10,8 +11,8 @@ function retry(failures: number, error: Error): boolean {
 // A session that ended shows at whatever was asked next. The session is then asked for anew, and the page asks to sign in
 // when there is none; once that is known it need not be found out again.
 function endedSession(error: Error): void {
-  if (error instanceof ProblemError && error.status === 401 && queries.getQueryData(["session"]) !== null) {
-    void queries.invalidateQueries({ queryKey: ["session"] });
+  if (error instanceof ProblemError && error.status === 401 && queries.getQueryData(sessionKey) !== null) {
+    void queries.invalidateQueries({ queryKey: sessionKey });
   }
 }
 
@@ -25,7 +26,7 @@ export const queries: QueryClient = new QueryClient({
   },
   queryCache: new QueryCache({
     onError: (error, query) => {
-      if (query.queryKey[0] !== "session") endedSession(error);
+      if (query.queryKey[0] !== sessionKey[0]) endedSession(error);
     },
   }),
   mutationCache: new MutationCache({ onError: endedSession }),

@@ -3,6 +3,9 @@ import { queryOptions } from "@tanstack/react-query";
 import { bodyOf, client, type Schemas } from "./client";
 import { ProblemError } from "./problem";
 
+/** What queries about the browser's own session are kept under: no name of a tenant, which those of tenants begin with. */
+export const sessionKey = ["/session"] as const;
+
 /** Who is signed in; null when nobody is. */
 export async function readSession(signal: AbortSignal): Promise<Schemas["SessionAnswer"] | null> {
   try {
@@ -21,7 +24,7 @@ export async function leaveSession(): Promise<string | undefined> {
 /** The ways into a tenant's console. */
 export function waysQuery(tenant: string) {
   return queryOptions({
-    queryKey: ["session", "ways", tenant],
+    queryKey: [...sessionKey, "ways", tenant],
     queryFn: async ({ signal }) => bodyOf(await client.GET("/api/v1/session/ways", { params: { query: { tenant } }, signal })),
   });
 }

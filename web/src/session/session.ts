@@ -2,14 +2,14 @@ import { queryOptions } from "@tanstack/react-query";
 import { createContext, useContext } from "react";
 
 import type { Schemas } from "../api/client";
-import { leaveSession, readSession } from "../api/sessions";
+import { leaveSession, readSession, sessionKey } from "../api/sessions";
 import { serverPath } from "../base";
 
 export type Session = Schemas["SessionAnswer"];
 
 /** Who is signed in; null when nobody is. Whoever comes back to the window sees at once whether somebody still is. */
 export const sessionQuery = queryOptions({
-  queryKey: ["session"],
+  queryKey: sessionKey,
   staleTime: 60_000,
   refetchOnWindowFocus: "always",
   queryFn: ({ signal }) => readSession(signal),

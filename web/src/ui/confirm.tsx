@@ -31,6 +31,7 @@ interface Props {
 /** Asks before something is done that others feel: what will happen, then the object's name typed by hand. */
 export function Confirm({ opened, close, title, word, action, harmless, ready = true, run, pending, error, keep = false, refused = false, instead, opener, children }: Props) {
   const [typed, setTyped] = useState("");
+  const [past, setPast] = useState<Error | null>(null); // what was said before the dialog was closed
   const fixed = keep || pending;
   return (
     <Modal
@@ -44,6 +45,7 @@ export function Confirm({ opened, close, title, word, action, harmless, ready = 
       returnFocus={opener === undefined}
       onExitTransitionEnd={() => {
         setTyped("");
+        setPast(error);
         opener?.current?.focus();
       }}
     >
@@ -66,7 +68,7 @@ export function Confirm({ opened, close, title, word, action, harmless, ready = 
               data-autofocus
             />
           )}
-          {error && <ProblemAlert error={error} />}
+          {error && error !== past && <ProblemAlert error={error} />}
           <Group justify="flex-end">
             {!keep && (
               <Button variant="default" onClick={close} disabled={pending}>

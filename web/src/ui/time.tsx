@@ -6,7 +6,7 @@ import { texts } from "../texts";
 /** The present, one clock for the whole page, so that all times on it move together. */
 function useNow(): number {
   const { data } = useQuery({
-    queryKey: ["clock"],
+    queryKey: ["/clock"],
     queryFn: () => Date.now(),
     initialData: () => Date.now(),
     refetchInterval: 10_000,
