@@ -1,4 +1,4 @@
-import { expect, test, type Page } from "@playwright/test";
+import { expect, test, type Page, type Route } from "@playwright/test";
 
 import { complaintsOf, open, person, signIn } from "./browser";
 import { apply, manifest, rest, world } from "./start";
@@ -68,4 +68,23 @@ test("an answer of something between here and the control plane is called that",
   await page.goto(`${world().url}/console/default/publisher/plans`);
   await expect(page.getByRole("alert")).toContainText("Something other than the control plane answered with 200");
   await page.unroute("**/api/v1/plans?*");
+});
+
+test("a dialog that is opened again says nothing of what went wrong before it was closed", async () => {
+  await open(page, "publisher/plans/listed-07", "Edit listed-07");
+  const away = (asked: Route) => (asked.request().method() === "DELETE" ? asked.abort() : asked.continue());
+  await page.route("**/api/v1/plans/listed-07?*", away);
+  const dialog = page.getByRole("dialog");
+  const begin = page.getByRole("button", { name: "Delete", exact: true });
+  await begin.click();
+  await dialog.getByRole("textbox", { name: "Type listed-07 to confirm" }).fill("listed-07");
+  await dialog.getByRole("button", { name: "Delete", exact: true }).click();
+  await expect(dialog.getByRole("alert")).toContainText("The control plane could not be reached");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await expect(dialog).toHaveCount(0);
+  await begin.click();
+  await expect(dialog.getByRole("textbox", { name: "Type listed-07 to confirm" })).toBeVisible();
+  await expect(dialog.getByRole("alert")).toHaveCount(0);
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await page.unroute("**/api/v1/plans/listed-07?*", away);
 });
