@@ -123,6 +123,8 @@ test("decisions are followed without a shift of the layout, stand still for who 
   for (let i = 0; i < 2; i++) await page.waitForResponse((answer) => answer.url().includes("/api/v1/decisions?"));
   await expect(page.getByText("Paused while you look: 80 new.")).toBeVisible(); // asked again about the same moment, it counts nothing twice
   expect(await rows.nth(1).textContent()).toBe(first);
+  await page.getByRole("switch", { name: "Live" }).hover();
+  await expect(page.getByText(/^Paused/)).toHaveCount(0); // who looks no more is shown them
   await page.getByRole("switch", { name: "Live" }).click();
   await expect(page.getByText("Stopped.")).toBeVisible();
   const id = await call("/nowhere");

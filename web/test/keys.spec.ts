@@ -140,7 +140,7 @@ test("a key is out of use before its server has deleted it, and makes way for a 
   server.slow = true;
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByRole("textbox").fill("client-2");
+  await dialog.getByRole("textbox").fill("holding");
   await dialog.getByRole("button", { name: "Delete", exact: true }).click();
   const ending = page.getByRole("status").filter({ hasText: "Out of use. Waiting for its server" });
   await expect(ending).toBeVisible();
@@ -159,7 +159,7 @@ test("a key that was revoked stays listed until the next one takes its place", a
   await page.getByRole("button", { name: "Done" }).click();
   await page.getByRole("button", { name: "Revoke" }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByRole("textbox").fill("client-2");
+  await dialog.getByRole("textbox").fill("holding");
   await dialog.getByRole("button", { name: "Revoke" }).click();
   await expect(page.getByText("revoked", { exact: true })).toBeVisible();
   await expect(page.getByText("You can reveal the secret once more")).toHaveCount(0); // it opens nothing
