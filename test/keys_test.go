@@ -234,10 +234,10 @@ func walkMapped(t *testing.T, n *program.Node, v vendor) {
 	if err := os.WriteFile(wrong, []byte("wrong-secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := n.CLI(t, "", place("map", v.name, "--client-id", id, "--client-secret-file", wrong)...); r.Code != 3 {
+	if r := n.CLI(t, "", place("map", v.name, "--client-id="+id, "--client-secret-file", wrong)...); r.Code != 3 {
 		t.Errorf("map with a wrong secret: %s", r)
 	}
-	cli(t, n, place("map", v.name, "--client-id", id, "--client-secret-file", file)...)
+	cli(t, n, place("map", v.name, "--client-id="+id, "--client-secret-file", file)...)
 	endpoint := tokenEndpoint(t, n, v)
 	mapped := madeKeys{ClientID: id, ClientSecret: secret, TokenEndpoint: endpoint}
 	token := mapped.token(t, v)

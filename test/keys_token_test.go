@@ -84,7 +84,7 @@ func nowhere(t *testing.T, dir string, texts ...string) {
 func tryMapped(t *testing.T, n *program.Node, v vendor, ask []string) {
 	t.Helper()
 	id, secret, file := handMade(t, v)
-	cli(t, n, place("map", v.name, "--client-id", id)...)
+	cli(t, n, place("map", v.name, "--client-id="+id)...)
 	if r := n.CLI(t, "", ask...); r.Code != 3 || !containsText(r.Stderr, "clientSecret") || !containsText(r.Stderr, "mapped") {
 		t.Errorf("a mapped client without its secret: %s", r)
 	}

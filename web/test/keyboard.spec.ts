@@ -168,10 +168,11 @@ test("Enter opens what fits best also where it is pressed before the server has 
   await quick.goto(`${world().url}/console/default/publisher/plans`);
   await expect(quick.getByRole("heading", { level: 1, name: "Plans" })).toBeVisible();
   let answer = (): void => undefined;
+  const answered = new Promise<void>((go) => { answer = go; }); // whoever types slowly asks more than once
   const asked = new Promise<void>((done) => {
     void quick.route(/\/api\/v1\/search\?/, async (route) => {
       done();
-      await new Promise<void>((go) => { answer = go; });
+      await answered;
       await route.continue();
     });
   });

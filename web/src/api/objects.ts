@@ -155,15 +155,15 @@ export function objectQuery<N extends Noun>(tenant: string, noun: N, name: strin
 }
 
 /**
- * One object for a form that changes it: the version that was stored when somebody came to the form, until they leave it. It is not
- * kept after that: who comes back begins from what is stored by then.
+ * One object for a form that changes it: the version that was stored when somebody came to the form. The editor forgets it when they
+ * leave: who comes back begins from what is stored by then.
  */
 export function editedQuery<N extends Noun>(tenant: string, noun: N, name: string) {
   return queryOptions({
     queryKey: [...objectKey(tenant, noun, name), "edited"],
     queryFn: ({ signal }) => readObject(tenant, noun, name, signal),
     staleTime: Infinity,
-    gcTime: 0,
+    gcTime: 10_000, // of a form that was never shown; slow machines take a while from the answer to the form
   });
 }
 
