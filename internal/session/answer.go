@@ -286,20 +286,15 @@ func (w *way) verifyBy(ctx context.Context, sets *token.KeySets, jwt *token.JWT,
 
 // fault says why the claims are not those of an ID token for this start (OpenID Connect Core 1.0, section 3.1.3.7).
 func (w *way) fault(claims strictjson.Object, nonce string, now time.Time) string {
-	date := func(name string) (time.Time, bool) {
-		v, _ := claims.Get(name)
-		n, ok := v.Int()
-		return time.Unix(n, 0), ok && n >= 0
-	}
 	text := func(name string) (string, bool) {
 		v, found := claims.Get(name)
 		s, _ := v.Str()
 		return s, found
 	}
 	list, many := audience(claims)
-	exp, expires := date("exp")
-	iat, issued := date("iat")
-	nbf, begins := date("nbf")
+	exp, expires := dateOf(claims, "exp")
+	iat, issued := dateOf(claims, "iat")
+	nbf, begins := dateOf(claims, "nbf")
 	_, early := claims.Get("nbf")
 	azp, party := text("azp")
 	said, _ := text("nonce")
@@ -321,15 +316,6 @@ func (w *way) fault(claims strictjson.Object, nonce string, now time.Time) strin
 	default:
 		return ""
 	}
-}
-
-// audience lists whom a token is for; many tells that it is written as a list.
-func audience(claims strictjson.Object) (list []string, many bool) {
-	aud, _ := claims.Get("aud")
-	if one, ok := aud.Str(); ok {
-		return []string{one}, false
-	}
-	return aud.Strings()
 }
 
 // halfHash is at_hash: half of the hash of the access token, by the algorithm of the ID token (OpenID Connect Core 1.0,

@@ -81,29 +81,11 @@ func notOut(why string) error {
 	return keyward.Errorf(keyward.CodeInvalidRequest, "the logout token is not taken: %s", why)
 }
 
-func textOf(claims strictjson.Object, name string) string {
-	v, _ := claims.Get(name)
-	s, _ := v.Str()
-	return s
-}
-
-// textOrAbsent tells whether a claim can be taken as it is: what is there and no text would count as if it were not.
-func textOrAbsent(claims strictjson.Object, name string) bool {
-	v, found := claims.Get(name)
-	_, text := v.Str()
-	return text || !found
-}
-
 // logoutFault says why the claims are not those of a logout token (section 2.6), and when it was issued.
 func (w *way) logoutFault(claims strictjson.Object, now time.Time) (issued time.Time, fault string) {
-	date := func(name string) (time.Time, bool) {
-		v, _ := claims.Get(name)
-		n, ok := v.Int()
-		return time.Unix(n, 0), ok && n >= 0
-	}
 	list, _ := audience(claims)
-	issued, dated := date("iat")
-	expires, ends := date("exp")
+	issued, dated := dateOf(claims, "iat")
+	expires, ends := dateOf(claims, "exp")
 	events, _ := claims.Get("events")
 	happened, _ := events.Object()
 	event, _ := happened.Get(logoutEvent)
