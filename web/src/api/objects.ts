@@ -154,10 +154,7 @@ export function objectQuery<N extends Noun>(tenant: string, noun: N, name: strin
   });
 }
 
-/**
- * One object for a form that changes it: the version that was stored when somebody came to the form. The editor forgets it when they
- * leave: who comes back begins from what is stored by then.
- */
+/** One object for a form that changes it: the version that was stored when somebody came to the form. useEdited forgets it after that. */
 export function editedQuery<N extends Noun>(tenant: string, noun: N, name: string) {
   return queryOptions({
     queryKey: [...objectKey(tenant, noun, name), "edited"],

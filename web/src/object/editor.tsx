@@ -1,10 +1,9 @@
 import { Alert, Button, Group, Stack, Tabs, Text } from "@mantine/core";
-import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { useBeforeUnload, useBlocker } from "react-router";
 
 import { onGateways } from "../api/gateways";
-import { editedQuery, objectName, type Noun, type Nouns, type Stored } from "../api/objects";
+import { objectName, type Noun, type Nouns, type Stored } from "../api/objects";
 import { isDraft } from "../api/publishing";
 import { useSession, useSessionEnded } from "../session/session";
 import { useTenant } from "../shell/place";
@@ -66,7 +65,6 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
   };
   const writes = !fixed && draft.manifestSet === undefined;
   useKeepDraft(noun, from, draft.object, draft.changed);
-  useForgotten(tenant, noun, objectName(base.object));
   // Signing in again leaves the page too; by then the draft is kept.
   useBeforeUnload((event) => { if (draft.changed && writes && !ended && !leaving.current) event.preventDefault(); });
   const place = useRef<HTMLFormElement>(null);
@@ -129,12 +127,6 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
       </Confirm>
     </>
   );
-}
-
-// Who comes back to a form begins from what is stored by then.
-function useForgotten(tenant: string, noun: Noun, name: string): void {
-  const queries = useQueryClient();
-  useEffect(() => () => { queries.removeQueries({ queryKey: editedQuery(tenant, noun, name).queryKey }); }, [queries, tenant, noun, name]);
 }
 
 function KeptNote({ kept }: { kept: KeptDraft<Noun> }) {

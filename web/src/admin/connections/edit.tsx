@@ -1,14 +1,15 @@
 import { Alert, Anchor, List, Stack, Text } from "@mantine/core";
-import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
 import { typesQuery } from "../../api/key-managers";
-import { editedQuery, objectName } from "../../api/objects";
+import { objectName } from "../../api/objects";
 import { DeleteButton } from "../../object/delete";
 import type { Draft } from "../../object/draft";
 import { ObjectEditor } from "../../object/editor";
 import { SelectField, TextField } from "../../object/fields";
+import { useEdited } from "../../object/use-edited";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { CopyAsCode } from "../../ui/code-block";
@@ -37,11 +38,10 @@ export function NewConnection() {
 
 /** Changes a Connection; the key managers that use it are below. */
 export function EditConnection() {
-  const tenant = useTenant();
   const name = useName();
   const to = useAddress();
   const navigate = useNavigate();
-  const { data: stored } = useSuspenseQuery(editedQuery(tenant, "connections", name));
+  const stored = useEdited("connections", name);
   const notes = stored.object.status?.notes ?? [];
   return (
     <Page

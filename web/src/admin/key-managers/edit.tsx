@@ -1,9 +1,9 @@
-import { usePrefetchQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { usePrefetchQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
 import { typesQuery } from "../../api/key-managers";
-import { editedQuery } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
+import { useEdited } from "../../object/use-edited";
 import { useAddress, useName, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Page } from "../../ui/page";
@@ -17,7 +17,7 @@ export function EditKeyManager() {
   const to = useAddress();
   const navigate = useNavigate();
   usePrefetchQuery(typesQuery(tenant)); // the form needs them: asked for at once, not one after the other
-  const { data: stored } = useSuspenseQuery(editedQuery(tenant, "key-managers", name));
+  const stored = useEdited("key-managers", name);
   const back = () => void navigate(to("admin", "key-managers", name));
   return (
     <Page

@@ -1,14 +1,14 @@
 import { Anchor, Stack } from "@mantine/core";
-import { useSuspenseQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { editedQuery, kindOf, type Noun } from "../../api/objects";
+import { kindOf, type Noun } from "../../api/objects";
 import { ApprovalField } from "../../object/approval-field";
 import { DeleteButton } from "../../object/delete";
 import { ObjectEditor } from "../../object/editor";
 import { TextField } from "../../object/fields";
-import { addressOf, useAddress, useName, useTenant } from "../../shell/place";
+import { useEdited } from "../../object/use-edited";
+import { addressOf, useAddress, useName } from "../../shell/place";
 import { texts } from "../../texts";
 import { Page } from "../../ui/page";
 
@@ -31,7 +31,7 @@ export function NewTenant() {
 export function EditTenant() {
   const to = useAddress();
   const name = useName();
-  const { data: stored } = useSuspenseQuery(editedQuery(useTenant(), "tenants", name));
+  const stored = useEdited("tenants", name);
   return (
     <Page
       title={stored.object.spec.displayName ?? name}

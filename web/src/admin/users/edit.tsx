@@ -1,15 +1,16 @@
 import { Alert, Button, Group, Stack, Text } from "@mantine/core";
-import { useMutation, usePrefetchQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { useMutation, usePrefetchQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
 import { passwordLink } from "../../api/admin";
 import type { Schemas } from "../../api/client";
 import { useEmptyGroups, useOwnedBy } from "../../api/groups";
-import { editedQuery, objectName } from "../../api/objects";
+import { objectName } from "../../api/objects";
 import { endSessions, sessionsKey, sessionsQuery } from "../../api/sessions";
 import { DeleteButton } from "../../object/delete";
 import { ObjectEditor } from "../../object/editor";
 import { ChoicesField, ListField, TextField } from "../../object/fields";
+import { useEdited } from "../../object/use-edited";
 import { administers, roles } from "../../session/areas";
 import { useSession } from "../../session/session";
 import { SessionTable } from "../../session/session-table";
@@ -45,7 +46,7 @@ export function EditUser() {
   const navigate = useNavigate();
   const tenant = useTenant();
   usePrefetchQuery(sessionsQuery(tenant, { user: name })); // asked for at once, not after the user
-  const { data: stored } = useSuspenseQuery(editedQuery(tenant, "users", name));
+  const stored = useEdited("users", name);
   return (
     <Page
       title={name}

@@ -1,9 +1,8 @@
-import { useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 
-import { editedQuery } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
-import { useAddress, useName, useTenant } from "../../shell/place";
+import { useEdited } from "../../object/use-edited";
+import { useAddress, useName } from "../../shell/place";
 import { texts } from "../../texts";
 import { Page } from "../../ui/page";
 import { APIForm } from "./form";
@@ -11,11 +10,10 @@ import { Preview } from "./preview";
 
 /** Changes an API; what would change can be looked at before it is saved. */
 export function EditAPI() {
-  const tenant = useTenant();
   const name = useName();
   const to = useAddress();
   const navigate = useNavigate();
-  const { data: stored } = useSuspenseQuery(editedQuery(tenant, "apis", name));
+  const stored = useEdited("apis", name);
   const back = () => void navigate(to("publisher", "apis", name));
   return (
     <Page

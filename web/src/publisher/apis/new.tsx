@@ -1,9 +1,9 @@
-import { useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate, useSearchParams } from "react-router";
 
-import { editedQuery, objectName, type Nouns } from "../../api/objects";
+import { objectName, type Nouns } from "../../api/objects";
 import { ObjectEditor } from "../../object/editor";
-import { useAddress, useTenant } from "../../shell/place";
+import { useEdited } from "../../object/use-edited";
+import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { Page } from "../../ui/page";
 import { APIForm } from "./form";
@@ -35,7 +35,7 @@ export function NewAPI() {
 }
 
 function NextVersion({ of }: { of: string }) {
-  const { data: stored } = useSuspenseQuery(editedQuery(useTenant(), "apis", of));
+  const stored = useEdited("apis", of);
   return <Making key={of} object={nextOf(stored.object)} title={texts.publisher.apis.newVersionOf(stored.object.spec.title ?? of)} lead={texts.publisher.apis.newVersionLead(of)} />;
 }
 

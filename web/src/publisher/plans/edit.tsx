@@ -1,15 +1,14 @@
 import { ActionIcon, Button, Group, NumberInput, Stack, Text, TextInput } from "@mantine/core";
-import { useSuspenseQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useNavigate } from "react-router";
 
 import type { Schemas } from "../../api/client";
-import { editedQuery } from "../../api/objects";
 import { DeleteButton } from "../../object/delete";
 import type { Draft } from "../../object/draft";
 import { ObjectEditor } from "../../object/editor";
 import { SelectField, Shown, TextField } from "../../object/fields";
-import { useAddress, useName, useTenant } from "../../shell/place";
+import { useEdited } from "../../object/use-edited";
+import { useAddress, useName } from "../../shell/place";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { InForce } from "../../ui/in-force";
@@ -27,7 +26,7 @@ export function NewPlan() {
 export function EditPlan() {
   const name = useName();
   const to = useAddress();
-  const { data: stored } = useSuspenseQuery(editedQuery(useTenant(), "plans", name));
+  const stored = useEdited("plans", name);
   const actions = (
     <DeleteButton
       noun="plans"
