@@ -33,6 +33,12 @@ export function isProblem(error: unknown, code: string): error is ProblemError {
   return error instanceof ProblemError && error.code === code;
 }
 
+/** What an error says of the field at a path, or of an entry of its list. */
+export function faultAt(error: unknown, path: string): string | undefined {
+  if (!(error instanceof ProblemError)) return undefined;
+  return error.fields.filter((f) => f.path === path || f.path.startsWith(`${path}[`)).map((f) => f.message).join("; ") || undefined;
+}
+
 /** Somebody else changed the same thing meanwhile: what was to be undone is not there any more. */
 export class OvertakenError extends Error {
   constructor() {

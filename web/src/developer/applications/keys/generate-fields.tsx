@@ -1,7 +1,7 @@
 import { Button, Collapse, Group, MultiSelect, NumberInput, Select, Stack, Switch, TagsInput, TextInput } from "@mantine/core";
 
 import type { Schemas } from "../../../api/client";
-import { ProblemError } from "../../../api/problem";
+import { faultAt } from "../../../api/problem";
 import { useOpened } from "../../../session/typed";
 import { texts } from "../../../texts";
 
@@ -21,10 +21,7 @@ const redirects = ["authorization_code", "implicit"];
 
 /** What a key is asked for: grants, callbacks where a grant redirects, scopes, and the type's own fields. */
 export function GenerateFields({ body, set, grantTypes, type, error }: Props) {
-  const fault = (path: string) =>
-    error instanceof ProblemError
-      ? error.fields.filter((f) => f.path === path || f.path.startsWith(`${path}[`)).map((f) => f.message).join("; ") || undefined
-      : undefined;
+  const fault = (path: string) => faultAt(error, path);
   const grants = body.grants ?? [];
   const fields = type?.developerFields ?? [];
   const of = (name: string) => ({

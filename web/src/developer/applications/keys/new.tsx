@@ -6,7 +6,7 @@ import { Link } from "react-router";
 import type { Schemas } from "../../../api/client";
 import { developerTypeQuery, generate, map } from "../../../api/keys";
 import { forgetObject, objectQuery } from "../../../api/objects";
-import { ProblemError } from "../../../api/problem";
+import { faultAt } from "../../../api/problem";
 import { useTyped } from "../../../session/typed";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
@@ -129,8 +129,7 @@ function MapExisting({ application, option: { keyManager, environment } }: Omit<
   });
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => { if (run.error) showFault(form.current); }, [run.error]);
-  const faults = run.error instanceof ProblemError ? run.error.fields : [];
-  const fault = (path: "clientId" | "clientSecret") => faults.find((f) => f.path === path)?.message;
+  const [idFault, secretFault] = [faultAt(run.error, "clientId"), faultAt(run.error, "clientSecret")];
   return (
     <form
       ref={form}
@@ -146,7 +145,7 @@ function MapExisting({ application, option: { keyManager, environment } }: Omit<
           required
           value={clientId}
           onChange={(event) => { setClientId(event.currentTarget.value); }}
-          error={fault("clientId")}
+          error={idFault}
           autoComplete="off"
           spellCheck={false}
         />
@@ -155,10 +154,10 @@ function MapExisting({ application, option: { keyManager, environment } }: Omit<
           description={words.mapSecretHelp}
           value={secret}
           onChange={(event) => { setSecret(event.currentTarget.value); }}
-          error={fault("clientSecret")}
+          error={secretFault}
           autoComplete="new-password"
         />
-        {run.error && !fault("clientId") && !fault("clientSecret") && <ProblemAlert error={run.error} />}
+        {run.error && !idFault && !secretFault && <ProblemAlert error={run.error} />}
         <Group><Button type="submit" loading={run.isPending}>{words.map}</Button></Group>
       </Stack>
     </form>
