@@ -2,6 +2,7 @@ import { defineConfig } from "@playwright/test";
 
 // The browser is Debian's Chromium without windows, as Playwright's own is, which is not fetched.
 const chromium = process.env.KEYWARD_CHROMIUM ?? "/usr/bin/chromium-headless-shell";
+const minute = 60_000;
 
 export default defineConfig({
   testDir: "test",
@@ -9,14 +10,15 @@ export default defineConfig({
   fullyParallel: false,
   workers: 2, // of files, each with a server of its own
   retries: 0,
-  timeout: 120_000,
-  expect: { timeout: 30_000 },
+  // What a test waits for comes in seconds, or never: these only end what hangs, and leave a busy machine all the time it wants.
+  timeout: 15 * minute,
+  expect: { timeout: 3 * minute },
   reporter: [["line"]],
   use: {
     browserName: "chromium",
     launchOptions: { executablePath: chromium, args: ["--no-sandbox"] },
     viewport: { width: 1280, height: 860 },
     locale: "en-GB",
-    actionTimeout: 40_000,
+    actionTimeout: 3 * minute,
   },
 });

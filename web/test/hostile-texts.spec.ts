@@ -54,7 +54,6 @@ async function onlyText(page: Page): Promise<void> {
 }
 
 test("XSS: hostile texts run nothing and load nothing on any page that shows them", async ({ browser }) => {
-  test.setTimeout(240_000);
   const context = await browser.newContext({ userAgent: `${hostile} Chrome/140` });
   const page = await context.newPage();
   const complaints = complaintsOf(page);

@@ -20,7 +20,6 @@ test.describe.configure({ mode: "serial" });
 const inScale = (kind: string, name: string, spec: unknown) => ({ apiVersion: "keyward.dev/v1", kind, metadata: { name, tenant: "scale" }, spec });
 
 test.beforeAll(async ({ browser }) => {
-  test.setTimeout(300_000); // 50,000 applications
   await person("scaler", "admin");
   await apply(world(), [{ apiVersion: "keyward.dev/v1", kind: "Tenant", metadata: { name: "scale" }, spec: {} }]);
   execFileSync("go", ["run", "./internal/testbed/crowd/fill", world().data, JSON.stringify(crowd)], {
@@ -162,7 +161,6 @@ const routes: [path: string, heading: string, requests: number, kilobytes: numbe
 ];
 
 test("no page asks for more than it shows, or moves what it showed", async () => {
-  test.setTimeout(300_000);
   for (const [path, heading, requests, kilobytes] of routes) {
     await page.goto("about:blank");
     const calls = await asked(async () => {

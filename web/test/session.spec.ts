@@ -149,7 +149,6 @@ const forms: [what: string, path: string, heading: string, type: () => Promise<v
 ];
 
 test("whatever was typed is there again for who signs in in the same tab", async () => {
-  test.setTimeout(240_000);
   await page.emulateMedia({ reducedMotion: "reduce" }); // what unfolds is then drawn twice
   const { token } = (await rest(world(), "POST", "/api/v1/tokens", { user: "asker" })) as { token: string }; // of no administrator: it awaits one
   await rest({ ...world(), token }, "POST", "/api/v1/subscriptions", { metadata: { name: "sitting-orders" }, spec: { application: "sitting-too", api: "orders", plan: "platinum" } });

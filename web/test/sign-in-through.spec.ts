@@ -13,7 +13,6 @@ test.describe.configure({ mode: "serial" });
 const secret = "console-secret-at-keycloak";
 
 test.beforeAll(async ({ browser }) => {
-  test.setTimeout(300_000);
   const member = (username: string, firstName: string, group: string) => ({
     username, firstName, lastName: "Lee", email: `${username}@corp.example`, emailVerified: true, enabled: true, groups: [`/${group}`],
     credentials: [{ type: "password", value: password, temporary: false }],

@@ -30,7 +30,6 @@ let complaints: () => string[];
 test.describe.configure({ mode: "serial" });
 
 test.beforeAll(async ({ browser }) => {
-  test.setTimeout(300_000);
   folder = mkdtempSync(join(tmpdir(), "keyward-snippets-"));
   backend = await startBackend({ tells: { odd: "x-odd" } });
   upstream = backend.url;
@@ -163,7 +162,6 @@ async function remove(): Promise<void> {
 }
 
 test("a program's token from the resident server, its secret in the header", async () => {
-  test.setTimeout(240_000);
   await keys("resident");
   const secret = await generate({});
   await works(page.getByRole("status").filter({ has: page.getByTestId("client-secret") }), {}); // the secret is in the code
@@ -174,7 +172,6 @@ test("a program's token from the resident server, its secret in the header", asy
 });
 
 test("a call that was tried out, with everything in it that could be misread", async () => {
-  test.setTimeout(240_000);
   const made = (await rest(world(), "POST", "/api/v1/applications/coding/keys/token", { keyManager: "resident", environment: "production" })) as { access_token: string };
   await open(page, "developer/apis/snippets", "Snippets");
   for (const method of ["GET", "PUT", "HEAD"]) {
@@ -209,7 +206,6 @@ test("a call that was tried out, with everything in it that could be misread", a
 });
 
 test("a program's token from the resident server, its secret in the form", async () => {
-  test.setTimeout(240_000);
   await keys("resident");
   await remove();
   const secret = await generate({ authentication: "client_secret_post" });
@@ -231,7 +227,6 @@ async function atResident(address: string): Promise<string> {
 }
 
 test("somebody's token from the resident server, by PKCE with a secret and without one", async () => {
-  test.setTimeout(300_000);
   await keys("resident");
   const secret = await generate({ grants: "authorization_code", callback: `${upstream}/back?it's=here` });
   await page.getByRole("button", { name: "Done" }).click();
@@ -245,7 +240,6 @@ test("somebody's token from the resident server, by PKCE with a secret and witho
 });
 
 test("a program's token from Keycloak, with a client and a secret that have everything in their names", async () => {
-  test.setTimeout(240_000);
   await keys("snipcloak");
   await page.getByText("Use an existing client").click();
   await page.getByRole("textbox", { name: "Client ID" }).fill(oddClient);
@@ -271,7 +265,6 @@ async function signWith({ publicKey, privateKey }: { publicKey: KeyObject; priva
 }
 
 test("a program's token from Keycloak, with a client that proves itself by a private key", async () => {
-  test.setTimeout(360_000);
   await keys("snipcloak", "sandbox");
   await page.getByText("Use an existing client").click();
   await page.getByRole("textbox", { name: "Client ID" }).fill(oddSigner);
@@ -308,7 +301,6 @@ async function atKeycloak(address: string): Promise<string> {
 }
 
 test("somebody's token from Keycloak, by PKCE without a secret", async () => {
-  test.setTimeout(300_000);
   await keys("snipcloak", "sandbox");
   await page.getByRole("combobox", { name: "Grant types" }).press("Backspace");
   await generate({ grants: "authorization_code", callback: `${upstream}/back`, authentication: "none" });

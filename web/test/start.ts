@@ -85,7 +85,7 @@ export async function serve(settings: (control: number) => Record<string, string
 }
 
 async function ready(child: ChildProcess, address: string, log: string[]): Promise<void> {
-  for (let i = 0; i < 600; i++) {
+  for (let i = 0; i < 6_000; i++) {
     if (child.exitCode !== null) throw new Error(`keyward ended: ${log.join("")}`);
     const answer = await fetch(address).catch(() => undefined);
     if (answer?.ok) return;
