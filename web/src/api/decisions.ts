@@ -10,6 +10,28 @@ export function callOf({ method, api, operation }: Decision): string {
   return [method, api, operation].filter(Boolean).join(" ");
 }
 
+/** Calls that were refused alike: the newest of them, and how many there are. */
+export interface Alike {
+  latest: Decision;
+  times: number;
+}
+
+/** What makes decisions alike: the same operation, decided for the same reason, with tokens of the same key manager. */
+export function kindOf(decision: Decision): string {
+  return JSON.stringify([decision.code, callOf(decision), decision.keyManager]);
+}
+
+/** Decisions, the newest first, put together where they are alike. */
+export function alike(decisions: Decision[]): Alike[] {
+  const found = new Map<string, Alike>();
+  for (const d of decisions) {
+    const before = found.get(kindOf(d));
+    if (before) before.times++;
+    else found.set(kindOf(d), { latest: d, times: 1 });
+  }
+  return [...found.values()];
+}
+
 /** What decisions are narrowed to; the gateways do it. */
 export interface DecisionFilter {
   keyManager?: string;
