@@ -27,8 +27,9 @@ type Change struct {
 type ChangedRow struct {
 	Kind    keyward.RowKind `json:"kind"`
 	Tenant  string          `json:"tenant,omitempty"`
-	Name    string          `json:"name,omitempty" doc:"Not there of what is gone, and of other tenants' objects"`
-	Deleted bool            `json:"deleted,omitempty"`
+	Name    string          `json:"name,omitempty" doc:"Not there of objects that one may not read, and of what an earlier version deleted"`
+	Deleted bool            `json:"deleted,omitempty" doc:"Its gateways hold it no more"`
+	Gone    bool            `json:"gone,omitempty" doc:"The object itself was deleted"`
 }
 
 const (
@@ -170,16 +171,17 @@ func changedRow(tx *store.Tx, p keyward.Principal, record []byte) (ChangedRow, e
 	if !declared {
 		return row, nil
 	}
+	var ref keyward.Ref
 	o, err := tx.GetByID(kind, change.ID)
-	switch {
-	case keyward.CodeOf(err) == keyward.CodeNotFound:
-		return row, nil
-	case err != nil:
-		return row, err
-	case access.To(p, o.Kind, o.Tenant).Reads():
-		row.Tenant, row.Name = o.Tenant, o.Name
+	if row.Gone = keyward.CodeOf(err) == keyward.CodeNotFound; row.Gone {
+		ref, err = tx.Deleted(change.ID)
+	} else if err == nil {
+		ref = o.Ref()
 	}
-	return row, nil
+	if err == nil && access.To(p, ref.Kind, ref.Tenant).Reads() {
+		row.Tenant, row.Name = ref.Tenant, ref.Name
+	}
+	return row, err
 }
 
 // declaredKinds are the kinds of the objects that rows of gateways follow from.

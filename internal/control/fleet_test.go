@@ -136,6 +136,49 @@ func TestAChangesWayToGateways(t *testing.T) {
 	}
 }
 
+// TestDeletedObjectsAreNamedInChanges: to who may read objects of their kind and tenant, and nobody else.
+func TestDeletedObjectsAreNamedInChanges(t *testing.T) {
+	ctx, h := context.Background(), plane.New(t)
+	h.MustApply(plane.Usual()...)
+	last := func(p keyward.Principal) string {
+		t.Helper()
+		changes, err := h.Control.Changes(ctx, p, "")
+		if err != nil || len(changes) == 0 {
+			t.Fatalf("changes: %+v, %v", changes, err)
+		}
+		var all []string
+		for _, row := range changes[0].Objects {
+			all = append(all, fmt.Sprintf("%s %s/%s deleted %v gone %v", row.Kind, row.Tenant, row.Name, row.Deleted, row.Gone))
+		}
+		return strings.Join(all, ", ")
+	}
+	remove := func(tenant string, kind keyward.Kind, name string) {
+		t.Helper()
+		if err := h.Control.Delete(ctx, plane.Operator(), keyward.Ref{Kind: kind, Tenant: tenant, Name: name}, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	auditor := plane.As("ann", keyward.RoleAuditor)
+	remove("default", keyward.KindOAuthClient, "mobile-corp")
+	if got := last(auditor); got != "client default/mobile-corp deleted true gone true" {
+		t.Errorf("after a key was deleted: %s", got)
+	}
+	remove("default", keyward.KindSubscription, "mobile-orders")
+	want := "subscription default/mobile-orders deleted true gone true, application default/mobile deleted true gone false"
+	if got := last(auditor); got != want {
+		t.Errorf("after a subscription was deleted, without which gateways need no application: %s", got)
+	}
+	h.MustApply(plane.Manifest(keyward.KindTenant, "acme", `{}`), `{"apiVersion":"keyward.dev/v1","kind":"Plan",
+		"metadata":{"tenant":"acme","name":"theirs"},"spec":{"rate":{"requests":1,"per":"1s"}}}`)
+	remove("acme", keyward.KindPlan, "theirs")
+	if got := last(plane.Operator()); got != "plan acme/theirs deleted true gone true" {
+		t.Errorf("another tenant's, to who administers all: %s", got)
+	}
+	if got := last(auditor); got != "plan / deleted true gone true" {
+		t.Errorf("another tenant's, to an auditor of this one: %s", got)
+	}
+}
+
 func second(_ []control.Change, err error) error { return err }
 
 // TestGatewaysComeByPages: however many there are, and whatever states they change to between two pages.

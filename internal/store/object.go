@@ -332,5 +332,5 @@ func (tx *Tx) Delete(o *keyward.Object) error {
 	if _, err := tx.run.Exec(`DELETE FROM holds WHERE object_id = $1`, o.ID); err != nil {
 		return err
 	}
-	return tx.Audit(entryOf(o, "deleted"))
+	return tx.AuditDeletion(entryOf(o, "deleted"), o.ID)
 }

@@ -76,6 +76,33 @@ func TestAudit(t *testing.T) {
 	})
 }
 
+// TestDeletedObjectsKeepTheirNames: by the id that gateways had of them; those that were deleted before the upgrade have none.
+func TestDeletedObjectsKeepTheirNames(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *Store) {
+		early, late, kept := application("early"), application("late"), application("kept")
+		store(t, s, acme(), early, late, kept)
+		for _, statement := range []string{`DROP INDEX audit_deleted`, `ALTER TABLE audit DROP COLUMN deleted`} {
+			if _, err := s.db.Write.ExecContext(t.Context(), statement); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+		}
+		upgrade(t, s, "00029_deleted.sql")
+		if err := tryDelete(t, s, late); err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]keyward.Ref{late.ID: late.Ref(), early.ID: {}, kept.ID: {}, "": {}, "\x00": {}} {
+			read(t, s, func(tx *Tx) error {
+				got, err := tx.Deleted(id)
+				if got != want {
+					t.Errorf("%q was %v, want %v", id, got, want)
+				}
+				return err
+			})
+		}
+	})
+}
+
 func TestAPITokens(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *Store) {

@@ -99,6 +99,19 @@ test("a change is watched on its way: the gateway that lacks it is named, until 
   await expect(page.getByRole("alert").filter({ hasText: "The hold on watched is lifted" })).toContainText("In force on all 2 gateways");
 });
 
+test("what was deleted keeps its name among the changes, and leads nowhere", async () => {
+  await apply(world(), [
+    manifest("Application", "parting", { owners: ["keeper"] }),
+    manifest("Subscription", "parting-orders", { application: "parting", api: "orders", plan: "gold" }),
+  ]);
+  await rest(world(), "DELETE", "/api/v1/subscriptions/parting-orders");
+  await open(page, "admin/gateways", "Gateways");
+  const change = page.getByRole("table", { name: "Latest changes" }).getByRole("row").filter({ hasText: "deleted" }).first();
+  await expect(change).toContainText("Subscription parting-orders (deleted)");
+  await expect(change.getByRole("link")).toHaveCount(0);
+  await rest(world(), "DELETE", "/api/v1/applications/parting");
+});
+
 test("decisions are followed without a shift of the layout, stand still for who reads, and are found by what was answered", async () => {
   const shifts = await shiftsOf(page);
   const call = async (path: string) => (await fetch(world().gateway + path)).headers.get("x-keyward-decision") ?? "";

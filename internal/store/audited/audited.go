@@ -22,7 +22,12 @@ func New(run *database.Run, now time.Time, actor string) *Trail { return &Trail{
 
 // Audit adds an entry; a zero At is now, an empty Actor is the transaction's. Put, Delete and the writes of tokens and
 // gateways add their own (created, updated, deleted, token.created, gateway.revoked, …).
-func (t *Trail) Audit(e keyward.AuditEntry) error {
+func (t *Trail) Audit(e keyward.AuditEntry) error { return t.add(e, "") }
+
+// AuditDeletion adds the entry of an object's deletion, by which Deleted finds it.
+func (t *Trail) AuditDeletion(e keyward.AuditEntry, id string) error { return t.add(e, id) }
+
+func (t *Trail) add(e keyward.AuditEntry, deleted string) error {
 	if e.At.IsZero() {
 		e.At = t.now
 	}
@@ -32,11 +37,19 @@ func (t *Trail) Audit(e keyward.AuditEntry) error {
 	if e.Tenant == "" {
 		e.Tenant = keyward.DefaultTenant
 	}
-	_, err := t.run.Exec(`INSERT INTO audit (at, tenant, actor, action, kind, name, detail)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	_, err := t.run.Exec(`INSERT INTO audit (at, tenant, actor, action, kind, name, detail, deleted)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		database.Micros(e.At), database.Clean(e.Tenant), database.Clean(e.Actor), database.Clean(e.Action),
-		database.Clean(e.Kind), database.Clean(e.Name), database.Clean(e.Detail))
+		database.Clean(e.Kind), database.Clean(e.Name), database.Clean(e.Detail), deleted)
 	return err
+}
+
+// Deleted names the object that had the id; the zero Ref where none was deleted, or before deletions were kept with it.
+func (t *Trail) Deleted(id string) (keyward.Ref, error) {
+	var ref keyward.Ref
+	_, err := t.run.One(`SELECT kind, tenant, name FROM audit WHERE deleted = $1 AND deleted <> ''`,
+		[]any{database.Clean(id)}, &ref.Kind, &ref.Tenant, &ref.Name)
+	return ref, err
 }
 
 // Filter chooses audit entries. Zero fields choose nothing out.

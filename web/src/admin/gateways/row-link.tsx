@@ -16,9 +16,9 @@ const nouns: Record<string, Noun> = {
   client: "oauth-clients",
 };
 
-/** What a row of gateways is about, with the way to its page. Nothing where it has no name. */
+/** What a row of gateways is about, with the way to its page where there is one. Nothing where it has no name. */
 export function RowLink({ row }: { row: Schemas["ChangedRow"] }) {
-  const noun = nouns[row.kind];
+  const noun = row.gone ? undefined : nouns[row.kind];
   if (!row.name) return null;
   return noun ? <ObjectLink noun={noun} name={row.name} tenant={row.tenant} /> : <Text span size="sm">{row.name}</Text>;
 }
