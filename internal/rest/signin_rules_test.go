@@ -359,10 +359,13 @@ func TestAServerSaysThatSomebodySignedOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	event := map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
+	made := 0
 	logout := func(key *issuer.Key, change map[string]any) string {
 		now := time.Now().Unix()
+		made++
 		good := map[string]any{
-			"iss": g.is.Issuer, "aud": "console", "iat": now, "exp": now + 120, "jti": "j", "sub": "0001", "sid": "s1", "events": event,
+			"iss": g.is.Issuer, "aud": "console", "iat": now, "exp": now + 120, "jti": fmt.Sprint("j", made), "sub": "0001", "sid": "s1",
+			"events": event,
 		}
 		return g.sign(key, good, change)
 	}
@@ -403,17 +406,22 @@ func TestAServerSaysThatSomebodySignedOut(t *testing.T) {
 			t.Errorf("%s: %d %s", name, p.status, p.text)
 		}
 	}
-	// From before they came: a token that is sent again does no harm.
+	// From before they came.
 	early := map[string]any{"iat": now - 3600, "sid": nil}
 	if p := send("default/corp", logout(g.is.Key(), early)); p.status != http.StatusOK || !alive(one) || !alive(two) || !alive(bob) {
 		t.Fatalf("of an hour ago: %d %s, %v %v %v", p.status, p.text, alive(one), alive(two), alive(bob))
 	}
-	if p := send("default/corp", logout(g.is.Key(), nil)); p.status != http.StatusOK || alive(one) || !alive(two) || !alive(bob) {
+	bySID := logout(g.is.Key(), map[string]any{"exp": now + 1<<40})
+	if p := send("default/corp", bySID); p.status != http.StatusOK || alive(one) || !alive(two) || !alive(bob) {
 		t.Errorf("by sid: %d %s, %v %v %v", p.status, p.text, alive(one), alive(two), alive(bob))
 	}
+	g.come(one, map[string]any{"sid": "s1"}) // within the skew
+	if p := send("default/corp", bySID); p.status != http.StatusBadRequest || !strings.Contains(p.text, "taken before") || !alive(one) {
+		t.Errorf("sent again: %d %s, %v", p.status, p.text, alive(one))
+	}
 	p := send("default/corp", logout(g.is.Key(), map[string]any{"sid": nil}))
-	if p.status != http.StatusOK || alive(two) || !alive(bob) {
-		t.Errorf("by sub: %d %s, %v %v", p.status, p.text, alive(two), alive(bob))
+	if p.status != http.StatusOK || alive(one) || alive(two) || !alive(bob) {
+		t.Errorf("by sub: %d %s, %v %v %v", p.status, p.text, alive(one), alive(two), alive(bob))
 	}
 	if audit := string(h.must("admin", http.MethodGet, "/api/v1/audit", "").body); !strings.Contains(audit, "session.ended-there") {
 		t.Errorf("audit: %s", audit)

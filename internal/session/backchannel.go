@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/account"
 	"keyward.dev/keyward/internal/store"
 	"keyward.dev/keyward/internal/strictjson"
 	"keyward.dev/keyward/internal/token"
@@ -17,9 +18,10 @@ import (
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
 // LogOut takes a logout token of a key manager's server, and ends the sessions at the console that it is about: those of its sid, or
-// of its sub where it has none. Sessions that began after it are left alone, so that nobody does harm with it twice. The token is
-// checked as an ID token is (section 2.6), its keys are read as gateways read them: a token that is forged costs the server no more
-// than a few requests. An invalid_request error says what it lacks, key_manager_failed that its keys cannot be read.
+// of its sub where it has none. Sessions that began after it are left alone. It is taken once: who comes in again within the
+// clock skew is not put out by it. The token is checked as an ID token is (section 2.6), its keys are read as gateways read them: a
+// token that is forged costs the server no more than a few requests. An invalid_request error says what it lacks,
+// key_manager_failed that its keys cannot be read.
 func (s *Sessions) LogOut(ctx context.Context, tenant, keyManager, raw string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -66,6 +68,9 @@ func (s *Sessions) LogOut(ctx context.Context, tenant, keyManager, raw string) e
 		subject = by.Organization + "/" + subject
 	}
 	return s.store.Write(ctx, actor, func(tx *store.Tx) error {
+		if err := s.once(tx, w, by.Issuer, claims); err != nil {
+			return err
+		}
 		ended, err := tx.EndSessionsThrough(w.id, textOf(claims, "sid"), subject, issued.Add(w.skew))
 		if err != nil || ended == 0 {
 			return err
@@ -75,6 +80,22 @@ func (s *Sessions) LogOut(ctx context.Context, tenant, keyManager, raw string) e
 			Detail: fmt.Sprintf("%d sessions", ended),
 		})
 	})
+}
+
+// once refuses a logout token that was taken before, by its jti. That is remembered as long as the token would be taken, but no longer
+// than a session that it could end lasts, however far away its own end is.
+func (s *Sessions) once(tx *store.Tx, w *way, issuer string, claims strictjson.Object) error {
+	expires, _ := dateOf(claims, "exp")
+	until, last := expires.Add(w.skew), s.options.Now().Add(2*w.skew+s.options.Lifetime)
+	if until.After(last) {
+		until = last
+	}
+	hash := account.Digest("logout token\x00" + w.id + "\x00" + issuer + "\x00" + textOf(claims, "jti"))
+	first, err := tx.UseOnce(hash, until)
+	if err == nil && !first {
+		return notOut("it was taken before")
+	}
+	return err
 }
 
 func notOut(why string) error {

@@ -201,7 +201,7 @@ func (s *Sessions) Finish(ctx context.Context, text, at string, answer url.Value
 // first uses the beginning of a sign-in up: whoever got hold of what the browser kept, and of another code, comes too late.
 func (s *Sessions) first(ctx context.Context, k kept) error {
 	return s.store.Write(ctx, actor, func(tx *store.Tx) error {
-		first, err := tx.UseStart(account.Digest(k.State), k.Until)
+		first, err := tx.UseOnce(account.Digest(k.State), k.Until)
 		if err == nil && !first {
 			return keyward.Errorf(keyward.CodeInvalidRequest, "this sign-in was answered before: begin again")
 		}

@@ -113,9 +113,9 @@ func (m *Material) sessions(where string, args ...any) ([]*Session, error) {
 	return list, err
 }
 
-// UseStart notes, by the hash of its state, that a sign-in that began at the console was answered, and tells whether this was the first
-// time. It is remembered until then.
-func (m *Material) UseStart(hash []byte, until time.Time) (bool, error) {
+// UseOnce notes, by a hash of it, that what counts once was used, and tells whether this was the first time: the state of a sign-in
+// at the console that was answered, or a logout token's jti. It is remembered until then.
+func (m *Material) UseOnce(hash []byte, until time.Time) (bool, error) {
 	n, err := m.run.Exec(`INSERT INTO console_answers (hash, expires_at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`,
 		hash, database.Micros(until))
 	return n == 1, err
