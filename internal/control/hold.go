@@ -8,6 +8,7 @@ import (
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/access"
+	"keyward.dev/keyward/internal/declare/etag"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -15,6 +16,8 @@ import (
 type HoldRequest struct {
 	Reason string
 	Until  *time.Time // nil: until it is lifted
+
+	IfMatch string // the ETag that the object must have; empty = any
 }
 
 // Hold switches a key manager, application, subscription or OAuth client off on every gateway, whatever a manifest
@@ -36,15 +39,15 @@ func (c *Control) Hold(ctx context.Context, p keyward.Principal, ref keyward.Ref
 		return nil, err
 	}
 	hold := &keyward.Hold{Reason: reason, By: p.Actor(), Since: now, Until: r.Until}
-	return c.setHold(ctx, p, ref, hold)
+	return c.setHold(ctx, p, ref, hold, r.IfMatch)
 }
 
-// Unhold lifts a hold. What is not held stays as it is.
-func (c *Control) Unhold(ctx context.Context, p keyward.Principal, ref keyward.Ref) (*keyward.Object, error) {
+// Unhold lifts a hold of the object that has the ETag, or of any version. What is not held stays as it is.
+func (c *Control) Unhold(ctx context.Context, p keyward.Principal, ref keyward.Ref, ifMatch string) (*keyward.Object, error) {
 	if err := mayHold(p, ref); err != nil {
 		return nil, err
 	}
-	return c.setHold(ctx, p, ref, nil)
+	return c.setHold(ctx, p, ref, nil, ifMatch)
 }
 
 func mayHold(p keyward.Principal, ref keyward.Ref) error {
@@ -59,13 +62,16 @@ func mayHold(p keyward.Principal, ref keyward.Ref) error {
 }
 
 func (c *Control) setHold(
-	ctx context.Context, p keyward.Principal, ref keyward.Ref, hold *keyward.Hold,
+	ctx context.Context, p keyward.Principal, ref keyward.Ref, hold *keyward.Hold, ifMatch string,
 ) (*keyward.Object, error) {
 	var held *keyward.Object
 	err := c.store.Write(ctx, p.Actor(), func(tx *store.Tx) error {
 		o, err := tx.Get(ref.Kind, ref.Tenant, ref.Name)
 		if err != nil {
 			return foreign(tx, ref, err)
+		}
+		if err := etag.Require(ifMatch, o); err != nil {
+			return err
 		}
 		held = o
 		if hold != nil && o.Kind == keyward.KindKeyManager { // lifting the hold brings nobody back who came in before

@@ -51,11 +51,11 @@ func TestHoldIsForAdministrators(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.code)
 		}
 	}
-	if _, err := h.Control.Unhold(ctx, plane.As("pat", keyward.RolePublisher), corp); keyward.CodeOf(err) != keyward.CodeForbidden {
+	if _, err := h.Control.Unhold(ctx, plane.As("pat", keyward.RolePublisher), corp, ""); keyward.CodeOf(err) != keyward.CodeForbidden {
 		t.Errorf("a publisher lifts a hold: %v", err)
 	}
 	for range 2 { // the second changes nothing
-		if _, err := h.Control.Unhold(ctx, plane.Operator(), corp); err != nil {
+		if _, err := h.Control.Unhold(ctx, plane.Operator(), corp, ""); err != nil {
 			t.Error(err)
 		}
 	}
@@ -123,7 +123,7 @@ func TestDevelopersCannotReplaceWhatIsHeld(t *testing.T) {
 	if err != nil || o.Hold == nil || o.Hold.Reason != "" || o.Hold.By != "" {
 		t.Errorf("a developer sees %+v %v", o, err)
 	}
-	if _, err := h.Control.Unhold(ctx, plane.Operator(), sub); err != nil {
+	if _, err := h.Control.Unhold(ctx, plane.Operator(), sub, ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Apply(dev, declare.Request{Objects: h.Objects(moved)}); err != nil {

@@ -142,7 +142,7 @@ func (c *Control) decideSubscription(
 		case a == nil || a.State != keyward.ApprovalPending:
 			return keyward.Errorf(keyward.CodeConflict, "%s awaits no approval", o.Ref())
 		case !etag.Matches(q.IfMatch, o):
-			return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", o.Ref())
+			return etag.Failed(o.Ref())
 		case q.Request != "" && q.Request != a.Request:
 			return keyward.Errorf(keyward.CodeConflict, "something else is asked for now: look at it, and decide about that")
 		}

@@ -44,8 +44,8 @@ func (w *world) takeDefault(ref keyward.Ref, ifMatch string) ([]*item, error) {
 	if o == nil {
 		return nil, w.missing(ref)
 	}
-	if !etag.Matches(ifMatch, o) {
-		return nil, keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", ref)
+	if err := etag.Require(ifMatch, o); err != nil {
+		return nil, err
 	}
 	api, err := keyward.SpecOf[*keyward.APISpec](o)
 	if err != nil {

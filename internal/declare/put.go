@@ -94,8 +94,8 @@ func (c *Writer) Delete(ctx context.Context, p keyward.Principal, ref keyward.Re
 		if err := w.mayDelete(o); err != nil {
 			return err
 		}
-		if !etag.Matches(ifMatch, o) {
-			return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", ref)
+		if err := etag.Require(ifMatch, o); err != nil {
+			return err
 		}
 		if err := access.HeldFrom(p, o, c.now()); err != nil {
 			return err

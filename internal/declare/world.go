@@ -294,7 +294,7 @@ func (w *world) checkExisting(ch *change) error {
 		w.add(ch, keyward.CodeConflict, "metadata.name", "%s exists already", ch.ref)
 	}
 	if m := w.b.ifMatch; m != "" && (ch.existing == nil || !etag.Matches(m, ch.existing)) {
-		return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", ch.ref)
+		return etag.Failed(ch.ref)
 	}
 	if ch.existing == nil {
 		return nil

@@ -35,10 +35,7 @@ func (s *Server) deleteApplicationRoute() {
 			return &objectOutput{Status: http.StatusNoContent}, s.deps.Control.Delete(ctx, p, at, in.IfMatch)
 		}
 		gone, err := s.deps.Keys.DeleteApplication(ctx, p, at.Tenant, at.Name, func(o *keyward.Object) error {
-			if etag.Matches(in.IfMatch, o) {
-				return nil
-			}
-			return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", at)
+			return etag.Require(in.IfMatch, o)
 		})
 		if err != nil || gone {
 			return &objectOutput{Status: http.StatusNoContent}, err

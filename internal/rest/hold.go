@@ -23,7 +23,8 @@ type HoldBody struct {
 type holdInput struct {
 	TenantQuery
 	BodyInput
-	Name string `path:"name"`
+	Name    string `path:"name"`
+	IfMatch string `header:"If-Match" doc:"ETag that the object must have"`
 }
 
 // holdRoutes switch objects off and on again, whatever their manifests say.
@@ -44,7 +45,7 @@ func (s *Server) holdRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			o, err := s.deps.Control.Hold(ctx, p, at, control.HoldRequest{Reason: body.Reason, Until: body.Until})
+			o, err := s.deps.Control.Hold(ctx, p, at, control.HoldRequest{Reason: body.Reason, Until: body.Until, IfMatch: in.IfMatch})
 			if err != nil {
 				return nil, err
 			}
@@ -54,8 +55,8 @@ func (s *Server) holdRoutes() {
 		route(s, huma.Operation{
 			OperationID: "unhold-" + one, Method: http.MethodPost, Path: member + "/unhold", Tags: []string{plural},
 			Summary: "Lift a hold", Responses: answers(http.StatusOK, ref(string(kind))),
-		}, func(ctx context.Context, p keyward.Principal, in *nameInput) (*objectOutput, error) {
-			o, err := s.deps.Control.Unhold(ctx, p, keyward.Ref{Kind: kind, Tenant: in.tenant(), Name: in.Name})
+		}, func(ctx context.Context, p keyward.Principal, in *deleteInput) (*objectOutput, error) {
+			o, err := s.deps.Control.Unhold(ctx, p, keyward.Ref{Kind: kind, Tenant: in.tenant(), Name: in.Name}, in.IfMatch)
 			if err != nil {
 				return nil, err
 			}

@@ -74,7 +74,7 @@ func TestCreateReadReplaceDelete(t *testing.T) {
 }
 
 // TestTagsAreOfOneObject: what is made anew under an old name, and what is held by now, is not what was read before; a field
-// may name several tags; and an approval is of what was looked at.
+// may name several tags; and an approval, a hold and its end are of what was looked at.
 func TestTagsAreOfOneObject(t *testing.T) {
 	h := newHouse(t)
 	h.users(map[string][]keyward.Role{"otto": {keyward.RoleDeveloper}}, "default")
@@ -88,7 +88,14 @@ func TestTagsAreOfOneObject(t *testing.T) {
 	}
 	h.must("admin", http.MethodDelete, at, "")
 	second := put()
-	h.must("admin", http.MethodPost, at+"/hold", `{"reason":"r"}`)
+	decides := func(verb, body, tag string, want int) {
+		t.Helper()
+		if a := h.call("admin", http.MethodPost, at+"/"+verb, body, "If-Match", tag); a.status != want {
+			t.Errorf("%s where it is %s: %d %s", verb, tag, a.status, a.body)
+		}
+	}
+	decides("hold", `{"reason":"r"}`, first, http.StatusPreconditionFailed)
+	decides("hold", `{"reason":"r"}`, second, http.StatusOK)
 	now := h.call("admin", http.MethodGet, at, "", "If-None-Match", second)
 	held := now.header.Get("ETag")
 	if now.status != http.StatusOK {
@@ -102,7 +109,8 @@ func TestTagsAreOfOneObject(t *testing.T) {
 			t.Errorf("replaced where it is %s: %d %s", tag, a.status, a.body)
 		}
 	}
-	h.must("admin", http.MethodPost, at+"/unhold", "")
+	decides("unhold", "", second, http.StatusPreconditionFailed)
+	decides("unhold", "", held, http.StatusOK)
 	h.apply(manifestOf(keyward.KindPlan, "iron", `{"approval":"manual"}`),
 		manifestOf(keyward.KindAPI, "orders", strings.Replace(walkAPI, `"/orders"`, `"/orders","plans":["iron"]`, 1)))
 	seen := h.must("otto", http.MethodPut, "/api/v1/subscriptions/s", `{"spec":{"application":"mobile","api":"orders","plan":"iron"}}`)

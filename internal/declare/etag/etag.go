@@ -1,5 +1,5 @@
 // Package etag owns the entity tags of stored objects, and what If-Match and If-None-Match say of them (RFC 9110, section 13.1). It
-// does not own what is refused because of them.
+// does not own where they are asked.
 package etag
 
 import (
@@ -37,6 +37,20 @@ func Matches(field string, o *keyward.Object) bool {
 		}
 	}
 	return false
+}
+
+// Require refuses with precondition_failed where the object is none that the field If-Match names: who decided looked at another
+// version of it.
+func Require(field string, o *keyward.Object) error {
+	if Matches(field, o) {
+		return nil
+	}
+	return Failed(o.Ref())
+}
+
+// Failed is the refusal, also of what If-Match names and is not there.
+func Failed(ref keyward.Ref) error {
+	return keyward.Errorf(keyward.CodePreconditionFailed, "%s is not the version that If-Match names", ref)
 }
 
 // NoneMatches tells whether an object that exists is one that the field If-None-Match names (RFC 9110, section
