@@ -249,6 +249,10 @@ func TestPastDecisions(t *testing.T) {
 	if r.Code != 0 || !containsText(r.Stderr, "could not be asked: g1") || !containsText(r.Stdout, ids["g2"]) {
 		t.Errorf("with one gateway away: %s", r)
 	}
+	r = n.CLIAs(t, alice, "", "decisions")
+	if r.Code != 0 || !containsText(r.Stderr, "could not be asked: a gateway") || containsText(r.Stderr, "g1") {
+		t.Errorf("alice, with one gateway away: %s", r)
+	}
 	if r := n.CLI(t, "", "explain", "--decision", ids["g2"]+"x"); r.Code != 3 || !containsText(r.Stderr, "not_found") {
 		t.Errorf("of none: %s", r)
 	}

@@ -150,7 +150,7 @@ func (cmd *decisionsCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := sayAway(s, found.Away); err != nil {
+	if err := sayAway(s, found); err != nil {
 		return err
 	}
 	if !cmd.Follow {
@@ -201,11 +201,17 @@ func (cmd *decisionsCmd) read(s *session, c *remote.Client, wait string) (found 
 }
 
 // sayAway tells, beside the listing, what it lacks.
-func sayAway(s *session, away []string) error {
-	if len(away) == 0 {
+func sayAway(s *session, found control.Decisions) error {
+	which := strings.Join(found.Away, ", ")
+	switch {
+	case found.Silent == 0:
 		return nil
+	case which == "" && found.Silent == 1: // gateways' names are not for everybody
+		which = "a gateway"
+	case which == "":
+		which = fmt.Sprintf("%d gateways", found.Silent)
 	}
-	_, err := fmt.Fprintf(s.err, "keyward: could not be asked: %s\n", strings.Join(away, ", "))
+	_, err := fmt.Fprintf(s.err, "keyward: could not be asked: %s\n", which)
 	return err
 }
 

@@ -16,8 +16,9 @@ import (
 
 // Decisions are recent decisions of gateways.
 type Decisions struct {
-	Items []past.Record `json:"items" doc:"The newest first, without their steps"`
-	Away  []string      `json:"away,omitempty" doc:"Gateways that could not be asked"`
+	Items  []past.Record `json:"items" doc:"The newest first, without their steps"`
+	Silent int           `json:"silent,omitempty" doc:"How many gateways could not be asked: what they decided is missing"`
+	Away   []string      `json:"away,omitempty" doc:"Which ones, for who may list gateways"`
 }
 
 // DecisionFilter chooses decisions; empty fields choose nothing out.
@@ -171,6 +172,7 @@ func (c *Control) askGateways(ctx context.Context, q *seen, takes func(keyward.G
 	}
 	asked.Wait()
 	slices.Sort(all.Away)
+	all.Silent = len(all.Away)
 	return all, ctx.Err()
 }
 

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +84,37 @@ func TestDecisionsOfAnotherApplicationOfThatName(t *testing.T) {
 	_, err := c.Decision(ctx, plane.As("alice", keyward.RoleDeveloper), keyward.DefaultTenant, his)
 	if keyward.CodeOf(err) != keyward.CodeNotFound {
 		t.Errorf("alice reads his: %v", err)
+	}
+}
+
+// TestWhoMayNotListGatewaysIsToldHowManyAreSilent: decisions may be missing from what they read; which gateways they are is not theirs.
+func TestWhoMayNotListGatewaysIsToldHowManyAreSilent(t *testing.T) {
+	h, ctx := plane.New(t), context.Background()
+	h.MustApply(plane.Usual()...)
+	connected(t, h)
+	var answer error
+	c := control.New(h.Store, nil, nil, control.Options{Ask: func(context.Context, string, past.Query) ([]past.Record, error) {
+		return nil, answer
+	}})
+	for _, answer = range []error{nil, errors.New("the gateway is away")} {
+		for user, role := range map[string]keyward.Role{
+			"ann": keyward.RoleAuditor, "pat": keyward.RolePublisher, "alice": keyward.RoleDeveloper, "nora": keyward.RoleDeveloper,
+		} {
+			list, err := c.Decisions(ctx, plane.As(user, role), keyward.DefaultTenant, control.DecisionFilter{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			silent, away := 1, ""
+			if answer == nil || user == "nora" { // who has no application misses nothing
+				silent = 0
+			}
+			if answer != nil && role == keyward.RoleAuditor {
+				away = "edge"
+			}
+			if list.Silent != silent || strings.Join(list.Away, ",") != away {
+				t.Errorf("%s is told of %d silent gateways, %v, where one answers %v", user, list.Silent, list.Away, answer)
+			}
+		}
 	}
 }
 

@@ -90,6 +90,17 @@ test("a change is watched on its way: the gateway that lacks it is named, until 
   await forEverybody(page, "gateway");
   await open(page, "admin/decisions", "Decisions");
   await expect(page.getByText("far does not answer")).toBeVisible();
+  await person("onlooker", "publisher", "developer");
+  await apply(world(), [manifest("Application", "onlooked", { owners: ["onlooker"] })]);
+  const other = await (await page.context().browser()?.newContext())?.newPage();
+  if (!other) throw new Error("no browser");
+  await signIn(other, "onlooker");
+  for (const path of ["publisher/decisions", "publisher/apis/orders", "developer/applications/onlooked/calls"]) {
+    await other.goto(`${world().url}/console/default/${path}`);
+    await expect(other.getByText("1 gateway does not answer")).toBeVisible(); // which ones there are is for who may list them
+  }
+  await other.context().close();
+  await rest(world(), "DELETE", "/api/v1/applications/onlooked");
   far.kill("SIGCONT");
   await open(page, "admin/gateways/far", "far");
   await expect(page.getByText("It has every change.")).toBeVisible();

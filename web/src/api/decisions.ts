@@ -60,8 +60,8 @@ export function decisionsQuery(tenant: string, filter: DecisionFilter, most: num
 export interface Tail {
   rows: Decision[];
   total: number;
-  /** Gateways that did not answer. */
-  away: string[];
+  /** What the gateways that did not answer are told of as. */
+  silent: Pick<Schemas["Decisions"], "away" | "silent">;
 }
 
 /** How many decisions a tail holds, however long it is followed. */
@@ -81,7 +81,7 @@ export function tailQuery(tenant: string, filter: DecisionFilter) {
       const newest = before?.rows[0]?.at;
       const since = newest === undefined ? {} : { since: new Date(Date.parse(newest) - overlap).toISOString() };
       const answer = await decisions(tenant, { ...filter, limit: String(newest === undefined ? tailLength : askedFor), ...since }, signal);
-      return grown(before, answer.items ?? [], answer.away ?? []);
+      return grown(before, answer.items ?? [], answer);
     },
   });
 }
@@ -91,14 +91,14 @@ const order = (a: Decision, b: Decision) => Date.parse(b.at) - Date.parse(a.at);
 
 // What was there goes on where the answer reaches back to it; otherwise too many came, and what was there is not next to them.
 // What is older than the oldest that is held was counted before it fell out: the overlap asks for it once more.
-function grown(before: Tail | undefined, answer: Decision[], away: string[]): Tail {
+function grown(before: Tail | undefined, answer: Decision[], silent: Tail["silent"]): Tail {
   const known = new Set(before?.rows.map((d) => d.decision));
   const anew = new Map(answer.map((d) => [d.decision, d])); // a call that passed may have failed at its backend since
   const oldest = before?.rows[tailLength - 1];
   const fresh = answer.filter((d) => (oldest === undefined || order(d, oldest) < 0) && !known.has(d.decision));
   const apart = fresh.length === askedFor;
   const rows = [...fresh, ...(apart ? [] : (before?.rows ?? []).map((d) => anew.get(d.decision) ?? d))].sort(order);
-  return { rows: rows.slice(0, tailLength), total: (before?.total ?? 0) + fresh.length, away };
+  return { rows: rows.slice(0, tailLength), total: (before?.total ?? 0) + fresh.length, silent };
 }
 
 /** One decision with its steps. Its id is in X-Keyward-Decision and in the refused caller's problem document. */

@@ -6,9 +6,9 @@ import { useNavigate } from "react-router";
 import { tailQuery } from "../api/decisions";
 import { useAddress, useArea, useTenant } from "../shell/place";
 import { texts } from "../texts";
-import { StateBadge } from "../ui/state-badge";
 import { Empty } from "../ui/empty";
 import { Page } from "../ui/page";
+import { SilentGateways } from "../ui/silent-gateways";
 import { Filters, useFilter } from "./filters";
 import { DecisionTable } from "./table";
 import { useTail } from "./tail";
@@ -48,7 +48,7 @@ function Following(narrowed: ReturnType<typeof useFilter>) {
             {words.resume}
           </Button>
         )}
-        <Away names={list.data?.away ?? []} />
+        <SilentGateways of={list.data?.silent} />
       </Group>
       <div {...tail.reading}>
         <DecisionTable
@@ -61,12 +61,6 @@ function Following(narrowed: ReturnType<typeof useFilter>) {
       </div>
     </>
   );
-}
-
-// Gateways whose decisions are not among these. It has its place in a line that is always there, so that nothing moves.
-function Away({ names }: { names: string[] }) {
-  if (names.length === 0) return null;
-  return <StateBadge tone="warn" hint={words.awayHelp(names.join(", "))}>{words.away(names)}</StateBadge>;
 }
 
 /** How a decision's id looks, wherever it is in what was pasted: a header's line, or the whole answer. */

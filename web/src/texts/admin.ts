@@ -181,6 +181,8 @@ export const admin = {
     away: (names: string[]) =>
       names.length > 3 ? `${names.slice(0, 2).join(", ")} and ${names.length - 2} more do not answer` : `${names.join(", ")} ${names.length === 1 ? "does" : "do"} not answer`,
     awayHelp: (names: string) => `Decisions made by these are missing from the list: ${names}`,
+    silent: (n: number) => (n === 1 ? "1 gateway does not answer" : `${n} gateways do not answer`),
+    silentHelp: "Decisions that were made there are missing from the list.",
     emptyTitle: "No recent decisions",
     empty: "Every call that a gateway passes or refuses appears here as it happens.",
     when: "When",

@@ -1,4 +1,4 @@
-import { Anchor, Stack, Switch, Text } from "@mantine/core";
+import { Anchor, Group, Stack, Switch, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
@@ -7,6 +7,7 @@ import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { StateBadge } from "../../ui/state-badge";
 import { Empty } from "../../ui/empty";
+import { SilentGateways } from "../../ui/silent-gateways";
 import { DataTable, type Column } from "../../ui/table";
 import { Time } from "../../ui/time";
 import { useNarrowed } from "../../ui/use-narrowed";
@@ -26,11 +27,14 @@ export function Calls({ application }: { application: string }) {
   return (
     <Stack>
       <Text size="sm" c="dimmed">{words.lead}</Text>
-      <Switch
-        label={words.refusedOnly}
-        checked={refused}
-        onChange={(event) => { put({ refused: event.currentTarget.checked ? "" : "no" }); }}
-      />
+      <Group gap="sm" mih={26}>
+        <Switch
+          label={words.refusedOnly}
+          checked={refused}
+          onChange={(event) => { put({ refused: event.currentTarget.checked ? "" : "no" }); }}
+        />
+        <SilentGateways of={list.data} />
+      </Group>
       {refused ? (
         <DataTable<Alike>
           {...common}

@@ -1,4 +1,4 @@
-import { Anchor, Text } from "@mantine/core";
+import { Anchor, Group, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 
@@ -8,6 +8,7 @@ import { DecisionTable } from "../../decisions/table";
 import { useAddress, useTenant } from "../../shell/place";
 import { texts } from "../../texts";
 import { Section } from "../../ui/page";
+import { SilentGateways } from "../../ui/silent-gateways";
 import { useListOf } from "../../ui/use-list";
 
 const words = texts.publisher.apis;
@@ -28,7 +29,10 @@ export function APICalls({ name }: { name: string }) {
       title={words.calls}
       actions={<Anchor component={Link} to={`${to("publisher", "decisions")}?${new URLSearchParams({ api: name }).toString()}`} size="sm">{words.allCalls}</Anchor>}
     >
-      {counted && <Text size="sm" mb="xs">{words.callsLately(counted.passed, counted.refused)}</Text>}
+      <Group gap="sm" mb="xs">
+        {counted && <Text size="sm">{words.callsLately(counted.passed, counted.refused)}</Text>}
+        <SilentGateways of={list.data} />
+      </Group>
       <DecisionTable
         label={words.calls}
         rows={list.data && (list.data.items ?? [])}
