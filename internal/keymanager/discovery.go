@@ -165,6 +165,10 @@ func fetchDocument(ctx context.Context, at string, client *http.Client) (metadat
 		return nil, discoveryError(keyward.CodeKeyManagerFailed, err, "the answer of %s is longer than %d bytes, which no metadata are: "+
 			"see whether the address is right; spec.outbound.maxAnswer permits more", at, most)
 	}
+	if unended, ok := errors.AsType[*outbound.Unended](err); ok { // the time of the other places is gone with it
+		return nil, discoveryError(keyward.CodeKeyManagerFailed, errUnreachable{err}, "%s answered, and did not end in time (%d bytes "+
+			"came): see whether the address is right, or what there is so slow; spec.outbound.timeout gives it longer", at, unended.Came)
+	}
 	if err != nil {
 		return nil, discoveryError(keyward.CodeKeyManagerFailed, err, "the answer of %s broke off: try again, and see what "+
 			"is between here and the server", at)

@@ -1,6 +1,7 @@
 package keymanager_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"keyward.dev/keyward"
@@ -221,6 +223,14 @@ func TestDiscoveryFaults(t *testing.T) {
 	}
 }
 
+// dripping answers with what begins and comes to no end before the time is over.
+type dripping struct{}
+
+func (dripping) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := io.MultiReader(strings.NewReader(`{"issuer":`), iotest.ErrReader(context.DeadlineExceeded))
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(body), Request: r}, nil
+}
+
 // Who gives an address that has no metadata reads what to do, whatever it is that answers there, or does not.
 func TestWhatToDoWithoutMetadata(t *testing.T) {
 	refused := httptest.NewServer(http.NotFoundHandler())
@@ -253,6 +263,7 @@ func TestWhatToDoWithoutMetadata(t *testing.T) {
 			"cannot find the host name sso.invalid: see whether the name is right"},
 		"its certificate":   {foreign.URL, http.DefaultClient, "or give the authority that signed it in spec.outbound.ca"},
 		"it hangs":          {silent.URL, impatient, "did not answer in time: see whether a firewall is in the way"},
+		"it does not end":   {page.URL, &http.Client{Transport: dripping{}}, "answered, and did not end in time (10 bytes came): see"},
 		"a page for people": {page.URL, http.DefaultClient, "answered with a page for people, not with metadata: give the issuer"},
 		"it hangs up":       {rude.URL, http.DefaultClient, "closed the connection without an answer: see whether port and scheme"},
 		"no TLS there": {"https" + strings.TrimPrefix(page.URL, "http"), http.DefaultClient,

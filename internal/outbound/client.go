@@ -6,12 +6,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
 
 // ErrTooLarge is in the chain of the error of a body that is longer than its reader allows.
 var ErrTooLarge = errors.New("the answer is too large")
+
+// Unended is in the chain of the error of a body that had begun and did not end in time.
+type Unended struct {
+	Came int   // bytes of it
+	Err  error // the cause
+}
+
+// Error implements error.
+func (e *Unended) Error() string {
+	return fmt.Sprintf("the answer did not end in time: it was cut off after %d bytes", e.Came)
+}
+
+// Unwrap gives the cause.
+func (e *Unended) Unwrap() error { return e.Err }
 
 // Errors in the chain of that of a request whose redirects were not followed to their end.
 var (
@@ -98,11 +113,15 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// ReadAll reads a whole body of at most limit bytes and closes it. A longer one gives ErrTooLarge.
+// ReadAll reads a whole body of at most limit bytes and closes it. A longer one gives ErrTooLarge, one that does not end in time
+// Unended.
 func ReadAll(resp *http.Response, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if closeErr := resp.Body.Close(); err == nil && closeErr != nil {
 		err = closeErr
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return nil, &Unended{Came: len(body), Err: err}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)

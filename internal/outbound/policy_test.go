@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"keyward.dev/keyward/internal/testbed"
@@ -203,6 +205,11 @@ func TestLimitsOfAPolicy(t *testing.T) {
 	}
 	if TimeoutOf(tight, time.Hour) != 200*time.Millisecond || TimeoutOf(base, time.Hour) != time.Hour || LimitOf(base, 7) != 7 {
 		t.Error("whose limits are these")
+	}
+	endless := io.MultiReader(strings.NewReader("12345"), iotest.ErrReader(context.DeadlineExceeded))
+	_, err := ReadAll(&http.Response{Body: io.NopCloser(endless)}, 1024)
+	if unended, ok := errors.AsType[*Unended](err); !ok || unended.Came != 5 || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("an answer without an end: %v", err)
 	}
 	wide := under(t, base, Policy{MaxAnswer: 4096})
 	if body, err := said(t, wide, server.URL); err != nil || len(body) != 2000 {

@@ -141,6 +141,9 @@ func TestEachStepSaysItsOwnTrouble(t *testing.T) {
 		fix    string
 	}{
 		{"/jwks", issuer.Answer{Body: `{"keys":[{"kty":"oct","k":"AA"}]}`}, "keys", "key 0 is ignored", "publish RSA keys"},
+		{"/jwks", issuer.Answer{Body: strings.Repeat(" ", 1<<20+1)}, "keys", "more than 1048576 bytes", "outbound.maxAnswer permits"},
+		{"/token", issuer.Answer{Body: strings.Repeat(" ", 1<<20+1)}, "token endpoint", "the answer is too large: more than 1048576 bytes",
+			"spec.outbound.maxAnswer permits more"},
 		{"/jwks", issuer.Answer{Status: 500}, "keys", "500", "correct spec.keys.jwks, or the jwks_uri"},
 		{"/token", issuer.Answer{Status: 200, Body: `{"access_token":"x","token_type":"Bearer"}`}, "token endpoint",
 			"does not exist got a token", "do not trust it"},

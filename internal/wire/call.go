@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -127,7 +128,7 @@ func (c *Caller) once(ctx context.Context, k Call) (*Answer, error) {
 	body, err := outbound.ReadAll(resp, c.maxAnswer)
 	if err != nil {
 		return nil, &Failure{
-			Op: k.Op, Status: resp.StatusCode, Sent: true, Description: "its answer broke off or is too long", Err: err,
+			Op: k.Op, Status: resp.StatusCode, Sent: true, Description: halfRead(err), Err: err,
 		}
 	}
 	a := &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, hidden: c.hidden}
@@ -136,6 +137,17 @@ func (c *Caller) once(ctx context.Context, k Call) (*Answer, error) {
 		c.hidden.add(a.secrets()...)
 	}
 	return a, nil
+}
+
+// halfRead says why an answer was not read to its end.
+func halfRead(err error) string {
+	if unended, ok := errors.AsType[*outbound.Unended](err); ok {
+		return unended.Error()
+	}
+	if errors.Is(err, outbound.ErrTooLarge) {
+		return err.Error()
+	}
+	return "its answer broke off"
 }
 
 // withoutURL drops the address from an error of http.NewRequest, whose query could hold what should not be in a log.

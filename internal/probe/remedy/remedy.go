@@ -27,7 +27,7 @@ type Fields struct {
 
 // For says what to change, by the first cause that the failure shows; where it shows none, what the caller would say.
 func (f Fields) For(err error, otherwise string) string {
-	for _, cause := range []func(error) string{f.proxy, rules, f.TLS, f.reached} {
+	for _, cause := range []func(error) string{f.proxy, rules, f.TLS, f.whole, f.reached} {
 		if text := cause(err); text != "" {
 			return text
 		}
@@ -110,6 +110,20 @@ func (f Fields) TLS(err error) string {
 func untrusted(err error) bool {
 	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	return ok
+}
+
+// whole is about an answer that began and was not read to its end.
+func (f Fields) whole(err error) string {
+	_, unended := errors.AsType[*outbound.Unended](err)
+	switch {
+	case unended:
+		return "see what makes the server, or what stands in front of it, so slow; correct " + f.Address +
+			" if another address is meant; " + f.Outbound + ".timeout gives an answer longer"
+	case errors.Is(err, outbound.ErrTooLarge):
+		return "see whether " + f.Address + " is right: what is read here is shorter; " + f.Outbound + ".maxAnswer permits more"
+	default:
+		return ""
+	}
 }
 
 // reached is about a server that gave no answer.

@@ -1,6 +1,7 @@
 package remedy_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -111,6 +112,15 @@ func TestAnswersAreTold(t *testing.T) {
 		failure := &wire.Failure{Op: "try", Status: c.status, Code: c.code, Sent: true}
 		if got := fields.For(failure, "otherwise"); !strings.Contains(got, c.want) {
 			t.Errorf("%d %s: %q, want %q", c.status, c.code, got, c.want)
+		}
+	}
+	for want, err := range map[string]error{
+		"spec.outbound.timeout gives an answer longer": &outbound.Unended{Err: context.DeadlineExceeded},
+		"spec.outbound.maxAnswer permits more":         outbound.ErrTooLarge,
+	} {
+		failure := &wire.Failure{Op: "try", Status: 200, Sent: true, Err: err}
+		if got := fields.For(failure, "otherwise"); !strings.Contains(got, want) || strings.Contains(got, "firewall") {
+			t.Errorf("%v: %q, want %q", err, got, want)
 		}
 	}
 	if got := fields.For(errors.New("what nobody knows"), "otherwise"); got != "otherwise" {
