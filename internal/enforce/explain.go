@@ -94,7 +94,7 @@ func (e *Engine) Judge(ctx context.Context, v *view.View, target, token string) 
 		client.Result, client.Seen = past.Pass, reading.Quote(p.facts.ClientKey)+", from claim "+p.facts.ClientClaim
 		if fault := p.facts.IdentityFault(false); fault != "" {
 			j.Refusal = refuse(keyward.CodeInvalidToken)
-			client.Result, client.Seen, client.Fix = past.Fail, fault, "check claims.clientId of key manager "+p.km.Name
+			client.Result, client.Seen, client.Fix = past.Fail, fault, "check spec.claims.clientId of key manager "+p.km.Name
 		}
 	}
 	j.Steps = append(j.Steps, client)

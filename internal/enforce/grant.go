@@ -29,7 +29,7 @@ func (e *Engine) identify(v *validated, now time.Time, t *trace) (identified, *R
 	t.expect(stepApplication, "a client id, or a match rule that fits, of an application in key manager ", v.km.Name)
 	client := clientOf(v)
 	if fault := v.facts.IdentityFault(client != nil); fault != "" {
-		t.fail(fault, "check claims.clientId of key manager "+v.km.Name)
+		t.fail(fault, "check spec.claims.clientId of key manager "+v.km.Name)
 		return identified{}, refuse(keyward.CodeInvalidToken)
 	}
 	i := identified{validated: *v, environment: keyward.Production}

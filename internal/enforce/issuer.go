@@ -218,9 +218,9 @@ func (r *routed) whyNot(km *view.KeyManager) (why, fix string) {
 	case !km.Enabled:
 		return "disabled", "enable key manager " + km.Name
 	case r.exchange && !km.Use.Exchanges():
-		return "not for token exchange", "set tokens.use of key manager " + km.Name + " to both or exchange"
+		return "not for token exchange", "set spec.tokens.use of key manager " + km.Name + " to both or exchange"
 	case !r.exchange && !km.Use.Direct():
-		return "for token exchange only", "exchange the token at the resident key manager, or set tokens.use of key manager " +
+		return "for token exchange only", "exchange the token at the resident key manager, or set spec.tokens.use of key manager " +
 			km.Name + " to both"
 	default:
 		return "held", "lift the hold: keyward unhold key-manager " + km.Name

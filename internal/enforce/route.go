@@ -79,7 +79,7 @@ func nearestAPI(v *view.View, path string) string {
 			return "API " + a.Name + " is at " + place + ": upper and lower case count"
 		case !a.Default && (path == strings.TrimSuffix(place, "/"+a.Version) ||
 			strings.HasPrefix(path, strings.TrimSuffix(place, a.Version))):
-			return "API " + a.Name + " is at " + place + ": name the version, or give the API default: true"
+			return "API " + a.Name + " is at " + place + ": name the version, or make it the default version"
 		}
 	}
 	return "APIs of tenant default are at /CONTEXT/VERSION, others at /t/TENANT/CONTEXT/VERSION; keyward get apis lists them"

@@ -219,7 +219,7 @@ func (c *check) state(held *keyward.Hold) {
 	case held.Holds(time.Now()):
 		l.Seen, l.Fix = "held: gateways accept none of its tokens", "lift the hold: keyward unhold key-manager "+c.server.Name
 	case !c.server.Spec.IsEnabled():
-		l.Seen, l.Fix = "disabled: gateways accept none of its tokens", "leave spec.enabled out, or set it to true"
+		l.Seen, l.Fix = "disabled: gateways accept none of its tokens", "set spec.enabled to true"
 	default:
 		return
 	}
@@ -304,7 +304,7 @@ func (c *check) settings() {
 			continue
 		}
 		c.say(Line{
-			Step: stepSettings, Verdict: Fail, Expected: "settings that apply accepts", Seen: f.Path + " " + f.Message,
+			Step: stepSettings, Verdict: Fail, Expected: "settings that can be saved", Seen: f.Path + " " + f.Message,
 			Fix: "correct " + f.Path,
 		})
 	}

@@ -1,17 +1,27 @@
 import { texts } from "../texts";
+import { faultInConsole, inConsole } from "../texts/said";
 import type { components } from "./schema";
 
 export type Problem = components["schemas"]["Problem"];
 export type FieldError = components["schemas"]["FieldError"];
+
+// The control plane speaks to people who write manifests; who is here fills in forms.
+function toPeople(problem: Problem): Problem {
+  if (!problem.errors) return { ...problem, detail: inConsole(problem.detail) };
+  const errors = problem.errors.map((fault) => ({ ...fault, message: faultInConsole(fault) }));
+  const detail = problem.errors.reduce((text, fault, i) => text.replace(fault.message, () => errors[i]?.message ?? ""), problem.detail);
+  return { ...problem, detail: inConsole(detail), errors };
+}
 
 /** A problem document (RFC 9457) of the control plane, as what a call throws. */
 export class ProblemError extends Error {
   readonly problem: Problem;
 
   constructor(problem: Problem) {
-    super(problem.detail || problem.title);
+    const said = toPeople(problem);
+    super(said.detail || said.title);
     this.name = "ProblemError";
-    this.problem = problem;
+    this.problem = said;
   }
 
   get code(): string {

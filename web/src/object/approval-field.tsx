@@ -1,12 +1,11 @@
 import { Input, Select, SimpleGrid, Stack, Text } from "@mantine/core";
 
 import type { Draft } from "./draft";
-import { Shown } from "./fields";
+import { labelOf, Shown } from "./fields";
 
 interface Props<N extends "key-managers" | "tenants"> {
   draft: Draft<N>;
   path: string[];
-  labelOf: (environment: string) => string;
   options: { value: string; label: string }[];
   /** Which of the options a manifest that says nothing means. */
   unsaid: string;
@@ -16,7 +15,7 @@ interface Props<N extends "key-managers" | "tenants"> {
 const environments = ["production", "sandbox"];
 
 /** Whether keys await an approval. A manifest has one word for both environments, or one for each. */
-export function ApprovalField<N extends "key-managers" | "tenants">({ draft, path, labelOf, options, unsaid, help }: Props<N>) {
+export function ApprovalField<N extends "key-managers" | "tenants">({ draft, path, options, unsaid, help }: Props<N>) {
   const stored = draft.at(...path);
   const by = (typeof stored === "string" ? { production: stored, sandbox: stored } : (stored ?? {})) as Record<string, string | undefined>;
   const fault = draft.fault(...path);
@@ -28,7 +27,7 @@ export function ApprovalField<N extends "key-managers" | "tenants">({ draft, pat
     <Stack gap={4}>
       <SimpleGrid cols={{ base: 1, xs: 2 }}>
         {environments.map((environment) => {
-          const label = labelOf(environment);
+          const label = labelOf({ path: [...path, environment] });
           const mode = by[environment] ?? unsaid;
           return draft.fixed ? (
             <Shown key={environment} label={label}>{options.find((o) => o.value === mode)?.label}</Shown>

@@ -1,6 +1,6 @@
 import { Alert, Button, Group, Stack, Tabs, Text } from "@mantine/core";
 import { useEffect, useRef, useState, type ReactNode } from "react";
-import { useBeforeUnload, useBlocker } from "react-router";
+import { useBeforeUnload, useBlocker, useLocation } from "react-router";
 
 import { onGateways } from "../api/gateways";
 import { objectName, type Noun, type Nouns, type Stored } from "../api/objects";
@@ -10,6 +10,7 @@ import { useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { toneColor, type Tone } from "../theme";
 import { Confirm } from "../ui/confirm";
+import { showField } from "../ui/field-link";
 import { Icon } from "../ui/icon";
 import { ProblemAlert } from "../ui/problem-alert";
 import { showFault } from "../ui/show-fault";
@@ -71,6 +72,8 @@ export function ObjectEditor<N extends Noun>({ noun, base, done, cancel, form, b
   const side = useRef<HTMLElement>(null);
   const [told, tell] = useState<Told>();
   useEffect(() => { if (error) showFault(place.current); }, [error]);
+  const { hash } = useLocation();
+  useEffect(() => { if (hash !== "") showField(hash.slice(1)); }, [hash]); // another page named a field of this form
   const blocker = useBlocker(() => draft.changed && !leaving.current && !pending);
   return (
     <>

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 
 import type { Noun } from "../api/objects";
 import { texts } from "../texts";
+import { fieldNamed } from "../texts/fields";
 import { WithFieldLinks } from "../ui/field-link";
 import type { Draft } from "./draft";
 import { PublicArea } from "./public-area";
@@ -11,12 +12,16 @@ import { PublicArea } from "./public-area";
 export interface Field<N extends Noun> {
   draft: Draft<N>;
   path: string[];
-  label: string;
+  /** Only of what fields.ts does not name, such as a field that the server describes. */
+  label?: string | undefined;
   help?: string | undefined;
   required?: boolean | undefined;
   /** It can only be read, such as the name of what is stored. */
   fixed?: boolean;
 }
+
+/** What a field is called. */
+export const labelOf = <N extends Noun>({ path, label }: Pick<Field<N>, "path" | "label">) => label ?? fieldNamed(path.join("."))?.label ?? path.join(".");
 
 /** Whether a field only shows what it holds. */
 export const isFixed = <N extends Noun>({ draft, fixed }: Field<N>) => fixed === true || draft.fixed;
@@ -31,9 +36,10 @@ export function Shown({ label, children }: { label: string; children: ReactNode 
 }
 
 /** An input's own words, with what the server said about the value, and its path, by which other words lead to it. */
-export function around<N extends Noun>({ draft, path, label, help, required }: Field<N>) {
+export function around<N extends Noun>(field: Field<N>) {
+  const { draft, path, help, required } = field;
   const fault = draft.fault(...path);
-  return { label, description: help, error: fault && <WithFieldLinks text={fault} />, withAsterisk: required === true, ...(required === true && { "aria-required": true }), "data-path": path.join(".") };
+  return { label: labelOf(field), description: help, error: fault && <WithFieldLinks text={fault} />, withAsterisk: required === true, ...(required === true && { "aria-required": true }), "data-path": path.join(".") };
 }
 
 interface TextProps<N extends Noun> extends Field<N> {
@@ -43,7 +49,7 @@ interface TextProps<N extends Noun> extends Field<N> {
 export function TextField<N extends Noun>({ placeholder, ...field }: TextProps<N>) {
   const { draft, path } = field;
   const value = draft.at(...path);
-  if (isFixed(field)) return <Shown label={field.label}>{typeof value === "string" && value}</Shown>;
+  if (isFixed(field)) return <Shown label={labelOf(field)}>{typeof value === "string" && value}</Shown>;
   return (
     <TextInput
       {...around(field)}
@@ -60,7 +66,7 @@ export function TextField<N extends Noun>({ placeholder, ...field }: TextProps<N
 export function TextAreaField<N extends Noun>(field: Field<N>) {
   const { draft, path } = field;
   const value = draft.at(...path);
-  if (isFixed(field)) return <Shown label={field.label}>{typeof value === "string" && value}</Shown>;
+  if (isFixed(field)) return <Shown label={labelOf(field)}>{typeof value === "string" && value}</Shown>;
   return (
     <PublicArea
       {...around(field)}
@@ -75,7 +81,7 @@ export function TextAreaField<N extends Noun>(field: Field<N>) {
 export function NumberField<N extends Noun>(field: Field<N>) {
   const { draft, path } = field;
   const value = draft.at(...path);
-  if (isFixed(field)) return <Shown label={field.label}>{typeof value === "number" && String(value)}</Shown>;
+  if (isFixed(field)) return <Shown label={labelOf(field)}>{typeof value === "number" && String(value)}</Shown>;
   return (
     <NumberInput
       {...around(field)}
@@ -91,10 +97,10 @@ export function SwitchField<N extends Noun>({ fallback, disabled = false, ...fie
   const { draft, path } = field;
   const value = draft.at(...path);
   const on = typeof value === "boolean" ? value : fallback;
-  if (isFixed(field)) return <Shown label={field.label}>{on ? texts.common.yes : texts.common.no}</Shown>;
+  if (isFixed(field)) return <Shown label={labelOf(field)}>{on ? texts.common.yes : texts.common.no}</Shown>;
   return (
     <Switch
-      label={field.label}
+      label={labelOf(field)}
       description={field.help}
       error={draft.fault(...path)}
       data-path={path.join(".")}
@@ -114,7 +120,7 @@ export function SelectField<N extends Noun>({ options, fallback, ...field }: Cho
   const value = draft.at(...path) ?? fallback;
   if (isFixed(field)) {
     const chosen = options.find((o) => (typeof o === "string" ? o : o.value) === value);
-    return <Shown label={field.label}>{typeof chosen === "object" ? chosen.label : typeof value === "string" && value}</Shown>;
+    return <Shown label={labelOf(field)}>{typeof chosen === "object" ? chosen.label : typeof value === "string" && value}</Shown>;
   }
   return (
     <Select
@@ -134,7 +140,7 @@ const strings = (value: unknown): string[] =>
 /** Several of a list. */
 export function ChoicesField<N extends Noun>({ options, ...field }: Choice<N>) {
   const { draft, path } = field;
-  if (isFixed(field)) return <Shown label={field.label}>{strings(draft.at(...path)).join(", ")}</Shown>;
+  if (isFixed(field)) return <Shown label={labelOf(field)}>{strings(draft.at(...path)).join(", ")}</Shown>;
   return (
     <MultiSelect
       {...around(field)}
@@ -150,7 +156,7 @@ export function ChoicesField<N extends Noun>({ options, ...field }: Choice<N>) {
 /** A list of short texts, each ended with Enter. */
 export function ListField<N extends Noun>(field: Field<N>) {
   const { draft, path } = field;
-  if (isFixed(field)) return <Shown label={field.label}>{strings(draft.at(...path)).join(", ")}</Shown>;
+  if (isFixed(field)) return <Shown label={labelOf(field)}>{strings(draft.at(...path)).join(", ")}</Shown>;
   return (
     <TagsInput
       {...around(field)}

@@ -5,7 +5,7 @@ import type { Noun } from "../api/objects";
 import { texts } from "../texts";
 import { CodeArea } from "../ui/code-area";
 import { SecretInput } from "../ui/secret-input";
-import { around, isFixed, Shown, type Field } from "./fields";
+import { around, isFixed, labelOf, Shown, type Field } from "./fields";
 import { valueAt } from "./path";
 
 const words = texts.editor;
@@ -23,7 +23,7 @@ export function SecretField<N extends Noun>({ lines = false, ...field }: Secret<
   const { draft, path } = field;
   const value = draft.at(...path);
   const [before] = useState(() => (isStored(value) ? value : undefined));
-  if (isFixed(field) || draft.manifestSet !== undefined) return <Shown label={field.label}>{before !== undefined && words.isStored}</Shown>;
+  if (isFixed(field) || draft.manifestSet !== undefined) return <Shown label={labelOf(field)}>{before !== undefined && words.isStored}</Shown>;
   const input = {
     ...around(field),
     placeholder: before === undefined ? "" : isPromoted(before) ? words.promoted : words.stored,
@@ -41,7 +41,8 @@ export function SecretField<N extends Noun>({ lines = false, ...field }: Secret<
  * current one first, until the next one is put in its place: one that is stored, without anybody's typing it again.
  */
 export function CredentialField<N extends Noun>(field: Secret<N>) {
-  const { draft, path, label } = field;
+  const { draft, path } = field;
+  const label = labelOf(field);
   const value = draft.at(...path);
   const current = valueAt(value, ["current"]);
   const next = valueAt(value, ["next"]);

@@ -1,7 +1,10 @@
 import { Anchor, Text } from "@mantine/core";
-import { Fragment, useSyncExternalStore } from "react";
+import { createContext, Fragment, useContext, useSyncExternalStore } from "react";
+import { Link } from "react-router";
 
 import { texts } from "../texts";
+import { fieldNamed } from "../texts/fields";
+import { inConsole } from "../texts/said";
 
 // Fields are looked for on the page, as people do: which there are depends on what is chosen and unfolded.
 const fieldAt = (path: string) => document.querySelector<HTMLElement>(`[data-path~="${path}"]`);
@@ -39,7 +42,8 @@ function watch(changed: () => void): () => void {
   return () => { observer.disconnect(); };
 }
 
-function show(path: string): void {
+/** Leads to the field for a path, unfolded, where the page has one. */
+export function showField(path: string): void {
   const field = find(path)?.field;
   for (let fold = field?.closest("details"); fold; fold = fold.parentElement?.closest("details")) fold.open = true;
   const input = field?.matches("input, textarea") === true ? field : (field?.querySelector<HTMLElement>('[aria-invalid="true"], input, textarea, button') ?? field);
@@ -47,16 +51,31 @@ function show(path: string): void {
   input?.focus({ preventScroll: true });
 }
 
-/** A path of a manifest as people know it: by the label of its field, which leads there. Where the page has none, the path itself. */
-export function FieldLink({ path }: { path: string }) {
-  const label = useSyncExternalStore(watch, () => labelOf(path));
-  if (label === undefined) return <Text span inherit ff="monospace">{path}</Text>;
-  return <Anchor component="button" type="button" inherit fw={600} title={path} onClick={() => { show(path); }}>{label}</Anchor>;
+/** Where the fields are that a page without a form speaks of. */
+interface Form {
+  /** What those are called that only the server knows, by their path. */
+  titles?: Record<string, string>;
+  /** The address of the form, for those who may open it. */
+  at?: string | undefined;
 }
 
-const paths = /((?:manifest\.)?spec(?:\.[A-Za-z][A-Za-z0-9]*(?:\[\d+\])*)+)/;
+export const FormElsewhere = createContext<Form>({});
 
-/** A text of the control plane in which paths of the manifest lead to their fields. */
+/** A path of a manifest as people know it: by the label of its field, which leads there. What no form has a field for is the path itself. */
+export function FieldLink({ path }: { path: string }) {
+  const form = useContext(FormElsewhere);
+  const label = useSyncExternalStore(watch, () => labelOf(path));
+  if (label !== undefined) return <Anchor component="button" type="button" inherit fw={600} title={path} onClick={() => { showField(path); }}>{label}</Anchor>;
+  const known = fieldNamed(path, form.titles);
+  if (known === undefined) return <Text span inherit ff="monospace">{path}</Text>;
+  const words = texts.editor.named(known.label, known.row);
+  if (form.at === undefined) return <Text span inherit fw={600} title={path}>{words}</Text>;
+  return <Anchor component={Link} to={`${form.at}#${path}`} inherit fw={600} title={path}>{words}</Anchor>;
+}
+
+const paths = /((?:manifest\.)?(?:spec(?:\.[A-Za-z][A-Za-z0-9]*(?:\[\d+\])*)+|metadata\.name))/;
+
+/** What the control plane says, in the words of the console: a path of the manifest is its field, which it leads to. */
 export function WithFieldLinks({ text }: { text: string }) {
-  return text.split(paths).map((part, i) => (i % 2 === 1 ? <FieldLink key={i} path={part} /> : <Fragment key={i}>{part}</Fragment>));
+  return inConsole(text).split(paths).map((part, i) => (i % 2 === 1 ? <FieldLink key={i} path={part} /> : <Fragment key={i}>{part}</Fragment>));
 }

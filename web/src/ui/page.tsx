@@ -58,7 +58,8 @@ function useArrival(title: string) {
   const heading = useRef<HTMLHeadingElement>(null);
   const loadedRef = useContext(LoadedContext);
   useEffect(() => {
-    if (!loadedRef.current) heading.current?.focus({ preventScroll: true }); // the page that was loaded begins at its top
+    // The page that was loaded begins at its top; an address that names a part of the page leads there.
+    if (!loadedRef.current && location.hash === "") heading.current?.focus({ preventScroll: true });
     loadedRef.current = false;
   }, [title, loadedRef]);
   return heading;

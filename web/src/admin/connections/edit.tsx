@@ -91,12 +91,11 @@ function Form({ draft, isNew }: { draft: Draft<"connections">; isNew: boolean })
   const type = shared.find((t) => t.name === draft.object.spec.type);
   return (
     <Stack maw={620}>
-      <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={!isNew} />
-      <TextField draft={draft} path={["spec", "displayName"]} label={texts.common.displayName} />
+      <TextField draft={draft} path={["metadata", "name"]} help={texts.common.nameHelp} required fixed={!isNew} />
+      <TextField draft={draft} path={["spec", "displayName"]} />
       <SelectField
         draft={draft}
         path={["spec", "type"]}
-        label={words.type}
         help={words.typeHelp}
         required
         fixed={!isNew}

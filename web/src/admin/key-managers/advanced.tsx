@@ -30,22 +30,15 @@ export function Reach({ draft }: Props) {
   const global = useTenant() === "default"; // no other tenant has one
   return (
     <Fold label={words.reach} inUse={used(draft, ["spec", "enabled"], ["spec", "global"])}>
-      <SwitchField draft={draft} path={["spec", "enabled"]} label={words.enabled} help={words.enabledHelp} fallback={true} />
+      <SwitchField draft={draft} path={["spec", "enabled"]} help={words.enabledHelp} fallback={true} />
       {(global || draft.at("spec", "global") === true) && (
-        <SwitchField draft={draft} path={["spec", "global"]} label={words.global} help={words.globalHelp} fallback={false} />
+        <SwitchField draft={draft} path={["spec", "global"]} help={words.globalHelp} fallback={false} />
       )}
     </Fold>
   );
 }
 
-const endpoints: [path: string[], label: string][] = [
-  [["spec", "endpoints", "token"], "Token"],
-  [["spec", "endpoints", "authorization"], "Authorization"],
-  [["spec", "endpoints", "introspection"], "Introspection"],
-  [["spec", "endpoints", "revocation"], "Revocation"],
-  [["spec", "endpoints", "registration"], "Registration"],
-  [["spec", "endpoints", "userinfo"], "Userinfo"],
-];
+const endpoints = ["token", "authorization", "introspection", "revocation", "registration", "userinfo"] as const;
 
 /** What metadata say, where somebody has to say it, and keys and issuers beside the main ones. */
 export function ServerDetails({ draft, metadata }: Props & { metadata: Schemas["KeyManagerStatus"] | undefined }) {
@@ -54,34 +47,25 @@ export function ServerDetails({ draft, metadata }: Props & { metadata: Schemas["
       <Fold label={words.endpoints} inUse={used(draft, ["spec", "endpoints"], ["spec", "display"])}>
         <Text size="xs" c="dimmed">{words.endpointsHelp}</Text>
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
-          {endpoints.map(([path, label]) => (
-            <TextField key={label} draft={draft} path={path} label={label} placeholder={metadata?.endpoints?.[label.toLowerCase() as keyof Schemas["Endpoints"]] ?? "https://"} />
+          {endpoints.map((endpoint) => (
+            <TextField key={endpoint} draft={draft} path={["spec", "endpoints", endpoint]} placeholder={metadata?.endpoints?.[endpoint] ?? "https://"} />
           ))}
         </SimpleGrid>
         <Text size="sm" fw={600}>{words.display}</Text>
         <Text size="xs" c="dimmed">{words.displayHelp}</Text>
-        <Displayed draft={draft} path={["spec", "display"]} />
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>
+          {endpoints.map((endpoint) => <TextField key={endpoint} draft={draft} path={["spec", "display", endpoint]} placeholder="https://" />)}
+        </SimpleGrid>
       </Fold>
       <Fold
         label={words.keys}
         inUse={used(draft, ["spec", "keys", "refresh"], ["spec", "keys", "pem"], ["spec", "keys", "jwksInline"], ["spec", "otherIssuers"])}
       >
         <OwnKeys draft={draft} />
-        <TextField draft={draft} path={["spec", "keys", "refresh"]} label={words.refresh} help={words.refreshHelp} placeholder="5m" />
+        <TextField draft={draft} path={["spec", "keys", "refresh"]} help={words.refreshHelp} placeholder="5m" />
         <IssuerRows draft={draft} path={["spec", "otherIssuers"]} />
       </Fold>
     </>
-  );
-}
-
-// What developers are shown in the place of each endpoint.
-function Displayed({ draft, path }: Props & { path: string[] }) {
-  return (
-    <SimpleGrid cols={{ base: 1, sm: 2 }}>
-      {endpoints.map(([endpoint, label]) => (
-        <TextField key={label} draft={draft} path={[...path, endpoint.at(-1) ?? ""]} label={words.shownAs(label)} placeholder="https://" />
-      ))}
-    </SimpleGrid>
   );
 }
 
@@ -115,14 +99,14 @@ export function TokenDetails({ draft, type }: Props & { type: ConnectorType | un
       <Fold label={words.tokenRules} inUse={used(draft, ...rules)}>
         <MatchRows draft={draft} path={["spec", "tokens", "match"]} />
         <RequireRows draft={draft} path={["spec", "tokens", "require"]} />
-        <ChoicesField draft={draft} path={["spec", "tokens", "algorithms"]} label={words.algorithms} help={words.algorithmsHelp} options={algorithms} />
-        <SelectField draft={draft} path={["spec", "tokens", "type"]} label={words.tokenType} help={words.tokenTypeHelp} fallback="access" options={words.tokenTypes} />
-        <SelectField draft={draft} path={["spec", "tokens", "jwt"]} label={words.jwt} fallback="local" options={words.jwtWays} />
-        <TextField draft={draft} path={["spec", "tokens", "clockSkew"]} label={words.clockSkew} help={words.clockSkewHelp} placeholder="30s" />
+        <ChoicesField draft={draft} path={["spec", "tokens", "algorithms"]} help={words.algorithmsHelp} options={algorithms} />
+        <SelectField draft={draft} path={["spec", "tokens", "type"]} help={words.tokenTypeHelp} fallback="access" options={words.tokenTypes} />
+        <SelectField draft={draft} path={["spec", "tokens", "jwt"]} fallback="local" options={words.jwtWays} />
+        <TextField draft={draft} path={["spec", "tokens", "clockSkew"]} help={words.clockSkewHelp} placeholder="30s" />
       </Fold>
       <Fold label={words.claims} inUse={used(draft, ["spec", "claims"])}>
-        <ListField draft={draft} path={["spec", "claims", "clientId"]} label={words.clientIdClaims} help={words.clientIdClaimsHelp((type?.clientIdClaims ?? []).join(", "))} />
-        <ListField draft={draft} path={["spec", "claims", "scopes"]} label={words.scopeClaims} help={words.scopeClaimsHelp((type?.scopeClaims ?? []).join(", "))} />
+        <ListField draft={draft} path={["spec", "claims", "clientId"]} help={words.clientIdClaimsHelp((type?.clientIdClaims ?? []).join(", "))} />
+        <ListField draft={draft} path={["spec", "claims", "scopes"]} help={words.scopeClaimsHelp((type?.scopeClaims ?? []).join(", "))} />
         <GrantRows draft={draft} path={["spec", "claims", "grants"]} />
         <MappingRows draft={draft} path={["spec", "claims", "mapping"]} />
       </Fold>
@@ -135,11 +119,11 @@ export function ClientDetails({ draft, type }: Props & { type: ConnectorType | u
   const rules = ["tokens", "grantTypes", "constraints", "approval"].map((field) => ["spec", "clients", field]);
   return (
     <Fold label={words.clientRules} inUse={used(draft, ...rules, ["spec", "permissions", "deny"])}>
-      <ListField draft={draft} path={["spec", "permissions", "deny"]} label={words.deny} help={words.denyHelp} />
-      <ApprovalField draft={draft} path={["spec", "clients", "approval"]} labelOf={words.approvalIn} options={words.approvals} unsaid="" />
-      <ListField draft={draft} path={["spec", "clients", "grantTypes"]} label={words.grantTypes} help={words.grantTypesHelp} />
+      <ListField draft={draft} path={["spec", "permissions", "deny"]} help={words.denyHelp} />
+      <ApprovalField draft={draft} path={["spec", "clients", "approval"]} options={words.approvals} unsaid="" />
+      <ListField draft={draft} path={["spec", "clients", "grantTypes"]} help={words.grantTypesHelp} />
       <ConstraintRows draft={draft} path={["spec", "clients", "constraints"]} type={type} />
-      <SwitchField draft={draft} path={["spec", "clients", "tokens"]} label={words.tokensForTrying} help={words.tokensForTryingHelp} fallback={true} />
+      <SwitchField draft={draft} path={["spec", "clients", "tokens"]} help={words.tokensForTryingHelp} fallback={true} />
     </Fold>
   );
 }

@@ -16,7 +16,7 @@ import { HeldBanner, HoldButton } from "../../ui/hold";
 import { Icon } from "../../ui/icon";
 import { InForce } from "../../ui/in-force";
 import { Page } from "../../ui/page";
-import { CheckPanel } from "./check";
+import { CheckStored } from "./check-stored";
 import { Clients } from "./clients";
 import { Health } from "./health";
 import { Overview } from "./overview";
@@ -86,7 +86,7 @@ export function KeyManagerPage() {
           <Tabs.Panel value="health"><Health name={name} /></Tabs.Panel>
           <Tabs.Panel value="traffic"><Traffic name={name} /></Tabs.Panel>
           <Tabs.Panel value="clients"><Clients name={name} /></Tabs.Panel>
-          <Tabs.Panel value="check"><CheckPanel what={{ name }} /></Tabs.Panel>
+          <Tabs.Panel value="check"><CheckStored name={name} type={keyManager.spec.type} /></Tabs.Panel>
           <Tabs.Panel value="token"><TokenCheck what={{ name }} /></Tabs.Panel>
         </Stack>
       </Tabs>

@@ -32,18 +32,17 @@ export function KeyManagerForm({ draft, isNew, metadata }: Props) {
   return (
     <Stack gap="lg" maw={860}>
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
-        <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={!isNew} />
-        <TextField draft={draft} path={["spec", "displayName"]} label={texts.common.displayName} help={words.displayNameHelp} />
+        <TextField draft={draft} path={["metadata", "name"]} help={texts.common.nameHelp} required fixed={!isNew} />
+        <TextField draft={draft} path={["spec", "displayName"]} help={words.displayNameHelp} />
         <SelectField
           draft={draft}
           path={["spec", "type"]}
-          label={words.type}
           help={words.typeHelp}
           required
           fixed={!isNew}
           options={types.filter((t) => t.name !== "resident" || t.name === named).map((t) => ({ value: t.name, label: t.title }))}
         />
-        <ChoicesField draft={draft} path={["spec", "environments"]} label={words.environments} help={words.environmentsHelp} options={["production", "sandbox"]} />
+        <ChoicesField draft={draft} path={["spec", "environments"]} help={words.environmentsHelp} options={["production", "sandbox"]} />
       </SimpleGrid>
       {isNew && type && <Text size="sm" c="dimmed" maw={720} style={{ overflowWrap: "anywhere" }}>{type.help}</Text>}
       {named !== "resident" && <Reach draft={draft} />}
@@ -53,9 +52,9 @@ export function KeyManagerForm({ draft, isNew, metadata }: Props) {
         </Alert>
       )}
       <Part title={words.server}>
-        <TextField draft={draft} path={["spec", "discovery"]} label={words.discovery} help={words.discoveryHelp} />
-        <TextField draft={draft} path={["spec", "issuer"]} label={words.issuer} help={words.issuerHelp} placeholder={metadata?.issuer} />
-        <TextField draft={draft} path={["spec", "keys", "jwks"]} label={words.jwks} help={words.jwksHelp} placeholder={metadata?.jwks} />
+        <TextField draft={draft} path={["spec", "discovery"]} help={words.discoveryHelp} />
+        <TextField draft={draft} path={["spec", "issuer"]} help={words.issuerHelp} placeholder={metadata?.issuer} />
+        <TextField draft={draft} path={["spec", "keys", "jwks"]} help={words.jwksHelp} placeholder={metadata?.jwks} />
         {named !== "resident" && <WayFields draft={draft} />}
         {named !== "resident" && <ServerDetails draft={draft} metadata={metadata} />}
       </Part>
@@ -66,14 +65,14 @@ export function KeyManagerForm({ draft, isNew, metadata }: Props) {
         </Part>
       )}
       <Part title={words.tokens}>
-        <ListField draft={draft} path={["spec", "tokens", "audiences"]} label={words.audiences} help={words.audiencesHelp} />
-        <SelectField draft={draft} path={["spec", "tokens", "use"]} label={words.use} fallback="direct" options={words.uses} />
+        <ListField draft={draft} path={["spec", "tokens", "audiences"]} help={words.audiencesHelp} />
+        <SelectField draft={draft} path={["spec", "tokens", "use"]} fallback="direct" options={words.uses} />
         <TokenDetails draft={draft} type={type} />
       </Part>
       <Part title={words.clients}>
-        <SwitchField draft={draft} path={["spec", "clients", "create"]} label={words.create} help={words.createHelp} fallback={true} />
-        <SwitchField draft={draft} path={["spec", "clients", "map"]} label={words.map} help={words.mapHelp} fallback={true} />
-        <ListField draft={draft} path={["spec", "permissions", "allow"]} label={words.allow} help={words.allowHelp} />
+        <SwitchField draft={draft} path={["spec", "clients", "create"]} help={words.createHelp} fallback={true} />
+        <SwitchField draft={draft} path={["spec", "clients", "map"]} help={words.mapHelp} fallback={true} />
+        <ListField draft={draft} path={["spec", "permissions", "allow"]} help={words.allowHelp} />
         <ClientDetails draft={draft} type={type} />
       </Part>
       {named !== "resident" && (

@@ -25,13 +25,13 @@ export function SignInFields({ draft }: { draft: KeyManagerDraft }) {
   const signIn = (draft.at("spec", "signIn") ?? {}) as Partial<Schemas["SignIn"]>;
   return (
     <Stack>
-      <SwitchField draft={draft} path={["spec", "signIn", "enabled"]} label={words.enabled} help={words.enabledHelp} fallback={false} />
+      <SwitchField draft={draft} path={["spec", "signIn", "enabled"]} help={words.enabledHelp} fallback={false} />
       {signIn.enabled === true && (
         <>
           <ClientFields draft={draft} signIn={signIn} />
-          <ListField draft={draft} path={["spec", "signIn", "scopes"]} label={words.scopes} help={words.scopesHelp} />
+          <ListField draft={draft} path={["spec", "signIn", "scopes"]} help={words.scopesHelp} />
           <UserinfoField draft={draft} asked={signIn.userinfo} />
-          <TextField draft={draft} path={["spec", "signIn", "lifetime"]} label={words.lifetime} help={words.lifetimeHelp} placeholder="8h" />
+          <TextField draft={draft} path={["spec", "signIn", "lifetime"]} help={words.lifetimeHelp} placeholder="8h" />
           <RoleRules draft={draft} />
         </>
       )}
@@ -54,7 +54,6 @@ function ClientFields({ draft, signIn }: { draft: KeyManagerDraft; signIn: Parti
       <TextField
         draft={draft}
         path={["spec", "signIn", "clientId"]}
-        label={words.clientId}
         help={connected ? words.clientIdOptional : words.clientIdHelp}
         required={!connected}
       />
@@ -69,17 +68,16 @@ function ClientFields({ draft, signIn }: { draft: KeyManagerDraft; signIn: Parti
       )}
       {byHand && (
         <>
-          <SelectField draft={draft} path={["spec", "signIn", "method"]} label={words.method} fallback="basic" options={words.methods} />
+          <SelectField draft={draft} path={["spec", "signIn", "method"]} fallback="basic" options={words.methods} />
           {(method === "basic" || method === "post") && (
-            <CredentialField draft={draft} path={["spec", "signIn", "clientSecret"]} label={words.clientSecret} required />
+            <CredentialField draft={draft} path={["spec", "signIn", "clientSecret"]} required />
           )}
           {method === "private_key_jwt" && (
-            <CredentialField draft={draft} lines path={["spec", "signIn", "key"]} label={words.key} help={words.keyHelp} required />
+            <CredentialField draft={draft} lines path={["spec", "signIn", "key"]} help={words.keyHelp} required />
           )}
           <SwitchField
             draft={draft}
             path={["spec", "signIn", "ownCallback"]}
-            label={words.ownCallback}
             help={words.ownCallbackHelp}
             fallback={false}
           />
@@ -99,7 +97,7 @@ function UserinfoField({ draft, asked }: { draft: KeyManagerDraft; asked: boolea
   const path = ["spec", "signIn", "userinfo"];
   const value = choices.find((one) => one.asked === asked)?.value ?? "lacking";
   const options = choices.map((one) => ({ value: one.value, label: words.userinfoChoices[one.value] ?? one.value }));
-  if (isFixed({ draft, path, label: words.userinfo })) {
+  if (isFixed({ draft, path })) {
     return <Shown label={words.userinfo}>{words.userinfoChoices[value]}</Shown>;
   }
   return (

@@ -12,17 +12,17 @@ export function WayFields<N extends "key-managers" | "connections">({ draft }: {
     draft.at("spec", "outbound", ...member) !== undefined || draft.fault("spec", "outbound", ...member) !== undefined;
   return (
     <Fold label={words.way} inUse={used()}>
-      <TextField draft={draft} path={["spec", "outbound", "proxy"]} label={added.proxy} help={added.proxyHelp} />
-      <TextAreaField draft={draft} path={["spec", "outbound", "ca"]} label={added.ca} help={added.caHelp} />
-      <TextField draft={draft} path={["spec", "outbound", "timeout"]} label={words.timeout} help={words.timeoutHelp} />
+      <TextField draft={draft} path={["spec", "outbound", "proxy"]} help={added.proxyHelp} />
+      <TextAreaField draft={draft} path={["spec", "outbound", "ca"]} help={added.caHelp} />
+      <TextField draft={draft} path={["spec", "outbound", "timeout"]} help={words.timeoutHelp} />
       <Fold label={words.proxyAccount} inUse={used("proxyUser") || used("proxyPassword")}>
-        <TextField draft={draft} path={["spec", "outbound", "proxyUser"]} label={words.proxyUser} help={words.proxyUserHelp} />
-        <SecretField draft={draft} path={["spec", "outbound", "proxyPassword"]} label={words.proxyPassword} />
+        <TextField draft={draft} path={["spec", "outbound", "proxyUser"]} help={words.proxyUserHelp} />
+        <SecretField draft={draft} path={["spec", "outbound", "proxyPassword"]} />
       </Fold>
       <Fold label={words.certificateAndLimit} inUse={used("certificate") || used("key") || used("maxAnswer")}>
-        <TextAreaField draft={draft} path={["spec", "outbound", "certificate"]} label={words.certificate} help={words.certificateHelp} />
-        <SecretField draft={draft} lines path={["spec", "outbound", "key"]} label={words.certificateKey} help={words.certificateKeyHelp} />
-        <NumberField draft={draft} path={["spec", "outbound", "maxAnswer"]} label={words.maxAnswer} help={words.maxAnswerHelp} />
+        <TextAreaField draft={draft} path={["spec", "outbound", "certificate"]} help={words.certificateHelp} />
+        <SecretField draft={draft} lines path={["spec", "outbound", "key"]} help={words.certificateKeyHelp} />
+        <NumberField draft={draft} path={["spec", "outbound", "maxAnswer"]} help={words.maxAnswerHelp} />
       </Fold>
     </Fold>
   );

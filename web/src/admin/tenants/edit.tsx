@@ -66,12 +66,11 @@ function Edit({ base }: { base: { object: Schemas["Tenant"]; etag?: string } }) 
       cancel={back}
       form={(draft) => (
         <Stack maw={620}>
-          <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={base.etag !== undefined} />
-          <TextField draft={draft} path={["spec", "displayName"]} label={texts.common.displayName} />
+          <TextField draft={draft} path={["metadata", "name"]} help={texts.common.nameHelp} required fixed={base.etag !== undefined} />
+          <TextField draft={draft} path={["spec", "displayName"]} />
           <ApprovalField
             draft={draft}
             path={["spec", "keys", "approval"]}
-            labelOf={words.keysFor}
             options={[{ value: "auto", label: words.auto }, { value: "manual", label: words.manual }]}
             unsaid="auto"
             help={words.approvalHelp}

@@ -82,10 +82,10 @@ function Edit({ base, done }: { base: { object: Schemas["User"]; etag?: string }
       before={(draft, stored) => stored && <LeftAlone user={stored} next={draft.object} />}
       form={(draft) => (
         <Stack maw={560}>
-          <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={base.etag !== undefined} />
-          <TextField draft={draft} path={["spec", "email"]} label={words.email} />
-          <ChoicesField draft={draft} path={["spec", "roles"]} label={words.roles} help={words.rolesHelp} options={roles} />
-          <ListField draft={draft} path={["spec", "groups"]} label={words.groups} help={words.groupsHelp} />
+          <TextField draft={draft} path={["metadata", "name"]} help={texts.common.nameHelp} required fixed={base.etag !== undefined} />
+          <TextField draft={draft} path={["spec", "email"]} />
+          <ChoicesField draft={draft} path={["spec", "roles"]} help={words.rolesHelp} options={roles} />
+          <ListField draft={draft} path={["spec", "groups"]} help={words.groupsHelp} />
         </Stack>
       )}
     />

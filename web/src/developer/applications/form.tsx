@@ -10,9 +10,9 @@ const words = texts.developer.applications;
 export function ApplicationForm({ draft, isNew }: { draft: Draft<"applications">; isNew: boolean }) {
   return (
     <Stack maw={560}>
-      <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={!isNew} />
-      <TextField draft={draft} path={["spec", "displayName"]} label={texts.common.displayName} />
-      <ListField draft={draft} path={["spec", "owners"]} label={words.owners} help={words.ownersHelp} required />
+      <TextField draft={draft} path={["metadata", "name"]} help={texts.common.nameHelp} required fixed={!isNew} />
+      <TextField draft={draft} path={["spec", "displayName"]} />
+      <ListField draft={draft} path={["spec", "owners"]} help={words.ownersHelp} required />
     </Stack>
   );
 }

@@ -31,20 +31,20 @@ export function APIForm({ draft, isNew }: Props) {
         </Section>
       )}
       <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
-        <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={!isNew} />
-        <TextField draft={draft} path={["spec", "title"]} label={words.title} help={words.titleHelp} />
-        <TextField draft={draft} path={["spec", "context"]} label={words.context} help={words.contextHelp} placeholder="/orders" required />
-        <TextField draft={draft} path={["spec", "version"]} label={words.version} help={words.versionHelp} placeholder="v1" required />
-        <TextField draft={draft} path={["spec", "upstream", "production"]} label={words.production} help={words.productionHelp} />
-        <TextField draft={draft} path={["spec", "upstream", "sandbox"]} label={words.sandbox} help={words.sandboxHelp} />
-        <SelectField draft={draft} path={["spec", "state"]} label={words.state} help={words.stateHelp} fallback="published" options={words.states} />
-        <ListField draft={draft} path={["spec", "visibility"]} label={words.visibility} help={words.visibilityHelp} />
+        <TextField draft={draft} path={["metadata", "name"]} help={texts.common.nameHelp} required fixed={!isNew} />
+        <TextField draft={draft} path={["spec", "title"]} help={words.titleHelp} />
+        <TextField draft={draft} path={["spec", "context"]} help={words.contextHelp} placeholder="/orders" required />
+        <TextField draft={draft} path={["spec", "version"]} help={words.versionHelp} placeholder="v1" required />
+        <TextField draft={draft} path={["spec", "upstream", "production"]} help={words.productionHelp} />
+        <TextField draft={draft} path={["spec", "upstream", "sandbox"]} help={words.sandboxHelp} />
+        <SelectField draft={draft} path={["spec", "state"]} help={words.stateHelp} fallback="published" options={words.states} />
+        <ListField draft={draft} path={["spec", "visibility"]} help={words.visibilityHelp} />
       </SimpleGrid>
       <DefaultField draft={draft} />
       <Section title={words.keyManagers}>
         <KeyManagersField draft={draft} />
         <Stack gap="sm" maw={620} mt="md">
-          <ListField draft={draft} path={["spec", "audiences"]} label={words.audiences} help={words.audiencesHelp} />
+          <ListField draft={draft} path={["spec", "audiences"]} help={words.audiencesHelp} />
           <OwnRules draft={draft} />
         </Stack>
       </Section>
@@ -54,16 +54,16 @@ export function APIForm({ draft, isNew }: Props) {
       </Section>
       <Section title={words.subscription}>
         <SimpleGrid cols={{ base: 1, sm: 2 }} maw={860}>
-          <SelectField draft={draft} path={["spec", "subscription"]} label={words.subscription} help={words.subscriptionHelp} fallback="required" options={words.subscriptions} />
+          <SelectField draft={draft} path={["spec", "subscription"]} help={words.subscriptionHelp} fallback="required" options={words.subscriptions} />
           <PlansField draft={draft} />
         </SimpleGrid>
       </Section>
       <Section title={words.backend}>
         <Stack gap="md" maw={420}>
-          <SelectField draft={draft} path={["spec", "credential"]} label={words.credential} help={words.credentialHelp} fallback="remove" options={words.credentials} />
-          <SwitchField draft={draft} path={["spec", "backendJWT", "enabled"]} label={words.backendJWT} help={words.backendJWTHelp} fallback={false} />
+          <SelectField draft={draft} path={["spec", "credential"]} help={words.credentialHelp} fallback="remove" options={words.credentials} />
+          <SwitchField draft={draft} path={["spec", "backendJWT", "enabled"]} help={words.backendJWTHelp} fallback={false} />
           {draft.at("spec", "backendJWT", "enabled") === true && (
-            <SelectField draft={draft} path={["spec", "backendJWT", "subject"]} label={words.subject} help={words.subjectHelp} fallback="qualified" options={words.subjects} />
+            <SelectField draft={draft} path={["spec", "backendJWT", "subject"]} help={words.subjectHelp} fallback="qualified" options={words.subjects} />
           )}
         </Stack>
       </Section>
@@ -88,7 +88,6 @@ function DefaultField({ draft }: { draft: Draft<"apis"> }) {
     <SwitchField
       draft={draft}
       path={["spec", "default"]}
-      label={words.isDefault}
       help={elsewhere ? words.defaultElsewhere(now.spec.version) : words.isDefaultHelp}
       fallback={false}
       disabled={elsewhere}

@@ -59,12 +59,11 @@ function Edit({ title, base, beside, actions }: EditProps) {
         cancel={back}
         form={(draft) => (
           <Stack maw={560}>
-            <TextField draft={draft} path={["metadata", "name"]} label={texts.common.name} help={texts.common.nameHelp} required fixed={base.etag !== undefined} />
+            <TextField draft={draft} path={["metadata", "name"]} help={texts.common.nameHelp} required fixed={base.etag !== undefined} />
             <Rates draft={draft} />
             <SelectField
               draft={draft}
               path={["spec", "approval"]}
-              label={words.approval}
               help={words.approvalHelp}
               fallback="auto"
               options={[{ value: "auto", label: words.auto }, { value: "manual", label: words.manual }]}
