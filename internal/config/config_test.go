@@ -182,6 +182,18 @@ func TestAnAddressHasAPlainPathAndAPort(t *testing.T) {
 	}
 }
 
+// The addresses of the authorization server begin with /t/TENANT and /oauth2: a public URL that does so ended the process in a
+// panic, or left tokens out of reach behind a proxy that takes its path off.
+func TestAPublicURLDoesNotBeginLikeOurOwnAddresses(t *testing.T) {
+	for path, fine := range map[string]bool{
+		"/t": false, "/t/": false, "/t/acme": false, "/oauth2": false, "/oauth2/x": false, "/T": true, "/tenants": true, "/x/t": true,
+	} {
+		if _, err := Parse(Values{PublicURL: "https://h.example" + path}); (err == nil) != fine {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func TestAnAdminTokenIsAnyPrintableText(t *testing.T) {
 	for token, fine := range map[string]bool{
 		strings.Repeat("x", 32):                       true,

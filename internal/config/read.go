@@ -108,6 +108,20 @@ func (r *reader) url(name, v string) string {
 	return strings.TrimRight(v, "/")
 }
 
+// publicURL is an URL whose path does not begin like the resident authorization server's own: where a proxy has taken it off,
+// /t/NAME and /oauth2 would mean two things.
+func (r *reader) publicURL(name, v string) string {
+	at := r.url(name, v)
+	u, err := url.Parse(at)
+	if err != nil {
+		return at
+	}
+	if first, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/"); first == "t" || first == "oauth2" {
+		r.fault(name, "%q has a path that begins with /%s, as tenants and endpoints of tokens do: choose another", v, first)
+	}
+	return at
+}
+
 // plainPath tells that a URL's path is spelled in one way alone: it is compared with that of requests, and stands before patterns.
 func plainPath(u *url.URL) bool {
 	at := strings.TrimRight(u.EscapedPath(), "/")

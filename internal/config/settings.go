@@ -139,7 +139,7 @@ func (r *reader) control(s *Settings, v Values, insecure bool) {
 	s.ControlAddress = r.address("KEYWARD_CONTROL_ADDRESS", or(v.ControlAddress, "127.0.0.1:8480"))
 	s.ControlTLS = r.tls("CONTROL", v.ControlTLSCert, v.ControlTLSKey)
 	r.guarded("CONTROL", s.ControlAddress, s.ControlTLS, insecure)
-	s.PublicURL = r.url("KEYWARD_PUBLIC_URL", v.PublicURL)
+	s.PublicURL = r.publicURL("KEYWARD_PUBLIC_URL", v.PublicURL)
 	s.SessionIdle = r.duration("KEYWARD_SESSION_IDLE", or(v.SessionIdle, "1h"))
 	s.SessionLife = r.duration("KEYWARD_SESSION_LIFETIME", or(v.SessionLifetime, "12h"))
 	s.Database = r.secretURL("KEYWARD_DATABASE", v.Database, "postgres", "postgresql")
