@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -216,6 +217,43 @@ func TestApproval(t *testing.T) {
 	want := []string{"key.requested", "key.approved", "key.generated", "key.updated", "key.revealed"}
 	if got := r.audited(); !slices.Equal(got, want) {
 		t.Errorf("audit: %v", got)
+	}
+}
+
+// Who cancels while the approved client is made wins: nothing is left, at the server or in the list, to dismiss. Where it is not
+// known what the server has, the entry stays.
+func TestCancelDuringAnApproval(t *testing.T) {
+	ctx := t.Context()
+	forbidden := func(method string) contract.Trouble {
+		return contract.Trouble{Method: method, Part: "/reg", Status: http.StatusForbidden, Times: 1}
+	}
+	for name, c := range map[string]struct {
+		trouble contract.Trouble
+		left    int
+	}{
+		"the server makes it":   {},
+		"the server refuses it": {trouble: forbidden(http.MethodPost)},
+		"what is made can't go": {trouble: forbidden(http.MethodDelete), left: 1},
+	} {
+		server, r := approving(t)
+		r.ask()
+		server.Order(c.trouble)
+		hook := &hook{before: map[string]func(){"POST /reg": func() {
+			wantCode(t, r.keys.Cancel(ctx, alice(), at("corp")), "")
+		}}}
+		_, err := r.startWith(hook).Approve(ctx, admin(), at("corp"), "")
+		if err == nil {
+			t.Errorf("%s: the approval won over the cancellation", name)
+		}
+		if listed := r.list(); len(listed) != c.left {
+			t.Errorf("%s: %d are listed, want %d: %+v", name, len(listed), c.left, listed)
+		}
+		if made := server.Clients(); len(made) != c.left {
+			t.Errorf("%s: the server has %d clients, want %d", name, len(made), c.left)
+		}
+		if c.left == 0 {
+			r.ask() // the place is free
+		}
 	}
 }
 

@@ -268,6 +268,12 @@ func (k *Keys) markFailed(ctx context.Context, c *scene.Client, reason string, o
 			if err != nil {
 				return err
 			}
+			if fresh.Status.State == keyward.ClientFailed && fresh.Status.Reason == cancelled(fresh) && !orphan {
+				if err := k.audit(tx, fresh.Object, "key.settled", fresh.Status.VendorName); err != nil {
+					return err
+				}
+				return tx.Delete(fresh.Object) // who gave it up has nothing left to dismiss
+			}
 			fresh.Status.State, fresh.Status.Reason, fresh.Status.Orphan = keyward.ClientFailed, reason, orphan
 			fresh.Status.ChangedAt = &now
 			if err := fresh.Put(tx, store.Extra{Row: scene.NoRow()}); err != nil {

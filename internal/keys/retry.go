@@ -126,7 +126,8 @@ func (k *Keys) retryFailed(ctx context.Context, p keyward.Principal, s *scene.Sc
 }
 
 // Cancel gives up what is under way at a place. What awaits an approval is forgotten. A registration becomes failed, and
-// what the server makes of it all the same is deleted there where it can be found; a rotation or change is not asked for
+// what the server makes of it all the same is deleted there where it can be found; where that is known at once, nothing stays
+// listed. A rotation or change is not asked for
 // again, and the client stays as the server has it. A revocation or deletion has taken effect on every gateway and cannot
 // be taken back: that is a conflict.
 func (k *Keys) Cancel(ctx context.Context, p keyward.Principal, place Place) error {
@@ -142,6 +143,11 @@ func (k *Keys) Cancel(ctx context.Context, p keyward.Principal, place Place) err
 	})
 }
 
+// cancelled is the reason of a registration that was given up, until it is known what the server made of it.
+func cancelled(c *scene.Client) string {
+	return "it was cancelled; the server may make a client named " + c.Status.VendorName + " all the same"
+}
+
 func (k *Keys) cancel(tx *store.Tx, s *scene.Scene, c *scene.Client) error {
 	now, row := k.now(), scene.NoRow()
 	switch c.Status.State {
@@ -152,7 +158,7 @@ func (k *Keys) cancel(tx *store.Tx, s *scene.Scene, c *scene.Client) error {
 		return tx.Delete(c.Object)
 	case keyward.ClientPending:
 		c.Status.State, c.Status.Orphan, c.Status.ChangedAt = keyward.ClientFailed, true, &now
-		c.Status.Reason = "it was cancelled; the server may make a client named " + c.Status.VendorName + " all the same"
+		c.Status.Reason = cancelled(c)
 	case keyward.ClientRotating, keyward.ClientUpdating:
 		if k.turns.Taken(c.Object.ID) {
 			return c.Busy()
