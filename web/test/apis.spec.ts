@@ -169,7 +169,11 @@ test("a publisher sees what became of an API's calls, and why its backend gave n
     await expect(own.getByRole("status").filter({ hasText: "502 upstream_unreachable" })).toContainText("the backend gave no answer");
     const last = own.getByRole("list", { name: "Steps" }).getByRole("listitem").last();
     await expect(last).toContainText("connection refused by 127.0.0.1:1");
-    await expect(last).toContainText("correct spec.upstream.production");
+    await expect(last).toContainText("correct Production upstream");
+    const failed = own.getByRole("region", { name: "Where it failed" });
+    await expect(failed).toContainText("connection refused by 127.0.0.1:1");
+    await expect(failed).toContainText("correct Production upstream");
+    await expect(failed).toBeInViewport();
   };
   await because();
   await own.goBack();

@@ -118,6 +118,7 @@ export const texts = {
   steps: {
     expected: "Expected:",
     fix: "What to change:",
+    failed: "Where it failed",
     passes: "Passes",
     refused: "Refused",
     noAnswer: "Passed, but the backend gave no answer",

@@ -10,7 +10,7 @@ import { Copy } from "./copy";
 import { Facts } from "./facts";
 import { ObjectLink } from "./object-link";
 import { Section } from "./page";
-import { Remedy, Steps, Verdict } from "./steps";
+import { FailedStep, Remedy, Steps, Verdict } from "./steps";
 import { Time } from "./time";
 
 const words = texts.admin.decisions;
@@ -26,6 +26,7 @@ export function DecisionView({ decision, next }: Props) {
   return (
     <>
       <Verdict status={decision.status} code={decision.code || words.passed} detail={decision.detail} />
+      <FailedStep steps={decision.steps ?? []} />
       {next !== undefined && !decision.steps && <Remedy label={texts.developer.calls.next} text={next} />}
       <Facts
         rows={[

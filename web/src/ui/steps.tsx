@@ -1,4 +1,4 @@
-import { Box, Code, Group, Stack, Text } from "@mantine/core";
+import { Box, Code, Group, Paper, Stack, Text } from "@mantine/core";
 
 import { WithFieldLinks } from "./field-link";
 import { texts } from "../texts";
@@ -38,10 +38,21 @@ export function Steps({ steps, label }: { steps: StepLine[]; label: string }) {
   );
 }
 
+/** The step at which a decision ended, before all of them: whoever looks for the cause sees it first. */
+export function FailedStep({ steps }: { steps: StepLine[] }) {
+  const failed = steps.find((line) => line.result === "fail");
+  if (failed === undefined) return null;
+  return <Paper withBorder p="md" className={classes.step} component="section" aria-label={texts.steps.failed}><Said line={failed} /></Paper>;
+}
+
 function Step({ line }: { line: StepLine }) {
+  return <li className={classes.step}><Said line={line} /></li>;
+}
+
+function Said({ line }: { line: StepLine }) {
   const look = looks[line.result] ?? { tone: "quiet", icon: "minus" };
   return (
-    <li className={classes.step}>
+    <>
       <Text component="span" c={toneColor[look.tone]} mt={2}>
         <Icon name={look.icon} />
       </Text>
@@ -57,7 +68,7 @@ function Step({ line }: { line: StepLine }) {
           <Remedy label={texts.steps.fix} text={line.fix} />
         )}
       </Stack>
-    </li>
+    </>
   );
 }
 

@@ -8,7 +8,7 @@ import { texts } from "../../texts";
 import { CodeArea } from "../../ui/code-area";
 import { Facts } from "../../ui/facts";
 import { ProblemAlert } from "../../ui/problem-alert";
-import { Steps, Verdict } from "../../ui/steps";
+import { FailedStep, Steps, Verdict } from "../../ui/steps";
 
 const words = texts.admin.tokenCheck;
 
@@ -36,6 +36,7 @@ export function TokenCheck({ what }: { what: Checked }) {
       {judge.data && (
         <Stack gap="sm">
           <Verdict status={judge.data.status} code={judge.data.code} detail={judge.data.detail} />
+          <FailedStep steps={judge.data.steps ?? []} />
           <Facts
             rows={[
               [words.issuer, judge.data.issuer],
