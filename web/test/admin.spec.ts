@@ -287,6 +287,9 @@ test("whoever makes an API token asks the server for its user, and the audit log
     const over = await page.getByRole("cell").evaluateAll((cells) => cells.filter((c) => c.scrollWidth > c.clientWidth + 1).map((c) => c.textContent));
     expect(over).toEqual([]); // nothing lies over the column beside it
   }
+  await page.setViewportSize({ width: 360, height: 780 }); // all of an entry is there, without pushing the table aside
+  await expect.poll(() => page.getByRole("region", { name: "Audit log" }).evaluate((table) => table.scrollWidth - table.clientWidth)).toBe(0);
+  await expect(page.getByRole("row").filter({ hasText: "token.created" }).first()).toContainText(/APIToken/);
   await page.setViewportSize({ width: 1280, height: 860 });
   const kind = page.getByRole("combobox", { name: "Kind" }).or(page.getByRole("textbox", { name: "Kind" })).first();
   await kind.fill("APIToken");

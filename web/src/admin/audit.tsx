@@ -1,4 +1,4 @@
-import { Button, Code, Group, Text } from "@mantine/core";
+import { Button, Code, Group, Stack, Text, useMatches } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 
 import { auditQuery } from "../api/admin";
@@ -24,6 +24,8 @@ export function Audit() {
   const narrowed = Object.keys(filter).length > 0;
   const list = useInfiniteQuery(auditQuery(useTenant(), filter));
   const rows = rowsOf(list);
+  // A phone has room for two columns: when and by whom, and below each other what was done.
+  const phone = useMatches({ base: true, sm: false }, { getInitialValueInEffect: false });
   return (
     <Page title={words.title} lead={words.lead}>
       <Group align="flex-end" gap="sm">
@@ -41,19 +43,41 @@ export function Audit() {
       </Group>
       <DataTable
         label={words.title}
-        minWidth={720}
+        minWidth={phone ? 280 : 720}
         keyOf={(e) => String(e.id)}
         empty={<Text c="dimmed">{narrowed ? words.noMatch : words.empty}</Text>}
         columns={[
-          { title: words.when, width: "9rem", cell: (e) => <Time at={e.at} past /> },
-          { title: words.who, width: "14%", cell: (e) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{e.actor}</Text> },
-          { title: words.action, width: "13rem", cell: (e) => <Code>{e.action}</Code> },
-          { title: words.what, width: "26%", cell: (e) => <What entry={e} /> },
+          {
+            title: words.when,
+            width: phone ? "38%" : "9rem",
+            cell: (e) => (
+              <>
+                <Time at={e.at} past />
+                <Text size="xs" c="dimmed" hiddenFrom="sm" style={{ overflowWrap: "anywhere" }}>{e.actor}</Text>
+              </>
+            ),
+          },
+          { title: words.who, wide: true, width: "14%", cell: (e) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{e.actor}</Text> },
+          { title: words.action, width: phone ? "auto" : "13rem", cell: (e) => <Action entry={e} /> },
+          { title: words.what, wide: true, width: "26%", cell: (e) => <What entry={e} /> },
           { title: words.detail, wide: true, width: "20%", cell: (e) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{e.detail}</Text> },
         ]}
         {...rows}
       />
     </Page>
+  );
+}
+
+// What wide screens have columns for stands below the action on a phone.
+function Action({ entry }: { entry: Schemas["AuditEntry"] }) {
+  return (
+    <>
+      <Code style={{ overflowWrap: "anywhere" }}>{entry.action}</Code>
+      <Stack gap={2} mt={4} hiddenFrom="sm">
+        <What entry={entry} />
+        {entry.detail && <Text size="xs" c="dimmed" style={{ overflowWrap: "anywhere" }}>{entry.detail}</Text>}
+      </Stack>
+    </>
   );
 }
 
