@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
@@ -66,7 +68,9 @@ func (k *Keys) register(ctx context.Context, s *scene.Scene, c *scene.Client, wa
 	if err != nil {
 		return nil, k.failed(ctx, s, c, err, wire.Uncertain(err))
 	}
-	err = k.activate(ctx, c, made)
+	if err = errAnother; !keymanager.OwnClient(s.Spec, made.ClientID) {
+		err = k.activate(ctx, c, made)
+	}
 	if errors.Is(err, errDoomed) {
 		return nil, keyward.Errorf(keyward.CodeConflict, "%s is being deleted, and so is the client that was just made", s.App.Ref())
 	}
@@ -180,7 +184,7 @@ func (k *Keys) activate(ctx context.Context, c *scene.Client, made connector.Reg
 		}
 		stored = fresh.Status
 		if err := fresh.Put(tx, store.Extra{Secrets: secrets, Row: row}); err != nil {
-			return err
+			return another(err)
 		}
 		if made.ClientSecret != "" {
 			if err := tx.PutReveal(fresh.Object.ID, fresh.Status.Requester, made.ClientSecret, until); err != nil {
@@ -201,14 +205,32 @@ func (k *Keys) activate(ctx context.Context, c *scene.Client, made connector.Reg
 // errDoomed says that the client's application is being deleted: the client is stored, in order to be deleted.
 var errDoomed = errors.New("the application is being deleted")
 
-// takeBack deletes at the server a client that could not be stored. When the commit had succeeded after all, the client
-// stands.
+// errAnother says that the server has answered a registration with the id of a client that it had before: one of its own, or
+// one that an application has here.
+var errAnother = errors.New("the server gave the id of another client")
+
+// another gives errAnother for the refusal of an id that is taken. That refusal says by whom, which is not for the requester.
+func another(err error) error {
+	var told *keyward.Error
+	if errors.As(err, &told) && told.Code == keyward.CodeConflict &&
+		slices.ContainsFunc(told.Fields, func(f keyward.FieldError) bool { return f.Path == "spec.clientId" }) {
+		return errAnother
+	}
+	return err
+}
+
+// takeBack deletes at the server a client that could not be stored, unless it was there before. When the commit had succeeded
+// after all, the client stands.
 func (k *Keys) takeBack(
 	ctx context.Context, s *scene.Scene, c *scene.Client, conn connector.Connector, made connector.Registered, cause error,
 ) error {
 	if k.isActive(ctx, c) {
 		k.log.WarnContext(ctx, "a commit was reported as failed and had succeeded", "client", c.Object.Name, "error", cause)
 		return fmt.Errorf("the client was generated, and its answer was lost; fetch the secret with reveal: %w", cause)
+	}
+	if errors.Is(cause, errAnother) {
+		return k.failed(ctx, s, c, keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s answered with the id of a client that "+
+			"was there before; nothing was stored or deleted: ask its administrator why it makes no new one", s.Place.KeyManager), false)
 	}
 	orphan := false
 	if err := conn.Delete(ctx, made.Handle); err != nil {
