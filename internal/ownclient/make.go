@@ -36,7 +36,26 @@ func (c *Clients) make(ctx context.Context, s *state) error {
 	if err != nil {
 		return c.unmade(ctx, s, one, err, conn)
 	}
+	if err := c.foreign(ctx, s, made.ClientID); err != nil {
+		return c.unmade(ctx, s, one, err, conn)
+	}
 	return c.activate(ctx, s, one, made)
+}
+
+// foreign refuses a client that was at the server before, which is an application's or one that the key manager's declaration
+// names: to take it over would be to change it, and to delete it one day.
+func (c *Clients) foreign(ctx context.Context, s *state, clientID string) error {
+	known := keymanager.OwnClient(s.server.Spec, clientID)
+	err := c.store.Read(ctx, func(tx *store.Tx) error {
+		had, err := tx.HasClientID(s.id, clientID)
+		known = known || had
+		return err
+	})
+	if err == nil && known {
+		return keyward.Errorf(keyward.CodeKeyManagerFailed, "the server answered with the id of a client that was there before, %s, "+
+			"and made no new one", clientID)
+	}
+	return err
 }
 
 // reserve stores the pending client, unless one is wanted no more.
