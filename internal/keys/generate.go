@@ -68,7 +68,9 @@ func (k *Keys) register(ctx context.Context, s *scene.Scene, c *scene.Client, wa
 	if err != nil {
 		return nil, k.failed(ctx, s, c, err, wire.Uncertain(err))
 	}
-	if err = errAnother; !keymanager.OwnClient(s.Spec, made.ClientID) {
+	if keymanager.OwnClient(s.Spec, made.ClientID) {
+		err = errAnother
+	} else {
 		err = k.activate(ctx, c, made)
 	}
 	if errors.Is(err, errDoomed) {
