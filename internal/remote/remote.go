@@ -12,8 +12,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"keyward.dev/keyward"
@@ -138,6 +140,10 @@ func (c *Client) send(ctx context.Context, method, path string, body any, accept
 		}
 		reader = bytes.NewReader(b)
 	}
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest: func(w httptrace.WroteRequestInfo) { sent.Store(w.Err == nil) },
+	})
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
 	if err != nil {
 		return nil, fmt.Errorf("the server's address %q: %w", c.base, err)
@@ -148,6 +154,10 @@ func (c *Client) send(ctx context.Context, method, path string, body any, accept
 		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := c.http.Do(req)
+	if err != nil && sent.Load() && method != http.MethodGet {
+		return nil, fmt.Errorf("the control plane at %s was asked, but its answer did not come: it may have been done, so look before "+
+			"you repeat it: %w", c.base, outbound.NoAnswer(err))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the control plane at %s does not answer (set KEYWARD_SERVER): %w", c.base, outbound.NoAnswer(err))
 	}

@@ -1,0 +1,38 @@
+package remote_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"keyward.dev/keyward/internal/remote"
+)
+
+// A change whose answer is lost may have been made: whoever is told that nobody answered would look for the wrong address, or
+// make it twice.
+func TestAnAnswerThatIsLost(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(s.Close)
+	c, err := remote.New(remote.Options{Server: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const lost, away = "it may have been done, so look before you repeat it", "does not answer (set KEYWARD_SERVER)"
+	ask := func(method, want string) {
+		t.Helper()
+		if err := c.Call(t.Context(), method, "/api/v1/apis", nil, nil); !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%s: %v, want %q", method, err, want)
+		}
+	}
+	ask(http.MethodPost, lost)
+	ask(http.MethodDelete, lost)
+	ask(http.MethodGet, away)
+	s.Close()
+	ask(http.MethodPost, away)
+}
