@@ -176,10 +176,17 @@ func (c *Client) send(ctx context.Context, method, path string, body any, accept
 	return nil, refusal(c.base, resp, answer)
 }
 
+// toTLS is what net/http answers, for everybody who serves with it, to a request in clear text where TLS is spoken.
+const toTLS = "HTTP request to an HTTPS server"
+
 // refusal turns a problem document (RFC 9457) into the error it came from.
 func refusal(base string, resp *http.Response, body []byte) error {
 	var p Problem
 	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" {
+		if at, plain := strings.CutPrefix(base, "http://"); plain && strings.Contains(string(body), toTLS) {
+			return fmt.Errorf("the server speaks TLS: set KEYWARD_SERVER to https://%s, and KEYWARD_CONTROL_CA where a private "+
+				"authority issued its certificate", at)
+		}
 		return fmt.Errorf("the server answered %s without saying why: is %s (KEYWARD_SERVER) a control plane of Keyward?",
 			resp.Status, base)
 	}

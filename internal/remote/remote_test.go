@@ -3,6 +3,7 @@ package remote_test
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -35,4 +36,20 @@ func TestAnAnswerThatIsLost(t *testing.T) {
 	ask(http.MethodGet, away)
 	s.Close()
 	ask(http.MethodPost, away)
+}
+
+// The address of a control plane with TLS is easily written as the default begins.
+func TestClearTextWhereTLSIsSpoken(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	c, err := remote.New(remote.Options{Server: strings.Replace(s.URL, "https:", "http:", 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.Call(t.Context(), http.MethodGet, "/api/v1/apis", nil, nil)
+	if want := "set KEYWARD_SERVER to " + s.URL; !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
 }
