@@ -86,3 +86,19 @@ test("an API that is to accept no key manager is told so in words of its form", 
   await expect(page.getByRole("alert").getByText("Select at least one key manager, or accept all of them")).toBeVisible();
   await expect(page.getByText(/write all, or list/)).toHaveCount(0);
 });
+
+test("an owner who signed in through a key manager is called by the name that the sign-in told", async ({ page }) => {
+  await apply(world(), [manifest("Application", "of-ann", { owners: ["corp|4711", "corp|4712"] })]);
+  await signIn(page, "wordy");
+  await page.route("**/api/v1/sessions?*everybody=true*", async (route) => {
+    const answer = await route.fetch();
+    const { items } = (await answer.json()) as { items: object[] };
+    await route.fulfill({ response: answer, json: { items: [...items, { ...items[0], id: "ann", current: false, user: "corp|4711", name: "Ann Lee" }] } });
+  });
+  await open(page, "developer/applications/of-ann", "of-ann");
+  await expect(page.getByText("Ann Lee corp|4711")).toBeVisible();
+  await expect(page.getByText("corp|4712", { exact: true })).toBeVisible(); // who is not signed in has no name here
+  await open(page, "developer/applications", "Applications");
+  await expect(page.getByRole("cell", { name: "Ann Lee, corp|4712" })).toBeVisible();
+  await rest(world(), "DELETE", "/api/v1/applications/of-ann");
+});

@@ -10,6 +10,7 @@ import { useAddress, useName, useTenant } from "../shell/place";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
 import { ObjectLink } from "../ui/object-link";
+import { OwnersInRow } from "../ui/owners";
 import { Page, Section } from "../ui/page";
 import { DataTable } from "../ui/table";
 import { Time } from "../ui/time";
@@ -52,7 +53,7 @@ export function GroupPage() {
           empty={<Text c="dimmed">{words.noApplication}</Text>}
           columns={[
             { title: texts.common.name, cell: (a) => <ObjectLink noun="applications" name={objectName(a)} shown={a.spec.displayName} strong /> },
-            { title: texts.developer.applications.owners, wide: true, cell: (a) => ownersOf(a).join(", ") },
+            { title: texts.developer.applications.owners, wide: true, cell: (a) => <OwnersInRow names={ownersOf(a)} /> },
           ]}
         />
       </Section>

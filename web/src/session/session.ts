@@ -32,12 +32,6 @@ export function useSession(): Session {
   return session;
 }
 
-/** What to call an owner or who asked for something: who signed in through a key manager knows themselves by their name alone. */
-export function useCalled(): (user: string) => string {
-  const session = useSession();
-  return (user) => (user === session.user ? session.name : user);
-}
-
 /** The address that signs in and comes back to a page of the console. */
 export function signInAddress(back: string, way?: { tenant?: string; via?: string }): string {
   const query = new URLSearchParams({ return: back });

@@ -1,13 +1,13 @@
 import type { Schemas } from "../../api/client";
 import { ownersOf } from "../../api/groups";
 import { objectName } from "../../api/objects";
-import { useCalled } from "../../session/session";
 import { useAddress } from "../../shell/place";
 import { texts } from "../../texts";
 import { StateBadge } from "../../ui/state-badge";
 import { HeldBadge } from "../../ui/hold";
 import { NameLink } from "../../ui/name-link";
 import { ObjectList } from "../../ui/object-list";
+import { OwnersInRow } from "../../ui/owners";
 import type { Column } from "../../ui/table";
 
 const words = texts.developer.applications;
@@ -15,7 +15,6 @@ const words = texts.developer.applications;
 /** The applications that the person may see. */
 export function Applications() {
   const to = useAddress();
-  const called = useCalled();
   const columns: Column<Schemas["Application"]>[] = [
     {
       title: words.name,
@@ -24,7 +23,7 @@ export function Applications() {
         return <NameLink to={to("developer", "applications", name)} name={name} shown={a.spec.displayName} />;
       },
     },
-    { title: words.owners, cell: (a) => ownersOf(a).map(called).join(", ") },
+    { title: words.owners, cell: (a) => <OwnersInRow names={ownersOf(a)} /> },
     {
       title: words.state,
       cell: (a) =>
