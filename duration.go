@@ -17,7 +17,7 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	}
 	v, err := time.ParseDuration(s)
 	if err != nil {
-		return fmt.Errorf("%q is not a duration: write it with its unit, as in 30s, 5m or 24h", s)
+		return fmt.Errorf("%q is not a duration of up to 292 years: write it with its unit, as in 30s, 5m or 24h", s)
 	}
 	*d = Duration(v)
 	return nil
