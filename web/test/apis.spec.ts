@@ -77,6 +77,24 @@ test("an API is made from the address of its OpenAPI document, with what it gets
   await expect(page.getByText(`${world().gateway}/levels/v1`, { exact: true })).toBeVisible();
 });
 
+test("the version of a document is proposed as the version of an API that has no name yet", async () => {
+  const proposed = async (version: string) => {
+    await page.locator('input[type="file"]').setInputFiles({
+      name: "x.yaml", mimeType: "application/yaml", buffer: Buffer.from(`openapi: 3.1.0\ninfo: {title: Counted, version: ${version}}\npaths: {/a: {get: {}}}\n`),
+    });
+    await expect(page.getByRole("textbox", { name: "Title" })).toHaveValue("Counted");
+    return page.getByRole("textbox", { name: "Version" });
+  };
+  for (const [version, want] of [["2", "v2"], ["'2.1.0'", "v2"], ["V3.0-beta", "v3"], ["0.9.1", "v1"], ["'2026-01-31'", "v1"]] as const) {
+    await open(page, "publisher/apis/new", "New API");
+    await expect(await proposed(version)).toHaveValue(want);
+    await expect(page.getByRole("textbox", { name: "Name" })).toHaveValue(`counted-${want}`);
+  }
+  await open(page, "publisher/apis/new", "New API");
+  await page.getByRole("textbox", { name: "Name" }).fill("chosen-v1");
+  await expect(await proposed("2.1.0")).toHaveValue("v1"); // whoever named it has thought of its version
+});
+
 test("where a gateway asks for less than the document, or for something else, it is said where the document is taken", async () => {
   await expect(page.getByRole("heading", { level: 1 }).locator("..").getByText("In force on the gateway")).toBeVisible();
   await open(page, "publisher/apis/new", "New API");

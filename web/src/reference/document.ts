@@ -92,6 +92,12 @@ export class Reference {
     return text(this.members(this.root["info"])["title"]);
   }
 
+  /** The version of what the document describes. People leave out the quotes, and YAML then reads a number. */
+  get version(): string {
+    const said = this.members(this.root["info"])["version"];
+    return typeof said === "number" ? String(said) : text(said);
+  }
+
   /** One operation; undefined where the document has none of that method and path. */
   operation(method: string, path: string): Described | undefined {
     const written = this.members(this.root["paths"])[path];

@@ -18,7 +18,7 @@ const words = texts.publisher.openapi;
 
 /**
  * The OpenAPI 3 document that an API's operations come from: its security schemes and scopes become theirs. The server reads
- * it. What the API does not say yet, its title, name, context and upstream, is taken from it too.
+ * it. What the API does not say yet, its title, name, context, version and upstream, is taken from it too.
  */
 export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
   const tenant = useTenant();
@@ -31,9 +31,12 @@ export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
     const said = new Reference(text);
     if (draft.at("spec", "title") === undefined && said.title) draft.put(said.title, "spec", "title");
     if (draft.at("spec", "upstream", "production") === undefined && said.servers[0]) draft.put(said.servers[0], "spec", "upstream", "production");
+    // An API that has no name yet begins as v1: nobody has chosen that, so it gives way to what the document says.
+    const version = draft.at("metadata", "name") ? draft.object.spec.version : (versionOf(said.version) ?? draft.object.spec.version);
+    if (version !== draft.object.spec.version) draft.put(version, "spec", "version");
     const word = slug(said.title.split(/ [-–—|:] /)[0] ?? ""); // what follows a dash is seldom part of a name
     if (word === "") return;
-    if (!draft.at("metadata", "name")) draft.put(`${word}-${slug(draft.object.spec.version)}`, "metadata", "name");
+    if (!draft.at("metadata", "name")) draft.put(`${word}-${slug(version)}`, "metadata", "name");
     if (!draft.at("spec", "context")) draft.put(`/${word}`, "spec", "context");
   };
   const read = useMutation({
@@ -83,6 +86,12 @@ export function OpenAPIField({ draft }: { draft: Draft<"apis"> }) {
       {typeof document === "string" ? <Taken document={document} fault={draft.fault("spec", "openapi")} /> : <Text size="xs" c="dimmed">{words.help}</Text>}
     </Stack>
   );
+}
+
+// Callers write the major version in their addresses: v2 of 2, 2.1.0 and v2.1. What is before the first one, or counts otherwise, says nothing.
+function versionOf(told: string): string | undefined {
+  const major = /^v?([1-9]\d{0,2})(?:\.|$)/i.exec(told)?.[1];
+  return major === undefined ? undefined : `v${major}`;
 }
 
 const said = (error: Error) => (error instanceof ProblemError && error.fields.length > 0 ? error.fields.map((f) => f.message).join("; ") : error.message);
