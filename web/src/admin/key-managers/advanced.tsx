@@ -38,7 +38,16 @@ export function Reach({ draft }: Props) {
   );
 }
 
-const endpoints = ["token", "authorization", "introspection", "revocation", "registration", "userinfo"] as const;
+type Endpoint = keyof Schemas["Endpoints"];
+
+const endpoints: [path: string[], name: Endpoint][] = [
+  [["spec", "endpoints", "token"], "token"],
+  [["spec", "endpoints", "authorization"], "authorization"],
+  [["spec", "endpoints", "introspection"], "introspection"],
+  [["spec", "endpoints", "revocation"], "revocation"],
+  [["spec", "endpoints", "registration"], "registration"],
+  [["spec", "endpoints", "userinfo"], "userinfo"],
+];
 
 /** What metadata say, where somebody has to say it, and keys and issuers beside the main ones. */
 export function ServerDetails({ draft, metadata }: Props & { metadata: Schemas["KeyManagerStatus"] | undefined }) {
@@ -47,15 +56,11 @@ export function ServerDetails({ draft, metadata }: Props & { metadata: Schemas["
       <Fold label={words.endpoints} inUse={used(draft, ["spec", "endpoints"], ["spec", "display"])}>
         <Text size="xs" c="dimmed">{words.endpointsHelp}</Text>
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
-          {endpoints.map((endpoint) => (
-            <TextField key={endpoint} draft={draft} path={["spec", "endpoints", endpoint]} placeholder={metadata?.endpoints?.[endpoint] ?? "https://"} />
-          ))}
+          {endpoints.map(([path, name]) => <TextField key={name} draft={draft} path={path} placeholder={metadata?.endpoints?.[name] ?? "https://"} />)}
         </SimpleGrid>
         <Text size="sm" fw={600}>{words.display}</Text>
         <Text size="xs" c="dimmed">{words.displayHelp}</Text>
-        <SimpleGrid cols={{ base: 1, sm: 2 }}>
-          {endpoints.map((endpoint) => <TextField key={endpoint} draft={draft} path={["spec", "display", endpoint]} placeholder="https://" />)}
-        </SimpleGrid>
+        <Displayed draft={draft} path={["spec", "display"]} />
       </Fold>
       <Fold
         label={words.keys}
@@ -66,6 +71,15 @@ export function ServerDetails({ draft, metadata }: Props & { metadata: Schemas["
         <IssuerRows draft={draft} path={["spec", "otherIssuers"]} />
       </Fold>
     </>
+  );
+}
+
+// What developers are shown in the place of each endpoint.
+function Displayed({ draft, path }: Props & { path: string[] }) {
+  return (
+    <SimpleGrid cols={{ base: 1, sm: 2 }}>
+      {endpoints.map(([, name]) => <TextField key={name} draft={draft} path={[...path, name]} placeholder="https://" />)}
+    </SimpleGrid>
   );
 }
 
