@@ -290,7 +290,7 @@ test("a refused call is found by its id, with the step that failed and what to c
   await page.getByRole("button", { name: "Open", exact: true }).click();
   await expect(page.getByRole("heading", { level: 1, name: "GET orders /docs", exact: true })).toBeVisible();
   await expect(page.getByText("401 invalid_token")).toBeVisible();
-  await expect(page.getByText("What to change:")).toBeVisible();
+  await expect(page.getByRole("region", { name: "Where it failed" }).getByText("What to change:")).toBeVisible();
   await expect(page.getByRole("link", { name: "orders" })).toBeVisible();
   await forEverybody(page, "decision");
 });

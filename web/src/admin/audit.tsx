@@ -57,7 +57,7 @@ export function Audit() {
               </>
             ),
           },
-          { title: words.who, wide: true, width: "14%", cell: (e) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{e.actor}</Text> },
+          { title: words.who, wide: true, width: "17%", cell: (e) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{e.actor}</Text> },
           { title: words.action, width: phone ? "auto" : "13rem", cell: (e) => <Action entry={e} /> },
           { title: words.what, wide: true, width: "26%", cell: (e) => <What entry={e} /> },
           { title: words.detail, wide: true, width: "20%", cell: (e) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{e.detail}</Text> },
