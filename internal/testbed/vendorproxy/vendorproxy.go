@@ -34,12 +34,13 @@ type Proxy struct {
 	holds []*Hold
 }
 
-// Hold is one message that is to be stopped on its way.
+// Hold is one message that is to be stopped on its way, or every one of its kind.
 type Hold struct {
-	Reached chan struct{} // closed when the message is held
+	Reached chan struct{} // closed when a message is held
 
 	method, part string
 	side         Side
+	every        bool
 	release      chan struct{}
 	once         sync.Once
 	drop         bool
@@ -63,17 +64,26 @@ func Start(t testbed.TB, target string) *Proxy {
 
 // HoldNext stops the next message of a request with this method whose path contains part.
 func (p *Proxy) HoldNext(method, part string, side Side) *Hold {
-	h := &Hold{Reached: make(chan struct{}), release: make(chan struct{}), method: method, part: part, side: side}
+	return p.hold(&Hold{method: method, part: part, side: side})
+}
+
+// HoldAll stops every such message until it is ended, however often its sender gives up and asks again; later ones pass.
+func (p *Proxy) HoldAll(method, part string, side Side) *Hold {
+	return p.hold(&Hold{method: method, part: part, side: side, every: true})
+}
+
+func (p *Proxy) hold(h *Hold) *Hold {
+	h.Reached, h.release = make(chan struct{}), make(chan struct{})
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.holds = append(p.holds, h)
 	return h
 }
 
-// Release lets the message go on.
+// Release lets what is held go on.
 func (h *Hold) Release() { h.once.Do(func() { close(h.release) }) }
 
-// Drop loses the message: its sender sees a broken connection.
+// Drop loses what is held: its sender sees a broken connection.
 func (h *Hold) Drop() {
 	h.once.Do(func() {
 		h.drop = true
@@ -89,7 +99,7 @@ func (p *Proxy) releaseAll() {
 	}
 }
 
-// take finds the hold that is meant for the request, once.
+// take finds the hold that is meant for the request.
 func (p *Proxy) take(r *http.Request, side Side) *Hold {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,15 +107,24 @@ func (p *Proxy) take(r *http.Request, side Side) *Hold {
 		if h.side != side || h.method != r.Method || !strings.Contains(r.URL.Path, h.part) {
 			continue
 		}
-		select {
-		case <-h.Reached:
+		switch held := closed(h.Reached); {
+		case held && !h.every, h.every && closed(h.release):
 			continue
-		default:
+		case !held:
 			close(h.Reached)
-			return h
 		}
+		return h
 	}
 	return nil
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 func (p *Proxy) pass(r *http.Request, side Side) {
