@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"keyward.dev/keyward"
 	"keyward.dev/keyward/internal/connector"
-	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/keys/scene"
 	"keyward.dev/keyward/internal/keys/wish"
 	"keyward.dev/keyward/internal/store"
@@ -68,11 +66,7 @@ func (k *Keys) register(ctx context.Context, s *scene.Scene, c *scene.Client, wa
 	if err != nil {
 		return nil, k.failed(ctx, s, c, err, wire.Uncertain(err))
 	}
-	if keymanager.OwnClient(s.Spec, made.ClientID) {
-		err = errAnother
-	} else {
-		err = k.activate(ctx, c, made)
-	}
+	err = k.activate(ctx, s.Server, c, made)
 	if errors.Is(err, errDoomed) {
 		return nil, keyward.Errorf(keyward.CodeConflict, "%s is being deleted, and so is the client that was just made", s.App.Ref())
 	}
@@ -147,7 +141,7 @@ func (k *Keys) findMade(ctx context.Context, conn connector.Connector, c *scene.
 
 // activate stores what the server made: from the commit on gateways know the client. The secret can be fetched once
 // more by its requester.
-func (k *Keys) activate(ctx context.Context, c *scene.Client, made connector.Registered) error {
+func (k *Keys) activate(ctx context.Context, server connector.Server, c *scene.Client, made connector.Registered) error {
 	handle, err := json.Marshal(made.Handle) //nolint:gosec // stored sealed
 	if err != nil {
 		return fmt.Errorf("encode the client's handle: %w", err)
@@ -159,6 +153,13 @@ func (k *Keys) activate(ctx context.Context, c *scene.Client, made connector.Reg
 		fresh, err := scene.Reload(tx, c, keyward.ClientPending)
 		if err != nil {
 			return err
+		}
+		anothers, err := scene.Anothers(tx, server, made.ClientID, c.Object.ID)
+		switch {
+		case err != nil:
+			return err
+		case anothers:
+			return errAnothers
 		}
 		fresh.Spec.ClientID = made.ClientID
 		scene.Given(&fresh.Status, made)
@@ -186,7 +187,7 @@ func (k *Keys) activate(ctx context.Context, c *scene.Client, made connector.Reg
 		}
 		stored = fresh.Status
 		if err := fresh.Put(tx, store.Extra{Secrets: secrets, Row: row}); err != nil {
-			return another(err)
+			return err
 		}
 		if made.ClientSecret != "" {
 			if err := tx.PutReveal(fresh.Object.ID, fresh.Status.Requester, made.ClientSecret, until); err != nil {
@@ -207,21 +208,28 @@ func (k *Keys) activate(ctx context.Context, c *scene.Client, made connector.Reg
 // errDoomed says that the client's application is being deleted: the client is stored, in order to be deleted.
 var errDoomed = errors.New("the application is being deleted")
 
-// errAnother says that the server has answered a registration with the id of a client that it had before: one of its own, or
-// one that an application has here.
-var errAnother = errors.New("the server gave the id of another client")
+// errAnothers says that the client is not the one that was to be made. Whose it is is not for the requester.
+var errAnothers = errors.New("the server has it as another's client")
 
-// another gives errAnother for the refusal of an id that is taken. That refusal says by whom, which is not for the requester.
-func another(err error) error {
-	var told *keyward.Error
-	if errors.As(err, &told) && told.Code == keyward.CodeConflict &&
-		slices.ContainsFunc(told.Fields, func(f keyward.FieldError) bool { return f.Path == "spec.clientId" }) {
-		return errAnother
+// unmake deletes at the server what it made for the client. What is another's stays there, and gives errAnothers.
+func (k *Keys) unmake(
+	ctx context.Context, server connector.Server, c *scene.Client, conn connector.Connector, made connector.Registered,
+) error {
+	anothers := false
+	err := k.store.Read(ctx, func(tx *store.Tx) (err error) {
+		anothers, err = scene.Anothers(tx, server, made.ClientID, c.Object.ID)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case anothers:
+		return errAnothers
 	}
-	return err
+	return conn.Delete(ctx, made.Handle)
 }
 
-// takeBack deletes at the server a client that could not be stored, unless it was there before. When the commit had succeeded
+// takeBack deletes at the server a client that could not be stored, unless it is another's. When the commit had succeeded
 // after all, the client stands.
 func (k *Keys) takeBack(
 	ctx context.Context, s *scene.Scene, c *scene.Client, conn connector.Connector, made connector.Registered, cause error,
@@ -230,13 +238,13 @@ func (k *Keys) takeBack(
 		k.log.WarnContext(ctx, "a commit was reported as failed and had succeeded", "client", c.Object.Name, "error", cause)
 		return fmt.Errorf("the client was generated, and its answer was lost; fetch the secret with reveal: %w", cause)
 	}
-	if errors.Is(cause, errAnother) {
+	err := k.unmake(ctx, s.Server, c, conn, made)
+	if errors.Is(err, errAnothers) {
 		return k.failed(ctx, s, c, keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s answered with the id of a client that "+
 			"was there before; nothing was stored or deleted: ask its administrator why it makes no new one", s.Place.KeyManager), false)
 	}
-	orphan := false
-	if err := conn.Delete(ctx, made.Handle); err != nil {
-		orphan = true
+	orphan := err != nil
+	if orphan {
 		k.log.ErrorContext(ctx, "a client that could not be stored could not be deleted at its server either",
 			"keyManager", s.Place.KeyManager, "name", c.Status.VendorName, "client", made.ClientID, "error", err)
 	}

@@ -115,7 +115,7 @@ func (k *Keys) settleMaking(ctx context.Context, server connector.Server, c *sce
 	case finder != nil && pending:
 		return k.settlePending(ctx, server, conn, finder, c, age)
 	case finder != nil:
-		return k.settleOrphan(ctx, conn, finder, c, age)
+		return k.settleOrphan(ctx, server, conn, finder, c, age)
 	case pending:
 		return k.markFailed(ctx, c, "outcome unknown: the registration was interrupted, and the server cannot be searched; look there for "+
 			"a client named "+c.Status.VendorName+", then dismiss this one", true)
@@ -144,21 +144,26 @@ func (k *Keys) settlePending(
 	case found == nil:
 		return k.markFailed(ctx, c, "the registration was interrupted before the server had made a client", age < quietAge)
 	case found.ClientSecret != "":
-		if err := k.activate(ctx, c, *found); !errors.Is(err, errDoomed) {
+		switch err := k.activate(ctx, server, c, *found); {
+		case errors.Is(err, errDoomed):
+			return nil
+		case !errors.Is(err, errAnothers):
 			return err
 		}
-		return nil
 	}
-	if err := conn.Delete(ctx, found.Handle); err != nil {
+	switch err := k.unmake(ctx, server, c, conn, *found); {
+	case errors.Is(err, errAnothers):
+		return k.markFailed(ctx, c, "the registration was interrupted; another application has the client that the server had made", false)
+	case err != nil:
 		return k.markFailed(ctx, c, "outcome unknown: the registration was interrupted, and "+scene.Told(server.Name, err).Message, true)
 	}
 	return k.markFailed(ctx, c, "the registration was interrupted; the client that the server had made was deleted again", false)
 }
 
-// settleOrphan deletes at the server what a failed attempt left there, or finds that nothing is there. The attempt stays
+// settleOrphan deletes at the server what a failed attempt left there, or finds that nothing of it is there any more. The attempt stays
 // listed, to be tried again, unless that was done already.
 func (k *Keys) settleOrphan(
-	ctx context.Context, conn connector.Connector, finder connector.Finder, c *scene.Client, age time.Duration,
+	ctx context.Context, server connector.Server, conn connector.Connector, finder connector.Finder, c *scene.Client, age time.Duration,
 ) error {
 	if c.Spec.ClientID != "" {
 		return nil // the server refuses to delete it: a person has to
@@ -171,7 +176,7 @@ func (k *Keys) settleOrphan(
 		return nil
 	}
 	if found != nil {
-		if err := conn.Delete(ctx, found.Handle); err != nil {
+		if err := k.unmake(ctx, server, c, conn, *found); err != nil && !errors.Is(err, errAnothers) {
 			return fmt.Errorf("delete an orphan: %w", err)
 		}
 	}

@@ -42,16 +42,15 @@ func (c *Clients) make(ctx context.Context, s *state) error {
 	return c.activate(ctx, s, one, made)
 }
 
-// foreign refuses a client that was at the server before, which is an application's or one that the key manager's declaration
-// names: to take it over would be to change it, and to delete it one day.
+// foreign refuses a client that was at the server before and is another's: to take it over would be to change it, and to delete it
+// one day.
 func (c *Clients) foreign(ctx context.Context, s *state, clientID string) error {
-	known := keymanager.OwnClient(s.server.Spec, clientID)
-	err := c.store.Read(ctx, func(tx *store.Tx) error {
-		had, err := tx.HasClientID(s.id, clientID)
-		known = known || had
+	anothers := false
+	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
+		anothers, err = scene.Anothers(tx, s.server, clientID, "")
 		return err
 	})
-	if err == nil && known {
+	if err == nil && anothers {
 		return keyward.Errorf(keyward.CodeKeyManagerFailed, "the server answered with the id of a client that was there before, %s, "+
 			"and made no new one", clientID)
 	}

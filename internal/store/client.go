@@ -250,14 +250,14 @@ func (tx *Tx) ClientSpelledAlike(tenant, keyManagerID, clientID string) (*keywar
 		database.Clean(tenant), database.Clean(keyManagerID), clientID)
 }
 
-// HasClientID tells whether any tenant has an OAuth client of this id in the key manager.
-func (tx *Tx) HasClientID(keyManagerID, clientID string) (bool, error) {
+// HasClientID tells whether any tenant has an OAuth client of this id in the key manager, beside the object except.
+func (tx *Tx) HasClientID(keyManagerID, clientID, except string) (bool, error) {
 	if clientID == "" || clientID != database.Clean(clientID) {
 		return false, nil
 	}
 	var id string
-	return tx.run.One(`SELECT id FROM oauth_clients WHERE key_manager_id = $1 AND client_id = $2 AND client_id <> '' LIMIT 1`,
-		[]any{keyManagerID, clientID}, &id)
+	return tx.run.One(`SELECT id FROM oauth_clients WHERE key_manager_id = $1 AND client_id = $2 AND client_id <> '' AND id <> $3 LIMIT 1`,
+		[]any{keyManagerID, clientID, except}, &id)
 }
 
 // KnowsClientID tells whether any tenant has an OAuth client of this id, in whichever key manager; "" is nobody's.

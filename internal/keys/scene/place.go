@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"keyward.dev/keyward"
+	"keyward.dev/keyward/internal/connector"
+	"keyward.dev/keyward/internal/keymanager"
 	"keyward.dev/keyward/internal/store"
 )
 
@@ -75,6 +77,15 @@ const namesBegin = "keyward-"
 // never taken for the next, and with the installation's name (store.Installation), so that of two that share a server
 // neither takes the other's clients for its own.
 func VendorName(installation, id string) string { return namesBegin + installation + "-" + id }
+
+// Anothers tells whether a client that a server has is not the one that it made for the object: it is the key manager's own, or an
+// object of any tenant has it, also because somebody mapped it meanwhile. What is another's is neither taken over nor deleted.
+func Anothers(tx *store.Tx, server connector.Server, clientID, object string) (bool, error) {
+	if keymanager.OwnClient(server.Spec, clientID) {
+		return true, nil
+	}
+	return tx.HasClientID(server.ID, clientID, object)
+}
 
 // NamesBegin is how the names begin of all clients that any installation made at a server.
 func NamesBegin() string { return namesBegin }
