@@ -173,16 +173,14 @@ func TestRevokeDoesNotWaitForTheServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		holds := []*vendorproxy.Hold{proxy.HoldNext(c.method, c.part, vendorproxy.Request)}
+		hold := proxy.HoldAll(c.method, c.part, vendorproxy.Request)
 		rotated := make(chan error, 1)
 		if c.rotates {
 			go func() {
 				_, err := hasty.Rotate(ctx, alice(), at("corp"), keys.RotateAsk{})
 				rotated <- err
 			}()
-			<-holds[0].Reached
-		} else {
-			holds = append(holds, proxy.HoldNext(c.method, c.part, vendorproxy.Request))
+			<-hold.Reached
 		}
 		for range 2 { // whoever asks once more is told the same
 			result, err := hasty.Revoke(ctx, alice(), at("corp"))
@@ -196,9 +194,7 @@ func TestRevokeDoesNotWaitForTheServer(t *testing.T) {
 		if !has(t, kc, made.ClientID) {
 			t.Errorf("hangs %s: the server has ended it already", name)
 		}
-		for _, hold := range holds {
-			hold.Drop()
-		}
+		hold.Drop()
 		if c.rotates && <-rotated == nil {
 			t.Error("the rotation ended well")
 		}

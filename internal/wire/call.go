@@ -141,10 +141,7 @@ func (c *Caller) once(ctx context.Context, k Call) (*Answer, error) {
 
 // halfRead says why an answer was not read to its end.
 func halfRead(err error) string {
-	if unended, ok := errors.AsType[*outbound.Unended](err); ok {
-		return unended.Error()
-	}
-	if errors.Is(err, outbound.ErrTooLarge) {
+	if _, unended := errors.AsType[*outbound.Unended](err); unended || errors.Is(err, outbound.ErrTooLarge) {
 		return err.Error()
 	}
 	return "its answer broke off"
