@@ -108,7 +108,7 @@ func (r *reader) url(name, v string) string {
 	return strings.TrimRight(v, "/")
 }
 
-// publicURL is an URL whose path does not begin like the resident authorization server's own: where a proxy has taken it off,
+// publicURL is a URL whose path does not begin like the resident authorization server's own: where a proxy has taken it off,
 // /t/NAME and /oauth2 would mean two things.
 func (r *reader) publicURL(name, v string) string {
 	at := r.url(name, v)

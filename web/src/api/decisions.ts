@@ -25,9 +25,10 @@ export function kindOf(decision: Decision): string {
 export function alike(decisions: Decision[]): Alike[] {
   const found = new Map<string, Alike>();
   for (const d of decisions) {
-    const before = found.get(kindOf(d));
+    const kind = kindOf(d);
+    const before = found.get(kind);
     if (before) before.times++;
-    else found.set(kindOf(d), { latest: d, times: 1 });
+    else found.set(kind, { latest: d, times: 1 });
   }
   return [...found.values()];
 }

@@ -5,7 +5,6 @@ const kinds: Record<string, string> = {
   Application: "application",
   Subscription: "subscription",
   Connection: "connection",
-  APIProduct: "API product",
   Plan: "plan",
   User: "user",
   Tenant: "tenant",
