@@ -154,12 +154,8 @@ func (k *Keys) activate(ctx context.Context, server connector.Server, c *scene.C
 		if err != nil {
 			return err
 		}
-		anothers, err := scene.Anothers(tx, server, made.ClientID, c.Object.ID)
-		switch {
-		case err != nil:
+		if err := ours(tx, server, c, made); err != nil {
 			return err
-		case anothers:
-			return errAnothers
 		}
 		fresh.Spec.ClientID = made.ClientID
 		scene.Given(&fresh.Status, made)
@@ -211,20 +207,21 @@ var errDoomed = errors.New("the application is being deleted")
 // errAnothers says that the client is not the one that was to be made. Whose it is is not for the requester.
 var errAnothers = errors.New("the server has it as another's client")
 
+// ours refuses with errAnothers what is not the client's.
+func ours(tx *store.Tx, server connector.Server, c *scene.Client, made connector.Registered) error {
+	anothers, err := scene.Anothers(tx, server, made.ClientID, c.Object.ID)
+	if err == nil && anothers {
+		return errAnothers
+	}
+	return err
+}
+
 // unmake deletes at the server what it made for the client. What is another's stays there, and gives errAnothers.
 func (k *Keys) unmake(
 	ctx context.Context, server connector.Server, c *scene.Client, conn connector.Connector, made connector.Registered,
 ) error {
-	anothers := false
-	err := k.store.Read(ctx, func(tx *store.Tx) (err error) {
-		anothers, err = scene.Anothers(tx, server, made.ClientID, c.Object.ID)
+	if err := k.store.Read(ctx, func(tx *store.Tx) error { return ours(tx, server, c, made) }); err != nil {
 		return err
-	})
-	switch {
-	case err != nil:
-		return err
-	case anothers:
-		return errAnothers
 	}
 	return conn.Delete(ctx, made.Handle)
 }
