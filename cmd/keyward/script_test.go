@@ -2,13 +2,14 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"keyward.dev/keyward/internal/testbed"
 )
 
 func TestMain(m *testing.M) {
@@ -23,25 +24,17 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("KEYWARD_DATA", env.WorkDir+"/data")
 			for _, name := range []string{"CONTROL", "GATEWAY", "OPS"} {
-				address, err := freeAddress()
+				port, err := testbed.Port(t.Context())
 				if err != nil {
-					return err
+					return fmt.Errorf("the %s listener: %w", name, err)
 				}
-				env.Setenv("KEYWARD_"+name+"_ADDRESS", address)
+				env.Setenv("KEYWARD_"+name+"_ADDRESS", fmt.Sprintf("127.0.0.1:%d", port))
 			}
 			env.Setenv("KEYWARD_SERVER", "http://"+env.Getenv("KEYWARD_CONTROL_ADDRESS"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "mode": mode},
 	})
-}
-
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // nothing waits here that could be cancelled
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	return listener.Addr().String(), listener.Close()
 }
 
 // ready waits until the server says that it is.

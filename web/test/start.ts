@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -25,14 +26,20 @@ export function world(): World {
   return mine;
 }
 
-/** A port that nobody listens on. */
+/**
+ * A port that nobody listens on, below those that systems give to clients by themselves, to one of which it could go before
+ * the server listens, and below those of the tests in Go.
+ */
 export async function freePort(): Promise<number> {
+  const port = 9_000 + randomInt(3_000);
   const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
+  const free = await new Promise<boolean>((done) => {
+    server.once("error", () => { done(false); });
+    server.listen(port, "127.0.0.1", () => { done(true); });
+  });
+  if (!free) return freePort();
   await new Promise((done) => server.close(done));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
+  return port;
 }
 
 /**

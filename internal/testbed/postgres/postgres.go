@@ -99,15 +99,10 @@ func (c *Cluster) start(ctx context.Context) error {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	var err error
-	for range 5 { // between choosing a port and listening on it, another process may take it
-		if c.port, err = freePort(); err != nil {
-			return err
-		}
-		if err = c.serve(ctx); err == nil {
-			return nil
-		}
+	if c.port, err = testbed.Port(ctx); err != nil {
+		return err
 	}
-	return err
+	return c.serve(ctx)
 }
 
 // serve starts the server on the cluster's port and waits until it answers.
@@ -186,19 +181,6 @@ func (c *Cluster) command(ctx context.Context, program string, args ...string) *
 	cmd.Dir = c.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.owner, Pdeathsig: syscall.SIGKILL}
 	return cmd
-}
-
-func freePort() (int, error) {
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	defer func() { _ = l.Close() }() // nothing was accepted
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return 0, fmt.Errorf("read the free port: %w", err)
-	}
-	return strconv.Atoi(port)
 }
 
 // URL is the address of a database of the cluster.
