@@ -82,8 +82,12 @@ func (cmd *gatewayChangesCmd) Run(s *session) error {
 	rows := [][]string{{"GROUP", "REVISION", "ROWS", "WHAT", "IN FORCE ON", "LACKING"}}
 	for _, ch := range changes {
 		first := ch.Objects[0]
+		what := strings.TrimSpace(string(first.Kind) + " " + first.Name)
+		if first.Deleted && first.Gone {
+			what += " (deleted)"
+		}
 		rows = append(rows, []string{
-			ch.Group, strconv.FormatUint(ch.Revision, 10), strconv.Itoa(ch.Rows), strings.TrimSpace(string(first.Kind) + " " + first.Name),
+			ch.Group, strconv.FormatUint(ch.Revision, 10), strconv.Itoa(ch.Rows), what,
 			fmt.Sprintf("%d of %d", ch.There, ch.Of), strings.Join(ch.Lacking, ", "),
 		})
 	}

@@ -150,6 +150,7 @@ func changesAfter(tx *store.Tx, p keyward.Principal, group string, revision uint
 			}
 		}
 		if r.Last {
+			slices.SortStableFunc(next.Objects, goneFirst)
 			out = append(out, next)
 			next = Change{Group: group}
 		}
@@ -158,6 +159,18 @@ func changesAfter(tx *store.Tx, p keyward.Principal, group string, revision uint
 		out = append(out, next)
 	}
 	return out, nil
+}
+
+// goneFirst puts what was deleted before what gateways hold no more because of it.
+func goneFirst(a, b ChangedRow) int {
+	switch first, second := a.Deleted && a.Gone, b.Deleted && b.Gone; {
+	case first == second:
+		return 0
+	case first:
+		return -1
+	default:
+		return 1
+	}
 }
 
 // changedRow names an object for who may read it.

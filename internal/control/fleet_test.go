@@ -159,6 +159,7 @@ func TestDeletedObjectsAreNamedInChanges(t *testing.T) {
 		}
 	}
 	auditor := plane.As("ann", keyward.RoleAuditor)
+	made := last(auditor)
 	remove("default", keyward.KindOAuthClient, "mobile-corp")
 	if got := last(auditor); got != "client default/mobile-corp deleted true gone true" {
 		t.Errorf("after a key was deleted: %s", got)
@@ -167,6 +168,16 @@ func TestDeletedObjectsAreNamedInChanges(t *testing.T) {
 	want := "subscription default/mobile-orders deleted true gone true, application default/mobile deleted true gone false"
 	if got := last(auditor); got != want {
 		t.Errorf("after a subscription was deleted, without which gateways need no application: %s", got)
+	}
+	h.MustApply(plane.Usual()...)
+	remove("default", keyward.KindSubscription, "mobile-orders")
+	if got := last(auditor); !strings.HasPrefix(got, "subscription default/mobile-orders deleted true gone true, ") ||
+		!strings.Contains(got, "client default/mobile-corp deleted true gone false") {
+		t.Errorf("after a subscription was deleted, without which gateways need no key: %s", got)
+	}
+	changes, err := h.Control.Changes(ctx, auditor, "")
+	if err != nil || string(changes[len(changes)-1].Objects[0].Kind) != strings.Fields(made)[0] {
+		t.Errorf("what came with %s begins otherwise now: %+v, %v", made, changes, err)
 	}
 	h.MustApply(plane.Manifest(keyward.KindTenant, "acme", `{}`), `{"apiVersion":"keyward.dev/v1","kind":"Plan",
 		"metadata":{"tenant":"acme","name":"theirs"},"spec":{"rate":{"requests":1,"per":"1s"}}}`)

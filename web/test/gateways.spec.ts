@@ -115,12 +115,13 @@ test("what was deleted keeps its name among the changes, and leads nowhere", asy
     manifest("Application", "parting", { owners: ["keeper"] }),
     manifest("Subscription", "parting-orders", { application: "parting", api: "orders", plan: "gold" }),
   ]);
+  await rest(world(), "POST", "/api/v1/applications/parting/keys", { keyManager: "resident", environment: "production" }); // gateways hold it until then
   await rest(world(), "DELETE", "/api/v1/subscriptions/parting-orders");
   await open(page, "admin/gateways", "Gateways");
   const change = page.getByRole("table", { name: "Latest changes" }).getByRole("row").filter({ hasText: "deleted" }).first();
   await expect(change).toContainText("Subscription parting-orders (deleted)");
   await expect(change.getByRole("link")).toHaveCount(0);
-  await rest(world(), "DELETE", "/api/v1/applications/parting");
+  await rest(world(), "DELETE", "/api/v1/applications/parting?withKeys=true");
 });
 
 test("decisions are followed without a shift of the layout, stand still for who reads, and are found by what was answered", async () => {

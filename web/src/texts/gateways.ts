@@ -57,6 +57,7 @@ export const gatewayTexts = {
     what: "Change",
     way: "In force on",
     gone: "deleted",
+    unheld: "gateways no longer need it",
     others: (n: number) => `and ${n} more`,
     kinds: {
       key_manager: "Key manager",

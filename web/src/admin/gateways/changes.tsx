@@ -60,7 +60,7 @@ function What({ change }: { change: Change }) {
   return (
     <Text size="sm" style={{ overflowWrap: "anywhere" }}>
       {words.kinds[first.kind] ?? first.kind} <RowLink row={first} />
-      {first.deleted && ` (${words.gone})`}
+      {first.deleted && ` (${first.gone ? words.gone : words.unheld})`}
       {change.rows > 1 && <Text span size="sm" c="dimmed"> {words.others(change.rows - 1)}</Text>}
     </Text>
   );

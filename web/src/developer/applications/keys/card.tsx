@@ -8,6 +8,7 @@ import { objectQuery } from "../../../api/objects";
 import { useTyped } from "../../../session/typed";
 import { useAddress, useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
+import { inConsole } from "../../../texts/said";
 import { StateBadge } from "../../../ui/state-badge";
 import { CodeBlock } from "../../../ui/code-block";
 import { Copy } from "../../../ui/copy";
@@ -75,7 +76,7 @@ export function KeyCard({ application, listed, takenBy, awaiting, held }: Props)
               [words.secretUsed, listed.secretLastUsedAt && <Time key="s" at={listed.secretLastUsedAt} past />],
               [words.oldSecret, live && status.oldSecretUntil && <Time key="o" at={status.oldSecretUntil} />],
               [words.oldSecretUsed, live && status.oldSecretUntil && <OldSecretUse key="b" listed={listed} />],
-              [words.rotation, live && !listed.rotates && status.mode === "generated" && listed.rotationObstacle],
+              [words.rotation, live && !listed.rotates && status.mode === "generated" && inConsole(listed.rotationObstacle ?? "")],
               [words.expires, live && status.secretExpiresAt && <Time key="e" at={status.secretExpiresAt} />],
             ]}
           />

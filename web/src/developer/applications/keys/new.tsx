@@ -10,6 +10,7 @@ import { faultAt } from "../../../api/problem";
 import { useTyped } from "../../../session/typed";
 import { useTenant } from "../../../shell/place";
 import { texts } from "../../../texts";
+import { inConsole } from "../../../texts/said";
 import { Icon } from "../../../ui/icon";
 import { ProblemAlert } from "../../../ui/problem-alert";
 import { SecretInput } from "../../../ui/secret-input";
@@ -106,7 +107,7 @@ function Generate({ application, option, showing }: Props) {
           type={type.data}
           error={run.error}
         />
-        <Text size="xs" c="dimmed">{option.rotates ? words.rotatesLater(option.overlaps) : words.rotatesNever(option.rotationObstacle ?? "")}</Text>
+        <Text size="xs" c="dimmed">{option.rotates ? words.rotatesLater(option.overlaps) : words.rotatesNever(inConsole(option.rotationObstacle ?? ""))}</Text>
         {run.error && <ProblemAlert error={run.error} />}
         <Group>
           <Button type="submit" loading={run.isPending} leftSection={<Icon name="key" size={16} />}>{option.approval ? words.request : words.generate}</Button>
