@@ -1,8 +1,8 @@
-import { expect, test, type Page } from "@playwright/test";
+import { expect, type Page } from "@playwright/test";
 
 import { startBackend, type Backend } from "./backend";
 import { complaintsOf, forEverybody, open, person, signIn } from "./browser";
-import { apply, manifest, rest, world } from "./start";
+import { apply, manifest, rest, test, world } from "./start";
 
 let backend: Backend;
 let upstream = "";
@@ -48,7 +48,7 @@ test("whose audiences count and what the backend is told are chosen in the form"
   };
   await open(page, "publisher/apis/told/edit", "Edit told");
   await expect(page.getByRole("combobox", { name: "Subject of the backend JWT" })).toBeHidden();
-  await page.getByRole("switch", { name: "Backend JWT" }).click({ force: true });
+  await page.getByRole("switch", { name: "Backend JWT" }).click();
   await page.getByRole("combobox", { name: "Subject of the backend JWT" }).click();
   await page.getByRole("option", { name: /^Raw/ }).click();
   await page.getByRole("combobox", { name: "Audiences for resident" }).fill("https://elsewhere.example");

@@ -1,8 +1,8 @@
-import { expect, test, type Page } from "@playwright/test";
+import { expect, type Page } from "@playwright/test";
 
 import { startBackend, type Backend } from "./backend";
 import { complaintsOf, forEverybody, open, person, signIn } from "./browser";
-import { apply, manifest, rest, world } from "./start";
+import { apply, manifest, rest, test, world } from "./start";
 
 const document = `openapi: 3.1.0
 info: {title: Stock, version: v1, description: "Levels of **all** sites. [run](javascript:alert(1)) <script>alert(1)</script>"}
@@ -222,7 +222,7 @@ test("an application's developers see what was refused lately, and why in safe w
   await expect(row.getByRole("cell").last()).toHaveText(/^[3-9]$/);
   await expect(page.getByRole("row").filter({ hasText: "passed" })).toHaveCount(0);
   await forEverybody(page, "application-calls");
-  await page.getByRole("switch", { name: "Refused only" }).click({ force: true });
+  await page.getByRole("switch", { name: "Refused only" }).click();
   await expect(page.getByRole("row").filter({ hasText: "passed" }).first()).toBeVisible();
   await row.first().getByRole("link").click();
   await expect(page.getByText("403 insufficient_scope")).toBeVisible();

@@ -1,7 +1,7 @@
-import { expect, test, type BrowserContext, type Page } from "@playwright/test";
+import { expect, type BrowserContext, type Page } from "@playwright/test";
 
 import { complaintsOf, forEverybody, open as openOn, password } from "./browser";
-import { apply, manifest, world } from "./start";
+import { apply, manifest, test, world } from "./start";
 
 let context: BrowserContext;
 let page: Page;

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 
-import { expect, test, type Page } from "@playwright/test";
+import { expect, type Page } from "@playwright/test";
 
 import { complaintsOf, forEverybody, open, person, shiftsOf, signIn } from "./browser";
-import { apply, freePort, manifest, rest, world } from "./start";
+import { apply, freePort, manifest, rest, test, world } from "./start";
 
 let page: Page;
 let complaints: () => string[];

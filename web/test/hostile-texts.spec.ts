@@ -1,7 +1,7 @@
-import { expect, test, type Page } from "@playwright/test";
+import { expect, type Page } from "@playwright/test";
 
 import { complaintsOf, open, person, signIn } from "./browser";
-import { apply, manifest, rest, world } from "./start";
+import { apply, manifest, rest, test, world } from "./start";
 
 // XSS: what publishers, developers, administrators and browsers of others wrote is shown as text, wherever it is shown.
 const hostile = `"'><img src=x onerror="window.stolen=1"><script>window.stolen=1</script>`;

@@ -1,8 +1,8 @@
-import { expect, test, type Locator, type Page } from "@playwright/test";
+import { expect, type Locator, type Page } from "@playwright/test";
 
 import { complaintsOf, password, person, signIn } from "./browser";
 import { keyboardOf } from "./keyboard";
-import { rest, world } from "./start";
+import { rest, test, world } from "./start";
 
 let page: Page;
 let complaints: () => string[];

@@ -1,10 +1,10 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { expect, test, type BrowserContext, type Page } from "@playwright/test";
+import { expect, type BrowserContext, type Page } from "@playwright/test";
 
 import { complaintsOf, forEverybody, open, person, signIn } from "./browser";
-import { apply, manifest, rest, world } from "./start";
+import { apply, manifest, rest, test, world } from "./start";
 
 // An authorization server with dynamic client registration (RFC 7591) that does as it is told: it registers at once, refuses
 // with words of its own, or takes its time until it is let go.
@@ -14,6 +14,7 @@ class Registrar {
   /** The client is made, and nobody is told: the connection ends before the answer. */
   silent = false;
   readonly clients = new Map<string, string>();
+  private made = 0; // no client ID is given twice
   private readonly held: (() => void)[] = [];
   private readonly server: Server;
 
@@ -49,7 +50,7 @@ class Registrar {
     } else if (method === "POST" && path === "/register") {
       const made = () => {
         if (this.refusal) { say(403, { error: "access_denied", error_description: this.refusal }); return; }
-        const id = `client-${this.clients.size + 1}`;
+        const id = `client-${++this.made}`;
         this.clients.set(id, `a secret of ${id}`);
         if (this.silent) { response.destroy(); return; }
         say(201, { client_id: id, client_secret: this.clients.get(id), client_secret_expires_at: 0, registration_client_uri: `${this.issuer}/register/${id}`, registration_access_token: `token of ${id}` });
@@ -320,7 +321,7 @@ test("tabs of key managers stay where they are while keys come and go", async ()
     expect(await names()).toEqual(before);
   }
   for (const tab of ["Subscriptions", "Calls"]) await page.getByRole("tab", { name: tab }).click();
-  await page.getByRole("switch", { name: "Refused only" }).click({ force: true }); // its frame takes the click
+  await page.getByRole("switch", { name: "Refused only" }).click();
   await page.getByRole("tab", { name: "Settings" }).click();
   await page.getByRole("button", { name: "Cancel" }).click();
   await expect(selected).toContainText("Moody"); // where this began, not where there is a key first

@@ -1,7 +1,7 @@
-import { expect, test, type Page, type Route } from "@playwright/test";
+import { expect, type Page, type Route } from "@playwright/test";
 
 import { open, person, signIn } from "./browser";
-import { apply, manifest, rest, world } from "./start";
+import { apply, manifest, rest, test, world } from "./start";
 
 const limits = (contacts: string[]) => manifest("KeyManager", "limits", {
   type: "oidc",

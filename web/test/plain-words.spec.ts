@@ -1,10 +1,10 @@
-import { expect, test } from "@playwright/test";
+import { expect } from "@playwright/test";
 
 import { texts } from "../src/texts";
 import { fieldNamed } from "../src/texts/fields";
 import { faultInConsole, inConsole } from "../src/texts/said";
 import { complaintsOf, open, person, signIn } from "./browser";
-import { apply, manifest, rest, world } from "./start";
+import { apply, manifest, rest, test, world } from "./start";
 
 test.beforeAll(async () => {
   await person("novice", "developer");

@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 
-import { expect, test, type Page, type Request } from "@playwright/test";
+import { expect, type Page, type Request } from "@playwright/test";
 
 import { complaintsOf, person, shiftsOf, signIn } from "./browser";
-import { apply, rest, world } from "./start";
+import { apply, rest, test, world } from "./start";
 
 const crowd = { Tenant: "scale", KeyManagers: 500, APIs: 300, Applications: 50_000, Users: 5_000, Audit: 20_000 };
 

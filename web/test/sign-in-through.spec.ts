@@ -1,8 +1,8 @@
-import { expect, test, type Page } from "@playwright/test";
+import { expect, type Page } from "@playwright/test";
 
 import { complaintsOf, faultsIn, forEverybody, open, password, person, signIn } from "./browser";
 import { startKeycloak, type Realm } from "./keycloak";
-import { apply, manifest, rest, world } from "./start";
+import { apply, manifest, rest, test, world } from "./start";
 
 let realm: Realm;
 let administrator: Page;
@@ -48,7 +48,7 @@ test.afterAll(async () => {
 
 test("an administrator marks a key manager for sign-in by its form, and the check tries it", async () => {
   await open(administrator, "admin/key-managers/corp/edit", "Edit corp");
-  await administrator.getByRole("switch", { name: "People sign in through it" }).click({ force: true });
+  await administrator.getByRole("switch", { name: "People sign in through it" }).click();
   await expect(administrator.getByText(`${world().url}/session/callback`)).toBeVisible();
   await administrator.getByRole("textbox", { name: "Console's client ID" }).fill("console");
   await administrator.getByRole("button", { name: "Add a rule" }).click();

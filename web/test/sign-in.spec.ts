@@ -1,8 +1,8 @@
-import { expect, test, type Browser, type BrowserContext, type Page } from "@playwright/test";
+import { expect, type Browser, type BrowserContext, type Page } from "@playwright/test";
 import { createHash, randomBytes } from "node:crypto";
 
 import { complaintsOf, faultsIn } from "./browser";
-import { apply, manifest, rest, world } from "./start";
+import { apply, manifest, rest, test, world } from "./start";
 
 // The pages of the authorization server itself, as somebody with a phone and no mouse has them.
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true };

@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { expect, test, type Locator, type Page } from "@playwright/test";
+import { expect, type Locator, type Page } from "@playwright/test";
 
 import { startBackend, type Backend } from "./backend";
 import { complaintsOf, open, password, person, signIn } from "./browser";
 import { startKeycloak, type Realm } from "./keycloak";
-import { apply, manifest, rest, world } from "./start";
+import { apply, manifest, rest, test, world } from "./start";
 
 // What people may have in a name: everything that a shell, a language or a form could misread.
 const oddClient = "it's \"a\" $HOME client: 100% & more";

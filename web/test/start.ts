@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
-import type { FullConfig } from "@playwright/test";
+import { test as base } from "@playwright/test";
 
-/** What the tests know of the server that start began. */
+/** What tests know of a server. */
 export interface World {
   url: string;
   gateway: string;
@@ -18,13 +18,28 @@ export interface World {
   data: string;
 }
 
-/** The world of the tests that run in this process; only after start. */
+let mine: World | undefined;
+
+/** The world of the tests of this file, once they run. */
 export function world(): World {
-  const worlds = JSON.parse(process.env.KEYWARD_TEST_WORLDS ?? "[]") as World[];
-  const mine = worlds[Number(process.env.TEST_PARALLEL_INDEX)];
-  if (!mine) throw new Error("no server was started for this process");
+  if (!mine) throw new Error("there is no server before the first test");
   return mine;
 }
+
+/**
+ * The tests of a file, with the built binary started for them on a folder of its own, so that no file meets what another one
+ * does or left behind, whichever run before it.
+ */
+export const test = base.extend<object, { server: World }>({
+  server: [async ({}, use) => {
+    const { made, end } = await serve();
+    await seed(made);
+    await traffic(made);
+    mine = made;
+    await use(made);
+    await end();
+  }, { scope: "worker", auto: true }],
+});
 
 /**
  * A port that nobody listens on, below those that systems give to clients by themselves, to one of which it could go before
@@ -40,20 +55,6 @@ export async function freePort(): Promise<number> {
   if (!free) return freePort();
   await new Promise((done) => server.close(done));
   return port;
-}
-
-/**
- * Starts the built binary once for each process that tests run in, on a folder of its own, so that no file of tests meets
- * what another one does at the same time. What it returns ends them all.
- */
-export default async function start(config: FullConfig): Promise<() => Promise<void>> {
-  const servers = await Promise.all(Array.from({ length: config.workers }, () => serve()));
-  process.env.KEYWARD_TEST_WORLDS = JSON.stringify(servers.map(({ made }) => made));
-  await Promise.all(servers.map(async ({ made }) => {
-    await seed(made);
-    await traffic(made);
-  }));
-  return async () => { await Promise.all(servers.map(({ end }) => end())); };
 }
 
 /** Starts a server of its own with the settings that are made for its port. */
