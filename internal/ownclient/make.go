@@ -45,16 +45,21 @@ func (c *Clients) make(ctx context.Context, s *state) error {
 // foreign refuses a client that was at the server before and is another's: to take it over would be to change it, and to delete it
 // one day.
 func (c *Clients) foreign(ctx context.Context, s *state, clientID string) error {
-	anothers := false
-	err := c.store.Read(ctx, func(tx *store.Tx) (err error) {
-		anothers, err = scene.Anothers(tx, s.server, clientID, "")
-		return err
-	})
+	anothers, err := c.anothers(ctx, s.server, clientID)
 	if err == nil && anothers {
 		return keyward.Errorf(keyward.CodeKeyManagerFailed, "the server answered with the id of a client that was there before, %s, "+
 			"and made no new one", clientID)
 	}
 	return err
+}
+
+// anothers tells whether a client at a server is an application's, also because somebody mapped it meanwhile, or the key manager's.
+func (c *Clients) anothers(ctx context.Context, server connector.Server, clientID string) (anothers bool, err error) {
+	err = c.store.Read(ctx, func(tx *store.Tx) (err error) {
+		anothers, err = scene.Anothers(tx, server, clientID, "")
+		return err
+	})
+	return anothers, err
 }
 
 // reserve stores the pending client, unless one is wanted no more.
@@ -234,6 +239,9 @@ func (c *Clients) takeBack(ctx context.Context, s *state, one *client, made conn
 	return why
 }
 
+// mappedSince is what became of a client that the server made and whose id nobody had noted: it is not deleted.
+const mappedSince = "the client that the server had made has another use by now"
+
 // settle brings an interrupted registration to an end: what the server made is taken over where it can be used, and else
 // deleted. What it has not made may still come, for as long as it works on the request.
 func (c *Clients) settle(ctx context.Context, s *state, one *client) error {
@@ -260,6 +268,12 @@ func (c *Clients) settle(ctx context.Context, s *state, one *client) error {
 		return end(interrupted+told(s, err), true)
 	case found == nil:
 		return end("the registration was interrupted before the server had made a client", c.now().Sub(one.ChangedAt) < quietAge)
+	}
+	switch anothers, err := c.anothers(ctx, server, found.ClientID); {
+	case err != nil:
+		return err
+	case anothers:
+		return end("the registration was interrupted; "+mappedSince, false)
 	case one.usable(found):
 		return c.activate(ctx, s, one, *found)
 	}
@@ -284,8 +298,14 @@ func (c *Clients) settleOrphan(ctx context.Context, s *state, one *client) error
 	if err == nil {
 		found, err = finder.Find(ctx, one.Name)
 	}
+	left := "nothing of it is left at the server"
 	if err == nil && found != nil {
-		err = conn.Delete(ctx, found.Handle)
+		var anothers bool
+		if anothers, err = c.anothers(ctx, server, found.ClientID); anothers {
+			left = mappedSince
+		} else if err == nil {
+			err = conn.Delete(ctx, found.Handle)
+		}
 	}
 	switch {
 	case err != nil:
@@ -299,7 +319,7 @@ func (c *Clients) settleOrphan(ctx context.Context, s *state, one *client) error
 		return c.note(ctx, one, "", "")
 	}
 	one.Orphan, one.Search, one.NextTry = false, false, nil
-	one.Reason = "the registration was interrupted; nothing of it is left at the server"
+	one.Reason = "the registration was interrupted; " + left
 	return c.note(ctx, one, "settled", one.Name)
 }
 

@@ -256,27 +256,6 @@ func TestARegistrationThatFails(t *testing.T) {
 	}
 }
 
-// TestAServerThatAnswersWithAnotherClient has made none: that of an application stays as it is, and is deleted by nobody.
-func TestAServerThatAnswersWithAnotherClient(t *testing.T) {
-	r := newRig(t)
-	r.server.Add("mapped", "secret")
-	r.server.Repeat("mapped")
-	r.declare(`"enabled":false`, "")
-	r.MustApply(plane.Manifest(keyward.KindApplication, "mobile", `{}`), plane.Manifest(keyward.KindOAuthClient, "mobile-corp",
-		`{"application":"mobile","keyManager":"corp","clientId":"mapped"}`))
-	r.declare(wanted, "")
-	failed := r.must("another client", 1, keyward.ClientFailed)[0]
-	if !strings.Contains(failed.Reason, "a client that was there before, mapped") || failed.Orphan {
-		t.Errorf("another client: %+v", failed)
-	}
-	r.declare(`"enabled":false`, "")
-	r.must("switched off", 1)
-
-	r.server.Repeat("")
-	r.declare(wanted, "")
-	r.must("a client of its own", 2, keyward.ClientActive)
-}
-
 // TestACrashLeavesNoClientBehind: what a process began and did not end is found by the next one.
 func TestACrashLeavesNoClientBehind(t *testing.T) {
 	r := newRig(t)
