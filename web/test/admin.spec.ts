@@ -27,12 +27,6 @@ test.beforeAll(async ({ browser }) => {
   await signIn(page, "boss");
 });
 
-test.afterAll(async () => {
-  await page.context().close();
-  await rest(world(), "DELETE", "/api/v1/applications/left-behind?withKeys=true");
-  for (const path of ["apis/on-incident", "key-managers/incident"]) await rest(world(), "DELETE", `/api/v1/${path}`);
-});
-
 test.afterEach(() => { expect(complaints()).toEqual([]); });
 
 // Types the word that the open dialog wants, and does it.

@@ -23,14 +23,6 @@ test.beforeAll(async ({ browser }) => {
   await signIn(page, "switcher");
 });
 
-test.afterAll(async () => {
-  await page.close();
-  await rest(world(), "DELETE", "/api/v1/applications/first-app?withKeys=true");
-  for (const path of ["applications/second-app", "users/first-user", "users/second-user", "plans/first-plan", "plans/second-plan"]) {
-    await rest(world(), "DELETE", `/api/v1/${path}`);
-  }
-});
-
 test.afterEach(() => { expect(complaints()).toEqual([]); });
 
 // From the page of an object to that of another one of its kind, without loading the console anew.

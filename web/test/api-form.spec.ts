@@ -22,10 +22,7 @@ test.beforeAll(async ({ browser }) => {
   await signIn(page, "shaper");
 });
 
-test.afterAll(async () => {
-  await page.context().close();
-  backend.close();
-});
+test.afterAll(() => { backend.close(); });
 
 test.afterEach(() => {
   expect(complaints()).toEqual([]);

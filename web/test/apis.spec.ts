@@ -46,10 +46,7 @@ test.beforeAll(async ({ browser }) => {
   await signIn(page, "maker");
 });
 
-test.afterAll(async () => {
-  await page.context().close();
-  backend.close();
-});
+test.afterAll(() => { backend.close(); });
 
 test.afterEach(() => {
   expect(complaints()).toEqual([]);

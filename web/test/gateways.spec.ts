@@ -36,14 +36,7 @@ test.beforeAll(async ({ browser }) => {
   await signIn(page, "keeper");
 });
 
-test.afterAll(async () => {
-  far.kill("SIGKILL");
-  for (const { name } of ((await rest(world(), "GET", "/api/v1/gateways?limit=500&state=inUse")) as { items: { name: string }[] }).items) {
-    if (name !== "local") await rest(world(), "POST", `/api/v1/gateways/${name}/revoke`);
-  }
-  for (const path of ["subscriptions/watched-orders", "applications/watched"]) await rest(world(), "DELETE", `/api/v1/${path}`);
-  await page.context().close();
-});
+test.afterAll(() => { far.kill("SIGKILL"); });
 
 test.afterEach(() => { expect(complaints()).toEqual([]); });
 

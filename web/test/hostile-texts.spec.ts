@@ -38,10 +38,6 @@ test.beforeAll(async () => {
   await rest(world(), "POST", "/api/v1/key-managers/hostile-km/hold", { reason: hostile });
 });
 
-test.afterAll(async () => {
-  for (const path of ["subscriptions/hostile-sub", "applications/hostile-app", "apis/hostile-api", "plans/hostile-plan", "key-managers/hostile-km", "users/hostile-user", "users/mallory"]) await rest(world(), "DELETE", `/api/v1/${path}`);
-});
-
 /** Nothing of what was written is anything but text on the page. */
 async function onlyText(page: Page): Promise<void> {
   await page.waitForLoadState("networkidle");

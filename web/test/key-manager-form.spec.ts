@@ -20,11 +20,6 @@ test.beforeAll(async ({ browser }) => {
   await signIn(page, "filler");
 });
 
-test.afterAll(async () => {
-  await page.context().close();
-  await rest(world(), "DELETE", "/api/v1/key-managers/incident");
-});
-
 test.afterEach(() => { expect(complaints()).toEqual([]); });
 
 test("claims, token handling and constraints of a key manager are rows, which say what they cannot keep", async () => {

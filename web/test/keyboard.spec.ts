@@ -2,7 +2,7 @@ import { expect, type Locator, type Page } from "@playwright/test";
 
 import { complaintsOf, password, person, signIn } from "./browser";
 import { keyboardOf } from "./keyboard";
-import { rest, test, world } from "./start";
+import { test, world } from "./start";
 
 let page: Page;
 let complaints: () => string[];
@@ -14,11 +14,6 @@ test.beforeAll(async ({ browser }) => {
   const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
   page = await context.newPage();
   complaints = complaintsOf(page);
-});
-
-test.afterAll(async () => {
-  await page.context().close();
-  await rest(world(), "DELETE", "/api/v1/applications/typed?withKeys=true").catch(() => undefined);
 });
 
 const { tabTo, press, arrived } = keyboardOf(() => page);

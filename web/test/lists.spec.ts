@@ -1,7 +1,7 @@
 import { expect, type Page, type Route } from "@playwright/test";
 
 import { complaintsOf, open, person, signIn } from "./browser";
-import { apply, manifest, rest, test, world } from "./start";
+import { apply, manifest, test, world } from "./start";
 
 let page: Page;
 let complaints: () => string[];
@@ -17,11 +17,6 @@ test.beforeAll(async ({ browser }) => {
   page = await browser.newPage();
   complaints = complaintsOf(page);
   await signIn(page, "lister");
-});
-
-test.afterAll(async () => {
-  await page.close();
-  for (const name of names) await rest(world(), "DELETE", `/api/v1/plans/${name}`);
 });
 
 test.afterEach(() => { expect(complaints()).toEqual([]); });

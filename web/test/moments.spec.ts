@@ -18,11 +18,6 @@ test.beforeAll(async () => {
   await rest(world(), "POST", "/api/v1/applications/moments/keys", { keyManager: "resident", environment: "production" });
 });
 
-test.afterAll(async () => {
-  await rest(world(), "DELETE", "/api/v1/applications/moments?withKeys=true");
-  await rest(world(), "DELETE", "/api/v1/key-managers/limits");
-});
-
 test.beforeEach(async ({ page }) => { await signIn(page, "chronicler"); });
 
 // Answers as the server does, but for what is changed in it.

@@ -16,11 +16,6 @@ test.beforeAll(async () => {
   ]);
 });
 
-test.afterAll(async () => {
-  await rest(world(), "DELETE", "/api/v1/applications/first-steps");
-  await rest(world(), "DELETE", "/api/v1/key-managers/aaa-mapped");
-});
-
 // Every text that is not made of something.
 function* wordsIn(value: unknown): Generator<string> {
   if (typeof value === "string") yield value;

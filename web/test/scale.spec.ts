@@ -42,8 +42,6 @@ test.beforeAll(async ({ browser }) => {
   await page.waitForLoadState("networkidle");
 });
 
-test.afterAll(async () => { await page.context().close(); });
-
 test.afterEach(() => { expect(complaints()).toEqual([]); });
 
 // Who is signed in, and how much awaits an approval: that is asked again now and then, whatever the page shows.

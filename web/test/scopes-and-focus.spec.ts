@@ -22,11 +22,6 @@ test.beforeAll(async ({ browser }) => {
   await signIn(page, "keys-only");
 });
 
-test.afterAll(async () => {
-  await page.context().close();
-  for (const path of ["apis/scoped", "key-managers/focused"]) await rest(world(), "DELETE", `/api/v1/${path}`);
-});
-
 test.afterEach(() => { expect(complaints()).toEqual([]); });
 
 test("scopes of which every one is needed are kept, and changed into any and back", async () => {

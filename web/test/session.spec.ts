@@ -1,4 +1,4 @@
-import { expect, type BrowserContext, type Page } from "@playwright/test";
+import { expect, type BrowserContext, type Page, type Route } from "@playwright/test";
 
 import { complaintsOf, fillIn, forEverybody, open, person, signIn } from "./browser";
 import { apply, manifest, rest, test, world } from "./start";
@@ -31,11 +31,6 @@ test.beforeAll(async ({ browser }) => {
   await signIn(page, "sitter");
 });
 
-test.afterAll(async () => {
-  await context.close();
-  for (const path of ["subscriptions/sitting-orders", "applications/sitting", "applications/sitting-too", "plans/kept-plan", "key-managers/kept-manager"]) await rest(world(), "DELETE", `/api/v1/${path}`);
-});
-
 test.afterEach(() => { expect(complaints()).toEqual([]); });
 
 const ended = () => page.getByRole("dialog", { name: "Your session has ended" });
@@ -60,6 +55,33 @@ test("a session that expired asks to sign in over the page, and the draft is the
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Plans", exact: true })).toBeVisible();
   await expect(page.getByText("17 per second")).toBeVisible();
+});
+
+test("what was kept is there for the page that signing in in the same tab leads to, however late that page comes", async () => {
+  await open(page, "publisher/plans/new", "New plan");
+  await page.getByRole("textbox", { name: /^Name/ }).fill("late-plan");
+  await context.clearCookies({ name: /keyward-session/ });
+  await page.evaluate(() => {
+    window.open = () => null;
+    new BroadcastChannel("keyward-session").postMessage("ended");
+  });
+  await expect(ended()).toBeVisible();
+  const start = /\/session\/start/;
+  const next = new Promise<Route>((held) => void page.route(start, held));
+  const click = ended().getByRole("link", { name: /Keyward account/ }).click(); // done when the next page is there
+  const late = await next;
+  const seen = page.waitForResponse((r) => r.url().endsWith("/api/v1/session") && r.ok());
+  const other = await context.newPage();
+  await other.goto(world().url);
+  await other.getByRole("link", { name: /Keyward account/ }).click();
+  await seen; // the page of before knows that somebody is signed in, and goes on
+  await page.waitForResponse(/\/waiting/);
+  await late.continue();
+  await click;
+  await expect(page.getByText("Your earlier changes are still here")).toBeVisible();
+  await expect(page.getByRole("textbox", { name: /^Name/ })).toHaveValue("late-plan");
+  await page.unroute(start);
+  await other.close();
 });
 
 test("a list that asks for nothing notices that its session ended, when somebody comes back to it", async ({ browser }) => {

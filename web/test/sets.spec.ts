@@ -33,12 +33,6 @@ test.beforeAll(async ({ browser }) => {
   await signIn(page, "setter");
 });
 
-test.afterAll(async () => {
-  await page.context().close();
-  const gone = ["oauth-clients/site-client", "subscriptions/site-sub", "applications/site-app", "apis/site-api", "plans/site-plan"];
-  for (const path of gone) await rest(world(), "DELETE", `/api/v1/${path}`);
-});
-
 test.afterEach(() => { expect(complaints()).toEqual([]); });
 
 test("what a manifest set owns says so, cannot be saved, and shows the edit to make as code", async () => {

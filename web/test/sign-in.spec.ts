@@ -22,12 +22,6 @@ test.beforeAll(async ({ browser }) => {
   complaints = complaintsOf(page);
 });
 
-test.afterAll(async () => {
-  await context.close();
-  await rest(world(), "POST", "/api/v1/applications/reader/keys/delete", { keyManager: "resident", environment: "production" });
-  for (const path of ["applications/reader", "users/pilar"]) await rest(world(), "DELETE", `/api/v1/${path}`);
-});
-
 test.afterEach(() => { expect(complaints()).toEqual([]); });
 
 const at = (path: string) => `${world().url}/oauth2/${path}`;

@@ -67,12 +67,8 @@ test.beforeAll(async ({ browser }) => {
 });
 
 test.afterAll(async () => {
-  await page.context().close();
   backend.close();
   rmSync(folder, { recursive: true, force: true });
-  await rest(world(), "DELETE", "/api/v1/applications/coding?withKeys=true");
-  await expect.poll(() => rest(world(), "GET", "/api/v1/applications/coding").then(() => "there", () => "gone")).toBe("gone");
-  for (const path of ["apis/snippets", "key-managers/snipcloak"]) await rest(world(), "DELETE", `/api/v1/${path}`);
   await realm.end();
 });
 

@@ -1,7 +1,7 @@
 import { expect, type Page } from "@playwright/test";
 
 import { complaintsOf, open, person, signIn } from "./browser";
-import { apply, manifest, rest, test, world } from "./start";
+import { apply, manifest, test, world } from "./start";
 
 let page: Page;
 let complaints: () => string[];
@@ -26,16 +26,6 @@ test.beforeAll(async ({ browser }) => {
   page = await browser.newPage();
   complaints = complaintsOf(page);
   await signIn(page, "subscriber");
-});
-
-test.afterAll(async () => {
-  await page.close();
-  for (const application of [long, "shop", "shop-east"]) {
-    const { items } = (await rest(world(), "GET", `/api/v1/subscriptions?application=${application}`)) as { items: { metadata: { name: string }; spec: { api: string } }[] };
-    for (const { metadata } of items.filter((one) => apis.includes(one.spec.api))) await rest(world(), "DELETE", `/api/v1/subscriptions/${metadata.name}`);
-  }
-  for (const name of apis) await rest(world(), "DELETE", `/api/v1/apis/${name}`);
-  for (const name of [long, "shop-east"]) await rest(world(), "DELETE", `/api/v1/applications/${name}`);
 });
 
 test.afterEach(() => { expect(complaints()).toEqual([]); });

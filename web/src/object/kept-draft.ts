@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import { useLocation } from "react-router";
 
 import { declared, type Noun, type Nouns } from "../api/objects";
+import { useSentOn } from "../session/sent-on";
 import { useSession, useSessionEnded } from "../session/session";
 import { withoutTyped } from "./secrets";
 
@@ -37,9 +38,10 @@ export function useKeptDraft<N extends Noun>(noun: N): KeptDraft<N> | undefined 
 export function useKeepDraft<N extends Noun>(noun: N, base: { object: Nouns[N]; etag?: string }, object: Nouns[N], changed: boolean): void {
   const key = useKey(noun);
   const ended = useSessionEnded();
+  const sentOn = useSentOn(ended);
   useEffect(() => {
     if (!ended || !changed) {
-      sessionStorage.removeItem(key);
+      if (!sentOn.current) sessionStorage.removeItem(key);
       return;
     }
     const bare = withoutTyped(noun, object, declared(noun, base.object) as Nouns[N]);
@@ -49,5 +51,5 @@ export function useKeepDraft<N extends Noun>(noun: N, base: { object: Nouns[N]; 
     } catch {
       sessionStorage.removeItem(key); // larger than a browser keeps: it is there as long as the page is
     }
-  }, [key, ended, noun, base, object, changed]);
+  }, [key, ended, noun, base, object, changed, sentOn]);
 }

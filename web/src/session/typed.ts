@@ -3,6 +3,7 @@ import { useEffect, useState, type Dispatch, type SetStateAction } from "react";
 import { useLocation } from "react-router";
 
 import { texts } from "../texts";
+import { useSentOn } from "./sent-on";
 import { useSession, useSessionEnded } from "./session";
 
 /** For how long what was kept is there when there is a session again, in milliseconds. */
@@ -17,6 +18,7 @@ export function useTyped<T>(what: string, initial: T): [T, Dispatch<SetStateActi
   const { user, tenant } = useSession();
   const { pathname } = useLocation();
   const ended = useSessionEnded();
+  const sentOn = useSentOn(ended);
   const key = ["keyward-typed", tenant, user, pathname, what].join(" ");
   const [kept] = useState(() => sessionStorage.getItem(key));
   const [typed, set] = useState<T>(() => (kept === null ? initial : (JSON.parse(kept) as T)));
@@ -30,7 +32,7 @@ export function useTyped<T>(what: string, initial: T): [T, Dispatch<SetStateActi
   useEffect(() => {
     if (!ended || !changed) {
       // Not at once: what is drawn anew begins from it again, as within something that unfolds where motion is not wanted.
-      const over = setTimeout(() => { sessionStorage.removeItem(key); }, outlives);
+      const over = setTimeout(() => { if (!sentOn.current) sessionStorage.removeItem(key); }, outlives);
       return () => { clearTimeout(over); };
     }
     try {
@@ -39,7 +41,7 @@ export function useTyped<T>(what: string, initial: T): [T, Dispatch<SetStateActi
       sessionStorage.removeItem(key); // larger than a browser keeps: it is there as long as the page is
     }
     return undefined;
-  }, [key, ended, changed, text]);
+  }, [key, ended, changed, text, sentOn]);
   return [typed, set];
 }
 
