@@ -50,12 +50,12 @@ function EachGateway() {
           Object.keys(counts).length > 0 ? <Text c="dimmed">{words.noMatch}</Text> : <Empty icon="server" title={words.emptyTitle}>{words.empty}</Empty>
         }
         columns={[
-          { title: texts.common.name, width: "28%", cell: (g) => <Anchor component={Link} to={to("admin", "gateways", g.name)} fw={600} size="sm">{g.name}</Anchor> },
-          { title: words.group, wide: true, width: "12%", cell: (g) => g.group },
+          { title: texts.common.name, width: "24%", cell: (g) => <Anchor component={Link} to={to("admin", "gateways", g.name)} fw={600} size="sm">{g.name}</Anchor> },
+          { title: words.group, wide: true, width: "10%", cell: (g) => g.group },
           { title: words.state, width: "18%", cell: (g) => <GatewayState gateway={g} /> },
           { title: words.knows, width: "18%", cell: (g) => <GatewayWay gateway={g} /> },
-          { title: words.seen, wide: true, width: "14%", cell: (g) => <Time at={g.lastSeen} past /> },
-          { title: words.build, wide: true, width: "10%", cell: (g) => g.build ?? "" },
+          { title: words.seen, wide: true, width: "12%", cell: (g) => <Time at={g.lastSeen} past /> },
+          { title: words.build, wide: true, width: "18%", cell: (g) => <Text size="sm" style={{ overflowWrap: "anywhere" }}>{g.build ?? ""}</Text> },
         ]}
         {...rowsOf(list)}
       />
