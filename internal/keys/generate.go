@@ -154,7 +154,7 @@ func (k *Keys) activate(ctx context.Context, server connector.Server, c *scene.C
 		if err != nil {
 			return err
 		}
-		if err := ours(tx, server, c, made); err != nil {
+		if err := scene.Ours(tx, server, made.ClientID, c.Object.ID); err != nil {
 			return err
 		}
 		fresh.Spec.ClientID = made.ClientID
@@ -204,23 +204,11 @@ func (k *Keys) activate(ctx context.Context, server connector.Server, c *scene.C
 // errDoomed says that the client's application is being deleted: the client is stored, in order to be deleted.
 var errDoomed = errors.New("the application is being deleted")
 
-// errAnothers says that the client is not the one that was to be made. Whose it is is not for the requester.
-var errAnothers = errors.New("the server has it as another's client")
-
-// ours refuses with errAnothers what is not the client's.
-func ours(tx *store.Tx, server connector.Server, c *scene.Client, made connector.Registered) error {
-	anothers, err := scene.Anothers(tx, server, made.ClientID, c.Object.ID)
-	if err == nil && anothers {
-		return errAnothers
-	}
-	return err
-}
-
-// unmake deletes at the server what it made for the client. What is another's stays there, and gives errAnothers.
+// unmake deletes at the server what it made for the client. What is another's stays there, and gives scene.ErrAnothers.
 func (k *Keys) unmake(
 	ctx context.Context, server connector.Server, c *scene.Client, conn connector.Connector, made connector.Registered,
 ) error {
-	if err := k.store.Read(ctx, func(tx *store.Tx) error { return ours(tx, server, c, made) }); err != nil {
+	if err := k.store.Read(ctx, func(tx *store.Tx) error { return scene.Ours(tx, server, made.ClientID, c.Object.ID) }); err != nil {
 		return err
 	}
 	return conn.Delete(ctx, made.Handle)
@@ -236,7 +224,7 @@ func (k *Keys) takeBack(
 		return fmt.Errorf("the client was generated, and its answer was lost; fetch the secret with reveal: %w", cause)
 	}
 	err := k.unmake(ctx, s.Server, c, conn, made)
-	if errors.Is(err, errAnothers) {
+	if errors.Is(err, scene.ErrAnothers) {
 		return k.failed(ctx, s, c, keyward.Errorf(keyward.CodeKeyManagerFailed, "key manager %s answered with the id of a client that "+
 			"was there before; nothing was stored or deleted: ask its administrator why it makes no new one", s.Place.KeyManager), false)
 	}

@@ -147,12 +147,12 @@ func (k *Keys) settlePending(
 		switch err := k.activate(ctx, server, c, *found); {
 		case errors.Is(err, errDoomed):
 			return nil
-		case !errors.Is(err, errAnothers):
+		case !errors.Is(err, scene.ErrAnothers):
 			return err
 		}
 	}
 	switch err := k.unmake(ctx, server, c, conn, *found); {
-	case errors.Is(err, errAnothers):
+	case errors.Is(err, scene.ErrAnothers):
 		return k.markFailed(ctx, c, "the registration was interrupted; another application has the client that the server had made", false)
 	case err != nil:
 		return k.markFailed(ctx, c, "outcome unknown: the registration was interrupted, and "+scene.Told(server.Name, err).Message, true)
@@ -176,7 +176,7 @@ func (k *Keys) settleOrphan(
 		return nil
 	}
 	if found != nil {
-		if err := k.unmake(ctx, server, c, conn, *found); err != nil && !errors.Is(err, errAnothers) {
+		if err := k.unmake(ctx, server, c, conn, *found); err != nil && !errors.Is(err, scene.ErrAnothers) {
 			return fmt.Errorf("delete an orphan: %w", err)
 		}
 	}

@@ -45,21 +45,25 @@ func (c *Clients) make(ctx context.Context, s *state) error {
 // foreign refuses a client that was at the server before and is another's: to take it over would be to change it, and to delete it
 // one day.
 func (c *Clients) foreign(ctx context.Context, s *state, clientID string) error {
-	anothers, err := c.anothers(ctx, s.server, clientID)
-	if err == nil && anothers {
+	err := c.ours(ctx, s.server, clientID)
+	if errors.Is(err, scene.ErrAnothers) {
 		return keyward.Errorf(keyward.CodeKeyManagerFailed, "the server answered with the id of a client that was there before, %s, "+
 			"and made no new one", clientID)
 	}
 	return err
 }
 
-// anothers tells whether a client at a server is an application's, also because somebody mapped it meanwhile, or the key manager's.
-func (c *Clients) anothers(ctx context.Context, server connector.Server, clientID string) (anothers bool, err error) {
-	err = c.store.Read(ctx, func(tx *store.Tx) (err error) {
-		anothers, err = scene.Anothers(tx, server, clientID, "")
+// ours refuses with scene.ErrAnothers a client at a server that is an application's or the key manager's.
+func (c *Clients) ours(ctx context.Context, server connector.Server, clientID string) error {
+	return c.store.Read(ctx, func(tx *store.Tx) error { return scene.Ours(tx, server, clientID, "") })
+}
+
+// unmake deletes at the server what it made for the console. What is another's stays there, and gives scene.ErrAnothers.
+func (c *Clients) unmake(ctx context.Context, server connector.Server, conn connector.Connector, made connector.Registered) error {
+	if err := c.ours(ctx, server, made.ClientID); err != nil {
 		return err
-	})
-	return anothers, err
+	}
+	return conn.Delete(ctx, made.Handle)
 }
 
 // reserve stores the pending client, unless one is wanted no more.
@@ -230,9 +234,9 @@ func (c *Clients) takeBack(ctx context.Context, s *state, one *client, made conn
 		conn, err = c.openers.Open(server)
 	}
 	if err == nil {
-		err = conn.Delete(ctx, made.Handle)
+		err = c.unmake(ctx, server, conn, made)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, scene.ErrAnothers) {
 		c.log.ErrorContext(ctx, "a client that could not be stored could not be deleted at its server either",
 			"keyManager", s.name, "name", one.Name, "client", made.ClientID, "error", err)
 	}
@@ -269,11 +273,11 @@ func (c *Clients) settle(ctx context.Context, s *state, one *client) error {
 	case found == nil:
 		return end("the registration was interrupted before the server had made a client", c.now().Sub(one.ChangedAt) < quietAge)
 	}
-	switch anothers, err := c.anothers(ctx, server, found.ClientID); {
+	switch err := c.ours(ctx, server, found.ClientID); {
+	case errors.Is(err, scene.ErrAnothers):
+		return end("the registration was interrupted; "+mappedSince, false)
 	case err != nil:
 		return err
-	case anothers:
-		return end("the registration was interrupted; "+mappedSince, false)
 	case one.usable(found):
 		return c.activate(ctx, s, one, *found)
 	}
@@ -300,11 +304,8 @@ func (c *Clients) settleOrphan(ctx context.Context, s *state, one *client) error
 	}
 	left := "nothing of it is left at the server"
 	if err == nil && found != nil {
-		var anothers bool
-		if anothers, err = c.anothers(ctx, server, found.ClientID); anothers {
-			left = mappedSince
-		} else if err == nil {
-			err = conn.Delete(ctx, found.Handle)
+		if err = c.unmake(ctx, server, conn, *found); errors.Is(err, scene.ErrAnothers) {
+			left, err = mappedSince, nil
 		}
 	}
 	switch {

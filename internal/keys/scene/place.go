@@ -4,6 +4,7 @@
 package scene
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -78,13 +79,20 @@ const namesBegin = "keyward-"
 // neither takes the other's clients for its own.
 func VendorName(installation, id string) string { return namesBegin + installation + "-" + id }
 
-// Anothers tells whether a client that a server has is not the one that it made for the object: it is the key manager's own, or an
+// ErrAnothers says that a client at a server is not the one that was made for an object. Whose it is is not for who asks.
+var ErrAnothers = errors.New("the server has it as another's client")
+
+// Ours refuses with ErrAnothers a client that a server has and did not make for the object: it is the key manager's own, or an
 // object of any tenant has it, also because somebody mapped it meanwhile. What is another's is neither taken over nor deleted.
-func Anothers(tx *store.Tx, server connector.Server, clientID, object string) (bool, error) {
+func Ours(tx *store.Tx, server connector.Server, clientID, object string) error {
 	if keymanager.OwnClient(server.Spec, clientID) {
-		return true, nil
+		return ErrAnothers
 	}
-	return tx.HasClientID(server.ID, clientID, object)
+	anothers, err := tx.HasClientID(server.ID, clientID, object)
+	if err == nil && anothers {
+		return ErrAnothers
+	}
+	return err
 }
 
 // NamesBegin is how the names begin of all clients that any installation made at a server.
