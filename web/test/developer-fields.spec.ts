@@ -28,6 +28,7 @@ test("of a list that an administrator limits to some values, several are chosen"
   for (const one of constraints.contacts.enum) await page.getByRole("option", { name: one }).click();
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Request keys" }).click();
+  await expect(page.getByText("Requested. An administrator has to approve it")).toBeVisible();
   const asked = async () => {
     const { items } = (await rest(world(), "GET", "/api/v1/key-requests")) as { items?: { application: string; fields?: unknown }[] };
     return items?.find((one) => one.application === "choosing")?.fields;

@@ -85,7 +85,11 @@ test.beforeAll(async ({ browser }) => {
   await signIn(page, "keyholder");
 });
 
-test.afterAll(() => { server.close(); });
+test.afterAll(async () => {
+  await rest(world(), "DELETE", "/api/v1/applications/holding?withKeys=true");
+  await expect.poll(() => rest(world(), "GET", "/api/v1/applications/holding").then(() => "there", () => "gone")).toBe("gone");
+  server.close();
+});
 
 test.afterEach(() => { expect(complaints()).toEqual([]); });
 

@@ -69,6 +69,8 @@ test.beforeAll(async ({ browser }) => {
 test.afterAll(async () => {
   backend.close();
   rmSync(folder, { recursive: true, force: true });
+  await rest(world(), "DELETE", "/api/v1/applications/coding?withKeys=true");
+  await expect.poll(() => rest(world(), "GET", "/api/v1/applications/coding").then(() => "there", () => "gone")).toBe("gone");
   await realm.end();
 });
 

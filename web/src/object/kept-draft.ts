@@ -38,7 +38,7 @@ export function useKeptDraft<N extends Noun>(noun: N): KeptDraft<N> | undefined 
 export function useKeepDraft<N extends Noun>(noun: N, base: { object: Nouns[N]; etag?: string }, object: Nouns[N], changed: boolean): void {
   const key = useKey(noun);
   const ended = useSessionEnded();
-  const sentOn = useSentOn(ended);
+  const sentOn = useSentOn();
   useEffect(() => {
     if (!ended || !changed) {
       if (!sentOn.current) sessionStorage.removeItem(key);

@@ -18,7 +18,7 @@ export function useTyped<T>(what: string, initial: T): [T, Dispatch<SetStateActi
   const { user, tenant } = useSession();
   const { pathname } = useLocation();
   const ended = useSessionEnded();
-  const sentOn = useSentOn(ended);
+  const sentOn = useSentOn();
   const key = ["keyward-typed", tenant, user, pathname, what].join(" ");
   const [kept] = useState(() => sessionStorage.getItem(key));
   const [typed, set] = useState<T>(() => (kept === null ? initial : (JSON.parse(kept) as T)));
